@@ -1,0 +1,63 @@
+# Two commands for a fresh machine: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DATA   ?= data
+HOST   ?= 127.0.0.1
+PORT   ?= 8000
+SERVE  ?= --demo
+
+.PHONY: help run test check lint types layers tests docs format lock clean bench
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.runtime ## set everything up and serve on 127.0.0.1:8000 (SERVE= for an empty catalogue)
+	@$(BIN)/leasehold serve --host $(HOST) --port $(PORT) --data $(DATA) $(SERVE)
+
+test: lint types layers docs tests ## everything that CI checks and that needs no other toolchain
+
+lint: $(VENV)/.dev ## style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev ## who may import whom
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.dev ## all tests
+	$(BIN)/pytest -n 2 --dist worksteal
+
+docs: $(VENV)/.dev ## the generated pages are the ones that the code generates
+	$(BIN)/leasehold docs --check
+
+format: $(VENV)/.dev ## rewrite sources and generated pages
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/leasehold docs
+
+bench: $(VENV)/.dev ## the purchase benchmark (prints ratios)
+	$(BIN)/python -m benchmarks.purchase
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+lock: $(VENV)/bin/python ## pin every dependency again, with hashes
+	$(BIN)/pip install --quiet uv
+	for part in runtime build dev conformance; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	    --python-version 3.11 requirements/$$part.in -o requirements/$$part.txt; done
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
