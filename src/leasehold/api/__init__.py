@@ -1,0 +1,1 @@
+"""HTTP in: verify, look up, decode, submit, encode."""

@@ -1,0 +1,1 @@
+"""The rules, and nothing else: pure values and functions. No clock, no dice, no I/O."""

@@ -1,0 +1,167 @@
+"""The worker that does what falls due: exactly once, in order, however late."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from leasehold.clock import Clock, VirtualClock
+from leasehold.commands.clock import MoveClock
+from leasehold.commands.command import Decided
+from leasehold.commands.release import DoDue
+from leasehold.domain.agenda import Due
+from leasehold.domain.book import Changes
+from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
+from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, Refusal
+from leasehold.questions import Reader
+from leasehold.sequencer import DEFERRED, Sequencer
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 1.0
+"""Never sleep longer: the machine's clock may be set."""
+RETRY_S: Final = 5.0
+"""How long due work that failed rests before it is tried again. It is never given up."""
+FETCH: Final = 1024
+
+
+class Meter(Protocol):
+    """Where due work is counted."""
+
+    def due_done(self, kind: str, lateness_seconds: float) -> None:
+        """Count one piece of due work, and how late it was done."""
+
+
+def _stuck(batch: list[DoDue]) -> RuntimeError:
+    return RuntimeError(f"the agenda has work that its instances do not know of; run leasehold check: {batch[:3]}")
+
+
+class Agenda:
+    """Looks up what is due, has it done, and sleeps until the next is.
+
+    Any number of these may work on one store: a piece of work that another has done is found not to be due
+    any more, and nothing happens.
+    """
+
+    def __init__(self, reader: Reader, sequencer: Sequencer, clock: Clock, meter: Meter) -> None:
+        self._reader = reader
+        self._sequencer = sequencer
+        self._clock = clock
+        self._meter = meter
+        self._turn = asyncio.Lock()
+        self._sooner = asyncio.Event()
+        self._sleeps_until: Instant | None = None
+        self._resting: dict[Due, float] = {}
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._task = asyncio.create_task(self._run(), name="agenda")
+
+    async def stop(self) -> None:
+        """Finish the batch in hand and stop."""
+        self._stopping = True
+        self._sooner.set()
+        if self._task is not None:
+            await self._task
+
+    def committed(self, changes: Changes) -> None:
+        """Wake up where something now falls due before the sleep would end."""
+        if self._sleeps_until is not None and any(due.at < self._sleeps_until for due in changes.due_new):
+            self._sooner.set()
+
+    async def advance(self, to: Instant, zone: str) -> None:
+        """Move the virtual clock forward. Everything due up to then is done, in order, each at its own time.
+
+        Raises Refusal on a real clock, and for a time that has passed.
+        """
+        clock = self._clock
+        if not isinstance(clock, VirtualClock):
+            raise Refusal(NOT_SUPPORTED, "This server runs on the machine's clock; start it with --clock virtual.")
+        async with self._turn:
+            if to < clock.now():
+                raise Refusal(
+                    BAD_VALUE,
+                    f"{rfc3339(to, zone)} has passed: the clock shows {rfc3339(clock.now(), zone)} "
+                    "and only moves forward.",
+                    field="to",
+                )
+            while due := self._reader.ask(lambda ask: ask.due(to, FETCH)):
+                # A tie is done together; what it makes due is looked up before time goes on.
+                moment = due[0].at
+                if moment > clock.now():
+                    clock.set(moment)
+                batch = [DoDue(due=item) for item in due if item.at == moment]
+                moved, outcomes = await asyncio.gather(
+                    self._sequencer.submit(MoveClock(to=clock.now())), self._sequencer.submit_due(batch)
+                )
+                del moved
+                if not any(isinstance(outcome, Decided) and outcome.answer for outcome in outcomes):
+                    raise next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), _stuck(batch))
+                for command, outcome in zip(batch, outcomes, strict=True):
+                    if isinstance(outcome, BaseException):
+                        raise outcome
+                    self._meter.due_done(command.due.kind.name.lower(), 0.0)
+            clock.set(to)
+            await self._sequencer.submit(MoveClock(to=to))
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                async with self._turn:
+                    done = await self._work()
+            except Exception:
+                log.exception("due work cannot be done")
+                done = 0
+            if not done and not self._stopping:
+                await self._sleep()
+
+    async def _work(self) -> int:
+        """Do a batch of what is due; returns how many pieces were."""
+        if self._clock.held() is not None:
+            return 0
+        now = self._clock.now()
+        loop_now = asyncio.get_running_loop().time()
+        self._resting = {due: until for due, until in self._resting.items() if until > loop_now}
+        limit = FETCH + len(self._resting)
+        due = [item for item in self._reader.ask(lambda ask: ask.due(now, limit)) if item not in self._resting]
+        if not due:
+            return 0
+        outcomes = await self._sequencer.submit_due([DoDue(due=item) for item in due])
+        done = 0
+        for item, outcome in zip(due, outcomes, strict=True):
+            if outcome is DEFERRED:
+                done += 1  # not done, but there is reason to look again at once
+            elif isinstance(outcome, BaseException):
+                self._rest(item, outcome)
+            elif outcome.answer:
+                done += 1
+                self._meter.due_done(item.kind.name.lower(), (self._clock.now() - item.at) / SECOND_US)
+        return done
+
+    def _rest(self, item: Due, error: BaseException) -> None:
+        self._resting[item] = asyncio.get_running_loop().time() + RETRY_S
+        log.error(
+            "due work failed, it will be tried again",
+            unit_id=item.unit_id,
+            kind=item.kind.name,
+            error=repr(error),
+        )
+
+    async def _sleep(self) -> None:
+        self._sooner.clear()
+        next_due = self._reader.ask(lambda ask: ask.next_due())
+        wait = LOOK_EVERY_S
+        now = self._clock.now()
+        if next_due is not None and next_due > now and self._clock.mode == "real":
+            wait = min(wait, (next_due - now) / SECOND_US)
+        self._sleeps_until = Instant(now + int(wait * SECOND_US))
+        try:
+            await asyncio.wait_for(self._sooner.wait(), wait)
+        except TimeoutError:
+            pass
+        finally:
+            self._sleeps_until = None

@@ -1,0 +1,294 @@
+"""The HTTP face: one small ASGI application that finds the action, the caller and the answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import unquote
+
+import msgspec
+import structlog
+
+from leasehold.api.context import Call, Context
+from leasehold.api.fault import HINTS, SIGNATURES, Fault, refused
+from leasehold.api.health import Health
+from leasehold.api.identity import Identities, Identity
+from leasehold.api.operations import OPERATIONS
+from leasehold.clock import wall_us
+from leasehold.domain.refusal import Refusal
+from leasehold.sequencer import Closed, Overloaded, Unavailable
+from leasehold.telemetry import request_id as current_request_id
+from leasehold.wire import errors as e
+from leasehold.wire.actions import TABLE, Action
+from leasehold.wire.shapes import Request
+from leasehold.wire.signing import SignatureRefused, check_time, parse_authorization, verify
+
+log = structlog.get_logger()
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+_JSON: Final = b"application/json; charset=utf-8"
+_encode = msgspec.json.Encoder().encode
+TOKEN_MAX: Final = 64
+
+
+class Success(msgspec.Struct, rename="camel"):
+    """The envelope of every success."""
+
+    request_id: str
+    result: Any
+
+
+class Failure(msgspec.Struct):
+    """The envelope of every error: the documented keys, and those that the official clients look for (decision 18)."""
+
+    requestId: str  # noqa: N815 - as on the wire
+    code: str
+    message: str
+    error_code: int
+    error_msg: str
+    log_id: str
+
+
+class Query(NamedTuple):
+    """What matters of a query string."""
+
+    action: str
+    client_token: str | None
+    authorization: str | None
+
+
+class Meter(Protocol):
+    """Where requests are counted."""
+
+    def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
+        """Count a request."""
+
+
+class App:
+    """Answers requests. Never with a redirect: no client would sign the other address."""
+
+    def __init__(
+        self,
+        context: Context,
+        identities: Identities,
+        health: Health,
+        meter: Meter,
+        *,
+        body_max: int,
+        path_prefix: str = "",
+    ) -> None:
+        self._context = context
+        self._identities = identities
+        self._health = health
+        self._meter = meter
+        self._body_max = body_max
+        self._prefix = path_prefix.rstrip("/").encode()
+        self._decoders = {action.request: msgspec.json.Decoder(action.request) for action in TABLE.values()}
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Be about to stop: not ready any more, and done with each connection after its next answer."""
+        self._stopping = True
+        self._health.stopping = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        path: bytes = scope["raw_path"]
+        if scope["method"] in ("GET", "HEAD") and (page := await self._health.page(path.decode("latin-1"))) is not None:
+            await _send(send, page.status, page.body, page.content_type, (), head=scope["method"] == "HEAD")
+            return
+        request_id = str(uuid.uuid4())
+        token = current_request_id.set(request_id)
+        action: Action | None = None
+        code = ""
+        more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-request-id", request_id.encode()),)
+        try:
+            action, query = self._find(scope, path)
+            result = await self._answer(action, query, scope, receive)
+            status, body = 200, _encode(Success(request_id, result))
+        except Exception as error:  # noqa: BLE001 - every failure has an answer
+            fault = _fault(error)
+            status, code = fault.error.status, fault.error.code
+            body = _encode(Failure(request_id, code, fault.message, fault.error.number, fault.message, request_id))
+            more += _error_headers(fault)
+        if self._stopping:
+            more += ((b"connection", b"close"),)
+        name = action.name if action is not None else "unknown"
+        seconds = time.perf_counter() - began
+        self._meter.request_done(action.path if action is not None else "unknown", name, status, code, seconds)
+        log.debug("request answered", action=name, status=status, code=code, milliseconds=round(seconds * 1000, 2))
+        current_request_id.reset(token)
+        await _send(send, status, body, _JSON, more)
+
+    def _find(self, scope: Scope, path: bytes) -> tuple[Action, Query]:
+        """Look the action up in the table; raises Fault."""
+        if self._prefix and path.startswith(self._prefix + b"/"):
+            path = path[len(self._prefix) :]
+        query = _query(scope["query_string"])
+        action = TABLE.get((path.decode("latin-1"), query.action))
+        if action is None:
+            raise Fault(
+                e.RESOURCE_NOT_FOUND,
+                f"There is no action {query.action[:64]!r} at {path[:128].decode('latin-1')!r}. The actions are "
+                "POST /v2/<path>?Action=<name>, spelled as in the reference.",
+            )
+        if scope["method"] != "POST":
+            raise Fault(e.INVALID_HTTP_REQUEST, f"Actions are called with POST, not {scope['method'][:16]}.")
+        return action, query
+
+    async def _answer(self, action: Action, query: Query, scope: Scope, receive: Receive) -> Any:
+        # The body is read first: whatever the answer, the connection can then be used again.
+        body = await self._body(scope["headers"], receive)
+        caller = await self._caller(query, scope)
+        if not caller.may(action):
+            raise Fault(
+                e.ACCESS_DENIED,
+                f"{action.name} takes one of {', '.join(sorted(action.policies))}, "
+                "and this key's user has none of them.",
+            )
+        request = self._decode(action, body)
+        if query.client_token is not None and len(query.client_token) > TOKEN_MAX:
+            raise Fault(e.INAPPROPRIATE_JSON, f"A client token has at most {TOKEN_MAX} characters.", "clientToken")
+        call = Call(action, caller, request, query.client_token)
+        return await OPERATIONS[action.operation](self._context, call)
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+        """Read the body up to the limit; raises Fault beyond it."""
+        for name, value in headers:
+            if name == b"content-length" and value.isdigit() and int(value) > self._body_max:
+                raise self._too_large(f"{value[:20].decode()} bytes")
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False) and message["type"] == "http.request":
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._body_max:
+                raise self._too_large(f"more than {self._body_max} bytes")
+        return body
+
+    def _too_large(self, size: str) -> Fault:
+        return Fault(
+            e.ENTITY_TOO_LARGE,
+            f"The body has {size}; at most {self._body_max} are taken. No action needs more than a few hundred.",
+        )
+
+    async def _caller(self, query: Query, scope: Scope) -> Identity:
+        """Verify the signature (bce-auth-v1, decision 22); raises Fault or SignatureRefused."""
+        headers: Headers = scope["headers"]
+        given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+        if query.authorization is not None:
+            given.append(query.authorization)
+        if len(given) > 1:
+            raise Fault(e.INVALID_HTTP_AUTH_HEADER, "The request carries more than one authorization; send one.")
+        auth = parse_authorization(given[0] if given else "")
+        check_time(auth, wall_us())
+        caller = await self._identities.find(auth.access_key)
+        if caller is None:
+            raise Fault(
+                e.INVALID_ACCESS_KEY_ID,
+                f"There is no active access key {auth.access_key[:64]!r} here. Check the access key, and that the "
+                "request goes to the right server.",
+            )
+        path: bytes = scope["raw_path"]
+        if self._prefix and not path.startswith(self._prefix + b"/"):
+            # A proxy took the prefix off; most clients signed the path with it.
+            path = self._prefix + path
+        verify(
+            auth,
+            caller.signing_key(auth),
+            method=scope["method"],
+            raw_path=path,
+            query=scope["query_string"],
+            headers=headers,
+            path_prefix=self._prefix,
+        )
+        return caller
+
+    def _decode(self, action: Action, body: bytes) -> Request:
+        """Read the body as the action's request; raises Fault naming the field (decision 21)."""
+        try:
+            return self._decoders[action.request].decode(body or b"{}")
+        except msgspec.ValidationError as error:
+            field, what = _field(str(error))
+            raise Fault(e.INAPPROPRIATE_JSON, f"{what}.", field) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
+
+
+def _field(text: str) -> tuple[str | None, str]:
+    """Take the field's name out of a validation message."""
+    what, _, place = text.partition(" - at `")
+    path = place.rstrip("`").removeprefix("$").removeprefix(".")
+    if what.startswith("Object missing required field `"):
+        name = what.split("`")[1]
+        return (f"{path}.{name}" if path else name), "A required field is missing"
+    return path or None, what.replace("`", "")
+
+
+def _fault(error: Exception) -> Fault:
+    match error:
+        case Fault():
+            return error
+        case Refusal():
+            return refused(error)
+        case SignatureRefused():
+            return Fault(SIGNATURES[error.fault], error.message)
+        case Overloaded():
+            return Fault(e.OVERLOADED, "Too many requests wait already. Nothing was done; try again in a moment.")
+        case Closed():
+            return Fault(e.OVERLOADED, "The service is stopping. Nothing was done; try again in a moment.")
+        case Unavailable():
+            return Fault(e.STORE_UNAVAILABLE, f"Nothing was done: {error}. Reads still work; an operator must act.")
+        case _:
+            log.error("request failed", exc_info=error)
+            return Fault(e.INTERNAL_ERROR, "Something went wrong here. The requestId finds it in the log.")
+
+
+def _error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
+    more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-error-code", fault.error.code.encode()),)
+    hint = HINTS.get(fault.error)
+    if hint is not None:
+        more += ((b"x-bce-error-message", hint.encode()),)
+    if fault.error.status == e.OVERLOADED.status:
+        more += ((b"retry-after", b"1"),)
+    return more
+
+
+@lru_cache(maxsize=1024)
+def _query(text: bytes) -> Query:
+    """Read a query string. Whether it is written the one way that is signed is the signature's to judge."""
+    found: dict[str, str] = {}
+    for pair in text.decode("latin-1").split("&"):
+        key, _, value = pair.partition("=")
+        found.setdefault(unquote(key), unquote(value))
+    authorization = next((value for key, value in found.items() if key.lower() == "authorization"), None)
+    return Query(found.get("Action", ""), found.get("clientToken") or None, authorization)
+
+
+async def _send(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    more: Sequence[tuple[bytes, bytes]],
+    *,
+    head: bool = False,
+) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})

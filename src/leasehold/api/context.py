@@ -1,0 +1,86 @@
+"""What an operation works with, and one call of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from leasehold.agenda.worker import Agenda
+from leasehold.api.fault import bad_field
+from leasehold.api.identity import Identity
+from leasehold.clock import Clock
+from leasehold.domain.calendar import BadTime, Instant, parse_time, rfc3339
+from leasehold.domain.rules import Rules
+from leasehold.domain.token import Token
+from leasehold.questions import Reader
+from leasehold.sequencer import Sequencer
+from leasehold.wire.actions import Action
+from leasehold.wire.shapes import Request
+
+R = TypeVar("R", bound=Request)
+
+
+class KeyMaker(msgspec.Struct, frozen=True):
+    """Makes key pairs: ``make`` returns id and secret, ``seal`` what the store keeps of the secret."""
+
+    make: Callable[[], tuple[str, str]]
+    seal: Callable[[str, str], bytes]
+
+
+class Context:
+    """The parts of the service that operations use."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        sequencer: Sequencer,
+        agenda: Agenda,
+        clock: Clock,
+        rules: Rules,
+        keys: KeyMaker,
+    ) -> None:
+        self.reader = reader
+        self.sequencer = sequencer
+        self.agenda = agenda
+        self.clock = clock
+        self.rules = rules
+        self.keys = keys
+
+    def shown(self, at: Instant) -> str:
+        """Write a time as callers see it (decision 1)."""
+        return rfc3339(at, self.rules.time_zone)
+
+    def time(self, text: str, field: str) -> Instant:
+        """Read a time from a request; raises Fault naming the field."""
+        try:
+            return parse_time(text, self.rules.time_zone)
+        except BadTime as error:
+            raise bad_field(field, f"{error}.") from None
+
+
+class Call(Generic[R]):
+    """One call: who asks for what."""
+
+    __slots__ = ("action", "caller", "query_token", "request")
+
+    def __init__(self, action: Action, caller: Identity, request: R, query_token: str | None) -> None:
+        self.action = action
+        self.caller = caller
+        self.request = request
+        self.query_token = query_token
+
+    def token(self) -> Token | None:
+        """Return the client token, from the query or the body, with a digest of everything else asked for."""
+        value = self.query_token or self.request.client_token
+        if not value:
+            return None
+        asked = msgspec.json.encode(msgspec.structs.replace(self.request, client_token=None))
+        digest = hashlib.sha256(self.action.operation.encode() + b"\n" + asked).hexdigest()
+        return Token(self.caller.account_id, value, digest)
+
+
+Operation = Callable[[Context, Call[Any]], Awaitable[Any]]

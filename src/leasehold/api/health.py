@@ -1,0 +1,101 @@
+"""What monitors ask: is it alive, is it ready, how does it do."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, Protocol
+
+import msgspec
+
+from leasehold.clock import Clock
+from leasehold.domain.calendar import SECOND_US
+from leasehold.questions import Reader
+from leasehold.sequencer import Sequencer
+
+_JSON: Final = b"application/json; charset=utf-8"
+
+
+class Page(NamedTuple):
+    """An answer to a monitor."""
+
+    status: int
+    body: bytes
+    content_type: bytes
+
+
+class Gauges(Protocol):
+    """The values that are read off when somebody looks."""
+
+    def oldest_overdue_release(self, seconds: float) -> None:
+        """Set how late the oldest overdue release is."""
+
+    def clock_held(self, *, held: bool) -> None:
+        """Set whether due work is held."""
+
+    def queue_length(self, length: int) -> None:
+        """Set how many commands wait."""
+
+    def render(self) -> tuple[bytes, str]:
+        """Return all metrics and their content type."""
+        ...
+
+
+class Health:
+    """Answers /healthz, /readyz and /metrics."""
+
+    def __init__(
+        self, reader: Reader, sequencer: Sequencer, clock: Clock, gauges: Gauges, *, lateness_max_s: int
+    ) -> None:
+        self._reader = reader
+        self._sequencer = sequencer
+        self._clock = clock
+        self._gauges = gauges
+        self._lateness_max_s = lateness_max_s
+        self.stopping = False
+
+    async def page(self, path: str) -> Page | None:
+        """Return the page at that path; None where it is none of ours."""
+        match path:
+            case "/healthz":
+                return _json(200, {"status": "ok"})
+            case "/readyz":
+                return await self._ready()
+            case "/metrics":
+                await self._overdue_s()
+                body, content_type = self._gauges.render()
+                return Page(200, body, content_type.encode())
+            case _:
+                return None
+
+    async def _ready(self) -> Page:
+        """Ready means: writes are taken, and nothing that falls due is left lying."""
+        reasons = []
+        if self.stopping:
+            reasons.append("The service is stopping.")
+        try:
+            overdue_s = await self._overdue_s()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is why we are not ready
+            reasons.append(f"The store cannot be read: {error!r}.")
+        else:
+            if overdue_s > self._lateness_max_s:
+                reasons.append(
+                    f"The oldest overdue release is {overdue_s:.0f} s late; up to {self._lateness_max_s} s are allowed."
+                )
+        held = self._clock.held()
+        if held is not None:
+            reasons.append(held)
+        if reasons:
+            return _json(503, {"status": "not ready", "reasons": reasons})
+        return _json(200, {"status": "ready"})
+
+    async def _overdue_s(self) -> float:
+        now = self._clock.now()
+        since = await self._reader.read(lambda ask: ask.oldest_release_due(now))
+        seconds = 0.0 if since is None else (now - since) / SECOND_US
+        self._gauges.oldest_overdue_release(seconds)
+        self._gauges.clock_held(held=self._clock.held() is not None)
+        self._gauges.queue_length(self._sequencer.queue_length)
+        return seconds
+
+
+def _json(status: int, body: Any) -> Page:
+    return Page(status, msgspec.json.encode(body), _JSON)

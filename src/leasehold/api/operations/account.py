@@ -1,0 +1,86 @@
+"""Accounts: balance, orders, postings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasehold.api import present
+from leasehold.api.context import Call, Context, Operation
+from leasehold.api.fault import Fault, bad_field
+from leasehold.api.paging import cut, page_size, place_of
+from leasehold.commands.funds import TopUp
+from leasehold.domain.account import Account
+from leasehold.domain.money import BadAmount, Micro, parse_amount
+from leasehold.wire import own_shapes as own
+from leasehold.wire import shapes as s
+from leasehold.wire.errors import RESOURCE_NOT_FOUND
+
+
+def amount(given: own.Amount | None, field: str) -> Micro | None:
+    """Read an amount that is not negative; raises Fault naming the field."""
+    if given is None:
+        return None
+    try:
+        micro = parse_amount(given)
+    except BadAmount as error:
+        raise bad_field(field, f"{error}.") from None
+    if micro < 0:
+        raise bad_field(field, f"{given} is negative.")
+    return micro
+
+
+async def describe_account(context: Context, call: Call[s.Empty]) -> own.AccountDetail:
+    """Show the caller's account."""
+    account_id = call.caller.account_id
+    found = await context.reader.read(lambda ask: ask.account(account_id))
+    if found is None:
+        raise Fault(RESOURCE_NOT_FOUND, "The account is gone.")
+    return present.account(found, context.rules.currency)
+
+
+async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.AccountDetail:
+    """Put money on an account."""
+    micro = amount(call.request.amount, "amount")
+    if not micro:
+        raise bad_field("amount", "A top-up adds something: give an amount above zero.")
+    command = TopUp(token=call.token(), account_id=call.request.account_id or call.caller.account_id, amount=micro)
+    account: Account = await context.sequencer.submit(command)
+    return present.account(account, context.rules.currency)
+
+
+async def describe_orders(context: Context, call: Call[own.PageRequest]) -> own.OrderPage:
+    """List the account's orders, newest first."""
+    account_id = call.caller.account_id
+    scope, size = f"orders {account_id}", page_size(call.request.max_keys)
+    after = place_of(call.request.marker, scope)
+    found = await context.reader.read(lambda ask: ask.orders(account_id, after=after, limit=size + 1))
+    page = cut(found, size, scope)
+    return own.OrderPage(
+        orders=[present.order(numbered.row, context.shown) for numbered in page.rows],
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
+    )
+
+
+async def describe_postings(context: Context, call: Call[own.PageRequest]) -> own.PostingPage:
+    """List the movements of the account's money, newest first."""
+    account_id = call.caller.account_id
+    scope, size = f"postings {account_id}", page_size(call.request.max_keys)
+    after = place_of(call.request.marker, scope)
+    found = await context.reader.read(lambda ask: ask.postings(account_id, after=after, limit=size + 1))
+    page = cut(found, size, scope)
+    return own.PostingPage(
+        postings=[present.posting(numbered.seq, numbered.row, context.shown) for numbered in page.rows],
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
+    )
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "describe_account": describe_account,
+    "top_up": top_up,
+    "describe_orders": describe_orders,
+    "describe_postings": describe_postings,
+}

@@ -1,0 +1,60 @@
+"""Reading the billing part of a purchase."""
+
+from __future__ import annotations
+
+from leasehold.api.context import Context
+from leasehold.api.fault import bad_field
+from leasehold.api.identity import Identity
+from leasehold.api.ids import hex_id, unit_id
+from leasehold.commands.purchase import Billing, Purchase
+from leasehold.wire import shapes as s
+
+TERM_MONTHS = (1, 12)
+RENEWAL_MONTHS = (1, 6)
+
+
+def purchase(context: Context, caller: Identity, asked: s.Billing) -> Purchase:
+    """Return who buys, under which new ids, and how it is paid; raises Fault."""
+    return Purchase(
+        account_id=caller.account_id,
+        user_id=caller.user_id,
+        unit_id=unit_id(),
+        order_id=hex_id(),
+        billing=_billing(context, asked),
+    )
+
+
+def _billing(context: Context, asked: s.Billing) -> Billing:
+    """Read what matters for the payment timing, and ignore the other half (decision 5)."""
+    if asked.payment_timing == "Postpaid":
+        time = asked.release_time
+        return Billing(
+            payment_timing="Postpaid",
+            release_at=context.time(time, "billing.releaseTime") if time else None,
+        )
+    reservation = asked.reservation
+    if reservation is None:
+        raise bad_field("billing.reservation", "A prepaid purchase says for how long: give a reservation.")
+    _month(reservation.reservation_time_unit, "reservationTimeUnit", required=True)
+    _month(reservation.auto_renew_time_unit, "autoRenewTimeUnit", required=False)
+    if reservation.reservation_length is None:
+        raise bad_field("billing.reservation.reservationLength", "Say for how many months.")
+    renewal = 1 if reservation.auto_renew_time is None else reservation.auto_renew_time
+    return Billing(
+        payment_timing="Prepaid",
+        months=_between(reservation.reservation_length, TERM_MONTHS, "reservationLength"),
+        auto_renew=bool(reservation.auto_renew),
+        auto_renew_months=_between(renewal, RENEWAL_MONTHS, "autoRenewTime"),
+    )
+
+
+def _month(unit: str | None, name: str, *, required: bool) -> None:
+    if unit != "Month" and (required or unit is not None):
+        raise bad_field(f"billing.reservation.{name}", "Month is the only unit of time that is sold.")
+
+
+def _between(value: int, bounds: tuple[int, int], name: str) -> int:
+    low, high = bounds
+    if not low <= value <= high:
+        raise bad_field(f"billing.reservation.{name}", f"{value} months: from {low} to {high} can be had.")
+    return value

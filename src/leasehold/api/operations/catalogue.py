@@ -1,0 +1,40 @@
+"""The catalogue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasehold.api import present
+from leasehold.api.context import Call, Context, Operation
+from leasehold.api.operations.account import amount
+from leasehold.commands.offering import SetOffering
+from leasehold.domain.catalogue import Offering
+from leasehold.wire import own_shapes as own
+from leasehold.wire import shapes as s
+
+
+async def describe_offerings(context: Context, call: Call[s.Empty]) -> own.OfferingList:  # noqa: ARG001
+    """List what is sold."""
+    found = await context.reader.read(lambda ask: ask.offerings())
+    return own.OfferingList(offerings=[present.offering(row) for row in found])
+
+
+async def set_offering(context: Context, call: Call[own.SetOfferingRequest]) -> own.OfferingDetail:
+    """Add an offering, or change its prices or its stock."""
+    asked = call.request
+    command = SetOffering(
+        token=call.token(),
+        region=asked.region,
+        unit_type=asked.type,
+        per_minute=amount(asked.price_per_minute, "pricePerMinute"),
+        per_month=amount(asked.price_per_month, "pricePerMonth"),
+        stock_total=asked.stock_total,
+    )
+    offering: Offering = await context.sequencer.submit(command)
+    return present.offering(offering)
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "describe_offerings": describe_offerings,
+    "set_offering": set_offering,
+}

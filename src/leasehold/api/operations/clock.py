@@ -1,0 +1,48 @@
+"""The clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from leasehold.api.context import Call, Context, Operation
+from leasehold.wire import own_shapes as own
+from leasehold.wire import shapes as s
+
+log = structlog.get_logger()
+
+
+def _detail(context: Context) -> own.ClockDetail:
+    reason = context.clock.held()
+    return own.ClockDetail(
+        now=context.shown(context.clock.now()),
+        mode=context.clock.mode,
+        held=reason is not None,
+        reason=reason,
+    )
+
+
+async def describe_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:  # noqa: ARG001
+    """Tell what time it is."""
+    return _detail(context)
+
+
+async def advance_clock(context: Context, call: Call[own.AdvanceClockRequest]) -> own.ClockDetail:
+    """Move the virtual clock, and do everything that falls due on the way."""
+    await context.agenda.advance(context.time(call.request.to, "to"), context.rules.time_zone)
+    return _detail(context)
+
+
+async def confirm_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
+    """Take the time that the clock shows for right."""
+    context.clock.confirm()
+    log.warning("clock confirmed by an operator", user_id=call.caller.user_id)
+    return _detail(context)
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "describe_clock": describe_clock,
+    "advance_clock": advance_clock,
+    "confirm_clock": confirm_clock,
+}

@@ -1,0 +1,129 @@
+"""Accounts, users, keys and policies."""
+
+from __future__ import annotations
+
+from typing import Final
+from zoneinfo import ZoneInfoNotFoundError
+
+from leasehold.api import present
+from leasehold.api.context import Call, Context, Operation
+from leasehold.api.fault import Fault, bad_field
+from leasehold.api.identity import Identity
+from leasehold.api.ids import hex_id
+from leasehold.commands import identity as commands
+from leasehold.domain.account import AccessKey, User
+from leasehold.domain.calendar import zone
+from leasehold.wire import own_shapes as own
+from leasehold.wire.errors import ACCESS_DENIED
+from leasehold.wire.policies import OPERATOR
+
+
+def _account(caller: Identity, asked: str | None) -> str:
+    """Return whose identities are meant: the caller's, or for an operator any account's; raises Fault."""
+    if asked is not None and asked != caller.account_id and not caller.is_operator:
+        raise Fault(ACCESS_DENIED, "Only an operator manages the users of another account.", "accountId")
+    return asked or caller.account_id
+
+
+def _new_key(context: Context) -> tuple[commands.NewKey, str]:
+    key_id, secret = context.keys.make()
+    return commands.NewKey(key_id, context.keys.seal(key_id, secret)), secret
+
+
+async def create_account(context: Context, call: Call[own.CreateAccountRequest]) -> own.CreatedAccount:
+    """Open an account with a root user and its first key."""
+    name = call.request.time_zone
+    try:
+        if name is not None:
+            zone(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise bad_field("timeZone", f"{name!r} is no IANA time zone.") from None
+    key, secret = _new_key(context)
+    command = commands.CreateAccount(
+        account_id=hex_id(), user_id=hex_id(), name=call.request.name, time_zone=name, key=key
+    )
+    await context.sequencer.submit(command)
+    return own.CreatedAccount(
+        account_id=command.account_id,
+        user_id=command.user_id,
+        access_key_id=key.id,
+        secret_access_key=secret,
+    )
+
+
+async def create_user(context: Context, call: Call[own.CreateUserRequest]) -> own.CreatedUser:
+    """Add a user, who may do nothing yet."""
+    command = commands.CreateUser(
+        token=call.token(),
+        account_id=_account(call.caller, call.request.account_id),
+        user_id=hex_id(),
+        name=call.request.name,
+    )
+    user: User = await context.sequencer.submit(command)
+    return own.CreatedUser(user_id=user.id, account_id=user.account_id)
+
+
+async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequest]) -> own.CreatedAccessKey:
+    """Give a user another key pair. The secret is in this answer only, so no client token keeps it."""
+    key, secret = _new_key(context)
+    command = commands.CreateAccessKey(
+        account_id=_account(call.caller, call.request.account_id),
+        user_id=call.request.user_id or call.caller.user_id,
+        key=key,
+    )
+    made: AccessKey = await context.sequencer.submit(command)
+    return own.CreatedAccessKey(user_id=made.user_id, access_key_id=made.id, secret_access_key=secret)
+
+
+async def disable_access_key(context: Context, call: Call[own.DisableAccessKeyRequest]) -> bool:
+    """Make a key useless from now on."""
+    command = commands.DisableAccessKey(
+        token=call.token(),
+        account_id=_account(call.caller, call.request.account_id),
+        access_key_id=call.request.access_key_id,
+        signed_with=call.caller.access_key_id,
+    )
+    done: bool = await context.sequencer.submit(command)
+    return done
+
+
+async def attach_policy(context: Context, call: Call[own.PolicyRequest]) -> bool:
+    """Permit a user more."""
+    return await _change_policies(context, call, attach=True)
+
+
+async def detach_policy(context: Context, call: Call[own.PolicyRequest]) -> bool:
+    """Permit a user less."""
+    return await _change_policies(context, call, attach=False)
+
+
+async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, attach: bool) -> bool:
+    command = commands.ChangePolicies(
+        token=call.token(),
+        account_id=_account(call.caller, call.request.account_id),
+        user_id=call.request.user_id,
+        policy=call.request.policy_name,
+        attach=attach,
+        by_operator=call.caller.is_operator,
+        reserved=call.request.policy_name == OPERATOR,
+    )
+    done: bool = await context.sequencer.submit(command)
+    return done
+
+
+async def describe_users(context: Context, call: Call[own.DescribeUsersRequest]) -> own.UserList:
+    """List the account's users and their keys."""
+    account_id = _account(call.caller, call.request.account_id)
+    found = await context.reader.read(lambda ask: ask.users(account_id))
+    return own.UserList(users=[present.user(user, keys, context.shown) for user, keys in found])
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "create_account": create_account,
+    "create_user": create_user,
+    "create_access_key": create_access_key,
+    "disable_access_key": disable_access_key,
+    "attach_policy": attach_policy,
+    "detach_policy": detach_policy,
+    "describe_users": describe_users,
+}

@@ -1,0 +1,166 @@
+"""The command ``leasehold``. What is slow to import is imported by the subcommand that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from leasehold import __version__
+
+FAILED = 1
+CANNOT_START = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="leasehold")
+def cli() -> None:
+    """Serve compute units, prove the books, and call the service."""
+
+
+def _stop(message: object, code: int = CANNOT_START) -> NoReturn:
+    """Say in one line what is wrong, and end."""
+    click.echo(f"leasehold: {' '.join(str(message).split())}", err=True)
+    sys.exit(code)
+
+
+def _data_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("data"),
+        show_default=True,
+        help="Directory of the embedded store.",
+    )(function)
+    return click.option("--store", default=None, help="URL of the store; sqlite:///DIR is the embedded one.")(function)
+
+
+def _directory(data: Path, store: str | None) -> Path:
+    if store is None:
+        return data
+    if store.startswith("sqlite:///"):
+        return Path(store.removeprefix("sqlite:///"))
+    _stop(f"--store {store}: only sqlite:///DIR is known to this version.")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
+@_data_option
+@click.option("--demo", is_flag=True, help="Load what the documents' samples name; again it changes nothing.")
+@click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
+def serve(
+    host: str,
+    port: int,
+    data: Path,
+    store: str | None,
+    demo: bool,  # noqa: FBT001
+    clock_mode: str,
+    config: Path | None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish what was accepted."""
+    from leasehold.cli.server import CannotStart, run
+    from leasehold.settings import BadSettings, load_settings
+
+    try:
+        settings = load_settings(config, os.environ)
+        run(settings, _directory(data, store), host=host, port=port, demo=demo, clock_mode=clock_mode)
+    except (BadSettings, CannotStart) as error:
+        _stop(error)
+
+
+@cli.command()
+@_data_option
+def check(data: Path, store: str | None) -> None:
+    """Prove the books of a store, also while a server works on it."""
+    from leasehold.store.check import check_directory
+    from leasehold.store.sqlite import BadStore
+
+    try:
+        report = check_directory(_directory(data, store))
+    except BadStore as error:
+        _stop(error)
+    for finding in report.findings:
+        click.echo(finding)
+    if report.findings:
+        click.echo(f"{len(report.findings)} rows are wrong: {report.summary}", err=True)
+        sys.exit(FAILED)
+    click.echo(f"The books are right: {report.summary}.")
+
+
+URL_OPTION = click.option(
+    "--url",
+    envvar=["QIANFAN_CONSOLE_API_BASE_URL"],
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    help="Address of the service; no slash at its end.",
+)
+ACCESS_KEY_OPTION = click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", required=True, show_envvar=True)
+SECRET_KEY_OPTION = click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", required=True, show_envvar=True)
+
+
+@cli.command()
+@click.argument("path")
+@click.argument("action")
+@click.argument("body", default="{}")
+@URL_OPTION
+@ACCESS_KEY_OPTION
+@SECRET_KEY_OPTION
+def call(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
+    """Call an action: leasehold call /v2/computeunit DescribeComputeUnits '{}'."""
+    from leasehold.cli.caller import post
+
+    try:
+        status, text = post(url, path, action, body, access_key, secret_key)
+    except (OSError, ValueError) as error:
+        _stop(error, FAILED)
+    click.echo(text)
+    if status != 200:  # noqa: PLR2004
+        sys.exit(FAILED)
+
+
+@cli.command()
+@click.argument("path")
+@click.argument("action")
+@URL_OPTION
+@ACCESS_KEY_OPTION
+@SECRET_KEY_OPTION
+def sign(path: str, action: str, url: str, access_key: str, secret_key: str) -> None:
+    """Print the Authorization header for a call with curl."""
+    from leasehold.cli.caller import authorization
+
+    try:
+        click.echo(authorization(url, path, action, access_key, secret_key))
+    except ValueError as error:
+        _stop(error, FAILED)
+
+
+@cli.command()
+@click.option("--check", "only_check", is_flag=True, help="Only say whether the pages are current.")
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The project's folder.")
+def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
+    """Write the pages that are generated from the code."""
+    from leasehold.cli.pages import pages
+
+    stale = []
+    for name, text in pages().items():
+        path = root / "docs" / name
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(str(path))
+        if not only_check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    if only_check and stale:
+        _stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
+    click.echo(f"{len(pages())} pages are current" if not stale else f"wrote {', '.join(stale)}")
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()

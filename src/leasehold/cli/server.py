@@ -1,0 +1,150 @@
+"""Serving: the socket, the signals, and what is printed at the start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, cast
+
+import click
+import structlog
+import uvicorn
+import uvloop
+
+from leasehold.clock import Mode
+from leasehold.settings import Settings
+from leasehold.store.migrate import NewerStore
+from leasehold.store.sqlite import BadStore, StoreInUse
+from leasehold.telemetry import configure_logging
+from leasehold.vault import BadMasterKey
+from leasehold.wiring import CREDENTIALS, Service, WrongClock, WrongRoot, running
+
+log = structlog.get_logger()
+
+BACKLOG: Final = 2048
+# Longer than the idle time that clients and load balancers keep a connection for.
+KEEP_ALIVE_S: Final = 75
+
+
+class CannotStart(Exception):
+    """Why the server does not start, in one line."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but the signals are ours: a clean stop ends with exit code 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(settings: Settings, directory: Path, *, host: str, port: int, demo: bool, clock_mode: str) -> None:
+    """Serve until told to stop; raises CannotStart."""
+    configure_logging(
+        settings.log_format,
+        settings.log_level,
+        [secret for secret in (settings.master_key, settings.root_secret_key) if secret is not None],
+    )
+    # The socket first: where the port is taken, nothing else has been touched.
+    listener = _listen(host, port)
+    try:
+        uvloop.run(_serve(settings, directory, listener, demo=demo, clock_mode=cast("Mode", clock_mode)))
+    except (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot) as error:
+        raise CannotStart(str(error)) from None
+    finally:
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        raise CannotStart(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Is another server running? Choose --port."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+async def _serve(settings: Settings, directory: Path, listener: socket.socket, *, demo: bool, clock_mode: Mode) -> None:
+    async with running(settings, directory, clock_mode=clock_mode, demo=demo) as service:
+        server = _Server(
+            uvicorn.Config(
+                service.app,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=settings.server_drain_seconds,
+            )
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop, server, service)
+        host, port = listener.getsockname()[:2]
+        _greet(
+            f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
+            service,
+            directory,
+            settings,
+        )
+        # What lives now lives to the end; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await server.serve(sockets=[listener])
+        log.info("stopped listening, finishing what was accepted")
+    log.info("stopped")
+
+
+def _stop(server: uvicorn.Server, service: Service) -> None:
+    log.info("asked to stop")
+    service.app.stop()
+    server.should_exit = True
+
+
+def _greet(url: str, service: Service, directory: Path, settings: Settings) -> None:
+    base = f"{url}{settings.path_prefix.rstrip('/')}"
+    credentials = directory / CREDENTIALS
+    from_file = settings.root_access_key is None and credentials.exists()
+    keys = (
+        f"set -a; . {credentials}; set +a"
+        if from_file
+        else f"export QIANFAN_ACCESS_KEY={service.root_access_key} QIANFAN_SECRET_KEY=<its secret>"
+    )
+    click.echo(
+        f"""
+Leasehold serves on {base}
+  access key  {service.root_access_key}{f"  (secret: {credentials})" if from_file else ""}
+  clock       {service.clock.mode}
+
+Try it from a second terminal:
+  {keys}
+  curl -s '{base}/v2/catalog?Action=DescribeOfferings' -H 'Content-Type: application/json' -d '{{}}' \\
+    -H "Authorization: $(.venv/bin/leasehold sign /v2/catalog DescribeOfferings --url {base})"
+
+Or from Python, with the official client (pip install qianfan):
+  import os
+  os.environ["QIANFAN_CONSOLE_API_BASE_URL"] = "{base}"
+  from qianfan import resources
+  print(resources.console.utils.call_action("/v2/computeunit", "DescribeComputeUnits", {{}}).body)
+
+The Go client reads QIANFAN_CONSOLE_BASE_URL instead. Ctrl-C stops.
+"""
+    )

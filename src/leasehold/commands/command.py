@@ -1,0 +1,128 @@
+"""What every command is: named needs, one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from leasehold.domain.agenda import Due
+from leasehold.domain.book import REMEMBERED, Book, Draft, Need, Shelf
+from leasehold.domain.calendar import Instant
+from leasehold.domain.refusal import REMEMBERED as KEPT
+from leasehold.domain.refusal import Refusal
+from leasehold.domain.rules import Rules
+from leasehold.domain.token import Remembered, Token
+from leasehold.domain.unit import Unit
+
+Needs = Iterable[Need | Shelf]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is to happen.
+
+    ``needs`` are rows whose keys the command carries; ``needs_more`` are those whose keys stand in rows of
+    the first kind. Tables of the second kind come later in ``book.TABLES``, so that the order of locks holds.
+    ``decide`` returns its answer or raises Refusal; it writes to nothing but the draft.
+    """
+
+    answer: ClassVar[Any] = None
+    """The type of the answer, so that a client token can give it again."""
+
+    token: Token | None = None
+
+    def needs(self) -> Needs:
+        """Rows that are known from the command alone."""
+        return ()
+
+    def needs_more(self, book: Book) -> Needs:  # noqa: ARG002 - most commands need no more
+        """Rows that are known once the first are loaded."""
+        return ()
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Any:
+        """Decide; see the class."""
+        raise NotImplementedError
+
+
+class DueCommand(Command, frozen=True, kw_only=True):
+    """Work that falls due. It is decided as of its own due time, however late it runs (decision 6)."""
+
+    due: Due
+
+
+class Engine(msgspec.Struct, frozen=True):
+    """The part of an engine that the rules can see: what it confirms without being asked."""
+
+    def confirmations(self, unit: Unit) -> Sequence[Command]:  # noqa: ARG002 - an ordinary engine must be asked
+        """Return the reports that this engine makes at once about an instance in a state of transition."""
+        return ()
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """The outcome of one command: its answer, or the refusal that stands in its place."""
+
+    answer: Any = None
+    refusal: Refusal | None = None
+
+    def result(self) -> Any:
+        """Return the answer; raises the refusal."""
+        if self.refusal is not None:
+            raise self.refusal
+        return self.answer
+
+
+def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Engine) -> Decided:
+    """Decide one command on the book, in place; a refusal leaves the book as it was.
+
+    What the engine confirms at once about instances that the command left in transition is decided right
+    after it, by the same commands that slower engines report with.
+    """
+    token = command.token
+    if token is not None:
+        before = book.get(REMEMBERED, token.account_id, token.value)
+        if before is not None:
+            return _again(before, token, command)
+    draft = Draft(book)
+    try:
+        decided = Decided(answer=command.decide(draft, rules, now))
+    except Refusal as refusal:
+        draft = Draft(book)
+        decided = Decided(refusal=refusal)
+    if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):
+        draft.put(REMEMBERED, _remember(token, decided, now))
+    book.accept(draft)
+    for row in list(draft.changed.values()):
+        if type(row) is Unit and row.status in ("Creating", "Releasing"):
+            for report in engine.confirmations(row):
+                decide(book, report, rules, now, engine)
+    return decided
+
+
+def token_needs(command: Command) -> Needs:
+    """Return the row that remembers the command's client token."""
+    token = command.token
+    return () if token is None else ((REMEMBERED, (token.account_id, token.value)),)
+
+
+class _Refused(msgspec.Struct):
+    reason: str
+    message: str
+    field: str | None
+
+
+def _remember(token: Token, decided: Decided, now: Instant) -> Remembered:
+    refusal = decided.refusal
+    kept = decided.answer if refusal is None else _Refused(refusal.reason, refusal.message, refusal.field)
+    return Remembered(token.account_id, token.value, token.digest, refusal is not None, msgspec.json.encode(kept), now)
+
+
+def _again(before: Remembered, token: Token, command: Command) -> Decided:
+    try:
+        before.check(token)
+    except Refusal as refusal:
+        return Decided(refusal=refusal)
+    if before.refused:
+        kept = msgspec.json.decode(before.answer, type=_Refused)
+        return Decided(refusal=Refusal(kept.reason, kept.message, field=kept.field))
+    return Decided(answer=msgspec.json.decode(before.answer, type=command.answer))

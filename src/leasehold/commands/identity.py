@@ -1,0 +1,190 @@
+"""Accounts, users, their keys and what they may do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasehold.commands.command import Command, Needs
+from leasehold.domain.account import AccessKey, Account, User
+from leasehold.domain.book import ACCOUNTS, KEYS, USERS, Draft
+from leasehold.domain.calendar import Instant
+from leasehold.domain.money import ZERO
+from leasehold.domain.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
+from leasehold.domain.rules import Rules
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key pair made at the rim: the secret is sealed already."""
+
+    id: str
+    sealed: bytes
+
+
+class CreateAccount(Command, frozen=True, kw_only=True):
+    """Open an account with a root user and the root's first key. Answers the account."""
+
+    answer: ClassVar[type] = Account
+
+    account_id: str
+    user_id: str
+    name: str
+    time_zone: str | None
+    key: NewKey
+    policies: tuple[str, ...] = ()
+
+    def needs(self) -> Needs:
+        """The new rows, to see that they are new."""
+        yield ACCOUNTS, (self.account_id,)
+        yield USERS, (self.user_id,)
+        yield KEYS, (self.key.id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:
+        """Raises Refusal where the key id is taken."""
+        _refuse_taken(draft, self.key.id)
+        account = Account(self.account_id, self.name, self.time_zone or rules.time_zone, ZERO, now)
+        draft.put(ACCOUNTS, account)
+        draft.put(USERS, User(self.user_id, account.id, "root", True, self.policies, now))
+        draft.put(KEYS, AccessKey(self.key.id, self.user_id, account.id, self.key.sealed, "Active", now))
+        return account
+
+
+class CreateUser(Command, frozen=True, kw_only=True):
+    """Add a user, without any permission yet, to an account. Answers the user."""
+
+    answer: ClassVar[type] = User
+
+    account_id: str
+    user_id: str
+    name: str
+
+    def needs(self) -> Needs:
+        """The account."""
+        yield ACCOUNTS, (self.account_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> User:  # noqa: ARG002
+        """Raises Refusal where there is no such account."""
+        if draft.get(ACCOUNTS, self.account_id) is None:
+            raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        user = User(self.user_id, self.account_id, self.name, False, (), now)
+        draft.put(USERS, user)
+        return user
+
+
+class CreateAccessKey(Command, frozen=True, kw_only=True):
+    """Give a user another key pair. Answers the key."""
+
+    answer: ClassVar[type] = AccessKey
+
+    account_id: str
+    user_id: str
+    key: NewKey
+
+    def needs(self) -> Needs:
+        """The user and the new key."""
+        yield USERS, (self.user_id,)
+        yield KEYS, (self.key.id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccessKey:  # noqa: ARG002
+        """Raises Refusal where the account has no such user, or the key id is taken."""
+        user = own_user(draft, self.account_id, self.user_id)
+        _refuse_taken(draft, self.key.id)
+        key = AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
+        draft.put(KEYS, key)
+        return key
+
+
+class SetSecret(Command, frozen=True, kw_only=True):
+    """Give an existing key the secret that the operator's environment holds, and make it active."""
+
+    answer: ClassVar[type] = bool
+
+    key: NewKey
+
+    def needs(self) -> Needs:
+        """The key."""
+        yield KEYS, (self.key.id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
+        """Replace the sealed secret."""
+        key = draft.require(KEYS, self.key.id)
+        draft.put(KEYS, msgspec.structs.replace(key, sealed=self.key.sealed, status="Active"))
+        return True
+
+
+class DisableAccessKey(Command, frozen=True, kw_only=True):
+    """Make a key useless from the next request on."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    access_key_id: str
+    signed_with: str
+
+    def needs(self) -> Needs:
+        """The key."""
+        yield KEYS, (self.access_key_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
+        """Raises Refusal where the account has no such key, or where it is the one that signs this request."""
+        key = draft.get(KEYS, self.access_key_id)
+        if key is None or key.account_id != self.account_id:
+            raise Refusal(
+                NO_RESOURCE,
+                f"The account has no access key {self.access_key_id[:64]!r}.",
+                field="accessKeyId",
+            )
+        if key.id == self.signed_with:
+            raise Refusal(
+                WRONG_STATE,
+                "This request is signed with the key that it would disable. Sign it with another one, "
+                "so that nobody locks themselves out.",
+                field="accessKeyId",
+            )
+        draft.put(KEYS, msgspec.structs.replace(key, status="Disabled"))
+        return True
+
+
+class ChangePolicies(Command, frozen=True, kw_only=True):
+    """Attach a policy to a user, or detach it."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    user_id: str
+    policy: str
+    attach: bool
+    by_operator: bool
+    reserved: bool
+
+    def needs(self) -> Needs:
+        """The user."""
+        yield USERS, (self.user_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
+        """Raises Refusal where the account has no such user, or a reserved policy is not the caller's to give."""
+        user = own_user(draft, self.account_id, self.user_id)
+        if self.reserved and not self.by_operator:
+            raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
+        others = tuple(name for name in user.policies if name != self.policy)
+        policies = (*others, self.policy) if self.attach else others
+        draft.put(USERS, msgspec.structs.replace(user, policies=policies))
+        return True
+
+
+def own_user(draft: Draft, account_id: str, user_id: str) -> User:
+    """Return the account's user; raises Refusal."""
+    user = draft.get(USERS, user_id)
+    if user is None or user.account_id != account_id:
+        raise Refusal(
+            NO_RESOURCE,
+            f"The account has no user {user_id[:64]!r}. DescribeUsers (/v2/iam) lists them.",
+            field="userId",
+        )
+    return user
+
+
+def _refuse_taken(draft: Draft, key_id: str) -> None:
+    if draft.get(KEYS, key_id) is not None:
+        raise Refusal(WRONG_STATE, f"The access key id {key_id!r} is taken.", field="accessKeyId")

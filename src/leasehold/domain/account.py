@@ -1,0 +1,45 @@
+"""An account: who owns units, and whose balance pays for them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from leasehold.domain.calendar import Instant
+from leasehold.domain.money import Micro
+
+
+class Account(msgspec.Struct, frozen=True):
+    """The balance is the sum of the account's postings; it may turn negative through metered use only."""
+
+    id: str
+    name: str
+    time_zone: str
+    balance: Micro
+    created_at: Instant
+
+
+class User(msgspec.Struct, frozen=True):
+    """Somebody, or something, that signs requests for an account."""
+
+    id: str
+    account_id: str
+    name: str
+    is_root: bool
+    policies: tuple[str, ...]
+    created_at: Instant
+
+
+KeyStatus = Literal["Active", "Disabled"]
+
+
+class AccessKey(msgspec.Struct, frozen=True):
+    """A key pair. The secret is sealed under the master key; the domain never sees it."""
+
+    id: str
+    user_id: str
+    account_id: str
+    sealed: bytes
+    status: KeyStatus
+    created_at: Instant

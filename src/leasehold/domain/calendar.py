@@ -1,0 +1,116 @@
+"""Instants, and the calendar arithmetic that leases and bills are made of."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NewType
+from zoneinfo import ZoneInfo
+
+Instant = NewType("Instant", int)
+"""A moment: microseconds since 1970-01-01T00:00:00Z."""
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_STANDARD = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
+_RFC3339 = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
+    re.ASCII,
+)
+
+
+class BadTime(ValueError):
+    """The text names no moment; the message says why."""
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo:
+    """Return the IANA time zone of that name; raises ZoneInfoNotFoundError or ValueError."""
+    return ZoneInfo(name)
+
+
+def from_datetime(at: datetime) -> Instant:
+    """Turn an aware datetime into an instant, exactly."""
+    return Instant((at - _EPOCH) // _MICROSECOND)
+
+
+def to_datetime(at: Instant, zone_name: str = "UTC") -> datetime:
+    """Turn an instant into an aware datetime in that zone."""
+    return (_EPOCH + timedelta(microseconds=at)).astimezone(zone(zone_name))
+
+
+def parse_time(text: str, zone_name: str) -> Instant:
+    """Read RFC 3339, or ``YYYY-MM-DD HH:MM:SS`` in the given zone (decision 1).
+
+    Raises BadTime for another form, for a date that is none, and for a local time that the zone skips.
+    A local time that happens twice means the earlier one.
+    """
+    try:
+        if _STANDARD.fullmatch(text):
+            return _local(datetime.fromisoformat(text), zone_name)
+        match = _RFC3339.fullmatch(text)
+        if match is None:
+            raise BadTime(  # noqa: TRY301
+                f"{text[:64]!r} is neither RFC 3339 (2030-01-15T09:30:00+08:00) nor YYYY-MM-DD HH:MM:SS"
+            )
+        day, clock, fraction, offset = match.groups()
+        micro = (fraction or ".0")[1:7].ljust(6, "0")
+        return from_datetime(datetime.fromisoformat(f"{day}T{clock}.{micro}{offset.upper()}"))
+    except BadTime:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise BadTime(f"{text[:64]!r} is no moment: {error}") from None
+
+
+def _local(naive: datetime, zone_name: str) -> Instant:
+    aware = naive.replace(tzinfo=zone(zone_name), fold=0)
+    instant = from_datetime(aware.astimezone(UTC))
+    # A skipped local time does not survive the round trip; a doubled one is read as the first (fold 0).
+    if to_datetime(instant, zone_name).replace(tzinfo=None) != naive:
+        raise BadTime(f"{naive} does not exist in {zone_name}: the clocks skip it")
+    return instant
+
+
+def rfc3339(at: Instant, zone_name: str) -> str:
+    """Write an instant as RFC 3339 in that zone, with its offset; a fraction only where there is one."""
+    return to_datetime(at, zone_name).isoformat()
+
+
+@lru_cache(maxsize=4096)
+def add_months(anchor: Instant, months: int, zone_name: str) -> Instant:
+    """Return the same day and local time that many calendar months after the anchor (decision 12).
+
+    The last day of the month where that day does not exist: 31 January plus one month is 28 or 29
+    February, plus two is 31 March. Count from the anchor every time: chained steps drift.
+    """
+    first = to_datetime(anchor, zone_name)
+    year, month0 = divmod(first.year * 12 + first.month - 1 + months, 12)
+    day = min(first.day, calendar.monthrange(year, month0 + 1)[1])
+    moved = first.replace(year=year, month=month0 + 1, day=day, fold=0)
+    return from_datetime(moved.astimezone(UTC))
+
+
+@lru_cache(maxsize=4096)
+def next_full_hour(after: Instant, zone_name: str) -> Instant:
+    """Return the first instant after the given one at which that zone's clocks show a full hour."""
+    at = after
+    while True:
+        offset_us = _offset_us(at, zone_name)
+        at = Instant(((at + offset_us) // HOUR_US + 1) * HOUR_US - offset_us)
+        # Where the offset changed on the way by part of an hour, the minute hand is not at twelve yet.
+        if (at + _offset_us(at, zone_name)) % HOUR_US == 0:
+            return at
+
+
+def _offset_us(at: Instant, zone_name: str) -> int:
+    offset = to_datetime(at, zone_name).utcoffset()
+    assert offset is not None  # noqa: S101 - every datetime here is aware
+    return offset // _MICROSECOND

@@ -1,0 +1,56 @@
+"""Money: whole micro-units of one currency, never a float."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import NewType
+
+Micro = NewType("Micro", int)
+"""An amount in millionths of the currency unit (1.00 CNY = 1,000,000)."""
+
+MICRO_PER_UNIT = 1_000_000
+MICRO_MAX = Micro(2**62)
+"""No amount reaches this, so sums of a few stay inside 64 bits on every store."""
+
+ZERO = Micro(0)
+
+
+class BadAmount(ValueError):
+    """The text is no amount of money; the message says why."""
+
+
+def parse_amount(text: str | Decimal) -> Micro:
+    """Read a decimal amount such as ``"12.5"`` exactly.
+
+    Raises BadAmount for anything but a finite decimal number with at most six decimal places
+    whose size stays below MICRO_MAX.
+    """
+    try:
+        value = Decimal(text)
+    except (InvalidOperation, ValueError):
+        raise BadAmount(f"{text!r} is not a decimal number") from None
+    if not value.is_finite():
+        raise BadAmount(f"{text!r} is not a finite number")
+    # Compared before it is scaled: 1e999999 would take for ever to become an integer.
+    if abs(value) >= MICRO_MAX // MICRO_PER_UNIT:
+        raise BadAmount(f"{text} is too large")
+    scaled = value * MICRO_PER_UNIT
+    if scaled != scaled.to_integral_value():
+        raise BadAmount(f"{text} has more than six decimal places")
+    return Micro(int(scaled))
+
+
+def amount_text(amount: int) -> str:
+    """Write an amount as a decimal string with two to six decimal places."""
+    sign = "-" if amount < 0 else ""
+    whole, part = divmod(abs(amount), MICRO_PER_UNIT)
+    decimals = f"{part:06d}"
+    kept = decimals.rstrip("0")
+    return f"{sign}{whole}.{kept if len(kept) > 2 else decimals[:2]}"  # noqa: PLR2004
+
+
+def checked(amount: int) -> Micro:
+    """Return the amount; raises OverflowError where it would leave the range that every store can hold."""
+    if abs(amount) >= MICRO_MAX:
+        raise OverflowError(f"an amount of {amount} micro-units is out of range")
+    return Micro(amount)

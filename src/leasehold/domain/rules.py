@@ -1,0 +1,20 @@
+"""The settings that rules depend on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from leasehold.domain.calendar import DAY_US
+from leasehold.domain.money import Micro
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may tune, as plain values. Durations are microseconds."""
+
+    time_zone: str = "Asia/Shanghai"
+    currency: str = "CNY"
+    release_lead_min_us: int = 0
+    release_horizon_max_us: int | None = None
+    postpaid_balance_min: Micro | None = None
+    retention_us: int = 7 * DAY_US
+    token_keep_us: int = 2 * DAY_US

@@ -1,0 +1,189 @@
+"""Proving the books: what must hold of every store at every moment, and which rows break it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from leasehold.clock import wall_us
+from leasehold.commands.clock import VIRTUAL_NOW
+from leasehold.commands.founding import CLOCK_MODE
+from leasehold.domain.agenda import DueKind
+from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
+from leasehold.domain.money import amount_text
+from leasehold.store.queries import Fetch
+from leasehold.store.sqlite import BadStore, connect
+
+GRACE_US: Final = 60 * SECOND_US
+"""Due work of the last minute may be in the hands of a server that works on the store."""
+SHOWN_MAX: Final = 1000
+"""Findings of one kind that are listed; a store with more is beyond reading."""
+
+_AGENDA: Final = f"""
+SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
+ WHERE release_at IS NOT NULL AND status IN ('Creating', 'Running', 'Stopped')
+UNION ALL
+SELECT expires_at, {DueKind.EXPIRE:d}, id FROM units WHERE expires_at IS NOT NULL AND status = 'Running'
+UNION ALL
+SELECT retire_at, {DueKind.RETIRE:d}, id FROM units
+ WHERE retire_at IS NOT NULL AND status IN ('Creating', 'Running', 'Stopped')
+UNION ALL
+SELECT charge_at, {DueKind.CHARGE:d}, id FROM units WHERE charge_at IS NOT NULL AND status = 'Running'
+"""
+"""What the agenda has to be, said a second time and in another language than the rules."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a check found: one line for each broken row, and how much was looked at."""
+
+    findings: list[str]
+    summary: str
+
+
+def check_directory(directory: Path) -> Report:
+    """Check an embedded store; raises BadStore where there is none or it cannot be read."""
+    path = directory / "leasehold.db"
+    if not path.exists():
+        raise BadStore(f"There is no store in {directory}: {path} does not exist.")
+    connection = connect(path, read_only=True)
+    try:
+        connection.execute("BEGIN")
+        damage = [row[0] for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
+
+        def fetch(text: str, params: Any) -> list[tuple[Any, ...]]:
+            return connection.execute(text, params).fetchall()
+
+        report = check(fetch)
+    except sqlite3.Error as error:
+        raise BadStore(f"{path} cannot be read: {error}") from None
+    finally:
+        connection.close()
+    return msgspec.structs.replace(report, findings=[f"file: {line}" for line in damage] + report.findings)
+
+
+def check(fetch: Fetch) -> Report:
+    """Check everything that one consistent view of a store shows."""
+    now, grace = _now(fetch)
+    findings = [
+        *_postings(fetch),
+        *_balances(fetch),
+        *_charges(fetch),
+        *_orders(fetch),
+        *_stock(fetch),
+        *_overdue(fetch, Instant(now - grace)),
+        *_agenda(fetch),
+    ]
+    return Report(findings, _summary(fetch))
+
+
+def _now(fetch: Fetch) -> tuple[Instant, int]:
+    facts: dict[str, str] = dict(fetch("SELECT name, value FROM facts", ()))
+    if facts.get(CLOCK_MODE) == "virtual":
+        # It stands still, so nothing but work due at this very moment can be in hand.
+        return Instant(int(facts[VIRTUAL_NOW])), 0
+    return Instant(wall_us()), GRACE_US
+
+
+def _postings(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT seq, account_id, debit, credit, amount FROM postings WHERE amount <= 0 OR debit = credit "
+        "OR (debit <> 'wallet:' || account_id AND credit <> 'wallet:' || account_id) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for seq, account, debit, credit, amount in rows:
+        yield f"posting {seq} of account {account} does not balance: {amount} micro from {debit} to {credit}"
+
+
+def _balances(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT a.id, a.balance, coalesce(p.total, 0) FROM accounts a LEFT JOIN "
+        "(SELECT account_id, sum(CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END) AS total "
+        "FROM postings GROUP BY account_id) p ON p.account_id = a.id WHERE a.balance <> coalesce(p.total, 0) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for account, balance, total in rows:
+        yield f"account {account} has {amount_text(balance)}, and its postings sum up to {amount_text(int(total))}"
+    lost = fetch(
+        "SELECT DISTINCT account_id FROM postings WHERE account_id NOT IN (SELECT id FROM accounts) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for (account,) in lost:
+        yield f"account {account} has postings and does not exist"
+
+
+def _charges(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT u.id, u.charged, coalesce(p.total, 0) FROM units u LEFT JOIN "
+        "(SELECT unit_id, sum(amount) AS total FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
+        "ON p.unit_id = u.id WHERE u.charged <> coalesce(p.total, 0) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for unit, charged, total in rows:
+        yield f"unit {unit} was charged {amount_text(charged)}, and its postings sum up to {amount_text(int(total))}"
+
+
+def _orders(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT o.id, o.unit_id FROM orders o LEFT JOIN units u ON u.id = o.unit_id WHERE u.id IS NULL LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for order, unit in rows:
+        yield f"order {order} is for unit {unit}, which does not exist"
+    rows = fetch(
+        "SELECT u.id, count(o.id) FROM units u LEFT JOIN orders o ON o.unit_id = u.id AND o.kind = 'Purchase' "
+        "GROUP BY u.id HAVING count(o.id) <> 1 LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for unit, count in rows:
+        yield f"unit {unit} was bought by {count} orders"
+
+
+def _stock(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT o.region, o.type, o.stock_total, o.stock_free, coalesce(h.held, 0) FROM offerings o LEFT JOIN "
+        "(SELECT region, type, sum(count) AS held FROM units WHERE status NOT IN ('Released', 'CreateFailed') "
+        "GROUP BY region, type) h ON h.region = o.region AND h.type = o.type "
+        "WHERE o.stock_free < 0 OR o.stock_free + coalesce(h.held, 0) <> o.stock_total LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for region, unit_type, total, free, held in rows:
+        yield f"offering {region} {unit_type} has {total} units, and {free} are free and {held} held"
+
+
+def _overdue(fetch: Fetch, before: Instant) -> Iterator[str]:
+    held = fetch(
+        "SELECT id, status, min(coalesce(release_at, retire_at, expires_at)) FROM units WHERE "
+        "(status IN ('Creating', 'Running', 'Stopped') AND (release_at < ? OR retire_at < ?)) "
+        "OR (status = 'Running' AND expires_at < ?) GROUP BY id, status LIMIT ?",
+        (before, before, before, SHOWN_MAX),
+    )
+    for unit, status, end in held:
+        yield f"unit {unit} is still {status}, and its end was {rfc3339(Instant(end), 'UTC')}"
+    late = fetch("SELECT at, kind, unit_id FROM agenda WHERE at < ? ORDER BY at LIMIT ?", (before, SHOWN_MAX))
+    for at, kind, unit in late:
+        yield f"due work {DueKind(kind).name.lower()} of unit {unit} was due at {rfc3339(Instant(at), 'UTC')}"
+
+
+def _agenda(fetch: Fetch) -> Iterator[str]:
+    listed = "SELECT at, kind, unit_id FROM agenda"
+    for missing, text in (
+        (True, f"SELECT * FROM ({_AGENDA}) a EXCEPT {listed}"),
+        (False, f"{listed} EXCEPT SELECT * FROM ({_AGENDA}) a"),
+    ):
+        for at, kind, unit in fetch(f"{text} LIMIT ?", (SHOWN_MAX,)):
+            what = f"due work {DueKind(kind).name.lower()} of unit {unit} at {rfc3339(Instant(at), 'UTC')}"
+            yield f"{what} is missing" if missing else f"{what} belongs to nothing"
+
+
+def _summary(fetch: Fetch) -> str:
+    ((accounts,),) = fetch("SELECT count(*) FROM accounts", ())
+    ((postings,),) = fetch("SELECT count(*) FROM postings", ())
+    ((units, live),) = fetch(
+        "SELECT count(*), coalesce(sum(CASE WHEN status <> 'Released' THEN 1 ELSE 0 END), 0) FROM units", ()
+    )
+    ((due,),) = fetch("SELECT count(*) FROM agenda", ())
+    return f"{accounts} accounts, {postings} postings, {units} units ({live} live), {due} pieces of due work"

@@ -1,0 +1,133 @@
+"""How rows of the book are written down as columns, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from leasehold.domain.book import (
+    ACCOUNTS,
+    FACTS,
+    KEYS,
+    OFFERINGS,
+    PRICES,
+    REMEMBERED,
+    SERVICES,
+    TABLES,
+    UNITS,
+    USERS,
+    Table,
+)
+from leasehold.domain.catalogue import PriceChange
+from leasehold.domain.ledger import Order, Posting
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class Codec(Generic[R]):
+    """The columns of a kind of row: its fields by the same names, in the same order.
+
+    Most fields are stored as they are, so that writing a row is one call; ``to_column`` and ``to_field``
+    name the few that need a conversion.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        row: type[R],
+        key: Sequence[str] = (),
+        *,
+        to_column: dict[str, Callable[[Any], Any]] | None = None,
+        to_field: dict[str, Callable[[Any], Any]] | None = None,
+        mutable: Sequence[str] = (),
+    ) -> None:
+        self.name: Final = name
+        self.row: Final = row
+        self.key: Final = tuple(key)
+        self.columns: Final = tuple(field.name for field in msgspec.structs.fields(row))
+        self.mutable: Final = tuple(mutable)
+        self._to_column = [(self.columns.index(field), call) for field, call in (to_column or {}).items()]
+        self._to_field = [(self.columns.index(field), call) for field, call in (to_field or {}).items()]
+        self._update = [self.columns.index(field) for field in (*mutable, *key)]
+
+    def values(self, row: R) -> tuple[Any, ...]:
+        """Return a row as its columns."""
+        values = msgspec.structs.astuple(row)
+        if not self._to_column:
+            return values
+        changed = list(values)
+        for index, call in self._to_column:
+            changed[index] = call(changed[index])
+        return tuple(changed)
+
+    def update_values(self, row: R) -> tuple[Any, ...]:
+        """Return the columns that may change, then the key."""
+        values = self.values(row)
+        return tuple([values[index] for index in self._update])
+
+    def read(self, columns: Sequence[Any]) -> R:
+        """Make a row of its columns."""
+        if not self._to_field:
+            return self.row(*columns)
+        fields = list(columns)
+        for index, call in self._to_field:
+            fields[index] = call(fields[index])
+        return self.row(*fields)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_changes = msgspec.json.Decoder(tuple[PriceChange, ...]).decode
+_names = msgspec.json.Decoder(tuple[str, ...]).decode
+
+UNIT_MUTABLE: Final = (
+    "count",
+    "replicas",
+    "status",
+    "term_months",
+    "auto_renew",
+    "auto_renew_months",
+    "started_at",
+    "release_at",
+    "charge_at",
+    "expires_at",
+    "retire_at",
+    "metered_minutes",
+    "charged",
+    "ended_at",
+    "end_reason",
+    "released_at",
+)
+
+CODECS: Final[dict[Table[Any], Codec[Any]]] = {
+    table: Codec(table.name, table.row, table.key, **options)
+    for table, options in (
+        (REMEMBERED, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
+        (UNITS, {"to_field": {"auto_renew": bool}, "mutable": UNIT_MUTABLE}),
+        (SERVICES, {"mutable": ("model_set_id", "model_id", "replicas")}),
+        (OFFERINGS, {"mutable": ("per_minute", "per_month", "stock_total", "stock_free")}),
+        (
+            PRICES,
+            {"to_column": {"changes": _json}, "to_field": {"changes": _changes}, "mutable": ("changes",)},
+        ),
+        (ACCOUNTS, {"mutable": ("balance",)}),
+        (
+            USERS,
+            {
+                "to_column": {"policies": _json},
+                "to_field": {"policies": _names, "is_root": bool},
+                "mutable": ("policies",),
+            },
+        ),
+        (KEYS, {"to_field": {"sealed": bytes}, "mutable": ("sealed", "status")}),
+        (FACTS, {"mutable": ("value",)}),
+    )
+}
+ORDERS: Final = Codec("orders", Order)
+POSTINGS: Final = Codec("postings", Posting)
+
+assert set(CODECS) == set(TABLES)  # noqa: S101 - a table without columns could never be saved

@@ -1,0 +1,210 @@
+"""The tables. Amounts are micro-units, times microseconds since 1970 UTC, both 64-bit on every store."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.schema import SchemaItem
+
+metadata = MetaData()
+
+# SQLite numbers rows by itself only where the key is spelled INTEGER.
+Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _numbered() -> Column[int]:
+    """Number the rows in the order in which they were written: what pages are cut by."""
+    return Column("seq", Sequence, primary_key=True, autoincrement=True)
+
+
+def _table(name: str, *items: SchemaItem, without_rowid: bool = False) -> Table:
+    return Table(name, metadata, *items, sqlite_with_rowid=not without_rowid)
+
+
+def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null, primary_key=key)
+
+
+def _big(name: str, *, null: bool = False, key: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null, primary_key=key)
+
+
+accounts = _table(
+    "accounts",
+    _text("id", key=True),
+    _text("name"),
+    _text("time_zone"),
+    _big("balance"),
+    _big("created_at"),
+)
+
+users = _table(
+    "users",
+    _text("id", key=True),
+    _text("account_id"),
+    _text("name"),
+    Column("is_root", Boolean, nullable=False),
+    _text("policies"),
+    _big("created_at"),
+    Index("users_account", "account_id", "created_at", "id"),
+)
+
+access_keys = _table(
+    "access_keys",
+    _text("id", key=True),
+    _text("user_id"),
+    _text("account_id"),
+    Column("sealed", LargeBinary, nullable=False),
+    _text("status"),
+    _big("created_at"),
+    Index("access_keys_user", "user_id"),
+)
+
+offerings = _table(
+    "offerings",
+    _text("region", key=True),
+    _text("type", key=True),
+    _big("position"),
+    _big("per_minute", null=True),
+    _big("per_month", null=True),
+    _big("stock_total"),
+    _big("stock_free"),
+)
+
+prices = _table("prices", _text("region", key=True), _text("type", key=True), _text("changes"))
+
+units = _table(
+    "units",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("order_id"),
+    _text("service_id", null=True),
+    _text("region"),
+    _text("type"),
+    _big("count"),
+    _big("replicas"),
+    _text("payment_timing"),
+    _text("status"),
+    _big("created_at"),
+    Column("term_months", Integer, nullable=False),
+    Column("auto_renew", Boolean, nullable=False),
+    Column("auto_renew_months", Integer, nullable=False),
+    _big("started_at", null=True),
+    _big("release_at", null=True),
+    _big("charge_at", null=True),
+    _big("expires_at", null=True),
+    _big("retire_at", null=True),
+    _big("metered_minutes"),
+    _big("charged"),
+    _big("ended_at", null=True),
+    _text("end_reason", null=True),
+    _big("released_at", null=True),
+    Index("units_id", "id", unique=True),
+    # Only live instances: a release takes its row out once, and lists never step over the dead.
+    Index(
+        "units_live",
+        "account_id",
+        "seq",
+        sqlite_where=text("status <> 'Released'"),
+        postgresql_where=text("status <> 'Released'"),
+    ),
+    Index(
+        "units_service",
+        "service_id",
+        "seq",
+        sqlite_where=text("service_id IS NOT NULL"),
+        postgresql_where=text("service_id IS NOT NULL"),
+    ),
+)
+
+# The key is the order in which due work is done. A storm is one giant tie in time, so the time alone
+# would make every batch sort the whole storm.
+agenda = _table(
+    "agenda",
+    _big("at", key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    _text("unit_id", key=True),
+    without_rowid=True,
+)
+
+services = _table(
+    "services",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("name"),
+    _text("description"),
+    _text("url_suffix"),
+    _text("model_set_id"),
+    _text("model_id"),
+    _text("resource_type"),
+    _text("region", null=True),
+    Column("qps", Float, nullable=True),
+    _big("replicas"),
+    _big("created_at"),
+    Index("services_id", "id", unique=True),
+    Index("services_account", "account_id", "seq"),
+)
+
+orders = _table(
+    "orders",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("kind"),
+    _text("unit_id"),
+    _text("payment_timing"),
+    _text("region"),
+    _text("type"),
+    _big("count"),
+    Column("months", Integer, nullable=False),
+    _big("amount"),
+    _big("created_at"),
+    _text("created_by"),
+    Index("orders_account", "account_id", "seq"),
+)
+
+postings = _table(
+    "postings",
+    _numbered(),
+    _text("account_id"),
+    _big("at"),
+    _text("kind"),
+    _text("debit"),
+    _text("credit"),
+    _big("amount"),
+    _text("order_id", null=True),
+    _text("unit_id", null=True),
+    _big("minutes", null=True),
+    Index("postings_account", "account_id", "seq"),
+)
+
+# Small and pruned: a client token is looked up on every purchase that carries one.
+tokens = _table(
+    "tokens",
+    _text("account_id", key=True),
+    _text("value", key=True),
+    _text("digest"),
+    Column("refused", Boolean, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    _big("created_at"),
+    Index("tokens_created", "created_at"),
+    without_rowid=True,
+)
+
+facts = _table("facts", _text("name", key=True), _text("value"))

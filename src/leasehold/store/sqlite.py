@@ -1,0 +1,276 @@
+"""The embedded store: one SQLite file, one writer, readers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from leasehold.domain.agenda import Due
+from leasehold.domain.book import OFFERINGS, Book, Changes, Need, Shelf, Table
+from leasehold.domain.calendar import Instant
+from leasehold.questions import Questions
+from leasehold.sequencer import Unavailable
+from leasehold.store import migrate
+from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.queries import Queries, columns
+
+T = TypeVar("T")
+
+SQLITE_MIN: Final = (3, 38, 0)
+READERS: Final = 4
+
+# Each setting with what it buys and what it costs.
+WRITER_PRAGMAS: Final = (
+    # Readers never wait for the writer, and a commit is one append to one file.
+    "PRAGMA journal_mode = WAL",
+    # The commit returns once the log is on the disk. NORMAL would be faster and could lose the last
+    # answered purchases when the power fails; in batches of a hundred it gains less than a tenth.
+    "PRAGMA synchronous = FULL",
+    # 16 MiB of log between checkpoints. The file is used again from its start, never cut: growing a file
+    # costs a second write to the disk at every sync.
+    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA journal_size_limit = -1",
+    # 64 MiB of pages, so that the hot part of a million instances stays in memory.
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA foreign_keys = ON",
+)
+# Only migrations and backups can hold the file for long; five seconds see them through.
+BUSY_MS: Final = 5000
+
+
+class StoreInUse(Exception):
+    """Another server works on this data directory; the message says so in one line."""
+
+
+class BadStore(Exception):
+    """The store cannot be used as it is; the message says why in one line."""
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a connection that begins transactions only when told to.
+
+    Raises BadStore where the file cannot be opened.
+    """
+    mode = "ro" if read_only else "rwc"
+    try:
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=BUSY_MS / 1000,
+            cached_statements=512,
+        )
+    except sqlite3.Error as error:
+        raise BadStore(f"{path} cannot be opened: {error}") from None
+
+
+def queries_on(connection: sqlite3.Connection) -> Queries:
+    """Ask questions of a connection."""
+
+    def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(text, params).fetchall()
+
+    return Queries(fetch)
+
+
+class SqliteStore:
+    """A data directory that one server works on."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the directory, creating it and bringing its schema up to date where needed.
+
+        Raises StoreInUse where another server has it, NewerStore where a newer version wrote it, and
+        BadStore where it is damaged or cannot be written; then nothing is touched.
+        """
+        if sqlite3.sqlite_version_info < SQLITE_MIN:
+            raise BadStore(f"SQLite {'.'.join(map(str, SQLITE_MIN))} or newer is needed, not {sqlite3.sqlite_version}.")
+        self.path: Final = directory / "leasehold.db"
+        self._lock = _lock(directory)
+        try:
+            self._writer = connect(self.path)
+            _prepare(self._writer, self.path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._reads = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._agenda = queries_on(self._reader())
+
+    async def begin(self) -> SqliteTransaction:
+        """Open the transaction of the next batch."""
+        return SqliteTransaction(self._writer, self._commits)
+
+    async def read(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question on a connection of its own, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._reads, self._ask, question)
+
+    def ask(self, question: Callable[[Questions], T]) -> T:
+        """Ask a small question right here."""
+        return question(self._agenda)
+
+    def close(self) -> None:
+        """Close every connection and give the directory free."""
+        self._reads.shutdown()
+        self._commits.shutdown()
+        for reader in self._readers:
+            reader.close()
+        self._writer.close()
+        os.close(self._lock)
+
+    def _ask(self, question: Callable[[Questions], T]) -> T:
+        queries = getattr(self._local, "queries", None)
+        if queries is None:
+            queries = self._local.queries = queries_on(self._reader())
+        return question(queries)
+
+    def _reader(self) -> sqlite3.Connection:
+        reader = connect(self.path, read_only=True)
+        reader.execute("PRAGMA query_only = ON")
+        self._readers.append(reader)
+        return reader
+
+
+def _lock(directory: Path) -> int:
+    """Take the directory for this process, until it ends in whatever way."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BadStore(f"The data directory {directory} cannot be used: {error.strerror}.") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StoreInUse(
+            f"Another server works on the data directory {directory}. Stop it, or give this one --data of its own."
+        ) from None
+    return descriptor
+
+
+def _prepare(writer: sqlite3.Connection, path: Path) -> None:
+    try:
+        for pragma in WRITER_PRAGMAS:
+            writer.execute(pragma)
+        engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
+        migrate.upgrade(engine, str(path))
+    except sqlite3.DatabaseError as error:
+        raise BadStore(f"{path} is not a usable store: {error}.") from None
+    # The toolkit leaves its own idea of transactions on the connection; ours are begun by hand.
+    writer.isolation_level = None
+
+
+class SqliteTransaction:
+    """The transaction of one batch.
+
+    The statements run here, on the event loop: each takes microseconds, and handing them to a thread costs
+    more than they do. Only the COMMIT, which waits for the disk, runs in a helper.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, commits: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._commits = commits
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"the store cannot be written: {error}") from None
+
+    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+        """Put the needed rows into the book. Nobody else writes while this transaction is open."""
+        wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
+        for need in needs:
+            if isinstance(need, Shelf):
+                rows = self._connection.execute(_SHELF, (need.type,)).fetchall()
+                book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
+            else:
+                wanted.setdefault(need[0], []).append(need[1])
+        for table, keys in wanted.items():
+            codec = CODECS[table]
+            for key in keys:
+                book.load(table, key, None)
+            for row in self._connection.execute(_LOAD[table], (json.dumps(keys),)):
+                loaded = codec.read(row)
+                book.load(table, table.key_of(loaded), loaded)
+
+    async def save(self, changes: Changes) -> None:
+        """Write everything that the batch changed, table by table."""
+        try:
+            for table, rows in changes.inserted.items():
+                self._connection.executemany(_INSERT[table.name], map(CODECS[table].values, rows))
+            for table, rows in changes.updated.items():
+                self._connection.executemany(_UPDATE[table], map(CODECS[table].update_values, rows))
+            if changes.orders:
+                self._connection.executemany(_INSERT["orders"], map(ORDERS.values, changes.orders))
+            if changes.postings:
+                self._connection.executemany(_INSERT["postings"], map(POSTINGS.values, changes.postings))
+            if changes.due_gone:
+                self._connection.executemany(_DUE_GONE, map(_due_values, changes.due_gone))
+            if changes.due_new:
+                self._connection.executemany(_DUE_NEW, map(_due_values, changes.due_new))
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"the store cannot be written: {error}") from None
+
+    async def prune_tokens(self, before: Instant) -> None:
+        """Forget at most a thousand client tokens that are older."""
+        self._connection.execute(
+            "DELETE FROM tokens WHERE (account_id, value) IN "
+            "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT 1000)",
+            (before,),
+        )
+
+    async def commit(self) -> None:
+        """Make it durable; raises Unavailable, with everything taken back, where the disk refuses."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._commits, self._connection.commit)
+        except sqlite3.OperationalError as error:
+            await self.rollback()
+            raise Unavailable(f"the store cannot be written: {error}") from None
+
+    async def rollback(self) -> None:
+        """Forget it. A full disk may have ended the transaction already."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _due_values(due: Due) -> tuple[int, int, str]:
+    return due.at, int(due.kind), due.unit_id
+
+
+def _load_text(codec: Codec[Any]) -> str:
+    """Read the rows of many keys with one statement whose text never changes."""
+    names = ", ".join(f'"{name}"' for name in codec.key)
+    values = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(len(codec.key)))
+    return f"SELECT {columns(codec)} FROM {codec.name} WHERE ({names}) IN (SELECT {values} FROM json_each(?))"
+
+
+def _insert_text(codec: Codec[Any]) -> str:
+    marks = ", ".join("?" for _ in codec.columns)
+    return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
+
+
+def _update_text(codec: Codec[Any]) -> str:
+    values = ", ".join(f'"{name}" = ?' for name in codec.mutable)
+    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
+    return f"UPDATE {codec.name} SET {values} WHERE {where}"
+
+
+_LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
+_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
+_UPDATE = {table: _update_text(codec) for table, codec in CODECS.items()}
+_SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
+_DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
+_DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"

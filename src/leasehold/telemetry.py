@@ -1,0 +1,290 @@
+"""What the service says about itself: log lines without secrets, and metrics under fixed names."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from leasehold import __version__
+from leasehold.settings import Secret
+
+# --- logs ------------------------------------------------------------------------------------------------
+
+LogFormat = Literal["auto", "json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+
+REDACTED: Final = "[redacted]"
+
+request_id: Final[ContextVar[str]] = ContextVar("request_id")
+"""The id of the request at hand; every log line of its task carries it."""
+
+_Event = MutableMapping[str, Any]
+_SECRET_KEY: Final = re.compile("secret|authorization|password|master", re.IGNORECASE)
+# An Authorization header as it is, or as a query parameter; its list of signed headers may hold semicolons.
+_SIGNATURE: Final = re.compile(r"""bce-auth-v1(?:/|%2F)[^\s"'&]+""", re.IGNORECASE)
+# A shorter one would blank out innocent words, and is no secret worth the name.
+_SECRET_LENGTH_MIN: Final = 8
+_PLAIN: Final = (int, float)  # booleans are integers
+_SEQUENCES: Final = (list, tuple, set, frozenset)
+# The HTTP client tells every request, and with debug its headers.
+_TALKATIVE: Final = ("httpx", "httpcore", "alembic", "uvicorn")
+
+
+def configure_logging(format: LogFormat, level: LogLevel, secrets: Iterable[Secret] = ()) -> None:  # noqa: A002
+    """Send our log lines, and those of libraries that use `logging`, to standard error, one record a line.
+
+    Say `log = structlog.get_logger()` and then `log.info("constant sentence", key=value)`. Taken out are the
+    value of a key that names a secret, signatures wherever they stand, and the texts of `secrets`. May be
+    called again: loggers made before follow. On the console a traceback spans several lines.
+    """
+    is_console = format == "console" or (format == "auto" and _is_terminal())
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    ending: list[Any] = [
+        structlog.processors.format_exc_info,
+        _Redaction(secrets),
+        _console_renderer() if is_console else _render_json,
+    ]
+    structlog.configure(
+        processors=[*_beginning(), *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=_StandardError,
+        # Modules make their loggers at import, before this runs; a cached one would never follow.
+        cache_logger_on_first_use=False,
+    )
+    _configure_libraries(threshold, ending)
+
+
+def _beginning() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        _add_request_id,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _add_request_id(_logger: object, _method: str, event: _Event) -> _Event:
+    current = request_id.get(None)
+    if current is not None:
+        event.setdefault("request_id", current)
+    return event
+
+
+def _console_renderer() -> structlog.dev.ConsoleRenderer:
+    # Plain tracebacks: the prettier ones show local variables, and so secrets.
+    return structlog.dev.ConsoleRenderer(colors=_is_terminal(), exception_formatter=structlog.dev.plain_traceback)
+
+
+def _render_json(_logger: object, _method: str, event: _Event) -> str:
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
+    line = {**first, **event}
+    try:
+        return msgspec.json.encode(line).decode()
+    except UnicodeEncodeError:  # half a surrogate pair, from a file name or a broken client
+        return json.dumps(line)
+
+
+class _Redaction:
+    """Takes out secrets and leaves only plain values, so that rendering cannot bring out others."""
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        texts = {secret.reveal() for secret in secrets}
+        # The longest first: one secret may begin another.
+        self._texts = sorted((text for text in texts if len(text) >= _SECRET_LENGTH_MIN), key=len, reverse=True)
+
+    def __call__(self, _logger: object, _method: str, event: _Event) -> _Event:
+        return self._mapping(event)
+
+    def _mapping(self, mapping: Mapping[Any, Any]) -> dict[str, Any]:
+        clean: dict[str, Any] = {}
+        for key, value in mapping.items():
+            name = self._text(str(key))
+            clean[name] = REDACTED if _SECRET_KEY.search(name) else self._value(value)
+        return clean
+
+    def _value(self, value: object) -> object:
+        if value is None or isinstance(value, _PLAIN):
+            return value
+        if isinstance(value, Mapping):
+            return self._mapping(value)
+        if isinstance(value, _SEQUENCES):
+            return [self._value(item) for item in value]
+        # The repr of an exception names its class, and that of bytes is one line.
+        return self._text(repr(value) if isinstance(value, BaseException | bytes) else str(value))
+
+    def _text(self, text: str) -> str:
+        for secret in self._texts:
+            text = text.replace(secret, REDACTED)
+        return _SIGNATURE.sub(f"bce-auth-v1/{REDACTED}", text)
+
+
+def _write(line: str) -> None:
+    # A log reader that has gone, or a full disk, must not fail a request. The stream is looked up each time
+    # because tests and daemons exchange it.
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"{line}\n")
+
+
+def _is_terminal() -> bool:
+    # There is no standard error at all when it was closed before the start.
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+class _StandardError:
+    """What structlog hands rendered lines to; the name that a caller may give its logger is not used."""
+
+    def __init__(self, *_names: object) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        _write(line)
+
+    log = debug = info = warning = error = critical = msg
+
+
+class _LibraryHandler(logging.Handler):
+    """Brings records of `logging` the same way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(self.format(record))
+
+
+def _configure_libraries(threshold: int, ending: list[Any]) -> None:
+    handler = _LibraryHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_beginning(), structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if isinstance(old, _LibraryHandler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    # Debug lines of libraries show SQL parameters and headers, so ours at debug do not bring theirs.
+    root.setLevel(max(threshold, logging.INFO))
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
+# --- metrics ---------------------------------------------------------------------------------------------
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZES: Final = tuple(2**power for power in range(11))
+_LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+
+
+class Metrics:
+    """All metrics of one service, in a registry of their own; names and labels are append-only."""
+
+    def __init__(self, version: str = __version__) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names and tell nobody anything
+        self._registry = CollectorRegistry()
+        self._request_children: dict[tuple[str, str, int, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._define_requests()
+        self._define_batches()
+        self._define_agenda()
+        self._gauge("leasehold_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
+
+    def _define_requests(self) -> None:
+        self._requests = self._counter(
+            "leasehold_requests_total", "Answered requests.", "path", "action", "status", "code"
+        )
+        self._request_seconds = self._histogram(
+            "leasehold_request_seconds", "Time from a request's last byte to its answer.", _SECONDS, "action"
+        )
+        self._refusals = self._counter("leasehold_refusals_total", "Commands refused, by error code.", "code")
+
+    def _define_batches(self) -> None:
+        self._batch_size = self._histogram("leasehold_batch_size", "Commands decided in one batch.", _SIZES)
+        self._batch_seconds = self._histogram(
+            "leasehold_batch_seconds", "Time of a batch: load, decide, save and commit.", _SECONDS
+        )
+        self._commit_seconds = self._histogram("leasehold_commit_seconds", "Time of a batch's commit.", _SECONDS)
+        self._queue_length = self._gauge("leasehold_queue_length", "Commands that wait for a batch.")
+
+    def _define_agenda(self) -> None:
+        self._lateness = self._histogram(
+            "leasehold_release_lateness_seconds", "How long after its time a release was decided.", _LATENESS
+        )
+        self._oldest_overdue = self._gauge(
+            "leasehold_oldest_overdue_release_seconds", "Age of the oldest release that is due and not done."
+        )
+        self._due_done = self._counter("leasehold_due_done_total", "Due work done, by kind.", "kind")
+        self._units = self._gauge("leasehold_units", "Compute-unit instances, by status.", "status")
+        self._clock_held = self._gauge(
+            "leasehold_clock_held", "1 while a clock jump holds all releases (decision 6a), else 0."
+        )
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self._registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self._registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, meaning, labels, buckets=buckets, registry=self._registry)
+
+    def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
+        """Count an answered request. `code` is the error code, "" for a success.
+
+        Every new combination costs memory for ever: callers pass "unknown" for a path or an action that is
+        not ours.
+        """
+        key = (path, action, status, code)
+        children = self._request_children.get(key)
+        if children is None:
+            children = (self._requests.labels(*key).inc, self._request_seconds.labels(action).observe)
+            self._request_children[key] = children
+        count, observe = children
+        count()
+        observe(seconds)
+
+    def refused(self, code: str) -> None:
+        """Count a command that was refused with this error code (decision 19)."""
+        self._refusals.labels(code).inc()
+
+    def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
+        """Record a batch: its commands, and the seconds that all of it and its commit took."""
+        self._batch_size.observe(size)
+        self._batch_seconds.observe(seconds)
+        self._commit_seconds.observe(commit_seconds)
+
+    def queue_length(self, length: int) -> None:
+        """Set how many commands wait for a batch."""
+        self._queue_length.set(length)
+
+    def due_done(self, kind: str, lateness_seconds: float) -> None:
+        """Count a piece of due work; kinds with "release" in their name also record their lateness."""
+        self._due_done.labels(kind).inc()
+        if "release" in kind:
+            self._lateness.observe(lateness_seconds)
+
+    def oldest_overdue_release(self, seconds: float) -> None:
+        """Set the age in seconds of the oldest release that is due and not done; 0 when there is none."""
+        self._oldest_overdue.set(seconds)
+
+    def units(self, by_status: Mapping[str, int]) -> None:
+        """Set how many instances there are in each status; statuses that are left out have none."""
+        self._units.clear()
+        for status, count in by_status.items():
+            self._units.labels(status).set(count)
+
+    def clock_held(self, *, held: bool) -> None:
+        """Set whether a clock jump holds all releases (decision 6a)."""
+        self._clock_held.set(held)
+
+    def render(self) -> tuple[bytes, str]:
+        """Return all metrics in Prometheus' text format, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST

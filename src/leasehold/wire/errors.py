@@ -1,0 +1,75 @@
+"""Every error that a caller can see. Append only: a code never changes its meaning, and none is used again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+
+class ErrorCode(msgspec.Struct, frozen=True):
+    """A public error.
+
+    ``number`` is what the official clients look for (``error_code``, decision 18); none of them retries on
+    these. ``meaning`` is the reference text.
+    """
+
+    code: str
+    status: int
+    number: int
+    meaning: str
+
+
+# Documented for the whole platform.
+INAPPROPRIATE_JSON: Final = ErrorCode(
+    "InappropriateJSON",
+    400,
+    710001,
+    "A field is missing, of the wrong type or out of range; the message names it.",
+)
+MALFORMED_JSON: Final = ErrorCode("MalformedJSON", 400, 710002, "The body is not JSON.")
+INVALID_HTTP_REQUEST: Final = ErrorCode(
+    "InvalidHTTPRequest", 400, 710003, "The request is not one that this service takes, such as a GET."
+)
+INVALID_MARKER: Final = ErrorCode("InvalidMarker", 400, 710004, "The marker is none that a page ended with.")
+INVALID_HTTP_AUTH_HEADER: Final = ErrorCode(
+    "InvalidHTTPAuthHeader", 400, 710011, "The Authorization header does not have the form of bce-auth-v1."
+)
+SIGNATURE_DOES_NOT_MATCH: Final = ErrorCode(
+    "SignatureDoesNotMatch", 400, 710012, "The signature is not that of this request under this key."
+)
+REQUEST_EXPIRED: Final = ErrorCode(
+    "RequestExpired",
+    400,
+    710013,
+    "The signature's time has passed, or lies too far ahead; the message has ours.",
+)
+SIGNATURE_EMPTY: Final = ErrorCode("SignatureEmpty", 400, 710014, "The request is not signed.")
+INVALID_ACCESS_KEY_ID: Final = ErrorCode("InvalidAccessKeyId", 403, 710015, "There is no such active access key.")
+ACCESS_DENIED: Final = ErrorCode("AccessDenied", 403, 710016, "The caller's policies do not permit the action.")
+IDEMPOTENT_PARAMETER_MISMATCH: Final = ErrorCode(
+    "IdempotentParameterMismatch", 403, 710017, "The client token was used with other parameters before."
+)
+INTERNAL_ERROR: Final = ErrorCode("InternalError", 500, 710099, "Something of ours went wrong; the requestId finds it.")
+
+# Our own (decision 19).
+INSUFFICIENT_STOCK: Final = ErrorCode("InsufficientStock", 409, 720001, "Fewer units are free than were asked for.")
+INSUFFICIENT_BALANCE: Final = ErrorCode("InsufficientBalance", 402, 720002, "The balance does not cover it.")
+QUOTA_EXCEEDED: Final = ErrorCode("QuotaExceeded", 403, 720003, "A quota does not allow it.")
+INSTANCE_NOT_FOUND: Final = ErrorCode("InstanceNotFound", 404, 720004, "The caller has no such instance.")
+SERVICE_NOT_FOUND: Final = ErrorCode("ServiceNotFound", 404, 720005, "The caller has no such service.")
+OPERATION_NOT_SUPPORTED: Final = ErrorCode(
+    "OperationNotSupported", 409, 720006, "The thing is of a kind that this action is not for."
+)
+INVALID_STATE: Final = ErrorCode("InvalidState", 409, 720007, "The thing is in a state that does not allow it.")
+RESOURCE_NOT_FOUND: Final = ErrorCode(
+    "ResourceNotFound", 404, 720008, "There is no such path, action, account, user or key."
+)
+OVERLOADED: Final = ErrorCode("Overloaded", 503, 720009, "Too much at once, or stopping. Nothing was done; try again.")
+ENTITY_TOO_LARGE: Final = ErrorCode("EntityTooLarge", 413, 720010, "The body is larger than the limit.")
+STORE_UNAVAILABLE: Final = ErrorCode(
+    "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
+)
+
+ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorCode))
+"""All of them, in the order of the reference."""

@@ -1,0 +1,220 @@
+"""What requests and results of our own actions look like: accounts, catalogue, clock, identities."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from leasehold.wire.policies import PolicyName
+from leasehold.wire.shapes import Id, PaymentTiming, Region, Request, Shape, Text, UnitType
+
+Amount = Annotated[Decimal, msgspec.Meta(description="A decimal amount, at most six places, as a string")]
+ZoneName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Marker = Annotated[str, msgspec.Meta(max_length=64)]
+PageSize = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+
+
+class AccountDetail(Shape, kw_only=True):
+    """An account and its balance, a decimal string."""
+
+    account_id: str
+    balance: str
+    currency: str
+    name: str
+    time_zone: str
+
+
+class TopUpAccountRequest(Request, kw_only=True):
+    """Put money on an account; on the caller's where none is named."""
+
+    amount: Amount
+    account_id: Id | None = None
+
+
+class PageRequest(Request, kw_only=True):
+    """Ask for a page, newest first."""
+
+    marker: Marker | None = None
+    max_keys: PageSize | None = None
+
+
+class OrderDetail(Shape, kw_only=True):
+    """What was bought, and what was paid for it at once."""
+
+    order_id: str
+    instance_id: str
+    kind: str
+    payment_timing: PaymentTiming
+    region: str
+    type: str
+    count: int
+    months: int | None = None
+    amount: str
+    create_time: str
+
+
+class OrderPage(Shape, kw_only=True):
+    """A page of orders, newest first."""
+
+    orders: list[OrderDetail]
+    is_truncated: bool
+    max_keys: int
+    next_marker: str | None = None
+
+
+class PostingDetail(Shape, kw_only=True):
+    """A movement of money: ``amount`` left ``debit`` and arrived at ``credit``."""
+
+    posting_id: str
+    time: str
+    kind: str
+    debit: str
+    credit: str
+    amount: str
+    order_id: str | None = None
+    instance_id: str | None = None
+    minutes: int | None = None
+
+
+class PostingPage(Shape, kw_only=True):
+    """A page of postings, newest first."""
+
+    postings: list[PostingDetail]
+    is_truncated: bool
+    max_keys: int
+    next_marker: str | None = None
+
+
+class OfferingDetail(Shape, kw_only=True):
+    """A type of unit in a region. A price of null: not sold that way."""
+
+    region: str
+    type: str
+    price_per_minute: str | None
+    price_per_month: str | None
+    stock_total: int
+    stock_free: int
+
+
+class OfferingList(Shape, kw_only=True):
+    """The catalogue, in its order."""
+
+    offerings: list[OfferingDetail]
+
+
+class SetOfferingRequest(Request, kw_only=True):
+    """Add an offering, or change its prices or its stock; what is absent stays as it is."""
+
+    region: Region
+    type: UnitType
+    price_per_minute: Amount | None = None
+    price_per_month: Amount | None = None
+    stock_total: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] | None = None
+
+
+class ClockDetail(Shape, kw_only=True):
+    """What time it is for units and bills, and which clock says so."""
+
+    now: str
+    mode: Literal["real", "virtual"]
+    held: bool = False
+    reason: str | None = None
+
+
+class AdvanceClockRequest(Request, kw_only=True):
+    """Move the virtual clock forward and do everything that falls due on the way."""
+
+    to: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class CreateAccountRequest(Request, kw_only=True):
+    """Open an account with a root user and its first key."""
+
+    name: Text
+    time_zone: ZoneName | None = None
+
+
+class CreatedAccount(Shape, kw_only=True):
+    """The account, its root user, and the root's key. The secret is shown this once."""
+
+    account_id: str
+    user_id: str
+    access_key_id: str
+    secret_access_key: str
+
+
+class CreateUserRequest(Request, kw_only=True):
+    """Add a user to the caller's account; an operator may name another account."""
+
+    name: Text
+    account_id: Id | None = None
+
+
+class CreatedUser(Shape, kw_only=True):
+    """The new user, who may do nothing yet."""
+
+    user_id: str
+    account_id: str
+
+
+class CreateAccessKeyRequest(Request, kw_only=True):
+    """Give a user another key; the caller where none is named. An operator may name another account's user."""
+
+    user_id: Id | None = None
+    account_id: Id | None = None
+
+
+class CreatedAccessKey(Shape, kw_only=True):
+    """The key. The secret is shown this once."""
+
+    user_id: str
+    access_key_id: str
+    secret_access_key: str
+
+
+class DisableAccessKeyRequest(Request, kw_only=True):
+    """Make a key useless from now on."""
+
+    access_key_id: Id
+    account_id: Id | None = None
+
+
+class PolicyRequest(Request, kw_only=True):
+    """Attach a policy to a user, or detach it."""
+
+    user_id: Id
+    policy_name: PolicyName
+    account_id: Id | None = None
+
+
+class DescribeUsersRequest(Request, kw_only=True):
+    """List the users of the caller's account; an operator may name another account."""
+
+    account_id: Id | None = None
+
+
+class KeyDetail(Shape, kw_only=True):
+    """An access key, without its secret."""
+
+    access_key_id: str
+    status: Literal["Active", "Disabled"]
+    create_time: str
+
+
+class UserDetail(Shape, kw_only=True):
+    """A user, what it may do, and its keys."""
+
+    user_id: str
+    name: str
+    is_root: bool
+    policies: list[str]
+    access_keys: list[KeyDetail]
+    create_time: str
+
+
+class UserList(Shape, kw_only=True):
+    """The account's users, oldest first."""
+
+    users: list[UserDetail]

@@ -1,0 +1,292 @@
+"""What requests and results look like, for the actions of compute units and services."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
+PaymentTiming = Literal["Prepaid", "Postpaid"]
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Months = Annotated[int, msgspec.Meta(ge=1, le=6)]
+Time = Annotated[str, msgspec.Meta(max_length=64, description="RFC 3339, or YYYY-MM-DD HH:MM:SS in the service's zone")]
+Region = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+$")]
+RegionOrAny = Annotated[str, msgspec.Meta(max_length=32, pattern="^[a-z0-9-]*$")]
+UnitType = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+$")]
+ClientToken = Annotated[str, msgspec.Meta(max_length=64, pattern="^[\\x21-\\x7e]*$")]
+Text = Annotated[str, msgspec.Meta(max_length=500, pattern="^[^\\x00]*$")]
+Name = Annotated[str, msgspec.Meta(min_length=2, max_length=20, pattern="^[^\\x00]*$")]
+
+
+class Shape(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
+    """A JSON object: lower camel case, unknown keys ignored (decision 21)."""
+
+
+class Request(Shape, kw_only=True):
+    """The body of a request. ``clientToken`` makes it idempotent (decision 10); reads ignore it."""
+
+    client_token: ClientToken | None = None
+
+
+class Empty(Request, kw_only=True):
+    """A request without parameters."""
+
+
+class Reservation(Shape, kw_only=True):
+    """For how long a prepaid purchase is; ignored with Postpaid (decision 5)."""
+
+    reservation_time_unit: str | None = None
+    reservation_length: int | None = None
+    auto_renew: bool | None = None
+    auto_renew_time_unit: str | None = None
+    auto_renew_time: int | None = None
+
+
+class Billing(Shape, kw_only=True):
+    """How it is paid. ``releaseTime`` counts with Postpaid only, ``reservation`` with Prepaid only."""
+
+    payment_timing: PaymentTiming
+    reservation: Reservation | None = None
+    release_time: Time | None = None
+    charge_type: Literal["ComputingUnit", "Tokens"] | None = None
+
+
+class ComputeUnitConfig(Shape, kw_only=True):
+    """What to buy: a type, in a region or in whichever has stock (decision 8)."""
+
+    region: RegionOrAny | None = None
+    type: UnitType
+
+
+class PurchaseComputeUnitRequest(Request, kw_only=True):
+    """Buy compute units."""
+
+    billing: Billing
+    compute_unit_config: ComputeUnitConfig
+    compute_unit_count: Count
+
+
+class PurchaseReplicasRequest(Request, kw_only=True):
+    """Buy the compute units for replicas of a service."""
+
+    service_id: Id
+    billing: Billing
+    replicas_count: Count
+
+
+class Purchased(Shape, kw_only=True):
+    """The instance and the order that a purchase made."""
+
+    instance_id: str
+    order_id: str
+
+
+class DescribeComputeUnitsRequest(Request, kw_only=True):
+    """List the account's live instances."""
+
+    payment_timing: PaymentTiming | None = None
+    region: Region | None = None
+    type: UnitType | None = None
+
+
+class DescribeComputeUnitRequest(Request, kw_only=True):
+    """Ask for one instance."""
+
+    instance_id: Id
+
+
+class ComputeUnitInstance(Shape, kw_only=True):
+    """An instance (decision 23). Times are RFC 3339 in the service's zone."""
+
+    instance_id: str
+    region: str
+    status: str
+    type: str
+    total_compute_units: int
+    used_compute_units: int
+    payment_timing: PaymentTiming
+    start_time: str | None = None
+    expired_time: str | None = None
+    release_time: str | None = None
+    duration: int | None = None
+    duration_unit: str | None = None
+
+
+class ServiceUsage(Shape, kw_only=True):
+    """What a service uses of an instance."""
+
+    service_id: str
+    service_name: str
+    replicas_count: int
+    used_compute_units: int
+
+
+class ComputeUnitList(Shape, kw_only=True):
+    """The account's live instances, in the order in which they were bought."""
+
+    compute_unit_instance_list: list[ComputeUnitInstance]
+
+
+class ComputeUnitDetail(Shape, kw_only=True):
+    """One instance, and which services use it."""
+
+    compute_unit_instance: ComputeUnitInstance
+    service_usage_list: list[ServiceUsage]
+
+
+class ReleaseComputeUnitRequest(Request, kw_only=True):
+    """Release a postpaid instance now."""
+
+    instance_id: Id
+
+
+class ReleaseReplicasRequest(Request, kw_only=True):
+    """Release a postpaid instance of a service now."""
+
+    service_id: Id
+    instance_id: Id
+
+
+class AutoReleaseComputeUnitRequest(Request, kw_only=True):
+    """Set, move or (without releaseTime) clear the release time of a postpaid instance.
+
+    With ``instanceType`` it is an auto-renew rule instead: what one official client sends (decision 4).
+    """
+
+    instance_id: Id
+    service_id: Id | None = None
+    release_time: Time | None = None
+    instance_type: Literal["ComputingUnit", "TPM"] | None = None
+    auto_renew_time_unit: Literal["Month"] | None = None
+    auto_renew_time: Months | None = None
+
+
+class CreateAutoRenewRulesRequest(Request, kw_only=True):
+    """Renew a prepaid instance whenever its term runs out."""
+
+    instance_id: Id
+    instance_type: Literal["ComputingUnit", "TPM"]
+    auto_renew_time_unit: Literal["Month"] | None = None
+    auto_renew_time: Months | None = None
+
+
+class DescribeServiceInstancesRequest(Request, kw_only=True):
+    """List the live instances of a service."""
+
+    service_id: Id
+    payment_timing: PaymentTiming | None = None
+
+
+class DescribeServiceInstanceRequest(Request, kw_only=True):
+    """Ask for one instance of a service."""
+
+    service_id: Id
+    instance_id: Id
+
+
+class ServiceInstance(Shape, kw_only=True):
+    """An instance as its service sees it (decision 23)."""
+
+    instance_id: str
+    payment_timing: PaymentTiming
+    replicas_count: int
+    status: str
+    start_time: str | None = None
+    expired_time: str | None = None
+    release_time: str | None = None
+
+
+class ServiceInstances(Shape, kw_only=True):
+    """The live instances of a service."""
+
+    instances: list[ServiceInstance]
+
+
+class ServiceInstanceDetail(Shape, kw_only=True):
+    """One instance of a service."""
+
+    instance: ServiceInstance
+
+
+class ResourceConfig(Shape, kw_only=True):
+    """What a replica takes, and how many replicas to buy units for."""
+
+    region: RegionOrAny | None = None
+    type: Annotated[str, msgspec.Meta(max_length=16, description="Card class and units per replica: GPU-1-2")]
+    qps: Annotated[float, msgspec.Meta(gt=0, le=50)] | None = None
+    replicas_count: Count | None = None
+
+
+class CreateServiceRequest(Request, kw_only=True):
+    """Create a service; with billing, buy the units of its first replicas too."""
+
+    model_set_id: Id
+    model_id: Id
+    name: Name
+    description: Text | None = None
+    url_suffix: Annotated[str, msgspec.Meta(min_length=2, max_length=20, pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9]$")]
+    resource_config: ResourceConfig
+    billing: Billing | None = None
+
+
+class CreatedService(Shape, kw_only=True):
+    """The new service, and the instance bought for it where one was."""
+
+    service_id: str
+    instance_id: str | None = None
+    order_id: str | None = None
+
+
+class DescribeServiceRequest(Request, kw_only=True):
+    """Ask for one service."""
+
+    service_id: Id
+
+
+class ServiceResource(Shape, kw_only=True):
+    """What a replica takes, and how many replicas there are."""
+
+    type: str
+    replicas_count: int
+    region: str | None = None
+    qps: float | None = None
+
+
+class ServiceDetail(Shape, kw_only=True):
+    """A service."""
+
+    service_id: str
+    name: str
+    description: str
+    model_set_id: str
+    model_id: str
+    model_version_id: str
+    url_suffix: str
+    run_status: str
+    charge_type: str
+    charge_status: str
+    resource_config: ServiceResource
+    creator: str
+    create_time: str
+
+
+class DescribeServicesRequest(Request, kw_only=True):
+    """List services, a page at a time."""
+
+    marker: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    page_reverse: bool | None = None
+    name: Text | None = None
+    run_status: list[Literal["New", "Deploying", "Serving", "Failed", "Stopped"]] | None = None
+    creator: list[Id] | None = None
+
+
+class ServicePage(Shape, kw_only=True):
+    """A page of services. ``nextMarker`` stands there while more follow."""
+
+    service_list: list[ServiceDetail]
+    is_truncated: bool
+    max_keys: int
+    marker: str | None = None
+    next_marker: str | None = None

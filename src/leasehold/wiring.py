@@ -1,0 +1,249 @@
+"""The only module that knows which part is which: it puts the service together, and takes it apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from leasehold.agenda.worker import Agenda
+from leasehold.api.app import App
+from leasehold.api.context import Context, KeyMaker
+from leasehold.api.health import Health
+from leasehold.api.identity import Identities
+from leasehold.api.ids import hex_id
+from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
+from leasehold.commands.clock import VIRTUAL_NOW
+from leasehold.commands.command import Command
+from leasehold.commands.demo import TYPES, DemoOffering, LoadDemo
+from leasehold.commands.founding import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, Found
+from leasehold.commands.identity import CreateAccessKey, CreateAccount, NewKey, SetSecret
+from leasehold.domain.account import User
+from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
+from leasehold.domain.money import Micro, parse_amount
+from leasehold.domain.rules import Rules
+from leasehold.engines.instant import InstantEngine
+from leasehold.sequencer import Limits, Sequencer
+from leasehold.settings import Settings
+from leasehold.store.sqlite import SqliteStore
+from leasehold.telemetry import Metrics
+from leasehold.vault import Vault, check_fingerprint, load_master_key, new_access_key
+from leasehold.wire.policies import OPERATOR
+
+log = structlog.get_logger()
+
+CREDENTIALS: Final = "credentials.env"
+MASTER_KEY_FILE: Final = "master.key"
+
+# What the demo charges. The real prices are nowhere published; these only have to look like some.
+DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)
+DEMO_OFFERINGS: Final = {
+    unit_type: DemoOffering(
+        per_minute=Micro((5 + 15 * card) * 10_000),
+        per_month=Micro((1_000 + 4_000 * card) * 1_000_000),
+        stock=10_000,
+    )
+    for card, unit_type in enumerate(TYPES)
+}
+
+
+class WrongClock(Exception):
+    """The store was founded under the other kind of clock; the message says so in one line."""
+
+
+class WrongRoot(Exception):
+    """The environment's root key belongs to somebody else; the message says so in one line."""
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A running service: what tests and the server hold in their hands."""
+
+    app: App
+    sequencer: Sequencer
+    agenda: Agenda
+    clock: Clock
+    store: SqliteStore
+    metrics: Metrics
+    root_access_key: str
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the settings that rules depend on."""
+    horizon, minimum = settings.release_horizon_max_seconds, settings.postpaid_balance_min
+    return Rules(
+        time_zone=settings.time_zone,
+        currency=settings.currency,
+        release_lead_min_us=settings.release_lead_min_seconds * SECOND_US,
+        release_horizon_max_us=None if horizon is None else horizon * SECOND_US,
+        postpaid_balance_min=None if minimum is None else parse_amount(minimum),
+        retention_us=settings.retention_days * DAY_US,
+        token_keep_us=settings.tokens_keep_hours * HOUR_US,
+    )
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, directory: Path, *, clock_mode: Mode = "real", demo: bool = False
+) -> AsyncIterator[Service]:
+    """Run the service on a data directory, without a socket; stops it cleanly at the end.
+
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey or WrongClock where it cannot start; then nothing
+    was touched.
+    """
+    store = SqliteStore(directory)
+    try:
+        vault = _vault(settings, store, directory)
+        clock = _clock(settings, store, clock_mode)
+        rules = rules_of(settings)
+        metrics = Metrics()
+        sequencer = Sequencer(
+            store,
+            clock,
+            rules,
+            engine=InstantEngine(),
+            limits=Limits(settings.batch_size_max, settings.due_batch_max, settings.queue_length_max),
+            meter=metrics,
+        )
+        agenda = Agenda(store, sequencer, clock, metrics)
+        identities = Identities(store, lambda key: vault.open(key.sealed, context=key.id))
+        sequencer.watch(identities)
+        sequencer.watch(agenda)
+        keys = KeyMaker(_make_key, lambda key_id, secret: vault.seal(secret, context=key_id))
+        context = Context(reader=store, sequencer=sequencer, agenda=agenda, clock=clock, rules=rules, keys=keys)
+        health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
+        app = App(
+            context,
+            identities,
+            health,
+            metrics,
+            body_max=settings.server_body_max_bytes,
+            path_prefix=settings.path_prefix,
+        )
+        sequencer.start()
+        try:
+            root_key = await _found(settings, store, sequencer, vault, clock, directory)
+            if demo:
+                await _load_demo(store, sequencer)
+            agenda.start()
+            yield Service(app, sequencer, agenda, clock, store, metrics, root_key)
+        finally:
+            await agenda.stop()
+            await sequencer.close()
+    finally:
+        store.close()
+
+
+def _vault(settings: Settings, store: SqliteStore, directory: Path) -> Vault:
+    saved = store.ask(lambda ask: ask.fact(MASTER_KEY))
+    key = load_master_key(
+        settings.master_key_file or directory / MASTER_KEY_FILE, settings.master_key, create=saved is None
+    )
+    if saved is not None:
+        check_fingerprint(key, saved)
+    return Vault(key)
+
+
+def _clock(settings: Settings, store: SqliteStore, mode: Mode) -> Clock:
+    saved = store.ask(lambda ask: ask.fact(CLOCK_MODE))
+    if saved is not None and saved != mode:
+        raise WrongClock(
+            f"This store was founded with --clock {saved}, and its times are that clock's. Start it with "
+            f"--clock {saved}, or give --clock {mode} a data directory of its own."
+        )
+    if mode == "real":
+        return RealClock(settings.clock_jump_max_seconds * SECOND_US)
+    stands = store.ask(lambda ask: ask.fact(VIRTUAL_NOW))
+    # Whole seconds, so that what is typed into AdvanceClock can name the same moments.
+    return VirtualClock(Instant(int(stands) if stands else wall_us() // SECOND_US * SECOND_US))
+
+
+def _make_key() -> tuple[str, str]:
+    key = new_access_key()
+    return key.access_key_id, key.secret.reveal()
+
+
+async def _found(
+    settings: Settings,
+    store: SqliteStore,
+    sequencer: Sequencer,
+    vault: Vault,
+    clock: Clock,
+    directory: Path,
+) -> str:
+    """Found a new store, or put the environment's root key into an old one; returns the root's access key."""
+    key_id, secret, made = _root_key(settings)
+    if store.ask(lambda ask: ask.fact(FOUNDED)) is None:
+        if made:
+            _write_credentials(directory, key_id, secret)
+        await sequencer.submit(_founding(settings, vault, clock, NewKey(key_id, vault.seal(secret, context=key_id))))
+        return key_id
+    root = _root_user(store)
+    if made:
+        users = {user.id: keys for user, keys in store.ask(lambda ask: ask.users(root.account_id))}
+        return next((key.id for key in users[root.id] if key.status == "Active"), "")
+    known = store.ask(lambda ask: ask.identity(key_id))
+    sealed = NewKey(key_id, vault.seal(secret, context=key_id))
+    command: Command
+    if known is None:
+        command = CreateAccessKey(account_id=root.account_id, user_id=root.id, key=sealed)
+    elif known[1].id != root.id:
+        raise WrongRoot(f"LEASEHOLD_ROOT_ACCESS_KEY names the key {key_id} of another user than the first root.")
+    elif known[0].status == "Active" and vault.open(known[0].sealed, context=key_id) == secret:
+        return key_id
+    else:
+        command = SetSecret(key=sealed)
+    await sequencer.submit(command)
+    return key_id
+
+
+def _root_key(settings: Settings) -> tuple[str, str, bool]:
+    if settings.root_access_key is not None and settings.root_secret_key is not None:
+        return settings.root_access_key.reveal(), settings.root_secret_key.reveal(), False
+    return *_make_key(), True
+
+
+def _root_user(store: SqliteStore) -> User:
+    user_id = store.ask(lambda ask: ask.fact(ROOT_USER)) or ""
+    user = store.ask(lambda ask: ask.user(user_id))
+    if user is None:
+        raise WrongRoot("The store has lost its first root user; restore a backup.")
+    return user
+
+
+def _founding(settings: Settings, vault: Vault, clock: Clock, key: NewKey) -> Found:
+    facts = {MASTER_KEY: vault.fingerprint, CLOCK_MODE: clock.mode}
+    if clock.mode == "virtual":
+        facts[VIRTUAL_NOW] = str(clock.now())
+    root = CreateAccount(
+        account_id=hex_id(),
+        user_id=hex_id(),
+        name="root",
+        time_zone=settings.time_zone,
+        key=key,
+        policies=(OPERATOR,),
+    )
+    return Found(facts=facts, root=root)
+
+
+def _write_credentials(directory: Path, key_id: str, secret: str) -> None:
+    """Write the first key where only its owner can read it; the store keeps it sealed."""
+    path = directory / CREDENTIALS
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"QIANFAN_ACCESS_KEY={key_id}\nQIANFAN_SECRET_KEY={secret}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+async def _load_demo(store: SqliteStore, sequencer: Sequencer) -> None:
+    root = _root_user(store)
+    loaded = await sequencer.submit(
+        LoadDemo(account_id=root.account_id, user_id=root.id, funds=DEMO_FUNDS, offerings=DEMO_OFFERINGS)
+    )
+    log.info("demo loaded" if loaded else "demo was loaded before, nothing changed")

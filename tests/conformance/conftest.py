@@ -1,0 +1,84 @@
+"""The official clients, built once, and a real server for them to call."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conformance.programs import Program
+from tests.conformance.server import Server, running, stores
+from tests.conformance.toolchains import GO, JAVA, NODE, PYTHON, Toolchain, ready
+
+# Session fixtures, since pytest remembers what one of them raised: a failed build is not tried again.
+
+
+@pytest.fixture(scope="session")
+def python_client() -> Toolchain:
+    return ready(PYTHON)
+
+
+@pytest.fixture(scope="session")
+def node_client() -> Toolchain:
+    return ready(NODE)
+
+
+@pytest.fixture(scope="session")
+def go_client() -> Toolchain:
+    return ready(GO)
+
+
+@pytest.fixture(scope="session")
+def java_client() -> Toolchain:
+    return ready(JAVA)
+
+
+@pytest.fixture(scope="session")
+def all_clients(
+    python_client: Toolchain, node_client: Toolchain, go_client: Toolchain, java_client: Toolchain
+) -> tuple[Toolchain, ...]:
+    return python_client, node_client, go_client, java_client
+
+
+@pytest.fixture(scope="session", params=stores())
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for a file of tests, each of which works on units of its own."""
+    with running(store, tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture
+def untouched_server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for a single test, whose whole account is looked at."""
+    with running(store, tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture
+def python(python_client: Toolchain, server: Server, tmp_path: Path) -> Program:
+    return Program(python_client, server.base_url, tmp_path)
+
+
+@pytest.fixture
+def node(node_client: Toolchain, server: Server, tmp_path: Path) -> Program:
+    return Program(node_client, server.base_url, tmp_path)
+
+
+@pytest.fixture
+def go(go_client: Toolchain, server: Server, tmp_path: Path) -> Program:
+    return Program(go_client, server.base_url, tmp_path)
+
+
+@pytest.fixture
+def java(java_client: Toolchain, server: Server, tmp_path: Path) -> Program:
+    return Program(java_client, server.base_url, tmp_path)
+
+
+@pytest.fixture(params=["python", "node", "go", "java"])
+def client(request: pytest.FixtureRequest) -> Program:
+    """Each official client in turn."""
+    asked: Program = request.getfixturevalue(request.param)
+    return asked

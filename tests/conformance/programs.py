@@ -1,0 +1,87 @@
+"""Starts the programs of the official clients and reads what they say, one call a line."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.conformance.server import ACCESS_KEY, SECRET_KEY
+from tests.conformance.toolchains import Toolchain
+
+RUN_SECONDS_MAX = 120
+# Nothing else of the caller's environment reaches a client: it may hold real keys, addresses and proxies.
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "JAVA_HOME", "TMPDIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one call came to, as the client showed it to its user."""
+
+    call: str
+    ok: bool
+    result: Any
+    request_id: str
+    error: str
+    kind: str
+
+    @classmethod
+    def read(cls, line: str) -> Self:
+        said = json.loads(line)
+        texts = {field: said.get(name) or "" for field, name in _TEXTS.items()}
+        return cls(call=said["call"], ok=said["ok"], result=said.get("result"), **texts)
+
+
+_TEXTS = {"request_id": "requestId", "error": "error", "kind": "kind"}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The program of one official client, speaking to one server."""
+
+    toolchain: Toolchain
+    base_url: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.toolchain.name
+
+    def start(self, scenario: str, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            (*self.toolchain.command, scenario, *arguments),
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, scenario: str, *arguments: str) -> Mapping[str, Answer]:
+        """Everything that the scenario called, by the name that it gives each call."""
+        return {answer.call: answer for answer in finish([self.start(scenario, *arguments)])}
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        keys = {"QIANFAN_ACCESS_KEY": ACCESS_KEY, "QIANFAN_SECRET_KEY": SECRET_KEY}
+        return {**kept, **keys, self.toolchain.base_url_variable: self.base_url}
+
+
+def finish(started: Iterable[subprocess.Popen[str]]) -> list[Answer]:
+    """Waits for programs that run side by side, and reads all that they said."""
+    return [
+        Answer.read(line) for said in [_output(process) for process in started] for line in said.splitlines()
+    ]
+
+
+def _output(process: subprocess.Popen[str]) -> str:
+    with process:
+        try:
+            out, err = process.communicate(timeout=RUN_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    assert process.returncode == 0, f"{process.args!r} ended with {process.returncode}\n{out}\n{err}"
+    return out

@@ -1,0 +1,242 @@
+"""Calls a compute-unit server with the official Python client, one scenario a run.
+
+Every call becomes one line of JSON on standard output. The client is used as its package ships it.
+"""
+
+import ipaddress
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+BASE_URL = "QIANFAN_CONSOLE_API_BASE_URL"
+SERVICE = "svco-48esssdpa594"
+UNITS, SERVICE_UNITS = "/v2/computeunit", "/v2/serviceresources"
+ALTERS_THE_ROUTE = ("QIANFAN_PROXY", "QIANFAN_AK", "QIANFAN_SK", "QIANFAN_DOT_ENV_CONFIG_FILE")
+
+
+def refuse(reason: str) -> None:
+    print(f"refused to start: {reason}", file=sys.stderr)
+    sys.exit(2)
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def stay_on_this_machine() -> None:
+    """The client's default is a real cloud, so nothing starts without an address of this machine."""
+    if not is_loopback(os.environ.get(BASE_URL, "")):
+        refuse(f"{BASE_URL} must name a loopback host")
+    if Path(".env").exists():
+        refuse("a .env file here could send the client elsewhere")
+    for name in list(os.environ):
+        if name in ALTERS_THE_ROUTE or name.lower().endswith("_proxy"):
+            del os.environ[name]
+
+
+# The client reads the environment once, so the check must come before its import.
+stay_on_this_machine()
+
+import qianfan  # noqa: E402
+from qianfan import resources  # noqa: E402
+from qianfan.resources import Charge, Service  # noqa: E402
+
+if os.environ[BASE_URL] != qianfan.get_config().CONSOLE_API_BASE_URL:
+    refuse("the client did not take the address it was given")
+
+
+def emit(name: str, **facts: Any) -> None:
+    print(json.dumps({"call": name, **facts}), flush=True)
+
+
+def report(name: str, ask: Callable[[], Any]) -> Any:
+    """Runs one call, writes its line, and gives back its result, or None after an error."""
+    try:
+        body = ask().body
+    except Exception as problem:  # noqa: BLE001 - whatever the client raises is the finding
+        emit(name, ok=False, result=None, error=str(problem), kind=type(problem).__name__)
+        return None
+    emit(name, ok=True, result=body.get("result"), requestId=body.get("requestId"), error=None, kind=None)
+    return body.get("result")
+
+
+def call(name: str, route: str, action: str, params: Mapping[str, Any] | None = None) -> Any:
+    return report(name, lambda: resources.console.utils.call_action(route, action, dict(params or {})))
+
+
+def wait_for(wanted: str, ask: Callable[[], Any], status_in: Callable[[Any], str]) -> None:
+    """Asks without a line of output until the unit is in the wanted status, at most 20 seconds."""
+    for _ in range(100):
+        try:
+            if status_in(ask().body["result"]) == wanted:
+                return
+        except Exception:  # noqa: BLE001 - the reported call that follows will show it
+            return
+        time.sleep(0.2)
+
+
+def wait_for_unit(instance_id: str, wanted: str) -> None:
+    wait_for(
+        wanted,
+        lambda: resources.console.utils.call_action(
+            UNITS, "DescribeComputeUnit", {"instanceId": instance_id}
+        ),
+        lambda result: result["computeUnitInstance"]["status"],
+    )
+
+
+def describe(name: str, instance_id: str) -> Any:
+    return call(name, UNITS, "DescribeComputeUnit", {"instanceId": instance_id})
+
+
+def buy_by_the_minute(name: str, **billing: Any) -> str:
+    body = {
+        "computeUnitCount": 1,
+        "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
+        "billing": {"paymentTiming": "Postpaid", **billing},
+    }
+    return (call(name, UNITS, "PurchaseComputeUnit", body) or {}).get("instanceId", "")
+
+
+def purchase_prepaid() -> None:
+    months = {"reservationTimeUnit": "Month", "reservationLength": 5}
+    body = {
+        "serviceId": SERVICE,
+        "billing": {"paymentTiming": "Prepaid", "reservation": months},
+        "replicasCount": 5,
+    }
+    call("purchase", SERVICE_UNITS, "PurchaseComputeUnit", body)
+
+
+def purchase_postpaid() -> None:
+    instance_id = buy_by_the_minute("purchase", releaseTime="2030-01-15T09:30:00+08:00")
+    describe("describe", instance_id)
+
+
+def release_schedule(instance_id: str = "unit-xxx") -> None:
+    for path, prefix in ((UNITS, "unit"), (SERVICE_UNITS, "service")):
+
+        def schedule(step: str, path: str = path, prefix: str = prefix, **change: str) -> None:
+            call(f"{prefix}-{step}", path, "AutoReleaseComputeUnit", {"instanceId": instance_id, **change})
+            describe(f"{prefix}-after-{step}", instance_id)
+
+        schedule("set", releaseTime="2030-01-15 09:30:00")
+        schedule("move", releaseTime="2030-02-01T00:00:00+00:00")
+        schedule("clear")
+
+
+def release_now() -> None:
+    instance_id = buy_by_the_minute("purchase")
+    call("release", UNITS, "ReleaseComputeUnit", {"instanceId": instance_id})
+    wait_for_unit(instance_id, "Released")
+    describe("describe", instance_id)
+
+
+def errors() -> None:
+    describe("unknown-instance", "unit-nowhere0")
+    buy_by_the_minute("bad-value", paymentTiming="Sometimes")
+    call("unknown-action", UNITS, "BorrowComputeUnit")
+    wrong_keys(lambda name: call(name, UNITS, "DescribeComputeUnits"))
+
+
+def wrong_keys(ask: Callable[[str], Any]) -> None:
+    """The client looks its keys up at every call, so a script may change them at any time."""
+    config = qianfan.get_config()
+    secret_key, config.SECRET_KEY = config.SECRET_KEY, "0" * 32
+    ask("wrong-secret")
+    config.SECRET_KEY, config.ACCESS_KEY = secret_key, "AKNOBODY00000000"
+    ask("wrong-access-key")
+
+
+def describe_all() -> None:
+    call("units", UNITS, "DescribeComputeUnits", {"paymentTiming": "Postpaid", "region": "bj"})
+    call("units-without-a-body", UNITS, "DescribeComputeUnits")
+    call("units-with-nulls", UNITS, "DescribeComputeUnits", {"paymentTiming": None, "type": None})
+    call("service-units", SERVICE_UNITS, "DescribeComputeUnits", {"serviceId": SERVICE})
+    call("services", "/v2/service", "DescribeServices", {"maxKeys": 10})
+    call("service", "/v2/service", "DescribeService", {"serviceId": SERVICE})
+    call("account", "/v2/account", "DescribeAccount")
+    call("orders", "/v2/account", "DescribeOrders")
+    call("offerings", "/v2/catalog", "DescribeOfferings")
+
+
+def charge_wrappers() -> None:
+    """The client's own functions for these actions, which use the older path."""
+
+    def info(instance_id: str) -> Any:
+        return Charge.get_service_resource_instance_info(SERVICE, instance_id)
+
+    def buy(name: str, billing: dict[str, Any]) -> str:
+        bought = report(name, lambda: Charge.purchase_service_resource(SERVICE, billing, 1))
+        return (bought or {}).get("instanceId", "")
+
+    month = {"reservationTimeUnit": "Month", "reservationLength": 1}
+    prepaid = buy("purchase-prepaid", {"paymentTiming": "Prepaid", "reservation": month})
+    report("list", lambda: Charge.get_service_resource_list(SERVICE))
+    report("list-prepaid", lambda: Charge.get_service_resource_list(SERVICE, "Prepaid"))
+    report("info-prepaid", lambda: info(prepaid))
+    report("auto-renew-prepaid", lambda: Charge.create_auto_renew_rules(prepaid, "ComputingUnit", "Month", 2))
+
+    postpaid = buy("purchase-postpaid", {"paymentTiming": "Postpaid", "releaseTime": "2030-01-15 09:30:00"})
+    report("auto-renew-postpaid", lambda: Charge.create_auto_renew_rules(postpaid, "ComputingUnit"))
+    report("info-postpaid", lambda: info(postpaid))
+    report("release", lambda: Charge.release_service_resource_instance_info(SERVICE, postpaid))
+    wait_for("Released", lambda: info(postpaid), lambda result: result["instance"]["status"])
+    report("info-released", lambda: info(postpaid))
+
+    pool = buy_by_the_minute("purchase-pool")
+    wait_for_unit(pool, "Running")
+    report("resize", lambda: Charge.resize_service_resource_count(pool, 2))
+    wait_for_unit(pool, "Running")
+    describe("resized", pool)
+
+    report("service-list", lambda: Service.V2.service_list(max_keys=10))
+    report("service-detail", lambda: Service.V2.service_detail(SERVICE))
+    wrong_keys(lambda name: report(name, lambda: Charge.get_service_resource_list(SERVICE)))
+
+
+def burst(count: str) -> None:
+    for _ in range(int(count)):
+        buy_by_the_minute("purchase")
+
+
+def books() -> None:
+    """The account and all its orders, page by page."""
+    call("account", "/v2/account", "DescribeAccount")
+    here: dict[str, str] | None = {}
+    while here is not None:
+        page = call("orders", "/v2/account", "DescribeOrders", {"maxKeys": 100, **here})
+        following = (page or {}).get("nextMarker")
+        here = {"marker": following} if following else None
+
+
+SCENARIOS: Mapping[str, Callable[..., None]] = {
+    "purchase-prepaid": purchase_prepaid,
+    "purchase-postpaid": purchase_postpaid,
+    "release-schedule": release_schedule,
+    "release-now": release_now,
+    "errors": errors,
+    "describe": describe_all,
+    "charge-wrappers": charge_wrappers,
+    "burst": burst,
+    "books": books,
+}
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments or arguments[0] not in SCENARIOS:
+        refuse(f"name one of these scenarios: {', '.join(SCENARIOS)}")
+    SCENARIOS[arguments[0]](*arguments[1:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,136 @@
+"""Runs the real server as a process on a store of its own, and at the end has the store checked."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+HOST = "127.0.0.1"
+ACCESS_KEY = "AKCONFORMANCE0001"
+SECRET_KEY = "conformance-secret-of-32-letters"
+READY_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server and where to reach it."""
+
+    base_url: str
+    store: tuple[str, ...]
+
+
+def stores() -> list[str]:
+    """What to run on: `sqlite`, or the address of a database server; several are separated by commas."""
+    named = os.environ.get("LEASEHOLD_TEST_STORES", "sqlite")
+    return [name.strip() for name in named.split(",") if name.strip()]
+
+
+@contextmanager
+def running(store: str, folder: Path) -> Iterator[Server]:
+    """A fresh server with the demonstration catalogue. It must end well and leave consistent books."""
+    with _options(store, folder) as options:
+        port = _free_port()
+        log = folder / "server.log"
+        with log.open("wb") as output, _started(options, port, output.fileno()) as process:
+            _wait_until_ready(process, port, log)
+            yield Server(f"http://{HOST}:{port}", options)
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(STOP_SECONDS_MAX)
+        assert code == 0, f"the server ended with {code}:\n{log.read_text()[-4000:]}"
+        _check(options)
+
+
+@contextmanager
+def _options(store: str, folder: Path) -> Iterator[tuple[str, ...]]:
+    if store == "sqlite":
+        yield ("--data", str(folder / "data"))
+    else:
+        with _database(store) as address:
+            yield ("--store", address)
+
+
+@contextmanager
+def _database(address: str) -> Iterator[str]:
+    """A database of its own on the server at this address, gone afterwards."""
+    import psycopg
+
+    name = f"conformance_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield urlunsplit(urlsplit(address)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def _started(options: tuple[str, ...], port: int, output: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = [
+        sys.executable,
+        "-m",
+        "leasehold",
+        "serve",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        *options,
+        "--demo",
+    ]
+    with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=_environment()) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """The caller's, without what it sets for a server of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEHOLD_")}
+    return {**kept, "LEASEHOLD_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEHOLD_ROOT_SECRET_KEY": SECRET_KEY}
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    give_up = time.monotonic() + READY_SECONDS_MAX
+    while not _is_ready(port):
+        assert process.poll() is None, f"the server did not start:\n{log.read_text()[-4000:]}"
+        assert time.monotonic() < give_up, f"the server is not ready:\n{log.read_text()[-4000:]}"
+        time.sleep(0.05)
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _check(options: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "leasehold", "check", *options]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=_environment(), timeout=60, check=False
+    )
+    assert done.returncode == 0, (
+        f"leasehold check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    )

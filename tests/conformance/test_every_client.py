@@ -1,0 +1,136 @@
+"""What holds for all four official clients, each called as its package ships it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.conformance.programs import Answer, Program
+
+pytestmark = pytest.mark.conformance
+
+SERVICE = "svco-48esssdpa594"
+BEIJING = timedelta(hours=8)
+# What each client raises for an answer that is an error.
+RAISED = {"python": "RequestError", "node": "Error", "go": "APIError", "java": "RequestException"}
+# One client shows its user the number and the message of an error only; the others the whole body.
+SHOWS_THE_CODE = {"python", "node", "java"}
+CODES = {
+    "unknown-instance": "InstanceNotFound",
+    "bad-value": "InappropriateJSON",
+    "unknown-action": "ResourceNotFound",
+    "wrong-secret": "SignatureDoesNotMatch",
+    "wrong-access-key": "InvalidAccessKeyId",
+}
+
+
+def succeeded(answers: Mapping[str, Answer]) -> Mapping[str, Any]:
+    """The results by the name of their call, all of which were answered well."""
+    for answer in answers.values():
+        assert answer.ok, f"{answer.call}: {answer.kind}: {answer.error}"
+        assert answer.request_id
+    return {name: answer.result for name, answer in answers.items()}
+
+
+def unit_in(result: Any) -> Mapping[str, Any]:
+    unit: Mapping[str, Any] = result["computeUnitInstance"]
+    return unit
+
+
+def assert_is_the_moment(said: str, expected: str) -> None:
+    assert datetime.fromisoformat(said) == datetime.fromisoformat(expected)
+    assert datetime.fromisoformat(said).utcoffset() == BEIJING
+
+
+def test_replicas_bought_for_months_come_as_an_instance_and_an_order(client: Program) -> None:
+    bought = succeeded(client.run("purchase-prepaid"))["purchase"]
+    assert set(bought) == {"instanceId", "orderId"}
+    assert bought["instanceId"].startswith("unit-")
+    assert len(bought["orderId"]) == 32
+
+
+def test_a_unit_bought_by_the_minute_can_be_looked_up(client: Program) -> None:
+    results = succeeded(client.run("purchase-postpaid"))
+    unit = unit_in(results["describe"])
+    assert unit["instanceId"] == results["purchase"]["instanceId"]
+    assert (unit["region"], unit["type"], unit["paymentTiming"]) == ("bj", "gpu-1", "Postpaid")
+    assert unit["totalComputeUnits"] == 1
+    assert_is_the_moment(unit["releaseTime"], "2030-01-15T09:30:00+08:00")
+
+
+def test_a_release_time_can_be_set_moved_and_cleared_at_both_paths(client: Program) -> None:
+    results = succeeded(client.run("release-schedule"))
+    for path in ("unit", "service"):
+        assert [results[f"{path}-{step}"] for step in ("set", "move", "clear")] == [True, True, True]
+        after_set, after_move, after_clear = (
+            unit_in(results[f"{path}-after-{step}"]) for step in ("set", "move", "clear")
+        )
+        # A time without a zone is read in the service's own.
+        assert_is_the_moment(after_set["releaseTime"], "2030-01-15T09:30:00+08:00")
+        assert_is_the_moment(after_move["releaseTime"], "2030-02-01T00:00:00+00:00")
+        assert "releaseTime" not in after_clear
+
+
+def test_a_unit_released_by_hand_is_gone_soon_after(client: Program) -> None:
+    results = succeeded(client.run("release-now"))
+    assert results["release"] is True
+    assert unit_in(results["describe"])["status"] == "Released"
+
+
+def test_what_goes_wrong_is_an_error_in_every_client(client: Program) -> None:
+    answers = client.run("errors")
+    assert {name: (answer.ok, answer.kind) for name, answer in answers.items()} == dict.fromkeys(
+        CODES, (False, RAISED[client.name])
+    )
+    assert "unit-nowhere0" in answers["unknown-instance"].error
+    assert "param[billing.paymentTiming]" in answers["bad-value"].error
+    assert "BorrowComputeUnit" in answers["unknown-action"].error
+
+
+def test_the_code_of_an_error_can_be_read_where_the_client_shows_it(client: Program) -> None:
+    if client.name not in SHOWS_THE_CODE:
+        pytest.skip("this client shows the number and the message of an error only")
+    answers = client.run("errors")
+    assert [name for name, code in CODES.items() if code not in answers[name].error] == []
+
+
+def test_units_services_the_account_and_the_offerings_can_be_read(client: Program) -> None:
+    results = succeeded(client.run("describe"))
+    assert "unit-xxx" in instance_ids(results["units"]["computeUnitInstanceList"])
+    assert isinstance(results["service-units"]["instances"], list)
+    assert results["service"]["serviceId"] == SERVICE
+    for name in ("services", "account", "orders", "offerings"):
+        assert results[name], name
+
+
+def test_no_body_an_empty_one_and_nulls_ask_for_the_same_list(client: Program) -> None:
+    results = succeeded(client.run("describe"))
+    listed = [
+        instance_ids(results[name]["computeUnitInstanceList"])
+        for name in ("units-without-a-body", "units-with-nulls")
+    ]
+    assert listed[0] == listed[1]
+    assert "unit-xxx" in listed[0]
+
+
+def instance_ids(instances: Any) -> list[str]:
+    return [instance["instanceId"] for instance in instances]
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["", "http://192.0.2.1:8000", "https://qianfan.example", "http://127.example"]
+)
+def test_no_program_starts_towards_another_machine(client: Program, elsewhere: str) -> None:
+    lost = Program(client.toolchain, elsewhere, client.folder)
+    with lost.start("describe") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert "refused to start" in err
+
+
+def test_no_program_starts_beside_a_file_that_could_send_it_elsewhere(client: Program) -> None:
+    (client.folder / ".env").write_text("")
+    with client.start("describe") as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "refused to start" in err

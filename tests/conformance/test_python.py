@@ -1,0 +1,72 @@
+"""What only the official Python client has: functions of its own for these actions, hints on wrong keys."""
+
+import base64
+import csv
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from tests.conformance.programs import Program
+from tests.conformance.toolchains import VENV, Toolchain
+
+pytestmark = pytest.mark.conformance
+
+
+def test_the_python_client_is_the_published_one(python_client: Toolchain) -> None:
+    assert python_client.stamp is not None
+    (record,) = VENV.glob("lib/python3*/site-packages/qianfan-*.dist-info/RECORD")
+    site_packages = record.parents[1]
+    changed = [path for path, digest in recorded(record) if digest != digest_of(site_packages / path)]
+    assert changed == []
+
+
+def recorded(record: Path) -> Iterator[tuple[str, str]]:
+    """Every file of the installed package with the digest that its wheel came with."""
+    with record.open(newline="") as rows:
+        for path, digest, _ in csv.reader(rows):
+            if path.startswith("qianfan/") and digest:
+                yield path, digest
+
+
+def digest_of(file: Path) -> str:
+    raw = hashlib.sha256(file.read_bytes()).digest()
+    return f"sha256={base64.urlsafe_b64encode(raw).rstrip(b'=').decode()}"
+
+
+def test_the_clients_own_functions_manage_the_units_of_a_service(python: Program) -> None:
+    answers = python.run("charge-wrappers")
+    worked = [name for name, answer in answers.items() if answer.ok]
+    assert {
+        "purchase-prepaid", "list", "list-prepaid", "info-prepaid", "auto-renew-prepaid",
+        "purchase-postpaid", "info-postpaid", "release", "info-released",
+        "purchase-pool", "resize", "resized",
+        "service-list", "service-detail",
+    } <= set(worked)  # fmt: skip
+    prepaid, postpaid = (answers[f"purchase-{kind}"].result["instanceId"] for kind in ("prepaid", "postpaid"))
+    listed = [instance["instanceId"] for instance in answers["list-prepaid"].result["instances"]]
+    assert prepaid in listed
+    assert postpaid not in listed
+    assert answers["info-prepaid"].result["instance"]["paymentTiming"] == "Prepaid"
+    assert answers["auto-renew-prepaid"].result is True
+    assert answers["release"].result is True
+    assert answers["info-released"].result["instance"]["status"] == "Released"
+    assert answers["resized"].result["computeUnitInstance"]["totalComputeUnits"] == 2
+    assert answers["service-detail"].result["serviceId"] == "svco-48esssdpa594"
+
+
+def test_a_renewal_rule_that_the_client_sends_under_another_name_clears_no_release_time(
+    python: Program,
+) -> None:
+    # Its create_auto_renew_rules sends Action=AutoReleaseComputeUnit without a releaseTime.
+    answers = python.run("charge-wrappers")
+    assert "auto-renew-postpaid" in answers
+    kept = answers["info-postpaid"].result["instance"]["releaseTime"]
+    assert datetime.fromisoformat(kept) == datetime.fromisoformat("2030-01-15T09:30:00+08:00")
+
+
+def test_a_wrong_key_brings_the_clients_own_hint(python: Program) -> None:
+    for answers in (python.run("errors"), python.run("charge-wrappers")):
+        assert "可能的原因:Access Key(" in answers["wrong-access-key"].error.replace("\uff1a", ":")
+        assert "可能的原因:Secret Key(" in answers["wrong-secret"].error.replace("\uff1a", ":")

@@ -1,0 +1,450 @@
+"""Settings: precedence, messages, secrets, and the reference page."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from leasehold.settings import (
+    DECLARED,
+    BadSettings,
+    Secret,
+    Settings,
+    load_settings,
+    settings_page,
+)
+
+PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
+ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
+
+
+class Row(NamedTuple):
+    """One setting: its default, and two other values as the file and the environment write them."""
+
+    name: str
+    default: object
+    in_file: str
+    from_file: object
+    in_environment: str
+    from_environment: object
+
+
+ROWS = [
+    Row("time_zone", "Asia/Shanghai", '"UTC"', "UTC", "Europe/Berlin", "Europe/Berlin"),
+    Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
+    Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),
+    Row("server.body_max_bytes", 1_048_576, "1024", 1024, "67108864", 67_108_864),
+    Row("server.drain_seconds", 20, "0", 0, "600", 600),
+    Row("release.lead_min_seconds", 0, "60", 60, "120", 120),
+    Row("release.horizon_max_seconds", None, "1", 1, "86400", 86_400),
+    Row("postpaid.balance_min", None, '"12.50"', "12.50", "0", "0"),
+    Row("retention_days", 7, "0", 0, "3650", 3650),
+    Row("arrears.grace_hours", 24, "0", 0, "1", 1),
+    Row("clock.jump_max_seconds", 300, "1", 1, "86400", 86_400),
+    Row("batch.size_max", 512, "1", 1, "1024", 1024),
+    Row("queue.length_max", 10_000, "1", 1, "1000000", 1_000_000),
+    Row("due.batch_max", 500, "1", 1, "10000", 10_000),
+    Row("tokens.keep_hours", 48, "49", 49, "8784", 8784),
+    Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
+    Row("log.format", "auto", '"json"', "json", "console", "console"),
+    Row("log.level", "info", '"debug"', "debug", "error", "error"),
+    Row("master_key_file", None, '"/k/one"', Path("/k/one"), "two", Path("two")),
+]
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    config = tmp_path / "leasehold.toml"
+    config.write_text(text)
+    return config
+
+
+def refusal(config: Path | None, environ: dict[str, str] | None = None) -> str:
+    """Return the message, without the folder of the file; it is always one line."""
+    with pytest.raises(BadSettings) as caught:
+        load_settings(config, environ or {})
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.replace(f"{config.parent}/", "") if config else message
+
+
+def variable(name: str) -> str:
+    return "LEASEHOLD_" + name.replace(".", "_").upper()
+
+
+def attribute(settings: Settings, name: str) -> Any:
+    return getattr(settings, name.replace(".", "_"))
+
+
+def test_the_table_holds_every_setting() -> None:
+    assert [row.name for row in ROWS] == [declared.name for declared in DECLARED.values() if not declared.is_secret]
+    assert [declared.attribute for declared in DECLARED.values()] == list(Settings.__struct_fields__)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_environment_over_file_over_default(row: Row, tmp_path: Path) -> None:
+    config = written(tmp_path, f"{row.name} = {row.in_file}\n")
+    environ = {variable(row.name): row.in_environment}
+    assert attribute(load_settings(None, {}), row.name) == row.default
+    assert attribute(load_settings(config, {}), row.name) == row.from_file
+    assert attribute(load_settings(None, environ), row.name) == row.from_environment
+    assert attribute(load_settings(config, environ), row.name) == row.from_environment
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_an_empty_variable_unsets_what_may_be_unset(row: Row, tmp_path: Path) -> None:
+    config = written(tmp_path, f"{row.name} = {row.in_file}\n")
+    environ = {variable(row.name): ""}
+    if row.default is None or row.name == "path_prefix":
+        assert attribute(load_settings(config, environ), row.name) == row.default
+    else:
+        assert refusal(config, environ).startswith(f'{variable(row.name)}: found ""; allowed: ')
+
+
+def test_sections_dotted_keys_and_inline_tables_mean_the_same(tmp_path: Path) -> None:
+    for text in (
+        "[server]\ndrain_seconds = 5",
+        "server.drain_seconds = 5",
+        "server = { drain_seconds = 5 }",
+        '"server" . "drain_seconds" = 5',
+        "[server]\r\ndrain_seconds = 5\r\n",
+        (
+            "[server]\n[log]\n[queue]\n[clock]\n[batch]\nsize_max = 9\n[due]\n# nothing\n"
+            "[arrears]\n[release]\n[postpaid]\n[tokens]\n[readiness]\nlateness_max_seconds = 5"
+        ),
+    ):
+        settings = load_settings(written(tmp_path, text), {})
+        assert 5 in (settings.server_drain_seconds, settings.readiness_lateness_max_seconds)
+
+
+def test_a_relative_key_file_starts_at_the_folder_of_the_file_that_names_it(tmp_path: Path) -> None:
+    config = written(tmp_path, 'master_key_file = "keys/master.key"')
+    assert load_settings(config, {}).master_key_file == tmp_path / "keys" / "master.key"
+    from_environment = load_settings(config, {"LEASEHOLD_MASTER_KEY_FILE": "keys/master.key"})
+    assert from_environment.master_key_file == Path("keys/master.key")
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, ""), {}) == load_settings(None, {})
+
+
+WHOLE_DRAIN = "allowed: a whole number of seconds from 0 to 600"
+BAD_FILES = {
+    "text for a number": (
+        '[server]\n\ndrain_seconds = "soon"',
+        f'leasehold.toml, line 3: server.drain_seconds: found "soon" (a text); {WHOLE_DRAIN}',
+    ),
+    "under a section, after others": (
+        "# first\n[log]\nlevel = 'info'\n[server] # drain_seconds = 1\n# same = 2\ndrain_seconds = -1\n",
+        f"leasehold.toml, line 6: server.drain_seconds: found -1; {WHOLE_DRAIN}",
+    ),
+    "dotted": (
+        "\n\nserver.drain_seconds = 601",
+        f"leasehold.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
+    ),
+    "quoted and spaced": (
+        "\n 'server' . \"drain_seconds\" = true",
+        f"leasehold.toml, line 2: server.drain_seconds: found true (a boolean); {WHOLE_DRAIN}",
+    ),
+    "inline table": (
+        "currency = 'EUR'\nserver = { body_max_bytes = 2048, drain_seconds = 1.5 }",
+        f"leasehold.toml, line 2: server.drain_seconds: found 1.5 (a number with a fraction); {WHOLE_DRAIN}",
+    ),
+    "list over several lines": (
+        "[server]\ndrain_seconds = [\n 1, # one\n 2,\n]\n",
+        f"leasehold.toml, line 2: server.drain_seconds: found a list; {WHOLE_DRAIN}",
+    ),
+    "after a text over several lines that looks like settings": (
+        'currency = """\\\n   \\\n  EUR"""\ntime_zone = """UTC"""\n\n[server]\ndrain_seconds = 1979-05-27\n',
+        f"leasehold.toml, line 7: server.drain_seconds: found 1979-05-27 (a date or time); {WHOLE_DRAIN}",
+    ),
+    "a text over several lines": (
+        'log.level = "info"\ncurrency = """\n[server]\ndrain_seconds = 1\n"""\n',
+        (
+            'leasehold.toml, line 2: currency: found "[server]\\ndrain_seconds = 1\\n" (a text); '
+            "allowed: a currency code of three capital letters (ISO 4217)"
+        ),
+    ),
+    "a section in the place of a setting": (
+        "[server.drain_seconds]",
+        f"leasehold.toml, line 1: server.drain_seconds: found a table; {WHOLE_DRAIN}",
+    ),
+    "windows line ends": (
+        "[server]\r\n\r\ndrain_seconds = 601\r\n",
+        f"leasehold.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
+    ),
+    "line separators that TOML does not know": (
+        "# a\u2028b\x85c\n[server]\ndrain_seconds = 601",
+        f"leasehold.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
+    ),
+    "a setting in the place of a section": (
+        "\nserver = 5",
+        "leasehold.toml, line 2: server: found 5; allowed: the section [server]",
+    ),
+    "a list of sections": (
+        "\n[[server]]\ndrain_seconds = 5",
+        "leasehold.toml, line 2: server: found a list; allowed: the section [server]",
+    ),
+    "an unknown key": (
+        "[server]\ndrain_second = 5",
+        "leasehold.toml, line 2: server.drain_second: no such setting; did you mean server.drain_seconds?",
+    ),
+    "a known key in the wrong section": (
+        "[log]\nlevel = 'info'\n[server]\nlevel = 'info'\n",
+        "leasehold.toml, line 4: server.level: no such setting; did you mean log.level?",
+    ),
+    "a quoted dot is no section": (
+        '"server.drain_seconds" = 5',
+        'leasehold.toml, line 1: "server.drain_seconds": no such setting; did you mean server.drain_seconds?',
+    ),
+    "an unknown section, even empty": (
+        "\n[zebra]",
+        "leasehold.toml, line 2: zebra: no such setting; the reference page lists all settings",
+    ),
+    "a key below a setting": (
+        "currency.code = 'EUR'",
+        "leasehold.toml, line 1: currency.code: no such setting; did you mean currency?",
+    ),
+    "a secret": (
+        "\nroot_secret_key = 'very-secret-text-0123'",
+        (
+            "leasehold.toml, line 2: root_secret_key: a secret does not belong in this file; "
+            "set LEASEHOLD_ROOT_SECRET_KEY instead"
+        ),
+    ),
+    "a time zone that is nearly one": (
+        "time_zone = 'Asia/Shanghi'",
+        (
+            'leasehold.toml, line 1: time_zone: found "Asia/Shanghi" (a text); allowed: a time zone name '
+            'of the IANA database, such as "Asia/Shanghai"; did you mean Asia/Shanghai?'
+        ),
+    ),
+    "a long value is cut": (
+        f"currency = '{'x' * 61}'",
+        (
+            f'leasehold.toml, line 1: currency: found "{"x" * 60}…" (a text); '
+            "allowed: a currency code of three capital letters (ISO 4217)"
+        ),
+    ),
+    "horizon below lead": (
+        "[release]\nlead_min_seconds = 60\nhorizon_max_seconds = 60",
+        (
+            "leasehold.toml, line 3: release.horizon_max_seconds: found 60; allowed: more than "
+            "release.lead_min_seconds, which is 60: no release time could satisfy both"
+        ),
+    ),
+    "syntax: no value": (
+        "[log]\nlevel = auto\n",
+        "leasehold.toml, line 2: level: not valid TOML: Invalid value (column 9)",
+    ),
+    "syntax: twice": (
+        "[log]\nlevel = 'info'\nlevel = 'info'\n",
+        "leasehold.toml, line 3: level: not valid TOML: Cannot overwrite a value (column 15)",
+    ),
+    "syntax: never closed": (
+        "[server]\ndrain_seconds = [\n  1,\n\n\n",
+        "leasehold.toml, line 2: drain_seconds: not valid TOML: Invalid value",
+    ),
+    "syntax: a text never closed": (
+        'currency = "EUR"\ntime_zone = """UTC\n[server]\n',
+        "leasehold.toml, line 2: time_zone: not valid TOML: Unterminated string",
+    ),
+    "syntax: a stray secret is not shown": (
+        "\nQUJDREVGRw==\n",
+        "leasehold.toml, line 2: not valid TOML: Invalid value (column 12)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_names_line_key_found_and_allowed(text: str, message: str, tmp_path: Path) -> None:
+    config = tmp_path / "leasehold.toml"
+    config.write_bytes(text.encode())
+    assert refusal(config) == message
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_setting_refuses_a_value_of_another_type(row: Row, tmp_path: Path) -> None:
+    for value in ("[]", "1.5", "true", "-1", '"\\u0000"'):
+        message = refusal(written(tmp_path, f"\n# one\n{row.name} = {value}\n"))
+        assert re.match(rf"leasehold\.toml, line 3: {re.escape(row.name)}: found .+; allowed: .+", message)
+
+
+BOUNDS = [
+    ("server.body_max_bytes", 1024, 67_108_864),
+    ("server.drain_seconds", 0, 600),
+    ("release.lead_min_seconds", 0, 31_622_400),
+    ("release.horizon_max_seconds", 1, 3_162_240_000),
+    ("retention_days", 0, 3650),
+    ("arrears.grace_hours", 0, 8784),
+    ("clock.jump_max_seconds", 1, 86_400),
+    ("batch.size_max", 1, 1024),
+    ("queue.length_max", 1, 1_000_000),
+    ("due.batch_max", 1, 10_000),
+    ("tokens.keep_hours", 48, 8784),
+    ("readiness.lateness_max_seconds", 1, 86_400),
+]
+
+
+@pytest.mark.parametrize(("name", "low", "high"), BOUNDS, ids=[bound[0] for bound in BOUNDS])
+def test_bounds_are_allowed_and_what_lies_beyond_is_not(name: str, low: int, high: int, tmp_path: Path) -> None:
+    for value in (low, high):
+        assert attribute(load_settings(written(tmp_path, f"{name} = {value}"), {}), name) == value
+        assert attribute(load_settings(None, {variable(name): str(value)}), name) == value
+    for value in (low - 1, high + 1):
+        beyond = f"found {value}; allowed: a whole number of "
+        assert beyond in refusal(written(tmp_path, f"{name} = {value}"))
+        assert f'{variable(name)}: found "{value}"; allowed: ' in refusal(None, {variable(name): str(value)})
+
+
+TEXTS = [
+    (
+        "path_prefix",
+        ["", "/a", "/a/b", "/.well-known", "/" + "a" * 99],
+        ["/", "a", "/a/", "/a//b", "/..", "/a/./b"],
+    ),
+    ("path_prefix", ["/~u/x_y"], ["/" + "a" * 100, "/a\n", "/a?b", "/é"]),
+    ("currency", ["CNY"], ["cny", "CN", "CNYX", "CNY\n"]),
+    (
+        "postpaid.balance_min",
+        ["0", "0.000001", "999999999999.999999"],
+        ["-1", "01", "1.", ".5", "1e3", "1,5"],
+    ),
+    ("postpaid.balance_min", ["1.5"], ["1.0000001", "1000000000000", " 1", "1\n", "NaN", "\u0661"]),
+    ("time_zone", ["UTC", "America/New_York"], ["Asia", "/etc/passwd", "../UTC", "Mars/Base", " UTC"]),
+    ("server.drain_seconds", [], ["1_0", " 1", "1\n", "+1", "1.0", "0x1", "\u0661", "9" * 5000]),
+    ("log.format", ["auto", "json", "console"], ["JSON", "text"]),
+    ("log.level", ["debug", "info", "warning", "error", "critical"], ["INFO", "trace"]),
+]
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), TEXTS)
+def test_texts_of_the_environment(name: str, good: list[str], bad: list[str]) -> None:
+    for text in good:
+        assert attribute(load_settings(None, {variable(name): text}), name) == text
+    for text in bad:
+        assert refusal(None, {variable(name): text}).startswith(f"{variable(name)}: found ")
+
+
+def test_an_amount_must_be_in_quotes_for_a_number_of_toml_is_binary(tmp_path: Path) -> None:
+    assert "found 12.5 (a number with a fraction)" in refusal(written(tmp_path, "postpaid.balance_min = 12.5"))
+
+
+def test_environment_names_that_are_not_ours_are_left_alone() -> None:
+    environ = {
+        "LEASEHOLD_TEST_POSTGRES": "x",
+        "LEASEHOLD_REQUIRE_TOOLCHAINS": "1",
+        "PATH": "/bin",
+        "leasehold_zone": "x",
+    }
+    assert load_settings(None, environ) == Settings()
+
+
+BAD_VARIABLES = {
+    "LEASEHOLD_TIMEZONE": "no such setting; did you mean LEASEHOLD_TIME_ZONE?",
+    "LEASEHOLD_ROOT_SECRET": "no such setting; did you mean LEASEHOLD_ROOT_SECRET_KEY?",
+    "LEASEHOLD_REQUIRE_TOOLCHAINS_2": "no such setting; names with LEASEHOLD_ are kept for settings",
+    "LEASEHOLD_": "no such setting; names with LEASEHOLD_ are kept for settings",
+    "LEASEHOLD_ROOT_ACCESS_KEY": "needs LEASEHOLD_ROOT_SECRET_KEY, which is not set; set both or neither",
+}
+
+
+@pytest.mark.parametrize(("name", "message"), BAD_VARIABLES.items())
+def test_a_bad_variable_is_named(name: str, message: str) -> None:
+    assert refusal(None, {name: "ALTAKroot"}) == f"{name}: {message}"
+
+
+def test_a_root_secret_needs_its_access_key() -> None:
+    message = refusal(None, {"LEASEHOLD_ROOT_SECRET_KEY": ROOT["LEASEHOLD_ROOT_SECRET_KEY"]})
+    assert message == (
+        "LEASEHOLD_ROOT_SECRET_KEY: needs LEASEHOLD_ROOT_ACCESS_KEY, which is not set; set both or neither"
+    )
+
+
+def test_the_horizon_is_checked_against_the_lead_wherever_they_come_from(tmp_path: Path) -> None:
+    config = written(tmp_path, "release.lead_min_seconds = 60")
+    message = refusal(config, {"LEASEHOLD_RELEASE_HORIZON_MAX_SECONDS": "60"})
+    assert message.startswith("LEASEHOLD_RELEASE_HORIZON_MAX_SECONDS: found 60; allowed: more than ")
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.toml") == "none.toml: cannot be read: No such file or directory"
+    assert refusal(tmp_path) == f"{tmp_path.name}: cannot be read: Is a directory"
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b"# one\n# \xe9\n")
+    assert refusal(latin) == "latin.toml, line 2: not valid TOML: the text is not UTF-8"
+
+
+def test_secrets_come_from_the_environment_and_do_not_show() -> None:
+    settings = load_settings(None, ROOT | {"LEASEHOLD_MASTER_KEY": "ab" * 32})
+    values = [settings.root_access_key, settings.root_secret_key, settings.master_key]
+    assert [value and value.reveal() for value in values] == [*ROOT.values(), "ab" * 32]
+    seen = f"{settings} {settings!r} {values} {values[0]} {values[1]!s:>20} %s" % (values[2],)
+    assert not any(text in seen for text in (*ROOT.values(), "ab" * 32))
+
+
+def test_a_secret_equals_only_the_same_secret() -> None:
+    assert Secret("a") == Secret("a")
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+    assert Secret("a") != "a"
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_secrets_come_from_files_named_by_the_environment(tmp_path: Path, ending: str) -> None:
+    environ = {}
+    for name, text in ROOT.items():
+        file = tmp_path / name
+        file.write_bytes(f"{text}{ending}".encode())
+        environ[f"{name}_FILE"] = str(file)
+    assert load_settings(None, environ) == load_settings(None, ROOT)
+
+
+BAD_SECRETS = {
+    "long": (
+        "x" * 129,
+        "found a value of another form (not shown); allowed: from 1 to 128 printable ASCII ",
+    ),
+    "spaced": ("very secret text 0123", "found a value of another form (not shown); allowed: "),
+    "empty": ("", 'found ""; allowed: from 1 to 128 printable ASCII characters without spaces'),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_SECRETS.values(), ids=BAD_SECRETS)
+def test_a_bad_secret_is_not_shown(text: str, message: str) -> None:
+    found = refusal(None, ROOT | {"LEASEHOLD_ROOT_SECRET_KEY": text})
+    assert found.startswith(f"LEASEHOLD_ROOT_SECRET_KEY: {message}")
+    assert not text or text not in found
+
+
+@pytest.mark.parametrize("content", [b"", b"spaced out", b"very-secret-text-0123\n\n", b"\xff" * 20, b"x" * 9999])
+def test_a_bad_secret_file_is_named_and_its_content_is_not_shown(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    message = refusal(None, {"LEASEHOLD_ROOT_SECRET_KEY_FILE": str(file)})
+    assert message == (
+        f'LEASEHOLD_ROOT_SECRET_KEY_FILE: found a file "{file}" with something else in it (not shown); '
+        "allowed: from 1 to 128 printable ASCII characters without spaces"
+    ).replace(str(file), str(file) if len(str(file)) <= 60 else f"{str(file)[:60]}…")
+
+
+def test_a_secret_file_that_is_not_there_and_one_too_many(tmp_path: Path) -> None:
+    message = refusal(None, {"LEASEHOLD_ROOT_SECRET_KEY_FILE": "none"})
+    assert message == 'LEASEHOLD_ROOT_SECRET_KEY_FILE: "none" cannot be read: No such file or directory'
+    both = ROOT | {"LEASEHOLD_ROOT_SECRET_KEY_FILE": str(tmp_path)}
+    assert refusal(None, both) == (
+        "LEASEHOLD_ROOT_SECRET_KEY_FILE: LEASEHOLD_ROOT_SECRET_KEY is set as well; set one of the two"
+    )
+
+
+def test_the_reference_page_is_the_generated_one() -> None:
+    assert PAGE.read_text() == settings_page()
+
+
+def test_the_reference_page_holds_every_setting_once_and_its_example_loads(tmp_path: Path) -> None:
+    page = settings_page()
+    for declared in DECLARED.values():
+        cell = f"| `{declared.variable}` |"
+        assert page.count(cell) == 1
+        assert declared.meaning in page
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    assert load_settings(written(tmp_path, example), {}).postpaid_balance_min == "12.50"
