@@ -64,9 +64,7 @@ def test_a_line_is_a_sentence_with_facts_beside_it(logged: Logged) -> None:
     configure_logging("json", "info")
     token = request_id.set("req-1")
     with structlog.contextvars.bound_contextvars(unit_id="unit-1"):
-        early_log.info(
-            "unit released", late=0.5, count=2, ok=True, none=None, tags=["a", 1], at={"b": Path("/c")}
-        )
+        early_log.info("unit released", late=0.5, count=2, ok=True, none=None, tags=["a", 1], at={"b": Path("/c")})
     request_id.reset(token)
     early_log.warning("no request")
     first, second = records(logged)
@@ -189,18 +187,14 @@ def test_a_short_secret_does_not_blank_out_innocent_words(logged: Logged) -> Non
 
 
 def test_settings_are_logged_without_secrets(logged: Logged) -> None:
-    settings = load_settings(
-        None, {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": SECRET}
-    )
+    settings = load_settings(None, {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": SECRET})
     configure_logging("json", "info")
     early_log.info("settings read", settings=settings, given=[settings.root_secret_key])
     assert SECRET not in logged.getvalue()
     assert "Asia/Shanghai" in logged.getvalue()
 
 
-@pytest.mark.parametrize(
-    "value", [float("nan"), 2**70, "\udc80", "密钥", {1: 2}, b"\xff", object, "line\nbreak"]
-)
+@pytest.mark.parametrize("value", [float("nan"), 2**70, "\udc80", "密钥", {1: 2}, b"\xff", object, "line\nbreak"])
 def test_every_value_makes_one_line_of_json(value: object, logged: Logged) -> None:
     configure_logging("json", "info")
     early_log.info("a line", value=value)

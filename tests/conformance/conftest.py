@@ -63,22 +63,12 @@ def python(python_client: Toolchain, server: Server, tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def node(node_client: Toolchain, server: Server, tmp_path: Path) -> Program:
-    return Program(node_client, server.base_url, tmp_path)
-
-
-@pytest.fixture
 def go(go_client: Toolchain, server: Server, tmp_path: Path) -> Program:
     return Program(go_client, server.base_url, tmp_path)
 
 
-@pytest.fixture
-def java(java_client: Toolchain, server: Server, tmp_path: Path) -> Program:
-    return Program(java_client, server.base_url, tmp_path)
-
-
 @pytest.fixture(params=["python", "node", "go", "java"])
-def client(request: pytest.FixtureRequest) -> Program:
+def client(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Program:
     """Each official client in turn."""
-    asked: Program = request.getfixturevalue(request.param)
-    return asked
+    toolchain: Toolchain = request.getfixturevalue(f"{request.param}_client")
+    return Program(toolchain, server.base_url, tmp_path)

@@ -71,9 +71,7 @@ class Program:
 
 def finish(started: Iterable[subprocess.Popen[str]]) -> list[Answer]:
     """Waits for programs that run side by side, and reads all that they said."""
-    return [
-        Answer.read(line) for said in [_output(process) for process in started] for line in said.splitlines()
-    ]
+    return [Answer.read(line) for said in [_output(process) for process in started] for line in said.splitlines()]
 
 
 def _output(process: subprocess.Popen[str]) -> str:

@@ -128,9 +128,5 @@ def _is_ready(port: int) -> bool:
 
 def _check(options: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "leasehold", "check", *options]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=_environment(), timeout=60, check=False
-    )
-    assert done.returncode == 0, (
-        f"leasehold check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60, check=False)
+    assert done.returncode == 0, f"leasehold check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"

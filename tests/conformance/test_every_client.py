@@ -106,8 +106,7 @@ def test_units_services_the_account_and_the_offerings_can_be_read(client: Progra
 def test_no_body_an_empty_one_and_nulls_ask_for_the_same_list(client: Program) -> None:
     results = succeeded(client.run("describe"))
     listed = [
-        instance_ids(results[name]["computeUnitInstanceList"])
-        for name in ("units-without-a-body", "units-with-nulls")
+        instance_ids(results[name]["computeUnitInstanceList"]) for name in ("units-without-a-body", "units-with-nulls")
     ]
     assert listed[0] == listed[1]
     assert "unit-xxx" in listed[0]
@@ -117,9 +116,7 @@ def instance_ids(instances: Any) -> list[str]:
     return [instance["instanceId"] for instance in instances]
 
 
-@pytest.mark.parametrize(
-    "elsewhere", ["", "http://192.0.2.1:8000", "https://qianfan.example", "http://127.example"]
-)
+@pytest.mark.parametrize("elsewhere", ["", "http://192.0.2.1:8000", "https://qianfan.example", "http://127.example"])
 def test_no_program_starts_towards_another_machine(client: Program, elsewhere: str) -> None:
     lost = Program(client.toolchain, elsewhere, client.folder)
     with lost.start("describe") as process:

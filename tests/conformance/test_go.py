@@ -15,9 +15,7 @@ TAKEN = {0, 1, 2, 4, 18, 336100, 336501, 336502, 500000}
 
 def test_the_go_client_is_the_published_one(go_client: Toolchain) -> None:
     assert go_client.name == "go"
-    done = subprocess.run(
-        ["go", "mod", "verify"], cwd=HERE / "go", capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["go", "mod", "verify"], cwd=HERE / "go", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "all modules verified"), done.stderr
     assert "replace" not in (HERE / "go" / "go.mod").read_text()
 

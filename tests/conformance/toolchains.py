@@ -87,9 +87,7 @@ def _step(*command: str, cwd: Path, more: Mapping[str, str] | None = None) -> No
         check=False,
     )
     if done.returncode != 0:
-        pytest.fail(
-            f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False
-        )
+        pytest.fail(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}", pytrace=False)
 
 
 VENV = ROOT / ".venv-conformance"
@@ -153,9 +151,7 @@ JAVA = Toolchain(
     tools=("java", "mvn"),
     sources=(HERE / "java" / "pom.xml", HERE / "java" / "src"),
     stamp=JAVA_TARGET / ".built",
-    build=lambda: _step(
-        "mvn", "-B", "-q", *JAVA_CHOICE, f"-Doutput={JAVA_TARGET}", "compile", cwd=HERE / "java"
-    ),
+    build=lambda: _step("mvn", "-B", "-q", *JAVA_CHOICE, f"-Doutput={JAVA_TARGET}", "compile", cwd=HERE / "java"),
     # The first two options save a third of the start, which is most of what such a short program takes.
     command=(
         "java",

@@ -87,9 +87,7 @@ def wait_for(wanted: str, ask: Callable[[], Any], status_in: Callable[[Any], str
 def wait_for_unit(instance_id: str, wanted: str) -> None:
     wait_for(
         wanted,
-        lambda: resources.console.utils.call_action(
-            UNITS, "DescribeComputeUnit", {"instanceId": instance_id}
-        ),
+        lambda: resources.console.utils.call_action(UNITS, "DescribeComputeUnit", {"instanceId": instance_id}),
         lambda result: result["computeUnitInstance"]["status"],
     )
 
