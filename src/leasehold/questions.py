@@ -121,7 +121,3 @@ class Reader(Protocol):
     async def read(self, question: Callable[[Questions], T]) -> T:
         """Answer, off the event loop, from what is committed."""
         ...
-
-    def ask(self, question: Callable[[Questions], T]) -> T:
-        """Answer a small question at once."""
-        ...

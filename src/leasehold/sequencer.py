@@ -15,8 +15,11 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
+from leasehold.clock import Clock
+from leasehold.commands.clock import MoveClock
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
-from leasehold.domain.agenda import agenda_of
+from leasehold.commands.release import DoDue
+from leasehold.domain.agenda import Due, agenda_of
 from leasehold.domain.book import REMEMBERED, SERVICES, UNITS, Book, Changes, Need, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
@@ -39,8 +42,23 @@ class Unavailable(Exception):
     """The store cannot write now; nothing was done. The message says why."""
 
 
+class Conflict(Exception):
+    """Somebody else was quicker, or the connection was lost before the commit: nothing was done, try again."""
+
+
 class Transaction(Protocol):
     """One open transaction of a store that takes a batch at a time."""
+
+    def now(self) -> Instant | None:
+        """Return the store's own time where it keeps one for all its servers; None: the server's clock counts."""
+        ...
+
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
+        """Return work that is due by then, in order, and keep its instances from everybody else.
+
+        Instances that another server works on are left out, or waited for.
+        """
+        ...
 
     async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
         """Put the needed rows into the book and keep everybody else from changing them."""
@@ -52,7 +70,7 @@ class Transaction(Protocol):
         """Forget a bounded number of client tokens that are older."""
 
     async def commit(self) -> None:
-        """Make it durable. Returns only once it is."""
+        """Make it durable. Returns only once it is; raises Conflict or Unavailable only where it is not."""
 
     async def rollback(self) -> None:
         """Forget it."""
@@ -63,13 +81,7 @@ class Store(Protocol):
 
     async def begin(self) -> Transaction:
         """Open the transaction of the next batch."""
-
-
-class Clock(Protocol):
-    """What time it is."""
-
-    def now(self) -> Instant:
-        """Return the present moment."""
+        ...
 
 
 class Watcher(Protocol):
@@ -94,6 +106,26 @@ class Limits(msgspec.Struct, frozen=True):
     queue_max: int = 10_000
 
 
+class DueRequest(msgspec.Struct, frozen=True):
+    """Ask for work that is due by ``until`` (None: by now) to be done, but for what rests.
+
+    With ``moving`` the virtual clock goes to the first moment at which something is due, and what is due at
+    that moment is done.
+    """
+
+    until: Instant | None = None
+    moving: bool = False
+    resting: frozenset[Due] = frozenset()
+
+
+class DueDone(msgspec.Struct, frozen=True):
+    """What became of a piece of due work: an outcome, or what went wrong. DEFERRED: it must wait its turn."""
+
+    due: Due
+    outcome: Decided | None = None
+    error: Exception | None = None
+
+
 class _Waiting:
     """A command, and the future of whoever waits for its outcome."""
 
@@ -112,6 +144,17 @@ class _Waiting:
         """Say what went wrong."""
         if not self.future.done():
             self.future.set_exception(error)
+
+
+class _Batch(msgspec.Struct):
+    """What is taken together: due work, as far as it is asked for, and then callers in their order."""
+
+    callers: list[_Waiting]
+    request: DueRequest | None = None
+    wants_due: asyncio.Future[list[DueDone]] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.callers) or self.request is not None
 
 
 DEFERRED = Decided(answer=None)
@@ -142,7 +185,7 @@ class Sequencer:
         self._meter = meter
         self._watchers = list(watchers)
         self._callers: deque[_Waiting] = deque()
-        self._due: deque[_Waiting] = deque()
+        self._due: deque[tuple[DueRequest, asyncio.Future[list[DueDone]]]] = deque()
         self._work = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
@@ -165,97 +208,154 @@ class Sequencer:
 
     @property
     def queue_length(self) -> int:
-        """How many commands wait."""
-        return len(self._callers) + len(self._due)
+        """How many callers wait."""
+        return len(self._callers)
 
     async def submit(self, command: Command) -> Any:
         """Have a command decided; returns its answer after the commit.
 
-        Raises Refusal where it is refused, Overloaded or Closed where nothing was done, and whatever went
-        wrong otherwise; then nothing was done either, unless the store failed while it committed.
+        Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done, and
+        whatever went wrong otherwise; then nothing was done either.
         """
-        if len(self._callers) >= self._limits.queue_max:
-            raise Overloaded
-        return (await self._enqueue(self._callers, command)).result()
-
-    async def submit_due(self, commands: Sequence[DueCommand]) -> list[Decided | BaseException]:
-        """Have due work decided, in this order; returns the outcomes after the commit.
-
-        DEFERRED stands for work that was not done because something earlier fell due meanwhile.
-        """
-        futures = [self._enqueue(self._due, command) for command in commands]
-        return await asyncio.gather(*futures, return_exceptions=True)
-
-    def _enqueue(self, queue: deque[_Waiting], command: Command) -> asyncio.Future[Decided]:
         if self._closing:
             raise Closed
+        if len(self._callers) >= self._limits.queue_max:
+            raise Overloaded
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        queue.append(_Waiting(command, future))
+        self._callers.append(_Waiting(command, future))
         self._work.set()
-        return future
+        return (await future).result()
+
+    async def do_due(self, request: DueRequest) -> list[DueDone]:
+        """Have a batch of due work done; returns what became of it after the commit. Raises Unavailable."""
+        if self._closing:
+            raise Closed
+        future: asyncio.Future[list[DueDone]] = asyncio.get_running_loop().create_future()
+        self._due.append((request, future))
+        self._work.set()
+        return await future
 
     async def _run(self) -> None:
-        while not (self._closing and not self.queue_length):
+        while True:
             await self._work.wait()
             batch = self._gather()
-            if not batch:
+            if batch:
+                await self._serve(batch)
+            elif self._closing:
+                return
+            else:
                 self._work.clear()
-                if self._closing:
-                    return
-                continue
-            await self._serve(batch)
 
-    async def _serve(self, batch: list[_Waiting]) -> None:
-        """Take a batch and answer its callers, each of them whatever happens."""
+    def _gather(self) -> _Batch:
+        """Take due work first, it is the older, but never so much that callers wait long for it."""
+        room = self._limits.batch_max - (self._limits.due_max if self._due else 0)
+        taken = min(len(self._callers), max(room, 1))
+        batch = _Batch([self._callers.popleft() for _ in range(taken)])
+        if self._due:
+            batch.request, batch.wants_due = self._due.popleft()
+        return batch
+
+    async def _serve(self, batch: _Batch) -> None:
+        """Take a batch and answer everybody in it, whatever happens."""
+        due: list[Due] = []
         try:
-            outcomes = await self._take([waiting.command for waiting in batch])
+            await self._try(batch, due)
         except Unavailable as error:
             # It would fail for each of them alike; reads still work, and the next batch tries again.
             log.error("the store cannot write", error=str(error))  # noqa: TRY400 - no trace says more
-            for waiting in batch:
+            for waiting in batch.callers:
                 waiting.fail(error)
+            if batch.wants_due is not None and not batch.wants_due.done():
+                batch.wants_due.set_exception(error)
         except Exception as error:
-            if len(batch) == 1:
-                log.exception("command failed", command=type(batch[0].command).__name__)
-                batch[0].fail(error)
-                return
-            # One bad command spoils only itself.
-            log.warning("batch failed, taking its commands one by one", size=len(batch), error=repr(error))
-            for waiting in batch:
-                await self._serve([waiting])
-        else:
-            for waiting, decided in zip(batch, outcomes, strict=True):
+            log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
+            await self._one_by_one(batch, due, error)
+
+    async def _one_by_one(self, batch: _Batch, due: list[Due], error: Exception) -> None:
+        """Take each command by itself: one bad command spoils only itself."""
+        done = []
+        moving = batch.request is not None and batch.request.moving
+        for item in () if moving else due:
+            try:
+                (outcome,) = await self._again([DoDue(due=item)])
+                done.append(DueDone(item, outcome))
+            except Exception as its_own:  # noqa: BLE001 - it is handed to the one who asked
+                done.append(DueDone(item, error=its_own))
+        if batch.wants_due is not None and not batch.wants_due.done():
+            # Where the clock moves, order is everything: whoever moves it is told, and nothing is done out of turn.
+            if moving or (not done and not batch.callers):
+                batch.wants_due.set_exception(error)
+            else:
+                batch.wants_due.set_result(done)
+        for waiting in batch.callers:
+            try:
+                (decided,) = await self._again([waiting.command])
+            except Exception as its_own:
+                log.exception("command failed", command=type(waiting.command).__name__)
+                waiting.fail(its_own)
+            else:
                 waiting.answer(decided)
 
-    def _gather(self) -> list[_Waiting]:
-        """Take due work first, it is the older, but never so much that callers wait long for it."""
-        due = [self._due.popleft() for _ in range(min(len(self._due), self._limits.due_max))]
-        room = self._limits.batch_max - len(due)
-        return due + [self._callers.popleft() for _ in range(min(len(self._callers), room))]
+    async def _try(self, batch: _Batch, due: list[Due]) -> None:
+        """Take a batch, a second time where somebody else was in the way the first time."""
+        commands = [waiting.command for waiting in batch.callers]
+        outcomes = await self._again(commands, batch.request, due)
+        if batch.wants_due is not None and not batch.wants_due.done():
+            batch.wants_due.set_result([DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)])
+        for waiting, decided in zip(batch.callers, outcomes[len(due) :], strict=True):
+            waiting.answer(decided)
 
-    async def _take(self, commands: Sequence[Command]) -> list[Decided]:
-        """Take one batch: load, decide, save, commit."""
+    async def _again(
+        self, commands: Sequence[Command], request: DueRequest | None = None, due: list[Due] | None = None
+    ) -> list[Decided]:
+        due = [] if due is None else due
+        try:
+            return await self._take(commands, request, due)
+        except Conflict as conflict:
+            log.info("batch is taken again", reason=str(conflict))
+            due.clear()
+            return await self._take(commands, request, due)
+
+    async def _take(self, commands: Sequence[Command], request: DueRequest | None, due: list[Due]) -> list[Decided]:
+        """Take one batch: load, decide, save, commit. Puts the due work that it took into ``due``."""
         began = time.perf_counter()
         transaction = await self._store.begin()
         try:
+            now = transaction.now() or self._clock.now()
+            if request is not None:
+                due += await self._claim(transaction, request, now)
+                commands = [*(DoDue(due=item) for item in due), *commands]
+                if request.moving and due:
+                    now = due[0].at
+                    commands = [*commands, MoveClock(to=now)]
             book = await load(transaction, commands)
-            outcomes = decide_all(book, commands, self._rules, self._clock.now(), self._engine)
+            outcomes = decide_all(book, commands, self._rules, now, self._engine)
             changes = book.changes()
             if changes:
                 await transaction.save(changes)
             if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
                 self._pruned_at = time.monotonic()
-                await transaction.prune_tokens(Instant(self._clock.now() - self._rules.token_keep_us))
+                await transaction.prune_tokens(Instant(now - self._rules.token_keep_us))
+            decided_at = time.perf_counter()
+            await transaction.commit()
         except BaseException:
             await transaction.rollback()
             raise
-        decided_at = time.perf_counter()
-        await transaction.commit()
         committed_at = time.perf_counter()
+        if request is not None and request.moving and due:
+            outcomes.pop()
+            self._clock.moved(now)
         for watcher in self._watchers:
             watcher.committed(changes)
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         return outcomes
+
+    async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant) -> list[Due]:
+        until = now if request.until is None else request.until
+        limit = self._limits.due_max + len(request.resting)
+        found = await transaction.due(until, limit, wait=request.moving)
+        due = [item for item in found if item not in request.resting][: self._limits.due_max]
+        return [item for item in due if item.at == due[0].at] if request.moving else due
 
 
 async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:

@@ -9,14 +9,12 @@ import structlog
 
 from leasehold.clock import Clock, VirtualClock
 from leasehold.commands.clock import MoveClock
-from leasehold.commands.command import Decided
-from leasehold.commands.release import DoDue
 from leasehold.domain.agenda import Due
 from leasehold.domain.book import Changes
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, Refusal
 from leasehold.questions import Reader
-from leasehold.sequencer import DEFERRED, Sequencer
+from leasehold.sequencer import DEFERRED, DueRequest, Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -24,7 +22,7 @@ LOOK_EVERY_S: Final = 1.0
 """Never sleep longer: the machine's clock may be set."""
 RETRY_S: Final = 5.0
 """How long due work that failed rests before it is tried again. It is never given up."""
-FETCH: Final = 1024
+NEVER: Final = Instant(2**62)
 
 
 class Meter(Protocol):
@@ -32,10 +30,6 @@ class Meter(Protocol):
 
     def due_done(self, kind: str, lateness_seconds: float) -> None:
         """Count one piece of due work, and how late it was done."""
-
-
-def _stuck(batch: list[DoDue]) -> RuntimeError:
-    return RuntimeError(f"the agenda has work that its instances do not know of; run leasehold check: {batch[:3]}")
 
 
 class Agenda:
@@ -89,77 +83,66 @@ class Agenda:
                     "and only moves forward.",
                     field="to",
                 )
-            while due := self._reader.ask(lambda ask: ask.due(to, FETCH)):
-                # A tie is done together; what it makes due is looked up before time goes on.
-                moment = due[0].at
-                if moment > clock.now():
-                    clock.set(moment)
-                batch = [DoDue(due=item) for item in due if item.at == moment]
-                moved, outcomes = await asyncio.gather(
-                    self._sequencer.submit(MoveClock(to=clock.now())), self._sequencer.submit_due(batch)
-                )
-                del moved
-                if not any(isinstance(outcome, Decided) and outcome.answer for outcome in outcomes):
-                    raise next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), _stuck(batch))
-                for command, outcome in zip(batch, outcomes, strict=True):
-                    if isinstance(outcome, BaseException):
-                        raise outcome
-                    self._meter.due_done(command.due.kind.name.lower(), 0.0)
-            clock.set(to)
+            while done := await self._sequencer.do_due(DueRequest(until=to, moving=True)):
+                errors = [item.error for item in done if item.error is not None]
+                if errors:
+                    raise errors[0]
+                if not any(item.outcome is not None and item.outcome.answer for item in done):
+                    raise RuntimeError(f"the agenda has work that no instance knows of; run leasehold check: {done[0]}")
+                for item in done:
+                    self._meter.due_done(item.due.kind.name.lower(), 0.0)
             await self._sequencer.submit(MoveClock(to=to))
+            clock.moved(to)
 
     async def _run(self) -> None:
         while not self._stopping:
             try:
                 async with self._turn:
-                    done = await self._work()
+                    again = await self._work()
+                if not again and not self._stopping:
+                    await self._sleep()
+            except Unavailable as error:
+                log.warning("due work waits for the store", error=str(error))
+                await asyncio.sleep(LOOK_EVERY_S)
             except Exception:
                 log.exception("due work cannot be done")
-                done = 0
-            if not done and not self._stopping:
-                await self._sleep()
+                await asyncio.sleep(LOOK_EVERY_S)
 
     async def _work(self) -> int:
-        """Do a batch of what is due; returns how many pieces were."""
+        """Do a batch of what is due; returns for how many pieces there is reason to look again at once."""
         if self._clock.held() is not None:
             return 0
-        now = self._clock.now()
         loop_now = asyncio.get_running_loop().time()
         self._resting = {due: until for due, until in self._resting.items() if until > loop_now}
-        limit = FETCH + len(self._resting)
-        due = [item for item in self._reader.ask(lambda ask: ask.due(now, limit)) if item not in self._resting]
-        if not due:
-            return 0
-        outcomes = await self._sequencer.submit_due([DoDue(due=item) for item in due])
-        done = 0
-        for item, outcome in zip(due, outcomes, strict=True):
-            if outcome is DEFERRED:
-                done += 1  # not done, but there is reason to look again at once
-            elif isinstance(outcome, BaseException):
-                self._rest(item, outcome)
-            elif outcome.answer:
-                done += 1
-                self._meter.due_done(item.kind.name.lower(), (self._clock.now() - item.at) / SECOND_US)
-        return done
+        again = 0
+        for item in await self._sequencer.do_due(DueRequest(resting=frozenset(self._resting))):
+            if item.error is not None:
+                self._rest(item.due, item.error)
+            elif item.outcome is DEFERRED:
+                again += 1
+            elif item.outcome is not None and item.outcome.answer:
+                again += 1
+                self._meter.due_done(item.due.kind.name.lower(), (self._clock.now() - item.due.at) / SECOND_US)
+        return again
 
     def _rest(self, item: Due, error: BaseException) -> None:
         self._resting[item] = asyncio.get_running_loop().time() + RETRY_S
         log.error(
-            "due work failed, it will be tried again",
-            unit_id=item.unit_id,
-            kind=item.kind.name,
-            error=repr(error),
+            "due work failed, it will be tried again", unit_id=item.unit_id, kind=item.kind.name, error=repr(error)
         )
 
     async def _sleep(self) -> None:
+        """Sleep until the next work falls due, or somebody makes work due sooner."""
         self._sooner.clear()
-        next_due = self._reader.ask(lambda ask: ask.next_due())
-        wait = LOOK_EVERY_S
-        now = self._clock.now()
-        if next_due is not None and next_due > now and self._clock.mode == "real":
-            wait = min(wait, (next_due - now) / SECOND_US)
-        self._sleeps_until = Instant(now + int(wait * SECOND_US))
+        # Until the next due time is known, whatever is made due meanwhile may be sooner.
+        self._sleeps_until = NEVER
         try:
+            next_due = await self._reader.read(lambda ask: ask.next_due())
+            now = self._clock.now()
+            wait = LOOK_EVERY_S
+            if next_due is not None and next_due > now and self._clock.mode == "real":
+                wait = min(wait, (next_due - now) / SECOND_US)
+            self._sleeps_until = Instant(now + int(wait * SECOND_US))
             await asyncio.wait_for(self._sooner.wait(), wait)
         except TimeoutError:
             pass

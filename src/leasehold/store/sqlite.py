@@ -189,6 +189,14 @@ class SqliteTransaction:
         except sqlite3.OperationalError as error:
             raise Unavailable(f"the store cannot be written: {error}") from None
 
+    def now(self) -> Instant | None:
+        """There is one server, and its clock counts."""
+        return None
+
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - nobody else writes
+        """Return work that is due by then, in order."""
+        return queries_on(self._connection).due(until, limit)
+
     async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
         """Put the needed rows into the book. Nobody else writes while this transaction is open."""
         wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
