@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leasehold.settings import load_settings
+from leasehold.store.opening import Target
 from leasehold.wire.signing import sign
 from leasehold.wiring import Service, running
 
@@ -131,7 +132,7 @@ async def a_service(
 ) -> AsyncIterator[Desk]:
     """Run a service on that directory; stops cleanly at the end."""
     settings = load_settings(None, ENVIRONMENT | dict(environment or {}))
-    async with running(settings, directory, clock_mode=clock, demo=demo) as service:
+    async with running(settings, Target(directory), clock_mode=clock, demo=demo) as service:
         yield Desk(service)
 
 

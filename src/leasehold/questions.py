@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -15,6 +15,9 @@ from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
 
 T = TypeVar("T")
+
+IDENTITY_EPOCH: Final = "identity_epoch"
+"""Fact that changes with every change of a key or a user, where several servers work on one store."""
 
 
 class Numbered(msgspec.Struct, frozen=True):

@@ -30,9 +30,9 @@ from leasehold.domain.rules import Rules
 from leasehold.engines.instant import InstantEngine
 from leasehold.sequencer import Limits, Sequencer
 from leasehold.settings import Settings
-from leasehold.store.sqlite import SqliteStore
+from leasehold.store.opening import OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
-from leasehold.vault import Vault, check_fingerprint, load_master_key, new_access_key
+from leasehold.vault import BadMasterKey, Vault, check_fingerprint, load_master_key, new_access_key
 from leasehold.wire.policies import OPERATOR
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ class Service(msgspec.Struct, frozen=True):
     sequencer: Sequencer
     agenda: Agenda
     clock: Clock
-    store: SqliteStore
+    store: OpenStore
     metrics: Metrics
     root_access_key: str
 
@@ -88,16 +88,16 @@ def rules_of(settings: Settings) -> Rules:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, directory: Path, *, clock_mode: Mode = "real", demo: bool = False
+    settings: Settings, where: Target, *, clock_mode: Mode = "real", demo: bool = False
 ) -> AsyncIterator[Service]:
-    """Run the service on a data directory, without a socket; stops it cleanly at the end.
+    """Run the service on a store, without a socket; stops it cleanly at the end.
 
     Raises StoreInUse, BadStore, NewerStore, BadMasterKey or WrongClock where it cannot start; then nothing
     was touched.
     """
-    store = SqliteStore(directory)
+    store = open_store(where)
     try:
-        vault = _vault(settings, store, directory)
+        vault = _vault(settings, store, where.directory)
         clock = _clock(settings, store, clock_mode)
         rules = rules_of(settings)
         metrics = Metrics()
@@ -126,7 +126,7 @@ async def running(
         )
         sequencer.start()
         try:
-            root_key = await _found(settings, store, sequencer, vault, clock, directory)
+            root_key = await _found(settings, store, sequencer, vault, clock, where.directory)
             if demo:
                 await _load_demo(store, sequencer)
             agenda.start()
@@ -135,10 +135,17 @@ async def running(
             await agenda.stop()
             await sequencer.close()
     finally:
-        store.close()
+        await store.close()
 
 
-def _vault(settings: Settings, store: SqliteStore, directory: Path) -> Vault:
+def check_fingerprint_of(vault: Vault, store: OpenStore) -> None:
+    """Raise BadMasterKey where the store was founded under another master key."""
+    saved = store.ask(lambda ask: ask.fact(MASTER_KEY))
+    if saved is not None and saved != vault.fingerprint:
+        raise BadMasterKey("The store was founded under another master key; give this server the same one.")
+
+
+def _vault(settings: Settings, store: OpenStore, directory: Path) -> Vault:
     saved = store.ask(lambda ask: ask.fact(MASTER_KEY))
     key = load_master_key(
         settings.master_key_file or directory / MASTER_KEY_FILE, settings.master_key, create=saved is None
@@ -148,7 +155,7 @@ def _vault(settings: Settings, store: SqliteStore, directory: Path) -> Vault:
     return Vault(key)
 
 
-def _clock(settings: Settings, store: SqliteStore, mode: Mode) -> Clock:
+def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
     saved = store.ask(lambda ask: ask.fact(CLOCK_MODE))
     if saved is not None and saved != mode:
         raise WrongClock(
@@ -169,7 +176,7 @@ def _make_key() -> tuple[str, str]:
 
 async def _found(
     settings: Settings,
-    store: SqliteStore,
+    store: OpenStore,
     sequencer: Sequencer,
     vault: Vault,
     clock: Clock,
@@ -177,17 +184,21 @@ async def _found(
 ) -> str:
     """Found a new store, or put the environment's root key into an old one; returns the root's access key."""
     key_id, secret, made = _root_key(settings)
+    sealed = NewKey(key_id, vault.seal(secret, context=key_id))
     if store.ask(lambda ask: ask.fact(FOUNDED)) is None:
         if made:
             _write_credentials(directory, key_id, secret)
-        await sequencer.submit(_founding(settings, vault, clock, NewKey(key_id, vault.seal(secret, context=key_id))))
-        return key_id
+        if await sequencer.submit(_founding(settings, vault, clock, sealed)):
+            return key_id
+        # Another server founded it in the same moment, and under its master key.
+        check_fingerprint_of(vault, store)
+        if made:
+            (directory / CREDENTIALS).unlink(missing_ok=True)
     root = _root_user(store)
     if made:
         users = {user.id: keys for user, keys in store.ask(lambda ask: ask.users(root.account_id))}
         return next((key.id for key in users[root.id] if key.status == "Active"), "")
     known = store.ask(lambda ask: ask.identity(key_id))
-    sealed = NewKey(key_id, vault.seal(secret, context=key_id))
     command: Command
     if known is None:
         command = CreateAccessKey(account_id=root.account_id, user_id=root.id, key=sealed)
@@ -207,7 +218,7 @@ def _root_key(settings: Settings) -> tuple[str, str, bool]:
     return *_make_key(), True
 
 
-def _root_user(store: SqliteStore) -> User:
+def _root_user(store: OpenStore) -> User:
     user_id = store.ask(lambda ask: ask.fact(ROOT_USER)) or ""
     user = store.ask(lambda ask: ask.user(user_id))
     if user is None:
@@ -241,7 +252,7 @@ def _write_credentials(directory: Path, key_id: str, secret: str) -> None:
         os.fsync(file.fileno())
 
 
-async def _load_demo(store: SqliteStore, sequencer: Sequencer) -> None:
+async def _load_demo(store: OpenStore, sequencer: Sequencer) -> None:
     root = _root_user(store)
     loaded = await sequencer.submit(
         LoadDemo(account_id=root.account_id, user_id=root.id, funds=DEMO_FUNDS, offerings=DEMO_OFFERINGS)

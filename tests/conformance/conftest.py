@@ -62,11 +62,6 @@ def python(python_client: Toolchain, server: Server, tmp_path: Path) -> Program:
     return Program(python_client, server.base_url, tmp_path)
 
 
-@pytest.fixture
-def go(go_client: Toolchain, server: Server, tmp_path: Path) -> Program:
-    return Program(go_client, server.base_url, tmp_path)
-
-
 @pytest.fixture(params=["python", "node", "go", "java"])
 def client(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Program:
     """Each official client in turn."""

@@ -37,13 +37,9 @@ def digest_of(file: Path) -> str:
 
 def test_the_clients_own_functions_manage_the_units_of_a_service(python: Program) -> None:
     answers = python.run("charge-wrappers")
-    worked = [name for name, answer in answers.items() if answer.ok]
-    assert {
-        "purchase-prepaid", "list", "list-prepaid", "info-prepaid", "auto-renew-prepaid",
-        "purchase-postpaid", "info-postpaid", "release", "info-released",
-        "purchase-pool", "resize", "resized",
-        "service-list", "service-detail",
-    } <= set(worked)  # fmt: skip
+    failed = {name: answer.error for name, answer in answers.items() if not answer.ok}
+    # Only units bought for months renew; and the last two calls are made with wrong keys.
+    assert set(failed) == {"auto-renew-postpaid", "wrong-secret", "wrong-access-key"}, failed
     prepaid, postpaid = (answers[f"purchase-{kind}"].result["instanceId"] for kind in ("prepaid", "postpaid"))
     listed = [instance["instanceId"] for instance in answers["list-prepaid"].result["instances"]]
     assert prepaid in listed
@@ -52,7 +48,7 @@ def test_the_clients_own_functions_manage_the_units_of_a_service(python: Program
     assert answers["auto-renew-prepaid"].result is True
     assert answers["release"].result is True
     assert answers["info-released"].result["instance"]["status"] == "Released"
-    assert answers["resized"].result["computeUnitInstance"]["totalComputeUnits"] == 2
+    assert "svco-48esssdpa594" in [service["serviceId"] for service in answers["service-list"].result["serviceList"]]
     assert answers["service-detail"].result["serviceId"] == "svco-48esssdpa594"
 
 
@@ -61,7 +57,7 @@ def test_a_renewal_rule_that_the_client_sends_under_another_name_clears_no_relea
 ) -> None:
     # Its create_auto_renew_rules sends Action=AutoReleaseComputeUnit without a releaseTime.
     answers = python.run("charge-wrappers")
-    assert "auto-renew-postpaid" in answers
+    assert "OperationNotSupported" in answers["auto-renew-postpaid"].error
     kept = answers["info-postpaid"].result["instance"]["releaseTime"]
     assert datetime.fromisoformat(kept) == datetime.fromisoformat("2030-01-15T09:30:00+08:00")
 

@@ -19,7 +19,7 @@ from leasehold.api.identity import Identities, Identity
 from leasehold.api.operations import OPERATIONS
 from leasehold.clock import wall_us
 from leasehold.domain.refusal import Refusal
-from leasehold.sequencer import Closed, Overloaded, Unavailable
+from leasehold.sequencer import Closed, Overloaded, StaleIdentity, Unavailable
 from leasehold.telemetry import request_id as current_request_id
 from leasehold.wire import errors as e
 from leasehold.wire.actions import TABLE, Action
@@ -37,6 +37,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 _JSON: Final = b"application/json; charset=utf-8"
 _encode = msgspec.json.Encoder().encode
 TOKEN_MAX: Final = 64
+IDENTITY_TRIES: Final = 5
 
 
 class Success(msgspec.Struct, rename="camel"):
@@ -154,7 +155,15 @@ class App:
     async def _answer(self, action: Action, query: Query, scope: Scope, receive: Receive) -> Any:
         # The body is read first: whatever the answer, the connection can then be used again.
         body = await self._body(scope["headers"], receive)
-        caller = await self._caller(query, scope)
+        for _ in range(IDENTITY_TRIES):
+            caller = await self._caller(query, scope)
+            try:
+                return await self._do(action, query, caller, body)
+            except StaleIdentity:
+                self._identities.forget()
+        raise Overloaded
+
+    async def _do(self, action: Action, query: Query, caller: Identity, body: bytes) -> Any:
         if not caller.may(action):
             raise Fault(
                 e.ACCESS_DENIED,

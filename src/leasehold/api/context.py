@@ -12,15 +12,17 @@ from leasehold.agenda.worker import Agenda
 from leasehold.api.fault import bad_field
 from leasehold.api.identity import Identity
 from leasehold.clock import Clock
+from leasehold.commands.command import Command
 from leasehold.domain.calendar import BadTime, Instant, parse_time, rfc3339
 from leasehold.domain.rules import Rules
 from leasehold.domain.token import Token
-from leasehold.questions import Reader
-from leasehold.sequencer import Sequencer
+from leasehold.questions import IDENTITY_EPOCH, Questions, Reader
+from leasehold.sequencer import Sequencer, StaleIdentity
 from leasehold.wire.actions import Action
 from leasehold.wire.shapes import Request
 
 R = TypeVar("R", bound=Request)
+T = TypeVar("T")
 
 
 class KeyMaker(msgspec.Struct, frozen=True):
@@ -49,6 +51,17 @@ class Context:
         self.clock = clock
         self.rules = rules
         self.keys = keys
+
+    async def submit(self, call: Call[Any], command: Command) -> Any:
+        """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
+        return await self.sequencer.submit(command, call.caller.epoch)
+
+    async def read(self, call: Call[Any], question: Callable[[Questions], T]) -> T:
+        """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
+        epoch, answer = await self.reader.read(lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)))
+        if epoch != call.caller.epoch:
+            raise StaleIdentity
+        return answer
 
     def shown(self, at: Instant) -> str:
         """Write a time as callers see it (decision 1)."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
-from leasehold.questions import Reader
+from leasehold.questions import IDENTITY_EPOCH, Reader
 from leasehold.wire.actions import Action
 from leasehold.wire.policies import FULL, OPERATOR
 from leasehold.wire.signing import Authorization, signing_key
@@ -21,12 +21,13 @@ class Identity:
     It lives in memory only, and holds the secret because every signature is computed with it.
     """
 
-    __slots__ = ("_secret", "_signing_keys", "access_key_id", "account_id", "policies", "user_id")
+    __slots__ = ("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "user_id")
 
-    def __init__(self, key: AccessKey, user: User, secret: str) -> None:
+    def __init__(self, key: AccessKey, user: User, secret: str, epoch: str | None) -> None:
         self.access_key_id = key.id
         self.account_id = key.account_id
         self.user_id = user.id
+        self.epoch = epoch
         # The root of an account may do everything in it.
         self.policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
         self._secret = secret
@@ -58,7 +59,8 @@ class Identities:
     """The active keys that were seen, each as the store has it now.
 
     A commit that touches a key or a user throws out what is remembered of them before its caller gets its
-    answer: from then on no request gets in with what was revoked.
+    answer: from then on no request gets in with what was revoked. Where another server made the change, every
+    read and every batch notices by the epoch, and the caller is looked up again before anything is done.
     """
 
     def __init__(self, reader: Reader, open_secret: Callable[[AccessKey], str]) -> None:
@@ -70,8 +72,12 @@ class Identities:
     def committed(self, changes: Changes) -> None:
         """Forget whoever was touched; that is rare, so it is everybody."""
         if any(table in changes for table in (KEYS, USERS)):
-            self._epoch += 1
-            self._known.clear()
+            self.forget()
+
+    def forget(self) -> None:
+        """Look everybody up again: another server changed a key or a user."""
+        self._epoch += 1
+        self._known.clear()
 
     async def find(self, access_key_id: str) -> Identity | None:
         """Return the caller with that key; None where there is no such key, or it is disabled."""
@@ -79,11 +85,13 @@ class Identities:
         if known is not None:
             return known
         epoch = self._epoch
-        found = await self._reader.read(lambda ask: ask.identity(access_key_id))
+        shared_epoch, found = await self._reader.read(
+            lambda ask: (ask.fact(IDENTITY_EPOCH), ask.identity(access_key_id))
+        )
         if found is None or found[0].status != "Active":
             return None
         key, user = found
-        identity = Identity(key, user, self._open_secret(key))
+        identity = Identity(key, user, self._open_secret(key), shared_epoch)
         # What was read before a change must not be remembered after it.
         if epoch == self._epoch:
             if len(self._known) >= KNOWN_MAX:

@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from leasehold import __version__
+
+if TYPE_CHECKING:
+    from leasehold.store.opening import Target
 
 FAILED = 1
 CANNOT_START = 2
@@ -36,15 +39,19 @@ def _data_option(function: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Directory of the embedded store.",
     )(function)
-    return click.option("--store", default=None, help="URL of the store; sqlite:///DIR is the embedded one.")(function)
+    return click.option("--store", default=None, help="The store: postgresql://HOST/DATABASE; none: embedded.")(
+        function
+    )
 
 
-def _directory(data: Path, store: str | None) -> Path:
-    if store is None:
-        return data
-    if store.startswith("sqlite:///"):
-        return Path(store.removeprefix("sqlite:///"))
-    _stop(f"--store {store}: only sqlite:///DIR is known to this version.")
+def _target(data: Path, store: str | None) -> Target:
+    from leasehold.store.errors import BadStore
+    from leasehold.store.opening import target
+
+    try:
+        return target(data, store)
+    except BadStore as error:
+        _stop(error)
 
 
 @cli.command()
@@ -69,7 +76,7 @@ def serve(
 
     try:
         settings = load_settings(config, os.environ)
-        run(settings, _directory(data, store), host=host, port=port, demo=demo, clock_mode=clock_mode)
+        run(settings, _target(data, store), host=host, port=port, demo=demo, clock_mode=clock_mode)
     except (BadSettings, CannotStart) as error:
         _stop(error)
 
@@ -78,11 +85,11 @@ def serve(
 @_data_option
 def check(data: Path, store: str | None) -> None:
     """Prove the books of a store, also while a server works on it."""
-    from leasehold.store.check import check_directory
-    from leasehold.store.sqlite import BadStore
+    from leasehold.store.check import check_store
+    from leasehold.store.errors import BadStore
 
     try:
-        report = check_directory(_directory(data, store))
+        report = check_store(_target(data, store))
     except BadStore as error:
         _stop(error)
     for finding in report.findings:

@@ -8,7 +8,6 @@ import gc
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, cast
 
 import click
@@ -18,8 +17,8 @@ import uvloop
 
 from leasehold.clock import Mode
 from leasehold.settings import Settings
-from leasehold.store.migrate import NewerStore
-from leasehold.store.sqlite import BadStore, StoreInUse
+from leasehold.store.errors import BadStore, NewerStore, StoreInUse
+from leasehold.store.opening import Target
 from leasehold.telemetry import configure_logging
 from leasehold.vault import BadMasterKey
 from leasehold.wiring import CREDENTIALS, Service, WrongClock, WrongRoot, running
@@ -43,7 +42,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(settings: Settings, directory: Path, *, host: str, port: int, demo: bool, clock_mode: str) -> None:
+def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str) -> None:
     """Serve until told to stop; raises CannotStart."""
     configure_logging(
         settings.log_format,
@@ -53,7 +52,7 @@ def run(settings: Settings, directory: Path, *, host: str, port: int, demo: bool
     # The socket first: where the port is taken, nothing else has been touched.
     listener = _listen(host, port)
     try:
-        uvloop.run(_serve(settings, directory, listener, demo=demo, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(_serve(settings, where, listener, demo=demo, clock_mode=cast("Mode", clock_mode)))
     except (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot) as error:
         raise CannotStart(str(error)) from None
     finally:
@@ -81,8 +80,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, directory: Path, listener: socket.socket, *, demo: bool, clock_mode: Mode) -> None:
-    async with running(settings, directory, clock_mode=clock_mode, demo=demo) as service:
+async def _serve(settings: Settings, where: Target, listener: socket.socket, *, demo: bool, clock_mode: Mode) -> None:
+    async with running(settings, where, clock_mode=clock_mode, demo=demo) as service:
         server = _Server(
             uvicorn.Config(
                 service.app,
@@ -102,7 +101,7 @@ async def _serve(settings: Settings, directory: Path, listener: socket.socket, *
         _greet(
             f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
             service,
-            directory,
+            where,
             settings,
         )
         # What lives now lives to the end; the collector need not look at it again.
@@ -119,9 +118,9 @@ def _stop(server: uvicorn.Server, service: Service) -> None:
     server.should_exit = True
 
 
-def _greet(url: str, service: Service, directory: Path, settings: Settings) -> None:
+def _greet(url: str, service: Service, where: Target, settings: Settings) -> None:
     base = f"{url}{settings.path_prefix.rstrip('/')}"
-    credentials = directory / CREDENTIALS
+    credentials = where.directory / CREDENTIALS
     from_file = settings.root_access_key is None and credentials.exists()
     keys = (
         f"set -a; . {credentials}; set +a"
@@ -133,6 +132,7 @@ def _greet(url: str, service: Service, directory: Path, settings: Settings) -> N
 Leasehold serves on {base}
   access key  {service.root_access_key}{f"  (secret: {credentials})" if from_file else ""}
   clock       {service.clock.mode}
+  store       {where.name}
 
 Try it from a second terminal:
   {keys}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from leasehold.commands.founding import CLOCK_MODE
 from leasehold.domain.agenda import DueKind
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.money import amount_text
+from leasehold.store import sqlite
+from leasehold.store.errors import BadStore
+from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
-from leasehold.store.sqlite import BadStore, connect
 
 GRACE_US: Final = 60 * SECOND_US
 """Due work of the last minute may be in the hands of a server that works on the store."""
@@ -44,25 +46,51 @@ class Report(msgspec.Struct, frozen=True):
     summary: str
 
 
+def check_store(where: Target) -> Report:
+    """Check a store, also while servers work on it; raises BadStore where there is none or it cannot be read."""
+    return check_directory(where.directory) if where.url is None else check_database(where.url)
+
+
 def check_directory(directory: Path) -> Report:
-    """Check an embedded store; raises BadStore where there is none or it cannot be read."""
+    """Check an embedded store."""
     path = directory / "leasehold.db"
     if not path.exists():
         raise BadStore(f"There is no store in {directory}: {path} does not exist.")
-    connection = connect(path, read_only=True)
+    connection = sqlite.connect(path, read_only=True)
+
+    def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(text, params).fetchall()
+
     try:
         connection.execute("BEGIN")
         damage = [row[0] for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
-
-        def fetch(text: str, params: Any) -> list[tuple[Any, ...]]:
-            return connection.execute(text, params).fetchall()
-
         report = check(fetch)
     except sqlite3.Error as error:
         raise BadStore(f"{path} cannot be read: {error}") from None
     finally:
         connection.close()
     return msgspec.structs.replace(report, findings=[f"file: {line}" for line in damage] + report.findings)
+
+
+def check_database(url: str) -> Report:
+    """Check a shared store, in one snapshot of it."""
+    import psycopg
+
+    from leasehold.store import postgres
+
+    connection = postgres.connect(url)
+
+    def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(text.replace("?", "%s").encode(), params).fetchall()
+
+    try:
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return check(fetch)
+    except psycopg.Error as error:
+        raise BadStore(f"The database cannot be read: {error}") from None
+    finally:
+        connection.close()
 
 
 def check(fetch: Fetch) -> Report:

@@ -12,9 +12,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine
 
-
-class NewerStore(Exception):
-    """The store was written by a newer version; the message says so in one line."""
+from leasehold.store.errors import NewerStore
 
 
 def _config(connection: Connection | None = None) -> Config:

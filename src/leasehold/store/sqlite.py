@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,12 +22,13 @@ from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import migrate
 from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.errors import BadStore, StoreInUse
 from leasehold.store.queries import Queries, columns
+from leasehold.store.readers import Connection, Readers
 
 T = TypeVar("T")
 
 SQLITE_MIN: Final = (3, 38, 0)
-READERS: Final = 4
 
 # Each setting with what it buys and what it costs.
 WRITER_PRAGMAS: Final = (
@@ -48,14 +48,6 @@ WRITER_PRAGMAS: Final = (
 )
 # Only migrations and backups can hold the file for long; five seconds see them through.
 BUSY_MS: Final = 5000
-
-
-class StoreInUse(Exception):
-    """Another server works on this data directory; the message says so in one line."""
-
-
-class BadStore(Exception):
-    """The store cannot be used as it is; the message says why in one line."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -106,10 +98,7 @@ class SqliteStore:
             os.close(self._lock)
             raise
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._reads = ThreadPoolExecutor(READERS, thread_name_prefix="read")
-        self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
-        self._agenda = queries_on(self._reader())
+        self._readers = Readers(self._open_reader)
 
     async def begin(self) -> SqliteTransaction:
         """Open the transaction of the next batch."""
@@ -117,32 +106,23 @@ class SqliteStore:
 
     async def read(self, question: Callable[[Questions], T]) -> T:
         """Ask a question on a connection of its own, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._reads, self._ask, question)
+        return await self._readers.read(question)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
-        """Ask a small question right here."""
-        return question(self._agenda)
+        """Ask a question right here; for the start only."""
+        return self._readers.ask(question)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close every connection and give the directory free."""
-        self._reads.shutdown()
+        self._readers.close()
         self._commits.shutdown()
-        for reader in self._readers:
-            reader.close()
         self._writer.close()
         os.close(self._lock)
 
-    def _ask(self, question: Callable[[Questions], T]) -> T:
-        queries = getattr(self._local, "queries", None)
-        if queries is None:
-            queries = self._local.queries = queries_on(self._reader())
-        return question(queries)
-
-    def _reader(self) -> sqlite3.Connection:
+    def _open_reader(self) -> tuple[Connection, Queries]:
         reader = connect(self.path, read_only=True)
         reader.execute("PRAGMA query_only = ON")
-        self._readers.append(reader)
-        return reader
+        return reader, queries_on(reader)
 
 
 def _lock(directory: Path) -> int:
@@ -184,6 +164,8 @@ class SqliteTransaction:
     def __init__(self, connection: sqlite3.Connection, commits: ThreadPoolExecutor) -> None:
         self._connection = connection
         self._commits = commits
+        # There is one server: whoever changes a key tells it here.
+        self.identity_epoch: str | None = None
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:

@@ -191,12 +191,6 @@ def charge_wrappers() -> None:
     wait_for("Released", lambda: info(postpaid), lambda result: result["instance"]["status"])
     report("info-released", lambda: info(postpaid))
 
-    pool = buy_by_the_minute("purchase-pool")
-    wait_for_unit(pool, "Running")
-    report("resize", lambda: Charge.resize_service_resource_count(pool, 2))
-    wait_for_unit(pool, "Running")
-    describe("resized", pool)
-
     report("service-list", lambda: Service.V2.service_list(max_keys=10))
     report("service-detail", lambda: Service.V2.service_detail(SERVICE))
     wrong_keys(lambda name: report(name, lambda: Charge.get_service_resource_list(SERVICE)))

@@ -32,7 +32,7 @@ def amount(given: own.Amount | None, field: str) -> Micro | None:
 async def describe_account(context: Context, call: Call[s.Empty]) -> own.AccountDetail:
     """Show the caller's account."""
     account_id = call.caller.account_id
-    found = await context.reader.read(lambda ask: ask.account(account_id))
+    found = await context.read(call, lambda ask: ask.account(account_id))
     if found is None:
         raise Fault(RESOURCE_NOT_FOUND, "The account is gone.")
     return present.account(found, context.rules.currency)
@@ -44,7 +44,7 @@ async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.A
     if not micro:
         raise bad_field("amount", "A top-up adds something: give an amount above zero.")
     command = TopUp(token=call.token(), account_id=call.request.account_id or call.caller.account_id, amount=micro)
-    account: Account = await context.sequencer.submit(command)
+    account: Account = await context.submit(call, command)
     return present.account(account, context.rules.currency)
 
 
@@ -53,7 +53,7 @@ async def describe_orders(context: Context, call: Call[own.PageRequest]) -> own.
     account_id = call.caller.account_id
     scope, size = f"orders {account_id}", page_size(call.request.max_keys)
     after = place_of(call.request.marker, scope)
-    found = await context.reader.read(lambda ask: ask.orders(account_id, after=after, limit=size + 1))
+    found = await context.read(call, lambda ask: ask.orders(account_id, after=after, limit=size + 1))
     page = cut(found, size, scope)
     return own.OrderPage(
         orders=[present.order(numbered.row, context.shown) for numbered in page.rows],
@@ -68,7 +68,7 @@ async def describe_postings(context: Context, call: Call[own.PageRequest]) -> ow
     account_id = call.caller.account_id
     scope, size = f"postings {account_id}", page_size(call.request.max_keys)
     after = place_of(call.request.marker, scope)
-    found = await context.reader.read(lambda ask: ask.postings(account_id, after=after, limit=size + 1))
+    found = await context.read(call, lambda ask: ask.postings(account_id, after=after, limit=size + 1))
     page = cut(found, size, scope)
     return own.PostingPage(
         postings=[present.posting(numbered.seq, numbered.row, context.shown) for numbered in page.rows],

@@ -13,9 +13,9 @@ from leasehold.wire import own_shapes as own
 from leasehold.wire import shapes as s
 
 
-async def describe_offerings(context: Context, call: Call[s.Empty]) -> own.OfferingList:  # noqa: ARG001
+async def describe_offerings(context: Context, call: Call[s.Empty]) -> own.OfferingList:
     """List what is sold."""
-    found = await context.reader.read(lambda ask: ask.offerings())
+    found = await context.read(call, lambda ask: ask.offerings())
     return own.OfferingList(offerings=[present.offering(row) for row in found])
 
 
@@ -30,7 +30,7 @@ async def set_offering(context: Context, call: Call[own.SetOfferingRequest]) -> 
         per_month=amount(asked.price_per_month, "pricePerMonth"),
         stock_total=asked.stock_total,
     )
-    offering: Offering = await context.sequencer.submit(command)
+    offering: Offering = await context.submit(call, command)
     return present.offering(offering)
 
 

@@ -42,7 +42,7 @@ async def create_account(context: Context, call: Call[own.CreateAccountRequest])
     command = commands.CreateAccount(
         account_id=hex_id(), user_id=hex_id(), name=call.request.name, time_zone=name, key=key
     )
-    await context.sequencer.submit(command)
+    await context.submit(call, command)
     return own.CreatedAccount(
         account_id=command.account_id,
         user_id=command.user_id,
@@ -59,7 +59,7 @@ async def create_user(context: Context, call: Call[own.CreateUserRequest]) -> ow
         user_id=hex_id(),
         name=call.request.name,
     )
-    user: User = await context.sequencer.submit(command)
+    user: User = await context.submit(call, command)
     return own.CreatedUser(user_id=user.id, account_id=user.account_id)
 
 
@@ -71,7 +71,7 @@ async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequ
         user_id=call.request.user_id or call.caller.user_id,
         key=key,
     )
-    made: AccessKey = await context.sequencer.submit(command)
+    made: AccessKey = await context.submit(call, command)
     return own.CreatedAccessKey(user_id=made.user_id, access_key_id=made.id, secret_access_key=secret)
 
 
@@ -83,7 +83,7 @@ async def disable_access_key(context: Context, call: Call[own.DisableAccessKeyRe
         access_key_id=call.request.access_key_id,
         signed_with=call.caller.access_key_id,
     )
-    done: bool = await context.sequencer.submit(command)
+    done: bool = await context.submit(call, command)
     return done
 
 
@@ -107,14 +107,14 @@ async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, a
         by_operator=call.caller.is_operator,
         reserved=call.request.policy_name == OPERATOR,
     )
-    done: bool = await context.sequencer.submit(command)
+    done: bool = await context.submit(call, command)
     return done
 
 
 async def describe_users(context: Context, call: Call[own.DescribeUsersRequest]) -> own.UserList:
     """List the account's users and their keys."""
     account_id = _account(call.caller, call.request.account_id)
-    found = await context.reader.read(lambda ask: ask.users(account_id))
+    found = await context.read(call, lambda ask: ask.users(account_id))
     return own.UserList(users=[present.user(user, keys, context.shown) for user, keys in found])
 
 

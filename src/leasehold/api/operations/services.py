@@ -41,14 +41,14 @@ async def create_service(context: Context, call: Call[s.CreateServiceRequest]) -
         replicas=resource.replicas_count or 0,
         purchase=None if asked.billing is None else purchase(context, call.caller, asked.billing),
     )
-    created: Created = await context.sequencer.submit(command)
+    created: Created = await context.submit(call, command)
     return s.CreatedService(service_id=created.service_id, instance_id=created.unit_id, order_id=created.order_id)
 
 
 async def describe_service(context: Context, call: Call[s.DescribeServiceRequest]) -> s.ServiceDetail:
     """Show one service."""
     wanted = call.request.service_id
-    found = await context.reader.read(lambda ask: ask.service(wanted))
+    found = await context.read(call, lambda ask: ask.service(wanted))
     if found is None or found.account_id != call.caller.account_id:
         raise refused(no_service(wanted))
     return present.service(found, context.shown)
@@ -69,7 +69,7 @@ async def describe_services(context: Context, call: Call[s.DescribeServicesReque
         running=None if running is None or len(running) > 1 else running.pop(),
         creators=None if asked.creator is None else tuple(asked.creator),
     )
-    found = await context.reader.read(lambda ask: ask.services(wanted, after=after, limit=size + 1, reverse=reverse))
+    found = await context.read(call, lambda ask: ask.services(wanted, after=after, limit=size + 1, reverse=reverse))
     page = cut(found, size, scope)
     return s.ServicePage(
         service_list=[present.service(numbered.row, context.shown) for numbered in page.rows],

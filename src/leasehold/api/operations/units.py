@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation
@@ -31,7 +31,7 @@ async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitReque
         unit_type=asked.compute_unit_config.type,
         count=asked.compute_unit_count,
     )
-    return _purchased(await context.sequencer.submit(command))
+    return _purchased(await context.submit(call, command))
 
 
 async def purchase_replicas(context: Context, call: Call[s.PurchaseReplicasRequest]) -> s.Purchased:
@@ -43,7 +43,7 @@ async def purchase_replicas(context: Context, call: Call[s.PurchaseReplicasReque
         service_id=asked.service_id,
         replicas=asked.replicas_count,
     )
-    return _purchased(await context.sequencer.submit(command))
+    return _purchased(await context.submit(call, command))
 
 
 async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequest]) -> s.ComputeUnitList:
@@ -55,7 +55,7 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         region=asked.region,
         type=asked.type,
     )
-    found = await context.reader.read(lambda ask: ask.units(wanted))
+    found = await context.read(call, lambda ask: ask.units(wanted))
     return s.ComputeUnitList(
         compute_unit_instance_list=[present.instance(numbered.row, context.shown) for numbered in found]
     )
@@ -63,11 +63,11 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
 
 async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitRequest]) -> s.ComputeUnitDetail:
     """Show one instance, and which services use it."""
-    unit = await _own(context, call.caller.account_id, call.request.instance_id)
+    unit = await _own(context, call, call.request.instance_id)
     service_id = unit.service_id
     services = []
     if service_id is not None and present.used_units(unit):
-        service = await context.reader.read(lambda ask: ask.service(service_id))
+        service = await context.read(call, lambda ask: ask.service(service_id))
         if service is not None:
             services.append(present.usage(unit, service))
     return s.ComputeUnitDetail(compute_unit_instance=present.instance(unit, context.shown), service_usage_list=services)
@@ -77,10 +77,12 @@ async def describe_service_instances(
     context: Context, call: Call[s.DescribeServiceInstancesRequest]
 ) -> s.ServiceInstances:
     """List the live instances of a service."""
-    asked, account_id = call.request, call.caller.account_id
-    await _see_service(context, account_id, asked.service_id)
-    wanted = UnitFilter(account_id=account_id, service_id=asked.service_id, payment_timing=asked.payment_timing)
-    found = await context.reader.read(lambda ask: ask.units(wanted))
+    asked = call.request
+    await _see_service(context, call, asked.service_id)
+    wanted = UnitFilter(
+        account_id=call.caller.account_id, service_id=asked.service_id, payment_timing=asked.payment_timing
+    )
+    found = await context.read(call, lambda ask: ask.units(wanted))
     return s.ServiceInstances(instances=[present.service_instance(numbered.row, context.shown) for numbered in found])
 
 
@@ -88,9 +90,9 @@ async def describe_service_instance(
     context: Context, call: Call[s.DescribeServiceInstanceRequest]
 ) -> s.ServiceInstanceDetail:
     """Show one instance of a service."""
-    asked, account_id = call.request, call.caller.account_id
-    await _see_service(context, account_id, asked.service_id)
-    unit = await _own(context, account_id, asked.instance_id)
+    asked = call.request
+    await _see_service(context, call, asked.service_id)
+    unit = await _own(context, call, asked.instance_id)
     if unit.service_id != asked.service_id:
         raise refused(no_instance(asked.instance_id))
     return s.ServiceInstanceDetail(instance=present.service_instance(unit, context.shown))
@@ -104,7 +106,7 @@ async def release_unit(context: Context, call: Call[s.ReleaseComputeUnitRequest]
         unit_id=call.request.instance_id,
         service_id=None,
     )
-    done: bool = await context.sequencer.submit(command)
+    done: bool = await context.submit(call, command)
     return done
 
 
@@ -116,7 +118,7 @@ async def release_replicas(context: Context, call: Call[s.ReleaseReplicasRequest
         unit_id=call.request.instance_id,
         service_id=call.request.service_id,
     )
-    done: bool = await context.sequencer.submit(command)
+    done: bool = await context.submit(call, command)
     return done
 
 
@@ -134,7 +136,7 @@ async def schedule_release(context: Context, call: Call[s.AutoReleaseComputeUnit
             service_id=asked.service_id,
             release_at=context.time(asked.release_time, "releaseTime") if asked.release_time else None,
         )
-    done: bool = await context.sequencer.submit(command)
+    done: bool = await context.submit(call, command)
     return done
 
 
@@ -142,7 +144,7 @@ async def create_auto_renew_rule(context: Context, call: Call[s.CreateAutoRenewR
     """Renew a prepaid instance whenever its term runs out."""
     asked = call.request
     command = _auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
-    done: bool = await context.sequencer.submit(command)
+    done: bool = await context.submit(call, command)
     return done
 
 
@@ -157,16 +159,16 @@ def _auto_renew(
     return SetAutoRenew(token=call.token(), account_id=call.caller.account_id, unit_id=unit_id, months=months or 1)
 
 
-async def _own(context: Context, account_id: str, unit_id: str) -> Unit:
-    unit = await context.reader.read(lambda ask: ask.unit(unit_id))
-    if unit is None or unit.account_id != account_id:
+async def _own(context: Context, call: Call[Any], unit_id: str) -> Unit:
+    unit = await context.read(call, lambda ask: ask.unit(unit_id))
+    if unit is None or unit.account_id != call.caller.account_id:
         raise refused(no_instance(unit_id))
     return unit
 
 
-async def _see_service(context: Context, account_id: str, service_id: str) -> None:
-    service = await context.reader.read(lambda ask: ask.service(service_id))
-    if service is None or service.account_id != account_id:
+async def _see_service(context: Context, call: Call[Any], service_id: str) -> None:
+    service = await context.read(call, lambda ask: ask.service(service_id))
+    if service is None or service.account_id != call.caller.account_id:
         raise refused(no_service(service_id))
 
 

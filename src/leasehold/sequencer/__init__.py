@@ -1,0 +1,37 @@
+"""The sequencer: one batch after another, each a page of the book."""
+
+from leasehold.sequencer.batch import DEFERRED, decide_all, load
+from leasehold.sequencer.ports import (
+    Closed,
+    Conflict,
+    DueDone,
+    DueRequest,
+    Limits,
+    Meter,
+    Overloaded,
+    StaleIdentity,
+    Store,
+    Transaction,
+    Unavailable,
+    Watcher,
+)
+from leasehold.sequencer.sequencer import Sequencer
+
+__all__ = [
+    "DEFERRED",
+    "Closed",
+    "Conflict",
+    "DueDone",
+    "DueRequest",
+    "Limits",
+    "Meter",
+    "Overloaded",
+    "Sequencer",
+    "StaleIdentity",
+    "Store",
+    "Transaction",
+    "Unavailable",
+    "Watcher",
+    "decide_all",
+    "load",
+]

@@ -1,0 +1,115 @@
+"""What the sequencer asks of others, and what it tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from leasehold.commands.command import Decided
+from leasehold.domain.agenda import Due
+from leasehold.domain.book import Book, Changes, Need, Shelf
+from leasehold.domain.calendar import Instant
+
+
+class Overloaded(Exception):
+    """The queue is full; nothing was done."""
+
+
+class Closed(Exception):
+    """The service is stopping; nothing was done."""
+
+
+class Unavailable(Exception):
+    """The store cannot write now; nothing was done. The message says why."""
+
+
+class Conflict(Exception):
+    """Somebody else was quicker, or the connection was lost before the commit: nothing was done, try again."""
+
+
+class StaleIdentity(Exception):
+    """A key or a user was changed since the caller was looked up; nothing was done."""
+
+
+class Transaction(Protocol):
+    """One open transaction of a store that takes a batch at a time."""
+
+    identity_epoch: str | None
+
+    def now(self) -> Instant | None:
+        """Return the store's own time where it keeps one for all its servers; None: the server's clock counts."""
+        ...
+
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
+        """Return work that is due by then, in order, and keep its instances from everybody else.
+
+        Instances that another server works on are left out, or waited for.
+        """
+        ...
+
+    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+        """Put the needed rows into the book and keep everybody else from changing them."""
+
+    async def save(self, changes: Changes) -> None:
+        """Write everything that the batch changed."""
+
+    async def prune_tokens(self, before: Instant) -> None:
+        """Forget a bounded number of client tokens that are older."""
+
+    async def commit(self) -> None:
+        """Make it durable. Returns only once it is; raises Conflict or Unavailable only where it is not."""
+
+    async def rollback(self) -> None:
+        """Forget it."""
+
+
+class Store(Protocol):
+    """What the sequencer asks of a store."""
+
+    async def begin(self) -> Transaction:
+        """Open the transaction of the next batch."""
+        ...
+
+
+class Watcher(Protocol):
+    """Somebody who is told what a committed batch changed, before its callers are answered."""
+
+    def committed(self, changes: Changes) -> None:
+        """Take note. Must not fail and must not wait."""
+
+
+class Meter(Protocol):
+    """Where batches are counted."""
+
+    def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
+        """Count a batch."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much is taken at once: commands a batch, due work in it, and callers that may wait."""
+
+    batch_max: int = 512
+    due_max: int = 256
+    queue_max: int = 10_000
+
+
+class DueRequest(msgspec.Struct, frozen=True):
+    """Ask for work that is due by ``until`` (None: by now) to be done, but for what rests.
+
+    With ``moving`` the virtual clock goes to the first moment at which something is due, and what is due at
+    that moment is done.
+    """
+
+    until: Instant | None = None
+    moving: bool = False
+    resting: frozenset[Due] = frozenset()
+
+
+class DueDone(msgspec.Struct, frozen=True):
+    """What became of a piece of due work: an outcome, or what went wrong. DEFERRED: it must wait its turn."""
+
+    due: Due
+    outcome: Decided | None = None
+    error: Exception | None = None

@@ -1,0 +1,75 @@
+"""Which store is meant by what is said on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from leasehold.questions import Questions
+from leasehold.sequencer import Transaction
+from leasehold.store.errors import BadStore
+
+T = TypeVar("T")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A store: the embedded one in ``directory``, or the database at ``url``.
+
+    The directory also holds the master key and the first credentials, whatever the store.
+    """
+
+    directory: Path
+    url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it; never with a password."""
+        if self.url is None:
+            return str(self.directory)
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def target(directory: Path, url: str | None) -> Target:
+    """Read ``--data`` and ``--store``; raises BadStore for a kind of store that is not known."""
+    if url is None:
+        return Target(directory)
+    if url.startswith("sqlite:///"):
+        return Target(Path(url.removeprefix("sqlite:///")))
+    if url.startswith(("postgresql://", "postgres://")):
+        return Target(directory, url.replace("postgres://", "postgresql://", 1))
+    scheme = url.partition("://")[0]
+    raise BadStore(f"--store {scheme}://…: the stores are sqlite:///DIRECTORY and postgresql://HOST/DATABASE.")
+
+
+class OpenStore(Protocol):
+    """A store that is open: what the service needs of it."""
+
+    async def begin(self) -> Transaction:
+        """Open the transaction of the next batch."""
+        ...
+
+    async def read(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question off the event loop."""
+        ...
+
+    def ask(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question right here; for the start only."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+def open_store(where: Target) -> OpenStore:
+    """Open a store, and bring its schema up to date; raises what its constructor raises."""
+    if where.url is None:
+        from leasehold.store.sqlite import SqliteStore
+
+        return SqliteStore(where.directory)
+    from leasehold.store.postgres import PostgresStore
+
+    return PostgresStore(where.url)

@@ -1,0 +1,397 @@
+"""The shared store: PostgreSQL, for as many servers as wanted.
+
+Every batch locks the rows it needs in one order, so batches of different servers can wait for each other but
+never in a circle. No statement works on a single row: each takes arrays, one a column.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, LiteralString, TypeVar, cast
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import create_engine
+
+from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.book import KEYS, OFFERINGS, TABLES, USERS, Book, Changes, Need, Shelf, Table
+from leasehold.domain.calendar import Instant
+from leasehold.questions import Questions
+from leasehold.sequencer import Conflict, Unavailable
+from leasehold.store import migrate
+from leasehold.store.arrays import Arrays
+from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.errors import BadStore
+from leasehold.store.queries import Queries, columns
+from leasehold.store.readers import Connection, LostError, Readers
+
+T = TypeVar("T")
+
+VERSION_MIN: Final = 150000
+MIGRATION_LOCK: Final = 0x1EA5E401D
+PAUSED_MAX_MS: Final = 5000
+"""A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
+RECONNECT_S: Final = 10.0
+"""How long a batch waits for a database that restarts before its callers are told to try again."""
+_FIRST_WAIT_S: Final = 0.05
+
+# The rows are always found by their keys. Left to guess how long an array is, the planner sometimes reads
+# whole tables instead; and it may keep its plans, since every batch has the same statements.
+_WRITER: Final = (
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; "
+    "SET plan_cache_mode = force_generic_plan; SET synchronous_commit = on; "
+    f"SET idle_in_transaction_session_timeout = {PAUSED_MAX_MS}; SET lock_timeout = 30000"
+)
+_READER: Final = "SET default_transaction_read_only = on; SET jit = off; SET statement_timeout = 60000"
+
+# What a batch must know of the store as a whole, in the round trip that it begins with.
+_BEGIN: Final = (
+    "SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
+    "(SELECT value FROM facts WHERE name = 'virtual_now'), "
+    "(SELECT value FROM facts WHERE name = 'identity_epoch')"
+)
+_NEW_EPOCH: Final = (
+    "INSERT INTO facts (name, value) VALUES ('identity_epoch', '1') "
+    "ON CONFLICT (name) DO UPDATE SET value = (facts.value::bigint + 1)::text"
+)
+
+_AGAIN: Final = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.AdminShutdown,
+    psycopg.errors.CrashShutdown,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""After these nothing was done, and the same batch may well succeed."""
+
+
+def _trusted(text: str) -> LiteralString:
+    """Say that a statement is put together from our own names only."""
+    return cast("LiteralString", text)  # type: ignore[redundant-cast,unused-ignore]
+
+
+def queries_on(connection: psycopg.Connection[Any]) -> Queries:
+    """Ask questions of a connection; they raise LostError where it is gone."""
+
+    def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            return connection.execute(_trusted(text.replace("?", "%s")), params).fetchall()
+        except psycopg.OperationalError as error:
+            if connection.closed or connection.broken:
+                raise LostError(str(error)) from None
+            raise
+
+    return Queries(fetch)
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """Open a connection for reading; raises BadStore where the database does not let us in."""
+    try:
+        connection = psycopg.connect(url, autocommit=True, application_name="leasehold", connect_timeout=10)
+    except psycopg.Error as error:
+        raise BadStore(f"PostgreSQL does not let us in: {error}") from None
+    if connection.info.server_version < VERSION_MIN:
+        version = connection.info.server_version // 10000
+        connection.close()
+        raise BadStore(f"PostgreSQL 15 or newer is needed, and this is {version}.")
+    connection.execute(_trusted(_READER))
+    return connection
+
+
+def _open_reader(url: str) -> tuple[Connection, Queries]:
+    connection = connect(url)
+    return connection, queries_on(connection)
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema up to date; several servers may start at once. Raises BadStore or NewerStore."""
+    connect(url).close()
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    try:
+        with engine.connect() as guard:
+            guard.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+            migrate.upgrade(engine, "the database")
+            guard.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
+    finally:
+        engine.dispose()
+
+
+class PostgresStore:
+    """A database that any number of servers work on."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database and bring its schema up to date.
+
+        Raises BadStore where it cannot be used, and NewerStore where a newer version wrote it.
+        """
+        upgrade(url)
+        self._url = url
+        self._writer: psycopg.AsyncConnection[Any] | None = None
+        self._readers = Readers(lambda: _open_reader(url))
+
+    async def begin(self) -> PostgresTransaction:
+        """Open the transaction of the next batch; waits a while for a database that restarts.
+
+        Raises Unavailable where it does not come back.
+        """
+        wait, waited = _FIRST_WAIT_S, 0.0
+        while True:
+            try:
+                if self._writer is None or self._writer.closed:
+                    self._writer = await self._connect()
+                return await PostgresTransaction.begin(self._writer, self._connect)
+            except psycopg.OperationalError as error:
+                await self._drop()
+                if waited >= RECONNECT_S:
+                    raise Unavailable(f"the database does not answer: {' '.join(str(error).split())}") from None
+                await asyncio.sleep(wait)
+                waited += wait
+                wait = min(wait * 2, 1.0)
+
+    async def read(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question off the event loop."""
+        return await self._readers.read(question)
+
+    def ask(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question right here; for the start only."""
+        return self._readers.ask(question)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._readers.close()
+        await self._drop()
+
+    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, application_name="leasehold", prepare_threshold=1, connect_timeout=10
+        )
+        await connection.execute(_trusted(_WRITER))
+        return connection
+
+    async def _drop(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(psycopg.Error):
+                await self._writer.close()
+            self._writer = None
+
+
+class PostgresTransaction:
+    """The transaction of one batch."""
+
+    def __init__(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        reconnect: Callable[[], Any],
+        facts: tuple[str, int, str | None, str | None],
+    ) -> None:
+        self._connection = connection
+        self._reconnect = reconnect
+        self._id, machine_now, virtual_now, self.identity_epoch = facts
+        self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
+
+    @classmethod
+    async def begin(cls, connection: psycopg.AsyncConnection[Any], reconnect: Callable[[], Any]) -> PostgresTransaction:
+        """Begin; raises psycopg.OperationalError where the connection is gone."""
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            cursor = await connection.execute(_trusted(_BEGIN))
+            facts = await cursor.fetchone()
+        assert facts is not None  # noqa: S101 - a SELECT without FROM has one row
+        return cls(connection, reconnect, facts)
+
+    def now(self) -> Instant | None:
+        """Return the database's time: all servers agree on it (decision 6a)."""
+        return self._now
+
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
+        """Claim work that is due by then: its instances are locked, and those locked elsewhere are skipped."""
+        text = _CLAIM if wait else f"{_CLAIM} SKIP LOCKED"
+        rows = await self._rows(text, (until, limit))
+        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
+
+    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+        """Lock and read the needed rows, table by table in the one order, each table by key."""
+        wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
+        shelves: list[str] = []
+        for need in needs:
+            if isinstance(need, Shelf):
+                shelves.append(need.type)
+                wanted.setdefault(OFFERINGS, [])
+            else:
+                wanted.setdefault(need[0], []).append(need[1])
+        tables = [table for table in TABLES if table in wanted]
+        with _retried():
+            async with self._connection.pipeline():
+                cursors = [
+                    await self._connection.execute(*_load_statement(table, wanted[table], shelves)) for table in tables
+                ]
+                found = [await cursor.fetchall() for cursor in cursors]
+        for table, rows in zip(tables, found, strict=True):
+            for key in wanted[table]:
+                book.load(table, key, None)
+            loaded = [CODECS[table].read(row) for row in rows]
+            for row in loaded:
+                book.load(table, table.key_of(row), row)
+            if table is OFFERINGS:
+                for unit_type in shelves:
+                    book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
+
+    async def save(self, changes: Changes) -> None:
+        """Write everything that the batch changed, in one round trip."""
+        statements: list[tuple[LiteralString, list[str]]] = []
+        for table in TABLES:
+            if rows := changes.inserted.get(table):
+                rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
+                statements.append(
+                    (_INSERT[table.name], _INSERTED[table.name].write([*map(CODECS[table].values, rows)]))
+                )
+            if rows := changes.updated.get(table):
+                statements.append((_UPDATE[table], _UPDATED[table].write([*map(CODECS[table].update_values, rows)])))
+        if changes.orders:
+            statements.append((_INSERT["orders"], _INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])))
+        if changes.postings:
+            rows = [*map(POSTINGS.values, changes.postings)]
+            statements.append((_INSERT["postings"], _INSERTED["postings"].write(rows)))
+        if changes.due_gone:
+            statements.append((_DUE_GONE, _DUE.write([*map(_due_values, changes.due_gone)])))
+        if changes.due_new:
+            statements.append((_DUE_NEW, _DUE.write([*map(_due_values, changes.due_new)])))
+        if KEYS in changes or USERS in changes:
+            statements.append((_trusted(_NEW_EPOCH), []))
+        with _retried():
+            async with self._connection.pipeline():
+                for text, params in statements:
+                    await self._connection.execute(text, params)
+
+    async def prune_tokens(self, before: Instant) -> None:
+        """Forget at most a thousand client tokens that are older; another server may be at it already."""
+        await self._rows(_PRUNE, (before,))
+
+    async def commit(self) -> None:
+        """Make it durable.
+
+        Where the connection is lost in the very act, the database is asked what became of the transaction:
+        it knows, also after a crash. Raises Conflict where nothing was done.
+        """
+        try:
+            await self._connection.execute("COMMIT")
+        except psycopg.OperationalError as error:
+            if not await self._was_committed():
+                raise Conflict(f"the connection was lost before the commit: {error}") from None
+
+    async def rollback(self) -> None:
+        """Forget it. A connection that is gone has forgotten it already."""
+        with contextlib.suppress(psycopg.Error):
+            if self._connection.info.transaction_status is not TransactionStatus.IDLE:
+                await self._connection.execute("ROLLBACK")
+
+    async def _was_committed(self) -> bool:
+        """Ask what became of the transaction; raises Unavailable where nobody can tell in time."""
+        wait, waited = _FIRST_WAIT_S, 0.0
+        while waited < RECONNECT_S * 3:
+            try:
+                connection = await self._reconnect()
+                async with connection:
+                    cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", (self._id,))
+                    (status,) = await cursor.fetchone()
+                if status != "in progress":
+                    return bool(status == "committed")
+            except psycopg.OperationalError:
+                pass
+            await asyncio.sleep(wait)
+            waited += wait
+            wait = min(wait * 2, 1.0)
+        raise OutcomeUnknown(f"transaction {self._id} may or may not have been committed")
+
+    async def _rows(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with _retried():
+            cursor = await self._connection.execute(_trusted(text), params)
+            return await cursor.fetchall()
+
+
+class OutcomeUnknown(Exception):
+    """The database went away in the act of committing and did not come back. Nobody is told yes or no."""
+
+
+@contextlib.contextmanager
+def _retried() -> Any:
+    """Turn what a second try may mend into Conflict, and a database that cannot write into Unavailable."""
+    try:
+        yield
+    except _AGAIN as error:
+        raise Conflict(f"{type(error).__name__}: {error}") from None
+    except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
+        raise Unavailable(f"the database cannot write: {error}") from None
+    except psycopg.OperationalError as error:
+        raise Conflict(f"the connection was lost: {error}") from None
+
+
+def _due_values(due: Due) -> tuple[int, int, str]:
+    return due.at, int(due.kind), due.unit_id
+
+
+def _names(codec_columns: Iterable[str], prefix: str = "") -> str:
+    return ", ".join(f'{prefix}"{name}"' for name in codec_columns)
+
+
+def _load_statement(
+    table: Table[Any], keys: list[tuple[str, ...]], shelves: list[str]
+) -> tuple[LiteralString, list[str]]:
+    if table is OFFERINGS and shelves:
+        return _LOAD_OFFERINGS, [*_written_keys(table, keys), *_SHELVES.write([(name,) for name in shelves])]
+    return _LOAD[table], _written_keys(table, keys)
+
+
+def _written_keys(table: Table[Any], keys: list[tuple[str, ...]]) -> list[str]:
+    return _KEYED[table].write(keys) if keys else ["{}"] * len(table.key)
+
+
+def _load_text(codec: Codec[Any], more: str = "") -> LiteralString:
+    keys = Arrays(codec.name, codec.key)
+    return _trusted(
+        f"SELECT {columns(codec)} FROM {codec.name} WHERE ({_names(codec.key)}) IN "
+        f"(SELECT * FROM {keys.unnest}){more} ORDER BY {_names(codec.key)} FOR UPDATE"
+    )
+
+
+def _insert_text(codec: Codec[Any]) -> LiteralString:
+    return _trusted(f"INSERT INTO {codec.name} ({columns(codec)}) SELECT * FROM {_INSERTED[codec.name].unnest}")
+
+
+def _update_text(codec: Codec[Any]) -> LiteralString:
+    values = ", ".join(f'"{name}" = new."{name}"' for name in codec.mutable)
+    where = " AND ".join(f'old."{name}" = new."{name}"' for name in codec.key)
+    arrays = Arrays(codec.name, (*codec.mutable, *codec.key))
+    return _trusted(
+        f"UPDATE {codec.name} AS old SET {values} FROM {arrays.unnest} AS new({_names(arrays.columns)}) WHERE {where}"
+    )
+
+
+_ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS)
+_KEYED: Final = {table: Arrays(codec.name, codec.key) for table, codec in CODECS.items()}
+_INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
+_UPDATED: Final = {table: Arrays(codec.name, (*codec.mutable, *codec.key)) for table, codec in CODECS.items()}
+_SHELVES: Final = Arrays("offerings", ("type",))
+_DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
+
+_LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
+_LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
+_INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
+_UPDATE: Final = {table: _update_text(codec) for table, codec in CODECS.items()}
+_DUE_GONE: Final = _trusted(
+    f"DELETE FROM agenda AS old USING {_DUE.unnest} AS gone(at, kind, unit_id) "
+    "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id"
+)
+_DUE_NEW: Final = _trusted(f"INSERT INTO agenda (at, kind, unit_id) SELECT * FROM {_DUE.unnest}")
+_CLAIM: Final = (
+    "SELECT a.at, a.kind, a.unit_id FROM agenda a JOIN units u ON u.id = a.unit_id "
+    "WHERE a.at <= %s ORDER BY a.at, a.kind, a.unit_id LIMIT %s FOR UPDATE OF u"
+)
+_PRUNE: Final = (
+    "DELETE FROM tokens WHERE ctid IN (SELECT ctid FROM tokens WHERE created_at < %s "
+    "ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING 1"
+)

@@ -1,0 +1,60 @@
+"""Reading off the event loop: a few threads, each with a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol, TypeVar
+
+from leasehold.questions import Questions
+from leasehold.store.queries import Queries
+
+T = TypeVar("T")
+
+READERS: Final = 4
+
+
+class Connection(Protocol):
+    """A connection that can be closed."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class LostError(Exception):
+    """The connection is gone; the question can be asked again on a new one."""
+
+
+class Readers:
+    """Answers questions. ``open_reader`` makes a connection and what asks on it; it may raise LostError later."""
+
+    def __init__(self, open_reader: Callable[[], tuple[Connection, Queries]]) -> None:
+        self._open_reader = open_reader
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._local = threading.local()
+        self._open: list[Connection] = []
+
+    async def read(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.ask, question)
+
+    def ask(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question on this thread's connection; on a new one where that is lost."""
+        queries: Queries | None = getattr(self._local, "queries", None)
+        if queries is not None:
+            try:
+                return question(queries)
+            except LostError:
+                self._local.queries = None
+        connection, queries = self._open_reader()
+        self._open.append(connection)
+        self._local.queries = queries
+        return question(queries)
+
+    def close(self) -> None:
+        """Finish what is being read, and close every connection."""
+        self._threads.shutdown()
+        for connection in self._open:
+            connection.close()
