@@ -124,15 +124,17 @@ async def _ask(
 
 @asynccontextmanager
 async def a_service(
-    directory: Path,
+    where: Path | Target,
     *,
     clock: Mode = "virtual",
     demo: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Desk]:
-    """Run a service on that directory; stops cleanly at the end."""
+    """Run a service on that store; stops cleanly at the end."""
+    if isinstance(where, Path):
+        where = Target(where)
     settings = load_settings(None, ENVIRONMENT | dict(environment or {}))
-    async with running(settings, Target(directory), clock_mode=clock, demo=demo) as service:
+    async with running(settings, where, clock_mode=clock, demo=demo) as service:
         yield Desk(service)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.harness import a_service, play
 
-from leasehold.store.check import check_directory
+from leasehold.store.check import check_store
+from leasehold.store.opening import Target
 
 
-def test_a_postpaid_unit_is_released_at_its_time_and_the_bill_ends_there(tmp_path: Path) -> None:
+def test_a_postpaid_unit_is_released_at_its_time_and_the_bill_ends_there(target: Target) -> None:
     async def scene() -> None:
-        async with a_service(tmp_path) as desk:
+        async with a_service(target) as desk:
             await desk.advance("2030-01-15T00:00:00Z")
             offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 4}
             assert (await desk.call("/v2/catalog", "SetOffering", offering)).result["stockFree"] == 4
@@ -40,6 +39,6 @@ def test_a_postpaid_unit_is_released_at_its_time_and_the_bill_ends_there(tmp_pat
             assert shown["status"] == "Released"
             assert (await desk.call("/v2/account", "DescribeAccount")).result["balance"] == "863.50"
             assert (await desk.call("/v2/catalog", "DescribeOfferings")).result["offerings"][1]["stockFree"] == 4
-        assert check_directory(tmp_path).findings == []
+        assert check_store(target).findings == []
 
     play(scene)

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from leasehold import __version__
-
-if TYPE_CHECKING:
-    from leasehold.store.opening import Target
-
-FAILED = 1
-CANNOT_START = 2
+from leasehold.cli.stores import FAILED, backup, check, copy, migrate, stop, store_options, target
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,39 +18,10 @@ def cli() -> None:
     """Serve compute units, prove the books, and call the service."""
 
 
-def _stop(message: object, code: int = CANNOT_START) -> NoReturn:
-    """Say in one line what is wrong, and end."""
-    click.echo(f"leasehold: {' '.join(str(message).split())}", err=True)
-    sys.exit(code)
-
-
-def _data_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    function = click.option(
-        "--data",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("data"),
-        show_default=True,
-        help="Directory of the embedded store.",
-    )(function)
-    return click.option("--store", default=None, help="The store: postgresql://HOST/DATABASE; none: embedded.")(
-        function
-    )
-
-
-def _target(data: Path, store: str | None) -> Target:
-    from leasehold.store.errors import BadStore
-    from leasehold.store.opening import target
-
-    try:
-        return target(data, store)
-    except BadStore as error:
-        _stop(error)
-
-
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
-@_data_option
+@store_options
 @click.option("--demo", is_flag=True, help="Load what the documents' samples name; again it changes nothing.")
 @click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
@@ -76,28 +40,30 @@ def serve(
 
     try:
         settings = load_settings(config, os.environ)
-        run(settings, _target(data, store), host=host, port=port, demo=demo, clock_mode=clock_mode)
+        run(settings, target(data, store), host=host, port=port, demo=demo, clock_mode=clock_mode)
     except (BadSettings, CannotStart) as error:
-        _stop(error)
+        stop(error)
 
 
 @cli.command()
-@_data_option
-def check(data: Path, store: str | None) -> None:
-    """Prove the books of a store, also while a server works on it."""
-    from leasehold.store.check import check_store
-    from leasehold.store.errors import BadStore
+@store_options
+@click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
+def work(data: Path, store: str | None, clock_mode: str, config: Path | None) -> None:
+    """Do due work only, beside servers on the same PostgreSQL, until SIGTERM or Ctrl-C."""
+    from leasehold.cli.server import CannotStart
+    from leasehold.cli.server import work as do_work
+    from leasehold.settings import BadSettings, load_settings
 
     try:
-        report = check_store(_target(data, store))
-    except BadStore as error:
-        _stop(error)
-    for finding in report.findings:
-        click.echo(finding)
-    if report.findings:
-        click.echo(f"{len(report.findings)} rows are wrong: {report.summary}", err=True)
-        sys.exit(FAILED)
-    click.echo(f"The books are right: {report.summary}.")
+        settings = load_settings(config, os.environ)
+        do_work(settings, target(data, store), clock_mode=clock_mode)
+    except (BadSettings, CannotStart) as error:
+        stop(error)
+
+
+for subcommand in (check, migrate, copy, backup):
+    cli.add_command(subcommand)
 
 
 URL_OPTION = click.option(
@@ -125,7 +91,7 @@ def call(path: str, action: str, body: str, url: str, access_key: str, secret_ke
     try:
         status, text = post(url, path, action, body, access_key, secret_key)
     except (OSError, ValueError) as error:
-        _stop(error, FAILED)
+        stop(error, FAILED)
     click.echo(text)
     if status != 200:  # noqa: PLR2004
         sys.exit(FAILED)
@@ -144,7 +110,7 @@ def sign(path: str, action: str, url: str, access_key: str, secret_key: str) -> 
     try:
         click.echo(authorization(url, path, action, access_key, secret_key))
     except ValueError as error:
-        _stop(error, FAILED)
+        stop(error, FAILED)
 
 
 @cli.command()
@@ -164,7 +130,7 @@ def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     if only_check and stale:
-        _stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
+        stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
     click.echo(f"{len(pages())} pages are current" if not stale else f"wrote {', '.join(stale)}")
 
 

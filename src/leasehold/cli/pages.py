@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from leasehold import __version__
+from leasehold.cli.reference import errors_page, metrics_page, reference_page
 from leasehold.settings import settings_page
+from leasehold.wire import openapi
 
 
 def pages() -> dict[str, str]:
     """Return every generated page by its name under docs/."""
-    return {"operating/settings.md": settings_page()}
+    return {
+        "api/errors.md": errors_page(),
+        "api/openapi.json": openapi.text(__version__),
+        "api/reference.md": reference_page(),
+        "operating/metrics.md": metrics_page(),
+        "operating/settings.md": settings_page(),
+    }

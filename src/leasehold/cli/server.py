@@ -30,6 +30,9 @@ BACKLOG: Final = 2048
 KEEP_ALIVE_S: Final = 75
 
 
+NOT_TO_BE_STARTED: Final = (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot)
+
+
 class CannotStart(Exception):
     """Why the server does not start, in one line."""
 
@@ -44,19 +47,42 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str) -> None:
     """Serve until told to stop; raises CannotStart."""
-    configure_logging(
-        settings.log_format,
-        settings.log_level,
-        [secret for secret in (settings.master_key, settings.root_secret_key) if secret is not None],
-    )
+    _configure_logging(settings)
     # The socket first: where the port is taken, nothing else has been touched.
     listener = _listen(host, port)
     try:
         uvloop.run(_serve(settings, where, listener, demo=demo, clock_mode=cast("Mode", clock_mode)))
-    except (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot) as error:
+    except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
         listener.close()
+
+
+def _configure_logging(settings: Settings) -> None:
+    secrets = [secret for secret in (settings.master_key, settings.root_secret_key) if secret is not None]
+    configure_logging(settings.log_format, settings.log_level, secrets)
+
+
+def work(settings: Settings, where: Target, *, clock_mode: str) -> None:
+    """Do due work until told to stop; raises CannotStart."""
+    if where.url is None:
+        raise CannotStart("The embedded store is served by one process, which does its due work; see --store.")
+    _configure_logging(settings)
+    try:
+        uvloop.run(_work(settings, where, clock_mode=cast("Mode", clock_mode)))
+    except NOT_TO_BE_STARTED as error:
+        raise CannotStart(str(error)) from None
+
+
+async def _work(settings: Settings, where: Target, *, clock_mode: Mode) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with running(settings, where, clock_mode=clock_mode):
+        log.info("doing due work", store=where.name)
+        await stopped.wait()
+    log.info("stopped")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ import msgspec
 from leasehold.questions import Questions
 from leasehold.sequencer import Transaction
 from leasehold.store.errors import BadStore
+from leasehold.store.migrate import latest
 
 T = TypeVar("T")
 
@@ -72,4 +73,21 @@ def open_store(where: Target) -> OpenStore:
         return SqliteStore(where.directory)
     from leasehold.store.postgres import PostgresStore
 
+    try:
+        where.directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadStore(f"The data directory {where.directory} cannot be used: {error.strerror}.") from None
     return PostgresStore(where.url)
+
+
+def upgrade(where: Target) -> str:
+    """Bring a store's schema up to date; returns the revision. Raises what opening the store raises."""
+    if where.url is None:
+        from leasehold.store import sqlite
+
+        sqlite.upgrade(where.directory)
+    else:
+        from leasehold.store import postgres
+
+        postgres.upgrade(where.url)
+    return latest()

@@ -107,10 +107,15 @@ def _open_reader(url: str) -> tuple[Connection, Queries]:
     return connection, queries_on(connection)
 
 
+def sqlalchemy_url(url: str) -> str:
+    """Return the address as the toolkit wants it."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 def upgrade(url: str) -> None:
     """Bring the schema up to date; several servers may start at once. Raises BadStore or NewerStore."""
     connect(url).close()
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = create_engine(sqlalchemy_url(url))
     try:
         with engine.connect() as guard:
             guard.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")

@@ -7,8 +7,9 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,7 @@ from leasehold.store.readers import Connection, Readers
 
 T = TypeVar("T")
 
+FILE: Final = "leasehold.db"
 SQLITE_MIN: Final = (3, 38, 0)
 
 # Each setting with what it buys and what it costs.
@@ -50,8 +52,8 @@ WRITER_PRAGMAS: Final = (
 BUSY_MS: Final = 5000
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a connection that begins transactions only when told to.
+def connect(path: Path, *, read_only: bool = False, begin: bool = False) -> sqlite3.Connection:
+    """Open a connection that begins transactions only when told to, or (``begin``) before it changes something.
 
     Raises BadStore where the file cannot be opened.
     """
@@ -60,7 +62,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         return sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
-            isolation_level=None,
+            isolation_level="IMMEDIATE" if begin else None,
             check_same_thread=False,
             timeout=BUSY_MS / 1000,
             cached_statements=512,
@@ -89,7 +91,7 @@ class SqliteStore:
         """
         if sqlite3.sqlite_version_info < SQLITE_MIN:
             raise BadStore(f"SQLite {'.'.join(map(str, SQLITE_MIN))} or newer is needed, not {sqlite3.sqlite_version}.")
-        self.path: Final = directory / "leasehold.db"
+        self.path: Final = directory / FILE
         self._lock = _lock(directory)
         try:
             self._writer = connect(self.path)
@@ -123,6 +125,27 @@ class SqliteStore:
         reader = connect(self.path, read_only=True)
         reader.execute("PRAGMA query_only = ON")
         return reader, queries_on(reader)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep servers off a directory; raises StoreInUse where one has it."""
+    descriptor = _lock(directory)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def upgrade(directory: Path) -> None:
+    """Bring the schema up to date; raises what opening the store raises."""
+    with locked(directory):
+        path = directory / FILE
+        writer = connect(path)
+        try:
+            _prepare(writer, path)
+        finally:
+            writer.close()
 
 
 def _lock(directory: Path) -> int:

@@ -27,7 +27,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "CreatedUser.accountId": "The account that the user belongs to.",
     "amount": "The amount that moved.",
     "OrderDetail.amount": "What was paid at once; nothing with Postpaid.",
-    "TopUpAccountRequest.amount": "How much, above zero.",
+    "TopUpAccountRequest.amount": "How much, above zero, with at most six decimal places.",
     "autoRenew": "Whether the instance is to be renewed when its term runs out.",
     "autoRenewTime": "By how many months it is renewed, from 1 to 6; 1 where it is left out.",
     "autoRenewTimeUnit": "Month is the only unit.",

@@ -1,0 +1,109 @@
+"""Subcommands that look after a store: check, migrate, copy, backup."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from leasehold.store.opening import Target
+
+FAILED = 1
+CANNOT_START = 2
+
+
+def stop(message: object, code: int = CANNOT_START) -> NoReturn:
+    """Say in one line what is wrong, and end."""
+    click.echo(f"leasehold: {' '.join(str(message).split())}", err=True)
+    sys.exit(code)
+
+
+def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a subcommand be told which store is meant."""
+    function = click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("data"),
+        show_default=True,
+        help="Directory of the embedded store, and of the master key.",
+    )(function)
+    return click.option("--store", default=None, help="The store: postgresql://HOST/DATABASE; none: the embedded one.")(
+        function
+    )
+
+
+def target(data: Path, store: str | None) -> Target:
+    """Return the store that is meant, or end."""
+    from leasehold.store import opening
+
+    with refusing():
+        return opening.target(data, store)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """End with one line where a store cannot be used."""
+    from leasehold.store.errors import BadStore, NewerStore, StoreInUse
+
+    try:
+        yield
+    except (BadStore, NewerStore, StoreInUse) as error:
+        stop(error)
+
+
+@click.command()
+@store_options
+def check(data: Path, store: str | None) -> None:
+    """Prove the books of a store, also while a server works on it."""
+    from leasehold.store.check import check_store
+
+    with refusing():
+        report = check_store(target(data, store))
+    for finding in report.findings:
+        click.echo(finding)
+    if report.findings:
+        click.echo(f"{len(report.findings)} rows are wrong: {report.summary}", err=True)
+        sys.exit(FAILED)
+    click.echo(f"The books are right: {report.summary}.")
+
+
+@click.command()
+@store_options
+def migrate(data: Path, store: str | None) -> None:
+    """Bring a store's schema to this version; servers do it by themselves when they start."""
+    from leasehold.store.opening import upgrade
+
+    where = target(data, store)
+    with refusing():
+        revision = upgrade(where)
+    click.echo(f"{where.name} is at schema {revision}.")
+
+
+@click.command()
+@click.option("--from", "source", required=True, help="sqlite:///DIRECTORY or postgresql://HOST/DATABASE")
+@click.option("--to", "goal", required=True, help="An empty store of either kind.")
+def copy(source: str, goal: str) -> None:
+    """Copy a store into an empty one, and check the copy. The master key is not in the store: take it along."""
+    from leasehold.store.copying import copy as copy_store
+
+    old, new = target(Path("data"), source), target(Path("data"), goal)
+    with refusing():
+        copied = copy_store(old, new)
+    click.echo(f"Copied {sum(copied.rows.values())} rows to {new.name}. The books are right: {copied.summary}.")
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data"), show_default=True)
+@click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
+def backup(data: Path, goal: Path) -> None:
+    """Copy the embedded store into one file, while it is served. Keep the master key with it, elsewhere."""
+    from leasehold.store.backup import back_up
+
+    with refusing():
+        size = back_up(data, goal)
+    click.echo(f"{goal}: {size} bytes. To restore, put it into an empty directory as leasehold.db, with master.key.")

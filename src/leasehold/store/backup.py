@@ -1,0 +1,43 @@
+"""Backing up the embedded store while it is served."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from leasehold.store import sqlite
+from leasehold.store.errors import BadStore
+
+
+def back_up(directory: Path, goal: Path) -> int:
+    """Copy the store into one file, as it is at one moment; returns its size in bytes.
+
+    Servers go on working on it meanwhile. The file is complete once it has its name: it is written under
+    another one first. Raises BadStore where there is no store, or the file exists already or cannot be written.
+    """
+    path = directory / sqlite.FILE
+    if not path.exists():
+        raise BadStore(f"There is no store in {directory}: {path} does not exist.")
+    if goal.exists():
+        raise BadStore(f"{goal} exists already; a backup never writes over another.")
+    part = goal.with_name(f"{goal.name}.part")
+    source = sqlite.connect(path, read_only=True)
+    try:
+        part.unlink(missing_ok=True)
+        copy = sqlite3.connect(part)
+        try:
+            # In one piece: in several, every write in between would make it begin again.
+            source.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        finally:
+            copy.close()
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.rename(goal)
+    except (sqlite3.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise BadStore(f"{goal} cannot be written: {error}") from None
+    finally:
+        source.close()
+    return goal.stat().st_size

@@ -1,0 +1,99 @@
+"""Copying a whole store into an empty one, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, create_engine, func, insert, select, text, tuple_
+from sqlalchemy.pool import NullPool
+
+from leasehold.commands.founding import FOUNDED
+from leasehold.store import migrate, postgres, sqlite
+from leasehold.store.check import check_store
+from leasehold.store.errors import BadStore
+from leasehold.store.opening import Target
+from leasehold.store.schema import facts, metadata
+
+ROWS: Final = 2000
+"""How many rows are held in memory at once."""
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """How many rows of each table were copied, and what the check of the copy says."""
+
+    rows: dict[str, int]
+    summary: str
+
+
+def copy(source: Target, goal: Target) -> Copied:
+    """Copy every row, in one consistent view of the source, and check the copy.
+
+    The source must stand still: an embedded store must not be served meanwhile, and of a database a snapshot
+    is taken. Raises BadStore where the goal is not empty or the copy does not check, StoreInUse and NewerStore.
+    """
+    _require(source)
+    with _engine(source) as reading, _engine(goal) as writing:
+        migrate.upgrade(reading, source.name)
+        migrate.upgrade(writing, goal.name)
+        with reading.connect() as old, writing.begin() as new:
+            if goal.url is not None:
+                new.execute(text("LOCK TABLE facts IN EXCLUSIVE MODE"))
+            if new.execute(select(facts.c.value).where(facts.c.name == FOUNDED)).first() is not None:
+                raise BadStore(f"{goal.name} is not empty; give a new database or directory.")
+            if source.url is not None:
+                old.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            rows = {table.name: _copy_table(old, new, table) for table in metadata.sorted_tables}
+    report = check_store(goal)
+    if report.findings:
+        raise BadStore(f"the copy does not check: {report.findings[0]} (and {len(report.findings) - 1} more)")
+    return Copied(rows, report.summary)
+
+
+def _require(source: Target) -> None:
+    if source.url is None and not (source.directory / sqlite.FILE).exists():
+        raise BadStore(f"There is no store in {source.directory}.")
+
+
+@contextmanager
+def _engine(where: Target) -> Iterator[Engine]:
+    """Open a store for copying; an embedded one is kept from servers as long as it takes."""
+    if where.url is not None:
+        postgres.connect(where.url).close()
+        engine = create_engine(postgres.sqlalchemy_url(where.url), poolclass=NullPool)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+        return
+    with sqlite.locked(where.directory):
+        path = where.directory / sqlite.FILE
+        engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path, begin=True), poolclass=NullPool)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def _copy_table(old: Connection, new: Connection, table: Table) -> int:
+    """Copy one table in the order of its key, a few thousand rows at a time."""
+    key = list(table.primary_key.columns)
+    last: tuple[Any, ...] | None = None
+    copied = 0
+    while True:
+        page = select(table).order_by(*key).limit(ROWS)
+        if last is not None:
+            page = page.where(tuple_(*key) > tuple_(*last))
+        rows = [dict(row) for row in old.execute(page).mappings()]
+        if not rows:
+            break
+        new.execute(insert(table), rows)
+        copied += len(rows)
+        last = tuple(rows[-1][column.name] for column in key)
+    if copied and "seq" in table.c and new.dialect.name == "postgresql":
+        # Rows that are written from now on are numbered after those that came along.
+        top = select(func.max(table.c.seq)).scalar_subquery()
+        new.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "seq"), top)))
+    return copied

