@@ -64,6 +64,7 @@ class Service(msgspec.Struct, frozen=True):
     """A running service: what tests and the server hold in their hands."""
 
     app: App
+    health: Health
     sequencer: Sequencer
     agenda: Agenda
     clock: Clock
@@ -130,7 +131,7 @@ async def running(
             if demo:
                 await _load_demo(store, sequencer)
             agenda.start()
-            yield Service(app, sequencer, agenda, clock, store, metrics, root_key)
+            yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
         finally:
             await agenda.stop()
             await sequencer.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -11,6 +13,7 @@ from leasehold.domain.calendar import SECOND_US
 from leasehold.questions import Reader
 from leasehold.sequencer import Sequencer
 
+COUNT_EVERY_S: Final = 60.0
 _JSON: Final = b"application/json; charset=utf-8"
 
 
@@ -34,6 +37,9 @@ class Gauges(Protocol):
     def queue_length(self, length: int) -> None:
         """Set how many commands wait."""
 
+    def units(self, by_status: Mapping[str, int]) -> None:
+        """Set how many live instances there are in each state."""
+
     def render(self) -> tuple[bytes, str]:
         """Return all metrics and their content type."""
         ...
@@ -51,6 +57,7 @@ class Health:
         self._gauges = gauges
         self._lateness_max_s = lateness_max_s
         self.stopping = False
+        self._counted_at = -COUNT_EVERY_S
 
     async def page(self, path: str) -> Page | None:
         """Return the page at that path; None where it is none of ours."""
@@ -61,6 +68,7 @@ class Health:
                 return await self._ready()
             case "/metrics":
                 await self._overdue_s()
+                await self._count_units()
                 body, content_type = self._gauges.render()
                 return Page(200, body, content_type.encode())
             case _:
@@ -87,6 +95,13 @@ class Health:
             return _json(503, {"status": "not ready", "reasons": reasons})
         return _json(200, {"status": "ready"})
 
+    async def _count_units(self) -> None:
+        """Count the live instances, but not at every look: a million take a while to count."""
+        if time.monotonic() - self._counted_at < COUNT_EVERY_S:
+            return
+        self._counted_at = time.monotonic()
+        self._gauges.units(await self._reader.read(lambda ask: ask.unit_counts()))
+
     async def _overdue_s(self) -> float:
         now = self._clock.now()
         since = await self._reader.read(lambda ask: ask.oldest_release_due(now))
@@ -95,6 +110,23 @@ class Health:
         self._gauges.clock_held(held=self._clock.held() is not None)
         self._gauges.queue_length(self._sequencer.queue_length)
         return seconds
+
+
+class Monitor:
+    """An application for monitors only: what a process that does due work, and answers nobody else, shows."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Speak ASGI."""
+        del receive
+        if scope["type"] != "http":
+            return
+        page = await self._health.page(scope["path"]) or _json(404, {"message": "Ask /healthz, /readyz or /metrics."})
+        headers = [(b"content-type", page.content_type), (b"content-length", str(len(page.body)).encode())]
+        await send({"type": "http.response.start", "status": page.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else page.body})
 
 
 def _json(status: int, body: Any) -> Page:

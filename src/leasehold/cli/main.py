@@ -49,7 +49,11 @@ def serve(
 @store_options
 @click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
-def work(data: Path, store: str | None, clock_mode: str, config: Path | None) -> None:
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address for monitors.")
+@click.option("--port", default=None, type=click.IntRange(0, 65535), help="Port for monitors; none: do not listen.")
+def work(  # one parameter an option
+    data: Path, store: str | None, clock_mode: str, config: Path | None, host: str, port: int | None
+) -> None:
     """Do due work only, beside servers on the same PostgreSQL, until SIGTERM or Ctrl-C."""
     from leasehold.cli.server import CannotStart
     from leasehold.cli.server import work as do_work
@@ -57,7 +61,7 @@ def work(data: Path, store: str | None, clock_mode: str, config: Path | None) ->
 
     try:
         settings = load_settings(config, os.environ)
-        do_work(settings, target(data, store), clock_mode=clock_mode)
+        do_work(settings, target(data, store), host=host, port=port, clock_mode=clock_mode)
     except (BadSettings, CannotStart) as error:
         stop(error)
 

@@ -15,6 +15,8 @@ import structlog
 import uvicorn
 import uvloop
 
+from leasehold.api.app import App
+from leasehold.api.health import Monitor
 from leasehold.clock import Mode
 from leasehold.settings import Settings
 from leasehold.store.errors import BadStore, NewerStore, StoreInUse
@@ -63,26 +65,46 @@ def _configure_logging(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level, secrets)
 
 
-def work(settings: Settings, where: Target, *, clock_mode: str) -> None:
-    """Do due work until told to stop; raises CannotStart."""
+def work(settings: Settings, where: Target, *, host: str, port: int | None, clock_mode: str) -> None:
+    """Do due work until told to stop, and answer monitors where a port is given; raises CannotStart."""
     if where.url is None:
         raise CannotStart("The embedded store is served by one process, which does its due work; see --store.")
     _configure_logging(settings)
+    listener = None if port is None else _listen(host, port)
     try:
-        uvloop.run(_work(settings, where, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(_work(settings, where, listener, clock_mode=cast("Mode", clock_mode)))
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
+    finally:
+        if listener is not None:
+            listener.close()
 
 
-async def _work(settings: Settings, where: Target, *, clock_mode: Mode) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    async with running(settings, where, clock_mode=clock_mode):
+async def _work(settings: Settings, where: Target, listener: socket.socket | None, *, clock_mode: Mode) -> None:
+    async with running(settings, where, clock_mode=clock_mode) as service:
         log.info("doing due work", store=where.name)
-        await stopped.wait()
+        server = _Server(_config(Monitor(service.health), settings))
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, _stop, server, service, stopped)
+        if listener is None:
+            await stopped.wait()
+        else:
+            await server.serve(sockets=[listener])
     log.info("stopped")
+
+
+def _config(app: App | Monitor, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=settings.server_drain_seconds,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -108,21 +130,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def _serve(settings: Settings, where: Target, listener: socket.socket, *, demo: bool, clock_mode: Mode) -> None:
     async with running(settings, where, clock_mode=clock_mode, demo=demo) as service:
-        server = _Server(
-            uvicorn.Config(
-                service.app,
-                http="httptools",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=settings.server_drain_seconds,
-            )
-        )
-        loop = asyncio.get_running_loop()
+        server = _Server(_config(service.app, settings))
+        stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop, server, service)
+            asyncio.get_running_loop().add_signal_handler(number, _stop, server, service, stopped)
         host, port = listener.getsockname()[:2]
         _greet(
             f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
@@ -138,9 +149,10 @@ async def _serve(settings: Settings, where: Target, listener: socket.socket, *, 
     log.info("stopped")
 
 
-def _stop(server: uvicorn.Server, service: Service) -> None:
+def _stop(server: uvicorn.Server, service: Service, stopped: asyncio.Event) -> None:
     log.info("asked to stop")
     service.app.stop()
+    stopped.set()
     server.should_exit = True
 
 

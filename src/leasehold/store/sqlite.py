@@ -215,7 +215,13 @@ class SqliteTransaction:
             codec = CODECS[table]
             for key in keys:
                 book.load(table, key, None)
-            for row in self._connection.execute(_LOAD[table], (json.dumps(keys),)):
+            # One key is looked up directly; for many there is one statement, whose text never changes.
+            found = (
+                self._connection.execute(_LOAD_ONE[table], keys[0])
+                if len(keys) == 1
+                else self._connection.execute(_LOAD[table], (json.dumps(keys),))
+            )
+            for row in found:
                 loaded = codec.read(row)
                 book.load(table, table.key_of(loaded), loaded)
 
@@ -270,6 +276,11 @@ def _load_text(codec: Codec[Any]) -> str:
     return f"SELECT {columns(codec)} FROM {codec.name} WHERE ({names}) IN (SELECT {values} FROM json_each(?))"
 
 
+def _load_one_text(codec: Codec[Any]) -> str:
+    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
+    return f"SELECT {columns(codec)} FROM {codec.name} WHERE {where}"
+
+
 def _insert_text(codec: Codec[Any]) -> str:
     marks = ", ".join("?" for _ in codec.columns)
     return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
@@ -282,6 +293,7 @@ def _update_text(codec: Codec[Any]) -> str:
 
 
 _LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
+_LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
 _INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
 _UPDATE = {table: _update_text(codec) for table, codec in CODECS.items()}
 _SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
