@@ -28,10 +28,11 @@ class Numbered(msgspec.Struct, frozen=True):
 
 
 class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which instances of an account to list; None: whatever it is."""
+    """Which instances of an account to list; None: whatever it is, but only live ones (decision 17)."""
 
     account_id: str
     service_id: str | None = None
+    status: str | None = None
     payment_timing: str | None = None
     region: str | None = None
     type: str | None = None

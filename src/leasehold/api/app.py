@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
-from leasehold.api.context import Call, Context
+from leasehold.api.context import Call, Context, Streamed
 from leasehold.api.fault import HINTS, SIGNATURES, Fault, refused
 from leasehold.api.health import Health
 from leasehold.api.identity import Identities, Identity
@@ -117,11 +117,13 @@ class App:
         token = current_request_id.set(request_id)
         action: Action | None = None
         code = ""
+        body: bytes | Streamed
         more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-request-id", request_id.encode()),)
         try:
             action, query = self._find(scope, path)
             result = await self._answer(action, query, scope, receive)
-            status, body = 200, _encode(Success(request_id, result))
+            status = 200
+            body = result if isinstance(result, Streamed) else _encode(Success(request_id, result))
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             fault = _fault(error)
             status, code = fault.error.status, fault.error.code
@@ -134,7 +136,10 @@ class App:
         self._meter.request_done(action.path if action is not None else "unknown", name, status, code, seconds)
         log.debug("request answered", action=name, status=status, code=code, milliseconds=round(seconds * 1000, 2))
         current_request_id.reset(token)
-        await _send(send, status, body, _JSON, more)
+        if isinstance(body, Streamed):
+            await _send_pieces(send, request_id, body, more)
+        else:
+            await _send(send, status, body, _JSON, more)
 
     def _find(self, scope: Scope, path: bytes) -> tuple[Action, Query]:
         """Look the action up in the table; raises Fault."""
@@ -287,6 +292,16 @@ def _query(text: bytes) -> Query:
         found.setdefault(unquote(key), unquote(value))
     authorization = next((value for key, value in found.items() if key.lower() == "authorization"), None)
     return Query(found.get("Action", ""), found.get("clientToken") or None, authorization)
+
+
+async def _send_pieces(send: Send, request_id: str, result: Streamed, more: Sequence[tuple[bytes, bytes]]) -> None:
+    """Send a long list as it is read. Where that fails on the way the connection ends, and the JSON does not."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", _JSON), *more]})
+    head = b'{"requestId":' + _encode(request_id) + b',"result":{' + _encode(result.name) + b":["
+    async for piece in result.pieces:
+        await send({"type": "http.response.body", "body": head + _encode(piece)[1:-1], "more_body": True})
+        head = b","
+    await send({"type": "http.response.body", "body": b"]}}"})
 
 
 async def _send(

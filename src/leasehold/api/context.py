@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -94,6 +94,14 @@ class Call(Generic[R]):
         asked = msgspec.json.encode(msgspec.structs.replace(self.request, client_token=None))
         digest = hashlib.sha256(self.action.operation.encode() + b"\n" + asked).hexdigest()
         return Token(self.caller.account_id, value, digest)
+
+
+class Streamed:
+    """A result that is one list under one name, too long to be in memory at once."""
+
+    def __init__(self, name: str, pieces: AsyncIterator[Sequence[Any]]) -> None:
+        self.name = name
+        self.pieces = pieces
 
 
 Operation = Callable[[Context, Call[Any]], Awaitable[Any]]

@@ -115,7 +115,8 @@ def _unit_actions() -> list[Action]:
             "describe_units",
             s.DescribeComputeUnitsRequest,
             s.ComputeUnitList,
-            "List the account's live instances.",
+            "List the account's live instances, or those in one status.",
+            errors=(e.INVALID_MARKER,),
         ),
         _read(
             UNITS,

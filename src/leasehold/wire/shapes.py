@@ -82,12 +82,31 @@ class Purchased(Shape, kw_only=True):
     order_id: str
 
 
+UnitStatus = Literal[
+    "Creating",
+    "CreateFailed",
+    "Running",
+    "Stopped",
+    "Releasing",
+    "Released",
+    "Reconfiguring",
+    "ReconfigureFailed",
+    "BillingChanging",
+]
+
+
 class DescribeComputeUnitsRequest(Request, kw_only=True):
-    """List the account's live instances."""
+    """List the account's live instances, or those in one status.
+
+    With a marker or maxKeys it answers a page; without, as documented, everything.
+    """
 
     payment_timing: PaymentTiming | None = None
     region: Region | None = None
     type: UnitType | None = None
+    status: UnitStatus | None = None
+    marker: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
 
 
 class DescribeComputeUnitRequest(Request, kw_only=True):
@@ -126,6 +145,9 @@ class ComputeUnitList(Shape, kw_only=True):
     """The account's live instances, in the order in which they were bought."""
 
     compute_unit_instance_list: list[ComputeUnitInstance]
+    is_truncated: bool | None = None
+    max_keys: int | None = None
+    next_marker: str | None = None
 
 
 class ComputeUnitDetail(Shape, kw_only=True):

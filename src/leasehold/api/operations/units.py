@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from leasehold.api import present
-from leasehold.api.context import Call, Context, Operation
+from leasehold.api.context import Call, Context, Operation, Streamed
 from leasehold.api.fault import bad_field, refused
 from leasehold.api.operations.billing import purchase
+from leasehold.api.paging import cut, page_size, place_of
 from leasehold.commands.purchase import Bought, BuyReplicas, BuyUnits
 from leasehold.commands.release import Release, ScheduleRelease
 from leasehold.commands.renewal import SetAutoRenew
 from leasehold.domain.unit import Unit
 from leasehold.domain.whose import no_instance, no_service
-from leasehold.questions import UnitFilter
+from leasehold.questions import Numbered, Questions, UnitFilter
 from leasehold.wire import shapes as s
+
+PIECE: Final = 1000
+"""How many instances of a list are in memory at once."""
 
 
 def _purchased(bought: Bought) -> s.Purchased:
@@ -46,19 +52,54 @@ async def purchase_replicas(context: Context, call: Call[s.PurchaseReplicasReque
     return _purchased(await context.submit(call, command))
 
 
-async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequest]) -> s.ComputeUnitList:
-    """List the account's live instances."""
+async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequest]) -> s.ComputeUnitList | Streamed:
+    """List the account's instances: a page where one is asked for, otherwise all of them."""
     asked = call.request
     wanted = UnitFilter(
         account_id=call.caller.account_id,
+        status=asked.status,
         payment_timing=asked.payment_timing,
         region=asked.region,
         type=asked.type,
     )
-    found = await context.read(call, lambda ask: ask.units(wanted))
+    if asked.marker is None and asked.max_keys is None:
+        found = await context.read(call, lambda ask: ask.units(wanted, limit=PIECE + 1))
+        if len(found) > PIECE:
+            return _all_units(context, call, wanted)
+        return s.ComputeUnitList(compute_unit_instance_list=_instances(context, found))
+    scope = f"units {wanted}"
+    size, after = page_size(asked.max_keys), place_of(asked.marker, scope) or 0
+    found = await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1))
+    page = cut(found, size, scope)
     return s.ComputeUnitList(
-        compute_unit_instance_list=[present.instance(numbered.row, context.shown) for numbered in found]
+        compute_unit_instance_list=_instances(context, page.rows),
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
     )
+
+
+def _instances(context: Context, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
+    return [present.instance(numbered.row, context.shown) for numbered in rows]
+
+
+def _piece(wanted: UnitFilter, after: int, ask: Questions) -> list[Numbered]:
+    return ask.units(wanted, after=after, limit=PIECE)
+
+
+def _all_units(context: Context, call: Call[s.DescribeComputeUnitsRequest], wanted: UnitFilter) -> Streamed:
+    """List more instances than should be in memory at once, piece by piece."""
+
+    async def pieces() -> AsyncIterator[Sequence[s.ComputeUnitInstance]]:
+        after = 0
+        while True:
+            found = await context.read(call, partial(_piece, wanted, after))
+            if not found:
+                return
+            yield _instances(context, found)
+            after = found[-1].seq
+
+    return Streamed("computeUnitInstanceList", pieces())
 
 
 async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitRequest]) -> s.ComputeUnitDetail:

@@ -178,12 +178,36 @@ def upgrade() -> None:
         postgresql_where=sa.text("status <> 'Released'"),
     )
     op.create_index(
+        "units_live_kinds",
+        "units",
+        ["account_id", "region", "type", "payment_timing", "seq"],
+        unique=False,
+        sqlite_where=sa.text("status <> 'Released'"),
+        postgresql_where=sa.text("status <> 'Released'"),
+    )
+    op.create_index(
+        "units_released_kinds",
+        "units",
+        ["account_id", "region", "type", "payment_timing", "seq"],
+        unique=False,
+        sqlite_where=sa.text("status = 'Released'"),
+        postgresql_where=sa.text("status = 'Released'"),
+    )
+    op.create_index(
         "units_service",
         "units",
         ["service_id", "seq"],
         unique=False,
-        sqlite_where=sa.text("service_id IS NOT NULL"),
-        postgresql_where=sa.text("service_id IS NOT NULL"),
+        sqlite_where=sa.text("service_id IS NOT NULL AND status <> 'Released'"),
+        postgresql_where=sa.text("service_id IS NOT NULL AND status <> 'Released'"),
+    )
+    op.create_index(
+        "units_unusual",
+        "units",
+        ["account_id", "status", "seq"],
+        unique=False,
+        sqlite_where=sa.text("status <> 'Running' AND status <> 'Released'"),
+        postgresql_where=sa.text("status <> 'Running' AND status <> 'Released'"),
     )
     op.create_table(
         "users",
