@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from leasehold import __version__
-from leasehold.cli.stores import FAILED, backup, check, copy, migrate, stop, store_options, target
+from leasehold.cli.stores import FAILED, archive, backup, check, copy, migrate, stop, store_options, target
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,7 +66,7 @@ def work(  # one parameter an option
         stop(error)
 
 
-for subcommand in (check, migrate, copy, backup):
+for subcommand in (check, migrate, copy, backup, archive):
     cli.add_command(subcommand)
 
 

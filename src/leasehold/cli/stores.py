@@ -98,6 +98,24 @@ def copy(source: str, goal: str) -> None:
 
 
 @click.command()
+@store_options
+@click.option("--before", required=True, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC: the first moment that stays.")
+@click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new .jsonl.gz.")
+def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
+    """Roll up the hourly charges of months long past into one posting each; the hourly ones go into a file."""
+    from leasehold.domain.calendar import BadTime, parse_time
+    from leasehold.store.archive import archive as archive_store
+
+    try:
+        moment = parse_time(before, "UTC")
+    except BadTime as error:
+        stop(f"--before: {error}")
+    with refusing():
+        done = archive_store(target(data, store), moment, goal)
+    click.echo(f"{done.hourly} postings are in {goal} ({done.file_bytes} bytes); {done.monthly} stand for them now.")
+
+
+@click.command()
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data"), show_default=True)
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
 def backup(data: Path, goal: Path) -> None:

@@ -88,6 +88,16 @@ def queries_on(connection: psycopg.Connection[Any]) -> Queries:
     return Queries(fetch)
 
 
+def executor(connection: psycopg.Connection[Any]) -> Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]:
+    """Run statements whose parameters are marked ``?``, and return the rows that they answer with."""
+
+    def run(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        cursor = connection.execute(_trusted(text.replace("?", "%s")), params)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    return run
+
+
 def connect(url: str) -> psycopg.Connection[Any]:
     """Open a connection for reading; raises BadStore where the database does not let us in."""
     try:

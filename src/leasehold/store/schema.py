@@ -194,6 +194,7 @@ postings = _table(
     _text("unit_id", null=True),
     _big("minutes", null=True),
     Index("postings_account", "account_id", "seq"),
+    _where("postings_unit", "unit_id IS NOT NULL", "unit_id", "seq"),
 )
 
 # Small and pruned: a client token is looked up on every purchase that carries one.

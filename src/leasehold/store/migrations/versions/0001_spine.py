@@ -96,6 +96,14 @@ def upgrade() -> None:
         sqlite_with_rowid=True,
     )
     op.create_index("postings_account", "postings", ["account_id", "seq"], unique=False)
+    op.create_index(
+        "postings_unit",
+        "postings",
+        ["unit_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("unit_id IS NOT NULL"),
+        postgresql_where=sa.text("unit_id IS NOT NULL"),
+    )
     op.create_table(
         "prices",
         sa.Column("region", sa.Text(), nullable=False),

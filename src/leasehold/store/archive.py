@@ -1,0 +1,174 @@
+"""Archiving the hourly charges of months long past, so that years of them stay affordable.
+
+A postpaid instance makes a posting an hour, 8,760 a year. Once a month is settled, what matters of it in the
+books is one sum: the month's postings of an instance become one, of the same amount and the same minutes, and
+the hourly ones go into a compressed file. Balances, charges and every check stay as they were.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+import psycopg
+
+from leasehold.domain.calendar import Instant, to_datetime
+from leasehold.domain.ledger import Posting
+from leasehold.store import postgres, sqlite
+from leasehold.store.codec import POSTINGS
+from leasehold.store.errors import BadStore
+from leasehold.store.opening import Target
+from leasehold.store.queries import columns
+
+Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+UNITS: Final = 4
+"""Instances a transaction: about 3,000 rows for a month, some twenty milliseconds that servers wait."""
+PAUSE_S: Final = 0.02
+"""Between two transactions, so that servers come first."""
+
+
+class Archived(msgspec.Struct, frozen=True):
+    """How many postings went into the file, and how many stand for them in the books now."""
+
+    hourly: int
+    monthly: int
+    file_bytes: int
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A line of the file: the posting's number, the number of the one that stands for it, and itself."""
+
+    seq: int
+    rolled_into: int
+    posting: Posting
+
+
+def archive(where: Target, before: Instant, goal: Path) -> Archived:
+    """Roll up the hourly charges before a moment, UTC months each for itself; servers may go on meanwhile.
+
+    The file is on the disk before anything in the books changes, and is never written over. What is rolled up
+    twice, because of a crash in between, is in two files with the same numbers. Raises BadStore.
+    """
+    try:
+        with _writer(where) as (run, transaction), goal.open("xb") as raw, gzip.open(raw, "wb") as file:
+            hourly, monthly = _roll_up(run, transaction, before, file, raw)
+    except FileExistsError:
+        raise BadStore(f"{goal} exists already; an archive never writes over another.") from None
+    except (OSError, sqlite3.Error, psycopg.Error) as error:
+        raise BadStore(f"archiving {where.name} to {goal} stopped: {error}") from None
+    return Archived(hourly, monthly, goal.stat().st_size)
+
+
+def _roll_up(
+    run: Run, transaction: Callable[[], Any], before: Instant, file: gzip.GzipFile, raw: IO[bytes]
+) -> tuple[int, int]:
+    hourly = monthly = 0
+    last = ""
+    while units := _next_units(run, last):
+        last = units[-1]
+        lines = [line for unit in units for line in _lines(run, unit, before)]
+        if not lines:
+            continue
+        file.write(b"\n".join(map(msgspec.json.encode, lines)) + b"\n")
+        file.flush()
+        os.fsync(raw.fileno())
+        with transaction():
+            for kept, group in groupby(lines, lambda line: line.rolled_into):
+                _replace(run, kept, list(group))
+                monthly += 1
+        hourly += len(lines)
+        time.sleep(PAUSE_S)
+    return hourly, monthly
+
+
+def _next_units(run: Run, last: str) -> list[str]:
+    """Return the next instances that have postings, each found by one step along the index."""
+    units: list[str] = []
+    while len(units) < UNITS:
+        found = run(
+            "SELECT unit_id FROM postings WHERE unit_id IS NOT NULL AND unit_id > ? ORDER BY unit_id LIMIT 1", (last,)
+        )
+        if not found:
+            break
+        last = found[0][0]
+        units.append(last)
+    return units
+
+
+def _lines(run: Run, unit: str, before: Instant) -> Iterator[_Line]:
+    """Return the hourly charges that are to be rolled up, each with the last of its month."""
+    rows = run(
+        f"SELECT seq, {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind = 'Usage' AND at < ? ORDER BY seq",
+        (unit, before),
+    )
+    postings = [(row[0], POSTINGS.read(row[1:])) for row in rows]
+    for _, group in groupby(postings, lambda item: (_month(item[1].at), item[1].debit, item[1].credit)):
+        month = list(group)
+        if len(month) > 1:
+            yield from (_Line(seq, month[-1][0], posting) for seq, posting in month)
+
+
+def _month(at: Instant) -> tuple[int, int]:
+    moment = to_datetime(at)
+    return moment.year, moment.month
+
+
+def _replace(run: Run, kept: int, lines: list[_Line]) -> None:
+    """Let the last posting of the month stand for all of them. It keeps its number, and so its place in lists."""
+    amount = sum(line.posting.amount for line in lines)
+    minutes = sum(line.posting.minutes or 0 for line in lines)
+    numbers = [line.seq for line in lines if line.seq != kept]
+    gone = run(
+        f"DELETE FROM postings WHERE seq IN ({', '.join('?' for _ in numbers)}) AND kind = 'Usage' RETURNING amount",
+        numbers,
+    )
+    before = run("SELECT amount FROM postings WHERE seq = ?", (kept,))
+    if sum(row[0] for row in (*gone, *before)) != amount:
+        raise BadStore(f"somebody else archives the same store: posting {kept} changed meanwhile")
+    run("UPDATE postings SET amount = ?, minutes = ? WHERE seq = ? RETURNING seq", (amount, minutes, kept))
+
+
+@contextmanager
+def _writer(where: Target) -> Iterator[tuple[Run, Callable[[], Any]]]:
+    """Open a store for short transactions beside its servers."""
+    if where.url is None:
+        path = where.directory / sqlite.FILE
+        if not path.exists():
+            raise BadStore(f"There is no store in {where.directory}.")
+        connection = sqlite.connect(path)
+        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            yield _sqlite_run(connection), lambda: _begun(connection.execute, "BEGIN IMMEDIATE")
+        finally:
+            connection.close()
+        return
+    with psycopg.connect(where.url, autocommit=True, application_name="leasehold archive") as database:
+        execute = postgres.executor(database)
+        yield execute, lambda: _begun(lambda text: execute(text, ()), "BEGIN")
+
+
+def _sqlite_run(connection: sqlite3.Connection) -> Run:
+    def run(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(text, params).fetchall()
+
+    return run
+
+
+@contextmanager
+def _begun(execute: Callable[[str], Any], begin: str) -> Iterator[None]:
+    execute(begin)
+    try:
+        yield
+    except BaseException:
+        execute("ROLLBACK")
+        raise
+    execute("COMMIT")
