@@ -19,7 +19,7 @@ from leasehold.api.identity import Identities, Identity
 from leasehold.api.operations import OPERATIONS
 from leasehold.clock import wall_us
 from leasehold.domain.refusal import Refusal
-from leasehold.sequencer import Closed, Overloaded, StaleIdentity, Unavailable
+from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
 from leasehold.telemetry import request_id as current_request_id
 from leasehold.wire import errors as e
 from leasehold.wire.actions import TABLE, Action
@@ -266,6 +266,12 @@ def _fault(error: Exception) -> Fault:
             return Fault(e.OVERLOADED, "Too many requests wait already. Nothing was done; try again in a moment.")
         case Closed():
             return Fault(e.OVERLOADED, "The service is stopping. Nothing was done; try again in a moment.")
+        case OutcomeUnknown():
+            return Fault(
+                e.INTERNAL_ERROR,
+                "The database was lost in the act of committing: it may or may not have been done. Look, or send the "
+                "same request again with the same client token if it had one.",
+            )
         case Unavailable():
             return Fault(e.STORE_UNAVAILABLE, f"Nothing was done: {error}. Reads still work; an operator must act.")
         case _:

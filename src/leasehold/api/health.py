@@ -63,7 +63,8 @@ class Health:
         """Return the page at that path; None where it is none of ours."""
         match path:
             case "/healthz":
-                return _json(200, {"status": "ok"})
+                alive = self._sequencer.is_working
+                return _json(200 if alive else 500, {"status": "ok" if alive else "the sequencer died; restart"})
             case "/readyz":
                 return await self._ready()
             case "/metrics":

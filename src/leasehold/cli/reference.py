@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from leasehold.telemetry import Metrics
 from leasehold.wire.actions import ACTIONS, ALWAYS, WRITES, Action
 from leasehold.wire.errors import ERRORS, ErrorCode
-from leasehold.wire.openapi import EXAMPLES, FORGETFUL, named, schemas
+from leasehold.wire.openapi import EXAMPLES, FORGETFUL, named, prose, schemas
 from leasehold.wire.shapes import Request
 
 PATHS: Final = (
@@ -83,8 +83,8 @@ This page is generated from `src/leasehold/wire/errors.py`; change it there. A c
 meaning, and none is used again for another.
 
 `code` is the key for people and for most clients. The Go client passes on the number only, which stands in
-`error_code`. No official client sends a request again because of one of these numbers. The Java client
-does so once because of the status 503, with which nothing has been done.
+`error_code`. No official client sends a request again because of one of these numbers; the Java client does so once
+because of the status 503, with which nothing has been done.
 
 {_grid(("Code", "HTTP status", "error_code", "Meaning", "Answered by"), rows)}"""
 
@@ -190,10 +190,11 @@ def _older(action: Action) -> str:
 
 
 def _remark(request: type[Request], summary: str) -> str:
-    """Return what the shape's docstring says beyond the summary of the action."""
-    paragraphs = (request.__doc__ or "").replace("``", "`").split("\n\n")
-    more = [" ".join(paragraph.split()) for paragraph in paragraphs if paragraph.strip() not in ("", summary)]
-    return "".join(f"\n\n{paragraph}" for paragraph in more if not summary.startswith(paragraph.rstrip(".")))
+    """Return what the shape's docstring says beyond the summary of the action, which its first sentence repeats."""
+    first, *more = (" ".join(part.split()) for part in prose(request.__doc__ or "").split("\n\n"))
+    if first != summary and (";" in first or ". " in first):
+        more.insert(0, first)
+    return "".join(f"\n\n{paragraph}" for paragraph in more)
 
 
 def _request(action: Action, shapes: Mapping[str, Any]) -> str:

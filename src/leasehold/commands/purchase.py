@@ -12,7 +12,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import Offering
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.money import Micro, amount_text, checked
-from leasehold.domain.refusal import BALANCE, NOT_SUPPORTED, STOCK, Refusal
+from leasehold.domain.refusal import BAD_VALUE, BALANCE, NOT_SUPPORTED, STOCK, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.scheduling import check_release_time
 from leasehold.domain.service import Service
@@ -67,7 +67,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
         """See buy()."""
-        offering = choose(draft, self.region, self.unit_type, self.count)
+        offering = choose(draft, self.region, self.unit_type, self.count, field="computeUnitConfig")
         return buy(draft, rules, now, self.purchase, offering, self.count)
 
 
@@ -110,34 +110,41 @@ def buy_replicas(
 ) -> Bought:
     """Buy the units of that many replicas, and scale the service up by as many."""
     count = replicas * service.shape.units_per_replica
-    offering = choose(draft, service.region, service.shape.unit_type, count)
+    offering = choose(draft, service.region, service.shape.unit_type, count, field="serviceId")
     bought = buy(draft, rules, now, purchase, offering, count, service_id=service.id, replicas=replicas)
     draft.put(SERVICES, msgspec.structs.replace(service, replicas=service.replicas + replicas))
     return bought
 
 
-def choose(draft: Draft, region: str | None, unit_type: str, count: int) -> Offering:
-    """Pick the offering: the region's, or the first in the catalogue's order with enough stock.
+def choose(draft: Draft, region: str | None, unit_type: str, count: int, *, field: str) -> Offering:
+    """Pick the offering: the region's, or the first in the catalogue's order with enough stock (decision 8).
 
-    Raises Refusal where the catalogue has no such offering, or none with enough free units.
+    Raises Refusal where the catalogue has no such offering, naming the field, or none with enough free units.
     """
     if region is not None:
         offering = draft.get(OFFERINGS, region, unit_type)
         if offering is None:
-            raise Refusal(
-                STOCK,
-                f"The catalogue has no {unit_type} in {region}. DescribeOfferings (/v2/catalog) lists what is sold.",
-            )
+            raise _not_sold(f"{unit_type} in {region}", field)
         return offering
     shelf = draft.shelf(unit_type)
+    if not shelf:
+        raise _not_sold(unit_type, field)
     for offering in shelf:
         if offering.stock_free >= count:
             return offering
     free = ", ".join(f"{offering.region} {offering.stock_free}" for offering in shelf)
     raise Refusal(
         STOCK,
-        f"No region has {count} free units of {unit_type} ({free or 'the catalogue has no such type'}). "
+        f"No region has {count} free units of {unit_type} ({free}). "
         "Ask for fewer, or try again when units are released.",
+    )
+
+
+def _not_sold(what: str, field: str) -> Refusal:
+    return Refusal(
+        BAD_VALUE,
+        f"The catalogue has no {what}. DescribeOfferings (/v2/catalog) lists what is sold.",
+        field=field,
     )
 
 

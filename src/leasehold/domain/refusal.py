@@ -57,5 +57,7 @@ REASONS: Final = (
     TOKEN_MISMATCH,
 )
 
-REMEMBERED: Final = frozenset(REASONS) - {TOKEN_MISMATCH}
-"""Refusals that a client token keeps: a late duplicate must not buy what its sender was refused (decision 10)."""
+REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH}
+"""Refusals that a client token keeps: a late duplicate must not buy what its sender was refused (decision 10).
+
+What was malformed or not permitted was never decided."""

@@ -25,6 +25,10 @@ class Unavailable(Exception):
     """The store cannot write now; nothing was done. The message says why."""
 
 
+class OutcomeUnknown(Exception):
+    """The store was lost in the act of committing and did not come back: nobody can say yes or no, or try again."""
+
+
 class Conflict(Exception):
     """Somebody else was quicker, or the connection was lost before the commit: nothing was done, try again."""
 
@@ -59,7 +63,10 @@ class Transaction(Protocol):
         """Forget a bounded number of client tokens that are older."""
 
     async def commit(self) -> None:
-        """Make it durable. Returns only once it is; raises Conflict or Unavailable only where it is not."""
+        """Make it durable. Returns only once it is; raises Conflict or Unavailable only where it is not.
+
+        Raises OutcomeUnknown where nobody can tell.
+        """
 
     async def rollback(self) -> None:
         """Forget it."""

@@ -31,6 +31,7 @@ from leasehold.sequencer.ports import (
     DueRequest,
     Limits,
     Meter,
+    OutcomeUnknown,
     Overloaded,
     StaleIdentity,
     Store,
@@ -116,6 +117,7 @@ class Sequencer:
     def start(self) -> None:
         """Begin to take batches."""
         self._task = asyncio.create_task(self._run(), name="sequencer")
+        self._task.add_done_callback(self._ended)
 
     async def close(self) -> None:
         """Finish what was accepted, refuse the rest, and stop."""
@@ -123,6 +125,22 @@ class Sequencer:
         self._work.set()
         if self._task is not None:
             await self._task
+
+    @property
+    def is_working(self) -> bool:
+        """Whether batches are taken."""
+        return self._task is not None and not self._task.done()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Leave nobody waiting where the loop itself went wrong; monitors see it, and have the server restarted."""
+        if task.cancelled() or task.exception() is None:
+            return
+        log.critical("the sequencer died", exc_info=task.exception())
+        self._closing = True
+        while self._callers:
+            self._callers.popleft().fail(Closed())
+        while self._due:
+            self._due.popleft()[1].set_exception(Closed())
 
     @property
     def queue_length(self) -> int:
@@ -167,9 +185,8 @@ class Sequencer:
                 self._work.clear()
 
     def _gather(self) -> _Batch:
-        """Take due work first, it is the older, but never so much that callers wait long for it."""
-        room = self._limits.batch_max - (self._limits.due_max if self._due else 0)
-        taken = min(len(self._callers), max(room, 1))
+        """Take everybody who waits, up to a limit, and so much due work that nobody waits long for it."""
+        taken = min(len(self._callers), self._limits.batch_max)
         batch = _Batch([self._callers.popleft() for _ in range(taken)])
         if self._due:
             batch.request, batch.wants_due = self._due.popleft()
@@ -180,8 +197,8 @@ class Sequencer:
         due: list[Due] = []
         try:
             await self._try(batch, due)
-        except Unavailable as error:
-            # It would fail for each of them alike; reads still work, and the next batch tries again.
+        except (Unavailable, OutcomeUnknown) as error:
+            # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
             log.error("the store cannot write", error=str(error))  # noqa: TRY400 - no trace says more
             for waiting in batch.callers:
                 waiting.fail(error)

@@ -19,7 +19,7 @@ from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.book import KEYS, OFFERINGS, TABLES, USERS, Book, Changes, Need, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
-from leasehold.sequencer import Conflict, Unavailable
+from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
 from leasehold.store import migrate
 from leasehold.store.arrays import Arrays
 from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
@@ -326,10 +326,6 @@ class PostgresTransaction:
         with _retried():
             cursor = await self._connection.execute(_trusted(text), params)
             return await cursor.fetchall()
-
-
-class OutcomeUnknown(Exception):
-    """The database went away in the act of committing and did not come back. Nobody is told yes or no."""
 
 
 @contextlib.contextmanager
