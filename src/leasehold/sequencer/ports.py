@@ -62,10 +62,11 @@ class Transaction(Protocol):
     async def prune_tokens(self, before: Instant) -> None:
         """Forget a bounded number of client tokens that are older."""
 
-    async def commit(self) -> None:
-        """Make it durable. Returns only once it is; raises Conflict or Unavailable only where it is not.
+    async def commit(self, *, alone: bool = False) -> None:
+        """Make it durable; ``alone`` says that nobody else waits meanwhile.
 
-        Raises OutcomeUnknown where nobody can tell.
+        Returns only once it is; raises Conflict or Unavailable only where it is not, and OutcomeUnknown where
+        nobody can tell.
         """
 
     async def rollback(self) -> None:

@@ -270,7 +270,7 @@ class Sequencer:
                 await transaction.save(changes)
             await self._prune(transaction, now)
             decided_at = time.perf_counter()
-            await transaction.commit()
+            await transaction.commit(alone=len(commands) == 1 and not self._callers and not self._due)
         except BaseException:
             await transaction.rollback()
             raise

@@ -286,7 +286,7 @@ class PostgresTransaction:
         """Forget at most a thousand client tokens that are older; another server may be at it already."""
         await self._rows(_PRUNE, (before,))
 
-    async def commit(self) -> None:
+    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
         """Make it durable.
 
         Where the connection is lost in the very act, the database is asked what became of the transaction:
