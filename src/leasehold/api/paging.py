@@ -13,13 +13,22 @@ from leasehold.api.fault import Fault
 from leasehold.questions import Numbered
 from leasehold.wire.errors import INVALID_MARKER
 
-KEYS_DEFAULT = 10
-KEYS_MAX = 100
+
+class Size(msgspec.Struct, frozen=True):
+    """How many rows a page has where nobody asks, and at most."""
+
+    default: int
+    most: int
+
+    def of(self, asked: int | None) -> int:
+        """Return how many rows this page has."""
+        return min(asked or self.default, self.most)
 
 
-def page_size(asked: int | None) -> int:
-    """Return how many rows a page has: ten unless asked, a hundred at most, as documented."""
-    return min(asked or KEYS_DEFAULT, KEYS_MAX)
+DOCUMENTED = Size(10, 100)
+"""For the lists of the documents."""
+OWN = Size(100, 1000)
+"""For our own lists."""
 
 
 def _check(seq: int, scope: str) -> int:

@@ -132,7 +132,7 @@ class AdvanceClockRequest(Request, kw_only=True):
 class CreateAccountRequest(Request, kw_only=True):
     """Open an account with a root user and its first key."""
 
-    name: Text
+    name: Text | None = None
     time_zone: ZoneName | None = None
 
 
@@ -148,7 +148,7 @@ class CreatedAccount(Shape, kw_only=True):
 class CreateUserRequest(Request, kw_only=True):
     """Add a user to the caller's account; an operator may name another account."""
 
-    name: Text
+    name: Text | None = None
     account_id: Id | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field
-from leasehold.api.paging import cut, page_size, place_of
+from leasehold.api.paging import OWN, cut, place_of
 from leasehold.commands.funds import TopUp
 from leasehold.domain.account import Account
 from leasehold.domain.money import BadAmount, Micro, parse_amount
@@ -51,7 +51,7 @@ async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.A
 async def describe_orders(context: Context, call: Call[own.PageRequest]) -> own.OrderPage:
     """List the account's orders, newest first."""
     account_id = call.caller.account_id
-    scope, size = f"orders {account_id}", page_size(call.request.max_keys)
+    scope, size = f"orders {account_id}", OWN.of(call.request.max_keys)
     after = place_of(call.request.marker, scope)
     found = await context.read(call, lambda ask: ask.orders(account_id, after=after, limit=size + 1))
     page = cut(found, size, scope)
@@ -66,7 +66,7 @@ async def describe_orders(context: Context, call: Call[own.PageRequest]) -> own.
 async def describe_postings(context: Context, call: Call[own.PageRequest]) -> own.PostingPage:
     """List the movements of the account's money, newest first."""
     account_id = call.caller.account_id
-    scope, size = f"postings {account_id}", page_size(call.request.max_keys)
+    scope, size = f"postings {account_id}", OWN.of(call.request.max_keys)
     after = place_of(call.request.marker, scope)
     found = await context.read(call, lambda ask: ask.postings(account_id, after=after, limit=size + 1))
     page = cut(found, size, scope)

@@ -40,7 +40,7 @@ async def create_account(context: Context, call: Call[own.CreateAccountRequest])
         raise bad_field("timeZone", f"{name!r} is no IANA time zone.") from None
     key, secret = _new_key(context)
     command = commands.CreateAccount(
-        account_id=hex_id(), user_id=hex_id(), name=call.request.name, time_zone=name, key=key
+        account_id=hex_id(), user_id=hex_id(), name=call.request.name or "", time_zone=name, key=key
     )
     await context.submit(call, command)
     return own.CreatedAccount(
@@ -57,7 +57,7 @@ async def create_user(context: Context, call: Call[own.CreateUserRequest]) -> ow
         token=call.token(),
         account_id=_account(call.caller, call.request.account_id),
         user_id=hex_id(),
-        name=call.request.name,
+        name=call.request.name or "",
     )
     user: User = await context.submit(call, command)
     return own.CreatedUser(user_id=user.id, account_id=user.account_id)

@@ -10,7 +10,7 @@ from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import bad_field, refused
 from leasehold.api.ids import service_id
 from leasehold.api.operations.billing import purchase
-from leasehold.api.paging import cut, page_size, place_of
+from leasehold.api.paging import DOCUMENTED, cut, place_of
 from leasehold.commands.service import Created, CreateService
 from leasehold.domain.service import shape_of
 from leasehold.domain.whose import no_service
@@ -59,7 +59,7 @@ async def describe_services(context: Context, call: Call[s.DescribeServicesReque
     asked, account_id = call.request, call.caller.account_id
     reverse = bool(asked.page_reverse)
     scope = f"services {account_id} {reverse}"
-    size, after = page_size(asked.max_keys), place_of(asked.marker, scope)
+    size, after = DOCUMENTED.of(asked.max_keys), place_of(asked.marker, scope)
     running = _running(asked.run_status)
     if running == set():
         return s.ServicePage(service_list=[], is_truncated=False, max_keys=size, marker=asked.marker)

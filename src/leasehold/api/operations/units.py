@@ -10,7 +10,7 @@ from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation, Streamed
 from leasehold.api.fault import bad_field, refused
 from leasehold.api.operations.billing import purchase
-from leasehold.api.paging import cut, page_size, place_of
+from leasehold.api.paging import OWN, cut, place_of
 from leasehold.commands.purchase import Bought, BuyReplicas, BuyUnits
 from leasehold.commands.release import Release, ScheduleRelease
 from leasehold.commands.renewal import SetAutoRenew
@@ -68,7 +68,7 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
             return _all_units(context, call, wanted)
         return s.ComputeUnitList(compute_unit_instance_list=_instances(context, found))
     scope = f"units {wanted}"
-    size, after = page_size(asked.max_keys), place_of(asked.marker, scope) or 0
+    size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope) or 0
     found = await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1))
     page = cut(found, size, scope)
     return s.ComputeUnitList(
