@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -23,6 +23,10 @@ from leasehold.wire.shapes import Request
 
 R = TypeVar("R", bound=Request)
 T = TypeVar("T")
+
+EARLIEST: Final = Instant(0)
+LATEST: Final = parse_time("9000-01-01T00:00:00Z", "UTC")
+"""Beyond these some times cannot be written in the service's zone, nor those that are counted from them."""
 
 
 class KeyMaker(msgspec.Struct, frozen=True):
@@ -70,9 +74,12 @@ class Context:
     def time(self, text: str, field: str) -> Instant:
         """Read a time from a request; raises Fault naming the field."""
         try:
-            return parse_time(text, self.rules.time_zone)
+            at = parse_time(text, self.rules.time_zone)
         except BadTime as error:
             raise bad_field(field, f"{error}.") from None
+        if not EARLIEST <= at <= LATEST:
+            raise bad_field(field, f"{text[:64]!r} does not lie in the years from 1970 to 9000.")
+        return at
 
 
 class Call(Generic[R]):

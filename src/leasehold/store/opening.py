@@ -74,7 +74,7 @@ def open_store(where: Target) -> OpenStore:
     from leasehold.store.postgres import PostgresStore
 
     try:
-        where.directory.mkdir(parents=True, exist_ok=True)
+        where.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BadStore(f"The data directory {where.directory} cannot be used: {error.strerror}.") from None
     return PostgresStore(where.url)

@@ -154,7 +154,7 @@ def upgrade(directory: Path) -> None:
 def _lock(directory: Path) -> int:
     """Take the directory for this process, until it ends in whatever way."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise BadStore(f"The data directory {directory} cannot be used: {error.strerror}.") from None
