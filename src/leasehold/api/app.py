@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -36,8 +37,11 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 _JSON: Final = b"application/json; charset=utf-8"
 _encode = msgspec.json.Encoder().encode
-TOKEN_MAX: Final = 64
+CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
+QUERY_REMEMBERED: Final = 512
+MESSAGE_MAX: Final = 300
+"""A value that will not do is shown in the message, and may be as long as the body."""
 
 
 class Success(msgspec.Struct, rename="camel"):
@@ -176,24 +180,31 @@ class App:
                 "and this key's user has none of them.",
             )
         request = self._decode(action, body)
-        if query.client_token is not None and len(query.client_token) > TOKEN_MAX:
-            raise Fault(e.INAPPROPRIATE_JSON, f"A client token has at most {TOKEN_MAX} characters.", "clientToken")
+        if query.client_token is not None and not CLIENT_TOKEN.fullmatch(query.client_token):
+            raise Fault(e.INAPPROPRIATE_JSON, "A client token is up to 64 visible ASCII characters.", "clientToken")
         call = Call(action, caller, request, query.client_token)
         return await OPERATIONS[action.operation](self._context, call)
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
-        """Read the body up to the limit; raises Fault beyond it."""
+        """Read the body up to the limit; raises Fault beyond it, and where it does not end."""
         for name, value in headers:
-            if name == b"content-length" and value.isdigit() and int(value) > self._body_max:
+            # Nineteen digits say enough, and thousands would take long to read.
+            if name == b"content-length" and value.isdigit() and int(value[:19]) > self._body_max:
                 raise self._too_large(f"{value[:20].decode()} bytes")
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        while message.get("more_body", False) and message["type"] == "http.request":
+        pieces: list[bytes] = []
+        size = 0
+        while True:
             message = await receive()
-            body += message.get("body", b"")
-            if len(body) > self._body_max:
+            if message["type"] != "http.request":
+                # Half a body must not be done: none at all, for example, would count as an empty one.
+                raise Fault(e.INVALID_HTTP_REQUEST, "The connection ended before the body did. Nothing was done.")
+            piece: bytes = message.get("body", b"")
+            size += len(piece)
+            if size > self._body_max:
                 raise self._too_large(f"more than {self._body_max} bytes")
-        return body
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces)
 
     def _too_large(self, size: str) -> Fault:
         return Fault(
@@ -246,12 +257,15 @@ class App:
 
 def _field(text: str) -> tuple[str | None, str]:
     """Take the field's name out of a validation message."""
-    what, _, place = text.partition(" - at `")
+    # The place comes last, whatever stands in the value that is shown before it.
+    what, found, place = text.rpartition(" - at `")
+    if not found:
+        what, place = text, ""
     path = place.rstrip("`").removeprefix("$").removeprefix(".")
     if what.startswith("Object missing required field `"):
         name = what.split("`")[1]
         return (f"{path}.{name}" if path else name), "A required field is missing"
-    return path or None, what.replace("`", "")
+    return path or None, what[:MESSAGE_MAX].replace("`", "")
 
 
 def _fault(error: Exception) -> Fault:
@@ -289,8 +303,12 @@ def _error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     return more
 
 
-@lru_cache(maxsize=1024)
 def _query(text: bytes) -> Query:
+    """Read a query string; a long one anew each time, so that no stranger fills the memory with them."""
+    return _short_query(text) if len(text) <= QUERY_REMEMBERED else _read_query(text)
+
+
+def _read_query(text: bytes) -> Query:
     """Read a query string. Whether it is written the one way that is signed is the signature's to judge."""
     found: dict[str, str] = {}
     for pair in text.decode("latin-1").split("&"):
@@ -298,6 +316,9 @@ def _query(text: bytes) -> Query:
         found.setdefault(unquote(key), unquote(value))
     authorization = next((value for key, value in found.items() if key.lower() == "authorization"), None)
     return Query(found.get("Action", ""), found.get("clientToken") or None, authorization)
+
+
+_short_query = lru_cache(maxsize=1024)(_read_query)
 
 
 async def _send_pieces(send: Send, request_id: str, result: Streamed, more: Sequence[tuple[bytes, bytes]]) -> None:

@@ -26,6 +26,9 @@ PATHS: Final = (
 )
 """The order of the page."""
 
+NO_BREAK: Final = r"(?!\n)"
+"""What patterns say to Python only, and readers need not see."""
+
 _INTRODUCTION: Final = """\
 # API reference
 
@@ -51,9 +54,10 @@ result.
 - **Pages**: where a list has `nextMarker`, more rows follow; give it as `marker` to get them.
 - **Client token**: `clientToken`, as a query parameter or a key of the body, of at most 64 printable ASCII characters
   without spaces, makes a write safe to repeat. The same token with the same parameters gets the first decided answer
-  again, refusals included; with other parameters it gets `IdempotentParameterMismatch`. It belongs to the account, and
-  is kept for at least `tokens.keep_hours` once its request is decided: not signed well, not permitted, malformed or
-  `Overloaded`, a request may come again as if it were new. Reads ignore the token; writes that do too say so.
+  again, refusals for stock, balance or state included; with other parameters it gets `IdempotentParameterMismatch`. It
+  belongs to the account, and is kept for at least `tokens.keep_hours` once its request is decided: badly signed, not
+  permitted, with a bad value or `Overloaded`, a request may come again as if it were new. Reads ignore the token; the
+  writes that do too say so.
 - **Policies**: a caller needs any one of those that the action names. The root user of an account has
   `QianfanFullControlAccessPolicy` in it; the first root of a store is an operator besides.
 """
@@ -277,7 +281,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
             return " or ".join(f"`{value}`" for value in values)
     low, high = schema.get("minLength"), schema.get("maxLength")
     length = f"{low} to {high} characters" if low else f"at most {high} characters" if high else ""
-    pattern = schema.get("pattern", "")
+    pattern = schema.get("pattern", "").replace(NO_BREAK, "")
     form = "" if not pattern else "no NUL" if pattern == r"^[^\x00]*$" else f"`{pattern}`"
     return ", ".join(part for part in (_range(schema), length, form) if part)
 

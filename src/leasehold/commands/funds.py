@@ -9,8 +9,8 @@ from leasehold.domain.account import Account
 from leasehold.domain.book import ACCOUNTS, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.ledger import FUNDING, Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import NO_RESOURCE, Refusal
+from leasehold.domain.money import MICRO_MAX, Micro, amount_text
+from leasehold.domain.refusal import BAD_VALUE, NO_RESOURCE, Refusal
 from leasehold.domain.rules import Rules
 
 
@@ -28,8 +28,11 @@ class TopUp(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:  # noqa: ARG002
         """Raises Refusal where there is no such account."""
-        if draft.get(ACCOUNTS, self.account_id) is None:
+        account = draft.get(ACCOUNTS, self.account_id)
+        if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        if account.balance + self.amount >= MICRO_MAX:
+            raise Refusal(BAD_VALUE, f"No account holds {amount_text(MICRO_MAX)} or more.", field="amount")
         draft.post(
             Posting(
                 account_id=self.account_id,

@@ -11,7 +11,7 @@ from leasehold.domain.book import ACCOUNTS, OFFERINGS, SERVICES, UNITS, Book, Dr
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import Offering
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
-from leasehold.domain.money import Micro, amount_text, checked
+from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.refusal import BAD_VALUE, BALANCE, NOT_SUPPORTED, STOCK, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.scheduling import check_release_time
@@ -221,7 +221,7 @@ def _pay(draft: Draft, rules: Rules, now: Instant, purchase: Purchase, offering:
         )
     account = draft.require(ACCOUNTS, purchase.account_id)
     if prepaid:
-        amount = checked(count * price * purchase.billing.months)
+        amount = Micro(count * price * purchase.billing.months)
         if account.balance < amount:
             _refuse_balance(account.balance, amount, rules, f"{count} units for {purchase.billing.months} months")
         if amount > 0:
@@ -240,7 +240,7 @@ def _pay(draft: Draft, rules: Rules, now: Instant, purchase: Purchase, offering:
         return amount
     required = rules.postpaid_balance_min
     if required is None:
-        required = checked(count * price * 60)
+        required = Micro(count * price * 60)
     # An account in debt buys nothing more, whatever the minimum is.
     if account.balance < max(required, 0):
         _refuse_balance(account.balance, required, rules, f"{count} postpaid units to start")

@@ -100,11 +100,19 @@ class Book:
     def load_shelf(self, unit_type: str, offerings: Iterable[Offering]) -> None:
         """Put down every offering of one type."""
         keys: list[Key] = []
-        for offering in sorted(offerings, key=lambda offering: offering.position):
+        for offering in sorted(offerings, key=lambda offering: (offering.position, offering.region)):
             key = (offering.region, offering.type)
             self._rows[OFFERINGS].setdefault(key, offering)
             keys.append(key)
         self._shelves[unit_type] = keys
+
+    def _shelve(self, offering: Offering) -> None:
+        """Let an offering that is new stand where later commands of the batch look for it."""
+        keys = self._shelves.get(offering.type)
+        key = (offering.region, offering.type)
+        if keys is not None and key not in keys:
+            keys.append(key)
+            keys.sort(key=lambda key: (self._rows[OFFERINGS][key].position, key))
 
     def has(self, table: Table[Any], key: Key) -> bool:
         """Whether that row was loaded, if only to find that it does not exist."""
@@ -129,6 +137,8 @@ class Book:
         for (table, key), row in draft.changed.items():
             self._first.setdefault((table, key), self._rows[table].get(key))
             self._rows[table][key] = row
+            if table is OFFERINGS:
+                self._shelve(row)
         self.orders += draft.orders
         self.postings += draft.postings
 

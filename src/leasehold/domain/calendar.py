@@ -22,7 +22,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 _STANDARD = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 _RFC3339 = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
+    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
 
@@ -104,10 +104,26 @@ def next_full_hour(after: Instant, zone_name: str) -> Instant:
     at = after
     while True:
         offset_us = _offset_us(at, zone_name)
-        at = Instant(((at + offset_us) // HOUR_US + 1) * HOUR_US - offset_us)
-        # Where the offset changed on the way by part of an hour, the minute hand is not at twelve yet.
+        hour = Instant(((at + offset_us) // HOUR_US + 1) * HOUR_US - offset_us)
+        if _offset_us(hour, zone_name) == offset_us:
+            return hour
+        # The clocks are changed on the way. Where they are set to a full hour, that is one; otherwise count on.
+        at = _change(at, hour, zone_name)
         if (at + _offset_us(at, zone_name)) % HOUR_US == 0:
             return at
+
+
+def _change(before: Instant, after: Instant, zone_name: str) -> Instant:
+    """Return the first instant of a new offset between two instants with different ones."""
+    offset_us = _offset_us(before, zone_name)
+    low, high = int(before), int(after)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset_us(Instant(middle), zone_name) == offset_us:
+            low = middle
+        else:
+            high = middle
+    return Instant(high)
 
 
 def _offset_us(at: Instant, zone_name: str) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from leasehold.domain.book import OFFERINGS, PRICES, SERVICES, UNITS, Draft
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, SERVICES, UNITS, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.ledger import USAGE_REVENUE, Posting, wallet
 from leasehold.domain.metering import minutes_started
-from leasehold.domain.money import Micro
+from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.unit import ENDABLE, EndReason, Unit
 
 
@@ -38,7 +38,10 @@ def charge_usage(draft: Draft, unit: Unit, until: Instant) -> Unit:
     if minutes <= unit.metered_minutes:
         return unit
     prices = draft.require(PRICES, *unit.offering)
-    amount = Micro(unit.count * prices.cost_per_unit(unit.started_at, unit.metered_minutes, minutes))
+    cost = unit.count * prices.cost_per_unit(unit.started_at, unit.metered_minutes, minutes)
+    # A price may be set so high that no store can hold the charge. It must not keep the instance from ending.
+    account = draft.require(ACCOUNTS, unit.account_id)
+    amount = Micro(min(cost, MICRO_MAX - 1 + min(account.balance, 0), MICRO_MAX - 1 - unit.charged))
     if amount > 0:
         draft.post(
             Posting(

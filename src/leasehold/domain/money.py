@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import NewType
 
 Micro = NewType("Micro", int)
@@ -13,6 +13,9 @@ MICRO_MAX = Micro(2**62)
 """No amount reaches this, so sums of a few stay inside 64 bits on every store."""
 
 ZERO = Micro(0)
+
+DIGITS_MAX = 60
+_EXACT = Context(prec=2 * DIGITS_MAX)
 
 
 class BadAmount(ValueError):
@@ -31,10 +34,12 @@ def parse_amount(text: str | Decimal) -> Micro:
         raise BadAmount(f"{text!r} is not a decimal number") from None
     if not value.is_finite():
         raise BadAmount(f"{text!r} is not a finite number")
-    # Compared before it is scaled: 1e999999 would take for ever to become an integer.
-    if abs(value) >= MICRO_MAX // MICRO_PER_UNIT:
-        raise BadAmount(f"{text} is too large")
-    scaled = value * MICRO_PER_UNIT
+    # Looked at before it is scaled: 1e999999 would take for ever to become an integer.
+    if value.adjusted() > DIGITS_MAX or abs(value) >= MICRO_MAX // MICRO_PER_UNIT:
+        raise BadAmount("the amount is too large")
+    if len(value.as_tuple().digits) > DIGITS_MAX:
+        raise BadAmount(f"the amount has more than {DIGITS_MAX} digits")
+    scaled = value.scaleb(6, _EXACT)
     if scaled != scaled.to_integral_value():
         raise BadAmount(f"{text} has more than six decimal places")
     return Micro(int(scaled))

@@ -211,7 +211,8 @@ class Sequencer:
     async def _one_by_one(self, batch: _Batch, due: list[Due], error: Exception) -> None:
         """Take each command by itself: one bad command spoils only itself."""
         moving = batch.request is not None and batch.request.moving
-        done = [] if moving else [await self._alone(item) for item in due]
+        # Only what is due first: what it makes due anew may go before the rest.
+        done = [] if moving else [await self._alone(item) for item in due if item.at == due[0].at]
         if batch.wants_due is not None and not batch.wants_due.done():
             # Where the clock moves, order is everything: whoever moves it is told, and nothing is done out of turn.
             if moving or (not done and not batch.callers):

@@ -28,6 +28,8 @@ def _select(table: Table[Any]) -> str:
     return f"SELECT {columns(CODECS[table])} FROM {table.name}"
 
 
+WALKS_MAX = 100
+"""How many walks one statement merges: SQLite takes 500 parts."""
 KINDS = ("region", "type", "payment_timing")
 
 
@@ -126,12 +128,13 @@ class Queries(Questions):
                 if all(value in (None, found) for value, found in asked):
                     walks.append(walk)
                     params += [wanted.account_id, region, unit_type, timing, after, limit]
-        if not walks:
-            return []
-        rows = self._fetch(
-            f"SELECT seq FROM ({' UNION ALL '.join(walks)}) AS walks ORDER BY seq LIMIT ?", [*params, limit]
-        )
-        numbers = [row[0] for row in rows]
+        numbers: list[int] = []
+        each = len(params) // max(len(walks), 1)
+        for begin in range(0, len(walks), WALKS_MAX):
+            text = " UNION ALL ".join(walks[begin : begin + WALKS_MAX])
+            some = params[begin * each : (begin + WALKS_MAX) * each]
+            numbers += [row[0] for row in self._fetch(f"{text} ORDER BY seq LIMIT ?", [*some, limit])]
+        numbers = sorted(numbers)[:limit]
         where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
         return self._numbered(CODECS[UNITS], where, numbers, "seq", None)
 
@@ -148,8 +151,8 @@ class Queries(Questions):
             where.append("seq < ?" if reverse else "seq > ?")
             params.append(after)
         if wanted.name_part is not None:
-            where.append("name LIKE ? ESCAPE '!'")
-            params.append(f"%{_literal(wanted.name_part)}%")
+            where.append("lower(name) LIKE ? ESCAPE '!'")
+            params.append(f"%{_literal(wanted.name_part.lower())}%")
         if wanted.running is not None:
             where.append("replicas > 0" if wanted.running else "replicas = 0")
         if wanted.creators is not None:

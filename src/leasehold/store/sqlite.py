@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from leasehold.domain.agenda import Due
@@ -96,8 +97,7 @@ class SqliteStore:
         self.path: Final = directory / FILE
         self._lock = _lock(directory)
         try:
-            self._writer = connect(self.path)
-            _prepare(self._writer, self.path)
+            self._writer = _prepared(self.path)
         except BaseException:
             os.close(self._lock)
             raise
@@ -143,12 +143,7 @@ def locked(directory: Path) -> Iterator[None]:
 def upgrade(directory: Path) -> None:
     """Bring the schema up to date; raises what opening the store raises."""
     with locked(directory):
-        path = directory / FILE
-        writer = connect(path)
-        try:
-            _prepare(writer, path)
-        finally:
-            writer.close()
+        _prepared(directory / FILE).close()
 
 
 def _lock(directory: Path) -> int:
@@ -168,13 +163,44 @@ def _lock(directory: Path) -> int:
     return descriptor
 
 
+def _prepared(path: Path) -> sqlite3.Connection:
+    """Open the writer's connection, on this version's schema; what is refused is not touched."""
+    _look_first(path)
+    writer = connect(path)
+    try:
+        _prepare(writer, path)
+    except BaseException:
+        writer.close()
+        raise
+    return writer
+
+
+def _look_first(path: Path) -> None:
+    """See that this version knows the schema, before anything is written. Raises NewerStore or BadStore."""
+    if not path.exists():
+        return
+    # A store that was closed well has no log, and can be looked at without leaving a trace beside it.
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
+    look = sqlite3.connect(uri, uri=True, isolation_level=None)
+    engine = create_engine("sqlite://", creator=lambda: look, poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            migrate.check_known(connection, str(path))
+    except DatabaseError as error:
+        raise BadStore(f"{path} is not a usable store: {error.orig}.") from None
+    finally:
+        engine.dispose()
+        look.close()
+
+
 def _prepare(writer: sqlite3.Connection, path: Path) -> None:
     try:
         for pragma in WRITER_PRAGMAS:
             writer.execute(pragma)
         engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
         migrate.upgrade(engine, str(path))
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, DatabaseError) as error:
         raise BadStore(f"{path} is not a usable store: {error}.") from None
     # The toolkit leaves its own idea of transactions on the connection; ours are begun by hand.
     writer.isolation_level = None

@@ -11,10 +11,11 @@ PaymentTiming = Literal["Prepaid", "Postpaid"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Months = Annotated[int, msgspec.Meta(ge=1, le=6)]
 Time = Annotated[str, msgspec.Meta(max_length=64, description="RFC 3339, or YYYY-MM-DD HH:MM:SS in the service's zone")]
-Region = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+$")]
-RegionOrAny = Annotated[str, msgspec.Meta(max_length=32, pattern="^[a-z0-9-]*$")]
-UnitType = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+$")]
-ClientToken = Annotated[str, msgspec.Meta(max_length=64, pattern="^[\\x21-\\x7e]*$")]
+# To Python $ also stands before a last line break, which these forbid.
+Region = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+(?!\\n)$")]
+RegionOrAny = Annotated[str, msgspec.Meta(max_length=32, pattern="^[a-z0-9-]*(?!\\n)$")]
+UnitType = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+(?!\\n)$")]
+ClientToken = Annotated[str, msgspec.Meta(max_length=64, pattern="^[\\x21-\\x7e]*(?!\\n)$")]
 Text = Annotated[str, msgspec.Meta(max_length=500, pattern="^[^\\x00]*$")]
 Name = Annotated[str, msgspec.Meta(min_length=2, max_length=20, pattern="^[^\\x00]*$")]
 
@@ -247,7 +248,9 @@ class CreateServiceRequest(Request, kw_only=True):
     model_id: Id
     name: Name
     description: Text | None = None
-    url_suffix: Annotated[str, msgspec.Meta(min_length=2, max_length=20, pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9]$")]
+    url_suffix: Annotated[
+        str, msgspec.Meta(min_length=2, max_length=20, pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$")
+    ]
     resource_config: ResourceConfig
     billing: Billing | None = None
 
@@ -301,7 +304,7 @@ class DescribeServicesRequest(Request, kw_only=True):
     page_reverse: bool | None = None
     name: Text | None = None
     run_status: list[Literal["New", "Deploying", "Serving", "Failed", "Stopped"]] | None = None
-    creator: list[Id] | None = None
+    creator: Annotated[list[Id], msgspec.Meta(max_length=100)] | None = None
 
 
 class ServicePage(Shape, kw_only=True):

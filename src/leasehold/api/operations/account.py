@@ -15,11 +15,17 @@ from leasehold.wire import own_shapes as own
 from leasehold.wire import shapes as s
 from leasehold.wire.errors import RESOURCE_NOT_FOUND
 
+DIGITS_MAX: Final = 28
+"""Decimal arithmetic is exact up to here, and no amount comes near it."""
+
 
 def amount(given: own.Amount | None, field: str) -> Micro | None:
     """Read an amount that is not negative; raises Fault naming the field."""
     if given is None:
         return None
+    _, digits, exponent = given.as_tuple()
+    if len(digits) > DIGITS_MAX or (isinstance(exponent, int) and abs(exponent) > DIGITS_MAX):
+        raise bad_field(field, f"An amount has at most {DIGITS_MAX} digits, and six of them after the point.")
     try:
         micro = parse_amount(given)
     except BadAmount as error:
