@@ -165,9 +165,13 @@ def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
         )
     if mode == "real":
         return RealClock(settings.clock_jump_max_seconds * SECOND_US)
-    stands = store.ask(lambda ask: ask.fact(VIRTUAL_NOW))
     # Whole seconds, so that what is typed into AdvanceClock can name the same moments.
-    return VirtualClock(Instant(int(stands) if stands else wall_us() // SECOND_US * SECOND_US))
+    return VirtualClock(_stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
+
+
+def _stands(store: OpenStore) -> Instant | None:
+    stands = store.ask(lambda ask: ask.fact(VIRTUAL_NOW))
+    return None if stands is None else Instant(int(stands))
 
 
 def _make_key() -> tuple[str, str]:
@@ -193,6 +197,8 @@ async def _found(
             return key_id
         # Another server founded it in the same moment, and under its master key.
         check_fingerprint_of(vault, store)
+        if isinstance(clock, VirtualClock):
+            clock.stand(_stands(store) or clock.now())
         if made:
             (directory / CREDENTIALS).unlink(missing_ok=True)
     root = _root_user(store)
@@ -202,7 +208,9 @@ async def _found(
     known = store.ask(lambda ask: ask.identity(key_id))
     command: Command
     if known is None:
-        command = CreateAccessKey(account_id=root.account_id, user_id=root.id, key=sealed)
+        command = CreateAccessKey(
+            account_id=root.account_id, user_id=root.id, key=sealed, by_operator=True, operators=OPERATOR
+        )
     elif known[1].id != root.id:
         raise WrongRoot(f"LEASEHOLD_ROOT_ACCESS_KEY names the key {key_id} of another user than the first root.")
     elif known[0].status == "Active" and vault.open(known[0].sealed, context=key_id) == secret:

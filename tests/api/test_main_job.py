@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.harness import a_service, play
-
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
+from tests.harness import a_service, play
 
 
 def test_a_postpaid_unit_is_released_at_its_time_and_the_bill_ends_there(target: Target) -> None:

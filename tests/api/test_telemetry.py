@@ -204,7 +204,7 @@ def test_every_value_makes_one_line_of_json(value: object, logged: Logged) -> No
 def test_lines_of_libraries_go_the_same_way(logged: Logged) -> None:
     configure_logging("json", "debug", [Secret(SECRET)])
     token = request_id.set("req-1")
-    library = logging.getLogger("uvicorn.error")
+    library = logging.getLogger("a.library")
     library.info("started %s with %s", "it", SECRET)
     library.debug("SELECT with parameters")
     logging.getLogger("httpx").info("HTTP Request: GET")
@@ -219,7 +219,7 @@ def test_lines_of_libraries_go_the_same_way(logged: Logged) -> None:
         "level": "info",
         "event": "started it with [redacted]",
         "request_id": "req-1",
-        "logger": "uvicorn.error",
+        "logger": "a.library",
     }
     assert failed["exception"].endswith("base 10: '[redacted]'")
 

@@ -11,8 +11,8 @@ from leasehold.clock import Clock, VirtualClock
 from leasehold.commands.clock import MoveClock
 from leasehold.domain.agenda import Due
 from leasehold.domain.book import Changes
-from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
-from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, Refusal
+from leasehold.domain.calendar import SECOND_US, Instant
+from leasehold.domain.refusal import NOT_SUPPORTED, Refusal
 from leasehold.questions import Reader
 from leasehold.sequencer import DEFERRED, DueRequest, Sequencer, Unavailable
 
@@ -67,7 +67,7 @@ class Agenda:
         if self._sleeps_until is not None and any(due.at < self._sleeps_until for due in changes.due_new):
             self._sooner.set()
 
-    async def advance(self, to: Instant, zone: str) -> None:
+    async def advance(self, to: Instant) -> None:
         """Move the virtual clock forward. Everything due up to then is done, in order, each at its own time.
 
         Raises Refusal on a real clock, and for a time that has passed.
@@ -76,13 +76,6 @@ class Agenda:
         if not isinstance(clock, VirtualClock):
             raise Refusal(NOT_SUPPORTED, "This server runs on the machine's clock; start it with --clock virtual.")
         async with self._turn:
-            if to < clock.now():
-                raise Refusal(
-                    BAD_VALUE,
-                    f"{rfc3339(to, zone)} has passed: the clock shows {rfc3339(clock.now(), zone)} "
-                    "and only moves forward.",
-                    field="to",
-                )
             while done := await self._sequencer.do_due(DueRequest(until=to, moving=True)):
                 errors = [item.error for item in done if item.error is not None]
                 if errors:

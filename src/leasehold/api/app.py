@@ -165,8 +165,8 @@ class App:
         # The body is read first: whatever the answer, the connection can then be used again.
         body = await self._body(scope["headers"], receive)
         for _ in range(IDENTITY_TRIES):
-            caller = await self._caller(query, scope)
             try:
+                caller = await self._caller(query, scope)
                 return await self._do(action, query, caller, body)
             except StaleIdentity:
                 self._identities.forget()
@@ -174,6 +174,7 @@ class App:
 
     async def _do(self, action: Action, query: Query, caller: Identity, body: bytes) -> Any:
         if not caller.may(action):
+            await self._identities.confirm(caller)
             raise Fault(
                 e.ACCESS_DENIED,
                 f"{action.name} takes one of {', '.join(sorted(action.policies))}, "
@@ -233,15 +234,19 @@ class App:
         if self._prefix and not path.startswith(self._prefix + b"/"):
             # A proxy took the prefix off; most clients signed the path with it.
             path = self._prefix + path
-        verify(
-            auth,
-            caller.signing_key(auth),
-            method=scope["method"],
-            raw_path=path,
-            query=scope["query_string"],
-            headers=headers,
-            path_prefix=self._prefix,
-        )
+        try:
+            verify(
+                auth,
+                caller.signing_key(auth),
+                method=scope["method"],
+                raw_path=path,
+                query=scope["query_string"],
+                headers=headers,
+                path_prefix=self._prefix,
+            )
+        except SignatureRefused:
+            await self._identities.confirm(caller)
+            raise
         return caller
 
     def _decode(self, action: Action, body: bytes) -> Request:
@@ -287,7 +292,7 @@ def _fault(error: Exception) -> Fault:
                 "same request again with the same client token if it had one.",
             )
         case Unavailable():
-            return Fault(e.STORE_UNAVAILABLE, f"Nothing was done: {error}. Reads still work; an operator must act.")
+            return Fault(e.STORE_UNAVAILABLE, f"Nothing was done: {error}.")
         case _:
             log.error("request failed", exc_info=error)
             return Fault(e.INTERNAL_ERROR, "Something went wrong here. The requestId finds it in the log.")

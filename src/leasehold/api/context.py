@@ -60,6 +60,10 @@ class Context:
         """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
         return await self.sequencer.submit(command, call.caller.epoch)
 
+    async def confirm(self, call: Call[Any]) -> None:
+        """See that the caller is still who was looked up, where nothing else asks the store; raises StaleIdentity."""
+        await self.read(call, lambda _ask: None)
+
     async def read(self, call: Call[Any], question: Callable[[Questions], T]) -> T:
         """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
         epoch, answer = await self.reader.read(lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
 from leasehold.questions import IDENTITY_EPOCH, Reader
+from leasehold.sequencer import StaleIdentity
 from leasehold.wire.actions import Action
 from leasehold.wire.policies import FULL, OPERATOR
 from leasehold.wire.signing import Authorization, signing_key
@@ -78,6 +79,14 @@ class Identities:
         """Look everybody up again: another server changed a key or a user."""
         self._epoch += 1
         self._known.clear()
+
+    async def confirm(self, caller: Identity) -> None:
+        """See that another server has not changed the caller meanwhile, before anything is refused for what it was.
+
+        Raises StaleIdentity where one may have.
+        """
+        if caller.epoch is not None and await self._reader.read(lambda ask: ask.fact(IDENTITY_EPOCH)) != caller.epoch:
+            raise StaleIdentity
 
     async def find(self, access_key_id: str) -> Identity | None:
         """Return the caller with that key; None where there is no such key, or it is disabled."""

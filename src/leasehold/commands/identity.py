@@ -14,6 +14,8 @@ from leasehold.domain.money import ZERO
 from leasehold.domain.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 
+# ``operators`` is the policy that makes a user an operator, wherever a command below has it.
+
 
 class NewKey(msgspec.Struct, frozen=True):
     """A key pair made at the rim: the secret is sealed already."""
@@ -80,6 +82,8 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
     account_id: str
     user_id: str
     key: NewKey
+    by_operator: bool
+    operators: str
 
     def needs(self) -> Needs:
         """The user and the new key."""
@@ -87,8 +91,10 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
         yield KEYS, (self.key.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccessKey:  # noqa: ARG002
-        """Raises Refusal where the account has no such user, or the key id is taken."""
+        """Raises Refusal where the account has no such user or only an operator may, or the key id is taken."""
         user = own_user(draft, self.account_id, self.user_id)
+        if not self.by_operator:
+            _refuse_operator(user, self.operators, "userId")
         _refuse_taken(draft, self.key.id)
         key = AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
         draft.put(KEYS, key)
@@ -120,14 +126,18 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
 
     account_id: str
     access_key_id: str
+    user_id: str
     signed_with: str
+    by_operator: bool
+    operators: str
 
     def needs(self) -> Needs:
-        """The key."""
+        """The key, and the user whom the caller found it to belong to."""
         yield KEYS, (self.access_key_id,)
+        yield USERS, (self.user_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where the account has no such key, or where it is the one that signs this request."""
+        """Raises Refusal where the account has no such key or only an operator may, or it signs this request."""
         key = draft.get(KEYS, self.access_key_id)
         if key is None or key.account_id != self.account_id:
             raise Refusal(
@@ -142,6 +152,8 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
                 "so that nobody locks themselves out.",
                 field="accessKeyId",
             )
+        if not self.by_operator:
+            _refuse_operator(own_user(draft, self.account_id, key.user_id), self.operators, "accessKeyId")
         draft.put(KEYS, msgspec.structs.replace(key, status="Disabled"))
         return True
 
@@ -156,16 +168,16 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
     policy: str
     attach: bool
     by_operator: bool
-    reserved: bool
+    operators: str
 
     def needs(self) -> Needs:
         """The user."""
         yield USERS, (self.user_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where the account has no such user, or a reserved policy is not the caller's to give."""
+        """Raises Refusal where the account has no such user, or the policy is for an operator to give."""
         user = own_user(draft, self.account_id, self.user_id)
-        if self.reserved and not self.by_operator:
+        if self.policy == self.operators and not self.by_operator:
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
         others = tuple(name for name in user.policies if name != self.policy)
         policies = (*others, self.policy) if self.attach else others
@@ -183,6 +195,14 @@ def own_user(draft: Draft, account_id: str, user_id: str) -> User:
             field="userId",
         )
     return user
+
+
+def _refuse_operator(user: User, operators: str, field: str) -> None:
+    """Who manages users neither becomes an operator by a new key of one, nor locks the operators out."""
+    if operators in user.policies:
+        raise Refusal(
+            DENIED, f"The user holds {operators}: only an operator makes or disables their keys.", field=field
+        )
 
 
 def _refuse_taken(draft: Draft, key_id: str) -> None:

@@ -58,6 +58,8 @@ KEYS = Table("access_keys", AccessKey, "id")
 FACTS = Table("facts", Fact, "name")
 
 TABLES: tuple[Table[Any], ...] = (
+    # First, because under a virtual clock every batch begins with the lock on where that stands.
+    FACTS,
     REMEMBERED,
     UNITS,
     SERVICES,
@@ -66,7 +68,6 @@ TABLES: tuple[Table[Any], ...] = (
     ACCOUNTS,
     USERS,
     KEYS,
-    FACTS,
 )
 
 Need = tuple[Table[Any], Key]

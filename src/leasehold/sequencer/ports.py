@@ -59,8 +59,8 @@ class Transaction(Protocol):
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed."""
 
-    async def prune_tokens(self, before: Instant) -> None:
-        """Forget a bounded number of client tokens that are older."""
+    async def prune_tokens(self, before: Instant, limit: int) -> None:
+        """Forget at most so many client tokens that are older."""
 
     async def commit(self, *, alone: bool = False) -> None:
         """Make it durable; ``alone`` says that nobody else waits meanwhile.
@@ -76,8 +76,8 @@ class Transaction(Protocol):
 class Store(Protocol):
     """What the sequencer asks of a store."""
 
-    async def begin(self) -> Transaction:
-        """Open the transaction of the next batch."""
+    async def begin(self, *, moves_clock: bool = False) -> Transaction:
+        """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""
         ...
 
 

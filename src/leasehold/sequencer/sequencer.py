@@ -20,7 +20,7 @@ from leasehold.commands.clock import MoveClock
 from leasehold.commands.command import Command, Decided, Engine
 from leasehold.commands.release import DoDue
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import Changes
+from leasehold.domain.book import REMEMBERED, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.batch import decide_all, load
@@ -78,8 +78,16 @@ class _Batch(msgspec.Struct):
     def __bool__(self) -> bool:
         return bool(self.callers) or self.request is not None
 
+    @property
+    def moves_clock(self) -> bool:
+        """Whether the store's virtual clock will stand elsewhere afterwards."""
+        moving = self.request is not None and self.request.moving
+        return moving or any(isinstance(waiting.command, MoveClock) for waiting in self.callers)
 
-PRUNE_EVERY_S = 30.0
+
+PRUNE_EVERY_S = 0.25
+PRUNE_MIN = 50
+"""Besides these, twice as many old client tokens are forgotten as new ones came: a crowd leaves no heap."""
 
 
 class Sequencer:
@@ -109,6 +117,7 @@ class Sequencer:
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._pruned_at = time.monotonic()
+        self._remembered = 0
 
     def watch(self, watcher: Watcher) -> None:
         """Tell somebody about every commit from now on."""
@@ -251,9 +260,9 @@ class Sequencer:
     async def _take(self, batch: _Batch, due: list[Due]) -> None:
         """Take one batch: load, decide, save, commit, answer. Puts the due work that it took into ``due``."""
         began = time.perf_counter()
-        transaction = await self._store.begin()
+        transaction = await self._store.begin(moves_clock=batch.moves_clock)
         try:
-            now = transaction.now() or self._clock.now()
+            now = stands = transaction.now() or self._clock.now()
             request = batch.request
             if request is not None:
                 due += await self._claim(transaction, request, now)
@@ -263,20 +272,20 @@ class Sequencer:
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
             commands: list[Command] = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
             if moving:
-                commands.append(MoveClock(to=now))
+                commands.append(MoveClock(to=max(now, stands)))
             book = await load(transaction, commands)
             outcomes = decide_all(book, commands, self._rules, now, self._engine)
             changes = book.changes()
             if changes:
                 await transaction.save(changes)
-            await self._prune(transaction, now)
+            await self._prune(transaction, now, changes)
             decided_at = time.perf_counter()
             await transaction.commit(alone=len(commands) == 1 and not self._callers and not self._due)
         except BaseException:
             await transaction.rollback()
             raise
         committed_at = time.perf_counter()
-        self._clock.moved(now)
+        self._clock.moved(max(now, stands))
         self._tell(changes)
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         if batch.wants_due is not None and not batch.wants_due.done():
@@ -291,10 +300,12 @@ class Sequencer:
         for watcher in self._watchers:
             watcher.committed(changes)
 
-    async def _prune(self, transaction: Transaction, now: Instant) -> None:
+    async def _prune(self, transaction: Transaction, now: Instant, changes: Changes) -> None:
+        self._remembered += len(changes.inserted.get(REMEMBERED, ()))
         if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
+            limit, self._remembered = PRUNE_MIN + 2 * self._remembered, 0
             self._pruned_at = time.monotonic()
-            await transaction.prune_tokens(Instant(now - self._rules.token_keep_us))
+            await transaction.prune_tokens(Instant(now - self._rules.token_keep_us), limit)
 
     async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant) -> list[Due]:
         until = now if request.until is None else request.until

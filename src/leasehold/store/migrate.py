@@ -10,9 +10,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 
-from leasehold.store.errors import NewerStore
+from leasehold.store.errors import BadStore, NewerStore
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -36,9 +36,15 @@ def current(connection: Connection) -> str | None:
 
 
 def check_known(connection: Connection, name: str) -> None:
-    """Raise NewerStore where the store's revision is none of this version's."""
+    """Raise NewerStore where the store's revision is none of this version's, BadStore where it is no store."""
     revision = current(connection)
     if revision is None:
+        strangers = inspect(connection).get_table_names()
+        if strangers:
+            raise BadStore(
+                f"{name} is the database of another program: it has the table {strangers[0]!r}, and no version of "
+                "leasehold's. Give leasehold one of its own."
+            )
         return
     try:
         ScriptDirectory.from_config(_config()).get_revision(revision)
@@ -50,11 +56,11 @@ def check_known(connection: Connection, name: str) -> None:
 
 
 def upgrade(engine: Engine, name: str) -> None:
-    """Apply every migration that the store lacks; raises NewerStore and then touches nothing."""
+    """Apply every migration that the store lacks; raises NewerStore or BadStore and then touches nothing."""
     with engine.connect() as connection:
         check_known(connection, name)
         if current(connection) == latest():
             return
-    with engine.connect() as connection:
+    # All of them or none: who is cut off in the middle leaves what was there before.
+    with engine.begin() as connection:
         command.upgrade(_config(connection), "head")
-        connection.commit()

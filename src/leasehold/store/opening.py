@@ -49,8 +49,8 @@ def target(directory: Path, url: str | None) -> Target:
 class OpenStore(Protocol):
     """A store that is open: what the service needs of it."""
 
-    async def begin(self) -> Transaction:
-        """Open the transaction of the next batch."""
+    async def begin(self, *, moves_clock: bool = False) -> Transaction:
+        """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""
         ...
 
     async def read(self, question: Callable[[Questions], T]) -> T:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, LiteralString, TypeVar, cast
 
 import psycopg
@@ -29,10 +29,18 @@ from leasehold.store.readers import Connection, LostError, Readers
 
 T = TypeVar("T")
 
+
+def _trusted(text: str) -> LiteralString:
+    """Say that a statement is put together from our own names only."""
+    return cast("LiteralString", text)  # type: ignore[redundant-cast,unused-ignore]
+
+
 VERSION_MIN: Final = 150000
 MIGRATION_LOCK: Final = 0x1EA5E401D
 PAUSED_MAX_MS: Final = 5000
 """A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
+IN_THE_WAY_MAX_MS: Final = PAUSED_MAX_MS + 1000
+"""So long is a row waited for, until whoever has it and stands still is sent away."""
 RECONNECT_S: Final = 10.0
 """How long a batch waits for a database that restarts before its callers are told to try again."""
 _FIRST_WAIT_S: Final = 0.05
@@ -42,15 +50,25 @@ _FIRST_WAIT_S: Final = 0.05
 _WRITER: Final = (
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; "
     "SET plan_cache_mode = force_generic_plan; SET synchronous_commit = on; "
-    f"SET idle_in_transaction_session_timeout = {PAUSED_MAX_MS}; SET lock_timeout = 30000"
+    f"SET idle_in_transaction_session_timeout = {PAUSED_MAX_MS}; SET lock_timeout = {IN_THE_WAY_MAX_MS}"
 )
 _READER: Final = "SET default_transaction_read_only = on; SET jit = off; SET statement_timeout = 60000"
 
-# What a batch must know of the store as a whole, in the round trip that it begins with.
+# What a batch must know of the store as a whole, in the round trip that it begins with. Under a virtual clock
+# the time stays what it is until the batch is done: who moves it waits for the others, and they for that one.
 _BEGIN: Final = (
     "SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
-    "(SELECT value FROM facts WHERE name = 'virtual_now'), "
+    "(SELECT value FROM facts WHERE name = 'virtual_now' FOR {lock}), "
     "(SELECT value FROM facts WHERE name = 'identity_epoch')"
+)
+_BEGIN_WORK: Final = _trusted(_BEGIN.format(lock="SHARE"))
+_BEGIN_MOVE: Final = _trusted(_BEGIN.format(lock="UPDATE"))
+# A session that waits for its client in the middle of a transaction has a server that stands still. Between two
+# statements PostgreSQL sends it away by itself; in the middle of one it would wait for ever.
+_CLEAR_THE_WAY: Final = _trusted(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND application_name = 'leasehold' AND pid <> pg_backend_pid() AND wait_event = 'ClientRead' "
+    f"AND xact_start < clock_timestamp() - interval '{PAUSED_MAX_MS} milliseconds'"
 )
 _NEW_EPOCH: Final = (
     "INSERT INTO facts (name, value) VALUES ('identity_epoch', '1') "
@@ -61,17 +79,11 @@ _AGAIN: Final = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
     psycopg.errors.UniqueViolation,
-    psycopg.errors.LockNotAvailable,
     psycopg.errors.AdminShutdown,
     psycopg.errors.CrashShutdown,
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 """After these nothing was done, and the same batch may well succeed."""
-
-
-def _trusted(text: str) -> LiteralString:
-    """Say that a statement is put together from our own names only."""
-    return cast("LiteralString", text)  # type: ignore[redundant-cast,unused-ignore]
 
 
 def queries_on(connection: psycopg.Connection[Any]) -> Queries:
@@ -101,9 +113,13 @@ def executor(connection: psycopg.Connection[Any]) -> Callable[[str, Sequence[Any
 def connect(url: str) -> psycopg.Connection[Any]:
     """Open a connection for reading; raises BadStore where the database does not let us in."""
     try:
-        connection = psycopg.connect(url, autocommit=True, application_name="leasehold", connect_timeout=10)
+        return _connect(url)
     except psycopg.Error as error:
-        raise BadStore(f"PostgreSQL does not let us in: {error}") from None
+        raise BadStore(f"PostgreSQL does not let us in: {_one_line(error)}") from None
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    connection = psycopg.connect(url, autocommit=True, application_name="leasehold", connect_timeout=10)
     if connection.info.server_version < VERSION_MIN:
         version = connection.info.server_version // 10000
         connection.close()
@@ -113,8 +129,15 @@ def connect(url: str) -> psycopg.Connection[Any]:
 
 
 def _open_reader(url: str) -> tuple[Connection, Queries]:
-    connection = connect(url)
+    try:
+        connection = _connect(url)
+    except psycopg.OperationalError as error:
+        raise LostError(_one_line(error)) from None
     return connection, queries_on(connection)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -146,9 +169,10 @@ class PostgresStore:
         upgrade(url)
         self._url = url
         self._writer: psycopg.AsyncConnection[Any] | None = None
+        self._is_stuck = False
         self._readers = Readers(lambda: _open_reader(url))
 
-    async def begin(self) -> PostgresTransaction:
+    async def begin(self, *, moves_clock: bool = False) -> PostgresTransaction:
         """Open the transaction of the next batch; waits a while for a database that restarts.
 
         Raises Unavailable where it does not come back.
@@ -157,30 +181,57 @@ class PostgresStore:
         while True:
             try:
                 if self._writer is None or self._writer.closed:
-                    self._writer = await self._connect()
-                return await PostgresTransaction.begin(self._writer, self._connect)
+                    self._writer = await self.connect()
+                if self._is_stuck:
+                    await self._writer.execute(_CLEAR_THE_WAY)
+                    self._is_stuck = False
+                return await PostgresTransaction.begin(self, self._writer, _BEGIN_MOVE if moves_clock else _BEGIN_WORK)
+            except psycopg.errors.LockNotAvailable as error:
+                self.stuck()
+                await self._drop()
+                raise Conflict(f"another server has the clock: {error}") from None
             except psycopg.OperationalError as error:
                 await self._drop()
                 if waited >= RECONNECT_S:
-                    raise Unavailable(f"the database does not answer: {' '.join(str(error).split())}") from None
+                    raise Unavailable(f"the database does not answer: {_one_line(error)}") from None
                 await asyncio.sleep(wait)
                 waited += wait
                 wait = min(wait * 2, 1.0)
 
     async def read(self, question: Callable[[Questions], T]) -> T:
-        """Ask a question off the event loop."""
-        return await self._readers.read(question)
+        """Ask a question off the event loop; waits a while for a database that restarts.
+
+        Raises Unavailable where it does not come back.
+        """
+        wait, waited = _FIRST_WAIT_S, 0.0
+        while True:
+            try:
+                return await self._readers.read(question)
+            except LostError as error:
+                if waited >= RECONNECT_S:
+                    raise Unavailable(f"the database does not answer: {error}") from None
+                await asyncio.sleep(wait)
+                waited += wait
+                wait = min(wait * 2, 1.0)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
-        """Ask a question right here; for the start only."""
-        return self._readers.ask(question)
+        """Ask a question right here; for the start only. Raises BadStore where the database has gone meanwhile."""
+        try:
+            return self._readers.ask(question)
+        except LostError as error:
+            raise BadStore(f"PostgreSQL does not let us in: {error}") from None
 
     async def close(self) -> None:
         """Close every connection."""
         self._readers.close()
         await self._drop()
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+    def stuck(self) -> None:
+        """Take note that a row could not be had: before the next batch, whoever stands still is sent away."""
+        self._is_stuck = True
+
+    async def connect(self) -> psycopg.AsyncConnection[Any]:
+        """Open a connection for writing; raises psycopg.OperationalError."""
         connection = await psycopg.AsyncConnection.connect(
             self._url, autocommit=True, application_name="leasehold", prepare_threshold=1, connect_timeout=10
         )
@@ -199,24 +250,27 @@ class PostgresTransaction:
 
     def __init__(
         self,
+        store: PostgresStore,
         connection: psycopg.AsyncConnection[Any],
-        reconnect: Callable[[], Any],
         facts: tuple[str, int, str | None, str | None],
     ) -> None:
+        self._store = store
         self._connection = connection
-        self._reconnect = reconnect
         self._id, machine_now, virtual_now, self.identity_epoch = facts
+        self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
         self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
 
     @classmethod
-    async def begin(cls, connection: psycopg.AsyncConnection[Any], reconnect: Callable[[], Any]) -> PostgresTransaction:
+    async def begin(
+        cls, store: PostgresStore, connection: psycopg.AsyncConnection[Any], question: LiteralString
+    ) -> PostgresTransaction:
         """Begin; raises psycopg.OperationalError where the connection is gone."""
         async with connection.pipeline():
             await connection.execute("BEGIN")
-            cursor = await connection.execute(_trusted(_BEGIN))
+            cursor = await connection.execute(question)
             facts = await cursor.fetchone()
         assert facts is not None  # noqa: S101 - a SELECT without FROM has one row
-        return cls(connection, reconnect, facts)
+        return cls(store, connection, facts)
 
     def now(self) -> Instant | None:
         """Return the database's time: all servers agree on it (decision 6a)."""
@@ -239,7 +293,7 @@ class PostgresTransaction:
             else:
                 wanted.setdefault(need[0], []).append(need[1])
         tables = [table for table in TABLES if table in wanted]
-        with _retried():
+        with self._retried():
             async with self._connection.pipeline():
                 cursors = [
                     await self._connection.execute(*_load_statement(table, wanted[table], shelves)) for table in tables
@@ -258,6 +312,7 @@ class PostgresTransaction:
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed, in one round trip."""
         statements: list[tuple[LiteralString, list[str]]] = []
+        self._witness = next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
         for table in TABLES:
             if rows := changes.inserted.get(table):
                 rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
@@ -277,14 +332,14 @@ class PostgresTransaction:
             statements.append((_DUE_NEW, _DUE.write([*map(_due_values, changes.due_new)])))
         if KEYS in changes or USERS in changes:
             statements.append((_trusted(_NEW_EPOCH), []))
-        with _retried():
+        with self._retried():
             async with self._connection.pipeline():
                 for text, params in statements:
                     await self._connection.execute(text, params)
 
-    async def prune_tokens(self, before: Instant) -> None:
-        """Forget at most a thousand client tokens that are older; another server may be at it already."""
-        await self._rows(_PRUNE, (before,))
+    async def prune_tokens(self, before: Instant, limit: int) -> None:
+        """Forget at most so many client tokens that are older; another server may be at it already."""
+        await self._rows(_PRUNE, (before, limit))
 
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
         """Make it durable.
@@ -309,10 +364,15 @@ class PostgresTransaction:
         wait, waited = _FIRST_WAIT_S, 0.0
         while waited < RECONNECT_S * 3:
             try:
-                connection = await self._reconnect()
+                connection = await self._store.connect()
                 async with connection:
                     cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", (self._id,))
-                    (status,) = await cursor.fetchone()
+                    ((status,),) = await cursor.fetchall()
+                    if status == "committed" and self._witness is not None:
+                        # A database that crashed may have given the number to another transaction since.
+                        table, key = self._witness
+                        found = await connection.execute(_LOAD[table], _written_keys(table, [key]))
+                        return bool(await found.fetchall())
                 if status != "in progress":
                     return bool(status == "committed")
             except psycopg.OperationalError:
@@ -323,22 +383,24 @@ class PostgresTransaction:
         raise OutcomeUnknown(f"transaction {self._id} may or may not have been committed")
 
     async def _rows(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with _retried():
+        with self._retried():
             cursor = await self._connection.execute(_trusted(text), params)
             return await cursor.fetchall()
 
-
-@contextlib.contextmanager
-def _retried() -> Any:
-    """Turn what a second try may mend into Conflict, and a database that cannot write into Unavailable."""
-    try:
-        yield
-    except _AGAIN as error:
-        raise Conflict(f"{type(error).__name__}: {error}") from None
-    except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
-        raise Unavailable(f"the database cannot write: {error}") from None
-    except psycopg.OperationalError as error:
-        raise Conflict(f"the connection was lost: {error}") from None
+    @contextlib.contextmanager
+    def _retried(self) -> Iterator[None]:
+        """Turn what a second try may mend into Conflict, and a database that cannot write into Unavailable."""
+        try:
+            yield
+        except psycopg.errors.LockNotAvailable as error:
+            self._store.stuck()
+            raise Conflict(f"another server is in the way: {error}") from None
+        except _AGAIN as error:
+            raise Conflict(f"{type(error).__name__}: {error}") from None
+        except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
+            raise Unavailable(f"the database cannot write: {error}") from None
+        except psycopg.OperationalError as error:
+            raise Conflict(f"the connection was lost: {error}") from None
 
 
 def _due_values(due: Due) -> tuple[int, int, str]:
@@ -404,5 +466,5 @@ _CLAIM: Final = (
 )
 _PRUNE: Final = (
     "DELETE FROM tokens WHERE ctid IN (SELECT ctid FROM tokens WHERE created_at < %s "
-    "ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING 1"
+    "ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING 1"
 )

@@ -34,27 +34,30 @@ class Readers:
         self._open_reader = open_reader
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._local = threading.local()
-        self._open: list[Connection] = []
+        self._open: dict[int, Connection] = {}
 
     async def read(self, question: Callable[[Questions], T]) -> T:
         """Ask a question off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.ask, question)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
-        """Ask a question on this thread's connection; on a new one where that is lost."""
+        """Ask a question on this thread's connection; on a new one where that is lost.
+
+        Raises LostError where that is lost too, or cannot be had.
+        """
         queries: Queries | None = getattr(self._local, "queries", None)
         if queries is not None:
             try:
                 return question(queries)
             except LostError:
                 self._local.queries = None
-        connection, queries = self._open_reader()
-        self._open.append(connection)
+                self._open.pop(threading.get_ident()).close()
+        self._open[threading.get_ident()], queries = self._open_reader()
         self._local.queries = queries
         return question(queries)
 
     def close(self) -> None:
         """Finish what is being read, and close every connection."""
         self._threads.shutdown()
-        for connection in self._open:
+        for connection in self._open.values():
             connection.close()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import create_engine
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -105,7 +106,7 @@ class SqliteStore:
         self._disk = Disk()
         self._readers = Readers(self._open_reader)
 
-    async def begin(self) -> SqliteTransaction:
+    async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
         return SqliteTransaction(self._writer, self._commits, self._disk)
 
@@ -199,6 +200,8 @@ def _prepare(writer: sqlite3.Connection, path: Path) -> None:
         for pragma in WRITER_PRAGMAS:
             writer.execute(pragma)
         engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
+        # The driver begins no transaction for what changes the schema.
+        listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         migrate.upgrade(engine, str(path))
     except (sqlite3.DatabaseError, DatabaseError) as error:
         raise BadStore(f"{path} is not a usable store: {error}.") from None
@@ -241,7 +244,7 @@ class SqliteTransaction:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise Unavailable(f"the store cannot be written: {error}") from None
+            raise _cannot_write(error) from None
 
     def now(self) -> Instant | None:
         """There is one server, and its clock counts."""
@@ -290,14 +293,14 @@ class SqliteTransaction:
             if changes.due_new:
                 self._connection.executemany(_DUE_NEW, map(_due_values, changes.due_new))
         except sqlite3.OperationalError as error:
-            raise Unavailable(f"the store cannot be written: {error}") from None
+            raise _cannot_write(error) from None
 
-    async def prune_tokens(self, before: Instant) -> None:
-        """Forget at most a thousand client tokens that are older."""
+    async def prune_tokens(self, before: Instant, limit: int) -> None:
+        """Forget at most so many client tokens that are older."""
         self._connection.execute(
             "DELETE FROM tokens WHERE (account_id, value) IN "
-            "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT 1000)",
-            (before,),
+            "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+            (before, limit),
         )
 
     async def commit(self, *, alone: bool = False) -> None:
@@ -311,12 +314,16 @@ class SqliteTransaction:
                 )
         except sqlite3.OperationalError as error:
             await self.rollback()
-            raise Unavailable(f"the store cannot be written: {error}") from None
+            raise _cannot_write(error) from None
 
     async def rollback(self) -> None:
         """Forget it. A full disk may have ended the transaction already."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _cannot_write(error: sqlite3.Error) -> Unavailable:
+    return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
 
 
 def _due_values(due: Due) -> tuple[int, int, str]:

@@ -27,21 +27,22 @@ def _detail(context: Context) -> own.ClockDetail:
 
 async def describe_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
     """Tell what time it is. Where a virtual clock stands is the store's to say: another server may have moved it."""
-    if context.clock.mode == "virtual":
-        stands = await context.read(call, lambda ask: ask.fact(VIRTUAL_NOW))
-        if stands is not None:
-            context.clock.moved(Instant(int(stands)))
+    stands = await context.read(call, lambda ask: ask.fact(VIRTUAL_NOW))
+    if stands is not None:
+        context.clock.moved(Instant(int(stands)))
     return _detail(context)
 
 
 async def advance_clock(context: Context, call: Call[own.AdvanceClockRequest]) -> own.ClockDetail:
     """Move the virtual clock, and do everything that falls due on the way."""
-    await context.agenda.advance(context.time(call.request.to, "to"), context.rules.time_zone)
+    await context.confirm(call)
+    await context.agenda.advance(context.time(call.request.to, "to"))
     return _detail(context)
 
 
 async def confirm_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
     """Take the time that the clock shows for right."""
+    await context.confirm(call)
     context.clock.confirm()
     log.warning("clock confirmed by an operator", user_id=call.caller.user_id)
     return _detail(context)

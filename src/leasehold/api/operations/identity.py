@@ -70,6 +70,8 @@ async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequ
         account_id=_account(call.caller, call.request.account_id),
         user_id=call.request.user_id or call.caller.user_id,
         key=key,
+        by_operator=call.caller.is_operator,
+        operators=OPERATOR,
     )
     made: AccessKey = await context.submit(call, command)
     return own.CreatedAccessKey(user_id=made.user_id, access_key_id=made.id, secret_access_key=secret)
@@ -77,11 +79,15 @@ async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequ
 
 async def disable_access_key(context: Context, call: Call[own.DisableAccessKeyRequest]) -> bool:
     """Make a key useless from now on."""
+    found = await context.read(call, lambda ask: ask.identity(call.request.access_key_id))
     command = commands.DisableAccessKey(
         token=call.token(),
         account_id=_account(call.caller, call.request.account_id),
         access_key_id=call.request.access_key_id,
+        user_id=found[1].id if found is not None else "",
         signed_with=call.caller.access_key_id,
+        by_operator=call.caller.is_operator,
+        operators=OPERATOR,
     )
     done: bool = await context.submit(call, command)
     return done
@@ -105,7 +111,7 @@ async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, a
         policy=call.request.policy_name,
         attach=attach,
         by_operator=call.caller.is_operator,
-        reserved=call.request.policy_name == OPERATOR,
+        operators=OPERATOR,
     )
     done: bool = await context.submit(call, command)
     return done

@@ -11,7 +11,8 @@ context.configure(
     target_metadata=metadata,
     # SQLite alters tables by copying them.
     render_as_batch=True,
-    transaction_per_migration=True,
+    # SQLite can undo what it did to a schema; the toolkit leaves that unused unless told.
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()

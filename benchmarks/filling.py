@@ -1,0 +1,446 @@
+"""Stores full of instances, written straight into the tables: a million take a minute or two instead of an hour.
+
+What is written is what buying would have left there, so the books are right: every instance has its order, every
+charge its posting, every balance the top-ups that cover it, every offering the stock that is held, and the agenda
+is what the rules say of each instance.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import string
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+import psycopg
+
+from benchmarks.serving import LEASEHOLD, Server
+from leasehold.clock import wall_us
+from leasehold.commands.founding import ROOT_USER
+from leasehold.domain.account import Account
+from leasehold.domain.agenda import agenda_of
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, UNITS
+from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasehold.domain.catalogue import Offering, PriceChange
+from leasehold.domain.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Order, PaymentTiming, Posting, wallet
+from leasehold.domain.metering import minutes_started
+from leasehold.domain.money import Micro
+from leasehold.domain.unit import Unit, UnitStatus
+from leasehold.store import postgres, sqlite
+from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.opening import Target
+from leasehold.store.queries import Queries, columns
+
+CHUNK: Final = 20_000
+OTHERS: Final = 200
+BIG_SHARE: Final = 0.3
+"""How much of everything the first tenant owns; the others share the rest, the biggest most."""
+TYPE_SHARES: Final = {"cpu": 10, "gpu-1": 30, "gpu-2": 20, "gpu-3": 15, "gpu-4": 10, "gpu-5": 10, "gpu-6": 5}
+REGION_SHARES: Final = {"bj": 6, "bd": 4}
+COUNT_SHARES: Final = {1: 60, 2: 20, 4: 12, 8: 8}
+AGE_US: Final = 90 * DAY_US
+FAR_US: Final = 300 * DAY_US
+_BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_AGENDA: Final = '"at", "kind", "unit_id"'
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """An instance with the order that bought it and everything that was charged for it."""
+
+    unit: Unit
+    order: Order
+    postings: Sequence[Posting] = ()
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """Who owns instances."""
+
+    account_id: str
+    user_id: str
+
+
+class Sink:
+    """Takes rows, table by table."""
+
+    def insert(self, table: str, names: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows."""
+        raise NotImplementedError
+
+    def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement, its parameters marked ``?``."""
+        raise NotImplementedError
+
+    def commit(self) -> None:
+        """Make durable what was added, at leisure."""
+        raise NotImplementedError
+
+
+class _SqliteSink(Sink):
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def insert(self, table: str, names: str, rows: Sequence[Sequence[Any]]) -> None:
+        marks = ", ".join("?" for _ in rows[0])
+        self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+    def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(text, params).fetchall()
+
+    def commit(self) -> None:
+        self._connection.commit()
+
+
+class _PostgresSink(Sink):
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._run = postgres.executor(connection)
+
+    def insert(self, table: str, names: str, rows: Sequence[Sequence[Any]]) -> None:
+        text = cast("Any", f"COPY {table} ({names}) FROM STDIN")
+        with self._connection.cursor() as cursor, cursor.copy(text) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def run(self, text: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._run(text, params)
+
+    def commit(self) -> None:
+        self._connection.commit()
+
+
+@contextmanager
+def sink(where: Target, *, tidy: bool = True) -> Iterator[Sink]:
+    """Open a store for filling, while nobody serves it; ``tidy`` does what a database else does in its own time."""
+    if where.url is None:
+        with sqlite.locked(where.directory):
+            connection = sqlite.connect(where.directory / sqlite.FILE, begin=True)
+            for pragma in ("synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"):
+                connection.execute(f"PRAGMA {pragma}")
+            try:
+                yield _SqliteSink(connection)
+                connection.commit()
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
+        return
+    with psycopg.connect(where.url) as database:
+        database.execute("SET synchronous_commit = off")
+        yield _PostgresSink(database)
+    if tidy:
+        with psycopg.connect(where.url, autocommit=True) as database:
+            database.execute("VACUUM ANALYZE")
+            database.execute("CHECKPOINT")
+
+
+@contextmanager
+def asking(where: Target) -> Iterator[tuple[Queries, Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]]]:
+    """Open a store for reading, beside its server: the questions that the service asks, and any other."""
+    if where.url is None:
+        connection = sqlite.connect(where.directory / sqlite.FILE, read_only=True)
+        try:
+            yield sqlite.queries_on(connection), _SqliteSink(connection).run
+        finally:
+            connection.close()
+        return
+    database = postgres.connect(where.url)
+    try:
+        yield postgres.queries_on(database), postgres.executor(database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def stores(kind: str, folder: Path, *names: str) -> Iterator[list[Target]]:
+    """Return new stores of a kind, founded: directories, or databases of one durable server that ends with them."""
+    if kind == "sqlite":
+        targets = [Target(folder / name) for name in names]
+        for where in targets:
+            found(where)
+        yield targets
+        return
+    from tests.postgres import Server as Postgres
+
+    database = Postgres(durable=True)
+    try:
+        with psycopg.connect(database.url("postgres"), autocommit=True) as connection:
+            for name in names:
+                connection.execute(cast("Any", f"CREATE DATABASE {name}"))
+        targets = [Target(folder / name, database.url(name)) for name in names]
+        for where in targets:
+            found(where)
+        yield targets
+    finally:
+        database.remove()
+
+
+def aim(what: str, value: float, limit: float, *, at_most: bool, unit: str = "") -> bool:
+    """Print a figure with the verdict on it; returns whether it is what it should be."""
+    met = value <= limit if at_most else value >= limit
+    asked = f"aim: at {'most' if at_most else 'least'} {limit:,g}{unit}"
+    print(f"{'met   ' if met else 'MISSED'} {what}: {value:,.4g}{unit} ({asked})")
+    return met
+
+
+def store_options(where: Target) -> list[str]:
+    """Return how the command line names a store."""
+    data = ["--data", str(where.directory)]
+    return data if where.url is None else [*data, "--store", where.url]
+
+
+def found(where: Target) -> None:
+    """Have a server found a store, with the demo's catalogue."""
+    where.directory.mkdir(parents=True, exist_ok=True)
+    server = Server("founder", LEASEHOLD, store_options(where), where.directory / "founder.log")
+    try:
+        server.wait_until_ready()
+        server.stop()
+    finally:
+        server.kill()
+
+
+class Filler:
+    """Fills a store that was founded and is not served."""
+
+    def __init__(self, out: Sink, *, seed: int = 1, others: int = OTHERS) -> None:
+        self._out = out
+        self._dice = random.Random(seed)
+        self.now = Instant(wall_us())
+        self._spent: dict[str, int] = {}
+        self._held: dict[tuple[str, str], int] = {}
+        self.offerings = {(row.region, row.type): row for row in self._offerings()}
+        self._age_prices()
+        self._new: set[str] = set()
+        self.tenants = self._tenants(others)
+        shares = [1 / place for place in range(1, others + 1)]
+        rest = (1 - BIG_SHARE) / sum(shares) if shares else 0
+        self._tenant_shares = list(accumulate([BIG_SHARE, *(share * rest for share in shares)]))
+        places = [(r, t, a * b) for r, a in REGION_SHARES.items() for t, b in TYPE_SHARES.items()]
+        self._places = [(region, kind) for region, kind, _ in places]
+        self._place_shares = list(accumulate(share for _, _, share in places))
+
+    def _offerings(self) -> list[Offering]:
+        codec = CODECS[OFFERINGS]
+        return [codec.read(row) for row in self._out.run(f"SELECT {columns(codec)} FROM offerings")]
+
+    def _age_prices(self) -> None:
+        """Let the prices hold since long ago, as if the catalogue were that old: minutes before a price are free."""
+        codec = CODECS[PRICES]
+        for row in self._out.run(f"SELECT {columns(codec)} FROM prices"):
+            prices = codec.read(row)
+            since = Instant(self.now - 2 * 366 * DAY_US)
+            old = msgspec.structs.replace(prices, changes=(PriceChange(since, prices.changes[-1].per_minute),))
+            changes, region, kind = codec.update_values(old)
+            self._out.run("UPDATE prices SET changes = ? WHERE region = ? AND type = ?", (changes, region, kind))
+
+    def _tenants(self, others: int) -> list[Tenant]:
+        """Return who owns instances: the first root account, and others, which are made where the store has too few."""
+        root = self._root()
+        found = self._out.run("SELECT id FROM accounts WHERE id <> ? ORDER BY id LIMIT ?", (root.account_id, others))
+        old = [Tenant(account, self._hex()) for (account,) in found]
+        new = [Tenant(self._hex(), self._hex()) for _ in range(others - len(old))]
+        self._new.update(tenant.account_id for tenant in new)
+        return [root, *old, *new]
+
+    def _root(self) -> Tenant:
+        ((user,),) = self._out.run("SELECT value FROM facts WHERE name = ?", (ROOT_USER,))
+        ((account,),) = self._out.run("SELECT account_id FROM users WHERE id = ?", (user,))
+        return Tenant(account, user)
+
+    def _hex(self) -> str:
+        return f"{self._dice.getrandbits(128):032x}"
+
+    def dice(self, low: int, high: int) -> int:
+        """Throw a number, both ends included."""
+        return self._dice.randint(low, high)
+
+    def _unit(self, timing: PaymentTiming, status: UnitStatus, created_at: Instant, **more: Any) -> Unit:
+        dice = self._dice
+        tenant = dice.choices(self.tenants, cum_weights=self._tenant_shares)[0]
+        region, kind = dice.choices(self._places, cum_weights=self._place_shares)[0]
+        return Unit(
+            id="unit-" + "".join(dice.choices(_BASE62, k=8)),
+            account_id=tenant.account_id,
+            created_by=tenant.user_id,
+            order_id=self._hex(),
+            service_id=None,
+            region=region,
+            type=kind,
+            count=dice.choices(list(COUNT_SHARES), weights=[*COUNT_SHARES.values()])[0],
+            replicas=0,
+            payment_timing=timing,
+            status=status,
+            created_at=created_at,
+            started_at=created_at,
+            **more,
+        )
+
+    def per_minute(self, unit: Unit) -> int:
+        """Return what a minute of an instance costs."""
+        return unit.count * (self.offerings[unit.offering].per_minute or 0)
+
+    def pending(self, amount: int, *, ahead_us: int = FAR_US) -> Iterator[Sale]:
+        """Sell running postpaid instances with a release and a charge that are days ahead.
+
+        A charge an hour ahead would have all of them charged in the middle of what is measured.
+        """
+        start = self.now - AGE_US
+        for number in range(amount):
+            created = Instant(start + AGE_US * number // amount)
+            release, charge = (Instant(self.now + DAY_US + self.dice(0, ahead_us)) for _ in range(2))
+            unit = self._unit("Postpaid", "Running", created, release_at=release, charge_at=charge)
+            yield self._charged(unit, self.now)
+
+    def due(self, amount: int, first: Instant, *, every_us: int = 0, charge_at: Instant) -> Iterator[Sale]:
+        """Sell running postpaid instances, not charged yet, that are to be released from a moment on."""
+        for number in range(amount):
+            created = Instant(first - 10 * MINUTE_US - self.dice(0, 15 * MINUTE_US))
+            release = Instant(first + number * every_us)
+            yield _sale(self._unit("Postpaid", "Running", created, release_at=release, charge_at=charge_at))
+
+    def released(self, amount: int) -> Iterator[Sale]:
+        """Sell postpaid instances that are gone since."""
+        start = self.now - AGE_US
+        for number in range(amount):
+            created = Instant(start + (AGE_US - DAY_US) * number // amount)
+            end = Instant(created + self.dice(HOUR_US, DAY_US))
+            unit = self._unit(
+                "Postpaid", "Released", created, release_at=end, ended_at=end, end_reason="Schedule", released_at=end
+            )
+            yield self._charged(unit, end)
+
+    def prepaid(self, amount: int, *, stopped: bool = False) -> Iterator[Sale]:
+        """Sell prepaid instances: within their term, or stopped after it with their units kept."""
+        for _ in range(amount):
+            created = Instant(self.now - self.dice(0, AGE_US))
+            more: dict[str, Any] = {"term_months": 12, "expires_at": Instant(created + 365 * DAY_US)}
+            if stopped:
+                more = {"term_months": 1, "expires_at": Instant(self.now - DAY_US), "retire_at": self.now + FAR_US}
+            unit = self._unit("Prepaid", "Stopped" if stopped else "Running", created, **more)
+            price = Micro(unit.count * unit.term_months * (self.offerings[unit.offering].per_month or 0))
+            sale = _sale(msgspec.structs.replace(unit, charged=price))
+            paid = Posting(
+                account_id=unit.account_id,
+                at=created,
+                kind="Purchase",
+                debit=wallet(unit.account_id),
+                credit=PREPAID_REVENUE,
+                amount=price,
+                order_id=unit.order_id,
+                unit_id=unit.id,
+            )
+            yield Sale(sale.unit, msgspec.structs.replace(sale.order, amount=price), (paid,))
+
+    def _charged(self, unit: Unit, until: Instant) -> Sale:
+        """Charge an instance once for all of its time, as the archive leaves it."""
+        minutes = max(1, minutes_started(unit.created_at, until))
+        amount = Micro(minutes * self.per_minute(unit))
+        used = usage(unit, until, minutes, amount)
+        return _sale(msgspec.structs.replace(unit, metered_minutes=minutes, charged=amount), used)
+
+    def add(self, sales: Iterable[Sale]) -> int:
+        """Write instances down, with all that belongs to them; returns how many there were."""
+        added = 0
+        source = iter(sales)
+        while chunk := list(islice(source, CHUNK)):
+            units = [sale.unit for sale in chunk]
+            postings = [posting for sale in chunk for posting in sale.postings]
+            agenda = sorted(due for unit in units for due in agenda_of(unit))
+            self._insert(CODECS[UNITS], units)
+            self._insert(ORDERS, [sale.order for sale in chunk])
+            self._insert(POSTINGS, postings)
+            if agenda:
+                self._out.insert("agenda", _AGENDA, [(due.at, int(due.kind), due.unit_id) for due in agenda])
+            for posting in postings:
+                self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
+            for unit in units:
+                if unit.holds:
+                    self._held[unit.offering] = self._held.get(unit.offering, 0) + unit.count
+            self._out.commit()
+            added += len(chunk)
+        return added
+
+    def _insert(self, codec: Codec[Any], rows: Sequence[Any]) -> None:
+        if rows:
+            self._out.insert(codec.name, columns(codec), [*map(codec.values, rows)])
+
+    def close(self, *, spare: int = 10**14) -> None:
+        """Pay for everything, with something to spare for each account, and take what is held out of the stock."""
+        for tenant in self.tenants:
+            account_id = tenant.account_id
+            spent = self._spent.pop(account_id, 0)
+            paid = Micro(spent + spare)
+            self._insert(POSTINGS, [Posting(account_id, self.now, "TopUp", FUNDING, wallet(account_id), paid)])
+            if account_id in self._new:
+                row = Account(account_id, "tenant", "Asia/Shanghai", Micro(spare), self.now)
+                self._insert(CODECS[ACCOUNTS], [row])
+            else:
+                self._out.run("UPDATE accounts SET balance = balance + ? WHERE id = ?", (spare, account_id))
+        for (region, kind), held in self._held.items():
+            values = (held, region, kind)
+            self._out.run("UPDATE offerings SET stock_total = stock_total + ? WHERE region = ? AND type = ?", values)
+        self._new.clear()
+        self._held.clear()
+        self._out.commit()
+
+
+def usage(unit: Unit, at: Instant, minutes: int, amount: Micro) -> Posting:
+    """Return the posting of a charge."""
+    return Posting(
+        account_id=unit.account_id,
+        at=at,
+        kind="Usage",
+        debit=wallet(unit.account_id),
+        credit=USAGE_REVENUE,
+        amount=amount,
+        unit_id=unit.id,
+        minutes=minutes,
+    )
+
+
+def _sale(unit: Unit, *postings: Posting) -> Sale:
+    order = Order(
+        id=unit.order_id,
+        account_id=unit.account_id,
+        kind="Purchase",
+        unit_id=unit.id,
+        payment_timing=unit.payment_timing,
+        region=unit.region,
+        type=unit.type,
+        count=unit.count,
+        months=unit.term_months,
+        amount=Micro(0),
+        created_at=unit.created_at,
+        created_by=unit.created_by,
+    )
+    return Sale(unit, order, postings)
+
+
+def bytes_of(where: Target, table: str) -> tuple[int, int]:
+    """Return the bytes that a table takes, and those of its indexes. The embedded store must not be served."""
+    if where.url is not None:
+        with psycopg.connect(where.url) as database:
+            found_row = database.execute("SELECT pg_table_size(%s), pg_indexes_size(%s)", (table, table)).fetchone()
+        assert found_row is not None
+        return int(found_row[0]), int(found_row[1])
+    return _sqlite_bytes(where.directory / sqlite.FILE, table)
+
+
+def _sqlite_bytes(path: Path, table: str) -> tuple[int, int]:
+    """Have the pages counted, where SQLite was built with what counts them."""
+    connection = sqlite.connect(path, read_only=True)
+    try:
+        rows = connection.execute(
+            "SELECT s.type, sum(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name "
+            "WHERE s.tbl_name = ? AND d.aggregate = TRUE GROUP BY s.type",
+            (table,),
+        ).fetchall()
+    finally:
+        connection.close()
+    sizes = dict(rows)
+    return int(sizes.get("table", 0)), int(sizes.get("index", 0))

@@ -1,0 +1,263 @@
+"""The purchase benchmark: ``python -m benchmarks.purchase``.
+
+A real server on loopback, signed requests, durable purchases. It prints ratios between figures of one run,
+because a rate by itself says more about the machine than about the program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import disk, history
+from benchmarks.load import COUNTER, Plan, Tally, drive_apart
+from benchmarks.serving import LEASEHOLD, Server, allow_many_files
+
+LEVELS = (1, 32, 128)
+BUILD = Path("build")
+NO_OP, PURCHASE = "no-op", "purchase"
+
+RATIO_AIM, LONE_AIM = 0.5, 1.5
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to measure."""
+
+    levels: tuple[int, ...]
+    rounds: int
+    seconds: float
+    tokens: bool
+    store: str | None
+    server: str | None
+    against: str | None
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One measurement: the answers, the processor time of the server for each, and the mean batch."""
+
+    tally: Tally
+    cpu_us: float
+    batch: float
+
+
+class Row(msgspec.Struct, frozen=True):
+    """The medians of all rounds of one kind of request at one number of clients."""
+
+    server: str
+    kind: str
+    clients: int
+    per_second: float
+    p50_us: float
+    p99_us: float
+    cpu_us: float
+    batch: float
+    generator_cpu: float
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What one run found."""
+
+    append_sync_us: float
+    overwrite_sync_us: float
+    rows: list[Row]
+
+    def row(self, server: str, kind: str, clients: int) -> Row:
+        """Return one row."""
+        return next(row for row in self.rows if (row.server, row.kind, row.clients) == (server, kind, clients))
+
+    def share(self, server: str) -> float:
+        """Return durable purchases for each signed no-op, with as many clients as there were."""
+        return self.row(server, PURCHASE, self.most).per_second / self.row(server, NO_OP, self.most).per_second
+
+    def lone(self, server: str) -> float:
+        """Return a lone purchase's time, measured in what it cannot do without: a no-op and a sync."""
+        floor = self.append_sync_us + self.row(server, NO_OP, self.fewest).p50_us
+        return self.row(server, PURCHASE, self.fewest).p50_us / floor
+
+    @property
+    def fewest(self) -> int:
+        """The smallest number of clients: one, unless told otherwise."""
+        return min(row.clients for row in self.rows)
+
+    @property
+    def most(self) -> int:
+        """The largest number of clients."""
+        return max(row.clients for row in self.rows)
+
+
+def requests(server: Server, *, tokens: bool) -> dict[str, bytes]:
+    """Return the two requests, signed."""
+    body = {
+        "billing": {"paymentTiming": "Postpaid", "releaseTime": "2099-01-01T00:00:00Z"},
+        "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
+        "computeUnitCount": 1,
+    }
+    if tokens:
+        body["clientToken"] = COUNTER.decode()
+    return {
+        NO_OP: server.request("/v2/clock", "DescribeClock", b"{}"),
+        PURCHASE: server.request("/v2/computeunit", "PurchaseComputeUnit", msgspec.json.encode(body)),
+    }
+
+
+def prepare(server: Server) -> None:
+    """Put more into stock than can be bought."""
+    server.wait_until_ready()
+    server.call("/v2/catalog", "SetOffering", {"region": "bj", "type": "gpu-1", "stockTotal": 1_000_000_000})
+
+
+def measure(server: Server, request: bytes, clients: int, seconds: float, first: int) -> Sample:
+    """Drive one server with one kind of request."""
+    cpu, (commands, batches) = server.cpu_s(), server.batches()
+    tally = drive_apart(Plan(server.port, request, clients, seconds, first=first))
+    used, (commands_after, batches_after) = server.cpu_s() - cpu, server.batches()
+    batch = (commands_after - commands) / (batches_after - batches) if batches_after > batches else 0.0
+    return Sample(tally, used / tally.sent * 1e6, batch)
+
+
+def run(servers: Sequence[Server], options: Options, folder: Path) -> Report:
+    """Take turns: round after round, level after level, every server and both kinds of request."""
+    samples: dict[tuple[str, str, int], list[Sample]] = {}
+    appends, overwrites = [], []
+    first = 0
+    signed = {server.name: requests(server, tokens=options.tokens) for server in servers}
+    for number in range(options.rounds):
+        appends.append(disk.append_us(folder))
+        overwrites.append(disk.overwrite_us(folder))
+        for clients in options.levels:
+            for kind in (NO_OP, PURCHASE):
+                # Whoever goes second finds a warmer machine, so they change places.
+                for server in servers if number % 2 == 0 else reversed(servers):
+                    sample = measure(server, signed[server.name][kind], clients, options.seconds, first)
+                    first += sample.tally.sent
+                    samples.setdefault((server.name, kind, clients), []).append(sample)
+        print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
+    rows = [_row(*key, found) for key, found in samples.items()]
+    return Report(statistics.median(appends), statistics.median(overwrites), rows)
+
+
+def _row(server: str, kind: str, clients: int, samples: Sequence[Sample]) -> Row:
+    median = statistics.median
+    return Row(
+        server=server,
+        kind=kind,
+        clients=clients,
+        per_second=median(sample.tally.rate for sample in samples),
+        p50_us=median(sample.tally.p50_us for sample in samples),
+        p99_us=median(sample.tally.p99_us for sample in samples),
+        cpu_us=median(sample.cpu_us for sample in samples),
+        batch=median(sample.batch for sample in samples),
+        generator_cpu=median(sample.tally.generator_cpu for sample in samples),
+    )
+
+
+def show(report: Report, names: Sequence[str]) -> None:
+    """Print it for people."""
+    print(f"sync of 4 KiB   {report.append_sync_us:.0f} us appended, {report.overwrite_sync_us:.0f} us overwritten")
+    heading = ("server", "request", "clients", "per second", "p50 ms", "p99 ms", "CPU us", "batch", "generator")
+    print("{:<12}{:<10}{:>8}{:>12}{:>9}{:>9}{:>8}{:>8}{:>11}".format(*heading))
+    for row in sorted(report.rows, key=lambda row: (names.index(row.server), row.kind, row.clients)):
+        print(
+            f"{row.server:<12}{row.kind:<10}{row.clients:>8}{row.per_second:>12,.0f}{row.p50_us / 1000:>9.2f}"
+            f"{row.p99_us / 1000:>9.2f}{row.cpu_us:>8.0f}{row.batch:>8.1f}{row.generator_cpu:>10.0%}"
+        )
+    for name in names:
+        share, lone = report.share(name), report.lone(name)
+        print(f"{name}: purchases / no-ops at {report.most} clients = {share:.2f} (aim: at least {RATIO_AIM})")
+        print(f"{name}: p50 of a lone purchase / (sync + no-op) = {lone:.2f} (aim: at most {LONE_AIM})")
+    for name in names[1:]:
+        for clients in sorted({row.clients for row in report.rows}):
+            bought, base = report.row(name, PURCHASE, clients), report.row(names[0], PURCHASE, clients)
+            print(
+                f"{name} / {names[0]} at {clients} clients: {bought.per_second / base.per_second:.2f} of the rate, "
+                f"{bought.p50_us / base.p50_us:.2f} of the p50"
+            )
+
+
+def servers_of(options: Options, folder: Path) -> list[Server]:
+    """Start the server, and the variant that it is compared with."""
+    commands = {"leasehold": list(LEASEHOLD) if options.server is None else shlex.split(options.server)}
+    if options.against is not None:
+        commands["variant"] = shlex.split(options.against)
+    found = []
+    for name, command in commands.items():
+        store = ("--store", options.store) if options.store is not None else ("--data", str(folder / name))
+        found.append(Server(name, command, store, folder / f"{name}.log"))
+    return found
+
+
+def stay_clear_of_the_hour(options: Options) -> None:
+    """Wait where a full hour would strike during the run: everything that was bought is charged then."""
+    needed = options.rounds * (2 * len(options.levels) * (options.seconds + 1) * (2 if options.against else 1) + 1) + 10
+    left = 3600 - time.time() % 3600
+    if left < needed:
+        print(f"waiting {left:.0f} s for the hourly charges to be over", file=sys.stderr)
+        time.sleep(left + 2)
+
+
+def benchmark(options: Options, folder: Path) -> Report:
+    """Start, measure, stop, and have the books checked."""
+    servers = servers_of(options, folder)
+    try:
+        for server in servers:
+            prepare(server)
+        report = run(servers, options, folder)
+        for server in servers:
+            server.stop()
+            print(f"{server.name}: {server.check()}")
+    finally:
+        for server in servers:
+            server.kill()
+    return report
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.purchase", description=__doc__)
+    parser.add_argument("--levels", default=",".join(map(str, LEVELS)), metavar="N,N", help="numbers of clients")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--tokens", action="store_true", help="give every purchase a client token")
+    parser.add_argument("--store", help="URL of an empty store for the server, instead of a new directory")
+    parser.add_argument("--server", metavar="COMMAND", help="what stands for leasehold: another version of it")
+    parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line with the figures")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the benchmark."""
+    given = _arguments()
+    levels = tuple(int(text) for text in given.levels.split(","))
+    options = Options(levels, given.rounds, given.seconds, given.tokens, given.store, given.server, given.against)
+    if options.store is not None and options.against is not None:
+        sys.exit("--store and --against: two servers need a store each")
+    allow_many_files()
+    BUILD.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
+    try:
+        stay_clear_of_the_hour(options)
+        machine = history.machine(folder)
+        print(f"{machine.processor}, {machine.cores} cores, load {machine.load:.2f}, {machine.filesystem}")
+        report = benchmark(options, folder)
+        names = list(dict.fromkeys(row.server for row in report.rows))
+        show(report, names)
+        if given.json is not None:
+            ratios = {name: history.Ratios(report.share(name), report.lone(name)) for name in names}
+            history.append(given.json, machine, msgspec.to_builtins(options), ratios, msgspec.to_builtins(report))
+    except RuntimeError as error:
+        sys.exit(f"benchmarks.purchase: {error}")
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""A real server in a process of its own, and what the benchmark asks of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from leasehold.wire.signing import sign
+
+ACCESS_KEY, SECRET_KEY = "AKBENCH", "secret-of-the-benchmark"
+HOST = "127.0.0.1"
+LEASEHOLD = (sys.executable, "-m", "leasehold")
+START_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 60
+_BATCH = re.compile(r"^leasehold_batch_size_(sum|count) (\S+)$", re.MULTILINE)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        return int(free.getsockname()[1])
+
+
+class Server:
+    """A server process on a store of its own.
+
+    ``command`` is what stands for ``leasehold``: a variant of the server takes the same arguments.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], store: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.port = free_port()
+        self._command = tuple(command)
+        self._store = tuple(store)
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*command, "serve", "--host", HOST, "--port", str(self.port), *store, "--demo"],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+            )
+
+    def wait_until_ready(self) -> None:
+        """Raise RuntimeError where it does not serve in time."""
+        give_up = time.monotonic() + START_SECONDS_MAX
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError(f"{self.name} does not serve:\n{self._log.read_text()}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return self._get("/readyz")[0] == http.HTTPStatus.OK
+        except OSError:
+            return False
+
+    def _get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def request(self, path: str, action: str, body: bytes) -> bytes:
+        """Return a signed request, byte for byte."""
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        headers = {"Host": f"{HOST}:{self.port}", "x-bce-date": stamp}
+        authorization = sign(
+            access_key=ACCESS_KEY,
+            secret_key=SECRET_KEY,
+            method="POST",
+            path=path,
+            query=f"Action={action}",
+            headers=headers,
+            timestamp=stamp,
+            expires_s=24 * 3600,
+        )
+        lines = [
+            f"POST {path}?Action={action} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in headers.items()),
+            f"Authorization: {authorization}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        ]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+    def call(self, path: str, action: str, body: Any) -> Any:
+        """Call an action and return its result; raises RuntimeError where it is refused."""
+        with socket.create_connection((HOST, self.port), timeout=30) as connection:
+            connection.sendall(self.request(path, action, json.dumps(body).encode()))
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            text = answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"{action}: {text.decode()}")
+        return json.loads(text)["result"]
+
+    def batches(self) -> tuple[float, float]:
+        """Return how many commands were decided so far, and in how many batches."""
+        found = dict(_BATCH.findall(self._get("/metrics")[1]))
+        return float(found["sum"]), float(found["count"])
+
+    def cpu_s(self) -> float:
+        """Return the processor time that it has used so far."""
+        # After the name in parentheses, which may hold anything, stands field 3; we want 14 and 15.
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        """Stop it cleanly; raises RuntimeError where it does not end well."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(STOP_SECONDS_MAX)
+        if code:
+            raise RuntimeError(f"{self.name} ended with {code}:\n{self._log.read_text()[-4000:]}")
+
+    def kill(self) -> None:
+        """End it at once, if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def check(self) -> str:
+        """Have the books proved; raises RuntimeError where they are wrong."""
+        done = subprocess.run(
+            [*self._command, "check", *self._store], capture_output=True, text=True, env=_environment(), check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"THE BOOKS OF {self.name} ARE WRONG:\n{done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEHOLD_")}
+    return {**kept, "LEASEHOLD_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEHOLD_ROOT_SECRET_KEY": SECRET_KEY}
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files as far as it goes."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

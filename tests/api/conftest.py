@@ -1,0 +1,56 @@
+"""Services for the tests: one for a whole module, or one that nobody else has touched."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from tests.api.scene import Scene, a_scene
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plain_log() -> Iterator[None]:
+    """Print plain traces of what matters: the pretty ones, with everybody's local values, take seconds each."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A service for a module, with something to sell. Its tests open accounts of their own."""
+    with a_scene(tmp_path_factory.mktemp("shared")) as scene:
+        for unit_type in ("cpu", "gpu-1", "gpu-2"):
+            scene.sell("bj", unit_type, stock=1_000_000)
+        yield scene
+
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a service that was opened on 15 January 2030, and sells ten gpu-1 in bj."""
+    directory = tmp_path_factory.mktemp("opened")
+    with a_scene(directory) as scene:
+        scene.advance("2030-01-15T08:00:00+08:00")
+        scene.sell()
+    return directory
+
+
+@pytest.fixture
+def fresh(opened: Path, tmp_path: Path) -> Iterator[Scene]:
+    """A service of a test's own. It is 15 January 2030, eight in the morning in Shanghai; ten gpu-1 are for sale."""
+    directory = tmp_path / "data"
+    shutil.copytree(opened, directory)
+    with a_scene(directory) as scene:
+        yield scene

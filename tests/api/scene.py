@@ -1,0 +1,302 @@
+"""A service that stays up while tests call it, and the people who do: one line a call, every answer looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from leasehold.wire.actions import TABLE
+from leasehold.wire.errors import ERRORS
+from tests.harness import Answer, Desk, a_service
+
+if TYPE_CHECKING:
+    from leasehold.clock import Mode
+    from leasehold.wiring import Service
+
+UNITS, RESOURCES, CHARGE, SERVICE = "/v2/computeunit", "/v2/serviceresources", "/v2/charge", "/v2/service"
+ACCOUNT, CATALOG, CLOCK, IAM = "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+BY_CODE = {error.code: error for error in ERRORS}
+MONITORS = ("/healthz", "/readyz", "/metrics")
+
+
+def check_envelope(answer: Answer) -> None:
+    """Fail where an answer is not one that the documents and all four official clients understand."""
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert UUID.fullmatch(answer.body["requestId"])
+    assert answer.headers["x-bce-request-id"] == answer.body["requestId"]
+    assert "location" not in answer.headers
+    if answer.status == 200:
+        assert set(answer.body) == {"requestId", "result"}
+        assert "x-bce-error-code" not in answer.headers
+        return
+    assert set(answer.body) == {"requestId", "code", "message", "error_code", "error_msg", "log_id"}
+    error = BY_CODE[answer.code]
+    assert (answer.status, answer.body["error_code"]) == (error.status, error.number)
+    assert type(answer.body["error_code"]) is int
+    assert answer.body["error_msg"] == answer.body["message"]
+    assert answer.body["log_id"] == answer.body["requestId"]
+    assert answer.headers["x-bce-error-code"] == answer.code
+    assert 10 < len(answer.body["message"]) < 5000
+
+
+class Caller:
+    """Somebody who calls a service and waits for each answer."""
+
+    def __init__(self, runner: asyncio.Runner, desk: Desk) -> None:
+        self.runner = runner
+        self.desk = desk
+
+    def __repr__(self) -> str:
+        return f"Caller({self.desk.access_key})"
+
+    def ask(self, path: str, action: str, body: Any = None, *, query: str = "") -> Answer:
+        """Call an action; whatever comes back has the form that every answer has."""
+        answer = self.runner.run(self.desk.call(path, action, body, query=query))
+        check_envelope(answer)
+        known = TABLE.get((path, action))
+        if known is not None and answer.status != 200:
+            assert answer.code in {error.code for error in known.all_errors}, answer.body
+        return answer
+
+    def do(self, path: str, action: str, body: Any = None, *, query: str = "") -> Any:
+        """Call an action that succeeds; returns its result."""
+        return self.ask(path, action, body, query=query).result
+
+    def refused(self, path: str, action: str, body: Any = None, *, query: str = "") -> str:
+        """Call an action that does not succeed; returns the code."""
+        return self.ask(path, action, body, query=query).code
+
+    def field_refused(self, path: str, action: str, body: Any = None, *, query: str = "") -> str:
+        """Call an action with a value that will not do; returns the field that the message names."""
+        answer = self.ask(path, action, body, query=query)
+        assert answer.code == "InappropriateJSON", answer.body
+        named = re.search(r" param\[([^\s]+)\]$", answer.body["message"])
+        assert named is not None, answer.body
+        return named[1]
+
+    def send(self, path: str, query: str, content: bytes = b"", **more: Any) -> Answer:
+        """Send a request byte for byte."""
+        answer = self.runner.run(self.desk.send(path, query, content, **more))
+        if path not in MONITORS:
+            check_envelope(answer)
+        return answer
+
+    def buy(self, **wanted: Any) -> str:
+        """Buy units; returns the instance. See ``order`` for what can be wanted."""
+        return str(self.do(UNITS, "PurchaseComputeUnit", order(**wanted))["instanceId"])
+
+    def buy_replicas(self, service: str, replicas: int, **billing: Any) -> str:
+        """Buy the units of a service's replicas; returns the instance."""
+        bought = self.do(
+            RESOURCES,
+            "PurchaseComputeUnit",
+            {"serviceId": service, "billing": billing_of(**billing), "replicasCount": replicas},
+        )
+        return str(bought["instanceId"])
+
+    def create_service(self, resource_type: str = "GPU-1-1", **resource: Any) -> str:
+        """Create a service without units; returns its id."""
+        return str(self.do(SERVICE, "CreateService", new_service(type=resource_type, **resource))["serviceId"])
+
+    def schedule(self, unit: str, time: str | None = None) -> None:
+        """Set the release time of an instance, or clear it."""
+        assert self.do(UNITS, "AutoReleaseComputeUnit", {"instanceId": unit, "releaseTime": time}) is True
+
+    def release(self, unit: str) -> None:
+        """Release an instance now."""
+        assert self.do(UNITS, "ReleaseComputeUnit", {"instanceId": unit}) is True
+
+    def unit(self, unit: str) -> Any:
+        """Show an instance."""
+        return self.do(UNITS, "DescribeComputeUnit", {"instanceId": unit})["computeUnitInstance"]
+
+    def service(self, service: str) -> Any:
+        """Show a service."""
+        return self.do(SERVICE, "DescribeService", {"serviceId": service})
+
+    def balance(self) -> str:
+        """Say how much money there is."""
+        return str(self.do(ACCOUNT, "DescribeAccount")["balance"])
+
+    def postings(self) -> list[Any]:
+        """List the movements of money, oldest first."""
+        page = self.do(ACCOUNT, "DescribePostings", {"maxKeys": 100})
+        assert page["isTruncated"] is False
+        return list(reversed(page["postings"]))
+
+    def offering(self, region: str = "bj", unit_type: str = "gpu-1") -> Any:
+        """Show an offering."""
+        offerings = self.do(CATALOG, "DescribeOfferings")["offerings"]
+        return next(one for one in offerings if (one["region"], one["type"]) == (region, unit_type))
+
+    def free(self, region: str = "bj", unit_type: str = "gpu-1") -> int:
+        """Count the free units of an offering."""
+        return int(self.offering(region, unit_type)["stockFree"])
+
+
+def billing_of(*, release: str | None = None, months: int | None = None, **reservation: Any) -> Any:
+    """Pay by the minute, until a release time where there is one; or in advance for some months."""
+    if months is None:
+        return {"paymentTiming": "Postpaid", **({} if release is None else {"releaseTime": release})}
+    length = {"reservationTimeUnit": "Month", "reservationLength": months}
+    return {"paymentTiming": "Prepaid", "reservation": {**length, **reservation}}
+
+
+def order(*, region: str | None = "bj", type: str = "gpu-1", count: int = 1, **billing: Any) -> Any:  # noqa: A002
+    """Return the body of a purchase."""
+    config = {"type": type} if region is None else {"region": region, "type": type}
+    return {"billing": billing_of(**billing), "computeUnitConfig": config, "computeUnitCount": count}
+
+
+def new_service(**resource: Any) -> Any:
+    """Return the body that creates a service."""
+    return {
+        "modelSetId": "am-000000000000",
+        "modelId": "amv-000000000000",
+        "name": "translator",
+        "urlSuffix": "translator",
+        "resourceConfig": {"type": "GPU-1-1", **resource},
+    }
+
+
+class Scene:
+    """A running service with its operator."""
+
+    def __init__(self, runner: asyncio.Runner, desk: Desk, directory: Path) -> None:
+        self.runner = runner
+        self.desk = desk
+        self.directory = directory
+        self.operator = Caller(runner, desk)
+        self._watcher = sqlite3.connect(directory / "leasehold.db")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watcher.close()
+
+    @property
+    def running(self) -> Service:
+        """The service itself."""
+        return self.desk.service
+
+    def caller(self, key: Mapping[str, str]) -> Caller:
+        """Call with a key pair as it was answered."""
+        return Caller(self.runner, self.desk.as_user(key["accessKeyId"], key["secretAccessKey"]))
+
+    def customer(self, funds: str | None = "1000") -> Caller:
+        """Open an account with some money; returns its root."""
+        made = self.operator.do(IAM, "CreateAccount", {"name": "customer"})
+        if funds is not None:
+            self.operator.do(ACCOUNT, "TopUpAccount", {"amount": funds, "accountId": made["accountId"]})
+        return self.caller(made)
+
+    def user(self, of: Caller, *policies: str) -> Caller:
+        """Add a user with a key to somebody's account, and give it policies."""
+        user = {"userId": of.do(IAM, "CreateUser", {"name": "user"})["userId"]}
+        key = of.do(IAM, "CreateAccessKey", user)
+        account = of.do(ACCOUNT, "DescribeAccount")["accountId"]
+        for policy in policies:
+            self.operator.do(IAM, "AttachPolicy", {**user, "policyName": policy, "accountId": account})
+        return self.caller(key)
+
+    def sell(
+        self, region: str = "bj", unit_type: str = "gpu-1", *, minute: str = "0.5", month: str = "100", stock: int = 10
+    ) -> None:
+        """Put an offering into the catalogue."""
+        prices = {"pricePerMinute": minute, "pricePerMonth": month}
+        self.operator.do(CATALOG, "SetOffering", {"region": region, "type": unit_type, **prices, "stockTotal": stock})
+
+    def now(self) -> datetime:
+        """Say what time it is for units and bills."""
+        return datetime.fromisoformat(self.operator.do(CLOCK, "DescribeClock")["now"])
+
+    def advance(self, to: str) -> None:
+        """Move the virtual clock."""
+        assert self.operator.do(CLOCK, "AdvanceClock", {"to": to})["mode"] == "virtual"
+
+    def play(self, scene: Callable[[], Awaitable[None]]) -> None:
+        """Run several calls at once."""
+
+        async def whole() -> None:
+            await scene()
+
+        self.runner.run(whole())
+
+    def commits(self) -> int:
+        """Return a number that changes with every commit that changed something."""
+        ((number,),) = self._watcher.execute("PRAGMA data_version")
+        return int(number)
+
+    def rows(self) -> dict[str, list[Any]]:
+        """Return every row of the store but the remembered client tokens."""
+        return rows(self.directory)
+
+    def stored(self, column: str, unit: str) -> Any:
+        """Return a column of an instance that no answer shows."""
+        ((value,),) = self._watcher.execute(f"SELECT {column} FROM units WHERE id = ?", (unit,))
+        return value
+
+
+def rows(directory: Path) -> dict[str, list[Any]]:
+    """Return every row of a store but the remembered client tokens."""
+    with closing(sqlite3.connect(directory / "leasehold.db")) as store:
+        names = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        return {name: sorted(store.execute(f"SELECT * FROM {name}"), key=repr) for name in names if name != "tokens"}
+
+
+@contextmanager
+def a_scene(
+    directory: Path, *, clock: Mode = "virtual", demo: bool = False, environment: Mapping[str, str] | None = None
+) -> Iterator[Scene]:
+    """Run a service while its callers are called one after another."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        service = a_service(directory, clock=clock, demo=demo, environment=environment)
+        desk = runner.run(stack.enter_async_context(service))
+        try:
+            with Scene(runner, desk, directory) as scene:
+                yield scene
+        finally:
+            runner.run(stack.aclose())
+
+
+async def exchange(
+    scene: Scene,
+    path: str,
+    query: str,
+    headers: list[tuple[bytes, bytes]],
+    messages: list[dict[str, Any]],
+    *,
+    method: str = "POST",
+) -> Answer:
+    """Speak to the service as a server does, message by message."""
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": headers,
+    }
+    left = iter(messages)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(left)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await scene.running.app(scope, receive, send)
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], found, json.loads(b"".join(message["body"] for message in sent[1:])))

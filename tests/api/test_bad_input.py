@@ -1,0 +1,218 @@
+"""Every field of every action with everything that can be wrong with it: a documented answer, and nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from leasehold.wire.actions import ACTIONS, Action
+from tests.api.bad_values import ABSENT, KINDS, Place, allowed, candidates, is_of, places, put, with_unknown_keys
+from tests.api.scene import CLOCK, IAM, Scene, a_scene, new_service, order
+
+ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
+
+TOKENS = (*KINDS, "a b", "a\0b", "a" * 64, "a" * 64, "a" * 65)
+"""Client tokens are the same everywhere; test_client_tokens.py tries everything else."""
+
+
+class Office:
+    """Makes a body for every operation that is answered well, with every field of it that can be given."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.operator = scene.operator
+        self.service = self.operator.create_service(region="bj", qps=1.5)
+        self.user = self.operator.do(IAM, "CreateUser", {"name": "somebody"})
+        self.stored = scene.rows()
+
+    def body(self, operation: str) -> Any:
+        """Return a body; what it names is there and can still be done to."""
+        make: Callable[[], Any] = getattr(self, operation, dict)
+        return make()
+
+    def purchase_units(self) -> Any:
+        return self._billed(order(count=2))
+
+    def purchase_replicas(self) -> Any:
+        return self._billed({"serviceId": self.service, "replicasCount": 2})
+
+    def create_service(self) -> Any:
+        resource = {"region": "bj", "qps": 2.5, "replicasCount": 1}
+        return self._billed({**new_service(**resource), "description": "words"})
+
+    def _billed(self, body: Any) -> Any:
+        renewal = {"autoRenew": True, "autoRenewTimeUnit": "Month", "autoRenewTime": 2}
+        reservation = {"reservationTimeUnit": "Month", "reservationLength": 5, **renewal}
+        billing = {"paymentTiming": "Prepaid", "reservation": reservation, "chargeType": "ComputingUnit"}
+        return {**body, "billing": {**billing, "releaseTime": "2030-01-15 09:30:00"}}
+
+    def describe_units(self) -> Any:
+        return {"paymentTiming": "Prepaid", "region": "bj", "type": "gpu-1", "status": "Running", "maxKeys": 5}
+
+    def describe_unit(self) -> Any:
+        return {"instanceId": self.operator.buy()}
+
+    def release_unit(self) -> Any:
+        return {"instanceId": self.operator.buy()}
+
+    def schedule_release(self) -> Any:
+        unit = self.operator.buy_replicas(self.service, 1)
+        return {"instanceId": unit, "serviceId": self.service, "releaseTime": "2090-01-15 09:30:00"}
+
+    def describe_service_instances(self) -> Any:
+        return {"serviceId": self.service, "paymentTiming": "Postpaid"}
+
+    def describe_service_instance(self) -> Any:
+        return {"serviceId": self.service, "instanceId": self.operator.buy_replicas(self.service, 1)}
+
+    def release_replicas(self) -> Any:
+        return self.describe_service_instance()
+
+    def create_auto_renew_rule(self) -> Any:
+        rule = {"instanceType": "ComputingUnit", "autoRenewTimeUnit": "Month", "autoRenewTime": 3}
+        return {"instanceId": self.operator.buy(months=1), **rule}
+
+    def describe_service(self) -> Any:
+        return {"serviceId": self.service}
+
+    def describe_services(self) -> Any:
+        return {"maxKeys": 5, "pageReverse": True, "name": "trans", "runStatus": ["New", "Serving"], "creator": ["x"]}
+
+    def top_up(self) -> Any:
+        return {"amount": "1.5", "accountId": self.user["accountId"]}
+
+    def describe_orders(self) -> Any:
+        return {"maxKeys": 3}
+
+    def describe_postings(self) -> Any:
+        return {"maxKeys": 3}
+
+    def set_offering(self) -> Any:
+        free = {"pricePerMinute": "0", "pricePerMonth": "0"}
+        return {"region": "bj", "type": "gpu-1", "stockTotal": 1_000_000_000, **free}
+
+    def advance_clock(self) -> Any:
+        return {"to": self.operator.do(CLOCK, "DescribeClock")["now"]}
+
+    def create_account(self) -> Any:
+        return {"name": "research", "timeZone": "Asia/Shanghai"}
+
+    def create_user(self) -> Any:
+        return {"name": "build-server", "accountId": self.user["accountId"]}
+
+    def create_access_key(self) -> Any:
+        return self.user
+
+    def disable_access_key(self) -> Any:
+        key = self.operator.do(IAM, "CreateAccessKey", self.user)
+        return {"accessKeyId": key["accessKeyId"], "accountId": self.user["accountId"]}
+
+    def attach_policy(self) -> Any:
+        return {**self.user, "policyName": "QianfanReadAccessPolicy"}
+
+    def detach_policy(self) -> Any:
+        return {**self.user, "policyName": "QianfanReadAccessPolicy"}
+
+    def describe_users(self) -> Any:
+        return {"accountId": self.user["accountId"]}
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A service that gives everything away, so that money and stock stop nobody."""
+    with a_scene(tmp_path_factory.mktemp("office")) as scene:
+        scene.sell(minute="0", month="0", stock=1_000_000_000)
+        yield Office(scene)
+
+
+def shortened(value: Any) -> str:
+    text = "absent" if value is ABSENT else repr(value)
+    return text if len(text) < 60 else f"{text[:60]}… ({len(text)})"
+
+
+class Trial:
+    """Tries values in the place of one field after another, and collects what is wrong with the answers."""
+
+    def __init__(self, office: Office, action: Action) -> None:
+        self.office = office
+        self.action = action
+        self.findings: list[str] = []
+        self._renew()
+
+    def _renew(self) -> None:
+        self.body = self.office.body(self.action.operation)
+        self.commits = self.office.scene.commits()
+
+    def field(self, place: Place) -> None:
+        """Try everything in the place of a field, and leaving it out."""
+        self._try(place, ABSENT, fine=not place.required)
+        for value in TOKENS if place.name == "clientToken" else candidates(place.type):
+            self._try(place, value, fine=allowed(place.type, value))
+
+    def _try(self, place: Place, value: Any, *, fine: bool) -> None:
+        where = f"{place.name} = {shortened(value)}"
+        # Only a client token is remembered where nothing else changes; otherwise a look at the commits will do.
+        before = self.office.scene.rows() if place.name == "clientToken" else None
+        try:
+            answer = self.office.operator.ask(self.action.path, self.action.name, put(self.body, place.path, value))
+        except AssertionError as error:
+            self.findings.append(f"{where}: {error}")
+            return
+        if answer.status == 200:
+            if not fine:
+                self.findings.append(f"{where}: was taken")
+            elif not is_of(answer.result, self.action.result):
+                self.findings.append(f"{where}: {answer.result}")
+            if self.office.scene.commits() != self.commits:
+                self._renew()
+            return
+        message = answer.body["message"]
+        if answer.status >= 500 or len(message) > 1000:
+            self.findings.append(f"{where}: {answer.status} {message[:200]}")
+        if not fine and not (answer.code == "InappropriateJSON" and f"param[{place.name}" in message):
+            self.findings.append(f"{where}: {answer.code} {message}")
+        if answer.code == "InappropriateJSON" and "param[" not in message:
+            self.findings.append(f"{where}: no field is named: {message}")
+        if self.office.scene.commits() != self.commits:
+            if self.office.scene.rows() != before:
+                self.findings.append(f"{where}: {answer.code}, and something changed")
+            self._renew()
+
+
+@ANY_ACTION
+def test_whatever_is_in_a_field_the_answer_is_documented_and_a_refusal_changes_nothing(
+    office: Office, action: Action
+) -> None:
+    trial = Trial(office, action)
+    for place in places(action.request):
+        trial.field(place)
+    assert not trial.findings, "\n" + "\n".join(trial.findings)
+
+
+@ANY_ACTION
+def test_keys_that_nobody_knows_are_ignored_everywhere(office: Office, action: Action) -> None:
+    body = with_unknown_keys(office.body(action.operation))
+    assert is_of(office.operator.do(action.path, action.name, body), action.result)
+
+
+@ANY_ACTION
+def test_a_body_with_every_field_is_answered_well(office: Office, action: Action) -> None:
+    body = office.body(action.operation)
+    assert is_of(office.operator.do(action.path, action.name, body), action.result)
+    given = {place.path[0] for place in places(action.request) if place.path[0] in body}
+    assert given == set(body)
+    left_out = {place.name for place in places(action.request) if place.path[0] not in body}
+    assert left_out <= {"clientToken", "marker", "instanceType", "autoRenewTimeUnit", "autoRenewTime"}
+
+
+@ANY_ACTION
+def test_every_required_field_that_is_missing_is_named(office: Office, action: Action) -> None:
+    commits = office.scene.commits()
+    required = [place for place in places(action.request) if place.required and len(place.path) == 1]
+    if required:
+        answer = office.operator.ask(action.path, action.name, {})
+        assert answer.code == "InappropriateJSON"
+        assert any(f"param[{place.name}]" in answer.body["message"] for place in required)
+    assert office.scene.commits() == commits

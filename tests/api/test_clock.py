@@ -1,0 +1,299 @@
+"""The clock: a virtual one that does everything on its way, and the machine's, watched for jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from leasehold.clock import RealClock, VirtualClock
+from leasehold.domain.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasehold.store.check import check_directory
+from tests.api.scene import CLOCK, IAM, UNITS, Caller, Scene, a_scene, check_envelope, order
+from tests.harness import Answer
+
+# --- moving the virtual clock ----------------------------------------------------------------------------
+
+
+def test_the_clock_stands_still_until_it_is_moved(fresh: Scene) -> None:
+    shown = {"now": "2030-01-15T08:00:00+08:00", "mode": "virtual"}
+    assert [fresh.operator.do(CLOCK, "DescribeClock") for _ in range(3)] == [shown] * 3
+    moved = fresh.operator.do(CLOCK, "AdvanceClock", {"to": "2030-01-15T00:00:00.5Z"})
+    assert moved == {"now": "2030-01-15T08:00:00.500000+08:00", "mode": "virtual"}
+    assert fresh.customer().do(CLOCK, "DescribeClock") == moved
+
+
+def test_the_clock_may_be_moved_to_where_it_stands(fresh: Scene) -> None:
+    before = fresh.rows()
+    assert fresh.operator.do(CLOCK, "AdvanceClock", {"to": "2030-01-15 08:00:00"})["mode"] == "virtual"
+    assert fresh.rows() == before
+
+
+@pytest.mark.parametrize(
+    "to", ["2030-01-15 07:59:59", "2030-01-14T23:59:59.999999Z", "1970-01-01T00:00:00Z", "", "soon", "2030-01-15"]
+)
+def test_the_clock_is_not_moved_backwards_or_to_what_is_no_time(fresh: Scene, to: str) -> None:
+    before = fresh.rows()
+    assert fresh.operator.field_refused(CLOCK, "AdvanceClock", {"to": to}) == "to"
+    assert fresh.rows() == before
+    assert fresh.operator.do(CLOCK, "DescribeClock")["now"] == "2030-01-15T08:00:00+08:00"
+
+
+def charged(caller: Caller) -> list[tuple[str, str, int, str]]:
+    """What was charged for which instance when, in the order in which it was done."""
+    return [
+        (posting["time"][11:19], posting["instanceId"], posting["minutes"], posting["amount"])
+        for posting in caller.postings()
+        if posting["kind"] == "Usage"
+    ]
+
+
+def test_everything_due_on_the_way_is_done_in_its_order_and_at_its_own_time(fresh: Scene) -> None:
+    caller = fresh.customer()
+    long = caller.buy(release="2030-01-15 10:30:00")
+    on_the_hour = caller.buy(release="2030-01-15 09:00:00")
+    fresh.advance("2030-01-15 08:20:00")
+    short = caller.buy(count=2, release="2030-01-15 08:45:30")
+    endless = caller.buy()
+    fresh.advance("2030-01-15 11:00:00")
+    assert charged(caller)[0] == ("08:45:30", short, 26, "26.00")
+    assert charged(caller)[1] == ("09:00:00", on_the_hour, 60, "30.00")  # a release goes before a charge
+    assert sorted(charged(caller)[2:4]) == sorted([("09:00:00", long, 60, "30.00"), ("09:00:00", endless, 40, "20.00")])
+    assert sorted(charged(caller)[4:6]) == sorted([("10:00:00", long, 60, "30.00"), ("10:00:00", endless, 60, "30.00")])
+    assert charged(caller)[6:] == [("10:30:00", long, 30, "15.00"), ("11:00:00", endless, 60, "30.00")]
+    assert [caller.unit(unit)["status"] for unit in (long, on_the_hour, short, endless)] == [
+        "Released",
+        "Released",
+        "Released",
+        "Running",
+    ]
+    assert caller.balance() == "789.00"
+
+
+def bought(scene: Scene) -> tuple[Caller, list[str]]:
+    caller = scene.customer("100000")
+    units = [caller.buy(release=f"2030-01-15 {hour:02}:{minute:02}:07") for hour in (8, 9, 13) for minute in (1, 30)]
+    return caller, [*units, caller.buy(count=2, release="2030-01-16 09:30:00"), caller.buy(months=1)]
+
+
+def test_one_big_step_comes_to_the_same_as_many_small_ones(opened: Path, tmp_path: Path) -> None:
+    seen = []
+    ways = (
+        ["2030-02-23 08:00:01"],
+        [f"2030-01-15 {minute // 60:02}:{minute % 60:02}:00" for minute in range(481, 900, 7)]
+        + ["2030-02-15 07:59:59", "2030-02-15 08:00:00", "2030-02-22 08:00:00", "2030-02-23 08:00:01"],
+    )
+    for number, steps in enumerate(ways):
+        directory = tmp_path / str(number)
+        shutil.copytree(opened, directory)
+        with a_scene(directory) as scene:
+            caller, units = bought(scene)
+            for step in steps:
+                scene.advance(step)
+            numbers = {unit: place for place, unit in enumerate(units)}
+            shown = [{**caller.unit(unit), "instanceId": numbers[unit]} for unit in units]
+            charges = sorted(
+                (posting["time"], numbers[posting["instanceId"]], posting["minutes"], posting["amount"])
+                for posting in caller.postings()
+                if posting["kind"] == "Usage"
+            )
+            seen.append((shown, charges, caller.balance(), scene.operator.offering()))
+        assert check_directory(directory).findings == []
+    assert seen[0] == seen[1]
+    assert len(seen[0][1]) > 35
+
+
+def test_a_term_that_ends_without_retention_is_released_in_the_same_step(opened: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    shutil.copytree(opened, directory)
+    with a_scene(directory, environment={"LEASEHOLD_RETENTION_DAYS": "0"}) as scene:
+        caller = scene.customer()
+        unit = caller.buy(months=1)
+        scene.advance("2030-02-15 08:00:00")
+        assert caller.unit(unit)["status"] == "Released"
+        assert scene.operator.free() == 10
+
+
+def test_the_clock_moves_while_others_buy_and_release(fresh: Scene) -> None:
+    caller = fresh.customer("100000")
+    fresh.sell(stock=1000)
+    answers: list[Answer] = []
+
+    async def crowd() -> None:
+        desk, operator = caller.desk, fresh.operator.desk
+        moves = [operator.call(CLOCK, "AdvanceClock", {"to": f"2030-01-{day} 00:00:00"}) for day in (16, 18, 17)]
+        buys = [desk.call(UNITS, "PurchaseComputeUnit", order(release="2030-01-18 12:00:00")) for _ in range(12)]
+        answers.extend(await asyncio.gather(*buys[:6], *moves, *buys[6:]))
+
+    fresh.play(crowd)
+    for answer in answers:
+        check_envelope(answer)
+    assert [answer.status for answer in answers if answer.status != 200] in ([], [400])
+    assert fresh.operator.do(CLOCK, "DescribeClock")["now"] == "2030-01-18T00:00:00+08:00"
+    fresh.advance("2030-01-18 12:00:00")
+    assert fresh.operator.free() == 1000
+    assert check_directory(fresh.directory).findings == []
+
+
+def test_a_real_clock_is_not_moved(tmp_path: Path) -> None:
+    with a_scene(tmp_path, clock="real") as scene:
+        shown = scene.operator.do(CLOCK, "DescribeClock")
+        assert shown["mode"] == "real"
+        before = scene.rows()
+        answer = scene.operator.ask(CLOCK, "AdvanceClock", {"to": "2090-01-01 00:00:00"})
+        assert (answer.status, answer.code) == (409, "OperationNotSupported")
+        assert scene.rows() == before
+        assert set(scene.operator.do(CLOCK, "ConfirmClock")) == {"now", "mode"}
+
+
+def test_what_a_virtual_clock_showed_is_what_happened_then(fresh: Scene) -> None:
+    fresh.advance("2040-06-01 12:00:00")
+    root = fresh.customer()
+    users = root.do(IAM, "DescribeUsers")["users"]
+    assert {user["createTime"] for user in users} == {"2040-06-01T12:00:00+08:00"}
+    assert root.unit(root.buy())["startTime"] == "2040-06-01T12:00:00+08:00"
+
+
+def test_a_store_of_one_clock_is_not_opened_with_the_other(tmp_path: Path) -> None:
+    with a_scene(tmp_path):
+        pass
+    with pytest.raises(Exception, match="founded with --clock virtual"), a_scene(tmp_path, clock="real"):
+        pass
+
+
+# --- the machine's clock ---------------------------------------------------------------------------------
+
+START = 1_900_000_000 * SECOND_US
+JUMP_MAX = 5 * MINUTE_US
+
+
+class Machine:
+    """A wall clock that somebody sets, and the time since boot that nobody does."""
+
+    def __init__(self) -> None:
+        self.wall = START
+        self.boot = 1000 * SECOND_US
+        self.clock = RealClock(JUMP_MAX, wall=lambda: self.wall, boot=lambda: self.boot)
+
+    def wait(self, us: int) -> None:
+        self.wall += us
+        self.boot += us
+
+    def set_by(self, us: int) -> None:
+        self.wall += us
+
+
+def test_time_that_passes_is_no_jump_however_long() -> None:
+    machine = Machine()
+    for us in (SECOND_US, HOUR_US, 1000 * HOUR_US):
+        machine.wait(us)
+        assert machine.clock.held() is None
+        assert machine.clock.now() == machine.wall
+
+
+def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went() -> None:
+    machine = Machine()
+    machine.set_by(JUMP_MAX)
+    assert machine.clock.held() is None
+    machine = Machine()
+    machine.set_by(JUMP_MAX + SECOND_US)
+    reason = machine.clock.held()
+    assert reason is not None
+    assert "jumped 301 s forward" in reason
+    machine.wait(HOUR_US)
+    assert machine.clock.held() == reason
+    assert machine.clock.now() == machine.wall
+
+
+def test_a_clock_that_comes_back_is_not_held_any_more() -> None:
+    machine = Machine()
+    machine.set_by(HOUR_US)
+    assert machine.clock.held() is not None
+    machine.set_by(-HOUR_US)
+    assert machine.clock.held() is None
+    machine.set_by(HOUR_US)
+    assert machine.clock.held() is not None
+
+
+def test_a_confirmed_clock_is_not_held_and_the_next_jump_is_counted_from_there() -> None:
+    machine = Machine()
+    machine.set_by(HOUR_US)
+    assert machine.clock.held() is not None
+    machine.clock.confirm()
+    assert machine.clock.held() is None
+    machine.set_by(JUMP_MAX)
+    assert machine.clock.held() is None
+    machine.set_by(JUMP_MAX + 1)
+    assert machine.clock.held() is not None
+
+
+def test_small_steps_that_put_a_clock_right_are_followed() -> None:
+    machine = Machine()
+    for _ in range(100):
+        machine.set_by(4 * MINUTE_US)
+        machine.wait(SECOND_US)
+        assert machine.clock.held() is None
+    machine.set_by(6 * MINUTE_US)
+    assert machine.clock.held() is not None
+
+
+def test_a_step_back_and_forward_again_is_not_held() -> None:
+    machine = Machine()
+    machine.set_by(-HOUR_US)
+    assert machine.clock.held() is None
+    machine.wait(10 * MINUTE_US)
+    assert machine.clock.held() is None
+    machine.set_by(HOUR_US)
+    assert machine.clock.held() is None
+
+
+def test_a_step_back_does_not_make_room_for_a_jump() -> None:
+    machine = Machine()
+    machine.set_by(-HOUR_US)
+    assert machine.clock.held() is None
+    machine.set_by(HOUR_US + JUMP_MAX + SECOND_US)
+    assert machine.clock.held() is not None
+
+
+def test_a_virtual_clock_never_goes_back_and_is_never_held() -> None:
+    clock = VirtualClock(Instant(START))
+    clock.moved(Instant(START - 1))
+    assert clock.now() == START
+    clock.moved(Instant(START + HOUR_US))
+    assert (clock.now(), clock.held()) == (START + HOUR_US, None)
+    clock.confirm()
+    assert clock.now() == START + HOUR_US
+
+
+def test_a_held_clock_releases_nothing_until_it_is_confirmed(tmp_path: Path) -> None:
+    with a_scene(tmp_path, clock="real") as scene:
+        scene.sell()
+        caller = scene.customer()
+        unit = caller.buy(release=in_an_hour(scene))
+        clock, agenda = scene.running.clock, scene.running.agenda
+        assert isinstance(clock, RealClock)
+        done: list[int] = []
+
+        async def work() -> None:
+            async with agenda._turn:
+                done.append(await agenda._work())
+
+        trusted = clock._trusted
+        clock._wall = lambda: clock._boot() + trusted + 90 * MINUTE_US
+        scene.play(work)
+        assert caller.unit(unit)["status"] == "Running"
+        scene.operator.do(CLOCK, "ConfirmClock")
+        scene.play(work)
+        shown = caller.unit(unit)
+        assert shown["status"] == "Released"
+        # The bill ended at the scheduled moment, an hour after the purchase, and not when it was got round to.
+        assert shown["expiredTime"] == shown["releaseTime"]
+        assert caller.balance() in ("970.00", "969.50")
+        assert sum(done) <= 2
+
+
+def in_an_hour(scene: Scene) -> str:
+    return (scene.now() + timedelta(hours=1)).replace(microsecond=0).isoformat()

@@ -1,0 +1,246 @@
+"""What monitors are told: alive, ready or why not, and the numbers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from leasehold.api.health import Health
+from leasehold.clock import RealClock, VirtualClock
+from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant
+from leasehold.telemetry import Metrics
+from tests.api.scene import CLOCK, UNITS, Scene, a_scene
+from tests.harness import Answer
+
+READY = {"status": "ready"}
+
+
+def get(scene: Scene, path: str, method: str = "GET") -> Answer:
+    """Ask as a monitor does: unsigned."""
+    return scene.operator.send(path, "", method=method, headers=[])
+
+
+def samples(scene: Scene) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    answer = get(scene, "/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.body)
+        for sample in family.samples
+    }
+
+
+def test_a_service_says_that_it_is_alive_and_ready_to_whoever_asks(shared: Scene) -> None:
+    alive, ready = get(shared, "/healthz"), get(shared, "/readyz")
+    assert (alive.status, alive.body) == (200, {"status": "ok"})
+    assert (ready.status, ready.body) == (200, READY)
+    assert alive.headers["content-type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_monitor_may_ask_for_the_head_only(shared: Scene, path: str) -> None:
+    app = shared.running.app
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("nobody reads the body of a HEAD")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        scope = {"type": "http", "method": "HEAD", "path": path, "raw_path": path.encode(), "headers": []}
+        await app({**scope, "query_string": b""}, receive, send)
+
+    shared.play(ask)
+    assert sent[0]["status"] == 200
+    assert int(dict(sent[0]["headers"])[b"content-length"]) > 0
+    assert sent[1]["body"] == b""
+
+
+def test_pages_for_monitors_are_not_posted_to(shared: Scene) -> None:
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert get(shared, path, "POST").body["code"] == "ResourceNotFound"
+
+
+# --- readiness -------------------------------------------------------------------------------------------
+
+
+def late_by(scene: Scene, seconds: int, look: Callable[[], Any]) -> None:
+    """Let a release be overdue, with nobody to do it, and look."""
+    caller = scene.customer()
+    unit = caller.buy(release="2030-01-15 09:00:00")
+    agenda = scene.running.agenda
+
+    async def busy() -> None:
+        await agenda._turn.acquire()
+
+    scene.play(busy)
+    try:
+        scene.running.clock.moved(Instant(scene.stored("release_at", unit) + seconds * SECOND_US))
+        look()
+    finally:
+        agenda._turn.release()
+
+
+def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_setting(fresh: Scene) -> None:
+    def look() -> None:
+        answer = get(fresh, "/readyz")
+        assert answer.status == 503
+        assert answer.body == {
+            "status": "not ready",
+            "reasons": ["The oldest overdue release is 31 s late; up to 30 s are allowed."],
+        }
+        assert samples(fresh)["leasehold_oldest_overdue_release_seconds", ()] == 31
+        assert get(fresh, "/healthz").status == 200
+
+    late_by(fresh, 31, look)
+
+
+def test_a_release_that_is_late_within_the_setting_leaves_the_service_ready(fresh: Scene) -> None:
+    def look() -> None:
+        assert get(fresh, "/readyz").body == READY
+        assert samples(fresh)["leasehold_oldest_overdue_release_seconds", ()] == 30
+
+    late_by(fresh, 30, look)
+
+
+def test_the_setting_says_how_late_a_release_may_be(opened: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    shutil.copytree(opened, directory)
+    with a_scene(directory, environment={"LEASEHOLD_READINESS_LATENESS_MAX_SECONDS": "60"}) as scene:
+
+        def look() -> None:
+            assert get(scene, "/readyz").body == READY
+
+        late_by(scene, 60, look)
+
+
+def test_a_service_is_ready_again_when_what_was_overdue_is_done(fresh: Scene) -> None:
+    late_by(fresh, 3600, lambda: get(fresh, "/readyz"))
+    fresh.advance("2030-01-15 10:00:01")
+    assert get(fresh, "/readyz").body == READY
+    assert samples(fresh)["leasehold_oldest_overdue_release_seconds", ()] == 0
+
+
+def test_a_service_whose_clock_jumped_is_not_ready_and_says_why_until_an_operator_confirms(tmp_path: Path) -> None:
+    with a_scene(tmp_path, clock="real") as scene:
+        clock = scene.running.clock
+        assert isinstance(clock, RealClock)
+        assert get(scene, "/readyz").body == READY
+        trusted = clock._trusted
+        clock._wall = lambda: clock._boot() + trusted + 10 * MINUTE_US + SECOND_US // 2
+        answer = get(scene, "/readyz")
+        assert answer.status == 503
+        (reason,) = answer.body["reasons"]
+        assert "jumped" in reason
+        assert "ConfirmClock" in reason
+        assert samples(scene)["leasehold_clock_held", ()] == 1
+        shown = scene.operator.do(CLOCK, "DescribeClock")
+        assert (shown["mode"], shown["held"], shown["reason"]) == ("real", True, reason)
+        confirmed = scene.operator.do(CLOCK, "ConfirmClock")
+        assert set(confirmed) == {"now", "mode"}
+        assert get(scene, "/readyz").body == READY
+        assert samples(scene)["leasehold_clock_held", ()] == 0
+
+
+def test_a_service_that_is_stopping_is_not_ready_and_lets_its_connections_go(tmp_path: Path) -> None:
+    with a_scene(tmp_path) as scene:
+        assert "connection" not in scene.operator.ask(CLOCK, "DescribeClock").headers
+        scene.running.app.stop()
+        answer = get(scene, "/readyz")
+        assert (answer.status, answer.body["reasons"]) == (503, ["The service is stopping."])
+        assert get(scene, "/healthz").status == 200
+        # Whoever is still connected is served, and then comes back by another connection.
+        answer = scene.operator.ask(CLOCK, "DescribeClock")
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+
+def test_every_reason_is_given_at_once_and_a_store_that_cannot_be_read_is_one(shared: Scene) -> None:
+    class Broken:
+        async def read(self, question: Any) -> Any:
+            raise OSError(f"no disk to ask {question!r}")
+
+    health = Health(Broken(), shared.running.sequencer, VirtualClock(Instant(0)), Metrics(), lateness_max_s=30)
+    health.stopping = True
+    found: list[Any] = []
+
+    async def ask() -> None:
+        found.append(await health.page("/readyz"))
+
+    shared.play(ask)
+    (page,) = found
+    assert page is not None
+    assert page.status == 503
+    assert b"The service is stopping." in page.body
+    assert b"The store cannot be read" in page.body
+
+
+def test_a_service_whose_sequencer_is_gone_is_not_alive(tmp_path: Path) -> None:
+    with a_scene(tmp_path) as scene:
+        assert get(scene, "/healthz").status == 200
+
+        async def end() -> None:
+            await scene.running.agenda.stop()
+            await scene.running.sequencer.close()
+
+        scene.play(end)
+        answer = get(scene, "/healthz")
+        assert answer.status == 500
+        assert answer.body["status"] != "ok"
+
+
+# --- numbers ---------------------------------------------------------------------------------------------
+
+
+def test_the_promised_metrics_are_there_from_the_start(tmp_path: Path) -> None:
+    with a_scene(tmp_path) as scene:
+        names = {name for name, _ in samples(scene)}
+    assert {
+        "leasehold_release_lateness_seconds_count",
+        "leasehold_release_lateness_seconds_sum",
+        "leasehold_release_lateness_seconds_bucket",
+        "leasehold_oldest_overdue_release_seconds",
+        "leasehold_clock_held",
+        "leasehold_queue_length",
+        "leasehold_build_info",
+    } <= names
+
+
+def test_requests_and_releases_are_counted(fresh: Scene) -> None:
+    caller = fresh.customer()
+    caller.buy(release="2030-01-15 09:30:00")
+    caller.release(caller.buy())
+    caller.refused(UNITS, "DescribeComputeUnit", {"instanceId": "unit-00000000"})
+    caller.send("/nowhere", "Action=Nothing", headers=[])
+    fresh.advance("2030-01-15 12:00:00")
+    found = samples(fresh)
+
+    def requests(path: str, action: str, status: int, code: str) -> float:
+        labels = {"path": path, "action": action, "status": str(status), "code": code}
+        return found["leasehold_requests_total", tuple(sorted(labels.items()))]
+
+    assert requests(UNITS, "PurchaseComputeUnit", 200, "") == 2
+    assert requests(UNITS, "DescribeComputeUnit", 404, "InstanceNotFound") == 1
+    assert requests("unknown", "unknown", 404, "ResourceNotFound") == 1
+    assert found["leasehold_release_lateness_seconds_count", ()] == 1
+    assert found["leasehold_due_done_total", (("kind", "release"),)] == 1
+    assert found["leasehold_due_done_total", (("kind", "charge"),)] == 1
+
+
+def test_live_instances_are_counted_by_status(tmp_path: Path) -> None:
+    with a_scene(tmp_path) as scene:
+        scene.sell()
+        caller = scene.customer()
+        caller.buy()
+        caller.buy()
+        caller.release(caller.buy())
+        found = samples(scene)
+    assert found["leasehold_units", (("status", "Running"),)] == 2
+    assert ("leasehold_units", (("status", "Released"),)) not in found

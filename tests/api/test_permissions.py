@@ -1,0 +1,384 @@
+"""Who may do what: policies, keys, accounts that know nothing of each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from leasehold.wire.actions import ACTIONS, TABLE, Action
+from tests.api.scene import (
+    ACCOUNT,
+    CATALOG,
+    CHARGE,
+    CLOCK,
+    IAM,
+    RESOURCES,
+    SERVICE,
+    UNITS,
+    Caller,
+    Scene,
+    a_scene,
+    billing_of,
+    new_service,
+    order,
+)
+
+FULL, OPERATE = "QianfanFullControlAccessPolicy", "QianfanServiceOperateAccessPolicy"
+SERVICE_READ, READ = "QianfanServiceReadAccessPolicy", "QianfanReadAccessPolicy"
+DATA_FULL, DATA_OPERATE = "QianfanDataFullControlAccessPolicy", "QianfanDataOperateAccessPolicy"
+OPERATOR = "LeaseholdOperatorPolicy"
+POLICIES = (FULL, OPERATE, SERVICE_READ, READ, DATA_FULL, DATA_OPERATE, OPERATOR)
+
+WRITERS, READERS = {FULL, OPERATE}, {FULL, OPERATE, SERVICE_READ, READ}
+DOCUMENTED: dict[str, set[str]] = {
+    "purchase_units": WRITERS,
+    "purchase_replicas": WRITERS,
+    "release_unit": WRITERS,
+    "release_replicas": WRITERS,
+    "schedule_release": WRITERS,
+    "create_auto_renew_rule": WRITERS,
+    "create_service": WRITERS,
+    "describe_units": READERS,
+    "describe_unit": READERS,
+    "describe_service_instances": READERS,
+    "describe_service_instance": READERS,
+    "describe_service": READERS,
+    "describe_services": READERS | {DATA_FULL, DATA_OPERATE},
+    "describe_account": READERS,
+    "describe_orders": READERS,
+    "describe_postings": READERS,
+    "describe_offerings": READERS,
+    "top_up": {OPERATOR},
+    "set_offering": {OPERATOR},
+    "advance_clock": {OPERATOR},
+    "confirm_clock": {OPERATOR},
+    "create_account": {OPERATOR},
+    "describe_clock": {*POLICIES, ""},
+    "create_user": {FULL, OPERATOR},
+    "create_access_key": {FULL, OPERATOR},
+    "disable_access_key": {FULL, OPERATOR},
+    "attach_policy": {FULL, OPERATOR},
+    "detach_policy": {FULL, OPERATOR},
+    "describe_users": {FULL, READ, OPERATOR},
+}
+"""Which single policy permits what. An empty name: none at all is needed."""
+READ_ONLY = (SERVICE_READ, READ, DATA_FULL, DATA_OPERATE)
+ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
+
+
+@pytest.fixture(scope="module")
+def users(shared: Scene) -> dict[str, Caller]:
+    """A user for each policy who has that one only, and one who has none."""
+    root = shared.customer()
+    return {policy: shared.user(root, *filter(None, [policy])) for policy in (*POLICIES, "")}
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, ""])
+@ANY_ACTION
+def test_a_policy_permits_what_is_documented_and_nothing_else(
+    shared: Scene, users: dict[str, Caller], action: Action, policy: str
+) -> None:
+    commits = shared.commits()
+    # What is permitted goes on to the body, and that is no object.
+    code = users[policy].refused(action.path, action.name, [])
+    assert code == ("InappropriateJSON" if policy in DOCUMENTED[action.operation] else "AccessDenied")
+    assert shared.commits() == commits
+
+
+def test_every_operation_has_documented_policies() -> None:
+    assert set(DOCUMENTED) == {action.operation for action in ACTIONS}
+
+
+def test_who_is_not_permitted_is_told_what_would_permit_it(users: dict[str, Caller]) -> None:
+    message = users[READ].ask(UNITS, "PurchaseComputeUnit", order()).body["message"]
+    assert FULL in message
+    assert OPERATE in message
+
+
+def test_the_root_of_an_account_may_do_everything_in_it_but_what_operators_do(shared: Scene) -> None:
+    root = shared.customer()
+    for action in ACTIONS:
+        permitted = FULL in DOCUMENTED[action.operation]
+        assert root.refused(action.path, action.name, []) == ("InappropriateJSON" if permitted else "AccessDenied")
+
+
+def write_bodies(root: Caller, unit: str, prepaid: str, service: str) -> dict[str, Any]:
+    """Bodies of writes that whoever is permitted gets done."""
+    user = root.do(IAM, "DescribeUsers")["users"][0]
+    return {
+        "purchase_units": order(),
+        "purchase_replicas": {"serviceId": service, "billing": billing_of(), "replicasCount": 1},
+        "release_unit": {"instanceId": unit},
+        "release_replicas": {"instanceId": unit, "serviceId": service},
+        "schedule_release": {"instanceId": unit},
+        "create_auto_renew_rule": {"instanceId": prepaid, "instanceType": "ComputingUnit"},
+        "create_service": new_service(),
+        "top_up": {"amount": "1"},
+        "set_offering": {"region": "bj", "type": "gpu-1", "stockTotal": 0},
+        "advance_clock": {"to": "2090-01-01 00:00:00"},
+        "confirm_clock": {},
+        "create_account": {},
+        "create_user": {},
+        "create_access_key": {},
+        "disable_access_key": {"accessKeyId": user["accessKeys"][0]["accessKeyId"]},
+        "attach_policy": {"userId": user["userId"], "policyName": FULL},
+        "detach_policy": {"userId": user["userId"], "policyName": FULL},
+    }
+
+
+@pytest.mark.parametrize("policy", [*READ_ONLY, ""])
+def test_who_may_only_read_never_writes(shared: Scene, policy: str) -> None:
+    root = shared.customer()
+    service = root.create_service()
+    bodies = write_bodies(root, root.buy_replicas(service, 1), root.buy(months=1), service)
+    assert set(bodies) == {action.operation for action in ACTIONS if action.writes}
+    user = shared.user(root, *filter(None, [policy]))
+    before, commits = shared.rows(), shared.commits()
+    for action in ACTIONS:
+        if action.writes:
+            assert user.refused(action.path, action.name, bodies[action.operation]) == "AccessDenied"
+    assert shared.commits() == commits
+    assert shared.rows() == before
+
+
+def test_policies_add_up(shared: Scene) -> None:
+    user = shared.user(shared.customer(), DATA_OPERATE, OPERATE)
+    assert user.buy()
+    assert user.do(SERVICE, "DescribeServices")["serviceList"] == []
+
+
+# --- changes take effect at once -------------------------------------------------------------------------
+
+
+def test_an_attached_policy_permits_and_a_detached_one_forbids_the_very_next_request(shared: Scene) -> None:
+    root = shared.customer()
+    user = shared.user(root)
+    (mine,) = (one for one in root.do(IAM, "DescribeUsers")["users"] if not one["isRoot"])
+    change = {"userId": mine["userId"], "policyName": OPERATE}
+    for _ in range(3):
+        assert user.refused(UNITS, "PurchaseComputeUnit", order()) == "AccessDenied"
+        assert root.do(IAM, "AttachPolicy", change) is True
+        assert root.do(IAM, "AttachPolicy", change) is True
+        assert user.buy()
+        assert root.do(IAM, "DetachPolicy", change) is True
+        assert root.do(IAM, "DetachPolicy", change) is True
+    assert user.refused(UNITS, "DescribeComputeUnits") == "AccessDenied"
+
+
+def test_a_disabled_key_is_refused_from_the_very_next_request(shared: Scene) -> None:
+    root = shared.customer()
+    user = shared.user(root, FULL)
+    assert user.buy()
+    key = {"accessKeyId": user.desk.access_key}
+    assert root.do(IAM, "DisableAccessKey", key) is True
+    answer = user.ask(UNITS, "DescribeComputeUnits")
+    assert (answer.status, answer.code) == (403, "InvalidAccessKeyId")
+    assert answer.headers["x-bce-error-message"] == "NotFound, cause: Could not find credential."
+    assert root.do(IAM, "DisableAccessKey", key) is True
+    assert user.refused(CLOCK, "DescribeClock") == "InvalidAccessKeyId"
+    shown = [one for user in root.do(IAM, "DescribeUsers")["users"] for one in user["accessKeys"]]
+    assert {one["accessKeyId"]: one["status"] for one in shown} == {
+        root.desk.access_key: "Active",
+        user.desk.access_key: "Disabled",
+    }
+
+
+def test_the_other_keys_of_a_user_go_on_working(shared: Scene) -> None:
+    root = shared.customer()
+    user = shared.user(root, FULL)
+    second = shared.caller(user.do(IAM, "CreateAccessKey"))
+    assert root.do(IAM, "DisableAccessKey", {"accessKeyId": user.desk.access_key}) is True
+    assert second.buy()
+
+
+def test_nobody_disables_the_key_that_signs(shared: Scene) -> None:
+    root = shared.customer()
+    answer = root.ask(IAM, "DisableAccessKey", {"accessKeyId": root.desk.access_key})
+    assert (answer.status, answer.code) == (409, "InvalidState")
+    assert root.buy()
+    second = shared.caller(root.do(IAM, "CreateAccessKey"))
+    assert second.do(IAM, "DisableAccessKey", {"accessKeyId": root.desk.access_key}) is True
+    assert second.refused(IAM, "DisableAccessKey", {"accessKeyId": second.desk.access_key}) == "InvalidState"
+
+
+# --- operators -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["AttachPolicy", "DetachPolicy"])
+def test_only_an_operator_gives_or_takes_the_policy_of_operators(shared: Scene, action: str) -> None:
+    root = shared.customer()
+    user = shared.user(root, FULL)
+    commits = shared.commits()
+    for one in root.do(IAM, "DescribeUsers")["users"]:
+        body = {"userId": one["userId"], "policyName": OPERATOR}
+        assert root.refused(IAM, action, body) == "AccessDenied"
+        assert user.refused(IAM, action, body) == "AccessDenied"
+    assert shared.commits() == commits
+
+
+def other_operator(shared: Scene) -> tuple[Caller, Any]:
+    """Somebody with full control of the operator's account, who is no operator; and the root, who is one."""
+    user = shared.user(shared.operator, FULL)
+    assert user.refused(ACCOUNT, "TopUpAccount", {"amount": "1"}) == "AccessDenied"
+    (root,) = (one for one in user.do(IAM, "DescribeUsers")["users"] if one["isRoot"])
+    assert OPERATOR in root["policies"]
+    return user, root
+
+
+def test_who_is_no_operator_gets_no_key_of_one(shared: Scene) -> None:
+    user, root = other_operator(shared)
+    assert user.refused(IAM, "CreateAccessKey", {"userId": root["userId"]}) == "AccessDenied"
+
+
+def test_who_is_no_operator_disables_no_key_of_one(shared: Scene) -> None:
+    user, root = other_operator(shared)
+    spare = shared.operator.do(IAM, "CreateAccessKey", {"userId": root["userId"]})["accessKeyId"]
+    assert user.refused(IAM, "DisableAccessKey", {"accessKeyId": spare}) == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "body"),
+    [
+        (ACCOUNT, "TopUpAccount", {"amount": "1"}),
+        (CATALOG, "SetOffering", {"region": "bj", "type": "gpu-1", "pricePerMinute": "0"}),
+        (IAM, "CreateAccount", {"name": "mine"}),
+        (CLOCK, "AdvanceClock", {"to": "2090-01-01 00:00:00"}),
+        (CLOCK, "ConfirmClock", {}),
+    ],
+)
+def test_what_only_operators_do_nobody_else_does(shared: Scene, path: str, action: str, body: Any) -> None:
+    root = shared.customer()
+    commits = shared.commits()
+    assert root.refused(path, action, body) == "AccessDenied"
+    assert shared.commits() == commits
+
+
+def test_a_user_whom_an_operator_made_one_is_one(shared: Scene) -> None:
+    operator = shared.user(shared.customer(), OPERATOR)
+    assert operator.do(IAM, "CreateAccount", {})["accountId"]
+    assert operator.do(ACCOUNT, "TopUpAccount", {"amount": "1"})["balance"] == "1001.00"
+    assert operator.refused(UNITS, "PurchaseComputeUnit", order()) == "AccessDenied"
+
+
+def test_an_operator_manages_the_users_of_any_account(shared: Scene) -> None:
+    made = shared.operator.do(IAM, "CreateAccount", {"name": "other"})
+    account = {"accountId": made["accountId"]}
+    user = shared.operator.do(IAM, "CreateUser", {**account, "name": "theirs"})
+    assert user["accountId"] == made["accountId"]
+    key = shared.operator.do(IAM, "CreateAccessKey", user)
+    assert shared.operator.do(IAM, "AttachPolicy", {**user, "policyName": FULL}) is True
+    theirs = shared.caller(key)
+    assert theirs.do(ACCOUNT, "DescribeAccount")["accountId"] == made["accountId"]
+    listed = shared.operator.do(IAM, "DescribeUsers", account)["users"]
+    assert {one["name"] for one in listed} == {"root", "theirs"}
+    assert shared.operator.do(IAM, "DisableAccessKey", {**account, "accessKeyId": key["accessKeyId"]}) is True
+    assert theirs.refused(CLOCK, "DescribeClock") == "InvalidAccessKeyId"
+
+
+# --- accounts know nothing of each other -----------------------------------------------------------------
+
+BY_ID: list[tuple[str, str, dict[str, Any]]] = [
+    (UNITS, "DescribeComputeUnit", {"instanceId": "UNIT"}),
+    (UNITS, "ReleaseComputeUnit", {"instanceId": "UNIT"}),
+    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT"}),
+    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "releaseTime": "2090-01-01 00:00:00"}),
+    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "releaseTime": "2020-01-01 00:00:00"}),
+    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
+    (CHARGE, "CreateAutoRenewRules", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
+    (SERVICE, "DescribeService", {"serviceId": "SERVICE"}),
+    (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 1}),
+    (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 100000}),
+    (RESOURCES, "DescribeComputeUnits", {"serviceId": "SERVICE"}),
+    (RESOURCES, "DescribeComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
+    (RESOURCES, "DescribeComputeUnit", {"serviceId": "MINE", "instanceId": "UNIT"}),
+    (RESOURCES, "ReleaseComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
+    (RESOURCES, "ReleaseComputeUnit", {"serviceId": "MINE", "instanceId": "UNIT"}),
+    (RESOURCES, "AutoReleaseComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
+    (IAM, "CreateAccessKey", {"userId": "USER"}),
+    (IAM, "AttachPolicy", {"userId": "USER", "policyName": READ}),
+    (IAM, "DetachPolicy", {"userId": "USER", "policyName": READ}),
+    (IAM, "DisableAccessKey", {"accessKeyId": "KEY"}),
+    (IAM, "DescribeUsers", {"accountId": "ACCOUNT"}),
+    (IAM, "CreateUser", {"accountId": "ACCOUNT"}),
+    (IAM, "CreateAccessKey", {"userId": "USER", "accountId": "ACCOUNT"}),
+    (IAM, "DisableAccessKey", {"accessKeyId": "KEY", "accountId": "ACCOUNT"}),
+    (IAM, "AttachPolicy", {"userId": "USER", "policyName": READ, "accountId": "ACCOUNT"}),
+]
+ABSENT = {
+    "UNIT": "unit-00000000",
+    "SERVICE": "svco-000000000000",
+    "USER": "0" * 32,
+    "KEY": "AK0000000000000000000000",
+    "ACCOUNT": "1" * 32,
+}
+
+
+@pytest.fixture(scope="module")
+def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Caller, dict[str, str]]]:
+    """A service with two accounts: the one that calls, and what it would have to name of the other."""
+    with a_scene(tmp_path_factory.mktemp("neighbours")) as scene:
+        scene.sell(stock=1000)
+        owner, stranger = scene.customer(), scene.customer()
+        service = owner.create_service()
+        theirs = {
+            "UNIT": owner.buy_replicas(service, 1),
+            "SERVICE": service,
+            "USER": owner.do(IAM, "DescribeUsers")["users"][0]["userId"],
+            "KEY": owner.desk.access_key,
+            "ACCOUNT": owner.do(ACCOUNT, "DescribeAccount")["accountId"],
+        }
+        yield scene, stranger, {**theirs, "MINE": stranger.create_service()}
+
+
+@pytest.mark.parametrize(("path", "action", "body"), BY_ID)
+def test_what_is_another_accounts_answers_as_if_it_were_not_there(
+    neighbours: tuple[Scene, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
+) -> None:
+    scene, stranger, theirs = neighbours
+    commits = scene.commits()
+    seen = []
+    for ids in (theirs, {**theirs, **ABSENT}):
+        text = json.dumps(body)
+        for placeholder, real in ids.items():
+            text = text.replace(f'"{placeholder}"', f'"{real}"')
+        answer = stranger.ask(path, action, json.loads(text))
+        assert answer.status in (403, 404)
+        message = answer.body["message"]
+        for placeholder, real in ids.items():
+            message = message.replace(real, placeholder)
+        headers = {name for name in answer.headers if name != "content-length"}
+        varying = {"requestId", "log_id", "message", "error_msg"}
+        same = {name: value for name, value in answer.body.items() if name not in varying}
+        seen.append((answer.status, headers, same, message))
+    assert seen[0] == seen[1]
+    assert scene.commits() == commits
+
+
+def test_every_action_that_names_something_by_its_id_is_tried_on_another_account() -> None:
+    named = {"instanceId", "serviceId", "userId", "accessKeyId"}
+    operations = {action.operation for action in ACTIONS if named & set(action.request.__struct_encode_fields__)}
+    assert operations <= {TABLE[path, action].operation for path, action, _ in BY_ID}
+
+
+def test_the_id_of_another_accounts_order_opens_nothing(shared: Scene) -> None:
+    bought = shared.customer().do(UNITS, "PurchaseComputeUnit", order())
+    stranger = shared.customer()
+    for path, action in ((ACCOUNT, "DescribeOrders"), (ACCOUNT, "DescribePostings")):
+        assert stranger.refused(path, action, {"marker": bought["orderId"]}) == "InvalidMarker"
+        answer = stranger.ask(path, action, {"orderId": bought["orderId"]})
+        assert bought["orderId"] not in json.dumps(answer.result)
+
+
+def test_a_user_whose_key_is_of_one_account_is_not_found_in_another(shared: Scene) -> None:
+    owner, stranger = shared.customer(), shared.customer()
+    user = owner.do(IAM, "CreateUser", {"name": "theirs"})
+    for action, body in (
+        ("CreateAccessKey", {"userId": user["userId"]}),
+        ("AttachPolicy", {"userId": user["userId"], "policyName": FULL}),
+    ):
+        assert stranger.refused(IAM, action, body) == "ResourceNotFound"
+        # An operator names the account, or means its own.
+        assert shared.operator.refused(IAM, action, body) == "ResourceNotFound"

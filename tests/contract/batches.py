@@ -1,0 +1,77 @@
+"""Writing to a store and reading from it, as the tests of the contract do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from leasehold.domain.book import (
+    TABLES,
+    Book,
+    Draft,
+    Need,
+    Shelf,
+    Table,
+)
+from leasehold.domain.ledger import Order, Posting
+from leasehold.questions import Numbered
+from leasehold.sequencer import Transaction
+from leasehold.store.opening import OpenStore
+
+Scene = Callable[[OpenStore], Awaitable[None]]
+OnStore = Callable[[Scene], None]
+
+TABLE_OF = {table.row: table for table in TABLES}
+
+
+@dataclass
+class Batch:
+    """What a batch writes."""
+
+    rows: Sequence[Any] = ()
+    orders: Sequence[Order] = ()
+    postings: Sequence[Posting] = ()
+
+    async def save(self, transaction: Transaction) -> None:
+        """Save it, but do not commit."""
+        needs: list[Need | Shelf] = [(TABLE_OF[type(row)], TABLE_OF[type(row)].key_of(row)) for row in self.rows]
+        book = Book()
+        await transaction.load(needs, book)
+        draft = Draft(book)
+        for row in self.rows:
+            draft.put(TABLE_OF[type(row)], row)
+        draft.orders += self.orders
+        draft.postings += self.postings
+        book.accept(draft)
+        await transaction.save(book.changes())
+
+    async def commit_to(self, store: OpenStore) -> None:
+        """Save and commit it."""
+        transaction = await store.begin()
+        await self.save(transaction)
+        await transaction.commit()
+
+
+async def write(store: OpenStore, *rows: Any) -> None:
+    await Batch(rows).commit_to(store)
+
+
+async def load(store: OpenStore, *needs: Need | Shelf) -> Book:
+    transaction = await store.begin()
+    book = Book()
+    await transaction.load(needs, book)
+    await transaction.rollback()
+    return book
+
+
+async def get(store: OpenStore, table: Table[Any], *key: str) -> Any:
+    return (await load(store, (table, key))).get(table, *key)
+
+
+def rows_of(numbered: Iterable[Numbered]) -> list[Any]:
+    return [row.row for row in numbered]
+
+
+def ids(numbered: Iterable[Numbered]) -> list[str]:
+    return [row.row.id for row in numbered]

@@ -1,0 +1,133 @@
+"""The chain of migrations makes the tables that the code works with, and never touches a newer store."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy.pool import NullPool
+
+from leasehold.store import migrate, postgres
+from leasehold.store.errors import NewerStore, StoreInUse
+from leasehold.store.opening import Target, open_store, upgrade
+from leasehold.store.schema import metadata
+from leasehold.store.sqlite import FILE, SqliteStore, locked
+
+
+@contextmanager
+def connected(target: Target) -> Iterator[Connection]:
+    url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def everything(target: Target) -> object:
+    """All rows of the version table, and the names of all tables and columns."""
+    with connected(target) as connection:
+        found = inspect(connection)
+        columns = {name: [column["name"] for column in found.get_columns(name)] for name in found.get_table_names()}
+        return columns, connection.exec_driver_sql("SELECT version_num FROM alembic_version").fetchall()
+
+
+def test_the_migrations_make_the_tables_that_the_code_works_with(target: Target) -> None:
+    upgrade(target)
+    with connected(target) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+        assert migrate.current(connection) == migrate.latest()
+
+
+def test_the_partial_indexes_are_partial_and_the_pruned_tables_are_stored_by_key(target: Target) -> None:
+    upgrade(target)
+    if target.url is not None:
+        with psycopg.connect(target.url) as connection:
+            found = connection.execute(
+                "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'units'"
+            ).fetchall()
+    else:
+        with closing(sqlite3.connect(target.directory / FILE)) as reading:
+            found = reading.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name = 'units'").fetchall()
+            for table in ("agenda", "tokens"):
+                ((text,),) = reading.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchall()
+                assert text.rstrip().endswith("WITHOUT ROWID")
+    texts: dict[str, str] = dict(found)
+    assert "WHERE" in texts["units_live"]
+    assert "Released" in texts["units_live"]
+    assert "WHERE" in texts["units_service"]
+    assert "UNIQUE" in texts["units_id"]
+
+
+def test_upgrading_again_changes_nothing(target: Target) -> None:
+    assert upgrade(target) == migrate.latest()
+    before = everything(target)
+    assert upgrade(target) == migrate.latest()
+    assert everything(target) == before
+
+
+def test_an_empty_store_has_no_revision(target: Target) -> None:
+    with connected_to_nothing(target) as connection:
+        assert migrate.current(connection) is None
+        migrate.check_known(connection, "it")
+
+
+@contextmanager
+def connected_to_nothing(target: Target) -> Iterator[Connection]:
+    target.directory.mkdir(parents=True, exist_ok=True)
+    with connected(target) as connection:
+        yield connection
+
+
+def test_a_store_of_a_newer_version_is_refused_and_its_tables_are_left_alone(target: Target) -> None:
+    upgrade(target)
+    with connected(target) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("ALTER TABLE facts ADD COLUMN of_the_future TEXT")
+        connection.commit()
+    before = everything(target)
+    for attempt in (upgrade, open_store):
+        with pytest.raises(NewerStore, match="written by a newer version of leasehold") as caught:
+            attempt(target)
+        assert "9999" in str(caught.value)
+        assert migrate.latest() in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert everything(target) == before
+
+
+def digest(directory: Path) -> str:
+    return hashlib.sha256((directory / FILE).read_bytes()).hexdigest()
+
+
+def newer(directory: Path) -> None:
+    upgrade(Target(directory))
+    with closing(sqlite3.connect(directory / FILE)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+
+def test_the_file_of_a_newer_version_is_the_same_to_the_byte_afterwards(tmp_path: Path) -> None:
+    newer(tmp_path)
+    before = digest(tmp_path)
+    with pytest.raises(NewerStore):
+        SqliteStore(tmp_path)
+    assert digest(tmp_path) == before
+
+
+def test_a_directory_that_could_not_be_opened_is_free_for_others(tmp_path: Path) -> None:
+    newer(tmp_path)
+    with pytest.raises(NewerStore):
+        SqliteStore(tmp_path)
+    with locked(tmp_path), pytest.raises(StoreInUse, match="Another server works on the data directory"):
+        SqliteStore(tmp_path)

@@ -1,0 +1,1 @@
+"""What real processes owe when they are killed, paused or cut off."""

@@ -1,0 +1,83 @@
+"""The agenda: what happens to an instance by itself, for every status and every time that it may have."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any, get_args
+
+import pytest
+
+from leasehold.domain.agenda import Due, DueKind, agenda_of
+from leasehold.domain.calendar import Instant
+from leasehold.domain.unit import Unit, UnitStatus
+
+R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
+TIMES = {
+    "release_at": (Instant(10), R),
+    "expires_at": (Instant(20), E),
+    "retire_at": (Instant(30), T),
+    "charge_at": (Instant(40), C),
+}
+
+# Status: what falls due of the times that are set. All others never do.
+FALLS_DUE: dict[UnitStatus, set[DueKind]] = {
+    "Creating": {R, T},
+    "CreateFailed": set(),
+    "Running": {R, E, T, C},
+    "Stopped": {R, T},
+    "Releasing": set(),
+    "Released": set(),
+    "Reconfiguring": set(),
+    "ReconfigureFailed": set(),
+    "BillingChanging": set(),
+}
+
+
+def unit(status: UnitStatus, **times: Any) -> Unit:
+    return Unit(
+        id="unit-1",
+        account_id="acc-1",
+        created_by="user-1",
+        order_id="order-1",
+        service_id=None,
+        region="bj",
+        type="gpu-1",
+        count=1,
+        replicas=0,
+        payment_timing="Postpaid",
+        status=status,
+        created_at=Instant(0),
+        started_at=Instant(1),
+        **times,
+    )
+
+
+def test_the_table_names_every_status() -> None:
+    assert set(FALLS_DUE) == set(get_args(UnitStatus))
+
+
+@pytest.mark.parametrize("status", list(FALLS_DUE))
+def test_what_falls_due_is_what_the_status_lets_happen_of_the_times_that_are_set(status: UnitStatus) -> None:
+    for chosen in product((False, True), repeat=len(TIMES)):
+        names = [name for name, is_set in zip(TIMES, chosen, strict=True) if is_set]
+        times = {name: TIMES[name][0] for name in names}
+        expected = {Due(at, kind, "unit-1") for at, kind in map(TIMES.get, names) if kind in FALLS_DUE[status]}  # type: ignore[misc]
+        assert agenda_of(unit(status, **times)) == expected, names
+
+
+def test_nothing_happens_to_an_instance_that_is_none() -> None:
+    assert agenda_of(None) == frozenset()
+
+
+def test_due_work_is_done_by_time_then_by_kind_then_by_instance() -> None:
+    in_order = [
+        Due(Instant(1), C, "unit-9"),
+        Due(Instant(2), R, "unit-2"),
+        Due(Instant(2), R, "unit-3"),
+        Due(Instant(2), E, "unit-1"),
+        Due(Instant(2), T, "unit-1"),
+        Due(Instant(2), C, "unit-0"),
+        Due(Instant(2), C, "unit-1"),
+        Due(Instant(3), R, "unit-0"),
+    ]
+    assert sorted([*reversed(in_order)]) == in_order

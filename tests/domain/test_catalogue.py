@@ -1,0 +1,165 @@
+"""The catalogue: stock that is conserved, and prices that hold from the minute that begins after them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leasehold.domain.calendar import MINUTE_US, Instant
+from leasehold.domain.catalogue import Offering, PriceChange, PriceList
+from leasehold.domain.metering import minutes_started
+from leasehold.domain.money import Micro
+from leasehold.domain.refusal import STOCK, Refusal
+
+START = Instant(1_893_456_017_250_000)
+MAX_MINUTES = 90
+
+
+class Use(NamedTuple):
+    """Something metered: the prices that held while it ran, and how many of its minutes have begun."""
+
+    prices: PriceList
+    minutes: int
+
+
+def offering(total: int, free: int) -> Offering:
+    return Offering("bj", "gpu-1", 1, Micro(500_000), None, total, free)
+
+
+# Moments on the edges of minutes as often as between them, before the start and after the end.
+moments = st.builds(
+    lambda minute, beside: Instant(START + minute * MINUTE_US + beside),
+    st.integers(-3, MAX_MINUTES + 3),
+    st.sampled_from((0, 0, 1, -1, MINUTE_US // 2)),
+)
+prices_per_minute = st.one_of(st.none(), st.integers(0, 10_000_000).map(Micro))
+price_lists = st.lists(st.builds(PriceChange, moments, prices_per_minute), max_size=6).map(
+    lambda changes: PriceList("bj", "gpu-1", tuple(sorted(changes, key=lambda change: change.since)))
+)
+uses = st.builds(Use, price_lists, st.integers(0, MAX_MINUTES))
+
+
+def price_at(prices: PriceList, moment: int) -> int:
+    """Look a price up as a person would: the last change that has come into force."""
+    held = [change.per_minute for change in prices.changes if change.since <= moment]
+    return (held[-1] or 0) if held else 0
+
+
+def cost_minute_by_minute(prices: PriceList, first: int, end: int) -> int:
+    return sum(price_at(prices, START + minute * MINUTE_US) for minute in range(first, end))
+
+
+# Stock
+
+
+@pytest.mark.parametrize(("total", "free", "count"), [(4, 4, 1), (4, 4, 4), (4, 1, 1), (100_000, 99_999, 99_999)])
+def test_taken_units_are_no_longer_free_and_the_total_stays(total: int, free: int, count: int) -> None:
+    taken = offering(total, free).take(count)
+    assert (taken.stock_free, taken.stock_total) == (free - count, total)
+    assert taken.give_back(count) == offering(total, free)
+
+
+@pytest.mark.parametrize(("total", "free", "count"), [(4, 4, 5), (4, 0, 1), (0, 0, 1), (4, 1, 2)])
+def test_more_than_is_free_cannot_be_taken(total: int, free: int, count: int) -> None:
+    with pytest.raises(Refusal, match=f"{count} units of gpu-1 in bj were asked for and {free} of {total}") as caught:
+        offering(total, free).take(count)
+    assert caught.value.reason == STOCK
+
+
+@pytest.mark.parametrize(("total", "free", "count"), [(4, 4, 1), (4, 2, 3), (0, 0, 1)])
+def test_more_than_was_held_cannot_be_given_back(total: int, free: int, count: int) -> None:
+    with pytest.raises(AssertionError, match="more gpu-1 in bj given back than were ever held"):
+        offering(total, free).give_back(count)
+
+
+@given(st.integers(0, 50), st.lists(st.integers(1, 12), max_size=12))
+def test_free_and_held_units_are_always_the_total(total: int, counts: list[int]) -> None:
+    shelf = offering(total, total)
+    held: list[int] = []
+    for count in counts:
+        try:
+            shelf = shelf.take(count)
+        except Refusal:
+            assert shelf.stock_free < count
+            if held:
+                shelf = shelf.give_back(held.pop(0))
+        else:
+            held.append(count)
+        assert shelf.stock_free + sum(held) == total
+        assert shelf.stock_free >= 0
+
+
+# Prices
+
+
+@given(uses)
+def test_a_use_costs_what_it_costs_minute_by_minute(use: Use) -> None:
+    assert use.prices.cost_per_unit(START, 0, use.minutes) == cost_minute_by_minute(use.prices, 0, use.minutes)
+
+
+@given(uses, st.integers(0, MAX_MINUTES))
+def test_the_rest_of_a_use_costs_what_it_costs_minute_by_minute(use: Use, first: int) -> None:
+    expected = cost_minute_by_minute(use.prices, first, use.minutes)
+    assert use.prices.cost_per_unit(START, first, use.minutes) == expected
+
+
+@given(uses, st.lists(st.integers(0, MAX_MINUTES), max_size=8))
+def test_the_parts_of_a_use_cost_what_the_whole_costs_however_it_is_cut(use: Use, cuts: list[int]) -> None:
+    edges = [0, *sorted(min(cut, use.minutes) for cut in cuts), use.minutes]
+    parts = [use.prices.cost_per_unit(START, *edges[index : index + 2]) for index in range(len(edges) - 1)]
+    assert sum(parts) == use.prices.cost_per_unit(START, 0, use.minutes)
+
+
+@given(uses, moments, prices_per_minute)
+def test_a_change_of_price_touches_only_minutes_that_begin_after_it(
+    use: Use, changed_at: Instant, per_minute: Micro | None
+) -> None:
+    changes = tuple(change for change in use.prices.changes if change.since <= changed_at)
+    before = msgspec.structs.replace(use.prices, changes=changes)
+    after = before.with_change(changed_at, per_minute)
+    # The minutes that have begun before the change keep their price; the others have the new one.
+    untouched = min(minutes_started(START, changed_at), use.minutes)
+    assert after.cost_per_unit(START, 0, untouched) == before.cost_per_unit(START, 0, untouched)
+    rest = (use.minutes - untouched) * (per_minute or 0)
+    assert after.cost_per_unit(START, untouched, use.minutes) == rest
+
+
+@given(uses, st.integers(0, MAX_MINUTES))
+def test_a_price_that_was_in_force_for_no_time_costs_nothing(use: Use, per_minute: int) -> None:
+    if not use.prices.changes:
+        return
+    last = use.prices.changes[-1]
+    flicker = msgspec.structs.replace(use.prices, changes=use.prices.changes[:-1])
+    flicker = flicker.with_change(last.since, Micro(per_minute)).with_change(last.since, last.per_minute)
+    assert flicker.cost_per_unit(START, 0, use.minutes) == use.prices.cost_per_unit(START, 0, use.minutes)
+
+
+TARIFF = PriceList(
+    "bj",
+    "gpu-1",
+    (
+        PriceChange(Instant(START - 1), Micro(100)),
+        PriceChange(Instant(START + 2 * MINUTE_US), Micro(10)),  # minute 2 begins at that very moment
+        PriceChange(Instant(START + 4 * MINUTE_US + 1), Micro(1)),  # minute 4 has begun
+        PriceChange(Instant(START + 6 * MINUTE_US), None),  # not sold by the minute any more
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "cost"),
+    [(0, 0, 0), (0, 1, 100), (0, 2, 200), (0, 3, 210), (0, 5, 230), (0, 6, 231), (0, 90, 231), (1, 4, 120), (6, 90, 0)],
+)
+def test_a_tariff_by_hand(first: int, end: int, cost: int) -> None:
+    assert TARIFF.cost_per_unit(START, first, end) == cost
+
+
+def test_minutes_before_the_first_price_cost_nothing() -> None:
+    prices = PriceList("bj", "gpu-1", ()).with_change(Instant(START + 5 * MINUTE_US), Micro(7))
+    assert prices.cost_per_unit(START, 0, 5) == 0
+    assert prices.cost_per_unit(START, 0, 6) == 7
+    assert PriceList("bj", "gpu-1", ()).cost_per_unit(START, 0, 100) == 0

@@ -1,0 +1,1 @@
+"""Whole histories, played on the core and on the stores."""

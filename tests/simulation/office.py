@@ -1,0 +1,119 @@
+"""Plays commands and time on a store: the core as the sequencer and the agenda drive it, one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from leasehold.commands.clock import MoveClock
+from leasehold.commands.command import Command, Decided, Engine
+from leasehold.commands.release import DoDue
+from leasehold.domain.book import Changes, NotLoaded
+from leasehold.domain.calendar import Instant
+from leasehold.domain.rules import Rules
+from leasehold.questions import Questions
+from leasehold.sequencer import Transaction, decide_all, load
+
+T = TypeVar("T")
+Witness = Callable[[Changes, Instant], None]
+"""Told what a batch changed, and as of when, after every commit."""
+
+FETCH = 1024
+
+
+class Store(Protocol):
+    """What is needed of a store."""
+
+    async def begin(self) -> Transaction:
+        """Open the transaction of the next batch."""
+
+    def ask(self, question: Callable[[Questions], T]) -> T:
+        """Answer from what is committed."""
+        ...
+
+
+class Office:
+    """One store, one clock that stands where it is told to, batches of at most ``batch`` commands.
+
+    ``twice``: every piece of due work is handed in by two agendas.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rules: Rules,
+        engine: Engine,
+        *,
+        batch: int = 1,
+        twice: bool = False,
+        witness: Witness | None = None,
+    ) -> None:
+        self.store = store
+        self.rules = rules
+        self.engine = engine
+        self.batch = batch
+        self.twice = twice
+        self.witness = witness
+
+    async def say(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
+        """Have commands decided at that moment, in order."""
+        outcomes: list[Decided] = []
+        for part in _parts(commands, self.batch):
+            outcomes += await self._serve(part, now)
+        return outcomes
+
+    async def move(self, to: Instant) -> None:
+        """Let time pass: everything due until then is done on time, in order, each at its own moment."""
+        while due := self.store.ask(lambda ask: ask.due(to, FETCH)):
+            moment = due[0].at
+            tie = [DoDue(due=item) for item in due if item.at == moment]
+            await self._work(tie, moment)
+        await self._serve([MoveClock(to=to)], to)
+
+    async def catch_up(self, now: Instant) -> None:
+        """Do everything that is overdue, at once and late."""
+        while due := self.store.ask(lambda ask: ask.due(now, self.batch)):
+            await self._work([DoDue(due=item) for item in due], now)
+        await self._serve([MoveClock(to=now)], now)
+
+    async def _work(self, work: Sequence[DoDue], now: Instant) -> None:
+        asked = [command for command in work for _ in range(2)] if self.twice else work
+        outcomes = await self.say(asked, now)
+        assert any(outcome.answer for outcome in outcomes), f"the agenda is stuck at {work[0]}"
+        if self.twice:
+            done_twice = [
+                command
+                for command, first, second in zip(work, outcomes[::2], outcomes[1::2], strict=True)
+                if first.answer and second.answer
+            ]
+            assert not done_twice, f"done twice: {done_twice}"
+
+    async def _serve(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
+        """Take a batch; one by one where a command in it needs a row that another one of them makes."""
+        try:
+            return await self._take(commands, now)
+        except NotLoaded:
+            if len(commands) == 1:
+                raise
+            return [(await self._take([command], now))[0] for command in commands]
+
+    async def _take(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
+        transaction = await self.store.begin()
+        try:
+            book = await load(transaction, commands)
+            outcomes = decide_all(book, commands, self.rules, now, self.engine)
+            changes = book.changes()
+            if changes:
+                await transaction.save(changes)
+        except BaseException:
+            await transaction.rollback()
+            raise
+        await transaction.commit()
+        if self.witness is not None:
+            self.witness(changes, now)
+        return outcomes
+
+
+def _parts(commands: Sequence[Command], size: int) -> Iterator[Sequence[Command]]:
+    for start in range(0, len(commands), size):
+        yield commands[start : start + size]

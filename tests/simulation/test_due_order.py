@@ -1,0 +1,155 @@
+"""Due work: never early, each piece as of its own time, and in the order of those times, however late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from leasehold.commands.command import Decided
+from leasehold.commands.release import DoDue
+from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.book import UNITS
+from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant, parse_time
+from leasehold.domain.money import Micro
+from leasehold.domain.rules import Rules
+from leasehold.engines.instant import InstantEngine
+from leasehold.sequencer import DEFERRED, decide_all, load
+from tests.simulation.history import Ask, Buy, History, Offer, Wait
+from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.office import Office
+
+START = parse_time("2030-01-15T09:30:00Z", "UTC")
+RULES, ENGINE = Rules(), InstantEngine()
+BUY = Ask(Buy(0, "bj", "gpu-1", 1, 0, 3 * 3600 + 600), token=False)
+CHARGE, RELEASE = DueKind.CHARGE, DueKind.RELEASE
+
+
+def after(minutes: int) -> Instant:
+    return Instant(START + minutes * MINUTE_US)
+
+
+async def bought(*steps: Ask | Wait) -> MemoryStore:
+    """A store in which these were bought, nothing of it done yet."""
+    store = MemoryStore()
+    office = Office(store, RULES, ENGINE)
+    history = History(START, Micro(5_000_000_000), ("UTC", "UTC"), RULES, ENGINE, steps)
+    for at, commands in history.rounds:
+        await office.say(commands, at)
+    return store
+
+
+async def do(store: MemoryStore, due: Sequence[Due], now: Instant) -> list[Decided]:
+    """Do due work in one batch at that time."""
+    transaction = await store.begin()
+    commands = [DoDue(due=item) for item in due]
+    book = await load(transaction, commands)
+    outcomes = decide_all(book, commands, RULES, now, ENGINE)
+    await transaction.save(book.changes())
+    await transaction.commit()
+    return outcomes
+
+
+def charges(books: Books) -> list[tuple[int, int]]:
+    """When, after the start, how many minutes were charged."""
+    return [
+        ((posting.at - START) // MINUTE_US, posting.minutes or 0)
+        for posting in books.postings
+        if posting.kind == "Usage"
+    ]
+
+
+def test_work_is_not_done_before_its_time_and_is_done_at_it() -> None:
+    async def scene() -> None:
+        store = await bought(BUY)
+        charge, release = store.books().agenda
+        assert charge == Due(after(30), CHARGE, "unit-001")
+        assert release == Due(after(190), RELEASE, "unit-001")
+        before = store.books()
+        assert await do(store, [charge, release], Instant(charge.at - 1)) == [DEFERRED, DEFERRED]
+        assert store.books() == before
+        assert await do(store, [charge, release], charge.at) == [Decided(answer=True), DEFERRED]
+        assert charges(store.books()) == [(30, 30)]
+
+    asyncio.run(scene())
+
+
+def test_late_work_is_put_off_behind_what_falls_due_before_it() -> None:
+    async def scene() -> None:
+        store = await bought(BUY)
+        now = after(24 * 60)
+        # The first charge makes the next one due, which comes before the release.
+        assert await do(store, store.books().agenda, now) == [Decided(answer=True), DEFERRED]
+        assert store.books().agenda == [Due(after(90), CHARGE, "unit-001"), Due(after(190), RELEASE, "unit-001")]
+        for _ in range(3):
+            await do(store, store.books().agenda, now)
+        assert store.books().agenda == []
+        assert charges(store.books()) == [(30, 30), (90, 60), (150, 60), (190, 40)]
+        (unit,) = store.books().table(UNITS)
+        assert (unit.ended_at, unit.released_at, unit.end_reason) == (after(190), after(190), "Schedule")
+
+    asyncio.run(scene())
+
+
+def test_late_work_on_one_instance_waits_for_earlier_work_on_another() -> None:
+    async def scene() -> None:
+        late = Ask(Buy(1, "bj", "gpu-1", 1, 0, 100 * 60), token=False)  # released ten minutes after the second charge
+        store = await bought(late, BUY)
+        due = store.books().agenda
+        assert [(item.kind, item.unit_id) for item in due] == [
+            (CHARGE, "unit-001"),
+            (CHARGE, "unit-002"),
+            (RELEASE, "unit-001"),
+            (RELEASE, "unit-002"),
+        ]
+        answers = await do(store, due, after(24 * 60))
+        assert answers == [Decided(answer=True), Decided(answer=True), DEFERRED, DEFERRED]
+
+    asyncio.run(scene())
+
+
+def test_work_of_the_same_moment_is_done_together() -> None:
+    async def scene() -> None:
+        store = await bought(BUY, BUY, BUY)
+        due = [item for item in store.books().agenda if item.kind is CHARGE]
+        assert len({item.at for item in due}) == 1
+        assert await do(store, due, after(24 * 60)) == [Decided(answer=True)] * 3
+
+    asyncio.run(scene())
+
+
+def test_a_release_goes_before_a_charge_of_the_same_moment_and_the_minutes_are_charged_once() -> None:
+    async def scene() -> None:
+        store = await bought(Ask(Buy(0, "bj", "gpu-1", 1, 0, 1800), token=False))
+        due = store.books().agenda
+        assert [item.kind for item in due] == [RELEASE, CHARGE]
+        assert await do(store, due, due[0].at) == [Decided(answer=True), Decided(answer=False)]
+        assert charges(store.books()) == [(30, 30)]
+
+    asyncio.run(scene())
+
+
+def test_the_same_work_handed_in_twice_is_done_once() -> None:
+    async def scene() -> None:
+        for kind in (CHARGE, RELEASE):
+            store = await bought(BUY)
+            (item,) = (due for due in store.books().agenda if due.kind is kind)
+            assert await do(store, [item, item], item.at) == [Decided(answer=True), Decided(answer=False)]
+            before = store.books()
+            assert await do(store, [item], Instant(item.at + HOUR_US)) == [Decided(answer=False)]
+            assert store.books() == before
+
+    asyncio.run(scene())
+
+
+def test_late_charges_cost_what_held_in_their_minutes() -> None:
+    async def scene() -> None:
+        dearer = Ask(Offer("bj", "gpu-1", 2_000_000, None, None), token=False)
+        # Half a minute after the 100th minute began: it keeps the old price of half a unit.
+        store = await bought(BUY, Wait(100 * 60 + 30), dearer)
+        office = Office(store, RULES, ENGINE, batch=64)
+        await office.catch_up(after(24 * 60))
+        (unit,) = store.books().table(UNITS)
+        assert unit.metered_minutes == 190
+        assert unit.charged == 101 * 500_000 + 89 * 2_000_000
+
+    asyncio.run(scene())

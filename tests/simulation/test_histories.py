@@ -1,0 +1,226 @@
+"""Random histories: what holds after every step of each, and what must not depend on how it is played."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from leasehold.agenda.worker import Agenda
+from leasehold.clock import VirtualClock
+from leasehold.commands.command import Decided
+from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.book import FACTS, REMEMBERED, TABLES, UNITS
+from leasehold.domain.calendar import Instant
+from leasehold.domain.refusal import Refusal
+from leasehold.questions import IDENTITY_EPOCH, Questions
+from leasehold.sequencer import Limits, Sequencer
+from leasehold.store.check import check, check_directory
+from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.opening import OpenStore
+from leasehold.store.queries import Fetch, Queries, columns
+from leasehold.store.sqlite import SqliteStore
+from tests.contract.stores import KINDS
+from tests.simulation.history import History, histories
+from tests.simulation.invariants import Witness, check_books
+from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.office import Office
+
+T = TypeVar("T")
+
+
+async def played(history: History, store: Any, *, batch: int = 1) -> list[Decided]:
+    """Play a history on time; returns its answers."""
+    office = Office(store, history.rules, history.engine, batch=batch)
+    answers: list[Decided] = []
+    for at, commands in history.rounds:
+        await office.move(at)
+        answers += await office.say(commands, at)
+    return answers
+
+
+def but_tokens(books: Books) -> Books:
+    return books._replace(rows={name: rows for name, rows in books.rows.items() if name != REMEMBERED.name})
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), st.booleans())
+def test_after_every_step_the_books_are_right(history: History, twice: bool) -> None:  # noqa: FBT001
+    async def scene() -> None:
+        store, witness = MemoryStore(), Witness()
+        office = Office(store, history.rules, history.engine, twice=twice, witness=witness.committed)
+        for at, commands in history.rounds:
+            await office.move(at)
+            check_books(store.books(), history.rules, at)
+            for command in commands:
+                before = but_tokens(store.books())
+                (decided,) = await office.say([command], at)
+                after = store.books()
+                if witness.answered(command, decided):
+                    assert but_tokens(after) == before, "a refusal, or an answer given again, changed something"
+                check_books(after, history.rules, at)
+        witness.check_bills(store.books())
+
+    asyncio.run(scene())
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(new_regions=False))
+def test_the_same_history_in_batches_of_other_sizes_gives_the_same_books(history: History) -> None:
+    async def scene() -> None:
+        one, three, all_at_once = MemoryStore(), MemoryStore(), MemoryStore()
+        answers = await played(history, one, batch=1)
+        assert await played(history, three, batch=3) == answers
+        assert await played(history, all_at_once, batch=64) == answers
+        assert one.books() == three.books() == all_at_once.books()
+
+    asyncio.run(scene())
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(), st.sampled_from((1, 2, 7, 64)))
+def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_was_on_time(
+    history: History, batch: int
+) -> None:
+    async def scene() -> None:
+        on_time, late = MemoryStore(), MemoryStore()
+        answers = await played(history, on_time)
+        office = Office(late, history.rules, history.engine)
+        stopping = Office(late, history.rules, history.engine, batch=batch)
+        late_answers = []
+        for at, commands in history.rounds:
+            # Nothing was done since the last round, and nobody asked for anything.
+            await stopping.catch_up(at)
+            late_answers += await office.say(commands, at)
+        assert late_answers == answers
+        assert late.books().without_order == on_time.books().without_order
+
+    asyncio.run(scene())
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(), st.sets(st.integers(0, 12), max_size=3), st.sampled_from((1, 7, 64)))
+def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_release_time(
+    history: History, working: set[int], batch: int
+) -> None:
+    async def scene() -> None:
+        store, witness = MemoryStore(), Witness()
+        office = Office(store, history.rules, history.engine, witness=witness.committed)
+        agenda = Office(store, history.rules, history.engine, batch=batch, witness=witness.committed)
+        for number, (at, commands) in enumerate(history.rounds):
+            if number in working:
+                await agenda.catch_up(at)
+                check_books(store.books(), history.rules, at)
+            for command in commands:
+                (decided,) = await office.say([command], at)
+                witness.answered(command, decided)
+                check_books(store.books(), history.rules, at, on_time=False)
+        end = history.rounds[-1].at
+        await agenda.catch_up(end)
+        check_books(store.books(), history.rules, end)
+        witness.check_bills(store.books())
+        for unit in store.books().table(UNITS):
+            if unit.release_at is not None and unit.started_at is not None:
+                paid_until = unit.started_at + 60_000_000 * (unit.metered_minutes - 1)
+                assert unit.metered_minutes == 0 or paid_until < unit.release_at
+
+    asyncio.run(scene())
+
+
+# The parts that run the service: the sequencer, the agenda, the embedded store
+
+
+class Uncounted:
+    """Nobody counts."""
+
+    def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
+        """Count no batch."""
+
+    def due_done(self, kind: str, lateness_seconds: float) -> None:
+        """Count no due work."""
+
+
+@settings(max_examples=20, deadline=None)
+@given(histories(new_regions=False))
+def test_the_sequencer_and_the_agenda_write_the_same_books(history: History) -> None:
+    async def scene() -> None:
+        expected, store = MemoryStore(), MemoryStore()
+        answers = await played(history, expected)
+        clock = VirtualClock(history.start)
+        sequencer = Sequencer(
+            store, clock, history.rules, engine=history.engine, limits=Limits(16, 8, 100), meter=Uncounted()
+        )
+        agenda = Agenda(store, sequencer, clock, Uncounted())
+        sequencer.watch(agenda)
+        sequencer.start()
+        got: list[Decided] = []
+        for at, commands in history.rounds:
+            await agenda.advance(at)
+            results = await asyncio.gather(*map(sequencer.submit, commands), return_exceptions=True)
+            for result in results:
+                refused = isinstance(result, Refusal)
+                assert refused or not isinstance(result, BaseException), repr(result)
+                got.append(Decided(refusal=result) if isinstance(result, Refusal) else Decided(answer=result))
+        await sequencer.close()
+        assert got == answers
+        assert store.books() == expected.books()
+
+    with capture_logs():  # rendering a traceback takes longer than a history
+        asyncio.run(scene())
+
+
+def fetched(store: OpenStore, use: Callable[[Fetch], T]) -> T:
+    """Read with plain SQL, whatever the store speaks it to."""
+
+    def question(ask: Questions) -> T:
+        return use(cast("Queries", ask)._fetch)
+
+    return store.ask(question)
+
+
+def books_of(store: OpenStore) -> Books:
+    """Read everything."""
+
+    def everything(fetch: Fetch) -> Books:
+        def rows(codec: Codec[Any]) -> Iterator[Any]:
+            return map(codec.read, fetch(f"SELECT {columns(codec)} FROM {codec.name}", ()))
+
+        tables = {table.name: {table.key_of(row): row for row in rows(CODECS[table])} for table in TABLES}
+        # Only stores that several servers share keep one.
+        tables[FACTS.name].pop((IDENTITY_EPOCH,), None)
+        agenda = fetch("SELECT at, kind, unit_id FROM agenda ORDER BY at, kind, unit_id", ())
+        due = [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in agenda]
+        return Books(tables, list(rows(ORDERS)), list(rows(POSTINGS)), due)
+
+    return fetched(store, everything)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@settings(max_examples=10, deadline=None)
+@given(history=histories(rounds=8, terms=False), batch=st.sampled_from((1, 3, 64)))
+def test_every_store_ends_in_the_same_books_and_its_check_finds_nothing(
+    kind: str, history: History, batch: int
+) -> None:
+    async def scene(store: OpenStore) -> None:
+        expected = MemoryStore()
+        answers = await played(history, expected, batch=batch)
+        assert await played(history, store, batch=batch) == answers
+        assert books_of(store).without_order == expected.books().without_order
+        assert fetched(store, check).findings == []
+        if isinstance(store, SqliteStore):
+            assert check_directory(store.path.parent).findings == []
+
+    async def whole(opener: Callable[[], OpenStore]) -> None:
+        store = opener()
+        try:
+            await scene(store)
+        finally:
+            await store.close()
+
+    with KINDS[kind]() as opener:
+        asyncio.run(whole(opener))

@@ -1,0 +1,159 @@
+"""The table of actions: whole, append only, and the same as what is implemented and what the pages say."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import msgspec
+import pytest
+
+from leasehold.api.operations import OPERATIONS, account, catalogue, clock, identity, services, units
+from leasehold.cli.reference import reference_page
+from leasehold.wire import policies as p
+from leasehold.wire.actions import ACTIONS, ALWAYS, TABLE, Action
+from leasehold.wire.shapes import Request
+
+MODULES = (units, services, account, catalogue, clock, identity)
+PUBLISHED: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("/v2/computeunit", "PurchaseComputeUnit"),
+        ("/v2/computeunit", "DescribeComputeUnits"),
+        ("/v2/computeunit", "DescribeComputeUnit"),
+        ("/v2/computeunit", "ReleaseComputeUnit"),
+        ("/v2/computeunit", "AutoReleaseComputeUnit"),
+        ("/v2/serviceresources", "PurchaseComputeUnit"),
+        ("/v2/serviceresources", "DescribeComputeUnits"),
+        ("/v2/serviceresources", "DescribeComputeUnit"),
+        ("/v2/serviceresources", "ReleaseComputeUnit"),
+        ("/v2/serviceresources", "AutoReleaseComputeUnit"),
+        ("/v2/charge", "PurchaseServiceResource"),
+        ("/v2/charge", "DescribeServiceResources"),
+        ("/v2/charge", "DescribeServiceResourceList"),
+        ("/v2/charge", "DescribeServiceResource"),
+        ("/v2/charge", "ReleaseServiceResource"),
+        ("/v2/charge", "PurchaseComputeUnit"),
+        ("/v2/charge", "DescribeComputeUnits"),
+        ("/v2/charge", "DescribeComputeUnit"),
+        ("/v2/charge", "ReleaseComputeUnit"),
+        ("/v2/charge", "AutoReleaseComputeUnit"),
+        ("/v2/charge", "CreateAutoRenewRules"),
+        ("/v2/service", "CreateService"),
+        ("/v2/service", "DescribeService"),
+        ("/v2/service", "DescribeServices"),
+    }
+)
+"""What clients of the published service call. None of it may ever go."""
+ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
+
+# --- rows and implementations ----------------------------------------------------------------------------
+
+
+def test_a_path_and_an_action_stand_in_one_row_only() -> None:
+    assert len(TABLE) == len(ACTIONS)
+
+
+def test_what_is_published_stays() -> None:
+    assert set(TABLE) >= PUBLISHED
+
+
+def test_every_operation_has_exactly_one_implementation_and_every_implementation_a_row() -> None:
+    named = [name for module in MODULES for name in module.OPERATIONS]
+    assert len(named) == len(set(named))
+    assert set(named) == set(OPERATIONS) == {action.operation for action in ACTIONS}
+    assert len(set(OPERATIONS.values())) == len(OPERATIONS)
+
+
+def test_an_implementation_is_called_as_its_operation() -> None:
+    for name, implementation in OPERATIONS.items():
+        assert implementation.__name__ == name
+
+
+def test_older_names_stand_at_the_older_path_and_do_what_a_newer_one_does() -> None:
+    newer = {action.operation for action in ACTIONS if not action.legacy}
+    for action in ACTIONS:
+        if action.legacy:
+            assert action.path == "/v2/charge"
+            assert action.operation in newer
+
+
+@ANY_ACTION
+def test_a_row_is_written_as_actions_are(action: Action) -> None:
+    assert re.fullmatch(r"/v2/[a-z]+", action.path)
+    assert re.fullmatch(r"([A-Z][a-z]+|TPM)+", action.name)
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", action.operation)
+    assert re.fullmatch(r"[A-Z].*\.", action.summary)
+    assert issubclass(action.request, Request)
+
+
+@ANY_ACTION
+def test_what_describes_only_reads_and_everything_else_writes(action: Action) -> None:
+    assert action.writes is not action.name.startswith("Describe")
+
+
+@ANY_ACTION
+def test_the_errors_of_a_row_are_its_own_and_each_said_once(action: Action) -> None:
+    assert len(set(action.all_errors)) == len(action.all_errors)
+    assert set(ALWAYS) <= set(action.all_errors)
+
+
+@ANY_ACTION
+def test_whatever_names_something_by_its_id_can_answer_that_it_is_not_there(action: Action) -> None:
+    fields = {field.encode_name for field in msgspec.structs.fields(action.request)}
+    codes = {error.code for error in action.all_errors}
+    if "instanceId" in fields:
+        assert "InstanceNotFound" in codes
+    if "serviceId" in fields:
+        assert codes & {"ServiceNotFound", "InstanceNotFound"}
+    if {"userId", "accessKeyId", "accountId"} & fields:
+        assert "ResourceNotFound" in codes
+    if "marker" in fields:
+        assert "InvalidMarker" in codes
+
+
+# --- policies --------------------------------------------------------------------------------------------
+
+POLICIES = set(get_args(p.PolicyName))
+
+
+def test_the_policies_that_can_be_attached_are_those_that_there_are() -> None:
+    constants = {value for name, value in vars(p).items() if name.isupper() and isinstance(value, str)}
+    assert constants == POLICIES
+
+
+def test_every_policy_of_a_row_can_be_attached_and_every_policy_permits_something() -> None:
+    used = {policy for action in ACTIONS for policy in action.policies}
+    assert used == POLICIES
+
+
+@ANY_ACTION
+def test_a_policy_that_only_reads_permits_no_write(action: Action) -> None:
+    if action.writes:
+        assert not action.policies & {p.READ, p.SERVICE_READ, p.DATA_FULL, p.DATA_OPERATE}
+
+
+@ANY_ACTION
+def test_full_control_permits_everything_but_what_is_an_operators(action: Action) -> None:
+    assert not action.policies or p.FULL in action.policies or action.policies == {p.OPERATOR}
+
+
+@ANY_ACTION
+def test_names_of_one_operation_are_permitted_alike(action: Action) -> None:
+    same = {other.policies for other in ACTIONS if other.operation == action.operation}
+    assert same == {action.policies}
+
+
+def sections(page: str) -> dict[tuple[str, str], str]:
+    """The parts of the reference that tell of an action, by its path and name."""
+    parts = re.split(r"^## (\w+) at (/v2/\w+)\n", page, flags=re.MULTILINE)
+    return {(path, name): text for name, path, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)}
+
+
+def test_the_reference_page_says_of_every_operation_who_may_call_it() -> None:
+    said = sections(reference_page())
+    told = {TABLE[key].operation: text for key, text in said.items()}
+    assert len(told) == len(said)
+    assert set(told) == {action.operation for action in ACTIONS}
+    for action in ACTIONS:
+        (line,) = (line for line in told[action.operation].splitlines() if line.startswith("- Who may call it: "))
+        assert set(re.findall(r"`(\w+)`", line)) == action.policies

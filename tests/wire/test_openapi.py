@@ -1,0 +1,188 @@
+"""The OpenAPI document: valid, complete, and what a running service really takes and gives."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from tests.harness import Answer, Desk, a_service, play
+
+from leasehold import __version__
+from leasehold.wire.actions import ACTIONS, TABLE, Action
+from leasehold.wire.errors import ERRORS
+from leasehold.wire.openapi import EXAMPLES, FORGETFUL, MEANINGS, document, meaning_of, schemas, text
+
+DOCUMENT = document(__version__)
+PATHS: Mapping[str, Any] = DOCUMENT["paths"]
+OPERATIONS = {action.operation: action for action in reversed(ACTIONS)}
+"""Each operation under the first of its names."""
+LAST = ("release_replicas", "release_unit", "advance_clock")
+"""What leaves less behind than the others need."""
+
+
+def check(schema: Mapping[str, Any], value: Any) -> None:
+    """Fail where a value is not what a schema of the document says."""
+    OAS31Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
+
+
+def resolved(response: Mapping[str, Any]) -> Any:
+    """The schema of a response, which may stand among the components."""
+    if "$ref" in response:
+        response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    return response["content"]["application/json"]["schema"]
+
+
+def key_of(action: Action) -> str:
+    return f"{action.path}?Action={action.name}"
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_a_document_with_a_mistake_is_not_valid() -> None:
+    broken = json.loads(text(__version__))
+    del broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["responses"]
+    broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["requestBody"] = "none"
+    assert list(OpenAPIV31SpecValidator(broken).iter_errors())
+
+
+def test_every_row_of_the_table_is_an_operation_and_nothing_else_is() -> None:
+    assert list(PATHS) == [key_of(action) for action in ACTIONS]
+    assert len({item["post"]["operationId"] for item in PATHS.values()}) == len(ACTIONS)
+
+
+def test_names_of_one_operation_take_and_give_the_same() -> None:
+    facts = {
+        (action.operation, action.request, str(action.result), action.policies, action.writes, action.errors)
+        for action in ACTIONS
+    }
+    assert len(facts) == len(OPERATIONS)
+
+
+def test_each_operation_says_who_may_call_it_what_can_go_wrong_and_whether_it_is_the_older_name() -> None:
+    for action in ACTIONS:
+        operation = PATHS[key_of(action)]["post"]
+        assert operation["x-policies"] == sorted(action.policies)
+        assert operation.get("deprecated", False) is action.legacy
+        said: set[tuple[str, int]] = set()
+        for status, response in operation["responses"].items():
+            if status != "200":
+                codes = resolved(response)["allOf"][1]["properties"]["code"]["enum"]
+                said |= {(code, int(status)) for code in codes}
+        assert said == {(error.code, error.status) for error in action.all_errors}
+
+
+def test_the_text_is_the_document() -> None:
+    assert json.loads(text(__version__)) == DOCUMENT
+
+
+def test_every_field_of_every_shape_has_a_meaning_and_no_meaning_is_left_over() -> None:
+    used: set[str] = set()
+    for shape, schema in schemas().items():
+        for field in schema["properties"]:
+            assert meaning_of(shape, field), f"say in openapi.MEANINGS what {shape}.{field} means"
+            used.add(f"{shape}.{field}" if f"{shape}.{field}" in MEANINGS else field)
+    assert set(MEANINGS) == used
+
+
+def test_every_operation_has_an_example_of_its_own_shape() -> None:
+    assert set(EXAMPLES) == set(OPERATIONS)
+    for operation, body in EXAMPLES.items():
+        action = OPERATIONS[operation]
+        msgspec.convert(body, action.request)
+        check({"$ref": f"#/components/schemas/{action.request.__name__}"}, body)
+
+
+def test_a_body_with_a_mistake_is_not_what_the_document_says() -> None:
+    body = {**EXAMPLES["purchase_units"], "computeUnitCount": 0}
+    with pytest.raises(Exception, match="0 is less than the minimum of 1"):
+        check({"$ref": "#/components/schemas/PurchaseComputeUnitRequest"}, body)
+
+
+async def prepare(desk: Desk) -> dict[str, str]:
+    """Make what the examples speak of; returns what to write in their place."""
+
+    async def done(path: str, action: str, body: Mapping[str, Any]) -> Any:
+        return (await desk.call(path, action, body)).result
+
+    replicas = EXAMPLES["purchase_replicas"]
+    by_the_minute = {**replicas, "billing": {"paymentTiming": "Postpaid"}}
+    prepaid = await done("/v2/serviceresources", "PurchaseComputeUnit", replicas)
+    postpaid = await done("/v2/serviceresources", "PurchaseComputeUnit", by_the_minute)
+    user = await done("/v2/iam", "CreateUser", {"name": "somebody"})
+    key = await done("/v2/iam", "CreateAccessKey", {"userId": user["userId"]})
+    now = datetime.fromisoformat((await done("/v2/clock", "DescribeClock", {}))["now"])
+    return {
+        "unit-Fz8kMh6J": postpaid["instanceId"],
+        "unit-Qw4rTy7U": prepaid["instanceId"],
+        EXAMPLES["create_access_key"]["userId"]: user["userId"],
+        EXAMPLES["disable_access_key"]["accessKeyId"]: key["accessKeyId"],
+        EXAMPLES["advance_clock"]["to"]: (now + timedelta(hours=3)).isoformat(),
+    }
+
+
+def with_real_ones(body: Mapping[str, Any], real: Mapping[str, str]) -> Any:
+    written = json.dumps(body)
+    for made_up, found in real.items():
+        written = written.replace(made_up, found)
+    return json.loads(written)
+
+
+def in_a_workable_order() -> list[str]:
+    return [*(operation for operation in OPERATIONS if operation not in LAST), *LAST]
+
+
+def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp_path: Path) -> None:
+    remembered: set[str] = set()
+
+    async def scene() -> None:
+        async with a_service(tmp_path, demo=True) as desk:
+            real = await prepare(desk)
+            for operation in in_a_workable_order():
+                action = OPERATIONS[operation]
+                body = with_real_ones(EXAMPLES[operation], real)
+                answer = await desk.call(action.path, action.name, body, query=f"&clientToken={operation}")
+                assert answer.status == 200, (operation, answer.body)
+                check(resolved(PATHS[key_of(action)]["post"]["responses"]["200"]), answer.body)
+
+    play(scene)
+    with sqlite3.connect(tmp_path / "leasehold.db") as store:
+        remembered |= {value for (value,) in store.execute("SELECT value FROM tokens")}
+    store.close()
+    writes = {action.operation for action in ACTIONS if action.writes}
+    assert remembered == writes - FORGETFUL
+    for action in ACTIONS:
+        takes_a_token = "parameters" in PATHS[key_of(action)]["post"]
+        assert takes_a_token is (action.operation in remembered)
+
+
+def test_an_error_looks_as_the_document_says(tmp_path: Path) -> None:
+    async def asked(desk: Desk, path: str, name: str, body: Any) -> Answer:
+        answer = await desk.call(path, name, body)
+        response = PATHS[key_of(TABLE[path, name])]["post"]["responses"][str(answer.status)]
+        check(resolved(response), answer.body)
+        return answer
+
+    async def scene() -> None:
+        async with a_service(tmp_path) as desk:
+            lost = await asked(desk, "/v2/computeunit", "DescribeComputeUnit", {"instanceId": "unit-nowhere"})
+            assert lost.code == "InstanceNotFound"
+            sold_out = await asked(desk, "/v2/computeunit", "PurchaseComputeUnit", EXAMPLES["purchase_units"])
+            assert sold_out.code == "InsufficientStock"
+            bad = await asked(desk, "/v2/computeunit", "PurchaseComputeUnit", {})
+            assert bad.code == "InappropriateJSON"
+
+    play(scene)
+    # No error is documented that this service does not know.
+    known = {error.code for error in ERRORS}
+    for response in DOCUMENT["components"]["responses"].values():
+        assert set(resolved(response)["allOf"][1]["properties"]["code"]["enum"]) <= known
