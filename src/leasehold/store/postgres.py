@@ -360,7 +360,7 @@ class PostgresTransaction:
                 await self._connection.execute("ROLLBACK")
 
     async def _was_committed(self) -> bool:
-        """Ask what became of the transaction; raises Unavailable where nobody can tell in time."""
+        """Ask what became of the transaction; raises OutcomeUnknown where nobody can tell in time."""
         wait, waited = _FIRST_WAIT_S, 0.0
         while waited < RECONNECT_S * 3:
             try:
@@ -375,6 +375,8 @@ class PostgresTransaction:
                         return bool(await found.fetchall())
                 if status != "in progress":
                     return bool(status == "committed")
+            except psycopg.errors.InvalidParameterValue:
+                return False  # the database crashed and does not know that it ever gave that number away
             except psycopg.OperationalError:
                 pass
             await asyncio.sleep(wait)
