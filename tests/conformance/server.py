@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.postgres import shared_server
+
 HOST = "127.0.0.1"
 ACCESS_KEY = "AKCONFORMANCE0001"
 SECRET_KEY = "conformance-secret-of-32-letters"
@@ -30,8 +32,8 @@ class Server:
 
 
 def stores() -> list[str]:
-    """What to run on: `sqlite`, or the address of a database server; several are separated by commas."""
-    named = os.environ.get("LEASEHOLD_TEST_STORES", "sqlite")
+    """What to run on: `sqlite`, `postgres` (a server of our own), or the address of one; separated by commas."""
+    named = os.environ.get("LEASEHOLD_TEST_STORES", "sqlite,postgres")
     return [name.strip() for name in named.split(",") if name.strip()]
 
 
@@ -54,9 +56,12 @@ def running(store: str, folder: Path) -> Iterator[Server]:
 def _options(store: str, folder: Path) -> Iterator[tuple[str, ...]]:
     if store == "sqlite":
         yield ("--data", str(folder / "data"))
+    elif store == "postgres":
+        with shared_server().database() as address:
+            yield ("--data", str(folder / "data"), "--store", address)
     else:
         with _database(store) as address:
-            yield ("--store", address)
+            yield ("--data", str(folder / "data"), "--store", address)
 
 
 @contextmanager
