@@ -163,7 +163,7 @@ def test_a_virtual_clock_never_goes_back_whichever_server_is_asked(tmp_path: Pat
             assert back.code == "InappropriateJSON"
             assert await _now(first) == await _now(second) == "2030-01-15T13:00:00+08:00"
         with books(url) as seen:
-            assert seen.value("SELECT to_timestamp(value::bigint / 1000000) FROM facts WHERE name = 'virtual_now'") == (
+            assert seen.value("SELECT to_timestamp(value::bigint / 1000000) FROM facts WHERE name = 'clock_at'") == (
                 datetime(2030, 1, 15, 5, tzinfo=UTC)
             )
 

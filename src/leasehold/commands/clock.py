@@ -10,13 +10,15 @@ from leasehold.domain.calendar import Instant, rfc3339
 from leasehold.domain.refusal import BAD_VALUE, Refusal
 from leasehold.domain.rules import Rules
 
-VIRTUAL_NOW = "virtual_now"
+VIRTUAL_NOW = "clock_at"
+"""Sorts before all other facts: every batch under a virtual clock begins with the lock on it (``TABLES``)."""
 
 
 class MoveClock(Command, frozen=True, kw_only=True):
     """Remember where the virtual clock stands, so that a restart goes on from there and never back."""
 
     answer: ClassVar[type] = bool
+    moves_clock: ClassVar[bool] = True
 
     to: Instant
 

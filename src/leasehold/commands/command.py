@@ -30,6 +30,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     answer: ClassVar[Any] = None
     """The type of the answer, so that a client token can give it again."""
 
+    moves_clock: ClassVar[bool] = False
+    """Whether it moves the store's virtual clock, or makes it: then nobody else is at work meanwhile."""
+
     token: Token | None = None
 
     def needs(self) -> Needs:

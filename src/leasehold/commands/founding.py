@@ -21,6 +21,7 @@ class Found(Command, frozen=True, kw_only=True):
     """Found the store. Answers False, and changes nothing, where it is founded already."""
 
     answer: ClassVar[type] = bool
+    moves_clock: ClassVar[bool] = True
 
     facts: dict[str, str]
     root: CreateAccount

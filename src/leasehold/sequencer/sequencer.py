@@ -82,7 +82,7 @@ class _Batch(msgspec.Struct):
     def moves_clock(self) -> bool:
         """Whether the store's virtual clock will stand elsewhere afterwards."""
         moving = self.request is not None and self.request.moving
-        return moving or any(isinstance(waiting.command, MoveClock) for waiting in self.callers)
+        return moving or any(waiting.command.moves_clock for waiting in self.callers)
 
 
 PRUNE_EVERY_S = 0.25

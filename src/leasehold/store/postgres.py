@@ -37,6 +37,7 @@ def _trusted(text: str) -> LiteralString:
 
 VERSION_MIN: Final = 150000
 MIGRATION_LOCK: Final = 0x1EA5E401D
+CLOCK_LOCK: Final = 0x1EA5E401E
 PAUSED_MAX_MS: Final = 5000
 """A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
 IN_THE_WAY_MAX_MS: Final = PAUSED_MAX_MS + 1000
@@ -58,9 +59,10 @@ _READER: Final = "SET default_transaction_read_only = on; SET jit = off; SET sta
 # the time stays what it is until the batch is done: who moves it waits for the others, and they for that one.
 _BEGIN: Final = (
     "SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
-    "(SELECT value FROM facts WHERE name = 'virtual_now' FOR {lock}), "
+    "(SELECT value FROM facts WHERE name = 'clock_at' FOR {lock}), "
     "(SELECT value FROM facts WHERE name = 'identity_epoch')"
 )
+_LOCK_CLOCK: Final = _trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
 _BEGIN_WORK: Final = _trusted(_BEGIN.format(lock="SHARE"))
 _BEGIN_MOVE: Final = _trusted(_BEGIN.format(lock="UPDATE"))
 # A session that waits for its client in the middle of a transaction has a server that stands still. Between two
@@ -267,6 +269,9 @@ class PostgresTransaction:
         """Begin; raises psycopg.OperationalError where the connection is gone."""
         async with connection.pipeline():
             await connection.execute("BEGIN")
+            if question is _BEGIN_MOVE:
+                # Before it is founded, a store has no clock that could be locked.
+                await connection.execute(_LOCK_CLOCK)
             cursor = await connection.execute(question)
             facts = await cursor.fetchone()
         assert facts is not None  # noqa: S101 - a SELECT without FROM has one row
