@@ -1,0 +1,57 @@
+"""A variant of the server for comparison: the whole transaction in a thread of its own, nothing of it on the loop.
+
+python -m benchmarks.purchase --against "python -m benchmarks.writer_thread"
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from leasehold.cli.main import main
+from leasehold.domain.book import Book, Changes, Need, Shelf
+from leasehold.store import sqlite
+
+_thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+
+async def _there(call: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(_thread, call)
+
+
+def _finished(step: Any) -> Any:
+    """Run a coroutine that never waits."""
+    try:
+        step.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("the step waited for something")
+
+
+class ThreadedTransaction(sqlite.SqliteTransaction):
+    """Hands every step to the thread."""
+
+    def __init__(self, connection: sqlite3.Connection, commits: ThreadPoolExecutor, disk: sqlite.Disk) -> None:
+        super().__init__(connection, commits, disk)
+        self._writer = connection
+
+    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+        """Load in the thread."""
+        wanted = list(needs)
+        await _there(lambda: _finished(super(ThreadedTransaction, self).load(wanted, book)))
+
+    async def save(self, changes: Changes) -> None:
+        """Save in the thread."""
+        await _there(lambda: _finished(super(ThreadedTransaction, self).save(changes)))
+
+    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - here nothing is done on the loop
+        """Commit in the thread."""
+        await _there(self._writer.commit)
+
+
+if __name__ == "__main__":
+    sqlite.SqliteTransaction = ThreadedTransaction  # type: ignore[misc]
+    main()
