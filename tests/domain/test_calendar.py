@@ -317,3 +317,9 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
 def test_an_instant_and_its_datetime_are_the_same_to_the_microsecond(place: tuple[str, Instant]) -> None:
     zone, moment = place
     assert from_datetime(to_datetime(moment, zone)) == moment
+
+
+@given(zones_and_instants())
+def test_a_time_is_written_as_the_library_writes_it(place: tuple[str, Instant]) -> None:
+    zone, at = place
+    assert rfc3339(at, zone) == to_datetime(at, zone).isoformat()
