@@ -365,6 +365,13 @@ class Filler:
             added += len(chunk)
         return added
 
+    def post(self, postings: Sequence[Posting]) -> None:
+        """Write charges of instances that were added without them."""
+        self._insert(POSTINGS, postings)
+        for posting in postings:
+            self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
+        self._out.commit()
+
     def _insert(self, codec: Codec[Any], rows: Sequence[Any]) -> None:
         if rows:
             self._out.insert(codec.name, columns(codec), [*map(codec.values, rows)])

@@ -1,16 +1,27 @@
-"""The figures of past runs: one JSON object a line."""
+"""The figures of past runs: one JSON object a line, in ``benchmarks/history.jsonl`` unless told otherwise."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
+import shutil
 import sqlite3
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+from benchmarks.serving import allow_many_files
+
+FILE: Final = Path(__file__).with_name("history.jsonl")
+BUILD: Final = Path("build")
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -26,22 +37,64 @@ class Machine(msgspec.Struct, frozen=True):
     load: float
 
 
-class Ratios(msgspec.Struct, frozen=True):
-    """What can be compared between machines."""
-
-    purchases_per_no_op: float
-    lone_purchase_per_floor: float
-
-
 class Line(msgspec.Struct, frozen=True):
-    """One run."""
+    """One run. ``figures`` are what it is about, each a name and a number; ``details`` is everything else."""
 
     date: str
     commit: str
+    benchmark: str
     machine: Machine
     options: dict[str, Any]
-    ratios: dict[str, Ratios]
-    figures: dict[str, Any]
+    figures: dict[str, float]
+    details: dict[str, Any]
+
+
+class Run:
+    """A run of a benchmark: where it may write, and what it found."""
+
+    def __init__(self, benchmark: str, folder: Path, goal: Path | None) -> None:
+        self.folder: Final = folder
+        self._benchmark = benchmark
+        self._goal = goal
+        self._machine = machine(folder)
+
+    def record(
+        self, options: Mapping[str, Any], figures: Mapping[str, float], details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add a line to the history, unless the run was told to leave none."""
+        if self._goal is None:
+            return
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        rounded = {name: float(f"{value:.5g}") for name, value in figures.items()}
+        line = Line(now, _commit(), self._benchmark, self._machine, dict(options), rounded, dict(details or {}))
+        self._goal.parent.mkdir(parents=True, exist_ok=True)
+        with self._goal.open("ab") as file:
+            # Options hold command lines; where the checkout lies is nobody's business.
+            file.write(msgspec.json.encode(line).replace(f"{Path.cwd()}/".encode(), b"") + b"\n")
+
+
+def parser_of(benchmark: str, about: str | None) -> argparse.ArgumentParser:
+    """Return the start of a command line: how it is called, and where its figures go."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{benchmark}", description=about)
+    parser.add_argument("--json", type=Path, default=FILE, metavar="FILE", help="append a line with the figures")
+    parser.add_argument("--no-json", action="store_const", const=None, dest="json", help="leave no line")
+    return parser
+
+
+@contextmanager
+def running(benchmark: str, goal: Path | None) -> Iterator[Run]:
+    """Make room for a run, say where it runs, and clear up; a RuntimeError ends it with one message."""
+    allow_many_files()
+    BUILD.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
+    try:
+        found = machine(folder)
+        print(f"{found.processor}, {found.cores} cores, load {found.load:.2f}, {found.filesystem}", flush=True)
+        yield Run(benchmark, folder, goal)
+    except RuntimeError as error:
+        sys.exit(f"benchmarks.{benchmark}: {error}")
+    finally:
+        shutil.rmtree(folder)
 
 
 def _field(path: str, name: str) -> str:
@@ -79,16 +132,6 @@ def _commit() -> str:
         ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False
     )
     return done.stdout.strip() or "unknown"
-
-
-def append(
-    path: Path, where: Machine, options: dict[str, Any], ratios: dict[str, Ratios], figures: dict[str, Any]
-) -> None:
-    """Add the figures of a run."""
-    line = Line(datetime.now(UTC).isoformat(timespec="seconds"), _commit(), where, options, ratios, figures)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(msgspec.json.encode(line) + b"\n")
 
 
 def read(path: Path) -> list[Line]:

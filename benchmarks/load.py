@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Iterator
 from itertools import count
 
 import msgspec
@@ -21,11 +20,18 @@ import msgspec
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 COUNTER = b"00000000000000000000"
 """Stands in a request for a number that is different each time."""
+TWELVE = b"############"
+"""The same, of twelve digits: the end of a UUID."""
 PATIENCE_S = 30.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to send, by how many clients, for how long."""
+    """What to send, by how many clients, for how long.
+
+    ``others`` are dealt to the clients in turns with ``request``. With ``then`` each answer is followed by a second
+    request of the same number, and only its answer completes the pair, which is counted as one; what ``taken`` finds
+    in the first answer is put in the place of ``hole``. ``tolerant``: what is refused is counted apart.
+    """
 
     port: int
     request: bytes
@@ -33,6 +39,11 @@ class Plan(msgspec.Struct, frozen=True):
     seconds: float
     warm_up: float = 0.3
     first: int = 0
+    others: tuple[bytes, ...] = ()
+    then: bytes = b""
+    hole: bytes = b""
+    taken: str = ""
+    tolerant: bool = False
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -45,6 +56,7 @@ class Tally(msgspec.Struct, frozen=True):
     generator_cpu: float
     sent: int
     errors: list[str]
+    failed: int = 0
 
     @property
     def rate(self) -> float:
@@ -53,98 +65,135 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class _Client:
-    """One connection, and when its request was sent."""
+    """One connection, when its request was sent, and what follows on the answer."""
 
-    __slots__ = ("received", "sent_at", "socket")
+    __slots__ = ("received", "sent_at", "socket", "then")
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.sent_at = 0
+        self.then = b""
 
     def receive(self) -> bytes | None:
         """Return the answer once all of it is there."""
-        self.received += self.socket.recv(65536)
+        got = self.socket.recv(262144)
+        if not got:
+            raise ConnectionError(f"the server closed a connection after {self.received[:400]!r}")
+        self.received += got
         head = self.received.find(b"\r\n\r\n")
         if head < 0:
-            if not self.received:
-                raise ConnectionError("the server closed a connection")
             return None
         length = _LENGTH.search(self.received, 0, head + 2)
-        if length is None or len(self.received) < head + 4 + int(length[1]):
+        expected = int(length[1]) if length is not None else 0 if self.received[9:12] == b"204" else None
+        if expected is None or len(self.received) < head + 4 + expected:
             return None
         answer, self.received = self.received, b""
         return answer
 
 
-def _requests(template: bytes, first: int) -> Iterator[bytes]:
-    head, found, tail = template.partition(COUNTER)
-    if not found:
-        while True:
-            yield template
-    for number in count(first):
-        yield b"%b%020d%b" % (head, number, tail)
+def _numbered(template: bytes, number: int) -> bytes:
+    return template.replace(COUNTER, b"%020d" % number).replace(TWELVE, b"%012d" % number)
+
+
+class _Sender:
+    """Decides what is sent next, and what came of it."""
+
+    def __init__(self, plan: Plan, begin: int, end: int) -> None:
+        self._plan = plan
+        self._firsts = (plan.request, *plan.others)
+        self._taken = re.compile(plan.taken.encode())
+        self._numbers = count(plan.first)
+        self._begin, self._end = begin, end
+        self.times = array("q")
+        self.errors: list[str] = []
+        self.sent = self.failed = 0
+
+    def begin(self, place: int, client: _Client) -> None:
+        """Send a client's first request, or the next one after all was answered."""
+        number = next(self._numbers)
+        template = self._firsts[place % len(self._firsts)]
+        client.then = _numbered(self._plan.then, number) if self._plan.then else b""
+        request = _numbered(template, number)
+        client.sent_at = time.perf_counter_ns()
+        client.socket.sendall(request)
+        self.sent += 1
+
+    def answered(self, client: _Client, answer: bytes, now: int) -> bool:
+        """Take an answer; returns whether the client is through with its request."""
+        if answer[9:10] != b"2":
+            if len(self.errors) < 10:
+                self.errors.append(answer.decode("utf-8", "replace"))
+            self.failed += self._begin <= now < self._end
+            return True
+        if client.then:
+            request, client.then = client.then, b""
+            if self._plan.taken:
+                found = self._taken.search(answer)
+                if found is None:
+                    raise RuntimeError(f"nothing in the answer is like {self._plan.taken}: {answer!r}")
+                request = request.replace(self._plan.hole, found[1])
+            client.socket.sendall(request)
+            return False
+        if self._begin <= now < self._end:
+            self.times.append(now - client.sent_at)
+        return True
 
 
 def drive(plan: Plan) -> Tally:
     """Keep that many clients busy for that long, and count."""
-    clients = {client.socket.fileno(): client for client in (_Client(plan.port) for _ in range(plan.clients))}
+    clients = [_Client(plan.port) for _ in range(plan.clients)]
     poll = select.epoll()
-    for number in clients:
-        poll.register(number, select.EPOLLIN)
-    requests = _requests(plan.request, plan.first)
+    for client in clients:
+        poll.register(client.socket.fileno(), select.EPOLLIN)
     try:
-        return _measure(plan, clients, poll, requests)
+        return _measure(plan, clients, poll)
     finally:
         poll.close()
-        for client in clients.values():
+        for client in clients:
             client.socket.close()
 
 
-def _measure(plan: Plan, clients: dict[int, _Client], poll: select.epoll, requests: Iterator[bytes]) -> Tally:
+def _measure(plan: Plan, clients: list[_Client], poll: select.epoll) -> Tally:
     clock = time.perf_counter_ns
-    times = array("q")
-    errors: list[str] = []
-    waiting = sent = len(clients)
     begin = clock() + int(plan.warm_up * 1e9)
     end = begin + int(plan.seconds * 1e9)
+    sender = _Sender(plan, begin, end)
+    places = {client.socket.fileno(): (place, client) for place, client in enumerate(clients)}
+    waiting = len(clients)
     busy = 0.0
-    for client in clients.values():
-        client.sent_at = clock()
-        client.socket.sendall(next(requests))
+    for place, client in places.values():
+        sender.begin(place, client)
     while waiting:
         events = poll.poll(PATIENCE_S)
         if not events:
             raise TimeoutError(f"{waiting} requests are not answered")
-        for number, _ in events:
-            client = clients[number]
+        for descriptor, _ in events:
+            place, client = places[descriptor]
             answer = client.receive()
             if answer is None:
                 continue
             now = clock()
-            if answer[9:12] != b"200" and len(errors) < 10:
-                errors.append(answer.decode("utf-8", "replace"))
-            if begin <= now < end:
-                times.append(now - client.sent_at)
             if not busy and now >= begin:
                 busy = time.process_time()
+            if not sender.answered(client, answer, now):
+                continue
             if now >= end:
                 waiting -= 1
                 continue
-            client.sent_at = clock()
-            client.socket.sendall(next(requests))
-            sent += 1
+            sender.begin(place, client)
     cpu = time.process_time() - busy
-    ordered = sorted(times)
+    ordered = sorted(sender.times)
     return Tally(
         answers=len(ordered),
         seconds=plan.seconds,
         p50_us=_quantile(ordered, 0.5),
         p99_us=_quantile(ordered, 0.99),
         generator_cpu=cpu / plan.seconds,
-        sent=sent,
-        errors=errors,
+        sent=sender.sent,
+        errors=sender.errors,
+        failed=sender.failed,
     )
 
 
@@ -156,17 +205,17 @@ def drive_apart(plan: Plan) -> Tally:
     """Drive from a process of its own, whose interpreter nobody else shares; raises RuntimeError on any error."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load"],
-        input=msgspec.json.encode(plan),
+        input=msgspec.msgpack.encode(plan),
         capture_output=True,
         check=False,
     )
     if done.returncode:
         raise RuntimeError(f"the load generator failed:\n{done.stderr.decode()}")
-    tally = msgspec.json.decode(done.stdout, type=Tally)
-    if tally.errors:
+    tally = msgspec.msgpack.decode(done.stdout, type=Tally)
+    if tally.errors and not plan.tolerant:
         raise RuntimeError(f"{len(tally.errors)} or more requests were refused, among them:\n{tally.errors[0]}")
     return tally
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(drive(msgspec.json.decode(sys.stdin.buffer.read(), type=Plan))))
+    sys.stdout.buffer.write(msgspec.msgpack.encode(drive(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Plan))))

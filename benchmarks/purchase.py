@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +18,9 @@ import msgspec
 
 from benchmarks import disk, history
 from benchmarks.load import COUNTER, Plan, Tally, drive_apart
-from benchmarks.serving import LEASEHOLD, Server, allow_many_files
+from benchmarks.serving import LEASEHOLD, Server
 
 LEVELS = (1, 32, 128)
-BUILD = Path("build")
 NO_OP, PURCHASE = "no-op", "purchase"
 
 RATIO_AIM, LONE_AIM = 0.5, 1.5
@@ -196,10 +193,15 @@ def servers_of(options: Options, folder: Path) -> list[Server]:
 
 
 def stay_clear_of_the_hour(options: Options) -> None:
-    """Wait where a full hour would strike during the run: everything that was bought is charged then."""
-    needed = options.rounds * (2 * len(options.levels) * (options.seconds + 1) * (2 if options.against else 1) + 1) + 10
+    """See keep_off_the_hour()."""
+    each = 2 * len(options.levels) * (options.seconds + 1) * (2 if options.against else 1) + 1
+    keep_off_the_hour(options.rounds * each + 10)
+
+
+def keep_off_the_hour(seconds: float) -> None:
+    """Wait where a full hour would strike within that time: everything that was bought is charged then."""
     left = 3600 - time.time() % 3600
-    if left < needed:
+    if left < seconds:
         print(f"waiting {left:.0f} s for the hourly charges to be over", file=sys.stderr)
         time.sleep(left + 2)
 
@@ -221,7 +223,7 @@ def benchmark(options: Options, folder: Path) -> Report:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.purchase", description=__doc__)
+    parser = history.parser_of("purchase", __doc__)
     parser.add_argument("--levels", default=",".join(map(str, LEVELS)), metavar="N,N", help="numbers of clients")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
@@ -229,7 +231,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--store", help="URL of an empty store for the server, instead of a new directory")
     parser.add_argument("--server", metavar="COMMAND", help="what stands for leasehold: another version of it")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line with the figures")
     return parser.parse_args()
 
 
@@ -240,23 +241,15 @@ def main() -> None:
     options = Options(levels, given.rounds, given.seconds, given.tokens, given.store, given.server, given.against)
     if options.store is not None and options.against is not None:
         sys.exit("--store and --against: two servers need a store each")
-    allow_many_files()
-    BUILD.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
-    try:
+    with history.running("purchase", given.json) as place:
         stay_clear_of_the_hour(options)
-        machine = history.machine(folder)
-        print(f"{machine.processor}, {machine.cores} cores, load {machine.load:.2f}, {machine.filesystem}")
-        report = benchmark(options, folder)
+        report = benchmark(options, place.folder)
         names = list(dict.fromkeys(row.server for row in report.rows))
         show(report, names)
-        if given.json is not None:
-            ratios = {name: history.Ratios(report.share(name), report.lone(name)) for name in names}
-            history.append(given.json, machine, msgspec.to_builtins(options), ratios, msgspec.to_builtins(report))
-    except RuntimeError as error:
-        sys.exit(f"benchmarks.purchase: {error}")
-    finally:
-        shutil.rmtree(folder)
+        figures = {f"{name}: purchases per no-op": report.share(name) for name in names}
+        figures |= {f"{name}: lone purchase per floor": report.lone(name) for name in names}
+        figures |= {f"{name}: purchases/s": report.row(name, PURCHASE, report.most).per_second for name in names}
+        place.record(msgspec.to_builtins(options), figures, msgspec.to_builtins(report))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,8 @@ import multiprocessing
 import re
 import select
 import shlex
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -30,8 +28,8 @@ import msgspec
 from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, asking, sink, store_options, stores
 from benchmarks.load import _Client
-from benchmarks.purchase import BUILD, PURCHASE, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server, allow_many_files
+from benchmarks.purchase import PURCHASE, prepare, requests
+from benchmarks.serving import LEASEHOLD, Server
 from leasehold.domain.calendar import SECOND_US, Instant, next_full_hour
 from leasehold.domain.metering import minutes_started
 from leasehold.store.opening import Target
@@ -46,10 +44,10 @@ _DONE: Final = re.compile(r'^leasehold_due_done_total\{kind="release"\} (\S+)$',
 class Watched(Server):
     """A server whose memory and metrics are looked at."""
 
-    def rss_kib(self) -> int:
-        """Return the memory that it holds."""
+    def rss_kib(self, *, peak: bool = False) -> int:
+        """Return the memory that it holds, or the most that it ever held."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0])
+        return int(status.partition("VmHWM:" if peak else "VmRSS:")[2].split()[0])
 
     def metrics(self) -> str:
         """Return everything that it counts."""
@@ -231,7 +229,7 @@ def prove(where: Target, due: _Due) -> None:
 @contextmanager
 def serving(name: str, command: str, where: Target) -> Iterator[Watched]:
     """Serve a store; the books are proved in the end."""
-    server = Watched(name, shlex.split(command), store_options(where), where.directory / "server.log")
+    server = Watched(name, shlex.split(command), store_options(where), where.directory / f"{name}.log")
     try:
         prepare(server)
         yield server
@@ -329,7 +327,7 @@ def show(storms: Sequence[Storm], options: Options) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.storm", description=__doc__)
+    parser = history.parser_of("storm", __doc__)
     parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--units", type=int, default=100_000, help="released in the same second")
     parser.add_argument("--pending", type=int, default=1_000_000, help="instances in the store beside them")
@@ -338,7 +336,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--modes", default="alone,selling")
     parser.add_argument("--server", default=shlex.join(LEASEHOLD), metavar="COMMAND", help="what stands for leasehold")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="append a line with the figures")
     return parser.parse_args()
 
 
@@ -348,21 +345,12 @@ def main() -> None:
     servers = {"leasehold": given.server} | ({"variant": given.against} if given.against else {})
     modes = tuple(given.modes.split(","))
     options = Options(given.store, given.units, given.pending, given.rate, given.rounds, servers, modes)
-    allow_many_files()
-    BUILD.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
-    try:
-        machine = history.machine(folder)
-        print(f"{machine.processor}, {machine.cores} cores, load {machine.load:.2f}, {machine.filesystem}")
-        storms = run(options, folder)
+    with history.running("storm", given.json) as place:
+        storms = run(options, place.folder)
         medians = show(storms, options)
-        if given.json is not None:
-            figures = {"benchmark": "storm", "medians": medians, "storms": msgspec.to_builtins(storms)}
-            history.append(given.json, machine, msgspec.to_builtins(options), {}, figures)
-    except RuntimeError as error:
-        sys.exit(f"benchmarks.storm: {error}")
-    finally:
-        shutil.rmtree(folder)
+        figures = {f"{name}: units/s": median["rate"] for name, median in medians.items()}
+        figures |= {f"{name}: p99 ms": median["p99_ms"] for name, median in medians.items() if "p99_ms" in median}
+        place.record(msgspec.to_builtins(options), figures, {"storms": msgspec.to_builtins(storms)})
 
 
 if __name__ == "__main__":

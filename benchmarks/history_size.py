@@ -1,0 +1,216 @@
+"""A year of hourly charges: ``python -m benchmarks.history_size [--store postgres]``.
+
+Every running postpaid instance makes a posting an hour. This writes a month of them, hour by hour as they come, for
+fewer instances than a big installation has, measures the bytes that a posting takes, has ``leasehold archive`` roll
+the month up, measures again, and reckons what a year of ten thousand instances is. The books are proved before and
+after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import psycopg
+
+from benchmarks import history
+from benchmarks.filling import Filler, Sale, aim, bytes_of, sink, store_options, stores, usage
+from benchmarks.serving import LEASEHOLD, Server
+from leasehold.clock import wall_us
+from leasehold.domain.calendar import HOUR_US, Instant
+from leasehold.domain.money import Micro
+from leasehold.domain.unit import Unit
+from leasehold.store import sqlite
+from leasehold.store.opening import Target
+
+YEAR_HOURS: Final = 8760
+UNITS: Final = 10_000
+SHARE_AIM: Final = 0.05
+"""What may be left in the store of a month that was archived."""
+
+
+class Size(msgspec.Struct, frozen=True):
+    """What the postings take: rows, the bytes of the table and of its indexes, and those of the whole store."""
+
+    rows: int
+    table: int
+    indexes: int
+    store: int
+
+    @property
+    def each(self) -> float:
+        """Bytes a posting, indexes included."""
+        return (self.table + self.indexes) / self.rows
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What was measured."""
+
+    hourly: Size
+    archived: Size
+    tidied: Size
+    archive_s: float
+    file_bytes: int
+    rolled_up: int
+
+
+def _month(now_us: int) -> tuple[Instant, Instant]:
+    """Return the first moment of the last whole month in UTC, and that of the next one."""
+    this = datetime.fromtimestamp(now_us / 1e6, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last = (this - timedelta(days=1)).replace(day=1)
+    return Instant(int(last.timestamp() * 1e6)), Instant(int(this.timestamp() * 1e6))
+
+
+def fill(where: Target, units: int) -> tuple[int, Instant]:
+    """Put instances into a store that ran for the last whole month; returns the postings, and the month's end."""
+    begin, end = _month(wall_us())
+    hours = (end - begin) // HOUR_US
+    with sink(where) as out:
+        filler = Filler(out)
+        sales = [_running(filler, sale, begin, hours) for sale in filler.pending(units)]
+        filler.add(sales)
+        # Hour by hour: the postings of an instance lie as far apart as they do in a store that lived that month.
+        for hour in range(hours):
+            at = Instant(begin + hour * HOUR_US)
+            filler.post([usage(unit, at, 60, Micro(60 * filler.per_minute(unit))) for unit in map(_unit, sales)])
+        filler.close()
+    return units * hours, end
+
+
+def _unit(sale: Sale) -> Unit:
+    return sale.unit
+
+
+def _running(filler: Filler, sale: Sale, begin: Instant, hours: int) -> Sale:
+    """Let an instance have run since an hour before the month, with a charge at every full hour in it."""
+    unit, minutes = sale.unit, hours * 60
+    since = Instant(begin - HOUR_US)
+    charged = Micro(minutes * filler.per_minute(unit))
+    changed = msgspec.structs.replace(
+        unit, created_at=since, started_at=since, metered_minutes=minutes, charged=charged
+    )
+    return Sale(changed, msgspec.structs.replace(sale.order, created_at=since))
+
+
+def tidy(where: Target) -> None:
+    """Give back what is free: VACUUM FULL of the table, or VACUUM of the file, while nobody serves the store."""
+    if where.url is None:
+        connection = sqlite.connect(where.directory / sqlite.FILE)
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        return
+    with psycopg.connect(where.url, autocommit=True) as database:
+        database.execute("VACUUM FULL postings")
+
+
+def size_of(where: Target) -> Size:
+    """Measure the postings, and the store as a whole."""
+    table, indexes = bytes_of(where, "postings")
+    if where.url is None:
+        connection = sqlite.connect(where.directory / sqlite.FILE)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((rows,),) = connection.execute("SELECT count(*) FROM postings").fetchall()
+        connection.close()
+        return Size(int(rows), table, indexes, (where.directory / sqlite.FILE).stat().st_size)
+    with psycopg.connect(where.url, autocommit=True) as database:
+        found: Any = database.execute("SELECT count(*), pg_database_size(current_database()) FROM postings").fetchone()
+    return Size(int(found[0]), table, indexes, int(found[1]))
+
+
+def archive(where: Target, before: Instant, goal: Path) -> tuple[float, int]:
+    """Run the command; returns the seconds that it took, and the bytes of its file."""
+    text = datetime.fromtimestamp(before / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    began = time.monotonic()
+    done = subprocess.run(
+        [*LEASEHOLD, "archive", *store_options(where), "--before", text, "--to", str(goal)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"leasehold archive failed:\n{done.stderr}")
+    print(done.stdout.strip())
+    return time.monotonic() - began, goal.stat().st_size
+
+
+def prove(where: Target) -> None:
+    """Have the books proved; raises RuntimeError where they are wrong."""
+    server = Server("archived", LEASEHOLD, store_options(where), where.directory / "server.log")
+    try:
+        server.wait_until_ready()
+        server.stop()
+        print(server.check())
+    finally:
+        server.kill()
+
+
+def run(store: str, units: int, folder: Path) -> Figures:
+    """Fill, measure, archive, measure."""
+    with stores(store, folder, "month") as (where,):
+        rows, end = fill(where, units)
+        hourly = size_of(where)
+        seconds, file_bytes = archive(where, end, folder / "charges.jsonl.gz")
+        archived = size_of(where)
+        tidy(where)
+        tidied = size_of(where)
+        prove(where)
+    return Figures(hourly, archived, tidied, seconds, file_bytes, rows)
+
+
+def show(found: Figures, units: int) -> dict[str, float]:
+    """Print what was measured, and what it means for a year; returns the figures."""
+    hourly, tidied = found.hourly, found.tidied
+    for name, size in (("hourly", hourly), ("archived", found.archived), ("archived and tidied", tidied)):
+        print(
+            f"{name:<20}{size.rows:>10,} postings: table {size.table / 2**20:,.1f} MiB, indexes "
+            f"{size.indexes / 2**20:,.1f} MiB, {size.each:,.0f} bytes each; store {size.store / 2**20:,.1f} MiB"
+        )
+    rate = found.rolled_up / found.archive_s
+    in_file = found.file_bytes / found.rolled_up
+    print(f"archive: {found.archive_s:.1f} s, {rate:,.0f} postings/s; file {in_file:.1f} bytes a posting")
+    year = UNITS * YEAR_HOURS
+    naive, kept = year * hourly.each, UNITS * 12 * tidied.each
+    month_s = year / 12 / rate
+    print(f"a year of {UNITS:,} instances, {year / 1e6:.1f} M postings, reckoned from {units:,} instances and a month:")
+    print(f"  hourly for ever: {naive / 2**30:.1f} GiB in the store")
+    print(
+        f"  archived every month: {kept / 2**20:.0f} MiB of a year past, up to {naive / 12 / 2**30:.2f} GiB of the "
+        f"month that runs, {year * in_file / 2**30:.2f} GiB of files; {month_s / 60:.0f} minutes a month"
+    )
+    left = tidied.each * tidied.rows / (hourly.each * hourly.rows)
+    aim("what is left of a month in the store", left, SHARE_AIM, at_most=True)
+    return {
+        "bytes per hourly posting": hourly.each,
+        "share left": left,
+        "archive postings/s": rate,
+        "file bytes per posting": in_file,
+        "year GiB naive": naive / 2**30,
+        "year MiB archived": kept / 2**20,
+        "year GiB files": year * in_file / 2**30,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = history.parser_of("history_size", __doc__)
+    parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--units", type=int, default=1_000, help="instances that ran for a month")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the benchmark."""
+    given = _arguments()
+    with history.running("history_size", given.json) as place:
+        found = run(given.store, given.units, place.folder)
+        figures = {f"{given.store} {name}": value for name, value in show(found, given.units).items()}
+        place.record({"store": given.store, "units": given.units}, figures, msgspec.to_builtins(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,366 @@
+"""The yardstick: ``python -m benchmarks.yardstick``.
+
+The same purchase as a program would write it that has no batches: one transaction a purchase, one statement a row,
+SELECT … FOR UPDATE on every row that it decides by, over psycopg 3 with prepared statements. It leaves the very same
+rows behind, which ``leasehold check`` proves. It is called directly: no HTTP, no signature, no policies, no
+validation; and the number of its connections, and whether it takes the hot rows first or last, is what suits it best.
+Against it stands leasehold over HTTP with signed requests, on a database of the same PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import multiprocessing
+import secrets
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from typing import Any, Final, cast
+
+import msgspec
+import psycopg
+
+from benchmarks import history
+from benchmarks.filling import aim, asking, sink, store_options, stores
+from benchmarks.load import Plan, drive_apart
+from benchmarks.purchase import PURCHASE, keep_off_the_hour, prepare, requests
+from benchmarks.serving import LEASEHOLD, Server
+from benchmarks.storm import database_cpu_s
+from leasehold.api.ids import hex_id, unit_id
+from leasehold.clock import wall_us
+from leasehold.commands.founding import ROOT_USER
+from leasehold.domain.agenda import DueKind
+from leasehold.domain.calendar import Instant, add_months, next_full_hour
+from leasehold.domain.ledger import PREPAID_REVENUE, wallet
+from leasehold.store.opening import Target
+
+RATIO_AIM: Final = 8
+ZONE: Final = "Asia/Shanghai"
+RELEASE_US: Final = 4_070_908_800_000_000
+CPU, REGION, COUNT, MONTHS = "gpu-1", "bj", 1, 1
+
+_TOKEN: Final = 'SELECT digest, refused, answer FROM tokens WHERE account_id = %s AND "value" = %s FOR UPDATE'
+_OFFERING: Final = "SELECT per_minute, per_month, stock_free FROM offerings WHERE region = %s AND type = %s FOR UPDATE"
+_ACCOUNT: Final = "SELECT balance, time_zone FROM accounts WHERE id = %s FOR UPDATE"
+_STOCK: Final = "UPDATE offerings SET stock_free = %s WHERE region = %s AND type = %s"
+_BALANCE: Final = "UPDATE accounts SET balance = %s WHERE id = %s"
+_POSTING: Final = (
+    "INSERT INTO postings (account_id, at, kind, debit, credit, amount, order_id, unit_id) "
+    "VALUES (%s, %s, 'Purchase', %s, %s, %s, %s, %s)"
+)
+_ORDER: Final = (
+    "INSERT INTO orders (id, account_id, kind, unit_id, payment_timing, region, type, count, months, amount, "
+    "created_at, created_by) VALUES (%s, %s, 'Purchase', %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_UNIT: Final = (
+    "INSERT INTO units (id, account_id, created_by, order_id, region, type, count, replicas, payment_timing, status, "
+    "created_at, term_months, auto_renew, auto_renew_months, started_at, release_at, charge_at, expires_at, "
+    "metered_minutes, charged) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, 0, %s, 'Running', %s, %s, false, 1, %s, %s, %s, %s, 0, %s)"
+)
+_AGENDA: Final = "INSERT INTO agenda (at, kind, unit_id) VALUES (%s, %s, %s)"
+_ANSWER: Final = (
+    'INSERT INTO tokens (account_id, "value", digest, refused, answer, created_at) VALUES (%s, %s, %s, false, %s, %s)'
+)
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """A way to run the yardstick: over how many connections, and whether it locks the hot rows at the end."""
+
+    connections: int
+    hot_last: bool
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"{self.connections} connections, hot rows {'last' if self.hot_last else 'first'}"
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What a yardstick process is to do."""
+
+    url: str
+    account_id: str
+    user_id: str
+    prepaid: bool
+    shape: Shape
+    seconds: float
+    warm_up: float = 0.3
+
+
+class Score(msgspec.Struct, frozen=True):
+    """What came of it."""
+
+    bought: int
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    database_cpu_us: float = math.nan
+
+
+class Buyer:
+    """Buys over one connection, statement by statement."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._timing = "Prepaid" if job.prepaid else "Postpaid"
+        self._connection = psycopg.connect(job.url, autocommit=True, prepare_threshold=1)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def buy(self, token: str, digest: str) -> tuple[str, str]:
+        """Buy once, in one transaction; returns the ids of the instance and the order."""
+        job, run = self._job, self._connection.execute
+        with self._connection.transaction():
+            seen = run(_TOKEN, (job.account_id, token)).fetchone()
+            if seen is not None:
+                if seen[0] != digest:
+                    raise ValueError("the token was used with other parameters")
+                return cast("tuple[str, str]", tuple(msgspec.json.decode(seen[2])))
+            unit, order, now = unit_id(), hex_id(), Instant(wall_us())
+            # The price never changes here and is known; balance and stock are decided by below, under their locks.
+            if job.shape.hot_last:
+                amount = self._price() * COUNT * MONTHS if job.prepaid else 0
+                self._new_rows(unit, order, now, amount, token, digest)
+                self._hot_rows(unit, order, now)
+            else:
+                amount = self._hot_rows(unit, order, now)
+                self._new_rows(unit, order, now, amount, token, digest)
+        return unit, order
+
+    def _price(self) -> int:
+        found = self._connection.execute(
+            "SELECT per_month FROM offerings WHERE region = %s AND type = %s", (REGION, CPU)
+        ).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def _hot_rows(self, unit: str, order: str, now: Instant) -> int:
+        """Take the stock and the money; returns what is charged at once."""
+        job, run = self._job, self._connection.execute
+        offering = run(_OFFERING, (REGION, CPU)).fetchone()
+        account = run(_ACCOUNT, (job.account_id,)).fetchone()
+        assert offering is not None
+        assert account is not None
+        per_minute, per_month, free = offering
+        amount = COUNT * MONTHS * per_month if job.prepaid else 0
+        if free < COUNT or account[0] < max(amount, COUNT * per_minute * 60 * (not job.prepaid)):
+            raise ValueError("refused")
+        run(_STOCK, (free - COUNT, REGION, CPU))
+        if amount:
+            run(_BALANCE, (account[0] - amount, job.account_id))
+            purse = wallet(job.account_id)
+            run(_POSTING, (job.account_id, now, purse, PREPAID_REVENUE, amount, order, unit))
+        return amount
+
+    def _new_rows(self, unit: str, order: str, now: Instant, amount: int, token: str, digest: str) -> None:
+        """Write the order, the instance, what it will do by itself, and the answer for the token."""
+        job, run = self._job, self._connection.execute
+        months = MONTHS if job.prepaid else 0
+        who, what = (job.account_id, job.user_id), (REGION, CPU, COUNT)
+        run(_ORDER, (order, who[0], unit, self._timing, *what, months, amount, now, who[1]))
+        expires = add_months(now, months, ZONE) if job.prepaid else None
+        release = None if job.prepaid else RELEASE_US
+        charge = None if job.prepaid else next_full_hour(now, ZONE)
+        run(_UNIT, (unit, *who, order, *what, self._timing, now, months, now, release, charge, expires, amount))
+        for at, kind in ((release, DueKind.RELEASE), (charge, DueKind.CHARGE), (expires, DueKind.EXPIRE)):
+            if at is not None:
+                run(_AGENDA, (at, int(kind), unit))
+        answer = msgspec.json.encode({"unit_id": unit, "order_id": order})
+        run(_ANSWER, (job.account_id, token, digest, answer, now))
+
+
+def _measure(job: Job, results: Any) -> None:
+    """Buy in this process, a thread for each connection, and put the score into the queue."""
+    buyers = [Buyer(job) for _ in range(job.shape.connections)]
+    idle = time.process_time()
+    begin = time.perf_counter() + job.warm_up
+    end = begin + job.seconds
+    times: list[float] = []
+    bought = count()
+
+    def work(buyer: Buyer) -> None:
+        while (sent := time.perf_counter()) < end:
+            token = secrets.token_hex(10)
+            digest = hashlib.sha256(token.encode()).hexdigest()
+            buyer.buy(token, digest)
+            now = time.perf_counter()
+            next(bought)
+            if begin <= now < end:
+                times.append(now - sent)
+
+    _together([partial(work, buyer) for buyer in buyers])
+    for buyer in buyers:
+        buyer.close()
+    ordered = sorted(times)
+    pick = [ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 for part in (0.5, 0.99)]
+    results.put(Score(len(ordered), pick[0], pick[1], (time.process_time() - idle) / next(bought) * 1e6))
+
+
+def _together(calls: Sequence[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def score(job: Job) -> Score:
+    """Run the yardstick in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    process = context.Process(target=_measure, args=(job, results), daemon=True)
+    process.start()
+    try:
+        found: Score = results.get(timeout=job.seconds + 60)
+    finally:
+        process.join()
+    return found
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to measure."""
+
+    connections: tuple[int, ...]
+    clients: int
+    rounds: int
+    seconds: float
+    timing: str
+
+
+def _owner(where: Target) -> tuple[str, str]:
+    """Prepare a store for the yardstick, with as much stock as can be sold, and money; returns who buys."""
+    with sink(where) as out:
+        out.run("UPDATE offerings SET stock_total = stock_total + 100000000, stock_free = stock_free + 100000000")
+        ((user,),) = out.run("SELECT value FROM facts WHERE name = ?", (ROOT_USER,))
+        ((account,),) = out.run("SELECT account_id FROM users WHERE id = ?", (user,))
+    return account, user
+
+
+def _request(server: Server, timing: str) -> bytes:
+    if timing == "Postpaid":
+        return requests(server, tokens=True)[PURCHASE]
+    body = {
+        "billing": {
+            "paymentTiming": "Prepaid",
+            "reservation": {"reservationLength": MONTHS, "reservationTimeUnit": "Month"},
+        },
+        "computeUnitConfig": {"region": REGION, "type": CPU},
+        "computeUnitCount": COUNT,
+        "clientToken": "00000000000000000000",
+    }
+    return server.request("/v2/computeunit", "PurchaseComputeUnit", msgspec.json.encode(body))
+
+
+def compare(options: Options, place: history.Run) -> dict[str, list[Score]]:
+    """Take turns: every shape of the yardstick, then leasehold, round after round; then have both books checked."""
+    found: dict[str, list[Score]] = {}
+    with stores("postgres", place.folder, "leasehold", "yardstick") as (ours, theirs):
+        account, user = _owner(theirs)
+        server = Server("leasehold", LEASEHOLD, store_options(ours), place.folder / "server.log")
+        try:
+            prepare(server)
+            server.call("/v2/account", "TopUpAccount", {"amount": "10000000000"})
+            _top_up(theirs, account)
+            shapes = [Shape(number, last) for number in options.connections for last in (False, True)]
+            first = 0
+            for number in range(options.rounds):
+                for shape in shapes if number % 2 == 0 else reversed(shapes):
+                    job = Job(theirs.url or "", account, user, options.timing == "Prepaid", shape, options.seconds)
+                    found.setdefault(shape.name, []).append(score(job))
+                cpu, database = server.cpu_s(), database_cpu_s(ours)
+                plan = Plan(
+                    server.port, _request(server, options.timing), options.clients, options.seconds, first=first
+                )
+                tally = drive_apart(plan)
+                each = 1e6 / tally.sent
+                used = (server.cpu_s() - cpu) * each
+                database = (database_cpu_s(ours) - database) * each
+                first += tally.sent
+                row = Score(tally.answers, tally.p50_us / 1000, tally.p99_us / 1000, used, database)
+                found.setdefault("leasehold", []).append(row)
+                print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
+            server.stop()
+            print(f"leasehold: {server.check()}")
+        finally:
+            server.kill()
+        proof = Server("yardstick", LEASEHOLD, store_options(theirs), place.folder / "proof.log")
+        try:
+            proof.wait_until_ready()
+            proof.stop()
+            print(f"yardstick: {proof.check()}")
+        finally:
+            proof.kill()
+        with asking(theirs) as (_, run):
+            rows = [(table, run(f"SELECT count(*) FROM {table}", ())[0][0]) for table in ("units", "orders", "tokens")]
+        print("yardstick: " + ", ".join(f"{count} {table}" for table, count in rows))
+    return found
+
+
+def _top_up(where: Target, account: str) -> None:
+    """Put as much money on the yardstick's account as leasehold's has."""
+    with sink(where) as out:
+        amount, now = 10**16, wall_us()
+        out.run("UPDATE accounts SET balance = balance + ? WHERE id = ?", (amount, account))
+        names = "account_id, at, kind, debit, credit, amount"
+        out.insert("postings", names, [(account, now, "TopUp", "funding", wallet(account), amount)])
+
+
+def show(found: dict[str, list[Score]], options: Options) -> dict[str, float]:
+    """Print the medians and the ratio; returns the figures."""
+    rates = {
+        name: statistics.median(score.bought / options.seconds for score in scores) for name, scores in found.items()
+    }
+    print(f"{'':<34}{'purchases/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
+    for name, scores in found.items():
+        p50, p99, cpu = (statistics.median(getattr(row, field) for row in scores) for field in _FIELDS)
+        print(f"{name:<34}{rates[name]:>12,.0f}{p50:>9.2f}{p99:>9.2f}{cpu:>9.0f}")
+    database = statistics.median(score.database_cpu_us for score in found["leasehold"])
+    print(f"leasehold: {database:.0f} us of the database's processor time a purchase")
+    best = max((name for name in rates if name != "leasehold"), key=rates.__getitem__)
+    ratio = rates["leasehold"] / rates[best]
+    aim(f"{options.timing}: leasehold / yardstick ({best})", ratio, RATIO_AIM, at_most=False)
+    plain = max((name for name in rates if name.endswith("first")), key=rates.__getitem__)
+    print(f"leasehold / yardstick with the hot rows first ({plain}): {rates['leasehold'] / rates[plain]:.2f}")
+    return {
+        f"{options.timing}: leasehold / yardstick": ratio,
+        f"{options.timing}: yardstick purchases/s": rates[best],
+        f"{options.timing}: leasehold purchases/s": rates["leasehold"],
+    }
+
+
+_FIELDS: Final = ("p50_ms", "p99_ms", "cpu_us")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = history.parser_of("yardstick", __doc__)
+    parser.add_argument("--connections", default="1,8,16", metavar="N,N", help="what the yardstick is tried with")
+    parser.add_argument("--clients", type=int, default=128, help="of leasehold")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument("--timing", choices=["Postpaid", "Prepaid"], default="Postpaid", help="how it is paid")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the benchmark."""
+    given = _arguments()
+    connections = tuple(int(text) for text in given.connections.split(","))
+    options = Options(connections, given.clients, given.rounds, given.seconds, given.timing)
+    keep_off_the_hour(30 + options.rounds * (2 * len(connections) + 1) * (options.seconds + 1))
+    with history.running("yardstick", given.json) as place:
+        found = compare(options, place)
+        figures = show(found, options)
+        place.record(msgspec.to_builtins(options), figures, {"scores": msgspec.to_builtins(found)})
+
+
+if __name__ == "__main__":
+    main()
