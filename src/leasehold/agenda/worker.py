@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 1.0
 """Never sleep longer: the machine's clock may be set."""
+SOON_S: Final = 0.01
+"""Never sleep shorter: at a steady rate of due work each look finds several pieces of it."""
 RETRY_S: Final = 5.0
 """How long due work that failed rests before it is tried again. It is never given up."""
 NEVER: Final = Instant(2**62)
@@ -48,6 +50,7 @@ class Agenda:
         self._sooner = asyncio.Event()
         self._sleeps_until: Instant | None = None
         self._resting: dict[Due, float] = {}
+        self._patience_s = SOON_S
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
@@ -92,7 +95,9 @@ class Agenda:
             try:
                 async with self._turn:
                     again = await self._work()
-                if not again and not self._stopping:
+                if again:
+                    self._patience_s = SOON_S
+                elif not self._stopping:
                     await self._sleep()
             except Unavailable as error:
                 log.warning("due work waits for the store", error=str(error))
@@ -130,14 +135,23 @@ class Agenda:
         # Until the next due time is known, whatever is made due meanwhile may be sooner.
         self._sleeps_until = NEVER
         try:
-            next_due = await self._reader.read(lambda ask: ask.next_due())
+            first = await self._reader.read(lambda ask: ask.due(NEVER, len(self._resting) + 1))
             now = self._clock.now()
-            wait = LOOK_EVERY_S
-            if next_due is not None and next_due > now and self._clock.mode == "real":
-                wait = min(wait, (next_due - now) / SECOND_US)
+            wait = self._wait(next((item.at for item in first if item not in self._resting), None), now)
             self._sleeps_until = Instant(now + int(wait * SECOND_US))
             await asyncio.wait_for(self._sooner.wait(), wait)
         except TimeoutError:
             pass
         finally:
             self._sleeps_until = None
+
+    def _wait(self, next_due: Instant | None, now: Instant) -> float:
+        """Return for how many seconds to sleep where the next work falls due then."""
+        if next_due is None or self._clock.mode == "virtual":
+            return LOOK_EVERY_S
+        if next_due > now:
+            return min(LOOK_EVERY_S, max(SOON_S, (next_due - now) / SECOND_US))
+        # It fell due since it was looked for; or another server is at it; or this machine's clock is ahead of the
+        # store's. So look soon, and less and less soon while nothing comes of it.
+        wait, self._patience_s = self._patience_s, min(2 * self._patience_s, LOOK_EVERY_S)
+        return wait
