@@ -192,6 +192,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names and tell nobody anything
         self._registry = CollectorRegistry()
         self._request_children: dict[tuple[str, str, int, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._due_children: dict[str, Callable[[], None]] = {}
         self._define_requests()
         self._define_batches()
         self._define_agenda()
@@ -267,7 +268,10 @@ class Metrics:
 
     def due_done(self, kind: str, lateness_seconds: float) -> None:
         """Count a piece of due work; kinds with "release" in their name also record their lateness."""
-        self._due_done.labels(kind).inc()
+        count = self._due_children.get(kind)
+        if count is None:
+            count = self._due_children[kind] = self._due_done.labels(kind).inc
+        count()
         if "release" in kind:
             self._lateness.observe(lateness_seconds)
 

@@ -144,6 +144,8 @@ async def _serve(settings: Settings, where: Target, listener: socket.socket, *, 
         # What lives now lives to the end; the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        # A batch makes thousands of rows that die with it, and none of them is part of a cycle.
+        gc.set_threshold(20_000, 20, 50)
         await server.serve(sockets=[listener])
         log.info("stopped listening, finishing what was accepted")
     log.info("stopped")

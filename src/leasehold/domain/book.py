@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
@@ -20,6 +21,13 @@ R = TypeVar("R", bound=msgspec.Struct)
 Key = tuple[str, ...]
 
 
+def _key_of(names: tuple[str, ...]) -> Callable[[Any], Key]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    value = attrgetter(names[0])
+    return lambda row: (value(row),)
+
+
 class Table(Generic[R]):
     """A kind of row, and which of its fields are its key.
 
@@ -31,10 +39,8 @@ class Table(Generic[R]):
         self.name = name
         self.row = row
         self.key = key
-
-    def key_of(self, row: R) -> Key:
-        """Return the row's key."""
-        return tuple(getattr(row, name) for name in self.key)
+        self.key_of: Callable[[R], Key] = _key_of(key)
+        """Returns a row's key. Every row of a batch is asked for it several times."""
 
     def __repr__(self) -> str:
         return f"Table({self.name})"

@@ -22,7 +22,7 @@ def wallet(account_id: str) -> str:
     return f"wallet:{account_id}"
 
 
-class Posting(msgspec.Struct, frozen=True):
+class Posting(msgspec.Struct, frozen=True, gc=False):
     """One movement: ``amount`` leaves ``debit`` and arrives at ``credit``.
 
     One positive amount and two different ends are all it is made of: a posting that does not balance
@@ -52,7 +52,7 @@ OrderKind = Literal["Purchase"]
 PaymentTiming = Literal["Prepaid", "Postpaid"]
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """What was agreed, and what was paid for it at once (postpaid: nothing)."""
 
     id: str

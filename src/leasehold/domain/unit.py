@@ -33,7 +33,7 @@ HOLDING: Final[frozenset[UnitStatus]] = frozenset(
 ENDABLE: Final[frozenset[UnitStatus]] = HOLDING - {"Releasing"}
 
 
-class Unit(msgspec.Struct, frozen=True):
+class Unit(msgspec.Struct, frozen=True, gc=False):
     """One purchase of ``count`` units is one instance (decision 7).
 
     Times are instants; None where the thing has not happened or never will. ``metered_minutes`` of a
