@@ -34,8 +34,14 @@ def _finished(step: Any) -> Any:
 class ThreadedTransaction(sqlite.SqliteTransaction):
     """Hands every step to the thread."""
 
-    def __init__(self, connection: sqlite3.Connection, commits: ThreadPoolExecutor, disk: sqlite.Disk) -> None:
-        super().__init__(connection, commits, disk)
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        commits: ThreadPoolExecutor,
+        disk: sqlite.Disk,
+        checkpointer: sqlite.Checkpointer,
+    ) -> None:
+        super().__init__(connection, commits, disk, checkpointer)
         self._writer = connection
 
     async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:

@@ -334,9 +334,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "due.batch_max",
             Whole(1, 10_000, "rows"),
-            "How many rows of due work (releases, charges, renewals) are taken at a time at most.",
+            "How many rows of due work (releases, charges, renewals) are taken at a time at most. "
+            "In a storm, callers wait for about two such batches.",
         ),
-    ] = 500
+    ] = 320
 
     tokens_keep_hours: Annotated[
         int,

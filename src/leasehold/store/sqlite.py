@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -42,9 +42,10 @@ WRITER_PRAGMAS: Final = (
     # The commit returns once the log is on the disk. NORMAL would be faster and could lose the last
     # answered purchases when the power fails; in batches of a hundred it gains less than a tenth.
     "PRAGMA synchronous = FULL",
-    # 16 MiB of log between checkpoints. The file is used again from its start, never cut: growing a file
-    # costs a second write to the disk at every sync.
-    "PRAGMA wal_autocheckpoint = 4000",
+    # The log is copied into the file beside the writer (Checkpointer). Where that does not keep up, the writer
+    # does the rest of it at 80 MiB: a page that many batches change is so written to the file once. The log is used
+    # again from its start, never cut: growing a file costs a second write to the disk at every sync.
+    "PRAGMA wal_autocheckpoint = 20000",
     "PRAGMA journal_size_limit = -1",
     # 64 MiB of pages, so that the hot part of a million instances stays in memory.
     "PRAGMA cache_size = -65536",
@@ -52,6 +53,7 @@ WRITER_PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 QUICK_S: Final = 0.001
+CHECKPOINT_EVERY_S: Final = 0.25
 # Only migrations and backups can hold the file for long; five seconds see them through.
 BUSY_MS: Final = 5000
 
@@ -104,11 +106,12 @@ class SqliteStore:
             raise
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._disk = Disk()
+        self._checkpointer = Checkpointer(self.path)
         self._readers = Readers(self._open_reader)
 
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
-        return SqliteTransaction(self._writer, self._commits, self._disk)
+        return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer)
 
     async def read(self, question: Callable[[Questions], T]) -> T:
         """Ask a question on a connection of its own, off the event loop."""
@@ -122,6 +125,7 @@ class SqliteStore:
         """Close every connection and give the directory free."""
         self._readers.close()
         self._commits.shutdown()
+        self._checkpointer.close()
         self._writer.close()
         os.close(self._lock)
 
@@ -227,6 +231,37 @@ class Disk:
         return self._seconds < QUICK_S
 
 
+class Checkpointer:
+    """Copies the log into the file on a connection of its own, while the writer goes on.
+
+    Left to the writer, a commit every now and then would take the time of all those pages.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._done_at = time.monotonic()
+        self._is_running = False
+
+    def soon(self) -> None:
+        """Something was committed: begin, unless it was done a moment ago or is being done."""
+        if not self._is_running and time.monotonic() - self._done_at > CHECKPOINT_EVERY_S:
+            self._is_running = True
+            self._thread.submit(self._run)
+
+    def _run(self) -> None:
+        # What goes wrong here goes wrong for the writer too, which has somebody to tell it to.
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._done_at = time.monotonic()
+        self._is_running = False
+
+    def close(self) -> None:
+        """Finish, and close the connection."""
+        self._thread.shutdown()
+        self._connection.close()
+
+
 class SqliteTransaction:
     """The transaction of one batch.
 
@@ -235,10 +270,13 @@ class SqliteTransaction:
     the disk is quick and nobody else waits, because the way to the helper and back takes 0.1 ms.
     """
 
-    def __init__(self, connection: sqlite3.Connection, commits: ThreadPoolExecutor, disk: Disk) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, commits: ThreadPoolExecutor, disk: Disk, checkpointer: Checkpointer
+    ) -> None:
         self._connection = connection
         self._commits = commits
         self._disk = disk
+        self._checkpointer = checkpointer
         # There is one server: whoever changes a key tells it here.
         self.identity_epoch: str | None = None
         try:
@@ -315,6 +353,7 @@ class SqliteTransaction:
         except sqlite3.OperationalError as error:
             await self.rollback()
             raise _cannot_write(error) from None
+        self._checkpointer.soon()
 
     async def rollback(self) -> None:
         """Forget it. A full disk may have ended the transaction already."""
