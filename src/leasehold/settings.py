@@ -330,14 +330,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10_000
 
     due_batch_max: Annotated[
-        int,
+        int | None,
         Declared(
             "due.batch_max",
             Whole(1, 10_000, "rows"),
             "How many rows of due work (releases, charges, renewals) are taken at a time at most. "
             "In a storm, callers wait for about two such batches.",
+            unset="240 on the embedded store, 480 on PostgreSQL",
         ),
-    ] = 320
+    ] = None
 
     tokens_keep_hours: Annotated[
         int,
