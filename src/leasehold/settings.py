@@ -334,9 +334,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "due.batch_max",
             Whole(1, 10_000, "rows"),
-            "How many rows of due work (releases, charges, renewals) are taken at a time at most. "
-            "In a storm, callers wait for about two such batches.",
-            unset="240 on the embedded store, 480 on PostgreSQL",
+            "How many rows of due work are taken at a time at most. In a storm, callers wait for about two batches.",
+            unset="250 on the embedded store, 480 on PostgreSQL",
         ),
     ] = None
 
@@ -467,9 +466,8 @@ def _check_together(settings: Settings, where: Mapping[str, str]) -> None:
             f"release.lead_min_seconds, which is {lead}: no release time could satisfy both"
         )
     if (settings.root_access_key is None) != (settings.root_secret_key is None):
-        given, lacking = "root_access_key", "root_secret_key"
-        if settings.root_access_key is None:
-            given, lacking = lacking, given
+        keys = ("root_access_key", "root_secret_key")
+        given, lacking = sorted(keys, key=lambda name: getattr(settings, name) is None)
         raise BadSettings(f"{where[given]}: needs {DECLARED[lacking].variable}, which is not set; set both or neither")
 
 

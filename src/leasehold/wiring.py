@@ -40,7 +40,7 @@ log = structlog.get_logger()
 CREDENTIALS: Final = "credentials.env"
 MASTER_KEY_FILE: Final = "master.key"
 
-DUE_EMBEDDED: Final = 240
+DUE_EMBEDDED: Final = 250
 DUE_SHARED: Final = 480
 """Due work in a batch: so much that a storm is drained fast, so little that callers do not wait 0.1 s for it. A batch
 on PostgreSQL has its round trips to make up for, and works on two processors."""

@@ -44,7 +44,7 @@ ROWS = [
     Row("clock.jump_max_seconds", 300, "1", 1, "86400", 86_400),
     Row("batch.size_max", 512, "1", 1, "1024", 1024),
     Row("queue.length_max", 10_000, "1", 1, "1000000", 1_000_000),
-    Row("due.batch_max", 500, "1", 1, "10000", 10_000),
+    Row("due.batch_max", None, "1", 1, "10000", 10_000),
     Row("tokens.keep_hours", 48, "49", 49, "8784", 8784),
     Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
     Row("log.format", "auto", '"json"', "json", "console", "console"),

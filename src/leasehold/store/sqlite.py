@@ -53,7 +53,8 @@ WRITER_PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 QUICK_S: Final = 0.001
-CHECKPOINT_EVERY_S: Final = 0.25
+CHECKPOINT_EVERY_S: Final = 0.05
+"""Often, and so little at a time that no commit behind it waits long for the disk."""
 # Only migrations and backups can hold the file for long; five seconds see them through.
 BUSY_MS: Final = 5000
 
