@@ -77,7 +77,7 @@ class MemoryStore:
         """Answer from what is committed."""
         return question(MemoryQuestions(self))
 
-    async def read(self, question: Callable[[Questions], T]) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:  # noqa: ARG002
         """Answer from what is committed."""
         return self.ask(question)
 

@@ -101,11 +101,11 @@ class Health:
         if time.monotonic() - self._counted_at < COUNT_EVERY_S:
             return
         self._counted_at = time.monotonic()
-        self._gauges.units(await self._reader.read(lambda ask: ask.unit_counts()))
+        self._gauges.units(await self._reader.read(lambda ask: ask.unit_counts(), long=True))
 
     async def _overdue_s(self) -> float:
         now = self._clock.now()
-        since = await self._reader.read(lambda ask: ask.oldest_release_due(now))
+        since = await self._reader.read(lambda ask: ask.oldest_release_due(now), long=True)
         seconds = 0.0 if since is None else (now - since) / SECOND_US
         self._gauges.oldest_overdue_release(seconds)
         self._gauges.clock_held(held=self._clock.held() is not None)

@@ -53,8 +53,8 @@ class OpenStore(Protocol):
         """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""
         ...
 
-    async def read(self, question: Callable[[Questions], T]) -> T:
-        """Ask a question off the event loop."""
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+        """Ask a question off the event loop; one that may take ``long`` keeps no other waiting."""
         ...
 
     def ask(self, question: Callable[[Questions], T]) -> T:

@@ -36,6 +36,7 @@ def _trusted(text: str) -> LiteralString:
 
 
 VERSION_MIN: Final = 150000
+READERS: Final = 4
 MIGRATION_LOCK: Final = 0x1EA5E401D
 CLOCK_LOCK: Final = 0x1EA5E401E
 PAUSED_MAX_MS: Final = 5000
@@ -172,7 +173,7 @@ class PostgresStore:
         self._url = url
         self._writer: psycopg.AsyncConnection[Any] | None = None
         self._is_stuck = False
-        self._readers = Readers(lambda: _open_reader(url))
+        self._readers = Readers(lambda: _open_reader(url), READERS)
 
     async def begin(self, *, moves_clock: bool = False) -> PostgresTransaction:
         """Open the transaction of the next batch; waits a while for a database that restarts.
@@ -200,7 +201,7 @@ class PostgresStore:
                 waited += wait
                 wait = min(wait * 2, 1.0)
 
-    async def read(self, question: Callable[[Questions], T]) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
         """Ask a question off the event loop; waits a while for a database that restarts.
 
         Raises Unavailable where it does not come back.
@@ -208,7 +209,7 @@ class PostgresStore:
         wait, waited = _FIRST_WAIT_S, 0.0
         while True:
             try:
-                return await self._readers.read(question)
+                return await self._readers.read(question, long=long)
             except LostError as error:
                 if waited >= RECONNECT_S:
                     raise Unavailable(f"the database does not answer: {error}") from None

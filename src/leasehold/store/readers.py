@@ -13,7 +13,7 @@ from leasehold.store.queries import Queries
 
 T = TypeVar("T")
 
-READERS: Final = 4
+LONG: Final = 1
 
 
 class Connection(Protocol):
@@ -28,17 +28,22 @@ class LostError(Exception):
 
 
 class Readers:
-    """Answers questions. ``open_reader`` makes a connection and what asks on it; it may raise LostError later."""
+    """Answers questions. ``open_reader`` makes a connection and what asks on it; it may raise LostError later.
 
-    def __init__(self, open_reader: Callable[[], tuple[Connection, Queries]]) -> None:
+    ``readers`` is how many threads answer; questions that may take long have one of their own.
+    """
+
+    def __init__(self, open_reader: Callable[[], tuple[Connection, Queries]], readers: int) -> None:
         self._open_reader = open_reader
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._threads = ThreadPoolExecutor(readers, thread_name_prefix="read")
+        self._long = ThreadPoolExecutor(LONG, thread_name_prefix="read-long")
         self._local = threading.local()
         self._open: dict[int, Connection] = {}
 
-    async def read(self, question: Callable[[Questions], T]) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
         """Ask a question off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.ask, question)
+        threads = self._long if long else self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, self.ask, question)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question on this thread's connection; on a new one where that is lost.
@@ -59,5 +64,6 @@ class Readers:
     def close(self) -> None:
         """Finish what is being read, and close every connection."""
         self._threads.shutdown()
+        self._long.shutdown()
         for connection in self._open.values():
             connection.close()
