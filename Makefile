@@ -55,9 +55,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 lock: $(VENV)/bin/python ## pin every dependency again, with hashes
 	$(BIN)/pip install --quiet uv
-	for part in runtime build dev conformance; do \
+	for part in runtime build focus dev conformance focus-build:3.12 focus-validator:3.12; do \
+	  name=$${part%:*}; python=$${part#$$name}; python=$${python#:}; \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	    --python-version 3.11 requirements/$$part.in -o requirements/$$part.txt; done
+	    --python-version $${python:-3.11} requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -272,11 +272,13 @@ class Filler:
             region=region,
             type=kind,
             count=dice.choices(list(COUNT_SHARES), weights=[*COUNT_SHARES.values()])[0],
-            replicas=0,
             payment_timing=timing,
             status=status,
             created_at=created_at,
             started_at=created_at,
+            meter_from=created_at if timing == "Postpaid" else None,
+            term_from=created_at if timing == "Prepaid" else None,
+            term_anchor=created_at if timing == "Prepaid" else None,
             **more,
         )
 
@@ -333,6 +335,10 @@ class Filler:
                 amount=price,
                 order_id=unit.order_id,
                 unit_id=unit.id,
+                count=unit.count,
+                price=self.offerings[unit.offering].per_month,
+                since=created,
+                until=unit.expires_at,
             )
             yield Sale(sale.unit, msgspec.structs.replace(sale.order, amount=price), (paid,))
 
@@ -340,8 +346,10 @@ class Filler:
         """Charge an instance once for all of its time, as the archive leaves it."""
         minutes = max(1, minutes_started(unit.created_at, until))
         amount = Micro(minutes * self.per_minute(unit))
-        used = usage(unit, until, minutes, amount)
-        return _sale(msgspec.structs.replace(unit, metered_minutes=minutes, charged=amount), used)
+        used = usage(unit, until, 0, minutes, self.offerings[unit.offering].per_minute)
+        return _sale(
+            msgspec.structs.replace(unit, metered_minutes=minutes, metered_peak=unit.count, charged=amount), used
+        )
 
     def add(self, sales: Iterable[Sale]) -> int:
         """Write instances down, with all that belongs to them; returns how many there were."""
@@ -359,8 +367,8 @@ class Filler:
             for posting in postings:
                 self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
             for unit in units:
-                if unit.holds:
-                    self._held[unit.offering] = self._held.get(unit.offering, 0) + unit.count
+                if unit.held:
+                    self._held[unit.offering] = self._held.get(unit.offering, 0) + unit.held
             self._out.commit()
             added += len(chunk)
         return added
@@ -396,17 +404,21 @@ class Filler:
         self._out.commit()
 
 
-def usage(unit: Unit, at: Instant, minutes: int, amount: Micro) -> Posting:
-    """Return the posting of a charge."""
+def usage(unit: Unit, at: Instant, first: int, minutes: int, price: Micro | None) -> Posting:
+    """Return the posting of a charge: of so many minutes from the first on."""
+    price = price or Micro(0)
     return Posting(
         account_id=unit.account_id,
         at=at,
         kind="Usage",
         debit=wallet(unit.account_id),
         credit=USAGE_REVENUE,
-        amount=amount,
+        amount=Micro(unit.count * minutes * price),
         unit_id=unit.id,
         minutes=minutes,
+        count=unit.count,
+        price=price,
+        since=Instant((unit.meter_from or unit.created_at) + first * MINUTE_US),
     )
 
 

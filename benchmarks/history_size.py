@@ -77,7 +77,12 @@ def fill(where: Target, units: int) -> tuple[int, Instant]:
         # Hour by hour: the postings of an instance lie as far apart as they do in a store that lived that month.
         for hour in range(hours):
             at = Instant(begin + hour * HOUR_US)
-            filler.post([usage(unit, at, 60, Micro(60 * filler.per_minute(unit))) for unit in map(_unit, sales)])
+            filler.post(
+                [
+                    usage(unit, at, hour * 60, 60, filler.offerings[unit.offering].per_minute)
+                    for unit in map(_unit, sales)
+                ]
+            )
         filler.close()
     return units * hours, end
 
@@ -92,7 +97,13 @@ def _running(filler: Filler, sale: Sale, begin: Instant, hours: int) -> Sale:
     since = Instant(begin - HOUR_US)
     charged = Micro(minutes * filler.per_minute(unit))
     changed = msgspec.structs.replace(
-        unit, created_at=since, started_at=since, metered_minutes=minutes, charged=charged
+        unit,
+        created_at=since,
+        started_at=since,
+        meter_from=since,
+        metered_minutes=minutes,
+        metered_peak=unit.count,
+        charged=charged,
     )
     return Sale(changed, msgspec.structs.replace(sale.order, created_at=since))
 

@@ -30,7 +30,7 @@ from benchmarks.storm import Watched, serving
 from leasehold.api.paging import marker_of
 from leasehold.commands.founding import ROOT_USER
 from leasehold.domain.calendar import SECOND_US, Instant, next_full_hour
-from leasehold.questions import UnitFilter
+from leasehold.questions import HistoryFilter, UnitFilter
 from leasehold.store.opening import Target
 
 SMALL, LARGE = "small", "large"
@@ -133,15 +133,19 @@ def lists_of(where: Target) -> list[List]:
                 raise RuntimeError(f"{name}: {rows} instances are too few for a page far down")
             text = f"SELECT seq FROM units WHERE {where_text} ORDER BY seq LIMIT 1 OFFSET ?"
             ((seq,),) = run(text, (*params, skipped))
-            wanted = UnitFilter(account_id=account, **{_COLUMNS[field]: value for field, value in asked.items()})
+            terms_asked: dict[str, Any] = {_COLUMNS[field]: value for field, value in asked.items()}
+            wanted = UnitFilter(account_id=account, **terms_asked)
             deep = {**asked, "maxKeys": PAGE, "marker": marker_of(seq, f"units {wanted}")}
             first = {**asked, "maxKeys": PAGE}
             found.append(List(f"units: {name}", "/v2/computeunit", "DescribeComputeUnits", rows, first, deep))
         for table, action in (("orders", "DescribeOrders"), ("postings", "DescribePostings")):
             ((rows,),) = run(f"SELECT count(*) FROM {table} WHERE account_id = ?", (account,))
-            text = f"SELECT seq FROM {table} WHERE account_id = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
-            ((seq,),) = run(text, (account, int(rows * DEPTH)))
-            deep = {"maxKeys": PAGE, "marker": marker_of(seq, f"{table} {account}")}
+            moment = "created_at" if table == "orders" else "at"
+            order = "seq DESC" if table == "orders" else "at DESC, seq DESC"
+            text = f"SELECT {moment}, seq FROM {table} WHERE account_id = ? ORDER BY {order} LIMIT 1 OFFSET ?"
+            ((at, seq),) = run(text, (account, int(rows * DEPTH)))
+            place = seq if table == "orders" else (at, seq)
+            deep = {"maxKeys": PAGE, "marker": marker_of(place, f"{table} {HistoryFilter(account_id=account)}")}
             found.append(List(table, "/v2/account", action, rows, {"maxKeys": PAGE}, deep))
     return found
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from leasehold.cli.main import main
-from leasehold.domain.book import Book, Changes, Need, Shelf
+from leasehold.domain.book import Book, Changes, Needed
 from leasehold.store import sqlite
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -44,7 +44,7 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
         super().__init__(connection, commits, disk, checkpointer)
         self._writer = connection
 
-    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Load in the thread."""
         wanted = list(needs)
         await _there(lambda: _finished(super(ThreadedTransaction, self).load(wanted, book)))

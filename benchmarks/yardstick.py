@@ -54,18 +54,19 @@ _ACCOUNT: Final = "SELECT balance, time_zone FROM accounts WHERE id = %s FOR UPD
 _STOCK: Final = "UPDATE offerings SET stock_free = %s WHERE region = %s AND type = %s"
 _BALANCE: Final = "UPDATE accounts SET balance = %s WHERE id = %s"
 _POSTING: Final = (
-    "INSERT INTO postings (account_id, at, kind, debit, credit, amount, order_id, unit_id) "
-    "VALUES (%s, %s, 'Purchase', %s, %s, %s, %s, %s)"
+    "INSERT INTO postings (account_id, at, kind, debit, credit, amount, order_id, unit_id, count, price, since, until) "
+    "VALUES (%s, %s, 'Purchase', %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 _ORDER: Final = (
     "INSERT INTO orders (id, account_id, kind, unit_id, payment_timing, region, type, count, months, amount, "
     "created_at, created_by) VALUES (%s, %s, 'Purchase', %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 _UNIT: Final = (
-    "INSERT INTO units (id, account_id, created_by, order_id, region, type, count, replicas, payment_timing, status, "
-    "created_at, term_months, auto_renew, auto_renew_months, started_at, release_at, charge_at, expires_at, "
-    "metered_minutes, charged) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, 0, %s, 'Running', %s, %s, false, 1, %s, %s, %s, %s, 0, %s)"
+    "INSERT INTO units (id, account_id, created_by, order_id, region, type, count, payment_timing, status, created_at, "
+    "term_months, term_from, term_anchor, auto_renew, auto_renew_months, started_at, meter_from, release_at, "
+    "charge_at, expires_at, metered_minutes, charged) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'Running', %s, %s, %s, %s, false, 1, "
+    "%s, %s, %s, %s, %s, 0, %s)"
 )
 _AGENDA: Final = "INSERT INTO agenda (at, kind, unit_id) VALUES (%s, %s, %s)"
 _ANSWER: Final = (
@@ -161,7 +162,8 @@ class Buyer:
         if amount:
             run(_BALANCE, (account[0] - amount, job.account_id))
             purse = wallet(job.account_id)
-            run(_POSTING, (job.account_id, now, purse, PREPAID_REVENUE, amount, order, unit))
+            term = (COUNT, per_month, now, add_months(now, MONTHS, ZONE))
+            run(_POSTING, (job.account_id, now, purse, PREPAID_REVENUE, amount, order, unit, *term))
         return amount
 
     def _new_rows(self, unit: str, order: str, now: Instant, amount: int, token: str, digest: str) -> None:
@@ -173,7 +175,10 @@ class Buyer:
         expires = add_months(now, months, ZONE) if job.prepaid else None
         release = None if job.prepaid else RELEASE_US
         charge = None if job.prepaid else next_full_hour(now, ZONE)
-        run(_UNIT, (unit, *who, order, *what, self._timing, now, months, now, release, charge, expires, amount))
+        begins = (now, now) if job.prepaid else (None, None)
+        metered = None if job.prepaid else now
+        times = (now, metered, release, charge, expires)
+        run(_UNIT, (unit, *who, order, *what, self._timing, now, months, *begins, *times, amount))
         for at, kind in ((release, DueKind.RELEASE), (charge, DueKind.CHARGE), (expires, DueKind.EXPIRE)):
             if at is not None:
                 run(_AGENDA, (at, int(kind), unit))

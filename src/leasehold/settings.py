@@ -1,4 +1,4 @@
-"""Every setting of the service, declared once: parsing, messages and the reference page come from here."""
+"""Every setting of the service, declared once: parsing and messages are here, and the reference page reads it."""
 
 import difflib
 import hmac
@@ -339,6 +339,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
 
+    quote_keep_minutes: Annotated[
+        int,
+        Declared(
+            "quote.keep_minutes",
+            Whole(1, 1440, "minutes"),
+            "How long a price is held that QuotePurchase was asked to hold.",
+        ),
+    ] = 15
+
     tokens_keep_hours: Annotated[
         int,
         Declared(
@@ -427,7 +436,6 @@ def _declarations() -> dict[str, Declared]:
 DECLARED: Final[Mapping[str, Declared]] = _declarations()
 """The declaration of every attribute of `Settings`, in the order of the reference page."""
 
-_DEFAULTS: Final[Mapping[str, Any]] = {field.name: field.default for field in msgspec.structs.fields(Settings)}
 _BY_PATH: Final = {tuple(declared.name.split(".")): declared for declared in DECLARED.values()}
 _BY_VARIABLE: Final = {declared.variable: declared for declared in DECLARED.values()}
 _BY_FILE_VARIABLE: Final = {
@@ -677,72 +685,3 @@ def _from_secret_file(variable: str, declared: Declared, environ: Mapping[str, s
 
 
 # --- the reference page ----------------------------------------------------------------------------------
-
-_PAGE: Final = """\
-# Settings
-
-This page is generated from `src/leasehold/settings.py`; change it there.
-
-A setting comes from its environment variable, else from the TOML file given by `--config FILE`, else it has
-its default. `server.drain_seconds` is the key `drain_seconds` in the section `[server]`, and the variable
-`LEASEHOLD_SERVER_DRAIN_SECONDS`. An empty variable unsets a setting whose default is none.
-
-The service does not start with a setting that it does not know or cannot use: it names the file's line and
-key, or the variable, and says what is allowed. Of the variables that start with `LEASEHOLD_` only
-{ignored} are left alone. On Kubernetes a Service of the name
-`leasehold` adds such variables to every pod: set `enableServiceLinks: false`.
-
-| Setting | Variable | Default | Allowed | Meaning |
-|---|---|---|---|---|
-{settings}
-
-## Secrets
-
-Secrets never stand in the TOML file, and are never shown or logged.
-
-| Variable | Or a file named by | When not set | Allowed | Meaning |
-|---|---|---|---|---|
-{secrets}
-
-## Example
-
-```toml
-time_zone = "Asia/Shanghai"
-
-[server]
-drain_seconds = 30
-
-[postpaid]
-balance_min = "12.50"
-
-[log]
-format = "json"
-```
-"""
-
-
-def settings_page() -> str:
-    """Return the reference page of all settings, as Markdown."""
-    public = [declared for declared in DECLARED.values() if not declared.is_secret]
-    secret = [declared for declared in DECLARED.values() if declared.is_secret]
-    return _PAGE.format(
-        ignored=" and ".join(f"`{name}`" for name in ENVIRONMENT_IGNORED),
-        settings="\n".join(_row(_setting_cells(declared)) for declared in public),
-        secrets="\n".join(_row(_secret_cells(declared)) for declared in secret),
-    )
-
-
-def _setting_cells(declared: Declared) -> tuple[str, ...]:
-    default = _DEFAULTS[declared.attribute]
-    shown = f"none: {declared.unset}" if default is None else f"`{json.dumps(default)}`"
-    return f"`{declared.name}`", f"`{declared.variable}`", shown, declared.kind.allowed, declared.meaning
-
-
-def _secret_cells(declared: Declared) -> tuple[str, ...]:
-    own_file = f"{declared.variable}_FILE" in _BY_FILE_VARIABLE
-    file = f"`{declared.variable}_FILE`" if own_file else "the setting `master_key_file`"
-    return f"`{declared.variable}`", file, declared.unset, declared.kind.allowed, declared.meaning
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -20,11 +20,11 @@ from leasehold.api.ids import hex_id
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasehold.commands.clock import VIRTUAL_NOW
 from leasehold.commands.command import Command
-from leasehold.commands.demo import TYPES, DemoOffering, LoadDemo
+from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasehold.commands.founding import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, Found
 from leasehold.commands.identity import CreateAccessKey, CreateAccount, NewKey, SetSecret
 from leasehold.domain.account import User
-from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
+from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
 from leasehold.domain.money import Micro, parse_amount
 from leasehold.domain.rules import Rules
 from leasehold.engines.instant import InstantEngine
@@ -54,6 +54,10 @@ DEMO_OFFERINGS: Final = {
         stock=10_000,
     )
     for card, unit_type in enumerate(TYPES)
+}
+DEMO_MODELS: Final = {
+    model: DemoModel(per_minute=Micro(price), stock=1000)
+    for model, price in (("ernie-4.0-8k", 60_000), ("ernie-3.5-8k", 12_000), ("ernie-speed-pro-128k", 5_000))
 }
 
 
@@ -88,6 +92,8 @@ def rules_of(settings: Settings) -> Rules:
         release_horizon_max_us=None if horizon is None else horizon * SECOND_US,
         postpaid_balance_min=None if minimum is None else parse_amount(minimum),
         retention_us=settings.retention_days * DAY_US,
+        arrears_grace_us=settings.arrears_grace_hours * HOUR_US,
+        quote_keep_us=settings.quote_keep_minutes * MINUTE_US,
         token_keep_us=settings.tokens_keep_hours * HOUR_US,
     )
 
@@ -273,6 +279,8 @@ def _write_credentials(directory: Path, key_id: str, secret: str) -> None:
 async def _load_demo(store: OpenStore, sequencer: Sequencer) -> None:
     root = _root_user(store)
     loaded = await sequencer.submit(
-        LoadDemo(account_id=root.account_id, user_id=root.id, funds=DEMO_FUNDS, offerings=DEMO_OFFERINGS)
+        LoadDemo(
+            account_id=root.account_id, user_id=root.id, funds=DEMO_FUNDS, offerings=DEMO_OFFERINGS, models=DEMO_MODELS
+        )
     )
     log.info("demo loaded" if loaded else "demo was loaded before, nothing changed")

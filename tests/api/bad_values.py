@@ -95,7 +95,7 @@ def _allowed(found: mi.Type, value: Any) -> bool:
         case mi.StrType():
             return isinstance(value, str) and _fits(found, value)
         case mi.LiteralType():
-            return isinstance(value, str) and value in found.values
+            return any(type(value) is type(one) and value == one for one in found.values)
         case mi.StructType():
             return isinstance(value, dict)
         case mi.ListType():
@@ -167,7 +167,7 @@ def candidates(found: mi.Type) -> Iterator[Any]:
             case mi.ListType():
                 yield from ([value] for value in candidates(one.item_type))
                 good = next(value for value in (*KINDS, *literals(one.item_type)) if allowed(one.item_type, value))
-                yield from ([good] * length for length in (2, 99, 100, 101, 100_000))
+                yield from ([good] * length for length in (2, 99, 100, 101, 50_000))
 
 
 def literals(found: mi.Type) -> Iterator[Any]:

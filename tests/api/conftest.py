@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from leasehold.store.check import check_store
+from leasehold.store.opening import Target
 from tests.api.scene import Scene, a_scene
 
 
@@ -34,6 +36,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with a_scene(tmp_path_factory.mktemp("shared")) as scene:
         for unit_type in ("cpu", "gpu-1", "gpu-2"):
             scene.sell("bj", unit_type, stock=1_000_000)
+        scene.sell_quota(stock=1_000_000)
         yield scene
 
 
@@ -42,9 +45,14 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data of a service that was opened on 15 January 2030, and sells ten gpu-1 in bj."""
     directory = tmp_path_factory.mktemp("opened")
     with a_scene(directory) as scene:
-        scene.advance("2030-01-15T08:00:00+08:00")
-        scene.sell()
+        open_up(scene)
     return directory
+
+
+def open_up(scene: Scene) -> None:
+    """Let it be 15 January 2030, eight in the morning in Shanghai, and sell ten gpu-1 in bj."""
+    scene.advance("2030-01-15T08:00:00+08:00")
+    scene.sell()
 
 
 @pytest.fixture
@@ -54,3 +62,15 @@ def fresh(opened: Path, tmp_path: Path) -> Iterator[Scene]:
     shutil.copytree(opened, directory)
     with a_scene(directory) as scene:
         yield scene
+
+
+@pytest.fixture
+def either(opened: Path, target: Target) -> Iterator[Scene]:
+    """A service like ``fresh`` on either store, whose books are proved in the end."""
+    if target.url is None:
+        shutil.copytree(opened, target.directory)
+    with a_scene(target) as scene:
+        if target.url is not None:
+            open_up(scene)
+        yield scene
+        assert check_store(target).findings == []

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from leasehold.store.opening import Target
 from leasehold.wire.actions import TABLE
 from leasehold.wire.errors import ERRORS
 from tests.harness import Answer, Desk, a_service
@@ -25,6 +26,7 @@ ACCOUNT, CATALOG, CLOCK, IAM = "/v2/account", "/v2/catalog", "/v2/clock", "/v2/i
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 BY_CODE = {error.code: error for error in ERRORS}
+PAGES_MAX = 100
 MONITORS = ("/healthz", "/readyz", "/metrics")
 
 
@@ -103,6 +105,16 @@ class Caller:
         )
         return str(bought["instanceId"])
 
+    def buy_quota(self, model: str = "ernie-4.0-8k", count: int = 1, **billing: Any) -> str:
+        """Buy quota of a model; returns the instance."""
+        body = {"model": model, "purchaseCount": count, "billing": billing_of(**billing)}
+        return str(self.do(CHARGE, "PurchaseTPMResource", body)["instanceId"])
+
+    def quota(self, unit: str, model: str = "ernie-4.0-8k") -> Any:
+        """Show quota."""
+        (shown,) = self.do(CHARGE, "DescribeTPMResource", {"model": model, "instanceId": unit})["instances"]
+        return shown
+
     def create_service(self, resource_type: str = "GPU-1-1", **resource: Any) -> str:
         """Create a service without units; returns its id."""
         return str(self.do(SERVICE, "CreateService", new_service(type=resource_type, **resource))["serviceId"])
@@ -119,6 +131,14 @@ class Caller:
         """Show an instance."""
         return self.do(UNITS, "DescribeComputeUnit", {"instanceId": unit})["computeUnitInstance"]
 
+    def usage(self, unit: str) -> list[Any]:
+        """List what services use of an instance."""
+        return list(self.do(UNITS, "DescribeComputeUnit", {"instanceId": unit})["serviceUsageList"])
+
+    def account_id(self) -> str:
+        """Say which account it is."""
+        return str(self.do(ACCOUNT, "DescribeAccount")["accountId"])
+
     def service(self, service: str) -> Any:
         """Show a service."""
         return self.do(SERVICE, "DescribeService", {"serviceId": service})
@@ -129,9 +149,21 @@ class Caller:
 
     def postings(self) -> list[Any]:
         """List the movements of money, oldest first."""
-        page = self.do(ACCOUNT, "DescribePostings", {"maxKeys": 100})
+        page = self.do(ACCOUNT, "DescribePostings", {"maxKeys": 1000})
         assert page["isTruncated"] is False
         return list(reversed(page["postings"]))
+
+    def pages(self, path: str, action: str, body: Any) -> list[Any]:
+        """Ask for a list page by page; returns the pages, each of which says rightly whether more follow."""
+        found: list[Any] = []
+        marker = None
+        while not found or marker is not None:
+            page = self.do(path, action, {**body, "marker": marker})
+            assert page["isTruncated"] is ("nextMarker" in page)
+            assert len(found) < PAGES_MAX, "the pages never end"
+            found.append(page)
+            marker = page.get("nextMarker")
+        return found
 
     def offering(self, region: str = "bj", unit_type: str = "gpu-1") -> Any:
         """Show an offering."""
@@ -171,18 +203,27 @@ def new_service(**resource: Any) -> Any:
 class Scene:
     """A running service with its operator."""
 
-    def __init__(self, runner: asyncio.Runner, desk: Desk, directory: Path) -> None:
+    def __init__(self, runner: asyncio.Runner, desk: Desk, where: Target) -> None:
         self.runner = runner
         self.desk = desk
-        self.directory = directory
+        self.where = where
+        self.directory = where.directory
         self.operator = Caller(runner, desk)
-        self._watcher = sqlite3.connect(directory / "leasehold.db")
+        self._open: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._watcher.close()
+        if self._open is not None:
+            self._open.close()
+
+    @property
+    def _watcher(self) -> sqlite3.Connection:
+        """The embedded store, looked at from outside."""
+        if self._open is None:
+            self._open = sqlite3.connect(self.directory / "leasehold.db")
+        return self._open
 
     @property
     def running(self) -> Service:
@@ -215,6 +256,16 @@ class Scene:
         """Put an offering into the catalogue."""
         prices = {"pricePerMinute": minute, "pricePerMonth": month}
         self.operator.do(CATALOG, "SetOffering", {"region": region, "type": unit_type, **prices, "stockTotal": stock})
+
+    def sell_quota(self, model: str = "ernie-4.0-8k", *, minute: str = "0.1", stock: int = 100) -> None:
+        """Put quota of a model into the catalogue."""
+        self.operator.do(CATALOG, "SetOffering", {"model": model, "pricePerMinute": minute, "stockTotal": stock})
+
+    def grant(self, to: Caller, specification: int = 1000, expires: str = "2090-01-01 00:00:00") -> str:
+        """Give an account a package of tokens; returns it."""
+        body = {"serviceName": "ernie", "specification": specification, "expiredTime": expires}
+        granted = self.operator.do(CHARGE, "GrantPackageResource", {**body, "accountId": to.account_id()})
+        return str(granted["instance"]["packageId"])
 
     def now(self) -> datetime:
         """Say what time it is for units and bills."""
@@ -256,15 +307,15 @@ def rows(directory: Path) -> dict[str, list[Any]]:
 
 @contextmanager
 def a_scene(
-    directory: Path, *, clock: Mode = "virtual", demo: bool = False, environment: Mapping[str, str] | None = None
+    where: Path | Target, *, clock: Mode = "virtual", demo: bool = False, environment: Mapping[str, str] | None = None
 ) -> Iterator[Scene]:
     """Run a service while its callers are called one after another."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        service = a_service(directory, clock=clock, demo=demo, environment=environment)
+        service = a_service(where, clock=clock, demo=demo, environment=environment)
         desk = runner.run(stack.enter_async_context(service))
         try:
-            with Scene(runner, desk, directory) as scene:
+            with Scene(runner, desk, Target(where) if isinstance(where, Path) else where) as scene:
                 yield scene
         finally:
             runner.run(stack.aclose())

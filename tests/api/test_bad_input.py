@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.actions import ACTIONS, Action
+from leasehold.wire.action import Action
+from leasehold.wire.actions import ACTIONS
 from tests.api.bad_values import ABSENT, KINDS, Place, allowed, candidates, is_of, places, put, with_unknown_keys
 from tests.api.scene import CLOCK, IAM, Scene, a_scene, new_service, order
 
 ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
 
+MODEL = "ernie-4.0-8k"
 TOKENS = (*KINDS, "a b", "a\0b", "a" * 64, "a" * 64, "a" * 65)
 """Client tokens are the same everywhere; test_client_tokens.py tries everything else."""
 
@@ -25,6 +27,7 @@ class Office:
         self.operator = scene.operator
         self.service = self.operator.create_service(region="bj", qps=1.5)
         self.user = self.operator.do(IAM, "CreateUser", {"name": "somebody"})
+        self.package = scene.grant(self.operator)
         self.stored = scene.rows()
 
     def body(self, operation: str) -> Any:
@@ -35,18 +38,35 @@ class Office:
     def purchase_units(self) -> Any:
         return self._billed(order(count=2))
 
+    def quote_purchase(self) -> Any:
+        return {**self._billed(order(count=2)), "hold": True}
+
     def purchase_replicas(self) -> Any:
         return self._billed({"serviceId": self.service, "replicasCount": 2})
 
     def create_service(self) -> Any:
         resource = {"region": "bj", "qps": 2.5, "replicasCount": 1}
-        return self._billed({**new_service(**resource), "description": "words"})
+        placed = {"deploymentComputeUnitList": [], "replicasCount": 1, "qps": 1.5, "replicaComputeUnitCount": 2}
+        kind = {"serviceType": "completions", "protocolVersion": 2}
+        return self._billed(
+            {**new_service(**resource), **kind, "description": "words", "deploymentConfig": placed},
+        )
 
-    def _billed(self, body: Any) -> Any:
+    def purchase_quota(self) -> Any:
+        return self._billed({"model": MODEL, "purchaseCount": 2}, timing="Postpaid", time="2090-01-15 09:30:00")
+
+    def change_billing(self) -> Any:
+        return {
+            "instanceId": self.operator.buy(),
+            "paymentTiming": "Prepaid",
+            "reservation": self._billed({})["billing"]["reservation"],
+        }
+
+    def _billed(self, body: Any, *, timing: str = "Prepaid", time: str = "2030-01-15 09:30:00") -> Any:
         renewal = {"autoRenew": True, "autoRenewTimeUnit": "Month", "autoRenewTime": 2}
         reservation = {"reservationTimeUnit": "Month", "reservationLength": 5, **renewal}
-        billing = {"paymentTiming": "Prepaid", "reservation": reservation, "chargeType": "ComputingUnit"}
-        return {**body, "billing": {**billing, "releaseTime": "2030-01-15 09:30:00"}}
+        billing = {"paymentTiming": timing, "reservation": reservation, "chargeType": "ComputingUnit"}
+        return {**body, "billing": {**billing, "releaseTime": time}}
 
     def describe_units(self) -> Any:
         return {"paymentTiming": "Prepaid", "region": "bj", "type": "gpu-1", "status": "Running", "maxKeys": 5}
@@ -74,20 +94,83 @@ class Office:
         rule = {"instanceType": "ComputingUnit", "autoRenewTimeUnit": "Month", "autoRenewTime": 3}
         return {"instanceId": self.operator.buy(months=1), **rule}
 
+    def describe_auto_renew_rules(self) -> Any:
+        return {"instanceId": self.delete_auto_renew_rule()["instanceId"], "maxKeys": 5}
+
+    def delete_auto_renew_rule(self) -> Any:
+        return {"instanceId": self.operator.buy(months=1, autoRenew=True), "instanceType": "ComputingUnit"}
+
+    def resize_unit(self) -> Any:
+        return {"instanceId": self.operator.buy(), "count": 3}
+
+    def renew_unit(self) -> Any:
+        return {"instanceId": self.operator.buy(months=1), "months": 2, "expiryDay": 5}
+
+    def describe_quota(self) -> Any:
+        known = {"model": MODEL, "instanceId": self.operator.buy_quota(MODEL)}
+        return {**known, "paymentTiming": "Postpaid", "status": "Running"}
+
+    def release_quota(self) -> Any:
+        return {"model": MODEL, "instanceId": self.operator.buy_quota(MODEL)}
+
+    def resize_quota(self) -> Any:
+        return {"instanceId": self.operator.buy_quota(MODEL), "count": 3}
+
+    def schedule_quota_release(self) -> Any:
+        return {"instanceId": self.operator.buy_quota(MODEL), "releaseTime": "2090-01-15 09:30:00"}
+
+    def describe_package(self) -> Any:
+        return {"packageId": self.package}
+
+    def grant_package(self) -> Any:
+        words = {"serviceName": "ernie", "specification": 1000, "expiredTime": "2090-01-15 09:30:00"}
+        return {**words, "accountId": self.user["accountId"]}
+
     def describe_service(self) -> Any:
         return {"serviceId": self.service}
 
     def describe_services(self) -> Any:
-        return {"maxKeys": 5, "pageReverse": True, "name": "trans", "runStatus": ["New", "Serving"], "creator": ["x"]}
+        words = {"serviceType": ["chat"], "chargeType": "ComputingUnit", "payType": "Prepay", "protocolVersion": 1}
+        states = {"runStatus": ["New", "Serving", "Done"], "creator": ["x"]}
+        return {"maxKeys": 5, "pageReverse": True, "name": "trans", **words, **states}
+
+    def modify_service(self) -> Any:
+        return {"serviceId": self.service, "modelSetId": "am-1", "modelId": "amv-1"}
+
+    def scale_service(self) -> Any:
+        named = {"serviceId": self.service, "instanceId": self.operator.buy(count=5)}
+        return {**named, "deploymentReplicasCount": 2, "deployedReplicasCount": 2}
+
+    def deactivate_service(self) -> Any:
+        return {"serviceId": self.operator.create_service()}
+
+    activate_service = delete_service = deactivate_service
+
+    def describe_preset_services(self) -> Any:
+        kinds = {"serviceType": ["chat"], "chargeType": ["TPM"], "chargeStatus": ["NotOpen", "Opened"]}
+        return {"serviceIds": ["svcp-1"], **kinds, "protocolVersion": 1}
+
+    def describe_service_metric(self) -> Any:
+        times = {"startTime": "2030-01-01T00:00:00Z", "endTime": "2030-02-01T00:00:00Z"}
+        return {**times, "serviceId": [self.service], "appId": "app-1"}
+
+    def count_service_calls(self) -> Any:
+        sums = {"inputTokens": 3, "outputTokens": 4, "succeeded": 1, "failed": 0}
+        named = {"serviceId": self.service, "appId": "app-1", "packageId": self.package}
+        return {**named, **sums, "time": "2020-01-01 00:00:00"}
 
     def top_up(self) -> Any:
         return {"amount": "1.5", "accountId": self.user["accountId"]}
 
     def describe_orders(self) -> Any:
-        return {"maxKeys": 3}
+        times = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
+        return {"maxKeys": 3, "kind": "Purchase", "instanceId": "unit-00000000", **times}
 
     def describe_postings(self) -> Any:
-        return {"maxKeys": 3}
+        return {**self.describe_orders(), "kind": "Usage"}
+
+    def describe_statement(self) -> Any:
+        return {"month": "2030-01", "accountId": self.user["accountId"], "maxKeys": 3}
 
     def set_offering(self) -> Any:
         free = {"pricePerMinute": "0", "pricePerMonth": "0"}
@@ -124,6 +207,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A service that gives everything away, so that money and stock stop nobody."""
     with a_scene(tmp_path_factory.mktemp("office")) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000_000)
+        scene.sell_quota(MODEL, minute="0", stock=1_000_000_000)
         yield Office(scene)
 
 
@@ -204,7 +288,9 @@ def test_a_body_with_every_field_is_answered_well(office: Office, action: Action
     given = {place.path[0] for place in places(action.request) if place.path[0] in body}
     assert given == set(body)
     left_out = {place.name for place in places(action.request) if place.path[0] not in body}
-    assert left_out <= {"clientToken", "marker", "instanceType", "autoRenewTimeUnit", "autoRenewTime"}
+    # A rule is no schedule, quota has no region, and a quote is for one purchase only.
+    rule = {"instanceType", "autoRenewTimeUnit", "autoRenewTime"}
+    assert left_out <= {"clientToken", "marker", "model", "quoteId", *rule}
 
 
 @ANY_ACTION

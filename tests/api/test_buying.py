@@ -156,12 +156,13 @@ def test_after_its_term_an_instance_is_stopped_for_the_retention_and_then_releas
         "2030-02-15T08:00:00+08:00",
     )
     assert caller.service(service)["resourceConfig"]["replicasCount"] == 0
-    assert caller.service(service)["runStatus"] == "New"
+    assert caller.service(service)["runStatus"] == "Stopped"
     assert fresh.operator.free() == 7
     fresh.advance("2030-02-22T07:59:59+08:00")
     assert caller.unit(unit)["status"] == "Stopped"
     fresh.advance("2030-02-22T08:00:00+08:00")
     assert caller.unit(unit)["status"] == "Released"
+    assert caller.service(service)["runStatus"] == "New"
     assert fresh.operator.free() == 10
     assert caller.balance() == "9700.00"
 

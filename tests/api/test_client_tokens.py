@@ -206,6 +206,38 @@ def test_every_other_write_is_done_once_too(fresh: Scene) -> None:
     assert fresh.operator.offering()["stockTotal"] == 40
 
 
+def test_every_write_of_a_longer_life_is_done_once_too(fresh: Scene) -> None:
+    fresh.sell_quota()
+    caller = fresh.customer()
+    prepaid, postpaid, quota = caller.buy(months=1), caller.buy(), caller.buy_quota()
+    service = {"serviceId": caller.create_service()}
+    quote = caller.do(UNITS, "QuotePurchase", {**order(), "hold": True}, query="&clientToken=quote")["quoteId"]
+    for path, action, body in (
+        (UNITS, "QuotePurchase", {**order(), "hold": True}),
+        (UNITS, "PurchaseComputeUnit", {**order(), "quoteId": quote}),
+        (UNITS, "ResizeComputeUnit", {"instanceId": postpaid, "count": 2}),
+        (UNITS, "RenewComputeUnit", {"instanceId": prepaid, "months": 1}),
+        (CHARGE, "CreateAutoRenewRules", {"instanceId": prepaid, "instanceType": "ComputingUnit"}),
+        (CHARGE, "DeleteAutoRenewRules", {"instanceId": prepaid}),
+        (CHARGE, "PurchaseTPMResource", {"model": "ernie-4.0-8k", "purchaseCount": 1, "billing": billing_of()}),
+        (CHARGE, "ResizeTPMResource", {"instanceId": quota, "count": 2}),
+        (CHARGE, "ReleaseTPMResource", {"model": "ernie-4.0-8k", "instanceId": quota}),
+        (SERVICE, "ScaleService", {**service, "instanceId": postpaid, "deploymentReplicasCount": 2}),
+        (SERVICE, "CountServiceCalls", {**service, "appId": "app-1", "succeeded": 1}),
+        (SERVICE, "DeactivateService", service),
+        (UNITS, "ChangeBilling", {"instanceId": postpaid, **billing_of(months=1)}),
+        (SERVICE, "ScaleService", {**service, "instanceId": postpaid, "deploymentReplicasCount": 0}),
+        (SERVICE, "DeleteService", service),
+    ):
+        before = fresh.rows()
+        token = f"&clientToken={action}-{body.get('deploymentReplicasCount', '')}"
+        first = caller.do(path, action, body, query=token)
+        once = fresh.rows()
+        assert once != before
+        assert caller.do(path, action, body, query=token) == first
+        assert fresh.rows() == once
+
+
 def test_an_answer_with_a_secret_is_not_remembered(fresh: Scene) -> None:
     root = fresh.customer()
     one, two = (root.do(IAM, "CreateAccessKey", {}, query="&clientToken=k") for _ in range(2))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.actions import ACTIONS, Action
+from leasehold.wire.action import Action
+from leasehold.wire.actions import ACTIONS
 from leasehold.wire.errors import ERRORS
 from leasehold.wire.signing import sign
 from tests.api.scene import (

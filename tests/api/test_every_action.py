@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from leasehold.wire.actions import TABLE
+from tests.api.answer_shapes import AMOUNT, SHAPES, TIME, Key, Maybe, misfit
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
@@ -23,180 +23,9 @@ from tests.api.scene import (
     a_scene,
     billing_of,
     new_service,
+    order,
 )
 from tests.harness import Answer
-
-Key = tuple[str, str]
-
-
-class Maybe(NamedTuple):
-    """A key that is there in some answers only."""
-
-    shape: Any
-
-
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00")
-AMOUNT = re.compile(r"-?\d+\.\d{2,6}")
-HEX_ID = re.compile(r"[0-9a-f]{32}")
-UNIT_ID = re.compile(r"unit-[0-9A-Za-z]{8}")
-SERVICE_ID = re.compile(r"svco-[0-9a-z]{12}")
-KEY_ID = re.compile(r"AK[0-9A-Za-z]+")
-TIMING = re.compile("Prepaid|Postpaid")
-
-PURCHASED = {"instanceId": UNIT_ID, "orderId": HEX_ID}
-UNIT = {
-    "instanceId": UNIT_ID,
-    "region": str,
-    "status": re.compile("Running|Released|Stopped"),
-    "type": str,
-    "totalComputeUnits": int,
-    "usedComputeUnits": int,
-    "paymentTiming": TIMING,
-    "startTime": TIME,
-    "expiredTime": Maybe(TIME),
-    "releaseTime": Maybe(TIME),
-    "duration": Maybe(int),
-    "durationUnit": Maybe(re.compile("Month")),
-}
-USAGE = {"serviceId": SERVICE_ID, "serviceName": str, "replicasCount": int, "usedComputeUnits": int}
-INSTANCE = {
-    "instanceId": UNIT_ID,
-    "paymentTiming": TIMING,
-    "replicasCount": int,
-    "status": re.compile("Running|Released|Stopped"),
-    "startTime": TIME,
-    "expiredTime": Maybe(TIME),
-    "releaseTime": Maybe(TIME),
-}
-SERVICE_DETAIL = {
-    "serviceId": SERVICE_ID,
-    "name": str,
-    "description": str,
-    "modelSetId": str,
-    "modelId": str,
-    "modelVersionId": str,
-    "urlSuffix": str,
-    "runStatus": re.compile("New|Serving"),
-    "chargeType": re.compile("ComputingUnit"),
-    "chargeStatus": re.compile("NotOpen|Opened"),
-    "resourceConfig": {"type": str, "replicasCount": int, "region": Maybe(str), "qps": Maybe(float)},
-    "creator": HEX_ID,
-    "createTime": TIME,
-}
-ACCOUNT_DETAIL = {"accountId": HEX_ID, "balance": AMOUNT, "currency": str, "name": str, "timeZone": str}
-ORDER = {
-    "orderId": HEX_ID,
-    "instanceId": UNIT_ID,
-    "kind": re.compile("Purchase"),
-    "paymentTiming": TIMING,
-    "region": str,
-    "type": str,
-    "count": int,
-    "months": Maybe(int),
-    "amount": AMOUNT,
-    "createTime": TIME,
-}
-POSTING = {
-    "postingId": re.compile(r"\d+"),
-    "time": TIME,
-    "kind": re.compile("TopUp|Purchase|Usage"),
-    "debit": str,
-    "credit": str,
-    "amount": AMOUNT,
-    "orderId": Maybe(HEX_ID),
-    "instanceId": Maybe(UNIT_ID),
-    "minutes": Maybe(int),
-}
-OFFERING = {
-    "region": str,
-    "type": str,
-    "pricePerMinute": (AMOUNT, None),
-    "pricePerMonth": (AMOUNT, None),
-    "stockTotal": int,
-    "stockFree": int,
-}
-CLOCK_DETAIL = {"now": TIME, "mode": re.compile("virtual")}
-USER = {
-    "userId": HEX_ID,
-    "name": str,
-    "isRoot": bool,
-    "policies": [str],
-    "accessKeys": [{"accessKeyId": KEY_ID, "status": re.compile("Active|Disabled"), "createTime": TIME}],
-    "createTime": TIME,
-}
-LIST = {"computeUnitInstanceList": [UNIT], "isTruncated": Maybe(bool), "maxKeys": Maybe(int), "nextMarker": Maybe(str)}
-ENDS_A_PAGE = {"isTruncated": bool, "maxKeys": int, "nextMarker": Maybe(str)}
-
-REPLICAS = {
-    "PurchaseComputeUnit": PURCHASED,
-    "DescribeComputeUnits": {"instances": [INSTANCE]},
-    "DescribeComputeUnit": {"instance": INSTANCE},
-    "ReleaseComputeUnit": True,
-    "AutoReleaseComputeUnit": True,
-}
-SHAPES: dict[Key, Any] = {
-    **{(RESOURCES, name): shape for name, shape in REPLICAS.items()},
-    **{(CHARGE, name): shape for name, shape in REPLICAS.items()},
-    (CHARGE, "PurchaseServiceResource"): PURCHASED,
-    (CHARGE, "DescribeServiceResources"): {"instances": [INSTANCE]},
-    (CHARGE, "DescribeServiceResourceList"): {"instances": [INSTANCE]},
-    (CHARGE, "DescribeServiceResource"): {"instance": INSTANCE},
-    (CHARGE, "ReleaseServiceResource"): True,
-    (CHARGE, "CreateAutoRenewRules"): True,
-    (UNITS, "PurchaseComputeUnit"): PURCHASED,
-    (UNITS, "DescribeComputeUnits"): LIST,
-    (UNITS, "DescribeComputeUnit"): {"computeUnitInstance": UNIT, "serviceUsageList": [USAGE]},
-    (UNITS, "ReleaseComputeUnit"): True,
-    (UNITS, "AutoReleaseComputeUnit"): True,
-    (SERVICE, "CreateService"): {"serviceId": SERVICE_ID, "instanceId": Maybe(UNIT_ID), "orderId": Maybe(HEX_ID)},
-    (SERVICE, "DescribeService"): SERVICE_DETAIL,
-    (SERVICE, "DescribeServices"): {"serviceList": [SERVICE_DETAIL], "marker": Maybe(str), **ENDS_A_PAGE},
-    (ACCOUNT, "DescribeAccount"): ACCOUNT_DETAIL,
-    (ACCOUNT, "TopUpAccount"): ACCOUNT_DETAIL,
-    (ACCOUNT, "DescribeOrders"): {"orders": [ORDER], **ENDS_A_PAGE},
-    (ACCOUNT, "DescribePostings"): {"postings": [POSTING], **ENDS_A_PAGE},
-    (CATALOG, "DescribeOfferings"): {"offerings": [OFFERING]},
-    (CATALOG, "SetOffering"): OFFERING,
-    (CLOCK, "DescribeClock"): CLOCK_DETAIL,
-    (CLOCK, "AdvanceClock"): CLOCK_DETAIL,
-    (CLOCK, "ConfirmClock"): CLOCK_DETAIL,
-    (IAM, "CreateAccount"): {
-        "accountId": HEX_ID,
-        "userId": HEX_ID,
-        "accessKeyId": KEY_ID,
-        "secretAccessKey": str,
-    },
-    (IAM, "CreateUser"): {"userId": HEX_ID, "accountId": HEX_ID},
-    (IAM, "CreateAccessKey"): {"userId": HEX_ID, "accessKeyId": KEY_ID, "secretAccessKey": str},
-    (IAM, "DisableAccessKey"): True,
-    (IAM, "AttachPolicy"): True,
-    (IAM, "DetachPolicy"): True,
-    (IAM, "DescribeUsers"): {"users": [USER]},
-}
-
-
-def misfit(value: Any, shape: Any, where: str = "result") -> str | None:
-    """Return the first place where a value is not of a shape; None where there is none."""
-    match shape:
-        case dict():
-            required = {name for name, inner in shape.items() if not isinstance(inner, Maybe)}
-            if type(value) is not dict or not required <= set(value) <= set(shape):
-                return f"{where}: {value}"
-            inner = {name: shape[name].shape if isinstance(shape[name], Maybe) else shape[name] for name in value}
-            found = (misfit(value[name], inner[name], f"{where}.{name}") for name in value)
-        case list():
-            if type(value) is not list:
-                return f"{where}: {value}"
-            found = (misfit(item, shape[0], f"{where}[{index}]") for index, item in enumerate(value))
-        case tuple():
-            return None if any(misfit(value, one) is None for one in shape) else f"{where}: {value}"
-        case re.Pattern():
-            return None if type(value) is str and shape.fullmatch(value) else f"{where}: {value!r}"
-        case type():
-            return None if type(value) is shape else f"{where}: {value!r}"
-        case _:
-            return None if value is shape else f"{where}: {value!r}"
-    return next((finding for finding in found if finding is not None), None)
 
 
 class Recorder(Caller):
@@ -260,6 +89,66 @@ def use_replicas(caller: Caller, path: str, purchase: str, lists: tuple[str, ...
     caller.do(path, show, service | unit)
 
 
+def lead_a_longer_life(caller: Caller) -> None:
+    """Call what is called for units that grow, are renewed and are paid in another way."""
+    wanted = order(months=1)
+    caller.do(UNITS, "QuotePurchase", wanted)
+    quote = caller.do(UNITS, "QuotePurchase", {**wanted, "hold": True})["quoteId"]
+    unit = {"instanceId": caller.do(UNITS, "PurchaseComputeUnit", {**wanted, "quoteId": quote})["instanceId"]}
+    caller.do(UNITS, "ResizeComputeUnit", {**unit, "count": 2})
+    caller.do(CHARGE, "ResizeComputeUnit", {**unit, "count": 3})
+    caller.do(UNITS, "RenewComputeUnit", {**unit, "months": 1, "expiryDay": 20})
+    caller.do(CHARGE, "CreateAutoRenewRules", {**unit, "instanceType": "ComputingUnit"})
+    caller.do(CHARGE, "DescribeAutoRenewRules", unit)
+    caller.do(CHARGE, "DescribeAutoRenewRules", {"maxKeys": 1})
+    caller.do(CHARGE, "DeleteAutoRenewRules", unit)
+    caller.do(UNITS, "ChangeBilling", {**unit, "paymentTiming": "Postpaid"})
+    caller.do(UNITS, "DescribeComputeUnit", unit)
+    turned = {"instanceId": caller.buy()}
+    caller.do(UNITS, "ChangeBilling", {**turned, **billing_of(months=1)})
+    caller.do(UNITS, "DescribeComputeUnit", turned)
+
+
+def use_quota(caller: Caller) -> None:
+    """Call what is called for quota and packages."""
+    quota = {"instanceId": caller.buy_quota()}
+    caller.do(CHARGE, "AutoReleaseTPMResource", {**quota, "releaseTime": "2030-02-01 00:00:00"})
+    caller.do(CHARGE, "ResizeTPMResource", {**quota, "count": 3})
+    model = {"model": "ernie-4.0-8k"}
+    caller.do(CHARGE, "DescribeTPMResource", model)
+    caller.do(SERVICE, "DescribePresetServices")
+    caller.do(CHARGE, "ReleaseTPMResource", model | quota)
+    caller.do(CHARGE, "DescribeTPMResource", model | quota)
+    package = {"serviceName": "ernie", "specification": 10, "expiredTime": "2031-01-01 00:00:00"}
+    granted = caller.do(CHARGE, "GrantPackageResource", package)["instance"]["packageId"]
+    service = {"serviceId": caller.create_service()}
+    calls = {**service, "appId": "app-1", "inputTokens": 4, "outputTokens": 6, "succeeded": 1, "packageId": granted}
+    caller.do(SERVICE, "CountServiceCalls", calls)
+    caller.do(CHARGE, "DescribePackageResource", {"packageId": granted})
+    caller.do(CHARGE, "DescribePackageResources")
+    times = {"startTime": "2030-01-15 08:00:00", "endTime": "2030-01-16 00:00:00"}
+    caller.do(SERVICE, "DescribeServiceMetric", times)
+
+
+def run_a_service(caller: Caller) -> None:
+    """Call what is called for a service on an instance that is there."""
+    unit = caller.buy(count=2)
+    placed = {"deploymentComputeUnitList": [{"instanceId": unit, "deploymentReplicasCount": 1}]}
+    service = {
+        "serviceId": caller.do(SERVICE, "CreateService", {**new_service(), "deploymentConfig": placed})["serviceId"]
+    }
+    caller.do(SERVICE, "ModifyService", {**service, "modelSetId": "am-1", "modelId": "amv-1"})
+    for replicas in (2, 0):
+        scaled = {**service, "instanceId": unit, "deploymentReplicasCount": replicas}
+        caller.do(SERVICE, "ScaleService", scaled)
+        caller.do(SERVICE, "DeactivateService", service)
+        caller.do(SERVICE, "DescribeService", service)
+        caller.do(SERVICE, "ActivateService", service)
+        caller.do(SERVICE, "DescribeService", service)
+    caller.do(SERVICE, "DeleteService", service)
+    caller.release(unit)
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[Any]]]:
     """Everything that the actions answered in the course of one small history."""
@@ -267,9 +156,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[An
         caller = Recorder(scene.runner, scene.desk)
         caller.kept = {}
         caller.do(CLOCK, "AdvanceClock", {"to": "2030-01-15 08:00:00"})
-        caller.do(ACCOUNT, "TopUpAccount", {"amount": "1000"})
+        caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
         caller.do(ACCOUNT, "DescribeAccount")
-        scene.sell()
+        scene.sell(stock=20)
+        scene.sell_quota()
         run_the_service(caller)
         use_units(caller)
         names = ("PurchaseComputeUnit", ("DescribeComputeUnits",), "DescribeComputeUnit", "ReleaseComputeUnit")
@@ -279,6 +169,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[An
         use_replicas(
             caller, CHARGE, "PurchaseServiceResource", older, "DescribeServiceResource", "ReleaseServiceResource"
         )
+        lead_a_longer_life(caller)
+        use_quota(caller)
+        run_a_service(caller)
         bought = caller.do(SERVICE, "CreateService", {**new_service(replicasCount=1, qps=2.5), "billing": billing_of()})
         caller.do(SERVICE, "DescribeService", {"serviceId": bought["serviceId"]})
         caller.do(SERVICE, "DescribeServices", {"maxKeys": 2})
@@ -288,6 +181,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[An
         for name in ("DescribeOrders", "DescribePostings"):
             caller.do(ACCOUNT, name, {"maxKeys": 3})
             caller.do(ACCOUNT, name, {"maxKeys": 100})
+        for month in ("2030-01", "2030-02", "2030-03"):
+            caller.do(ACCOUNT, "DescribeStatement", {"month": month})
         yield caller.kept
 
 

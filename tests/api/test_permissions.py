@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.actions import ACTIONS, TABLE, Action
+from leasehold.wire.action import Action
+from leasehold.wire.actions import ACTIONS, TABLE
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
@@ -40,7 +41,30 @@ DOCUMENTED: dict[str, set[str]] = {
     "release_replicas": WRITERS,
     "schedule_release": WRITERS,
     "create_auto_renew_rule": WRITERS,
+    "delete_auto_renew_rule": WRITERS,
+    "resize_unit": WRITERS,
+    "renew_unit": WRITERS,
+    "change_billing": WRITERS,
+    "purchase_quota": WRITERS,
+    "release_quota": WRITERS,
+    "resize_quota": WRITERS,
+    "schedule_quota_release": WRITERS,
     "create_service": WRITERS,
+    "modify_service": WRITERS,
+    "scale_service": WRITERS,
+    "deactivate_service": WRITERS,
+    "activate_service": WRITERS,
+    "delete_service": WRITERS,
+    "count_service_calls": WRITERS,
+    # Judging a purchase is looking, and says among the rest that one may not buy.
+    "quote_purchase": READERS,
+    "describe_auto_renew_rules": READERS,
+    "describe_quota": READERS,
+    "describe_packages": READERS,
+    "describe_package": READERS,
+    "describe_service_metric": READERS,
+    "describe_preset_services": READERS | {DATA_FULL, DATA_OPERATE},
+    "describe_statement": READERS | {OPERATOR},
     "describe_units": READERS,
     "describe_unit": READERS,
     "describe_service_instances": READERS,
@@ -52,6 +76,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "describe_postings": READERS,
     "describe_offerings": READERS,
     "top_up": {OPERATOR},
+    "grant_package": {OPERATOR},
     "set_offering": {OPERATOR},
     "advance_clock": {OPERATOR},
     "confirm_clock": {OPERATOR},
@@ -115,7 +140,20 @@ def write_bodies(root: Caller, unit: str, prepaid: str, service: str) -> dict[st
         "release_replicas": {"instanceId": unit, "serviceId": service},
         "schedule_release": {"instanceId": unit},
         "create_auto_renew_rule": {"instanceId": prepaid, "instanceType": "ComputingUnit"},
+        "delete_auto_renew_rule": {"instanceId": prepaid},
+        "resize_unit": {"instanceId": unit, "count": 2},
+        "renew_unit": {"instanceId": prepaid, "months": 1},
+        "change_billing": {"instanceId": prepaid, "paymentTiming": "Postpaid"},
+        "quote_purchase": order(),
+        **quota_bodies(root),
         "create_service": new_service(),
+        "modify_service": {"serviceId": service, "modelSetId": "am-1", "modelId": "amv-1"},
+        "scale_service": {"serviceId": service, "instanceId": prepaid, "deploymentReplicasCount": 1},
+        "deactivate_service": {"serviceId": service},
+        "activate_service": {"serviceId": service},
+        "delete_service": {"serviceId": root.create_service()},
+        "count_service_calls": {"serviceId": service, "appId": "app-1"},
+        "grant_package": {"serviceName": "ernie", "specification": 1, "expiredTime": "2090-01-01 00:00:00"},
         "top_up": {"amount": "1"},
         "set_offering": {"region": "bj", "type": "gpu-1", "stockTotal": 0},
         "advance_clock": {"to": "2090-01-01 00:00:00"},
@@ -129,6 +167,17 @@ def write_bodies(root: Caller, unit: str, prepaid: str, service: str) -> dict[st
     }
 
 
+def quota_bodies(root: Caller) -> dict[str, Any]:
+    """Bodies of what writes quota."""
+    quota = {"instanceId": root.buy_quota()}
+    return {
+        "purchase_quota": {"model": "ernie-4.0-8k", "billing": billing_of(), "purchaseCount": 1},
+        "release_quota": {"model": "ernie-4.0-8k", **quota},
+        "resize_quota": {**quota, "count": 2},
+        "schedule_quota_release": quota,
+    }
+
+
 @pytest.mark.parametrize("policy", [*READ_ONLY, ""])
 def test_who_may_only_read_never_writes(shared: Scene, policy: str) -> None:
     root = shared.customer()
@@ -138,7 +187,9 @@ def test_who_may_only_read_never_writes(shared: Scene, policy: str) -> None:
     user = shared.user(root, *filter(None, [policy]))
     before, commits = shared.rows(), shared.commits()
     for action in ACTIONS:
-        if action.writes:
+        if action.writes and policy in DOCUMENTED[action.operation]:
+            assert user.do(action.path, action.name, bodies[action.operation])["passed"] is False
+        elif action.writes:
             assert user.refused(action.path, action.name, bodies[action.operation]) == "AccessDenied"
     assert shared.commits() == commits
     assert shared.rows() == before
@@ -247,6 +298,11 @@ def test_who_is_no_operator_disables_no_key_of_one(shared: Scene) -> None:
         (IAM, "CreateAccount", {"name": "mine"}),
         (CLOCK, "AdvanceClock", {"to": "2090-01-01 00:00:00"}),
         (CLOCK, "ConfirmClock", {}),
+        (
+            CHARGE,
+            "GrantPackageResource",
+            {"serviceName": "ernie", "specification": 1, "expiredTime": "2090-01-01 00:00:00"},
+        ),
     ],
 )
 def test_what_only_operators_do_nobody_else_does(shared: Scene, path: str, action: str, body: Any) -> None:
@@ -280,6 +336,7 @@ def test_an_operator_manages_the_users_of_any_account(shared: Scene) -> None:
 
 # --- accounts know nothing of each other -----------------------------------------------------------------
 
+DEPLOYED = [{"instanceId": "UNIT", "deploymentReplicasCount": 1}]
 BY_ID: list[tuple[str, str, dict[str, Any]]] = [
     (UNITS, "DescribeComputeUnit", {"instanceId": "UNIT"}),
     (UNITS, "ReleaseComputeUnit", {"instanceId": "UNIT"}),
@@ -288,7 +345,32 @@ BY_ID: list[tuple[str, str, dict[str, Any]]] = [
     (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "releaseTime": "2020-01-01 00:00:00"}),
     (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
     (CHARGE, "CreateAutoRenewRules", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
+    (CHARGE, "DeleteAutoRenewRules", {"instanceId": "UNIT"}),
+    (CHARGE, "DescribeAutoRenewRules", {"instanceId": "UNIT"}),
+    (UNITS, "ResizeComputeUnit", {"instanceId": "UNIT", "count": 2}),
+    (UNITS, "ResizeComputeUnit", {"instanceId": "UNIT", "count": 100000}),
+    (UNITS, "RenewComputeUnit", {"instanceId": "UNIT", "months": 1}),
+    (UNITS, "ChangeBilling", {"instanceId": "UNIT", "paymentTiming": "Postpaid"}),
+    (UNITS, "PurchaseComputeUnit", {**order(), "quoteId": "QUOTE"}),
+    (UNITS, "PurchaseComputeUnit", {**order(count=2), "quoteId": "QUOTE"}),
+    (CHARGE, "DescribeTPMResource", {"model": "ernie-4.0-8k", "instanceId": "QUOTA"}),
+    (CHARGE, "ReleaseTPMResource", {"model": "ernie-4.0-8k", "instanceId": "QUOTA"}),
+    (CHARGE, "ResizeTPMResource", {"instanceId": "QUOTA", "count": 2}),
+    (CHARGE, "ResizeTPMResource", {"instanceId": "QUOTA"}),
+    (CHARGE, "AutoReleaseTPMResource", {"instanceId": "QUOTA"}),
+    (CHARGE, "DescribePackageResource", {"packageId": "PACKAGE"}),
+    (SERVICE, "CountServiceCalls", {"serviceId": "MINE", "appId": "app-1", "packageId": "PACKAGE"}),
+    (SERVICE, "CountServiceCalls", {"serviceId": "SERVICE", "appId": "app-1"}),
+    (SERVICE, "CreateService", {**new_service(), "deploymentConfig": {"deploymentComputeUnitList": DEPLOYED}}),
+    (SERVICE, "ModifyService", {"serviceId": "SERVICE", "modelSetId": "am-1", "modelId": "amv-1"}),
+    (SERVICE, "ScaleService", {"serviceId": "SERVICE", "instanceId": "UNIT", "deploymentReplicasCount": 1}),
+    (SERVICE, "ScaleService", {"serviceId": "MINE", "instanceId": "UNIT", "deploymentReplicasCount": 1}),
+    (SERVICE, "ScaleService", {"serviceId": "SERVICE", "instanceId": "OWN", "deploymentReplicasCount": 1}),
+    (SERVICE, "DeactivateService", {"serviceId": "SERVICE"}),
+    (SERVICE, "ActivateService", {"serviceId": "SERVICE"}),
+    (SERVICE, "DeleteService", {"serviceId": "SERVICE"}),
     (SERVICE, "DescribeService", {"serviceId": "SERVICE"}),
+    (ACCOUNT, "DescribeStatement", {"month": "2030-01", "accountId": "ACCOUNT"}),
     (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 1}),
     (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 100000}),
     (RESOURCES, "DescribeComputeUnits", {"serviceId": "SERVICE"}),
@@ -307,8 +389,18 @@ BY_ID: list[tuple[str, str, dict[str, Any]]] = [
     (IAM, "DisableAccessKey", {"accessKeyId": "KEY", "accountId": "ACCOUNT"}),
     (IAM, "AttachPolicy", {"userId": "USER", "policyName": READ, "accountId": "ACCOUNT"}),
 ]
+NOWHEN = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
+BY_FILTER: list[tuple[str, str, dict[str, Any]]] = [
+    (ACCOUNT, "DescribeOrders", {"instanceId": "UNIT"}),
+    (ACCOUNT, "DescribePostings", {"instanceId": "UNIT"}),
+    (SERVICE, "DescribeServiceMetric", {**NOWHEN, "serviceId": ["SERVICE"]}),
+]
+"""What looks for something by its id, and finds nothing."""
 ABSENT = {
     "UNIT": "unit-00000000",
+    "QUOTA": "tpm-00000000",
+    "QUOTE": "2" * 32,
+    "PACKAGE": "pkg-000000000000",
     "SERVICE": "svco-000000000000",
     "USER": "0" * 32,
     "KEY": "AK0000000000000000000000",
@@ -321,6 +413,7 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene
     """A service with two accounts: the one that calls, and what it would have to name of the other."""
     with a_scene(tmp_path_factory.mktemp("neighbours")) as scene:
         scene.sell(stock=1000)
+        scene.sell_quota()
         owner, stranger = scene.customer(), scene.customer()
         service = owner.create_service()
         theirs = {
@@ -328,9 +421,13 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene
             "SERVICE": service,
             "USER": owner.do(IAM, "DescribeUsers")["users"][0]["userId"],
             "KEY": owner.desk.access_key,
-            "ACCOUNT": owner.do(ACCOUNT, "DescribeAccount")["accountId"],
+            "ACCOUNT": owner.account_id(),
+            "QUOTA": owner.buy_quota(),
+            "QUOTE": owner.do(UNITS, "QuotePurchase", {**order(), "hold": True})["quoteId"],
+            "PACKAGE": scene.grant(owner),
         }
-        yield scene, stranger, {**theirs, "MINE": stranger.create_service()}
+        owner.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": "app-1", "succeeded": 1})
+        yield scene, stranger, {**theirs, "MINE": stranger.create_service(), "OWN": stranger.buy()}
 
 
 @pytest.mark.parametrize(("path", "action", "body"), BY_ID)
@@ -357,10 +454,22 @@ def test_what_is_another_accounts_answers_as_if_it_were_not_there(
     assert scene.commits() == commits
 
 
+@pytest.mark.parametrize(("path", "action", "body"), BY_FILTER)
+def test_looking_for_what_is_another_accounts_finds_nothing(
+    neighbours: tuple[Scene, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
+) -> None:
+    _, stranger, theirs = neighbours
+    text = json.dumps(body)
+    for placeholder, real in theirs.items():
+        text = text.replace(f'"{placeholder}"', f'"{real}"')
+    found = stranger.do(path, action, json.loads(text))
+    assert [value for value in found.values() if isinstance(value, list)] == [[]]
+
+
 def test_every_action_that_names_something_by_its_id_is_tried_on_another_account() -> None:
-    named = {"instanceId", "serviceId", "userId", "accessKeyId"}
+    named = {"instanceId", "serviceId", "userId", "accessKeyId", "packageId", "quoteId"}
     operations = {action.operation for action in ACTIONS if named & set(action.request.__struct_encode_fields__)}
-    assert operations <= {TABLE[path, action].operation for path, action, _ in BY_ID}
+    assert operations <= {TABLE[path, action].operation for path, action, _ in (*BY_ID, *BY_FILTER)}
 
 
 def test_the_id_of_another_accounts_order_opens_nothing(shared: Scene) -> None:

@@ -111,8 +111,10 @@ def test_units_services_the_account_and_the_offerings_can_be_read(client: Progra
     assert SERVICE in [service["serviceId"] for service in results["services"]["serviceList"]]
     assert Decimal(results["account"]["balance"]) > 0
     assert isinstance(results["orders"]["orders"], list)
-    offered = {(offering["region"], offering["type"]) for offering in results["offerings"]["offerings"]}
-    assert offered == {(region, unit_type) for region in REGIONS for unit_type in TYPES}
+    offered = [(one["kind"], one["region"], one["type"]) for one in results["offerings"]["offerings"]]
+    units = {(region, unit_type) for kind, region, unit_type in offered if kind == "ComputingUnit"}
+    assert units == {(region, unit_type) for region in REGIONS for unit_type in TYPES}
+    assert {region for kind, region, _ in offered if kind == "TPM"} == {"global"}
 
 
 def test_no_body_an_empty_one_and_nulls_ask_for_the_same_list(client: Program) -> None:

@@ -10,8 +10,7 @@ from leasehold.domain.book import (
     TABLES,
     Book,
     Draft,
-    Need,
-    Shelf,
+    Needed,
     Table,
 )
 from leasehold.domain.ledger import Order, Posting
@@ -35,7 +34,7 @@ class Batch:
 
     async def save(self, transaction: Transaction) -> None:
         """Save it, but do not commit."""
-        needs: list[Need | Shelf] = [(TABLE_OF[type(row)], TABLE_OF[type(row)].key_of(row)) for row in self.rows]
+        needs: list[Needed] = [(TABLE_OF[type(row)], TABLE_OF[type(row)].key_of(row)) for row in self.rows]
         book = Book()
         await transaction.load(needs, book)
         draft = Draft(book)
@@ -57,7 +56,7 @@ async def write(store: OpenStore, *rows: Any) -> None:
     await Batch(rows).commit_to(store)
 
 
-async def load(store: OpenStore, *needs: Need | Shelf) -> Book:
+async def load(store: OpenStore, *needs: Needed) -> Book:
     transaction = await store.begin()
     book = Book()
     await transaction.load(needs, book)
@@ -65,7 +64,7 @@ async def load(store: OpenStore, *needs: Need | Shelf) -> Book:
     return book
 
 
-async def get(store: OpenStore, table: Table[Any], *key: str) -> Any:
+async def get(store: OpenStore, table: Table[Any], *key: str | int) -> Any:
     return (await load(store, (table, key))).get(table, *key)
 
 

@@ -9,10 +9,13 @@ import msgspec
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.book import (
     ACCOUNTS,
+    CALLS,
     FACTS,
     KEYS,
     OFFERINGS,
+    PACKAGES,
     PRICES,
+    QUOTES,
     REMEMBERED,
     SERVICES,
     UNITS,
@@ -21,12 +24,14 @@ from leasehold.domain.book import (
     Table,
 )
 from leasehold.domain.calendar import Instant
+from leasehold.domain.calling import Calls, Package
 from leasehold.domain.catalogue import Offering, PriceChange, PriceList
 from leasehold.domain.ledger import Order, Posting
 from leasehold.domain.money import Micro
+from leasehold.domain.quote import Quote
 from leasehold.domain.service import Service
 from leasehold.domain.token import Remembered
-from leasehold.domain.unit import Unit
+from leasehold.domain.unit import Placement, Unit
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""
@@ -44,7 +49,6 @@ def unit(unit_id: str, **changed: Any) -> Unit:
         "region": "bj",
         "type": "gpu-1",
         "count": 2,
-        "replicas": 0,
         "payment_timing": "Postpaid",
         "status": "Running",
         "created_at": Instant(1),
@@ -114,26 +118,59 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         unit("unit-1", created_at=Instant(LOW), count=HIGH),
         {
             "count": 1,
-            "replicas": HIGH,
+            "payment_timing": "Prepaid",
             "status": "Released",
+            "target_count": HIGH,
+            "resize_paid": HIGH,
+            "placements": (Placement(TEXT, HIGH, 1), Placement("svco-2", 0, HIGH)),
             "term_months": 2**31 - 1,
+            "term_from": LOW,
+            "term_anchor": HIGH,
             "auto_renew": True,
             "auto_renew_months": 6,
+            "renew_at": 1,
             "started_at": LOW,
+            "meter_from": HIGH,
+            "metered_minutes": HIGH,
+            "metered_peak": HIGH,
+            "quoted_at": 6,
             "release_at": 2,
             "charge_at": 3,
             "expires_at": 4,
+            "stop_at": 7,
+            "resume_at": 8,
             "retire_at": 5,
-            "metered_minutes": HIGH,
             "charged": LOW,
             "ended_at": HIGH,
             "end_reason": "Schedule",
             "released_at": 0,
+            "failure": TEXT,
         },
     ),
     SERVICES: (
         service("svco-1", name=TEXT, description=TEXT, qps=0.1, region="bj", created_at=Instant(HIGH)),
-        {"model_set_id": "am-2", "model_id": "amv-2", "replicas": HIGH},
+        {
+            "model_set_id": "am-2",
+            "model_id": "amv-2",
+            "replicas": HIGH,
+            "deploying": HIGH,
+            "prepaid_units": HIGH,
+            "postpaid_units": HIGH,
+            "active": False,
+            "deleted_at": HIGH,
+        },
+    ),
+    QUOTES: (
+        Quote("quote-1", "acc-1", "bj", "gpu-1", HIGH, "Prepaid", 12, Micro(HIGH), Instant(LOW), Instant(HIGH)),
+        {"used_by": "unit-1"},
+    ),
+    CALLS: (
+        Calls("svco-1", TEXT, Instant(HIGH), "acc-1"),
+        {"input_tokens": HIGH, "output_tokens": HIGH, "succeeded": HIGH, "failed": HIGH},
+    ),
+    PACKAGES: (
+        Package("pkg-1", "acc-1", "user-1", TEXT, HIGH, 0, Instant(LOW), Instant(HIGH)),
+        {"used": HIGH},
     ),
     OFFERINGS: (
         Offering("bj", "gpu-1", HIGH, None, None, 0, 0),
@@ -143,7 +180,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         PriceList("bj", "gpu-1", ()),
         {"changes": (PriceChange(Instant(LOW), Micro(HIGH)), PriceChange(Instant(HIGH), None))},
     ),
-    ACCOUNTS: (Account("acc-1", TEXT, "Asia/Shanghai", Micro(HIGH), Instant(LOW)), {"balance": LOW}),
+    ACCOUNTS: (
+        Account("acc-1", TEXT, "Asia/Shanghai", Micro(HIGH), Instant(LOW)),
+        {"balance": LOW, "arrears_since": HIGH},
+    ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
         {"policies": (TEXT, "QianfanFullControl")},

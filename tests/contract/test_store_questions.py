@@ -9,80 +9,48 @@ from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.book import (
     REMEMBERED,
-    SERVICES,
     Fact,
 )
 from leasehold.domain.calendar import Instant
+from leasehold.domain.catalogue import Offering
 from leasehold.domain.money import Micro
 from leasehold.domain.token import Remembered
-from leasehold.domain.unit import Unit
-from leasehold.questions import Questions, ServiceFilter, UnitFilter
+from leasehold.domain.unit import Placement, Unit
+from leasehold.questions import Questions, UnitFilter
 from leasehold.store.opening import OpenStore
-from tests.contract.batches import Batch, OnStore, get, ids, load, rows_of, write
-from tests.contract.rows import HIGH, offering, order, posting, service, unit
-
-# The ledger's pages
-
-
-def test_orders_and_postings_are_paged_newest_first(on_store: OnStore) -> None:
-    orders = [order(f"order-{number}", created_at=Instant(100 - number)) for number in range(7)]
-    postings = [posting(number + 1, at=Instant(100 - number)) for number in range(7)]
-    others = (order("other", account_id="acc-2"), posting(99, account_id="acc-2"))
-
-    async def scene(store: OpenStore) -> None:
-        # Newest is what was written last, within a batch and from batch to batch, whatever its time.
-        await Batch(orders=orders[:3], postings=postings[:3]).commit_to(store)
-        await Batch(orders=[others[0]], postings=[others[1]]).commit_to(store)
-        await Batch(orders=orders[3:], postings=postings[3:]).commit_to(store)
-        for kind, expected in (("orders", orders[::-1]), ("postings", postings[::-1])):
-            found: list[Any] = []
-            after, pages = None, 0
-            while page := store.ask(
-                lambda ask, kind=kind, after=after: getattr(ask, kind)("acc-1", after=after, limit=3)  # type: ignore[misc]
-            ):
-                found += rows_of(page)
-                after = page[-1].seq
-                pages += 1
-            assert found == expected
-            assert pages == 3
-        assert rows_of(store.ask(lambda ask: ask.orders("acc-2", after=None, limit=9))) == [others[0]]
-        assert store.ask(lambda ask: ask.postings("nobody", after=None, limit=9)) == []
-
-    on_store(scene)
-
-
-def test_a_page_goes_on_where_the_last_one_ended_also_when_more_is_written_meanwhile(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
-        await Batch(postings=[posting(number) for number in (1, 2, 3, 4)]).commit_to(store)
-        first = store.ask(lambda ask: ask.postings("acc-1", after=None, limit=2))
-        await Batch(postings=[posting(5)]).commit_to(store)
-        rest = store.ask(lambda ask: ask.postings("acc-1", after=first[-1].seq, limit=9))
-        assert [row.row.amount for row in (*first, *rest)] == [4, 3, 2, 1]
-
-    on_store(scene)
-
+from tests.contract.batches import OnStore, load, rows_of, write
+from tests.contract.rows import HIGH, offering, unit
 
 # The agenda
 
 R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
+RENEW, STOP, RESUME = DueKind.RENEW, DueKind.STOP, DueKind.RESUME
+
+
+def next_due(ask: Questions) -> Instant | None:
+    return next((due.at for due in ask.due(Instant(HIGH), 1)), None)
 
 
 def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore) -> None:
     ten, eleven = Instant(10), Instant(11)
     units = [
         unit("unit-2", release_at=eleven, charge_at=ten),
-        unit("unit-1", release_at=ten, charge_at=ten),
-        unit("unit-3", expires_at=ten, payment_timing="Prepaid"),
+        unit("unit-1", release_at=ten, charge_at=ten, stop_at=ten),
+        unit("unit-3", expires_at=ten, renew_at=ten, payment_timing="Prepaid"),
         unit("unit-0", status="Stopped", retire_at=ten, payment_timing="Prepaid"),
         unit("unit-4", charge_at=Instant(12)),
+        unit("unit-6", status="Stopped", resume_at=ten),
         unit("unit-5", status="Released", release_at=Instant(1)),
     ]
     expected = [
+        Due(ten, RENEW, "unit-3"),
         Due(ten, R, "unit-1"),
         Due(ten, E, "unit-3"),
         Due(ten, T, "unit-0"),
         Due(ten, C, "unit-1"),
         Due(ten, C, "unit-2"),
+        Due(ten, STOP, "unit-1"),
+        Due(ten, RESUME, "unit-6"),
         Due(eleven, R, "unit-2"),
         Due(Instant(12), C, "unit-4"),
     ]
@@ -96,13 +64,13 @@ def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore)
             await transaction.rollback()
             return found
 
-        for until, limit, count in ((9, 99, 0), (10, 99, 5), (11, 99, 6), (12, 99, 7), (HIGH, 99, 7), (12, 3, 3)):
+        for until, limit, count in ((9, 99, 0), (10, 99, 8), (11, 99, 9), (12, 99, 10), (HIGH, 99, 10), (12, 3, 3)):
             found = store.ask(lambda ask, until=until, limit=limit: ask.due(Instant(until), limit))  # type: ignore[misc]
             assert found == expected[:count]
             assert [type(due.kind) for due in found] == [DueKind] * count
             assert await claimed(until, limit, wait=True) == found
             assert await claimed(until, limit, wait=False) == found
-        assert store.ask(lambda ask: ask.next_due()) == 10
+        assert store.ask(next_due) == 10
         assert store.ask(lambda ask: ask.oldest_release_due(Instant(9))) is None
         assert store.ask(lambda ask: ask.oldest_release_due(Instant(10))) == 10
         assert store.ask(lambda ask: ask.oldest_release_due(Instant(HIGH))) == 10
@@ -119,6 +87,15 @@ def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> No
         ({"release_at": 40, "charge_at": 30}, [Due(Instant(30), C, "unit-1"), Due(Instant(40), R, "unit-1")]),
         ({"charge_at": 30}, [Due(Instant(30), C, "unit-1")]),
         ({"charge_at": 30, "release_at": 30}, [Due(Instant(30), R, "unit-1"), Due(Instant(30), C, "unit-1")]),
+        (
+            {"stop_at": 60, "renew_at": 5, "expires_at": 70},
+            [Due(Instant(5), RENEW, "unit-1"), Due(Instant(60), STOP, "unit-1"), Due(Instant(70), E, "unit-1")],
+        ),
+        ({"status": "Reconfiguring", "charge_at": 30}, [Due(Instant(30), C, "unit-1")]),
+        (
+            {"status": "Stopped", "retire_at": 90, "resume_at": 80, "charge_at": 30, "stop_at": 30},
+            [Due(Instant(80), RESUME, "unit-1"), Due(Instant(90), T, "unit-1")],
+        ),
         ({"status": "Releasing", "release_at": 30}, []),
         ({"status": "Released", "release_at": 30}, []),
     ]
@@ -127,8 +104,7 @@ def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> No
         for changed, expected in steps:
             await write(store, unit("unit-1", **changed))
             assert store.ask(lambda ask: ask.due(Instant(HIGH), 99)) == expected
-            next_due = min((due.at for due in expected), default=None)
-            assert store.ask(lambda ask: ask.next_due()) == next_due
+            assert store.ask(next_due) == min((due.at for due in expected), default=None)
 
     on_store(scene)
 
@@ -172,48 +148,60 @@ def test_at_most_a_thousand_tokens_are_forgotten_at_once_the_oldest_first(on_sto
 # Lists
 
 
+LISTED = [
+    unit("unit-a"),
+    unit("unit-b", service_id="svco-1", region="bd", type="gpu-2", payment_timing="Prepaid"),
+    unit("unit-c", region="bd"),
+    unit("unit-d", type="gpu-2"),
+    unit("unit-e", payment_timing="Prepaid", status="Stopped"),
+    unit("unit-f", service_id="svco-1", status="Releasing"),
+    unit("unit-g", status="Released"),
+    unit("unit-h", service_id="svco-1", status="Released", region="bd"),
+    unit("unit-i", account_id="acc-2", service_id="svco-1"),
+    unit("unit-j", status="Creating", type="gpu-2"),
+    unit("unit-k"),
+    unit("unit-l", status="Released", payment_timing="Prepaid"),
+    unit("unit-m", payment_timing="Prepaid", auto_renew=True),
+    unit("unit-n", placements=(Placement("svco-1", 1, 2), Placement("svco-3", 2, 1))),
+    unit("unit-o", service_id="svco-1", placements=(Placement("svco-1", 2, 1),), status="Stopped"),
+    unit("tpm-p", kind="TPM", region="global", type="ernie"),
+    unit("tpm-q", kind="TPM", region="global", type="ernie", status="Released"),
+    unit("unit-r", payment_timing="Prepaid", auto_renew=True, region="bd", service_id="svco-1"),
+    unit("unit-s", payment_timing="Prepaid", auto_renew=True, status="Released"),
+]
+
+
 def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchase(on_store: OnStore) -> None:
-    units = [
-        unit("unit-a"),
-        unit("unit-b", service_id="svco-1", region="bd", type="gpu-2", payment_timing="Prepaid"),
-        unit("unit-c", region="bd"),
-        unit("unit-d", type="gpu-2"),
-        unit("unit-e", payment_timing="Prepaid", status="Stopped"),
-        unit("unit-f", service_id="svco-1", status="Releasing"),
-        unit("unit-g", status="Released"),
-        unit("unit-h", service_id="svco-1", status="Released", region="bd"),
-        unit("unit-i", account_id="acc-2", service_id="svco-1"),
-        unit("unit-j", status="Creating", type="gpu-2"),
-        unit("unit-k"),
-        unit("unit-l", status="Released", payment_timing="Prepaid"),
-        unit("unit-m", payment_timing="Prepaid"),
-    ]
-    fields = ("account_id", "service_id", "status", "payment_timing", "region", "type")
+    fields = ("account_id", "service_id", "status", "payment_timing", "region", "type", "auto_renew", "kind")
     asked = [
         dict(zip(fields, values, strict=True))
         for values in product(
             ("acc-1", "acc-2", "nobody"),
-            (None, "svco-1", "svco-2"),
+            (None, "svco-1", "svco-2", "svco-3"),
             (None, "Running", "Stopped", "Releasing", "Released"),
             (None, "Prepaid", "Postpaid"),
             (None, "bd", "b%"),
             (None, "gpu-2"),
+            (None, True, False),
+            ("ComputingUnit", "TPM"),
         )
-        if values[0] == "acc-1" or values[2:] == (None, None, None, None)
+        if (values[0] == "acc-1" or values[2:7] == (None,) * 5) and (values[7] == "ComputingUnit" or values[4] is None)
     ]
 
-    def expected(wanted: dict[str, str | None]) -> list[Unit]:
+    def expected(wanted: dict[str, Any]) -> list[Unit]:
         return [
             row
-            for row in units
-            if all(value in (None, getattr(row, name)) for name, value in wanted.items())
+            for row in LISTED
+            if all(value in (None, getattr(row, name)) for name, value in wanted.items() if name != "service_id")
+            and (wanted["service_id"] is None or row.serves(wanted["service_id"]))
             and (row.status != "Released" or wanted["status"] == "Released")
         ]
 
     async def scene(store: OpenStore) -> None:
         # Instances are always of something in the catalogue.
         await write(store, *[offering(*place, 1) for place in product(("bj", "bd"), ("gpu-1", "gpu-2"))])
-        for row in units:  # each in a batch of its own: that is the order
+        await write(store, Offering("global", "ernie", 2, Micro(1), None, 9, 9, "TPM"))
+        for row in LISTED:  # each in a batch of its own: that is the order
             await write(store, row)
 
         def check(ask: Questions) -> None:
@@ -228,100 +216,10 @@ def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchas
                     assert ask.units(unit_filter, after=found[-1].seq) == []
 
         store.ask(check)
-        assert store.ask(lambda ask: ask.unit("unit-g")) == units[6], "released ones stay readable by id"
+        assert store.ask(lambda ask: ask.unit("unit-g")) == LISTED[6], "released ones stay readable by id"
         assert store.ask(lambda ask: ask.unit("unit-z")) is None
-        counts = {"Running": 7, "Stopped": 1, "Releasing": 1, "Creating": 1}
+        counts = {"Running": 10, "Stopped": 2, "Releasing": 1, "Creating": 1}
         assert store.ask(lambda ask: ask.unit_counts()) == counts
-
-    on_store(scene)
-
-
-def test_services_are_paged_in_both_directions(on_store: OnStore) -> None:
-    services = [service(f"svco-{number}", created_at=Instant(9 - number)) for number in range(7)]
-
-    async def scene(store: OpenStore) -> None:
-        for row in services:
-            await write(store, row)
-        await write(store, service("other", account_id="acc-2"))
-        wanted = ServiceFilter(account_id="acc-1")
-        for reverse, expected in ((False, services), (True, services[::-1])):
-            found: list[Any] = []
-            after = None
-            while page := store.ask(
-                lambda ask, after=after, reverse=reverse: ask.services(  # type: ignore[misc]
-                    wanted, after=after, limit=3, reverse=reverse
-                )
-            ):
-                assert len(page) <= 3
-                found += rows_of(page)
-                after = page[-1].seq
-            assert found == expected
-        assert store.ask(lambda ask: ask.service("other")) == service("other", account_id="acc-2")
-        assert store.ask(lambda ask: ask.service("svco-9")) is None
-
-    on_store(scene)
-
-
-NAMES = ("50%", "50", "a_b", "axb", "wow!", "wow", "back\\slash", "quo'te", "模型🦊", "100%_!", "")
-NAMED = [
-    ("50%", ["50%"]),
-    ("%", ["50%", "100%_!"]),
-    ("_", ["a_b", "100%_!"]),
-    ("!", ["wow!", "100%_!"]),
-    ("%_!", ["100%_!"]),
-    ("a_b", ["a_b"]),
-    ("x", ["axb"]),
-    ("\\", ["back\\slash"]),
-    ("'", ["quo'te"]),
-    ("🦊", ["模型🦊"]),
-    ("型", ["模型🦊"]),
-    ("?", []),
-    ("", list(NAMES)),
-]
-
-
-def test_services_are_found_by_a_part_of_their_name_whatever_is_in_it(on_store: OnStore) -> None:
-    async def scene(store: OpenStore) -> None:
-        for number, name in enumerate(NAMES):
-            await write(store, service(f"svco-{number:02}", name=name))
-        for part, expected in NAMED:
-            wanted = ServiceFilter(account_id="acc-1", name_part=part)
-            found = store.ask(
-                lambda ask, wanted=wanted: ask.services(wanted, after=None, limit=99, reverse=False)  # type: ignore[misc]
-            )
-            assert [row.row.name for row in found] == expected, part
-
-    on_store(scene)
-
-
-def test_services_are_filtered_by_whether_they_run_and_by_who_created_them(on_store: OnStore) -> None:
-    services = [
-        service("svco-0"),
-        service("svco-1", replicas=1),
-        service("svco-2", replicas=7, created_by="user-2"),
-        service("svco-3", created_by="user-3"),
-    ]
-    filters: list[tuple[dict[str, Any], list[int]]] = [
-        ({}, [0, 1, 2, 3]),
-        ({"running": True}, [1, 2]),
-        ({"running": False}, [0, 3]),
-        ({"creators": ("user-1",)}, [0, 1]),
-        ({"creators": ("user-2", "user-3", "nobody")}, [2, 3]),
-        ({"creators": ()}, []),
-        ({"creators": ("user-2",), "running": False}, []),
-        ({"creators": ("user-2",), "running": True, "name_part": "em"}, [2]),
-        ({"account_id": "acc-2"}, []),
-    ]
-
-    async def scene(store: OpenStore) -> None:
-        for row in services:
-            await write(store, row)
-        for asked, expected in filters:
-            wanted = ServiceFilter(**({"account_id": "acc-1"} | asked))
-            found = store.ask(
-                lambda ask, wanted=wanted: ask.services(wanted, after=None, limit=99, reverse=False)  # type: ignore[misc]
-            )
-            assert ids(found) == [services[number].id for number in expected], asked
 
     on_store(scene)
 
@@ -369,11 +267,45 @@ def test_facts_and_accounts_are_found_by_their_name(on_store: OnStore) -> None:
     on_store(scene)
 
 
-def test_services_are_loaded_and_saved_with_every_kind_of_number(on_store: OnStore) -> None:
+def test_accounts_are_listed_oldest_first(on_store: OnStore) -> None:
+    accounts = [
+        Account("acc-3", "three", "UTC", Micro(-1), Instant(1), arrears_since=Instant(7)),
+        Account("acc-1", "one", "UTC", Micro(0), Instant(2)),
+        Account("acc-2", "two", "UTC", Micro(0), Instant(2)),
+    ]
+
     async def scene(store: OpenStore) -> None:
-        for number, qps in enumerate((0.0, 0.1, 1e-300, 1.7976931348623157e308, 1 / 3, -0.5)):
-            row = service(f"svco-{number}", qps=qps)
+        assert store.ask(lambda ask: ask.accounts()) == []
+        await write(store, *reversed(accounts))
+        assert store.ask(lambda ask: ask.accounts()) == accounts
+
+    on_store(scene)
+
+
+# Quota
+
+
+def test_quota_is_found_by_account_and_model_and_released_quota_is_not(on_store: OnStore) -> None:
+    def quota(unit_id: str, **changed: Any) -> Unit:
+        return unit(unit_id, **({"kind": "TPM", "region": "global", "type": "ernie"} | changed))
+
+    mine = [quota("tpm-2"), quota("tpm-1", status="Stopped"), quota("tpm-3", payment_timing="Prepaid")]
+    others = [
+        quota("tpm-4", type="ernie-2"),
+        quota("tpm-5", account_id="acc-2"),
+        quota("tpm-6", status="Released"),
+        unit("unit-1", type="ernie"),
+        unit("unit-2", region="global", type="ernie"),
+    ]
+
+    async def scene(store: OpenStore) -> None:
+        for row in (*mine, *others):
             await write(store, row)
-            assert await get(store, SERVICES, row.id) == row
+        assert store.ask(lambda ask: ask.quota("acc-1", "ernie", status=None)) == mine
+        assert store.ask(lambda ask: ask.quota("acc-1", "ernie", status="Running")) == [mine[0], mine[2]]
+        assert store.ask(lambda ask: ask.quota("acc-1", "ernie", status="Creating")) == []
+        assert store.ask(lambda ask: ask.quota("acc-1", "ern%", status=None)) == []
+        assert store.ask(lambda ask: ask.quota("acc-2", "ernie", status=None)) == [others[1]]
+        assert store.ask(lambda ask: ask.unit("tpm-6")) == others[2]
 
     on_store(scene)

@@ -22,7 +22,7 @@ TYPE = "checked"
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with an instance of each kind: subscribed, leased with a release time, and released."""
+    """A store with an instance of each kind: subscribed, leased with a release time, released, and of a service."""
     folder = tmp_path_factory.mktemp("kept")
     with lone_server(folder) as server:
         assert server.port is not None
@@ -39,6 +39,16 @@ def _buy_each(caller: Caller) -> None:
     bodies = (prepaid(TYPE), postpaid(TYPE, moment(3600)), postpaid(TYPE))
     units = [caller.call(UNITS, "PurchaseComputeUnit", body).result["instanceId"] for body in bodies]
     assert caller.call(UNITS, "ReleaseComputeUnit", {"instanceId": units[-1]}).result is True
+    reservation = {"reservationTimeUnit": "Month", "reservationLength": 1, "autoRenew": True}
+    service = {
+        "modelSetId": "am-1",
+        "modelId": "amv-1",
+        "name": "served",
+        "urlSuffix": "served",
+        "resourceConfig": {"type": f"{TYPE}-1", "replicasCount": 2},
+        "billing": {"paymentTiming": "Prepaid", "reservation": reservation},
+    }
+    assert caller.call("/v2/service", "CreateService", service).result["instanceId"]
 
 
 @pytest.fixture
@@ -73,6 +83,14 @@ LEASED, SUBSCRIBED = ONE_UNIT.format("Postpaid"), ONE_UNIT.format("Prepaid")
         (f"id {LEASED}", "UPDATE units SET release_at = 1 WHERE id = ?", "unit {}"),
         (f"id {LEASED}", "DELETE FROM agenda WHERE kind = 1 AND unit_id = ?", "unit {}"),
         (f"id {LEASED}", "INSERT INTO agenda (at, kind, unit_id) VALUES (4102444800000000, 2, ?)", "unit {}"),
+        ("unit_id FROM agenda WHERE kind = 0", "DELETE FROM agenda WHERE kind = 0 AND unit_id = ?", "unit {}"),
+        ("id FROM accounts WHERE balance > 0", "UPDATE accounts SET arrears_since = 1 WHERE id = ?", "account {}"),
+        ("seq FROM postings WHERE kind = 'Usage'", "UPDATE postings SET minutes = 99 WHERE seq = ?", "posting {}"),
+        (f"id {LEASED}", "UPDATE units SET target_count = 99 WHERE id = ?", "offering bj"),
+        ("id FROM units WHERE placements <> ''", "UPDATE units SET placements = '' WHERE id = ?", "unit {}"),
+        ("unit_id FROM placements", "DELETE FROM placements WHERE unit_id = ?", "unit {}"),
+        ("id FROM services", "UPDATE services SET replicas = replicas + 1 WHERE id = ?", "service {}"),
+        ("id FROM services", "UPDATE services SET prepaid_units = 0 WHERE id = ?", "service {}"),
         (f"order_id {LEASED}", "DELETE FROM orders WHERE id = ?", "unit "),
         (f"order_id {LEASED}", "UPDATE orders SET unit_id = 'unit-nobody' WHERE id = ?", "order {}"),
         (f"id {SUBSCRIBED}", "DELETE FROM units WHERE id = ?", "unit {}"),

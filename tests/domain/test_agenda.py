@@ -12,24 +12,28 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.unit import Unit, UnitStatus
 
 R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
+RENEW, STOP, RESUME = DueKind.RENEW, DueKind.STOP, DueKind.RESUME
 TIMES = {
     "release_at": (Instant(10), R),
     "expires_at": (Instant(20), E),
     "retire_at": (Instant(30), T),
     "charge_at": (Instant(40), C),
+    "renew_at": (Instant(50), RENEW),
+    "stop_at": (Instant(60), STOP),
+    "resume_at": (Instant(70), RESUME),
 }
 
 # Status: what falls due of the times that are set. All others never do.
 FALLS_DUE: dict[UnitStatus, set[DueKind]] = {
-    "Creating": {R, T},
+    "Creating": {R},
     "CreateFailed": set(),
-    "Running": {R, E, T, C},
-    "Stopped": {R, T},
+    "Running": {R, E, C, RENEW, STOP},
+    "Stopped": {R, T, RESUME},
     "Releasing": set(),
     "Released": set(),
-    "Reconfiguring": set(),
-    "ReconfigureFailed": set(),
-    "BillingChanging": set(),
+    "Reconfiguring": {R, E, C, RENEW, STOP},
+    "ReconfigureFailed": {R, E, C, RENEW, STOP},
+    "BillingChanging": {R, E, C, RENEW, STOP},
 }
 
 
@@ -43,7 +47,6 @@ def unit(status: UnitStatus, **times: Any) -> Unit:
         region="bj",
         type="gpu-1",
         count=1,
-        replicas=0,
         payment_timing="Postpaid",
         status=status,
         created_at=Instant(0),
@@ -65,6 +68,10 @@ def test_what_falls_due_is_what_the_status_lets_happen_of_the_times_that_are_set
         assert agenda_of(unit(status, **times)) == expected, names
 
 
+def test_every_kind_of_due_work_has_a_time_of_its_own() -> None:
+    assert {kind for _, kind in TIMES.values()} == set(DueKind)
+
+
 def test_nothing_happens_to_an_instance_that_is_none() -> None:
     assert agenda_of(None) == frozenset()
 
@@ -72,12 +79,15 @@ def test_nothing_happens_to_an_instance_that_is_none() -> None:
 def test_due_work_is_done_by_time_then_by_kind_then_by_instance() -> None:
     in_order = [
         Due(Instant(1), C, "unit-9"),
+        Due(Instant(2), RENEW, "unit-9"),
         Due(Instant(2), R, "unit-2"),
         Due(Instant(2), R, "unit-3"),
         Due(Instant(2), E, "unit-1"),
         Due(Instant(2), T, "unit-1"),
         Due(Instant(2), C, "unit-0"),
         Due(Instant(2), C, "unit-1"),
+        Due(Instant(2), STOP, "unit-0"),
+        Due(Instant(2), RESUME, "unit-0"),
         Due(Instant(3), R, "unit-0"),
     ]
     assert sorted([*reversed(in_order)]) == in_order

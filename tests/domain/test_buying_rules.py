@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from leasehold.commands.command import Command, Decided, Engine, decide
+from leasehold.commands.confirm import ConfirmRunning
 from leasehold.commands.funds import TopUp
 from leasehold.commands.offering import SetOffering
 from leasehold.commands.purchase import Billing, Bought, BuyReplicas, BuyUnits, Purchase
@@ -15,7 +16,7 @@ from leasehold.commands.release import Release, ScheduleRelease
 from leasehold.commands.renewal import SetAutoRenew
 from leasehold.domain.account import Account
 from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, SERVICES, UNITS, Book
-from leasehold.domain.calendar import HOUR_US, Instant
+from leasehold.domain.calendar import DAY_US, HOUR_US, Instant
 from leasehold.domain.catalogue import Offering, PriceChange, PriceList
 from leasehold.domain.ledger import PREPAID_REVENUE, Posting, wallet
 from leasehold.domain.money import Micro
@@ -31,7 +32,7 @@ from leasehold.domain.refusal import (
 )
 from leasehold.domain.rules import Rules
 from leasehold.domain.service import Service
-from leasehold.domain.unit import Unit
+from leasehold.domain.unit import Placement, Unit
 
 NOW = Instant(1_893_456_000_000_000)
 SOON = Instant(NOW + HOUR_US)
@@ -46,6 +47,8 @@ def book(*, balance: int = 10_000 * CNY, free: int = 10, **unit: Any) -> Book:
     made = Book()
     made.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(balance), NOW))
     made.load(ACCOUNTS, ("acc-9",), None)
+    for account_id in ("acc-1", "acc-9"):
+        made.load_halted(account_id, [])
     shelf = [
         Offering("bd", "gpu-1", 1, None, None, 0, 0),
         Offering("bj", "gpu-1", 2, Micro(MINUTE_PRICE), Micro(MONTH_PRICE), 10, free),
@@ -72,7 +75,6 @@ def book(*, balance: int = 10_000 * CNY, free: int = 10, **unit: Any) -> Book:
         "region": "bj",
         "type": "gpu-1",
         "count": 1,
-        "replicas": 0,
         "payment_timing": "Postpaid",
         "status": "Running",
         "created_at": NOW,
@@ -156,7 +158,19 @@ def test_a_prepaid_purchase_is_charged_whole_and_a_postpaid_one_nothing() -> Non
     assert made.get(ACCOUNTS, "acc-1").balance == 10_000 * CNY - paid  # type: ignore[union-attr]
     assert made.postings == [
         Posting(
-            "acc-1", NOW, "Purchase", wallet("acc-1"), PREPAID_REVENUE, Micro(paid), "order-new", unit_id="unit-new"
+            "acc-1",
+            NOW,
+            "Purchase",
+            wallet("acc-1"),
+            PREPAID_REVENUE,
+            Micro(paid),
+            "order-new",
+            unit_id="unit-new",
+            count=2,
+            price=Micro(MONTH_PRICE),
+            since=NOW,
+            # January and February.
+            until=Instant(NOW + 59 * DAY_US),
         )
     ]
     assert (made.orders[0].amount, made.orders[0].months, made.orders[0].count) == (paid, 2, 2)
@@ -223,8 +237,16 @@ def test_replicas_take_the_units_of_their_shape_and_scale_the_service_up(service
     assert reason(say(made, BuyReplicas(purchase=purchase(), service_id=service_id, replicas=4))) is None
     unit = made.get(UNITS, "unit-new")
     assert unit is not None
-    assert (unit.count, unit.replicas, unit.service_id, unit.region) == (8, 4, service_id, region)
-    assert made.get(SERVICES, service_id).replicas == 7  # type: ignore[union-attr]
+    assert (unit.count, unit.service_id, unit.region) == (8, service_id, region)
+    assert unit.placements == (Placement(service_id, 4, 2),)
+    service = made.get(SERVICES, service_id)
+    assert service is not None
+    # They come up; they run when the engine says so.
+    assert (service.replicas, service.deploying, service.postpaid_units, service.prepaid_units) == (3, 4, 1, 0)
+    assert reason(say(made, ConfirmRunning(unit_id="unit-new"))) is None
+    service = made.get(SERVICES, service_id)
+    assert service is not None
+    assert (service.replicas, service.deploying, service.postpaid_units, service.prepaid_units) == (7, 0, 1, 0)
     assert made.get(OFFERINGS, region, "gpu-1").stock_free == 2  # type: ignore[union-attr]
     assert reason(say(book(), BuyReplicas(purchase=purchase(), service_id="svco-bj", replicas=6))) == STOCK
 
@@ -267,7 +289,7 @@ def test_what_is_not_ones_own_is_answered_like_what_does_not_exist(account_id: s
 
 def test_an_instance_is_found_under_its_own_service_only() -> None:
     for service_id, expected in ((None, None), ("svco-bj", None), ("svco-any", NO_INSTANCE)):
-        made = book(service_id="svco-bj", replicas=1)
+        made = book(service_id="svco-bj", placements=(Placement("svco-bj", 1, 1),))
         assert reason(say(made, Release(account_id="acc-1", unit_id="unit-1", service_id=service_id))) == expected
 
 
@@ -365,6 +387,27 @@ def test_only_what_is_prepaid_and_has_not_ended_is_renewed(facts: dict[str, Any]
     assert (unit.auto_renew, unit.auto_renew_months) == ((True, 3) if expected is None else (False, 1))
 
 
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"payment_timing": "Prepaid", "auto_renew": True, "renew_at": SOON}, None),
+        ({"payment_timing": "Prepaid", "auto_renew": True, "status": "Stopped"}, None),
+        ({"payment_timing": "Prepaid"}, WRONG_STATE),
+        ({"payment_timing": "Prepaid", "auto_renew": True, "status": "Released"}, WRONG_STATE),
+        ({}, NOT_SUPPORTED),
+    ],
+)
+def test_only_a_rule_that_there_is_is_taken_back(facts: dict[str, Any], expected: str | None) -> None:
+    made = book(**facts)
+    assert reason(say(made, SetAutoRenew(account_id="acc-1", unit_id="unit-1", months=None))) == expected
+    unit = made.get(UNITS, "unit-1")
+    assert unit is not None
+    if expected is None:
+        assert (unit.auto_renew, unit.renew_at) == (False, None)
+    else:
+        assert not made.changes()
+
+
 # The catalogue and the account
 
 
@@ -413,5 +456,7 @@ def test_a_new_offering_comes_last_and_is_sold_only_in_the_ways_that_have_a_pric
 
 def test_money_arrives_on_an_account_that_exists() -> None:
     made = book(balance=-5)
-    assert say(made, TopUp(account_id="acc-1", amount=Micro(7))).answer.balance == 2
+    assert say(made, TopUp(account_id="acc-1", amount=Micro(4))).answer.balance == -1
+    topped_up = say(made, TopUp(account_id="acc-1", amount=Micro(3))).answer
+    assert (topped_up.balance, topped_up.arrears_since) == (2, None)
     assert reason(say(made, TopUp(account_id="acc-9", amount=Micro(7)))) == NO_RESOURCE

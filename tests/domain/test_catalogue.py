@@ -138,6 +138,54 @@ def test_a_price_that_was_in_force_for_no_time_costs_nothing(use: Use, per_minut
     assert flicker.cost_per_unit(START, 0, use.minutes) == use.prices.cost_per_unit(START, 0, use.minutes)
 
 
+@given(uses, st.integers(0, MAX_MINUTES))
+def test_stretches_follow_each_other_and_hold_the_price_of_each_of_their_minutes(use: Use, first: int) -> None:
+    found = use.prices.stretches(START, first, use.minutes)
+    minutes = [(minute, stretch.price) for stretch in found for minute in range(stretch.first, stretch.end)]
+    # Before the first price nothing was sold, and there is no stretch.
+    began = [change.since for change in use.prices.changes][:1]
+    sold = [minute for minute in range(first, use.minutes) if began and START + minute * MINUTE_US >= began[0]]
+    assert minutes == [(minute, price_at(use.prices, START + minute * MINUTE_US)) for minute in sold]
+    assert all(stretch.first < stretch.end for stretch in found)
+
+
+@given(uses, moments, moments)
+def test_a_quote_keeps_the_prices_that_stood_when_it_was_made_and_later_ones_count_as_for_everybody(
+    use: Use, quoted_at: Instant, bought_at: Instant
+) -> None:
+    quoted_at, bought_at = min(quoted_at, bought_at), max(quoted_at, bought_at)
+    quoted = use.prices.as_quoted(quoted_at, bought_at)
+    for minute in range(MAX_MINUTES):
+        moment = START + minute * MINUTE_US
+        changed_since = any(bought_at < change.since <= moment for change in use.prices.changes)
+        expected = moment if moment <= quoted_at or changed_since else min(moment, quoted_at)
+        assert price_at(quoted, moment) == price_at(use.prices, expected)
+
+
+def test_without_a_quote_the_prices_are_what_they_are() -> None:
+    assert TARIFF.as_quoted(None, START) == TARIFF
+
+
+# Quoted at, bought at: which of the tariff's changes are left. They are 1 us before the start, and 2, 4 and 6 minutes
+# after it or just later.
+QUOTED = [
+    (-1, 10, (0,)),
+    (0, 1, (0, 1, 2, 3)),
+    (0, 2, (0, 2, 3)),
+    (1, 5, (0, 3)),
+    (2, 5, (0, 1, 3)),
+    (2, 2, (0, 1, 2, 3)),
+    (7, 9, (0, 1, 2, 3)),
+]
+
+
+@pytest.mark.parametrize(("quoted", "bought", "left"), QUOTED)
+def test_changes_between_a_quote_and_its_purchase_do_not_count(quoted: int, bought: int, left: tuple[int, ...]) -> None:
+    quoted_at = Instant(START - 1 if quoted < 0 else START + quoted * MINUTE_US)
+    kept = TARIFF.as_quoted(quoted_at, Instant(START + bought * MINUTE_US)).changes
+    assert kept == tuple(TARIFF.changes[index] for index in left)
+
+
 TARIFF = PriceList(
     "bj",
     "gpu-1",
@@ -148,6 +196,12 @@ TARIFF = PriceList(
         PriceChange(Instant(START + 6 * MINUTE_US), None),  # not sold by the minute any more
     ),
 )
+
+
+def test_the_stretches_of_a_tariff_by_hand() -> None:
+    assert TARIFF.stretches(START, 0, 90) == [(0, 2, 100), (2, 5, 10), (5, 6, 1), (6, 90, 0)]
+    assert TARIFF.stretches(START, 1, 3) == [(1, 2, 100), (2, 3, 10)]
+    assert TARIFF.stretches(START, 3, 3) == []
 
 
 @pytest.mark.parametrize(

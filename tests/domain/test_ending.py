@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from leasehold.commands.command import Engine, decide
-from leasehold.commands.confirm import ConfirmReleased, ConfirmRunning
-from leasehold.commands.release import DoDue
+from leasehold.commands.confirm import (
+    ConfirmFailed,
+    ConfirmReleased,
+    ConfirmResized,
+    ConfirmResizeFailed,
+    ConfirmRunning,
+)
+from leasehold.commands.due import DoDue
 from leasehold.domain.account import Account
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
 from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.ending import begin_release, charge_usage, finish_release
+from leasehold.domain.ending import begin_release, finish_release
+from leasehold.domain.metering import charge_usage
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.domain.service import Service
-from leasehold.domain.unit import Unit, UnitStatus
+from leasehold.domain.unit import UP, Placement, Unit, UnitStatus
 
 START = Instant(1_893_456_000_000_000)
 PRICE = 500_000
@@ -35,9 +42,10 @@ ENDS: dict[UnitStatus, tuple[bool, bool, bool]] = {
     "Stopped": (True, True, False),
     "Releasing": (False, True, False),
     "Released": (False, False, False),
-    "Reconfiguring": (True, True, False),
-    "ReconfigureFailed": (True, True, False),
-    "BillingChanging": (True, True, False),
+    "Reconfiguring": (True, True, True),
+    "ReconfigureFailed": (True, True, True),
+    # Only a prepaid instance is in it, and that ends with its term.
+    "BillingChanging": (False, True, True),
 }
 
 
@@ -51,11 +59,12 @@ def unit(**changed: Any) -> Unit:
         "region": "bj",
         "type": "gpu-1",
         "count": COUNT,
-        "replicas": 2,
+        "placements": (Placement("svco-1", 2, 1),),
         "payment_timing": "Postpaid",
         "status": "Running",
         "created_at": START,
         "started_at": START,
+        "meter_from": START,
     }
     return Unit(**(facts | changed))
 
@@ -67,7 +76,9 @@ def book_with(row: Unit) -> Book:
     book.load(OFFERINGS, row.offering, Offering(*row.offering, 1, Micro(PRICE), None, 10, 10 - COUNT))
     book.load(PRICES, row.offering, PriceList(*row.offering, (PriceChange(START, Micro(PRICE)),)))
     service = Service("svco-1", "acc-1", "user-1", "demo", "", "demo", "am-1", "amv-1", "GPU-1-1", None, None, 5, START)
-    book.load(SERVICES, ("svco-1",), service)
+    # Enough of everything that any instance can be taken off it.
+    book.load(SERVICES, ("svco-1",), replace(service, deploying=5, prepaid_units=5, postpaid_units=5))
+    book.load_halted("acc-1", [row] if row.is_halted else [])
     return book
 
 
@@ -81,7 +92,10 @@ def test_the_table_names_every_status() -> None:
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_which_statuses_hold_units(status: UnitStatus) -> None:
-    assert unit(status=status).holds == ENDS[status][1]
+    assert unit(status=status).held == (COUNT if ENDS[status][1] else 0)
+    # What grows holds what it will have; what shrinks, what it has.
+    assert unit(status=status, target_count=COUNT + 2).held == (COUNT + 2 if ENDS[status][1] else 0)
+    assert unit(status=status, target_count=COUNT - 2).held == (COUNT if ENDS[status][1] else 0)
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -132,7 +146,9 @@ def test_which_statuses_can_be_released(status: UnitStatus) -> None:
     book = book_with(row)
     draft = Draft(book)
     if not ENDS[status][0]:
-        with pytest.raises(AssertionError, match=f"unit-1 is {status} and cannot be released"):
+        with pytest.raises(
+            AssertionError, match=rf"unit-1 (is {status} and cannot be released|cannot go from {status} )"
+        ):
             begin_release(draft, row, "User", after(MINUTE_US))
         return
     gone = begin_release(draft, row, "User", after(MINUTE_US))
@@ -141,9 +157,11 @@ def test_which_statuses_can_be_released(status: UnitStatus) -> None:
     assert (gone.charge_at, gone.retire_at, gone.released_at) == (None, None, None)
     # Its units are still out of the stock: that the engine confirms.
     assert draft.require(OFFERINGS, "bj", "gpu-1") == book.get(OFFERINGS, "bj", "gpu-1")
-    running = status in ("Creating", "Running")
-    assert draft.require(SERVICES, "svco-1").replicas == (3 if running else 5)
-    assert gone.charged == (COUNT * PRICE if status == "Running" else 0)
+    service = draft.require(SERVICES, "svco-1")
+    assert (service.replicas, service.deploying) == (3 if status in UP else 5, 3 if status == "Creating" else 5)
+    assert (service.prepaid_units, service.postpaid_units) == (5, 4)
+    assert gone.placements == ()
+    assert gone.charged == (COUNT * PRICE if ENDS[status][2] else 0)
 
 
 # Scheduled for, done at: ended at, minutes paid.
@@ -172,7 +190,7 @@ def test_the_units_come_back_when_the_engine_confirms_and_not_before() -> None:
     row = unit(status="Releasing", ended_at=after(5))
     draft = Draft(book_with(row))
     finish_release(draft, row, after(9))
-    assert draft.require(UNITS, "unit-1") == msgspec.structs.replace(row, status="Released", released_at=after(9))
+    assert draft.require(UNITS, "unit-1") == replace(row, status="Released", released_at=after(9))
     assert draft.require(OFFERINGS, "bj", "gpu-1").stock_free == 10
 
 
@@ -180,66 +198,124 @@ def test_the_units_come_back_when_the_engine_confirms_and_not_before() -> None:
 def test_a_confirmation_counts_in_its_own_transition_only(status: UnitStatus) -> None:
     for command, counts in (
         (ConfirmRunning(unit_id="unit-1"), status == "Creating"),
+        (ConfirmFailed(unit_id="unit-1", reason="no card"), status == "Creating"),
+        (ConfirmResized(unit_id="unit-1"), status == "Reconfiguring"),
+        (ConfirmResizeFailed(unit_id="unit-1", reason="no card"), status == "Reconfiguring"),
         (ConfirmReleased(unit_id="unit-1"), status == "Releasing"),
     ):
-        book = book_with(unit(status=status))
+        book = book_with(unit(status=status, target_count=COUNT if status == "Reconfiguring" else None))
         assert decide(book, command, RULES, after(MINUTE_US), Engine()).answer is counts
         assert bool(book.changes()) is counts
 
 
 def test_an_instance_that_runs_has_its_meter_or_its_term_counted_from_the_confirmation() -> None:
-    row = unit(status="Creating", started_at=None)
+    row = unit(status="Creating", started_at=None, meter_from=None)
     book = book_with(row)
     decide(book, ConfirmRunning(unit_id="unit-1"), RULES, after(MINUTE_US), Engine())
     running = book.get(UNITS, "unit-1")
     # In Kathmandu it is 05:46.
-    assert running == msgspec.structs.replace(
-        row, status="Running", started_at=after(MINUTE_US), charge_at=after(15 * MINUTE_US)
-    )
-    row = unit(status="Creating", started_at=None, payment_timing="Prepaid", term_months=1)
+    now = after(MINUTE_US)
+    assert running == replace(row, status="Running", started_at=now, meter_from=now, charge_at=after(15 * MINUTE_US))
+    for auto_renew in (False, True):
+        row = unit(
+            status="Creating",
+            started_at=None,
+            meter_from=None,
+            payment_timing="Prepaid",
+            term_months=1,
+            auto_renew=auto_renew,
+        )
+        book = book_with(row)
+        decide(book, ConfirmRunning(unit_id="unit-1"), RULES, now, Engine())
+        expires_at = after(31 * DAY_US + MINUTE_US)
+        assert book.get(UNITS, "unit-1") == replace(
+            row,
+            status="Running",
+            started_at=now,
+            term_from=now,
+            term_anchor=now,
+            expires_at=expires_at,
+            renew_at=Instant(expires_at - 7 * DAY_US) if auto_renew else None,
+        )
+
+
+def test_what_cannot_be_provided_costs_nothing_and_holds_nothing() -> None:
+    paid = Micro(2 * PRICE)
+    row = unit(status="Creating", started_at=None, meter_from=None, payment_timing="Prepaid", charged=paid)
     book = book_with(row)
-    decide(book, ConfirmRunning(unit_id="unit-1"), RULES, after(MINUTE_US), Engine())
-    running = book.get(UNITS, "unit-1")
-    assert running == msgspec.structs.replace(
-        row, status="Running", started_at=after(MINUTE_US), expires_at=after(31 * DAY_US + MINUTE_US)
+    decide(book, ConfirmFailed(unit_id="unit-1", reason="no card is left"), RULES, after(5), Engine())
+    assert book.get(UNITS, "unit-1") == replace(
+        row, status="CreateFailed", charged=Micro(0), placements=(), failure="no card is left"
     )
+    assert book.get(OFFERINGS, "bj", "gpu-1").stock_free == 10  # type: ignore[union-attr]
+    assert book.get(ACCOUNTS, "acc-1").balance == paid  # type: ignore[union-attr]
+    assert [(made.kind, made.amount, made.unit_id) for made in book.postings] == [("Refund", paid, "unit-1")]
+    service = book.get(SERVICES, "svco-1")
+    assert service is not None
+    assert (service.replicas, service.deploying, service.prepaid_units) == (5, 3, 4)
 
 
 # Due work is done only while the instance says that it is due then.
 
 DUE_AT = after(HOUR_US)
 FIELD = {
+    DueKind.RENEW: "renew_at",
     DueKind.RELEASE: "release_at",
     DueKind.EXPIRE: "expires_at",
     DueKind.RETIRE: "retire_at",
     DueKind.CHARGE: "charge_at",
+    DueKind.STOP: "stop_at",
+    DueKind.RESUME: "resume_at",
 }
+RUNNING: set[UnitStatus] = {"Running", "Reconfiguring", "ReconfigureFailed"}
 # Kind: in which statuses it is done, where the instance's own time for it is the due time.
 DONE_IN: dict[DueKind, set[UnitStatus]] = {
-    DueKind.RELEASE: {"Creating", "Running", "Stopped", "Reconfiguring", "ReconfigureFailed", "BillingChanging"},
-    DueKind.EXPIRE: {"Running"},
+    DueKind.RENEW: RUNNING | {"BillingChanging"},
+    DueKind.RELEASE: RUNNING | {"Creating", "Stopped"},
+    DueKind.EXPIRE: RUNNING | {"BillingChanging"},
     DueKind.RETIRE: {"Stopped"},
-    DueKind.CHARGE: {"Running"},
+    DueKind.CHARGE: RUNNING | {"BillingChanging"},
+    DueKind.STOP: RUNNING | {"BillingChanging"},
+    DueKind.RESUME: {"Stopped"},
 }
+PREPAID_KINDS = (DueKind.RENEW, DueKind.EXPIRE, DueKind.RETIRE)
 OTHER_TIMES = (None, Instant(DUE_AT - 1), Instant(DUE_AT + 1))
+
+
+def due_unit(kind: DueKind, status: UnitStatus, at: Instant | None = DUE_AT, **changed: Any) -> Unit:
+    """An instance of which that is due, paid as it is where that can be."""
+    facts: dict[str, Any] = {"status": status, FIELD[kind]: at}
+    if kind in PREPAID_KINDS or status == "BillingChanging":
+        facts |= {"payment_timing": "Prepaid", "term_from": START, "term_anchor": START, "term_months": 1}
+        facts |= {"meter_from": None, "auto_renew": kind is DueKind.RENEW}
+        facts.setdefault("expires_at", after(31 * DAY_US))
+    return unit(**(facts | changed))
+
+
+def do(book: Book, kind: DueKind) -> Any:
+    return decide(book, DoDue(due=Due(DUE_AT, kind, "unit-1")), RULES, DUE_AT, Engine()).answer
 
 
 @pytest.mark.parametrize("kind", list(DueKind))
 @pytest.mark.parametrize("status", STATUSES)
 def test_due_work_is_done_in_these_statuses_and_in_no_others(kind: DueKind, status: UnitStatus) -> None:
-    row = unit(status=status, **{FIELD[kind]: DUE_AT})
-    book = book_with(row)
-    done = decide(book, DoDue(due=Due(DUE_AT, kind, "unit-1")), RULES, DUE_AT, Engine()).answer
+    if (kind, status) == (DueKind.RELEASE, "BillingChanging"):
+        return  # it is prepaid, and nothing prepaid has a release time
+    book = book_with(due_unit(kind, status))
+    done = do(book, kind)
     assert done is (status in DONE_IN[kind])
     assert bool(book.changes()) is done
+    if done:
+        # It is not due once more: whatever came of it, that moment is over.
+        assert do(book, kind) is False
 
 
 @pytest.mark.parametrize("kind", list(DueKind))
 @pytest.mark.parametrize("moved_to", OTHER_TIMES)
 def test_due_work_that_was_moved_or_cleared_meanwhile_is_not_done(kind: DueKind, moved_to: Instant | None) -> None:
     for status in STATUSES:
-        book = book_with(unit(status=status, **{FIELD[kind]: moved_to}))
-        assert decide(book, DoDue(due=Due(DUE_AT, kind, "unit-1")), RULES, DUE_AT, Engine()).answer is False
+        book = book_with(due_unit(kind, status, moved_to))
+        assert do(book, kind) is False
         assert not book.changes()
 
 
@@ -247,32 +323,102 @@ def test_due_work_that_was_moved_or_cleared_meanwhile_is_not_done(kind: DueKind,
 def test_due_work_on_an_instance_that_is_none_is_not_done(kind: DueKind) -> None:
     book = Book()
     book.load(UNITS, ("unit-1",), None)
-    assert decide(book, DoDue(due=Due(DUE_AT, kind, "unit-1")), RULES, DUE_AT, Engine()).answer is False
+    assert do(book, kind) is False
 
 
-# Kind, status before: status after, why it ended, minutes charged, retired at.
-OUTCOMES = [
-    (DueKind.RELEASE, "Running", "Releasing", "Schedule", 60, None),
-    (DueKind.RELEASE, "Creating", "Releasing", "Schedule", 0, None),
-    (DueKind.CHARGE, "Running", "Running", None, 60, None),
-    (DueKind.EXPIRE, "Running", "Stopped", None, 0, Instant(DUE_AT + 7 * DAY_US)),
-    (DueKind.RETIRE, "Stopped", "Releasing", "Expiry", 0, None),
+SINCE = Instant(DUE_AT - RULES.arrears_grace_us)
+RETIRED = Instant(DUE_AT + RULES.retention_us)
+# Kind, status before: status after, why it ended, minutes charged, retired at; more of the instance; the account.
+OUTCOMES: list[tuple[DueKind, UnitStatus, str, str | None, int, Instant | None, dict[str, Any], dict[str, Any]]] = [
+    (DueKind.RELEASE, "Running", "Releasing", "Schedule", 60, None, {}, {}),
+    (DueKind.RELEASE, "Creating", "Releasing", "Schedule", 0, None, {"started_at": None, "meter_from": None}, {}),
+    (DueKind.RELEASE, "Stopped", "Releasing", "Schedule", 0, None, {"meter_from": None}, {}),
+    (DueKind.CHARGE, "Running", "Running", None, 60, None, {}, {}),
+    (DueKind.EXPIRE, "Running", "Stopped", None, 0, RETIRED, {}, {}),
+    (DueKind.RETIRE, "Stopped", "Releasing", "Expiry", 0, None, {}, {}),
+    (DueKind.RETIRE, "Stopped", "Releasing", "Arrears", 0, None, {"payment_timing": "Postpaid"}, {}),
+    # In debt for the whole grace: stopped. For less, or not any more: not yet, or not at all.
+    (DueKind.STOP, "Running", "Stopped", None, 60, RETIRED, {}, {"balance": -1, "arrears_since": SINCE}),
+    (DueKind.STOP, "Running", "Running", None, 0, None, {}, {"balance": -1, "arrears_since": Instant(SINCE + 1)}),
+    (DueKind.STOP, "Running", "Running", None, 0, None, {}, {}),
+    (DueKind.RESUME, "Stopped", "Running", None, 0, None, {"meter_from": None, "retire_at": RETIRED}, {}),
+    (
+        DueKind.RESUME,
+        "Stopped",
+        "Stopped",
+        None,
+        0,
+        RETIRED,
+        {"meter_from": None, "retire_at": RETIRED},
+        {"balance": -1, "arrears_since": START},
+    ),
+    # Not sold by the month here, so it cannot be renewed now; the last try is at its end.
+    (DueKind.RENEW, "Running", "Running", None, 0, None, {"expires_at": after(13 * HOUR_US)}, {}),
 ]
 
 
-@pytest.mark.parametrize(("kind", "before", "status", "reason", "minutes", "retire_at"), OUTCOMES)
+@pytest.mark.parametrize(("kind", "before", "status", "reason", "minutes", "retire_at", "facts", "account"), OUTCOMES)
 def test_what_due_work_does(
-    kind: DueKind, before: UnitStatus, status: UnitStatus, reason: str | None, minutes: int, retire_at: Instant | None
+    kind: DueKind,
+    before: UnitStatus,
+    status: UnitStatus,
+    reason: str | None,
+    minutes: int,
+    retire_at: Instant | None,
+    facts: dict[str, Any],
+    account: dict[str, Any],
 ) -> None:
-    timing = "Prepaid" if kind in (DueKind.EXPIRE, DueKind.RETIRE) else "Postpaid"
-    started = None if before == "Creating" else START
-    book = book_with(unit(status=before, payment_timing=timing, started_at=started, **{FIELD[kind]: DUE_AT}))
-    decide(book, DoDue(due=Due(DUE_AT, kind, "unit-1")), RULES, DUE_AT, Engine())
+    book = book_with(due_unit(kind, before, **facts))
+    owner = book.get(ACCOUNTS, "acc-1")
+    assert owner is not None
+    book.load(ACCOUNTS, ("acc-1",), replace(owner, **account))
+    assert do(book, kind) is True
     row = book.get(UNITS, "unit-1")
     assert row is not None
     assert (row.status, row.end_reason, row.metered_minutes, row.retire_at) == (status, reason, minutes, retire_at)
     assert row.ended_at == (None if reason is None else DUE_AT)
-    replicas = 5 if before == "Stopped" or kind is DueKind.CHARGE else 3
-    assert book.get(SERVICES, "svco-1").replicas == replicas  # type: ignore[union-attr]
+    service = book.get(SERVICES, "svco-1")
+    assert service is not None
+    assert service.replicas == 5 + 2 * ((row.status in UP) - (before in UP))
+    assert service.deploying == 5 - 2 * (before == "Creating")
     # Full hours of Kathmandu: 06:45 is followed by 07:00.
-    assert row.charge_at == (after(HOUR_US + 15 * MINUTE_US) if kind is DueKind.CHARGE else None)
+    again = kind is DueKind.CHARGE or (kind is DueKind.RESUME and status == "Running")
+    assert row.charge_at == (after(HOUR_US + 15 * MINUTE_US) if again else None)
+
+
+@pytest.mark.parametrize(
+    ("debt_began", "stops"),
+    [(None, None), (DUE_AT, 24 * HOUR_US), (START, 23 * HOUR_US), (Instant(DUE_AT - 30 * HOUR_US), 0)],
+)
+def test_an_hour_that_leaves_a_debt_is_followed_by_a_stop_after_the_grace(
+    debt_began: Instant | None, stops: int | None
+) -> None:
+    book = book_with(due_unit(DueKind.CHARGE, "Running"))
+    owner = book.get(ACCOUNTS, "acc-1")
+    assert owner is not None
+    # What an hour costs is there to the last, or it makes the debt, or the debt is older.
+    cost = 60 * COUNT * PRICE
+    balance = cost if debt_began is None else cost - 1 if debt_began == DUE_AT else -1
+    since = None if balance >= 0 else debt_began
+    book.load(ACCOUNTS, ("acc-1",), replace(owner, balance=Micro(balance), arrears_since=since))
+    assert do(book, DueKind.CHARGE) is True
+    row, account = book.get(UNITS, "unit-1"), book.get(ACCOUNTS, "acc-1")
+    assert row is not None
+    assert account is not None
+    assert (account.balance, account.arrears_since) == (balance - cost, debt_began)
+    assert row.stop_at == (None if stops is None else DUE_AT + stops)
+
+
+def test_what_stops_while_it_is_resized_has_its_new_size_from_then_on() -> None:
+    row = due_unit(DueKind.STOP, "Reconfiguring", target_count=COUNT - 1)
+    book = book_with(row)
+    owner = book.get(ACCOUNTS, "acc-1")
+    assert owner is not None
+    book.load(ACCOUNTS, ("acc-1",), replace(owner, balance=Micro(-1), arrears_since=SINCE))
+    assert do(book, DueKind.STOP) is True
+    stopped = book.get(UNITS, "unit-1")
+    assert stopped is not None
+    assert (stopped.status, stopped.count, stopped.target_count) == ("Stopped", COUNT - 1, None)
+    # What it used until then was of the old size.
+    assert stopped.charged == 60 * COUNT * PRICE
+    assert book.get(OFFERINGS, "bj", "gpu-1").stock_free == 10 - COUNT + 1  # type: ignore[union-attr]

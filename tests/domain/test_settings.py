@@ -6,14 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from leasehold.settings import (
-    DECLARED,
-    BadSettings,
-    Secret,
-    Settings,
-    load_settings,
-    settings_page,
-)
+from leasehold.cli.settings_page import settings_page
+from leasehold.settings import DECLARED, BadSettings, Secret, Settings, load_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
 ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
@@ -45,6 +39,7 @@ ROWS = [
     Row("batch.size_max", 512, "1", 1, "1024", 1024),
     Row("queue.length_max", 10_000, "1", 1, "1000000", 1_000_000),
     Row("due.batch_max", None, "1", 1, "10000", 10_000),
+    Row("quote.keep_minutes", 15, "1", 1, "1440", 1440),
     Row("tokens.keep_hours", 48, "49", 49, "8784", 8784),
     Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
     Row("log.format", "auto", '"json"', "json", "console", "console"),
@@ -281,6 +276,7 @@ BOUNDS = [
     ("batch.size_max", 1, 1024),
     ("queue.length_max", 1, 1_000_000),
     ("due.batch_max", 1, 10_000),
+    ("quote.keep_minutes", 1, 1440),
     ("tokens.keep_hours", 48, 8784),
     ("readiness.lateness_max_seconds", 1, 86_400),
 ]

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from typing import Final
 
-from leasehold.commands.command import Command, Decided
+from leasehold.domain.account import Account
 from leasehold.domain.agenda import agenda_of
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, SERVICES, UNITS, Changes
-from leasehold.domain.calendar import Instant, to_datetime
-from leasehold.domain.refusal import TOKEN_MISMATCH
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, PACKAGES, QUOTES, SERVICES, UNITS
+from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
+from leasehold.domain.service import Shape
 from leasehold.domain.unit import Unit
 from tests.simulation.memory_store import Books
+from tests.simulation.meters import MINUTE
 
-MINUTE: Final = 60_000_000
-LIVE: Final = ("Creating", "Running", "Stopped")
-STAGES: Final = ("Creating", "Running", "Stopped", "Releasing", "Released")
-"""An instance goes through some of these, in this order, and never back."""
-
-UNDECIDED: Final = ("bad_value", "denied")
-"""Refusals that a client token does not keep: what was malformed or not permitted was never decided."""
+GONE: Final = ("Released", "CreateFailed")
+ENDED: Final = ("Releasing", "Released")
+UP: Final = ("Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging")
+HOUR: Final = 60 * MINUTE
+BETWEEN_CHARGES: Final = 2 * HOUR
+"""Full hours on the clocks of a zone are never so far apart, whatever is done to the clocks."""
 
 
 def check_books(books: Books, rules: Rules, now: Instant, *, on_time: bool = True) -> None:
     """Raise AssertionError where the books are wrong. ``on_time``: nothing that is due by now is left."""
     _check_money(books)
+    _check_orders(books)
     _check_stock(books)
     _check_services(books)
-    _check_agenda(books)
+    _check_quotes(books)
+    assert books.agenda == sorted(due for unit in books.table(UNITS) for due in agenda_of(unit))
+    accounts = {account.id: account for account in books.table(ACCOUNTS)}
     for unit in books.table(UNITS):
+        _check_life(unit)
+        _check_payment(unit)
         _check_end(unit, rules, now)
-        _check_bill(unit)
         if on_time:
             _check_on_time(unit, now)
+            _check_debt(unit, accounts[unit.account_id], rules, now)
     if on_time:
         assert all(due.at > now for due in books.agenda), "due work was left"
 
@@ -42,49 +47,124 @@ def _check_money(books: Books) -> None:
     ledger: Counter[str] = Counter()
     charged: Counter[str] = Counter()
     for posting in books.postings:
+        wallet = f"wallet:{posting.account_id}"
         assert posting.amount > 0
         assert posting.debit != posting.credit
-        assert f"wallet:{posting.account_id}" in (posting.debit, posting.credit)
+        assert wallet in (posting.debit, posting.credit)
         ledger[posting.debit] -= posting.amount
         ledger[posting.credit] += posting.amount
         if posting.unit_id is not None:
-            charged[posting.unit_id] += posting.amount
+            charged[posting.unit_id] += posting.amount if posting.debit == wallet else -posting.amount
     assert sum(ledger.values()) == 0
     for account in books.table(ACCOUNTS):
         assert account.balance == ledger[f"wallet:{account.id}"], account
-    units = books.table(UNITS)
-    assert {unit.id: unit.charged for unit in units if unit.charged} == +charged
-    bought = Counter(order.unit_id for order in books.orders)
-    assert bought == Counter(unit.id for unit in units), "every instance was bought by one order"
-    prepaid = {order.unit_id: order.amount for order in books.orders if order.payment_timing == "Prepaid"}
-    assert prepaid == {unit.id: unit.charged for unit in units if unit.payment_timing == "Prepaid"}
+        assert (account.arrears_since is None) == (account.balance >= 0), account
+    for unit in books.table(UNITS):
+        assert unit.charged == charged.pop(unit.id, 0) >= 0, unit
+    assert not charged, "money of instances that do not exist"
+
+
+def _check_orders(books: Books) -> None:
+    units = {unit.id: unit for unit in books.table(UNITS)}
+    paid: Counter[str] = Counter()
+    for posting in books.postings:
+        assert (posting.order_id is None) == (posting.kind in ("TopUp", "Usage", "Refund")), posting
+        if posting.order_id is not None:
+            assert posting.order_id not in paid, f"paid twice: {posting}"
+            paid[posting.order_id] = posting.amount
+    assert len({order.id for order in books.orders}) == len(books.orders)
+    for order in books.orders:
+        unit = units[order.unit_id]
+        assert (order.account_id, order.region, order.type) == (unit.account_id, unit.region, unit.type), order
+        assert order.amount == paid.pop(order.id, 0), order
+    assert not paid, "paid for no order"
+    bought = Counter(order.unit_id for order in books.orders if order.kind == "Purchase")
+    assert bought == Counter(list(units)), "every instance was bought by one order"
+    first = {unit.id: unit.order_id for unit in units.values()}
+    assert first == {order.unit_id: order.id for order in books.orders if order.kind == "Purchase"}
+
+
+def _held(unit: Unit) -> int:
+    return 0 if unit.status in GONE else max(unit.count, unit.target_count or 0)
 
 
 def _check_stock(books: Books) -> None:
     held: Counter[tuple[str, str]] = Counter()
     for unit in books.table(UNITS):
-        if unit.status not in ("Released", "CreateFailed"):
-            held[unit.region, unit.type] += unit.count
+        held[unit.region, unit.type] += _held(unit)
     for offering in books.table(OFFERINGS):
         assert offering.stock_free >= 0, offering
         assert offering.stock_free + held[offering.region, offering.type] == offering.stock_total >= 0, offering
 
 
 def _check_services(books: Books) -> None:
-    running: Counter[str] = Counter()
+    counted: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    services = {service.id: service for service in books.table(SERVICES)}
     for unit in books.table(UNITS):
-        if unit.service_id is not None and unit.status in ("Creating", "Running"):
-            running[unit.service_id] += unit.replicas
-    for service in books.table(SERVICES):
-        assert service.replicas == running[service.id], service
+        used = 0
+        for placed in unit.placements:
+            service = services[placed.service_id]
+            assert service.account_id == unit.account_id, unit
+            assert service.deleted_at is None, unit
+            assert Shape(unit.type, placed.units_each) == service.shape, unit
+            assert placed.replicas > 0, unit
+            used += placed.replicas * placed.units_each
+            sums = counted[placed.service_id]
+            sums[0] += placed.replicas * (unit.status in UP)
+            sums[1] += placed.replicas * (unit.status == "Creating")
+            sums[2] += unit.payment_timing == "Prepaid"
+            sums[3] += unit.payment_timing == "Postpaid"
+        assert used <= min(unit.count, unit.target_count or unit.count), unit
+        assert len({placed.service_id for placed in unit.placements}) == len(unit.placements), unit
+        assert not unit.placements or unit.status not in (*GONE, *ENDED), unit
+    for service in services.values():
+        shown = [service.replicas, service.deploying, service.prepaid_units, service.postpaid_units]
+        assert shown == counted[service.id], service
 
 
-def _check_agenda(books: Books) -> None:
-    assert books.agenda == sorted(due for unit in books.table(UNITS) for due in agenda_of(unit))
+def _check_quotes(books: Books) -> None:
+    units = {unit.id: unit for unit in books.table(UNITS)}
+    used = [quote.used_by for quote in books.table(QUOTES) if quote.used_by is not None]
+    assert len(set(used)) == len(used), "two quotes for one instance"
+    for quote in books.table(QUOTES):
+        if quote.used_by is not None:
+            unit = units[quote.used_by]
+            assert (unit.account_id, unit.region, unit.type) == (quote.account_id, quote.region, quote.type)
+            assert quote.created_at <= unit.created_at < quote.expires_at, quote
+    for package in books.table(PACKAGES):
+        assert package.used >= 0, package
+
+
+def _check_life(unit: Unit) -> None:
+    """Which facts an instance has is told by its status and its payment."""
+    assert (unit.status == "CreateFailed") <= (unit.failure is not None), unit
+    assert (unit.status == "ReconfigureFailed") <= (unit.failure is not None), unit
+    assert (unit.status == "Stopped") == (unit.retire_at is not None), unit
+    assert unit.resume_at is None or (unit.status == "Stopped" and unit.payment_timing == "Postpaid"), unit
+    assert unit.stop_at is None or (unit.status in UP and unit.payment_timing == "Postpaid"), unit
+    assert unit.renew_at is None or (unit.status in UP and unit.auto_renew), unit
+    if unit.status not in ENDED:
+        assert (unit.status == "Reconfiguring") == (unit.target_count is not None), unit
+    assert unit.resize_paid == 0 or unit.status == "Reconfiguring", unit
+    assert unit.count > 0, unit
+    assert (unit.started_at is None) <= (unit.status in ("Creating", "CreateFailed", *ENDED)), unit
+
+
+def _check_payment(unit: Unit) -> None:
+    is_up = unit.status in UP
+    if unit.payment_timing == "Prepaid":
+        assert (unit.meter_from, unit.charge_at, unit.metered_minutes, unit.release_at) == (None, None, 0, None), unit
+        assert unit.term_months >= 0, unit
+        assert not is_up or unit.expires_at is not None, unit
+    else:
+        assert (unit.expires_at, unit.term_from, unit.term_anchor, unit.term_months) == (None, None, None, 0), unit
+        assert not unit.auto_renew, unit
+        assert unit.status in ENDED or is_up == (unit.meter_from is not None) == (unit.charge_at is not None), unit
+        assert unit.status != "BillingChanging", unit
 
 
 def _check_end(unit: Unit, rules: Rules, now: Instant) -> None:
-    ended = unit.status in ("Releasing", "Released")
+    ended = unit.status in ENDED
     assert ended == (unit.ended_at is not None) == (unit.end_reason is not None), unit
     assert (unit.status == "Released") == (unit.released_at is not None), unit
     if unit.ended_at is None:
@@ -93,7 +173,7 @@ def _check_end(unit: Unit, rules: Rules, now: Instant) -> None:
     match unit.end_reason:
         case "Schedule":
             assert unit.ended_at == unit.release_at, unit
-        case "User":
+        case "User" | "Arrears":
             assert unit.payment_timing == "Postpaid", unit
             assert unit.release_at is None or unit.ended_at <= unit.release_at, unit
         case "Expiry":
@@ -102,105 +182,24 @@ def _check_end(unit: Unit, rules: Rules, now: Instant) -> None:
             assert unit.ended_at == unit.expires_at + rules.retention_us, unit
 
 
-def _check_bill(unit: Unit) -> None:
-    if unit.payment_timing == "Prepaid" or unit.started_at is None:
-        assert unit.metered_minutes == 0, unit
-    elif unit.ended_at is not None:
-        used = max(0, unit.ended_at - unit.started_at)
-        assert unit.metered_minutes == (used + MINUTE - 1) // MINUTE, unit
-
-
 def _check_on_time(unit: Unit, now: Instant) -> None:
-    if unit.status in LIVE:
+    if unit.status in ("Creating", "Stopped", *UP):
         assert unit.release_at is None or unit.release_at > now, f"missed: {unit}"
         assert unit.retire_at is None or unit.retire_at > now, f"missed: {unit}"
-    if unit.status == "Running":
-        end, charge = (unit.expires_at, unit.charge_at) if unit.payment_timing == "Prepaid" else (None, unit.charge_at)
-        assert end is None or end > now, f"missed: {unit}"
-        assert charge is None or charge > now, f"missed: {unit}"
+    if unit.status in UP:
+        for due in (unit.expires_at, unit.charge_at, unit.renew_at, unit.stop_at):
+            assert due is None or due > now, f"missed: {unit}"
+    if unit.status in UP and unit.auto_renew:
+        assert unit.renew_at is not None, f"not to be tried again: {unit}"
 
 
-class Witness:
-    """Sees every commit, and knows what must not happen from one to the next."""
-
-    def __init__(self) -> None:
-        self._units: dict[str, Unit] = {}
-        self._prices: defaultdict[tuple[str, str], list[tuple[Instant, int]]] = defaultdict(list)
-        self._last_charge: dict[str, Instant] = {}
-        self._answers: dict[tuple[str, str], tuple[str, Decided]] = {}
-
-    def committed(self, changes: Changes, now: Instant) -> None:
-        """Compare a commit with those before it."""
-        for rows in (changes.inserted, changes.updated):
-            for unit in rows.get(UNITS, ()):
-                self._see_unit(unit, now)
-            for offering in rows.get(OFFERINGS, ()):
-                prices = self._prices[offering.region, offering.type]
-                if offering.per_minute is not None and (not prices or prices[-1][1] != offering.per_minute):
-                    prices.append((now, offering.per_minute))
-        for posting in changes.postings:
-            if posting.kind == "Usage":
-                assert posting.unit_id is not None
-                # Each charge is later than the one before: no moment is charged twice, the last one included.
-                assert posting.at > self._last_charge.get(posting.unit_id, 0), posting
-                self._last_charge[posting.unit_id] = posting.at
-                assert posting.minutes is not None
-                assert posting.minutes > 0
-
-    def _see_unit(self, unit: Unit, now: Instant) -> None:
-        before = self._units.get(unit.id)
-        self._units[unit.id] = unit
-        stage = STAGES.index(unit.status)
-        if before is None:
-            return
-        # None twice: what is Released is never touched again, and what is Releasing only becomes Released.
-        assert before.status != "Released", f"touched after its release: {before} {unit}"
-        assert stage >= STAGES.index(before.status), f"back in time: {before} {unit}"
-        if before.status == "Releasing":
-            assert unit.status == "Released"
-            ends = [(row.ended_at, row.end_reason, row.charged, row.metered_minutes) for row in (before, unit)]
-            assert ends[0] == ends[1], f"ended twice: {before} {unit}"
-        assert unit.charged >= before.charged
-        assert unit.metered_minutes >= before.metered_minutes
-        if unit.ended_at is not None and before.ended_at is None and unit.end_reason == "Schedule":
-            # Never early: the schedule that it had before this commit had come.
-            assert before.release_at is not None
-            assert before.release_at <= now, f"early: {before} {unit}"
-
-    def answered(self, command: Command, decided: Decided) -> bool:
-        """Compare an answer with the one that its token has had before; returns whether nothing may have changed."""
-        token = command.token
-        if token is not None:
-            first = self._answers.get((token.account_id, token.value))
-            if first is not None and first[0] == token.digest:
-                assert decided == first[1], "the same request has another answer now"
-                return True
-            if first is not None:
-                assert decided.refusal is not None
-                assert decided.refusal.reason == TOKEN_MISMATCH
-                return True
-            if decided.refusal is None or decided.refusal.reason not in UNDECIDED:
-                self._answers[token.account_id, token.value] = token.digest, decided
-        return decided.refusal is not None
-
-    def check_bills(self, books: Books) -> None:
-        """Price every metered minute of every instance by itself, from the prices that were seen to change."""
-        units: dict[str, Unit] = {unit.id: unit for unit in books.table(UNITS)}
-        for unit in units.values():
-            if unit.payment_timing == "Postpaid":
-                assert unit.charged == unit.count * self._cost(unit), unit
-        zones = {account.id: account.time_zone for account in books.table(ACCOUNTS)}
-        for posting in books.postings:
-            if posting.kind == "Usage" and posting.at != units[posting.unit_id or ""].ended_at:
-                shown = to_datetime(posting.at, zones[posting.account_id])
-                assert (shown.minute, shown.second, shown.microsecond) == (0, 0, 0), "charged each full hour"
-
-    def _cost(self, unit: Unit) -> int:
-        cost = price = 0
-        coming = deque(self._prices[unit.region, unit.type])
-        for minute in range(unit.metered_minutes):
-            begins = (unit.started_at or 0) + minute * MINUTE
-            while coming and coming[0][0] <= begins:
-                price = coming.popleft()[1]
-            cost += price
-        return cost
+def _check_debt(unit: Unit, account: Account, rules: Rules, now: Instant) -> None:
+    """Nothing runs on far beyond the grace of a debt, and nothing stands still without one."""
+    if unit.payment_timing != "Postpaid":
+        return
+    if unit.status == "Stopped":
+        assert account.arrears_since is not None, f"it stands still and nothing is owed: {unit}"
+    if unit.status in UP and account.arrears_since is not None:
+        assert unit.meter_from is not None
+        seen = max(account.arrears_since, unit.meter_from) + BETWEEN_CHARGES
+        assert now < max(seen, account.arrears_since + rules.arrears_grace_us), f"not stopped: {unit}"

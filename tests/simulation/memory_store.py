@@ -10,9 +10,12 @@ from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.book import (
     ACCOUNTS,
+    CALLS,
     FACTS,
+    HALTED_MAX,
     KEYS,
     OFFERINGS,
+    PACKAGES,
     PRICES,
     REMEMBERED,
     SERVICES,
@@ -21,17 +24,19 @@ from leasehold.domain.book import (
     USERS,
     Book,
     Changes,
+    Halted,
     Key,
-    Need,
+    Needed,
     Shelf,
     Table,
 )
 from leasehold.domain.calendar import Instant
+from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.ledger import Order, Posting
+from leasehold.domain.ledger import Order, Posting, wallet
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
-from leasehold.questions import Numbered, Questions, ServiceFilter, UnitFilter
+from leasehold.questions import HistoryFilter, Numbered, Place, Questions, ServiceFilter, Spender, UnitFilter, Used
 
 T = TypeVar("T")
 
@@ -111,12 +116,22 @@ class MemoryTransaction:
         """Return work that is due by then, in order."""
         return self._store.ask(lambda ask: ask.due(until, limit))
 
-    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Put down the rows, or that there is none."""
         for need in needs:
             if isinstance(need, Shelf):
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_shelf(need.type, [row for row in offerings if row.type == need.type])
+            elif isinstance(need, Halted):
+                units = self._store.rows[UNITS]
+                account_id = need.account_id
+                if account_id is None:
+                    unit = units.get((need.unit_id,))
+                    if unit is None:
+                        continue
+                    account_id = unit.account_id
+                halted = [row for row in units.values() if row.account_id == account_id and row.is_halted]
+                book.load_halted(account_id, sorted(halted, key=lambda row: row.id)[:HALTED_MAX])
             else:
                 table, key = need
                 book.load(table, key, self._store.rows[table].get(key))
@@ -209,13 +224,14 @@ class MemoryQuestions(Questions):
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; live ones unless a status is asked for."""
-        fields = ("account_id", "service_id", "status", "payment_timing", "region", "type")
+        fields = ("account_id", "kind", "status", "payment_timing", "region", "type", "auto_renew")
         asked = {name: value for name in fields if (value := getattr(wanted, name)) is not None}
         found = [
             Numbered(seq, row)
             for seq, row in enumerate(self._rows(UNITS).values(), start=1)
             if (row.status != "Released" or wanted.status is not None)
             and seq > after
+            and (wanted.service_id is None or row.serves(wanted.service_id))
             and all(getattr(row, name) == value for name, value in asked.items())
         ]
         return found[:limit]
@@ -231,9 +247,16 @@ class MemoryQuestions(Questions):
             for seq, row in enumerate(self._rows(SERVICES).values(), start=1)
             if row.account_id == wanted.account_id
             and (after is None or (seq < after if reverse else seq > after))
-            and (wanted.name_part is None or wanted.name_part in row.name)
-            and (wanted.running is None or wanted.running is (row.replicas > 0))
+            and row.deleted_at is None
+            and (wanted.name_part is None or wanted.name_part.lower() in row.name.lower())
+            and (wanted.service_types is None or row.service_type in wanted.service_types)
+            and (wanted.run_statuses is None or row.run_status in wanted.run_statuses)
             and (wanted.creators is None or row.created_by in wanted.creators)
+            and (
+                wanted.payment_timing is None
+                or {"Prepaid": row.prepaid_units, "Postpaid": row.postpaid_units}[wanted.payment_timing]
+            )
+            and wanted.protocol_version in (None, row.protocol_version)
         ]
         return (found[::-1] if reverse else found)[:limit]
 
@@ -245,23 +268,104 @@ class MemoryQuestions(Questions):
         """Return every price that an offering ever had."""
         return self._rows(PRICES).get((region, unit_type))
 
-    def orders(self, account_id: str, *, after: int | None, limit: int) -> list[Numbered]:
+    def orders(self, wanted: HistoryFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return an account's orders, newest first."""
-        return _newest(self._store.orders, account_id, after, limit)
+        found = [
+            Numbered(seq, row)
+            for seq, row in enumerate(self._store.orders, start=1)
+            if _matches(wanted, row, row.created_at) and (after is None or seq < after)
+        ]
+        return found[::-1][:limit]
 
-    def postings(self, account_id: str, *, after: int | None, limit: int) -> list[Numbered]:
+    def _postings(self, wanted: HistoryFilter) -> list[Numbered]:
+        return [
+            Numbered(seq, row) for seq, row in enumerate(self._store.postings, start=1) if _matches(wanted, row, row.at)
+        ]
+
+    def postings(self, wanted: HistoryFilter, *, after: Place | None, limit: int) -> list[Numbered]:
         """Return an account's postings, newest first."""
-        return _newest(self._store.postings, account_id, after, limit)
+        found = sorted(self._postings(wanted), key=lambda one: (one.row.at, one.seq), reverse=True)
+        return [one for one in found if after is None or (one.row.at, one.seq) < after][:limit]
+
+    def balance_at(self, account_id: str, until: Instant) -> int:
+        """Sum up an account's postings before a moment."""
+        found = self._postings(HistoryFilter(account_id=account_id, until=until))
+        return sum(one.row.effect_on(wallet(account_id)) for one in found)
+
+    def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
+        """Sum up what was paid in, and what was charged less refunds."""
+        rows = [one.row for one in self._postings(HistoryFilter(account_id=account_id, since=since, until=until))]
+        paid_in = sum(row.amount for row in rows if row.kind == "TopUp")
+        return paid_in, -sum(row.effect_on(wallet(account_id)) for row in rows if row.kind != "TopUp")
+
+    def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
+        """Return the ids of instances that have postings in a stretch of time."""
+        found = self._postings(HistoryFilter(account_id=account_id, since=since, until=until))
+        return sorted({one.row.unit_id for one in found if (one.row.unit_id or "") > after})[:limit]
+
+    def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
+        """Return an instance's postings in a stretch of time."""
+        return [row for row in self._store.postings if row.unit_id == unit_id and since <= row.at < until]
+
+    def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
+        """Return the instances with postings in a stretch of time or a paid term that reaches into it."""
+        found: dict[str, bool] = {}
+        for row in self._store.postings:
+            termed = row.at < until and row.since is not None and row.until is not None
+            reaches = termed and row.kind != "Usage" and (row.since or 0) < until and (row.until or 0) > since
+            if row.account_id == account_id and (row.unit_id or "") > after and (since <= row.at < until or reaches):
+                found[str(row.unit_id)] = found.get(str(row.unit_id), False) or row.kind != "Usage"
+        return [Spender(unit_id, prepaid) for unit_id, prepaid in sorted(found.items())][:limit]
+
+    def terms(self, unit_id: str, until: Instant) -> list[Posting]:
+        """Return what was paid in advance for an instance, or paid back, before a moment."""
+        return [
+            row for row in self._store.postings if row.unit_id == unit_id and row.kind != "Usage" and row.at < until
+        ]
+
+    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Unit]:
+        """Return an account's live quota instances of a model."""
+        return [
+            row
+            for row in self._rows(UNITS).values()
+            if (row.account_id, row.kind, row.type) == (account_id, "TPM", model)
+            and row.status != "Released"
+            and status in (None, row.status)
+        ]
+
+    def calls(
+        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
+    ) -> list[Used]:
+        """Sum up the calls of an account's services."""
+        sums: dict[tuple[str, str], list[int]] = {}
+        for row in self._rows(CALLS).values():
+            if (
+                row.account_id == account_id
+                and since <= row.hour < until
+                and (services is None or row.service_id in services)
+                and app in (None, row.app_id)
+            ):
+                counted = (row.input_tokens, row.output_tokens, row.succeeded, row.failed)
+                before = sums.get((row.service_id, row.app_id), [0, 0, 0, 0])
+                sums[row.service_id, row.app_id] = [a + b for a, b in zip(before, counted, strict=True)]
+        return [Used(*key, *values) for key, values in sorted(sums.items())]
+
+    def package(self, package_id: str) -> Package | None:
+        """Return a package by id."""
+        return self._rows(PACKAGES).get((package_id,))
+
+    def packages(self, account_id: str) -> list[Package]:
+        """Return an account's packages, oldest first."""
+        return [row for row in self._rows(PACKAGES).values() if row.account_id == account_id]
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts, oldest first."""
+        return sorted(self._rows(ACCOUNTS).values(), key=lambda row: (row.created_at, row.id))
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
         agenda = self._store.agenda
         return agenda[: min(limit, bisect_right(agenda, until, key=lambda due: due.at))]
-
-    def next_due(self) -> Instant | None:
-        """Return when the next work falls due."""
-        agenda = self._store.agenda
-        return agenda[0].at if agenda else None
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return since when the oldest release that should have been done by then is due."""
@@ -277,6 +381,11 @@ class MemoryQuestions(Questions):
         return counts
 
 
-def _newest(rows: list[Any], account_id: str, after: int | None, limit: int) -> list[Numbered]:
-    numbered = [Numbered(seq, row) for seq, row in enumerate(rows, start=1) if row.account_id == account_id]
-    return [row for row in reversed(numbered) if after is None or row.seq < after][:limit]
+def _matches(wanted: HistoryFilter, row: Order | Posting, moment: Instant) -> bool:
+    return (
+        row.account_id == wanted.account_id
+        and wanted.kind in (None, row.kind)
+        and wanted.unit_id in (None, row.unit_id)
+        and (wanted.since is None or moment >= wanted.since)
+        and (wanted.until is None or moment < wanted.until)
+    )

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from leasehold.commands.clock import MoveClock
 from leasehold.commands.command import Command, Decided, Engine
-from leasehold.commands.release import DoDue
+from leasehold.commands.due import DoDue
 from leasehold.domain.book import Changes, NotLoaded
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
@@ -15,8 +15,8 @@ from leasehold.questions import Questions
 from leasehold.sequencer import Transaction, decide_all, load
 
 T = TypeVar("T")
-Witness = Callable[[Changes, Instant], None]
-"""Told what a batch changed, and as of when, after every commit."""
+Witness = Callable[[Changes, Instant, Sequence[Command]], None]
+"""Told what a batch changed, as of when, and what it decided, after every commit."""
 
 FETCH = 1024
 
@@ -110,7 +110,7 @@ class Office:
             raise
         await transaction.commit()
         if self.witness is not None:
-            self.witness(changes, now)
+            self.witness(changes, now, commands)
         return outcomes
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from leasehold.commands.command import Decided
-from leasehold.commands.release import DoDue
+from leasehold.commands.due import DoDue
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.book import UNITS
 from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant, parse_time
@@ -14,7 +14,8 @@ from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.engines.instant import InstantEngine
 from leasehold.sequencer import DEFERRED, decide_all, load
-from tests.simulation.history import Ask, Buy, History, Offer, Wait
+from tests.simulation.asks import Ask, Buy, Offer, Wait
+from tests.simulation.history import History
 from tests.simulation.memory_store import Books, MemoryStore
 from tests.simulation.office import Office
 

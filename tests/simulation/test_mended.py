@@ -30,7 +30,8 @@ from leasehold.store.opening import Target, upgrade
 from leasehold.store.sqlite import FILE, SqliteStore
 from tests.contract.rows import service
 from tests.contract.stores import KINDS
-from tests.simulation.history import Ask, Buy, Fund, History, Offer, Wait
+from tests.simulation.asks import Ask, Buy, Fund, Offer, Wait
+from tests.simulation.history import History
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office
 

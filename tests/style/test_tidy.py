@@ -19,14 +19,12 @@ ROOT = Path(__file__).parents[2]
 
 FILE_LINES_MAX = 500
 LONG_FILES = {
-    "src/leasehold/settings.py": 748,
+    "src/leasehold/settings.py": 687,
     "tests/wire/test_signing.py": 873,
 }
 """Today's exceptions. They may only shrink, and an entry goes when its file fits."""
 FUNCTION_LINES_MAX = 70
-LONG_FUNCTIONS = {
-    "src/leasehold/wire/actions.py: _account_actions": 84,
-}
+LONG_FUNCTIONS: dict[str, int] = {}
 """Today's exceptions, as above. A migration is one long function by its nature, and is not counted."""
 
 RULES = ("src/leasehold/domain/", "src/leasehold/commands/")

@@ -9,7 +9,8 @@ import pytest
 from leasehold.api.fault import HINTS, REFUSALS, SIGNATURES, Fault, bad_field, refused
 from leasehold.domain import refusal as r
 from leasehold.wire import errors as e
-from leasehold.wire.actions import ACTIONS, ALWAYS, WRITES
+from leasehold.wire.action import ALWAYS, WRITES
+from leasehold.wire.actions import ACTIONS
 from leasehold.wire.errors import ERRORS, ErrorCode
 from leasehold.wire.signing import SignatureFault
 

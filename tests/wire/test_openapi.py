@@ -16,16 +16,34 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.harness import Answer, Desk, a_service, play
 
 from leasehold import __version__
-from leasehold.wire.actions import ACTIONS, TABLE, Action
+from leasehold.wire.action import Action
+from leasehold.wire.actions import ACTIONS, TABLE
 from leasehold.wire.errors import ERRORS
-from leasehold.wire.openapi import EXAMPLES, FORGETFUL, MEANINGS, document, meaning_of, schemas, text
+from leasehold.wire.examples import EXAMPLES
+from leasehold.wire.meanings import MEANINGS
+from leasehold.wire.openapi import FORGETFUL, document, meaning_of, schemas, text
 
 DOCUMENT = document(__version__)
 PATHS: Mapping[str, Any] = DOCUMENT["paths"]
 OPERATIONS = {action.operation: action for action in reversed(ACTIONS)}
 """Each operation under the first of its names."""
-LAST = ("release_replicas", "release_unit", "advance_clock")
-"""What leaves less behind than the others need."""
+LAST = (
+    "create_auto_renew_rule",
+    "delete_auto_renew_rule",
+    "renew_unit",
+    "change_billing",
+    "scale_service",
+    "delete_service",
+    "deactivate_service",
+    "activate_service",
+    "resize_unit",
+    "resize_quota",
+    "release_replicas",
+    "release_quota",
+    "release_unit",
+    "advance_clock",
+)
+"""What needs something done before, or leaves less behind than the others need."""
 
 
 def check(schema: Mapping[str, Any], value: Any) -> None:
@@ -89,7 +107,7 @@ def test_every_field_of_every_shape_has_a_meaning_and_no_meaning_is_left_over() 
     used: set[str] = set()
     for shape, schema in schemas().items():
         for field in schema["properties"]:
-            assert meaning_of(shape, field), f"say in openapi.MEANINGS what {shape}.{field} means"
+            assert meaning_of(shape, field), f"say in wire/meanings.py what {shape}.{field} means"
             used.add(f"{shape}.{field}" if f"{shape}.{field}" in MEANINGS else field)
     assert set(MEANINGS) == used
 
@@ -118,12 +136,19 @@ async def prepare(desk: Desk) -> dict[str, str]:
     by_the_minute = {**replicas, "billing": {"paymentTiming": "Postpaid"}}
     prepaid = await done("/v2/serviceresources", "PurchaseComputeUnit", replicas)
     postpaid = await done("/v2/serviceresources", "PurchaseComputeUnit", by_the_minute)
+    without_billing = {name: value for name, value in EXAMPLES["create_service"].items() if name != "billing"}
+    service = await done("/v2/service", "CreateService", without_billing)
+    quota = await done("/v2/charge", "PurchaseTPMResource", EXAMPLES["purchase_quota"])
+    package = await done("/v2/charge", "GrantPackageResource", EXAMPLES["grant_package"])
     user = await done("/v2/iam", "CreateUser", {"name": "somebody"})
     key = await done("/v2/iam", "CreateAccessKey", {"userId": user["userId"]})
     now = datetime.fromisoformat((await done("/v2/clock", "DescribeClock", {}))["now"])
     return {
         "unit-Fz8kMh6J": postpaid["instanceId"],
         "unit-Qw4rTy7U": prepaid["instanceId"],
+        EXAMPLES["delete_service"]["serviceId"]: service["serviceId"],
+        EXAMPLES["release_quota"]["instanceId"]: quota["instanceId"],
+        EXAMPLES["describe_package"]["packageId"]: package["instance"]["packageId"],
         EXAMPLES["create_access_key"]["userId"]: user["userId"],
         EXAMPLES["disable_access_key"]["accessKeyId"]: key["accessKeyId"],
         EXAMPLES["advance_clock"]["to"]: (now + timedelta(hours=3)).isoformat(),

@@ -23,7 +23,8 @@ from leasehold.domain.refusal import Refusal
 from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
 from leasehold.telemetry import request_id as current_request_id
 from leasehold.wire import errors as e
-from leasehold.wire.actions import TABLE, Action
+from leasehold.wire.action import Action
+from leasehold.wire.actions import TABLE
 from leasehold.wire.shapes import Request
 from leasehold.wire.signing import SignatureRefused, check_time, parse_authorization, verify
 
@@ -75,6 +76,9 @@ class Meter(Protocol):
 
     def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
         """Count a request."""
+
+    def refused(self, code: str) -> None:
+        """Count a command that the rules refused."""
 
 
 class App:
@@ -131,6 +135,8 @@ class App:
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             fault = _fault(error)
             status, code = fault.error.status, fault.error.code
+            if isinstance(error, Refusal):
+                self._meter.refused(code)
             body = _encode(Failure(request_id, code, fault.message, fault.error.number, fault.message, request_id))
             more += _error_headers(fault)
         if self._stopping:

@@ -18,7 +18,7 @@ from leasehold.domain.rules import Rules
 from leasehold.domain.token import Token
 from leasehold.questions import IDENTITY_EPOCH, Questions, Reader
 from leasehold.sequencer import Sequencer, StaleIdentity
-from leasehold.wire.actions import Action
+from leasehold.wire.action import Action
 from leasehold.wire.shapes import Request
 
 R = TypeVar("R", bound=Request)
@@ -68,9 +68,12 @@ class Context:
         if call.caller.epoch is not None:
             await self.read(call, lambda _ask: None)
 
-    async def read(self, call: Call[Any], question: Callable[[Questions], T]) -> T:
-        """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
-        epoch, answer = await self.reader.read(lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)))
+    async def read(self, call: Call[Any], question: Callable[[Questions], T], *, long: bool = False) -> T:
+        """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew.
+
+        What may take ``long`` keeps nobody else waiting.
+        """
+        epoch, answer = await self.reader.read(lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long)
         if epoch != call.caller.epoch:
             raise StaleIdentity
         return answer

@@ -49,7 +49,12 @@ class Fault(Exception):
 
 def refused(refusal: r.Refusal) -> Fault:
     """Return a refusal as its caller sees it."""
-    return Fault(REFUSALS[refusal.reason], refusal.message, refusal.field)
+    return Fault(error_of(refusal.reason), refusal.message, refusal.field)
+
+
+def error_of(reason: str) -> e.ErrorCode:
+    """Return how a reason to refuse is called in public."""
+    return REFUSALS[reason]
 
 
 def bad_field(field: str, message: str) -> Fault:

@@ -8,7 +8,7 @@ from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
 from leasehold.questions import IDENTITY_EPOCH, Reader
 from leasehold.sequencer import StaleIdentity
-from leasehold.wire.actions import Action
+from leasehold.wire.action import Action
 from leasehold.wire.policies import FULL, OPERATOR
 from leasehold.wire.signing import Authorization, signing_key
 

@@ -25,6 +25,16 @@ def unit_id() -> str:
     return "unit-" + _throw(_BASE62, 8)
 
 
+def quota_id() -> str:
+    """Return ``tpm-`` and eight base62 characters, as the documents show them."""
+    return "tpm-" + _throw(_BASE62, 8)
+
+
+def package_id() -> str:
+    """Return ``pkg-`` and twelve lower-case letters and digits."""
+    return "pkg-" + _throw(_BASE36, 12)
+
+
 def service_id() -> str:
     """Return ``svco-`` and twelve lower-case letters and digits, as the documents show them."""
     return "svco-" + _throw(_BASE36, 12)

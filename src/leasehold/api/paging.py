@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from leasehold.api.fault import Fault
-from leasehold.questions import Numbered
+from leasehold.questions import Numbered, Place
 from leasehold.wire.errors import INVALID_MARKER
 
 
@@ -31,17 +31,17 @@ OWN = Size(100, 1000)
 """For our own lists."""
 
 
-def _check(seq: int, scope: str) -> int:
-    return zlib.crc32(f"{scope}\n{seq}".encode())
+def marker_of(place: int | tuple[int, int] | str, scope: str) -> str:
+    """Write the place after a row: its number, or moment and number, or id. ``scope`` says in which list of whose."""
+    packed = _json(place)
+    return base64.urlsafe_b64encode(packed + _check(packed, scope)).decode().rstrip("=")
 
 
-def marker_of(seq: int, scope: str) -> str:
-    """Write the place after the row with that number. ``scope`` says in which list of whose."""
-    packed = seq.to_bytes(8, "big") + _check(seq, scope).to_bytes(4, "big")
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+def _check(packed: bytes, scope: str) -> bytes:
+    return zlib.crc32(scope.encode() + b"\n" + packed).to_bytes(4, "big")
 
 
-def place_of(marker: str | None, scope: str) -> int | None:
+def _read(marker: str | None, scope: str) -> bytes | None:
     """Read a marker; raises Fault for one that no page of this list ended with.
 
     What a marker opens is always the caller's own list: it is checked to catch mistakes, not attacks.
@@ -52,14 +52,34 @@ def place_of(marker: str | None, scope: str) -> int | None:
         packed = base64.b64decode(marker + "=" * (-len(marker) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         packed = b""
-    seq = int.from_bytes(packed[:8], "big")
-    if len(packed) != 12 or packed[8:] != _check(seq, scope).to_bytes(4, "big") or seq >= 2**63:  # noqa: PLR2004
+    if not packed[:-4] or packed[-4:] != _check(packed[:-4], scope):
         raise Fault(
             INVALID_MARKER,
             "The marker is none that a page of this list ended with. Begin without one.",
             "marker",
         )
-    return seq
+    return packed[:-4]
+
+
+def place_of(marker: str | None, scope: str) -> int | None:
+    """Read a marker of a list by number; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=int)
+
+
+def moment_of(marker: str | None, scope: str) -> Place | None:
+    """Read a marker of a list by time; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=Place)
+
+
+def id_of(marker: str | None, scope: str) -> str | None:
+    """Read a marker of a list by id; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=str)
+
+
+_json = msgspec.json.Encoder().encode
 
 
 class Page(msgspec.Struct, frozen=True):

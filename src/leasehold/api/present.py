@@ -6,12 +6,17 @@ from collections.abc import Callable
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering
+from leasehold.domain.calling import Package
+from leasehold.domain.catalogue import RPM_PER_UNIT, TPM_PER_UNIT, Offering
 from leasehold.domain.ledger import Order, Posting
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.service import Service
-from leasehold.domain.unit import Unit
+from leasehold.domain.statement import Line
+from leasehold.domain.term import length_of
+from leasehold.domain.unit import UP, Placement, Unit
+from leasehold.wire import charge_shapes as c
 from leasehold.wire import own_shapes as own
+from leasehold.wire import service_shapes as v
 from leasehold.wire import shapes as s
 
 Shown = Callable[[Instant], str]
@@ -23,8 +28,8 @@ def _when(shown: Shown, at: Instant | None) -> str | None:
 
 
 def used_units(unit: Unit) -> int:
-    """Count the units that a service's replicas take."""
-    return unit.count if unit.service_id is not None and unit.status in ("Creating", "Running") else 0
+    """Count the units that replicas take: a stopped instance has none running."""
+    return unit.used if unit.status in UP or unit.status == "Creating" else 0
 
 
 def _schedule(unit: Unit) -> Instant | None:
@@ -50,27 +55,29 @@ def instance(unit: Unit, shown: Shown) -> s.ComputeUnitInstance:
         start_time=_when(shown, unit.started_at),
         expired_time=_when(shown, _end(unit)),
         release_time=_when(shown, _schedule(unit)),
-        duration=unit.term_months if prepaid else None,
+        duration=length_of(unit) if prepaid else None,
         duration_unit="Month" if prepaid else None,
+        target_compute_units=unit.target_count,
+        reason=unit.failure,
     )
 
 
-def usage(unit: Unit, service: Service) -> s.ServiceUsage:
+def usage(placed: Placement, service: Service) -> s.ServiceUsage:
     """Show what a service uses of an instance."""
     return s.ServiceUsage(
         service_id=service.id,
         service_name=service.name,
-        replicas_count=unit.replicas,
-        used_compute_units=used_units(unit),
+        replicas_count=placed.replicas,
+        used_compute_units=placed.replicas * placed.units_each,
     )
 
 
-def service_instance(unit: Unit, shown: Shown) -> s.ServiceInstance:
-    """Show an instance as its service sees it."""
+def service_instance(unit: Unit, service_id: str, shown: Shown) -> s.ServiceInstance:
+    """Show an instance as a service of it sees it."""
     return s.ServiceInstance(
         instance_id=unit.id,
         payment_timing=unit.payment_timing,
-        replicas_count=unit.replicas,
+        replicas_count=unit.replicas_of(service_id),
         status=unit.status,
         start_time=_when(shown, unit.started_at),
         expired_time=_when(shown, _end(unit)),
@@ -78,24 +85,89 @@ def service_instance(unit: Unit, shown: Shown) -> s.ServiceInstance:
     )
 
 
-def service(row: Service, shown: Shown) -> s.ServiceDetail:
+PAY_TYPES = {(True, True): "Prepay,Postpay", (True, False): "Prepay", (False, True): "Postpay"}
+
+
+def service(row: Service, shown: Shown) -> v.ServiceDetail:
     """Show a service."""
-    return s.ServiceDetail(
+    return v.ServiceDetail(
         service_id=row.id,
         name=row.name,
         description=row.description,
+        base_model=row.model_set_id,
         model_set_id=row.model_set_id,
         model_id=row.model_id,
         model_version_id=row.model_id,
         url_suffix=row.url_suffix,
+        endpoint=row.url_suffix,
+        service_type=row.service_type,
+        protocol_version=row.protocol_version,
         run_status=row.run_status,
+        update_status="None",
         charge_type="ComputingUnit",
-        charge_status="Opened" if row.replicas else "NotOpen",
-        resource_config=s.ServiceResource(
-            type=row.resource_type, replicas_count=row.replicas, region=row.region, qps=row.qps
+        pay_type=PAY_TYPES.get((row.prepaid_units > 0, row.postpaid_units > 0)),
+        charge_status="Opened" if row.instances else "NotOpen",
+        resource_config=v.ServiceResource(
+            type=row.resource_type, replicas_count=row.replicas + row.deploying, region=row.region, qps=row.qps
         ),
         creator=row.created_by,
         create_time=shown(row.created_at),
+    )
+
+
+def quota(unit: Unit, shown: Shown) -> c.TpmInstance:
+    """Show quota of a model."""
+    return c.TpmInstance(
+        instance_id=unit.id,
+        model=unit.type,
+        tpm=unit.count * TPM_PER_UNIT,
+        rpm=unit.count * RPM_PER_UNIT,
+        count=unit.count,
+        status=unit.status,
+        payment_timing=unit.payment_timing,
+        start_time=_when(shown, unit.started_at),
+        expired_time=_when(shown, unit.ended_at),
+        release_time=_when(shown, _schedule(unit)),
+    )
+
+
+def renew_rule(unit: Unit, shown: Shown) -> c.AutoRenewRule:
+    """Show an instance's auto-renew rule."""
+    return c.AutoRenewRule(
+        instance_id=unit.id,
+        instance_type=unit.kind,
+        auto_renew_time_unit="Month",
+        auto_renew_time=unit.auto_renew_months,
+        status=unit.status,
+        expired_time=_when(shown, unit.expires_at),
+        next_try_time=_when(shown, unit.renew_at),
+    )
+
+
+def package(row: Package, now: Instant, shown: Shown) -> c.PackageDetail:
+    """Show a package of tokens."""
+    return c.PackageDetail(
+        package_id=row.id,
+        service_name=row.service_name,
+        specification=str(row.specification),
+        used=str(row.used),
+        status=row.status(now),
+        creator=row.created_by,
+        start_time=shown(row.started_at),
+        expired_time=shown(row.expires_at),
+    )
+
+
+def statement_line(line: Line, shown: Shown) -> own.StatementLine:
+    """Show a line of a statement."""
+    return own.StatementLine(
+        kind=line.kind,
+        start_time=_when(shown, line.since),
+        end_time=_when(shown, line.until),
+        minutes=line.minutes,
+        count=line.count,
+        price=_price(line.price),
+        amount=amount_text(line.amount),
     )
 
 
@@ -123,6 +195,7 @@ def offering(row: Offering) -> own.OfferingDetail:
         price_per_month=_price(row.per_month),
         stock_total=row.stock_total,
         stock_free=row.stock_free,
+        kind=row.kind,
     )
 
 
@@ -154,6 +227,10 @@ def posting(number: int, row: Posting, shown: Shown) -> own.PostingDetail:
         order_id=row.order_id,
         instance_id=row.unit_id,
         minutes=row.minutes,
+        count=row.count,
+        price=_price(row.price),
+        start_time=_when(shown, row.since),
+        end_time=_when(shown, row.until),
     )
 
 

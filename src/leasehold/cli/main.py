@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from leasehold import __version__
+from leasehold.cli.focus import focus
 from leasehold.cli.stores import FAILED, archive, backup, check, copy, migrate, stop, store_options, target
 
 
@@ -66,7 +67,7 @@ def work(  # one parameter an option
         stop(error)
 
 
-for subcommand in (check, migrate, copy, backup, archive):
+for subcommand in (check, migrate, copy, backup, archive, focus):
     cli.add_command(subcommand)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from leasehold import __version__
-from leasehold.cli.reference import errors_page, metrics_page, reference_page
-from leasehold.settings import settings_page
+from leasehold.cli.reference import errors_page, metrics_page, reference_page, states_page
+from leasehold.cli.settings_page import settings_page
 from leasehold.wire import openapi
 
 
@@ -14,6 +14,7 @@ def pages() -> dict[str, str]:
         "api/errors.md": errors_page(),
         "api/openapi.json": openapi.text(__version__),
         "api/reference.md": reference_page(),
+        "api/states.md": states_page(),
         "operating/metrics.md": metrics_page(),
         "operating/settings.md": settings_page(),
     }

@@ -1,17 +1,20 @@
-"""The reference pages as Markdown: actions, errors and metrics, read off the tables that the service itself uses."""
+"""The reference pages as Markdown: actions, errors, statuses and metrics, read off the tables that the service uses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
+from leasehold.domain.unit import GONE, LEGAL, MOVES, UP, UnitStatus
 from leasehold.telemetry import Metrics
-from leasehold.wire.actions import ACTIONS, ALWAYS, WRITES, Action
+from leasehold.wire.action import ALWAYS, WRITES, Action
+from leasehold.wire.actions import ACTIONS
 from leasehold.wire.errors import ERRORS, ErrorCode
-from leasehold.wire.openapi import EXAMPLES, FORGETFUL, named, prose, schemas
+from leasehold.wire.examples import EXAMPLES
+from leasehold.wire.openapi import FORGETFUL, named, prose, schemas
 from leasehold.wire.shapes import Request
 
 PATHS: Final = (
@@ -34,7 +37,7 @@ _INTRODUCTION: Final = """\
 
 This page is generated from `src/leasehold/wire`; change it there. [openapi.json](openapi.json) says the same to
 programs, [errors.md](errors.md) lists every error, and [decisions](../decisions.md) tells what was decided where the
-published documents of this API are silent.
+published documents of this API are silent. [States](states.md) shows how an instance gets from one status to another.
 
 ## Calling
 
@@ -91,6 +94,48 @@ meaning, and none is used again for another.
 because of the status 503, with which nothing has been done.
 
 {_grid(("Code", "HTTP status", "error_code", "Meaning", "Answered by"), rows)}"""
+
+
+_STATES: Final = """\
+# States of an instance
+
+This page is generated from `src/leasehold/domain/unit.py`; change it there. An instance of compute units and one of
+quota go through the same statuses, and there is no other move than these: whatever asks for another is refused, and
+changes nothing.
+"""
+
+
+def states_page() -> str:
+    """Return the page of the statuses of an instance and the moves between them."""
+    statuses: tuple[UnitStatus, ...] = get_args(UnitStatus)
+    rows = [
+        (
+            _status(status),
+            _yes(status not in GONE),
+            _yes(status in UP),
+            _yes((status, "Releasing") in LEGAL),
+        )
+        for status in statuses
+    ]
+    head = ("Status", "Holds units of the stock", "Replicas run, and it is paid for", "Can be released")
+    return "\n".join([_STATES, _grid(head, rows), *(_state(status) for status in (None, *statuses))])
+
+
+def _state(status: UnitStatus | None) -> str:
+    """Show where an instance can go from a status; None: where a new one begins."""
+    title = "New" if status is None else status
+    moves = [(_status(move.end), move.cause) for move in MOVES if move.start == status]
+    if not moves:
+        return f"## {title}\n\nNothing comes after it.\n"
+    return f"## {title}\n\n{_grid(('To', 'What causes it'), moves)}"
+
+
+def _status(status: UnitStatus) -> str:
+    return f"[{status}](#{_anchor(status)})"
+
+
+def _yes(answer: bool) -> str:  # noqa: FBT001 - it is what is said
+    return "yes" if answer else "no"
 
 
 def metrics_page() -> str:
@@ -196,7 +241,10 @@ def _older(action: Action) -> str:
 def _remark(request: type[Request], summary: str) -> str:
     """Return what the shape's docstring says beyond the summary of the action, which its first sentence repeats."""
     first, *more = (" ".join(part.split()) for part in prose(request.__doc__ or "").split("\n\n"))
-    if first != summary and (";" in first or ". " in first):
+    sentence, _, rest = first.partition(". ")
+    if rest and f"{sentence.partition(' (')[0]}." == summary:
+        first = rest
+    if first != summary and (rest or ";" in first):
         more.insert(0, first)
     return "".join(f"\n\n{paragraph}" for paragraph in more)
 
@@ -263,6 +311,8 @@ def _type(schema: Mapping[str, Any]) -> str:
             return f"list of {_type(inner)}"
         case {"format": "decimal"}:
             return "decimal string"
+        case {"enum": [int(), *_]}:
+            return "integer"
         case {"enum": _}:
             return "string"
         case {"type": name}:
@@ -276,7 +326,8 @@ def _bounds(schema: Mapping[str, Any]) -> str:
         case {"anyOf": [inner, {"type": "null"}]}:
             return _bounds(inner)
         case {"type": "array", "items": inner}:
-            return _bounds(inner)
+            number = f"at most {schema['maxItems']} of them" if "maxItems" in schema else ""
+            return "; ".join(part for part in (number, _bounds(inner)) if part)
         case {"enum": values}:
             return " or ".join(f"`{value}`" for value in values)
     low, high = schema.get("minLength"), schema.get("maxLength")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import REMEMBERED, Book, Draft, Need, Shelf
+from leasehold.domain.book import REMEMBERED, Book, Draft, Needed
 from leasehold.domain.calendar import Instant
 from leasehold.domain.refusal import REMEMBERED as KEPT
 from leasehold.domain.refusal import Refusal
@@ -16,7 +16,10 @@ from leasehold.domain.rules import Rules
 from leasehold.domain.token import Remembered, Token
 from leasehold.domain.unit import Unit
 
-Needs = Iterable[Need | Shelf]
+Needs = Iterable[Needed]
+
+IN_TRANSITION: Final = frozenset({"Creating", "Reconfiguring", "Releasing"})
+"""Statuses in which an instance waits for its engine."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +99,7 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
         draft.put(REMEMBERED, _remember(token, decided, now))
     book.accept(draft)
     for row in list(draft.changed.values()):
-        if type(row) is Unit and row.status in ("Creating", "Releasing"):
+        if type(row) is Unit and row.status in IN_TRANSITION:
             for report in engine.confirmations(row):
                 decide(book, report, rules, now, engine)
     return decided

@@ -9,7 +9,7 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.book import ACCOUNTS, FACTS, OFFERINGS, PRICES, SERVICES, UNITS, Draft, Fact
 from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering, PriceList
 from leasehold.domain.ledger import FUNDING, Order, Posting, wallet
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
@@ -54,6 +54,13 @@ class DemoOffering(msgspec.Struct, frozen=True):
     stock: int
 
 
+class DemoModel(msgspec.Struct, frozen=True):
+    """Price and stock of the quota of a model in the demo."""
+
+    per_minute: Micro
+    stock: int
+
+
 class LoadDemo(Command, frozen=True, kw_only=True):
     """Price and stock the catalogue, fund the account, and add the service and the instance of the samples.
 
@@ -66,6 +73,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
     user_id: str
     funds: Micro
     offerings: dict[str, DemoOffering]
+    models: dict[str, DemoModel]
 
     def needs(self) -> Needs:
         """Everything that it adds, and whether it did so before."""
@@ -77,6 +85,9 @@ class LoadDemo(Command, frozen=True, kw_only=True):
             for unit_type in TYPES:
                 yield OFFERINGS, (region, unit_type)
                 yield PRICES, (region, unit_type)
+        for model in self.models:
+            yield OFFERINGS, (EVERYWHERE, model)
+            yield PRICES, (EVERYWHERE, model)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Answers whether anything was added."""
@@ -84,6 +95,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
             return False
         draft.put(FACTS, Fact(DEMO_LOADED, str(now)))
         self._offer(draft, now)
+        self._offer_quota(draft, now)
         draft.post(Posting(self.account_id, now, "TopUp", FUNDING, wallet(self.account_id), self.funds))
         if draft.get(SERVICES, SERVICE_ID) is None:
             draft.put(SERVICES, self._service(now))
@@ -113,6 +125,17 @@ class LoadDemo(Command, frozen=True, kw_only=True):
                     ),
                 )
 
+    def _offer_quota(self, draft: Draft, now: Instant) -> None:
+        for number, (model, demo) in enumerate(self.models.items(), start=len(REGIONS) * len(TYPES) + 1):
+            if draft.get(OFFERINGS, EVERYWHERE, model) is not None:
+                continue  # the operator has it already
+            prices = PriceList(EVERYWHERE, model, ())
+            draft.put(PRICES, prices.with_change(now, demo.per_minute))
+            draft.put(
+                OFFERINGS,
+                Offering(EVERYWHERE, model, number, demo.per_minute, None, demo.stock, demo.stock, QUOTA),
+            )
+
     def _service(self, now: Instant) -> Service:
         return Service(
             id=SERVICE_ID,
@@ -140,7 +163,6 @@ class LoadDemo(Command, frozen=True, kw_only=True):
             region="bj",
             type="gpu-1",
             count=1,
-            replicas=0,
             payment_timing="Postpaid",
             status="Creating",
             created_at=now,

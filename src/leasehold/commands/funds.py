@@ -1,4 +1,4 @@
-"""Putting money on an account."""
+"""Putting money on an account, and bringing back what stood still for the lack of it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, Draft
+from leasehold.domain.book import ACCOUNTS, HALTED_MAX, SERVICES, UNITS, Book, Draft, Halted
 from leasehold.domain.calendar import Instant
+from leasehold.domain.changing import change
 from leasehold.domain.ledger import FUNDING, Posting, wallet
+from leasehold.domain.metering import start_meter
 from leasehold.domain.money import MICRO_MAX, Micro, amount_text
 from leasehold.domain.refusal import BAD_VALUE, NO_RESOURCE, Refusal
 from leasehold.domain.rules import Rules
 
 
 class TopUp(Command, frozen=True, kw_only=True):
-    """Add a positive amount to the balance. Answers the account as it is then."""
+    """Add a positive amount to the balance. Answers the account as it is then.
+
+    Where that pays a debt, instances that stood still for it run again (decision 14): the first few hundred at once,
+    the others right after, as due work.
+    """
 
     answer: ClassVar[type] = Account
 
@@ -23,8 +29,13 @@ class TopUp(Command, frozen=True, kw_only=True):
     amount: Micro
 
     def needs(self) -> Needs:
-        """The account."""
+        """The account, and what stands still."""
+        yield Halted(account_id=self.account_id)
         yield ACCOUNTS, (self.account_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The services of what stands still."""
+        return halted_needs(book, self.account_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:  # noqa: ARG002
         """Raises Refusal where there is no such account."""
@@ -43,4 +54,30 @@ class TopUp(Command, frozen=True, kw_only=True):
                 amount=self.amount,
             )
         )
+        resume_some(draft, self.account_id, now)
         return draft.require(ACCOUNTS, self.account_id)
+
+
+def halted_needs(book: Book, account_id: str) -> Needs:
+    """Return the services that instances which stand still have replicas of."""
+    for unit_id in book.halted_ids(account_id):
+        unit = book.get(UNITS, unit_id)
+        if unit is not None:
+            for placed in unit.placements:
+                yield SERVICES, (placed.service_id,)
+
+
+def resume_some(draft: Draft, account_id: str, now: Instant) -> None:
+    """Let instances that stand still run again, where the account is not in debt.
+
+    They are loaded a few hundred at a time. Where there may be more, the last of these is not resumed but becomes due
+    at once, and with it the next few hundred: so no number of them is too many for a batch.
+    """
+    if draft.require(ACCOUNTS, account_id).arrears_since is not None:
+        return
+    halted = draft.halted(account_id)
+    more = len(halted) >= HALTED_MAX
+    for unit in halted[: HALTED_MAX - 1] if more else halted:
+        start_meter(draft, unit, now)
+    if more:
+        change(draft, halted[HALTED_MAX - 1], resume_at=now)

@@ -9,10 +9,11 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.book import OFFERINGS, PRICES, Draft
 from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.catalogue import QUOTA, UNITS_OF_COMPUTE, Offering, OfferingKind, PriceList
 from leasehold.domain.money import Micro
-from leasehold.domain.refusal import WRONG_STATE, Refusal
+from leasehold.domain.refusal import BAD_VALUE, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
+from leasehold.domain.service import resource_type_of, shape_of
 
 
 class SetOffering(Command, frozen=True, kw_only=True):
@@ -28,6 +29,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
     per_minute: Micro | None = None
     per_month: Micro | None = None
     stock_total: int | None = None
+    kind: OfferingKind | None = None
 
     def needs(self) -> Needs:
         """The offering and its prices."""
@@ -35,11 +37,22 @@ class SetOffering(Command, frozen=True, kw_only=True):
         yield PRICES, (self.region, self.unit_type)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Offering:  # noqa: ARG002
-        """Raises Refusal for a stock smaller than what is held."""
+        """Raises Refusal for a stock smaller than what is held, and for another kind than the offering's."""
+        if self.kind != QUOTA and shape_of(resource_type_of(self.unit_type, 1)).unit_type != self.unit_type:
+            raise Refusal(
+                BAD_VALUE,
+                f"{self.unit_type} is how resource types of services spell another type. Choose another name.",
+                field="type",
+            )
         # A new offering comes last in the catalogue's order: what sorts by time needs no counter.
         offering = draft.get(OFFERINGS, self.region, self.unit_type) or Offering(
-            self.region, self.unit_type, int(now), None, None, 0, 0
+            self.region, self.unit_type, int(now), None, None, 0, 0, self.kind or UNITS_OF_COMPUTE
         )
+        if self.kind not in (None, offering.kind):
+            field = "model" if self.kind == QUOTA else "type"
+            raise Refusal(WRONG_STATE, f"{offering.name} is there already, as {offering.kind}.", field=field)
+        if offering.kind == QUOTA and self.per_month is not None:
+            raise Refusal(BAD_VALUE, "Quota is sold by the minute only.", field="pricePerMonth")
         if self.per_minute is not None and self.per_minute != offering.per_minute:
             prices = draft.get(PRICES, self.region, self.unit_type) or PriceList(self.region, self.unit_type, ())
             draft.put(PRICES, prices.with_change(now, self.per_minute))

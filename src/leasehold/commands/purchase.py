@@ -1,4 +1,4 @@
-"""Buying units, by themselves or as replicas of a service."""
+"""Buying units, by themselves or as replicas of a service, and quota."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, SERVICES, UNITS, Book, Draft, Shelf
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, SERVICES, UNITS, Book, Draft, Shelf
 from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering
+from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
+from leasehold.domain.changing import count
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
-from leasehold.domain.money import Micro, amount_text
-from leasehold.domain.refusal import BAD_VALUE, BALANCE, NOT_SUPPORTED, STOCK, Refusal
+from leasehold.domain.money import Micro
+from leasehold.domain.quote import Wanted, check_quote
+from leasehold.domain.refusal import BAD_VALUE, STOCK, Refusal
 from leasehold.domain.rules import Rules
-from leasehold.domain.scheduling import check_release_time
+from leasehold.domain.selling import Deal, judge
 from leasehold.domain.service import Service
-from leasehold.domain.unit import Unit
+from leasehold.domain.term import term_of
+from leasehold.domain.unit import Placement, Unit
 from leasehold.domain.whose import own_service
 
 
@@ -38,17 +41,21 @@ class Bought(msgspec.Struct, frozen=True):
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """Who buys, under which new ids, and how it is paid."""
+    """Who buys, under which new ids, how it is paid, and with which quote."""
 
     account_id: str
     user_id: str
     unit_id: str
     order_id: str
     billing: Billing
+    quote_id: str | None = None
 
 
 class BuyUnits(Command, frozen=True, kw_only=True):
-    """Buy a number of units of a type; in any region with enough stock where none is named (decision 8)."""
+    """Buy a number of units of a type; in any region with enough stock where none is named (decision 8).
+
+    Quota is bought the same way: its type is the model, and its region is none.
+    """
 
     answer: ClassVar[type] = Bought
 
@@ -56,18 +63,28 @@ class BuyUnits(Command, frozen=True, kw_only=True):
     region: str | None
     unit_type: str
     count: int
+    kind: OfferingKind = UNITS_OF_COMPUTE
 
     def needs(self) -> Needs:
-        """The shelf, and who pays."""
+        """The shelf, the quote, and who pays."""
         if self.region is None:
             yield Shelf(self.unit_type)
         else:
             yield OFFERINGS, (self.region, self.unit_type)
+        if self.purchase.quote_id is not None:
+            yield QUOTES, (self.purchase.quote_id,)
         yield ACCOUNTS, (self.purchase.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
         """See buy()."""
-        offering = choose(draft, self.region, self.unit_type, self.count, field="computeUnitConfig")
+        region = self.region
+        if region is None and self.purchase.quote_id is not None:
+            # A quote is for one region, so whoever buys with it need not name it again.
+            quote = draft.get(QUOTES, self.purchase.quote_id)
+            known = {offering.region for offering in draft.shelf(self.unit_type)}
+            region = quote.region if quote is not None and quote.region in known else None
+        field = "computeUnitConfig" if self.kind == UNITS_OF_COMPUTE else "model"
+        offering = choose(draft, region, self.unit_type, self.count, field=field, kind=self.kind)
         return buy(draft, rules, now, self.purchase, offering, self.count)
 
 
@@ -108,25 +125,32 @@ def shelf_of(service: Service) -> Needs:
 def buy_replicas(
     draft: Draft, rules: Rules, now: Instant, purchase: Purchase, service: Service, replicas: int
 ) -> Bought:
-    """Buy the units of that many replicas, and scale the service up by as many."""
-    count = replicas * service.shape.units_per_replica
-    offering = choose(draft, service.region, service.shape.unit_type, count, field="serviceId")
-    bought = buy(draft, rules, now, purchase, offering, count, service_id=service.id, replicas=replicas)
-    draft.put(SERVICES, msgspec.structs.replace(service, replicas=service.replicas + replicas))
-    return bought
+    """Buy the units of that many replicas, and place them there."""
+    each = service.shape.units_per_replica
+    units = replicas * each
+    offering = choose(draft, service.region, service.shape.unit_type, units, field="serviceId")
+    return buy(draft, rules, now, purchase, offering, units, placed=Placement(service.id, replicas, each))
 
 
-def choose(draft: Draft, region: str | None, unit_type: str, count: int, *, field: str) -> Offering:
+def choose(
+    draft: Draft,
+    region: str | None,
+    unit_type: str,
+    count: int,
+    *,
+    field: str,
+    kind: OfferingKind = UNITS_OF_COMPUTE,
+) -> Offering:
     """Pick the offering: the region's, or the first in the catalogue's order with enough stock (decision 8).
 
     Raises Refusal where the catalogue has no such offering, naming the field, or none with enough free units.
     """
     if region is not None:
         offering = draft.get(OFFERINGS, region, unit_type)
-        if offering is None:
-            raise _not_sold(f"{unit_type} in {region}", field)
+        if offering is None or offering.kind != kind:
+            raise _not_sold(f"{unit_type} in {region}" if kind == UNITS_OF_COMPUTE else f"quota of {unit_type}", field)
         return offering
-    shelf = draft.shelf(unit_type)
+    shelf = [offering for offering in draft.shelf(unit_type) if offering.kind == kind]
     if not shelf:
         raise _not_sold(unit_type, field)
     for offering in shelf:
@@ -143,9 +167,17 @@ def choose(draft: Draft, region: str | None, unit_type: str, count: int, *, fiel
 def _not_sold(what: str, field: str) -> Refusal:
     return Refusal(
         BAD_VALUE,
-        f"The catalogue has no {what}. DescribeOfferings (/v2/catalog) lists what is sold.",
+        f"The catalogue has no {what[:80]}. DescribeOfferings (/v2/catalog) lists what is sold.",
         field=field,
     )
+
+
+def deal_of(purchase: Purchase, offering: Offering, units: int, price: Micro | None) -> Deal:
+    """Return what is to be judged, at the offering's own price where no other is quoted."""
+    billing = purchase.billing
+    if price is None:
+        price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
+    return Deal(purchase.account_id, offering, units, billing.payment_timing, billing.months, billing.release_at, price)
 
 
 def buy(
@@ -154,102 +186,97 @@ def buy(
     now: Instant,
     purchase: Purchase,
     offering: Offering,
-    count: int,
+    units: int,
     *,
-    service_id: str | None = None,
-    replicas: int = 0,
+    placed: Placement | None = None,
 ) -> Bought:
     """Sell: take the stock, take the money or see that there is some, write the order and the instance.
 
-    Raises Refusal for a release time that is not ahead, too little stock, too small a balance, or an
-    offering that is not sold that way.
+    Raises the first Refusal of ``judge``, or that of a quote which is none of this purchase.
     """
     billing = purchase.billing
-    check_release_time(billing.release_at, rules, now, field="billing.releaseTime")
-    draft.put(OFFERINGS, offering.take(count))
-    amount = _pay(draft, rules, now, purchase, offering, count)
-    draft.order(
-        Order(
-            id=purchase.order_id,
-            account_id=purchase.account_id,
-            kind="Purchase",
-            unit_id=purchase.unit_id,
-            payment_timing=billing.payment_timing,
-            region=offering.region,
-            type=offering.type,
-            count=count,
-            months=billing.months,
-            amount=amount,
-            created_at=now,
-            created_by=purchase.user_id,
-        )
+    quoted_at, price = _use_quote(draft, rules, now, purchase, offering, units)
+    deal = deal_of(purchase, offering, units, price)
+    for _, refusal in judge(draft, rules, now, deal):
+        if refusal is not None:
+            raise refusal
+    draft.put(OFFERINGS, offering.take(units))
+    amount = deal.at_once
+    if amount > 0:
+        _charge(draft, purchase, deal, now)
+    draft.order(order_of(purchase, "Purchase", offering, units, amount, now))
+    unit = Unit(
+        id=purchase.unit_id,
+        account_id=purchase.account_id,
+        created_by=purchase.user_id,
+        order_id=purchase.order_id,
+        service_id=None if placed is None else placed.service_id,
+        region=offering.region,
+        type=offering.type,
+        kind=offering.kind,
+        count=units,
+        placements=() if placed is None else (placed,),
+        payment_timing=billing.payment_timing,
+        status="Creating",
+        created_at=now,
+        term_months=billing.months,
+        auto_renew=billing.auto_renew,
+        auto_renew_months=billing.auto_renew_months,
+        release_at=billing.release_at,
+        quoted_at=quoted_at,
+        charged=amount,
     )
-    draft.put(
-        UNITS,
-        Unit(
-            id=purchase.unit_id,
-            account_id=purchase.account_id,
-            created_by=purchase.user_id,
-            order_id=purchase.order_id,
-            service_id=service_id,
-            region=offering.region,
-            type=offering.type,
-            count=count,
-            replicas=replicas,
-            payment_timing=billing.payment_timing,
-            status="Creating",
-            created_at=now,
-            term_months=billing.months,
-            auto_renew=billing.auto_renew,
-            auto_renew_months=billing.auto_renew_months,
-            release_at=billing.release_at,
-            charged=amount,
-        ),
-    )
+    draft.put(UNITS, unit)
+    count(draft, unit, 1)
     return Bought(purchase.unit_id, purchase.order_id)
 
 
-def _pay(draft: Draft, rules: Rules, now: Instant, purchase: Purchase, offering: Offering, count: int) -> Micro:
-    """Charge a prepaid purchase whole; see that a postpaid one can pay its first hour (decision 11)."""
-    prepaid = purchase.billing.payment_timing == "Prepaid"
-    price = offering.per_month if prepaid else offering.per_minute
-    if price is None:
-        raise Refusal(
-            NOT_SUPPORTED,
-            f"{offering.name} is not sold {'by the month' if prepaid else 'by the minute'}: it has no such price. "
-            f"An operator can set {'pricePerMonth' if prepaid else 'pricePerMinute'} with SetOffering (/v2/catalog).",
+def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amount: Micro, now: Instant) -> Order:
+    """Write down what was agreed."""
+    return Order(
+        id=purchase.order_id,
+        account_id=purchase.account_id,
+        kind=kind,  # type: ignore[arg-type]
+        unit_id=purchase.unit_id,
+        payment_timing=purchase.billing.payment_timing,
+        region=offering.region,
+        type=offering.type,
+        count=units,
+        months=purchase.billing.months,
+        amount=amount,
+        created_at=now,
+        created_by=purchase.user_id,
+    )
+
+
+def _use_quote(
+    draft: Draft, rules: Rules, now: Instant, purchase: Purchase, offering: Offering, units: int
+) -> tuple[Instant | None, Micro | None]:
+    if purchase.quote_id is None:
+        return None, None
+    billing = purchase.billing
+    wanted = Wanted(purchase.account_id, offering.region, offering.type, units, billing.payment_timing, billing.months)
+    quote = check_quote(draft.get(QUOTES, purchase.quote_id), purchase.quote_id, wanted, rules, now)
+    draft.put(QUOTES, msgspec.structs.replace(quote, used_by=purchase.unit_id))
+    return quote.created_at, quote.price
+
+
+def _charge(draft: Draft, purchase: Purchase, deal: Deal, now: Instant) -> None:
+    """Charge a term whole at the purchase (decision 11). It is meant to begin now; the engine may need a moment."""
+    zone = draft.require(ACCOUNTS, purchase.account_id).time_zone
+    draft.post(
+        Posting(
+            account_id=purchase.account_id,
+            at=now,
+            kind="Purchase",
+            debit=wallet(purchase.account_id),
+            credit=PREPAID_REVENUE,
+            amount=deal.at_once,
+            order_id=purchase.order_id,
+            unit_id=purchase.unit_id,
+            count=deal.count,
+            price=deal.price,
+            since=now,
+            until=term_of(now, purchase.billing.months, zone).expires_at,
         )
-    account = draft.require(ACCOUNTS, purchase.account_id)
-    if prepaid:
-        amount = Micro(count * price * purchase.billing.months)
-        if account.balance < amount:
-            _refuse_balance(account.balance, amount, rules, f"{count} units for {purchase.billing.months} months")
-        if amount > 0:
-            draft.post(
-                Posting(
-                    account_id=account.id,
-                    at=now,
-                    kind="Purchase",
-                    debit=wallet(account.id),
-                    credit=PREPAID_REVENUE,
-                    amount=amount,
-                    order_id=purchase.order_id,
-                    unit_id=purchase.unit_id,
-                )
-            )
-        return amount
-    required = rules.postpaid_balance_min
-    if required is None:
-        required = Micro(count * price * 60)
-    # An account in debt buys nothing more, whatever the minimum is.
-    if account.balance < max(required, 0):
-        _refuse_balance(account.balance, required, rules, f"{count} postpaid units to start")
-    return Micro(0)
-
-
-def _refuse_balance(balance: int, required: int, rules: Rules, what: str) -> None:
-    raise Refusal(
-        BALANCE,
-        f"The balance is {amount_text(balance)} {rules.currency}, and {what} takes {amount_text(required)}. "
-        "Top up the account, or ask for less.",
     )

@@ -1,4 +1,4 @@
-"""The auto-renew rule of a prepaid instance."""
+"""Renewing a prepaid instance: by hand, by itself, and the rule for that."""
 
 from __future__ import annotations
 
@@ -7,36 +7,223 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import UNITS, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasehold.commands.release import unit_needs
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Draft
+from leasehold.domain.calendar import Instant, rfc3339
+from leasehold.domain.catalogue import Offering, OfferingKind
+from leasehold.domain.changing import change
+from leasehold.domain.ledger import PREPAID_REVENUE, Order, Posting, wallet
+from leasehold.domain.money import MICRO_MAX, Micro
+from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
+from leasehold.domain.selling import balance_refusal
+from leasehold.domain.term import (
+    Term,
+    months_between,
+    next_try,
+    own_term,
+    price_of_months,
+    renewal_order,
+    term_of,
+    term_to_day,
+)
+from leasehold.domain.unit import Unit
 from leasehold.domain.whose import own_unit
+
+RENEWABLE = frozenset({"Running", "Stopped", "Reconfiguring", "ReconfigureFailed", "BillingChanging"})
+TERM_MONTHS_MAX = 1200
+"""A hundred years ahead are enough; dates beyond some thousands cannot be written."""
 
 
 class SetAutoRenew(Command, frozen=True, kw_only=True):
-    """Renew a prepaid instance by that many months whenever its term runs out (decision 13)."""
+    """Renew a prepaid instance by that many months whenever its term runs out (decision 13); None: not any more."""
 
     answer: ClassVar[type] = bool
 
     account_id: str
     unit_id: str
-    months: int
+    months: int | None
+    kind: OfferingKind | None = None
 
     def needs(self) -> Needs:
         """The instance."""
         yield UNITS, (self.unit_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal for a postpaid instance and for one that ended."""
-        unit = own_unit(draft, self.account_id, self.unit_id)
-        if unit.payment_timing != "Prepaid":
-            raise Refusal(
-                NOT_SUPPORTED,
-                f"{unit.id} is postpaid: it has no term that could be renewed.",
-                field="instanceId",
-            )
-        if unit.status in ("Releasing", "Released", "CreateFailed"):
+        """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none."""
+        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        if self.kind not in (None, unit.kind):
+            raise Refusal(BAD_VALUE, f"{unit.id} is {unit.kind}, not {self.kind}.", field="instanceType")
+        only_prepaid(unit)
+        if unit.status not in RENEWABLE | {"Creating"}:
             raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")
-        draft.put(UNITS, msgspec.structs.replace(unit, auto_renew=True, auto_renew_months=self.months))
+        if self.months is None:
+            if not unit.auto_renew:
+                raise Refusal(WRONG_STATE, f"{unit.id} has no auto-renew rule.", field="instanceId")
+            change(draft, unit, auto_renew=False, renew_at=None)
+            return True
+        unit = change(draft, unit, auto_renew=True, auto_renew_months=self.months)
+        change(draft, unit, renew_at=_next_try(unit, now))
         return True
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """What a renewal answers."""
+
+    unit_id: str
+    order_id: str
+    expires_at: Instant
+
+
+class Renew(Command, frozen=True, kw_only=True):
+    """Renew a prepaid instance: by whole months, until a day of a month, or both (months first).
+
+    A stopped one runs again. What was stopped for longer than the renewal reaches cannot be brought back with it.
+    """
+
+    answer: ClassVar[type] = Renewed
+
+    account_id: str
+    user_id: str
+    unit_id: str
+    order_id: str
+    months: int
+    day: int | None
+
+    def needs(self) -> Needs:
+        """The instance."""
+        yield UNITS, (self.unit_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """What it is, and who pays."""
+        return unit_needs(book, self.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
+        """Raises Refusal where there is nothing to renew or too little money."""
+        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        only_prepaid(unit)
+        if unit.status not in RENEWABLE:
+            raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")
+        zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+        term = _longer(unit, self.months, self.day, zone)
+        if term.expires_at <= now:
+            raise Refusal(
+                BAD_VALUE,
+                f"The term would end at {rfc3339(term.expires_at, rules.time_zone)}, and that has passed. "
+                "Renew for longer.",
+                field="months",
+            )
+        refusal, amount = _judge(draft, rules, unit, term, zone)
+        if refusal is not None:
+            raise refusal
+        _extend(draft, unit, term, amount, now, order_id=self.order_id, by=self.user_id)
+        return Renewed(unit.id, self.order_id, term.expires_at)
+
+
+def only_prepaid(unit: Unit) -> None:
+    """Raise Refusal for a postpaid instance."""
+    if unit.payment_timing != "Prepaid":
+        raise Refusal(
+            NOT_SUPPORTED, f"{unit.id} is postpaid: it has no term that could be renewed.", field="instanceId"
+        )
+
+
+def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
+    """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13)."""
+    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+    try:
+        term = _longer(unit, unit.auto_renew_months, None, zone)
+        refusal, amount = _judge(draft, rules, unit, term, zone)
+    except Refusal as too_long:
+        refusal = too_long
+    if refusal is not None:
+        change(draft, unit, renew_at=_next_try(unit, now))
+        return
+    _extend(draft, unit, term, amount, now, order_id=renewal_order(unit), by=unit.created_by)
+
+
+def _next_try(unit: Unit, now: Instant) -> Instant | None:
+    due = unit.auto_renew and unit.expires_at is not None and unit.status != "Stopped"
+    return next_try(unit.expires_at, now) if due and unit.expires_at is not None else None
+
+
+def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:
+    """Return the term as the renewal makes it; raises Refusal for one that is beyond all use."""
+    term = own_term(unit)
+    if term.months + months > TERM_MONTHS_MAX:
+        raise Refusal(BAD_VALUE, f"No term is longer than {TERM_MONTHS_MAX} months.", field="months")
+    longer = term_of(term.anchor, term.months + months, zone) if months else term
+    return longer if day is None else term_to_day(longer, day, zone, later=not months)
+
+
+def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str) -> tuple[Refusal | None, Micro]:
+    """Price a renewal, and see whether it can be paid."""
+    offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    if offering.per_month is None:
+        return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
+    since = own_term(unit).expires_at
+    amount = price_of_months(
+        max(unit.count, unit.target_count or 0), offering.per_month, months_between(term, since, zone)
+    )
+    balance = draft.require(ACCOUNTS, unit.account_id).balance
+    if balance < amount or amount + unit.charged >= MICRO_MAX:
+        return balance_refusal(balance, amount, rules, f"the renewal of {unit.id}"), amount
+    return None, amount
+
+
+def _extend(draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *, order_id: str, by: str) -> None:
+    """Charge a renewal, and let the term be longer.
+
+    A stopped instance runs again, and one that was to turn postpaid stays prepaid.
+    """
+    since = own_term(unit).expires_at
+    offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    held = max(unit.count, unit.target_count or 0)
+    # Where the resize that is under way fails, what was paid here for the units that it adds goes back, too.
+    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+    without = price_of_months(unit.count, offering.per_month or Micro(0), months_between(term, since, zone))
+    draft.order(
+        Order(
+            id=order_id,
+            account_id=unit.account_id,
+            kind="Renewal",
+            unit_id=unit.id,
+            payment_timing="Prepaid",
+            region=unit.region,
+            type=unit.type,
+            count=unit.count,
+            months=max(0, term.months - unit.term_months) if term.anchor == unit.term_anchor else 0,
+            amount=amount,
+            created_at=now,
+            created_by=by,
+        )
+    )
+    if amount > 0:
+        draft.post(
+            Posting(
+                account_id=unit.account_id,
+                at=now,
+                kind="Renewal",
+                debit=wallet(unit.account_id),
+                credit=PREPAID_REVENUE,
+                amount=amount,
+                order_id=order_id,
+                unit_id=unit.id,
+                count=held,
+                price=offering.per_month,
+                since=since,
+                until=term.expires_at,
+            )
+        )
+    unit = change(
+        draft,
+        unit,
+        status="Running" if unit.status in ("Stopped", "BillingChanging") else unit.status,
+        term_anchor=term.anchor,
+        term_months=term.months,
+        expires_at=term.expires_at,
+        retire_at=None,
+        resize_paid=Micro(unit.resize_paid + amount - without if held > unit.count else unit.resize_paid),
+        charged=Micro(unit.charged + amount),
+    )
+    change(draft, unit, renew_at=_next_try(unit, now))

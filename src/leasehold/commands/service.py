@@ -1,4 +1,4 @@
-"""Creating a service for units to run."""
+"""Services: creating, changing, placing their replicas, taking them off and on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.purchase import Purchase, buy_replicas, shelf_of
-from leasehold.domain.book import ACCOUNTS, SERVICES, Book, Draft
+from leasehold.domain.book import ACCOUNTS, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
+from leasehold.domain.changing import change
+from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
-from leasehold.domain.service import Service
+from leasehold.domain.service import Service, ServiceType, resource_type_of
+from leasehold.domain.unit import Placement, Unit
+from leasehold.domain.whose import own_service, own_unit
+
+MAX_PLACED = 1000
+"""So many services can share an instance; each is a line in its row."""
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -22,10 +29,8 @@ class Created(msgspec.Struct, frozen=True):
     order_id: str | None
 
 
-class CreateService(Command, frozen=True, kw_only=True):
-    """Create a service, and buy the units for its first replicas where billing comes with it."""
-
-    answer: ClassVar[type] = Created
+class NewService(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service is, whatever it runs on."""
 
     service_id: str
     account_id: str
@@ -35,32 +40,12 @@ class CreateService(Command, frozen=True, kw_only=True):
     url_suffix: str
     model_set_id: str
     model_id: str
-    resource_type: str
-    region: str | None
     qps: float | None
-    replicas: int
-    purchase: Purchase | None
+    service_type: ServiceType = "chat"
+    protocol_version: int = 1
 
-    def needs(self) -> Needs:
-        """The new row, and what a purchase needs."""
-        yield SERVICES, (self.service_id,)
-
-    def needs_more(self, book: Book) -> Needs:  # noqa: ARG002
-        """The shelf, and who pays."""
-        if self.purchase is not None:
-            yield from shelf_of(self._service(Instant(0)))
-            yield ACCOUNTS, (self.account_id,)
-
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
-        """Raises what a purchase raises."""
-        service = self._service(now)
-        draft.put(SERVICES, service)
-        if self.purchase is None:
-            return Created(service.id, None, None)
-        bought = buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
-        return Created(service.id, bought.unit_id, bought.order_id)
-
-    def _service(self, now: Instant) -> Service:
+    def row(self, resource_type: str, region: str | None, now: Instant) -> Service:
+        """Return it as it begins."""
         return Service(
             id=self.service_id,
             account_id=self.account_id,
@@ -70,9 +55,229 @@ class CreateService(Command, frozen=True, kw_only=True):
             url_suffix=self.url_suffix,
             model_set_id=self.model_set_id,
             model_id=self.model_id,
-            resource_type=self.resource_type,
-            region=self.region,
+            resource_type=resource_type,
+            region=region,
             qps=self.qps,
             replicas=0,
             created_at=now,
+            service_type=self.service_type,
+            protocol_version=self.protocol_version,
         )
+
+
+class CreateService(Command, frozen=True, kw_only=True):
+    """Create a service, and buy the units for its first replicas where billing comes with it."""
+
+    answer: ClassVar[type] = Created
+
+    new: NewService
+    resource_type: str
+    region: str | None
+    replicas: int
+    purchase: Purchase | None
+
+    def needs(self) -> Needs:
+        """The new row, and what a purchase needs."""
+        yield SERVICES, (self.new.service_id,)
+
+    def needs_more(self, book: Book) -> Needs:  # noqa: ARG002
+        """The shelf, and who pays."""
+        if self.purchase is not None:
+            yield from shelf_of(self.new.row(self.resource_type, self.region, Instant(0)))
+            yield ACCOUNTS, (self.new.account_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
+        """Raises what a purchase raises."""
+        service = self.new.row(self.resource_type, self.region, now)
+        draft.put(SERVICES, service)
+        if self.purchase is None:
+            return Created(service.id, None, None)
+        bought = buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
+        return Created(service.id, bought.unit_id, bought.order_id)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """So many replicas on an instance."""
+
+    unit_id: str
+    replicas: int
+
+
+class DeployService(Command, frozen=True, kw_only=True):
+    """Create a service on instances that the account has. All of them are of one type, which becomes the service's."""
+
+    answer: ClassVar[type] = Created
+
+    new: NewService
+    places: tuple[Place, ...]
+    units_each: int
+
+    def needs(self) -> Needs:
+        """The new row, and the instances."""
+        yield SERVICES, (self.new.service_id,)
+        for place in self.places:
+            yield UNITS, (place.unit_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The other services on the instances."""
+        for place in self.places:
+            yield from _placed_needs(book, place.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where an instance is none of the account's, of another type, or too full."""
+        first = own_unit(draft, self.new.account_id, self.places[0].unit_id)
+        service = self.new.row(resource_type_of(first.type, self.units_each), None, now)
+        draft.put(SERVICES, service)
+        for place in self.places:
+            unit = own_unit(draft, self.new.account_id, place.unit_id)
+            place_replicas(draft, unit, service, place.replicas + unit.replicas_of(service.id))
+        return Created(service.id, None, None)
+
+
+class ScaleService(Command, frozen=True, kw_only=True):
+    """Have that many replicas of a service on an instance; none: take it off the instance."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+    unit_id: str
+    replicas: int
+
+    def needs(self) -> Needs:
+        """The service and the instance."""
+        yield UNITS, (self.unit_id,)
+        yield SERVICES, (self.service_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The other services on the instance."""
+        return _placed_needs(book, self.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the instance is of another type, does not run, or is too full."""
+        service = own_service(draft, self.account_id, self.service_id)
+        unit = own_unit(draft, self.account_id, self.unit_id)
+        place_replicas(draft, unit, service, self.replicas)
+        return True
+
+
+class ModifyService(Command, frozen=True, kw_only=True):
+    """Let a service run another version of a model."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+    model_set_id: str
+    model_id: str
+
+    def needs(self) -> Needs:
+        """The service."""
+        yield SERVICES, (self.service_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the account has no such service."""
+        service = own_service(draft, self.account_id, self.service_id)
+        draft.put(SERVICES, msgspec.structs.replace(service, model_set_id=self.model_set_id, model_id=self.model_id))
+        return True
+
+
+class Switched(msgspec.Struct, frozen=True):
+    """Whether a service was taken off or on, and how many postpaid instances it keeps meanwhile."""
+
+    changed: bool
+    postpaid_units: int
+
+
+class SwitchService(Command, frozen=True, kw_only=True):
+    """Take a service off, or on again. Its instances stay, and what is metered goes on being metered."""
+
+    answer: ClassVar[type] = Switched
+
+    account_id: str
+    service_id: str
+    active: bool
+
+    def needs(self) -> Needs:
+        """The service."""
+        yield SERVICES, (self.service_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Switched:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the account has no such service."""
+        service = own_service(draft, self.account_id, self.service_id)
+        changed = service.active is not self.active
+        draft.put(SERVICES, msgspec.structs.replace(service, active=self.active))
+        return Switched(changed, service.postpaid_units)
+
+
+class DeleteService(Command, frozen=True, kw_only=True):
+    """Delete a service that has no replicas left anywhere. What it called and cost stays on record."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+
+    def needs(self) -> Needs:
+        """The service."""
+        yield SERVICES, (self.service_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where replicas of it are placed."""
+        service = own_service(draft, self.account_id, self.service_id)
+        if service.instances:
+            raise Refusal(
+                WRONG_STATE,
+                f"{service.id} has replicas on {service.instances} instances. Scale it to 0 there (ScaleService), or "
+                "release them, and delete it then.",
+                field="serviceId",
+            )
+        draft.put(SERVICES, msgspec.structs.replace(service, active=False, deleted_at=now))
+        return True
+
+
+def place_replicas(draft: Draft, unit: Unit, service: Service, replicas: int) -> None:
+    """Have that many replicas of a service on an instance; raises Refusal."""
+    shape, has = service.shape, unit.replicas_of(service.id)
+    others = tuple(placed for placed in unit.placements if placed.service_id != service.id)
+    if replicas > has:
+        _check_room(unit, service, replicas)
+        if len(others) >= MAX_PLACED:
+            raise Refusal(WRONG_STATE, f"{unit.id} has replicas of {MAX_PLACED} services already.", field="instanceId")
+    elif unit.status not in ("Creating", "Running", "Stopped", "ReconfigureFailed", "Reconfiguring", "BillingChanging"):
+        raise _not_up(unit)
+    placed = (Placement(service.id, replicas, shape.units_per_replica),) if replicas else ()
+    change(draft, unit, placements=(*others, *placed))
+
+
+def _check_room(unit: Unit, service: Service, replicas: int) -> None:
+    shape = service.shape
+    if unit.type != shape.unit_type:
+        raise Refusal(
+            NOT_SUPPORTED,
+            f"{unit.id} is {unit.type}, and a replica of {service.id} takes {shape.unit_type}.",
+            field="instanceId",
+        )
+    if unit.status not in ("Creating", "Running", "ReconfigureFailed", "Reconfiguring", "BillingChanging"):
+        raise _not_up(unit)
+    there = min(unit.count, unit.target_count or unit.count)
+    free = there - unit.used + unit.replicas_of(service.id) * shape.units_per_replica
+    needed = replicas * shape.units_per_replica
+    if needed > free:
+        raise Refusal(
+            WRONG_STATE,
+            f"{replicas} replicas of {service.id} take {needed} units, and {unit.id} has {max(free, 0)} for them. "
+            "Ask for fewer, or resize the instance (ResizeComputeUnit).",
+            field="deploymentReplicasCount",
+        )
+
+
+def _not_up(unit: Unit) -> Refusal:
+    return Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; replicas cannot be placed there.", field="instanceId")
+
+
+def _placed_needs(book: Book, unit_id: str) -> Needs:
+    unit = book.get(UNITS, unit_id)
+    if unit is not None:
+        for placed in unit.placements:
+            yield SERVICES, (placed.service_id,)

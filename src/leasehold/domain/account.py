@@ -11,13 +11,17 @@ from leasehold.domain.money import Micro
 
 
 class Account(msgspec.Struct, frozen=True):
-    """The balance is the sum of the account's postings; it may turn negative through metered use only."""
+    """The balance is the sum of the account's postings; it may turn negative through metered use only.
+
+    ``arrears_since`` is when it last turned negative, and None while it is not.
+    """
 
     id: str
     name: str
     time_zone: str
     balance: Micro
     created_at: Instant
+    arrears_since: Instant | None = None
 
 
 class User(msgspec.Struct, frozen=True):

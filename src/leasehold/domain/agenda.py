@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
+from operator import attrgetter
+from typing import Final
 
 import msgspec
 
 from leasehold.domain.calendar import Instant
-from leasehold.domain.unit import Unit
+from leasehold.domain.unit import ENDABLE, UP, Unit, UnitStatus
 
 
 class DueKind(IntEnum):
-    """Kinds of due work, in the order in which work due at the same instant is done."""
+    """Kinds of due work, in the order in which work due at the same instant is done.
 
+    A last try to renew comes before the expiry that it is to avert, and a charge before the stop that it may cause.
+    """
+
+    RENEW = 0
     RELEASE = 1
     EXPIRE = 2
     RETIRE = 3
     CHARGE = 4
+    STOP = 5
+    RESUME = 6
 
 
-class Due(msgspec.Struct, frozen=True, order=True):
+class Due(msgspec.Struct, frozen=True, order=True, gc=False):
     """One piece of due work. Sorted, they are in the order in which they are to be done."""
 
     at: Instant
@@ -29,6 +38,22 @@ class Due(msgspec.Struct, frozen=True, order=True):
 
 NOTHING: frozenset[Due] = frozenset()
 
+_STOPPED: Final[frozenset[UnitStatus]] = frozenset({"Stopped"})
+_WHEN: Final[dict[DueKind, tuple[frozenset[UnitStatus], Callable[[Unit], Instant | None]]]] = {
+    DueKind.RELEASE: (ENDABLE, attrgetter("release_at")),
+    DueKind.CHARGE: (UP, attrgetter("charge_at")),
+    DueKind.EXPIRE: (UP, attrgetter("expires_at")),
+    DueKind.RENEW: (UP, attrgetter("renew_at")),
+    DueKind.STOP: (UP, attrgetter("stop_at")),
+    DueKind.RETIRE: (_STOPPED, attrgetter("retire_at")),
+    DueKind.RESUME: (_STOPPED, attrgetter("resume_at")),
+}
+"""In which statuses each kind is due, and when."""
+_KINDS: Final = {
+    status: tuple((kind, when) for kind, (statuses, when) in _WHEN.items() if status in statuses) for status in ENDABLE
+}
+"""The same by status: every charge asks for it several times."""
+
 
 def agenda_of(unit: Unit | None) -> frozenset[Due]:
     """List everything that will happen to this instance by itself.
@@ -36,17 +61,13 @@ def agenda_of(unit: Unit | None) -> frozenset[Due]:
     The agenda is a projection of the instances: the store keeps it in step with every change, and no
     command writes to it, so nothing can be forgotten there or left behind.
     """
-    if unit is None:
+    kinds = None if unit is None else _KINDS.get(unit.status)
+    if unit is None or kinds is None:
         return NOTHING
-    due = set()
-    if unit.status in ("Creating", "Running", "Stopped"):
-        if unit.release_at is not None:
-            due.add(Due(unit.release_at, DueKind.RELEASE, unit.id))
-        if unit.retire_at is not None:
-            due.add(Due(unit.retire_at, DueKind.RETIRE, unit.id))
-    if unit.status == "Running":
-        if unit.charge_at is not None:
-            due.add(Due(unit.charge_at, DueKind.CHARGE, unit.id))
-        if unit.expires_at is not None:
-            due.add(Due(unit.expires_at, DueKind.EXPIRE, unit.id))
-    return frozenset(due)
+    return frozenset([Due(at, kind, unit.id) for kind, when in kinds if (at := when(unit)) is not None])
+
+
+def is_due(unit: Unit, due: Due) -> bool:
+    """Whether that is among what will happen to the instance (``agenda_of``)."""
+    statuses, when = _WHEN[due.kind]
+    return unit.id == due.unit_id and unit.status in statuses and when(unit) == due.at

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, agenda_of
+from leasehold.domain.calling import Calls, Package
 from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.ledger import Order, Posting, wallet
 from leasehold.domain.money import checked
+from leasehold.domain.quote import Quote
 from leasehold.domain.service import Service
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Unit
 
 R = TypeVar("R", bound=msgspec.Struct)
-Key = tuple[str, ...]
+Key = tuple[Any, ...]
 
 
 def _key_of(names: tuple[str, ...]) -> Callable[[Any], Key]:
@@ -56,6 +58,9 @@ class Fact(msgspec.Struct, frozen=True):
 REMEMBERED = Table("tokens", Remembered, "account_id", "value")
 UNITS = Table("units", Unit, "id")
 SERVICES = Table("services", Service, "id")
+QUOTES = Table("quotes", Quote, "id")
+CALLS = Table("calls", Calls, "service_id", "app_id", "hour")
+PACKAGES = Table("packages", Package, "id")
 OFFERINGS = Table("offerings", Offering, "region", "type")
 PRICES = Table("prices", PriceList, "region", "type")
 ACCOUNTS = Table("accounts", Account, "id")
@@ -69,6 +74,9 @@ TABLES: tuple[Table[Any], ...] = (
     REMEMBERED,
     UNITS,
     SERVICES,
+    QUOTES,
+    CALLS,
+    PACKAGES,
     OFFERINGS,
     PRICES,
     ACCOUNTS,
@@ -86,6 +94,21 @@ class Shelf(msgspec.Struct, frozen=True):
     type: str
 
 
+class Halted(msgspec.Struct, frozen=True):
+    """Need instances that stand still until a debt is paid (``Unit.is_halted``), at most ``HALTED_MAX`` of them.
+
+    They are those of an account; or, where an instance is named, of its account.
+    """
+
+    account_id: str | None = None
+    unit_id: str | None = None
+
+
+HALTED_MAX = 500
+
+Needed = Need | Shelf | Halted
+
+
 class NotLoaded(LookupError):
     """A command touched a row that it did not name as needed: a mistake in the command."""
 
@@ -94,24 +117,39 @@ class Book:
     """Rows in memory, as they were loaded and as the commands of the batch left them."""
 
     def __init__(self) -> None:
-        self._rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
+        self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
         self._shelves: dict[str, list[Key]] = {}
+        self._halted: dict[str, dict[str, None]] = {}
         self._first: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
         """Put down a row as the store has it; None: the store has none."""
-        self._rows[table][key] = row
+        self.rows[table][key] = row
 
     def load_shelf(self, unit_type: str, offerings: Iterable[Offering]) -> None:
         """Put down every offering of one type."""
         keys: list[Key] = []
         for offering in sorted(offerings, key=lambda offering: (offering.position, offering.region)):
             key = (offering.region, offering.type)
-            self._rows[OFFERINGS].setdefault(key, offering)
+            self.rows[OFFERINGS].setdefault(key, offering)
             keys.append(key)
         self._shelves[unit_type] = keys
+
+    def load_halted(self, account_id: str, units: Iterable[Unit]) -> None:
+        """Put down instances of an account that stand still."""
+        found = self._halted.setdefault(account_id, {})
+        for unit in units:
+            self.rows[UNITS].setdefault((unit.id,), unit)
+            found[unit.id] = None
+
+    def halted_ids(self, account_id: str) -> list[str]:
+        """Return the instances that stood still when the batch began, or do since; in order of their ids."""
+        try:
+            return sorted(self._halted[account_id])
+        except KeyError:
+            raise NotLoaded(f"halted instances of {account_id}") from None
 
     def _shelve(self, offering: Offering) -> None:
         """Let an offering that is new stand where later commands of the batch look for it."""
@@ -119,18 +157,19 @@ class Book:
         key = (offering.region, offering.type)
         if keys is not None and key not in keys:
             keys.append(key)
-            keys.sort(key=lambda key: (self._rows[OFFERINGS][key].position, key))
+            keys.sort(key=lambda key: (self.rows[OFFERINGS][key].position, key))
 
     def has(self, table: Table[Any], key: Key) -> bool:
         """Whether that row was loaded, if only to find that it does not exist."""
-        return key in self._rows[table]
+        return key in self.rows[table]
 
-    def get(self, table: Table[R], *key: str) -> R | None:
+    def get(self, table: Table[R], *key: Any) -> R | None:
         """Return the row, or None where there is none; raises NotLoaded where nobody asked for it."""
         try:
-            return cast("R | None", self._rows[table][key])
+            row: R | None = self.rows[table][key]
         except KeyError:
             raise NotLoaded(f"{table.name} {key}") from None
+        return row
 
     def shelf_keys(self, unit_type: str) -> list[Key]:
         """Return the keys of every offering of a type, in catalogue order."""
@@ -142,10 +181,12 @@ class Book:
     def accept(self, draft: Draft) -> None:
         """Make a command's changes part of the book."""
         for (table, key), row in draft.changed.items():
-            self._first.setdefault((table, key), self._rows[table].get(key))
-            self._rows[table][key] = row
+            self._first.setdefault((table, key), self.rows[table].get(key))
+            self.rows[table][key] = row
             if table is OFFERINGS:
                 self._shelve(row)
+            elif table is UNITS and row.is_halted and row.account_id in self._halted:
+                self._halted[row.account_id][row.id] = None
         self.orders += draft.orders
         self.postings += draft.postings
 
@@ -153,28 +194,44 @@ class Book:
         """Return everything that the batch changed, for the store to write."""
         changes = Changes(self.orders, self.postings)
         for (table, key), before in self._first.items():
-            after = self._rows[table][key]
+            after = self.rows[table][key]
             if after == before:
                 continue
-            target = changes.inserted if before is None else changes.updated
-            target.setdefault(table, []).append(after)
+            if before is None:
+                changes.inserted.setdefault(table, []).append(after)
+            else:
+                changes.updated.setdefault(table, []).append(after)
+                changes.before.setdefault(table, []).append(before)
             if table is UNITS:
                 old, new = agenda_of(before), agenda_of(after)
-                changes.due_gone += old - new
-                changes.due_new += new - old
+                if old != new:
+                    changes.due_gone += old - new
+                    changes.due_new += new - old
+                changes.place(before, after)
         return changes
 
 
 class Changes:
-    """What a batch writes, table by table."""
+    """What a batch writes, table by table. ``before`` are the rows of ``updated`` as they were, in the same order."""
 
     def __init__(self, orders: list[Order], postings: list[Posting]) -> None:
         self.orders = orders
         self.postings = postings
         self.inserted: dict[Table[Any], list[Any]] = {}
         self.updated: dict[Table[Any], list[Any]] = {}
+        self.before: dict[Table[Any], list[Any]] = {}
         self.due_gone: list[Due] = []
         self.due_new: list[Due] = []
+        self.placed_gone: list[tuple[str, str]] = []
+        self.placed_new: list[tuple[str, str]] = []
+
+    def place(self, before: Unit | None, after: Unit) -> None:
+        """Take note which services came to an instance, or left it: what a service's instances are found by."""
+        if after.placements or (before is not None and before.placements):
+            old = set() if before is None else {(placed.service_id, before.id) for placed in before.placements}
+            new = {(placed.service_id, after.id) for placed in after.placements}
+            self.placed_gone += sorted(old - new)
+            self.placed_new += sorted(new - old)
 
     def __bool__(self) -> bool:
         return bool(self.orders or self.postings or self.inserted or self.updated)
@@ -195,21 +252,28 @@ class Draft:
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
 
-    def get(self, table: Table[R], *key: str) -> R | None:
+    def get(self, table: Table[R], *key: Any) -> R | None:
         """Return a row as this command left it; None where there is none."""
         row = self.changed.get((table, key))
         return row if row is not None else self.book.get(table, *key)
 
-    def require(self, table: Table[R], *key: str) -> R:
+    def require(self, table: Table[R], *key: Any) -> R:
         """Return a row that must exist: one that another row refers to."""
-        row = self.get(table, *key)
+        # Not by way of get(): a charge asks for its account four times.
+        row: R | None = self.changed.get((table, key)) or self.book.rows[table].get(key)
         if row is None:
+            self.book.get(table, *key)
             raise LookupError(f"{table.name} {key} does not exist, and another row says it does")
         return row
 
     def shelf(self, unit_type: str) -> list[Offering]:
         """Return every offering of a type, in catalogue order."""
         return [self.require(OFFERINGS, *key) for key in self.book.shelf_keys(unit_type)]
+
+    def halted(self, account_id: str) -> list[Unit]:
+        """Return the account's instances that stand still, as far as they were loaded."""
+        units = [self.require(UNITS, unit_id) for unit_id in self.book.halted_ids(account_id)]
+        return [unit for unit in units if unit.is_halted]
 
     def put(self, table: Table[R], row: R) -> None:
         """Write a row, new or changed."""
@@ -222,6 +286,7 @@ class Draft:
     def post(self, posting: Posting) -> None:
         """Write a posting, and move the balance of the account with it."""
         account = self.require(ACCOUNTS, posting.account_id)
-        effect = posting.effect_on(wallet(account.id))
-        self.put(ACCOUNTS, msgspec.structs.replace(account, balance=checked(account.balance + effect)))
+        balance = checked(account.balance + posting.effect_on(wallet(account.id)))
+        since = None if balance >= 0 else posting.at if account.arrears_since is None else account.arrears_since
+        self.put(ACCOUNTS, msgspec.structs.replace(account, balance=balance, arrears_since=since))
         self.postings.append(posting)

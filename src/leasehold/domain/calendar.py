@@ -116,6 +116,8 @@ def add_months(anchor: Instant, months: int, zone_name: str) -> Instant:
     The last day of the month where that day does not exist: 31 January plus one month is 28 or 29
     February, plus two is 31 March. Count from the anchor every time: chained steps drift.
     """
+    if months == 0:
+        return anchor  # where clocks are set back, its local time may happen twice
     first = to_datetime(anchor, zone_name)
     year, month0 = divmod(first.year * 12 + first.month - 1 + months, 12)
     day = min(first.day, calendar.monthrange(year, month0 + 1)[1])

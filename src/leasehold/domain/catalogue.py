@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal, NamedTuple
+
 import msgspec
 
 from leasehold.domain.calendar import MINUTE_US, Instant
 from leasehold.domain.money import Micro
 from leasehold.domain.refusal import STOCK, Refusal
 
-OfferingKey = tuple[str, str]
-"""(region, type)."""
+OfferingKind = Literal["ComputingUnit", "TPM"]
+"""What is sold: units of compute, or quota of calls to a model (the documents' instanceType)."""
+UNITS_OF_COMPUTE: Final[OfferingKind] = "ComputingUnit"
+QUOTA: Final[OfferingKind] = "TPM"
+EVERYWHERE: Final = "global"
+"""The region of what is sold for no place in particular: quota."""
+TPM_PER_UNIT: Final = 10_000
+RPM_PER_UNIT: Final = 33
+"""A unit of quota: so many tokens and so many requests a minute."""
 
 
 class Offering(msgspec.Struct, frozen=True):
-    """One type of compute unit in one region.
+    """One type of compute unit in one region; or the quota of one model, whose name is the type.
 
     ``position`` is its place in the catalogue's order. A price of None means: not sold that way.
     Free stock plus the units held by live instances is always the total.
@@ -26,11 +35,12 @@ class Offering(msgspec.Struct, frozen=True):
     per_month: Micro | None
     stock_total: int
     stock_free: int
+    kind: OfferingKind = UNITS_OF_COMPUTE
 
     @property
     def name(self) -> str:
         """What people call it, for messages."""
-        return f"{self.type} in {self.region}"
+        return f"{self.type} in {self.region}" if self.kind == UNITS_OF_COMPUTE else f"quota of {self.type}"
 
     def take(self, count: int) -> Offering:
         """Hold that many units; raises Refusal where fewer are free."""
@@ -68,20 +78,41 @@ class PriceList(msgspec.Struct, frozen=True):
         """Add the price that holds from now on."""
         return msgspec.structs.replace(self, changes=(*self.changes, PriceChange(since, per_minute)))
 
-    def cost_per_unit(self, start: Instant, first_minute: int, end_minute: int) -> Micro:
-        """Price of the minutes [first_minute, end_minute) counted from start, for one unit.
+    def as_quoted(self, quoted_at: Instant | None, bought_at: Instant) -> PriceList:
+        """Return the prices as they stood when they were quoted: changes until the purchase do not count."""
+        if quoted_at is None:
+            return self
+        kept = tuple(change for change in self.changes if not quoted_at < change.since <= bought_at)
+        return msgspec.structs.replace(self, changes=kept)
+
+    def stretches(self, start: Instant, first_minute: int, end_minute: int) -> list[Stretch]:
+        """Cut the minutes [first_minute, end_minute) counted from start where the price changes, oldest first.
 
         Each minute costs what held at its first instant, so a change of price touches only minutes that
         begin after it, and any way to cut an interval into parts costs the same in sum.
         """
-        total = 0
+        found: list[Stretch] = []
         until = end_minute
         for change in reversed(self.changes):
             # The first minute that begins at or after the change (ceiling division, no float).
             from_minute = max(first_minute, -((start - change.since) // MINUTE_US))
             if from_minute < until:
-                total += (until - from_minute) * (change.per_minute or 0)
+                found.append(Stretch(from_minute, until, change.per_minute or Micro(0)))
                 until = from_minute
             if until <= first_minute:
                 break
-        return Micro(total)
+        return found[::-1]
+
+    def cost_per_unit(self, start: Instant, first_minute: int, end_minute: int) -> Micro:
+        """Price of the minutes [first_minute, end_minute) counted from start, for one unit."""
+        return Micro(
+            sum((end - first) * price for first, end, price in self.stretches(start, first_minute, end_minute))
+        )
+
+
+class Stretch(NamedTuple):
+    """The minutes [first, end) of a meter, which have one price."""
+
+    first: int
+    end: int
+    price: Micro

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, SERVICES, UNITS, Draft
+from leasehold.domain.book import OFFERINGS, Draft
 from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import USAGE_REVENUE, Posting, wallet
-from leasehold.domain.metering import minutes_started
-from leasehold.domain.money import MICRO_MAX, Micro
+from leasehold.domain.changing import change
+from leasehold.domain.metering import charge_usage
+from leasehold.domain.money import Micro
+from leasehold.domain.rules import Rules
 from leasehold.domain.unit import ENDABLE, EndReason, Unit
 
 
@@ -16,59 +15,56 @@ def begin_release(draft: Draft, unit: Unit, reason: EndReason, at: Instant) -> U
     """End an instance: charge what it used until now, stop what runs on it, and ask for it to be gone.
 
     Metering ends at the scheduled release time even where the work runs late (decision 6). The units stay
-    out of the stock until the engine confirms. Needs the unit's account, prices and service.
+    out of the stock until the engine confirms. Needs the unit's account, prices and services.
     """
     if unit.status not in ENDABLE:
         raise AssertionError(f"{unit.id} is {unit.status} and cannot be released")
     ended_at = at if unit.release_at is None else min(at, unit.release_at)
     unit = charge_usage(draft, unit, ended_at)
-    detach(draft, unit)
-    unit = msgspec.structs.replace(
-        unit, status="Releasing", ended_at=ended_at, end_reason=reason, charge_at=None, retire_at=None
+    return change(
+        draft,
+        unit,
+        status="Releasing",
+        ended_at=ended_at,
+        end_reason=reason,
+        placements=(),
+        charge_at=None,
+        renew_at=None,
+        stop_at=None,
+        resume_at=None,
+        retire_at=None,
     )
-    draft.put(UNITS, unit)
-    return unit
 
 
-def charge_usage(draft: Draft, unit: Unit, until: Instant) -> Unit:
-    """Charge the minutes of a postpaid instance that began before ``until`` and are not charged yet."""
-    if unit.payment_timing != "Postpaid" or unit.started_at is None or unit.status != "Running":
-        return unit
-    minutes = minutes_started(unit.started_at, until)
-    if minutes <= unit.metered_minutes:
-        return unit
-    prices = draft.require(PRICES, *unit.offering)
-    cost = unit.count * prices.cost_per_unit(unit.started_at, unit.metered_minutes, minutes)
-    # A price may be set so high that no store can hold the charge. It must not keep the instance from ending.
-    account = draft.require(ACCOUNTS, unit.account_id)
-    amount = Micro(min(cost, MICRO_MAX - 1 + min(account.balance, 0), MICRO_MAX - 1 - unit.charged))
-    if amount > 0:
-        draft.post(
-            Posting(
-                account_id=unit.account_id,
-                at=until,
-                kind="Usage",
-                debit=wallet(unit.account_id),
-                credit=USAGE_REVENUE,
-                amount=amount,
-                unit_id=unit.id,
-                minutes=minutes - unit.metered_minutes,
-            )
-        )
-    unit = msgspec.structs.replace(unit, metered_minutes=minutes, charged=Micro(unit.charged + amount))
-    draft.put(UNITS, unit)
-    return unit
+def stop(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
+    """Stop an instance whose term or whose account's credit is over: replicas down, units kept for a while.
+
+    What is being resized has its new size from then on: its money is paid and its stock taken (decision 14).
+    """
+    unit = charge_usage(draft, unit, now)
+    if unit.target_count is not None:
+        unit = settle_size(draft, unit, unit.target_count)
+    return change(
+        draft,
+        unit,
+        status="Stopped",
+        retire_at=Instant(now + rules.retention_us),
+        meter_from=None,
+        charge_at=None,
+        renew_at=None,
+        stop_at=None,
+    )
 
 
-def detach(draft: Draft, unit: Unit) -> None:
-    """Take the instance's replicas off its service: a release never waits for what runs on it (decision 16)."""
-    if unit.service_id is None or unit.status not in ("Running", "Creating"):
-        return
-    service = draft.require(SERVICES, unit.service_id)
-    draft.put(SERVICES, msgspec.structs.replace(service, replicas=service.replicas - unit.replicas))
+def settle_size(draft: Draft, unit: Unit, count: int) -> Unit:
+    """End a resize with that many units, and give back what it holds beyond them. Needs the offering."""
+    spare = unit.held - count
+    if spare > 0:
+        draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(spare))
+    return change(draft, unit, count=count, target_count=None, resize_paid=Micro(0))
 
 
 def finish_release(draft: Draft, unit: Unit, at: Instant) -> None:
     """Record that the engine confirmed: nothing of the instance is left, and its units go back to the stock."""
-    draft.put(UNITS, msgspec.structs.replace(unit, status="Released", released_at=at))
-    draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.count))
+    draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
+    change(draft, unit, status="Released", released_at=at, target_count=None)

@@ -9,7 +9,7 @@ import msgspec
 from leasehold.domain.calendar import Instant
 from leasehold.domain.money import Micro, checked
 
-PostingKind = Literal["TopUp", "Purchase", "Usage"]
+PostingKind = Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"]
 
 FUNDING: Final = "funding"
 """Money that came from outside: the counterpart of every top-up."""
@@ -25,6 +25,9 @@ def wallet(account_id: str) -> str:
 class Posting(msgspec.Struct, frozen=True, gc=False):
     """One movement: ``amount`` leaves ``debit`` and arrives at ``credit``.
 
+    What is paid for is ``count`` units. Use is metered: ``minutes`` from ``since`` on, each at ``price`` a unit. A term
+    is paid in advance: from ``since`` until ``until``, at ``price`` a unit and month.
+
     One positive amount and two different ends are all it is made of: a posting that does not balance
     cannot be written down.
     """
@@ -38,6 +41,10 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
     order_id: str | None = None
     unit_id: str | None = None
     minutes: int | None = None
+    count: int | None = None
+    price: Micro | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
     def __post_init__(self) -> None:
         if checked(self.amount) <= 0 or self.debit == self.credit:
@@ -48,12 +55,12 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
         return self.amount * ((self.credit == ledger_account) - (self.debit == ledger_account))
 
 
-OrderKind = Literal["Purchase"]
+OrderKind = Literal["Purchase", "Renewal", "Resize", "Conversion"]
 PaymentTiming = Literal["Prepaid", "Postpaid"]
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """What was agreed, and what was paid for it at once (postpaid: nothing)."""
+    """What was agreed, and what was paid for it at once (postpaid: nothing). ``count`` units are there afterwards."""
 
     id: str
     account_id: str

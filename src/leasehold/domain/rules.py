@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from leasehold.domain.calendar import DAY_US
+from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US
 from leasehold.domain.money import Micro
 
 
@@ -17,4 +17,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     release_horizon_max_us: int | None = None
     postpaid_balance_min: Micro | None = None
     retention_us: int = 7 * DAY_US
+    arrears_grace_us: int = 24 * HOUR_US
+    quote_keep_us: int = 15 * MINUTE_US
     token_keep_us: int = 2 * DAY_US

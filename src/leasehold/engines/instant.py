@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leasehold.commands.command import Command, Engine
-from leasehold.commands.confirm import ConfirmReleased, ConfirmRunning
+from leasehold.commands.confirm import ConfirmReleased, ConfirmResized, ConfirmRunning
 from leasehold.domain.unit import Unit
 
 
@@ -21,4 +21,6 @@ class InstantEngine(Engine, frozen=True):
         """Return the confirmation of the transition that the instance is in."""
         if unit.status == "Creating":
             return (ConfirmRunning(unit_id=unit.id),)
+        if unit.status == "Reconfiguring":
+            return (ConfirmResized(unit_id=unit.id),)
         return (ConfirmReleased(unit_id=unit.id),)

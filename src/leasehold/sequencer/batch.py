@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
-from leasehold.domain.agenda import agenda_of
-from leasehold.domain.book import REMEMBERED, SERVICES, UNITS, Book, Need, Shelf, Table
+from leasehold.domain.agenda import Due, agenda_of
+from leasehold.domain.book import REMEMBERED, SERVICES, UNITS, Book, Halted, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
@@ -22,43 +22,58 @@ DEFERRED = Decided(answer=None)
 async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:
     """Load what the commands need, in the one order of tables in which all batches lock."""
     book = Book()
-    first: set[Need | Shelf] = set()
-    rest: set[Need | Shelf] = set()
+    first: set[Needed] = set()
+    rest: set[Needed] = set()
     for command in commands:
         for need in (*token_needs(command), *command.needs()):
-            (first if not isinstance(need, Shelf) and need[0] in FIRST else rest).add(need)
+            (first if _tells(need) else rest).add(need)
     if first:
         await transaction.load(first, book)
+    more: set[Needed] = set()
     for command in commands:
-        rest.update(need for need in command.needs_more(book) if _missing(book, need))
+        more.update(command.needs_more(book))
+    # Most of a batch needs the same few rows, so each is looked for once.
+    rest.update(need for need in more if _missing(book, need))
     if rest:
         await transaction.load(rest, book)
     return book
 
 
-def _missing(book: Book, need: Need | Shelf) -> bool:
-    return isinstance(need, Shelf) or not book.has(*need)
+def _tells(need: Needed) -> bool:
+    if isinstance(need, Shelf):
+        return False
+    return isinstance(need, Halted) or need[0] in FIRST
+
+
+def _missing(book: Book, need: Needed) -> bool:
+    return isinstance(need, Shelf | Halted) or not book.has(*need)
 
 
 def decide_all(book: Book, commands: Sequence[Command], rules: Rules, now: Instant, engine: Engine) -> list[Decided]:
     """Decide a batch on its book, in order.
 
-    Due work is decided as of its own due time, never before it, and strictly in the order of those times:
-    what a piece of work makes due anew goes before later work, which is put off to a batch of its own.
+    Due work is decided as of its own due time, never before it, and strictly in its order (``Due``): what a
+    piece of work makes due anew goes before what comes after that, which is put off to a batch of its own. So it
+    makes no difference how late it is done, and how much of it together.
     """
     outcomes: list[Decided] = []
-    turn: Instant | None = None
+    turn: Due | None = None
+    last = max((command.due.at for command in commands if isinstance(command, DueCommand)), default=None)
     for command in commands:
         if not isinstance(command, DueCommand):
             outcomes.append(decide(book, command, rules, now, engine))
             continue
         due = command.due
-        if due.at > now or (turn is not None and due.at > turn):
+        if due.at > now or (turn is not None and due > turn):
             outcomes.append(DEFERRED)
+            continue
+        if due.at == last:
+            # Nothing that comes after it is later, and work makes nothing due that would be before itself.
+            outcomes.append(decide(book, command, rules, due.at, engine))
             continue
         before = agenda_of(book.get(UNITS, due.unit_id))
         outcomes.append(decide(book, command, rules, due.at, engine))
         for item in agenda_of(book.get(UNITS, due.unit_id)) - before:
-            if turn is None or item.at < turn:
-                turn = item.at
+            if turn is None or item < turn:
+                turn = item
     return outcomes

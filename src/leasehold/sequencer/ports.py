@@ -9,7 +9,7 @@ import msgspec
 
 from leasehold.commands.command import Decided
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import Book, Changes, Need, Shelf
+from leasehold.domain.book import Book, Changes, Needed
 from leasehold.domain.calendar import Instant
 
 
@@ -53,7 +53,7 @@ class Transaction(Protocol):
         """
         ...
 
-    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Put the needed rows into the book and keep everybody else from changing them."""
 
     async def save(self, changes: Changes) -> None:
@@ -96,11 +96,15 @@ class Meter(Protocol):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much is taken at once: commands a batch, due work in it, and callers that may wait."""
+    """How much is taken at once: commands a batch, due work in it, and callers that may wait.
+
+    While the virtual clock is moved, ``moving_times`` as much due work is taken at once: everybody waits for the move.
+    """
 
     batch_max: int = 512
     due_max: int = 256
     queue_max: int = 10_000
+    moving_times: int = 4
 
 
 class DueRequest(msgspec.Struct, frozen=True):

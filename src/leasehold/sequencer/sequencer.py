@@ -18,7 +18,7 @@ import structlog
 from leasehold.clock import Clock
 from leasehold.commands.clock import MoveClock
 from leasehold.commands.command import Command, Decided, Engine
-from leasehold.commands.release import DoDue
+from leasehold.commands.due import DoDue
 from leasehold.domain.agenda import Due
 from leasehold.domain.book import REMEMBERED, Changes
 from leasehold.domain.calendar import Instant
@@ -309,7 +309,7 @@ class Sequencer:
 
     async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant) -> list[Due]:
         until = now if request.until is None else request.until
-        limit = self._limits.due_max + len(request.resting)
-        found = await transaction.due(until, limit, wait=request.moving)
-        due = [item for item in found if item not in request.resting][: self._limits.due_max]
+        most = self._limits.due_max * (self._limits.moving_times if request.moving else 1)
+        found = await transaction.due(until, most + len(request.resting), wait=request.moving)
+        due = [item for item in found if item not in request.resting][:most] if request.resting else found
         return [item for item in due if item.at == due[0].at] if request.moving else due

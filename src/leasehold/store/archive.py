@@ -53,7 +53,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 def archive(where: Target, before: Instant, goal: Path) -> Archived:
-    """Roll up the hourly charges before a moment, UTC months each for itself; servers may go on meanwhile.
+    """Roll up the hourly charges before a moment, each month of the account by itself; servers may go on meanwhile.
 
     The file is on the disk before anything in the books changes, and is never written over. What is rolled up
     twice, because of a crash in between, is in two files with the same numbers. Raises BadStore.
@@ -111,14 +111,26 @@ def _lines(run: Run, unit: str, before: Instant) -> Iterator[_Line]:
         (unit, before),
     )
     postings = [(row[0], POSTINGS.read(row[1:])) for row in rows]
-    for _, group in groupby(postings, lambda item: (_month(item[1].at), item[1].debit, item[1].credit)):
+    zone = _zone_of(run, postings[0][1].account_id) if postings else "UTC"
+    for _, group in groupby(postings, lambda item: _sort_of(item[1], zone)):
         month = list(group)
         if len(month) > 1:
             yield from (_Line(seq, month[-1][0], posting) for seq, posting in month)
 
 
-def _month(at: Instant) -> tuple[int, int]:
-    moment = to_datetime(at)
+def _zone_of(run: Run, account_id: str) -> str:
+    ((zone,),) = run("SELECT time_zone FROM accounts WHERE id = ?", (account_id,))
+    return str(zone)
+
+
+def _sort_of(posting: Posting, zone: str) -> tuple[Any, ...]:
+    """What postings must have in common for one to stand for them: the month, and what was paid at which price."""
+    return _month(posting.at, zone), posting.debit, posting.credit, posting.count, posting.price
+
+
+def _month(at: Instant, zone: str) -> tuple[int, int]:
+    """Return the month in the account's own time, as its statements have it: by when the charge was made."""
+    moment = to_datetime(at, zone)
     return moment.year, moment.month
 
 
@@ -134,7 +146,11 @@ def _replace(run: Run, kept: int, lines: list[_Line]) -> None:
     before = run("SELECT amount FROM postings WHERE seq = ?", (kept,))
     if sum(row[0] for row in (*gone, *before)) != amount:
         raise BadStore(f"somebody else archives the same store: posting {kept} changed meanwhile")
-    run("UPDATE postings SET amount = ?, minutes = ? WHERE seq = ? RETURNING seq", (amount, minutes, kept))
+    since = min((line.posting.since for line in lines if line.posting.since is not None), default=None)
+    run(
+        "UPDATE postings SET amount = ?, minutes = ?, since = ? WHERE seq = ? RETURNING seq",
+        (amount, minutes, since, kept),
+    )
 
 
 @contextmanager

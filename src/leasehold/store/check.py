@@ -15,6 +15,7 @@ from leasehold.commands.founding import CLOCK_MODE
 from leasehold.domain.agenda import DueKind
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.money import amount_text
+from leasehold.domain.unit import Placement
 from leasehold.store import sqlite
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
@@ -25,16 +26,22 @@ GRACE_US: Final = 60 * SECOND_US
 SHOWN_MAX: Final = 1000
 """Findings of one kind that are listed; a store with more is beyond reading."""
 
+_UP: Final = "status IN ('Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging')"
 _AGENDA: Final = f"""
 SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
- WHERE release_at IS NOT NULL AND status IN ('Creating', 'Running', 'Stopped')
+ WHERE release_at IS NOT NULL AND (status IN ('Creating', 'Stopped') OR {_UP})
 UNION ALL
-SELECT expires_at, {DueKind.EXPIRE:d}, id FROM units WHERE expires_at IS NOT NULL AND status = 'Running'
+SELECT expires_at, {DueKind.EXPIRE:d}, id FROM units WHERE expires_at IS NOT NULL AND {_UP}
 UNION ALL
-SELECT retire_at, {DueKind.RETIRE:d}, id FROM units
- WHERE retire_at IS NOT NULL AND status IN ('Creating', 'Running', 'Stopped')
+SELECT renew_at, {DueKind.RENEW:d}, id FROM units WHERE renew_at IS NOT NULL AND {_UP}
 UNION ALL
-SELECT charge_at, {DueKind.CHARGE:d}, id FROM units WHERE charge_at IS NOT NULL AND status = 'Running'
+SELECT stop_at, {DueKind.STOP:d}, id FROM units WHERE stop_at IS NOT NULL AND {_UP}
+UNION ALL
+SELECT charge_at, {DueKind.CHARGE:d}, id FROM units WHERE charge_at IS NOT NULL AND {_UP}
+UNION ALL
+SELECT retire_at, {DueKind.RETIRE:d}, id FROM units WHERE retire_at IS NOT NULL AND status = 'Stopped'
+UNION ALL
+SELECT resume_at, {DueKind.RESUME:d}, id FROM units WHERE resume_at IS NOT NULL AND status = 'Stopped'
 """
 """What the agenda has to be, said a second time and in another language than the rules."""
 
@@ -100,8 +107,12 @@ def check(fetch: Fetch) -> Report:
         *_postings(fetch),
         *_balances(fetch),
         *_charges(fetch),
+        *_prices(fetch),
+        *_arrears(fetch),
         *_orders(fetch),
         *_stock(fetch),
+        *_placements(fetch),
+        *_services(fetch),
         *_overdue(fetch, Instant(now - grace)),
         *_agenda(fetch),
     ]
@@ -146,12 +157,72 @@ def _balances(fetch: Fetch) -> Iterator[str]:
 def _charges(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT u.id, u.charged, coalesce(p.total, 0) FROM units u LEFT JOIN "
-        "(SELECT unit_id, sum(amount) AS total FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
+        "(SELECT unit_id, sum(CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END) AS total "
+        "FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
         "ON p.unit_id = u.id WHERE u.charged <> coalesce(p.total, 0) LIMIT ?",
         (SHOWN_MAX,),
     )
     for unit, charged, total in rows:
         yield f"unit {unit} was charged {amount_text(charged)}, and its postings sum up to {amount_text(int(total))}"
+
+
+def _prices(fetch: Fetch) -> Iterator[str]:
+    """Every charge of metered use says for how many units and minutes it is, and at which price."""
+    rows = fetch(
+        "SELECT seq, unit_id, amount, count, minutes, price FROM postings WHERE kind = 'Usage' AND price IS NOT NULL "
+        # The few charges that no store could hold were cut to what it can.
+        f"AND CASE WHEN 1.0 * count * minutes * price < {2**62 - 2**40} THEN amount <> count * minutes * price "
+        "ELSE 1 = 0 END LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for seq, unit, amount, count, minutes, price in rows:
+        yield (
+            f"posting {seq} charges unit {unit} {amount_text(amount)} for {count} units and {minutes} minutes "
+            f"at {amount_text(price)}"
+        )
+
+
+def _arrears(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT id, balance, arrears_since FROM accounts WHERE (balance < 0) <> (arrears_since IS NOT NULL) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for account, balance, since in rows:
+        what = "no day on which its debt began" if since is None else "a debt on record"
+        yield f"account {account} has {amount_text(balance)} and {what}"
+
+
+def _placements(fetch: Fetch) -> Iterator[str]:
+    """The two sides of what is placed where: in the instances, and in the table that services are looked up in."""
+    written: set[tuple[str, str]] = set()
+    for unit, count, status, text in fetch(
+        "SELECT id, count, status, placements FROM units WHERE placements <> ''", ()
+    ):
+        placed = msgspec.json.decode(text, type=tuple[Placement, ...])
+        written |= {(one.service_id, unit) for one in placed}
+        used = sum(one.replicas * one.units_each for one in placed)
+        if used > count:
+            yield f"unit {unit} has {count} units, and replicas use {used}"
+        if status in ("Releasing", "Released", "CreateFailed"):
+            yield f"unit {unit} is {status} and has replicas"
+    listed = {(service, unit) for service, unit in fetch("SELECT service_id, unit_id FROM placements", ())}
+    for service, unit in sorted(written ^ listed)[:SHOWN_MAX]:
+        yield f"service {service} and unit {unit} disagree about replicas"
+
+
+def _services(fetch: Fetch) -> Iterator[str]:
+    counted: dict[str, list[int]] = {}
+    rows = fetch(f"SELECT placements, payment_timing, {_UP}, status = 'Creating' FROM units WHERE placements <> ''", ())
+    for text, timing, is_up, is_new in rows:
+        for placed in msgspec.json.decode(text, type=tuple[Placement, ...]):
+            sums = counted.setdefault(placed.service_id, [0, 0, 0, 0])
+            sums[0] += placed.replicas if is_up else 0
+            sums[1] += placed.replicas if is_new else 0
+            sums[2 if timing == "Prepaid" else 3] += 1
+    for service, *shown in fetch("SELECT id, replicas, deploying, prepaid_units, postpaid_units FROM services", ()):
+        sums = counted.get(service, [0, 0, 0, 0])
+        if shown != sums:
+            yield f"service {service} says {shown} of its replicas and instances, and its instances say {sums}"
 
 
 def _orders(fetch: Fetch) -> Iterator[str]:
@@ -173,7 +244,8 @@ def _orders(fetch: Fetch) -> Iterator[str]:
 def _stock(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT o.region, o.type, o.stock_total, o.stock_free, coalesce(h.held, 0) FROM offerings o LEFT JOIN "
-        "(SELECT region, type, sum(count) AS held FROM units WHERE status NOT IN ('Released', 'CreateFailed') "
+        "(SELECT region, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) AS held "
+        "FROM units WHERE status NOT IN ('Released', 'CreateFailed') "
         "GROUP BY region, type) h ON h.region = o.region AND h.type = o.type "
         "WHERE o.stock_free < 0 OR o.stock_free + coalesce(h.held, 0) <> o.stock_total LIMIT ?",
         (SHOWN_MAX,),
@@ -185,8 +257,8 @@ def _stock(fetch: Fetch) -> Iterator[str]:
 def _overdue(fetch: Fetch, before: Instant) -> Iterator[str]:
     held = fetch(
         "SELECT id, status, min(coalesce(release_at, retire_at, expires_at)) FROM units WHERE "
-        "(status IN ('Creating', 'Running', 'Stopped') AND (release_at < ? OR retire_at < ?)) "
-        "OR (status = 'Running' AND expires_at < ?) GROUP BY id, status LIMIT ?",
+        f"((status IN ('Creating', 'Stopped') OR {_UP}) AND release_at < ?) OR (status = 'Stopped' AND retire_at < ?) "
+        f"OR ({_UP} AND expires_at < ?) GROUP BY id, status LIMIT ?",
         (before, before, before, SHOWN_MAX),
     )
     for unit, status, end in held:

@@ -9,10 +9,13 @@ import msgspec
 
 from leasehold.domain.book import (
     ACCOUNTS,
+    CALLS,
     FACTS,
     KEYS,
     OFFERINGS,
+    PACKAGES,
     PRICES,
+    QUOTES,
     REMEMBERED,
     SERVICES,
     TABLES,
@@ -22,6 +25,7 @@ from leasehold.domain.book import (
 )
 from leasehold.domain.catalogue import PriceChange
 from leasehold.domain.ledger import Order, Posting
+from leasehold.domain.unit import Placement
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -84,37 +88,54 @@ def _json(value: Any) -> str:
 _changes = msgspec.json.Decoder(tuple[PriceChange, ...]).decode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
 
-UNIT_MUTABLE: Final = (
-    "count",
+_placements = msgspec.json.Decoder(tuple[Placement, ...]).decode
+
+
+def _written_placements(placements: tuple[Placement, ...]) -> str:
+    return _json(placements) if placements else ""
+
+
+def _read_placements(text: str) -> tuple[Placement, ...]:
+    return _placements(text) if text else ()
+
+
+UNIT_FIXED: Final = frozenset(
+    {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
+)
+UNIT_MUTABLE: Final = tuple(field.name for field in msgspec.structs.fields(UNITS.row) if field.name not in UNIT_FIXED)
+SERVICE_MUTABLE: Final = (
+    "model_set_id",
+    "model_id",
     "replicas",
-    "status",
-    "term_months",
-    "auto_renew",
-    "auto_renew_months",
-    "started_at",
-    "release_at",
-    "charge_at",
-    "expires_at",
-    "retire_at",
-    "metered_minutes",
-    "charged",
-    "ended_at",
-    "end_reason",
-    "released_at",
+    "deploying",
+    "prepaid_units",
+    "postpaid_units",
+    "active",
+    "deleted_at",
 )
 
 CODECS: Final[dict[Table[Any], Codec[Any]]] = {
     table: Codec(table.name, table.row, table.key, **options)
     for table, options in (
         (REMEMBERED, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
-        (UNITS, {"to_field": {"auto_renew": bool}, "mutable": UNIT_MUTABLE}),
-        (SERVICES, {"mutable": ("model_set_id", "model_id", "replicas")}),
+        (
+            UNITS,
+            {
+                "to_column": {"placements": _written_placements},
+                "to_field": {"auto_renew": bool, "placements": _read_placements},
+                "mutable": UNIT_MUTABLE,
+            },
+        ),
+        (SERVICES, {"to_field": {"active": bool}, "mutable": SERVICE_MUTABLE}),
+        (QUOTES, {"mutable": ("used_by",)}),
+        (CALLS, {"mutable": ("input_tokens", "output_tokens", "succeeded", "failed")}),
+        (PACKAGES, {"mutable": ("used",)}),
         (OFFERINGS, {"mutable": ("per_minute", "per_month", "stock_total", "stock_free")}),
         (
             PRICES,
             {"to_column": {"changes": _json}, "to_field": {"changes": _changes}, "mutable": ("changes",)},
         ),
-        (ACCOUNTS, {"mutable": ("balance",)}),
+        (ACCOUNTS, {"mutable": ("balance", "arrears_since")}),
         (
             USERS,
             {

@@ -9,30 +9,51 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, LiteralString, TypeVar, cast
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import create_engine
 
 from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import KEYS, OFFERINGS, TABLES, USERS, Book, Changes, Need, Shelf, Table
+from leasehold.domain.book import (
+    HALTED_MAX,
+    KEYS,
+    OFFERINGS,
+    TABLES,
+    UNITS,
+    USERS,
+    Book,
+    Changes,
+    Halted,
+    Needed,
+    Shelf,
+    Table,
+)
 from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
 from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
 from leasehold.store import migrate
-from leasehold.store.arrays import Arrays
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.codec import CODECS, ORDERS, POSTINGS
 from leasehold.store.errors import BadStore
-from leasehold.store.queries import Queries, columns
+from leasehold.store.queries import Queries
 from leasehold.store.readers import Connection, LostError, Readers
+from leasehold.store.statements import (
+    CLAIM,
+    HALTED,
+    INSERT,
+    INSERTED,
+    LOAD,
+    PRUNE,
+    UPDATE,
+    UPDATED,
+    load_statement,
+    projected,
+    trusted,
+    written_keys,
+)
 
 T = TypeVar("T")
-
-
-def _trusted(text: str) -> LiteralString:
-    """Say that a statement is put together from our own names only."""
-    return cast("LiteralString", text)  # type: ignore[redundant-cast,unused-ignore]
 
 
 VERSION_MIN: Final = 150000
@@ -63,12 +84,12 @@ _BEGIN: Final = (
     "(SELECT value FROM facts WHERE name = 'clock_at' FOR {lock}), "
     "(SELECT value FROM facts WHERE name = 'identity_epoch')"
 )
-_LOCK_CLOCK: Final = _trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
-_BEGIN_WORK: Final = _trusted(_BEGIN.format(lock="SHARE"))
-_BEGIN_MOVE: Final = _trusted(_BEGIN.format(lock="UPDATE"))
+_LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
+_BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE"))
+_BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE"))
 # A session that waits for its client in the middle of a transaction has a server that stands still. Between two
 # statements PostgreSQL sends it away by itself; in the middle of one it would wait for ever.
-_CLEAR_THE_WAY: Final = _trusted(
+_CLEAR_THE_WAY: Final = trusted(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
     "AND application_name = 'leasehold' AND pid <> pg_backend_pid() AND wait_event = 'ClientRead' "
     f"AND xact_start < clock_timestamp() - interval '{PAUSED_MAX_MS} milliseconds'"
@@ -94,7 +115,7 @@ def queries_on(connection: psycopg.Connection[Any]) -> Queries:
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
-            return connection.execute(_trusted(text.replace("?", "%s")), params).fetchall()
+            return connection.execute(trusted(text.replace("?", "%s")), params).fetchall()
         except psycopg.OperationalError as error:
             if connection.closed or connection.broken:
                 raise LostError(str(error)) from None
@@ -107,7 +128,7 @@ def executor(connection: psycopg.Connection[Any]) -> Callable[[str, Sequence[Any
     """Run statements whose parameters are marked ``?``, and return the rows that they answer with."""
 
     def run(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        cursor = connection.execute(_trusted(text.replace("?", "%s")), params)
+        cursor = connection.execute(trusted(text.replace("?", "%s")), params)
         return cursor.fetchall() if cursor.description is not None else []
 
     return run
@@ -127,7 +148,7 @@ def _connect(url: str) -> psycopg.Connection[Any]:
         version = connection.info.server_version // 10000
         connection.close()
         raise BadStore(f"PostgreSQL 15 or newer is needed, and this is {version}.")
-    connection.execute(_trusted(_READER))
+    connection.execute(trusted(_READER))
     return connection
 
 
@@ -238,7 +259,7 @@ class PostgresStore:
         connection = await psycopg.AsyncConnection.connect(
             self._url, autocommit=True, application_name="leasehold", prepare_threshold=1, connect_timeout=10
         )
-        await connection.execute(_trusted(_WRITER))
+        await connection.execute(trusted(_WRITER))
         return connection
 
     async def _drop(self) -> None:
@@ -284,25 +305,28 @@ class PostgresTransaction:
 
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
         """Claim work that is due by then: its instances are locked, and those locked elsewhere are skipped."""
-        text = _CLAIM if wait else f"{_CLAIM} SKIP LOCKED"
+        text = CLAIM if wait else f"{CLAIM} SKIP LOCKED"
         rows = await self._rows(text, (until, limit))
         return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
 
-    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""
         wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
         shelves: list[str] = []
+        halted: list[Halted] = []
         for need in needs:
             if isinstance(need, Shelf):
                 shelves.append(need.type)
                 wanted.setdefault(OFFERINGS, [])
+            elif isinstance(need, Halted):
+                halted.append(need)
             else:
                 wanted.setdefault(need[0], []).append(need[1])
         tables = [table for table in TABLES if table in wanted]
         with self._retried():
             async with self._connection.pipeline():
                 cursors = [
-                    await self._connection.execute(*_load_statement(table, wanted[table], shelves)) for table in tables
+                    await self._connection.execute(*load_statement(table, wanted[table], shelves)) for table in tables
                 ]
                 found = [await cursor.fetchall() for cursor in cursors]
         for table, rows in zip(tables, found, strict=True):
@@ -314,6 +338,19 @@ class PostgresTransaction:
             if table is OFFERINGS:
                 for unit_type in shelves:
                     book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
+        for need in sorted(halted, key=lambda need: (need.account_id or "", need.unit_id or "")):
+            await self._load_halted(need, book)
+
+    async def _load_halted(self, need: Halted, book: Book) -> None:
+        """Lock and read what stands still. It is rare, so it may cost a round trip of its own."""
+        account_id = need.account_id
+        if account_id is None:
+            found = await self._rows("SELECT account_id FROM units WHERE id = %s", (need.unit_id,))
+            if not found:
+                return
+            account_id = str(found[0][0])
+        rows = await self._rows(HALTED, (account_id, HALTED_MAX))
+        book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed, in one round trip."""
@@ -322,22 +359,17 @@ class PostgresTransaction:
         for table in TABLES:
             if rows := changes.inserted.get(table):
                 rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
-                statements.append(
-                    (_INSERT[table.name], _INSERTED[table.name].write([*map(CODECS[table].values, rows)]))
-                )
+                statements.append((INSERT[table.name], INSERTED[table.name].write([*map(CODECS[table].values, rows)])))
             if rows := changes.updated.get(table):
-                statements.append((_UPDATE[table], _UPDATED[table].write([*map(CODECS[table].update_values, rows)])))
+                statements.append((UPDATE[table], UPDATED[table].write([*map(CODECS[table].update_values, rows)])))
         if changes.orders:
-            statements.append((_INSERT["orders"], _INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])))
+            statements.append((INSERT["orders"], INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])))
         if changes.postings:
             rows = [*map(POSTINGS.values, changes.postings)]
-            statements.append((_INSERT["postings"], _INSERTED["postings"].write(rows)))
-        if changes.due_gone:
-            statements.append((_DUE_GONE, _DUE.write([*map(_due_values, changes.due_gone)])))
-        if changes.due_new:
-            statements.append((_DUE_NEW, _DUE.write([*map(_due_values, changes.due_new)])))
+            statements.append((INSERT["postings"], INSERTED["postings"].write(rows)))
+        statements += projected(changes)
         if KEYS in changes or USERS in changes:
-            statements.append((_trusted(_NEW_EPOCH), []))
+            statements.append((trusted(_NEW_EPOCH), []))
         with self._retried():
             async with self._connection.pipeline():
                 for text, params in statements:
@@ -345,7 +377,7 @@ class PostgresTransaction:
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older; another server may be at it already."""
-        await self._rows(_PRUNE, (before, limit))
+        await self._rows(PRUNE, (before, limit))
 
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
         """Make it durable.
@@ -377,7 +409,7 @@ class PostgresTransaction:
                     if status == "committed" and self._witness is not None:
                         # A database that crashed may have given the number to another transaction since.
                         table, key = self._witness
-                        found = await connection.execute(_LOAD[table], _written_keys(table, [key]))
+                        found = await connection.execute(LOAD[table], written_keys(table, [key]))
                         return bool(await found.fetchall())
                 if status != "in progress":
                     return bool(status == "committed")
@@ -392,7 +424,7 @@ class PostgresTransaction:
 
     async def _rows(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         with self._retried():
-            cursor = await self._connection.execute(_trusted(text), params)
+            cursor = await self._connection.execute(trusted(text), params)
             return await cursor.fetchall()
 
     @contextlib.contextmanager
@@ -409,70 +441,3 @@ class PostgresTransaction:
             raise Unavailable(f"the database cannot write: {error}") from None
         except psycopg.OperationalError as error:
             raise Conflict(f"the connection was lost: {error}") from None
-
-
-def _due_values(due: Due) -> tuple[int, int, str]:
-    return due.at, int(due.kind), due.unit_id
-
-
-def _names(codec_columns: Iterable[str], prefix: str = "") -> str:
-    return ", ".join(f'{prefix}"{name}"' for name in codec_columns)
-
-
-def _load_statement(
-    table: Table[Any], keys: list[tuple[str, ...]], shelves: list[str]
-) -> tuple[LiteralString, list[str]]:
-    if table is OFFERINGS and shelves:
-        return _LOAD_OFFERINGS, [*_written_keys(table, keys), *_SHELVES.write([(name,) for name in shelves])]
-    return _LOAD[table], _written_keys(table, keys)
-
-
-def _written_keys(table: Table[Any], keys: list[tuple[str, ...]]) -> list[str]:
-    return _KEYED[table].write(keys) if keys else ["{}"] * len(table.key)
-
-
-def _load_text(codec: Codec[Any], more: str = "") -> LiteralString:
-    keys = Arrays(codec.name, codec.key)
-    return _trusted(
-        f"SELECT {columns(codec)} FROM {codec.name} WHERE ({_names(codec.key)}) IN "
-        f"(SELECT * FROM {keys.unnest}){more} ORDER BY {_names(codec.key)} FOR UPDATE"
-    )
-
-
-def _insert_text(codec: Codec[Any]) -> LiteralString:
-    return _trusted(f"INSERT INTO {codec.name} ({columns(codec)}) SELECT * FROM {_INSERTED[codec.name].unnest}")
-
-
-def _update_text(codec: Codec[Any]) -> LiteralString:
-    values = ", ".join(f'"{name}" = new."{name}"' for name in codec.mutable)
-    where = " AND ".join(f'old."{name}" = new."{name}"' for name in codec.key)
-    arrays = Arrays(codec.name, (*codec.mutable, *codec.key))
-    return _trusted(
-        f"UPDATE {codec.name} AS old SET {values} FROM {arrays.unnest} AS new({_names(arrays.columns)}) WHERE {where}"
-    )
-
-
-_ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS)
-_KEYED: Final = {table: Arrays(codec.name, codec.key) for table, codec in CODECS.items()}
-_INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
-_UPDATED: Final = {table: Arrays(codec.name, (*codec.mutable, *codec.key)) for table, codec in CODECS.items()}
-_SHELVES: Final = Arrays("offerings", ("type",))
-_DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
-
-_LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
-_LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
-_INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
-_UPDATE: Final = {table: _update_text(codec) for table, codec in CODECS.items()}
-_DUE_GONE: Final = _trusted(
-    f"DELETE FROM agenda AS old USING {_DUE.unnest} AS gone(at, kind, unit_id) "
-    "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id"
-)
-_DUE_NEW: Final = _trusted(f"INSERT INTO agenda (at, kind, unit_id) SELECT * FROM {_DUE.unnest}")
-_CLAIM: Final = (
-    "SELECT a.at, a.kind, a.unit_id FROM agenda a JOIN units u ON u.id = a.unit_id "
-    "WHERE a.at <= %s ORDER BY a.at, a.kind, a.unit_id LIMIT %s FOR UPDATE OF u"
-)
-_PRUNE: Final = (
-    "DELETE FROM tokens WHERE ctid IN (SELECT ctid FROM tokens WHERE created_at < %s "
-    "ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING 1"
-)

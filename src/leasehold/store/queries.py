@@ -7,12 +7,14 @@ from typing import Any
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import ACCOUNTS, KEYS, OFFERINGS, PRICES, SERVICES, UNITS, USERS, Table
+from leasehold.domain.book import ACCOUNTS, KEYS, OFFERINGS, PACKAGES, PRICES, SERVICES, UNITS, USERS, Table
 from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.calling import Package
+from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering, PriceList
+from leasehold.domain.ledger import Posting, wallet
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
-from leasehold.questions import Numbered, Questions, ServiceFilter, UnitFilter
+from leasehold.questions import HistoryFilter, Numbered, Place, Questions, ServiceFilter, Spender, UnitFilter, Used
 from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
 
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -28,9 +30,25 @@ def _select(table: Table[Any]) -> str:
     return f"SELECT {columns(CODECS[table])} FROM {table.name}"
 
 
+HALTED_TEXT = (
+    f"{_select(UNITS)} WHERE account_id = ? AND status = 'Stopped' AND payment_timing = 'Postpaid' "
+    "AND status <> 'Running' AND status <> 'Released' ORDER BY id LIMIT ?"
+)
+"""What stands still of an account (``book.Halted``), said in the words of the index so that it is used."""
 WALKS_MAX = 100
 """How many walks one statement merges: SQLite takes 500 parts."""
 KINDS = ("region", "type", "payment_timing")
+
+
+_INSTANCES = "prepaid_units + postpaid_units"
+_RUN_STATUS = {
+    "Serving": "(active AND replicas > 0)",
+    "Deploying": "(active AND replicas = 0 AND deploying > 0)",
+    "Stopped": f"(NOT active OR (replicas = 0 AND deploying = 0 AND {_INSTANCES} > 0))",
+    "New": f"(active AND {_INSTANCES} = 0)",
+    "Failed": "1 = 0",
+}
+"""``Service.run_status``, said a second time."""
 
 
 class Queries(Questions):
@@ -88,18 +106,34 @@ class Queries(Questions):
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
         where = ["account_id = ?", "seq > ?"]
         params: list[Any] = [wanted.account_id, after]
-        if wanted.service_id is not None:
-            where.append("service_id = ?")
-            params.append(wanted.service_id)
-        elif (
-            limit is not None
+        plain = wanted.service_id is None and wanted.auto_renew is None
+        if (
+            plain
+            and limit is not None
             and wanted.status in (None, "Running", "Released")
             and (kinds or wanted.status == "Released")
         ):
             return self._merged(wanted, after, limit)
+        if wanted.service_id is not None and wanted.status == "Released":
+            # What is released has no replicas.
+            where.append("service_id = ?")
+            params.append(wanted.service_id)
+        elif wanted.service_id is not None:
+            # Bought for it, or with replicas of it.
+            where.append(
+                "seq IN (SELECT seq FROM units WHERE service_id = ? AND service_id IS NOT NULL "
+                "AND status <> 'Released' "
+                "UNION SELECT u.seq FROM placements p JOIN units u ON u.id = p.unit_id WHERE p.service_id = ?)"
+            )
+            params += [wanted.service_id, wanted.service_id]
+        if wanted.auto_renew is not None:
+            # Few enough that are renewed to have an index of their own.
+            where.append("auto_renew" if wanted.auto_renew else "NOT auto_renew")
         if wanted.status is not None:
             where.append("status = ?")
             params.append(wanted.status)
+        where.append("kind = ?")
+        params.append(wanted.kind)
         # Said in the words of the index, so that it is used.
         where.append("status = 'Released'" if wanted.status == "Released" else "status <> 'Released'")
         if wanted.status not in (None, "Running", "Released"):
@@ -122,7 +156,9 @@ class Queries(Questions):
             f"AND payment_timing = ? AND {state}{running} AND seq > ? ORDER BY seq LIMIT ?) AS walk"
         )
         walks, params = [], []
-        for region, unit_type in self._fetch("SELECT region, type FROM offerings ORDER BY region, type", ()):
+        for region, unit_type in self._fetch(
+            "SELECT region, type FROM offerings WHERE kind = ? ORDER BY region, type", (wanted.kind,)
+        ):
             for timing in ("Prepaid", "Postpaid"):
                 asked = ((wanted.region, region), (wanted.type, unit_type), (wanted.payment_timing, timing))
                 if all(value in (None, found) for value, found in asked):
@@ -145,19 +181,26 @@ class Queries(Questions):
 
     def services(self, wanted: ServiceFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
         """Return an account's services in the order in which they were created, or the other way round."""
-        where = ["account_id = ?"]
+        where = ["account_id = ?", "deleted_at IS NULL"]
         params: list[Any] = [wanted.account_id]
         if after is not None:
             where.append("seq < ?" if reverse else "seq > ?")
             params.append(after)
         if wanted.name_part is not None:
-            where.append("lower(name) LIKE ? ESCAPE '!'")
-            params.append(f"%{_literal(wanted.name_part.lower())}%")
-        if wanted.running is not None:
-            where.append("replicas > 0" if wanted.running else "replicas = 0")
-        if wanted.creators is not None:
-            where.append(f"created_by IN ({', '.join('?' for _ in wanted.creators) or 'NULL'})")
-            params += wanted.creators
+            # Both by the store's own idea of small letters: one knows those of English only.
+            where.append("lower(name) LIKE lower(?) ESCAPE '!'")
+            params.append(f"%{_literal(wanted.name_part)}%")
+        for name, values in (("service_type", wanted.service_types), ("created_by", wanted.creators)):
+            if values is not None:
+                where.append(f"{name} IN ({', '.join('?' for _ in values) or 'NULL'})")
+                params += values
+        if wanted.run_statuses is not None:
+            where.append((" OR ".join(_RUN_STATUS[status] for status in wanted.run_statuses) or "1 = 0").join("()"))
+        if wanted.payment_timing is not None:
+            where.append("prepaid_units > 0" if wanted.payment_timing == "Prepaid" else "postpaid_units > 0")
+        if wanted.protocol_version is not None:
+            where.append("protocol_version = ?")
+            params.append(wanted.protocol_version)
         return self._numbered(CODECS[SERVICES], where, params, "seq DESC" if reverse else "seq", limit)
 
     def offerings(self) -> list[Offering]:
@@ -170,13 +213,122 @@ class Queries(Questions):
         found: PriceList | None = self._one(PRICES, "region = ? AND type = ?", region, unit_type)
         return found
 
-    def orders(self, account_id: str, *, after: int | None, limit: int) -> list[Numbered]:
+    def orders(self, wanted: HistoryFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return an account's orders, newest first."""
-        return self._newest(ORDERS, account_id, after, limit)
+        where, params = _history(wanted, "created_at", "Purchase")
+        if after is not None:
+            where.append("seq < ?")
+            params.append(after)
+        return self._numbered(ORDERS, where, params, "seq DESC", limit)
 
-    def postings(self, account_id: str, *, after: int | None, limit: int) -> list[Numbered]:
+    def postings(self, wanted: HistoryFilter, *, after: Place | None, limit: int) -> list[Numbered]:
         """Return an account's postings, newest first."""
-        return self._newest(POSTINGS, account_id, after, limit)
+        where, params = _history(wanted, "at", "Usage")
+        if after is not None:
+            where.append("at <= ? AND (at < ? OR seq < ?)")
+            params += [after.at, after.at, after.seq]
+        return self._numbered(POSTINGS, where, params, "at DESC, seq DESC", limit)
+
+    def balance_at(self, account_id: str, until: Instant) -> int:
+        """Sum up an account's postings before a moment."""
+        ((total,),) = self._fetch(
+            "SELECT coalesce(sum(CASE WHEN credit = ? THEN amount ELSE -amount END), 0) FROM postings "
+            "WHERE account_id = ? AND at < ?",
+            (wallet(account_id), account_id, until),
+        )
+        return int(total)
+
+    def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
+        """Sum up what was paid in, and what was charged less refunds, in a stretch of time."""
+        own = wallet(account_id)
+        ((paid_in, charged),) = self._fetch(
+            "SELECT coalesce(sum(CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END), 0), "
+            "coalesce(sum(CASE WHEN kind = 'TopUp' THEN 0 WHEN debit = ? THEN amount ELSE -amount END), 0) "
+            "FROM postings WHERE account_id = ? AND at >= ? AND at < ?",
+            (own, account_id, since, until),
+        )
+        return int(paid_in), int(charged)
+
+    def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
+        """Return the ids of instances that have postings in a stretch of time, in order."""
+        rows = self._fetch(
+            "SELECT DISTINCT unit_id FROM postings WHERE account_id = ? AND at >= ? AND at < ? AND unit_id > ? "
+            "ORDER BY unit_id LIMIT ?",
+            (account_id, since, until, after, limit),
+        )
+        return [row[0] for row in rows]
+
+    def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
+        """Return an instance's postings in a stretch of time, in the order in which they were written."""
+        rows = self._fetch(
+            f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND at >= ? AND at < ? ORDER BY seq",
+            (unit_id, since, until),
+        )
+        return [POSTINGS.read(row) for row in rows]
+
+    def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
+        """Return the instances with postings in a stretch of time or a paid term that reaches into it, by their ids."""
+        rows = self._fetch(
+            "SELECT unit_id, max(prepaid) FROM (SELECT unit_id, CASE WHEN kind = 'Usage' THEN 0 ELSE 1 END AS prepaid "
+            "FROM postings WHERE account_id = ? AND at >= ? AND at < ? AND unit_id > ? "
+            # Said in the words of the index of what is unusual.
+            "UNION ALL SELECT unit_id, 1 AS prepaid FROM postings WHERE account_id = ? AND kind <> 'Usage' AND at < ? "
+            "AND since < ? AND until > ? AND unit_id > ?) AS spent GROUP BY unit_id ORDER BY unit_id LIMIT ?",
+            (account_id, since, until, after, account_id, until, until, since, after, limit),
+        )
+        return [Spender(unit_id, bool(prepaid)) for unit_id, prepaid in rows]
+
+    def terms(self, unit_id: str, until: Instant) -> list[Posting]:
+        """Return what was paid in advance for an instance, or paid back, before a moment, in the order of writing."""
+        rows = self._fetch(
+            f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind <> 'Usage' AND at < ? ORDER BY seq",
+            (unit_id, until),
+        )
+        return [POSTINGS.read(row) for row in rows]
+
+    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Unit]:
+        """Return an account's live quota instances of a model."""
+        rows = self._fetch(
+            f"{_select(UNITS)} WHERE account_id = ? AND region = ? AND type = ? AND payment_timing IN "
+            f"('Postpaid', 'Prepaid') AND kind = ? AND status <> 'Released'{' AND status = ?' if status else ''} "
+            "ORDER BY seq",
+            (account_id, EVERYWHERE, model, QUOTA, *((status,) if status else ())),
+        )
+        return [CODECS[UNITS].read(row) for row in rows]
+
+    def calls(
+        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
+    ) -> list[Used]:
+        """Sum up the calls of an account's services in a stretch of time, by service and app."""
+        where = ["account_id = ?", "hour >= ?", "hour < ?"]
+        params: list[Any] = [account_id, since, until]
+        if services is not None:
+            where.append(f"service_id IN ({', '.join('?' for _ in services) or 'NULL'})")
+            params += services
+        if app is not None:
+            where.append("app_id = ?")
+            params.append(app)
+        rows = self._fetch(
+            "SELECT service_id, app_id, sum(input_tokens), sum(output_tokens), sum(succeeded), sum(failed) FROM calls "
+            f"WHERE {' AND '.join(where)} GROUP BY service_id, app_id ORDER BY service_id, app_id",
+            params,
+        )
+        return [Used(row[0], row[1], *map(int, row[2:])) for row in rows]
+
+    def package(self, package_id: str) -> Package | None:
+        """Return a package by id."""
+        found: Package | None = self._one(PACKAGES, "id = ?", package_id)
+        return found
+
+    def packages(self, account_id: str) -> list[Package]:
+        """Return an account's packages, oldest first."""
+        rows = self._fetch(f"{_select(PACKAGES)} WHERE account_id = ? ORDER BY seq", (account_id,))
+        return [CODECS[PACKAGES].read(row) for row in rows]
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts, oldest first."""
+        rows = self._fetch(f"{_select(ACCOUNTS)} ORDER BY created_at, id", ())
+        return [CODECS[ACCOUNTS].read(row) for row in rows]
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
@@ -185,11 +337,6 @@ class Queries(Questions):
             (until, limit),
         )
         return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
-
-    def next_due(self) -> Instant | None:
-        """Return when the next work falls due."""
-        ((at,),) = self._fetch("SELECT min(at) FROM agenda", ())
-        return None if at is None else Instant(at)
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return since when the oldest release that should have been done by then is due."""
@@ -201,13 +348,6 @@ class Queries(Questions):
         rows = self._fetch("SELECT status, count(*) FROM units WHERE status <> 'Released' GROUP BY status", ())
         return dict(rows)
 
-    def _newest(self, codec: Codec[Any], account_id: str, after: int | None, limit: int) -> list[Numbered]:
-        where, params = ["account_id = ?"], [account_id]
-        if after is not None:
-            where.append("seq < ?")
-            params.append(after)  # type: ignore[arg-type]
-        return self._numbered(codec, where, params, "seq DESC", limit)
-
     def _numbered(
         self, codec: Codec[Any], where: list[str], params: list[Any], order: str, limit: int | None
     ) -> list[Numbered]:
@@ -216,6 +356,23 @@ class Queries(Questions):
             text += " LIMIT ?"
             params = [*params, limit]
         return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
+
+
+def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:
+    """Put a filter in words. What is unusual has an index of its own, and the words are those of the index."""
+    where = ["account_id = ?"]
+    params: list[Any] = [wanted.account_id]
+    if wanted.unit_id is not None:
+        where.append("unit_id = ?")
+        params.append(wanted.unit_id)
+    if wanted.kind is not None:
+        where.append("kind = ?" if wanted.kind == usual else f"kind <> '{usual}' AND kind = ?")
+        params.append(wanted.kind)
+    for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
+        if bound is not None:
+            where.append(f"{moment} {sign} ?")
+            params.append(bound)
+    return where, params
 
 
 def _literal(part: str) -> str:

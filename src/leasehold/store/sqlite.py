@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from itertools import compress
+from operator import ne
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,14 +23,14 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import OFFERINGS, Book, Changes, Need, Shelf, Table
+from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import migrate
 from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
 from leasehold.store.errors import BadStore, StoreInUse
-from leasehold.store.queries import Queries, columns
+from leasehold.store.queries import HALTED_TEXT, Queries, columns
 from leasehold.store.readers import Connection, Readers
 
 T = TypeVar("T")
@@ -296,44 +299,47 @@ class SqliteTransaction:
         """Return work that is due by then, in order."""
         return queries_on(self._connection).due(until, limit)
 
-    async def load(self, needs: Iterable[Need | Shelf], book: Book) -> None:
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Put the needed rows into the book. Nobody else writes while this transaction is open."""
         wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
             if isinstance(need, Shelf):
                 rows = self._connection.execute(_SHELF, (need.type,)).fetchall()
                 book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
+            elif isinstance(need, Halted):
+                self._load_halted(need, book)
             else:
                 wanted.setdefault(need[0], []).append(need[1])
         for table, keys in wanted.items():
             codec = CODECS[table]
-            for key in keys:
-                book.load(table, key, None)
             # One key is looked up directly; for many there is one statement, whose text never changes.
             found = (
                 self._connection.execute(_LOAD_ONE[table], keys[0])
                 if len(keys) == 1
-                else self._connection.execute(_LOAD[table], (json.dumps(keys),))
+                else self._connection.execute(_LOAD[table], (_written_keys(keys),))
             )
             for row in found:
                 loaded = codec.read(row)
                 book.load(table, table.key_of(loaded), loaded)
+            for key in keys:
+                if not book.has(table, key):
+                    book.load(table, key, None)
+
+    def _load_halted(self, need: Halted, book: Book) -> None:
+        account_id = need.account_id
+        if account_id is None:
+            found = self._connection.execute("SELECT account_id FROM units WHERE id = ?", (need.unit_id,)).fetchone()
+            if found is None:
+                return
+            account_id = found[0]
+        rows = self._connection.execute(HALTED_TEXT, (account_id, HALTED_MAX)).fetchall()
+        book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed, table by table."""
         try:
-            for table, rows in changes.inserted.items():
-                self._connection.executemany(_INSERT[table.name], map(CODECS[table].values, rows))
-            for table, rows in changes.updated.items():
-                self._connection.executemany(_UPDATE[table], map(CODECS[table].update_values, rows))
-            if changes.orders:
-                self._connection.executemany(_INSERT["orders"], map(ORDERS.values, changes.orders))
-            if changes.postings:
-                self._connection.executemany(_INSERT["postings"], map(POSTINGS.values, changes.postings))
-            if changes.due_gone:
-                self._connection.executemany(_DUE_GONE, map(_due_values, changes.due_gone))
-            if changes.due_new:
-                self._connection.executemany(_DUE_NEW, map(_due_values, changes.due_new))
+            for text, rows in _statements(changes):
+                self._connection.executemany(text, rows)
         except sqlite3.OperationalError as error:
             raise _cannot_write(error) from None
 
@@ -369,6 +375,25 @@ def _cannot_write(error: sqlite3.Error) -> Unavailable:
     return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
 
 
+def _statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+    """Return what writes the changes: statements, each with the values for many rows."""
+    for table, rows in changes.inserted.items():
+        yield _INSERT[table.name], map(CODECS[table].values, rows)
+    for table, rows in changes.updated.items():
+        yield from _updates(CODECS[table], changes.before[table], rows).items()
+    others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
+        (_INSERT["orders"], ORDERS.values, changes.orders),
+        (_INSERT["postings"], POSTINGS.values, changes.postings),
+        (_DUE_GONE, _due_values, changes.due_gone),
+        (_DUE_NEW, _due_values, changes.due_new),
+        (_PLACED_GONE, tuple, changes.placed_gone),
+        (_PLACED_NEW, tuple, changes.placed_new),
+    )
+    for text, values_of, written in others:
+        if written:
+            yield text, map(values_of, written)
+
+
 def _due_values(due: Due) -> tuple[int, int, str]:
     return due.at, int(due.kind), due.unit_id
 
@@ -377,7 +402,13 @@ def _load_text(codec: Codec[Any]) -> str:
     """Read the rows of many keys with one statement whose text never changes."""
     names = ", ".join(f'"{name}"' for name in codec.key)
     values = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(len(codec.key)))
+    values = values if len(codec.key) > 1 else "value"
     return f"SELECT {columns(codec)} FROM {codec.name} WHERE ({names}) IN (SELECT {values} FROM json_each(?))"
+
+
+def _written_keys(keys: Sequence[tuple[Any, ...]]) -> str:
+    """Write many keys as the parameter of that statement."""
+    return json.dumps([key for (key,) in keys] if len(keys[0]) == 1 else keys)
 
 
 def _load_one_text(codec: Codec[Any]) -> str:
@@ -390,8 +421,28 @@ def _insert_text(codec: Codec[Any]) -> str:
     return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
 
 
-def _update_text(codec: Codec[Any]) -> str:
-    values = ", ".join(f'"{name}" = ?' for name in codec.mutable)
+def _updates(codec: Codec[Any], before: Sequence[Any], after: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the statements that make rows of others, each with the values for all rows that change in those columns.
+
+    What does not change is not written: an index is only touched where one of its columns is set. Rows of one batch
+    mostly change alike, so that there are few statements.
+    """
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for old, new in zip(map(codec.update_values, before), map(codec.update_values, after), strict=True):
+        changed = tuple(map(ne, old, new))
+        # The key is at the end, and never changes.
+        values = (*compress(new, changed), *new[len(codec.mutable) :])
+        found.setdefault(_update_text(codec, changed), []).append(values)
+    found.pop("", None)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _update_text(codec: Codec[Any], changed: tuple[bool, ...]) -> str:
+    """Return the statement that sets those of the columns that may change; none, where none of them does."""
+    values = ", ".join(f'"{name}" = ?' for name in compress(codec.mutable, changed))
+    if not values:
+        return ""
     where = " AND ".join(f'"{name}" = ?' for name in codec.key)
     return f"UPDATE {codec.name} SET {values} WHERE {where}"
 
@@ -399,7 +450,8 @@ def _update_text(codec: Codec[Any]) -> str:
 _LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
 _LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
 _INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
-_UPDATE = {table: _update_text(codec) for table, codec in CODECS.items()}
 _SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
 _DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
 _DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"
+_PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
+_PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"

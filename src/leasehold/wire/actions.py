@@ -6,281 +6,21 @@ action never change their meaning.
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from leasehold.wire import errors as e
 from leasehold.wire import own_shapes as own
 from leasehold.wire import policies as p
 from leasehold.wire import shapes as s
-
-ALWAYS: Final = (
-    e.INVALID_HTTP_REQUEST,
-    e.ENTITY_TOO_LARGE,
-    e.RESOURCE_NOT_FOUND,
-    e.SIGNATURE_EMPTY,
-    e.INVALID_HTTP_AUTH_HEADER,
-    e.INVALID_ACCESS_KEY_ID,
-    e.SIGNATURE_DOES_NOT_MATCH,
-    e.REQUEST_EXPIRED,
-    e.ACCESS_DENIED,
-    e.MALFORMED_JSON,
-    e.INAPPROPRIATE_JSON,
-    e.OVERLOADED,
-    e.INTERNAL_ERROR,
-)
-"""What every action can answer."""
-WRITES: Final = (e.STORE_UNAVAILABLE, e.IDEMPOTENT_PARAMETER_MISMATCH)
-"""What every action that changes something can answer besides."""
-BUYS: Final = (e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.OPERATION_NOT_SUPPORTED)
-ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE)
-
-
-class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table.
-
-    ``operation`` names what is done; rows with the same operation are the same thing under another name.
-    ``result`` is the type of ``result`` in the answer. A caller needs any one of ``policies``; none are
-    needed where it is empty.
-    """
-
-    path: str
-    name: str
-    operation: str
-    request: type[s.Request]
-    result: Any
-    policies: p.Policies
-    writes: bool
-    errors: tuple[e.ErrorCode, ...] = ()
-    summary: str
-    legacy: bool = False
-
-    @property
-    def all_errors(self) -> tuple[e.ErrorCode, ...]:
-        """Everything that it can answer instead of success."""
-        return ALWAYS + (WRITES if self.writes else ()) + self.errors
-
-
-RESOURCES, UNITS, CHARGE = "/v2/serviceresources", "/v2/computeunit", "/v2/charge"
-SERVICE, ACCOUNT, CATALOG, CLOCK, IAM = "/v2/service", "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
-
-
-def _write(
-    path: str, name: str, operation: str, request: type[s.Request], result: Any, summary: str, **more: Any
-) -> Action:
-    facts = {"policies": p.WRITERS, **more}
-    return Action(
-        path=path,
-        name=name,
-        operation=operation,
-        request=request,
-        result=result,
-        summary=summary,
-        writes=True,
-        **facts,
-    )
-
-
-def _read(
-    path: str, name: str, operation: str, request: type[s.Request], result: Any, summary: str, **more: Any
-) -> Action:
-    facts = {"policies": p.READERS, **more}
-    return Action(
-        path=path,
-        name=name,
-        operation=operation,
-        request=request,
-        result=result,
-        summary=summary,
-        writes=False,
-        **facts,
-    )
-
-
-def _unit_actions() -> list[Action]:
-    return [
-        _write(
-            UNITS,
-            "PurchaseComputeUnit",
-            "purchase_units",
-            s.PurchaseComputeUnitRequest,
-            s.Purchased,
-            "Buy compute units of a type.",
-            errors=BUYS,
-        ),
-        _read(
-            UNITS,
-            "DescribeComputeUnits",
-            "describe_units",
-            s.DescribeComputeUnitsRequest,
-            s.ComputeUnitList,
-            "List the account's live instances, or those in one status.",
-            errors=(e.INVALID_MARKER,),
-        ),
-        _read(
-            UNITS,
-            "DescribeComputeUnit",
-            "describe_unit",
-            s.DescribeComputeUnitRequest,
-            s.ComputeUnitDetail,
-            "Show one instance, released ones included.",
-            errors=(e.INSTANCE_NOT_FOUND,),
-        ),
-        _write(
-            UNITS,
-            "ReleaseComputeUnit",
-            "release_unit",
-            s.ReleaseComputeUnitRequest,
-            bool,
-            "Release a postpaid instance now.",
-            errors=ENDS,
-        ),
-        _write(
-            UNITS,
-            "AutoReleaseComputeUnit",
-            "schedule_release",
-            s.AutoReleaseComputeUnitRequest,
-            bool,
-            "Set, move or clear the release time of a postpaid instance.",
-            errors=ENDS,
-        ),
-    ]
-
-
-def _replica_actions(path: str, names: dict[str, str], *, legacy: bool) -> list[Action]:
-    """Return the actions keyed by service, under one path's names for them."""
-    return [
-        _write(
-            path,
-            names["purchase"],
-            "purchase_replicas",
-            s.PurchaseReplicasRequest,
-            s.Purchased,
-            "Buy the compute units for replicas of a service.",
-            errors=(*BUYS, e.SERVICE_NOT_FOUND),
-            legacy=legacy,
-        ),
-        _read(
-            path,
-            names["list"],
-            "describe_service_instances",
-            s.DescribeServiceInstancesRequest,
-            s.ServiceInstances,
-            "List the live instances of a service.",
-            errors=(e.SERVICE_NOT_FOUND,),
-            legacy=legacy,
-        ),
-        _read(
-            path,
-            names["show"],
-            "describe_service_instance",
-            s.DescribeServiceInstanceRequest,
-            s.ServiceInstanceDetail,
-            "Show one instance of a service.",
-            errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
-            legacy=legacy,
-        ),
-        _write(
-            path,
-            names["release"],
-            "release_replicas",
-            s.ReleaseReplicasRequest,
-            bool,
-            "Release a postpaid instance of a service now.",
-            errors=ENDS,
-            legacy=legacy,
-        ),
-    ]
-
-
-def _schedule(path: str, *, legacy: bool) -> Action:
-    return _write(
-        path,
-        "AutoReleaseComputeUnit",
-        "schedule_release",
-        s.AutoReleaseComputeUnitRequest,
-        bool,
-        "Set, move or clear the release time of a postpaid instance.",
-        errors=ENDS,
-        legacy=legacy,
-    )
-
-
-NAMES = {
-    "purchase": "PurchaseComputeUnit",
-    "list": "DescribeComputeUnits",
-    "show": "DescribeComputeUnit",
-    "release": "ReleaseComputeUnit",
-}
-LEGACY_NAMES = {
-    "purchase": "PurchaseServiceResource",
-    "list": "DescribeServiceResources",
-    "show": "DescribeServiceResource",
-    "release": "ReleaseServiceResource",
-}
-
-
-def _charge_actions() -> list[Action]:
-    """Return the older path: its documented names, and the newer names that the Python client sends there."""
-    older = {"list": "DescribeServiceResourceList"}
-    return [
-        *_replica_actions(CHARGE, LEGACY_NAMES, legacy=True),
-        *(
-            action
-            for action in _replica_actions(CHARGE, LEGACY_NAMES | older, legacy=True)
-            if action.name == older["list"]
-        ),
-        *_replica_actions(CHARGE, NAMES, legacy=True),
-        _schedule(CHARGE, legacy=True),
-        _write(
-            CHARGE,
-            "CreateAutoRenewRules",
-            "create_auto_renew_rule",
-            s.CreateAutoRenewRulesRequest,
-            bool,
-            "Renew a prepaid instance whenever its term runs out.",
-            errors=ENDS,
-        ),
-    ]
-
-
-def _service_actions() -> list[Action]:
-    return [
-        _write(
-            SERVICE,
-            "CreateService",
-            "create_service",
-            s.CreateServiceRequest,
-            s.CreatedService,
-            "Create a service; with billing, buy the units of its first replicas too.",
-            errors=BUYS,
-        ),
-        _read(
-            SERVICE,
-            "DescribeService",
-            "describe_service",
-            s.DescribeServiceRequest,
-            s.ServiceDetail,
-            "Show one service.",
-            errors=(e.SERVICE_NOT_FOUND,),
-        ),
-        _read(
-            SERVICE,
-            "DescribeServices",
-            "describe_services",
-            s.DescribeServicesRequest,
-            s.ServicePage,
-            "List services, a page at a time.",
-            policies=p.SERVICE_LISTERS,
-            errors=(e.INVALID_MARKER,),
-        ),
-    ]
+from leasehold.wire.action import ACCOUNT, CATALOG, CLOCK, IAM, RESOURCES, Action, read, write
+from leasehold.wire.charge_actions import charge_actions
+from leasehold.wire.service_actions import service_actions
+from leasehold.wire.unit_actions import NAMES, replica_actions, schedule, unit_actions
 
 
 def _account_actions() -> list[Action]:
     return [
-        _read(
+        read(
             ACCOUNT,
             "DescribeAccount",
             "describe_account",
@@ -288,7 +28,7 @@ def _account_actions() -> list[Action]:
             own.AccountDetail,
             "Show the caller's account and its balance.",
         ),
-        _write(
+        write(
             ACCOUNT,
             "TopUpAccount",
             "top_up",
@@ -297,25 +37,40 @@ def _account_actions() -> list[Action]:
             "Put money on an account.",
             policies=p.OPERATORS,
         ),
-        _read(
+        read(
             ACCOUNT,
             "DescribeOrders",
             "describe_orders",
-            own.PageRequest,
+            own.DescribeOrdersRequest,
             own.OrderPage,
             "List the account's orders, newest first.",
             errors=(e.INVALID_MARKER,),
         ),
-        _read(
+        read(
             ACCOUNT,
             "DescribePostings",
             "describe_postings",
-            own.PageRequest,
+            own.DescribePostingsRequest,
             own.PostingPage,
             "List the movements of the account's money, newest first.",
             errors=(e.INVALID_MARKER,),
         ),
-        _read(
+        read(
+            ACCOUNT,
+            "DescribeStatement",
+            "describe_statement",
+            own.DescribeStatementRequest,
+            own.Statement,
+            "Show what every instance cost in a month, line by line.",
+            policies=p.READERS | p.OPERATORS,
+            errors=(e.INVALID_MARKER,),
+        ),
+    ]
+
+
+def _catalogue_actions() -> list[Action]:
+    return [
+        read(
             CATALOG,
             "DescribeOfferings",
             "describe_offerings",
@@ -323,7 +78,7 @@ def _account_actions() -> list[Action]:
             own.OfferingList,
             "List what is sold where, at which price, and how much of it is free.",
         ),
-        _write(
+        write(
             CATALOG,
             "SetOffering",
             "set_offering",
@@ -333,7 +88,12 @@ def _account_actions() -> list[Action]:
             policies=p.OPERATORS,
             errors=(e.INVALID_STATE,),
         ),
-        _read(
+    ]
+
+
+def _clock_actions() -> list[Action]:
+    return [
+        read(
             CLOCK,
             "DescribeClock",
             "describe_clock",
@@ -342,7 +102,7 @@ def _account_actions() -> list[Action]:
             "Tell what time it is for units and bills.",
             policies=p.ANYBODY,
         ),
-        _write(
+        write(
             CLOCK,
             "AdvanceClock",
             "advance_clock",
@@ -352,7 +112,7 @@ def _account_actions() -> list[Action]:
             policies=p.OPERATORS,
             errors=(e.OPERATION_NOT_SUPPORTED,),
         ),
-        _write(
+        write(
             CLOCK,
             "ConfirmClock",
             "confirm_clock",
@@ -366,7 +126,7 @@ def _account_actions() -> list[Action]:
 
 def _identity_actions() -> list[Action]:
     return [
-        _write(
+        write(
             IAM,
             "CreateAccount",
             "create_account",
@@ -375,7 +135,7 @@ def _identity_actions() -> list[Action]:
             "Open an account with a root user and its first key.",
             policies=p.OPERATORS,
         ),
-        _write(
+        write(
             IAM,
             "CreateUser",
             "create_user",
@@ -384,7 +144,7 @@ def _identity_actions() -> list[Action]:
             "Add a user, who may do nothing yet.",
             policies=p.MANAGERS | p.OPERATORS,
         ),
-        _write(
+        write(
             IAM,
             "CreateAccessKey",
             "create_access_key",
@@ -393,7 +153,7 @@ def _identity_actions() -> list[Action]:
             "Give a user another key pair.",
             policies=p.MANAGERS | p.OPERATORS,
         ),
-        _write(
+        write(
             IAM,
             "DisableAccessKey",
             "disable_access_key",
@@ -403,7 +163,7 @@ def _identity_actions() -> list[Action]:
             policies=p.MANAGERS | p.OPERATORS,
             errors=(e.INVALID_STATE,),
         ),
-        _write(
+        write(
             IAM,
             "AttachPolicy",
             "attach_policy",
@@ -412,7 +172,7 @@ def _identity_actions() -> list[Action]:
             "Permit a user more.",
             policies=p.MANAGERS | p.OPERATORS,
         ),
-        _write(
+        write(
             IAM,
             "DetachPolicy",
             "detach_policy",
@@ -421,7 +181,7 @@ def _identity_actions() -> list[Action]:
             "Permit a user less.",
             policies=p.MANAGERS | p.OPERATORS,
         ),
-        _read(
+        read(
             IAM,
             "DescribeUsers",
             "describe_users",
@@ -434,12 +194,14 @@ def _identity_actions() -> list[Action]:
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    *_replica_actions(RESOURCES, NAMES, legacy=False),
-    _schedule(RESOURCES, legacy=False),
-    *_unit_actions(),
-    *_charge_actions(),
-    *_service_actions(),
+    *replica_actions(RESOURCES, NAMES, legacy=False),
+    schedule(RESOURCES, legacy=False),
+    *unit_actions(),
+    *charge_actions(),
+    *service_actions(),
     *_account_actions(),
+    *_catalogue_actions(),
+    *_clock_actions(),
     *_identity_actions(),
 )
 

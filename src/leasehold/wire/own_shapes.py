@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from leasehold.wire.charge_shapes import Model
 from leasehold.wire.policies import PolicyName
-from leasehold.wire.shapes import Id, PaymentTiming, Region, Request, Shape, Text, UnitType
+from leasehold.wire.shapes import Id, PaymentTiming, Region, Request, Shape, Text, Time, UnitType
 
 Amount = Annotated[Decimal, msgspec.Meta(description="A decimal amount, at most six places, as a string")]
 ZoneName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -40,6 +41,24 @@ class PageRequest(Request, kw_only=True):
     max_keys: PageSize | None = None
 
 
+class DescribeOrdersRequest(PageRequest, kw_only=True):
+    """Ask for a page of orders, newest first: of a kind, of an instance, from startTime until before endTime."""
+
+    kind: Literal["Purchase", "Renewal", "Resize", "Conversion"] | None = None
+    instance_id: Id | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
+
+
+class DescribePostingsRequest(PageRequest, kw_only=True):
+    """Ask for a page of postings, newest first: of a kind, of an instance, from startTime until before endTime."""
+
+    kind: Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"] | None = None
+    instance_id: Id | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
+
+
 class OrderDetail(Shape, kw_only=True):
     """What was bought, and what was paid for it at once."""
 
@@ -65,7 +84,11 @@ class OrderPage(Shape, kw_only=True):
 
 
 class PostingDetail(Shape, kw_only=True):
-    """A movement of money: ``amount`` left ``debit`` and arrived at ``credit``."""
+    """A movement of money: ``amount`` left ``debit`` and arrived at ``credit``.
+
+    It paid ``count`` units from ``startTime`` on: ``minutes`` of them, each unit at ``price`` a minute; or, in advance,
+    until ``endTime`` at ``price`` a month.
+    """
 
     posting_id: str
     time: str
@@ -76,6 +99,10 @@ class PostingDetail(Shape, kw_only=True):
     order_id: str | None = None
     instance_id: str | None = None
     minutes: int | None = None
+    count: int | None = None
+    price: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
 
 
 class PostingPage(Shape, kw_only=True):
@@ -87,9 +114,67 @@ class PostingPage(Shape, kw_only=True):
     next_marker: str | None = None
 
 
-class OfferingDetail(Shape, kw_only=True):
-    """A type of unit in a region. A price of null: not sold that way."""
+class DescribeStatementRequest(Request, kw_only=True):
+    """Ask for a month's statement, in the account's own time; a page of its instances at a time.
 
+    An operator may name another account.
+    """
+
+    month: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$", description="Such as 2026-11")]
+    account_id: Id | None = None
+    marker: Marker | None = None
+    max_keys: PageSize | None = None
+
+
+class StatementLine(Shape, kw_only=True):
+    """A stretch of time with one number of units and one price, and what it cost.
+
+    A refund's amount is negative. ``minutes`` are those of metered use; a term is paid from one moment to another.
+    """
+
+    kind: str
+    start_time: str | None = None
+    end_time: str | None = None
+    minutes: int | None = None
+    count: int | None = None
+    price: str | None = None
+    amount: str
+
+
+class StatementUnit(Shape, kw_only=True):
+    """What an instance cost in the month; the sum of its lines."""
+
+    instance_id: str
+    kind: str
+    region: str
+    type: str
+    payment_timing: PaymentTiming
+    amount: str
+    lines: list[StatementLine]
+
+
+class Statement(Shape, kw_only=True):
+    """A month of an account. ``closingBalance`` is ``openingBalance`` plus ``paidIn`` minus ``charged``."""
+
+    account_id: str
+    month: str
+    start_time: str
+    end_time: str
+    currency: str
+    opening_balance: str
+    paid_in: str
+    charged: str
+    closing_balance: str
+    instances: list[StatementUnit]
+    is_truncated: bool
+    max_keys: int
+    next_marker: str | None = None
+
+
+class OfferingDetail(Shape, kw_only=True):
+    """A type of unit in a region, or the quota of a model. A price of null: not sold that way."""
+
+    kind: Literal["ComputingUnit", "TPM"]
     region: str
     type: str
     price_per_minute: str | None
@@ -105,10 +190,14 @@ class OfferingList(Shape, kw_only=True):
 
 
 class SetOfferingRequest(Request, kw_only=True):
-    """Add an offering, or change its prices or its stock; what is absent stays as it is."""
+    """Add an offering, or change its prices or its stock; what is absent stays as it is.
 
-    region: Region
-    type: UnitType
+    Units of compute have a region and a type; quota has a model.
+    """
+
+    region: Region | None = None
+    type: UnitType | None = None
+    model: Model | None = None
     price_per_minute: Amount | None = None
     price_per_month: Amount | None = None
     stock_total: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] | None = None

@@ -1,4 +1,4 @@
-"""What requests and results look like, for the actions of compute units and services."""
+"""What requests and results look like, for the actions of compute units."""
 
 from __future__ import annotations
 
@@ -61,11 +61,12 @@ class ComputeUnitConfig(Shape, kw_only=True):
 
 
 class PurchaseComputeUnitRequest(Request, kw_only=True):
-    """Buy compute units."""
+    """Buy compute units; with ``quoteId`` at the price that was quoted (an addition of ours)."""
 
     billing: Billing
     compute_unit_config: ComputeUnitConfig
     compute_unit_count: Count
+    quote_id: Id | None = None
 
 
 class PurchaseReplicasRequest(Request, kw_only=True):
@@ -131,6 +132,8 @@ class ComputeUnitInstance(Shape, kw_only=True):
     release_time: str | None = None
     duration: int | None = None
     duration_unit: str | None = None
+    target_compute_units: int | None = None
+    reason: str | None = None
 
 
 class ServiceUsage(Shape, kw_only=True):
@@ -185,15 +188,6 @@ class AutoReleaseComputeUnitRequest(Request, kw_only=True):
     auto_renew_time: Months | None = None
 
 
-class CreateAutoRenewRulesRequest(Request, kw_only=True):
-    """Renew a prepaid instance whenever its term runs out."""
-
-    instance_id: Id
-    instance_type: Literal["ComputingUnit", "TPM"]
-    auto_renew_time_unit: Literal["Month"] | None = None
-    auto_renew_time: Months | None = None
-
-
 class DescribeServiceInstancesRequest(Request, kw_only=True):
     """List the live instances of a service."""
 
@@ -230,88 +224,3 @@ class ServiceInstanceDetail(Shape, kw_only=True):
     """One instance of a service."""
 
     instance: ServiceInstance
-
-
-class ResourceConfig(Shape, kw_only=True):
-    """What a replica takes, and how many replicas to buy units for."""
-
-    region: RegionOrAny | None = None
-    type: Annotated[str, msgspec.Meta(max_length=16, description="Card class and units per replica: GPU-1-2")]
-    qps: Annotated[float, msgspec.Meta(gt=0, le=50)] | None = None
-    replicas_count: Count | None = None
-
-
-class CreateServiceRequest(Request, kw_only=True):
-    """Create a service; with billing, buy the units of its first replicas too."""
-
-    model_set_id: Id
-    model_id: Id
-    name: Name
-    description: Text | None = None
-    url_suffix: Annotated[
-        str, msgspec.Meta(min_length=2, max_length=20, pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$")
-    ]
-    resource_config: ResourceConfig
-    billing: Billing | None = None
-
-
-class CreatedService(Shape, kw_only=True):
-    """The new service, and the instance bought for it where one was."""
-
-    service_id: str
-    instance_id: str | None = None
-    order_id: str | None = None
-
-
-class DescribeServiceRequest(Request, kw_only=True):
-    """Ask for one service."""
-
-    service_id: Id
-
-
-class ServiceResource(Shape, kw_only=True):
-    """What a replica takes, and how many replicas there are."""
-
-    type: str
-    replicas_count: int
-    region: str | None = None
-    qps: float | None = None
-
-
-class ServiceDetail(Shape, kw_only=True):
-    """A service."""
-
-    service_id: str
-    name: str
-    description: str
-    model_set_id: str
-    model_id: str
-    model_version_id: str
-    url_suffix: str
-    run_status: str
-    charge_type: str
-    charge_status: str
-    resource_config: ServiceResource
-    creator: str
-    create_time: str
-
-
-class DescribeServicesRequest(Request, kw_only=True):
-    """List services, a page at a time."""
-
-    marker: Annotated[str, msgspec.Meta(max_length=64)] | None = None
-    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
-    page_reverse: bool | None = None
-    name: Text | None = None
-    run_status: list[Literal["New", "Deploying", "Serving", "Failed", "Stopped"]] | None = None
-    creator: Annotated[list[Id], msgspec.Meta(max_length=100)] | None = None
-
-
-class ServicePage(Shape, kw_only=True):
-    """A page of services. ``nextMarker`` stands there while more follow."""
-
-    service_list: list[ServiceDetail]
-    is_truncated: bool
-    max_keys: int
-    marker: str | None = None
-    next_marker: str | None = None

@@ -206,6 +206,57 @@ func describeAll() {
 	call("offerings", "/v2/catalog", "DescribeOfferings", nil)
 }
 
+// Puts what earlier steps answered in the place of their names.
+func filled(value interface{}, answered body) interface{} {
+	switch known := value.(type) {
+	case body:
+		whole := body{}
+		for name, inner := range known {
+			whole[name] = filled(inner, answered)
+		}
+		return whole
+	case []interface{}:
+		whole := make([]interface{}, len(known))
+		for place, inner := range known {
+			whole[place] = filled(inner, answered)
+		}
+		return whole
+	case string:
+		if !strings.HasPrefix(known, "$") {
+			return known
+		}
+		var found interface{} = answered
+		for _, name := range strings.Split(known[1:], ".") {
+			found = found.(body)[name]
+		}
+		return found
+	}
+	return value
+}
+
+func play(file string) {
+	var steps []struct {
+		Call, Route, Action string
+		Body                body
+	}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &steps)
+	}
+	if err != nil {
+		refuse("play takes a file with steps: " + err.Error())
+	}
+	answered := body{}
+	for _, step := range steps {
+		params, _ := filled(step.Body, answered).(body)
+		var result interface{}
+		if raw := call(step.Call, step.Route, step.Action, params); raw != nil {
+			_ = json.Unmarshal(raw, &result)
+		}
+		answered[step.Call] = result
+	}
+}
+
 func burst(count string) {
 	wanted, err := strconv.Atoi(count)
 	if err != nil {
@@ -231,6 +282,7 @@ func main() {
 		"release-now":       releaseNow,
 		"errors":            errorCases,
 		"describe":          describeAll,
+		"play":              func() { play(argument(2, "")) },
 		"burst":             func() { burst(argument(2, "1")) },
 	}
 	run, known := scenarios[argument(1, "")]

@@ -1,7 +1,7 @@
 // Calls a compute-unit server with the official Node.js client, one scenario a run.
 // Every call becomes one line of JSON on standard output. The client is used as its package ships it.
 
-import {existsSync} from 'node:fs';
+import {existsSync, readFileSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 
 const BASE_URL = 'QIANFAN_CONSOLE_API_BASE_URL';
@@ -139,6 +139,23 @@ async function describeAll() {
     await call('offerings', '/v2/catalog', 'DescribeOfferings');
 }
 
+// Puts what earlier steps answered in the place of their names.
+function filled(value, answered) {
+    if (Array.isArray(value)) return value.map((inner) => filled(inner, answered));
+    if (value !== null && typeof value === 'object') {
+        return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, filled(inner, answered)]));
+    }
+    if (typeof value !== 'string' || !value.startsWith('$')) return value;
+    return value.slice(1).split('.').reduce((found, name) => found[name], answered);
+}
+
+async function play(file) {
+    const answered = {};
+    for (const {call: name, route, action, body} of JSON.parse(readFileSync(file, 'utf8'))) {
+        answered[name] = await call(name, route, action, filled(body, answered));
+    }
+}
+
 async function burst(count) {
     for (let bought = 0; bought < Number(count); bought += 1) await buyByTheMinute('purchase');
 }
@@ -150,6 +167,7 @@ const SCENARIOS = {
     'release-now': releaseNow,
     errors,
     describe: describeAll,
+    play,
     burst,
 };
 

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -196,6 +197,87 @@ def charge_wrappers() -> None:
     wrong_keys(lambda name: report(name, lambda: Charge.get_service_resource_list(SERVICE)))
 
 
+def play(file: str) -> None:
+    """Takes the steps of a story, each with what the steps before it answered in the place of its names."""
+    answered: dict[str, Any] = {}
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: filled(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [filled(inner) for inner in value]
+        if isinstance(value, str) and value.startswith("$"):
+            found: Any = answered
+            for name in value[1:].split("."):
+                found = found[name]
+            return found
+        return value
+
+    for step in json.loads(Path(file).read_text()):
+        answered[step["call"]] = call(step["call"], step["route"], step["action"], filled(step["body"]))
+
+
+def own_functions() -> None:
+    """The client's own functions for quota, services and rules, as their users mean them."""
+    model, service = "ernie-4.0-8k", {"model_set_id": "am-gh0azfeb9adu", "model_id": "amv-g73j3faikzpz"}
+    by_the_minute = {"paymentTiming": "Postpaid"}
+    bought = report("tpm", lambda: Charge.charge_tpm_credit(model, 2, by_the_minute)) or {}
+    tpm = bought.get("instanceId", "")
+    report("tpm-of-model", lambda: Charge.tpm_credit_info(model))
+    report("tpm-info", lambda: Charge.tpm_credit_info(model, "Postpaid", instance_id=tpm, status="Running"))
+    report("tpm-resized", lambda: Charge.resize_tpm_resource(tpm, 3))
+    report("tpm-not-resized", lambda: Charge.resize_tpm_resource(tpm, None))
+    report("tpm-scheduled", lambda: Charge.auto_release_tpm_resource(tpm, "2030-01-15 09:30:00"))
+    report("tpm-after-scheduling", lambda: Charge.tpm_credit_info(model, instance_id=tpm))
+    report("tpm-cleared", lambda: Charge.auto_release_tpm_resource(tpm, None))
+    report("tpm-after-clearing", lambda: Charge.tpm_credit_info(model, instance_id=tpm))
+    report("tpm-stopped", lambda: Charge.stop_tpm_credit_charging(model, tpm))
+    report("tpm-after-stopping", lambda: Charge.tpm_credit_info(model, instance_id=tpm))
+
+    resource = {"type": "GPU-I-2", "replicasCount": 1, "qps": 0.5}
+    month = {"reservationTimeUnit": "Month", "reservationLength": 1}
+    billing = {"paymentTiming": "Prepaid", "reservation": month}
+    created = report(
+        "created",
+        lambda: Service.V2.create_service(
+            **service, name="own functions", url_suffix="own", resource_config=resource, billing=billing
+        ),
+    )
+    svco, unit = (created or {}).get("serviceId", ""), (created or {}).get("instanceId", "")
+    report("detail", lambda: Service.V2.service_detail(svco))
+    report("modified", lambda: Service.V2.modify_service(svco, "am-2", "amv-2"))
+    report(
+        "found",
+        lambda: Service.V2.service_list(
+            max_keys=10,
+            page_reverse=True,
+            name="OWN FUNC",
+            service_type=["chat"],
+            run_status=["Serving", "Done"],
+            charge_type="ComputingUnit",
+            pay_type="Prepay",
+        ),
+    )
+    report("not-found", lambda: Service.V2.service_list(name="own func", run_status=["Failed"]))
+    report("presets", Service.V2.describe_preset_services)
+    report("presets-free", lambda: Service.V2.describe_preset_services(charge_type=["Free"], charge_status=["Free"]))
+
+    call("counted", "/v2/service", "CountServiceCalls", {"serviceId": svco, "appId": "own", "succeeded": 3})
+    begin, end = datetime(2020, 1, 1, tzinfo=UTC), datetime(2090, 1, 1, tzinfo=UTC)
+    report("metric", lambda: Service.V2.service_metric(begin, end, service_id=[svco]))
+    report("metric-of-app", lambda: Service.V2.service_metric(begin, end, service_id=[svco], app_id="own"))
+
+    more = report("more", lambda: Charge.purchase_service_resource(svco, by_the_minute, 1)) or {}
+    postpaid = more.get("instanceId", "")
+    report("resized", lambda: Charge.resize_service_resource_count(postpaid, 4))
+    report("prepaid-resized", lambda: Charge.resize_service_resource_count(unit, 3))
+    describe("after-resizing", unit)
+    report("rule", lambda: Charge.create_auto_renew_rules(unit, "ComputingUnit", "Month", 2))
+    report("rule-of-a-month", lambda: Charge.create_auto_renew_rules(unit, "ComputingUnit"))
+    call("rules", "/v2/charge", "DescribeAutoRenewRules", {"instanceId": unit})
+    report("stopped", lambda: Charge.release_service_resource_instance_info(svco, postpaid))
+
+
 def burst(count: str) -> None:
     for _ in range(int(count)):
         buy_by_the_minute("purchase")
@@ -219,6 +301,8 @@ SCENARIOS: Mapping[str, Callable[..., None]] = {
     "errors": errors,
     "describe": describe_all,
     "charge-wrappers": charge_wrappers,
+    "play": play,
+    "own-functions": own_functions,
     "burst": burst,
     "books": books,
 }

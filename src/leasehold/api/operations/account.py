@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field
-from leasehold.api.paging import OWN, cut, place_of
+from leasehold.api.paging import OWN, cut, marker_of, moment_of, place_of
 from leasehold.commands.funds import TopUp
 from leasehold.domain.account import Account
 from leasehold.domain.money import BadAmount, Micro, parse_amount
+from leasehold.questions import HistoryFilter, Place
 from leasehold.wire import own_shapes as own
 from leasehold.wire import shapes as s
 from leasehold.wire.errors import RESOURCE_NOT_FOUND
@@ -54,12 +55,23 @@ async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.A
     return present.account(account, context.rules.currency)
 
 
-async def describe_orders(context: Context, call: Call[own.PageRequest]) -> own.OrderPage:
+def _history(context: Context, call: Call[Any]) -> HistoryFilter:
+    asked = call.request
+    return HistoryFilter(
+        account_id=call.caller.account_id,
+        kind=asked.kind,
+        unit_id=asked.instance_id,
+        since=context.time(asked.start_time, "startTime") if asked.start_time else None,
+        until=context.time(asked.end_time, "endTime") if asked.end_time else None,
+    )
+
+
+async def describe_orders(context: Context, call: Call[own.DescribeOrdersRequest]) -> own.OrderPage:
     """List the account's orders, newest first."""
-    account_id = call.caller.account_id
-    scope, size = f"orders {account_id}", OWN.of(call.request.max_keys)
+    wanted = _history(context, call)
+    scope, size = f"orders {wanted}", OWN.of(call.request.max_keys)
     after = place_of(call.request.marker, scope)
-    found = await context.read(call, lambda ask: ask.orders(account_id, after=after, limit=size + 1))
+    found = await context.read(call, lambda ask: ask.orders(wanted, after=after, limit=size + 1))
     page = cut(found, size, scope)
     return own.OrderPage(
         orders=[present.order(numbered.row, context.shown) for numbered in page.rows],
@@ -69,18 +81,19 @@ async def describe_orders(context: Context, call: Call[own.PageRequest]) -> own.
     )
 
 
-async def describe_postings(context: Context, call: Call[own.PageRequest]) -> own.PostingPage:
+async def describe_postings(context: Context, call: Call[own.DescribePostingsRequest]) -> own.PostingPage:
     """List the movements of the account's money, newest first."""
-    account_id = call.caller.account_id
-    scope, size = f"postings {account_id}", OWN.of(call.request.max_keys)
-    after = place_of(call.request.marker, scope)
-    found = await context.read(call, lambda ask: ask.postings(account_id, after=after, limit=size + 1))
-    page = cut(found, size, scope)
+    wanted = _history(context, call)
+    scope, size = f"postings {wanted}", OWN.of(call.request.max_keys)
+    after = moment_of(call.request.marker, scope)
+    found = await context.read(call, lambda ask: ask.postings(wanted, after=after, limit=size + 1))
+    page = found[:size]
+    more = len(found) > size
     return own.PostingPage(
-        postings=[present.posting(numbered.seq, numbered.row, context.shown) for numbered in page.rows],
-        is_truncated=page.is_truncated,
+        postings=[present.posting(numbered.seq, numbered.row, context.shown) for numbered in page],
+        is_truncated=more,
         max_keys=size,
-        next_marker=page.next_marker,
+        next_marker=marker_of(Place(page[-1].row.at, page[-1].seq), scope) if more else None,
     )
 
 

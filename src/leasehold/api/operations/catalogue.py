@@ -6,9 +6,10 @@ from typing import Final
 
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation
+from leasehold.api.fault import bad_field
 from leasehold.api.operations.account import amount
 from leasehold.commands.offering import SetOffering
-from leasehold.domain.catalogue import Offering
+from leasehold.domain.catalogue import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering
 from leasehold.wire import own_shapes as own
 from leasehold.wire import shapes as s
 
@@ -22,10 +23,20 @@ async def describe_offerings(context: Context, call: Call[s.Empty]) -> own.Offer
 async def set_offering(context: Context, call: Call[own.SetOfferingRequest]) -> own.OfferingDetail:
     """Add an offering, or change its prices or its stock."""
     asked = call.request
+    if asked.model is not None:
+        if asked.region not in (None, EVERYWHERE) or asked.type is not None:
+            raise bad_field("model", "Quota is named by its model alone, without a region and a type.")
+        region, unit_type = EVERYWHERE, asked.model
+    elif asked.region is None or asked.type is None:
+        missing = "region" if asked.region is None else "type"
+        raise bad_field(missing, "Units of compute have a region and a type, quota has a model.")
+    else:
+        region, unit_type = asked.region, asked.type
     command = SetOffering(
         token=call.token(),
-        region=asked.region,
-        unit_type=asked.type,
+        region=region,
+        unit_type=unit_type,
+        kind=UNITS_OF_COMPUTE if asked.model is None else QUOTA,
         per_minute=amount(asked.price_per_minute, "pricePerMinute"),
         per_month=amount(asked.price_per_month, "pricePerMonth"),
         stock_total=asked.stock_total,

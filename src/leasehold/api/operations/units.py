@@ -8,16 +8,27 @@ from typing import Any, Final
 
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation, Streamed
-from leasehold.api.fault import bad_field, refused
-from leasehold.api.operations.billing import purchase
+from leasehold.api.fault import bad_field, error_of, refused
+from leasehold.api.ids import hex_id
+from leasehold.api.operations.billing import purchase, read_billing
 from leasehold.api.paging import OWN, cut, place_of
 from leasehold.commands.purchase import Bought, BuyReplicas, BuyUnits
+from leasehold.commands.quote import Quoted, QuoteUnits
 from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.renewal import SetAutoRenew
-from leasehold.domain.unit import Unit
+from leasehold.commands.renewal import Renew, Renewed, SetAutoRenew
+from leasehold.commands.resize import Resize, Resized
+from leasehold.commands.turning import ChangeBilling
+from leasehold.domain.catalogue import UNITS_OF_COMPUTE, OfferingKind
+from leasehold.domain.money import amount_text
+from leasehold.domain.service import Service
+from leasehold.domain.unit import Placement, Unit
 from leasehold.domain.whose import no_instance, no_service
 from leasehold.questions import Numbered, Questions, UnitFilter
 from leasehold.wire import shapes as s
+from leasehold.wire import unit_shapes as u
+from leasehold.wire.action import UNITS
+from leasehold.wire.actions import TABLE
+from leasehold.wire.errors import ACCESS_DENIED
 
 PIECE: Final = 1000
 """How many instances of a list are in memory at once."""
@@ -32,7 +43,7 @@ async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitReque
     asked = call.request
     command = BuyUnits(
         token=call.token(),
-        purchase=purchase(context, call.caller, asked.billing),
+        purchase=purchase(context, call.caller, asked.billing, quote_id=asked.quote_id),
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,
         count=asked.compute_unit_count,
@@ -104,14 +115,19 @@ def _all_units(context: Context, call: Call[s.DescribeComputeUnitsRequest], want
 
 async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitRequest]) -> s.ComputeUnitDetail:
     """Show one instance, and which services use it."""
-    unit = await _own(context, call, call.request.instance_id)
-    service_id = unit.service_id
-    services = []
-    if service_id is not None and present.used_units(unit):
-        service = await context.read(call, lambda ask: ask.service(service_id))
-        if service is not None:
-            services.append(present.usage(unit, service))
-    return s.ComputeUnitDetail(compute_unit_instance=present.instance(unit, context.shown), service_usage_list=services)
+    wanted = call.request.instance_id
+
+    def look(ask: Questions) -> tuple[Unit | None, list[tuple[Placement, Service | None]]]:
+        unit = ask.unit(wanted)
+        placed = unit.placements if unit is not None and present.used_units(unit) else ()
+        return unit, [(one, ask.service(one.service_id)) for one in placed]
+
+    unit, services = await context.read(call, look)
+    unit = own_unit(unit, call, wanted)
+    return s.ComputeUnitDetail(
+        compute_unit_instance=present.instance(unit, context.shown),
+        service_usage_list=[present.usage(placed, service) for placed, service in services if service is not None],
+    )
 
 
 async def describe_service_instances(
@@ -124,7 +140,9 @@ async def describe_service_instances(
         account_id=call.caller.account_id, service_id=asked.service_id, payment_timing=asked.payment_timing
     )
     found = await context.read(call, lambda ask: ask.units(wanted))
-    return s.ServiceInstances(instances=[present.service_instance(numbered.row, context.shown) for numbered in found])
+    return s.ServiceInstances(
+        instances=[present.service_instance(numbered.row, asked.service_id, context.shown) for numbered in found]
+    )
 
 
 async def describe_service_instance(
@@ -133,10 +151,10 @@ async def describe_service_instance(
     """Show one instance of a service."""
     asked = call.request
     await _see_service(context, call, asked.service_id)
-    unit = await _own(context, call, asked.instance_id)
-    if unit.service_id != asked.service_id:
+    unit = own_unit(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id)
+    if not unit.serves(asked.service_id):
         raise refused(no_instance(asked.instance_id))
-    return s.ServiceInstanceDetail(instance=present.service_instance(unit, context.shown))
+    return s.ServiceInstanceDetail(instance=present.service_instance(unit, asked.service_id, context.shown))
 
 
 async def release_unit(context: Context, call: Call[s.ReleaseComputeUnitRequest]) -> bool:
@@ -168,7 +186,7 @@ async def schedule_release(context: Context, call: Call[s.AutoReleaseComputeUnit
     asked = call.request
     command: ScheduleRelease | SetAutoRenew
     if asked.instance_type is not None:
-        command = _auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
+        command = auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
     else:
         command = ScheduleRelease(
             token=call.token(),
@@ -181,35 +199,125 @@ async def schedule_release(context: Context, call: Call[s.AutoReleaseComputeUnit
     return done
 
 
-async def create_auto_renew_rule(context: Context, call: Call[s.CreateAutoRenewRulesRequest]) -> bool:
-    """Renew a prepaid instance whenever its term runs out."""
+async def resize_unit(context: Context, call: Call[u.ResizeComputeUnitRequest]) -> s.Purchased:
+    """Change the number of units of an instance."""
+    command = Resize(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        unit_id=call.request.instance_id,
+        order_id=hex_id(),
+        count=call.request.count,
+    )
+    done: Resized = await context.submit(call, command)
+    return s.Purchased(instance_id=done.unit_id, order_id=done.order_id)
+
+
+async def renew_unit(context: Context, call: Call[u.RenewComputeUnitRequest]) -> u.Renewed:
+    """Renew a prepaid instance."""
     asked = call.request
-    command = _auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
-    done: bool = await context.submit(call, command)
-    return done
+    if asked.months is None and asked.expiry_day is None:
+        raise bad_field("months", "Say by how many months, or to which day of a month (expiryDay).")
+    command = Renew(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        unit_id=asked.instance_id,
+        order_id=hex_id(),
+        months=asked.months or 0,
+        day=asked.expiry_day,
+    )
+    done: Renewed = await context.submit(call, command)
+    return u.Renewed(instance_id=done.unit_id, order_id=done.order_id, expired_time=context.shown(done.expires_at))
 
 
-def _auto_renew(
-    call: Call[s.AutoReleaseComputeUnitRequest] | Call[s.CreateAutoRenewRulesRequest],
-    unit_id: str,
-    kind: str,
-    months: int | None,
-) -> SetAutoRenew:
-    if kind != "ComputingUnit":
-        raise bad_field("instanceType", "Only ComputingUnit instances are sold by the month here.")
-    return SetAutoRenew(token=call.token(), account_id=call.caller.account_id, unit_id=unit_id, months=months or 1)
+async def change_billing(context: Context, call: Call[u.ChangeBillingRequest]) -> s.Purchased:
+    """Change how an instance is paid."""
+    asked = call.request
+    billing = read_billing(
+        context, s.Billing(payment_timing=asked.payment_timing, reservation=asked.reservation), inside=""
+    )
+    command = ChangeBilling(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        unit_id=asked.instance_id,
+        order_id=hex_id(),
+        payment_timing=billing.payment_timing,
+        months=billing.months,
+        auto_renew=billing.auto_renew,
+        auto_renew_months=billing.auto_renew_months,
+    )
+    return _purchased(await context.submit(call, command))
 
 
-async def _own(context: Context, call: Call[Any], unit_id: str) -> Unit:
-    unit = await context.read(call, lambda ask: ask.unit(unit_id))
-    if unit is None or unit.account_id != call.caller.account_id:
+async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -> u.Quote:
+    """Judge a purchase by every rule, without making it."""
+    asked = call.request
+    buying = TABLE[UNITS, "PurchaseComputeUnit"]
+    may = call.caller.may(buying)
+    command = QuoteUnits(
+        token=call.token(),
+        purchase=purchase(context, call.caller, asked.billing),
+        region=asked.compute_unit_config.region or None,
+        unit_type=asked.compute_unit_config.type,
+        count=asked.compute_unit_count,
+        # A price is held for whoever may buy at it.
+        quote_id=hex_id() if asked.hold and may else None,
+    )
+    quoted: Quoted = await context.submit(call, command)
+    verdicts = [
+        u.Verdict(
+            rule="permission",
+            passed=may,
+            code=None if may else ACCESS_DENIED.code,
+            message=None if may else f"Buying takes one of {', '.join(sorted(buying.policies))}.",
+        ),
+        *(
+            u.Verdict(
+                rule=verdict.rule,  # type: ignore[arg-type]
+                passed=verdict.reason is None,
+                code=None if verdict.reason is None else error_of(verdict.reason).code,
+                message=verdict.message,
+            )
+            for verdict in quoted.verdicts
+        ),
+    ]
+    return u.Quote(
+        passed=all(verdict.passed for verdict in verdicts),
+        verdicts=verdicts,
+        region=quoted.region,
+        type=asked.compute_unit_config.type,
+        compute_unit_count=asked.compute_unit_count,
+        payment_timing=asked.billing.payment_timing,
+        price_per_unit=None if quoted.price is None else amount_text(quoted.price),
+        price_unit="Month" if asked.billing.payment_timing == "Prepaid" else "Minute",
+        amount=amount_text(quoted.at_once),
+        balance_needed=amount_text(quoted.balance_needed),
+        balance=amount_text(quoted.balance),
+        currency=context.rules.currency,
+        quote_id=quoted.quote_id,
+        quote_expired_time=None if quoted.expires_at is None else context.shown(quoted.expires_at),
+    )
+
+
+def auto_renew(call: Call[Any], unit_id: str, kind: OfferingKind, months: int | None) -> SetAutoRenew:
+    """Return the command that sets an auto-renew rule."""
+    return SetAutoRenew(
+        token=call.token(), account_id=call.caller.account_id, unit_id=unit_id, months=months or 1, kind=kind
+    )
+
+
+def own_unit(unit: Unit | None, call: Call[Any], unit_id: str, kind: OfferingKind = UNITS_OF_COMPUTE) -> Unit:
+    """Return the instance where it is the caller's and of that kind; raises Fault."""
+    if unit is None or unit.account_id != call.caller.account_id or unit.kind != kind:
         raise refused(no_instance(unit_id))
     return unit
 
 
 async def _see_service(context: Context, call: Call[Any], service_id: str) -> None:
     service = await context.read(call, lambda ask: ask.service(service_id))
-    if service is None or service.account_id != call.caller.account_id:
+    if service is None or service.account_id != call.caller.account_id or service.deleted_at is not None:
         raise refused(no_service(service_id))
 
 
@@ -223,5 +331,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "release_unit": release_unit,
     "release_replicas": release_replicas,
     "schedule_release": schedule_release,
-    "create_auto_renew_rule": create_auto_renew_rule,
+    "resize_unit": resize_unit,
+    "renew_unit": renew_unit,
+    "change_billing": change_billing,
+    "quote_purchase": quote_purchase,
 }

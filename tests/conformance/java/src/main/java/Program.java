@@ -1,6 +1,10 @@
 import com.baidubce.qianfan.core.QianfanConfig;
 import com.baidubce.qianfan.util.Json;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.ToNumberPolicy;
 import com.google.gson.reflect.TypeToken;
+import java.io.IOException;
 import java.lang.reflect.Type;
 import java.net.URI;
 import java.nio.file.Files;
@@ -71,7 +75,7 @@ public final class Program {
     }
 
     /** Runs one call, writes its line, and gives back its result, or null after an error. */
-    private <T> T call(String name, String route, String action, Map<String, ?> body, Type as) {
+    private <T> T call(String name, String route, String action, Map<?, ?> body, Type as) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("call", name);
         try {
@@ -180,13 +184,45 @@ public final class Program {
         call("offerings", "/v2/catalog", "DescribeOfferings", null, OBJECT);
     }
 
+    /** Puts what earlier steps answered in the place of their names. */
+    private static Object filled(Object value, Map<String, Object> answered) {
+        if (value instanceof Map<?, ?> map) {
+            Map<String, Object> whole = new LinkedHashMap<>();
+            map.forEach((name, inner) -> whole.put((String) name, filled(inner, answered)));
+            return whole;
+        }
+        if (value instanceof List<?> list) {
+            return list.stream().map(inner -> filled(inner, answered)).toList();
+        }
+        if (value instanceof String text && text.startsWith("$")) {
+            Object found = answered;
+            for (String name : text.substring(1).split("\\.")) {
+                found = ((Map<?, ?>) found).get(name);
+            }
+            return found;
+        }
+        return value;
+    }
+
+    private void play(String file) throws IOException {
+        // Whole numbers stay whole, as they are in a program of a user's own.
+        Gson whole = new GsonBuilder().setObjectToNumberStrategy(ToNumberPolicy.LONG_OR_DOUBLE).create();
+        Type steps = new TypeToken<List<Map<String, Object>>>() {}.getType();
+        Map<String, Object> answered = new HashMap<>();
+        for (Map<String, Object> step : whole.<List<Map<String, Object>>>fromJson(Files.readString(Path.of(file)), steps)) {
+            String name = (String) step.get("call");
+            Map<?, ?> body = (Map<?, ?>) filled(step.get("body"), answered);
+            answered.put(name, call(name, (String) step.get("route"), (String) step.get("action"), body, Object.class));
+        }
+    }
+
     private void burst(int count) {
         for (int bought = 0; bought < count; bought++) {
             buyByTheMinute("purchase", Map.of("paymentTiming", "Postpaid"));
         }
     }
 
-    private void run(String scenario, List<String> arguments) throws InterruptedException {
+    private void run(String scenario, List<String> arguments) throws InterruptedException, IOException {
         switch (scenario) {
             case "purchase-prepaid" -> purchasePrepaid();
             case "purchase-postpaid" -> purchasePostpaid();
@@ -194,12 +230,13 @@ public final class Program {
             case "release-now" -> releaseNow();
             case "errors" -> errors();
             case "describe" -> describeAll();
+            case "play" -> play(arguments.get(0));
             case "burst" -> burst(Integer.parseInt(arguments.get(0)));
             default -> refuse("name a scenario of this program");
         }
     }
 
-    public static void main(String[] arguments) throws InterruptedException {
+    public static void main(String[] arguments) throws InterruptedException, IOException {
         stayOnThisMachine();
         List<String> rest = Arrays.asList(arguments);
         new Program().run(rest.isEmpty() ? "" : rest.get(0), rest.subList(Math.min(1, rest.size()), rest.size()));

@@ -1,0 +1,91 @@
+"""Statements: what every instance cost in a month."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from leasehold.api import present
+from leasehold.api.context import Call, Context, Operation
+from leasehold.api.fault import Fault
+from leasehold.api.paging import OWN, id_of, marker_of
+from leasehold.domain.account import Account
+from leasehold.domain.calendar import Instant
+from leasehold.domain.ledger import Posting
+from leasehold.domain.money import amount_text
+from leasehold.domain.statement import lines_of, month_of
+from leasehold.domain.unit import Unit
+from leasehold.questions import Questions
+from leasehold.wire import own_shapes as own
+from leasehold.wire.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
+from leasehold.wire.policies import OPERATOR
+
+
+class _Month(msgspec.Struct):
+    account: Account
+    since: Instant
+    until: Instant
+    opening: int
+    paid_in: int
+    charged: int
+    units: list[tuple[Unit, list[Posting]]]
+
+
+async def describe_statement(context: Context, call: Call[own.DescribeStatementRequest]) -> own.Statement:
+    """Show a month of an account: sums, and a page of its instances with every line."""
+    asked = call.request
+    account_id = asked.account_id or call.caller.account_id
+    if account_id != call.caller.account_id and OPERATOR not in call.caller.policies:
+        raise Fault(ACCESS_DENIED, "Only an operator sees other accounts' statements.")
+    year, month = map(int, asked.month.split("-"))
+    scope, size = f"statement {account_id} {asked.month}", min(OWN.of(asked.max_keys), 100)
+    after = id_of(asked.marker, scope) or ""
+
+    def look(ask: Questions) -> _Month | None:
+        account = ask.account(account_id)
+        if account is None or not 1970 <= year < 9000:  # noqa: PLR2004 - what other times are bounded by
+            return None
+        since, until = month_of(year, month, account.time_zone)
+        opening = ask.balance_at(account_id, since)
+        paid_in, charged = ask.turnover(account_id, since, until)
+        ids = ask.billed_units(account_id, since, until, after=after, limit=size + 1)
+        units = [(unit, ask.bill(unit_id, since, until)) for unit_id in ids if (unit := ask.unit(unit_id)) is not None]
+        return _Month(account, since, until, opening, paid_in, charged, units)
+
+    found = await context.read(call, look, long=True)
+    if found is None:
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r} with a month {asked.month}.")
+    page = found.units[:size]
+    more = len(found.units) > size
+    return own.Statement(
+        account_id=account_id,
+        month=asked.month,
+        start_time=context.shown(found.since),
+        end_time=context.shown(found.until),
+        currency=context.rules.currency,
+        opening_balance=amount_text(found.opening),
+        paid_in=amount_text(found.paid_in),
+        charged=amount_text(found.charged),
+        closing_balance=amount_text(found.opening + found.paid_in - found.charged),
+        instances=[_unit(context, unit, postings) for unit, postings in page],
+        is_truncated=more,
+        max_keys=size,
+        next_marker=marker_of(page[-1][0].id, scope) if more else None,
+    )
+
+
+def _unit(context: Context, unit: Unit, postings: list[Posting]) -> own.StatementUnit:
+    lines = list(lines_of(postings))
+    return own.StatementUnit(
+        instance_id=unit.id,
+        kind=unit.kind,
+        region=unit.region,
+        type=unit.type,
+        payment_timing=unit.payment_timing,
+        amount=amount_text(sum(line.amount for line in lines)),
+        lines=[present.statement_line(line, context.shown) for line in lines],
+    )
+
+
+OPERATIONS: Final[dict[str, Operation]] = {"describe_statement": describe_statement}

@@ -1,0 +1,65 @@
+"""Subcommand ``focus``: a month's costs as a file of the FinOps Open Cost and Usage Specification."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import click
+
+from leasehold.cli.stores import FAILED, refusing, stop, store_options, target
+
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
+YEARS = range(1970, 9000)
+
+
+def _month(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int]:
+    found = _MONTH.fullmatch(text)
+    if found is None or int(found[1]) not in YEARS:
+        raise click.BadParameter(f"{text!r} is no month; write it like 2026-11.")
+    return int(found[1]), int(found[2])
+
+
+@click.command()
+@store_options
+@click.option("--month", required=True, callback=_month, help="YYYY-MM, on each account's own clocks.")
+@click.option(
+    "--out",
+    "goal",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A new file: .csv, or .parquet (needs leasehold[focus]).",
+)
+@click.option("--account", default=None, help="One account's id; none: all accounts.")
+@click.option("--provider", default="Leasehold", show_default=True, help="Who sells, issues invoices and is published.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
+def focus(
+    data: Path,
+    store: str | None,
+    month: tuple[int, int],
+    goal: Path,
+    account: str | None,
+    provider: str,
+    config: Path | None,
+) -> None:
+    """Export a month's costs for FinOps tools (FOCUS), also while a server works on the store."""
+    from leasehold.domain.money import amount_text
+    from leasehold.focus.export import UnknownAccountError, export
+    from leasehold.focus.files import CannotWriteError, write
+    from leasehold.focus.rows import Seller
+    from leasehold.settings import BadSettings, load_settings
+    from leasehold.store.snapshot import snapshot
+
+    try:
+        currency = load_settings(config, os.environ).currency
+        with refusing(), snapshot(target(data, store)) as ask:
+            written = write(goal, export(ask, *month, Seller(provider, currency), account))
+    except BadSettings as error:
+        stop(error)
+    except (CannotWriteError, UnknownAccountError) as error:
+        stop(error, FAILED)
+    click.echo(
+        f"{goal}: {written.rows} rows, billed {amount_text(written.billed)} {currency}, "
+        f"effective {amount_text(written.effective)} {currency}."
+    )

@@ -1,0 +1,104 @@
+"""Counting the calls of services, and giving accounts packages of tokens."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasehold.commands.command import Command, Needs
+from leasehold.domain.book import ACCOUNTS, CALLS, PACKAGES, SERVICES, Draft
+from leasehold.domain.calendar import HOUR_US, Instant
+from leasehold.domain.calling import Calls, Package
+from leasehold.domain.money import MICRO_MAX
+from leasehold.domain.refusal import BAD_VALUE, NO_RESOURCE, Refusal
+from leasehold.domain.rules import Rules
+from leasehold.domain.whose import own_service
+
+
+class CountCalls(Command, frozen=True, kw_only=True):
+    """Count what an app called of a service, in the hour that it is now; and take the tokens off a package."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+    app_id: str
+    at: Instant
+    input_tokens: int
+    output_tokens: int
+    succeeded: int
+    failed: int
+    package_id: str | None = None
+
+    def needs(self) -> Needs:
+        """The service, the hour's count, and the package."""
+        yield SERVICES, (self.service_id,)
+        yield CALLS, self._key()
+        if self.package_id is not None:
+            yield PACKAGES, (self.package_id,)
+
+    def _key(self) -> tuple[str, str, int]:
+        return self.service_id, self.app_id, self.at // HOUR_US * HOUR_US
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the account has no such service or package, or the calls are to come."""
+        service = own_service(draft, self.account_id, self.service_id)
+        if self.at > now:
+            raise Refusal(BAD_VALUE, "Calls that are still to come cannot be counted.", field="time")
+        service_id, app_id, hour = self._key()
+        calls = draft.get(CALLS, *self._key()) or Calls(service_id, app_id, Instant(hour), service.account_id)
+        draft.put(CALLS, calls.plus(self.input_tokens, self.output_tokens, self.succeeded, self.failed))
+        if self.package_id is not None:
+            package = draft.get(PACKAGES, self.package_id)
+            if package is None or package.account_id != self.account_id:
+                raise no_package(self.package_id)
+            used = min(package.used + self.input_tokens + self.output_tokens, MICRO_MAX)
+            draft.put(PACKAGES, msgspec.structs.replace(package, used=used))
+        return True
+
+
+class GrantPackage(Command, frozen=True, kw_only=True):
+    """Give an account a package of tokens. Answers it."""
+
+    answer: ClassVar[type] = Package
+
+    package_id: str
+    account_id: str
+    user_id: str
+    service_name: str
+    specification: int
+    expires_at: Instant
+
+    def needs(self) -> Needs:
+        """The account, and the new row."""
+        yield PACKAGES, (self.package_id,)
+        yield ACCOUNTS, (self.account_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Package:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where there is no such account, or the package would be over already."""
+        if draft.get(ACCOUNTS, self.account_id) is None:
+            raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        if self.expires_at <= now:
+            raise Refusal(BAD_VALUE, "The package would be over already. Give a later time.", field="expiredTime")
+        package = Package(
+            id=self.package_id,
+            account_id=self.account_id,
+            created_by=self.user_id,
+            service_name=self.service_name,
+            specification=self.specification,
+            used=0,
+            started_at=now,
+            expires_at=self.expires_at,
+        )
+        draft.put(PACKAGES, package)
+        return package
+
+
+def no_package(package_id: str) -> Refusal:
+    """Return the refusal for a package that the caller has not got."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no package {package_id[:64]!r} here. DescribePackageResources (/v2/charge) lists yours.",
+        field="packageId",
+    )

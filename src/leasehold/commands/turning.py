@@ -1,0 +1,136 @@
+"""Changing how an instance is paid."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from leasehold.commands.command import Command, Needs
+from leasehold.commands.purchase import Bought
+from leasehold.commands.release import not_ending, unit_needs
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Draft
+from leasehold.domain.calendar import Instant
+from leasehold.domain.changing import change
+from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
+from leasehold.domain.metering import charge_usage
+from leasehold.domain.money import MICRO_MAX, Micro
+from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasehold.domain.rules import Rules
+from leasehold.domain.selling import balance_refusal
+from leasehold.domain.term import next_try, term_of
+from leasehold.domain.unit import Unit
+from leasehold.domain.whose import own_unit
+
+
+class ChangeBilling(Command, frozen=True, kw_only=True):
+    """Change how an instance is paid from now on, or from the end of its term.
+
+    Postpaid becomes prepaid at once: what was used is charged, and the term that begins now is paid. Prepaid becomes
+    postpaid when its term ends, and shows BillingChanging until then; asked to be prepaid again it stays so.
+    """
+
+    answer: ClassVar[type] = Bought
+
+    account_id: str
+    user_id: str
+    unit_id: str
+    order_id: str
+    payment_timing: PaymentTiming
+    months: int = 0
+    auto_renew: bool = False
+    auto_renew_months: int = 1
+
+    def needs(self) -> Needs:
+        """The instance."""
+        yield UNITS, (self.unit_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """What it holds and who pays."""
+        return unit_needs(book, self.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
+        """Raises Refusal for another status, what is paid so already, too small a balance, and a release that came."""
+        unit = own_unit(draft, self.account_id, self.unit_id)
+        changing = unit.status == "BillingChanging"
+        if unit.status not in ("Running", "BillingChanging"):
+            raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; its billing cannot change.", field="instanceId")
+        if self.payment_timing == ("Postpaid" if changing else unit.payment_timing):
+            raise Refusal(
+                WRONG_STATE,
+                f"{unit.id} {'becomes' if changing else 'is'} {self.payment_timing.lower()} already.",
+                field="instanceId",
+            )
+        not_ending(unit, rules, now)
+        paid = Micro(0)
+        if changing:
+            change(draft, unit, status="Running")
+        elif self.payment_timing == "Postpaid":
+            change(draft, unit, status="BillingChanging", auto_renew=False, renew_at=None)
+        else:
+            paid = self._prepay(draft, rules, unit, now)
+        draft.order(self._order(unit, paid, now))
+        return Bought(unit.id, self.order_id)
+
+    def _prepay(self, draft: Draft, rules: Rules, unit: Unit, now: Instant) -> Micro:
+        offering = draft.require(OFFERINGS, *unit.offering)
+        if offering.per_month is None:
+            raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month.")
+        unit = charge_usage(draft, unit, now)
+        account = draft.require(ACCOUNTS, unit.account_id)
+        amount = Micro(unit.count * offering.per_month * self.months)
+        if account.balance < amount or amount + unit.charged >= MICRO_MAX:
+            raise balance_refusal(account.balance, amount, rules, f"{unit.count} units for {self.months} months")
+        term = term_of(now, self.months, account.time_zone)
+        if amount > 0:
+            draft.post(
+                Posting(
+                    account_id=account.id,
+                    at=now,
+                    kind="Conversion",
+                    debit=wallet(account.id),
+                    credit=PREPAID_REVENUE,
+                    amount=amount,
+                    order_id=self.order_id,
+                    unit_id=unit.id,
+                    count=unit.count,
+                    price=offering.per_month,
+                    since=now,
+                    until=term.expires_at,
+                )
+            )
+        change(
+            draft,
+            unit,
+            payment_timing="Prepaid",
+            term_months=self.months,
+            term_from=now,
+            term_anchor=now,
+            expires_at=term.expires_at,
+            auto_renew=self.auto_renew,
+            auto_renew_months=self.auto_renew_months,
+            renew_at=next_try(term.expires_at, now) if self.auto_renew else None,
+            meter_from=None,
+            metered_minutes=0,
+            metered_peak=0,
+            quoted_at=None,
+            release_at=None,
+            charge_at=None,
+            stop_at=None,
+            charged=Micro(unit.charged + amount),
+        )
+        return amount
+
+    def _order(self, unit: Unit, amount: Micro, now: Instant) -> Order:
+        return Order(
+            id=self.order_id,
+            account_id=unit.account_id,
+            kind="Conversion",
+            unit_id=unit.id,
+            payment_timing=self.payment_timing,
+            region=unit.region,
+            type=unit.type,
+            count=unit.count,
+            months=self.months,
+            amount=amount,
+            created_at=now,
+            created_by=self.user_id,
+        )

@@ -1,0 +1,51 @@
+"""Calls of services, counted by the hour, and the packages of tokens that accounts have for them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from leasehold.domain.calendar import Instant
+
+
+class Calls(msgspec.Struct, frozen=True):
+    """What an app called of a service in an hour that began at ``hour``."""
+
+    service_id: str
+    app_id: str
+    hour: Instant
+    account_id: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int) -> Calls:
+        """Count more."""
+        return msgspec.structs.replace(
+            self,
+            input_tokens=self.input_tokens + input_tokens,
+            output_tokens=self.output_tokens + output_tokens,
+            succeeded=self.succeeded + succeeded,
+            failed=self.failed + failed,
+        )
+
+
+class Package(msgspec.Struct, frozen=True):
+    """A number of tokens that an account may use until a moment, for a service or model by name."""
+
+    id: str
+    account_id: str
+    created_by: str
+    service_name: str
+    specification: int
+    used: int
+    started_at: Instant
+    expires_at: Instant
+
+    def status(self, now: Instant) -> Literal["Active", "Exhausted", "Expired"]:
+        """Active, Exhausted or Expired."""
+        if self.used >= self.specification:
+            return "Exhausted"
+        return "Active" if now < self.expires_at else "Expired"

@@ -1,0 +1,101 @@
+"""Terms: what is paid in advance, by calendar months from an anchor (decisions 12, 13 and 15)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from hashlib import sha256
+from math import ceil
+from typing import Final, NamedTuple
+
+from leasehold.domain.calendar import DAY_US, SECOND_US, Instant, add_months, from_datetime, to_datetime, zone
+from leasehold.domain.money import Micro
+from leasehold.domain.unit import Unit
+
+RENEWAL_DAYS: Final = (7, 3, 1, 0)
+"""So many times 24 hours before the end of a term a renewal is tried (decision 13)."""
+
+
+class Term(NamedTuple):
+    """``months`` calendar months after ``anchor`` it ends."""
+
+    anchor: Instant
+    months: int
+    expires_at: Instant
+
+
+def term_of(anchor: Instant, months: int, zone_name: str) -> Term:
+    """Return the term of so many months from its first day (decision 12)."""
+    return Term(anchor, months, add_months(anchor, months, zone_name))
+
+
+def term_to_day(term: Term, day: int, zone_name: str, *, later: bool) -> Term:
+    """Return the term that ends on that day of a month instead, at the same time of day: the next one there is.
+
+    In a month without that day it ends on the last. With ``later`` it ends at least a moment later than it did.
+    """
+    ends = to_datetime(term.expires_at, zone_name)
+    # January has every day, so that it can be the anchor whatever the day.
+    naive = ends.replace(month=1, day=day, fold=0, tzinfo=None)
+    anchor = from_datetime(naive.replace(tzinfo=zone(zone_name)))
+    months = ends.month - 1
+    while True:
+        found = term_of(anchor, months, zone_name)
+        if found.expires_at > term.expires_at or (not later and found.expires_at == term.expires_at):
+            return found
+        months += 1
+
+
+def months_between(term: Term, since: Instant, zone_name: str) -> Fraction:
+    """Count the calendar months from a moment to the end of a term, the first of them in part.
+
+    The parts of an interval add up to the whole, and a whole month is one, however long it is.
+    """
+    whole, begin = 0, term.expires_at
+    while True:
+        before = add_months(term.anchor, term.months - whole - 1, zone_name)
+        if before < since:
+            return whole + Fraction(max(0, begin - since), begin - before)
+        whole, begin = whole + 1, before
+
+
+def next_try(expires_at: Instant, now: Instant) -> Instant | None:
+    """Return when the renewal of a term is tried next; None: there is no more time for it."""
+    for days in RENEWAL_DAYS:
+        at = Instant(expires_at - days * DAY_US)
+        if at > now:
+            return at
+    return None
+
+
+def price_of_months(count: int, per_month: Micro, months: Fraction) -> Micro:
+    """Price so many units for so many months, rounded up once."""
+    return Micro(ceil(count * per_month * months))
+
+
+def price_of_rest(unit: Unit, added: int, per_month: Micro, zone_name: str, now: Instant) -> Micro:
+    """Price more units for the rest of a term: pro rata by the second over the full term, rounded up (decision 15)."""
+    term, since = own_term(unit), unit.term_from
+    assert since is not None  # noqa: S101 - a prepaid instance that runs has a term
+    full_s = Fraction(term.expires_at - since, SECOND_US)
+    # Where the work runs late, a term may be over that has not been ended yet.
+    rest_s = max(0, -((now - term.expires_at) // SECOND_US))
+    months = months_between(term, since, zone_name)
+    return Micro(ceil(added * per_month * months * rest_s / full_s))
+
+
+def own_term(unit: Unit) -> Term:
+    """Return an instance's term."""
+    assert unit.term_anchor is not None and unit.expires_at is not None  # noqa: S101, PT018 - it has one
+    return Term(unit.term_anchor, unit.term_months, unit.expires_at)
+
+
+def length_of(unit: Unit) -> int:
+    """Count the months of a prepaid instance's term; where it was renewed to a day, a part of a month counts as one."""
+    if unit.term_from is None or unit.term_from == unit.term_anchor:
+        return unit.term_months
+    return ceil(months_between(own_term(unit), unit.term_from, "UTC"))
+
+
+def renewal_order(unit: Unit) -> str:
+    """Name the order of an automatic renewal: always the same for the same term, since nobody throws dice for it."""
+    return sha256(f"renewal {unit.id} {unit.expires_at}".encode()).hexdigest()[:32]

@@ -1,0 +1,39 @@
+"""Turning a prepaid instance into a postpaid one and back: the documents' BillingChanging."""
+
+from __future__ import annotations
+
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, Draft
+from leasehold.domain.calendar import Instant
+from leasehold.domain.changing import change
+from leasehold.domain.metering import start_meter
+from leasehold.domain.rules import Rules
+from leasehold.domain.selling import Deal, balance_needed
+from leasehold.domain.unit import Unit
+
+
+def turn_postpaid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
+    """Meter an instance from the end of its term on; answers False where it cannot begin to be paid so.
+
+    It must be what a purchase would have to be: sold by the minute, and covered by the balance for a start.
+    """
+    offering = draft.require(OFFERINGS, *unit.offering)
+    balance = draft.require(ACCOUNTS, unit.account_id).balance
+    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, None, offering.per_minute)
+    if deal.price is None or balance < max(balance_needed(deal, rules), 0):
+        return False
+    unit = change(
+        draft,
+        unit,
+        status="Running",
+        payment_timing="Postpaid",
+        term_months=0,
+        term_from=None,
+        term_anchor=None,
+        expires_at=None,
+        auto_renew=False,
+        renew_at=None,
+        # A price that was quoted for months says nothing about minutes.
+        quoted_at=None,
+    )
+    start_meter(draft, unit, now)
+    return True

@@ -1,0 +1,113 @@
+"""A body for every operation, for the pages. With its ids replaced by real ones each is answered well by a demo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_UNIT, _SERVICE, _USER = "unit-xxx", "svco-48esssdpa594", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+_PREPAID, _OF_SERVICE, _QUOTA = "unit-Qw4rTy7U", "unit-Fz8kMh6J", "tpm-Hs6dKf2L"
+_OWN_SERVICE, _PACKAGE = "svco-q1w2e3r4t5y6", "pkg-9z8x7c6v5b4n"
+_SOON, _MONTHS = "2030-01-15T09:30:00+08:00", {"reservationTimeUnit": "Month", "reservationLength": 5}
+_MODEL: Final = "ernie-4.0-8k"
+
+UNITS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "purchase_units": {
+        "billing": {"paymentTiming": "Postpaid", "releaseTime": _SOON},
+        "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
+        "computeUnitCount": 2,
+    },
+    "quote_purchase": {
+        "billing": {"paymentTiming": "Prepaid", "reservation": _MONTHS},
+        "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
+        "computeUnitCount": 2,
+        "hold": True,
+    },
+    "describe_units": {"paymentTiming": "Postpaid", "region": "bj"},
+    "describe_unit": {"instanceId": _UNIT},
+    "release_unit": {"instanceId": _UNIT},
+    "schedule_release": {"instanceId": _UNIT, "releaseTime": _SOON},
+    "resize_unit": {"instanceId": _UNIT, "count": 3},
+    "renew_unit": {"instanceId": _PREPAID, "months": 1, "expiryDay": 15},
+    "change_billing": {"instanceId": _PREPAID, "paymentTiming": "Postpaid"},
+    "purchase_replicas": {
+        "serviceId": _SERVICE,
+        "billing": {"paymentTiming": "Prepaid", "reservation": _MONTHS},
+        "replicasCount": 5,
+    },
+    "describe_service_instances": {"serviceId": _SERVICE},
+    "describe_service_instance": {"serviceId": _SERVICE, "instanceId": _OF_SERVICE},
+    "release_replicas": {"serviceId": _SERVICE, "instanceId": _OF_SERVICE},
+    "create_auto_renew_rule": {"instanceId": _PREPAID, "instanceType": "ComputingUnit", "autoRenewTime": 1},
+    "describe_auto_renew_rules": {"instanceId": _PREPAID},
+    "delete_auto_renew_rule": {"instanceId": _PREPAID, "instanceType": "ComputingUnit"},
+    "purchase_quota": {
+        "model": _MODEL,
+        "billing": {"paymentTiming": "Postpaid", "releaseTime": _SOON},
+        "purchaseCount": 5,
+    },
+    "describe_quota": {"model": _MODEL},
+    "release_quota": {"model": _MODEL, "instanceId": _QUOTA},
+    "resize_quota": {"instanceId": _QUOTA, "count": 8},
+    "schedule_quota_release": {"instanceId": _QUOTA, "releaseTime": _SOON},
+    "grant_package": {"serviceName": _MODEL, "specification": 1_000_000, "expiredTime": "2031-01-01 00:00:00"},
+    "describe_packages": {},
+    "describe_package": {"packageId": _PACKAGE},
+}
+SERVICES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "create_service": {
+        "name": "translator",
+        "urlSuffix": "translator",
+        "modelSetId": "am-000000000000",
+        "modelId": "amv-000000000000",
+        "resourceConfig": {"type": "GPU-1-2", "region": "bj", "replicasCount": 1},
+        "billing": {"paymentTiming": "Postpaid"},
+    },
+    "describe_service": {"serviceId": _SERVICE},
+    "describe_services": {"maxKeys": 10, "runStatus": ["New", "Serving"]},
+    "modify_service": {"serviceId": _SERVICE, "modelSetId": "am-000000000000", "modelId": "amv-000000000001"},
+    "scale_service": {"serviceId": _OWN_SERVICE, "instanceId": _UNIT, "deploymentReplicasCount": 0},
+    "deactivate_service": {"serviceId": _SERVICE},
+    "activate_service": {"serviceId": _SERVICE},
+    "delete_service": {"serviceId": _OWN_SERVICE},
+    "describe_preset_services": {"chargeStatus": ["NotOpen", "Opened"]},
+    "count_service_calls": {
+        "serviceId": _SERVICE,
+        "appId": "app-1",
+        "inputTokens": 1200,
+        "outputTokens": 350,
+        "succeeded": 3,
+        "packageId": _PACKAGE,
+    },
+    "describe_service_metric": {
+        "startTime": "2026-11-01 00:00:00",
+        "endTime": "2026-12-01 00:00:00",
+        "serviceId": [_SERVICE],
+    },
+}
+OFFICE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "describe_account": {},
+    "top_up": {"amount": "1000.00"},
+    "describe_orders": {"maxKeys": 10, "kind": "Purchase"},
+    "describe_postings": {"maxKeys": 10, "instanceId": _UNIT},
+    "describe_statement": {"month": "2026-11"},
+    "describe_offerings": {},
+    "set_offering": {
+        "region": "bj",
+        "type": "gpu-1",
+        "pricePerMinute": "0.50",
+        "pricePerMonth": "9000.00",
+        "stockTotal": 20000,
+    },
+    "describe_clock": {},
+    "advance_clock": {"to": _SOON},
+    "confirm_clock": {},
+    "create_account": {"name": "research", "timeZone": "Asia/Shanghai"},
+    "create_user": {"name": "build-server"},
+    "create_access_key": {"userId": _USER},
+    "disable_access_key": {"accessKeyId": "AK0123456789ABCDEFGHIJKL"},
+    "attach_policy": {"userId": _USER, "policyName": "QianfanServiceOperateAccessPolicy"},
+    "detach_policy": {"userId": _USER, "policyName": "QianfanServiceOperateAccessPolicy"},
+    "describe_users": {},
+}
+EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {**UNITS, **SERVICES, **OFFICE}

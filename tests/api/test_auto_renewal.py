@@ -1,0 +1,188 @@
+"""Auto-renew rules: making, listing and deleting them, and what they do when a term runs out (decision 13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.scene import ACCOUNT, CHARGE, UNITS, Caller, Scene
+
+RULE = {"instanceType": "ComputingUnit"}
+BY_MISTAKE = pytest.mark.parametrize("action", ["CreateAutoRenewRules", "AutoReleaseComputeUnit"])
+"""The Python client's function for rules sends the second name, with an instanceType (decision 4)."""
+
+
+def rules(caller: Caller, **wanted: Any) -> list[Any]:
+    """List the rules."""
+    return list(caller.do(CHARGE, "DescribeAutoRenewRules", wanted)["rules"])
+
+
+def shown(caller: Caller, unit: str) -> tuple[str, str]:
+    """Return the status of an instance and the day on which its term ends."""
+    found = caller.unit(unit)
+    return found["status"], found["expiredTime"][:10]
+
+
+@BY_MISTAKE
+def test_a_rule_renews_an_instance_a_week_before_its_term_ends(either: Scene, action: str) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1)
+    months = {"autoRenewTimeUnit": "Month", "autoRenewTime": 2}
+    assert caller.do(CHARGE, action, {"instanceId": unit, **RULE, **months}) is True
+    assert rules(caller) == [
+        {
+            "instanceId": unit,
+            "instanceType": "ComputingUnit",
+            "autoRenewTimeUnit": "Month",
+            "autoRenewTime": 2,
+            "status": "Running",
+            "expiredTime": "2030-02-15T08:00:00+08:00",
+            "nextTryTime": "2030-02-08T08:00:00+08:00",
+        }
+    ]
+    either.advance("2030-02-08 07:59:59")
+    assert caller.balance() == "900.00"
+    either.advance("2030-02-08 08:00:00")
+    assert caller.balance() == "700.00"
+    assert shown(caller, unit) == ("Running", "2030-04-15")
+    (rule,) = rules(caller, instanceId=unit)
+    assert rule["nextTryTime"] == "2030-04-08T08:00:00+08:00"
+    (order,) = caller.do(ACCOUNT, "DescribeOrders", {"kind": "Renewal"})["orders"]
+    assert (order["instanceId"], order["months"], order["amount"]) == (unit, 2, "200.00")
+    either.advance("2030-06-08 08:00:00")
+    assert shown(caller, unit) == ("Running", "2030-08-15")
+    assert caller.balance() == "300.00"
+
+
+def test_a_rule_can_come_with_the_purchase(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1, autoRenew=True, autoRenewTime=3)
+    caller.buy(months=1)
+    assert [(rule["instanceId"], rule["autoRenewTime"]) for rule in rules(caller)] == [(unit, 3)]
+    either.advance("2030-02-08 08:00:00")
+    assert shown(caller, unit) == ("Running", "2030-05-15")
+
+
+@pytest.mark.parametrize(
+    ("topped_up", "renewed_at"),
+    [
+        ("2030-02-08 08:00:01", "2030-02-12 08:00:00"),
+        ("2030-02-12 08:00:01", "2030-02-14 08:00:00"),
+        ("2030-02-14 08:00:01", "2030-02-15 08:00:00"),
+    ],
+)
+def test_a_renewal_that_cannot_be_paid_is_tried_again_three_one_and_no_days_before(
+    either: Scene, topped_up: str, renewed_at: str
+) -> None:
+    caller = either.customer("100")
+    unit = caller.buy(months=1, autoRenew=True)
+    either.advance(topped_up)
+    assert rules(caller)[0]["nextTryTime"] == f"{renewed_at.replace(' ', 'T')}+08:00"
+    either.operator.do(ACCOUNT, "TopUpAccount", {"amount": "100", "accountId": caller.account_id()})
+    assert caller.balance() == "100.00"
+    either.advance(renewed_at)
+    assert caller.balance() == "0.00"
+    assert caller.postings()[-1]["time"] == f"{renewed_at.replace(' ', 'T')}+08:00"
+    either.advance("2030-02-20 00:00:00")
+    assert shown(caller, unit) == ("Running", "2030-03-15")
+
+
+def test_a_renewal_that_is_never_paid_ends_with_the_term(either: Scene) -> None:
+    caller = either.customer("199.999999")
+    unit = caller.buy(months=1, autoRenew=True)
+    either.advance("2030-02-15 08:00:00")
+    assert shown(caller, unit) == ("Stopped", "2030-02-15")
+    assert "nextTryTime" not in rules(caller)[0]
+    # Money that comes later is not taken by itself.
+    either.operator.do(ACCOUNT, "TopUpAccount", {"amount": "1000", "accountId": caller.account_id()})
+    either.advance("2030-02-22 08:00:00")
+    assert caller.unit(unit)["status"] == "Released"
+    assert caller.balance() == "1099.999999"
+    assert rules(caller) == []
+
+
+def test_a_rule_goes_on_after_a_stopped_instance_was_renewed_by_hand(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1)
+    either.advance("2030-02-16 00:00:00")
+    caller.do(CHARGE, "CreateAutoRenewRules", {"instanceId": unit, **RULE})
+    caller.do(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})
+    assert rules(caller)[0]["nextTryTime"] == "2030-03-08T08:00:00+08:00"
+    either.advance("2030-03-08 08:00:00")
+    assert shown(caller, unit) == ("Running", "2030-04-15")
+
+
+def test_a_renewal_by_hand_moves_the_next_try(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1, autoRenew=True)
+    caller.do(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 2})
+    assert rules(caller)[0]["nextTryTime"] == "2030-04-08T08:00:00+08:00"
+    either.advance("2030-04-08 07:59:59")
+    assert caller.balance() == "700.00"
+
+
+def test_what_is_not_for_sale_by_the_month_any_more_is_not_renewed_and_a_new_price_is_paid(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1, autoRenew=True)
+    either.operator.do("/v2/catalog", "SetOffering", {"region": "bj", "type": "gpu-1", "pricePerMonth": "250.000001"})
+    either.advance("2030-02-10 00:00:00")
+    assert shown(caller, unit) == ("Running", "2030-03-15")
+    assert caller.balance() == "649.999999"
+
+
+# --- making, listing, deleting ---------------------------------------------------------------------------
+
+
+def test_rules_are_listed_a_page_at_a_time_in_the_order_of_the_purchases(either: Scene) -> None:
+    caller = either.customer()
+    units = [caller.buy(months=1, autoRenew=number != 2) for number in range(5)]
+    either.customer().buy(months=1, autoRenew=True)
+    wanted = [unit for number, unit in enumerate(units) if number != 2]
+    assert [rule["instanceId"] for rule in rules(caller)] == wanted
+    pages = caller.pages(CHARGE, "DescribeAutoRenewRules", {"maxKeys": 3})
+    assert {page["maxKeys"] for page in pages} == {3}
+    assert [[rule["instanceId"] for rule in page["rules"]] for page in pages] == [wanted[:3], wanted[3:]]
+    assert rules(caller, instanceId=units[2]) == []
+    assert [rule["instanceId"] for rule in rules(caller, instanceId=units[3])] == [units[3]]
+    assert caller.refused(CHARGE, "DescribeAutoRenewRules", {"marker": "x"}) == "InvalidMarker"
+    nowhere = {"instanceId": "unit-nowhere0"}
+    assert caller.refused(CHARGE, "DescribeAutoRenewRules", nowhere) == "InstanceNotFound"
+
+
+@pytest.mark.parametrize("more", [{}, RULE])
+def test_a_deleted_rule_does_nothing_more(either: Scene, more: Any) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1, autoRenew=True)
+    assert caller.do(CHARGE, "DeleteAutoRenewRules", {"instanceId": unit, **more}) is True
+    assert rules(caller) == []
+    assert caller.refused(CHARGE, "DeleteAutoRenewRules", {"instanceId": unit, **more}) == "InvalidState"
+    either.advance("2030-02-15 08:00:00")
+    assert shown(caller, unit) == ("Stopped", "2030-02-15")
+    assert caller.balance() == "900.00"
+
+
+def test_a_second_rule_takes_the_place_of_the_first(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1, autoRenew=True, autoRenewTime=6)
+    assert caller.do(CHARGE, "CreateAutoRenewRules", {"instanceId": unit, **RULE}) is True
+    assert [rule["autoRenewTime"] for rule in rules(caller)] == [1]
+
+
+@BY_MISTAKE
+def test_what_has_no_term_gets_no_rule_and_keeps_its_release_time(either: Scene, action: str) -> None:
+    caller = either.customer()
+    either.sell_quota()
+    unit = caller.buy(release="2030-01-20 00:00:00")
+    quota = caller.buy_quota(release="2030-01-20 00:00:00")
+    assert caller.refused(CHARGE, action, {"instanceId": unit, **RULE}) == "OperationNotSupported"
+    tpm = {"instanceId": quota, "instanceType": "TPM"}
+    assert caller.refused(CHARGE, action, tpm) == "OperationNotSupported"
+    assert caller.field_refused(CHARGE, action, {**tpm, "instanceId": unit}) == "instanceType"
+    assert caller.field_refused(CHARGE, action, {**RULE, "instanceId": quota}) == "instanceType"
+    assert caller.field_refused(CHARGE, action, {**RULE, "instanceId": unit, "autoRenewTime": 7}) == "autoRenewTime"
+    year = {**RULE, "instanceId": unit, "autoRenewTimeUnit": "Year"}
+    assert caller.field_refused(CHARGE, action, year) == "autoRenewTimeUnit"
+    assert caller.unit(unit)["releaseTime"] == "2030-01-20T00:00:00+08:00"
+    assert caller.quota(quota)["releaseTime"] == "2030-01-20T00:00:00+08:00"
+    assert caller.refused(CHARGE, "DeleteAutoRenewRules", {"instanceId": unit}) == "OperationNotSupported"

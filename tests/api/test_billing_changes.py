@@ -1,0 +1,176 @@
+"""Changing how an instance is paid: by the minute, or in advance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.scene import ACCOUNT, CATALOG, CHARGE, UNITS, Caller, Scene, billing_of
+
+
+def turn(caller: Caller, unit: str, **billing: Any) -> Any:
+    """Have an instance paid in another way; returns the answer."""
+    return caller.do(UNITS, "ChangeBilling", {"instanceId": unit, **billing_of(**billing)})
+
+
+def movements(caller: Caller) -> list[tuple[str, str]]:
+    """Return what was paid, and for what."""
+    return [(one["kind"], one["amount"]) for one in caller.postings() if one["kind"] != "TopUp"]
+
+
+def test_a_postpaid_instance_is_charged_and_then_paid_in_advance(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(count=2, release="2030-01-20 00:00:00")
+    either.advance("2030-01-15 08:10:30")
+    answer = turn(caller, unit, months=3)
+    assert answer["instanceId"] == unit
+    assert movements(caller) == [("Usage", "11.00"), ("Conversion", "600.00")]
+    shown = caller.unit(unit)
+    assert (shown["status"], shown["paymentTiming"], shown["duration"]) == ("Running", "Prepaid", 3)
+    assert shown["expiredTime"] == "2030-04-15T08:10:30+08:00"
+    assert shown["startTime"] == "2030-01-15T08:00:00+08:00"
+    assert "releaseTime" not in shown
+    (order,) = caller.do(ACCOUNT, "DescribeOrders", {"kind": "Conversion"})["orders"]
+    assert (order["orderId"], order["paymentTiming"], order["months"], order["amount"]) == (
+        answer["orderId"],
+        "Prepaid",
+        3,
+        "600.00",
+    )
+    # Neither is it metered any more, nor released at the time that was set before.
+    either.advance("2030-04-15 08:10:29")
+    assert caller.unit(unit)["status"] == "Running"
+    assert caller.balance() == "389.00"
+    either.advance("2030-04-22 08:10:30")
+    assert caller.unit(unit)["status"] == "Released"
+    assert caller.balance() == "389.00"
+
+
+def test_the_new_term_can_renew_itself(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy()
+    turn(caller, unit, months=1, autoRenew=True, autoRenewTime=2)
+    either.advance("2030-02-08 08:00:00")
+    assert caller.unit(unit)["expiredTime"] == "2030-04-15T08:00:00+08:00"
+
+
+def test_a_prepaid_instance_is_metered_from_the_end_of_its_term(either: Scene) -> None:
+    caller = either.customer()
+    service = caller.create_service()
+    unit = caller.buy_replicas(service, 2, months=1, autoRenew=True)
+    answer = turn(caller, unit)
+    assert (caller.unit(unit)["status"], caller.unit(unit)["paymentTiming"]) == ("BillingChanging", "Prepaid")
+    assert caller.do(CHARGE, "DescribeAutoRenewRules")["rules"] == []
+    assert caller.service(service)["runStatus"] == "Serving"
+    assert caller.do(ACCOUNT, "DescribeOrders", {"kind": "Conversion"})["orders"][0]["orderId"] == answer["orderId"]
+    either.advance("2030-02-15 07:59:59")
+    assert caller.unit(unit)["status"] == "BillingChanging"
+    either.advance("2030-02-15 08:00:00")
+    shown = caller.unit(unit)
+    assert (shown["status"], shown["paymentTiming"], shown["usedComputeUnits"]) == ("Running", "Postpaid", 2)
+    assert "expiredTime" not in shown
+    assert "duration" not in shown
+    assert (caller.service(service)["payType"], caller.service(service)["runStatus"]) == ("Postpay", "Serving")
+    either.advance("2030-02-15 08:20:01")
+    caller.release(unit)
+    assert movements(caller) == [("Purchase", "200.00"), ("Usage", "21.00")]
+
+
+def test_a_change_can_be_taken_back_until_the_term_ends(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1)
+    turn(caller, unit)
+    turn(caller, unit, months=5)  # it has a term, and stays as it is
+    assert (caller.unit(unit)["status"], caller.unit(unit)["paymentTiming"]) == ("Running", "Prepaid")
+    assert caller.unit(unit)["expiredTime"] == "2030-02-15T08:00:00+08:00"
+    assert movements(caller) == [("Purchase", "100.00")]
+    either.advance("2030-02-15 08:00:00")
+    assert caller.unit(unit)["status"] == "Stopped"
+
+
+def test_who_renews_meanwhile_stays_prepaid(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1)
+    turn(caller, unit)
+    caller.do(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})
+    assert (caller.unit(unit)["status"], caller.unit(unit)["paymentTiming"]) == ("Running", "Prepaid")
+    either.advance("2030-03-15 08:00:00")
+    assert caller.unit(unit)["status"] == "Stopped"
+
+
+@pytest.mark.parametrize("funds", ["129.999999", "130"])
+def test_what_could_not_be_bought_postpaid_stops_at_the_end_of_its_term(either: Scene, funds: str) -> None:
+    caller = either.customer(funds)
+    unit = caller.buy(months=1)
+    turn(caller, unit)
+    either.advance("2030-02-15 08:00:00")
+    assert caller.unit(unit)["status"] == ("Running" if funds == "130" else "Stopped")
+
+
+def test_what_is_sold_by_the_month_only_stops_at_the_end_of_its_term(either: Scene) -> None:
+    either.operator.do(CATALOG, "SetOffering", {"region": "bj", "type": "cpu", "pricePerMonth": "1", "stockTotal": 1})
+    caller = either.customer()
+    unit = caller.buy(type="cpu", months=1)
+    turn(caller, unit)
+    either.advance("2030-02-15 08:00:00")
+    assert caller.unit(unit)["status"] == "Stopped"
+    either.advance("2030-02-22 08:00:00")
+    assert caller.unit(unit)["status"] == "Released"
+
+
+def test_what_turned_postpaid_can_turn_back_and_forth(either: Scene) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1)
+    turn(caller, unit)
+    either.advance("2030-02-15 08:30:00")
+    turn(caller, unit, months=1)
+    assert caller.unit(unit)["expiredTime"] == "2030-03-15T08:30:00+08:00"
+    turn(caller, unit)
+    either.advance("2030-03-15 09:00:00")
+    assert movements(caller) == [
+        ("Purchase", "100.00"),
+        ("Usage", "15.00"),
+        ("Conversion", "100.00"),
+        ("Usage", "15.00"),
+    ]
+
+
+def test_a_change_that_cannot_be_is_refused_and_nothing_changes(either: Scene) -> None:
+    caller = either.customer("180")
+    prepaid, postpaid, gone = caller.buy(months=1), caller.buy(), caller.buy()
+    caller.release(gone)
+    before = caller.unit(prepaid), caller.unit(postpaid), caller.postings()
+
+    def refused(unit: str, **billing: Any) -> str:
+        return caller.refused(UNITS, "ChangeBilling", {"instanceId": unit, **billing_of(**billing)})
+
+    assert refused(prepaid, months=1) == "InvalidState"
+    assert refused(postpaid) == "InvalidState"
+    assert refused(postpaid, months=1) == "InsufficientBalance"
+    assert refused(gone, months=1) == "InvalidState"
+    assert refused("unit-nowhere0") == "InstanceNotFound"
+    assert (caller.unit(prepaid), caller.unit(postpaid), caller.postings()) == before
+    turn(caller, prepaid)
+    assert refused(prepaid) == "InvalidState"
+    assert caller.refused(UNITS, "ReleaseComputeUnit", {"instanceId": prepaid}) == "OperationNotSupported"
+
+
+@pytest.mark.parametrize(
+    ("reservation", "field"),
+    [
+        (None, "reservation"),
+        ({}, "reservation.reservationTimeUnit"),
+        ({"reservationTimeUnit": "Hour", "reservationLength": 1}, "reservation.reservationTimeUnit"),
+        ({"reservationTimeUnit": "Month"}, "reservation.reservationLength"),
+        ({"reservationTimeUnit": "Month", "reservationLength": 13}, "reservation.reservationLength"),
+        (
+            {"reservationTimeUnit": "Month", "reservationLength": 1, "autoRenewTime": 7},
+            "reservation.autoRenewTime",
+        ),
+    ],
+)
+def test_a_term_that_is_not_sold_is_named_by_its_field(either: Scene, reservation: Any, field: str) -> None:
+    caller = either.customer()
+    body = {"instanceId": caller.buy(), "paymentTiming": "Prepaid", "reservation": reservation}
+    assert caller.field_refused(UNITS, "ChangeBilling", body) == field

@@ -1,0 +1,156 @@
+"""Counting the calls of services, summing them up, and the packages of tokens that they are taken off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.scene import CHARGE, SERVICE, Caller, Scene, new_service
+
+DAY = {"startTime": "2030-01-15 00:00:00", "endTime": "2030-01-16 00:00:00"}
+SUMS = ("inputTokensTotal", "outputTokensTotal", "tokensTotal", "succeedCallTotal", "failureCallTotal", "callTotal")
+
+
+def call(caller: Caller, service: str, app: str = "app-1", **counted: Any) -> None:
+    """Count calls of a service."""
+    assert caller.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": app, **counted}) is True
+
+
+def sums(caller: Caller, **wanted: Any) -> dict[tuple[str, str], tuple[int, ...]]:
+    """Return what was called, by service and app."""
+    found = caller.do(SERVICE, "DescribeServiceMetric", {**DAY, **wanted})["serviceList"]
+    return {
+        (service["serviceId"], app["appId"]): tuple(app["metric"][name] for name in SUMS)
+        for service in found
+        for app in service["appList"]
+    }
+
+
+def test_calls_are_summed_up_by_service_and_app(either: Scene) -> None:
+    caller = either.customer()
+    first, second = caller.create_service(), caller.create_service()
+    call(caller, first, inputTokens=10, outputTokens=20, succeeded=2)
+    call(caller, first, inputTokens=1, outputTokens=2, succeeded=1, failed=3)
+    call(caller, first, "app-2", failed=1)
+    call(caller, second, inputTokens=5, succeeded=1)
+    assert sums(caller) == {
+        (first, "app-1"): (11, 22, 33, 3, 3, 6),
+        (first, "app-2"): (0, 0, 0, 0, 1, 1),
+        (second, "app-1"): (5, 0, 5, 1, 0, 1),
+    }
+    assert set(sums(caller, serviceId=[first])) == {(first, "app-1"), (first, "app-2")}
+    assert set(sums(caller, serviceId=[first, second])) == set(sums(caller, serviceId=[])) == set(sums(caller))
+    assert set(sums(caller, appId="app-1")) == {(first, "app-1"), (second, "app-1")}
+    assert set(sums(caller, appId="app-1", serviceId=[second])) == {(second, "app-1")}
+    assert sums(caller, appId="app-3") == {}
+    assert sums(either.customer()) == {}
+
+
+def test_a_metric_names_the_service_and_the_times_that_were_asked_for(either: Scene) -> None:
+    caller = either.customer()
+    service = str(caller.do(SERVICE, "CreateService", {**new_service(), "name": "painter"})["serviceId"])
+    call(caller, service, succeeded=1)
+    times = {"startTime": "2030-01-15T00:00:00Z", "endTime": "2030-01-15T01:00:00Z"}
+    shown = caller.do(SERVICE, "DescribeServiceMetric", times)
+    assert (shown["startTime"], shown["endTime"]) == ("2030-01-15T08:00:00+08:00", "2030-01-15T09:00:00+08:00")
+    assert [one["serviceName"] for one in shown["serviceList"]] == ["painter"]
+    caller.do(SERVICE, "DeleteService", {"serviceId": service})
+    # What a service was called stays on record.
+    assert caller.do(SERVICE, "DescribeServiceMetric", times) == shown
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "calls"),
+    [
+        ("2030-01-15 06:00:00", "2030-01-15 07:00:00", 1),
+        ("2030-01-15 07:00:00", "2030-01-15 08:00:00", 2),
+        ("2030-01-15 06:00:00", "2030-01-15 08:00:00", 3),
+        ("2030-01-15 07:00:00", "2030-01-15 09:00:00", 5),
+        ("2030-01-15 05:00:00", "2030-01-15 06:00:00", 0),
+    ],
+)
+def test_calls_are_counted_in_the_hour_in_which_they_were_made(either: Scene, start: str, end: str, calls: int) -> None:
+    caller = either.customer()
+    service = caller.create_service()
+    call(caller, service, succeeded=1, time="2030-01-15 06:59:59")
+    call(caller, service, succeeded=1, time="2030-01-15 07:00:00")
+    call(caller, service, succeeded=1, time="2030-01-14T23:59:59Z")
+    call(caller, service, succeeded=3)
+    found = sums(caller, startTime=start, endTime=end)
+    assert sum(metric[-1] for metric in found.values()) == calls
+
+
+def test_calls_that_cannot_be_counted_or_asked_for_are_refused_by_their_field(either: Scene) -> None:
+    caller = either.customer()
+    service = {"serviceId": caller.create_service(), "appId": "app-1"}
+    to_come = {**service, "time": "2030-01-15 08:00:01", "succeeded": 1}
+    assert caller.field_refused(SERVICE, "CountServiceCalls", to_come) == "time"
+    assert caller.field_refused(SERVICE, "CountServiceCalls", {**service, "failed": -1}) == "failed"
+    assert caller.refused(SERVICE, "CountServiceCalls", {**service, "serviceId": "svco-1"}) == "ServiceNotFound"
+    backwards = {"startTime": DAY["endTime"], "endTime": DAY["startTime"]}
+    for times, field in ((backwards, "endTime"), ({"startTime": DAY["startTime"]}, "endTime"), ({}, "startTime")):
+        assert caller.field_refused(SERVICE, "DescribeServiceMetric", times) == field
+    assert sums(caller) == {}
+
+
+# --- packages --------------------------------------------------------------------------------------------
+
+
+def package(caller: Caller, package_id: str) -> Any:
+    """Show a package."""
+    return caller.do(CHARGE, "DescribePackageResource", {"packageId": package_id})["instance"]
+
+
+def test_a_package_is_used_up_by_the_tokens_that_are_counted_on_it(either: Scene) -> None:
+    caller = either.customer()
+    service, package_id = caller.create_service(), either.grant(caller, 100)
+    other = either.grant(caller, 100)
+    shown = package(caller, package_id)
+    assert {name: shown[name] for name in shown if name != "creator"} == {
+        "packageId": package_id,
+        "serviceName": "ernie",
+        "specification": "100",
+        "used": "0",
+        "status": "Active",
+        "startTime": "2030-01-15T08:00:00+08:00",
+        "expiredTime": "2090-01-01T00:00:00+08:00",
+    }
+    call(caller, service, inputTokens=60, outputTokens=39, packageId=package_id)
+    assert (package(caller, package_id)["used"], package(caller, package_id)["status"]) == ("99", "Active")
+    call(caller, service, inputTokens=0, outputTokens=5, packageId=package_id)
+    assert (package(caller, package_id)["used"], package(caller, package_id)["status"]) == ("104", "Exhausted")
+    listed = caller.do(CHARGE, "DescribePackageResources")["instances"]
+    assert [(one["packageId"], one["status"]) for one in listed] == [(package_id, "Exhausted"), (other, "Active")]
+    assert sums(caller)[service, "app-1"][:3] == (60, 44, 104)
+    assert caller.balance() == "1000.00"
+
+
+def test_a_package_is_over_at_its_time(either: Scene) -> None:
+    caller = either.customer()
+    package_id = either.grant(caller, expires="2030-01-15 09:00:00")
+    either.advance("2030-01-15 08:59:59")
+    assert package(caller, package_id)["status"] == "Active"
+    either.advance("2030-01-15 09:00:00")
+    assert package(caller, package_id)["status"] == "Expired"
+
+
+def test_a_package_that_is_not_the_callers_is_not_found_and_no_call_is_counted(either: Scene) -> None:
+    caller, stranger = either.customer(), either.customer()
+    package_id = either.grant(caller)
+    assert stranger.refused(CHARGE, "DescribePackageResource", {"packageId": package_id}) == "ResourceNotFound"
+    assert stranger.do(CHARGE, "DescribePackageResources")["instances"] == []
+    body = {"serviceId": stranger.create_service(), "appId": "app-1", "inputTokens": 9, "packageId": package_id}
+    assert stranger.refused(SERVICE, "CountServiceCalls", body) == "ResourceNotFound"
+    assert sums(stranger) == {}
+    assert package(caller, package_id)["used"] == "0"
+
+
+def test_an_operator_gives_packages_to_accounts_that_there_are(either: Scene) -> None:
+    body = {"serviceName": "ernie", "specification": 5, "expiredTime": "2030-01-15 08:00:00"}
+    assert either.operator.field_refused(CHARGE, "GrantPackageResource", body) == "expiredTime"
+    later = {**body, "expiredTime": "2030-01-15 08:00:01"}
+    assert either.operator.refused(CHARGE, "GrantPackageResource", {**later, "accountId": "x"}) == "ResourceNotFound"
+    assert either.customer().refused(CHARGE, "GrantPackageResource", later) == "AccessDenied"
+    granted = either.operator.do(CHARGE, "GrantPackageResource", later)["instance"]
+    assert either.operator.do(CHARGE, "DescribePackageResources")["instances"] == [granted]

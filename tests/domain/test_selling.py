@@ -1,0 +1,194 @@
+"""What a purchase is judged by: every rule has its say, and a quote is for one purchase only."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import msgspec
+import pytest
+
+from leasehold.domain.account import Account
+from leasehold.domain.book import ACCOUNTS, Book, Draft
+from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant
+from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering
+from leasehold.domain.money import MICRO_MAX, Micro
+from leasehold.domain.quote import Quote, Wanted, check_quote
+from leasehold.domain.refusal import (
+    BAD_VALUE,
+    BALANCE,
+    NO_RESOURCE,
+    NOT_SUPPORTED,
+    STOCK,
+    WRONG_STATE,
+    Refusal,
+)
+from leasehold.domain.rules import Rules
+from leasehold.domain.selling import RULES, Deal, balance_needed, judge
+
+NOW = Instant(1_893_456_000_000_000)
+OFFERING = Offering("bj", "gpu-1", 1, Micro(10), Micro(1000), 100, 5)
+
+
+def deal(**changed: Any) -> Deal:
+    facts: dict[str, Any] = {
+        "account_id": "acc-1",
+        "offering": OFFERING,
+        "count": 2,
+        "payment_timing": "Postpaid",
+        "months": 0,
+        "release_at": None,
+        "price": Micro(10),
+    }
+    return Deal(**(facts | changed))
+
+
+def prepaid(**changed: Any) -> Deal:
+    return deal(**({"payment_timing": "Prepaid", "months": 3, "price": Micro(1000)} | changed))
+
+
+def verdicts(asked: Deal, balance: int, rules: Rules | None = None) -> dict[str, str | None]:
+    """The reasons of all rules, by rule, in their order."""
+    book = Book()
+    book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(balance), NOW))
+    draft = Draft(book)
+    found = judge(draft, rules or Rules(), NOW, asked)
+    assert draft.changed == {}, "who judges changes nothing"
+    assert tuple(rule for rule, _ in found) == RULES
+    return {rule: None if refusal is None else refusal.reason for rule, refusal in found}
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "releaseTime": ({"release_at": NOW}, BAD_VALUE),
+    "stock": ({"count": 6}, STOCK),
+    "price": ({"price": None}, NOT_SUPPORTED),
+    "balance": ({}, BALANCE),
+}
+"""What is wrong with a deal, by the rule that minds."""
+
+
+@pytest.mark.parametrize("wrong", [some for size in range(5) for some in combinations(WRONG, size)], ids="+".join)
+def test_every_rule_has_its_say_and_not_only_the_first(wrong: tuple[str, ...]) -> None:
+    facts: dict[str, Any] = {}
+    for rule in wrong:
+        facts |= WRONG[rule][0]
+    balance = 0 if "balance" in wrong else 10_000
+    expected = {rule: reason if rule in wrong else None for rule, (_, reason) in WRONG.items()}
+    if "price" in wrong:
+        # What has no price needs no balance.
+        expected["balance"] = None
+    assert verdicts(deal(**facts), balance) == expected
+
+
+def test_everything_can_be_wrong_at_once() -> None:
+    asked = deal(release_at=NOW, count=6)
+    assert verdicts(asked, -1) == {"releaseTime": BAD_VALUE, "stock": STOCK, "price": None, "balance": BALANCE}
+
+
+# Deal, the operator's minimum: what is paid at once, what the balance must be.
+NEEDED: list[tuple[Deal, int | None, int, int]] = [
+    (deal(), None, 0, 2 * 10 * 60),
+    (deal(count=5, price=Micro(7)), None, 0, 5 * 7 * 60),
+    (deal(price=Micro(0)), None, 0, 0),
+    (deal(), 50, 0, 50),
+    (deal(), 0, 0, 0),
+    (deal(), -20, 0, -20),
+    (prepaid(), None, 6000, 6000),
+    (prepaid(), 50, 6000, 6000),
+    (prepaid(price=Micro(0)), 50, 0, 0),
+    (prepaid(months=12, count=1), None, 12_000, 12_000),
+]
+
+
+@pytest.mark.parametrize(("asked", "minimum", "at_once", "needed"), NEEDED)
+def test_what_is_paid_at_once_and_what_the_balance_must_be(
+    asked: Deal, minimum: int | None, at_once: int, needed: int
+) -> None:
+    rules = Rules(postpaid_balance_min=None if minimum is None else Micro(minimum))
+    assert (asked.at_once, balance_needed(asked, rules)) == (at_once, needed)
+    # Whoever is in debt buys nothing by the minute, whatever the minimum is.
+    enough = needed if asked.payment_timing == "Prepaid" else max(needed, 0)
+    assert verdicts(asked, enough, rules)["balance"] is None
+    assert verdicts(asked, enough - 1, rules)["balance"] == BALANCE
+
+
+def test_what_costs_more_than_any_account_can_have_is_refused() -> None:
+    asked = prepaid(price=Micro(MICRO_MAX // 4))
+    assert verdicts(asked, MICRO_MAX - 1)["balance"] == BALANCE
+
+
+def test_a_price_that_is_missing_is_named_by_how_it_would_be_paid() -> None:
+    book = Book()
+    book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(0), NOW))
+    quota = Offering(EVERYWHERE, "ernie", 1, None, None, 5, 5, QUOTA)
+    for asked, words in (
+        (deal(price=None), "gpu-1 in bj is not sold by the minute"),
+        (prepaid(price=None), "gpu-1 in bj is not sold by the month"),
+        (deal(price=None, offering=quota), "quota of ernie is not sold by the minute"),
+    ):
+        found = dict(judge(Draft(book), Rules(), NOW, asked))["price"]
+        assert found is not None
+        assert words in found.message
+
+
+# Quotes
+
+QUOTE = Quote(
+    id="quote-1",
+    account_id="acc-1",
+    region="bj",
+    type="gpu-1",
+    count=2,
+    payment_timing="Prepaid",
+    months=3,
+    price=Micro(1000),
+    created_at=NOW,
+    expires_at=Instant(NOW + 15 * MINUTE_US),
+)
+WANTED = Wanted("acc-1", "bj", "gpu-1", 2, "Prepaid", 3)
+
+
+def refused(quote: Quote | None, wanted: Wanted = WANTED, now: Instant = NOW) -> tuple[str, str | None, str]:
+    with pytest.raises(Refusal) as caught:
+        check_quote(quote, "quote-1", wanted, Rules(), now)
+    return caught.value.reason, caught.value.field, caught.value.message
+
+
+def test_a_quote_is_good_for_its_purchase_until_it_ends() -> None:
+    for now in (NOW, Instant(NOW + MINUTE_US), Instant(QUOTE.expires_at - 1)):
+        assert check_quote(QUOTE, "quote-1", WANTED, Rules(), now) == QUOTE
+
+
+@pytest.mark.parametrize("late", [0, 1, HOUR_US])
+def test_a_quote_that_has_ended_is_good_for_nothing(late: int) -> None:
+    reason, field, message = refused(QUOTE, now=Instant(QUOTE.expires_at + late))
+    assert (reason, field) == (WRONG_STATE, "quoteId")
+    assert "ended at 2030-01-01T08:15:00+08:00" in message
+
+
+def test_a_quote_is_used_once() -> None:
+    reason, field, message = refused(msgspec.structs.replace(QUOTE, used_by="unit-7"))
+    assert (reason, field) == (WRONG_STATE, "quoteId")
+    assert "unit-7" in message
+
+
+def test_somebody_elses_quote_is_answered_like_one_that_does_not_exist() -> None:
+    theirs = msgspec.structs.replace(QUOTE, account_id="acc-2")
+    used = msgspec.structs.replace(theirs, used_by="unit-7", expires_at=NOW)
+    assert refused(None) == refused(theirs) == refused(used)
+    assert refused(None)[:2] == (NO_RESOURCE, "quoteId")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("region", "gz"), ("type", "gpu-2"), ("count", 3), ("payment_timing", "Postpaid"), ("months", 4)],
+)
+def test_a_quote_is_for_exactly_what_was_quoted(field: str, value: Any) -> None:
+    reason, named, message = refused(QUOTE, msgspec.structs.replace(WANTED, **{field: value}))
+    assert (reason, named) == (BAD_VALUE, "quoteId")
+    assert f"{field.replace('_', ' ')} {getattr(QUOTE, field)}, and {value} is asked for" in message
+
+
+def test_the_table_of_what_a_quote_is_for_is_whole() -> None:
+    compared = {"region", "type", "count", "payment_timing", "months", "account_id"}
+    assert {field.name for field in msgspec.structs.fields(Wanted)} == compared

@@ -1,0 +1,1 @@
+"""The cost export, held against the books of a store that lived."""

@@ -1,0 +1,187 @@
+"""The subcommand, and the files that it writes."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from leasehold.focus.columns import COLUMNS, Row
+from leasehold.focus.files import HELD, CannotWriteError, write
+from tests.api.scene import Scene, a_scene
+from tests.focus.exports import command, exported, lines, micro, rows_in
+from tests.focus.life import Life
+
+JANUARY = ("--month", "2028-01")
+
+
+def test_both_formats_say_the_same(life: Life, tmp_path: Path) -> None:
+    texts = lines(exported(life.directory, (2028, 1), tmp_path / "costs.csv"))
+    table = parquet.read_table(exported(life.directory, (2028, 1), tmp_path / "costs.parquet"))
+    assert table.column_names == list(texts[0]) == [column.name for column in COLUMNS]
+    for text, row in zip(texts, table.to_pylist(), strict=True):
+        for name, value in row.items():
+            match value:
+                case None:
+                    assert text[name] == ""
+                case Decimal():
+                    assert Decimal(text[name]) == value
+                    assert "." in text[name]
+                case datetime():
+                    assert datetime.strptime(text[name], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) == value
+                case _:
+                    assert text[name] == value
+
+
+def test_columns_of_our_own_are_named_so_and_come_last() -> None:
+    names = [column.name for column in COLUMNS]
+    own = [name for name in names if name.startswith("x_")]
+    assert own == ["x_CreatedBy", "x_OrderId", "x_PostingKind"]
+    assert names == sorted(set(names) - set(own)) + own
+
+
+def test_it_says_what_it_wrote(life: Life, tmp_path: Path) -> None:
+    goal = tmp_path / "costs.csv"
+    done = command("--data", life.directory, *JANUARY, "--out", goal)
+    rows = lines(goal)
+    billed, effective = (sum(micro(row[name]) for row in rows) for name in ("BilledCost", "EffectiveCost"))
+    assert done.output == (
+        f"{goal}: {len(rows)} rows, billed {Decimal(billed) / 10**6:f} CNY, "
+        f"effective {Decimal(effective) / 10**6:f} CNY.\n"
+    )
+    assert list(tmp_path.iterdir()) == [goal]
+
+
+def test_the_names_of_the_seller_and_the_currency_are_the_operator_s(
+    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEASEHOLD_CURRENCY", "EUR")
+    file = exported(life.directory, (2028, 1), tmp_path / "costs.csv", "--provider", "Our Machines")
+    for row in lines(file):
+        assert {row[name] for name in ("ProviderName", "PublisherName", "InvoiceIssuerName")} == {"Our Machines"}
+        assert row["BillingCurrency"] == row["PricingCurrency"] == "EUR"
+
+
+def test_one_account_is_exported_alone(life: Life, tmp_path: Path) -> None:
+    account = life.accounts["new york"]
+    rows = lines(exported(life.directory, (2028, 1), tmp_path / "costs.csv", "--account", account))
+    assert {(row["BillingAccountId"], row["BillingAccountName"]) for row in rows} == {(account, "New York")}
+
+
+def test_a_month_without_costs_is_a_file_with_its_columns(life: Life, tmp_path: Path) -> None:
+    assert lines(exported(life.directory, (2027, 1), tmp_path / "costs.csv")) == []
+    assert parquet.read_table(exported(life.directory, (2027, 1), tmp_path / "costs.parquet")).num_rows == 0
+
+
+def test_it_reads_beside_a_server(tmp_path: Path) -> None:
+    with a_scene(tmp_path / "data") as scene:
+        _buy_prepaid(scene)
+        (bought, part) = lines(exported(tmp_path / "data", (2030, 1), tmp_path / "costs.csv"))
+        assert (bought["BilledCost"], part["EffectiveCost"]) == ("100.00", "100.00")
+        scene.advance("2030-01-03 00:00:00")
+
+
+def _buy_prepaid(scene: Scene) -> None:
+    scene.advance("2029-12-31T16:00:00Z")
+    scene.sell()
+    scene.customer().buy(months=1)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_no_file_is_written_over(life: Life, tmp_path: Path, suffix: str) -> None:
+    goal = tmp_path / f"costs.{suffix}"
+    goal.write_text("somebody's")
+    done = command("--data", life.directory, *JANUARY, "--out", goal)
+    assert (done.exit_code, done.output) == (
+        1,
+        f"leasehold: {goal} exists already; an export never writes over another file\n",
+    )
+    assert goal.read_text() == "somebody's"
+    assert list(tmp_path.iterdir()) == [goal]
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--account", "nobody"), 1, "There is no account 'nobody'."),
+        (("--out", "costs.xlsx"), 1, "costs.xlsx: the name of the file has to end in .csv or .parquet"),
+        (
+            ("--out", "no/such/folder/costs.csv"),
+            1,
+            "no/such/folder/costs.csv cannot be written: No such file or directory",
+        ),
+        (("--data", "nowhere"), 2, "There is no store in nowhere: nowhere/leasehold.db does not exist."),
+        (("--store", "mysql://somewhere"), 2, "--store mysql://…: the stores are"),
+        (("--config", "none.toml"), 2, "none.toml: cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
+    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = command("--data", life.directory, *JANUARY, "--out", "costs.csv", *more)
+    assert done.exit_code == code
+    assert done.output.startswith(f"leasehold: {message}")
+    assert done.output.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("month", ["2028-13", "2028-1", "2028", "1969-12", "9999-01", "2028-01-01", "2028-\u0661"])
+def test_what_is_no_month_is_refused(life: Life, tmp_path: Path, month: str) -> None:
+    done = command("--data", life.directory, "--month", month, "--out", tmp_path / "costs.csv")
+    assert done.exit_code == 2
+    assert "is no month; write it like 2026-11." in done.output
+
+
+def test_parquet_without_its_library_says_what_to_install(
+    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    done = command("--data", life.directory, *JANUARY, "--out", tmp_path / "costs.parquet")
+    assert (done.exit_code, done.output) == (
+        1,
+        "leasehold: Parquet needs pyarrow, which is not installed: pip install 'leasehold[focus]', or write a .csv\n",
+    )
+    exported(life.directory, (2028, 1), tmp_path / "costs.csv")
+
+
+def test_a_store_of_another_schema_is_not_read(life: Life, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(life.directory, tmp_path / "data"))
+    with closing(sqlite3.connect(data / "leasehold.db")) as store, store:
+        store.execute("UPDATE alembic_version SET version_num = '0001'")
+    done = command("--data", data, *JANUARY, "--out", tmp_path / "costs.csv")
+    assert done.exit_code == 2
+    assert "is at schema 0001" in done.output
+    assert "leasehold migrate" in done.output
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_that_is_not_finished_has_no_name(life: Life, tmp_path: Path, suffix: str) -> None:
+    rows = rows_in(life, (2028, 1))
+    goal = tmp_path / f"costs.{suffix}"
+
+    def broken() -> Iterator[Row]:
+        yield from rows
+        assert not goal.exists()
+        raise OSError("the disk is gone")
+
+    with pytest.raises(CannotWriteError, match="the disk is gone"):
+        write(goal, broken())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_long_files_are_written_in_parts(life: Life, tmp_path: Path) -> None:
+    (row, *_) = rows_in(life, (2028, 1))
+    goal = tmp_path / "costs.parquet"
+    done = write(goal, (row for _ in range(2 * HELD + 1)))
+    file = parquet.ParquetFile(goal)
+    assert [file.metadata.row_group(part).num_rows for part in range(file.num_row_groups)] == [HELD, HELD, 1]
+    assert (done.rows, done.billed) == (2 * HELD + 1, (2 * HELD + 1) * row.billed_cost)

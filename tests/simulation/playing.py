@@ -1,0 +1,46 @@
+"""Plays whole histories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leasehold.commands.command import Decided
+from leasehold.domain.book import REMEMBERED
+from tests.simulation.history import History
+from tests.simulation.invariants import check_books
+from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.office import Office
+from tests.simulation.witness import Witness
+
+
+async def played(history: History, store: Any, *, batch: int = 1) -> list[Decided]:
+    """Play a history on time; returns its answers."""
+    office = Office(store, history.rules, history.engine, batch=batch)
+    answers: list[Decided] = []
+    for at, commands in history.rounds:
+        await office.move(at)
+        answers += await office.say(commands, at)
+    return answers
+
+
+async def watched(history: History, *, twice: bool = False) -> tuple[Books, Witness]:
+    """Play a history on time, and check everything after every step; returns what came of it."""
+    store, witness = MemoryStore(), Witness(history.rules, history.engine)
+    office = Office(store, history.rules, history.engine, twice=twice, witness=witness.committed)
+    for at, commands in history.rounds:
+        await office.move(at)
+        check_books(store.books(), history.rules, at)
+        witness.check_metered(store.books(), at)
+        for command in commands:
+            before = _but_tokens(store.books())
+            (decided,) = await office.say([command], at)
+            after = store.books()
+            if witness.answered(command, decided):
+                assert _but_tokens(after) == before, "a refusal, or an answer given again, changed something"
+            check_books(after, history.rules, at)
+    witness.check_bills(store.books())
+    return store.books(), witness
+
+
+def _but_tokens(books: Books) -> Books:
+    return books._replace(rows={name: rows for name, rows in books.rows.items() if name != REMEMBERED.name})

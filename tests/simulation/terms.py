@@ -1,0 +1,89 @@
+"""What a term comes to, worked out with python-dateutil: when it ends, how many months it has, what it costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND = 1_000_000
+
+
+def local(at: int, zone: str) -> datetime:
+    """A moment on the clocks of a zone."""
+    return (EPOCH + timedelta(microseconds=at)).astimezone(ZoneInfo(zone))
+
+
+def moment(shown: datetime, zone: str) -> int:
+    """When clocks show that first."""
+    aware = shown.replace(tzinfo=ZoneInfo(zone), fold=0)
+    return (aware.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
+
+
+class OwnTerm(NamedTuple):
+    """Parts of a month each that begin on one day of the month, at one time of day; the last of them ends it.
+
+    ``first`` is that time on the first day of the month in which it begins.
+    """
+
+    zone: str
+    first: datetime
+    day: int
+    months: int
+    began: int | None
+    """The very moment of its beginning, where it was not renewed to another day."""
+
+    def at(self, months: int) -> int:
+        """So many months after its beginning."""
+        if months == 0 and self.began is not None:
+            # Clocks that are set back show this time twice; it is what it was.
+            return self.began
+        return moment(self.first + relativedelta(months=months, day=self.day), self.zone)
+
+    @property
+    def ends(self) -> int:
+        """Its last moment."""
+        return self.at(self.months)
+
+
+def begun(at: int, months: int, zone: str) -> OwnTerm:
+    """A term that begins now."""
+    shown = local(at, zone).replace(tzinfo=None)
+    return OwnTerm(zone, shown.replace(day=1), shown.day, months, at)
+
+
+def renewed(term: OwnTerm, months: int, day: int | None) -> OwnTerm:
+    """A term that is longer by whole months, and then by what is left until a day of a month."""
+    longer = term._replace(months=term.months + months)
+    if day is None:
+        return longer
+    shown = local(longer.ends, term.zone).replace(tzinfo=None)
+    found = shown + relativedelta(day=day)
+    if found < shown or (found == shown and not months):
+        found = shown + relativedelta(months=1, day=day)
+    return OwnTerm(term.zone, found.replace(day=1), day, 0, None)
+
+
+def months_of(term: OwnTerm, since: int) -> Fraction:
+    """How many months there are from a moment to the end of the term, the first of them in part."""
+    end = term.months
+    while term.at(end - 1) >= since:
+        end -= 1
+    part = Fraction(term.at(end) - since, term.at(end) - term.at(end - 1))
+    return term.months - end + max(part, Fraction(0))
+
+
+def whole_price(count: int, price: int, months: Fraction) -> int:
+    """What so many units cost for so many months."""
+    return ceil(count * price * months)
+
+
+def rest_price(term: OwnTerm, since: int, now: int, added: int, price: int) -> int:
+    """What more units cost for the rest of a term: a part of the whole, by the second."""
+    rest_s, full_s = -(-(term.ends - now) // SECOND), Fraction(term.ends - since, SECOND)
+    return ceil(added * price * months_of(term, since) * max(0, rest_s) / full_s)

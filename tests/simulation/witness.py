@@ -1,0 +1,254 @@
+"""Sees every commit of a history, and knows what must not happen from one to the next, and what it must cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from leasehold.commands.command import Command, Decided, Engine
+from leasehold.domain.account import Account
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
+from leasehold.domain.calendar import Instant
+from leasehold.domain.ledger import Posting
+from leasehold.domain.quote import Quote
+from leasehold.domain.refusal import TOKEN_MISMATCH
+from leasehold.domain.rules import Rules
+from leasehold.domain.unit import LEGAL, Unit, UnitStatus
+from leasehold.engines.instant import InstantEngine
+from tests.simulation.advance import Advance
+from tests.simulation.invariants import UP
+from tests.simulation.memory_store import Books
+from tests.simulation.meters import MINUTE, Pin, Run, charged_minutes
+from tests.simulation.terms import local
+
+Hop = tuple[UnitStatus | None, UnitStatus]
+
+UNDECIDED: Final = ("bad_value", "denied")
+"""Refusals that a client token does not keep: what was malformed or not permitted was never decided."""
+PASSED: Final[tuple[UnitStatus, ...]] = ("Creating", "Reconfiguring", "Releasing")
+"""An instance passes through these unseen where its engine confirms at once."""
+LONGEST: Final = 1200
+"""A term has no more months."""
+FINAL: Final = ("Released", "CreateFailed")
+
+
+class Witness:
+    """Told of every commit of one command; ``on_time``: each piece of due work is done at its own moment."""
+
+    def __init__(self, rules: Rules, engine: Engine, *, on_time: bool = True) -> None:
+        self.hops: set[Hop] = set()
+        """Every change of status that was seen."""
+        self.paths: defaultdict[str, list[UnitStatus]] = defaultdict(list)
+        """The statuses that each instance was seen in."""
+        self._rules = rules
+        self._passed = PASSED if isinstance(engine, InstantEngine) else ()
+        self._on_time = on_time
+        self._units: dict[str, Unit] = {}
+        self._accounts: dict[str, Account] = {}
+        self._prices: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+        self._by_month: dict[tuple[str, str], int] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._placed: set[tuple[str, str]] = set()
+        self._runs: defaultdict[str, list[Run]] = defaultdict(list)
+        self._advance = Advance(rules)
+        self._answers: dict[tuple[str, str], tuple[str, Decided]] = {}
+
+    def committed(self, changes: Changes, now: Instant, commands: Sequence[Command]) -> None:
+        """Compare a commit with those before it."""
+        for rows in (changes.inserted, changes.updated):
+            for account in rows.get(ACCOUNTS, ()):
+                self._see_account(account, changes, now)
+            for offering in rows.get(OFFERINGS, ()):
+                prices = self._prices[offering.region, offering.type]
+                if offering.per_minute is not None and (not prices or prices[-1][1] != offering.per_minute):
+                    prices.append((now, offering.per_minute))
+                if offering.per_month is not None:
+                    self._by_month[offering.region, offering.type] = offering.per_month
+            for quote in rows.get(QUOTES, ()):
+                if quote.used_by is not None:
+                    self._quotes[quote.used_by] = quote
+        for rows in (changes.inserted, changes.updated):
+            for unit in rows.get(UNITS, ()):
+                self._see_unit(unit, changes.postings, now, commands)
+        assert self._placed >= set(changes.placed_gone)
+        self._placed -= set(changes.placed_gone)
+        assert not self._placed & set(changes.placed_new)
+        self._placed |= set(changes.placed_new)
+
+    def _see_account(self, account: Account, changes: Changes, now: Instant) -> None:
+        before = self._accounts.get(account.id)
+        self._accounts[account.id] = account
+        if account.balance >= 0:
+            return
+        if before is not None and before.balance < 0:
+            assert account.arrears_since == before.arrears_since, "the debt began once"
+        elif self._on_time:
+            assert account.arrears_since == now
+        spent = [posting.kind for posting in changes.postings if posting.debit == f"wallet:{account.id}"]
+        assert set(spent) <= {"Usage"}, f"{spent} made debts"
+
+    def _see_unit(self, unit: Unit, postings: list[Posting], now: Instant, commands: Sequence[Command]) -> None:
+        before = self._units.get(unit.id)
+        self._units[unit.id] = unit
+        self._see_status(before, unit)
+        own = [posting for posting in postings if posting.unit_id == unit.id]
+        if before is not None:
+            # None twice: what is Released is never touched again, and what is Releasing only becomes Released.
+            assert before.status not in FINAL, f"touched after its end: {before} {unit}"
+            if before.status == "Releasing":
+                assert unit.status == "Released"
+                ends = [(row.ended_at, row.end_reason, row.charged, row.metered_minutes) for row in (before, unit)]
+                assert ends[0] == ends[1], f"ended twice: {before} {unit}"
+            assert unit.charged >= before.charged or [posting.kind for posting in own] == ["Refund"], own
+            if unit.ended_at is not None and before.ended_at is None:
+                self._see_end(before, unit, now)
+            if unit.status == "Stopped" and before.status != "Stopped":
+                self._see_stop(before, unit, now)
+        self._see_meter(unit, now)
+        if self._on_time:
+            (command,) = commands
+            zone = self._accounts[unit.account_id].time_zone
+            price = self._by_month.get(unit.offering)
+            quote = self._quotes.get(unit.id)
+            self._advance.see(before, unit, own, command, now, zone, price, None if quote is None else quote.price)
+
+    def _see_status(self, before: Unit | None, unit: Unit) -> None:
+        start, end = None if before is None else before.status, unit.status
+        if start == end:
+            return
+        self.paths[unit.id].append(end)
+        for way in ((), *((middle,) for middle in self._passed)):
+            stations = (start, *way, end)
+            hops = set(pairwise(stations))
+            if hops <= LEGAL:
+                self.hops |= hops  # type: ignore[arg-type]
+                return
+        raise AssertionError(f"no way from {start} to {end}: {before} {unit}")
+
+    def _see_end(self, before: Unit, unit: Unit, now: Instant) -> None:
+        """Never early: what ends it had come before this commit."""
+        if unit.end_reason == "Schedule":
+            assert before.release_at is not None
+            assert before.release_at <= now, f"early: {before} {unit}"
+        elif unit.end_reason in ("Expiry", "Arrears"):
+            assert before.status == "Stopped", f"early: {before} {unit}"
+            assert before.retire_at is not None
+            assert before.retire_at <= now, f"early: {before} {unit}"
+            if self._on_time:
+                assert before.retire_at == now
+
+    def _see_stop(self, before: Unit, unit: Unit, now: Instant) -> None:
+        """Never early: its term was over, or its account was in debt for the whole grace."""
+        account = self._accounts[unit.account_id]
+        stopped_at = (unit.retire_at or 0) - self._rules.retention_us
+        assert stopped_at == now or (stopped_at < now and not self._on_time), unit
+        if unit.payment_timing == "Postpaid":
+            assert account.arrears_since is not None, f"it owes nothing: {unit}"
+            assert account.arrears_since + self._rules.arrears_grace_us <= stopped_at, f"early: {unit}"
+            return
+        assert before.expires_at == unit.expires_at == stopped_at, f"early: {before} {unit}"
+        if self._on_time and before.auto_renew:
+            price, held = self._by_month.get(unit.offering), max(before.count, before.target_count or 0)
+            cost = self._advance.renewal_price(unit.id, before.auto_renew_months, held, price)
+            longest = before.term_months + before.auto_renew_months > LONGEST
+            assert cost is None or cost > account.balance or longest, f"it could have been renewed: {before}"
+        if self._on_time and before.status == "BillingChanging":
+            price = self._prices[unit.offering][-1][1] if self._prices[unit.offering] else None
+            least = self._rules.postpaid_balance_min
+            assert price is None or account.balance < (unit.count * price * 60 if least is None else least), before
+
+    # --- metered use -----------------------------------------------------------------------------------------
+
+    def _see_meter(self, unit: Unit, now: Instant) -> None:
+        runs = self._runs[unit.id]
+        is_open = bool(runs) and runs[-1].end is None
+        meters = unit.status in UP and unit.payment_timing == "Postpaid"
+        if is_open and not (meters and unit.meter_from == runs[-1].start):
+            ended_at = self._meter_ended(unit)
+            assert ended_at == now or not self._on_time, unit
+            runs[-1].end = ended_at
+            assert unit.payment_timing == "Prepaid" or runs[-1].minutes == unit.metered_minutes, unit
+            is_open = False
+        if meters and not is_open:
+            assert unit.meter_from is not None
+            assert unit.meter_from == now or not self._on_time, unit
+            runs.append(Run(unit.meter_from, unit.count, self._pin(unit.id)))
+        elif meters and runs[-1].sizes[-1][1] != unit.count:
+            runs[-1].sizes.append((now, unit.count))
+
+    def _meter_ended(self, unit: Unit) -> int:
+        if unit.ended_at is not None:
+            return unit.ended_at
+        if unit.payment_timing == "Prepaid":
+            assert unit.term_from is not None
+            return unit.term_from
+        # Who resizes an instance whose stop is overdue pays until then, in the size that it had.
+        return max((unit.retire_at or 0) - self._rules.retention_us, self._runs[unit.id][-1].sizes[-1][0])
+
+    def _pin(self, unit_id: str) -> Pin | None:
+        """Return the quoted price of a minute; a price that was quoted for a month says nothing about minutes."""
+        quote = self._quotes.get(unit_id)
+        if quote is None or quote.payment_timing == "Prepaid" or self._advance.was_prepaid(unit_id):
+            return None
+        return Pin(quote.price, self._units[unit_id].created_at)
+
+    def check_bills(self, books: Books) -> None:
+        """Price every metered minute of every instance by itself, from what was seen to happen."""
+        usage: defaultdict[str, list[Posting]] = defaultdict(list)
+        for posting in books.postings:
+            if posting.kind == "Usage":
+                usage[posting.unit_id or ""].append(posting)
+        for unit in books.table(UNITS):
+            runs = self._runs[unit.id]
+            expected: dict[int, tuple[int, int]] = {}
+            for run in runs:
+                minutes = unit.metered_minutes if run.end is None else run.minutes
+                for begins, cost in run.costs(minutes, self._prices[unit.offering]):
+                    assert begins not in expected, f"charged twice: {unit}"
+                    expected[begins] = cost
+            assert charged_minutes(usage[unit.id]) == expected, unit
+            self._check_hours(unit, usage[unit.id])
+        assert self._placed == {
+            (placed.service_id, unit.id) for unit in books.table(UNITS) for placed in unit.placements
+        }, "services are not found by where they are placed"
+
+    def _check_hours(self, unit: Unit, usage: list[Posting]) -> None:
+        """It is charged each full hour, and when something happens to it."""
+        events = {at for run in self._runs[unit.id] for at, _ in ((run.end, 0), *run.sizes)}
+        for posting in usage:
+            shown = local(posting.at, self._accounts[posting.account_id].time_zone)
+            full = (shown.minute, shown.second, shown.microsecond) == (0, 0, 0)
+            assert full or posting.at in events, f"charged in between: {posting}"
+
+    def check_metered(self, books: Books, now: Instant) -> None:
+        """Every minute before the last full hour is charged, and none that has not begun."""
+        for unit in books.table(UNITS):
+            run = self._runs[unit.id][-1] if self._runs[unit.id] else None
+            if run is None or run.end is not None:
+                continue
+            shown = local(now, self._accounts[unit.account_id].time_zone)
+            hour = now - (shown.minute * 60 + shown.second) * 1_000_000 - shown.microsecond
+            if local(hour, self._accounts[unit.account_id].time_zone).utcoffset() != shown.utcoffset():
+                continue  # clocks were changed since then, and perhaps showed no full hour
+            least, most = (max(0, -((run.start - at) // MINUTE)) for at in (hour, now))
+            assert least <= unit.metered_minutes <= most, unit
+
+    # --- answers ---------------------------------------------------------------------------------------------
+
+    def answered(self, command: Command, decided: Decided) -> bool:
+        """Compare an answer with the one that its token has had before; returns whether nothing may have changed."""
+        token = command.token
+        if token is not None:
+            first = self._answers.get((token.account_id, token.value))
+            if first is not None and first[0] == token.digest:
+                assert decided == first[1], "the same request has another answer now"
+                return True
+            if first is not None:
+                assert decided.refusal is not None
+                assert decided.refusal.reason == TOKEN_MISMATCH
+                return True
+            if decided.refusal is None or decided.refusal.reason not in UNDECIDED:
+                self._answers[token.account_id, token.value] = token.digest, decided
+        return decided.refusal is not None
