@@ -20,6 +20,7 @@ from leasehold.domain.book import (
     HALTED_MAX,
     KEYS,
     OFFERINGS,
+    REMEMBERED,
     TABLES,
     UNITS,
     USERS,
@@ -45,6 +46,7 @@ from leasehold.store.statements import (
     INSERTED,
     LOAD,
     PRUNE,
+    TOKENS_AGAIN,
     UPDATE,
     UPDATED,
     load_statement,
@@ -281,6 +283,7 @@ class PostgresTransaction:
         self._store = store
         self._connection = connection
         self._id, machine_now, virtual_now, self.identity_epoch = facts
+        self._tokens: list[tuple[str, ...]] = []
         self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
         self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
 
@@ -311,24 +314,17 @@ class PostgresTransaction:
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""
-        wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
-        shelves: list[str] = []
-        halted: list[Halted] = []
-        for need in needs:
-            if isinstance(need, Shelf):
-                shelves.append(need.type)
-                wanted.setdefault(OFFERINGS, [])
-            elif isinstance(need, Halted):
-                halted.append(need)
-            else:
-                wanted.setdefault(need[0], []).append(need[1])
+        wanted, shelves, halted = _by_table(needs)
         tables = [table for table in TABLES if table in wanted]
+        self._tokens += wanted.get(REMEMBERED, ())
+        statements = [load_statement(table, wanted[table], shelves) for table in tables]
+        if self._tokens and tables != [REMEMBERED]:
+            statements.append((TOKENS_AGAIN, written_keys(REMEMBERED, self._tokens)))
         with self._retried():
             async with self._connection.pipeline():
-                cursors = [
-                    await self._connection.execute(*load_statement(table, wanted[table], shelves)) for table in tables
-                ]
+                cursors = [await self._connection.execute(*statement) for statement in statements]
                 found = [await cursor.fetchall() for cursor in cursors]
+        answered = found.pop() if len(found) > len(tables) else []
         for table, rows in zip(tables, found, strict=True):
             for key in wanted[table]:
                 book.load(table, key, None)
@@ -338,7 +334,9 @@ class PostgresTransaction:
             if table is OFFERINGS:
                 for unit_type in shelves:
                     book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
-        for need in sorted(halted, key=lambda need: (need.account_id or "", need.unit_id or "")):
+        for token in map(CODECS[REMEMBERED].read, answered):
+            book.load(REMEMBERED, REMEMBERED.key_of(token), token)
+        for need in halted:
             await self._load_halted(need, book)
 
     async def _load_halted(self, need: Halted, book: Book) -> None:
@@ -441,3 +439,19 @@ class PostgresTransaction:
             raise Unavailable(f"the database cannot write: {error}") from None
         except psycopg.OperationalError as error:
             raise Conflict(f"the connection was lost: {error}") from None
+
+
+def _by_table(needs: Iterable[Needed]) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted]]:
+    """Return the needed keys table by table, the shelves, and whose instances stand still."""
+    wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
+    shelves: list[str] = []
+    halted: list[Halted] = []
+    for need in needs:
+        if isinstance(need, Shelf):
+            shelves.append(need.type)
+            wanted.setdefault(OFFERINGS, [])
+        elif isinstance(need, Halted):
+            halted.append(need)
+        else:
+            wanted.setdefault(need[0], []).append(need[1])
+    return wanted, shelves, sorted(halted, key=lambda need: (need.account_id or "", need.unit_id or ""))

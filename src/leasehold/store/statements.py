@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, LiteralString, cast
 
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import OFFERINGS, Changes, Table
+from leasehold.domain.book import OFFERINGS, REMEMBERED, Changes, Table
 from leasehold.store.arrays import Arrays
 from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
 from leasehold.store.queries import HALTED_TEXT, columns
@@ -81,6 +81,9 @@ _PLACED: Final = Arrays("placements", ("service_id", "unit_id"))
 _DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
 
 LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
+# While a batch waited for its rows, another server may have answered the same client token. It is only looked for: who
+# would write it too waits for the other at the latest then.
+TOKENS_AGAIN: Final = trusted(LOAD[REMEMBERED].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
 INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
 UPDATE: Final = {table: _update_text(codec) for table, codec in CODECS.items()}
