@@ -21,6 +21,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from leasehold.store.postgres import upgrade
+
 VERSION_MIN = 15
 
 
@@ -87,6 +89,7 @@ class Server:
         self._run(
             "initdb", "-D", str(self._folder / "data"), "-A", "trust", "-U", "leasehold", "-E", "UTF8", "--no-sync"
         )
+        self._has_template = False
         atexit.register(self.remove)
         self.start()
 
@@ -116,16 +119,27 @@ class Server:
         return f"postgresql://leasehold@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Make a database, and drop it in the end."""
+    def database(self, *, migrated: bool = False) -> Iterator[str]:
+        """Make a database, empty or with the tables in it, and drop it in the end."""
         name = f"test_{uuid.uuid4().hex}"
+        template = f" TEMPLATE {self._migrated()}" if migrated else ""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name}{template}".encode())
         try:
             yield self.url(name)
         finally:
             with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
                 connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+
+    def _migrated(self) -> str:
+        """Return a database with the tables in it. To copy it takes a tenth of the time of migrating another."""
+        name = "test_migrated"
+        if not self._has_template:
+            with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}".encode())
+            upgrade(self.url(name))
+            self._has_template = True
+        return name
 
     def remove(self) -> None:
         """Stop it at once and remove its folder."""

@@ -65,12 +65,12 @@ def fresh(opened: Path, tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def either(opened: Path, target: Target) -> Iterator[Scene]:
+def either(opened: Path, migrated: Target) -> Iterator[Scene]:
     """A service like ``fresh`` on either store, whose books are proved in the end."""
-    if target.url is None:
-        shutil.copytree(opened, target.directory)
-    with a_scene(target) as scene:
-        if target.url is not None:
+    if migrated.url is None:
+        shutil.copytree(opened, migrated.directory)
+    with a_scene(migrated) as scene:
+        if migrated.url is not None:
             open_up(scene)
         yield scene
-        assert check_store(target).findings == []
+        assert check_store(migrated).findings == []
