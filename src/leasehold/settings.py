@@ -334,8 +334,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "due.batch_max",
             Whole(1, 10_000, "rows"),
-            "How many rows of due work are taken at a time at most; four times as many while a virtual clock is being "
-            "moved. In a storm, callers wait for about two batches.",
+            "Rows of due work taken at a time at most; four times as many while a virtual clock moves.",
             unset="250 on the embedded store, 480 on PostgreSQL",
         ),
     ] = None
