@@ -250,7 +250,12 @@ STORIES = told(
     (Ask(Resize(-2, 3)), Ask(Renew(-2, 1, 15)), Wait(HOUR), Report(-2, failed=True)),
     (Ask(Deploy((-1,), 1, 1)), Ask(Place(0, -1, 2)), Ask(Place(0, -2, 1)), Ask(Resize(-1, 1))),
     (Ask(Turn(-1, 1, 1)), Wait(HOUR), Ask(Turn(-1, 0)), Ask(Turn(-1, 1))),
-    (Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 0, None), held=True)), Wait(30), Ask(BuyQuoted(0, "same")), Report(0)),
+    (
+        *(Ask(Quoted(Buy(0, "bj", "gpu-1", 1, 0, None), held=True)), Wait(30)),
+        *(Ask(Offer("bj", "gpu-1", 600_000, None, None)), Wait(1), Ask(BuyQuoted(0, "same")), Report(0)),
+        *(Wait(HOUR), Ask(Offer("bj", "gpu-1", 500_000, None, None)), Ask(BuyQuoted(0, "same"))),
+    ),
+    (Ask(Quoted(Buy(0, "bd", "gpu-1", 1, 1, None), held=True)), Wait(60), Ask(BuyQuoted(0, "same"))),
 )
 """What seldom happens by chance, for a beginning."""
 

@@ -6,12 +6,9 @@ import asyncio
 
 from leasehold.commands.command import Decided, Engine
 from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import Instant, parse_time
-from leasehold.domain.money import Micro
+from leasehold.domain.calendar import parse_time
 from leasehold.domain.refusal import WRONG_STATE
 from leasehold.domain.rules import Rules
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
 from tests.simulation.asks import (
     Ask,
     AutoRenew,
@@ -22,35 +19,16 @@ from tests.simulation.asks import (
     Renew,
     Report,
     Resize,
-    Step,
     Turn,
     Wait,
 )
 from tests.simulation.history import DAY, HOUR, TERM_OVER, History
+from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, lived
 from tests.simulation.memory_store import Books, MemoryStore
 from tests.simulation.office import Office
-from tests.simulation.playing import played, watched
+from tests.simulation.playing import played
 
-START = parse_time("2030-01-15T09:30:00Z", "UTC")
-MONTH = 300_000_000
-MINUTELY, MONTHLY = Ask(Buy(0, "bj", "gpu-1", 1, 0, None)), Ask(Buy(0, "bj", "gpu-1", 1, 1, None))
 SLOW = Engine()
-
-
-def found(
-    *steps: Step,
-    engine: Engine | None = None,
-    funds: int = 5_000_000_000,
-    start: Instant = START,
-    zone: str = "UTC",
-    rules: Rules | None = None,
-) -> History:
-    return History(start, Micro(funds), (zone, zone), rules or Rules(), engine or InstantEngine(), steps)
-
-
-def lived(history: History) -> list[Unit]:
-    """Play it on time, everything checked; returns the instances."""
-    return asyncio.run(watched(history))[0].table(UNITS)
 
 
 def lived_late(history: History, *, batch: int = 1) -> tuple[Books, list[Decided]]:

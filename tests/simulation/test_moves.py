@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final, NamedTuple
 
 import pytest
 
 from leasehold.commands.command import Engine
 from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import HOUR_US, parse_time
-from leasehold.domain.money import Micro
+from leasehold.domain.calendar import HOUR_US
 from leasehold.domain.rules import Rules
 from leasehold.domain.unit import MOVES, EndReason, UnitStatus
-from tests.simulation.asks import Ask, AutoRenew, Buy, Drop, Fund, Renew, Report, Resize, Schedule, Step, Turn, Wait
-from tests.simulation.history import DAY, HOUR, TERM_OVER, History
+from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, Turn, Wait
+from tests.simulation.history import DAY, HOUR, TERM_OVER
+from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told
 from tests.simulation.memory_store import Books
-from tests.simulation.playing import watched
 from tests.simulation.witness import Witness
 
-START: Final = parse_time("2030-01-15T09:30:00Z", "UTC")
-MONTH: Final = 300_000_000
 DONE, FAILED = Report(), Report(failed=True)
-MINUTELY, MONTHLY = Ask(Buy(0, "bj", "gpu-1", 1, 0, None)), Ask(Buy(0, "bj", "gpu-1", 1, 1, None))
 
 
 class Story(NamedTuple):
@@ -111,20 +106,19 @@ STORIES: Final[dict[str, Story]] = {
 }
 
 
-def told(story: Story) -> tuple[Books, Witness]:
+def of(story: Story) -> tuple[Books, Witness]:
     rules = Rules(arrears_grace_us=0, retention_us=HOUR_US)
-    history = History(START, Micro(story.funds), ("UTC", "UTC"), rules, Engine(), story.steps)
-    return asyncio.run(watched(history))
+    return told(found(*story.steps, engine=Engine(), funds=story.funds, rules=rules))
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_an_instance_goes_the_way_that_its_story_says(story: Story) -> None:
-    books, witness = told(story)
+    books, witness = of(story)
     (unit,) = books.table(UNITS)
     assert tuple(witness.paths[unit.id]) == story.path
     assert unit.end_reason == story.reason
 
 
 def test_the_stories_make_every_move_there_is_and_no_other() -> None:
-    hops = {hop for story in STORIES.values() for hop in told(story)[1].hops}
+    hops = {hop for story in STORIES.values() for hop in of(story)[1].hops}
     assert hops == {(move.start, move.end) for move in MOVES}

@@ -68,6 +68,8 @@ class Witness:
                     self._by_month[offering.region, offering.type] = offering.per_month
             for quote in rows.get(QUOTES, ()):
                 if quote.used_by is not None:
+                    used = [other.id for other in self._quotes.values()]
+                    assert quote.id not in used, f"used twice: {quote}"
                     self._quotes[quote.used_by] = quote
         for rows in (changes.inserted, changes.updated):
             for unit in rows.get(UNITS, ()):
