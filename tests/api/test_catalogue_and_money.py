@@ -108,6 +108,13 @@ def test_a_top_up_adds_something(shared: Scene, amount: str) -> None:
 # --- stock -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["cpu-2", "cpu-iv", "gpu-i"])
+def test_a_new_type_is_not_called_what_resource_types_call_another(shared: Scene, name: str) -> None:
+    offering = {"region": "bj", "type": name, "stockTotal": 1}
+    assert shared.operator.field_refused(CATALOG, "SetOffering", offering) == "type"
+    assert name not in {row["type"] for row in shared.operator.do(CATALOG, "DescribeOfferings")["offerings"]}
+
+
 def test_the_stock_is_not_lowered_below_what_is_held(fresh: Scene) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=6)

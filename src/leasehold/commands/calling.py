@@ -17,7 +17,7 @@ from leasehold.domain.whose import own_service
 
 
 class CountCalls(Command, frozen=True, kw_only=True):
-    """Count what an app called of a service, in the hour that it is now; and take the tokens off a package."""
+    """Count what an app called of a service, in the hour of ``at``; and take the tokens off a package."""
 
     answer: ClassVar[type] = bool
 

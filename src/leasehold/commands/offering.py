@@ -37,8 +37,11 @@ class SetOffering(Command, frozen=True, kw_only=True):
         yield PRICES, (self.region, self.unit_type)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Offering:  # noqa: ARG002
-        """Raises Refusal for a stock smaller than what is held, and for another kind than the offering's."""
-        if self.kind != QUOTA and shape_of(resource_type_of(self.unit_type, 1)).unit_type != self.unit_type:
+        """Raises Refusal for a stock smaller than what is held, for another kind than the offering's,
+        and for a new type whose name is how resource types spell another one.
+        """
+        is_new = draft.get(OFFERINGS, self.region, self.unit_type) is None
+        if is_new and self.kind != QUOTA and shape_of(resource_type_of(self.unit_type, 1)).unit_type != self.unit_type:
             raise Refusal(
                 BAD_VALUE,
                 f"{self.unit_type} is how resource types of services spell another type. Choose another name.",
