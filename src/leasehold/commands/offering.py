@@ -40,13 +40,8 @@ class SetOffering(Command, frozen=True, kw_only=True):
         """Raises Refusal for a stock smaller than what is held, for another kind than the offering's,
         and for a new type whose name is how resource types spell another one.
         """
-        is_new = draft.get(OFFERINGS, self.region, self.unit_type) is None
-        if is_new and self.kind != QUOTA and shape_of(resource_type_of(self.unit_type, 1)).unit_type != self.unit_type:
-            raise Refusal(
-                BAD_VALUE,
-                f"{self.unit_type} is how resource types of services spell another type. Choose another name.",
-                field="type",
-            )
+        if self.kind != QUOTA and draft.get(OFFERINGS, self.region, self.unit_type) is None:
+            _refuse_misread(self.unit_type)
         # A new offering comes last in the catalogue's order: what sorts by time needs no counter.
         offering = draft.get(OFFERINGS, self.region, self.unit_type) or Offering(
             self.region, self.unit_type, int(now), None, None, 0, 0, self.kind or UNITS_OF_COMPUTE
@@ -66,6 +61,15 @@ class SetOffering(Command, frozen=True, kw_only=True):
             offering = _restock(offering, self.stock_total)
         draft.put(OFFERINGS, offering)
         return offering
+
+
+def _refuse_misread(unit_type: str) -> None:
+    if shape_of(resource_type_of(unit_type, 1)).unit_type != unit_type:
+        raise Refusal(
+            BAD_VALUE,
+            f"{unit_type} is how resource types of services spell another type. Choose another name.",
+            field="type",
+        )
 
 
 def _restock(offering: Offering, total: int) -> Offering:
