@@ -37,9 +37,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
         yield PRICES, (self.region, self.unit_type)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Offering:  # noqa: ARG002
-        """Raises Refusal for a stock smaller than what is held, for another kind than the offering's,
-        and for a new type whose name is how resource types spell another one.
-        """
+        """Raises Refusal for a stock smaller than what is held, another kind, and a type that reads as another."""
         if self.kind != QUOTA and draft.get(OFFERINGS, self.region, self.unit_type) is None:
             _refuse_misread(self.unit_type)
         # A new offering comes last in the catalogue's order: what sorts by time needs no counter.
