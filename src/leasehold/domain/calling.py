@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from leasehold.domain.calendar import Instant
+from leasehold.domain.money import MICRO_MAX
 
 
 class Calls(msgspec.Struct, frozen=True):
@@ -22,13 +23,13 @@ class Calls(msgspec.Struct, frozen=True):
     failed: int = 0
 
     def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int) -> Calls:
-        """Count more."""
+        """Count more. A sum that no store could hold stays at the most that one can."""
         return msgspec.structs.replace(
             self,
-            input_tokens=self.input_tokens + input_tokens,
-            output_tokens=self.output_tokens + output_tokens,
-            succeeded=self.succeeded + succeeded,
-            failed=self.failed + failed,
+            input_tokens=min(self.input_tokens + input_tokens, MICRO_MAX),
+            output_tokens=min(self.output_tokens + output_tokens, MICRO_MAX),
+            succeeded=min(self.succeeded + succeeded, MICRO_MAX),
+            failed=min(self.failed + failed, MICRO_MAX),
         )
 
 
