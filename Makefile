@@ -7,13 +7,16 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8000
 SERVE  ?= --demo
 
-.PHONY: help run test check lint types layers tests docs format lock clean bench
+.PHONY: help run tour ray test check lint types layers tests docs format lock clean bench
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.runtime ## set everything up and serve on 127.0.0.1:8000 (SERVE= for an empty catalogue)
 	@$(BIN)/leasehold serve --host $(HOST) --port $(PORT) --data $(DATA) $(SERVE)
+
+tour: $(VENV)/.runtime ## buy, deploy, call, release and see the bill, in half a minute
+	@$(BIN)/leasehold tour
 
 test: lint types layers docs tests ## everything that CI checks and that needs no other toolchain
 
@@ -53,9 +56,15 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+ray: requirements/ray.txt requirements/dev.txt requirements/runtime.txt ## the Ray engine's tests, on a real cluster
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt -r requirements/dev.txt -r requirements/ray.txt
+	.venv-ray/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	.venv-ray/bin/pytest tests/engines/test_ray.py tests/engines/test_contract.py -k "ray or Ray"
+
 lock: $(VENV)/bin/python ## pin every dependency again, with hashes
 	$(BIN)/pip install --quiet uv
-	for part in runtime build focus dev conformance focus-build:3.12 focus-validator:3.12; do \
+	for part in runtime build focus dev ray conformance focus-build:3.12 focus-validator:3.12; do \
 	  name=$${part%:*}; python=$${part#$$name}; python=$${python#:}; \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    --python-version $${python:-3.11} requirements/$$name.in -o requirements/$$name.txt; done

@@ -27,12 +27,13 @@ from leasehold.domain.agenda import agenda_of
 from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, UNITS
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
 from leasehold.domain.catalogue import Offering, PriceChange
+from leasehold.domain.event import Event, page_of, unit_events
 from leasehold.domain.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.metering import minutes_started
 from leasehold.domain.money import Micro
 from leasehold.domain.unit import Unit, UnitStatus
 from leasehold.store import postgres, sqlite
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.opening import Target
 from leasehold.store.queries import Queries, columns
 
@@ -362,6 +363,7 @@ class Filler:
             self._insert(CODECS[UNITS], units)
             self._insert(ORDERS, [sale.order for sale in chunk])
             self._insert(POSTINGS, postings)
+            self._tell(units)
             if agenda:
                 self._out.insert("agenda", _AGENDA, [(due.at, int(due.kind), due.unit_id) for due in agenda])
             for posting in postings:
@@ -372,6 +374,17 @@ class Filler:
             self._out.commit()
             added += len(chunk)
         return added
+
+    def _tell(self, units: Sequence[Unit]) -> None:
+        """Write an event for each instance, on a page of its own, which tells what it is."""
+        events = [
+            [Event(unit.created_at, kind, unit.id, unit.created_by, data) for kind, data in unit_events(None, unit)]
+            for unit in units
+        ]
+        self._insert(EVENTS, [page_of(unit.account_id, told) for unit, told in zip(units, events, strict=True)])
+        pages = self._out.run("SELECT seq FROM event_pages ORDER BY seq DESC LIMIT ?", (len(units),))
+        listed = [(unit.id, page) for unit, (page,) in zip(units, reversed(pages), strict=True)]
+        self._out.insert("event_units", "unit_id, page", listed)
 
     def post(self, postings: Sequence[Posting]) -> None:
         """Write charges of instances that were added without them."""

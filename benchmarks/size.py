@@ -15,7 +15,7 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from benchmarks.storm import Watched, serving
 from leasehold.api.paging import marker_of
 from leasehold.commands.founding import ROOT_USER
 from leasehold.domain.calendar import SECOND_US, Instant, next_full_hour
-from leasehold.questions import HistoryFilter, UnitFilter
+from leasehold.questions import EventFilter, HistoryFilter, UnitFilter
 from leasehold.store.opening import Target
 
 SMALL, LARGE = "small", "large"
@@ -111,7 +111,7 @@ def fill(where: Target, units: int) -> None:
 
 def bytes_each(where: Target, units: int, found: Found) -> None:
     """Measure what a pending instance takes, table by table, indexes included; the store must not be served."""
-    for table in ("units", "orders", "postings", "agenda"):
+    for table in ("units", "orders", "postings", "agenda", "event_pages", "event_units"):
         found.bytes_each[table] = sum(bytes_of(where, table)) / units
 
 
@@ -147,7 +147,18 @@ def lists_of(where: Target) -> list[List]:
             place = seq if table == "orders" else (at, seq)
             deep = {"maxKeys": PAGE, "marker": marker_of(place, f"{table} {HistoryFilter(account_id=account)}")}
             found.append(List(table, "/v2/account", action, rows, {"maxKeys": PAGE}, deep))
+        found.append(_events(account, run))
     return found
+
+
+def _events(account: str, run: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> List:
+    """Return the list of events. They stand on pages, here one each."""
+    ((rows,),) = run("SELECT count(*) FROM event_pages WHERE account_id = ?", (account,))
+    text = "SELECT seq FROM event_pages WHERE account_id = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
+    ((seq,),) = run(text, (account, int(rows * DEPTH)))
+    marker = marker_of((seq, 0), f"events {EventFilter(account_id=account)} {False}")
+    deep = {"maxKeys": PAGE, "marker": marker}
+    return List("events", "/v2/events", "DescribeEvents", rows, {"maxKeys": PAGE}, deep)
 
 
 def page_us(server: Watched, kind: List, body: dict[str, Any]) -> float:

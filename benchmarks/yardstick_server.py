@@ -14,7 +14,7 @@ from benchmarks.yardstick import Buyer, Job, Shape
 from leasehold.cli.main import main
 from leasehold.commands.command import Command
 from leasehold.commands.purchase import Bought, BuyUnits
-from leasehold.sequencer import Sequencer
+from leasehold.sequencer import Note, Sequencer
 
 
 class Counter:
@@ -47,8 +47,10 @@ def _run() -> None:
         counter = Counter(sys.argv[sys.argv.index("--store") + 1], connections)
         batches = Sequencer.submit
 
-        async def submit(self: Sequencer, command: Command, epoch: str | None = None) -> Any:
-            return await (counter.buy(command) if isinstance(command, BuyUnits) else batches(self, command, epoch))
+        async def submit(self: Sequencer, command: Command, epoch: str | None = None, note: Note | None = None) -> Any:
+            if isinstance(command, BuyUnits):
+                return await counter.buy(command)
+            return await batches(self, command, epoch, note)
 
         Sequencer.submit = submit  # type: ignore[method-assign]
     main()

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from leasehold.clock import Mode
+    from leasehold.gateway.ports import Targets
 
 ROOT_KEY, ROOT_SECRET = "AKROOT", "root-secret-for-tests"
+CLIENT = ("192.0.2.1", 4711)
+"""Where calls come from."""
 ENVIRONMENT = {"LEASEHOLD_ROOT_ACCESS_KEY": ROOT_KEY, "LEASEHOLD_ROOT_SECRET_KEY": ROOT_SECRET}
 
 
@@ -33,9 +36,9 @@ class Answer(NamedTuple):
 
     @property
     def result(self) -> Any:
-        """The result of a success."""
+        """The result of a success; of a stream, the events that came."""
         assert self.status == 200, self.body
-        return self.body["result"]
+        return self.body if isinstance(self.body, list) else self.body["result"]
 
     @property
     def code(self) -> str:
@@ -105,21 +108,38 @@ async def _ask(
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": [*headers, (b"content-length", str(len(content)).encode())],
+        "client": CLIENT,
     }
     sent: list[Any] = []
+    requests = [{"type": "http.request", "body": content, "more_body": False}]
+    enough = asyncio.Event()
 
     async def receive() -> Any:
-        return {"type": "http.request", "body": content, "more_body": False}
+        if requests:
+            return requests.pop()
+        await enough.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
+        # Whoever only looks whether a stream is there goes when it begins.
+        if message["type"] == "http.response.body":
+            enough.set()
 
     await app(scope, receive, send)
     start, *bodies = sent
     text = b"".join(message["body"] for message in bodies)
     found = {name.decode(): value.decode() for name, value in start["headers"]}
-    is_json = found["content-type"].startswith("application/json")
-    return Answer(start["status"], found, json.loads(text) if is_json else text.decode())
+    if found["content-type"].startswith("application/json"):
+        return Answer(start["status"], found, json.loads(text))
+    if found["content-type"].startswith("text/event-stream"):
+        return Answer(start["status"], found, events_of(text.decode()))
+    return Answer(start["status"], found, text.decode())
+
+
+def events_of(stream: str) -> list[Any]:
+    """Read the events of a stream of server-sent events."""
+    return [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line.startswith("data: ")]
 
 
 @asynccontextmanager
@@ -129,12 +149,13 @@ async def a_service(
     clock: Mode = "virtual",
     demo: bool = False,
     environment: Mapping[str, str] | None = None,
+    targets: Targets | None = None,
 ) -> AsyncIterator[Desk]:
     """Run a service on that store; stops cleanly at the end."""
     if isinstance(where, Path):
         where = Target(where)
     settings = load_settings(None, ENVIRONMENT | dict(environment or {}))
-    async with running(settings, where, clock_mode=clock, demo=demo) as service:
+    async with running(settings, where, clock_mode=clock, demo=demo, targets=targets) as service:
         yield Desk(service)
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due
+from leasehold.domain.audit import OK, AuditPage, Entry, Sealed
 from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind, PriceList
+from leasehold.domain.event import Event
+from leasehold.domain.guard import Guard
+from leasehold.domain.lease import Worker
 from leasehold.domain.ledger import Posting
+from leasehold.domain.model import Model, ModelSet
+from leasehold.domain.outbox import Delivery, Hook
+from leasehold.domain.plan import Job
+from leasehold.domain.replica import Replica, Target
 from leasehold.domain.service import Service
+from leasehold.domain.service_key import ServiceKey
 from leasehold.domain.unit import Unit
 
 T = TypeVar("T")
@@ -87,6 +96,121 @@ class Spender(NamedTuple):
 
     unit_id: str
     prepaid: bool
+
+
+class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events of an account to list, from ``since`` until before ``until``; None: whatever it is."""
+
+    account_id: str
+    unit_id: str | None = None
+    types: tuple[str, ...] | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+    def has(self, event: Event) -> bool:
+        """Whether an event is one of those."""
+        return (
+            self.unit_id in (None, event.unit_id)
+            and (self.types is None or event.type in self.types)
+            and (self.since is None or event.at >= self.since)
+            and (self.until is None or event.at < self.until)
+        )
+
+
+class EventPlace(NamedTuple):
+    """Where an event stands: on which page, and where on it. Later ones are greater."""
+
+    page: int
+    line: int
+
+
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries of the audit log to list; None: whatever it is. ``account_id`` "": calls of nobody knows whom."""
+
+    account_id: str
+    user_id: str | None = None
+    access_key: str | None = None
+    address: str | None = None
+    action: str | None = None
+    code: str | None = None
+    refused: bool = False
+    unit_id: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+    def has(self, entry: Entry) -> bool:
+        """Whether an entry is one of those."""
+        return (
+            all(
+                wanted in (None, found)
+                for wanted, found in (
+                    (self.user_id, entry.user_id),
+                    (self.access_key, entry.access_key),
+                    (self.address, entry.address),
+                    (self.action, entry.action),
+                    (self.code, entry.code),
+                )
+            )
+            and (not self.refused or entry.code != OK)
+            and (self.unit_id is None or self.unit_id in entry.names)
+            and (self.since is None or entry.at >= self.since)
+            and (self.until is None or entry.at < self.until)
+        )
+
+
+class AuditLine(NamedTuple):
+    """An entry of the audit log: where it stands, and the chain and number of its page."""
+
+    place: EventPlace
+    chain: str
+    number: int
+    entry: Entry
+
+
+class AuditFound(NamedTuple):
+    """Entries, newest first. ``stopped``: so far was looked, and there may be more; None: these are all."""
+
+    lines: list[AuditLine]
+    stopped: EventPlace | None
+
+
+class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries of an account to list; None: whatever it is."""
+
+    account_id: str
+    hook_id: str | None = None
+    unit_id: str | None = None
+    state: str | None = None
+
+
+class DeliveryPlace(NamedTuple):
+    """Where a delivery stands in lists: by its event, then by its hook."""
+
+    page: int
+    line: int
+    hook_id: str
+
+
+class Working(NamedTuple):
+    """A hook that has something to do, or may have; ``behind``: events came since it was looked after."""
+
+    hook: Hook
+    behind: bool
+
+
+class Head(NamedTuple):
+    """The first delivery that waits in a lane, and its event."""
+
+    delivery: Delivery
+    event: Event
+
+
+class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sets of models to list, of those that an account sees: its own, everybody's, or both (None)."""
+
+    account_id: str
+    everybodys: bool | None = None
+    name_part: str | None = None
 
 
 class Questions(Protocol):
@@ -190,6 +314,77 @@ class Questions(Protocol):
         """Return all accounts, oldest first."""
         ...
 
+    def events(
+        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
+    ) -> list[tuple[EventPlace, Event]]:
+        """Return an account's events, newest first or in the order in which they happened."""
+        ...
+
+    def guard(self, account_id: str) -> Guard | None:
+        """Return an account's limits, with what is used of them."""
+        ...
+
+    def last_event(self, account_id: str) -> EventPlace | None:
+        """Return where the last event of an account stands."""
+        ...
+
+    def audit(self, wanted: AuditFilter, *, after: EventPlace | None, limit: int) -> AuditFound:
+        """Return an account's entries of the audit log, newest first; it looks at a bounded number of pages."""
+        ...
+
+    def audit_export(self, account_id: str | None, since: Instant | None, until: Instant | None) -> Iterator[AuditPage]:
+        """Return pages of the audit log on which something of a stretch of time stands, in the order of writing."""
+        ...
+
+    def audit_chains(self, limit: int) -> list[Sealed]:
+        """Return the ends of the chains of the audit log, the one written last first."""
+        ...
+
+    def audit_closures(self, *, after: int | None, limit: int) -> list[Numbered]:
+        """Return what stands for pages that were removed, newest first."""
+        ...
+
+    def hooks(self, account_id: str) -> list[Hook]:
+        """Return an account's subscriptions, oldest first, without deleted ones."""
+        ...
+
+    def hook(self, hook_id: str) -> Hook | None:
+        """Return a subscription by id."""
+        ...
+
+    def working_hooks(self) -> list[Working]:
+        """Return the hooks of all accounts that are active or being deleted."""
+        ...
+
+    def event_pages(self, account_id: str, *, after: int, limit: int) -> list[tuple[int, tuple[Event, ...]]]:
+        """Return the pages of an account's events after one, oldest first, each with its number."""
+        ...
+
+    def event_at(self, account_id: str, place: EventPlace) -> Event | None:
+        """Return an account's event by where it stands."""
+        ...
+
+    def due_lanes(
+        self, hook_ids: Sequence[str], until: Instant, leased_until: Instant | None, limit: int
+    ) -> list[tuple[str, str]]:
+        """Return lanes in which something may be tried by then, at most so many of each hook, the longest due first.
+
+        Left out are those whose lease ends after ``leased_until``; None: nobody's lease counts.
+        """
+        ...
+
+    def heads(self, lanes: Sequence[tuple[str, str]]) -> list[Head]:
+        """Return what is to be delivered first in each of some lanes."""
+        ...
+
+    def deliveries(self, wanted: DeliveryFilter, *, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
+        """Return an account's deliveries, those of the newest events first."""
+        ...
+
+    def waiting_deliveries(self) -> tuple[int, Instant | None]:
+        """Count what waits, and return since when the oldest of it does."""
+        ...
+
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
         ...
@@ -200,6 +395,62 @@ class Questions(Protocol):
 
     def unit_counts(self) -> dict[str, int]:
         """Count the live instances by status."""
+        ...
+
+    def model_set(self, set_id: str) -> ModelSet | None:
+        """Return a set of models by id."""
+        ...
+
+    def model_sets(self, wanted: ModelSetFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
+        """Return sets of models in the order in which they were added, or the other way round."""
+        ...
+
+    def model(self, model_id: str) -> Model | None:
+        """Return a version of a model by id."""
+        ...
+
+    def models(self, set_id: str) -> list[Model]:
+        """Return the versions of a set that are not deleted, oldest first."""
+        ...
+
+    def service_key(self, key_id: str) -> ServiceKey | None:
+        """Return a key for calling services by id."""
+        ...
+
+    def service_keys(
+        self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
+    ) -> list[Numbered]:
+        """Return an account's keys for calling services, oldest first; with a service, those that open it alone."""
+        ...
+
+    def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
+        """Return by suffix which service answers at each: the first of the account's that has it and is not deleted."""
+        ...
+
+    def targets(self, service_id: str) -> list[Target]:
+        """Return a service's replicas that take requests: what answers on instances that are up, healthy ones first.
+
+        A service that was taken off has none.
+        """
+        ...
+
+    def replicas(self, account_id: str, *, service_id: str | None = None, unit_id: str | None = None) -> list[Replica]:
+        """Return an account's replicas of a service, or on an instance, by instance, service and number."""
+        ...
+
+    def jobs(self, unit_ids: Sequence[str] | None) -> list[Job]:
+        """Return instances whose replicas somebody must look after, with what is known of these; None: all of them.
+
+        They are those with replicas that an engine runs or is to run, and those that wait for what an engine was asked.
+        """
+        ...
+
+    def workers(self) -> list[Worker]:
+        """Return who looks after replicas, or did and has leases yet."""
+        ...
+
+    def replica_counts(self) -> dict[str, int]:
+        """Count the replicas by state, without those that are gone."""
         ...
 
 

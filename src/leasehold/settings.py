@@ -1,440 +1,41 @@
-"""Every setting of the service, declared once: parsing and messages are here, and the reference page reads it."""
+"""The settings of a service: read from file and environment, and refused in one line where they will not do."""
 
 import difflib
-import hmac
+import fnmatch
 import json
 import re
 import tomllib
-import zoneinfo
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, Protocol, get_type_hints
+from typing import Any, Final, NamedTuple
 
-import msgspec
+from leasehold.domain.replica import VARIABLES
+from leasehold.outbox.mailbox import server_of
+from leasehold.setting_fields import DECLARED, Settings
+from leasehold.setting_kinds import PREFIX, Declared, Secret, SecretText, did_you_mean
 
-PREFIX: Final = "LEASEHOLD_"
-ENVIRONMENT_IGNORED: Final = ("LEASEHOLD_TEST_*", "LEASEHOLD_REQUIRE_TOOLCHAINS")
+__all__ = [
+    "DECLARED",
+    "ENVIRONMENT_IGNORED",
+    "PREFIX",
+    "BadSettings",
+    "Declared",
+    "Secret",
+    "SecretText",
+    "Settings",
+    "load_settings",
+]
+
+ENVIRONMENT_IGNORED: Final = ("LEASEHOLD_TEST_*", "LEASEHOLD_REQUIRE_TOOLCHAINS", *VARIABLES)
 """Environment variables with our prefix that are no settings; a trailing `*` stands for any ending."""
 
 _SHOWN_MAX: Final = 60
 _SECRET_FILE_MAX: Final = 4096
-_DAY: Final = 86_400
-_YEAR: Final = 366 * _DAY
 
 
 class BadSettings(Exception):
     """The configuration cannot be used; the message is one line: where, what was found, what is allowed."""
 
-
-class Secret:
-    """A text that must not be seen: only `reveal` gives it away, never `repr`, `str` or a format."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the secret text itself; keep it out of messages and logs."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-
-class Kind(Protocol):
-    """What values a setting may take, how an environment variable's text becomes one, and how to say so."""
-
-    @property
-    def allowed(self) -> str:
-        """What may be given, in words that end a sentence."""
-
-    def read(self, text: str) -> object:
-        """Turn an environment variable's text into the value that a TOML file would hold."""
-        return text
-
-    def check(self, value: object) -> object:
-        """Return the value for `Settings`; raises ValueError (its message is a hint) when it may not be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Whole(Kind):
-    """A whole number within bounds, both allowed."""
-
-    low: int
-    high: int
-    unit: str
-
-    @property
-    def allowed(self) -> str:
-        """What may be given."""
-        return f"a whole number of {self.unit} from {self.low} to {self.high}"
-
-    def read(self, text: str) -> object:
-        """Read ASCII digits with an optional minus; `int` alone would take ` 1_0 ` as well."""
-        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
-
-    def check(self, value: object) -> int:
-        """Refuse other types (booleans are integers to Python) and values out of bounds."""
-        if not isinstance(value, int) or isinstance(value, bool) or not self.low <= value <= self.high:
-            raise ValueError
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Text(Kind):
-    """A text of one form."""
-
-    pattern: str
-    allowed: str
-
-    def check(self, value: object) -> str:
-        """Refuse whatever does not match as a whole."""
-        if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
-            raise ValueError
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf(Kind):
-    """One word of a few."""
-
-    words: tuple[str, ...]
-
-    @property
-    def allowed(self) -> str:
-        """What may be given."""
-        quoted = [f'"{word}"' for word in self.words]
-        return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
-
-    def check(self, value: object) -> object:
-        """Refuse every other word."""
-        if value not in self.words:
-            raise ValueError
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Zone(Kind):
-    """A time zone that the zone database knows."""
-
-    allowed: str = 'a time zone name of the IANA database, such as "Asia/Shanghai"'
-
-    def check(self, value: object) -> str:
-        """Refuse a name that the database does not hold, with the nearest one that it does hold."""
-        if not isinstance(value, str):
-            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
-        try:
-            zoneinfo.ZoneInfo(value)
-        except (ValueError, KeyError, OSError):
-            # A folder of the database ("Asia") fails as an OSError, a path out of it as a ValueError.
-            raise ValueError(_did_you_mean(value, zoneinfo.available_timezones())) from None
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class FilePath(Kind):
-    """A path of a file; the loader makes a relative one of a TOML file relative to that file's folder."""
-
-    allowed: str = "a path"
-
-    def check(self, value: object) -> Path:
-        """Refuse the empty path and the character that no path can hold."""
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise ValueError
-        return Path(value)
-
-
-@dataclass(frozen=True, slots=True)
-class SecretText(Kind):
-    """A secret of one form, which never comes from the TOML file."""
-
-    pattern: str
-    allowed: str
-    own_file: bool = True
-    """Whether `<NAME>_FILE` may name a file with the secret in it."""
-
-    def check(self, value: object) -> Secret:
-        """Refuse whatever does not match as a whole."""
-        if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
-            raise ValueError
-        return Secret(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What a setting is: its dotted TOML name, its values, its meaning, and what leaving it unset means."""
-
-    name: str
-    kind: Kind
-    meaning: str
-    unset: str = ""
-
-    @property
-    def attribute(self) -> str:
-        """The attribute of `Settings` that holds it."""
-        return self.name.replace(".", "_")
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        return PREFIX + self.attribute.upper()
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether it may come from the environment only."""
-        return isinstance(self.kind, SecretText)
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings of one service, complete and checked; each field is its declaration."""
-
-    time_zone: Annotated[
-        str,
-        Declared(
-            "time_zone",
-            Zone(),
-            "The zone in which times without a zone are read, days and months are counted, and times are "
-            "returned (decision 1).",
-        ),
-    ] = "Asia/Shanghai"
-
-    currency: Annotated[
-        str,
-        Declared(
-            "currency",
-            Text("[A-Z]{3}", "a currency code of three capital letters (ISO 4217)"),
-            "The currency of every price and balance.",
-        ),
-    ] = "CNY"
-
-    path_prefix: Annotated[
-        str,
-        Declared(
-            "path_prefix",
-            Text(
-                r"(?=.{0,100}\Z)(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*",
-                'nothing, or a path such as "/qianfan" with no slash at its end: at most 100 characters, '
-                'between the slashes letters, digits and "._~-"',
-            ),
-            "What stands before `/v2/...` in the address of every call, for a service behind a proxy.",
-        ),
-    ] = ""
-
-    server_body_max_bytes: Annotated[
-        int,
-        Declared(
-            "server.body_max_bytes",
-            Whole(1024, 64 << 20, "bytes"),
-            "A longer request body is refused before it is read.",
-        ),
-    ] = 1 << 20
-
-    server_drain_seconds: Annotated[
-        int,
-        Declared(
-            "server.drain_seconds",
-            Whole(0, 600, "seconds"),
-            "How long a stopping server waits for the requests that it has taken.",
-        ),
-    ] = 20
-
-    release_lead_min_seconds: Annotated[
-        int,
-        Declared(
-            "release.lead_min_seconds",
-            Whole(0, _YEAR, "seconds"),
-            "How far ahead of now a release time must lie at least (decision 2).",
-        ),
-    ] = 0
-
-    release_horizon_max_seconds: Annotated[
-        int | None,
-        Declared(
-            "release.horizon_max_seconds",
-            Whole(1, 100 * _YEAR, "seconds"),
-            "How far ahead of now a release time may lie at most (decision 2); more than `release.lead_min_seconds`.",
-            unset="no bound",
-        ),
-    ] = None
-
-    postpaid_balance_min: Annotated[
-        str | None,
-        Declared(
-            "postpaid.balance_min",
-            Text(
-                r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?",
-                'an amount such as "12.50" (in TOML in quotes), from 0 to 999999999999.999999, '
-                "with at most 6 decimal places",
-            ),
-            "The balance, in `currency`, that a postpaid purchase needs (decision 11).",
-            unset="the price of one hour of what is bought",
-        ),
-    ] = None
-
-    retention_days: Annotated[
-        int,
-        Declared(
-            "retention_days",
-            Whole(0, 3650, "days"),
-            "How long an expired prepaid unit, or a postpaid unit in arrears, stays stopped with its "
-            "capacity kept before it is released (decision 14).",
-        ),
-    ] = 7
-
-    arrears_grace_hours: Annotated[
-        int,
-        Declared(
-            "arrears.grace_hours",
-            Whole(0, 8784, "hours"),
-            "How long a postpaid unit with an unpaid hour goes on running (decision 14).",
-        ),
-    ] = 24
-
-    clock_jump_max_seconds: Annotated[
-        int,
-        Declared(
-            "clock.jump_max_seconds",
-            Whole(1, _DAY, "seconds"),
-            "A wall clock that jumps ahead by more than this holds all releases until the jump is confirmed "
-            "(decision 6a).",
-        ),
-    ] = 300
-
-    batch_size_max: Annotated[
-        int,
-        Declared(
-            "batch.size_max",
-            Whole(1, 1024, "commands"),
-            "How many commands are decided and committed together at most.",
-        ),
-    ] = 512
-
-    queue_length_max: Annotated[
-        int,
-        Declared(
-            "queue.length_max",
-            Whole(1, 1_000_000, "commands"),
-            "With so many commands waiting, the next request is answered `Overloaded` and nothing is done "
-            "(decision 19).",
-        ),
-    ] = 10_000
-
-    due_batch_max: Annotated[
-        int | None,
-        Declared(
-            "due.batch_max",
-            Whole(1, 10_000, "rows"),
-            "Rows of due work taken at a time at most; four times as many while a virtual clock moves.",
-            unset="250 on the embedded store, 480 on PostgreSQL",
-        ),
-    ] = None
-
-    quote_keep_minutes: Annotated[
-        int,
-        Declared(
-            "quote.keep_minutes",
-            Whole(1, 1440, "minutes"),
-            "How long a price is held that QuotePurchase was asked to hold.",
-        ),
-    ] = 15
-
-    tokens_keep_hours: Annotated[
-        int,
-        Declared(
-            "tokens.keep_hours",
-            Whole(48, 8784, "hours"),
-            "How long the first answer to a `clientToken` is kept and given again (decision 10).",
-        ),
-    ] = 48
-
-    readiness_lateness_max_seconds: Annotated[
-        int,
-        Declared(
-            "readiness.lateness_max_seconds",
-            Whole(1, _DAY, "seconds"),
-            "The service reports itself not ready while its oldest overdue release is older than this.",
-        ),
-    ] = 30
-
-    log_format: Annotated[
-        Literal["auto", "json", "console"],
-        Declared(
-            "log.format",
-            OneOf(("auto", "json", "console")),
-            "How log lines look; `auto` is `console` on a terminal and `json` everywhere else.",
-        ),
-    ] = "auto"
-
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical"],
-        Declared(
-            "log.level",
-            OneOf(("debug", "info", "warning", "error", "critical")),
-            "The least level that is logged.",
-        ),
-    ] = "info"
-
-    master_key_file: Annotated[
-        Path | None,
-        Declared(
-            "master_key_file",
-            FilePath(),
-            "The file with the master key, which seals the secret keys in the store; mode 0600. Not read "
-            "while `LEASEHOLD_MASTER_KEY` is set. A relative path in the TOML file starts at that file's "
-            "folder.",
-            unset="`master.key` in the data folder",
-        ),
-    ] = None
-
-    master_key: Annotated[
-        Secret | None,
-        Declared(
-            "master_key",
-            # What is a key is the vault's to say; its file is the setting `master_key_file`.
-            SecretText(r"[!-~]{1,256}", "64 hexadecimal digits, or base64 of 32 bytes", own_file=False),
-            "The master key itself; stands over `master_key_file`.",
-            unset="the key in `master_key_file`",
-        ),
-    ] = None
-
-    root_access_key: Annotated[
-        Secret | None,
-        Declared(
-            "root_access_key",
-            SecretText(r"[A-Za-z0-9_-]{1,64}", 'from 1 to 64 letters, digits, "_" and "-"'),
-            "The access key id of the root account; goes with `LEASEHOLD_ROOT_SECRET_KEY`.",
-            unset="none",
-        ),
-    ] = None
-
-    root_secret_key: Annotated[
-        Secret | None,
-        Declared(
-            "root_secret_key",
-            SecretText(r"[!-~]{1,128}", "from 1 to 128 printable ASCII characters without spaces"),
-            "The secret key of the root account; goes with `LEASEHOLD_ROOT_ACCESS_KEY`.",
-            unset="none",
-        ),
-    ] = None
-
-
-def _declarations() -> dict[str, Declared]:
-    hints = get_type_hints(Settings, include_extras=True)
-    return {attribute: hint.__metadata__[0] for attribute, hint in hints.items()}
-
-
-DECLARED: Final[Mapping[str, Declared]] = _declarations()
-"""The declaration of every attribute of `Settings`, in the order of the reference page."""
 
 _BY_PATH: Final = {tuple(declared.name.split(".")): declared for declared in DECLARED.values()}
 _BY_VARIABLE: Final = {declared.variable: declared for declared in DECLARED.values()}
@@ -478,10 +79,12 @@ def _check_together(settings: Settings, where: Mapping[str, str]) -> None:
         given, lacking = sorted(keys, key=lambda name: getattr(settings, name) is None)
         raise BadSettings(f"{where[given]}: needs {DECLARED[lacking].variable}, which is not set; set both or neither")
 
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {nearest[0]}?" if nearest else ""
+    if settings.smtp_url is not None:
+        try:
+            server_of(settings.smtp_url.reveal())
+        except ValueError:
+            declared = DECLARED["smtp_url"]
+            raise _refusal(where["smtp_url"], "a value of another form (not shown)", declared, "") from None
 
 
 def _refusal(where: str, found: str, declared: Declared, hint: str) -> BadSettings:
@@ -609,7 +212,7 @@ def _nearest_setting(path: tuple[str, ...]) -> str:
     # The right key in the wrong section looks like no other whole name.
     same_key = [name for name in public if name.rpartition(".")[2] == path[-1]]
     wanted = same_key[0] if same_key else ".".join(path)
-    return _did_you_mean(wanted, public) or "the reference page lists all settings"
+    return did_you_mean(wanted, public) or "the reference page lists all settings"
 
 
 def _shown(value: object) -> str:
@@ -636,7 +239,7 @@ def _quoted(text: str) -> str:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or _is_ignored(variable):
+        if not variable.startswith(PREFIX) or any(fnmatch.fnmatchcase(variable, name) for name in ENVIRONMENT_IGNORED):
             continue
         if variable in _BY_FILE_VARIABLE:
             yield _from_secret_file(variable, _BY_FILE_VARIABLE[variable], environ)
@@ -644,12 +247,6 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
             raise BadSettings(f"{variable}: no such setting; {_nearest_variable(variable)}")
         else:
             yield _from_variable(_BY_VARIABLE[variable], environ[variable])
-
-
-def _is_ignored(variable: str) -> bool:
-    return any(
-        variable.startswith(name[:-1]) if name.endswith("*") else variable == name for name in ENVIRONMENT_IGNORED
-    )
 
 
 def _nearest_variable(variable: str) -> str:

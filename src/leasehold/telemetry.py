@@ -196,6 +196,10 @@ class Metrics:
         self._define_requests()
         self._define_batches()
         self._define_agenda()
+        self._define_audit()
+        self._define_outbox()
+        self._define_gateway()
+        self._define_replicas()
         self._gauge("leasehold_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:
@@ -226,6 +230,57 @@ class Metrics:
         self._units = self._gauge("leasehold_units", "Compute-unit instances, by status.", "status")
         self._clock_held = self._gauge(
             "leasehold_clock_held", "1 while a clock jump holds all releases (decision 6a), else 0."
+        )
+
+    def _define_audit(self) -> None:
+        self._audit_lost = self._counter(
+            "leasehold_audit_lost_total", "Audit entries that the store could not take; they are in the log as errors."
+        )
+
+    def _define_outbox(self) -> None:
+        self._deliveries = self._counter(
+            "leasehold_deliveries_total", "Attempts to deliver an event, by kind and result.", "kind", "result"
+        )
+        self._waiting = self._gauge(
+            "leasehold_deliveries_waiting", "Deliveries that wait, of all servers on the store."
+        )
+        self._oldest_waiting = self._gauge(
+            "leasehold_oldest_waiting_delivery_seconds", "For how long the oldest delivery that waits has waited."
+        )
+
+    def _define_gateway(self) -> None:
+        self._gateway_calls = self._counter(
+            "leasehold_gateway_calls_total",
+            "Calls of services: succeeded, failed by the replica, refused, or aborted by the caller.",
+            "outcome",
+        )
+        self._gateway_first_byte = self._histogram(
+            "leasehold_gateway_first_byte_seconds", "Time until a replica began to answer.", _SECONDS
+        )
+        self._gateway_in_flight = self._gauge("leasehold_gateway_calls_in_flight", "Calls that are passed on now.")
+
+    def gateway_called(self, outcome: Literal["succeeded", "failed", "refused", "aborted"]) -> None:
+        """Count a call of a service, by how it ended."""
+        self._gateway_calls.labels(outcome).inc()
+
+    def gateway_first_byte(self, seconds: float) -> None:
+        """Note how long a replica took until it began to answer."""
+        self._gateway_first_byte.observe(seconds)
+
+    def gateway_in_flight(self, change: int) -> None:
+        """Note that a call began (1), or ended (-1)."""
+        self._gateway_in_flight.inc(change)
+
+    def _define_replicas(self) -> None:
+        self._replicas = self._gauge("leasehold_replicas", "Replicas that are not gone, by state.", "state")
+        self._step_seconds = self._histogram(
+            "leasehold_reconciler_step_seconds", "Time of a step of the reconciler, by kind.", _SECONDS, "step"
+        )
+        self._orphans = self._counter(
+            "leasehold_orphans_stopped_total", "Replicas that were ended because nobody wanted them.", "engine"
+        )
+        self._reachable = self._gauge(
+            "leasehold_engine_reachable", "1 while the engine can be asked, else 0.", "engine"
         )
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
@@ -288,6 +343,37 @@ class Metrics:
     def clock_held(self, *, held: bool) -> None:
         """Set whether a clock jump holds all releases (decision 6a)."""
         self._clock_held.set(held)
+
+    def audit_lost(self, entries: int) -> None:
+        """Count audit entries that went to the log because the store could not take them."""
+        self._audit_lost.inc(entries)
+
+    def delivery_tried(self, kind: str, result: str) -> None:
+        """Count an attempt to deliver an event."""
+        self._deliveries.labels(kind, result).inc()
+
+    def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
+        """Set how many deliveries wait, and for how many seconds the oldest has; 0 when there is none."""
+        self._waiting.set(count)
+        self._oldest_waiting.set(oldest_seconds)
+
+    def replicas(self, by_state: Mapping[str, int]) -> None:
+        """Set how many replicas there are in each state; states that are left out have none."""
+        self._replicas.clear()
+        for state, count in by_state.items():
+            self._replicas.labels(state).set(count)
+
+    def step_done(self, step: str, seconds: float) -> None:
+        """Record a step of the reconciler, and the seconds that it took."""
+        self._step_seconds.labels(step).observe(seconds)
+
+    def orphan_stopped(self, engine: str) -> None:
+        """Count a replica that was ended because nobody wanted it."""
+        self._orphans.labels(engine).inc()
+
+    def engine_reachable(self, engine: str, *, reachable: bool) -> None:
+        """Set whether an engine can be asked."""
+        self._reachable.labels(engine).set(reachable)
 
     def render(self) -> tuple[bytes, str]:
         """Return all metrics in Prometheus' text format, and its content type."""

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from leasehold.settings import Secret
 
@@ -50,12 +52,13 @@ def _base62(length: int) -> str:
 class Vault:
     """Seals texts with AES-256-GCM under the master key, each bound to a context: its access key id."""
 
-    __slots__ = ("_cipher", "fingerprint")
+    __slots__ = ("_cipher", "_master_key", "fingerprint")
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != KEY_BYTES:
             raise BadMasterKey(f"a master key has {KEY_BYTES} bytes, this one has {len(master_key)}")
         self._cipher = AESGCM(master_key)
+        self._master_key = master_key
         self.fingerprint = fingerprint(master_key)
 
     def seal(self, plain: str, *, context: str) -> bytes:
@@ -75,6 +78,14 @@ class Vault:
                 f"the sealed secret of {context} does not open: it is damaged, or the master key is not the "
                 "one that sealed it; put that master key back"
             ) from None
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes for one purpose (HKDF-SHA256, RFC 5869), always the same; they give nothing of the key away.
+
+        Whoever runs several servers gives all of them the same master key, so each derives the same.
+        """
+        hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"leasehold " + purpose.encode())
+        return hkdf.derive(self._master_key)
 
 
 def _bound(context: str) -> bytes:

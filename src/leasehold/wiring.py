@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,21 +14,38 @@ import structlog
 
 from leasehold.agenda.worker import Agenda
 from leasehold.api.app import App
-from leasehold.api.context import Context, KeyMaker
+from leasehold.api.context import Context, HookMaker, KeyMaker
 from leasehold.api.health import Health
+from leasehold.api.hub import Hub
 from leasehold.api.identity import Identities
 from leasehold.api.ids import hex_id
+from leasehold.api.link_pages import LinkPages
+from leasehold.api.links import PURPOSE, Links
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasehold.commands.clock import VIRTUAL_NOW
 from leasehold.commands.command import Command
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
+from leasehold.commands.examples import LoadExamples
 from leasehold.commands.founding import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, Found
 from leasehold.commands.identity import CreateAccessKey, CreateAccount, NewKey, SetSecret
 from leasehold.domain.account import User
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
-from leasehold.domain.money import Micro, parse_amount
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
+from leasehold.domain.calendar import SECOND_US, Instant
+from leasehold.domain.money import Micro
+from leasehold.engines.contract import ReplicaEngine
+from leasehold.engines.routed import RoutedEngine
+from leasehold.gateway.ports import Targets
+from leasehold.parts import (
+    Ground,
+    allowed_of,
+    dispatcher_of,
+    gateway_of,
+    reconciling,
+    routes_of,
+    rules_of,
+    trail_of,
+)
+from leasehold.reconciler.ports import Timing
+from leasehold.seals import AuditKeys
 from leasehold.sequencer import Limits, Sequencer
 from leasehold.settings import Settings
 from leasehold.store.opening import OpenStore, Target, open_store
@@ -82,55 +100,54 @@ class Service(msgspec.Struct, frozen=True):
     root_access_key: str
 
 
-def rules_of(settings: Settings) -> Rules:
-    """Return the settings that rules depend on."""
-    horizon, minimum = settings.release_horizon_max_seconds, settings.postpaid_balance_min
-    return Rules(
-        time_zone=settings.time_zone,
-        currency=settings.currency,
-        release_lead_min_us=settings.release_lead_min_seconds * SECOND_US,
-        release_horizon_max_us=None if horizon is None else horizon * SECOND_US,
-        postpaid_balance_min=None if minimum is None else parse_amount(minimum),
-        retention_us=settings.retention_days * DAY_US,
-        arrears_grace_us=settings.arrears_grace_hours * HOUR_US,
-        quote_keep_us=settings.quote_keep_minutes * MINUTE_US,
-        token_keep_us=settings.tokens_keep_hours * HOUR_US,
-    )
-
-
 @asynccontextmanager
 async def running(
-    settings: Settings, where: Target, *, clock_mode: Mode = "real", demo: bool = False
+    settings: Settings,
+    where: Target,
+    *,
+    clock_mode: Mode = "real",
+    demo: bool = False,
+    targets: Targets | None = None,
+    engines: Mapping[str, ReplicaEngine] | None = None,
+    timing: Timing | None = None,
 ) -> AsyncIterator[Service]:
     """Run the service on a store, without a socket; stops it cleanly at the end.
 
-    Raises StoreInUse, BadStore, NewerStore, BadMasterKey or WrongClock where it cannot start; then nothing
+    ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
+    the reconciler's.
+
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock or NoEngine where it cannot start; then nothing
     was touched.
     """
-    store = open_store(where)
-    try:
+    async with AsyncExitStack() as parts:
+        store = open_store(where)
+        parts.push_async_callback(store.close)
         vault = _vault(settings, store, where.directory)
         clock = _clock(settings, store, clock_mode)
-        rules = rules_of(settings)
-        metrics = Metrics()
+        routes, metrics, audit_keys = routes_of(settings, where), Metrics(), _audit_keys(settings, where.directory)
         sequencer = Sequencer(
             store,
             clock,
-            rules,
-            engine=InstantEngine(),
+            rules_of(settings),
+            engine=RoutedEngine(routes),
             limits=Limits(
                 settings.batch_size_max,
                 settings.due_batch_max or (DUE_EMBEDDED if where.url is None else DUE_SHARED),
                 settings.queue_length_max,
             ),
             meter=metrics,
+            trail=trail_of(settings, audit_keys, clock, metrics),
         )
         agenda = Agenda(store, sequencer, clock, metrics)
+        sequencer.watch(agenda)
+        ground = Ground(settings, where, store, sequencer, clock, metrics)
+        links = Links(vault.derive(PURPOSE), (settings.public_url or "") + settings.path_prefix)
+        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
+        sequencer.watch(dispatcher)
+        sequencer.watch(gateway)
         identities = Identities(store, lambda key: vault.open(key.sealed, context=key.id))
         sequencer.watch(identities)
-        sequencer.watch(agenda)
-        keys = KeyMaker(_make_key, lambda key_id, secret: vault.seal(secret, context=key_id))
-        context = Context(reader=store, sequencer=sequencer, agenda=agenda, clock=clock, rules=rules, keys=keys)
+        context = _context(ground, agenda, vault, links, audit_keys, identities)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         app = App(
             context,
@@ -139,19 +156,45 @@ async def running(
             metrics,
             body_max=settings.server_body_max_bytes,
             path_prefix=settings.path_prefix,
+            trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
+            links=LinkPages(links, store, sequencer, clock, context.rules),
+            passing=gateway,
         )
         sequencer.start()
-        try:
-            root_key = await _found(settings, store, sequencer, vault, clock, where.directory)
-            if demo:
-                await _load_demo(store, sequencer)
-            agenda.start()
-            yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
-        finally:
-            await agenda.stop()
-            await sequencer.close()
-    finally:
-        await store.close()
+        for stop in (sequencer.close, agenda.stop, dispatcher.stop, gateway.stop):
+            parts.push_async_callback(stop)
+        root_key = await _found(settings, store, sequencer, vault, clock, where.directory)
+        if demo:
+            await _load_demo(store, sequencer)
+        for part in (agenda, dispatcher, gateway):
+            part.start()
+        reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
+        context.replica_logs = reconciler.logs
+        yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
+
+
+def _context(
+    ground: Ground, agenda: Agenda, vault: Vault, links: Links, audit_keys: AuditKeys, identities: Identities
+) -> Context:
+    """Return what operations work with."""
+    settings = ground.settings
+    hub = Hub(alone=ground.alone)
+    ground.sequencer.watch(hub)
+    context = Context(
+        reader=ground.store,
+        sequencer=ground.sequencer,
+        agenda=agenda,
+        clock=ground.clock,
+        rules=rules_of(settings),
+        keys=KeyMaker(_make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
+        hub=hub,
+        identities=identities,
+        audit_key=audit_keys.public_key,
+        links=links,
+        hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
+    )
+    context.public_base = None if settings.public_url is None else settings.public_url + settings.path_prefix
+    return context
 
 
 def check_fingerprint_of(vault: Vault, store: OpenStore) -> None:
@@ -169,6 +212,12 @@ def _vault(settings: Settings, store: OpenStore, directory: Path) -> Vault:
     if saved is not None:
         check_fingerprint(key, saved)
     return Vault(key)
+
+
+def _audit_keys(settings: Settings, directory: Path) -> AuditKeys:
+    """Derive the keys of the audit log; the master key is there by now."""
+    path = settings.master_key_file or directory / MASTER_KEY_FILE
+    return AuditKeys(load_master_key(path, settings.master_key, create=False))
 
 
 def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
@@ -283,4 +332,6 @@ async def _load_demo(store: OpenStore, sequencer: Sequencer) -> None:
             account_id=root.account_id, user_id=root.id, funds=DEMO_FUNDS, offerings=DEMO_OFFERINGS, models=DEMO_MODELS
         )
     )
+    # The very Python that runs this server has the examples.
+    await sequencer.submit(LoadExamples(user_id=root.id, python=sys.executable))
     log.info("demo loaded" if loaded else "demo was loaded before, nothing changed")

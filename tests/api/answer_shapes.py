@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from tests.api.scene import ACCOUNT, CATALOG, CHARGE, CLOCK, IAM, RESOURCES, SERVICE, UNITS
+from tests.api.scene import (
+    ACCOUNT,
+    CATALOG,
+    CHARGE,
+    CLOCK,
+    EVENTS,
+    IAM,
+    MODEL,
+    NOTIFICATION,
+    RESOURCES,
+    SERVICE,
+    UNITS,
+)
 
 Key = tuple[str, str]
 
@@ -24,6 +36,10 @@ QUOTA_ID = re.compile(r"tpm-[0-9A-Za-z]{8}")
 ANY_ID = re.compile(r"(unit|tpm)-[0-9A-Za-z]{8}")
 PACKAGE_ID = re.compile(r"pkg-[0-9a-z]{12}")
 SERVICE_ID = re.compile(r"svco-[0-9a-z]{12}")
+SET_ID = re.compile(r"am-[0-9a-z]{12}")
+MODEL_ID = re.compile(r"amv-[0-9a-z]{12}")
+SERVICE_KEY_ID = re.compile(r"key-[0-9a-z]{12}")
+SERVICE_KEY = re.compile(r"lsk-[0-9a-z]{12}-[A-Za-z0-9_-]{43}")
 KEY_ID = re.compile(r"AK[0-9A-Za-z]+")
 TIMING = re.compile("Prepaid|Postpaid")
 
@@ -41,6 +57,68 @@ UNIT = {
     "releaseTime": Maybe(TIME),
     "duration": Maybe(int),
     "durationUnit": Maybe(re.compile("Month")),
+}
+EVENT = {
+    "specversion": re.compile(r"1\.0"),
+    "id": re.compile(r"\d+-\d+"),
+    "source": re.compile(r"/v2/account/[0-9a-f]{32}"),
+    "type": re.compile(r"(unit|account|subscription|engine)\.[a-zA-Z]+"),
+    "subject": Maybe(ANY_ID),
+    "time": TIME,
+    "datacontenttype": re.compile("application/json"),
+    "data": dict,
+}
+AUDIT_ENTRY = {
+    "time": TIME,
+    "requestId": re.compile(r"[0-9a-f-]{36}"),
+    "userId": Maybe(HEX_ID),
+    "accessKeyId": Maybe(str),
+    "address": str,
+    "path": re.compile(r"/v2/[a-z]+"),
+    "action": str,
+    "status": int,
+    "code": str,
+    "message": Maybe(str),
+    "body": str,
+    "names": [str],
+    "hasClientToken": bool,
+    "chain": str,
+    "page": int,
+}
+HASH = re.compile(r"[0-9a-f]{64}")
+AUDIT_PROOF = {
+    "publicKey": HASH,
+    "chains": [{"chain": str, "page": int, "hash": HASH, "time": TIME}],
+    "closures": [
+        {
+            **dict.fromkeys(("chain", "publicKey", "signature"), str),
+            **dict.fromkeys(("firstPage", "lastPage", "entriesTotal"), int),
+            **dict.fromkeys(("startTime", "endTime", "closedTime"), TIME),
+            **dict.fromkeys(("hashBefore", "hashAfter"), HASH),
+            "counts": dict,
+        }
+    ],
+    "isTruncated": bool,
+    "maxKeys": int,
+    "nextMarker": Maybe(str),
+}
+ATTEMPT = {"time": TIME, "requestId": str, "userId": Maybe(HEX_ID), "action": str, "code": str, "message": Maybe(str)}
+EXPLANATION = {
+    "instanceId": ANY_ID,
+    "alive": bool,
+    "text": str,
+    "endsTime": Maybe(TIME),
+    "endsBy": Maybe(str),
+    "cost": AMOUNT,
+    "monthEndCost": AMOUNT,
+    "currency": str,
+    "events": [EVENT],
+    "attempts": [ATTEMPT],
+}
+GUARD_RAILS = {
+    "accountId": HEX_ID,
+    "limits": dict,
+    "used": Maybe({"units": dict, "userUnits": dict, "month": (str, None), "spend": AMOUNT, "userSpend": dict}),
 }
 USAGE = {"serviceId": SERVICE_ID, "serviceName": str, "replicasCount": int, "usedComputeUnits": int}
 INSTANCE = {
@@ -61,6 +139,7 @@ SERVICE_DETAIL = {
     "modelId": str,
     "modelVersionId": str,
     "urlSuffix": str,
+    "url": re.compile("http://leasehold.test/services/(translator|demo|svco-[0-9a-z]{12})"),
     "endpoint": str,
     "serviceType": re.compile("chat"),
     "protocolVersion": int,
@@ -223,6 +302,36 @@ STATEMENT = {
     **ENDS_A_PAGE,
 }
 
+MODEL_SET = {
+    "modelSetId": SET_ID,
+    "modelSetName": str,
+    "source": re.compile("Custom|System"),
+    "description": str,
+    "creator": HEX_ID,
+    "createTime": TIME,
+}
+MODEL_SETS = {"modelSetList": [{**MODEL_SET, "modelsCount": int}], "marker": Maybe(str), **ENDS_A_PAGE}
+VERSION = {
+    "modelId": MODEL_ID,
+    "version": re.compile("V[0-9]+"),
+    "description": str,
+    "servicesCount": int,
+    "creator": HEX_ID,
+    "createTime": TIME,
+}
+RUN = {
+    "command": [str],
+    "image": (str, None),
+    "env": dict,
+    "port": (int, None),
+    "healthPath": (str, None),
+    "cpus": (float, None),
+    "memoryBytes": (int, None),
+    "accelerators": int,
+    "graceSeconds": float,
+}
+KEY_OF_A_SERVICE = {"keyId": SERVICE_KEY_ID, "name": str, "serviceId": Maybe(SERVICE_ID)}
+
 REPLICAS = {
     "PurchaseComputeUnit": PURCHASED,
     "DescribeComputeUnits": {"instances": [INSTANCE]},
@@ -270,11 +379,39 @@ SHAPES: dict[Key, Any] = {
     (SERVICE, "DescribePresetServices"): {"serviceList": [PRESET]},
     (SERVICE, "DescribeServiceMetric"): METRICS,
     (SERVICE, "CountServiceCalls"): True,
+    (SERVICE, "CreateServiceKey"): {**KEY_OF_A_SERVICE, "key": SERVICE_KEY},
+    (SERVICE, "DescribeServiceKeys"): {
+        "keyList": [
+            {**KEY_OF_A_SERVICE, "status": re.compile("Active|Deleted"), "creator": HEX_ID, "createTime": TIME}
+        ],
+        **ENDS_A_PAGE,
+    },
+    (SERVICE, "DeleteServiceKey"): True,
+    (MODEL, "CreateCustomModelSet"): {"modelSetId": SET_ID},
+    (MODEL, "CreateCustomModel"): {"modelSetId": SET_ID, "modelId": MODEL_ID, "version": re.compile("V[0-9]+")},
+    (MODEL, "DeleteModel"): True,
+    (MODEL, "DeleteModelSet"): True,
+    (MODEL, "DescribeModelSets"): MODEL_SETS,
+    (MODEL, "DescribeCustomModelSets"): MODEL_SETS,
+    (MODEL, "DescribeSystemModelSets"): MODEL_SETS,
+    (MODEL, "DescribeModelSet"): {**MODEL_SET, "modelList": [VERSION]},
+    (MODEL, "DescribeModel"): {**MODEL_SET, **VERSION, "run": RUN},
     (ACCOUNT, "DescribeAccount"): ACCOUNT_DETAIL,
     (ACCOUNT, "TopUpAccount"): ACCOUNT_DETAIL,
     (ACCOUNT, "DescribeOrders"): {"orders": [ORDER], **ENDS_A_PAGE},
     (ACCOUNT, "DescribeStatement"): STATEMENT,
+    (ACCOUNT, "SetReminders"): {"accountId": HEX_ID, "beforeSeconds": [int]},
+    (ACCOUNT, "DescribeReminders"): {"accountId": HEX_ID, "beforeSeconds": [int]},
     (ACCOUNT, "DescribePostings"): {"postings": [POSTING], **ENDS_A_PAGE},
+    (ACCOUNT, "DescribeAuditLog"): {"entries": [AUDIT_ENTRY], **ENDS_A_PAGE},
+    (ACCOUNT, "DescribeAuditProof"): AUDIT_PROOF,
+    (UNITS, "ExplainComputeUnit"): EXPLANATION,
+    (SERVICE, "DescribeReplicas"): {"serviceId": SERVICE_ID, "ready": int, "replicas": [dict]},
+    (SERVICE, "DescribeReplicaLogs"): {"logLines": [str], "why": (str, None)},
+    (ACCOUNT, "SetGuardRails"): GUARD_RAILS,
+    (ACCOUNT, "DescribeGuardRails"): GUARD_RAILS,
+    (EVENTS, "DescribeEvents"): {"events": [EVENT], "nextMarker": Maybe(str), "isTruncated": bool, "maxKeys": int},
+    (EVENTS, "FollowEvents"): [EVENT],
     (CATALOG, "DescribeOfferings"): {"offerings": [OFFERING]},
     (CATALOG, "SetOffering"): OFFERING,
     (CLOCK, "DescribeClock"): CLOCK_DETAIL,
@@ -292,6 +429,45 @@ SHAPES: dict[Key, Any] = {
     (IAM, "AttachPolicy"): True,
     (IAM, "DetachPolicy"): True,
     (IAM, "DescribeUsers"): {"users": [USER]},
+}
+
+SUBSCRIPTION = {
+    "subscriptionId": re.compile(r"sub-[0-9a-z]{12}"),
+    "kind": re.compile("Webhook|Email"),
+    "url": str,
+    "types": [str],
+    "instanceId": Maybe(ANY_ID),
+    "status": re.compile("Active|Paused"),
+    "reason": Maybe(str),
+    "createTime": TIME,
+}
+DELIVERY = {
+    "deliveryId": re.compile(r"sub-[0-9a-z]{12}-\d+-\d+"),
+    "subscriptionId": re.compile(r"sub-[0-9a-z]{12}"),
+    "eventId": re.compile(r"\d+-\d+"),
+    "type": str,
+    "instanceId": Maybe(ANY_ID),
+    "state": re.compile("Waiting|Delivered|GivenUp|Dropped"),
+    "attempts": int,
+    "createTime": TIME,
+    "nextTryTime": Maybe(re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+08:00")),
+    "endTime": Maybe(TIME),
+    "answer": Maybe(int),
+    "failure": Maybe(str),
+}
+SHAPES |= {
+    (NOTIFICATION, "CreateSubscription"): SUBSCRIPTION | {"secret": re.compile(r"whsec_[A-Za-z0-9+/]{43}=")},
+    (NOTIFICATION, "DescribeSubscriptions"): {"subscriptions": [SUBSCRIPTION]},
+    (NOTIFICATION, "ModifySubscription"): SUBSCRIPTION,
+    (NOTIFICATION, "DeleteSubscription"): True,
+    (NOTIFICATION, "TestSubscription"): True,
+    (NOTIFICATION, "RedeliverEvent"): DELIVERY,
+    (NOTIFICATION, "DescribeDeliveries"): {
+        "deliveries": [DELIVERY],
+        "isTruncated": bool,
+        "maxKeys": int,
+        "nextMarker": Maybe(str),
+    },
 }
 
 

@@ -43,6 +43,10 @@ NUMBERS: Final = (-(10**30), -(2**63) - 1, -(2**63), -1, 0, 2**31, 2**63, 2**64,
 KINDS: Final[tuple[Any, ...]] = (None, True, False, 1, 1.5, "x", [], {}, [[]], {"x": {}})
 
 
+MAPS: Final = ("units", "userUnits", "userSpend", "env")
+"""Their keys are names that callers choose."""
+
+
 class Place(NamedTuple):
     """A field of a request: its name on the wire, with the names of what it stands in, and its type."""
 
@@ -98,6 +102,8 @@ def _allowed(found: mi.Type, value: Any) -> bool:
             return any(type(value) is type(one) and value == one for one in found.values)
         case mi.StructType():
             return isinstance(value, dict)
+        case mi.DictType():
+            return isinstance(value, dict) and all(allowed(found.value_type, inner) for inner in value.values())
         case mi.ListType():
             return (
                 isinstance(value, list)
@@ -166,8 +172,11 @@ def candidates(found: mi.Type) -> Iterator[Any]:
                 yield from HOSTILE
             case mi.ListType():
                 yield from ([value] for value in candidates(one.item_type))
-                good = next(value for value in (*KINDS, *literals(one.item_type)) if allowed(one.item_type, value))
+                good = next(value for value in (*KINDS, 60, *literals(one.item_type)) if allowed(one.item_type, value))
                 yield from ([good] * length for length in (2, 99, 100, 101, 50_000))
+            case mi.DictType():
+                yield from ({"x": value} for value in candidates(one.value_type))
+                yield from ({name: 1} for name in HOSTILE)
 
 
 def literals(found: mi.Type) -> Iterator[Any]:
@@ -193,7 +202,7 @@ def put(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> Any:
 def with_unknown_keys(body: Any) -> Any:
     """Return a body with keys in every object that nobody knows."""
     if isinstance(body, dict):
-        known = {name: with_unknown_keys(value) for name, value in body.items()}
+        known = {name: value if name in MAPS else with_unknown_keys(value) for name, value in body.items()}
         return {"": None, "unknown": {"x": [1, "\0", None]}, "client_token": 5, "__class__": "x" * 1000, **known}
     return body
 
@@ -201,7 +210,9 @@ def with_unknown_keys(body: Any) -> Any:
 def is_of(result: Any, found: Any) -> bool:
     """Whether a result is what an action of the table is said to answer."""
     try:
-        msgspec.convert(result, found)
+        # A stream has any number of them.
+        for one in result if isinstance(result, list) else [result]:
+            msgspec.convert(one, found)
     except msgspec.ValidationError:
         return False
     return True

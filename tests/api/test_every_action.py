@@ -14,7 +14,10 @@ from tests.api.scene import (
     CATALOG,
     CHARGE,
     CLOCK,
+    EVENTS,
     IAM,
+    MODEL,
+    NOTIFICATION,
     RESOURCES,
     SERVICE,
     UNITS,
@@ -36,7 +39,7 @@ class Recorder(Caller):
     def ask(self, path: str, action: str, body: Any = None, *, query: str = "") -> Answer:
         answer = super().ask(path, action, body, query=query)
         if answer.status == 200:
-            self.kept.setdefault((path, action), []).append(answer.body["result"])
+            self.kept.setdefault((path, action), []).append(answer.result)
         return answer
 
 
@@ -130,6 +133,21 @@ def use_quota(caller: Caller) -> None:
     caller.do(SERVICE, "DescribeServiceMetric", times)
 
 
+def subscribe(caller: Caller) -> None:
+    """Call what is called for subscriptions. Nobody is there to be told: no resolver knows such a name."""
+    made = caller.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
+    one = {"subscriptionId": made["subscriptionId"]}
+    caller.do(NOTIFICATION, "DescribeSubscriptions")
+    caller.do(NOTIFICATION, "ModifySubscription", {**one, "types": ["unit.bought"]})
+    caller.do(NOTIFICATION, "TestSubscription", one)
+    caller.buy()
+    event = caller.do("/v2/events", "DescribeEvents", {"types": ["unit.running"], "maxKeys": 1})["events"][0]
+    caller.do(NOTIFICATION, "ModifySubscription", {**one, "skipMissed": True})
+    caller.do(NOTIFICATION, "RedeliverEvent", {**one, "eventId": event["id"]})
+    caller.do(NOTIFICATION, "DescribeDeliveries", {"maxKeys": 1})
+    caller.do(NOTIFICATION, "DeleteSubscription", one)
+
+
 def run_a_service(caller: Caller) -> None:
     """Call what is called for a service on an instance that is there."""
     unit = caller.buy(count=2)
@@ -147,6 +165,23 @@ def run_a_service(caller: Caller) -> None:
         caller.do(SERVICE, "DescribeService", service)
     caller.do(SERVICE, "DeleteService", service)
     caller.release(unit)
+
+
+def keep_models(caller: Caller) -> None:
+    """Call what is called for models, and for keys with which services are called."""
+    made = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker", "forEverybody": True})
+    for run in ({"command": ["serve"]}, {"image": "talker:1", "port": None, "cpus": 2.5, "memoryBytes": 2**30}):
+        model = caller.do(MODEL, "CreateCustomModel", {**made, "run": run, "description": "It talks."})["modelId"]
+        caller.do(MODEL, "DescribeModel", {"modelId": model})
+    caller.do(MODEL, "DescribeModelSet", made)
+    for name in ("DescribeModelSets", "DescribeCustomModelSets", "DescribeSystemModelSets"):
+        caller.do(MODEL, name, {"maxKeys": 1})
+    caller.do(MODEL, "DeleteModel", {"modelId": model})
+    caller.do(MODEL, "DeleteModelSet", caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "empty"}))
+    lone = caller.do(SERVICE, "CreateServiceKey", {"name": "shop", "serviceId": caller.create_service()})
+    caller.do(SERVICE, "CreateServiceKey", {"name": "shop"})
+    caller.do(SERVICE, "DescribeServiceKeys", {"maxKeys": 10})
+    caller.do(SERVICE, "DeleteServiceKey", {"keyId": lone["keyId"]})
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +207,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[An
         lead_a_longer_life(caller)
         use_quota(caller)
         run_a_service(caller)
+        subscribe(caller)
+        keep_models(caller)
         bought = caller.do(SERVICE, "CreateService", {**new_service(replicasCount=1, qps=2.5), "billing": billing_of()})
         caller.do(SERVICE, "DescribeService", {"serviceId": bought["serviceId"]})
         caller.do(SERVICE, "DescribeServices", {"maxKeys": 2})
@@ -181,8 +218,26 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[An
         for name in ("DescribeOrders", "DescribePostings"):
             caller.do(ACCOUNT, name, {"maxKeys": 3})
             caller.do(ACCOUNT, name, {"maxKeys": 100})
+        caller.do(ACCOUNT, "SetReminders", {"beforeSeconds": [60, 3600]})
+        caller.do(ACCOUNT, "DescribeReminders")
         for month in ("2030-01", "2030-02", "2030-03"):
             caller.do(ACCOUNT, "DescribeStatement", {"month": month})
+        caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
+        unit = caller.buy()
+        caller.refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})
+        caller.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})
+        caller.do(ACCOUNT, "DescribeAuditLog", {"maxKeys": 100})
+        caller.do(ACCOUNT, "DescribeAuditLog", {"instanceId": unit})
+        caller.do(ACCOUNT, "DescribeAuditProof")
+        service = {"serviceId": caller.create_service()}
+        caller.do(SERVICE, "DescribeReplicas", service)
+        caller.do(SERVICE, "DescribeReplicaLogs", {**service, "instanceId": unit})
+        caller.do(EVENTS, "DescribeEvents", {"maxKeys": 100})
+        caller.do(EVENTS, "DescribeEvents", {"maxKeys": 1})
+        caller.do(EVENTS, "FollowEvents", {"after": "1-0"})
+        caller.do(ACCOUNT, "DescribeGuardRails")
+        caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "0.5"}})
+        caller.do(ACCOUNT, "DescribeGuardRails")
         yield caller.kept
 
 

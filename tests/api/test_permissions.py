@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS, TABLE
+from leasehold.wire.actions import ACTIONS
+from tests.api.permitted import REPOSITORY, SUBSCRIPTIONS, model_bodies, subscription_bodies
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
     CHARGE,
     CLOCK,
     IAM,
-    RESOURCES,
     SERVICE,
     UNITS,
     Caller,
     Scene,
-    a_scene,
     billing_of,
     new_service,
     order,
@@ -75,6 +72,10 @@ DOCUMENTED: dict[str, set[str]] = {
     "describe_orders": READERS,
     "describe_postings": READERS,
     "describe_offerings": READERS,
+    "describe_events": READERS,
+    "follow_events": READERS,
+    "describe_guard_rails": READERS | {OPERATOR},
+    "set_guard_rails": {FULL, OPERATOR},
     "top_up": {OPERATOR},
     "grant_package": {OPERATOR},
     "set_offering": {OPERATOR},
@@ -88,6 +89,15 @@ DOCUMENTED: dict[str, set[str]] = {
     "attach_policy": {FULL, OPERATOR},
     "detach_policy": {FULL, OPERATOR},
     "describe_users": {FULL, READ, OPERATOR},
+    "set_reminders": {FULL, OPERATOR},
+    "describe_reminders": READERS | {OPERATOR},
+    "describe_audit_log": {FULL, OPERATOR},
+    "describe_audit_proof": {OPERATOR},
+    "explain_unit": READERS,
+    "describe_replicas": READERS,
+    "describe_replica_logs": READERS,
+    **SUBSCRIPTIONS,
+    **REPOSITORY,
 }
 """Which single policy permits what. An empty name: none at all is needed."""
 READ_ONLY = (SERVICE_READ, READ, DATA_FULL, DATA_OPERATE)
@@ -155,6 +165,7 @@ def write_bodies(root: Caller, unit: str, prepaid: str, service: str) -> dict[st
         "count_service_calls": {"serviceId": service, "appId": "app-1"},
         "grant_package": {"serviceName": "ernie", "specification": 1, "expiredTime": "2090-01-01 00:00:00"},
         "top_up": {"amount": "1"},
+        "set_guard_rails": {"limits": {}},
         "set_offering": {"region": "bj", "type": "gpu-1", "stockTotal": 0},
         "advance_clock": {"to": "2090-01-01 00:00:00"},
         "confirm_clock": {},
@@ -164,6 +175,9 @@ def write_bodies(root: Caller, unit: str, prepaid: str, service: str) -> dict[st
         "disable_access_key": {"accessKeyId": user["accessKeys"][0]["accessKeyId"]},
         "attach_policy": {"userId": user["userId"], "policyName": FULL},
         "detach_policy": {"userId": user["userId"], "policyName": FULL},
+        **model_bodies(root),
+        **subscription_bodies(root),
+        "set_reminders": {"beforeSeconds": [60]},
     }
 
 
@@ -332,162 +346,3 @@ def test_an_operator_manages_the_users_of_any_account(shared: Scene) -> None:
     assert {one["name"] for one in listed} == {"root", "theirs"}
     assert shared.operator.do(IAM, "DisableAccessKey", {**account, "accessKeyId": key["accessKeyId"]}) is True
     assert theirs.refused(CLOCK, "DescribeClock") == "InvalidAccessKeyId"
-
-
-# --- accounts know nothing of each other -----------------------------------------------------------------
-
-DEPLOYED = [{"instanceId": "UNIT", "deploymentReplicasCount": 1}]
-BY_ID: list[tuple[str, str, dict[str, Any]]] = [
-    (UNITS, "DescribeComputeUnit", {"instanceId": "UNIT"}),
-    (UNITS, "ReleaseComputeUnit", {"instanceId": "UNIT"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "releaseTime": "2090-01-01 00:00:00"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "releaseTime": "2020-01-01 00:00:00"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
-    (CHARGE, "CreateAutoRenewRules", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
-    (CHARGE, "DeleteAutoRenewRules", {"instanceId": "UNIT"}),
-    (CHARGE, "DescribeAutoRenewRules", {"instanceId": "UNIT"}),
-    (UNITS, "ResizeComputeUnit", {"instanceId": "UNIT", "count": 2}),
-    (UNITS, "ResizeComputeUnit", {"instanceId": "UNIT", "count": 100000}),
-    (UNITS, "RenewComputeUnit", {"instanceId": "UNIT", "months": 1}),
-    (UNITS, "ChangeBilling", {"instanceId": "UNIT", "paymentTiming": "Postpaid"}),
-    (UNITS, "PurchaseComputeUnit", {**order(), "quoteId": "QUOTE"}),
-    (UNITS, "PurchaseComputeUnit", {**order(count=2), "quoteId": "QUOTE"}),
-    (CHARGE, "DescribeTPMResource", {"model": "ernie-4.0-8k", "instanceId": "QUOTA"}),
-    (CHARGE, "ReleaseTPMResource", {"model": "ernie-4.0-8k", "instanceId": "QUOTA"}),
-    (CHARGE, "ResizeTPMResource", {"instanceId": "QUOTA", "count": 2}),
-    (CHARGE, "ResizeTPMResource", {"instanceId": "QUOTA"}),
-    (CHARGE, "AutoReleaseTPMResource", {"instanceId": "QUOTA"}),
-    (CHARGE, "DescribePackageResource", {"packageId": "PACKAGE"}),
-    (SERVICE, "CountServiceCalls", {"serviceId": "MINE", "appId": "app-1", "packageId": "PACKAGE"}),
-    (SERVICE, "CountServiceCalls", {"serviceId": "SERVICE", "appId": "app-1"}),
-    (SERVICE, "CreateService", {**new_service(), "deploymentConfig": {"deploymentComputeUnitList": DEPLOYED}}),
-    (SERVICE, "ModifyService", {"serviceId": "SERVICE", "modelSetId": "am-1", "modelId": "amv-1"}),
-    (SERVICE, "ScaleService", {"serviceId": "SERVICE", "instanceId": "UNIT", "deploymentReplicasCount": 1}),
-    (SERVICE, "ScaleService", {"serviceId": "MINE", "instanceId": "UNIT", "deploymentReplicasCount": 1}),
-    (SERVICE, "ScaleService", {"serviceId": "SERVICE", "instanceId": "OWN", "deploymentReplicasCount": 1}),
-    (SERVICE, "DeactivateService", {"serviceId": "SERVICE"}),
-    (SERVICE, "ActivateService", {"serviceId": "SERVICE"}),
-    (SERVICE, "DeleteService", {"serviceId": "SERVICE"}),
-    (SERVICE, "DescribeService", {"serviceId": "SERVICE"}),
-    (ACCOUNT, "DescribeStatement", {"month": "2030-01", "accountId": "ACCOUNT"}),
-    (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 1}),
-    (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 100000}),
-    (RESOURCES, "DescribeComputeUnits", {"serviceId": "SERVICE"}),
-    (RESOURCES, "DescribeComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
-    (RESOURCES, "DescribeComputeUnit", {"serviceId": "MINE", "instanceId": "UNIT"}),
-    (RESOURCES, "ReleaseComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
-    (RESOURCES, "ReleaseComputeUnit", {"serviceId": "MINE", "instanceId": "UNIT"}),
-    (RESOURCES, "AutoReleaseComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
-    (IAM, "CreateAccessKey", {"userId": "USER"}),
-    (IAM, "AttachPolicy", {"userId": "USER", "policyName": READ}),
-    (IAM, "DetachPolicy", {"userId": "USER", "policyName": READ}),
-    (IAM, "DisableAccessKey", {"accessKeyId": "KEY"}),
-    (IAM, "DescribeUsers", {"accountId": "ACCOUNT"}),
-    (IAM, "CreateUser", {"accountId": "ACCOUNT"}),
-    (IAM, "CreateAccessKey", {"userId": "USER", "accountId": "ACCOUNT"}),
-    (IAM, "DisableAccessKey", {"accessKeyId": "KEY", "accountId": "ACCOUNT"}),
-    (IAM, "AttachPolicy", {"userId": "USER", "policyName": READ, "accountId": "ACCOUNT"}),
-]
-NOWHEN = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
-BY_FILTER: list[tuple[str, str, dict[str, Any]]] = [
-    (ACCOUNT, "DescribeOrders", {"instanceId": "UNIT"}),
-    (ACCOUNT, "DescribePostings", {"instanceId": "UNIT"}),
-    (SERVICE, "DescribeServiceMetric", {**NOWHEN, "serviceId": ["SERVICE"]}),
-]
-"""What looks for something by its id, and finds nothing."""
-ABSENT = {
-    "UNIT": "unit-00000000",
-    "QUOTA": "tpm-00000000",
-    "QUOTE": "2" * 32,
-    "PACKAGE": "pkg-000000000000",
-    "SERVICE": "svco-000000000000",
-    "USER": "0" * 32,
-    "KEY": "AK0000000000000000000000",
-    "ACCOUNT": "1" * 32,
-}
-
-
-@pytest.fixture(scope="module")
-def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Caller, dict[str, str]]]:
-    """A service with two accounts: the one that calls, and what it would have to name of the other."""
-    with a_scene(tmp_path_factory.mktemp("neighbours")) as scene:
-        scene.sell(stock=1000)
-        scene.sell_quota()
-        owner, stranger = scene.customer(), scene.customer()
-        service = owner.create_service()
-        theirs = {
-            "UNIT": owner.buy_replicas(service, 1),
-            "SERVICE": service,
-            "USER": owner.do(IAM, "DescribeUsers")["users"][0]["userId"],
-            "KEY": owner.desk.access_key,
-            "ACCOUNT": owner.account_id(),
-            "QUOTA": owner.buy_quota(),
-            "QUOTE": owner.do(UNITS, "QuotePurchase", {**order(), "hold": True})["quoteId"],
-            "PACKAGE": scene.grant(owner),
-        }
-        owner.do(SERVICE, "CountServiceCalls", {"serviceId": service, "appId": "app-1", "succeeded": 1})
-        yield scene, stranger, {**theirs, "MINE": stranger.create_service(), "OWN": stranger.buy()}
-
-
-@pytest.mark.parametrize(("path", "action", "body"), BY_ID)
-def test_what_is_another_accounts_answers_as_if_it_were_not_there(
-    neighbours: tuple[Scene, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
-) -> None:
-    scene, stranger, theirs = neighbours
-    commits = scene.commits()
-    seen = []
-    for ids in (theirs, {**theirs, **ABSENT}):
-        text = json.dumps(body)
-        for placeholder, real in ids.items():
-            text = text.replace(f'"{placeholder}"', f'"{real}"')
-        answer = stranger.ask(path, action, json.loads(text))
-        assert answer.status in (403, 404)
-        message = answer.body["message"]
-        for placeholder, real in ids.items():
-            message = message.replace(real, placeholder)
-        headers = {name for name in answer.headers if name != "content-length"}
-        varying = {"requestId", "log_id", "message", "error_msg"}
-        same = {name: value for name, value in answer.body.items() if name not in varying}
-        seen.append((answer.status, headers, same, message))
-    assert seen[0] == seen[1]
-    assert scene.commits() == commits
-
-
-@pytest.mark.parametrize(("path", "action", "body"), BY_FILTER)
-def test_looking_for_what_is_another_accounts_finds_nothing(
-    neighbours: tuple[Scene, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
-) -> None:
-    _, stranger, theirs = neighbours
-    text = json.dumps(body)
-    for placeholder, real in theirs.items():
-        text = text.replace(f'"{placeholder}"', f'"{real}"')
-    found = stranger.do(path, action, json.loads(text))
-    assert [value for value in found.values() if isinstance(value, list)] == [[]]
-
-
-def test_every_action_that_names_something_by_its_id_is_tried_on_another_account() -> None:
-    named = {"instanceId", "serviceId", "userId", "accessKeyId", "packageId", "quoteId"}
-    operations = {action.operation for action in ACTIONS if named & set(action.request.__struct_encode_fields__)}
-    assert operations <= {TABLE[path, action].operation for path, action, _ in (*BY_ID, *BY_FILTER)}
-
-
-def test_the_id_of_another_accounts_order_opens_nothing(shared: Scene) -> None:
-    bought = shared.customer().do(UNITS, "PurchaseComputeUnit", order())
-    stranger = shared.customer()
-    for path, action in ((ACCOUNT, "DescribeOrders"), (ACCOUNT, "DescribePostings")):
-        assert stranger.refused(path, action, {"marker": bought["orderId"]}) == "InvalidMarker"
-        answer = stranger.ask(path, action, {"orderId": bought["orderId"]})
-        assert bought["orderId"] not in json.dumps(answer.result)
-
-
-def test_a_user_whose_key_is_of_one_account_is_not_found_in_another(shared: Scene) -> None:
-    owner, stranger = shared.customer(), shared.customer()
-    user = owner.do(IAM, "CreateUser", {"name": "theirs"})
-    for action, body in (
-        ("CreateAccessKey", {"userId": user["userId"]}),
-        ("AttachPolicy", {"userId": user["userId"], "policyName": FULL}),
-    ):
-        assert stranger.refused(IAM, action, body) == "ResourceNotFound"
-        # An operator names the account, or means its own.
-        assert shared.operator.refused(IAM, action, body) == "ResourceNotFound"

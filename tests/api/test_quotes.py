@@ -9,7 +9,7 @@ import pytest
 from tests.api.scene import ACCOUNT, CATALOG, UNITS, Caller, Scene, billing_of, order
 
 READ, OPERATE = "QianfanReadAccessPolicy", "QianfanServiceOperateAccessPolicy"
-RULES = ["permission", "releaseTime", "stock", "price", "balance"]
+RULES = ["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance"]
 
 
 def quote(caller: Caller, *, hold: bool | None = None, **wanted: Any) -> Any:
@@ -69,13 +69,16 @@ def test_every_rule_that_minds_is_shown_and_not_only_the_first(either: Scene) ->
     assert [verdict["code"] for verdict in shown["verdicts"]] == [
         "AccessDenied",
         "InappropriateJSON",
+        None,
         "InsufficientStock",
+        None,
+        None,
         None,
         "InsufficientBalance",
     ]
     assert all((verdict["message"] is None) is verdict["passed"] for verdict in shown["verdicts"])
-    assert "11 units of gpu-1 in bj were asked for and 10" in shown["verdicts"][2]["message"]
-    assert "10.00 CNY" in shown["verdicts"][4]["message"]
+    assert "11 units of gpu-1 in bj were asked for and 10" in shown["verdicts"][3]["message"]
+    assert "10.00 CNY" in shown["verdicts"][7]["message"]
 
 
 def test_what_is_not_sold_that_way_is_quoted_without_a_price(either: Scene) -> None:

@@ -277,7 +277,18 @@ NAMES = {
     "leasehold_due_done": "counter",
     "leasehold_units": "gauge",
     "leasehold_clock_held": "gauge",
+    "leasehold_audit_lost": "counter",
+    "leasehold_deliveries": "counter",
+    "leasehold_deliveries_waiting": "gauge",
+    "leasehold_oldest_waiting_delivery_seconds": "gauge",
     "leasehold_build_info": "gauge",
+    "leasehold_engine_reachable": "gauge",
+    "leasehold_orphans_stopped": "counter",
+    "leasehold_reconciler_step_seconds": "histogram",
+    "leasehold_replicas": "gauge",
+    "leasehold_gateway_calls": "counter",
+    "leasehold_gateway_first_byte_seconds": "histogram",
+    "leasehold_gateway_calls_in_flight": "gauge",
 }
 
 

@@ -128,6 +128,9 @@ def test_a_quote_shows_every_verdict_and_its_price_is_paid(story: Story) -> None
     codes = {verdict["rule"]: verdict.get("code") for verdict in refused["verdicts"]}
     assert codes == {
         "permission": None,
+        "end": None,
+        "units": None,
+        "spend": None,
         "releaseTime": None,
         "stock": "InsufficientStock",
         "price": None,

@@ -13,6 +13,7 @@ from leasehold.domain.book import (
     Needed,
     Table,
 )
+from leasehold.domain.calendar import Instant
 from leasehold.domain.ledger import Order, Posting
 from leasehold.questions import Numbered
 from leasehold.sequencer import Transaction
@@ -42,7 +43,7 @@ class Batch:
             draft.put(TABLE_OF[type(row)], row)
         draft.orders += self.orders
         draft.postings += self.postings
-        book.accept(draft)
+        book.take(draft, Instant(0), None)
         await transaction.save(book.changes())
 
     async def commit_to(self, store: OpenStore) -> None:

@@ -10,26 +10,42 @@ from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.book import (
     ACCOUNTS,
     CALLS,
+    DELIVERIES,
     FACTS,
+    GUARDS,
+    HOOKS,
     KEYS,
+    LANES,
+    LEASES,
+    MODEL_SETS,
+    MODELS,
     OFFERINGS,
     PACKAGES,
     PRICES,
     QUOTES,
     REMEMBERED,
+    REPLICAS,
+    SERVICE_KEYS,
     SERVICES,
     UNITS,
     USERS,
+    WORKERS,
     Fact,
     Table,
 )
 from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Calls, Package
 from leasehold.domain.catalogue import Offering, PriceChange, PriceList
+from leasehold.domain.guard import Guard, GuardRules
+from leasehold.domain.lease import Lease, Worker
 from leasehold.domain.ledger import Order, Posting
+from leasehold.domain.model import EVERYBODYS, Model, ModelSet
 from leasehold.domain.money import Micro
+from leasehold.domain.outbox import Delivery, Hook, Lane
 from leasehold.domain.quote import Quote
+from leasehold.domain.replica import Replica, RunSpec
 from leasehold.domain.service import Service
+from leasehold.domain.service_key import ServiceKey
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Placement, Unit
 
@@ -122,7 +138,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "status": "Released",
             "target_count": HIGH,
             "resize_paid": HIGH,
-            "placements": (Placement(TEXT, HIGH, 1), Placement("svco-2", 0, HIGH)),
+            "placements": (Placement(TEXT, HIGH, 1, runs=True), Placement("svco-2", 0, HIGH)),
             "term_months": 2**31 - 1,
             "term_from": LOW,
             "term_anchor": HIGH,
@@ -144,7 +160,12 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "ended_at": HIGH,
             "end_reason": "Schedule",
             "released_at": 0,
+            "extensions": HIGH,
+            "generation": HIGH,
             "failure": TEXT,
+            "remind_at": 9,
+            "remind_before_us": (HIGH, 2, 1),
+            "reminded_at": LOW,
         },
     ),
     SERVICES: (
@@ -157,8 +178,27 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "prepaid_units": HIGH,
             "postpaid_units": HIGH,
             "active": False,
+            "runs": True,
+            "ready": HIGH,
             "deleted_at": HIGH,
         },
+    ),
+    MODEL_SETS: (
+        ModelSet("am-1", EVERYBODYS, "user-1", TEXT, TEXT, Instant(LOW)),
+        {"deleted_at": HIGH, "made": HIGH, "models": LOW},
+    ),
+    MODELS: (
+        Model(
+            "amv-1",
+            "am-1",
+            "acc-1",
+            "user-1",
+            TEXT,
+            "",
+            RunSpec(command=("run", TEXT), env={TEXT: TEXT}, cpus=0.5, memory_bytes=HIGH, accelerators=8),
+            Instant(HIGH),
+        ),
+        {"deleted_at": LOW, "services": HIGH},
     ),
     QUOTES: (
         Quote("quote-1", "acc-1", "bj", "gpu-1", HIGH, "Prepaid", 12, Micro(HIGH), Instant(LOW), Instant(HIGH)),
@@ -182,7 +222,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     ACCOUNTS: (
         Account("acc-1", TEXT, "Asia/Shanghai", Micro(HIGH), Instant(LOW)),
-        {"balance": LOW, "arrears_since": HIGH},
+        {"balance": LOW, "arrears_since": HIGH, "remind_before_us": (HIGH, 0)},
     ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
@@ -192,7 +232,84 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),
         {"sealed": bytes(range(256)), "status": "Disabled"},
     ),
+    GUARDS: (
+        Guard("acc-1", GuardRules()),
+        {
+            "rules": GuardRules(
+                units={TEXT: 20},
+                user_units={"*": {"gpu-1": 1}},
+                spend=Micro(HIGH),
+                user_spend={"user-1": Micro(0)},
+                budget=Micro(1),
+                budget_warn_percent=(50, 90),
+                budget_refuse_percent=120,
+                release_max_us=HIGH,
+                release_default_us=1,
+                end_required=True,
+                extend_by="buyer",
+                extensions_max=0,
+            ),
+            "held": {"user-1": {TEXT: HIGH}},
+            "month": "2026-11",
+            "spent": {"user-1": LOW, "": 1},
+            "crossed": (50,),
+        },
+    ),
+    SERVICE_KEYS: (
+        ServiceKey("key-1", "acc-1", "user-1", TEXT, None, "0" * 64, Instant(LOW)),
+        {"status": "Deleted"},
+    ),
     FACTS: (Fact("a fact", ""), {"value": TEXT}),
+    HOOKS: (
+        Hook("sub-1", "acc-1", "Webhook", TEXT, b"", (), TEXT, "Active", "u", Instant(LOW), Instant(LOW), 0),
+        {
+            "target": "",
+            "sealed": bytes(range(256)),
+            "types": (TEXT, "unit.bought"),
+            "status": "Deleting",
+            "since": HIGH,
+            "page": HIGH,
+            "sealed_before": bytes(range(256)),
+            "before_until": HIGH,
+            "reason": TEXT,
+            "tests": HIGH,
+        },
+    ),
+    LANES: (Lane("sub-1", TEXT), {"waiting": HIGH, "next_at": LOW, "holder": TEXT, "leased_until": HIGH}),
+    DELIVERIES: (
+        Delivery("sub-1", HIGH, 7, "acc-1", TEXT, TEXT, TEXT, Instant(LOW)),
+        {
+            "since": HIGH,
+            "state": "Dropped",
+            "attempts": HIGH,
+            "next_at": LOW,
+            "status": 599,
+            "failure": TEXT,
+            "done_at": HIGH,
+            "clear_at": LOW,
+        },
+    ),
+    WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH}),
+    LEASES: (Lease("unit-1", "", "", HIGH), {"holder": "worker-1", "node": TEXT, "since": LOW}),
+    REPLICAS: (
+        Replica("unit-1", "svco-1", HIGH, "acc-1", "amv-1", "process", "node-1", 1, 1, "Starting", LOW),
+        {
+            "model_id": "amv-2",
+            "engine": TEXT,
+            "node": TEXT,
+            "units": HIGH,
+            "generation": HIGH,
+            "state": "Failed",
+            "since": HIGH,
+            "address": "127.0.0.1:80",
+            "devices": (TEXT, "1"),
+            "reason": TEXT,
+            "trouble": TEXT,
+            "restarts": HIGH,
+            "not_before": LOW,
+            "deadline": HIGH,
+        },
+    ),
 }
 
 CHANGED: Final = {table: changed for table, (_, changed) in _PLAIN.items()}

@@ -17,13 +17,13 @@ from leasehold.agenda.worker import Agenda
 from leasehold.clock import RealClock, wall_us
 from leasehold.domain.calendar import HOUR_US, SECOND_US
 from leasehold.engines.instant import InstantEngine
+from leasehold.parts import rules_of
 from leasehold.sequencer import Limits, Sequencer
 from leasehold.settings import load_settings
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
 from leasehold.store.postgres import PostgresStore
 from leasehold.telemetry import Metrics
-from leasehold.wiring import rules_of
 from tests.crash.fleet import (
     ACCOUNT,
     CATALOG,

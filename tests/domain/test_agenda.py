@@ -12,7 +12,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.unit import Unit, UnitStatus
 
 R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
-RENEW, STOP, RESUME = DueKind.RENEW, DueKind.STOP, DueKind.RESUME
+RENEW, STOP, RESUME, REMIND = DueKind.RENEW, DueKind.STOP, DueKind.RESUME, DueKind.REMIND
 TIMES = {
     "release_at": (Instant(10), R),
     "expires_at": (Instant(20), E),
@@ -21,19 +21,20 @@ TIMES = {
     "renew_at": (Instant(50), RENEW),
     "stop_at": (Instant(60), STOP),
     "resume_at": (Instant(70), RESUME),
+    "remind_at": (Instant(80), REMIND),
 }
 
 # Status: what falls due of the times that are set. All others never do.
 FALLS_DUE: dict[UnitStatus, set[DueKind]] = {
-    "Creating": {R},
+    "Creating": {R, REMIND},
     "CreateFailed": set(),
-    "Running": {R, E, C, RENEW, STOP},
-    "Stopped": {R, T, RESUME},
+    "Running": {R, E, C, RENEW, STOP, REMIND},
+    "Stopped": {R, T, RESUME, REMIND},
     "Releasing": set(),
     "Released": set(),
-    "Reconfiguring": {R, E, C, RENEW, STOP},
-    "ReconfigureFailed": {R, E, C, RENEW, STOP},
-    "BillingChanging": {R, E, C, RENEW, STOP},
+    "Reconfiguring": {R, E, C, RENEW, STOP, REMIND},
+    "ReconfigureFailed": {R, E, C, RENEW, STOP, REMIND},
+    "BillingChanging": {R, E, C, RENEW, STOP, REMIND},
 }
 
 
@@ -88,6 +89,7 @@ def test_due_work_is_done_by_time_then_by_kind_then_by_instance() -> None:
         Due(Instant(2), C, "unit-1"),
         Due(Instant(2), STOP, "unit-0"),
         Due(Instant(2), RESUME, "unit-0"),
+        Due(Instant(2), REMIND, "unit-0"),
         Due(Instant(3), R, "unit-0"),
     ]
     assert sorted([*reversed(in_order)]) == in_order

@@ -18,7 +18,7 @@ from leasehold.commands.confirm import (
 from leasehold.commands.due import DoDue
 from leasehold.domain.account import Account
 from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
 from leasehold.domain.catalogue import Offering, PriceChange, PriceList
 from leasehold.domain.ending import begin_release, finish_release
@@ -73,6 +73,7 @@ def book_with(row: Unit) -> Book:
     book = Book()
     book.load(UNITS, (row.id,), row)
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "Asia/Kathmandu", Micro(0), START))
+    book.load(GUARDS, ("acc-1",), None)
     book.load(OFFERINGS, row.offering, Offering(*row.offering, 1, Micro(PRICE), None, 10, 10 - COUNT))
     book.load(PRICES, row.offering, PriceList(*row.offering, (PriceChange(START, Micro(PRICE)),)))
     service = Service("svco-1", "acc-1", "user-1", "demo", "", "demo", "am-1", "amv-1", "GPU-1-1", None, None, 5, START)
@@ -266,6 +267,7 @@ FIELD = {
     DueKind.CHARGE: "charge_at",
     DueKind.STOP: "stop_at",
     DueKind.RESUME: "resume_at",
+    DueKind.REMIND: "remind_at",
 }
 RUNNING: set[UnitStatus] = {"Running", "Reconfiguring", "ReconfigureFailed"}
 # Kind: in which statuses it is done, where the instance's own time for it is the due time.
@@ -277,6 +279,7 @@ DONE_IN: dict[DueKind, set[UnitStatus]] = {
     DueKind.CHARGE: RUNNING | {"BillingChanging"},
     DueKind.STOP: RUNNING | {"BillingChanging"},
     DueKind.RESUME: {"Stopped"},
+    DueKind.REMIND: RUNNING | {"Creating", "Stopped", "BillingChanging"},
 }
 PREPAID_KINDS = (DueKind.RENEW, DueKind.EXPIRE, DueKind.RETIRE)
 OTHER_TIMES = (None, Instant(DUE_AT - 1), Instant(DUE_AT + 1))

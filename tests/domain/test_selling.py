@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import combinations
 from typing import Any
 
@@ -9,9 +10,10 @@ import msgspec
 import pytest
 
 from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, Book, Draft
 from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant
 from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering
+from leasehold.domain.guard import Guard, GuardRules, month_name
 from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.quote import Quote, Wanted, check_quote
 from leasehold.domain.refusal import (
@@ -23,6 +25,7 @@ from leasehold.domain.refusal import (
     WRONG_STATE,
     Refusal,
 )
+from leasehold.domain.refusal import QUOTA as OVER_QUOTA
 from leasehold.domain.rules import Rules
 from leasehold.domain.selling import RULES, Deal, balance_needed, judge
 
@@ -39,6 +42,7 @@ def deal(**changed: Any) -> Deal:
         "months": 0,
         "release_at": None,
         "price": Micro(10),
+        "user_id": "user-1",
     }
     return Deal(**(facts | changed))
 
@@ -47,10 +51,13 @@ def prepaid(**changed: Any) -> Deal:
     return deal(**({"payment_timing": "Prepaid", "months": 3, "price": Micro(1000)} | changed))
 
 
-def verdicts(asked: Deal, balance: int, rules: Rules | None = None) -> dict[str, str | None]:
+def verdicts(
+    asked: Deal, balance: int, rules: Rules | None = None, *, guard: Guard | None = None
+) -> dict[str, str | None]:
     """The reasons of all rules, by rule, in their order."""
     book = Book()
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(balance), NOW))
+    book.load(GUARDS, ("acc-1",), guard)
     draft = Draft(book)
     found = judge(draft, rules or Rules(), NOW, asked)
     assert draft.changed == {}, "who judges changes nothing"
@@ -60,14 +67,32 @@ def verdicts(asked: Deal, balance: int, rules: Rules | None = None) -> dict[str,
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "releaseTime": ({"release_at": NOW}, BAD_VALUE),
+    "end": ({}, OVER_QUOTA),
     "stock": ({"count": 6}, STOCK),
+    "units": ({}, OVER_QUOTA),
     "price": ({"price": None}, NOT_SUPPORTED),
+    "spend": ({}, OVER_QUOTA),
     "balance": ({}, BALANCE),
 }
 """What is wrong with a deal, by the rule that minds."""
 
 
-@pytest.mark.parametrize("wrong", [some for size in range(5) for some in combinations(WRONG, size)], ids="+".join)
+def guard_that_minds(rules: Container[str]) -> Guard | None:
+    """Limits that refuse by those of the rules that are theirs."""
+    return Guard(
+        "acc-1",
+        GuardRules(
+            end_required="end" in rules,
+            release_max_us=-1 if "end" in rules else None,
+            units={"gpu-1": 1} if "units" in rules else {},
+            spend=Micro(5) if "spend" in rules else None,
+        ),
+        month=month_name(NOW, "UTC"),
+        spent={"user-2": Micro(6)},
+    )
+
+
+@pytest.mark.parametrize("wrong", [some for size in range(8) for some in combinations(WRONG, size)], ids="+".join)
 def test_every_rule_has_its_say_and_not_only_the_first(wrong: tuple[str, ...]) -> None:
     facts: dict[str, Any] = {}
     for rule in wrong:
@@ -77,12 +102,20 @@ def test_every_rule_has_its_say_and_not_only_the_first(wrong: tuple[str, ...]) -
     if "price" in wrong:
         # What has no price needs no balance.
         expected["balance"] = None
-    assert verdicts(deal(**facts), balance) == expected
+    assert verdicts(deal(**facts), balance, guard=guard_that_minds(wrong)) == expected
 
 
 def test_everything_can_be_wrong_at_once() -> None:
     asked = deal(release_at=NOW, count=6)
-    assert verdicts(asked, -1) == {"releaseTime": BAD_VALUE, "stock": STOCK, "price": None, "balance": BALANCE}
+    assert verdicts(asked, -1, guard=guard_that_minds(WRONG)) == {
+        "releaseTime": BAD_VALUE,
+        "end": OVER_QUOTA,
+        "stock": STOCK,
+        "units": OVER_QUOTA,
+        "price": None,
+        "spend": OVER_QUOTA,
+        "balance": BALANCE,
+    }
 
 
 # Deal, the operator's minimum: what is paid at once, what the balance must be.
@@ -120,6 +153,7 @@ def test_what_costs_more_than_any_account_can_have_is_refused() -> None:
 def test_a_price_that_is_missing_is_named_by_how_it_would_be_paid() -> None:
     book = Book()
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(0), NOW))
+    book.load(GUARDS, ("acc-1",), None)
     quota = Offering(EVERYWHERE, "ernie", 1, None, None, 5, 5, QUOTA)
     for asked, words in (
         (deal(price=None), "gpu-1 in bj is not sold by the minute"),

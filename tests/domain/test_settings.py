@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from leasehold.cli.settings_page import settings_page
+from leasehold.domain.route import Route
 from leasehold.settings import DECLARED, BadSettings, Secret, Settings, load_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
@@ -41,10 +42,38 @@ ROWS = [
     Row("due.batch_max", None, "1", 1, "10000", 10_000),
     Row("quote.keep_minutes", 15, "1", 1, "1440", 1440),
     Row("tokens.keep_hours", 48, "49", 49, "8784", 8784),
+    Row("reminders.before", "1d,1h", '"none"', "none", "90d,999h,9999m", "90d,999h,9999m"),
+    Row("public_url", None, '"https://a.example"', "https://a.example", "http://[::1]:8080", "http://[::1]:8080"),
     Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
+    Row("trusted_proxies", "", '"10.0.0.1"', "10.0.0.1/32", "10.0.0.0/8, fd00::/8", "10.0.0.0/8,fd00::/8"),
+    Row("audit.keep_days", 400, "0", 0, "36500", 36_500),
+    Row("gateway.connect_seconds", 5, "1", 1, "60", 60),
+    Row("gateway.first_byte_seconds", 300, "1", 1, "3600", 3600),
+    Row("gateway.idle_seconds", 300, "1", 1, "3600", 3600),
+    Row("gateway.headers_max_bytes", 32_768, "1024", 1024, "1048576", 1_048_576),
+    Row("gateway.concurrency_max", 256, "1", 1, "100000", 100_000),
+    Row(
+        "engines",
+        None,
+        '"gpu-*=process, bj/gpu-1=ray"',
+        (Route(None, "gpu-", True, "process"), Route("bj", "gpu-1", False, "ray")),
+        "*=instant",
+        (Route(None, "", True, "instant"),),
+    ),
+    Row("engines_process.units", None, '"cpu=4, gpu-1=8"', {"cpu": 4, "gpu-1": 8}, "cpu=0", {"cpu": 0}),
+    Row("engines_ray.address", None, '"head:6379"', "head:6379", "10.0.0.1:1", "10.0.0.1:1"),
+    Row("create_deadline_minutes", 10, "1", 1, "1440", 1440),
+    Row("deadman_minutes", 5, "1", 1, "10080", 10_080),
+    Row("reconciler.lease_seconds", 15, "2", 2, "600", 600),
     Row("log.format", "auto", '"json"', "json", "console", "console"),
     Row("log.level", "info", '"debug"', "debug", "error", "error"),
     Row("master_key_file", None, '"/k/one"', Path("/k/one"), "two", Path("two")),
+    Row("webhook.allow_http", "no", '"yes"', "yes", "yes", "yes"),
+    Row("webhook.allow_private", None, '"10.0.0.0/8"', "10.0.0.0/8", "fd00::/8, 10.0.0.0/8", "fd00::/8, 10.0.0.0/8"),
+    Row("webhook.timeout_seconds", 10, "1", 1, "30", 30),
+    Row("webhook.give_up_hours", 72, "1", 1, "720", 720),
+    Row("deliveries.keep_days", 7, "1", 1, "365", 365),
+    Row("mail.from", "leasehold@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
 ]
 
 
@@ -90,7 +119,7 @@ def test_environment_over_file_over_default(row: Row, tmp_path: Path) -> None:
 def test_an_empty_variable_unsets_what_may_be_unset(row: Row, tmp_path: Path) -> None:
     config = written(tmp_path, f"{row.name} = {row.in_file}\n")
     environ = {variable(row.name): ""}
-    if row.default is None or row.name == "path_prefix":
+    if row.default is None or row.name in ("path_prefix", "trusted_proxies"):
         assert attribute(load_settings(config, environ), row.name) == row.default
     else:
         assert refusal(config, environ).startswith(f'{variable(row.name)}: found ""; allowed: ')
@@ -279,6 +308,12 @@ BOUNDS = [
     ("quote.keep_minutes", 1, 1440),
     ("tokens.keep_hours", 48, 8784),
     ("readiness.lateness_max_seconds", 1, 86_400),
+    ("audit.keep_days", 0, 36_500),
+    ("gateway.connect_seconds", 1, 60),
+    ("gateway.first_byte_seconds", 1, 3600),
+    ("gateway.idle_seconds", 1, 3600),
+    ("gateway.headers_max_bytes", 1024, 1_048_576),
+    ("gateway.concurrency_max", 1, 100_000),
 ]
 
 
@@ -294,6 +329,11 @@ def test_bounds_are_allowed_and_what_lies_beyond_is_not(name: str, low: int, hig
 
 
 TEXTS = [
+    (
+        "trusted_proxies",
+        ["", "10.0.0.0/8", "::1/128,192.0.2.0/24"],
+        ["10.0.0.1/8", "localhost", "10.0.0.0/33", "::1;::2"],
+    ),
     (
         "path_prefix",
         ["", "/a", "/a/b", "/.well-known", "/" + "a" * 99],

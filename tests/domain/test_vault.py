@@ -1,6 +1,7 @@
 """Secrets at rest: sealing, the master key's file, and its fingerprint."""
 
 import base64
+import hmac
 import os
 import re
 import subprocess
@@ -267,3 +268,13 @@ def test_the_loser_of_the_race_takes_the_winners_key(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "link", beaten)
     assert load_master_key(tmp_path / "master.key", None, create=True) == KEY
     assert [path.name for path in tmp_path.iterdir()] == ["master.key"]
+
+
+def test_what_is_derived_for_a_purpose_is_always_the_same_and_tells_nothing_else() -> None:
+    derived = Vault(KEY).derive("links")
+    assert derived == Vault(KEY).derive("links")
+    assert len(derived) == 32
+    assert len({derived, Vault(KEY).derive("link"), Vault(OTHER).derive("links"), KEY, OTHER}) == 5
+    # RFC 5869 in two lines, for one block: extract with a salt of zeros, and expand.
+    pseudorandom = hmac.digest(bytes(32), KEY, "sha256")
+    assert derived == hmac.digest(pseudorandom, b"leasehold links\x01", "sha256")

@@ -44,7 +44,7 @@ class Life:
 @contextmanager
 def _hesitant_scene(directory: Path) -> Iterator[Scene]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wiring, "InstantEngine", HesitantEngine)
+        patch.setattr(wiring, "RoutedEngine", lambda _routes: HesitantEngine())
         with a_scene(directory) as scene:
             yield scene
 

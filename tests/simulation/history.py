@@ -280,6 +280,7 @@ RULES = st.builds(
     retention_us=st.sampled_from((DAY_US, 7 * DAY_US, HOUR_US, 0)),
     arrears_grace_us=st.sampled_from((0, HOUR_US, DAY_US)),
     quote_keep_us=st.sampled_from((MINUTE_US, 15 * MINUTE_US)),
+    remind_before_us=st.sampled_from(((DAY_US, HOUR_US), (7 * DAY_US, DAY_US, MINUTE_US), ())),
     # When tokens are forgotten depends on the machine's clock, too; here none is.
     token_keep_us=st.just(1000 * DAY_US),
 )

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import (
     ACCOUNTS,
     CALLS,
     FACTS,
+    GUARDS,
     HALTED_MAX,
     KEYS,
     OFFERINGS,
@@ -25,6 +27,7 @@ from leasehold.domain.book import (
     Book,
     Changes,
     Halted,
+    Held,
     Key,
     Needed,
     Shelf,
@@ -33,10 +36,28 @@ from leasehold.domain.book import (
 from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.event import Event, EventPage
+from leasehold.domain.guard import Guard
 from leasehold.domain.ledger import Order, Posting, wallet
+from leasehold.domain.money import Micro
 from leasehold.domain.service import Service
-from leasehold.domain.unit import Unit
-from leasehold.questions import HistoryFilter, Numbered, Place, Questions, ServiceFilter, Spender, UnitFilter, Used
+from leasehold.domain.unit import GONE, Unit
+from leasehold.questions import (
+    EventFilter,
+    EventPlace,
+    HistoryFilter,
+    Numbered,
+    Place,
+    Questions,
+    ServiceFilter,
+    Spender,
+    UnitFilter,
+    Used,
+)
+from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
+from tests.simulation.memory_outbox import OutboxOfMemory, clear
+from tests.simulation.memory_replicas import ReplicaQuestions
+from tests.simulation.memory_repository import MemoryRepository
 
 T = TypeVar("T")
 
@@ -69,6 +90,8 @@ class MemoryStore:
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
+        self.events: list[EventPage] = []
+        self.audit = MemoryAudit()
         self.agenda: list[Due] = []
         self.open: MemoryTransaction | None = None
 
@@ -106,6 +129,7 @@ class MemoryTransaction:
         self._store = store
         self._saved: list[Changes] = []
         self._prune_before: Instant | None = None
+        self._clear: tuple[Instant, int] | None = None
         self.identity_epoch: str | None = None
 
     def now(self) -> Instant | None:
@@ -122,6 +146,8 @@ class MemoryTransaction:
             if isinstance(need, Shelf):
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_shelf(need.type, [row for row in offerings if row.type == need.type])
+            elif isinstance(need, Held):
+                book.load_held(need, *self._held(need))
             elif isinstance(need, Halted):
                 units = self._store.rows[UNITS]
                 account_id = need.account_id
@@ -135,6 +161,21 @@ class MemoryTransaction:
             else:
                 table, key = need
                 book.load(table, key, self._store.rows[table].get(key))
+
+    def _held(self, need: Held) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
+        units = self._store.rows[UNITS]
+        held: dict[str, dict[str, int]] = {}
+        for unit in units.values():
+            if unit.account_id == need.account_id and unit.status not in GONE:
+                types = held.setdefault(unit.created_by, {})
+                types[unit.type] = types.get(unit.type, 0) + unit.held
+        spent: dict[str, Micro] = {}
+        for posting in self._store.postings:
+            if posting.account_id == need.account_id and posting.at >= need.since and posting.unit_id is not None:
+                buyer = units[posting.unit_id,].created_by
+                effect = posting.effect_on(wallet(need.account_id))
+                spent[buyer] = Micro(spent.get(buyer, 0) - effect)
+        return held, spent
 
     async def save(self, changes: Changes) -> None:
         """Check that the changes fit, and keep them."""
@@ -150,11 +191,25 @@ class MemoryTransaction:
         assert not new & (set(self._store.agenda) - gone), "due work comes that is there already"
         assert len(gone) == len(changes.due_gone)
         assert len(new) == len(changes.due_new)
+        if changes.audit:
+            self._store.audit.check(changes.audit)
         self._saved.append(changes)
+
+    async def audit_heads(self) -> list[Head]:
+        """Return the ends of all chains of the audit log."""
+        return self._store.audit.heads()
+
+    async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
+        """Return the oldest pages of the audit log."""
+        return self._store.audit.oldest(limit)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:  # noqa: ARG002 - it is small
         """Remember to forget."""
         self._prune_before = before
+
+    async def clear_deliveries(self, now: Instant, limit: int) -> None:
+        """Remember to forget."""
+        self._clear = now, limit
 
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
         """Make it so."""
@@ -165,6 +220,9 @@ class MemoryTransaction:
                     store.rows[table].update({table.key_of(row): row for row in rows})
             store.orders += changes.orders
             store.postings += changes.postings
+            store.events += changes.events
+            if changes.audit:
+                store.audit.write(changes.audit, {unit.id: unit.account_id for unit in store.rows[UNITS].values()})
             for due in changes.due_gone:
                 store.agenda.remove(due)
             for due in changes.due_new:
@@ -174,6 +232,8 @@ class MemoryTransaction:
             old = sorted((row.created_at, key) for key, row in tokens.items() if row.created_at < self._prune_before)
             for _, key in old[:PRUNE_MAX]:
                 del tokens[key]
+        if self._clear is not None:
+            clear(store.rows, *self._clear)
         store.open = None
 
     async def rollback(self) -> None:
@@ -181,14 +241,18 @@ class MemoryTransaction:
         self._store.open = None
 
 
-class MemoryQuestions(Questions):
-    """Questions asked of the dictionaries. Nothing but tokens is ever deleted, so a row's place is its number."""
+class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, ReplicaQuestions, Questions):
+    """Questions asked of the dictionaries. What is numbered is never deleted, so a row's place is its number."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
+        self._audit = store.audit
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
         return self._store.rows[table]
+
+    def _pages(self) -> list[EventPage]:
+        return self._store.events
 
     def fact(self, name: str) -> str | None:
         """Return a value that the store remembers about itself."""
@@ -361,6 +425,31 @@ class MemoryQuestions(Questions):
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""
         return sorted(self._rows(ACCOUNTS).values(), key=lambda row: (row.created_at, row.id))
+
+    def events(
+        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
+    ) -> list[tuple[EventPlace, Event]]:
+        """Return an account's events, newest first or in the order in which they happened."""
+        found = [
+            (EventPlace(number, index), event)
+            for number, page in enumerate(self._store.events, start=1)
+            if page.account_id == wanted.account_id
+            for index, event in enumerate(page.events)
+            if wanted.has(event)
+        ]
+        if after is not None:
+            found = [(place, event) for place, event in found if (place > after if oldest_first else place < after)]
+        return (found if oldest_first else found[::-1])[:limit]
+
+    def guard(self, account_id: str) -> Guard | None:
+        """Return an account's limits, with what is used of them."""
+        found: Guard | None = self._rows(GUARDS).get((account_id,))
+        return found
+
+    def last_event(self, account_id: str) -> EventPlace | None:
+        """Return where the last event of an account stands."""
+        found = self.events(EventFilter(account_id=account_id), after=None, limit=1, oldest_first=False)
+        return found[0][0] if found else None
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""

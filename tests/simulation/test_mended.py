@@ -143,7 +143,7 @@ def test_released_instances_are_listed_however_many_offerings_there_are() -> Non
         draft = Draft(book)
         for place in places:
             draft.put(OFFERINGS, Offering(*place, 1, None, None, 0, 0))
-        book.accept(draft)
+        book.take(draft, Instant(0), None)
         await transaction.save(book.changes())
         await transaction.commit()
         assert store.ask(lambda ask: ask.units(UnitFilter(account_id="acc-1", status="Released"), limit=10)) == []
@@ -162,7 +162,7 @@ def test_the_same_services_are_found_by_name_on_every_store() -> None:
             await transaction.load([(SERVICES, ("svco-1",))], book)
             draft = Draft(book)
             draft.put(SERVICES, service("svco-1", name="Demo"))
-            book.accept(draft)
+            book.take(draft, Instant(0), None)
             await transaction.save(book.changes())
             await transaction.commit()
             wanted = ServiceFilter(account_id="acc-1", name_part="demo")

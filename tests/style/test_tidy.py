@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[2]
 
 FILE_LINES_MAX = 500
 LONG_FILES = {
-    "src/leasehold/settings.py": 687,
     "tests/wire/test_signing.py": 873,
 }
 """Today's exceptions. They may only shrink, and an entry goes when its file fits."""

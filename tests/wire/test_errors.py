@@ -42,6 +42,13 @@ FOR_EVER = {
     "Overloaded": (503, 720009),
     "EntityTooLarge": (413, 720010),
     "StoreUnavailable": (503, 720011),
+    "InvalidServiceKey": (401, 720101),
+    "NoCapacity": (503, 720102),
+    "TooManyCalls": (429, 720103),
+    "ReplicaFailed": (502, 720104),
+    "ReplicaTimeout": (504, 720105),
+    "HeadersTooLarge": (431, 720106),
+    "UpgradeNotSupported": (501, 720107),
 }
 """Append only."""
 
@@ -68,7 +75,8 @@ def test_every_client_takes_it_for_an_error_and_none_tries_again_by_its_number(e
 
 
 def test_where_a_client_tries_again_by_the_status_nothing_was_done() -> None:
-    assert {error for error in ERRORS if error.status in RETRIED_STATUSES} == {e.OVERLOADED, e.STORE_UNAVAILABLE}
+    retried = {error for error in ERRORS if error.status in RETRIED_STATUSES}
+    assert retried == {e.OVERLOADED, e.STORE_UNAVAILABLE, e.NO_CAPACITY, e.TOO_MANY_CALLS}
 
 
 def test_errors_of_our_own_have_numbers_of_our_own() -> None:
@@ -79,6 +87,8 @@ def test_errors_of_our_own_have_numbers_of_our_own() -> None:
 
 def test_every_error_can_be_answered_by_some_action_but_for_the_quota_that_nobody_has_yet() -> None:
     answered = {error for action in ACTIONS for error in action.all_errors} | set(ALWAYS) | set(WRITES)
+    assert not answered & set(e.GATEWAY)
+    answered |= set(e.GATEWAY)
     assert set(ERRORS) - answered <= {e.QUOTA_EXCEEDED}
 
 

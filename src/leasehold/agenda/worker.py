@@ -14,7 +14,7 @@ from leasehold.domain.book import Changes
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.refusal import NOT_SUPPORTED, Refusal
 from leasehold.questions import Reader
-from leasehold.sequencer import DEFERRED, DueRequest, Sequencer, Unavailable
+from leasehold.sequencer import DEFERRED, DueRequest, Note, Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -70,10 +70,11 @@ class Agenda:
         if self._sleeps_until is not None and any(due.at < self._sleeps_until for due in changes.due_new):
             self._sooner.set()
 
-    async def advance(self, to: Instant) -> None:
+    async def advance(self, to: Instant, note: Note | None = None) -> None:
         """Move the virtual clock forward. Everything due up to then is done, in order, each at its own time.
 
-        Raises Refusal on a real clock, and for a time that has passed.
+        The ``note`` is the call that asks for it, written down where the clock arrives. Raises Refusal on a real
+        clock, and for a time that has passed.
         """
         clock = self._clock
         if not isinstance(clock, VirtualClock):
@@ -87,7 +88,7 @@ class Agenda:
                     raise RuntimeError(f"the agenda has work that no instance knows of; run leasehold check: {done[0]}")
                 for item in done:
                     self._meter.due_done(item.due.kind.name.lower(), 0.0)
-            await self._sequencer.submit(MoveClock(to=to))
+            await self._sequencer.submit(MoveClock(to=to), note=note)
             clock.moved(to)
 
     async def _run(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
@@ -13,12 +15,17 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
-from leasehold.api.context import Call, Context, Streamed
+from leasehold.api.context import Call, Context, Followed, Streamed
 from leasehold.api.fault import HINTS, SIGNATURES, Fault, refused
 from leasehold.api.health import Health
 from leasehold.api.identity import Identities, Identity
+from leasehold.api.link_html import HEADERS, HTML, Sheet, written
+from leasehold.api.link_pages import LinkPages
+from leasehold.api.links import PATH
 from leasehold.api.operations import OPERATIONS
+from leasehold.api.record import PATHS, Addresses, CallRecord
 from leasehold.clock import wall_us
+from leasehold.domain.audit import OK
 from leasehold.domain.refusal import Refusal
 from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
 from leasehold.telemetry import request_id as current_request_id
@@ -40,7 +47,10 @@ _JSON: Final = b"application/json; charset=utf-8"
 _encode = msgspec.json.Encoder().encode
 CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
+LINKS: Final = PATH.encode()
+NO_METHOD: Final = 405
 QUERY_REMEMBERED: Final = 512
+ACTION_MAX: Final = 64
 MESSAGE_MAX: Final = 300
 """A value that will not do is shown in the message, and may be as long as the body."""
 
@@ -81,6 +91,17 @@ class Meter(Protocol):
         """Count a command that the rules refused."""
 
 
+class Passing(Protocol):
+    """Passes calls of services on to what answers them."""
+
+    def takes(self, path: bytes) -> bool:
+        """Whether a path is one of a service."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+
+
 class App:
     """Answers requests. Never with a redirect: no client would sign the other address."""
 
@@ -93,7 +114,12 @@ class App:
         *,
         body_max: int,
         path_prefix: str = "",
+        trusted_proxies: Sequence[str] = (),
+        links: LinkPages | None = None,
+        passing: Passing | None = None,
     ) -> None:
+        self._links = links
+        self._passing = passing
         self._context = context
         self._identities = identities
         self._health = health
@@ -101,12 +127,14 @@ class App:
         self._body_max = body_max
         self._prefix = path_prefix.rstrip("/").encode()
         self._decoders = {action.request: msgspec.json.Decoder(action.request) for action in TABLE.values()}
+        self._addresses = Addresses(trusted_proxies)
         self._stopping = False
 
     def stop(self) -> None:
         """Be about to stop: not ready any more, and done with each connection after its next answer."""
         self._stopping = True
         self._health.stopping = True
+        self._context.hub.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI."""
@@ -118,27 +146,37 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         path: bytes = scope["raw_path"]
+        if self._passing is not None and self._passing.takes(path):
+            await self._passing(scope, receive, send)
+            return
         if scope["method"] in ("GET", "HEAD") and (page := await self._health.page(path.decode("latin-1"))) is not None:
             await _send(send, page.status, page.body, page.content_type, (), head=scope["method"] == "HEAD")
+            return
+        if self._links is not None and (link := self._own(path)).startswith(LINKS):
+            await self._link(link[len(LINKS) :].decode("latin-1"), scope, receive, send)
             return
         request_id = str(uuid.uuid4())
         token = current_request_id.set(request_id)
         action: Action | None = None
-        code = ""
-        body: bytes | Streamed
+        record = self._record(scope, path, request_id)
+        code = message = ""
+        body: bytes | Streamed | Followed
         more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-request-id", request_id.encode()),)
         try:
             action, query = self._find(scope, path)
-            result = await self._answer(action, query, scope, receive)
+            result = await self._answer(action, query, scope, receive, record)
             status = 200
-            body = result if isinstance(result, Streamed) else _encode(Success(request_id, result))
+            body = result if isinstance(result, Streamed | Followed) else _encode(Success(request_id, result))
         except Exception as error:  # noqa: BLE001 - every failure has an answer
             fault = _fault(error)
-            status, code = fault.error.status, fault.error.code
+            status, code, message = fault.error.status, fault.error.code, fault.message
             if isinstance(error, Refusal):
                 self._meter.refused(code)
             body = _encode(Failure(request_id, code, fault.message, fault.error.number, fault.message, request_id))
             more += _error_headers(fault)
+        if record is not None and record.written_code != (code or OK):
+            # It reached no batch, or something else became of it after that.
+            self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
         if self._stopping:
             more += ((b"connection", b"close"),)
         name = action.name if action is not None else "unknown"
@@ -148,13 +186,23 @@ class App:
         current_request_id.reset(token)
         if isinstance(body, Streamed):
             await _send_pieces(send, request_id, body, more)
+        elif isinstance(body, Followed):
+            await _send_followed(send, receive, body, more)
         else:
             await _send(send, status, body, _JSON, more)
 
+    def _record(self, scope: Scope, path: bytes, request_id: str) -> CallRecord | None:
+        """Begin what the audit log gets of a call; none of what goes to no path of ours."""
+        shown = self._own(path).decode("latin-1")
+        if shown not in PATHS:
+            return None
+        peer = scope.get("client")
+        address = self._addresses.of(peer[0] if peer else "", scope["headers"])
+        return CallRecord(request_id, address, shown, _query(scope["query_string"]).action[:ACTION_MAX])
+
     def _find(self, scope: Scope, path: bytes) -> tuple[Action, Query]:
         """Look the action up in the table; raises Fault."""
-        if self._prefix and path.startswith(self._prefix + b"/"):
-            path = path[len(self._prefix) :]
+        path = self._own(path)
         query = _query(scope["query_string"])
         action = TABLE.get((path.decode("latin-1"), query.action))
         if action is None:
@@ -163,34 +211,86 @@ class App:
                 f"There is no action {query.action[:64]!r} at {path[:128].decode('latin-1')!r}. The actions are "
                 "POST /v2/<path>?Action=<name>, spelled as in the reference.",
             )
-        if scope["method"] != "POST":
+        if scope["method"] != "POST" and not (action.follows and scope["method"] == "GET"):
             raise Fault(e.INVALID_HTTP_REQUEST, f"Actions are called with POST, not {scope['method'][:16]}.")
         return action, query
 
-    async def _answer(self, action: Action, query: Query, scope: Scope, receive: Receive) -> Any:
+    def _own(self, path: bytes) -> bytes:
+        """Return a path without the prefix, which a proxy may have taken off already."""
+        return path[len(self._prefix) :] if self._prefix and path.startswith(self._prefix + b"/") else path
+
+    async def _link(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a link of a reminder with a page. No address of one is ever logged: whoever has it may use it."""
+        began, method = time.perf_counter(), scope["method"]
+        assert self._links is not None  # noqa: S101 - only then is it asked
+        try:
+            if method in ("GET", "HEAD"):
+                sheet = await self._links.show(token)
+            elif method == "POST":
+                peer = scope.get("client")
+                address = self._addresses.of(peer[0] if peer else "", scope["headers"])
+                record = CallRecord(str(uuid.uuid4()), address, "/links", "UseLink")
+                sheet = await self._links.do(token, await self._body(scope["headers"], receive), record)
+            else:
+                sheet = Sheet(NO_METHOD, "This is a page", ("Open it in a browser.",))
+        except Fault as fault:
+            sheet = Sheet(fault.error.status, "This cannot be done", (fault.message,))
+        except Exception:
+            log.exception("a link failed")
+            sheet = Sheet(500, "Something went wrong", ("Nothing is known of what was done. Open the link again.",))
+        self._meter.request_done("/links", "Link", sheet.status, "", time.perf_counter() - began)
+        more = (*HEADERS, *(((b"allow", b"GET, HEAD, POST"),) if sheet.status == NO_METHOD else ()))
+        if self._stopping:
+            more += ((b"connection", b"close"),)
+        await _send(send, sheet.status, written(sheet), HTML, more, head=method == "HEAD")
+
+    async def _answer(
+        self, action: Action, query: Query, scope: Scope, receive: Receive, record: CallRecord | None
+    ) -> Any:
         # The body is read first: whatever the answer, the connection can then be used again.
         body = await self._body(scope["headers"], receive)
+        assert record is not None  # noqa: S101 - every action is at one of our paths
+        record.body = body
         for _ in range(IDENTITY_TRIES):
             try:
-                caller = await self._caller(query, scope)
-                return await self._do(action, query, caller, body)
+                caller = await self._caller(query, scope, record)
+                last = _last_event_id(scope) if action.follows else None
+                return await self._do(action, query, caller, body, last, record, self._base_url(scope))
             except StaleIdentity:
                 self._identities.forget()
         raise Overloaded
 
-    async def _do(self, action: Action, query: Query, caller: Identity, body: bytes) -> Any:
+    async def _do(
+        self,
+        action: Action,
+        query: Query,
+        caller: Identity,
+        body: bytes,
+        last_event_id: str | None,
+        record: CallRecord,
+        base_url: str,
+    ) -> Any:
         if not caller.may(action):
             await self._identities.confirm(caller)
+            # Whoever asks what was tried with an instance wants to know of this, too.
+            with suppress(Fault):
+                record.asks(self._decode(action, body), query.client_token)
             raise Fault(
                 e.ACCESS_DENIED,
                 f"{action.name} takes one of {', '.join(sorted(action.policies))}, "
                 "and this key's user has none of them.",
             )
         request = self._decode(action, body)
+        record.asks(request, query.client_token)
         if query.client_token is not None and not CLIENT_TOKEN.fullmatch(query.client_token):
             raise Fault(e.INAPPROPRIATE_JSON, "A client token is up to 64 visible ASCII characters.", "clientToken")
-        call = Call(action, caller, request, query.client_token)
+        call = Call(action, caller, request, query.client_token, last_event_id, record, base_url)
         return await OPERATIONS[action.operation](self._context, call)
+
+    def _base_url(self, scope: Scope) -> str:
+        """Return the address that the caller used, up to the prefix."""
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
+        return f"{scope.get('scheme', 'http')}://{host}{self._prefix.decode()}"
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         """Read the body up to the limit; raises Fault beyond it, and where it does not end."""
@@ -219,7 +319,7 @@ class App:
             f"The body has {size}; at most {self._body_max} are taken. No action needs more than a few hundred.",
         )
 
-    async def _caller(self, query: Query, scope: Scope) -> Identity:
+    async def _caller(self, query: Query, scope: Scope, record: CallRecord) -> Identity:
         """Verify the signature (bce-auth-v1, decision 22); raises Fault or SignatureRefused."""
         headers: Headers = scope["headers"]
         given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
@@ -228,6 +328,7 @@ class App:
         if len(given) > 1:
             raise Fault(e.INVALID_HTTP_AUTH_HEADER, "The request carries more than one authorization; send one.")
         auth = parse_authorization(given[0] if given else "")
+        record.claimed(auth.access_key)
         check_time(auth, wall_us())
         caller = await self._identities.find(auth.access_key)
         if caller is None:
@@ -236,6 +337,7 @@ class App:
                 f"There is no active access key {auth.access_key[:64]!r} here. Check the access key, and that the "
                 "request goes to the right server.",
             )
+        record.found(caller)
         path: bytes = scope["raw_path"]
         if self._prefix and not path.startswith(self._prefix + b"/"):
             # A proxy took the prefix off; most clients signed the path with it.
@@ -253,6 +355,7 @@ class App:
         except SignatureRefused:
             await self._identities.confirm(caller)
             raise
+        record.proved(caller)
         return caller
 
     def _decode(self, action: Action, body: bytes) -> Request:
@@ -330,6 +433,41 @@ def _read_query(text: bytes) -> Query:
 
 
 _short_query = lru_cache(maxsize=1024)(_read_query)
+
+
+def _last_event_id(scope: Scope) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), None)
+
+
+async def _send_followed(send: Send, receive: Receive, result: Followed, more: Sequence[tuple[bytes, bytes]]) -> None:
+    """Send what happens until the caller goes, or the server stops."""
+    headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), *more]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    gone = asyncio.create_task(_until_gone(receive))
+    pieces = aiter(result.pieces)
+    try:
+        while True:
+            piece = asyncio.ensure_future(anext(pieces, None))
+            await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() or (text := await piece) is None:
+                piece.cancel()
+                break
+            await send({"type": "http.response.body", "body": text, "more_body": True})
+    except Unavailable as error:
+        # Whoever follows asks again, from the last event on, when the store is back.
+        log.warning("a stream ends", error=str(error))
+    finally:
+        gone.cancel()
+        if not piece.done():
+            piece.cancel()
+            await asyncio.wait({piece})
+        await result.pieces.aclose()  # type: ignore[attr-defined]
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _send_pieces(send: Send, request_id: str, result: Streamed, more: Sequence[tuple[bytes, bytes]]) -> None:

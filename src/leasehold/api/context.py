@@ -10,14 +10,18 @@ import msgspec
 
 from leasehold.agenda.worker import Agenda
 from leasehold.api.fault import bad_field
-from leasehold.api.identity import Identity
+from leasehold.api.hub import Hub
+from leasehold.api.identity import Identities, Identity
+from leasehold.api.links import Links
 from leasehold.clock import Clock
 from leasehold.commands.command import Command
 from leasehold.domain.calendar import BadTime, Instant, parse_time, rfc3339
+from leasehold.domain.replica import Replica
 from leasehold.domain.rules import Rules
 from leasehold.domain.token import Token
+from leasehold.outbox.address import Allowed
 from leasehold.questions import IDENTITY_EPOCH, Questions, Reader
-from leasehold.sequencer import Sequencer, StaleIdentity
+from leasehold.sequencer import Note, Sequencer, StaleIdentity
 from leasehold.wire.action import Action
 from leasehold.wire.shapes import Request
 
@@ -29,11 +33,22 @@ LATEST: Final = parse_time("9000-01-01T00:00:00Z", "UTC")
 """Beyond these some times cannot be written in the service's zone, nor those that are counted from them."""
 
 
+ReplicaLogs = Callable[[Replica, int], Awaitable[tuple[list[str], str | None]]]
+"""Returns the last lines of a replica, at most so many; none, and why, where they cannot be had here."""
+
+
 class KeyMaker(msgspec.Struct, frozen=True):
     """Makes key pairs: ``make`` returns id and secret, ``seal`` what the store keeps of the secret."""
 
     make: Callable[[], tuple[str, str]]
     seal: Callable[[str, str], bytes]
+
+
+class HookMaker(msgspec.Struct, frozen=True):
+    """What is needed to make subscriptions: what webhooks may call, and whether this server sends e-mail."""
+
+    allowed: Allowed
+    mails: bool
 
 
 class Context:
@@ -48,17 +63,32 @@ class Context:
         clock: Clock,
         rules: Rules,
         keys: KeyMaker,
+        hub: Hub,
+        audit_key: str = "",
+        links: Links,
+        hooks: HookMaker,
+        identities: Identities,
     ) -> None:
+        self.links = links
         self.reader = reader
         self.sequencer = sequencer
         self.agenda = agenda
         self.clock = clock
         self.rules = rules
         self.keys = keys
+        self.hub = hub
+        self.audit_key = audit_key
+        """The public key, in hexadecimal, that closures of the audit log are signed for."""
+        self.hooks = hooks
+        self.public_base: str | None = None
+        """Where callers reach this server, with the prefix; None: where the caller at hand does."""
+        self.replica_logs: ReplicaLogs | None = None
+        self.identities = identities
 
     async def submit(self, call: Call[Any], command: Command) -> Any:
         """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
-        return await self.sequencer.submit(command, call.caller.epoch)
+        command = msgspec.structs.replace(command, by=call.caller.user_id)
+        return await self.sequencer.submit(command, call.caller.epoch, call.record)
 
     async def confirm(self, call: Call[Any]) -> None:
         """See that the caller is still who was looked up, where nothing else asks the store; raises StaleIdentity.
@@ -78,9 +108,23 @@ class Context:
             raise StaleIdentity
         return answer
 
+    async def still(self, call: Call[Any]) -> bool:
+        """Whether the caller of a long call may still make it; looks the caller up anew where that was forgotten."""
+        if self.identities.knows(call.caller):
+            return True
+        caller = await self.identities.find(call.caller.access_key_id)
+        if caller is None or caller.user_id != call.caller.user_id or not caller.may(call.action):
+            return False
+        call.caller = caller
+        return True
+
     def shown(self, at: Instant) -> str:
         """Write a time as callers see it (decision 1)."""
         return rfc3339(at, self.rules.time_zone)
+
+    def service_url(self, call: Call[Any], name: str) -> str:
+        """Write where a service is called: at the service's public address, or the one that the caller used."""
+        return f"{self.public_base or call.base_url}/services/{name}"
 
     def time(self, text: str, field: str) -> Instant:
         """Read a time from a request; raises Fault naming the field."""
@@ -96,13 +140,25 @@ class Context:
 class Call(Generic[R]):
     """One call: who asks for what."""
 
-    __slots__ = ("action", "caller", "query_token", "request")
+    __slots__ = ("action", "base_url", "caller", "last_event_id", "query_token", "record", "request")
 
-    def __init__(self, action: Action, caller: Identity, request: R, query_token: str | None) -> None:
+    def __init__(
+        self,
+        action: Action,
+        caller: Identity,
+        request: R,
+        query_token: str | None,
+        last_event_id: str | None = None,
+        record: Note | None = None,
+        base_url: str = "",
+    ) -> None:
         self.action = action
         self.caller = caller
         self.request = request
         self.query_token = query_token
+        self.last_event_id = last_event_id
+        self.record = record
+        self.base_url = base_url
 
     def token(self) -> Token | None:
         """Return the client token, from the query or the body, with a digest of everything else asked for."""
@@ -112,6 +168,13 @@ class Call(Generic[R]):
         asked = msgspec.json.encode(msgspec.structs.replace(self.request, client_token=None))
         digest = hashlib.sha256(self.action.operation.encode() + b"\n" + asked).hexdigest()
         return Token(self.caller.account_id, value, digest)
+
+
+class Followed:
+    """A result that does not end: server-sent events."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self.pieces = pieces
 
 
 class Streamed:

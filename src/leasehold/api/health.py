@@ -40,6 +40,9 @@ class Gauges(Protocol):
     def units(self, by_status: Mapping[str, int]) -> None:
         """Set how many live instances there are in each state."""
 
+    def replicas(self, by_state: Mapping[str, int]) -> None:
+        """Set how many replicas there are in each state."""
+
     def render(self) -> tuple[bytes, str]:
         """Return all metrics and their content type."""
         ...
@@ -101,7 +104,9 @@ class Health:
         if time.monotonic() - self._counted_at < COUNT_EVERY_S:
             return
         self._counted_at = time.monotonic()
-        self._gauges.units(await self._reader.read(lambda ask: ask.unit_counts(), long=True))
+        units, replicas = await self._reader.read(lambda ask: (ask.unit_counts(), ask.replica_counts()), long=True)
+        self._gauges.units(units)
+        self._gauges.replicas(replicas)
 
     async def _overdue_s(self) -> float:
         now = self._clock.now()

@@ -80,6 +80,10 @@ class Identities:
         self._epoch += 1
         self._known.clear()
 
+    def knows(self, caller: Identity) -> bool:
+        """Whether that is what the caller was last found to be, and nobody's rights have changed since."""
+        return self._known.get(caller.access_key_id) is caller
+
     async def confirm(self, caller: Identity) -> None:
         """See that another server has not changed the caller meanwhile, before anything is refused for what it was.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import string
 
+from leasehold.domain.service_key import KeyText, key_text
+
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BASE36 = string.digits + string.ascii_lowercase
 
@@ -43,3 +45,24 @@ def service_id() -> str:
 def hex_id() -> str:
     """Return 32 lower-case hex characters: orders, accounts, users."""
     return secrets.token_hex(16)
+
+
+def hook_id() -> str:
+    """Return ``sub-`` and twelve lower-case letters and digits: subscriptions."""
+    return "sub-" + _throw(_BASE36, 12)
+
+
+def model_set_id() -> str:
+    """Return ``am-`` and twelve lower-case letters and digits, as the documents show them."""
+    return "am-" + _throw(_BASE36, 12)
+
+
+def model_id() -> str:
+    """Return ``amv-`` and twelve lower-case letters and digits, as the documents show them."""
+    return "amv-" + _throw(_BASE36, 12)
+
+
+def service_key() -> KeyText:
+    """Return a key for calling services, with ``key-`` and twelve lower-case letters and digits as its id."""
+    key_id = "key-" + _throw(_BASE36, 12)
+    return KeyText(key_id, key_text(key_id, secrets.token_urlsafe(32)))

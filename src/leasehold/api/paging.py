@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from leasehold.api.fault import Fault
-from leasehold.questions import Numbered, Place
+from leasehold.questions import DeliveryPlace, EventPlace, Numbered, Place
 from leasehold.wire.errors import INVALID_MARKER
 
 
@@ -31,7 +31,7 @@ OWN = Size(100, 1000)
 """For our own lists."""
 
 
-def marker_of(place: int | tuple[int, int] | str, scope: str) -> str:
+def marker_of(place: int | tuple[int, int] | tuple[int, int, str] | str, scope: str) -> str:
     """Write the place after a row: its number, or moment and number, or id. ``scope`` says in which list of whose."""
     packed = _json(place)
     return base64.urlsafe_b64encode(packed + _check(packed, scope)).decode().rstrip("=")
@@ -71,6 +71,18 @@ def moment_of(marker: str | None, scope: str) -> Place | None:
     """Read a marker of a list by time; raises Fault."""
     packed = _read(marker, scope)
     return None if packed is None else msgspec.json.decode(packed, type=Place)
+
+
+def event_of(marker: str | None, scope: str) -> EventPlace | None:
+    """Read a marker of a list of events; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=EventPlace)
+
+
+def delivery_of(marker: str | None, scope: str) -> DeliveryPlace | None:
+    """Read a marker of a list of deliveries; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=DeliveryPlace)
 
 
 def id_of(marker: str | None, scope: str) -> str | None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from leasehold.api.links import Links
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import RPM_PER_UNIT, TPM_PER_UNIT, Offering
+from leasehold.domain.event import REMINDED, Event
 from leasehold.domain.ledger import Order, Posting
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.service import Service
 from leasehold.domain.statement import Line
 from leasehold.domain.term import length_of
 from leasehold.domain.unit import UP, Placement, Unit
+from leasehold.questions import EventPlace
 from leasehold.wire import charge_shapes as c
+from leasehold.wire import event_shapes as ev
 from leasehold.wire import own_shapes as own
 from leasehold.wire import service_shapes as v
 from leasehold.wire import shapes as s
@@ -88,8 +93,8 @@ def service_instance(unit: Unit, service_id: str, shown: Shown) -> s.ServiceInst
 PAY_TYPES = {(True, True): "Prepay,Postpay", (True, False): "Prepay", (False, True): "Postpay"}
 
 
-def service(row: Service, shown: Shown) -> v.ServiceDetail:
-    """Show a service."""
+def service(row: Service, shown: Shown, url: str) -> v.ServiceDetail:
+    """Show a service, and where it is called."""
     return v.ServiceDetail(
         service_id=row.id,
         name=row.name,
@@ -99,6 +104,7 @@ def service(row: Service, shown: Shown) -> v.ServiceDetail:
         model_id=row.model_id,
         model_version_id=row.model_id,
         url_suffix=row.url_suffix,
+        url=url,
         endpoint=row.url_suffix,
         service_type=row.service_type,
         protocol_version=row.protocol_version,
@@ -155,6 +161,49 @@ def package(row: Package, now: Instant, shown: Shown) -> c.PackageDetail:
         creator=row.created_by,
         start_time=shown(row.started_at),
         expired_time=shown(row.expires_at),
+    )
+
+
+EVENT_NAMES = {
+    "count": "computeUnitCount",
+    "payment_timing": "paymentTiming",
+    "release_at": "releaseTime",
+    "expires_at": "expiredTime",
+    "nextTry": "nextTryTime",
+    "endedAt": "endTime",
+}
+EVENT_AMOUNTS = ("charged", "balance", "spent", "budget")
+
+
+EVENT_TIMES = ("deadline",)
+
+
+def event(account_id: str, place: EventPlace, row: Event, shown: Shown, links: Links | None = None) -> ev.CloudEvent:
+    """Show an event as a CloudEvent.
+
+    With ``links`` a reminder says where something can be done about it. Whoever has a link may use it as the buyer,
+    so they are only for those who could do the same without.
+    """
+    data: dict[str, Any] = {}
+    for name, value in row.data.items():
+        public = EVENT_NAMES.get(name, name)
+        if public.endswith("Time") or name in EVENT_TIMES:
+            data[public] = None if value is None else shown(value)
+        else:
+            data[public] = amount_text(value) if name in EVENT_AMOUNTS else value
+    if row.user_id is not None:
+        data["userId"] = row.user_id
+    if links is not None and row.type == REMINDED and row.unit_id is not None:
+        data["links"] = links.of(row.unit_id, row.data["what"], row.data["deadline"])
+    return ev.CloudEvent(
+        specversion="1.0",
+        id=f"{place.page}-{place.line}",
+        source=f"/v2/account/{account_id}",
+        type=row.type,
+        subject=row.unit_id,
+        time=shown(row.at),
+        datacontenttype="application/json",
+        data=data,
     )
 
 

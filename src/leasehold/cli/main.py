@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from leasehold import __version__
+from leasehold.cli.audit import audit
 from leasehold.cli.focus import focus
 from leasehold.cli.stores import FAILED, archive, backup, check, copy, migrate, stop, store_options, target
+from leasehold.cli.tour import tour
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,7 +69,7 @@ def work(  # one parameter an option
         stop(error)
 
 
-for subcommand in (check, migrate, copy, backup, archive, focus):
+for subcommand in (check, migrate, copy, backup, archive, focus, audit, tour):
     cli.add_command(subcommand)
 
 

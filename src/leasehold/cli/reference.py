@@ -12,7 +12,7 @@ from leasehold.domain.unit import GONE, LEGAL, MOVES, UP, UnitStatus
 from leasehold.telemetry import Metrics
 from leasehold.wire.action import ALWAYS, WRITES, Action
 from leasehold.wire.actions import ACTIONS
-from leasehold.wire.errors import ERRORS, ErrorCode
+from leasehold.wire.errors import ERRORS, GATEWAY, ErrorCode
 from leasehold.wire.examples import EXAMPLES
 from leasehold.wire.openapi import FORGETFUL, named, prose, schemas
 from leasehold.wire.shapes import Request
@@ -23,9 +23,13 @@ PATHS: Final = (
     "/v2/charge",
     "/v2/service",
     "/v2/account",
+    "/v2/events",
     "/v2/catalog",
     "/v2/clock",
     "/v2/iam",
+    "/v2/events",
+    "/v2/notification",
+    "/v2/model",
 )
 """The order of the page."""
 
@@ -260,7 +264,8 @@ def _result(action: Action, shapes: Mapping[str, Any]) -> str:
     if action.result is bool:
         return "Result: `true`.\n"
     rows = _fields(shapes[named(action.result)], "always", "if any")
-    return f"Result:\n\n{_grid(('Field', 'Type', 'Present', 'Bounds', 'Meaning'), rows)}"
+    kind = "Each event of the stream" if action.follows else "Result"
+    return f"{kind}:\n\n{_grid(('Field', 'Type', 'Present', 'Bounds', 'Meaning'), rows)}"
 
 
 def _inner(shapes: Mapping[str, Any]) -> list[str]:
@@ -349,6 +354,8 @@ def _answered_by(error: ErrorCode) -> str:
         return "every action"
     if error in WRITES:
         return "every write"
+    if error in GATEWAY:
+        return "calls of services"
     rows = [_title(main[0]) for main in _operations().values() if error in main[0].errors]
     return ", ".join(f"[{title}](reference.md#{_anchor(title)})" for title in rows) or "no action yet"
 

@@ -18,6 +18,7 @@ import uvloop
 from leasehold.api.app import App
 from leasehold.api.health import Monitor
 from leasehold.clock import Mode
+from leasehold.engines.building import NoEngine
 from leasehold.settings import Settings
 from leasehold.store.errors import BadStore, NewerStore, StoreInUse
 from leasehold.store.opening import Target
@@ -32,7 +33,7 @@ BACKLOG: Final = 2048
 KEEP_ALIVE_S: Final = 75
 
 
-NOT_TO_BE_STARTED: Final = (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot)
+NOT_TO_BE_STARTED: Final = (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine)
 
 
 class CannotStart(Exception):
@@ -61,7 +62,8 @@ def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, 
 
 
 def _configure_logging(settings: Settings) -> None:
-    secrets = [secret for secret in (settings.master_key, settings.root_secret_key) if secret is not None]
+    given = (settings.master_key, settings.root_secret_key, settings.smtp_url)
+    secrets = [secret for secret in given if secret is not None]
     configure_logging(settings.log_format, settings.log_level, secrets)
 
 
@@ -102,6 +104,8 @@ def _config(app: App | Monitor, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Who calls is told by scope and setting (``api/record.py``), not by whoever writes a header on this machine.
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.server_drain_seconds,
     )

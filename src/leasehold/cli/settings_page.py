@@ -11,7 +11,7 @@ _DEFAULTS: Final = Settings()
 _PAGE: Final = """\
 # Settings
 
-This page is generated from `src/leasehold/settings.py`; change it there.
+This page is generated from `src/leasehold/setting_fields.py`; change it there.
 
 A setting comes from its environment variable, else from the TOML file given by `--config FILE`, else it has
 its default. `server.drain_seconds` is the key `drain_seconds` in the section `[server]`, and the variable
@@ -56,7 +56,7 @@ def settings_page() -> str:
     public = [declared for declared in DECLARED.values() if not declared.is_secret]
     secret = [declared for declared in DECLARED.values() if declared.is_secret]
     return _PAGE.format(
-        ignored=" and ".join(f"`{name}`" for name in ENVIRONMENT_IGNORED),
+        ignored=", ".join(f"`{name}`" for name in ENVIRONMENT_IGNORED),
         settings="\n".join(_row(_setting_cells(declared)) for declared in public),
         secrets="\n".join(_row(_secret_cells(declared)) for declared in secret),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from leasehold.seals import AuditKeys
     from leasehold.store.opening import Target
 
 FAILED = 1
@@ -56,14 +58,35 @@ def refusing() -> Iterator[None]:
         stop(error)
 
 
+def audit_keys(where: Target) -> AuditKeys | None:
+    """Return the keys of the audit log where the store's master key is at hand; None where it is not."""
+    from leasehold.commands.founding import MASTER_KEY
+    from leasehold.seals import AuditKeys
+    from leasehold.settings import BadSettings, load_settings
+    from leasehold.store.snapshot import snapshot
+    from leasehold.vault import BadMasterKey, fingerprint, load_master_key
+    from leasehold.wiring import MASTER_KEY_FILE
+
+    try:
+        settings = load_settings(None, os.environ)
+        path = settings.master_key_file or where.directory / MASTER_KEY_FILE
+        master_key = load_master_key(path, settings.master_key, create=False)
+    except (BadSettings, BadMasterKey):
+        return None
+    with snapshot(where) as ask:
+        known = ask.fact(MASTER_KEY)
+    return AuditKeys(master_key) if known in (None, fingerprint(master_key)) else None
+
+
 @click.command()
 @store_options
 def check(data: Path, store: str | None) -> None:
-    """Prove the books of a store, also while a server works on it."""
+    """Prove the books of a store, and its audit log, also while a server works on it."""
     from leasehold.store.check import check_store
 
     with refusing():
-        report = check_store(target(data, store))
+        where = target(data, store)
+        report = check_store(where, audit_keys(where))
     for finding in report.findings:
         click.echo(finding)
     if report.findings:

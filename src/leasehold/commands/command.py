@@ -37,6 +37,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it moves the store's virtual clock, or makes it: then nobody else is at work meanwhile."""
 
     token: Token | None = None
+    by: str | None = None
+    """The user who asks; None: it happens by itself."""
 
     def needs(self) -> Needs:
         """Rows that are known from the command alone."""
@@ -52,9 +54,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DueCommand(Command, frozen=True, kw_only=True):
-    """Work that falls due. It is decided as of its own due time, however late it runs (decision 6)."""
+    """Work that falls due. It is decided as of its own due time, however late it runs (decision 6).
+
+    ``seen_at`` is when it really runs, for the few kinds to which that matters; None: at its due time.
+    """
 
     due: Due
+    seen_at: Instant | None = None
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -89,15 +95,15 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
         before = book.get(REMEMBERED, token.account_id, token.value)
         if before is not None:
             return _again(before, token, command)
-    draft = Draft(book)
+    draft = Draft(book, now)
     try:
         decided = Decided(answer=command.decide(draft, rules, now))
     except Refusal as refusal:
-        draft = Draft(book)
+        draft = Draft(book, now)
         decided = Decided(refusal=refusal)
     if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):
         draft.put(REMEMBERED, _remember(token, decided, now))
-    book.accept(draft)
+    book.accept(draft, now, command.by)
     for row in list(draft.changed.values()):
         if type(row) is Unit and row.status in IN_TRANSITION:
             for report in engine.confirmations(row):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.funds import halted_needs, resume_some
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft, Halted
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft, Halted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.ending import finish_release, settle_size
@@ -40,6 +40,7 @@ class _Report(Command, frozen=True, kw_only=True):
             if self.awaited == "Reconfiguring":
                 yield PRICES, unit.offering
             yield ACCOUNTS, (unit.account_id,)
+            yield GUARDS, (unit.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """See the class."""

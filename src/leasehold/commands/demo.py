@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import ACCOUNTS, FACTS, OFFERINGS, PRICES, SERVICES, UNITS, Draft, Fact
+from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Draft, Fact
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering, PriceList
 from leasehold.domain.ledger import FUNDING, Order, Posting, wallet
@@ -81,6 +81,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
         yield SERVICES, (SERVICE_ID,)
         yield UNITS, (UNIT_ID,)
         yield ACCOUNTS, (self.account_id,)
+        yield GUARDS, (self.account_id,)
         for region in REGIONS:
             for unit_type in TYPES:
                 yield OFFERINGS, (region, unit_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasehold.commands.command import DueCommand, Needs
+from leasehold.commands.command import IN_TRANSITION, DueCommand, Needs
 from leasehold.commands.funds import halted_needs, resume_some
 from leasehold.commands.release import unit_needs
 from leasehold.commands.renewal import renew_by_itself
@@ -14,6 +14,7 @@ from leasehold.domain.calendar import Instant, next_full_hour
 from leasehold.domain.changing import change
 from leasehold.domain.ending import begin_release, stop
 from leasehold.domain.metering import charge_usage, note_arrears
+from leasehold.domain.reminder import said
 from leasehold.domain.rules import Rules
 from leasehold.domain.turning import turn_postpaid
 from leasehold.domain.unit import EndReason, Unit
@@ -33,7 +34,9 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
         return (unit, Halted(unit_id=self.due.unit_id)) if self.due.kind is DueKind.RESUME else (unit,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What it holds and who pays."""
+        """What it holds and who pays. A reminder touches nothing but the instance."""
+        if self.due.kind is DueKind.REMIND and not _in_transition(book.get(UNITS, self.due.unit_id)):
+            return ()
         needs = unit_needs(book, self.due.unit_id)
         unit = book.get(UNITS, self.due.unit_id) if self.due.kind is DueKind.RESUME else None
         return needs if unit is None else [*needs, *halted_needs(book, unit.account_id)]
@@ -62,7 +65,14 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
                 _stop_unpaid(draft, unit, rules, now)
             case DueKind.RESUME:
                 resume_some(draft, change(draft, unit, resume_at=None).account_id, now)
+            case DueKind.REMIND:
+                change(draft, unit, **said(unit, now, now if self.seen_at is None else self.seen_at))
         return True
+
+
+def _in_transition(unit: Unit | None) -> bool:
+    """Whether its engine may confirm something right after the work, which takes what that takes."""
+    return unit is not None and unit.status in IN_TRANSITION
 
 
 def _expire(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:

@@ -45,7 +45,14 @@ class CreateAccount(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:
         """Raises Refusal where the key id is taken."""
         _refuse_taken(draft, self.key.id)
-        account = Account(self.account_id, self.name, self.time_zone or rules.time_zone, ZERO, now)
+        account = Account(
+            self.account_id,
+            self.name,
+            self.time_zone or rules.time_zone,
+            ZERO,
+            now,
+            remind_before_us=rules.remind_before_us,
+        )
         draft.put(ACCOUNTS, account)
         draft.put(USERS, User(self.user_id, account.id, "root", True, self.policies, now))
         draft.put(KEYS, AccessKey(self.key.id, self.user_id, account.id, self.key.sealed, "Active", now))

@@ -7,10 +7,11 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, SERVICES, UNITS, Book, Draft, Shelf
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, QUOTES, SERVICES, UNITS, Book, Draft, Shelf
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
-from leasehold.domain.changing import count
+from leasehold.domain.changing import count, reminding
+from leasehold.domain.guard import default_release
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.money import Micro
 from leasehold.domain.quote import Wanted, check_quote
@@ -73,7 +74,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
             yield OFFERINGS, (self.region, self.unit_type)
         if self.purchase.quote_id is not None:
             yield QUOTES, (self.purchase.quote_id,)
-        yield ACCOUNTS, (self.purchase.account_id,)
+        yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
         """See buy()."""
@@ -106,12 +107,18 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
         service = book.get(SERVICES, self.service_id)
         if service is not None:
             yield from shelf_of(service)
-        yield ACCOUNTS, (self.purchase.account_id,)
+        yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
         """See buy_replicas()."""
         service = own_service(draft, self.purchase.account_id, self.service_id)
         return buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
+
+
+def buyer_of(purchase: Purchase) -> Needs:
+    """Return who pays, and the account's limits."""
+    yield ACCOUNTS, (purchase.account_id,)
+    yield GUARDS, (purchase.account_id,)
 
 
 def shelf_of(service: Service) -> Needs:
@@ -129,7 +136,7 @@ def buy_replicas(
     each = service.shape.units_per_replica
     units = replicas * each
     offering = choose(draft, service.region, service.shape.unit_type, units, field="serviceId")
-    return buy(draft, rules, now, purchase, offering, units, placed=Placement(service.id, replicas, each))
+    return buy(draft, rules, now, purchase, offering, units, placed=Placement(service.id, replicas, each, service.runs))
 
 
 def choose(
@@ -172,12 +179,29 @@ def _not_sold(what: str, field: str) -> Refusal:
     )
 
 
-def deal_of(purchase: Purchase, offering: Offering, units: int, price: Micro | None) -> Deal:
-    """Return what is to be judged, at the offering's own price where no other is quoted."""
+def deal_of(
+    draft: Draft, purchase: Purchase, offering: Offering, units: int, price: Micro | None, now: Instant
+) -> Deal:
+    """Return what is to be judged, at the offering's own price where no other is quoted.
+
+    A postpaid purchase without a release time gets the account's default one, where it has one.
+    """
     billing = purchase.billing
+    release_at = billing.release_at
+    if billing.payment_timing == "Postpaid":
+        release_at = default_release(draft.get(GUARDS, purchase.account_id), release_at, now)
     if price is None:
         price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
-    return Deal(purchase.account_id, offering, units, billing.payment_timing, billing.months, billing.release_at, price)
+    return Deal(
+        purchase.account_id,
+        offering,
+        units,
+        billing.payment_timing,
+        billing.months,
+        release_at,
+        price,
+        purchase.user_id,
+    )
 
 
 def buy(
@@ -196,7 +220,7 @@ def buy(
     """
     billing = purchase.billing
     quoted_at, price = _use_quote(draft, rules, now, purchase, offering, units)
-    deal = deal_of(purchase, offering, units, price)
+    deal = deal_of(draft, purchase, offering, units, price, now)
     for _, refusal in judge(draft, rules, now, deal):
         if refusal is not None:
             raise refusal
@@ -222,11 +246,11 @@ def buy(
         term_months=billing.months,
         auto_renew=billing.auto_renew,
         auto_renew_months=billing.auto_renew_months,
-        release_at=billing.release_at,
+        release_at=deal.release_at,
         quoted_at=quoted_at,
         charged=amount,
     )
-    draft.put(UNITS, unit)
+    draft.put(UNITS, reminding(draft, None, unit))
     count(draft, unit, 1)
     return Bought(purchase.unit_id, purchase.order_id)
 

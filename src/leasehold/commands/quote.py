@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.commands.purchase import Purchase, choose, deal_of
+from leasehold.commands.purchase import Purchase, buyer_of, choose, deal_of
 from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, Draft, Shelf
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
@@ -62,12 +62,12 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
             yield OFFERINGS, (self.region, self.unit_type)
         if self.quote_id is not None:
             yield QUOTES, (self.quote_id,)
-        yield ACCOUNTS, (self.purchase.account_id,)
+        yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Quoted:
         """Raises Refusal only where the catalogue has no such offering: then there is nothing to quote."""
         offering, refused = self._choose(draft)
-        deal = deal_of(self.purchase, offering, self.count, None)
+        deal = deal_of(draft, self.purchase, offering, self.count, None, now)
         verdicts = [
             Verdict(rule, None, None) if refusal is None else Verdict(rule, refusal.reason, refusal.message)
             for rule, refusal in (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft, Needed
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft, Needed
 from leasehold.domain.calendar import Instant, rfc3339
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, OfferingKind
 from leasehold.domain.changing import change
 from leasehold.domain.ending import begin_release
+from leasehold.domain.guard import judge_end, judge_extension
 from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.scheduling import check_release_time
@@ -22,7 +23,12 @@ def unit_needs(book: Book, unit_id: str) -> Needs:
     unit = book.get(UNITS, unit_id)
     if unit is None:
         return []
-    needs: list[Needed] = [(OFFERINGS, unit.offering), (PRICES, unit.offering), (ACCOUNTS, (unit.account_id,))]
+    needs: list[Needed] = [
+        (OFFERINGS, unit.offering),
+        (PRICES, unit.offering),
+        (ACCOUNTS, (unit.account_id,)),
+        (GUARDS, (unit.account_id,)),
+    ]
     if unit.placements:
         needs += [(SERVICES, (placed.service_id,)) for placed in unit.placements]
     return needs
@@ -38,18 +44,32 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
     service_id: str | None
     release_at: Instant | None
     kind: OfferingKind = UNITS_OF_COMPUTE
+    by_manager: bool = False
 
     def needs(self) -> Needs:
-        """The instance."""
+        """The instance, the account and its limits."""
         yield UNITS, (self.unit_id,)
+        yield ACCOUNTS, (self.account_id,)
+        yield GUARDS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal for a prepaid or ended instance, and for a time that is not ahead."""
+        """Raises Refusal for a prepaid or ended instance, a time that is not ahead, and by the account's limits."""
         unit = own_unit(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
         only_postpaid(unit, "its release cannot be scheduled; it ends with its term")
         _only_alive(unit, rules, now)
         check_release_time(self.release_at, rules, now, field="releaseTime")
-        change(draft, unit, release_at=self.release_at)
+        later = unit.release_at is not None and (self.release_at is None or self.release_at > unit.release_at)
+        guard = draft.get(GUARDS, self.account_id)
+        refusal = judge_end(guard, self.release_at, now, rules.time_zone) or judge_extension(
+            guard,
+            is_buyer=self.by == unit.created_by,
+            is_manager=self.by_manager,
+            extensions=unit.extensions,
+            later=later,
+        )
+        if refusal is not None:
+            raise refusal
+        change(draft, unit, release_at=self.release_at, extensions=unit.extensions + later)
         return True
 
 

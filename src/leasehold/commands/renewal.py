@@ -8,13 +8,15 @@ import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.release import unit_needs
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant, rfc3339
 from leasehold.domain.catalogue import Offering, OfferingKind
 from leasehold.domain.changing import change
+from leasehold.domain.guard import Asked, judge_spend, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasehold.domain.reminder import unpaid
 from leasehold.domain.rules import Rules
 from leasehold.domain.selling import balance_refusal
 from leasehold.domain.term import (
@@ -46,8 +48,9 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
     kind: OfferingKind | None = None
 
     def needs(self) -> Needs:
-        """The instance."""
+        """The instance, and the account."""
         yield UNITS, (self.unit_id,)
+        yield ACCOUNTS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none."""
@@ -62,8 +65,10 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
                 raise Refusal(WRONG_STATE, f"{unit.id} has no auto-renew rule.", field="instanceId")
             change(draft, unit, auto_renew=False, renew_at=None)
             return True
+        # A try that is overdue stays due where there is a rule already: it is not passed over for being late.
+        tried = unit.renew_at if unit.auto_renew else None
         unit = change(draft, unit, auto_renew=True, auto_renew_months=self.months)
-        change(draft, unit, renew_at=_next_try(unit, now))
+        change(draft, unit, renew_at=tried or _next_try(unit, now))
         return True
 
 
@@ -113,7 +118,7 @@ class Renew(Command, frozen=True, kw_only=True):
                 "Renew for longer.",
                 field="months",
             )
-        refusal, amount = _judge(draft, rules, unit, term, zone)
+        refusal, amount = _judge(draft, rules, unit, term, zone, now)
         if refusal is not None:
             raise refusal
         _extend(draft, unit, term, amount, now, order_id=self.order_id, by=self.user_id)
@@ -130,14 +135,15 @@ def only_prepaid(unit: Unit) -> None:
 
 def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
     """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13)."""
-    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+    account = draft.require(ACCOUNTS, unit.account_id)
+    zone = account.time_zone
     try:
         term = _longer(unit, unit.auto_renew_months, None, zone)
-        refusal, amount = _judge(draft, rules, unit, term, zone)
+        refusal, amount = _judge(draft, rules, unit, term, zone, now)
     except Refusal as too_long:
         refusal = too_long
     if refusal is not None:
-        change(draft, unit, renew_at=_next_try(unit, now))
+        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, account.remind_before_us, now))
         return
     _extend(draft, unit, term, amount, now, order_id=renewal_order(unit), by=unit.created_by)
 
@@ -156,7 +162,7 @@ def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:
     return longer if day is None else term_to_day(longer, day, zone, later=not months)
 
 
-def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str) -> tuple[Refusal | None, Micro]:
+def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: Instant) -> tuple[Refusal | None, Micro]:
     """Price a renewal, and see whether it can be paid."""
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
     if offering.per_month is None:
@@ -165,6 +171,10 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str) -> tup
     amount = price_of_months(
         max(unit.count, unit.target_count or 0), offering.per_month, months_between(term, since, zone)
     )
+    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(now, zone))
+    limit = judge_spend(draft.get(GUARDS, unit.account_id), asked, rules.currency)
+    if limit is not None:
+        return limit, amount
     balance = draft.require(ACCOUNTS, unit.account_id).balance
     if balance < amount or amount + unit.charged >= MICRO_MAX:
         return balance_refusal(balance, amount, rules, f"the renewal of {unit.id}"), amount

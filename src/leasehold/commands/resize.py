@@ -8,10 +8,11 @@ import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.release import unit_needs
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasehold.domain.changing import change
+from leasehold.domain.guard import Asked, judge_spend, judge_units, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
@@ -60,6 +61,7 @@ class Resize(Command, frozen=True, kw_only=True):
         offering = draft.require(OFFERINGS, *unit.offering)
         added = self.count - unit.count
         if added > 0:
+            self._check_limits(draft, rules, now, unit, offering, added)
             draft.put(OFFERINGS, offering.take(added))
         paid = Micro(0)
         if added > 0 and unit.payment_timing == "Prepaid":
@@ -77,6 +79,22 @@ class Resize(Command, frozen=True, kw_only=True):
             failure=None,
         )
         return Resized(unit.id, self.order_id)
+
+    def _check_limits(
+        self, draft: Draft, rules: Rules, now: Instant, unit: Unit, offering: Offering, added: int
+    ) -> None:
+        """Judge what is added by the limits that a purchase of it would be judged by."""
+        guard = draft.get(GUARDS, unit.account_id)
+        if guard is None:
+            return
+        zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+        cost = Micro(added * (offering.per_minute or 0) * 60)
+        if unit.payment_timing == "Prepaid" and offering.per_month is not None:
+            cost = price_of_rest(unit, added, offering.per_month, zone, now)
+        asked = Asked(unit.created_by, unit.type, added, cost, month_name(now, zone))
+        refusal = judge_units(guard, asked) or judge_spend(guard, asked, rules.currency)
+        if refusal is not None:
+            raise refusal
 
     def _pay(self, draft: Draft, rules: Rules, now: Instant, unit: Unit, offering: Offering, added: int) -> Micro:
         if offering.per_month is None:
@@ -148,7 +166,7 @@ def _check_balance(draft: Draft, rules: Rules, unit: Unit, offering: Offering, a
     """See that the balance would do for a purchase of what is added (decision 11)."""
     if offering.per_minute is None:
         raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the minute any more.")
-    deal = Deal(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute)
+    deal = Deal(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)
     balance, needed = draft.require(ACCOUNTS, unit.account_id).balance, max(balance_needed(deal, rules), 0)
     if balance < needed:
         raise balance_refusal(balance, needed, rules, f"{added} more postpaid units to start")

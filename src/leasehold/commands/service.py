@@ -7,8 +7,9 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.commands.purchase import Purchase, buy_replicas, shelf_of
-from leasehold.domain.book import ACCOUNTS, SERVICES, UNITS, Book, Draft
+from leasehold.commands.model import knows, model_of, use_model
+from leasehold.commands.purchase import Purchase, buy_replicas, buyer_of, shelf_of
+from leasehold.domain.book import MODELS, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
@@ -64,6 +65,14 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
             protocol_version=self.protocol_version,
         )
 
+    def enter(self, draft: Draft, resource_type: str, region: str | None, now: Instant) -> Service:
+        """Write its first row; an engine runs it where the repository knows its model, and else it is only counted."""
+        service = self.row(resource_type, region, now)
+        service = msgspec.structs.replace(service, runs=knows(draft, service))
+        draft.put(SERVICES, service)
+        use_model(draft, service, 1)
+        return service
+
 
 class CreateService(Command, frozen=True, kw_only=True):
     """Create a service, and buy the units for its first replicas where billing comes with it."""
@@ -77,19 +86,19 @@ class CreateService(Command, frozen=True, kw_only=True):
     purchase: Purchase | None
 
     def needs(self) -> Needs:
-        """The new row, and what a purchase needs."""
+        """The new row, and the model."""
         yield SERVICES, (self.new.service_id,)
+        yield MODELS, (self.new.model_id,)
 
     def needs_more(self, book: Book) -> Needs:  # noqa: ARG002
         """The shelf, and who pays."""
         if self.purchase is not None:
             yield from shelf_of(self.new.row(self.resource_type, self.region, Instant(0)))
-            yield ACCOUNTS, (self.new.account_id,)
+            yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
         """Raises what a purchase raises."""
-        service = self.new.row(self.resource_type, self.region, now)
-        draft.put(SERVICES, service)
+        service = self.new.enter(draft, self.resource_type, self.region, now)
         if self.purchase is None:
             return Created(service.id, None, None)
         bought = buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
@@ -113,8 +122,9 @@ class DeployService(Command, frozen=True, kw_only=True):
     units_each: int
 
     def needs(self) -> Needs:
-        """The new row, and the instances."""
+        """The new row, the model and the instances."""
         yield SERVICES, (self.new.service_id,)
+        yield MODELS, (self.new.model_id,)
         for place in self.places:
             yield UNITS, (place.unit_id,)
 
@@ -126,8 +136,7 @@ class DeployService(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:  # noqa: ARG002 - no setting matters
         """Raises Refusal where an instance is none of the account's, of another type, or too full."""
         first = own_unit(draft, self.new.account_id, self.places[0].unit_id)
-        service = self.new.row(resource_type_of(first.type, self.units_each), None, now)
-        draft.put(SERVICES, service)
+        service = self.new.enter(draft, resource_type_of(first.type, self.units_each), None, now)
         for place in self.places:
             unit = own_unit(draft, self.new.account_id, place.unit_id)
             place_replicas(draft, unit, service, place.replicas + unit.replicas_of(service.id))
@@ -172,13 +181,39 @@ class ModifyService(Command, frozen=True, kw_only=True):
     model_id: str
 
     def needs(self) -> Needs:
-        """The service."""
+        """The service, and the model that it is to run."""
         yield SERVICES, (self.service_id,)
+        yield MODELS, (self.model_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The model that it runs."""
+        return model_of(book.get(SERVICES, self.service_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the account has no such service."""
-        service = own_service(draft, self.account_id, self.service_id)
-        draft.put(SERVICES, msgspec.structs.replace(service, model_set_id=self.model_set_id, model_id=self.model_id))
+        """Raises Refusal where the account has no such service, or its replicas would begin or cease to be run.
+
+        What is placed says of each replica whether an engine runs it, in the rows of the instances. Those may be
+        many, so a service changes between what is run and what is only counted while it has none.
+        """
+        before = own_service(draft, self.account_id, self.service_id)
+        after = msgspec.structs.replace(before, model_set_id=self.model_set_id, model_id=self.model_id)
+        after = msgspec.structs.replace(after, runs=knows(draft, after))
+        if after.runs is not before.runs and before.instances:
+            known = f"{self.model_id[:64]!r} of the set {self.model_set_id[:64]!r}"
+            raise Refusal(
+                WRONG_STATE,
+                f"{before.id} has replicas on {before.instances} instances, "
+                + (
+                    f"which are run, and the repository has no version {known}. Name one that DescribeModelSets lists"
+                    if before.runs
+                    else f"which are only counted, and the version {known} would be run"
+                )
+                + ", or scale the service to 0 there (ScaleService) first.",
+                field="modelId",
+            )
+        use_model(draft, before, -1)
+        draft.put(SERVICES, after)
+        use_model(draft, after, 1)
         return True
 
 
@@ -222,6 +257,10 @@ class DeleteService(Command, frozen=True, kw_only=True):
         """The service."""
         yield SERVICES, (self.service_id,)
 
+    def needs_more(self, book: Book) -> Needs:
+        """The model that it runs."""
+        return model_of(book.get(SERVICES, self.service_id))
+
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
         """Raises Refusal where replicas of it are placed."""
         service = own_service(draft, self.account_id, self.service_id)
@@ -232,6 +271,7 @@ class DeleteService(Command, frozen=True, kw_only=True):
                 "release them, and delete it then.",
                 field="serviceId",
             )
+        use_model(draft, service, -1)
         draft.put(SERVICES, msgspec.structs.replace(service, active=False, deleted_at=now))
         return True
 
@@ -246,7 +286,7 @@ def place_replicas(draft: Draft, unit: Unit, service: Service, replicas: int) ->
             raise Refusal(WRONG_STATE, f"{unit.id} has replicas of {MAX_PLACED} services already.", field="instanceId")
     elif unit.status not in ("Creating", "Running", "Stopped", "ReconfigureFailed", "Reconfiguring", "BillingChanging"):
         raise _not_up(unit)
-    placed = (Placement(service.id, replicas, shape.units_per_replica),) if replicas else ()
+    placed = (Placement(service.id, replicas, shape.units_per_replica, service.runs),) if replicas else ()
     change(draft, unit, placements=(*others, *placed))
 
 

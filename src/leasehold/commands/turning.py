@@ -7,9 +7,10 @@ from typing import ClassVar
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.purchase import Bought
 from leasehold.commands.release import not_ending, unit_needs
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
+from leasehold.domain.guard import Asked, judge_end, judge_spend, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.metering import charge_usage
 from leasehold.domain.money import MICRO_MAX, Micro
@@ -64,6 +65,9 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         if changing:
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
+            refusal = judge_end(draft.get(GUARDS, self.account_id), None, now, rules.time_zone)
+            if refusal is not None:
+                raise refusal
             change(draft, unit, status="BillingChanging", auto_renew=False, renew_at=None)
         else:
             paid = self._prepay(draft, rules, unit, now)
@@ -74,9 +78,16 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         offering = draft.require(OFFERINGS, *unit.offering)
         if offering.per_month is None:
             raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month.")
+        before = unit.charged
         unit = charge_usage(draft, unit, now)
         account = draft.require(ACCOUNTS, unit.account_id)
         amount = Micro(unit.count * offering.per_month * self.months)
+        # What was used until now is charged with it, and not counted yet.
+        cost = Micro(amount + unit.charged - before)
+        asked = Asked(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
+        limit = judge_spend(draft.get(GUARDS, account.id), asked, rules.currency)
+        if limit is not None:
+            raise limit
         if account.balance < amount or amount + unit.charged >= MICRO_MAX:
             raise balance_refusal(account.balance, amount, rules, f"{unit.count} units for {self.months} months")
         term = term_of(now, self.months, account.time_zone)

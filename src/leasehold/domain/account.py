@@ -13,7 +13,9 @@ from leasehold.domain.money import Micro
 class Account(msgspec.Struct, frozen=True):
     """The balance is the sum of the account's postings; it may turn negative through metered use only.
 
-    ``arrears_since`` is when it last turned negative, and None while it is not.
+    ``arrears_since`` is when it last turned negative, and None while it is not. ``remind_before_us`` are the times
+    before a release or an expiry at which somebody is reminded of it, in microseconds, the longest first; they count
+    from the next time that an instance's deadline is set.
     """
 
     id: str
@@ -22,6 +24,7 @@ class Account(msgspec.Struct, frozen=True):
     balance: Micro
     created_at: Instant
     arrears_since: Instant | None = None
+    remind_before_us: tuple[int, ...] = ()
 
 
 class User(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ class DueKind(IntEnum):
     """Kinds of due work, in the order in which work due at the same instant is done.
 
     A last try to renew comes before the expiry that it is to avert, and a charge before the stop that it may cause.
+    Reminders come last: whatever happens at their moment may make them needless, and nothing waits for them.
     """
 
     RENEW = 0
@@ -26,6 +27,7 @@ class DueKind(IntEnum):
     CHARGE = 4
     STOP = 5
     RESUME = 6
+    REMIND = 7
 
 
 class Due(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -47,6 +49,7 @@ _WHEN: Final[dict[DueKind, tuple[frozenset[UnitStatus], Callable[[Unit], Instant
     DueKind.STOP: (UP, attrgetter("stop_at")),
     DueKind.RETIRE: (_STOPPED, attrgetter("retire_at")),
     DueKind.RESUME: (_STOPPED, attrgetter("resume_at")),
+    DueKind.REMIND: (ENDABLE, attrgetter("remind_at")),
 }
 """In which statuses each kind is due, and when."""
 _KINDS: Final = {

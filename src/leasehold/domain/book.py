@@ -10,12 +10,29 @@ import msgspec
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, agenda_of
+from leasehold.domain.audit import Audit
+from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Calls, Package
 from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.event import (
+    Event,
+    EventPage,
+    account_events,
+    guard_events,
+    page_of,
+    replica_events,
+    unit_events,
+)
+from leasehold.domain.guard import Guard, month_name
+from leasehold.domain.lease import Lease, Worker
 from leasehold.domain.ledger import Order, Posting, wallet
-from leasehold.domain.money import checked
+from leasehold.domain.model import Model, ModelSet
+from leasehold.domain.money import Micro, checked
+from leasehold.domain.outbox import Delivery, Hook, Lane, delivery_events, hook_events
 from leasehold.domain.quote import Quote
+from leasehold.domain.replica import Replica
 from leasehold.domain.service import Service
+from leasehold.domain.service_key import ServiceKey
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Unit
 
@@ -58,6 +75,8 @@ class Fact(msgspec.Struct, frozen=True):
 REMEMBERED = Table("tokens", Remembered, "account_id", "value")
 UNITS = Table("units", Unit, "id")
 SERVICES = Table("services", Service, "id")
+MODEL_SETS = Table("model_sets", ModelSet, "id")
+MODELS = Table("models", Model, "id")
 QUOTES = Table("quotes", Quote, "id")
 CALLS = Table("calls", Calls, "service_id", "app_id", "hour")
 PACKAGES = Table("packages", Package, "id")
@@ -66,7 +85,15 @@ PRICES = Table("prices", PriceList, "region", "type")
 ACCOUNTS = Table("accounts", Account, "id")
 USERS = Table("users", User, "id")
 KEYS = Table("access_keys", AccessKey, "id")
+GUARDS = Table("guards", Guard, "account_id")
+SERVICE_KEYS = Table("service_keys", ServiceKey, "id")
 FACTS = Table("facts", Fact, "name")
+HOOKS = Table("hooks", Hook, "id")
+LANES = Table("lanes", Lane, "hook_id", "name")
+DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
+WORKERS = Table("workers", Worker, "id")
+LEASES = Table("leases", Lease, "unit_id")
+REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
 
 TABLES: tuple[Table[Any], ...] = (
     # First, because under a virtual clock every batch begins with the lock on where that stands.
@@ -74,15 +101,30 @@ TABLES: tuple[Table[Any], ...] = (
     REMEMBERED,
     UNITS,
     SERVICES,
+    MODEL_SETS,
+    MODELS,
     QUOTES,
     CALLS,
     PACKAGES,
     OFFERINGS,
     PRICES,
     ACCOUNTS,
+    # After the account: whoever sets an account's first limits and whoever buys take turns on that row.
+    GUARDS,
     USERS,
     KEYS,
+    # Whatever makes or settles deliveries has their hook first.
+    HOOKS,
+    LANES,
+    DELIVERIES,
+    SERVICE_KEYS,
+    WORKERS,
+    LEASES,
+    REPLICAS,
 )
+
+TOLD: frozenset[Table[Any]] = frozenset({UNITS, ACCOUNTS, GUARDS, HOOKS, DELIVERIES, REPLICAS})
+"""Tables whose changes are events."""
 
 Need = tuple[Table[Any], Key]
 """A row that a command reads or writes. It need not exist."""
@@ -106,7 +148,15 @@ class Halted(msgspec.Struct, frozen=True):
 
 HALTED_MAX = 500
 
-Needed = Need | Shelf | Halted
+
+class Held(msgspec.Struct, frozen=True):
+    """Need the sums that an account's limits begin with: units held by user and type, and money charged since."""
+
+    account_id: str
+    since: Instant
+
+
+Needed = Need | Shelf | Halted | Held
 
 
 class NotLoaded(LookupError):
@@ -120,9 +170,11 @@ class Book:
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
         self._shelves: dict[str, list[Key]] = {}
         self._halted: dict[str, dict[str, None]] = {}
+        self._held: dict[str, tuple[dict[str, dict[str, int]], dict[str, Micro], Instant]] = {}
         self._first: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
+        self.events: dict[str, list[Event]] = {}
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
         """Put down a row as the store has it; None: the store has none."""
@@ -143,6 +195,17 @@ class Book:
         for unit in units:
             self.rows[UNITS].setdefault((unit.id,), unit)
             found[unit.id] = None
+
+    def load_held(self, need: Held, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
+        """Put down what an account's users hold, by type, and what they were charged."""
+        self._held[need.account_id] = held, spent, need.since
+
+    def held(self, account_id: str) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
+        """Return what an account's users hold, by type, and what they were charged, in the store and in the batch."""
+        try:
+            return self._held[account_id][:2]
+        except KeyError:
+            raise NotLoaded(f"what {account_id} holds") from None
 
     def halted_ids(self, account_id: str) -> list[str]:
         """Return the instances that stood still when the batch began, or do since; in order of their ids."""
@@ -178,11 +241,19 @@ class Book:
         except KeyError:
             raise NotLoaded(f"offerings of type {unit_type}") from None
 
-    def accept(self, draft: Draft) -> None:
-        """Make a command's changes part of the book."""
+    def accept(self, draft: Draft, now: Instant, user_id: str | None) -> None:
+        """Make a command's changes part of the book, count them against limits, and tell what happened."""
+        self._count(draft)
+        self.take(draft, now, user_id)
+
+    def take(self, draft: Draft, now: Instant, user_id: str | None) -> None:
+        """Make changes part of the book as they are, and write down what happened by whose wish."""
         for (table, key), row in draft.changed.items():
-            self._first.setdefault((table, key), self.rows[table].get(key))
+            before = self.rows[table].get(key)
+            self._first.setdefault((table, key), before)
             self.rows[table][key] = row
+            if table in TOLD:
+                self._tell(before, row, now, user_id)
             if table is OFFERINGS:
                 self._shelve(row)
             elif table is UNITS and row.is_halted and row.account_id in self._halted:
@@ -190,9 +261,59 @@ class Book:
         self.orders += draft.orders
         self.postings += draft.postings
 
+    def _tell(self, before: Any, after: Any, now: Instant, user_id: str | None) -> None:
+        if type(after) is Unit:
+            for kind, data in unit_events(before, after):
+                self.events.setdefault(after.account_id, []).append(Event(now, kind, after.id, user_id, data))
+        elif type(after) is Replica:
+            for kind, data in replica_events(before, after):
+                self.events.setdefault(after.account_id, []).append(Event(now, kind, after.unit_id, user_id, data))
+        elif type(after) is Guard:
+            for kind, data in guard_events(before, after):
+                self.events.setdefault(after.account_id, []).append(Event(now, kind, None, user_id, data))
+        elif isinstance(after, Hook | Delivery):
+            told = hook_events(before, after) if isinstance(after, Hook) else delivery_events(before, after)
+            for kind, data in told:
+                self.events.setdefault(after.account_id, []).append(Event(now, kind, None, user_id, data))
+        else:
+            for kind, data in account_events(before, after):
+                self.events.setdefault(after.id, []).append(Event(now, kind, None, user_id, data))
+
+    def _count(self, draft: Draft) -> None:
+        """Count what a command took or gave back, and charged, against the limits of whom it concerns."""
+        for (table, key), after in list(draft.changed.items()):
+            if table is UNITS:
+                before = self.rows[UNITS].get(key)
+                added = after.held - (0 if before is None else before.held)
+                if added:
+                    self._count_units(draft, after, added)
+        for posting in draft.postings:
+            if posting.unit_id is not None:
+                self._count_spent(draft, posting, draft.require(UNITS, posting.unit_id).created_by)
+
+    def _count_units(self, draft: Draft, unit: Unit, added: int) -> None:
+        guard = draft.get(GUARDS, unit.account_id)
+        if guard is not None:
+            draft.put(GUARDS, guard.plus_units(unit.created_by, unit.type, added))
+        elif unit.account_id in self._held:
+            # The account gets its first limits in this very batch: they begin with this, too.
+            types = self._held[unit.account_id][0].setdefault(unit.created_by, {})
+            types[unit.type] = types.get(unit.type, 0) + added
+
+    def _count_spent(self, draft: Draft, posting: Posting, user_id: str) -> None:
+        guard, amount = draft.get(GUARDS, posting.account_id), -posting.effect_on(wallet(posting.account_id))
+        if guard is not None:
+            month = month_name(posting.at, draft.require(ACCOUNTS, posting.account_id).time_zone)
+            draft.put(GUARDS, guard.plus_spent(user_id, month, amount))
+        elif posting.account_id in self._held and posting.at >= self._held[posting.account_id][2]:
+            # Late work may charge for the month before.
+            spent = self._held[posting.account_id][1]
+            spent[user_id] = Micro(spent.get(user_id, 0) + amount)
+
     def changes(self) -> Changes:
         """Return everything that the batch changed, for the store to write."""
         changes = Changes(self.orders, self.postings)
+        changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]
         for (table, key), before in self._first.items():
             after = self.rows[table][key]
             if after == before:
@@ -217,6 +338,8 @@ class Changes:
     def __init__(self, orders: list[Order], postings: list[Posting]) -> None:
         self.orders = orders
         self.postings = postings
+        self.events: list[EventPage] = []
+        self.audit: Audit | None = None
         self.inserted: dict[Table[Any], list[Any]] = {}
         self.updated: dict[Table[Any], list[Any]] = {}
         self.before: dict[Table[Any], list[Any]] = {}
@@ -234,7 +357,7 @@ class Changes:
             self.placed_new += sorted(new - old)
 
     def __bool__(self) -> bool:
-        return bool(self.orders or self.postings or self.inserted or self.updated)
+        return bool(self.orders or self.postings or self.events or self.inserted or self.updated or self.audit)
 
     def __contains__(self, table: Table[Any]) -> bool:
         """Whether rows of that table are new or different now."""
@@ -244,10 +367,12 @@ class Changes:
 class Draft:
     """One command's view of the book: what it changes is kept aside, and dropped if it is refused."""
 
-    __slots__ = ("book", "changed", "orders", "postings")
+    __slots__ = ("as_of", "book", "changed", "orders", "postings")
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, as_of: Instant | None = None) -> None:
         self.book = book
+        self.as_of = as_of
+        """The moment as of which the command is decided. What depends on it in every command alike reads it here."""
         self.changed: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []

@@ -20,3 +20,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     arrears_grace_us: int = 24 * HOUR_US
     quote_keep_us: int = 15 * MINUTE_US
     token_keep_us: int = 2 * DAY_US
+    remind_before_us: tuple[int, ...] = ()
+    give_up_us: int = 72 * HOUR_US
+    delivered_keep_us: int = 7 * DAY_US
+    given_up_keep_us: int = 30 * DAY_US

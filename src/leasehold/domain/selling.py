@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from leasehold.domain.book import ACCOUNTS, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import Offering
+from leasehold.domain.guard import Asked, judge_end, judge_spend, judge_units, month_name
 from leasehold.domain.ledger import PaymentTiming
 from leasehold.domain.money import MICRO_MAX, Micro, amount_text
 from leasehold.domain.refusal import BALANCE, NOT_SUPPORTED, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.scheduling import check_release_time
 
-RULES = ("releaseTime", "stock", "price", "balance")
+RULES = ("releaseTime", "end", "stock", "units", "price", "spend", "balance")
 """What is judged, in the order in which a purchase is refused."""
 Verdict = tuple[str, Refusal | None]
 
@@ -31,6 +32,7 @@ class Deal(msgspec.Struct, frozen=True):
     months: int
     release_at: Instant | None
     price: Micro | None
+    user_id: str
 
     @property
     def at_once(self) -> Micro:
@@ -50,12 +52,25 @@ def balance_needed(deal: Deal, rules: Rules) -> Micro:
 
 def judge(draft: Draft, rules: Rules, now: Instant, deal: Deal) -> list[Verdict]:
     """Judge a purchase by every rule; a refusal of None: the rule does not mind."""
+    guard = draft.get(GUARDS, deal.account_id)
+    asked = None if guard is None else asked_of(draft, deal, now)
+    postpaid = deal.payment_timing == "Postpaid"
     return [
         ("releaseTime", _of_release_time(deal, rules, now)),
+        ("end", judge_end(guard, deal.release_at, now, rules.time_zone) if postpaid else None),
         ("stock", _of_stock(deal)),
+        ("units", judge_units(guard, asked)),
         ("price", _of_price(deal)),
+        ("spend", judge_spend(guard, asked, rules.currency)),
         ("balance", None if deal.price is None else _of_balance(draft, deal, rules)),
     ]
+
+
+def asked_of(draft: Draft, deal: Deal, now: Instant) -> Asked:
+    """Return what limits are asked about: the units, and what they cost at once, or metered in their first hour."""
+    zone = draft.require(ACCOUNTS, deal.account_id).time_zone
+    cost = deal.at_once if deal.payment_timing == "Prepaid" else deal.count * (deal.price or 0) * 60
+    return Asked(deal.user_id, deal.offering.type, deal.count, Micro(cost), month_name(now, zone))
 
 
 def _of_release_time(deal: Deal, rules: Rules, now: Instant) -> Refusal | None:

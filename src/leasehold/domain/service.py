@@ -56,7 +56,8 @@ class Service(msgspec.Struct, frozen=True):
     """A service of an account.
 
     What it has is counted from the instances that its replicas are placed on: ``replicas`` on those that are up,
-    ``deploying`` on those that are being created, and how many instances of either payment hold some.
+    ``deploying`` on those that are being created, and how many instances of either payment hold some. With ``runs`` an
+    engine runs them, and ``ready`` of them answer.
     """
 
     id: str
@@ -78,6 +79,8 @@ class Service(msgspec.Struct, frozen=True):
     prepaid_units: int = 0
     postpaid_units: int = 0
     active: bool = True
+    runs: bool = False
+    ready: int = 0
     deleted_at: Instant | None = None
 
     @property
@@ -92,11 +95,14 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def run_status(self) -> RunStatus:
-        """Say how it is in the documented words: Stopped by hand, or because everything that it runs on is stopped."""
+        """Say how it is in the documented words: Stopped by hand, or because everything that it runs on is stopped.
+
+        What an engine runs is Serving once a replica of it answers; what is only counted, once it is there.
+        """
         if not self.active:
             return "Stopped"
         if self.replicas > 0:
-            return "Serving"
+            return "Serving" if self.ready > 0 or not self.runs else "Deploying"
         if self.deploying > 0:
             return "Deploying"
         return "Stopped" if self.instances else "New"

@@ -18,7 +18,7 @@ def turn_postpaid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
     """
     offering = draft.require(OFFERINGS, *unit.offering)
     balance = draft.require(ACCOUNTS, unit.account_id).balance
-    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, None, offering.per_minute)
+    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, None, offering.per_minute, unit.created_by)
     if deal.price is None or balance < max(balance_needed(deal, rules), 0):
         return False
     unit = change(

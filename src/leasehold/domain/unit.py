@@ -70,11 +70,15 @@ LEGAL: Final = frozenset((move.start, move.end) for move in MOVES)
 
 
 class Placement(NamedTuple):
-    """Replicas of a service on an instance, each of which takes so many of its units."""
+    """Replicas of a service on an instance, each of which takes so many of its units.
+
+    ``runs``: the repository knows the service's model, so that an engine runs them. Otherwise they are only counted.
+    """
 
     service_id: str
     replicas: int
     units_each: int
+    runs: bool = False
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +91,13 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     of them for ``metered_peak`` units, and ``charge_at`` is when the next hour is. A prepaid one is paid from
     ``term_from`` to ``expires_at``, which is ``term_months`` calendar months after ``term_anchor``; the anchor is the
     first day of the term unless it was renewed to another day. ``stop_at`` is when it stops unless the account pays
-    its debt, ``retire_at`` when a stopped one is released.
+    its debt, ``retire_at`` when a stopped one is released. ``extensions`` counts how often its release was moved to
+    later. ``generation`` counts how often an engine was asked to run something on it; with 0 there is nothing of it
+    anywhere.
+
+    ``remind_at`` is when somebody is reminded next of its release or its expiry, ``remind_before_us`` how long before
+    that this and the later reminders are due, in microseconds, and ``reminded_at`` when the last one was due that was
+    given (``reminder.py``).
     """
 
     id: str
@@ -126,7 +136,12 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     ended_at: Instant | None = None
     end_reason: EndReason | None = None
     released_at: Instant | None = None
+    extensions: int = 0
+    generation: int = 0
     failure: str | None = None
+    remind_at: Instant | None = None
+    remind_before_us: tuple[int, ...] = ()
+    reminded_at: Instant | None = None
 
     @property
     def offering(self) -> tuple[str, str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from leasehold.domain.book import SERVICES, UNITS, Draft
+from typing import TypeVar
+
+from leasehold.domain.book import MODEL_SETS, MODELS, SERVICES, UNITS, Draft
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, OfferingKind
-from leasehold.domain.refusal import NO_INSTANCE, NO_SERVICE, Refusal
+from leasehold.domain.model import EVERYBODYS, Model, ModelSet, is_seen
+from leasehold.domain.refusal import DENIED, NO_INSTANCE, NO_RESOURCE, NO_SERVICE, Refusal
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
+
+T = TypeVar("T", ModelSet, Model)
 
 
 def no_instance(unit_id: str) -> Refusal:
@@ -54,3 +59,43 @@ def own_service(draft: Draft, account_id: str, service_id: str) -> Service:
     if service is None or service.account_id != account_id or service.deleted_at is not None:
         raise no_service(service_id)
     return service
+
+
+def no_model_set(set_id: str) -> Refusal:
+    """Return the refusal for a set of models that the caller does not see."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no model set {set_id[:64]!r} here. DescribeModelSets (/v2/model) lists those that you see.",
+        field="modelSetId",
+    )
+
+
+def no_model(model_id: str) -> Refusal:
+    """Return the refusal for a version of a model that the caller does not see."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no version {model_id[:64]!r} of a model here. DescribeModelSet (/v2/model) lists those of a set.",
+        field="modelId",
+    )
+
+
+def own_model_set(draft: Draft, account_id: str, set_id: str, *, operator: bool) -> ModelSet:
+    """Return a set that the account may change, or everybody's for an operator; raises Refusal."""
+    found = draft.get(MODEL_SETS, set_id)
+    if found is None or not is_seen(found, account_id):
+        raise no_model_set(set_id)
+    return _changeable(found, operator=operator, field="modelSetId")
+
+
+def own_model(draft: Draft, account_id: str, model_id: str, *, operator: bool) -> Model:
+    """Return a version that the account may change, or everybody's for an operator; raises Refusal."""
+    found = draft.get(MODELS, model_id)
+    if found is None or not is_seen(found, account_id):
+        raise no_model(model_id)
+    return _changeable(found, operator=operator, field="modelId")
+
+
+def _changeable(row: T, *, operator: bool, field: str) -> T:
+    if row.account_id == EVERYBODYS and not operator:
+        raise Refusal(DENIED, f"{row.id} is everybody's: only an operator changes it.", field=field)
+    return row

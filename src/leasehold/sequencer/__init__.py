@@ -17,6 +17,7 @@ from leasehold.sequencer.ports import (
     Watcher,
 )
 from leasehold.sequencer.sequencer import Sequencer
+from leasehold.sequencer.trail import Keys, Note, Trail
 
 __all__ = [
     "DEFERRED",
@@ -24,13 +25,16 @@ __all__ = [
     "Conflict",
     "DueDone",
     "DueRequest",
+    "Keys",
     "Limits",
     "Meter",
+    "Note",
     "OutcomeUnknown",
     "Overloaded",
     "Sequencer",
     "StaleIdentity",
     "Store",
+    "Trail",
     "Transaction",
     "Unavailable",
     "Watcher",

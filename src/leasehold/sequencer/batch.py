@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
-from leasehold.domain.agenda import Due, agenda_of
-from leasehold.domain.book import REMEMBERED, SERVICES, UNITS, Book, Halted, Needed, Shelf, Table
+from leasehold.domain.agenda import Due, DueKind, agenda_of
+from leasehold.domain.book import REMEMBERED, SERVICES, UNITS, Book, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
@@ -40,13 +42,13 @@ async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:
 
 
 def _tells(need: Needed) -> bool:
-    if isinstance(need, Shelf):
+    if isinstance(need, Shelf | Held):
         return False
     return isinstance(need, Halted) or need[0] in FIRST
 
 
 def _missing(book: Book, need: Needed) -> bool:
-    return isinstance(need, Shelf | Halted) or not book.has(*need)
+    return isinstance(need, Shelf | Halted | Held) or not book.has(*need)
 
 
 def decide_all(book: Book, commands: Sequence[Command], rules: Rules, now: Instant, engine: Engine) -> list[Decided]:
@@ -67,6 +69,8 @@ def decide_all(book: Book, commands: Sequence[Command], rules: Rules, now: Insta
         if due.at > now or (turn is not None and due > turn):
             outcomes.append(DEFERRED)
             continue
+        if due.kind is DueKind.REMIND:
+            command = msgspec.structs.replace(command, seen_at=now)  # noqa: PLW2901 - the same work, done now
         if due.at == last:
             # Nothing that comes after it is later, and work makes nothing due that would be before itself.
             outcomes.append(decide(book, command, rules, due.at, engine))

@@ -9,6 +9,7 @@ import msgspec
 
 from leasehold.commands.command import Decided
 from leasehold.domain.agenda import Due
+from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import Book, Changes, Needed
 from leasehold.domain.calendar import Instant
 
@@ -61,6 +62,20 @@ class Transaction(Protocol):
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
+
+    async def audit_heads(self) -> list[Head]:
+        """Return the ends of all chains of the audit log."""
+        ...
+
+    async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
+        """Return the oldest pages of the audit log by ``seq``, and the hash that the first of them follows.
+
+        There are none where another server is closing pages at this moment.
+        """
+        ...
+
+    async def clear_deliveries(self, now: Instant, limit: int) -> None:
+        """Forget at most so many deliveries that may be forgotten by now, and as many lanes in which nothing waits."""
 
     async def commit(self, *, alone: bool = False) -> None:
         """Make it durable; ``alone`` says that nobody else waits meanwhile.

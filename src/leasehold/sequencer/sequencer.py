@@ -20,6 +20,7 @@ from leasehold.commands.clock import MoveClock
 from leasehold.commands.command import Command, Decided, Engine
 from leasehold.commands.due import DoDue
 from leasehold.domain.agenda import Due
+from leasehold.domain.audit import Audit, Line
 from leasehold.domain.book import REMEMBERED, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
@@ -39,6 +40,7 @@ from leasehold.sequencer.ports import (
     Unavailable,
     Watcher,
 )
+from leasehold.sequencer.trail import CLOSED_MAX, Note, Trail
 
 log = structlog.get_logger()
 
@@ -46,12 +48,15 @@ log = structlog.get_logger()
 class _Waiting:
     """A command, and the future of whoever waits for its outcome."""
 
-    __slots__ = ("command", "epoch", "future")
+    __slots__ = ("command", "epoch", "future", "note")
 
-    def __init__(self, command: Command, epoch: str | None, future: asyncio.Future[Decided]) -> None:
+    def __init__(
+        self, command: Command, epoch: str | None, future: asyncio.Future[Decided], note: Note | None = None
+    ) -> None:
         self.command = command
         self.epoch = epoch
         self.future = future
+        self.note = note
 
     def is_current(self, epoch: str | None) -> bool:
         """Whether the caller's identity is still what it was when it was looked up."""
@@ -74,9 +79,11 @@ class _Batch(msgspec.Struct):
     callers: list[_Waiting]
     request: DueRequest | None = None
     wants_due: asyncio.Future[list[DueDone]] | None = None
+    notes: list[Line] = []
+    """Entries of calls that reached no batch; they go with whichever comes next."""
 
     def __bool__(self) -> bool:
-        return bool(self.callers) or self.request is not None
+        return bool(self.callers) or self.request is not None or bool(self.notes)
 
     @property
     def moves_clock(self) -> bool:
@@ -85,9 +92,14 @@ class _Batch(msgspec.Struct):
         return moving or any(waiting.command.moves_clock for waiting in self.callers)
 
 
+CLEAR_EVERY_S = 0.5
+CLEAR_MAX = 2000
+"""So many deliveries are forgotten in so long a time at most: more than are ever made in it."""
 PRUNE_EVERY_S = 0.25
 PRUNE_MIN = 50
 """Besides these, twice as many old client tokens are forgotten as new ones came: a crowd leaves no heap."""
+NOTED_WITHIN_S = 1.0
+"""So long an audit entry waits for a batch at most, until it gets one of its own."""
 
 
 class Sequencer:
@@ -103,6 +115,7 @@ class Sequencer:
         limits: Limits,
         meter: Meter,
         watchers: Sequence[Watcher] = (),
+        trail: Trail | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -116,8 +129,12 @@ class Sequencer:
         self._work = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        self._pruned_at = time.monotonic()
+        self._pruned_at = self._cleared_at = time.monotonic()
         self._remembered = 0
+        self._trail = trail
+        self._flush_at: asyncio.TimerHandle | None = None
+        self._flushing = False
+        self._flushed: list[asyncio.Future[None]] = []
 
     def watch(self, watcher: Watcher) -> None:
         """Tell somebody about every commit from now on."""
@@ -134,6 +151,10 @@ class Sequencer:
         self._work.set()
         if self._task is not None:
             await self._task
+        if self._flush_at is not None:
+            self._flush_at.cancel()
+        if self._trail is not None:
+            self._trail.spill_all()
 
     @property
     def is_working(self) -> bool:
@@ -150,16 +171,18 @@ class Sequencer:
             self._callers.popleft().fail(Closed())
         while self._due:
             self._due.popleft()[1].set_exception(Closed())
+        self._answer_flushed()
 
     @property
     def queue_length(self) -> int:
         """How many callers wait."""
         return len(self._callers)
 
-    async def submit(self, command: Command, epoch: str | None = None) -> Any:
+    async def submit(self, command: Command, epoch: str | None = None, note: Note | None = None) -> Any:
         """Have a command decided; returns its answer after the commit.
 
-        With the ``epoch`` of the identity that asks, it raises StaleIdentity where that is no longer current.
+        The ``note`` is the call that asks for it: its entry in the audit log is written with what it does. With the
+        ``epoch`` of the identity that asks, it raises StaleIdentity where that is no longer current.
 
         Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done, and
         whatever went wrong otherwise; then nothing was done either.
@@ -169,9 +192,43 @@ class Sequencer:
         if len(self._callers) >= self._limits.queue_max:
             raise Overloaded
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        self._callers.append(_Waiting(command, epoch, future))
+        self._callers.append(_Waiting(command, epoch, future, note))
         self._work.set()
         return (await future).result()
+
+    def note(self, line: Line) -> None:
+        """Write an audit entry with the next batch, or within a second with one of its own."""
+        if self._trail is None:
+            return
+        if self._task is not None and self._task.done():
+            self._trail.spill([line])
+            return
+        self._trail.note(line)
+        self._flush_soon()
+
+    async def flush(self) -> None:
+        """Have every audit entry written that waits; returns also where the store cannot be written now."""
+        if self._trail is None or not self._trail.waits or not self.is_working:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._flushed.append(future)
+        self._flush()
+        await future
+
+    def _flush_soon(self) -> None:
+        if self._flush_at is None:
+            self._flush_at = asyncio.get_running_loop().call_later(NOTED_WITHIN_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_at = None
+        self._flushing = True
+        self._work.set()
+
+    def _answer_flushed(self) -> None:
+        for future in self._flushed:
+            if not future.done():
+                future.set_result(None)
+        self._flushed.clear()
 
     async def do_due(self, request: DueRequest) -> list[DueDone]:
         """Have a batch of due work done; returns what became of it after the commit. Raises Unavailable."""
@@ -199,6 +256,9 @@ class Sequencer:
         batch = _Batch([self._callers.popleft() for _ in range(taken)])
         if self._due:
             batch.request, batch.wants_due = self._due.popleft()
+        if self._trail is not None and (batch or self._flushing or self._closing):
+            batch.notes = self._trail.take()
+            self._flushing = self._trail.waits
         return batch
 
     async def _serve(self, batch: _Batch) -> None:
@@ -207,6 +267,7 @@ class Sequencer:
         try:
             await self._try(batch, due)
         except (Unavailable, OutcomeUnknown) as error:
+            self._keep_notes(batch, sure=isinstance(error, Unavailable))
             # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
             log.error("the store cannot write", error=str(error))  # noqa: TRY400 - no trace says more
             for waiting in batch.callers:
@@ -215,7 +276,25 @@ class Sequencer:
                 batch.wants_due.set_exception(error)
         except Exception as error:
             log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
+            self._keep_notes(batch, sure=True)
             await self._one_by_one(batch, due, error)
+        if self._trail is not None and not self._trail.waits:
+            self._answer_flushed()
+
+    def _keep_notes(self, batch: _Batch, *, sure: bool) -> None:
+        """Let entries wait on that were not written; where that is not sure, or there is no next time, log them."""
+        if self._trail is None:
+            return
+        # Whatever was in the way, it is not the chain that keeps the next batch from being written.
+        self._trail.restart()
+        notes, batch.notes = batch.notes, []
+        self._flushing = False
+        if sure and not self._closing:
+            self._trail.put_back(notes)
+            self._flush_soon()
+        else:
+            self._trail.spill(notes)
+        self._answer_flushed()
 
     async def _one_by_one(self, batch: _Batch, due: list[Due], error: Exception) -> None:
         """Take each command by itself: one bad command spoils only itself."""
@@ -276,6 +355,12 @@ class Sequencer:
             book = await load(transaction, commands)
             outcomes = decide_all(book, commands, self._rules, now, self._engine)
             changes = book.changes()
+            noted = [
+                (waiting.note, waiting.note.decided(now, decided.refusal))
+                for waiting, decided in zip(callers, outcomes[len(due) :], strict=False)
+                if waiting.note is not None
+            ]
+            await self._record(transaction, changes, [*batch.notes, *(line for _, line in noted)], now)
             if changes:
                 await transaction.save(changes)
             await self._prune(transaction, now, changes)
@@ -286,6 +371,7 @@ class Sequencer:
             raise
         committed_at = time.perf_counter()
         self._clock.moved(max(now, stands))
+        self._written(batch, changes, noted)
         self._tell(changes)
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         if batch.wants_due is not None and not batch.wants_due.done():
@@ -295,6 +381,27 @@ class Sequencer:
         for waiting in batch.callers:
             if not waiting.is_current(transaction.identity_epoch):
                 waiting.fail(StaleIdentity())
+
+    async def _record(self, transaction: Transaction, changes: Changes, lines: list[Line], now: Instant) -> None:
+        """Put entries on the next pages of the audit log, and close the oldest where their time has come."""
+        trail = self._trail
+        if trail is None:
+            return
+        if lines:
+            changes.audit = trail.pages(lines, await transaction.audit_heads() if trail.is_new else ())
+        before = trail.closes(now)
+        if before is not None:
+            closing = trail.closing(*await transaction.audit_oldest(CLOSED_MAX), before, now)
+            if closing is not None:
+                changes.audit = changes.audit or Audit()
+                changes.audit.closing = closing
+
+    def _written(self, batch: _Batch, changes: Changes, noted: Sequence[tuple[Note, Line]]) -> None:
+        if self._trail is not None:
+            self._trail.committed(changes.audit)
+            batch.notes = []
+            for note, (_, entry) in noted:
+                note.written(entry)
 
     def _tell(self, changes: Changes) -> None:
         for watcher in self._watchers:
@@ -306,6 +413,9 @@ class Sequencer:
             limit, self._remembered = PRUNE_MIN + 2 * self._remembered, 0
             self._pruned_at = time.monotonic()
             await transaction.prune_tokens(Instant(now - self._rules.token_keep_us), limit)
+        if time.monotonic() - self._cleared_at > CLEAR_EVERY_S:
+            self._cleared_at = time.monotonic()
+            await transaction.clear_deliveries(now, CLEAR_MAX)
 
     async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant) -> list[Due]:
         until = now if request.until is None else request.until

@@ -16,7 +16,12 @@ from leasehold.domain.agenda import DueKind
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.money import amount_text
 from leasehold.domain.unit import Placement
+from leasehold.seals import AuditKeys
 from leasehold.store import sqlite
+from leasehold.store.check_audit import Audited, check_audit
+from leasehold.store.check_events import check_limits, check_pages, check_stories
+from leasehold.store.check_outbox import outbox
+from leasehold.store.check_replicas import replica_findings
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
@@ -42,6 +47,9 @@ UNION ALL
 SELECT retire_at, {DueKind.RETIRE:d}, id FROM units WHERE retire_at IS NOT NULL AND status = 'Stopped'
 UNION ALL
 SELECT resume_at, {DueKind.RESUME:d}, id FROM units WHERE resume_at IS NOT NULL AND status = 'Stopped'
+UNION ALL
+SELECT remind_at, {DueKind.REMIND:d}, id FROM units
+ WHERE remind_at IS NOT NULL AND (status IN ('Creating', 'Stopped') OR {_UP})
 """
 """What the agenda has to be, said a second time and in another language than the rules."""
 
@@ -53,12 +61,15 @@ class Report(msgspec.Struct, frozen=True):
     summary: str
 
 
-def check_store(where: Target) -> Report:
-    """Check a store, also while servers work on it; raises BadStore where there is none or it cannot be read."""
-    return check_directory(where.directory) if where.url is None else check_database(where.url)
+def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
+    """Check a store, also while servers work on it; raises BadStore where there is none or it cannot be read.
+
+    With the ``keys`` of its master key the seals of the audit log are proved too.
+    """
+    return check_directory(where.directory, keys) if where.url is None else check_database(where.url, keys)
 
 
-def check_directory(directory: Path) -> Report:
+def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
     """Check an embedded store."""
     path = directory / "leasehold.db"
     if not path.exists():
@@ -71,7 +82,7 @@ def check_directory(directory: Path) -> Report:
     try:
         connection.execute("BEGIN")
         damage = [row[0] for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
-        report = check(fetch)
+        report = check(fetch, keys)
     except sqlite3.Error as error:
         raise BadStore(f"{path} cannot be read: {error}") from None
     finally:
@@ -79,7 +90,7 @@ def check_directory(directory: Path) -> Report:
     return msgspec.structs.replace(report, findings=[f"file: {line}" for line in damage] + report.findings)
 
 
-def check_database(url: str) -> Report:
+def check_database(url: str, keys: AuditKeys | None = None) -> Report:
     """Check a shared store, in one snapshot of it."""
     import psycopg
 
@@ -93,15 +104,16 @@ def check_database(url: str) -> Report:
     try:
         connection.execute("SET statement_timeout = 0")
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return check(fetch)
+        return check(fetch, keys)
     except psycopg.Error as error:
         raise BadStore(f"The database cannot be read: {error}") from None
     finally:
         connection.close()
 
 
-def check(fetch: Fetch) -> Report:
+def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
     """Check everything that one consistent view of a store shows."""
+    audited = Audited()
     now, grace = _now(fetch)
     findings = [
         *_postings(fetch),
@@ -113,10 +125,18 @@ def check(fetch: Fetch) -> Report:
         *_stock(fetch),
         *_placements(fetch),
         *_services(fetch),
+        *_models(fetch),
         *_overdue(fetch, Instant(now - grace)),
         *_agenda(fetch),
+        *check_audit(fetch, keys, audited),
+        *_reminders(fetch),
+        *outbox(fetch, SHOWN_MAX),
+        *replica_findings(fetch),
+        *check_limits(fetch),
+        *check_pages(fetch),
+        *check_stories(fetch),
     ]
-    return Report(findings, _summary(fetch))
+    return Report(findings, f"{_summary(fetch)}, {audited.summary(keyed=keys is not None)}")
 
 
 def _now(fetch: Fetch) -> tuple[Instant, int]:
@@ -225,6 +245,36 @@ def _services(fetch: Fetch) -> Iterator[str]:
             yield f"service {service} says {shown} of its replicas and instances, and its instances say {sums}"
 
 
+def _models(fetch: Fetch) -> Iterator[str]:
+    """Who uses which version, which versions a set has, and whether the instances say of each service that it runs."""
+    for model, said, counted, gone in fetch(
+        "SELECT m.id, m.services, count(s.id), m.deleted_at FROM models m LEFT JOIN services s "
+        "ON s.model_id = m.id AND s.runs AND s.deleted_at IS NULL GROUP BY m.id, m.services, m.deleted_at "
+        "HAVING m.services <> count(s.id) OR (m.deleted_at IS NOT NULL AND count(s.id) > 0) LIMIT ?",
+        (SHOWN_MAX,),
+    ):
+        yield f"model {model}{'' if gone is None else ' is deleted and'} says {said} services run it, and {counted} do"
+    for found, said, counted, gone in fetch(
+        "SELECT t.id, t.models, count(m.id), t.deleted_at FROM model_sets t LEFT JOIN models m "
+        "ON m.set_id = t.id AND m.deleted_at IS NULL GROUP BY t.id, t.models, t.deleted_at "
+        "HAVING t.models <> count(m.id) OR (t.deleted_at IS NOT NULL AND count(m.id) > 0) LIMIT ?",
+        (SHOWN_MAX,),
+    ):
+        yield f"model set {found}{'' if gone is None else ' is deleted and'} says {said} versions, and has {counted}"
+    lost = fetch(
+        "SELECT id, model_id FROM services WHERE runs AND deleted_at IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM models m WHERE m.id = model_id AND m.set_id = model_set_id) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for service, model in lost:
+        yield f"service {service} runs model {model}, which the repository has not got"
+    runs = {service for (service,) in fetch("SELECT id FROM services WHERE runs", ())}
+    for unit, text in fetch("SELECT id, placements FROM units WHERE placements <> ''", ()):
+        for placed in msgspec.json.decode(text, type=tuple[Placement, ...]):
+            if placed.runs is not (placed.service_id in runs):
+                yield f"unit {unit} and service {placed.service_id} disagree about whether its replicas are run"
+
+
 def _orders(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT o.id, o.unit_id FROM orders o LEFT JOIN units u ON u.id = o.unit_id WHERE u.id IS NULL LIMIT ?",
@@ -277,6 +327,21 @@ def _agenda(fetch: Fetch) -> Iterator[str]:
         for at, kind, unit in fetch(f"{text} LIMIT ?", (SHOWN_MAX,)):
             what = f"due work {DueKind(kind).name.lower()} of unit {unit} at {rfc3339(Instant(at), 'UTC')}"
             yield f"{what} is missing" if missing else f"{what} belongs to nothing"
+
+
+def _reminders(fetch: Fetch) -> Iterator[str]:
+    """Whoever is to be reminded, or was, is so before the end of something that is still to come."""
+    rows = fetch(
+        "SELECT id, remind_at, reminded_at, ends FROM (SELECT id, remind_at, remind_before_us, reminded_at, CASE "
+        f"WHEN payment_timing = 'Postpaid' AND (status IN ('Creating', 'Stopped') OR {_UP}) THEN release_at "
+        f"WHEN payment_timing = 'Prepaid' AND {_UP} AND status <> 'BillingChanging' THEN expires_at END AS ends "
+        "FROM units WHERE remind_at IS NOT NULL OR remind_before_us <> '') u "
+        "WHERE remind_at IS NULL OR remind_before_us = '' OR ends IS NULL OR remind_at >= ends "
+        "OR remind_at <= reminded_at LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for unit, due, last, ends in rows:
+        yield f"unit {unit} is reminded at {due}, was so at {last}, and ends at {ends}"
 
 
 def _summary(fetch: Fetch) -> str:

@@ -7,24 +7,39 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from leasehold.domain.audit import AuditPage, Closure, Sealed
 from leasehold.domain.book import (
     ACCOUNTS,
     CALLS,
+    DELIVERIES,
     FACTS,
+    GUARDS,
+    HOOKS,
     KEYS,
+    LANES,
+    LEASES,
+    MODEL_SETS,
+    MODELS,
     OFFERINGS,
     PACKAGES,
     PRICES,
     QUOTES,
     REMEMBERED,
+    REPLICAS,
+    SERVICE_KEYS,
     SERVICES,
     TABLES,
     UNITS,
     USERS,
+    WORKERS,
     Table,
 )
 from leasehold.domain.catalogue import PriceChange
+from leasehold.domain.event import Event, EventPage
+from leasehold.domain.guard import GuardRules
 from leasehold.domain.ledger import Order, Posting
+from leasehold.domain.money import Micro
+from leasehold.domain.replica import RunSpec
 from leasehold.domain.unit import Placement
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -87,6 +102,18 @@ def _json(value: Any) -> str:
 
 _changes = msgspec.json.Decoder(tuple[PriceChange, ...]).decode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
+_events = msgspec.json.Decoder(tuple[Event, ...]).decode
+
+_numbers = msgspec.json.Decoder(tuple[int, ...]).decode
+
+
+def _written_numbers(numbers: tuple[int, ...]) -> str:
+    return _json(numbers) if numbers else ""
+
+
+def _read_numbers(text: str) -> tuple[int, ...]:
+    return _numbers(text) if text else ()
+
 
 _placements = msgspec.json.Decoder(tuple[Placement, ...]).decode
 
@@ -111,7 +138,14 @@ SERVICE_MUTABLE: Final = (
     "prepaid_units",
     "postpaid_units",
     "active",
+    "runs",
+    "ready",
     "deleted_at",
+)
+
+REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
+REPLICA_MUTABLE: Final = tuple(
+    field.name for field in msgspec.structs.fields(REPLICAS.row) if field.name not in REPLICA_FIXED
 )
 
 CODECS: Final[dict[Table[Any], Codec[Any]]] = {
@@ -121,12 +155,25 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             UNITS,
             {
-                "to_column": {"placements": _written_placements},
-                "to_field": {"auto_renew": bool, "placements": _read_placements},
+                "to_column": {"placements": _written_placements, "remind_before_us": _written_numbers},
+                "to_field": {
+                    "auto_renew": bool,
+                    "placements": _read_placements,
+                    "remind_before_us": _read_numbers,
+                },
                 "mutable": UNIT_MUTABLE,
             },
         ),
-        (SERVICES, {"to_field": {"active": bool}, "mutable": SERVICE_MUTABLE}),
+        (SERVICES, {"to_field": {"active": bool, "runs": bool}, "mutable": SERVICE_MUTABLE}),
+        (MODEL_SETS, {"mutable": ("deleted_at", "made", "models")}),
+        (
+            MODELS,
+            {
+                "to_column": {"run": _json},
+                "to_field": {"run": msgspec.json.Decoder(RunSpec).decode},
+                "mutable": ("deleted_at", "services"),
+            },
+        ),
         (QUOTES, {"mutable": ("used_by",)}),
         (CALLS, {"mutable": ("input_tokens", "output_tokens", "succeeded", "failed")}),
         (PACKAGES, {"mutable": ("used",)}),
@@ -135,7 +182,14 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             PRICES,
             {"to_column": {"changes": _json}, "to_field": {"changes": _changes}, "mutable": ("changes",)},
         ),
-        (ACCOUNTS, {"mutable": ("balance", "arrears_since")}),
+        (
+            ACCOUNTS,
+            {
+                "to_column": {"remind_before_us": _written_numbers},
+                "to_field": {"remind_before_us": _read_numbers},
+                "mutable": ("balance", "arrears_since", "remind_before_us"),
+            },
+        ),
         (
             USERS,
             {
@@ -145,10 +199,60 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (KEYS, {"to_field": {"sealed": bytes}, "mutable": ("sealed", "status")}),
+        (
+            GUARDS,
+            {
+                "to_column": dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
+                "to_field": {
+                    "rules": msgspec.json.Decoder(GuardRules).decode,
+                    "held": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
+                    "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
+                    "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
+                },
+                "mutable": ("rules", "held", "month", "spent", "crossed"),
+            },
+        ),
+        (SERVICE_KEYS, {"mutable": ("status",)}),
         (FACTS, {"mutable": ("value",)}),
+        (
+            HOOKS,
+            {
+                "to_column": {"types": _json},
+                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes},
+                "mutable": (
+                    *("target", "sealed", "types", "status", "since", "page"),
+                    *("sealed_before", "before_until", "reason", "tests"),
+                ),
+            },
+        ),
+        (LANES, {"mutable": ("waiting", "next_at", "holder", "leased_until")}),
+        (
+            DELIVERIES,
+            {"mutable": ("since", "state", "attempts", "next_at", "status", "failure", "done_at", "clear_at")},
+        ),
+        (WORKERS, {"mutable": ("beat",)}),
+        (LEASES, {"mutable": ("holder", "node", "since")}),
+        (
+            REPLICAS,
+            {"to_column": {"devices": _json}, "to_field": {"devices": _names}, "mutable": REPLICA_MUTABLE},
+        ),
     )
 }
 ORDERS: Final = Codec("orders", Order)
 POSTINGS: Final = Codec("postings", Posting)
+EVENTS: Final = Codec(
+    "event_pages", EventPage, to_column={"events": msgspec.json.Encoder().encode}, to_field={"events": _events}
+)
+AUDIT_PAGES: Final = Codec("audit_pages", AuditPage, to_field={"hash": bytes, "body": bytes})
+AUDIT_CHAINS: Final = Codec("audit_chains", Sealed, ("chain",), to_field={"hash": bytes, "seal": bytes})
+AUDIT_CLOSURES: Final = Codec(
+    "audit_closures",
+    Closure,
+    to_column={"counts": _json},
+    to_field={
+        "counts": msgspec.json.Decoder(dict[str, int]).decode,
+        **dict.fromkeys(("hash_before", "hash_after", "signature"), bytes),
+    },
+)
 
 assert set(CODECS) == set(TABLES)  # noqa: S101 - a table without columns could never be saved

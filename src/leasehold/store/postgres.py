@@ -21,12 +21,14 @@ from leasehold.domain.book import (
     KEYS,
     OFFERINGS,
     REMEMBERED,
+    SERVICE_KEYS,
     TABLES,
     UNITS,
     USERS,
     Book,
     Changes,
     Halted,
+    Held,
     Needed,
     Shelf,
     Table,
@@ -35,23 +37,30 @@ from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
 from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
 from leasehold.store import migrate
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS
+from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS
 from leasehold.store.errors import BadStore
-from leasehold.store.queries import Queries
+from leasehold.store.outbox_queries import clearing
+from leasehold.store.postgres_audit import AuditReads
+from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, Queries, held_of
 from leasehold.store.readers import Connection, LostError, Readers
 from leasehold.store.statements import (
     CLAIM,
+    EVENTS_IN_TURN,
     HALTED,
     INSERT,
+    INSERT_EVENTS,
     INSERTED,
     LOAD,
     PRUNE,
     TOKENS_AGAIN,
     UPDATE,
     UPDATED,
+    audited,
+    happened_to,
     load_statement,
     projected,
     trusted,
+    turns_of,
     written_keys,
 )
 
@@ -271,7 +280,7 @@ class PostgresStore:
             self._writer = None
 
 
-class PostgresTransaction:
+class PostgresTransaction(AuditReads):
     """The transaction of one batch."""
 
     def __init__(
@@ -314,7 +323,7 @@ class PostgresTransaction:
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""
-        wanted, shelves, halted = _by_table(needs)
+        wanted, shelves, special = _by_table(needs)
         tables = [table for table in TABLES if table in wanted]
         self._tokens += wanted.get(REMEMBERED, ())
         statements = [load_statement(table, wanted[table], shelves) for table in tables]
@@ -336,8 +345,17 @@ class PostgresTransaction:
                     book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
         for token in map(CODECS[REMEMBERED].read, answered):
             book.load(REMEMBERED, REMEMBERED.key_of(token), token)
-        for need in halted:
-            await self._load_halted(need, book)
+        for need in special:
+            if isinstance(need, Halted):
+                await self._load_halted(need, book)
+            else:
+                await self._load_held(need, book)
+
+    async def _load_held(self, need: Held, book: Book) -> None:
+        """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
+        units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
+        spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
+        book.load_held(need, *held_of(units, spent))
 
     async def _load_halted(self, need: Halted, book: Book) -> None:
         """Lock and read what stands still. It is rare, so it may cost a round trip of its own."""
@@ -366,8 +384,19 @@ class PostgresTransaction:
             rows = [*map(POSTINGS.values, changes.postings)]
             statements.append((INSERT["postings"], INSERTED["postings"].write(rows)))
         statements += projected(changes)
-        if KEYS in changes or USERS in changes:
+        if KEYS in changes or USERS in changes or SERVICE_KEYS in changes:
             statements.append((trusted(_NEW_EPOCH), []))
+        if changes.audit:
+            statements += audited(changes.audit)
+        if changes.events:
+            # Last, so that others wait for as short as can be.
+            statements.append((EVENTS_IN_TURN, [turns_of(changes)]))
+            statements.append(
+                (
+                    INSERT_EVENTS,
+                    [*INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)]), *happened_to(changes)],
+                )
+            )
         with self._retried():
             async with self._connection.pipeline():
                 for text, params in statements:
@@ -376,6 +405,12 @@ class PostgresTransaction:
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older; another server may be at it already."""
         await self._rows(PRUNE, (before, limit))
+
+    async def clear_deliveries(self, now: Instant, limit: int) -> None:
+        """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""
+        with self._retried():
+            for text, params in clearing(now, limit, " FOR UPDATE SKIP LOCKED"):
+                await self._connection.execute(trusted(text.replace("?", "%s")), params)
 
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
         """Make it durable.
@@ -441,17 +476,19 @@ class PostgresTransaction:
             raise Conflict(f"the connection was lost: {error}") from None
 
 
-def _by_table(needs: Iterable[Needed]) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted]]:
-    """Return the needed keys table by table, the shelves, and whose instances stand still."""
+def _by_table(
+    needs: Iterable[Needed],
+) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held]]:
+    """Return the needed keys by table, the shelves, and what is looked up after them."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
-    halted: list[Halted] = []
+    special: list[Halted | Held] = []
     for need in needs:
         if isinstance(need, Shelf):
             shelves.append(need.type)
             wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, Halted):
-            halted.append(need)
+        elif isinstance(need, Halted | Held):
+            special.append(need)
         else:
             wanted.setdefault(need[0], []).append(need[1])
-    return wanted, shelves, sorted(halted, key=lambda need: (need.account_id or "", need.unit_id or ""))
+    return wanted, shelves, sorted(special, key=repr)

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import ACCOUNTS, KEYS, OFFERINGS, PACKAGES, PRICES, SERVICES, UNITS, USERS, Table
+from leasehold.domain.book import ACCOUNTS, GUARDS, KEYS, OFFERINGS, PACKAGES, PRICES, SERVICES, UNITS, USERS, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering, PriceList
+from leasehold.domain.event import Event, types_mask
+from leasehold.domain.guard import Guard
 from leasehold.domain.ledger import Posting, wallet
+from leasehold.domain.money import Micro
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
-from leasehold.questions import HistoryFilter, Numbered, Place, Questions, ServiceFilter, Spender, UnitFilter, Used
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.questions import (
+    EventFilter,
+    EventPlace,
+    HistoryFilter,
+    Numbered,
+    Place,
+    ServiceFilter,
+    Spender,
+    UnitFilter,
+    Used,
+)
+from leasehold.store.audit import AuditQueries, Fetch, columns
+from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.outbox_queries import OutboxQueries
+from leasehold.store.replica_queries import ReplicaQueries
+from leasehold.store.repository_queries import RepositoryQueries
 
-Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
-"""Run a query, its parameters marked ``?``, and return its rows."""
-
-
-def columns(codec: Codec[Any], prefix: str = "") -> str:
-    """List a table's columns for a SELECT."""
-    return ", ".join(f'{prefix}"{column}"' for column in codec.columns)
+__all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "held_of"]
 
 
 def _select(table: Table[Any]) -> str:
@@ -35,6 +46,16 @@ HALTED_TEXT = (
     "AND status <> 'Running' AND status <> 'Released' ORDER BY id LIMIT ?"
 )
 """What stands still of an account (``book.Halted``), said in the words of the index so that it is used."""
+HELD_TEXT = (
+    "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
+    "WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' GROUP BY created_by, type"
+)
+SPENT_TEXT = (
+    "SELECT u.created_by, sum(CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END) "
+    "FROM postings p JOIN units u ON u.id = p.unit_id WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
+)
+PAGES_AT_ONCE = 16
+"""Pages of events that are in memory at once; one has what happened in a batch."""
 WALKS_MAX = 100
 """How many walks one statement merges: SQLite takes 500 parts."""
 KINDS = ("region", "type", "payment_timing")
@@ -42,8 +63,8 @@ KINDS = ("region", "type", "payment_timing")
 
 _INSTANCES = "prepaid_units + postpaid_units"
 _RUN_STATUS = {
-    "Serving": "(active AND replicas > 0)",
-    "Deploying": "(active AND replicas = 0 AND deploying > 0)",
+    "Serving": "(active AND replicas > 0 AND (ready > 0 OR NOT runs))",
+    "Deploying": "(active AND CASE WHEN replicas > 0 THEN runs AND ready = 0 ELSE deploying > 0 END)",
     "Stopped": f"(NOT active OR (replicas = 0 AND deploying = 0 AND {_INSTANCES} > 0))",
     "New": f"(active AND {_INSTANCES} = 0)",
     "Failed": "1 = 0",
@@ -51,7 +72,7 @@ _RUN_STATUS = {
 """``Service.run_status``, said a second time."""
 
 
-class Queries(Questions):
+class Queries(AuditQueries, OutboxQueries, RepositoryQueries, ReplicaQueries):
     """Questions asked of one connection, each a consistent answer of its own."""
 
     def __init__(self, fetch: Fetch) -> None:
@@ -330,6 +351,64 @@ class Queries(Questions):
         rows = self._fetch(f"{_select(ACCOUNTS)} ORDER BY created_at, id", ())
         return [CODECS[ACCOUNTS].read(row) for row in rows]
 
+    def events(
+        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
+    ) -> list[tuple[EventPlace, Event]]:
+        """Return an account's events, newest first or in the order in which they happened."""
+        found: list[tuple[EventPlace, Event]] = []
+        page = after.page if after is not None else None
+        while len(found) < limit:
+            rows = self._event_pages(wanted, page, oldest_first=oldest_first)
+            for seq, first_at, last_at, types, events in rows:
+                numbered = [
+                    (EventPlace(seq, index), event)
+                    for index, event in enumerate(
+                        EVENTS.read((wanted.account_id, first_at, last_at, types, events)).events
+                    )
+                ]
+                found += [
+                    (place, event)
+                    for place, event in (numbered if oldest_first else numbered[::-1])
+                    if wanted.has(event) and (after is None or (place > after if oldest_first else place < after))
+                ]
+            if len(rows) < PAGES_AT_ONCE:
+                break
+            page = rows[-1][0] + (1 if oldest_first else -1)
+        return found[:limit]
+
+    def _event_pages(self, wanted: EventFilter, page: int | None, *, oldest_first: bool) -> list[tuple[Any, ...]]:
+        """Return pages on which something may be that is wanted, from that one on."""
+        where: list[str] = ["account_id = ?"]
+        params: list[Any] = [wanted.account_id]
+        for text, value in (
+            ("seq IN (SELECT page FROM event_units WHERE unit_id = ?)", wanted.unit_id),
+            ("last_at >= ?", wanted.since),
+            ("first_at < ?", wanted.until),
+            ("types & ? <> 0", None if wanted.types is None else types_mask(wanted.types)),
+            ("seq >= ?" if oldest_first else "seq <= ?", page),
+        ):
+            if value is not None:
+                where.append(text)
+                params.append(value)
+        order = "seq" if oldest_first else "seq DESC"
+        return self._fetch(
+            "SELECT seq, first_at, last_at, types, events FROM event_pages "
+            f"WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?",
+            (*params, PAGES_AT_ONCE),
+        )
+
+    def guard(self, account_id: str) -> Guard | None:
+        """Return an account's limits, with what is used of them."""
+        found: Guard | None = self._one(GUARDS, "account_id = ?", account_id)
+        return found
+
+    def last_event(self, account_id: str) -> EventPlace | None:
+        """Return where the last event of an account stands."""
+        rows = self._fetch(
+            "SELECT seq, events FROM event_pages WHERE account_id = ? ORDER BY seq DESC LIMIT 1", (account_id,)
+        )
+        return EventPlace(rows[0][0], len(EVENTS.read((account_id, 0, 0, 0, rows[0][1])).events) - 1) if rows else None
+
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
         rows = self._fetch(
@@ -356,6 +435,16 @@ class Queries(Questions):
             text += " LIMIT ?"
             params = [*params, limit]
         return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
+
+
+def held_of(
+    units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]
+) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
+    """Put what an account's users hold, and were charged, in the form that its limits count in."""
+    held: dict[str, dict[str, int]] = {}
+    for user_id, unit_type, count in units:
+        held.setdefault(user_id, {})[unit_type] = int(count)
+    return held, {user_id: Micro(int(amount)) for user_id, amount in spent}
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:

@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    SmallInteger,
-    Table,
-    Text,
-    text,
-)
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
 
-metadata = MetaData()
+from leasehold.store import schema_record as _record  # noqa: F401 - its tables are part of the schema
+from leasehold.store.table import big as _big
+from leasehold.store.table import count as _count
+from leasehold.store.table import metadata
+from leasehold.store.table import named as _named
+from leasehold.store.table import numbered as _numbered
+from leasehold.store.table import table as _table
+from leasehold.store.table import where as _where
+from leasehold.store.table import word as _text
 
-# SQLite numbers rows by itself only where the key is spelled INTEGER.
-Sequence = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _numbered() -> Column[int]:
-    """Number the rows in the order in which they were written: what pages are cut by."""
-    return Column("seq", Sequence, primary_key=True, autoincrement=True)
-
-
-def _table(name: str, *items: SchemaItem, without_rowid: bool = False) -> Table:
-    return Table(name, metadata, *items, sqlite_with_rowid=not without_rowid)
-
-
-def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null, primary_key=key)
-
-
-def _big(name: str, *, null: bool = False, key: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=null, primary_key=key)
-
-
-def _named(name: str, default: str) -> Column[str]:
-    """Make a column of words that older rows have one of."""
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def _count(name: str, default: str = "0") -> Column[int]:
-    """Make a column of numbers that older rows have none of."""
-    return Column(name, BigInteger, nullable=False, server_default=default)
-
-
-def _where(name: str, condition: str, *columns: str) -> Index:
-    """Index only the rows for which the condition holds."""
-    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
-
+__all__ = ["facts", "metadata"]
 
 KINDS = ("account_id", "region", "type", "payment_timing", "seq")
+LIVE = "state <> 'Gone'"
 UNUSUAL = "status <> 'Running' AND status <> 'Released'"
 
 accounts = _table(
@@ -67,6 +28,7 @@ accounts = _table(
     _big("balance"),
     _big("created_at"),
     _big("arrears_since", null=True),
+    Column("remind_before_us", Text, nullable=False, server_default=text("''")),
 )
 
 users = _table(
@@ -144,7 +106,12 @@ units = _table(
     _big("ended_at", null=True),
     _text("end_reason", null=True),
     _big("released_at", null=True),
+    _count("extensions"),
+    _count("generation"),
     _text("failure", null=True),
+    _big("remind_at", null=True),
+    Column("remind_before_us", Text, nullable=False, server_default=text("''")),
+    _big("reminded_at", null=True),
     Index("units_id", "id", unique=True),
     # Only live instances: a release takes its row out once, and lists never step over the dead.
     _where("units_live", "status <> 'Released'", "account_id", "kind", "seq"),
@@ -155,6 +122,7 @@ units = _table(
     # Few at any time: those that neither run nor are gone.
     _where("units_unusual", UNUSUAL, "account_id", "status", "seq"),
     _where("units_renewed", "auto_renew AND status <> 'Released'", "account_id", "seq"),
+    _where("units_asked", "generation > 0 AND status <> 'Released' AND status <> 'CreateFailed'", "id"),
     _where("units_service", "service_id IS NOT NULL AND status <> 'Released'", "service_id", "seq"),
 )
 
@@ -198,9 +166,46 @@ services = _table(
     _count("prepaid_units"),
     _count("postpaid_units"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("runs", Boolean, nullable=False, server_default=text("false")),
+    _count("ready"),
     _big("deleted_at", null=True),
     Index("services_id", "id", unique=True),
     Index("services_account", "account_id", "seq"),
+    Index("services_suffix", "account_id", "url_suffix", "seq"),
+    _where("services_run", "runs", "id"),
+)
+
+model_sets = _table(
+    "model_sets",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("name"),
+    _text("description"),
+    _big("created_at"),
+    _big("deleted_at", null=True),
+    _count("made"),
+    _count("models"),
+    Index("model_sets_id", "id", unique=True),
+    Index("model_sets_account", "account_id", "seq"),
+)
+
+models = _table(
+    "models",
+    _numbered(),
+    _text("id"),
+    _text("set_id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("version"),
+    _text("description"),
+    _text("run"),
+    _big("created_at"),
+    _big("deleted_at", null=True),
+    _count("services"),
+    Index("models_id", "id", unique=True),
+    Index("models_set", "set_id", "seq"),
 )
 
 orders = _table(
@@ -245,6 +250,16 @@ postings = _table(
     _where("postings_unit", "unit_id IS NOT NULL", "unit_id", "seq"),
     # Few beside the hourly charges.
     _where("postings_unusual", "kind <> 'Usage'", "account_id", "at", "seq"),
+)
+
+guards = _table(
+    "guards",
+    _text("account_id", key=True),
+    _text("rules"),
+    _text("held"),
+    _text("month"),
+    _text("spent"),
+    _text("crossed"),
 )
 
 quotes = _table(
@@ -301,6 +316,57 @@ tokens = _table(
     _big("created_at"),
     Index("tokens_created", "created_at"),
     without_rowid=True,
+)
+
+service_keys = _table(
+    "service_keys",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("name"),
+    _text("service_id", null=True),
+    _text("digest"),
+    _big("created_at"),
+    _named("status", "Active"),
+    Index("service_keys_id", "id", unique=True),
+    Index("service_keys_account", "account_id", "seq"),
+)
+
+workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"))
+
+leases = _table(
+    "leases",
+    _text("unit_id", key=True),
+    _text("holder"),
+    _text("node"),
+    _big("since"),
+    Index("leases_holder", "holder"),
+)
+
+replicas = _table(
+    "replicas",
+    _text("unit_id", key=True),
+    _text("service_id", key=True),
+    _big("number", key=True),
+    _text("account_id"),
+    _text("model_id"),
+    _text("engine"),
+    _text("node"),
+    _big("units"),
+    _big("generation"),
+    _text("state"),
+    _big("since"),
+    _text("address", null=True),
+    _named("devices", "[]"),
+    _text("reason", null=True),
+    _text("trouble", null=True),
+    _count("restarts"),
+    _big("not_before", null=True),
+    _big("deadline", null=True),
+    Index("replicas_service", "service_id"),
+    # Few beside those of instances that are over.
+    _where("replicas_live", LIVE, "unit_id"),
 )
 
 facts = _table("facts", _text("name", key=True), _text("value"))

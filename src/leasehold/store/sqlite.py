@@ -23,14 +23,16 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Needed, Shelf, Table
+from leasehold.domain.audit import AuditPage, Head
+from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
-from leasehold.store import migrate
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store import audit, migrate
+from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.errors import BadStore, StoreInUse
-from leasehold.store.queries import HALTED_TEXT, Queries, columns
+from leasehold.store.outbox_queries import clearing
+from leasehold.store.queries import HALTED_TEXT, HELD_TEXT, SPENT_TEXT, Queries, columns, held_of
 from leasehold.store.readers import Connection, Readers
 
 T = TypeVar("T")
@@ -306,6 +308,10 @@ class SqliteTransaction:
             if isinstance(need, Shelf):
                 rows = self._connection.execute(_SHELF, (need.type,)).fetchall()
                 book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
+            elif isinstance(need, Held):
+                units = self._connection.execute(HELD_TEXT, (need.account_id,)).fetchall()
+                spent = self._connection.execute(SPENT_TEXT, (need.account_id, need.since)).fetchall()
+                book.load_held(need, *held_of(units, spent))
             elif isinstance(need, Halted):
                 self._load_halted(need, book)
             else:
@@ -338,10 +344,24 @@ class SqliteTransaction:
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed, table by table."""
         try:
+            for page in changes.events:
+                number = self._connection.execute(_INSERT["event_pages"], EVENTS.values(page)).lastrowid
+                units = {event.unit_id for event in page.events if event.unit_id is not None}
+                self._connection.executemany(_EVENT_UNITS, [(unit_id, number) for unit_id in units])
             for text, rows in _statements(changes):
                 self._connection.executemany(text, rows)
+            if changes.audit:
+                audit.write(self._connection, changes.audit)
         except sqlite3.OperationalError as error:
             raise _cannot_write(error) from None
+
+    async def audit_heads(self) -> list[Head]:
+        """Return the ends of all chains of the audit log."""
+        return queries_on(self._connection).audit_heads()
+
+    async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
+        """Return the oldest pages of the audit log, and the hash that the first of them follows."""
+        return queries_on(self._connection).audit_oldest(limit)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
@@ -350,6 +370,11 @@ class SqliteTransaction:
             "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
             (before, limit),
         )
+
+    async def clear_deliveries(self, now: Instant, limit: int) -> None:
+        """Forget at most so many deliveries, and lanes in which nothing waits."""
+        for text, params in clearing(now, limit):
+            self._connection.execute(text, params)
 
     async def commit(self, *, alone: bool = False) -> None:
         """Make it durable; raises Unavailable, with everything taken back, where the disk refuses."""
@@ -449,9 +474,10 @@ def _update_text(codec: Codec[Any], changed: tuple[bool, ...]) -> str:
 
 _LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
 _LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
-_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
+_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS, EVENTS)}
 _SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
 _DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
 _DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"
 _PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
+_EVENT_UNITS = "INSERT INTO event_units (unit_id, page) VALUES (?, ?)"
 _PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"

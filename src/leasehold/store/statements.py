@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, LiteralString, cast
+from zlib import crc32
 
 from leasehold.domain.agenda import Due
+from leasehold.domain.audit import Audit
 from leasehold.domain.book import OFFERINGS, REMEMBERED, Changes, Table
 from leasehold.store.arrays import Arrays
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES, CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.queries import HALTED_TEXT, columns
 
 
@@ -31,6 +33,27 @@ def projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
         yield _PLACED_GONE, _PLACED.write(changes.placed_gone)
     if changes.placed_new:
         yield _PLACED_NEW, _PLACED.write(changes.placed_new)
+
+
+EVENT_LOCK: Final = 0x1EA5E500
+TURNS: Final = 64
+# Events of an account are numbered in the order of their commits: whoever writes some waits until those before are
+# there. Who follows them by number would otherwise pass by one that is committed late.
+EVENTS_IN_TURN: Final = trusted(f"SELECT pg_advisory_xact_lock({EVENT_LOCK} + turn) FROM unnest(%s::bigint[]) AS turn")
+
+
+def turns_of(changes: Changes) -> str:
+    """Return the locks that accounts share, in the one order in which they are taken."""
+    turns = sorted({crc32(page.account_id.encode()) % TURNS for page in changes.events})
+    return "{" + ",".join(map(str, turns)) + "}"
+
+
+def happened_to(changes: Changes) -> list[str]:
+    """Return to which instances of which accounts something happened."""
+    rows = sorted(
+        {(page.account_id, event.unit_id) for page in changes.events for event in page.events if event.unit_id}
+    )
+    return _EVENT_UNITS.write(rows) if rows else ["{}", "{}"]
 
 
 def _names(codec_columns: Iterable[str], prefix: str = "") -> str:
@@ -72,7 +95,8 @@ def _update_text(codec: Codec[Any]) -> LiteralString:
     )
 
 
-_ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS)
+_AUDIT: Final = (AUDIT_PAGES, AUDIT_CHAINS, AUDIT_CLOSURES)
+_ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS, EVENTS, *_AUDIT)
 _KEYED: Final = {table: Arrays(codec.name, codec.key) for table, codec in CODECS.items()}
 INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
 UPDATED: Final = {table: Arrays(codec.name, (*codec.mutable, *codec.key)) for table, codec in CODECS.items()}
@@ -97,6 +121,46 @@ _PLACED_GONE: Final = trusted(
     "WHERE old.service_id = gone.service_id AND old.unit_id = gone.unit_id"
 )
 _PLACED_NEW: Final = trusted(f"INSERT INTO placements (service_id, unit_id) SELECT * FROM {_PLACED.unnest}")
+_EVENT_UNITS: Final = Arrays("units", ("account_id", "id"))
+INSERT_EVENTS: Final = trusted(
+    f"WITH page AS (INSERT INTO event_pages ({columns(EVENTS)}) SELECT * FROM {INSERTED['event_pages'].unnest} "
+    "RETURNING seq, account_id) INSERT INTO event_units (unit_id, page) SELECT u.unit_id, page.seq "
+    f"FROM {_EVENT_UNITS.unnest} AS u(account_id, unit_id) JOIN page ON page.account_id = u.account_id"
+)
+_AUDITED: Final = Arrays("audit_units", ("unit_id", "page"))
+_INSERT_AUDIT: Final = trusted(
+    f"WITH page AS (INSERT INTO audit_pages ({columns(AUDIT_PAGES)}) SELECT * FROM {INSERTED['audit_pages'].unnest} "
+    "RETURNING seq, account_id) INSERT INTO audit_units (unit_id, page) SELECT u.id, page.seq "
+    f"FROM {_EVENT_UNITS.unnest} AS n(account_id, id) JOIN page ON page.account_id = n.account_id "
+    "JOIN units u ON u.id = n.id AND u.account_id = n.account_id"
+)
+_AUDIT_HEAD: Final = trusted(
+    f"{INSERT['audit_chains']} ON CONFLICT (chain) DO UPDATE SET number = excluded.number, hash = excluded.hash, "
+    "last_at = excluded.last_at, seal = excluded.seal"
+)
+_AUDIT_GONE: Final = trusted("DELETE FROM audit_pages WHERE seq = ANY(%s::bigint[])")
+_AUDITED_GONE: Final = trusted(
+    f"DELETE FROM audit_units AS old USING {_AUDITED.unnest} AS gone(unit_id, page) "
+    "WHERE old.unit_id = gone.unit_id AND old.page = gone.page"
+)
+AUDIT_CLOSING: Final = trusted("SELECT pg_try_advisory_xact_lock(%s)")
+AUDIT_LOCK: Final = 0x1EA5EA0D17
+
+
+def audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
+    """Write pages of the audit log, the end of their chain, and what stands for pages that go."""
+    if audit.pages:
+        named = _EVENT_UNITS.write(audit.named) if audit.named else ["{}", "{}"]
+        yield _INSERT_AUDIT, [*INSERTED["audit_pages"].write([*map(AUDIT_PAGES.values, audit.pages)]), *named]
+    if audit.head is not None:
+        yield _AUDIT_HEAD, INSERTED["audit_chains"].write([AUDIT_CHAINS.values(audit.head)])
+    if audit.closing is not None:
+        yield INSERT["audit_closures"], INSERTED["audit_closures"].write([AUDIT_CLOSURES.values(audit.closing.closure)])
+        yield _AUDIT_GONE, ["{" + ",".join(map(str, audit.closing.pages)) + "}"]
+        if audit.closing.index:
+            yield _AUDITED_GONE, _AUDITED.write(audit.closing.index)
+
+
 HALTED: Final = HALTED_TEXT.replace("?", "%s") + " FOR UPDATE"
 CLAIM: Final = (
     "SELECT a.at, a.kind, a.unit_id FROM agenda a JOIN units u ON u.id = a.unit_id "

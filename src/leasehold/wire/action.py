@@ -28,8 +28,8 @@ ALWAYS: Final = (
 """What every action can answer."""
 WRITES: Final = (e.STORE_UNAVAILABLE, e.IDEMPOTENT_PARAMETER_MISMATCH)
 """What every action that changes something can answer besides."""
-BUYS: Final = (e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.OPERATION_NOT_SUPPORTED)
-ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE)
+BUYS: Final = (e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.QUOTA_EXCEEDED, e.OPERATION_NOT_SUPPORTED)
+ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE, e.QUOTA_EXCEEDED)
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +50,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[e.ErrorCode, ...] = ()
     summary: str
     legacy: bool = False
+    follows: bool = False
+    """The answer is a stream of server-sent events, which browsers ask for with GET."""
 
     @property
     def all_errors(self) -> tuple[e.ErrorCode, ...]:
@@ -59,6 +61,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 RESOURCES, UNITS, CHARGE = "/v2/serviceresources", "/v2/computeunit", "/v2/charge"
 SERVICE, ACCOUNT, CATALOG, CLOCK, IAM = "/v2/service", "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
+EVENTS = "/v2/events"
+NOTIFICATION = "/v2/notification"
+MODEL = "/v2/model"
 
 
 def write(

@@ -9,12 +9,20 @@ from __future__ import annotations
 from typing import Final
 
 from leasehold.wire import errors as e
+from leasehold.wire import event_shapes as ev
+from leasehold.wire import guard_shapes as g
 from leasehold.wire import own_shapes as own
 from leasehold.wire import policies as p
+from leasehold.wire import reminder_shapes as r
 from leasehold.wire import shapes as s
-from leasehold.wire.action import ACCOUNT, CATALOG, CLOCK, IAM, RESOURCES, Action, read, write
+from leasehold.wire.action import ACCOUNT, CATALOG, CLOCK, EVENTS, IAM, RESOURCES, Action, read, write
+from leasehold.wire.audit_actions import audit_actions, explain_actions
 from leasehold.wire.charge_actions import charge_actions
+from leasehold.wire.model_actions import model_actions
+from leasehold.wire.notification_actions import notification_actions
+from leasehold.wire.replica_actions import run_actions
 from leasehold.wire.service_actions import service_actions
+from leasehold.wire.service_key_actions import service_key_actions
 from leasehold.wire.unit_actions import NAMES, replica_actions, schedule, unit_actions
 
 
@@ -70,6 +78,24 @@ def _account_actions() -> list[Action]:
 
 def _catalogue_actions() -> list[Action]:
     return [
+        write(
+            ACCOUNT,
+            "SetGuardRails",
+            "set_guard_rails",
+            g.SetGuardRailsRequest,
+            g.GuardRailsDetail,
+            "Limit what an account and its users hold and spend, and how long postpaid units live.",
+            policies=p.MANAGERS | p.OPERATORS,
+        ),
+        read(
+            ACCOUNT,
+            "DescribeGuardRails",
+            "describe_guard_rails",
+            g.DescribeGuardRailsRequest,
+            g.GuardRailsDetail,
+            "Show an account's limits, and what is used of them.",
+            policies=p.READERS | p.OPERATORS,
+        ),
         read(
             CATALOG,
             "DescribeOfferings",
@@ -120,6 +146,52 @@ def _clock_actions() -> list[Action]:
             own.ClockDetail,
             "Confirm that the clock is right after it jumped, so that held releases go on.",
             policies=p.OPERATORS,
+        ),
+    ]
+
+
+def _event_actions() -> list[Action]:
+    return [
+        read(
+            EVENTS,
+            "DescribeEvents",
+            "describe_events",
+            ev.DescribeEventsRequest,
+            ev.EventPage,
+            "List what happened to the account and its instances, newest first.",
+            errors=(e.INVALID_MARKER,),
+        ),
+        read(
+            EVENTS,
+            "FollowEvents",
+            "follow_events",
+            ev.FollowEventsRequest,
+            ev.CloudEvent,
+            "Follow what happens, as a stream of server-sent events.",
+            follows=True,
+        ),
+    ]
+
+
+def _reminder_actions() -> list[Action]:
+    return [
+        write(
+            ACCOUNT,
+            "SetReminders",
+            "set_reminders",
+            r.SetRemindersRequest,
+            r.RemindersDetail,
+            "Set how long before a release or an expiry the account is reminded of it.",
+            policies=p.MANAGERS | p.OPERATORS,
+        ),
+        read(
+            ACCOUNT,
+            "DescribeReminders",
+            "describe_reminders",
+            r.DescribeRemindersRequest,
+            r.RemindersDetail,
+            "Show how long before a release or an expiry the account is reminded of it.",
+            policies=p.READERS | p.OPERATORS,
         ),
     ]
 
@@ -202,7 +274,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *_account_actions(),
     *_catalogue_actions(),
     *_clock_actions(),
+    *_event_actions(),
+    *_reminder_actions(),
     *_identity_actions(),
+    *audit_actions(),
+    *explain_actions(),
+    *notification_actions(),
+    *model_actions(),
+    *service_key_actions(),
+    *run_actions(),
 )
 
 TABLE: Final[dict[tuple[str, str], Action]] = {(action.path, action.name): action for action in ACTIONS}

@@ -71,5 +71,34 @@ STORE_UNAVAILABLE: Final = ErrorCode(
     "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
 )
 
+# Answered where services are called, and by no action.
+INVALID_SERVICE_KEY: Final = ErrorCode("InvalidServiceKey", 401, 720101, "The call carries no key that opens services.")
+NO_CAPACITY: Final = ErrorCode(
+    "NoCapacity", 503, 720102, "No replica of the service takes requests now; the message says why."
+)
+TOO_MANY_CALLS: Final = ErrorCode(
+    "TooManyCalls", 429, 720103, "The service has its queries per second already. Retry-After says when to come back."
+)
+REPLICA_FAILED: Final = ErrorCode(
+    "ReplicaFailed", 502, 720104, "The replica broke off before it answered; it may have done what was asked."
+)
+REPLICA_TIMEOUT: Final = ErrorCode(
+    "ReplicaTimeout", 504, 720105, "The replica did not begin to answer in time; it may have done what was asked."
+)
+HEADERS_TOO_LARGE: Final = ErrorCode("HeadersTooLarge", 431, 720106, "The headers of the call are too large.")
+UPGRADE_NOT_SUPPORTED: Final = ErrorCode(
+    "UpgradeNotSupported", 501, 720107, "WebSockets are not passed on; streams of server-sent events are."
+)
+
+GATEWAY: Final = (
+    INVALID_SERVICE_KEY,
+    NO_CAPACITY,
+    TOO_MANY_CALLS,
+    REPLICA_FAILED,
+    REPLICA_TIMEOUT,
+    HEADERS_TOO_LARGE,
+    UPGRADE_NOT_SUPPORTED,
+)
+"""Those that only calls of services get."""
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorCode))
 """All of them, in the order of the reference."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 _UNIT, _SERVICE, _USER = "unit-xxx", "svco-48esssdpa594", "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 _PREPAID, _OF_SERVICE, _QUOTA = "unit-Qw4rTy7U", "unit-Fz8kMh6J", "tpm-Hs6dKf2L"
 _OWN_SERVICE, _PACKAGE = "svco-q1w2e3r4t5y6", "pkg-9z8x7c6v5b4n"
+_SUBSCRIPTION = "sub-k3j4h5g6f7d8"
 _SOON, _MONTHS = "2030-01-15T09:30:00+08:00", {"reservationTimeUnit": "Month", "reservationLength": 5}
 _MODEL: Final = "ernie-4.0-8k"
 
@@ -91,6 +92,25 @@ OFFICE: Final[Mapping[str, Mapping[str, Any]]] = {
     "describe_orders": {"maxKeys": 10, "kind": "Purchase"},
     "describe_postings": {"maxKeys": 10, "instanceId": _UNIT},
     "describe_statement": {"month": "2026-11"},
+    "set_guard_rails": {
+        "limits": {
+            "units": {"gpu-1": 20},
+            "userUnits": {"*": {"gpu-1": 4}},
+            "spend": "20000.00",
+            "userSpend": {"*": "5000.00"},
+            "budget": "15000.00",
+            "budgetWarnPercent": [50, 90],
+            "budgetRefusePercent": 120,
+            "releaseMaxSeconds": 604800,
+            "releaseDefaultSeconds": 28800,
+            "endRequired": True,
+            "extendBy": "buyer",
+            "extensionsMax": 3,
+        }
+    },
+    "describe_guard_rails": {},
+    "describe_events": {"instanceId": _UNIT, "types": ["unit.bought", "unit.released"], "maxKeys": 10},
+    "follow_events": {"types": ["unit.reminder"]},
     "describe_offerings": {},
     "set_offering": {
         "region": "bj",
@@ -109,5 +129,61 @@ OFFICE: Final[Mapping[str, Mapping[str, Any]]] = {
     "attach_policy": {"userId": _USER, "policyName": "QianfanServiceOperateAccessPolicy"},
     "detach_policy": {"userId": _USER, "policyName": "QianfanServiceOperateAccessPolicy"},
     "describe_users": {},
+    "set_reminders": {"beforeSeconds": [86400, 3600]},
+    "describe_reminders": {},
 }
-EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {**UNITS, **SERVICES, **OFFICE}
+AUDIT: Final[Mapping[str, Mapping[str, Any]]] = {
+    "describe_audit_log": {"instanceId": _UNIT, "code": "InvalidState", "maxKeys": 10},
+    "describe_audit_proof": {"maxKeys": 10},
+    "explain_unit": {"instanceId": _UNIT},
+}
+NOTIFICATION: Final[Mapping[str, Mapping[str, Any]]] = {
+    "create_subscription": {
+        "kind": "Webhook",
+        "url": "https://example.org/leasehold",
+        "types": ["unit.released", "account.arrears"],
+    },
+    "describe_subscriptions": {},
+    "modify_subscription": {"subscriptionId": _SUBSCRIPTION, "status": "Paused"},
+    "delete_subscription": {"subscriptionId": _SUBSCRIPTION},
+    "describe_deliveries": {"subscriptionId": _SUBSCRIPTION, "state": "GivenUp"},
+    "redeliver_event": {"subscriptionId": _SUBSCRIPTION, "eventId": "17-0"},
+    "test_subscription": {"subscriptionId": _SUBSCRIPTION},
+}
+_SET, _VERSION, _FOR_SERVICES = "am-q2w3e4r5t6y7", "amv-a1s2d3f4g5h6", "key-z1x2c3v4b5n6"
+REPOSITORY: Final[Mapping[str, Mapping[str, Any]]] = {
+    "create_model_set": {"modelSetName": "echo", "description": "Says what it is told."},
+    "create_model": {
+        "modelSetId": _SET,
+        "description": "With the health check of its own.",
+        "run": {
+            "command": ["python", "-m", "leasehold.examples.echo", "--port", "{port}"],
+            "env": {"ECHO_NAME": "first"},
+            "healthPath": "/health",
+            "memoryBytes": 268_435_456,
+        },
+    },
+    "describe_model_sets": {"source": "Custom", "maxKeys": 10},
+    "describe_custom_model_sets": {"name": "echo"},
+    "describe_system_model_sets": {},
+    "describe_model_set": {"modelSetId": _SET},
+    "describe_model": {"modelId": _VERSION},
+    "delete_model": {"modelId": _VERSION},
+    "delete_model_set": {"modelSetId": "am-n0v3r51o7s0x"},
+    "create_service_key": {"name": "shop-window", "serviceId": _SERVICE},
+    "describe_service_keys": {"maxKeys": 10},
+    "delete_service_key": {"keyId": _FOR_SERVICES},
+}
+REPLICAS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "describe_replicas": {"serviceId": _SERVICE},
+    "describe_replica_logs": {"serviceId": _SERVICE, "instanceId": _OF_SERVICE, "replica": 0, "linesMax": 50},
+}
+EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
+    **UNITS,
+    **SERVICES,
+    **OFFICE,
+    **AUDIT,
+    **NOTIFICATION,
+    **REPOSITORY,
+    **REPLICAS,
+}

@@ -18,8 +18,13 @@ SCHEMA: Final = "#/components/schemas/{name}"
 FAILURE: Final = "Failure"
 SECURITY: Final = "bce-auth-v1"
 
-FORGETFUL: Final = frozenset({"create_account", "create_access_key", "advance_clock", "confirm_clock"})
-"""Writes that keep no client token: two answer with a secret, which is kept nowhere; two can be repeated anyway."""
+FORGETFUL: Final = frozenset(
+    {
+        *("create_account", "create_access_key", "create_subscription", "modify_subscription", "create_service_key"),
+        *("advance_clock", "confirm_clock"),
+    }
+)
+"""Writes that keep no client token: some answer with a secret, which is kept nowhere; others can be repeated anyway."""
 
 _ABOUT: Final = """\
 Compute units: buy them by the month or by the minute, set the time at which they are released, and see the bill.
@@ -144,6 +149,12 @@ def _operation(action: Action) -> dict[str, Any]:
 
 def _success(action: Action) -> dict[str, Any]:
     ((result,), _) = msgspec.json.schema_components([action.result], ref_template=SCHEMA)
+    if action.follows:
+        return {
+            "description": "A stream of server-sent events that does not end; the data of each is one of these.",
+            "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
+            "content": {"text/event-stream": {"schema": result}},
+        }
     return {
         "description": "Done.",
         "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},

@@ -57,7 +57,7 @@ def _life_actions() -> list[Action]:
             v.ModifyServiceRequest,
             bool,
             "Let a service run another version of a model.",
-            errors=FINDS,
+            errors=(*FINDS, e.INVALID_STATE),
         ),
         write(
             SERVICE,

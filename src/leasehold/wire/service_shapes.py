@@ -96,6 +96,7 @@ class ServiceDetail(Shape, kw_only=True):
     model_id: str
     model_version_id: str
     url_suffix: str
+    url: str
     endpoint: str
     service_type: ServiceType
     protocol_version: int

@@ -58,7 +58,7 @@ class QuotePurchaseRequest(Request, kw_only=True):
 class Verdict(Shape, kw_only=True, omit_defaults=False):
     """What a rule says. ``code`` is the error that the purchase would be refused with."""
 
-    rule: Literal["permission", "releaseTime", "stock", "price", "balance"]
+    rule: Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance"]
     passed: bool
     code: str | None
     message: str | None

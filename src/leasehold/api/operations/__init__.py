@@ -5,7 +5,25 @@ from __future__ import annotations
 from typing import Final
 
 from leasehold.api.context import Operation
-from leasehold.api.operations import account, catalogue, charge, clock, identity, services, statement, units
+from leasehold.api.operations import (
+    account,
+    audit,
+    catalogue,
+    charge,
+    clock,
+    events,
+    explain,
+    guard,
+    identity,
+    models,
+    notification,
+    reminder,
+    replicas,
+    service_keys,
+    services,
+    statement,
+    units,
+)
 
 OPERATIONS: Final[dict[str, Operation]] = {
     **units.OPERATIONS,
@@ -13,7 +31,16 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **charge.OPERATIONS,
     **account.OPERATIONS,
     **statement.OPERATIONS,
+    **events.OPERATIONS,
+    **guard.OPERATIONS,
     **catalogue.OPERATIONS,
     **clock.OPERATIONS,
     **identity.OPERATIONS,
+    **audit.OPERATIONS,
+    **explain.OPERATIONS,
+    **reminder.OPERATIONS,
+    **notification.OPERATIONS,
+    **models.OPERATIONS,
+    **service_keys.OPERATIONS,
+    **replicas.OPERATIONS,
 }

@@ -20,6 +20,7 @@ from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import EVERYWHERE, QUOTA
 from leasehold.questions import UnitFilter
 from leasehold.wire import charge_shapes as c
+from leasehold.wire.policies import FULL
 
 
 async def create_auto_renew_rule(context: Context, call: Call[c.CreateAutoRenewRulesRequest]) -> bool:
@@ -141,6 +142,7 @@ async def schedule_quota_release(context: Context, call: Call[c.AutoReleaseTpmRe
         service_id=None,
         release_at=context.time(asked.release_time, "releaseTime") if asked.release_time else None,
         kind=QUOTA,
+        by_manager=FULL in call.caller.policies,
     )
     done: bool = await context.submit(call, command)
     return done

@@ -37,7 +37,7 @@ async def describe_clock(context: Context, call: Call[s.Empty]) -> own.ClockDeta
 async def advance_clock(context: Context, call: Call[own.AdvanceClockRequest]) -> own.ClockDetail:
     """Move the virtual clock, and do everything that falls due on the way."""
     await context.confirm(call)
-    await context.agenda.advance(context.time(call.request.to, "to"))
+    await context.agenda.advance(context.time(call.request.to, "to"), call.record)
     return _detail(context)
 
 

@@ -27,10 +27,10 @@ from leasehold.commands.service import (
 )
 from leasehold.domain.catalogue import QUOTA, Offering
 from leasehold.domain.money import amount_text
-from leasehold.domain.service import shape_of
+from leasehold.domain.service import Service, shape_of
 from leasehold.domain.unit import Unit
 from leasehold.domain.whose import no_service
-from leasehold.questions import Questions, ServiceFilter, Used
+from leasehold.questions import Numbered, Questions, ServiceFilter, Used
 from leasehold.wire import service_shapes as v
 from leasehold.wire.errors import OPERATION_NOT_SUPPORTED
 
@@ -107,10 +107,21 @@ def _bought(context: Context, call: Call[v.CreateServiceRequest]) -> Command:
 async def describe_service(context: Context, call: Call[v.DescribeServiceRequest]) -> v.ServiceDetail:
     """Show one service."""
     wanted = call.request.service_id
-    found = await context.read(call, lambda ask: ask.service(wanted))
-    if found is None or found.account_id != call.caller.account_id or found.deleted_at is not None:
+    account_id = call.caller.account_id
+
+    def look(ask: Questions) -> tuple[Service | None, dict[str, str]]:
+        row = ask.service(wanted)
+        return row, {} if row is None else ask.services_at(account_id, [row.url_suffix])
+
+    found, named = await context.read(call, look)
+    if found is None or found.account_id != account_id or found.deleted_at is not None:
         raise refused(no_service(wanted))
-    return present.service(found, context.shown)
+    return present.service(found, context.shown, _url(context, call, found, named))
+
+
+def _url(context: Context, call: Call[Any], row: Service, named: dict[str, str]) -> str:
+    """Write where a service is called: by its suffix, or by its id where an older service has that suffix."""
+    return context.service_url(call, row.url_suffix if named.get(row.url_suffix) == row.id else row.id)
 
 
 async def describe_services(context: Context, call: Call[v.DescribeServicesRequest]) -> v.ServicePage:
@@ -132,10 +143,17 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         payment_timing=None if asked.pay_type is None else TIMINGS[asked.pay_type],
         protocol_version=asked.protocol_version,
     )
-    found = await context.read(call, lambda ask: ask.services(wanted, after=after, limit=size + 1, reverse=reverse))
+
+    def look(ask: Questions) -> tuple[list[Numbered], dict[str, str]]:
+        rows = ask.services(wanted, after=after, limit=size + 1, reverse=reverse)
+        return rows, ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
+
+    found, named = await context.read(call, look)
     page = cut(found, size, scope)
     return v.ServicePage(
-        service_list=[present.service(numbered.row, context.shown) for numbered in page.rows],
+        service_list=[
+            present.service(one.row, context.shown, _url(context, call, one.row, named)) for one in page.rows
+        ],
         is_truncated=page.is_truncated,
         max_keys=size,
         marker=asked.marker,

@@ -29,6 +29,7 @@ from leasehold.wire import unit_shapes as u
 from leasehold.wire.action import UNITS
 from leasehold.wire.actions import TABLE
 from leasehold.wire.errors import ACCESS_DENIED
+from leasehold.wire.policies import FULL
 
 PIECE: Final = 1000
 """How many instances of a list are in memory at once."""
@@ -194,6 +195,7 @@ async def schedule_release(context: Context, call: Call[s.AutoReleaseComputeUnit
             unit_id=asked.instance_id,
             service_id=asked.service_id,
             release_at=context.time(asked.release_time, "releaseTime") if asked.release_time else None,
+            by_manager=FULL in call.caller.policies,
         )
     done: bool = await context.submit(call, command)
     return done

@@ -1,0 +1,63 @@
+"""Links in reminders: what one does to which instance, signed, so that whoever has it may do just that.
+
+A link is a capability. It names an instance, the deadline that the reminder is of, and one of a few deeds; nobody can
+make one without the service's master key, and each channel that shows a reminder shows the same ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+from typing import Final, Literal, NamedTuple
+
+from leasehold.domain.calendar import HOUR_US, Instant
+
+Deed = Literal["keep", "release", "renew"]
+
+KEPT_US: Final = 2 * HOUR_US
+"""How much later the release is, with the link that keeps an instance."""
+PATH: Final = "/links/"
+PURPOSE: Final = "links"
+"""What their key is derived for from the master key."""
+_DEEDS: Final[dict[str, tuple[Deed, ...]]] = {"release": ("keep", "release"), "expiry": ("renew",)}
+"""By what the deadline is. A term cannot be ended by hand (decision 16), so there is nothing to release."""
+_TOKEN: Final = re.compile(
+    r"((keep|release|renew)\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,18}))\.([A-Za-z0-9_-]{43})", re.ASCII
+)
+
+
+class Link(NamedTuple):
+    """What a link does, to which instance, and until which deadline of it."""
+
+    deed: Deed
+    unit_id: str
+    deadline: Instant
+
+
+class Links:
+    """Makes the links of a reminder, and reads them. ``base`` is what stands before ``/links/`` in their addresses."""
+
+    def __init__(self, key: bytes, base: str) -> None:
+        self._key = key
+        self._base = base
+
+    def of(self, unit_id: str, what: str, deadline: Instant) -> dict[str, str]:
+        """Return the addresses of what can be done about a deadline: ``keep`` and ``release``, or ``renew``."""
+        return {deed: f"{self._base}{PATH}{self.token(Link(deed, unit_id, deadline))}" for deed in _DEEDS.get(what, ())}
+
+    def token(self, link: Link) -> str:
+        """Return the last part of a link's address: what it says, and its HMAC-SHA256. Always the same."""
+        text = f"{link.deed}.{link.unit_id}.{link.deadline}"
+        return f"{text}.{self._signature(text)}"
+
+    def read(self, token: str) -> Link | None:
+        """Return what a link says; None where this service did not make it."""
+        found = _TOKEN.fullmatch(token)
+        if found is None or not hmac.compare_digest(self._signature(found[1]), found[5]):
+            return None
+        deed: Deed = found[2]  # type: ignore[assignment]
+        return Link(deed, found[3], Instant(int(found[4])))
+
+    def _signature(self, text: str) -> str:
+        return base64.urlsafe_b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode().rstrip("=")

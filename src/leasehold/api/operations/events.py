@@ -1,0 +1,133 @@
+"""Events: pages of them, and following them as they happen."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+from leasehold.api import present
+from leasehold.api.context import Call, Context, Followed, Operation
+from leasehold.api.fault import bad_field
+from leasehold.api.paging import OWN, event_of, marker_of
+from leasehold.domain.event import TYPES, Event
+from leasehold.questions import EventFilter, EventPlace
+from leasehold.sequencer import StaleIdentity
+from leasehold.wire import event_shapes as v
+from leasehold.wire.policies import FULL, WRITERS
+
+AT_ONCE: Final = 200
+KEEP_ALIVE_S: Final = 15.0
+"""So long a stream is silent at most: what stands between would take it for dead."""
+_ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def types_of(given: list[str] | None) -> tuple[str, ...] | None:
+    """Read event types; None where none are given. Raises Fault for one that there is not."""
+    if not given:
+        return None
+    for kind in given:
+        if kind not in TYPES:
+            raise bad_field("types", f"There is no type {kind[:64]!r}. There are {', '.join(TYPES)}.")
+    return tuple(sorted(set(given)))
+
+
+async def describe_events(context: Context, call: Call[v.DescribeEventsRequest]) -> v.EventPage:
+    """List the account's events."""
+    asked = call.request
+    oldest_first = bool(asked.oldest_first)
+    wanted = EventFilter(
+        account_id=call.caller.account_id,
+        unit_id=asked.instance_id,
+        types=types_of(asked.types),
+        since=context.time(asked.start_time, "startTime") if asked.start_time else None,
+        until=context.time(asked.end_time, "endTime") if asked.end_time else None,
+    )
+    scope, size = f"events {wanted} {oldest_first}", OWN.of(asked.max_keys)
+    after = event_of(asked.marker, scope)
+    found = await context.read(
+        call, lambda ask: ask.events(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
+    )
+    page, more = found[:size], len(found) > size
+    return v.EventPage(
+        events=[_shown(context, call, wanted.account_id, place, event) for place, event in page],
+        is_truncated=more,
+        max_keys=size,
+        next_marker=marker_of(page[-1][0], scope) if more else None,
+    )
+
+
+def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event) -> v.CloudEvent:
+    """Show an event; a reminder's links only to its buyer and to the account's managers, who could do as much."""
+    caller = call.caller
+    own = event.data.get("buyerId") == caller.user_id and not WRITERS.isdisjoint(caller.policies)
+    links = context.links if own or FULL in caller.policies else None
+    return present.event(account_id, place, event, context.shown, links)
+
+
+async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> Followed:
+    """Follow the account's events."""
+    asked, account_id = call.request, call.caller.account_id
+    wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types_of(asked.types))
+    after = _place(asked.after or call.last_event_id)
+    if after is None:
+        # From now on: what happens after this was read is in the stream.
+        after = await context.read(call, lambda ask: ask.last_event(account_id)) or EventPlace(0, -1)
+    return Followed(_stream(context, call, wanted, after))
+
+
+def place_of(text: str) -> EventPlace | None:
+    """Read an event's id; None for what is none."""
+    found = _ID.fullmatch(text)
+    return EventPlace(int(found[1]), int(found[2])) if found else None
+
+
+def _place(text: str | None) -> EventPlace | None:
+    if not text:
+        return None
+    place = place_of(text)
+    if place is None:
+        # To begin now instead would pass over what happened meanwhile, and say nothing.
+        raise bad_field("after", f"{text[:64]!r} is no id of an event.")
+    return place
+
+
+async def _stream(
+    context: Context, call: Call[v.FollowEventsRequest], wanted: EventFilter, after: EventPlace
+) -> AsyncIterator[bytes]:
+    """Send what there is, then wait for more. It ends with the server, or with the caller's rights."""
+    yield b": this stream has every event, in order\n\n"
+    place, silent_since = after, time.monotonic()
+    with context.hub.following(wanted.account_id) as follower:
+        while not context.hub.stopping and await context.still(call):
+            follower.clear()
+            try:
+                found = await context.read(
+                    call,
+                    lambda ask, place=place: ask.events(wanted, after=place, limit=AT_ONCE, oldest_first=True),  # type: ignore[misc]
+                )
+            except StaleIdentity:
+                context.identities.forget()
+                continue
+            if found:
+                place = found[-1][0]
+                yield b"".join(_written(context, call, *one) for one in found)
+                silent_since = time.monotonic()
+                continue
+            silent_s = time.monotonic() - silent_since
+            if silent_s >= KEEP_ALIVE_S:
+                yield b": nothing happened\n\n"
+                silent_since, silent_s = time.monotonic(), 0.0
+            await context.hub.wait(follower, KEEP_ALIVE_S - silent_s)
+
+
+def _written(context: Context, call: Call[v.FollowEventsRequest], place: EventPlace, event: Event) -> bytes:
+    shown = _shown(context, call, call.caller.account_id, place, event)
+    return f"id: {shown.id}\nevent: {shown.type}\ndata: ".encode() + _encode(shown) + b"\n\n"
+
+
+OPERATIONS: Final[dict[str, Operation]] = {"describe_events": describe_events, "follow_events": follow_events}

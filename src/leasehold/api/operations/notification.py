@@ -1,0 +1,205 @@
+"""Subscriptions to events, and their deliveries."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasehold.api import ids
+from leasehold.api.context import Call, Context, Operation
+from leasehold.api.fault import Fault, bad_field
+from leasehold.api.operations.events import place_of, types_of
+from leasehold.api.paging import OWN, delivery_of, marker_of
+from leasehold.commands import outbox as commands
+from leasehold.domain.calendar import Instant
+from leasehold.domain.outbox import Delivery, Hook, HookKind
+from leasehold.outbox.address import BadAddress, check_url
+from leasehold.outbox.mailbox import ADDRESS
+from leasehold.outbox.signature import new_secret
+from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace
+from leasehold.wire import notification_shapes as n
+from leasehold.wire.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, QUOTA_EXCEEDED, RESOURCE_NOT_FOUND
+
+HOOKS_MAX: Final = 50
+"""Subscriptions of an account: each makes every event cost one more delivery."""
+
+
+async def create_subscription(context: Context, call: Call[n.CreateSubscriptionRequest]) -> n.SubscriptionDetail:
+    """Subscribe to the account's events from now on. The secret is in this answer only, so no client token keeps it."""
+    asked, account_id = call.request, call.caller.account_id
+    target, types = _target(context, asked), types_of(asked.types) or ()
+    hooks, last, unit = await context.read(
+        call,
+        lambda ask: (
+            ask.hooks(account_id),
+            ask.last_event(account_id),
+            ask.unit(asked.instance_id) if asked.instance_id is not None else None,
+        ),
+    )
+    if len(hooks) >= HOOKS_MAX:
+        # Two at once may both be the last; that does no harm.
+        raise Fault(QUOTA_EXCEEDED, f"An account has at most {HOOKS_MAX} subscriptions. Delete one that is not needed.")
+    if asked.instance_id is not None and (unit is None or unit.account_id != account_id):
+        raise Fault(INSTANCE_NOT_FOUND, f"There is no instance {asked.instance_id!r}.", "instanceId")
+    hook_id = ids.hook_id()
+    secret = new_secret() if asked.kind == "Webhook" else None
+    command = commands.CreateHook(
+        hook_id=hook_id,
+        account_id=account_id,
+        kind=asked.kind,
+        target=target,
+        sealed=b"" if secret is None else context.keys.seal(hook_id, secret),
+        types=types,
+        unit_id=asked.instance_id,
+        page=0 if last is None else last.page,
+    )
+    return _detail(context, await context.submit(call, command), secret)
+
+
+def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
+    """Return the URL or the address; raises Fault."""
+    kind: HookKind = asked.kind
+    if kind == "Email":
+        if not context.hooks.mails:
+            raise Fault(OPERATION_NOT_SUPPORTED, "This server sends no e-mail: its operator has set no mail server.")
+        if asked.url is not None:
+            raise bad_field("url", "An e-mail subscription has an address and no URL.")
+        if asked.address is None or not ADDRESS.fullmatch(asked.address):
+            raise bad_field("address", "An e-mail subscription needs one mail address, such as ops@example.org.")
+        return asked.address
+    if asked.address is not None:
+        raise bad_field("address", "A webhook has a URL and no address.")
+    if asked.url is None:
+        raise bad_field("url", "A webhook needs a URL.")
+    try:
+        check_url(asked.url, context.hooks.allowed)
+    except BadAddress as error:
+        raise bad_field("url", str(error)) from None
+    return asked.url
+
+
+async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:
+    """List the account's subscriptions."""
+    hooks = await context.read(call, lambda ask: ask.hooks(call.caller.account_id))
+    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in hooks])
+
+
+async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionRequest]) -> n.SubscriptionDetail:
+    """Change a subscription. A new secret is in this answer only, so no client token keeps it."""
+    asked, account_id = call.request, call.caller.account_id
+    hook, last = await context.read(call, lambda ask: (ask.hook(asked.subscription_id), ask.last_event(account_id)))
+    if asked.rotate_secret and hook is not None and hook.account_id == account_id and hook.kind == "Email":
+        raise bad_field("rotateSecret", "An e-mail subscription has no secret.")
+    secret = new_secret() if asked.rotate_secret else None
+    command = commands.SetHook(
+        account_id=account_id,
+        hook_id=asked.subscription_id,
+        status=asked.status,
+        types=None if asked.types is None else types_of(asked.types) or (),
+        sealed=None if secret is None else context.keys.seal(asked.subscription_id, secret),
+        page=last.page if asked.skip_missed and last is not None else None,
+    )
+    return _detail(context, await context.submit(call, command), secret)
+
+
+async def delete_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
+    """End a subscription."""
+    command = commands.DeleteHook(
+        token=call.token(), account_id=call.caller.account_id, hook_id=call.request.subscription_id
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def test_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
+    """Have a test event sent."""
+    command = commands.TestHook(
+        token=call.token(), account_id=call.caller.account_id, hook_id=call.request.subscription_id
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def describe_deliveries(context: Context, call: Call[n.DescribeDeliveriesRequest]) -> n.DeliveryPage:
+    """List the account's deliveries."""
+    asked = call.request
+    wanted = DeliveryFilter(
+        account_id=call.caller.account_id,
+        hook_id=asked.subscription_id,
+        unit_id=asked.instance_id,
+        state=asked.state,
+    )
+    scope, size = f"deliveries {wanted}", OWN.of(asked.max_keys)
+    after = delivery_of(asked.marker, scope)
+    found = await context.read(call, lambda ask: ask.deliveries(wanted, after=after, limit=size + 1))
+    page, more = found[:size], len(found) > size
+    last = DeliveryPlace(page[-1].page, page[-1].line, page[-1].hook_id) if more else None
+    return n.DeliveryPage(
+        deliveries=[_delivery(context, row) for row in page],
+        is_truncated=more,
+        max_keys=size,
+        next_marker=None if last is None else marker_of(last, scope),
+    )
+
+
+async def redeliver_event(context: Context, call: Call[n.RedeliverEventRequest]) -> n.DeliveryDetail:
+    """Send an event anew."""
+    asked, account_id = call.request, call.caller.account_id
+    place = place_of(asked.event_id) or EventPlace(0, 0)
+    event = await context.read(call, lambda ask: ask.event_at(account_id, place))
+    if event is None:
+        raise Fault(
+            RESOURCE_NOT_FOUND, f"The account has no event {asked.event_id}. DescribeEvents lists them.", "eventId"
+        )
+    command = commands.Redeliver(
+        token=call.token(),
+        account_id=account_id,
+        hook_id=asked.subscription_id,
+        told=commands.Told(place.page, place.line, event),
+    )
+    return _delivery(context, await context.submit(call, command))
+
+
+def _detail(context: Context, hook: Hook, secret: str | None = None) -> n.SubscriptionDetail:
+    return n.SubscriptionDetail(
+        subscription_id=hook.id,
+        kind=hook.kind,
+        url=hook.target if hook.kind == "Webhook" else None,
+        address=hook.target if hook.kind == "Email" else None,
+        types=list(hook.types),
+        instance_id=hook.unit_id,
+        status="Active" if hook.status == "Active" else "Paused",
+        reason=hook.reason,
+        create_time=context.shown(hook.created_at),
+        secret=secret,
+    )
+
+
+def _delivery(context: Context, row: Delivery) -> n.DeliveryDetail:
+    def when(at: Instant | None) -> str | None:
+        return None if at is None else context.shown(at)
+
+    return n.DeliveryDetail(
+        delivery_id=row.id,
+        subscription_id=row.hook_id,
+        event_id=row.event_id,
+        type=row.type,
+        instance_id=row.unit_id,
+        state=row.state,
+        attempts=row.attempts,
+        create_time=context.shown(row.since),
+        next_try_time=when(row.next_at),
+        end_time=when(row.done_at),
+        answer=row.status,
+        failure=row.failure,
+    )
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "create_subscription": create_subscription,
+    "describe_subscriptions": describe_subscriptions,
+    "modify_subscription": modify_subscription,
+    "delete_subscription": delete_subscription,
+    "test_subscription": test_subscription,
+    "describe_deliveries": describe_deliveries,
+    "redeliver_event": redeliver_event,
+}

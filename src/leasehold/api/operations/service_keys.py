@@ -1,0 +1,77 @@
+"""Keys with which services are called."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasehold.api.context import Call, Context, Operation
+from leasehold.api.fault import refused
+from leasehold.api.ids import service_key
+from leasehold.api.paging import OWN, cut, place_of
+from leasehold.commands.service_key import CreateServiceKey, DeleteServiceKey
+from leasehold.domain.service_key import ServiceKey, digest_of
+from leasehold.domain.whose import no_service
+from leasehold.questions import Numbered, Questions
+from leasehold.wire import service_key_shapes as k
+
+
+async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequest]) -> k.CreatedServiceKey:
+    """Make a key. It is in this answer only, so no client token keeps it."""
+    made = service_key()
+    command = CreateServiceKey(
+        key_id=made.id,
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        name=call.request.name,
+        service_id=call.request.service_id,
+        digest=digest_of(made.text),
+    )
+    row: ServiceKey = await context.submit(call, command)
+    return k.CreatedServiceKey(key_id=row.id, key=made.text, name=row.name, service_id=row.service_id)
+
+
+async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKeysRequest]) -> k.ServiceKeyPage:
+    """List the account's keys."""
+    asked, account_id = call.request, call.caller.account_id
+    wanted, status = asked.service_id, asked.status or "Active"
+    scope = f"service keys {account_id} {wanted} {status}"
+    size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope)
+
+    def look(ask: Questions) -> list[Numbered]:
+        if wanted is not None:
+            service = ask.service(wanted)
+            if service is None or service.account_id != account_id:
+                raise refused(no_service(wanted))
+        return ask.service_keys(account_id, service_id=wanted, status=status, after=after, limit=size + 1)
+
+    page = cut(await context.read(call, look), size, scope)
+    return k.ServiceKeyPage(
+        key_list=[
+            k.ServiceKeyDetail(
+                key_id=row.id,
+                name=row.name,
+                service_id=row.service_id,
+                status=row.status,
+                creator=row.created_by,
+                create_time=context.shown(row.created_at),
+            )
+            for row in (numbered.row for numbered in page.rows)
+        ],
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
+    )
+
+
+async def delete_service_key(context: Context, call: Call[k.DeleteServiceKeyRequest]) -> bool:
+    """Make a key useless from now on."""
+    command = DeleteServiceKey(token=call.token(), account_id=call.caller.account_id, key_id=call.request.key_id)
+    done: bool = await context.submit(call, command)
+    return done
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "create_service_key": create_service_key,
+    "describe_service_keys": describe_service_keys,
+    "delete_service_key": delete_service_key,
+}

@@ -1,0 +1,173 @@
+"""Subcommand ``audit``: the audit log as a file, or on standard output."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+
+from leasehold.cli.stores import FAILED, refusing, stop, store_options, target
+
+if TYPE_CHECKING:
+    from leasehold.domain.calendar import Instant
+    from leasehold.questions import Questions
+
+COLUMNS: Final = (
+    "chain",
+    "page",
+    "hash",
+    "line",
+    "time",
+    "accountId",
+    "userId",
+    "accessKeyId",
+    "address",
+    "path",
+    "action",
+    "status",
+    "code",
+    "message",
+    "requestId",
+    "names",
+    "clientToken",
+    "body",
+)
+"""What a line has, in this order. Append only."""
+
+
+def _moment(_: click.Context, __: click.Parameter, text: str | None) -> Instant | None:
+    from leasehold.domain.calendar import BadTime, parse_time
+
+    try:
+        return None if text is None else parse_time(text, "UTC")
+    except BadTime as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command()
+@store_options
+@click.option("--account", default=None, help='One account\'s id, "" for calls of nobody knows whom; none: all.')
+@click.option("--since", callback=_moment, default=None, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC.")
+@click.option("--until", callback=_moment, default=None, help="The same: the first moment that is left out.")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option(
+    "--out", "goal", type=click.Path(path_type=Path, dir_okay=False), default=None, help="A new file; none: stdout."
+)
+def audit(
+    data: Path,
+    store: str | None,
+    account: str | None,
+    since: Instant | None,
+    until: Instant | None,
+    form: str,
+    goal: Path | None,
+) -> None:
+    """Export the audit log, each entry with its page and hash, also while a server works on the store."""
+    import msgspec
+
+    from leasehold.store.snapshot import snapshot
+
+    count = 0
+    try:
+        with refusing(), snapshot(target(data, store)) as ask, _opened(goal) as file:
+            put = _csv(file) if form == "csv" else _jsonl(file)
+            for line in _lines(ask, account, since, until):
+                put(line)
+                count += 1
+    except BrokenPipeError:
+        # Whoever read has enough; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        stop(f"a page of the audit log cannot be read, run leasehold check: {error}", FAILED)
+    except OSError as error:
+        stop(f"{goal} cannot be written: {error.strerror or error}", FAILED)
+    if goal is not None:
+        click.echo(f"{goal}: {count} entries.")
+
+
+@contextmanager
+def _opened(goal: Path | None) -> Iterator[IO[str]]:
+    """Open a new file, which has its name once it is complete and on the disk."""
+    if goal is None:
+        yield sys.stdout
+        return
+    if goal.exists():
+        stop(f"{goal} exists already; an export never writes over another file", FAILED)
+    part = goal.with_name(f"{goal.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(goal)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _lines(
+    ask: Questions, account: str | None, since: Instant | None, until: Instant | None
+) -> Iterator[tuple[Any, ...]]:
+    from leasehold.domain.audit import read_body
+    from leasehold.domain.calendar import rfc3339
+
+    for page in ask.audit_export(account, since, until):
+        for index, entry in enumerate(read_body(page.body).entries):
+            if (since is None or entry.at >= since) and (until is None or entry.at < until):
+                yield (
+                    page.chain,
+                    page.number,
+                    page.hash.hex(),
+                    index,
+                    rfc3339(entry.at, "UTC"),
+                    page.account_id,
+                    entry.user_id,
+                    entry.access_key,
+                    entry.address,
+                    entry.path,
+                    entry.action,
+                    entry.status,
+                    entry.code,
+                    entry.message,
+                    entry.request_id,
+                    list(entry.names),
+                    entry.token,
+                    entry.body,
+                )
+
+
+def _jsonl(file: IO[str]) -> Callable[[tuple[Any, ...]], None]:
+    import msgspec
+
+    encode = msgspec.json.Encoder().encode
+
+    def put(line: tuple[Any, ...]) -> None:
+        file.write(encode(dict(zip(COLUMNS, line, strict=True))).decode() + "\n")
+
+    return put
+
+
+def _csv(file: IO[str]) -> Callable[[tuple[Any, ...]], None]:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+
+    def put(line: tuple[Any, ...]) -> None:
+        writer.writerow([_cell(value) for value in line])
+
+    return put
+
+
+def _cell(value: Any) -> str:
+    """Write a cell. What a spreadsheet would take for a formula gets an apostrophe: callers choose these texts."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = " ".join(value) if isinstance(value, list) else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,0 +1,67 @@
+"""Keys for calling services: making them, and taking them back."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasehold.commands.command import Command, Needs
+from leasehold.domain.book import SERVICE_KEYS, SERVICES, Draft
+from leasehold.domain.calendar import Instant
+from leasehold.domain.refusal import NO_RESOURCE, Refusal
+from leasehold.domain.rules import Rules
+from leasehold.domain.service_key import ServiceKey
+from leasehold.domain.whose import own_service
+
+
+class CreateServiceKey(Command, frozen=True, kw_only=True):
+    """Give an app a key for the account's services, or for one of them. Answers it."""
+
+    answer: ClassVar[type] = ServiceKey
+
+    key_id: str
+    account_id: str
+    user_id: str
+    name: str
+    service_id: str | None
+    digest: str
+
+    def needs(self) -> Needs:
+        """The service where one is named, and the new row."""
+        yield SERVICE_KEYS, (self.key_id,)
+        if self.service_id is not None:
+            yield SERVICES, (self.service_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ServiceKey:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the account has no such service."""
+        if self.service_id is not None:
+            own_service(draft, self.account_id, self.service_id)
+        row = ServiceKey(self.key_id, self.account_id, self.user_id, self.name, self.service_id, self.digest, now)
+        draft.put(SERVICE_KEYS, row)
+        return row
+
+
+class DeleteServiceKey(Command, frozen=True, kw_only=True):
+    """Make a key useless from the next call on. Its row stays, so that its calls can be told from others."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    key_id: str
+
+    def needs(self) -> Needs:
+        """The key."""
+        yield SERVICE_KEYS, (self.key_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the account has no such key."""
+        key = draft.get(SERVICE_KEYS, self.key_id)
+        if key is None or key.account_id != self.account_id or key.status == "Deleted":
+            raise Refusal(
+                NO_RESOURCE,
+                f"There is no service key {self.key_id[:64]!r} here. DescribeServiceKeys (/v2/service) lists yours.",
+                field="keyId",
+            )
+        draft.put(SERVICE_KEYS, msgspec.structs.replace(key, status="Deleted"))
+        return True

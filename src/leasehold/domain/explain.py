@@ -1,0 +1,213 @@
+"""Why an instance is alive, what ends it and when, and what it costs: from the books, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from leasehold.domain.account import Account
+from leasehold.domain.agenda import Due, DueKind, agenda_of
+from leasehold.domain.calendar import MINUTE_US, Instant, rfc3339, to_datetime
+from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.metering import minutes_started
+from leasehold.domain.money import MICRO_MAX, Micro, amount_text
+from leasehold.domain.replica import Replica
+from leasehold.domain.rules import Rules
+from leasehold.domain.selling import Deal, balance_needed
+from leasehold.domain.term import months_between, next_try, own_term, price_of_months, term_of
+from leasehold.domain.unit import GONE, UP, Unit
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """The answer. ``ends_at`` is when it stops to run or is gone as things stand; None: nothing ends it.
+
+    ``month_end_cost`` is what it will have cost by the end of the month at the present price, everything included.
+    """
+
+    alive: bool
+    ends_at: Instant | None
+    ends_by: str | None
+    cost: Micro
+    month_end_cost: Micro
+    sentences: tuple[str, ...]
+
+
+ENDS = {
+    DueKind.RELEASE: "schedule",
+    DueKind.EXPIRE: "expiry",
+    DueKind.STOP: "arrears",
+    DueKind.RETIRE: "retention",
+}
+
+
+def explain(
+    unit: Unit,
+    offering: Offering,
+    prices: PriceList,
+    account: Account,
+    rules: Rules,
+    now: Instant,
+    month_end: Instant,
+    replicas: Sequence[Replica] = (),
+) -> Explained:
+    """Explain an instance as it stands now: nobody does anything, prices stay, and the balance is what it is.
+
+    ``month_end`` is when the month ends that it is now on the account's clocks, ``replicas`` are those that an engine
+    runs on it. That the account could run into debt by what the instance costs is not foreseen.
+    """
+    end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
+    turns = end is not None and end.kind is DueKind.EXPIRE and _turns(unit, offering, account, rules)
+    cost_then = _cost_at(unit, offering, prices, account, now, end, month_end, turns=turns)
+    alive = unit.status not in GONE and unit.status != "Releasing"
+    sentences = [
+        *_why(unit, account, rules),
+        *_waits(unit, replicas, rules),
+        *_end(unit, end, rules, turns=turns),
+        _costs(unit, cost_then, account, rules, month_end),
+    ]
+    ends = None if turns else end
+    return Explained(
+        alive,
+        None if ends is None else ends.at,
+        None if ends is None else ENDS[ends.kind],
+        unit.charged,
+        cost_then,
+        tuple(sentences),
+    )
+
+
+def _turns(unit: Unit, offering: Offering, account: Account, rules: Rules) -> bool:
+    """Whether it goes on postpaid when its term ends (``turning.turn_postpaid``), with the balance that there is."""
+    if unit.status != "BillingChanging" or offering.per_minute is None:
+        return False
+    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, None, offering.per_minute, unit.created_by)
+    return account.balance >= max(balance_needed(deal, rules), 0)
+
+
+def _cost_at(
+    unit: Unit,
+    offering: Offering,
+    prices: PriceList,
+    account: Account,
+    now: Instant,
+    end: Due | None,
+    month_end: Instant,
+    *,
+    turns: bool,
+) -> Micro:
+    """Return what it will have cost at the month's end: metered use goes on, and renewals are paid when they are due.
+
+    What no store can hold is cut where the books would cut it.
+    """
+    if unit.status not in UP:
+        return unit.charged
+    if unit.payment_timing == "Prepaid":
+        renewed = _renewals(unit, offering, account, month_end)
+        if turns and unit.expires_at is not None and unit.expires_at < month_end:
+            minutes = minutes_started(unit.expires_at, month_end)
+            renewed += unit.count * minutes * (offering.per_minute or 0)
+        return Micro(min(unit.charged + renewed, MICRO_MAX - 1))
+    if unit.meter_from is None:
+        return unit.charged
+    until = max(now, month_end if end is None else min(month_end, end.at))
+    if unit.release_at is not None:
+        until = min(until, unit.release_at)
+    minutes = minutes_started(unit.meter_from, until)
+    listed = prices.as_quoted(unit.quoted_at, unit.created_at)
+    used = sum(
+        unit.count * (last - first) * price
+        for first, last, price in listed.stretches(unit.meter_from, unit.metered_minutes, minutes)
+    )
+    return Micro(min(unit.charged + used, MICRO_MAX - 1))
+
+
+def _renewals(unit: Unit, offering: Offering, account: Account, month_end: Instant) -> int:
+    """Sum up the renewals by rule that are due before the month's end, as far as the balance goes."""
+    paid = 0
+    at, term = unit.renew_at, own_term(unit) if unit.expires_at is not None else None
+    while unit.auto_renew and term is not None and at is not None and at < month_end and offering.per_month is not None:
+        months = unit.auto_renew_months
+        longer = term_of(term.anchor, term.months + months, account.time_zone)
+        since = months_between(longer, term.expires_at, account.time_zone)
+        amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, since)
+        if account.balance - paid < amount:
+            break
+        paid += amount
+        term, at = longer, next_try(longer.expires_at, at)
+    return paid
+
+
+def _why(unit: Unit, account: Account, rules: Rules) -> Iterator[str]:
+    def when(at: Instant | None) -> str:
+        return "never" if at is None else rfc3339(at, rules.time_zone)
+
+    yield (
+        f"{unit.id} is {unit.status}: {unit.count} units of {unit.type} in {unit.region}, bought by {unit.created_by} "
+        f"on {when(unit.created_at)}, {unit.payment_timing.lower()}."
+    )
+    if unit.status == "Stopped":
+        reason = "its term ended" if unit.payment_timing == "Prepaid" else "its account is in debt"
+        yield f"It stands still because {reason}; its units are kept until {when(unit.retire_at)}."
+    elif unit.status == "Releasing":
+        ended = f"It ended at {when(unit.ended_at)} ({unit.end_reason})"
+        yield f"{ended}; the engine has not confirmed yet that it is gone."
+    elif unit.status in GONE:
+        yield f"It is gone since {when(unit.released_at)} ({unit.end_reason or unit.failure})."
+    elif unit.payment_timing == "Prepaid":
+        yield f"It is alive because its term is paid until {when(unit.expires_at)}."
+    elif unit.release_at is None:
+        yield "It is alive because nobody has released it, and it has no release time."
+    else:
+        yield f"It is alive because its release time, {when(unit.release_at)}, has not come."
+    if unit.used:
+        yield f"{unit.replicas} replicas use {unit.used} of its {unit.count} units."
+    if account.arrears_since is not None and unit.status in UP:
+        yield f"Its account is in debt since {when(account.arrears_since)}, with {amount_text(account.balance)}."
+
+
+def _waits(unit: Unit, replicas: Sequence[Replica], rules: Rules) -> Iterator[str]:
+    for row in replicas:
+        if (row.state == "Ready" and row.trouble is None) or row.state == "Gone":
+            continue
+        told = "; ".join(text for text in (row.trouble, row.reason) if text is not None)
+        since = rfc3339(Instant(row.since), rules.time_zone)
+        begin = "It waits for" if unit.status in ("Creating", "Releasing") else "On it is"
+        reason = f": {told}" if told else ""
+        yield f"{begin} replica {row.number} of {row.service_id}, {row.state} since {since}{reason}."
+
+
+def _end(unit: Unit, end: Due | None, rules: Rules, *, turns: bool) -> Iterator[str]:
+    if unit.status in GONE or unit.status == "Releasing":
+        return
+    if end is None:
+        yield "Nothing ends it by itself: release it, or give it a release time (AutoReleaseComputeUnit)."
+        return
+    at = rfc3339(end.at, rules.time_zone)
+    match end.kind:
+        case DueKind.RELEASE:
+            yield f"It is released at {at}."
+        case DueKind.EXPIRE if turns:
+            yield f"At {at} its term ends, and it goes on postpaid; nothing ends it by itself then."
+        case DueKind.EXPIRE if unit.status == "BillingChanging":
+            yield f"At {at} its term ends, and it stops: the balance does not do for it to go on postpaid."
+        case DueKind.EXPIRE:
+            yield f"At {at} its term ends, and it stops."
+        case DueKind.STOP:
+            yield f"At {at} it stops unless the debt is paid."
+        case _:
+            yield f"At {at} it is released for good."
+    if unit.auto_renew:
+        tried = "not tried again" if unit.renew_at is None else f"tried at {rfc3339(unit.renew_at, rules.time_zone)}"
+        yield f"Its renewal by {unit.auto_renew_months} months is {tried}."
+
+
+def _costs(unit: Unit, cost_then: Micro, account: Account, rules: Rules, month_end: Instant) -> str:
+    so_far = f"It was charged {amount_text(unit.charged)} {rules.currency} so far"
+    if cost_then == unit.charged:
+        return f"{so_far}."
+    month = to_datetime(Instant(month_end - MINUTE_US), account.time_zone)
+    return (
+        f"{so_far}, and at the present price will have been charged {amount_text(cost_then)} by the end of "
+        f"{month:%Y-%m}."
+    )

@@ -1,0 +1,56 @@
+"""Making the engines that the routes name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from leasehold.domain.catalogue import Offering
+from leasehold.domain.plan import INSTANT
+from leasehold.domain.route import Routes, engine_for
+from leasehold.engines.contract import ReplicaEngine
+from leasehold.engines.process import ProcessEngine
+from leasehold.engines.process_devices import NvmlDevices
+
+UNBOUNDED: Final = 1_000_000
+"""The stock of the offerings bounds what is sold; the engine need not bound it a second time."""
+ACCELERATED: Final = "gpu-"
+"""Types that begin so have one accelerator a unit, on a machine that has any."""
+
+
+class NoEngine(Exception):
+    """A route names an engine that this server does not have; the message says so in one line."""
+
+
+def build_engines(
+    routes: Routes,
+    directory: Path,
+    offerings: Iterable[Offering],
+    units: Mapping[str, int] | None,
+    ray_address: str | None = None,
+) -> dict[str, ReplicaEngine]:
+    """Make every engine that is named, by its name. Raises NoEngine."""
+    engines: dict[str, ReplicaEngine] = {}
+    for name in sorted({route.engine for route in routes} - {INSTANT}):
+        if name == "ray":
+            engines[name] = _ray(ray_address)
+            continue
+        if name != "process":
+            raise NoEngine(f"engines: there is no engine {name} in this server; route its offerings to another.")
+        types = {one.type for one in offerings if engine_for(routes, one.region, one.type) == name}
+        has = dict.fromkeys(types, UNBOUNDED) if units is None else dict(units)
+        accelerated = frozenset(one for one in has if one.startswith(ACCELERATED)) if NvmlDevices().find() else ()
+        engines[name] = ProcessEngine(directory / "replicas", has, accelerated=frozenset(accelerated))
+    return engines
+
+
+def _ray(address: str | None) -> ReplicaEngine:
+    if address is None:
+        raise NoEngine("engines: a route names ray; say with engines_ray.address where the head of its cluster is.")
+    from leasehold.engines.ray import RayEngine
+
+    try:
+        return RayEngine(address)
+    except (ValueError, RuntimeError) as error:
+        raise NoEngine(f"engines: {error}.") from None

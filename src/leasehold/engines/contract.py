@@ -1,0 +1,70 @@
+"""What an engine is: somebody who runs replicas, each under a name that is used once.
+
+An engine is told what is to run and asked what runs. It decides nothing: the reconciler compares what it says with what
+the books want, and every action may be repeated, because a name says which replica is meant and which try it is.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from leasehold.domain.replica import Seen, Wanted
+
+
+class Unreachable(Exception):
+    """The engine cannot be asked now. What it runs may be running: unreachable is not absent."""
+
+
+class CannotRun(Exception):
+    """A replica can never run here as it is wanted; the message says why. Nothing was started."""
+
+
+class NoRoom(Exception):
+    """There is no room for this replica now; there may be later. Nothing was started."""
+
+
+class ReplicaEngine(Protocol):
+    """Runs replicas. Every method may be called again after a crash at any point, and from another process then.
+
+    All raise Unreachable where the engine cannot be asked; then nobody knows whether it was done, and it is to be
+    called again.
+    """
+
+    name: str
+    local: bool
+    """Whether replicas run on this very machine, so that only who works on it can see them."""
+
+    async def start(self, wanted: Wanted) -> None:
+        """Start a replica; nothing where one of that name runs, or ended and has not been cleared away.
+
+        Then its deadline, too, stays what it is. Returns once it is started, not once it is healthy. Raises CannotRun
+        and NoRoom.
+        """
+
+    async def stop(self, name: str, grace_s: float) -> None:
+        """Tell a replica to end, have it killed after the grace, and clear away what ended.
+
+        Returns at once; it is gone when ``observe`` does not see it any more, and then nothing of it is left. The end
+        needs no control plane. Told again it ends at the earliest of the graces. Nothing where there is none.
+        """
+
+    async def set_deadline(self, name: str, deadline: float | None) -> None:
+        """Move the moment at which the engine ends a replica by itself. Nothing where there is none, or it is ending.
+
+        Then it has its ``grace_s``, needs no control plane, and is seen as Exited until it is cleared away by ``stop``.
+        """
+
+    async def observe(self) -> dict[str, Seen]:
+        """Return every replica that this engine has, by name, whoever started it: orphans are found so."""
+
+    async def logs(self, name: str, lines_max: int) -> list[str]:
+        """Return the last lines that a replica wrote to both of its streams, oldest first; none where none are left.
+
+        They are kept for a while after it is gone.
+        """
+
+    async def capacity(self) -> dict[str, int]:
+        """Return how many units of each type the engine really has, used ones included; types that it knows."""
+
+    async def close(self) -> None:
+        """Let go of the engine. What runs goes on running."""

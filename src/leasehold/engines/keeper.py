@@ -1,0 +1,474 @@
+"""The keeper of one replica: ``python -m leasehold.engines.keeper DIR``, started by the process engine.
+
+It starts the command of its state directory, keeps what it writes, ends it when it is told to or when its deadline has
+passed, and writes down how it ended. It needs nobody: the control plane may be gone meanwhile. It imports only what is
+quick to import, and its files are lines of text rather than JSON, because there is one keeper for each replica.
+
+The files of a state directory, all written whole and then renamed into place:
+
+    keep       key and value a line: what the keeper has to know (``Orders``)
+    command    the arguments, each ended by a zero byte; ``environ`` likewise
+    deadline   seconds since 1970 UTC, or nothing
+    stop       the grace in seconds; it is there once the replica was told to end
+    state      key and value a line: what the keeper did
+    alive      locked by the keeper while it lives; the kernel lets go of it, however the keeper ends
+    bell       a pipe with a name: a byte in it says that ``deadline`` or ``stop`` is new
+    log, log.1 what the replica wrote, and what it wrote before that
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import select
+import signal
+import sys
+import time
+
+STARTED, OTHER, FAILED, NO_ROOM = b"started", b"other", b"failed ", b"no room "
+"""What a keeper says to whoever started it: it runs, another keeper has it, or it cannot run, ever or now, and why."""
+READY_FD = 3
+"""Where a keeper says so."""
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_CHUNK_BYTES = 65_536
+_LOOK_AGAIN_S = 5.0
+"""The wall clock may be set, so that no keeper sleeps longer than this on a deadline."""
+_KILL_AGAIN_S = 0.02
+_GROUP_GONE_MAX_S = 1.0
+_ENDED_LOGS_MAX = 100
+
+
+def write(path: str, text: str) -> None:
+    """Put a text into a file so that readers see all of it or what was there before."""
+    new = f"{path}.{os.getpid()}.{time.monotonic_ns()}"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+    os.replace(new, path)
+
+
+def read(path: str) -> str | None:
+    """Return what a file holds; None: there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    parts = []
+    try:
+        while part := os.read(descriptor, _CHUNK_BYTES):
+            parts.append(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts).decode(errors="surrogateescape")
+
+
+def pairs(text: str | None) -> dict[str, str]:
+    """Return the keys and values of a file that has one a line."""
+    split = (line.partition(" ") for line in (text or "").splitlines() if line)
+    return {key: value for key, _, value in split}
+
+
+def lines(values: dict[str, str]) -> str:
+    """Return keys and values as ``pairs`` reads them."""
+    return "".join(f"{key} {value}\n" for key, value in values.items())
+
+
+def began(pid: int) -> str | None:
+    """Return when a process started, in ticks since boot (field 22 of its stat); None: there is none that runs.
+
+    Together with the pid it names a process for as long as the machine is up. What has ended and is only waited for
+    counts as gone.
+    """
+    try:
+        text = read(f"/proc/{pid}/stat")
+    except OSError:
+        return None
+    if text is None:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def boot() -> str:
+    """Return a name of this boot of the machine."""
+    return (read("/proc/sys/kernel/random/boot_id") or "").strip()
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found += [int(child) for child in (read(f"/proc/{pid}/task/{thread}/children") or "").split()]
+    return found
+
+
+def _children_scanned(pid: int) -> list[int]:
+    """Find children where the kernel was built without lists of them, by asking every process for its parent."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            fields = (read(f"/proc/{name}/stat") or "").rpartition(")")[2].split()
+            if fields and int(fields[1]) == pid:
+                found.append(int(name))
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return everything that a process started and that lives, those whose parents have ended included.
+
+    The latter only where the process is a subreaper, which a keeper is.
+    """
+    me = os.getpid()
+    kin = _children if os.path.exists(f"/proc/{me}/task/{me}/children") else _children_scanned
+    found, ask = [], [pid]
+    while ask:
+        new = kin(ask.pop())
+        found += new
+        ask += new
+    return found
+
+
+def kill_group(cgroup: str | None) -> None:
+    """Kill everything in a control group, whatever it forks meanwhile."""
+    if cgroup:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(f"{cgroup}/cgroup.kill", os.O_WRONLY)
+            try:
+                os.write(descriptor, b"1")
+            finally:
+                os.close(descriptor)
+
+
+def put_away(name: str, directory: str, root: str, bytes_max: int) -> None:
+    """Take a replica off: its log to ``ended``, its directory out of ``replicas`` in one step, then away.
+
+    The paths may be relative. May be done again, and by two at once.
+    """
+    kept = (read(f"{directory}/log.1") or "") + (read(f"{directory}/log") or "")
+    if kept:
+        _keep_log(f"{root}/ended", name, kept.encode(errors="surrogateescape")[-bytes_max:])
+    gone = f"{root}/gone/{name}.{os.getpid()}.{time.monotonic_ns()}"
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(f"{root}/replicas/{name}", gone)
+        remove(gone)
+
+
+def remove_group(cgroup: str | None) -> None:
+    """Remove a control group. The kernel counts those who are dead for a moment yet; one that stays harms nobody."""
+    give_up = time.monotonic() + _GROUP_GONE_MAX_S
+    while cgroup and time.monotonic() < give_up:
+        try:
+            os.rmdir(cgroup)
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(0.002)
+
+
+def _keep_log(ended: str, name: str, log: bytes) -> None:
+    with contextlib.suppress(OSError):  # A full disk costs the log, not the end.
+        new = f"{ended}/.{name}.{os.getpid()}.{time.monotonic_ns()}"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, log)
+        finally:
+            os.close(descriptor)
+        os.replace(new, f"{ended}/{name}.log")
+        logs = [(os.stat(f"{ended}/{entry}").st_mtime_ns, entry) for entry in os.listdir(ended)]
+        for _, entry in sorted(logs)[:-_ENDED_LOGS_MAX]:
+            os.unlink(f"{ended}/{entry}")
+
+
+def remove(path: str) -> None:
+    """Delete a directory with all that is in it; what is gone already is fine. Links are not followed."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(path):
+            if entry.is_dir(follow_symlinks=False):
+                remove(entry.path)
+            else:
+                os.unlink(entry.path)
+        os.rmdir(path)
+
+
+class CannotStart(Exception):
+    """The command could not be started; the message says why."""
+
+
+class Log:
+    """What a replica writes, in at most two files of a bounded size."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._open()
+
+    def _open(self) -> None:
+        self._descriptor = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
+
+    def add(self, text: bytes) -> None:
+        """Keep this; a full disk loses what is written, and stops nobody."""
+        if self._size + len(text) > self._bytes_max // 2:
+            os.close(self._descriptor)
+            os.replace("log", "log.1")
+            self._open()
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, text)
+        self._size += len(text)
+
+
+class Child:
+    """The command: started once, watched until it and all that it started are gone."""
+
+    def __init__(self, orders: dict[str, str]) -> None:
+        self.cgroup = orders.get("cgroup")
+        self.status: int | None = None
+        self.output, output = os.pipe()
+        os.set_blocking(self.output, False)
+        failed, report = os.pipe()
+        if self.cgroup:
+            _join_limits(self.cgroup, orders)
+        keeper = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _become(orders, keeper, output, report)
+        os.close(output)
+        os.close(report)
+        found = b""
+        while part := os.read(failed, _CHUNK_BYTES):
+            found += part
+        os.close(failed)
+        if found:
+            os.waitpid(self.pid, 0)
+            remove_group(self.cgroup)
+            raise CannotStart(found.decode(errors="replace"))
+
+    def reap(self) -> None:
+        """Take note of who has ended: the command, and what came to the keeper when its parent ended."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid == self.pid:
+                    self.status = status
+
+    def left(self) -> list[int]:
+        """Return what still runs."""
+        return [pid for pid in descendants(os.getpid()) if began(pid) is not None]
+
+    def send(self, number: int) -> None:
+        """Send a signal to the command's group, and to whoever has left it."""
+        if number == signal.SIGKILL:
+            kill_group(self.cgroup)
+        if self.status is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, number)
+        for pid in self.left():
+            with contextlib.suppress(OSError):
+                if os.getpgid(pid) != self.pid or self.status is not None:
+                    os.kill(pid, number)
+
+
+def _join_limits(cgroup: str, orders: dict[str, str]) -> None:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(cgroup)
+    for limit in ("memory.max", "cpu.max"):
+        if limit in orders:
+            descriptor = os.open(f"{cgroup}/{limit}", os.O_WRONLY)
+            try:
+                os.write(descriptor, orders[limit].encode())
+            finally:
+                os.close(descriptor)
+
+
+def _become(orders: dict[str, str], keeper: int, output: int, report: int) -> None:
+    """Turn the forked child into the command. Never returns; what fails is said through ``report``."""
+    what = "cannot be prepared"
+    try:
+        os.setsid()
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != keeper:
+            os._exit(1)  # The keeper was killed before we asked to be told of it.
+        if "cgroup" in orders:
+            descriptor = os.open(f"{orders['cgroup']}/cgroup.procs", os.O_WRONLY)
+            os.write(descriptor, b"0")
+            os.close(descriptor)
+        if "data.max" in orders:
+            import resource
+
+            limit = int(orders["data.max"])
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        command = (read("command") or "").split("\0")[:-1]
+        environ = dict(entry.split("=", 1) for entry in (read("environ") or "").split("\0")[:-1])
+        os.chdir("work")
+        what = "cannot be executed"
+        os.execve(orders["path"], command, environ)  # noqa: S606 - running what it is given is what this is for
+    except (OSError, ValueError) as error:
+        os.write(
+            report, f"{orders['path']} {what}: {getattr(error, 'strerror', None) or error}".encode(errors="replace")
+        )
+    finally:
+        os._exit(127)
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+class Keeper:
+    """Keeps one replica from its start to its end. The working directory is its state directory."""
+
+    def __init__(self, name: str, orders: dict[str, str], state: dict[str, str]) -> None:
+        self._name = name
+        self._orders = orders
+        self._state = state
+        self._kill_at: float | None = None
+        self._bell = os.open("bell", os.O_RDWR | os.O_NONBLOCK)
+        self._woken, wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._log = Log(int(orders["log_bytes_max"]))
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        self._child = Child(orders)
+        self._note(main=f"{self._child.pid} {began(self._child.pid) or '-'}")
+
+    def _note(self, **values: str) -> None:
+        self._state.update(values)
+        with contextlib.suppress(OSError):  # A full disk must not end what runs.
+            write("state", lines(self._state))
+
+    def _end(self, grace_s: float, why: str) -> None:
+        """Have it end, at the latest when the grace is over; the earliest of several ends counts."""
+        kill_at = time.monotonic() + grace_s
+        if self._kill_at is None:
+            self._kill_at = kill_at
+            self._note(ending=why)
+            self._child.send(signal.SIGTERM)
+        self._kill_at = min(self._kill_at, kill_at)
+
+    def _look(self) -> float | None:
+        """Do what the files say now; return how long they may be left alone, in seconds."""
+        if (grace := read("stop")) is not None:
+            self._end(float(grace or 0), "it was stopped")
+        if not (deadline := read("deadline")):
+            return None
+        left = float(deadline) - time.time()
+        if left > 0:
+            return min(left, _LOOK_AGAIN_S)
+        self._end(float(self._orders["grace_s"]), "its deadline passed")
+        return None
+
+    def _copy(self) -> bool:
+        """Keep what it wrote; whether its streams are still open."""
+        with contextlib.suppress(BlockingIOError):
+            while part := os.read(self._child.output, _CHUNK_BYTES):
+                self._log.add(part)
+            return False
+        return True
+
+    def run(self) -> None:
+        """Keep it until nothing of it runs any more."""
+        grace_s = float(self._orders["grace_s"])
+        signal.signal(signal.SIGTERM, lambda *_: self._end(grace_s, "its keeper was told to end"))
+        poll = select.poll()
+        for descriptor in (self._bell, self._woken, self._child.output):
+            poll.register(descriptor, select.POLLIN)
+        rest = self._look()
+        looked = time.monotonic()
+        while True:
+            self._child.reap()
+            if self._kill_at is None and self._child.status is not None:
+                self._kill_at = 0.0  # What it left behind goes with it.
+            if self._kill_at is not None and self._child.status is not None and not self._child.left():
+                break
+            timeout = None if rest is None else max(0.0, looked + rest - time.monotonic())
+            if self._kill_at is not None:
+                if time.monotonic() >= self._kill_at:
+                    self._child.send(signal.SIGKILL)
+                timeout = _KILL_AGAIN_S
+            ready = {descriptor for descriptor, _ in poll.poll(None if timeout is None else timeout * 1000 + 1)}
+            if self._child.output in ready and not self._copy():
+                poll.unregister(self._child.output)
+            for descriptor in ready & {self._bell, self._woken}:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(descriptor, _CHUNK_BYTES)
+            if self._bell in ready or (rest is not None and time.monotonic() >= looked + rest):
+                rest, looked = self._look(), time.monotonic()
+        self._finish()
+
+    def _finish(self) -> None:
+        self._copy()
+        kill_group(self._child.cgroup)
+        remove_group(self._child.cgroup)
+        status = self._child.status or 0
+        how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"code {os.WEXITSTATUS(status)}"
+        self._note(exit=how)
+        if read("stop") is not None:
+            put_away(self._name, ".", "../..", int(self._orders["log_bytes_max"]))
+
+
+def _say(what: bytes) -> None:
+    with contextlib.suppress(OSError):
+        os.write(READY_FD, what)
+    with contextlib.suppress(OSError):
+        os.close(READY_FD)
+
+
+def main(directory: str) -> None:
+    """Keep the replica of this state directory, unless somebody does or did."""
+    with contextlib.suppress(OSError):
+        os.set_inheritable(READY_FD, False)
+    # Whatever the control plane had open and let be inherited is nobody's business here.
+    os.closerange(READY_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    os.chdir(directory)
+    name = os.path.basename(directory)
+    alive = os.open("alive", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.lockf(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        _say(OTHER)
+        return
+    orders = pairs(read("keep"))
+    if read("stop") is not None:
+        # Whoever stops writes this first and looks for the lock then, so that one of us clears away.
+        put_away(name, ".", "../..", int(orders["log_bytes_max"]))
+        _say(OTHER)
+        return
+    if read("state") is not None:
+        _say(OTHER)
+        return
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    state = {"boot": boot(), "keeper": f"{os.getpid()} {began(os.getpid()) or 0}"}
+    # Before the command is there: a replica that may have run once is never run again.
+    write("state", lines(state))
+    try:
+        keeper = Keeper(name, orders, state)
+    except (CannotStart, OSError) as error:
+        message = " ".join(str(error).split())
+        # Nothing has run, and so nothing is left to be seen.
+        put_away(name, ".", "../..", int(orders["log_bytes_max"]))
+        _say((FAILED if isinstance(error, CannotStart) else NO_ROOM) + message.encode(errors="replace"))
+        return
+    _say(STARTED)
+    keeper.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1].rstrip("/"))

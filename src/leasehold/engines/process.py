@@ -1,0 +1,398 @@
+"""The process engine: replicas are processes of this machine, each with a keeper that outlives the control plane."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import random
+import re
+import secrets
+import select
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from leasehold.domain.replica import REPLICA, RUN, SERVICE, UNIT, RunSpec, Seen, SeenState, Wanted
+from leasehold.engines import keeper
+from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
+from leasehold.engines.process_devices import DeviceFinder, NvmlDevices
+from leasehold.engines.process_files import Files, Found, Run
+from leasehold.engines.process_health import FAILURES_MAX, Checks, Health, Target
+from leasehold.engines.process_limits import Limits, find_limits
+
+PORTS: Final = range(20_000, 30_000)
+"""Chosen from these: below what the kernel gives to outgoing connections."""
+LOG_BYTES_MAX: Final = 2 * 1024 * 1024
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
+_KEEPER: Final = str(Path(keeper.__file__).absolute())
+_START_MAX_S: Final = 30.0
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PORT_MAX: Final = 65_535
+
+Result = TypeVar("Result")
+
+_keepers: set[int] = set()
+"""The keepers that this very process started and has not waited for. They outlive engine objects."""
+_keepers_lock = threading.Lock()
+
+
+class ProcessEngine:
+    """Runs replicas as processes of this machine. Everything that it knows lies in its directory.
+
+    ``units`` is how many units there are of each type. Types in ``accelerated`` have one accelerator a unit; they
+    have no more units than accelerators were found. ``devices`` finds those, once. ``limits`` says how limits are kept
+    (None: as well as the machine permits).
+
+    Several engines may work on one directory, in one process or in several. ``start`` raises CannotRun for what can
+    never run here: an image, a command that is not there, a type or a number of units or accelerators that this engine
+    does not have.
+    """
+
+    name = "process"
+    local = True
+
+    def __init__(
+        self,
+        directory: Path,
+        units: Mapping[str, int],
+        *,
+        accelerated: frozenset[str] = frozenset(),
+        devices: DeviceFinder | None = None,
+        limits: Limits | None = None,
+        checks: Checks | None = None,
+        ports: range = PORTS,
+        host: str = "127.0.0.1",
+        log_bytes_max: int = LOG_BYTES_MAX,
+    ) -> None:
+        self._files = Files(directory, log_bytes_max)
+        self._devices = tuple((devices or NvmlDevices()).find()) if accelerated else ()
+        self._accelerated = accelerated
+        self._units = {
+            kind: min(count, len(self._devices)) if kind in accelerated else count for kind, count in units.items()
+        }
+        self._limits = limits or find_limits()
+        self._limits.say()
+        self._checks = checks or Checks()
+        self._ports = ports
+        self._host = host
+        self._starting: set[str] = set()
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="engine-process")
+
+    async def start(self, wanted: Wanted) -> None:
+        """Start a replica, or finish a start that was cut off. Raises CannotRun, NoRoom and Unreachable."""
+        await self._do(functools.partial(self._start, wanted))
+
+    async def stop(self, name: str, grace_s: float) -> None:
+        """Tell a replica's keeper to end it, or clear away one that has ended."""
+        if _NAME.fullmatch(name):
+            await self._do(functools.partial(self._files.stop, name, max(0.0, grace_s)))
+
+    async def set_deadline(self, name: str, deadline: float | None) -> None:
+        """Tell a replica's keeper when to end it by itself."""
+        if _NAME.fullmatch(name):
+            await self._do(functools.partial(self._files.set_deadline, name, deadline))
+
+    async def observe(self) -> dict[str, Seen]:
+        """Look at all replicas, and check the health of those that run.
+
+        What was cut off is finished meanwhile: a start, a stop, the end of a replica whose keeper was killed.
+        """
+        found = await self._do(self._scan)
+        targets = {
+            one.name: Target(self._host, one.run.port, one.run.wanted.spec.health_path, one.ready)
+            for one in found
+            if one.run is not None and one.run.port is not None and _runs(one)
+        }
+        health = await self._checks.look(targets)
+        first = [one.name for one in found if not one.ready and one.name in health and health[one.name].ready]
+        for name in first:
+            await self._do(functools.partial(self._files.set_ready, name))
+        return {one.name: self._seen(one, health.get(one.name)) for one in found}
+
+    async def logs(self, name: str, lines_max: int) -> list[str]:
+        """Return the last lines that a replica wrote; also of the last hundred or so that are gone."""
+        if not _NAME.fullmatch(name):
+            return []
+        return await self._do(functools.partial(self._files.tail, name, lines_max))
+
+    async def capacity(self) -> dict[str, int]:
+        """Return the units of each type, as they were declared and as far as there are accelerators for them."""
+        await self._do(self._files.reach)
+        return dict(self._units)
+
+    async def close(self) -> None:
+        """Let go of everything; keepers and replicas go on."""
+        await self._checks.close()
+        self._threads.shutdown(wait=False)
+
+    async def _do(self, work: Callable[[], Result]) -> Result:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except OSError as error:
+            raise Unreachable(f"The directory of the process engine cannot be used: {error}") from error
+
+    # --- starting ---------------------------------------------------------------------------------------
+
+    def _start(self, wanted: Wanted) -> None:
+        name = wanted.name
+        if not _NAME.fullmatch(name):
+            raise CannotRun(f"A replica cannot be named {name!r}: letters, digits, '.', '_' and '-', at most 151.")
+        self._starting.add(name)
+        try:
+            with self._files.locked():
+                found = self._files.find(name)
+                if found is None:
+                    self._make(wanted)
+                elif not found.half_made:
+                    return
+            said = self._spawn(name)
+        finally:
+            self._starting.discard(name)
+        for word, error in ((keeper.FAILED, CannotRun), (keeper.NO_ROOM, NoRoom)):
+            if said.startswith(word):
+                raise error(said.removeprefix(word).decode(errors="replace"))
+
+    def _make(self, wanted: Wanted) -> None:
+        """Choose what the replica gets, and write its state directory. The lock is held."""
+        spec = wanted.spec
+        environ = _environment(spec)
+        path = self._command(wanted, environ["PATH"])
+        others = self._files.runs()
+        used = sum(run.wanted.units for run in others if run.wanted.unit_type == wanted.unit_type)
+        if used + wanted.units > self._units[wanted.unit_type]:
+            raise NoRoom(
+                f"{wanted.units} units of {wanted.unit_type} are wanted; {used} of {self._units[wanted.unit_type]} "
+                "are used."
+            )
+        owned = {device for run in others for device in run.devices}
+        free = [device for device in self._devices if device not in owned]
+        if len(free) < spec.accelerators:
+            raise NoRoom(f"{spec.accelerators} accelerators are wanted, and {len(free)} are free.")
+        port = self._port(spec.port, {run.port for run in others})
+        run = Run(wanted=wanted, token=secrets.token_hex(16), port=port, devices=tuple(free[: spec.accelerators]))
+        orders = {"path": path, "grace_s": repr(spec.grace_s), **self._limits.orders(run.token, spec)}
+        command, environ = _filled(spec.command, environ, port)
+        environ |= {
+            RUN: run.token,
+            UNIT: wanted.unit_id,
+            SERVICE: wanted.service_id,
+            REPLICA: wanted.name,
+            "CUDA_VISIBLE_DEVICES": ",".join(run.devices),
+        }
+        if port is not None:
+            environ["PORT"] = str(port)
+        if any("\0" in text for text in (*command, *environ, *environ.values())) or any("=" in key for key in environ):
+            raise CannotRun("A command and its environment cannot hold zero bytes, nor the name of a variable '='.")
+        self._files.make(run, orders, command, environ)
+
+    def _command(self, wanted: Wanted, path: str) -> str:
+        """Return the program that is to run; raises CannotRun for what can never run here."""
+        spec, kind = wanted.spec, wanted.unit_type
+        if spec.image is not None:
+            raise CannotRun(
+                f"The process engine runs commands only, and image {spec.image} needs an engine that runs containers."
+            )
+        if not spec.command:
+            raise CannotRun("There is no command to run.")
+        if kind not in self._units:
+            raise CannotRun(f"This engine has no units of {kind}; it has {', '.join(sorted(self._units)) or 'none'}.")
+        if wanted.units > self._units[kind]:
+            raise CannotRun(f"{wanted.units} units of {kind} are wanted, and this engine has {self._units[kind]}.")
+        if spec.accelerators > (len(self._devices) if kind in self._accelerated else 0):
+            raise CannotRun(f"{spec.accelerators} accelerators are wanted, and this engine has fewer for {kind}.")
+        program = spec.command[0]
+        if "/" in program and not program.startswith("/"):
+            raise CannotRun(f"{program} is relative: name the command by its whole path, or one that PATH finds.")
+        found = None if "\n" in program or "\0" in program else shutil.which(program, path=path)
+        if found is None:
+            raise CannotRun(f"There is no command {program} that may be executed, looked for in {path}.")
+        return str(Path(found).absolute())
+
+    def _port(self, wanted: int | None, taken: set[int | None]) -> int | None:
+        if wanted is None:
+            return None
+        if not 0 <= wanted <= _PORT_MAX:
+            raise CannotRun(f"There is no port {wanted}.")
+        if wanted:
+            if wanted in taken or not _free(wanted):
+                raise NoRoom(f"Port {wanted} is taken.")
+            return wanted
+        # From anywhere in the range, so that engines on other directories seldom look at the same one.
+        first = random.randrange(len(self._ports))  # noqa: S311 - nobody gains by guessing it
+        for offset in range(len(self._ports)):
+            port = self._ports[(first + offset) % len(self._ports)]
+            if port not in taken and _free(port):
+                return port
+        raise NoRoom(f"No port from {self._ports[0]} to {self._ports[-1]} is free.")
+
+    def _spawn(self, name: str) -> bytes:
+        """Start a keeper, and return what it says: STARTED, OTHER, or FAILED or NO_ROOM and why."""
+        directory = self._files.replicas / name
+        said, say = os.pipe()
+        try:
+            try:
+                _spawn(str(directory), say)
+            finally:
+                os.close(say)
+            heard = _hear(said)
+        except FileNotFoundError:
+            if directory.exists():
+                raise
+            return keeper.OTHER  # Somebody has taken it off meanwhile.
+        finally:
+            os.close(said)
+        if not heard and directory.exists():
+            trace = keeper.read(str(directory / "keeper.log")) or ""
+            raise Unreachable(f"The keeper of {name} has not started it: {trace.strip()[-500:] or 'no answer'}")
+        return heard
+
+    # --- looking ----------------------------------------------------------------------------------------
+
+    def _scan(self) -> list[Found]:
+        _reap()
+        self._files.reach()
+        return [now for found in self._files.all() if (now := self._mended(found)) is not None]
+
+    def _mended(self, found: Found) -> Found | None:
+        """Finish what was cut off with a replica, and return how it is then."""
+        if found.half_made and found.name not in self._starting:
+            with contextlib.suppress(Unreachable):
+                self._spawn(found.name)
+        elif found.told_to_stop and not found.alive:
+            self._files.clear(found.name)
+        elif found.orphaned:
+            self._files.mourn(found.name)
+        else:
+            return found
+        return self._files.find(found.name)
+
+    def _seen(self, found: Found, health: Health | None) -> Seen:
+        state: SeenState
+        reason: str | None
+        address = None
+        if found.told_to_stop or (found.alive and "ending" in (found.state or {})):
+            state, reason = "Stopping", (found.state or {}).get("ending")
+        elif found.half_made or (found.alive and found.state is None):
+            state, reason = "Starting", None
+        elif not found.alive:
+            state, reason = "Exited", self._epitaph(found)
+        elif health is None:
+            state, reason = ("Ready" if "main" in (found.state or {}) else "Starting"), None
+        elif not health.ready:
+            state, reason = "Starting", health.reason
+        elif health.failures >= FAILURES_MAX:
+            state, reason = "Unhealthy", health.reason
+        else:
+            state, reason = "Ready", None
+        if found.run is not None and found.run.port is not None and state in ("Ready", "Unhealthy", "Stopping"):
+            address = f"{self._host}:{found.run.port}"
+        devices = found.run.devices if found.run is not None else ()
+        return Seen(name=found.name, state=state, address=address, reason=reason, devices=devices)
+
+    def _epitaph(self, found: Found) -> str:
+        state = found.state or {}
+        if found.run is None:
+            return "its state directory cannot be read"
+        kind, _, number = state.get("exit", "unknown").partition(" ")
+        if kind == "signal":
+            with contextlib.suppress(ValueError):
+                number += f" ({signal.Signals(int(number)).name})"
+        how = f"it ended with {kind} {number}"
+        if kind == "unknown":
+            how = "its keeper was killed" if state.get("boot") == keeper.boot() else "the machine was restarted"
+        words = self._files.last_words(found.name)
+        parts = [state.get("ending"), how, f"its last words: {words}" if words else None]
+        return "; ".join(part for part in parts if part)
+
+
+def _runs(found: Found) -> bool:
+    state = found.state or {}
+    return found.alive and not found.told_to_stop and "main" in state and "ending" not in state
+
+
+def _environment(spec: RunSpec) -> dict[str, str]:
+    """Return a replica's environment: what was ordered, and of ours only where programs and the home are."""
+    kept = {
+        "PATH": os.environ.get("PATH", _PATH),
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": os.environ.get("LANG", "C.UTF-8"),
+    }
+    return {**kept, **spec.env}
+
+
+def _filled(
+    command: tuple[str, ...], environ: Mapping[str, str], port: int | None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    if port is None:
+        return command, dict(environ)
+    filled = tuple(part.replace("{port}", str(port)) for part in command)
+    return filled, {key: value.replace("{port}", str(port)) for key, value in environ.items()}
+
+
+def _free(port: int) -> bool:
+    """Whether a server could listen on a port, on any address."""
+    with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+def _spawn(directory: str, say: int) -> None:
+    """Start a keeper in a session of its own, with nothing of ours open but the pipe to answer on."""
+    trace = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    with _keepers_lock:
+        pid = os.posix_spawn(
+            sys.executable,
+            # Isolated and without site-packages: it starts twice as fast, and nobody's settings reach it.
+            [sys.executable, "-I", "-S", _KEEPER, directory],
+            {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 2, f"{directory}/keeper.log", trace, 0o600),
+                (os.POSIX_SPAWN_DUP2, say, keeper.READY_FD),
+            ],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGHUP),
+        )
+        _keepers.add(pid)
+
+
+def _hear(said: int) -> bytes:
+    """Return what a keeper says; nothing where it ended or hung before it said it."""
+    heard = b""
+    give_up = time.monotonic() + _START_MAX_S
+    poll = select.poll()
+    poll.register(said, select.POLLIN)
+    while (left := give_up - time.monotonic()) > 0:
+        if poll.poll(left * 1000):
+            part = os.read(said, 4096)
+            if not part:
+                break
+            heard += part
+    return heard
+
+
+def _reap() -> None:
+    """Wait for keepers that have ended, so that none is left as a zombie."""
+    with _keepers_lock:
+        for pid in tuple(_keepers):
+            try:
+                ended = os.waitpid(pid, os.WNOHANG)[0] != 0
+            except ChildProcessError:
+                ended = True
+            if ended:
+                _keepers.discard(pid)

@@ -1,0 +1,98 @@
+"""Which headers pass, and which are between two neighbours only (RFC 9110, 7.6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+Pairs = Sequence[tuple[bytes, bytes]]
+
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+NOT_SENT_ON: Final = HOP_BY_HOP | {
+    b"host",
+    # The key is for the gateway, and no replica is to learn it.
+    b"authorization",
+    b"expect",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-prefix",
+    b"x-forwarded-proto",
+    b"x-request-id",
+}
+
+
+class Caller(NamedTuple):
+    """What is told to a replica about the call: who called, where, and under which id."""
+
+    address: str
+    host: str
+    scheme: str
+    prefix: str
+    request_id: str
+
+
+def value_of(headers: Pairs, name: bytes) -> bytes | None:
+    """Return the first value of a header, by its name in small letters."""
+    return next((value for key, value in headers if key == name), None)
+
+
+def size_of(headers: Pairs) -> int:
+    """Return how many bytes the lines of the headers have."""
+    return sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def _named(headers: Pairs) -> frozenset[bytes]:
+    """Return the headers that the header Connection names: they are between neighbours, too."""
+    values = (value for name, value in headers if name.lower() == b"connection")
+    return frozenset(word.strip().lower() for value in values for word in value.split(b","))
+
+
+def sent_on(headers: Pairs, caller: Caller) -> list[tuple[str, str]]:
+    """Return what a replica gets of a caller's headers, and what it is told about the caller."""
+    dropped = NOT_SENT_ON | _named(headers)
+    if any(name == b"transfer-encoding" for name, _ in headers):
+        dropped |= {b"content-length"}
+    kept = [(name.decode("latin-1"), _text(value)) for name, value in headers if name not in dropped]
+    before = [_text(value) for name, value in headers if name == b"x-forwarded-for"]
+    return [
+        *kept,
+        ("X-Forwarded-For", ", ".join((*before, caller.address))),
+        ("X-Forwarded-Host", caller.host),
+        ("X-Forwarded-Proto", caller.scheme),
+        ("X-Forwarded-Prefix", caller.prefix),
+        ("X-Request-Id", caller.request_id),
+    ]
+
+
+def _text(value: bytes) -> str:
+    """Read a value so that the client, which writes UTF-8, writes the same bytes wherever they are that."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def sent_back(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    """Return what a caller gets of a replica's headers."""
+    given = list(headers)
+    dropped = HOP_BY_HOP | _named(given) | {b"x-request-id"}
+    kept = [(name.lower(), value) for name, value in given if name.lower() not in dropped]
+    return [*kept, (b"x-request-id", request_id.encode())]
+
+
+def has_body(headers: Pairs) -> bool:
+    """Whether a request comes with a body."""
+    length = value_of(headers, b"content-length")
+    return value_of(headers, b"transfer-encoding") is not None or length not in (None, b"0")

@@ -1,0 +1,122 @@
+"""Where calls go: which service answers at an address, and which replicas it has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from leasehold.domain.book import CALLS, Changes
+from leasehold.domain.service import Service
+from leasehold.domain.unit import Unit
+from leasehold.gateway.ports import Target, Targets
+from leasehold.questions import Questions, Reader
+
+FRESH_S: Final = 1.0
+"""So old is what is remembered at most where other servers write."""
+KNOWN_MAX: Final = 10_000
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A service, and its healthy replicas."""
+
+    service: Service
+    targets: tuple[Target, ...]
+    read_at: float
+
+    @property
+    def open(self) -> list[Target]:
+        """The replicas that take new requests; none where the service itself takes none."""
+        service = self.service
+        if not service.active or service.deleted_at is not None or service.replicas <= 0:
+            return []
+        return [target for target in self.targets if not target.draining]
+
+    def why_closed(self) -> str:
+        """Say why no replica takes requests, and what to do."""
+        service = self.service
+        if not service.active:
+            return f"{service.id} is switched off. ActivateService switches it on."
+        if service.replicas <= 0:
+            if service.deploying > 0:
+                return f"The units of {service.id} are being created. Try again in a moment."
+            if service.instances:
+                return f"Everything that {service.id} runs on stands still, for a term that ended or a debt."
+            return f"{service.id} has no replicas. Buy some (PurchaseComputeUnit), or place some (ScaleService)."
+        if not service.runs:
+            return (
+                f"Nothing runs behind {service.id}: the repository has no version {service.model_id[:64]!r} of its "
+                "model. ModifyService names another."
+            )
+        return f"None of the {service.replicas} replicas of {service.id} is healthy now. Try again in a moment."
+
+
+class Routes:
+    """What was looked up, and forgotten with every commit that concerns it."""
+
+    def __init__(self, reader: Reader, targets: Targets, *, alone: bool) -> None:
+        self._reader = reader
+        self._targets = targets
+        self._alone = alone
+        self._known: dict[tuple[str, str], Route] = {}
+        self._names: dict[str, set[tuple[str, str]]] = {}
+        self._turn = 0
+
+    def committed(self, changes: Changes) -> None:
+        """Forget the services that a batch had to do with."""
+        self._turn += 1
+        if not self._known:
+            return
+        for service_id in touched(changes):
+            for name in self._names.pop(service_id, ()):
+                self._known.pop(name, None)
+
+    async def find(self, account_id: str, name: str) -> Route | None:
+        """Return where the account's service with that address suffix or id is; None where it has none."""
+        known = self._known.get((account_id, name))
+        if known is not None and (self._alone or time.monotonic() - known.read_at < FRESH_S):
+            return known
+        turn, began = self._turn, time.monotonic()
+        found = await self._reader.read(lambda ask: self._look(ask, account_id, name))
+        if found is None:
+            return None
+        route = Route(found[0], tuple(found[1]), began)
+        if turn == self._turn:
+            self._keep((account_id, name), route)
+        return route
+
+    def _look(self, ask: Questions, account_id: str, name: str) -> tuple[Service, Sequence[Target]] | None:
+        service = ask.service(ask.services_at(account_id, [name]).get(name, name))
+        if service is None or service.account_id != account_id or service.deleted_at is not None:
+            return None
+        return service, self._targets.of(ask, service.id) if service.runs else ()
+
+    def _keep(self, name: tuple[str, str], route: Route) -> None:
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+            self._names.clear()
+        self._known[name] = route
+        self._names.setdefault(route.service.id, set()).add(name)
+
+
+def touched(changes: Changes) -> Iterator[str]:
+    """Return the services that a batch had to do with: every row that names one, but for counts of calls."""
+    for tables in (changes.inserted, changes.updated, changes.before):
+        for table, rows in tables.items():
+            if table is not CALLS:
+                for row in rows:
+                    yield from _services_of(row)
+
+
+def _services_of(row: Any) -> Iterator[str]:
+    if isinstance(row, Service):
+        yield row.id
+    elif isinstance(row, Unit):
+        for placed in row.placements:
+            yield placed.service_id
+    else:
+        service_id = getattr(row, "service_id", None)
+        if service_id is not None:
+            yield service_id

@@ -1,0 +1,286 @@
+"""The dispatcher: turns events into deliveries, has them sent, and writes down what came of it.
+
+Nothing is sent inside a transaction. What is to be sent is taken with a lease first, and what came of it is a command
+of its own. A server that dies in between has sent something that nobody noted: another one sends it again, under the
+same id. So each delivery arrives at least once, and receivers can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import structlog
+
+from leasehold.clock import Clock, wall_us
+from leasehold.commands.outbox import ClaimLanes, DeliveryDone, EndHook, FanOut, Told
+from leasehold.domain.book import FACTS, HOOKS, LANES, Changes
+from leasehold.domain.calendar import SECOND_US, Instant
+from leasehold.domain.event import Event
+from leasehold.domain.outbox import Delivery, Hook, Outcome, too_late
+from leasehold.outbox.sending import Parcel, Sender
+from leasehold.questions import EventPlace, Head, Reader, Working
+from leasehold.sequencer import Closed, Overloaded, Sequencer, Unavailable
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 1.0
+"""Never sleep longer: other servers write to the store, and the machine's clock may be set."""
+LEASE_US: Final = 60 * SECOND_US
+"""Longer than an attempt can take."""
+TOGETHER_MAX: Final = 32
+"""Attempts under way at once; of one hook at most ``OF_HOOK_MAX``, and only one while its last attempt failed, so that
+receivers that hang do not keep those waiting that answer."""
+OF_HOOK_MAX: Final = 8
+PAGES_AT_ONCE: Final = 16
+STOP_S: Final = 2.0
+"""How long a server that stops waits for attempts under way."""
+COUNT_EVERY_S: Final = 10.0
+NEVER: Final = Instant(2**62)
+
+Show = Callable[[str, EventPlace, Event], bytes]
+"""Writes an account's event as lists of events show it, in JSON."""
+
+
+class Meter(Protocol):
+    """Where deliveries are counted."""
+
+    def delivery_tried(self, kind: str, result: str) -> None:
+        """Count an attempt."""
+
+    def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
+        """Set how many deliveries wait, and how old the oldest is."""
+
+
+class Dispatcher:
+    """Tells the world; any number of these may work on one store.
+
+    ``alone``: no other does, so that a lease of somebody else is of one who is no more.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        sequencer: Sequencer,
+        clock: Clock,
+        meter: Meter,
+        senders: Mapping[str, Sender],
+        show: Show,
+        *,
+        holder: str,
+        alone: bool,
+    ) -> None:
+        self._reader = reader
+        self._sequencer = sequencer
+        self._clock = clock
+        self._meter = meter
+        self._senders = senders
+        self._show = show
+        self._holder = holder
+        self._alone = alone
+        self._soon = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._attempts: dict[asyncio.Task[None], Delivery] = {}
+        self._busy: Counter[str] = Counter()
+        self._failing: set[str] = set()
+        self._accounts: set[str] = set()
+        self._counted_at = -COUNT_EVERY_S
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._task = asyncio.create_task(self._run(), name="dispatcher")
+
+    def committed(self, changes: Changes) -> None:
+        """Wake up where there may be something to send; events of accounts without hooks are no matter."""
+        if (
+            HOOKS in changes
+            or LANES in changes
+            or FACTS in changes
+            or any(page.account_id in self._accounts for page in changes.events)
+        ):
+            self._soon.set()
+
+    async def stop(self) -> None:
+        """Give attempts under way a moment to end, and put back the rest."""
+        self._stopping = True
+        self._soon.set()
+        if self._task is not None:
+            await self._task
+        attempts = dict(self._attempts)
+        if attempts:
+            _, late = await asyncio.wait(attempts, timeout=STOP_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+                await asyncio.gather(
+                    *(self._note(attempts[task], Outcome("PutBack")) for task in late), return_exceptions=True
+                )
+        for sender in self._senders.values():
+            await sender.close()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._soon.clear()
+            try:
+                again = await self._turn()
+            except Closed:
+                return
+            except (Unavailable, Overloaded) as error:
+                log.warning("deliveries wait for the store", error=repr(error))
+                again = False
+            except Exception:
+                log.exception("deliveries cannot be made")
+                again = False
+            if not again and not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._soon.wait(), LOOK_EVERY_S)
+
+    async def _turn(self) -> bool:
+        """Do what there is to do now; returns whether to look again at once."""
+        await self._count()
+        working = await self._reader.read(lambda ask: ask.working_hooks())
+        self._accounts = {one.hook.account_id for one in working}
+        self._failing &= {one.hook.id for one in working}
+        again = False
+        for hook in [one.hook for one in working if one.behind and one.hook.status == "Active"]:
+            again |= await self._fan_out(hook)
+        return await self._begin_attempts(working) or again
+
+    async def _count(self) -> None:
+        loop_now = asyncio.get_running_loop().time()
+        if loop_now - self._counted_at >= COUNT_EVERY_S:
+            self._counted_at = loop_now
+            count, since = await self._reader.read(lambda ask: ask.waiting_deliveries())
+            age = 0.0 if since is None else max(0.0, (self._clock.now() - since) / SECOND_US)
+            self._meter.deliveries_waiting(count, age)
+
+    async def _fan_out(self, hook: Hook) -> bool:
+        """Turn the next pages of the log into deliveries; returns whether there may be more."""
+        pages = await self._reader.read(
+            lambda ask: ask.event_pages(hook.account_id, after=hook.page, limit=PAGES_AT_ONCE)
+        )
+        if not pages:
+            return False
+        found = tuple(
+            Told(page, line, event) for page, events in pages for line, event in enumerate(events) if hook.wants(event)
+        )
+        await self._sequencer.submit(FanOut(hook_id=hook.id, after=hook.page, page=pages[-1][0], found=found))
+        return len(pages) == PAGES_AT_ONCE
+
+    def _room(self, hook_id: str) -> int:
+        return (1 if hook_id in self._failing else OF_HOOK_MAX) - self._busy[hook_id]
+
+    async def _begin_attempts(self, working: list[Working]) -> bool:
+        """Take what is due, as much as there is room for; returns whether something was taken."""
+        now = self._clock.now()
+        machine_now = Instant(wall_us()) if self._clock.mode == "virtual" else None
+        leased_until = None if self._alone else machine_now or now
+        hooks = {one.hook.id: one.hook for one in working}
+        due: list[tuple[str, str]] = []
+        for status, until in (("Active", now), ("Deleting", NEVER)):
+            ids = [hook.id for hook in hooks.values() if hook.status == status and self._room(hook.id) > 0]
+            if not ids:
+                continue
+            found = await self._reader.read(
+                lambda ask, ids=ids, until=until: ask.due_lanes(ids, until, leased_until, 2 * OF_HOOK_MAX)  # type: ignore[misc]
+            )
+            due += found
+            if status == "Deleting":
+                await self._end(set(ids) - {hook_id for hook_id, _ in found})
+        lanes = self._chosen(due)
+        if not lanes:
+            return False
+        command = ClaimLanes(
+            lanes=tuple(lanes), holder=self._holder, lease_us=LEASE_US, machine_now=machine_now, alone=self._alone
+        )
+        claimed = await self._sequencer.submit(command)
+        heads = await self._reader.read(lambda ask: ask.heads(claimed)) if claimed else []
+        if len(heads) < len(claimed):
+            log.error("lanes say that something waits, and nothing does; run leasehold check", lanes=len(claimed))
+        for head in heads:
+            self._begin(hooks[head.delivery.hook_id], head, now)
+        return bool(heads)
+
+    def _chosen(self, due: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Choose what there is room for, the longest due first, and nothing that is under way here."""
+        under_way = {(delivery.hook_id, delivery.lane) for delivery in self._attempts.values()}
+        taken: Counter[str] = Counter()
+        chosen: list[tuple[str, str]] = []
+        for lane in due:
+            if len(chosen) + len(self._attempts) >= TOGETHER_MAX:
+                break
+            if lane not in under_way and taken[lane[0]] < self._room(lane[0]):
+                taken[lane[0]] += 1
+                chosen.append(lane)
+        return chosen
+
+    async def _end(self, hook_ids: set[str]) -> None:
+        """Note which deleted hooks have nothing left that waits."""
+        for hook_id in hook_ids:
+            if not self._busy[hook_id] and not await self._reader.read(
+                lambda ask, hook_id=hook_id: ask.due_lanes([hook_id], NEVER, None, 1)  # type: ignore[misc]
+            ):
+                await self._sequencer.submit(EndHook(account_id="", hook_id=hook_id))
+
+    def _begin(self, hook: Hook, head: Head, now: Instant) -> None:
+        self._busy[hook.id] += 1
+        task = asyncio.create_task(self._attempt(hook, head, now), name=f"delivery {head.delivery.id}")
+        self._attempts[task] = head.delivery
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        hook_id = self._attempts.pop(task).hook_id
+        self._busy[hook_id] -= 1
+        if not self._busy[hook_id]:
+            del self._busy[hook_id]
+        self._soon.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a delivery was tried, and what came of it is not written down", exc_info=task.exception())
+
+    async def _attempt(self, hook: Hook, head: Head, now: Instant) -> None:
+        """Send one delivery, and note what came of it."""
+        outcome = await self._outcome(hook, head, now)
+        if outcome.kind in ("Delivered", "Dropped"):
+            self._failing.discard(hook.id)
+        else:
+            self._failing.add(hook.id)
+        self._meter.delivery_tried(hook.kind, outcome.kind)
+        await self._note(head.delivery, outcome)
+
+    async def _outcome(self, hook: Hook, head: Head, now: Instant) -> Outcome:
+        if hook.status == "Deleting":
+            return Outcome("Dropped", failure="The subscription was deleted.")
+        late = too_late(head.event, now)
+        if late is not None:
+            return Outcome("Dropped", failure=late)
+        sender = self._senders.get(hook.kind)
+        if sender is None:
+            return Outcome("Retry", failure="This server has no mail server to send with.")
+        delivery = head.delivery
+        body = self._show(hook.account_id, EventPlace(delivery.page, delivery.line), head.event)
+        try:
+            return await sender.send(Parcel(hook, delivery, head.event, body, now))
+        except Exception as error:
+            # Whatever it is must neither stop the others nor be taken for a success.
+            log.exception("a delivery cannot be tried", delivery=delivery.id)
+            return Outcome("Retry", failure=f"It could not be tried: {type(error).__name__}.")
+
+    async def _note(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Write down what came of an attempt; where the store is away, the lease runs out and it is tried again."""
+        command = DeliveryDone(
+            hook_id=delivery.hook_id,
+            lane=delivery.lane,
+            page=delivery.page,
+            line=delivery.line,
+            holder=self._holder,
+            outcome=outcome,
+        )
+        try:
+            await self._sequencer.submit(command)
+        except (Unavailable, Overloaded, Closed) as error:
+            log.warning("an attempt cannot be written down, so it will be made again", error=repr(error))

@@ -1,0 +1,210 @@
+"""Doing what the plan says: what is to happen is written down first, and only then asked of an engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+import structlog
+
+from leasehold.commands.command import Command
+from leasehold.commands.confirm import ConfirmFailed, ConfirmReleased, ConfirmResized, ConfirmRunning
+from leasehold.commands.replica import BeginStart, GiveUpCreating, Settled, WriteReplica
+from leasehold.domain.calendar import SECOND_US
+from leasehold.domain.plan import (
+    GiveUp,
+    Halt,
+    Job,
+    Limits,
+    MoveDeadline,
+    Run,
+    Settle,
+    Start,
+    Step,
+    Write,
+    failed,
+)
+from leasehold.domain.replica import Replica, Wanted
+from leasehold.domain.unit import Unit
+from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
+from leasehold.reconciler.ports import Books, Meter, Time, Timing
+from leasehold.reconciler.sight import Watch
+
+log = structlog.get_logger()
+
+GRACE_S: Final = 10.0
+"""How long something has to end of which nobody knows how it is run."""
+REMEMBERED_MAX: Final = 100_000
+
+
+class Hands:
+    """Carries out steps for the worker of that id on that node, as long as ``may_act``."""
+
+    def __init__(
+        self,
+        books: Books,
+        watches: Mapping[str, Watch],
+        *,
+        worker_id: str,
+        node: str,
+        limits: Limits,
+        timing: Timing,
+        time: Time,
+        meter: Meter,
+        may_act: Callable[[], bool],
+    ) -> None:
+        self._books = books
+        self._watches = watches
+        self._worker_id = worker_id
+        self._node = node
+        self._limits = limits
+        self._timing = timing
+        self._time = time
+        self._meter = meter
+        self._may_act = may_act
+        self._asked: dict[tuple[str, str], float] = {}
+
+    async def carry_out(self, job: Job, step: Step) -> None:
+        """Carry out one step. What an engine refuses or leaves open is written down, and tried again by a later plan.
+
+        Raises what the sequencer raises; then the next plan begins where this one ended.
+        """
+        began = self._time.steady()
+        match step:
+            case Start():
+                await self._start(job, step)
+            case Run():
+                await self._run(job, step.replica)
+            case Write():
+                await self._write(job, step)
+            case Halt():
+                await self.stop(step.replica.engine, step.replica.name, self._grace(job, step.replica))
+            case MoveDeadline():
+                await self._move_deadline(step)
+            case GiveUp():
+                await self._books.submit(
+                    GiveUpCreating(worker_id=self._worker_id, unit_id=job.unit.id, reason=step.reason)
+                )
+            case Settle():
+                await self._settle(job, step)
+        self._meter.step_done(type(step).__name__, self._time.steady() - began)
+
+    async def stop(self, engine: str, name: str, grace_s: float) -> None:
+        """Tell an engine to end something, but not all the time."""
+        watch = self._watches.get(engine)
+        if watch is not None and self._is_time(("stop", name)):
+            await self._ask(watch, lambda: watch.engine.stop(name, grace_s))
+
+    def _is_time(self, call: tuple[str, str]) -> bool:
+        now = self._time.steady()
+        if now - self._asked.get(call, float("-inf")) < self._timing.again_s:
+            return False
+        if len(self._asked) >= REMEMBERED_MAX:
+            self._asked = {key: at for key, at in self._asked.items() if now - at < self._timing.again_s}
+        self._asked[call] = now
+        return True
+
+    async def _ask(self, watch: Watch, call: Callable[[], Awaitable[None]]) -> str | None:
+        """Ask an engine for something; returns why nobody knows whether it was done. Raises CannotRun and NoRoom."""
+        async with watch.calls:
+            if not self._may_act():
+                return "this worker may not act any more"
+            try:
+                async with asyncio.timeout(self._timing.call_s):
+                    await call()
+            except TimeoutError:
+                return f"no answer within {self._timing.call_s:g} s"
+            except Unreachable as error:
+                return str(error) or "unreachable"
+            except (CannotRun, NoRoom):
+                raise
+            except Exception as error:
+                log.exception("engine failed", engine=watch.engine.name)
+                return repr(error)
+        return None
+
+    async def _start(self, job: Job, step: Start) -> None:
+        after = msgspec.structs.replace(step.after, node=self._node)
+        generation = await self._books.submit(
+            BeginStart(worker_id=self._worker_id, unit_id=job.unit.id, before=step.before, after=after)
+        )
+        if generation:
+            await self._run(job, msgspec.structs.replace(after, generation=generation))
+
+    async def _run(self, job: Job, row: Replica) -> None:
+        watch, model = self._watches.get(row.engine), job.models.get(row.model_id)
+        if watch is None or model is None or not self._is_time(("start", row.name)):
+            return
+        wanted = Wanted(
+            name=row.name,
+            unit_id=row.unit_id,
+            service_id=row.service_id,
+            unit_type=job.unit.type,
+            units=row.units,
+            spec=model.run,
+            deadline=None if row.deadline is None else row.deadline / SECOND_US,
+        )
+        trouble: str | None = None
+        try:
+            error = await self._ask(watch, lambda: watch.engine.start(wanted))
+        except CannotRun as refusal:
+            reason = f"it cannot run: {refusal}"
+            if job.unit.status == "Creating":
+                await self._books.submit(GiveUpCreating(worker_id=self._worker_id, unit_id=job.unit.id, reason=reason))
+        except NoRoom as refusal:
+            reason = trouble = f"{row.engine} has no room: {refusal}"
+        else:
+            if error is not None and error != row.reason:
+                await self._put(row, msgspec.structs.replace(row, reason=error))
+            return
+        await self._put(row, failed(row, reason, self._time.wall(), self._limits, trouble))
+
+    async def _write(self, job: Job, step: Write) -> None:
+        """Write a row; what is to end is told so only after everybody can know it."""
+        if await self._put(step.before, step.after) and step.after.state == "Stopping" != step.before.state:
+            await self.stop(step.after.engine, step.after.name, self._grace(job, step.after))
+
+    async def _put(self, before: Replica, after: Replica) -> bool:
+        written: bool = await self._books.submit(
+            WriteReplica(worker_id=self._worker_id, unit_id=before.unit_id, before=before, after=after)
+        )
+        return written
+
+    async def _move_deadline(self, step: MoveDeadline) -> None:
+        after = step.after
+        watch = self._watches.get(after.engine)
+        if watch is None:
+            return
+        deadline = None if after.deadline is None else after.deadline / SECOND_US
+        if await self._ask(watch, lambda: watch.engine.set_deadline(after.name, deadline)) is None:
+            await self._put(step.before, after)
+
+    async def _settle(self, job: Job, step: Settle) -> None:
+        unit = job.unit
+        await self._books.submit(
+            Settled(
+                worker_id=self._worker_id,
+                unit_id=unit.id,
+                report=_report(unit, step),
+                generation=unit.generation,
+                rows=job.replicas,
+            )
+        )
+
+    def _grace(self, job: Job, row: Replica) -> float:
+        model = job.models.get(row.model_id)
+        return GRACE_S if model is None else model.run.grace_s
+
+
+def _report(unit: Unit, step: Settle) -> Command:
+    match step.report:
+        case "Running":
+            return ConfirmRunning(unit_id=unit.id)
+        case "CreateFailed":
+            return ConfirmFailed(unit_id=unit.id, reason=unit.failure or "")
+        case "Resized":
+            return ConfirmResized(unit_id=unit.id)
+        case "Released":
+            return ConfirmReleased(unit_id=unit.id)

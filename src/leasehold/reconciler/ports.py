@@ -1,0 +1,86 @@
+"""What the reconciler asks of others, and what it may take for granted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from leasehold.clock import wall_us
+from leasehold.commands.command import Command
+from leasehold.questions import Questions
+
+T = TypeVar("T")
+
+
+class Books(Protocol):
+    """Who decides commands; the sequencer."""
+
+    async def submit(self, command: Command) -> Any:
+        """Have a command decided; returns its answer after the commit."""
+
+
+class Reader(Protocol):
+    """Who answers questions."""
+
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+        """Answer from what is committed."""
+        ...
+
+
+class Time(Protocol):
+    """The machine's time. What runs does not stand still with a virtual clock."""
+
+    def wall(self) -> int:
+        """Return microseconds since 1970 UTC."""
+        ...
+
+    def steady(self) -> float:
+        """Return seconds that nobody sets."""
+        ...
+
+
+class MachineTime(Time):
+    """The machine's own clocks."""
+
+    def wall(self) -> int:
+        """Return microseconds since 1970 UTC."""
+        return wall_us()
+
+    def steady(self) -> float:
+        """Return seconds since some moment."""
+        return time.monotonic()
+
+
+class Meter(Protocol):
+    """Where the work is counted."""
+
+    def step_done(self, step: str, seconds: float) -> None:
+        """Count a step and how long it took."""
+
+    def orphan_stopped(self, engine: str) -> None:
+        """Count a replica that nobody wanted."""
+
+    def engine_reachable(self, engine: str, *, reachable: bool) -> None:
+        """Set whether an engine can be asked."""
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and how long, in seconds.
+
+    ``lease_s``: a worker whose beat stands still for so long is dead, and what it held is taken by others; it beats
+    five times in that time, and does nothing any more once half of it passed without. ``look_s``: between two looks at
+    everything. ``observe_s``: between two looks at an engine; ``busy_s``: while something starts or stops.
+    ``call_s``: an engine that has not answered by then cannot be asked. ``again_s``: before the same is asked of it
+    again. ``calls_max``: so many calls of one engine at a time.
+    """
+
+    lease_s: float = 15.0
+    look_s: float = 1.0
+    observe_s: float = 1.0
+    busy_s: float = 0.1
+    call_s: float = 30.0
+    again_s: float = 2.0
+    calls_max: int = 32

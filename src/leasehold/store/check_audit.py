@@ -1,0 +1,200 @@
+"""Proving the audit log: that no page of it was altered, removed, put in or moved, as far as the store can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from leasehold.domain.audit import (
+    NOTHING,
+    AuditPage,
+    Closure,
+    Head,
+    Sealed,
+    chain_hash,
+    closure_message,
+    head_message,
+    read_body,
+)
+from leasehold.seals import AuditKeys, is_signed
+from leasehold.store.audit import Fetch, columns
+from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES
+
+PAGES: Final = 200
+"""Pages in memory at once."""
+FOUND_MAX: Final = 100
+"""Findings a chain; one with more is beyond mending."""
+_PAGES_TEXT: Final = (
+    f"SELECT {columns(AUDIT_PAGES)} FROM audit_pages WHERE chain = ? AND number > ? ORDER BY number LIMIT ?"
+)
+_CLOSURES_TEXT: Final = (
+    f"SELECT {columns(AUDIT_CLOSURES)} FROM audit_closures WHERE chain = ? AND last_number > ? "
+    "ORDER BY last_number LIMIT ?"
+)
+_NEXT_CHAIN: Final = (
+    "SELECT min(chain) FROM (SELECT min(chain) AS chain FROM audit_pages WHERE chain > ? "
+    "UNION ALL SELECT min(chain) FROM audit_chains WHERE chain > ? "
+    "UNION ALL SELECT min(chain) FROM audit_closures WHERE chain > ?) AS found"
+)
+
+
+class Audited(msgspec.Struct):
+    """How much was proved."""
+
+    chains: int = 0
+    entries: int = 0
+    closed: int = 0
+    public_key: str | None = None
+
+    def summary(self, *, keyed: bool) -> str:
+        """Say it, and what could not be proved."""
+        text = f"{self.entries} audit entries in {self.chains} chains"
+        if self.closed:
+            text += f" ({self.closed} more are closed, signed for the public key {self.public_key})"
+        return (
+            text
+            if keyed or not self.chains
+            else f"{text}; their seals were not checked, for the master key is not here"
+        )
+
+
+def check_audit(fetch: Fetch, keys: AuditKeys | None, done: Audited) -> Iterator[str]:
+    """Walk along every chain, a few pages in memory at a time; one line for each thing that is wrong.
+
+    Without the ``keys`` the seals of the chains' ends are not proved, and of closures only that whoever signed them had
+    the key that they name.
+    """
+    chain = ""
+    while True:
+        ((following,),) = fetch(_NEXT_CHAIN, (chain, chain, chain))
+        if following is None:
+            break
+        chain = str(following)
+        done.chains += 1
+        walk = _Walk(fetch, keys, chain, done)
+        for count, finding in enumerate(walk.findings()):
+            if count == FOUND_MAX:
+                yield f"audit chain {chain}: more is wrong than {FOUND_MAX} things"
+                break
+            yield finding
+    for unit_id, page in fetch(
+        "SELECT u.unit_id, u.page FROM audit_units u LEFT JOIN audit_pages p ON p.seq = u.page "
+        "WHERE p.seq IS NULL LIMIT ?",
+        (FOUND_MAX,),
+    ):
+        yield f"audit index of unit {unit_id} has page {page}, which does not exist"
+
+
+class _Walk:
+    """One chain, from its beginning to its end."""
+
+    def __init__(self, fetch: Fetch, keys: AuditKeys | None, chain: str, done: Audited) -> None:
+        self._fetch = fetch
+        self._keys = keys
+        self._chain = chain
+        self._done = done
+        self._number = 0
+        self._hash = NOTHING
+
+    def findings(self) -> Iterator[str]:
+        yield from (f"audit chain {self._chain}: {what}" for what in self._wrong())
+
+    def _wrong(self) -> Iterator[str]:
+        for closure in self._closures():
+            yield from self._closed(closure)
+        for page in self._pages():
+            yield from self._page(page)
+        yield from self._end()
+
+    def _closures(self) -> Iterator[Closure]:
+        last = 0
+        while rows := self._fetch(_CLOSURES_TEXT, (self._chain, last, PAGES)):
+            for row in rows:
+                closure = AUDIT_CLOSURES.read(row)
+                last = closure.last_number
+                yield closure
+
+    def _pages(self) -> Iterator[AuditPage]:
+        # From the very beginning: pages that a closure stands for must be gone.
+        last = 0
+        while rows := self._fetch(_PAGES_TEXT, (self._chain, last, PAGES)):
+            for row in rows:
+                page = AUDIT_PAGES.read(row)
+                last = page.number
+                yield page
+
+    def _closed(self, closure: Closure) -> Iterator[str]:
+        place = f"the closure of pages {closure.first_number} to {closure.last_number}"
+        if closure.first_number != self._number + 1 or closure.last_number < closure.first_number:
+            yield f"{place} does not go on from page {self._number}"
+        if closure.hash_before != self._hash:
+            yield f"{place} does not follow what comes before it"
+        if not is_signed(closure.public_key, closure_message(closure), closure.signature):
+            yield f"{place} does not have its signature: it was altered"
+        if self._keys is not None and closure.public_key != self._keys.public_key:
+            yield f"{place} is signed by another key than that of the master key"
+        elif self._done.public_key not in (None, closure.public_key):
+            yield f"{place} is signed by another key than others are"
+        self._done.public_key = closure.public_key
+        self._done.closed += closure.size
+        self._number, self._hash = closure.last_number, closure.hash_after
+
+    def _page(self, page: AuditPage) -> Iterator[str]:
+        if page.number <= self._number:
+            yield f"page {page.number} is closed, and there is one all the same"
+            return
+        if page.number != self._number + 1:
+            gone = (
+                f"{self._number + 1} to {page.number - 1}" if page.number > self._number + 2 else f"{page.number - 1}"
+            )
+            yield f"page {gone} was removed"
+        elif chain_hash(self._hash, self._chain, page.number, page.body) != page.hash:
+            yield f"page {page.number} is not what was written, or does not follow page {page.number - 1}"
+        yield from self._content(page)
+        # What follows is proved by itself.
+        self._number, self._hash = page.number, page.hash
+        self._done.entries += page.size
+
+    def _content(self, page: AuditPage) -> Iterator[str]:
+        try:
+            body = read_body(page.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            yield f"page {page.number} cannot be read"
+            return
+        times = [entry.at for entry in body.entries]
+        said = (body.account_id, len(times), min(times, default=0), max(times, default=0))
+        if said != (page.account_id, page.size, page.first_at, page.last_at):
+            yield f"page {page.number} stands under another account, number or time than it has"
+        for head in body.heads:
+            yield from self._known(head)
+
+    def _known(self, head: Head) -> Iterator[str]:
+        """Prove that a chain is still there which was when this one began, up to where it was then."""
+        rows = self._fetch("SELECT hash FROM audit_pages WHERE chain = ? AND number = ?", (head.chain, head.number))
+        if not rows:
+            rows = self._fetch(
+                "SELECT CASE WHEN last_number = ? THEN hash_after ELSE NULL END FROM audit_closures "
+                "WHERE chain = ? AND first_number <= ? AND last_number >= ?",
+                (head.number, head.chain, head.number, head.number),
+            )
+        if not rows:
+            yield f"chain {head.chain} had {head.number} pages when this one began, and they are gone"
+        elif rows[0][0] is not None and bytes(rows[0][0]) != head.hash:
+            yield f"chain {head.chain} was another one when this one began, up to page {head.number}"
+
+    def _end(self) -> Iterator[str]:
+        rows = self._fetch(f"SELECT {columns(AUDIT_CHAINS)} FROM audit_chains WHERE chain = ?", (self._chain,))
+        if not rows:
+            yield "nothing says where it ends: its head was removed"
+            return
+        head: Sealed = AUDIT_CHAINS.read(rows[0])
+        if head.number > self._number:
+            yield f"it ends with page {head.number}, and pages after {self._number} were removed"
+        elif (head.number, head.hash) != (self._number, self._hash):
+            yield f"it ends with another page than its head says ({head.number})"
+        if self._keys is not None and not self._keys.is_sealed(
+            head_message(head.chain, head.number, head.hash), head.seal
+        ):
+            yield "its head does not have the seal of the master key: somebody else wrote it"

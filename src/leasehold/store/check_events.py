@@ -1,0 +1,156 @@
+"""Proving what accounts are told and limited by: events against instances, and limits against what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from leasehold.domain.event import BOUGHT, STORY, Event
+from leasehold.domain.money import Micro, amount_text
+from leasehold.domain.statement import month_of
+from leasehold.store.queries import Fetch
+
+PAGES_AT_ONCE: Final = 500
+"""Pages of events that are in memory at once."""
+UNITS_AT_ONCE: Final = 100_000
+"""Instances whose stories are in memory at once. All pages are read once for each so many: memory is bounded, and the
+time grows with pages times instances only in stores of many hundred thousand."""
+_decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
+_counts: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
+_amounts: Final = msgspec.json.Decoder(dict[str, Micro]).decode
+
+
+def _events(text: bytes | str) -> tuple[Event, ...] | None:
+    """Read a page; None where somebody wrote something else there."""
+    try:
+        return _decoded(text if isinstance(text, str) else bytes(text))
+    except msgspec.DecodeError:
+        return None
+
+
+def check_limits(fetch: Fetch) -> Iterator[str]:
+    """What counts against an account's limits: the units that its users hold, and the month's postings."""
+    rows = fetch(
+        "SELECT g.account_id, g.held, g.month, g.spent, a.time_zone FROM guards g "
+        "LEFT JOIN accounts a ON a.id = g.account_id ORDER BY g.account_id",
+        (),
+    )
+    for account, held_text, month, spent_text, zone in rows:
+        if zone is None:
+            yield f"account {account} has limits and does not exist"
+            continue
+        held = {(user, kind): count for user, kinds in _counts(held_text).items() for kind, count in kinds.items()}
+        found = {(user, kind): int(count) for user, kind, count in fetch(_HELD, (account,))}
+        for user, kind in sorted(held.keys() | found.keys()):
+            said, has = held.get((user, kind), 0), found.get((user, kind), 0)
+            if said != has:
+                yield f"account {account} counts {said} units of {kind} for {user}, who holds {has}"
+        spent, charged = _amounts(spent_text), _spent(fetch, account, month, zone)
+        for user in sorted(spent.keys() | charged.keys()):
+            counted, was = spent.get(user, Micro(0)), charged.get(user, Micro(0))
+            if counted != was:
+                yield (
+                    f"account {account} counts {amount_text(counted)} in {month} for {user}, whose postings sum up to "
+                    f"{amount_text(was)}"
+                )
+
+
+_HELD: Final = (
+    "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
+    "WHERE account_id = ? AND status NOT IN ('Released', 'CreateFailed') GROUP BY created_by, type"
+)
+_SPENT: Final = (
+    "SELECT u.created_by, sum(CASE WHEN p.credit = 'wallet:' || p.account_id THEN -p.amount ELSE p.amount END) "
+    "FROM postings p JOIN units u ON u.id = p.unit_id WHERE p.account_id = ? AND p.at >= ? AND p.at < ? "
+    "GROUP BY u.created_by"
+)
+
+
+def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro]:
+    if not month:
+        return {}
+    year, number = map(int, month.split("-"))
+    began, ended = month_of(year, number, zone)
+    return {user: Micro(int(amount)) for user, amount in fetch(_SPENT, (account, began, ended))}
+
+
+def check_pages(fetch: Fetch) -> Iterator[str]:
+    """Each page of events stands under the instances that it tells of, and says rightly of what times it is."""
+    for rows in _pages(fetch):
+        listed: dict[int, set[str]] = {}
+        for unit, page in fetch(
+            f"SELECT unit_id, page FROM event_units WHERE page IN ({', '.join('?' for _ in rows)})",
+            [row[0] for row in rows],
+        ):
+            listed.setdefault(page, set()).add(unit)
+        for seq, account, first_at, last_at, text in rows:
+            events = _events(text)
+            if events is None:
+                yield f"page {seq} of the events of account {account} cannot be read"
+                continue
+            told = {event.unit_id for event in events if event.unit_id is not None}
+            for unit in sorted(told ^ listed.get(seq, set())):
+                yield f"page {seq} of the events of account {account} and unit {unit} disagree"
+            times = [event.at for event in events]
+            if not times or (min(times), max(times)) != (first_at, last_at):
+                yield f"page {seq} of the events of account {account} is of other times than it says"
+    lost = fetch(
+        "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
+        "WHERE p.seq IS NULL LIMIT 1000",
+        (),
+    )
+    for unit, page in lost:
+        yield f"unit {unit} has events on page {page}, which does not exist"
+
+
+def check_stories(fetch: Fetch) -> Iterator[str]:
+    """All events of an instance, one after another, tell what its row says.
+
+    Of one that is older than the first event only what was told since is compared.
+    """
+    ((began,),) = fetch("SELECT min(first_at) FROM event_pages", ())
+    last = ""
+    while rows := fetch(
+        f"SELECT id, account_id, created_at, {', '.join(STORY)} FROM units WHERE id > ? ORDER BY id LIMIT ?",
+        (last, UNITS_AT_ONCE),
+    ):
+        last = rows[-1][0]
+        stories: dict[str, dict[str, Any]] = {row[0]: {} for row in rows}
+        for pages in _pages(fetch):
+            for _, account, _, _, text in pages:
+                for event in _events(text) or ():
+                    _tell(stories, account, event)
+        for unit, account, created_at, *values in rows:
+            yield from _compared(unit, account, stories[unit], dict(zip(STORY, values, strict=True)), created_at, began)
+
+
+def _tell(stories: dict[str, dict[str, Any]], account: str, event: Event) -> None:
+    story = stories.get(event.unit_id or "")
+    if story is not None:
+        if event.type == BOUGHT:
+            story |= dict.fromkeys(STORY) | {"account_id": account}
+        story |= {name: event.data[name] for name in STORY if name in event.data}
+
+
+def _compared(
+    unit: str, account: str, story: dict[str, Any], row: dict[str, Any], created_at: int, began: int | None
+) -> Iterator[str]:
+    if "account_id" not in story and began is not None and created_at >= began:
+        yield f"unit {unit} was bought, and no event tells of it"
+    elif story.pop("account_id", account) != account:
+        yield f"unit {unit} belongs to account {account}, and its events tell another account of it"
+    for name, told in story.items():
+        if name in row and told != row[name]:
+            yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
+
+
+def _pages(fetch: Fetch) -> Iterator[list[tuple[Any, ...]]]:
+    seq = -1
+    while rows := fetch(
+        "SELECT seq, account_id, first_at, last_at, events FROM event_pages WHERE seq > ? ORDER BY seq LIMIT ?",
+        (seq, PAGES_AT_ONCE),
+    ):
+        seq = rows[-1][0]
+        yield rows

@@ -1,0 +1,80 @@
+"""The rows of the action table that subscriptions to events have."""
+
+from __future__ import annotations
+
+from leasehold.wire import errors as e
+from leasehold.wire import notification_shapes as n
+from leasehold.wire import policies as p
+from leasehold.wire.action import NOTIFICATION, Action, read, write
+
+
+def notification_actions() -> list[Action]:
+    """Return the rows. Who manages the account says where its events go; a URL may hold a secret of the receiver's."""
+    return [
+        write(
+            NOTIFICATION,
+            "CreateSubscription",
+            "create_subscription",
+            n.CreateSubscriptionRequest,
+            n.SubscriptionDetail,
+            "Have the account's events sent to a URL or a mail address.",
+            policies=p.MANAGERS,
+            errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND),
+        ),
+        read(
+            NOTIFICATION,
+            "DescribeSubscriptions",
+            "describe_subscriptions",
+            n.DescribeSubscriptionsRequest,
+            n.SubscriptionList,
+            "List the account's subscriptions.",
+            policies=p.MANAGERS,
+        ),
+        write(
+            NOTIFICATION,
+            "ModifySubscription",
+            "modify_subscription",
+            n.ModifySubscriptionRequest,
+            n.SubscriptionDetail,
+            "Pause a subscription or have it go on, change its types, or replace its secret.",
+            policies=p.MANAGERS,
+        ),
+        write(
+            NOTIFICATION,
+            "DeleteSubscription",
+            "delete_subscription",
+            n.SubscriptionRequest,
+            bool,
+            "End a subscription; what waits for it is not sent.",
+            policies=p.MANAGERS,
+        ),
+        read(
+            NOTIFICATION,
+            "DescribeDeliveries",
+            "describe_deliveries",
+            n.DescribeDeliveriesRequest,
+            n.DeliveryPage,
+            "List what was sent to the account's subscriptions and what waits, newest first.",
+            errors=(e.INVALID_MARKER,),
+        ),
+        write(
+            NOTIFICATION,
+            "RedeliverEvent",
+            "redeliver_event",
+            n.RedeliverEventRequest,
+            n.DeliveryDetail,
+            "Send an event to a subscription anew.",
+            policies=p.MANAGERS,
+            errors=(e.INVALID_STATE,),
+        ),
+        write(
+            NOTIFICATION,
+            "TestSubscription",
+            "test_subscription",
+            n.SubscriptionRequest,
+            bool,
+            "Send a test event to a subscription, the way all others go.",
+            policies=p.MANAGERS,
+            errors=(e.INVALID_STATE,),
+        ),
+    ]

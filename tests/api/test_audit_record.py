@@ -1,0 +1,104 @@
+"""What the audit log gets of a call: its body without secrets, what it names, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leasehold.api.record import Addresses, names_of, shown_body
+from leasehold.domain.audit import BODY_MAX
+from leasehold.wire.shapes import DescribeComputeUnitRequest, Empty
+
+SECRET = "hunter2-and-more"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"secretAccessKey": SECRET},
+        {"a": [{"webhook": {"Secret": SECRET}}]},
+        {"PASSWORD": [SECRET, SECRET]},
+        {"credentials": {"id": SECRET}},
+        {"masterKey": SECRET, "plain": 1},
+        {"authorization": f"bce-auth-v1/AK/{SECRET}"},
+        {"note": f"I signed with bce-auth-v1/AK/2030-01-01T00:00:00Z/1800/host/{SECRET}"},
+    ],
+)
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_no_secret_of_a_body_is_written_down(body: dict[str, Any], ascii_only: bool) -> None:  # noqa: FBT001
+    shown = shown_body(json.dumps(body, ensure_ascii=ascii_only).encode())
+    assert SECRET not in shown
+    assert "redacted" in shown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"\\u0073ecret": "%b"}' % SECRET.encode(),
+        b'{"secret": "%b"' % SECRET.encode(),
+        b'{"secret": "%b", "more": "%b"}' % (SECRET.encode(), b"x" * 70_000),
+        b'\xff{"Secret": "%b"}' % SECRET.encode(),
+        SECRET.encode().join([b"secret=", b""]),
+    ],
+)
+def test_a_secret_is_not_hidden_by_how_it_is_written(body: bytes) -> None:
+    assert SECRET not in shown_body(body)
+
+
+def test_a_plain_body_is_kept_as_it_came_and_cut() -> None:
+    assert shown_body(b"") == ""
+    for text in ('{"name":  "单位"}', '{"computeUnitCount":  1, "customer":  "status"}', '{"clientToken":  "t"}'):
+        assert shown_body(text.encode()) == text
+    assert shown_body(b"\xff") == "\N{REPLACEMENT CHARACTER}"
+    assert shown_body("单".encode() * 100_000) == "单" * BODY_MAX
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", b"secret", b'{"secret":', b"\\u0041"]))
+def test_whatever_comes_there_is_a_text_of_it(noise: bytes, beginning: bytes) -> None:
+    shown = shown_body(beginning + noise)
+    assert len(shown) <= BODY_MAX
+    json.dumps(shown).encode()
+
+
+def test_what_a_request_names_is_found() -> None:
+    assert names_of(DescribeComputeUnitRequest(instance_id="unit-1")) == ("unit-1",)
+    assert names_of(Empty()) == ()
+
+
+# The peer, what was forwarded, the address that counts.
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded", "address"),
+    [
+        ([], "203.0.113.9", ["198.51.100.1"], "203.0.113.9"),
+        (["10.0.0.0/8"], "203.0.113.9", ["198.51.100.1"], "203.0.113.9"),
+        (["10.0.0.0/8"], "10.1.2.3", [], "10.1.2.3"),
+        (["10.0.0.0/8"], "10.1.2.3", ["198.51.100.1"], "198.51.100.1"),
+        (["10.0.0.0/8"], "10.1.2.3", ["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
+        (["10.0.0.0/8"], "10.1.2.3", ["1.1.1.1, 198.51.100.1, 10.9.9.9"], "198.51.100.1"),
+        (["10.0.0.0/8"], "10.1.2.3", ["1.1.1.1", "198.51.100.1", "10.9.9.9"], "198.51.100.1"),
+        (["10.0.0.0/8"], "10.1.2.3", ["10.4.4.4, 10.9.9.9"], "10.4.4.4"),
+        (["10.0.0.0/8"], "10.1.2.3", ["198.51.100.1:4711"], "198.51.100.1"),
+        (["10.0.0.0/8"], "10.1.2.3", ["unknown, 10.9.9.9"], "10.9.9.9"),
+        (["10.0.0.0/8"], "10.1.2.3", ["198.51.100.1, garbage"], "10.1.2.3"),
+        (["10.0.0.0/8"], "10.1.2.3", [""], "10.1.2.3"),
+        (["fd00::/8"], "fd00::1", ["2001:db8::7"], "2001:db8::7"),
+        (["fd00::/8"], "fd00::1", ["[2001:db8::7]:443"], "2001:db8::7"),
+        (["10.0.0.0/8"], "::ffff:10.1.2.3", ["198.51.100.1"], "198.51.100.1"),
+        (["10.0.0.0/8"], "", ["198.51.100.1"], ""),
+    ],
+)
+def test_only_what_trusted_proxies_say_counts_and_nothing_left_of_it(
+    trusted: list[str], peer: str, forwarded: list[str], address: str
+) -> None:
+    headers = [(b"host", b"x"), *((b"x-forwarded-for", value.encode()) for value in forwarded)]
+    assert Addresses(trusted).of(peer, headers) == address
+
+
+@given(st.lists(st.text(st.characters(max_codepoint=255), max_size=30), max_size=5))
+def test_nobody_breaks_it_with_a_header(forwarded: list[str]) -> None:
+    headers = [(b"x-forwarded-for", value.encode("latin-1")) for value in forwarded]
+    assert isinstance(Addresses(["10.0.0.0/8"]).of("10.0.0.1", headers), str)

@@ -1,0 +1,208 @@
+"""Why an instance is alive, what ends it, and what it costs: said before, and true afterwards."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.api.scene import ACCOUNT, UNITS, Caller, Scene
+
+FEBRUARY, MARCH = "2030-02-01 00:00:00", "2030-03-01 00:00:00"
+
+
+def explained(caller: Caller, unit: str) -> Any:
+    return caller.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})
+
+
+def charged(caller: Caller, unit: str) -> Decimal:
+    """What the books say that an instance cost, posting by posting."""
+    page = caller.do(ACCOUNT, "DescribePostings", {"instanceId": unit, "maxKeys": 1000})
+    own = f"wallet:{caller.account_id()}"
+    return sum(
+        (Decimal(one["amount"]) * (1 if one["debit"] == own else -1) for one in page["postings"]), start=Decimal(0)
+    )
+
+
+class Life(NamedTuple):
+    """How an instance lives until it is explained, and what is said of it then."""
+
+    name: str
+    buys: dict[str, Any]
+    steps: tuple[tuple[str, Any], ...]
+    ends_by: str | None
+    ends_time: str | None
+    says: str
+    month_ends: str = FEBRUARY
+    alive: bool = True
+    funds: str = "100000"
+
+
+IN_FEBRUARY = ("advance", "2030-02-02 03:04:05")
+LIVES = [
+    Life("postpaid without an end", {}, (), None, None, "Nothing ends it by itself"),
+    Life(
+        "postpaid with a release in this month",
+        {"release": "2030-01-20 10:00:30"},
+        (),
+        "schedule",
+        "2030-01-20T10:00:30+08:00",
+        "its release time, 2030-01-20T10:00:30+08:00, has not come",
+    ),
+    Life(
+        "postpaid with a release beyond this month",
+        {"release": "2030-02-20 10:00:00", "count": 3},
+        (),
+        "schedule",
+        "2030-02-20T10:00:00+08:00",
+        "It is released at 2030-02-20T10:00:00+08:00",
+    ),
+    Life("postpaid for a while already", {}, (("advance", "2030-01-17 11:22:33"),), None, None, "It was charged"),
+    Life(
+        "postpaid at a new price",
+        {},
+        (("advance", "2030-01-16 00:00:00"), ("price", "0.75")),
+        None,
+        None,
+        "at the present price will have been charged",
+    ),
+    Life(
+        "prepaid without renewal",
+        {"months": 1},
+        (IN_FEBRUARY,),
+        "expiry",
+        "2030-02-15T08:00:00+08:00",
+        "its term ends, and it stops",
+        MARCH,
+    ),
+    Life(
+        "prepaid with renewal",
+        {"months": 1, "autoRenew": True, "autoRenewTimeUnit": "Month", "autoRenewTime": 2, "count": 2},
+        (IN_FEBRUARY,),
+        "expiry",
+        "2030-02-15T08:00:00+08:00",
+        "Its renewal by 2 months is tried at 2030-02-08T08:00:00+08:00",
+        MARCH,
+    ),
+    Life(
+        "prepaid with a renewal that cannot be paid",
+        {"months": 1, "autoRenew": True, "autoRenewTimeUnit": "Month", "autoRenewTime": 2},
+        (IN_FEBRUARY,),
+        "expiry",
+        "2030-02-15T08:00:00+08:00",
+        "Its renewal by 2 months is tried",
+        MARCH,
+        funds="150",
+    ),
+    Life(
+        "prepaid that turns postpaid",
+        {"months": 1},
+        (IN_FEBRUARY, ("turn", "Postpaid")),
+        None,
+        None,
+        "it goes on postpaid",
+        MARCH,
+    ),
+    Life(
+        "prepaid that cannot turn postpaid",
+        {"months": 1},
+        (IN_FEBRUARY, ("turn", "Postpaid")),
+        "expiry",
+        "2030-02-15T08:00:00+08:00",
+        "the balance does not do",
+        MARCH,
+        funds="110",
+    ),
+    Life(
+        "stopped because its term ended",
+        {"months": 1},
+        (("advance", "2030-02-16 00:00:00"),),
+        "retention",
+        "2030-02-22T08:00:00+08:00",
+        "It stands still because its term ended",
+        MARCH,
+    ),
+    Life(
+        "running in debt",
+        {},
+        (("advance", "2030-01-15 10:00:00"),),
+        "arrears",
+        "2030-01-16T09:00:00+08:00",
+        "Its account is in debt since 2030-01-15T09:00:00+08:00",
+        funds="30",
+    ),
+    Life(
+        "stopped in debt",
+        {},
+        (("advance", "2030-01-17 00:00:00"),),
+        "retention",
+        "2030-01-23T09:00:00+08:00",
+        "because its account is in debt",
+        funds="30",
+    ),
+    Life("released", {}, (("release", None),), None, None, "It is gone since", alive=False),
+]
+
+
+@pytest.mark.parametrize("life", LIVES, ids=[life.name for life in LIVES])
+def test_what_is_said_of_an_instance_comes_true(fresh: Scene, life: Life) -> None:
+    caller = fresh.customer(life.funds)
+    # A debt needs an hour that costs more than there was.
+    if life.name.endswith("in debt"):
+        fresh.sell(minute="0.5", stock=10)
+        caller.buy(release="2030-01-15 08:01:00")
+        fresh.advance("2030-01-15 08:00:30")
+    unit = caller.buy(**life.buys)
+    for step, value in life.steps:
+        match step:
+            case "advance":
+                fresh.advance(value)
+            case "price":
+                fresh.sell(minute=value)
+            case "turn":
+                caller.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": value})
+            case _:
+                caller.release(unit)
+    told = explained(caller, unit)
+    assert (told["alive"], told.get("endsBy"), told.get("endsTime")) == (life.alive, life.ends_by, life.ends_time)
+    assert life.says in told["text"]
+    assert Decimal(told["cost"]) == charged(caller, unit)
+    fresh.advance(life.month_ends)
+    assert charged(caller, unit) == Decimal(told["monthEndCost"])
+
+
+def test_everything_that_happened_is_told_newest_first(fresh: Scene) -> None:
+    caller = fresh.customer()
+    unit = caller.buy()
+    caller.schedule(unit, "2030-01-20 00:00:00")
+    caller.release(unit)
+    told = [one["type"] for one in explained(caller, unit)["events"]]
+    assert told == ["unit.released", "unit.releasing", "unit.releaseSet", "unit.running", "unit.bought"]
+
+
+def test_what_was_tried_in_vain_is_told_with_who_and_why(fresh: Scene) -> None:
+    caller = fresh.customer()
+    unit = caller.buy(months=1)
+    user = fresh.user(caller, "QianfanReadAccessPolicy")
+    answers = [
+        user.ask(UNITS, "ReleaseComputeUnit", {"instanceId": unit}),
+        caller.ask(UNITS, "AutoReleaseComputeUnit", {"instanceId": unit, "releaseTime": "2030-01-20 00:00:00"}),
+        caller.ask(UNITS, "ResizeComputeUnit", {"instanceId": unit, "count": 1_000}),
+    ]
+    told = explained(caller, unit)
+    assert [answer.code for answer in answers] == ["AccessDenied", "OperationNotSupported", "InsufficientStock"]
+    assert [(one["requestId"], one["code"]) for one in told["attempts"]] == [
+        (answer.body["requestId"], answer.code) for answer in reversed(answers)
+    ]
+    for answer in answers:
+        assert answer.body["message"] in told["text"]
+    assert told["attempts"][0]["userId"] in told["text"]
+
+
+def test_what_others_try_with_an_instance_is_not_told_to_its_owner_nor_explained_to_them(fresh: Scene) -> None:
+    caller, other = fresh.customer(), fresh.customer()
+    unit = caller.buy()
+    assert other.refused(UNITS, "ReleaseComputeUnit", {"instanceId": unit}) == "InstanceNotFound"
+    assert other.refused(UNITS, "ExplainComputeUnit", {"instanceId": unit}) == "InstanceNotFound"
+    assert explained(caller, unit)["attempts"] == []

@@ -1,0 +1,125 @@
+"""What every store answers about the model repository, keys for calling services, and their addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leasehold.domain.calendar import Instant
+from leasehold.domain.model import EVERYBODYS, Model, ModelSet
+from leasehold.domain.replica import RunSpec
+from leasehold.domain.service_key import ServiceKey
+from leasehold.questions import ModelSetFilter
+from leasehold.store.opening import OpenStore
+from tests.contract.batches import OnStore, ids, write
+from tests.contract.rows import service
+
+
+def a_set(set_id: str, account: str = "acc-1", **more: Any) -> ModelSet:
+    """Make a set."""
+    return ModelSet(set_id, account, "user-1", more.pop("name", set_id), "", Instant(1), **more)
+
+
+def a_model(model_id: str, set_id: str, **more: Any) -> Model:
+    """Make a version."""
+    return Model(model_id, set_id, "acc-1", "user-1", "V1", "", RunSpec(command=("x",)), Instant(1), **more)
+
+
+def a_key(key_id: str, **more: Any) -> ServiceKey:
+    """Make a key."""
+    facts: dict[str, Any] = {"account_id": "acc-1", "service_id": None, "status": "Active"} | more
+    return ServiceKey(id=key_id, created_by="user-1", name="app", digest="0", created_at=Instant(1), **facts)
+
+
+def test_sets_are_found_by_who_sees_them_by_name_and_in_both_directions(on_store: OnStore) -> None:
+    rows = [
+        a_set("am-1", name="50%"),
+        a_set("am-2", EVERYBODYS, name="For All"),
+        a_set("am-3", "acc-2"),
+        a_set("am-4", deleted_at=Instant(2)),
+        a_set("am-5", name="a_b"),
+    ]
+
+    async def scene(store: OpenStore) -> None:
+        for row in rows:
+            await write(store, row)
+
+        def found(after: int | None = None, *, reverse: bool = False, limit: int = 9, **asked: Any) -> list[str]:
+            wanted = ModelSetFilter(account_id="acc-1", **asked)
+            return ids(store.ask(lambda ask: ask.model_sets(wanted, after=after, limit=limit, reverse=reverse)))
+
+        assert found() == ["am-1", "am-2", "am-5"]
+        assert found(reverse=True, limit=2) == ["am-5", "am-2"]
+        assert found(everybodys=True) == ["am-2"]
+        assert found(everybodys=False) == ["am-1", "am-5"]
+        assert found(name_part="for") == ["am-2"]
+        assert found(name_part="%") == ["am-1"]
+        assert found(name_part="_") == ["am-5"]
+        (first, *_) = store.ask(
+            lambda ask: ask.model_sets(ModelSetFilter(account_id="acc-1"), after=None, limit=1, reverse=False)
+        )
+        assert found(first.seq) == ["am-2", "am-5"]
+        assert store.ask(lambda ask: ask.model_set("am-4")) == rows[3]
+        assert store.ask(lambda ask: ask.model_set("am-9")) is None
+
+    on_store(scene)
+
+
+def test_versions_are_found_by_id_and_those_of_a_set_without_deleted_ones(on_store: OnStore) -> None:
+    rows = [
+        a_model("amv-1", "am-1"),
+        a_model("amv-2", "am-2"),
+        a_model("amv-3", "am-1", deleted_at=Instant(2)),
+        a_model("amv-4", "am-1"),
+    ]
+
+    async def scene(store: OpenStore) -> None:
+        for row in rows:
+            await write(store, row)
+        assert store.ask(lambda ask: ask.models("am-1")) == [rows[0], rows[3]]
+        assert store.ask(lambda ask: ask.models("am-9")) == []
+        assert store.ask(lambda ask: ask.model("amv-3")) == rows[2]
+        assert store.ask(lambda ask: ask.model("amv-9")) is None
+
+    on_store(scene)
+
+
+def test_keys_are_found_by_id_and_listed_by_account_service_and_status(on_store: OnStore) -> None:
+    rows = [
+        a_key("key-1"),
+        a_key("key-2", service_id="svco-1"),
+        a_key("key-3", account_id="acc-2"),
+        a_key("key-4", status="Deleted"),
+    ]
+
+    async def scene(store: OpenStore) -> None:
+        for row in rows:
+            await write(store, row)
+
+        def found(service_id: str | None = None, status: str = "Active", after: int | None = None) -> list[Any]:
+            return store.ask(
+                lambda ask: ask.service_keys("acc-1", service_id=service_id, status=status, after=after, limit=9)
+            )
+
+        assert ids(found()) == ["key-1", "key-2"]
+        assert ids(found(after=found()[0].seq)) == ["key-2"]
+        assert ids(found("svco-1")) == ["key-2"]
+        assert ids(found(status="Deleted")) == ["key-4"]
+        assert store.ask(lambda ask: ask.service_key("key-3")) == rows[2]
+        assert store.ask(lambda ask: ask.service_key("key-9")) is None
+
+    on_store(scene)
+
+
+def test_an_address_belongs_to_the_first_service_that_has_it_and_is_not_deleted(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        await write(store, service("svco-0", url_suffix="talk", deleted_at=Instant(2)))
+        await write(store, service("svco-9", url_suffix="talk"))
+        await write(store, service("svco-1", url_suffix="talk"))
+        await write(store, service("svco-2", url_suffix="talk", account_id="acc-2"))
+        await write(store, service("svco-3", url_suffix="say"))
+        asked = ["talk", "say", "nowhere"]
+        assert store.ask(lambda ask: ask.services_at("acc-1", asked)) == {"talk": "svco-9", "say": "svco-3"}
+        assert store.ask(lambda ask: ask.services_at("acc-2", asked)) == {"talk": "svco-2"}
+        assert store.ask(lambda ask: ask.services_at("acc-1", [])) == {}
+
+    on_store(scene)

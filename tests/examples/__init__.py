@@ -1,0 +1,1 @@
+"""The services that are shipped to try the repository with."""

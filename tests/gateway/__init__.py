@@ -1,0 +1,1 @@
+"""Calls of services, passed on to real servers."""

@@ -1,0 +1,223 @@
+"""A whole service on a real socket, with replicas that are real servers, well-behaved ones and others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+
+from leasehold.gateway.ports import Target
+from leasehold.questions import Questions
+from leasehold.store.opening import Target as Store
+from tests.harness import Desk, a_service
+
+BOUND_S = 20.0
+SERVICE, MODEL, UNITS = "/v2/service", "/v2/model", "/v2/computeunit"
+App = Callable[[Any, Any, Any], Awaitable[None]]
+Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Listed:
+    """Replicas as the test says; the services are found by what stands first in their names."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[Target]] = {}
+
+    def of(self, ask: Questions, service_id: str) -> Sequence[Target]:  # noqa: ARG002 - they are in no store
+        """Return the healthy replicas."""
+        return self.found.get(service_id, [])
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bound() -> socket.socket:
+    """Take a free port."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Write where somebody listens."""
+    return "{}:{}".format(*listener.getsockname())
+
+
+@contextlib.asynccontextmanager
+async def served(app: App) -> AsyncIterator[str]:
+    """Serve an ASGI application; yields its address."""
+    listener = bound()
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await until(lambda: server.started)
+    try:
+        yield address_of(listener)
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+@contextlib.asynccontextmanager
+async def raw(handle: Handle) -> AsyncIterator[str]:
+    """Serve bytes: a replica that need not keep to any rule."""
+
+    async def each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handle(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    listener = bound()
+    server = await asyncio.start_server(each, sock=listener)
+    async with server:
+        yield address_of(listener)
+
+
+async def until(true: Callable[[], Any]) -> None:
+    """Wait for a condition, and not for ever."""
+    async with asyncio.timeout(BOUND_S):
+        while not true():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)
+
+
+async def body_of(receive: Any) -> bytes:
+    """Read the whole body of an ASGI request."""
+    pieces, more = [], True
+    while more:
+        message = await receive()
+        pieces.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(pieces)
+
+
+async def answer(send: Any, body: bytes, *, status: int = 200, kind: bytes = b"application/json") -> None:
+    """Answer an ASGI request."""
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Say what arrived."""
+    body = await body_of(receive)
+    said = {
+        "method": scope["method"],
+        "path": scope["raw_path"].decode(),
+        "query": scope["query_string"].decode(),
+        "headers": [[name.decode(), value.decode()] for name, value in scope["headers"]],
+        "body": body.decode("latin-1"),
+    }
+    await answer(send, json.dumps(said).encode())
+
+
+class Office:
+    """The service, its gateway's address, and somebody who calls."""
+
+    def __init__(self, desk: Desk, base: str, http: aiohttp.ClientSession, targets: Listed) -> None:
+        self.desk = desk
+        self.base = base
+        self.http = http
+        self.targets = targets
+        self.service = ""
+        self.unit = ""
+        self.key = ""
+
+    async def do(self, path: str, action: str, body: Any = None, *, desk: Desk | None = None) -> Any:
+        """Call an action that succeeds."""
+        return (await (desk or self.desk).call(path, action, body)).result
+
+    async def open(self, *, qps: float | None = None, replicas: int = 2) -> None:
+        """Buy an instance and place a service of a known model on it, with a key."""
+        await self.do("/v2/account", "TopUpAccount", {"amount": "1000"})
+        prices = {"pricePerMinute": "0.01", "pricePerMonth": "10", "stockTotal": 100}
+        await self.do("/v2/catalog", "SetOffering", {"region": "bj", "type": "gpu-1", **prices})
+        bought = {
+            "billing": {"paymentTiming": "Postpaid"},
+            "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
+            "computeUnitCount": replicas,
+        }
+        self.unit = (await self.do(UNITS, "PurchaseComputeUnit", bought))["instanceId"]
+        made = await self.do(MODEL, "CreateCustomModelSet", {"modelSetName": "echo"})
+        model = await self.do(MODEL, "CreateCustomModel", {**made, "run": {"command": ["echo"]}})
+        placed = [{"instanceId": self.unit, "deploymentReplicasCount": replicas}]
+        body = {
+            "modelSetId": made["modelSetId"],
+            "modelId": model["modelId"],
+            "name": "echo",
+            "urlSuffix": "echo",
+            "deploymentConfig": {"deploymentComputeUnitList": placed, **({} if qps is None else {"qps": qps})},
+        }
+        self.service = (await self.do(SERVICE, "CreateService", body))["serviceId"]
+        self.key = (await self.do(SERVICE, "CreateServiceKey", {"name": "shop"}))["key"]
+
+    def replicas(self, *addresses: str) -> None:
+        """Say where the replicas are, before the first call."""
+        self.targets.found[self.service] = [Target(f"r{number}", one) for number, one in enumerate(addresses)]
+
+    def url(self, rest: str = "/", name: str = "echo") -> str:
+        """Write the address of a service."""
+        return f"http://{self.base}/services/{name}{rest}"
+
+    def call(self, method: str = "GET", rest: str = "/", **more: Any) -> Any:
+        """Call the service with its key."""
+        headers = {"Authorization": f"Bearer {more.pop('key', self.key)}", **more.pop("headers", {})}
+        return self.http.request(method, self.url(rest, more.pop("name", "echo")), headers=headers, **more)
+
+    async def said(self, method: str = "GET", rest: str = "/", **more: Any) -> tuple[int, Any]:
+        """Call the service; returns the status and the JSON."""
+        async with self.call(method, rest, **more) as found:
+            return found.status, json.loads(await found.read())
+
+    async def counted(self, calls: int) -> dict[str, Any]:
+        """Wait until so many calls are counted; returns the sums of the app."""
+        times = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
+        async with asyncio.timeout(BOUND_S):
+            while True:
+                found = (await self.do(SERVICE, "DescribeServiceMetric", times))["serviceList"]
+                metric: dict[str, Any] = found[0]["appList"][0]["metric"] if found else {"callTotal": 0}
+                if metric["callTotal"] >= calls:
+                    return metric
+                await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def an_office(
+    where: Path | Store, *, qps: float | None = None, opened: bool = True, prefix: str = "", **settings: str
+) -> AsyncIterator[Office]:
+    """Run a service on a socket, with something to call in it."""
+    environment: Mapping[str, str] = {f"LEASEHOLD_GATEWAY_{name.upper()}": value for name, value in settings.items()}
+    environment = {**environment, "LEASEHOLD_PATH_PREFIX": prefix}
+    targets = Listed()
+    async with (
+        a_service(where, environment=environment, targets=targets) as desk,
+        served(desk.service.app) as base,
+        aiohttp.ClientSession(
+            auto_decompress=False, connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(BOUND_S)
+        ) as http,
+    ):
+        office = Office(desk, base, http, targets)
+        if opened:
+            await office.open(qps=qps)
+        yield office

@@ -1,0 +1,117 @@
+"""The parts of the gateway by themselves: who gets the next call, how many a second, and what an answer used."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leasehold.gateway.balance import Balance, Rates
+from leasehold.gateway.headers import sent_back
+from leasehold.gateway.ports import Target
+from leasehold.gateway.usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
+
+REPLICAS = [Target(f"r{number}", f"h:{number}") for number in range(3)]
+
+
+def test_the_replica_with_the_fewest_calls_gets_the_next_and_equals_take_turns() -> None:
+    balance = Balance(10)
+    assert [balance.take(REPLICAS, set()) for _ in range(6)] == REPLICAS * 2
+    balance.give_back(REPLICAS[1])
+    assert balance.take(REPLICAS, set()) == REPLICAS[1]
+    assert [balance.calls(one.name) for one in REPLICAS] == [2, 2, 2]
+
+
+def test_one_call_after_another_goes_round_all_replicas() -> None:
+    balance, seen = Balance(10), []
+    for _ in range(6):
+        target = balance.take(REPLICAS, set())
+        assert target is not None
+        seen.append(target)
+        balance.give_back(target)
+    assert seen == REPLICAS * 2
+
+
+@given(st.lists(st.integers(min_value=0, max_value=3)))
+def test_the_calls_of_replicas_differ_by_one_at_most_while_none_ends_and_never_exceed_the_most(
+    pauses: list[int],
+) -> None:
+    balance, taken = Balance(4), 0
+    for _ in pauses:
+        taken += balance.take(REPLICAS, set()) is not None
+        calls = [balance.calls(one.name) for one in REPLICAS]
+        assert max(calls) - min(calls) <= 1
+        assert sum(calls) == taken <= 12
+    assert taken == min(len(pauses), 12)
+
+
+def test_a_replica_that_was_tried_is_not_tried_again() -> None:
+    balance = Balance(10)
+    assert balance.take(REPLICAS, {"r0", "r2"}) == REPLICAS[1]
+    assert balance.take(REPLICAS, {"r0", "r1", "r2"}) is None
+
+
+@given(st.floats(0.01, 100), st.lists(st.floats(0, 5), max_size=60))
+def test_no_stretch_of_time_has_more_calls_than_its_seconds_allow_and_one_seconds_worth(
+    rate: float, steps: list[float]
+) -> None:
+    rates, now, passed = Rates(), 0.0, 0
+    for step in steps:
+        now += step
+        wait_s = rates.wait_s("svco-1", rate, now)
+        passed += wait_s == 0
+        assert passed <= now * rate + max(rate, 1.0) + 1e-6
+        if wait_s:
+            assert Rates.wait_s(rates, "svco-1", rate, now + wait_s + 1e-6) == 0
+            now += wait_s + 1e-6
+            passed += 1
+
+
+LAST = b'data: {"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}\n\n'
+
+
+@given(st.lists(st.integers(min_value=1, max_value=len(LAST)), max_size=8))
+def test_a_usage_block_is_found_however_the_stream_is_cut(cuts: list[int]) -> None:
+    text = b'data: {"usage": null}\n\n' + LAST + b"data: [DONE]\n\n"
+    reader, at = Events(), 0
+    for cut in cuts:
+        reader.feed(text[at : at + cut])
+        at += cut
+    reader.feed(text[at:])
+    assert reader.tokens() == Tokens(5, 7)
+
+
+def test_a_line_that_is_too_long_is_not_kept_and_the_next_one_is_read() -> None:
+    reader = Events()
+    for _ in range(4):
+        reader.feed(b"x" * LINE_MAX)
+    assert len(reader._line) <= LINE_MAX
+    reader.feed(b"\n" + LAST)
+    assert reader.tokens() == Tokens(5, 7)
+
+
+def test_the_last_usage_block_counts_and_a_broken_one_does_not() -> None:
+    reader = Events()
+    reader.feed(LAST + LAST.replace(b":7", b":9") + b'data: {"usage": {"prompt_tokens": "x"}}\n')
+    assert reader.tokens() == Tokens(5, 9)
+
+
+def test_an_answer_that_is_too_long_is_not_kept() -> None:
+    reader = Whole()
+    reader.feed(b" " * WHOLE_MAX + LAST[6:])
+    assert reader.tokens() == Tokens()
+    assert not reader._text
+    short = Whole()
+    short.feed(b'{"usage":{"prompt_tokens":-5,"completion_tokens":99999999999999999}}')
+    assert short.tokens() == Tokens(0, 2**53)
+
+
+def test_only_what_can_say_its_tokens_is_looked_into() -> None:
+    assert type(reader_of("text/event-stream; charset=utf-8", "")) is Events
+    assert type(reader_of("application/json", "identity")) is Whole
+    assert type(reader_of("application/json", "gzip")) is Nothing
+    assert type(reader_of("image/png", "")) is Nothing
+
+
+def test_headers_between_neighbours_do_not_pass() -> None:
+    given_ = [(b"Connection", b"close, X-Hop"), (b"X-Hop", b"1"), (b"Transfer-Encoding", b"chunked"), (b"A", b"b")]
+    assert sent_back(given_, "r-1") == [(b"a", b"b"), (b"x-request-id", b"r-1")]

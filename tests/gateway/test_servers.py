@@ -1,0 +1,52 @@
+"""Several servers on one store: what one of them changes counts at the gateways of the others."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from leasehold.store.opening import Target
+from tests import postgres
+from tests.gateway.scene import BOUND_S, SERVICE, UNITS, an_office, echo, served
+
+
+def _beside(tmp_path: Path, url: str) -> Target:
+    """Give a second server the master key of the first."""
+    directory = tmp_path / "two"
+    directory.mkdir()
+    key = directory / "master.key"
+    key.write_bytes((tmp_path / "one" / "master.key").read_bytes())
+    key.chmod(0o600)
+    return Target(directory, url)
+
+
+def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_releases_answers_nowhere(
+    tmp_path: Path,
+) -> None:
+    async def scene(url: str) -> None:
+        async with (
+            an_office(Target(tmp_path / "one", url)) as one,
+            an_office(_beside(tmp_path, url), opened=False) as other,
+            served(echo) as replica,
+        ):
+            other.service, other.key = one.service, one.key
+            one.replicas(replica)
+            other.replicas(replica)
+            made = await one.do(SERVICE, "CreateServiceKey", {"name": "spare"})
+            for office in (one, other):
+                assert (await office.said(key=made["key"]))[0] == 200
+                assert (await office.said())[0] == 200
+            await one.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
+            for office in (other, one):
+                assert (await office.said(key=made["key"]))[0] == 401
+                assert (await office.said())[0] == 200
+            await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})
+            assert (await one.said())[0] == 503
+            async with asyncio.timeout(BOUND_S):
+                while (await other.said())[0] != 503:  # noqa: ASYNC110 - what is waited for tells nobody
+                    await asyncio.sleep(0.05)
+            assert (await one.counted(4))["succeedCallTotal"] >= 4
+
+    (tmp_path / "one").mkdir()
+    with postgres.shared_server().database(migrated=True) as url:
+        asyncio.run(scene(url))

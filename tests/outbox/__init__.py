@@ -1,0 +1,1 @@
+"""Subscriptions to events: what is sent, to whom, how often and in which order."""

@@ -1,0 +1,38 @@
+"""An instance that waits for replicas says for which, since when and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from leasehold.domain.account import Account
+from leasehold.domain.calendar import Instant
+from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.explain import explain
+from leasehold.domain.money import Micro
+from leasehold.domain.replica import Replica
+from leasehold.domain.rules import Rules
+from tests.reconciler.scene import NOW, replica, unit
+
+
+@pytest.mark.parametrize(
+    ("status", "row", "sentence"),
+    [
+        (
+            "Releasing",
+            replica("Stopping", trouble="fake: no route"),
+            "It waits for replica 0 of svco-1, Stopping since 2030-03-17T17:46:39+00:00: fake: no route.",
+        ),
+        ("Running", replica("Failed", reason="code 1"), "On it is replica 0 of svco-1, Failed since"),
+        ("Running", replica("Ready"), None),
+        ("Releasing", replica("Gone", reason="code 1"), None),
+    ],
+)
+def test_an_explanation_names_the_replicas_that_are_not_well(status: str, row: Replica, sentence: str | None) -> None:
+    offering = Offering("bj", "gpu-1", 1, Micro(1), None, 4, 0)
+    account = Account("acc-1", "a", "UTC", Micro(1), Instant(1))
+    now = Instant(NOW)
+    prices = PriceList("bj", "gpu-1", ())
+    told = explain(unit(1, status=status), offering, prices, account, Rules(time_zone="UTC"), now, now, (row,))
+    found = [text for text in told.sentences if "replica 0" in text]
+    assert bool(found) is (sentence is not None)
+    assert sentence is None or found[0].startswith(sentence)

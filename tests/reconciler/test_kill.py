@@ -1,0 +1,86 @@
+"""kill -9 of the control plane between any two steps of the life of real processes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leasehold.domain.book import OFFERINGS, REPLICAS
+from leasehold.store.sqlite import SqliteStore
+from tests.contract.batches import get
+from tests.harness import play
+
+ROOT = Path(__file__).parents[2]
+POINTS = [
+    ("HoldLeases", 1),
+    ("TakeLeases", 1),
+    ("TakeLeases done", 1),
+    ("BeginStart", 1),
+    ("BeginStart done", 1),
+    ("BeginStart done", 2),
+    ("start", 1),
+    ("start done", 1),
+    ("start done", 2),
+    ("WriteReplica", 1),
+    ("WriteReplica done", 1),
+    ("WriteReplica done", 2),
+    ("Settled", 1),
+    ("Settled done", 1),
+    ("Release done", 1),
+    ("WriteReplica", 3),
+    ("WriteReplica done", 3),
+    ("WriteReplica done", 4),
+    ("stop", 1),
+    ("stop done", 1),
+    ("stop done", 2),
+    ("WriteReplica done", 5),
+    ("WriteReplica done", 6),
+    ("Settled", 2),
+    ("Settled done", 2),
+]
+"""What it does before or after which it dies, and at which time of it."""
+
+
+def lived(directory: Path, point: str, nth: int) -> int:
+    """Let a control plane live; returns how it ended."""
+    command = [sys.executable, "-m", "tests.reconciler.lone", str(directory), point, str(nth)]
+    return subprocess.run(command, cwd=ROOT, timeout=100, check=False).returncode
+
+
+def processes_of(directory: Path) -> list[str]:
+    """What runs on this machine with that directory in its environment or its command."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(directory).encode() in text:
+            found.append(process.name)
+    return found
+
+
+@pytest.mark.parametrize(("point", "nth"), POINTS)
+def test_whatever_it_was_about_to_do_or_had_just_done_the_next_one_finishes_it(
+    tmp_path: Path, point: str, nth: int
+) -> None:
+    directory = tmp_path / "data"
+    assert lived(directory, point, nth) == -signal.SIGKILL, "it never came to that point"
+    assert lived(directory, "", 0) == 0
+    assert processes_of(directory) == []
+
+    async def look() -> None:
+        store = SqliteStore(directory)
+        offering = await get(store, OFFERINGS, "bj", "gpu-1")
+        assert offering.stock_free == offering.stock_total
+        rows = [await get(store, REPLICAS, "unit-1", "svco-1", number) for number in (0, 1)]
+        assert {row.state for row in rows if row is not None} <= {"Gone"}
+        # A name is used for one try; a control plane that dies costs at most the tries that it had begun.
+        assert all(row.generation <= 4 for row in rows if row is not None)
+        await store.close()
+
+    play(look)

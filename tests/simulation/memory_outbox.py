@@ -1,0 +1,113 @@
+"""What a store of dictionaries answers about subscriptions and deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leasehold.domain.book import DELIVERIES, HOOKS, LANES, Key, Table
+from leasehold.domain.calendar import Instant
+from leasehold.domain.event import Event, EventPage
+from leasehold.domain.outbox import Delivery, Hook
+from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace, Head, Working
+
+
+def clear(rows: dict[Table[Any], dict[Key, Any]], now: Instant, limit: int) -> None:
+    """Forget deliveries that may be forgotten, and lanes in which nothing waits."""
+    old = sorted((row.clear_at, key) for key, row in rows[DELIVERIES].items() if (row.clear_at or now + 1) <= now)
+    for _, key in old[:limit]:
+        del rows[DELIVERIES][key]
+    for key in sorted(key for key, row in rows[LANES].items() if row.next_at is None)[:limit]:
+        del rows[LANES][key]
+
+
+class OutboxOfMemory:
+    """Questions asked of the dictionaries."""
+
+    def _rows(self, table: Table[Any]) -> dict[Key, Any]:
+        raise NotImplementedError
+
+    def _pages(self) -> list[EventPage]:
+        raise NotImplementedError
+
+    def hooks(self, account_id: str) -> list[Hook]:
+        """Return an account's subscriptions."""
+        rows = [row for row in self._rows(HOOKS).values() if row.account_id == account_id]
+        return sorted(
+            (row for row in rows if row.status in ("Active", "Paused")), key=lambda row: (row.created_at, row.id)
+        )
+
+    def hook(self, hook_id: str) -> Hook | None:
+        """Return a subscription by id."""
+        return self._rows(HOOKS).get((hook_id,))
+
+    def working_hooks(self) -> list[Working]:
+        """Return the hooks that are active or being deleted."""
+        return [
+            Working(row, bool(self.event_pages(row.account_id, after=row.page, limit=1)))
+            for _, row in sorted(self._rows(HOOKS).items())
+            if row.status in ("Active", "Deleting")
+        ]
+
+    def event_pages(self, account_id: str, *, after: int, limit: int) -> list[tuple[int, tuple[Event, ...]]]:
+        """Return the pages of an account's events after one."""
+        return [
+            (number, page.events)
+            for number, page in enumerate(self._pages(), start=1)
+            if page.account_id == account_id and number > after
+        ][:limit]
+
+    def event_at(self, account_id: str, place: EventPlace) -> Event | None:
+        """Return an account's event by where it stands."""
+        events = dict(self.event_pages(account_id, after=0, limit=2**62)).get(place.page, ())
+        return events[place.line] if place.line < len(events) else None
+
+    def due_lanes(
+        self, hook_ids: Sequence[str], until: Instant, leased_until: Instant | None, limit: int
+    ) -> list[tuple[str, str]]:
+        """Return lanes in which something may be tried by then."""
+        found = []
+        for hook_id in hook_ids:
+            found += sorted(
+                (row.next_at, row.hook_id, row.name)
+                for row in self._rows(LANES).values()
+                if row.hook_id == hook_id
+                and row.next_at is not None
+                and row.next_at <= until
+                and (leased_until is None or row.is_free(leased_until))
+            )[:limit]
+        return [(hook_id, name) for _, hook_id, name in sorted(found)]
+
+    def heads(self, lanes: Sequence[tuple[str, str]]) -> list[Head]:
+        """Return what is to be delivered first in each of some lanes."""
+        waiting: dict[tuple[str, str], Delivery] = {}
+        for _, row in sorted(self._rows(DELIVERIES).items()):
+            if row.state == "Waiting":
+                waiting.setdefault((row.hook_id, row.lane), row)
+        heads = [waiting[lane] for lane in lanes if lane in waiting]
+        return [Head(row, self._pages()[row.page - 1].events[row.line]) for row in heads]
+
+    def deliveries(self, wanted: DeliveryFilter, *, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
+        """Return an account's deliveries, those of the newest events first."""
+        rows = sorted(
+            (row for row in self._rows(DELIVERIES).values() if row.account_id == wanted.account_id),
+            key=_place,
+            reverse=True,
+        )
+        return [
+            row
+            for row in rows
+            if wanted.hook_id in (None, row.hook_id)
+            and wanted.unit_id in (None, row.unit_id)
+            and wanted.state in (None, row.state)
+            and (after is None or _place(row) < after)
+        ][:limit]
+
+    def waiting_deliveries(self) -> tuple[int, Instant | None]:
+        """Count what waits, and return since when the oldest of it does."""
+        since = [row.since for row in self._rows(DELIVERIES).values() if row.state == "Waiting"]
+        return sum(row.waiting for row in self._rows(LANES).values()), min(since, default=None)
+
+
+def _place(row: Delivery) -> DeliveryPlace:
+    return DeliveryPlace(row.page, row.line, row.hook_id)

@@ -1,0 +1,78 @@
+"""What a store of dictionaries answers about replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leasehold.domain.book import LEASES, MODELS, REPLICAS, SERVICES, UNITS, WORKERS, Key, Table
+from leasehold.domain.lease import Worker
+from leasehold.domain.plan import Job
+from leasehold.domain.replica import Replica, Target
+from leasehold.domain.unit import GONE, UP
+from leasehold.questions import Questions
+from leasehold.store.replica_queries import job_of
+
+
+class ReplicaQuestions(Questions):
+    """Questions about replicas, asked of the dictionaries."""
+
+    def _rows(self, table: Table[Any]) -> dict[Key, Any]:
+        """Return the rows of a table by key."""
+        raise NotImplementedError
+
+    def targets(self, service_id: str) -> list[Target]:
+        """Return a service's replicas that take requests."""
+        service = self.service(service_id)
+        if service is None or not service.active or service.deleted_at is not None:
+            return []
+        rows = [
+            row
+            for row in self._rows(REPLICAS).values()
+            if row.service_id == service_id
+            and row.state in ("Ready", "Unhealthy")
+            and row.address is not None
+            and self._rows(UNITS)[row.unit_id,].status in UP
+        ]
+        rows.sort(key=lambda row: (row.state, row.key))
+        return [Target(row.name, row.address, row.state, row.model_id) for row in rows]
+
+    def replicas(self, account_id: str, *, service_id: str | None = None, unit_id: str | None = None) -> list[Replica]:
+        """Return an account's replicas, by instance, service and number."""
+        return sorted(
+            (
+                row
+                for row in self._rows(REPLICAS).values()
+                if row.account_id == account_id
+                and service_id in (None, row.service_id)
+                and unit_id in (None, row.unit_id)
+            ),
+            key=lambda row: row.key,
+        )
+
+    def jobs(self, unit_ids: Sequence[str] | None) -> list[Job]:
+        """Return instances whose replicas somebody must look after."""
+        services = {row.id: row for row in self._rows(SERVICES).values()}
+        models = {row.id: row for row in self._rows(MODELS).values()}
+        found = []
+        for unit in sorted(self._rows(UNITS).values(), key=lambda row: row.id):
+            runs = any(services[placed.service_id].runs for placed in unit.placements)
+            if unit_ids is not None and unit.id not in unit_ids:
+                continue
+            if runs or (unit.generation > 0 and unit.status not in GONE):
+                rows = [row for row in self._rows(REPLICAS).values() if row.unit_id == unit.id]
+                found.append(job_of(unit, self._rows(LEASES).get((unit.id,)), services, models, rows))
+        return found
+
+    def workers(self) -> list[Worker]:
+        """Return who looks after replicas, or did and has leases yet."""
+        holders = {lease.holder for lease in self._rows(LEASES).values()}
+        return sorted((row for row in self._rows(WORKERS).values() if row.id in holders), key=lambda row: row.id)
+
+    def replica_counts(self) -> dict[str, int]:
+        """Count the replicas by state, without those that are gone."""
+        counts: dict[str, int] = {}
+        for row in self._rows(REPLICAS).values():
+            if row.state != "Gone":
+                counts[row.state] = counts.get(row.state, 0) + 1
+        return counts

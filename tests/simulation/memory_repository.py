@@ -1,0 +1,67 @@
+"""What the store of dictionaries answers about the model repository and keys for calling services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leasehold.domain.book import MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, Key, Table
+from leasehold.domain.model import EVERYBODYS, Model, ModelSet
+from leasehold.domain.service_key import ServiceKey
+from leasehold.questions import ModelSetFilter, Numbered
+
+
+class MemoryRepository:
+    """Questions asked of the dictionaries."""
+
+    def _rows(self, table: Table[Any]) -> dict[Key, Any]:
+        raise NotImplementedError
+
+    def model_set(self, set_id: str) -> ModelSet | None:
+        """Return a set of models by id."""
+        return self._rows(MODEL_SETS).get((set_id,))
+
+    def model_sets(self, wanted: ModelSetFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
+        """Return sets of models in the order in which they were added, or the other way round."""
+        found = [
+            Numbered(seq, row)
+            for seq, row in enumerate(self._rows(MODEL_SETS).values(), start=1)
+            if row.account_id in (wanted.account_id, EVERYBODYS)
+            and wanted.everybodys in (None, row.account_id == EVERYBODYS)
+            and row.deleted_at is None
+            and (after is None or (seq < after if reverse else seq > after))
+            and (wanted.name_part is None or wanted.name_part.lower() in row.name.lower())
+        ]
+        return (found[::-1] if reverse else found)[:limit]
+
+    def model(self, model_id: str) -> Model | None:
+        """Return a version of a model by id."""
+        return self._rows(MODELS).get((model_id,))
+
+    def models(self, set_id: str) -> list[Model]:
+        """Return the versions of a set that are not deleted, oldest first."""
+        return [row for row in self._rows(MODELS).values() if row.set_id == set_id and row.deleted_at is None]
+
+    def service_key(self, key_id: str) -> ServiceKey | None:
+        """Return a key for calling services by id."""
+        return self._rows(SERVICE_KEYS).get((key_id,))
+
+    def service_keys(
+        self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
+    ) -> list[Numbered]:
+        """Return an account's keys for calling services, oldest first."""
+        return [
+            Numbered(seq, row)
+            for seq, row in enumerate(self._rows(SERVICE_KEYS).values(), start=1)
+            if (row.account_id, row.status) == (account_id, status)
+            and service_id in (None, row.service_id)
+            and seq > (after or 0)
+        ][:limit]
+
+    def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
+        """Return by suffix the first service of the account that has it and is not deleted."""
+        found: dict[str, str] = {}
+        for row in self._rows(SERVICES).values():
+            if row.account_id == account_id and row.url_suffix in suffixes and row.deleted_at is None:
+                found.setdefault(row.url_suffix, row.id)
+        return found
