@@ -15,17 +15,33 @@ from tests.harness import Answer
 BUYERS, MOST, ROUNDS = 64, 20, 3
 
 
+def limits_of(rule: str, unit_type: str) -> tuple[bool, dict[str, Any]]:
+    """Return limits of one kind that leave room for so many, and whether they are on units."""
+    most = str(MOST * PER_MONTH)
+    match rule:
+        case "units":
+            return True, {"units": {unit_type: MOST}}
+        case "userUnits":
+            return True, {"userUnits": {"*": {unit_type: MOST}}}
+        case "spend":
+            return False, {"spend": most}
+        case "userSpend":
+            return False, {"userSpend": {"*": most}}
+        case _:
+            return False, {"budget": most, "budgetRefusePercent": 100}
+
+
 @pytest.mark.crash
-@pytest.mark.parametrize("rule", ["units", "spend"])
+@pytest.mark.parametrize("rule", ["units", "userUnits", "spend", "userSpend", "budget"])
 def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: Caller, rule: str) -> None:
     for _ in range(ROUNDS):
         unit_type = f"limited-{uuid.uuid4().hex[:8]}"
         offer(root, unit_type, stock=1000)
         account = open_account(root, "limited", 100_000)
-        limits = {"units": {unit_type: MOST}} if rule == "units" else {"spend": str(MOST * PER_MONTH)}
+        by_units, limits = limits_of(rule, unit_type)
         with account.caller(trio.ports) as caller:
             assert caller.call(ACCOUNT, "SetGuardRails", {"limits": limits}).status == 200
-            body = postpaid(unit_type) if rule == "units" else prepaid(unit_type)
+            body = postpaid(unit_type) if by_units else prepaid(unit_type)
             buyers = [account.caller(trio.ports).starting_at(number) for number in range(BUYERS)]
 
             def buy(buyer: Caller, body: dict[str, Any] = body) -> Answer:
@@ -35,7 +51,7 @@ def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: Caller, rule: 
             assert outcomes(answers) == {"bought": MOST, "QuotaExceeded": BUYERS - MOST}
             used = caller.call(ACCOUNT, "DescribeGuardRails").result["used"]
             assert used["units"] == {unit_type: MOST}
-            assert Decimal(used["spend"]) == (0 if rule == "units" else MOST * PER_MONTH)
+            assert Decimal(used["spend"]) == (0 if by_units else MOST * PER_MONTH)
     assert "right" in trio.check()
 
 
