@@ -20,6 +20,7 @@ import msgspec
 import psycopg
 
 from benchmarks.serving import LEASEHOLD, Server
+from leasehold.api.ids import UNIT_COMMON, UNIT_RUN
 from leasehold.clock import wall_us
 from leasehold.commands.founding import ROOT_USER
 from leasehold.domain.account import Account
@@ -214,6 +215,7 @@ class Filler:
         self.now = Instant(wall_us())
         self._spent: dict[str, int] = {}
         self._held: dict[tuple[str, str], int] = {}
+        self._drawn = 0
         self.offerings = {(row.region, row.type): row for row in self._offerings()}
         self._age_prices()
         self._new: set[str] = set()
@@ -256,6 +258,14 @@ class Filler:
     def _hex(self) -> str:
         return f"{self._dice.getrandbits(128):032x}"
 
+    def _unit_id(self) -> str:
+        """Return an id as the service gives them: in runs that begin alike."""
+        if self._drawn % UNIT_RUN == 0:
+            self._run = "".join(self._dice.choices(_BASE62, k=UNIT_COMMON))
+        self._drawn += 1
+        rest = "".join(self._dice.choices(_BASE62, k=8 - UNIT_COMMON))
+        return f"unit-{self._run}{rest}"
+
     def dice(self, low: int, high: int) -> int:
         """Throw a number, both ends included."""
         return self._dice.randint(low, high)
@@ -265,7 +275,7 @@ class Filler:
         tenant = dice.choices(self.tenants, cum_weights=self._tenant_shares)[0]
         region, kind = dice.choices(self._places, cum_weights=self._place_shares)[0]
         return Unit(
-            id="unit-" + "".join(dice.choices(_BASE62, k=8)),
+            id=self._unit_id(),
             account_id=tenant.account_id,
             created_by=tenant.user_id,
             order_id=self._hex(),
