@@ -36,14 +36,16 @@ class Run:
         self._common = common
         self._rest = length - common
         self._size = size
-        self._begin = ""
-        self._taken: set[str] = set()
+        self._run = self._begun()
+
+    def _begun(self) -> tuple[str, set[str]]:
+        return _throw(self._alphabet, self._common), set()
 
     def draw(self) -> str:
-        """Return the next one. Several threads may draw: at worst a run is shorter."""
-        if not self._begin or len(self._taken) >= self._size:
-            self._begin, self._taken = _throw(self._alphabet, self._common), set()
-        begin, taken = self._begin, self._taken
+        """Return the next one. Several threads may draw: at worst a run ends early."""
+        begin, taken = self._run
+        if len(taken) >= self._size:
+            begin, taken = self._run = self._begun()
         while (rest := _throw(self._alphabet, self._rest)) in taken:
             pass
         taken.add(rest)

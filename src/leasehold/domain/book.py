@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -123,8 +123,15 @@ TABLES: tuple[Table[Any], ...] = (
     REPLICAS,
 )
 
-TOLD: frozenset[Table[Any]] = frozenset({UNITS, ACCOUNTS, GUARDS, HOOKS, DELIVERIES, REPLICAS})
-"""Tables whose changes are events."""
+TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {
+    UNITS: unit_events,
+    ACCOUNTS: account_events,
+    GUARDS: guard_events,
+    HOOKS: hook_events,
+    DELIVERIES: delivery_events,
+    REPLICAS: replica_events,
+}
+"""Tables whose changes are events, with what tells of two rows what happened between them."""
 
 Need = tuple[Table[Any], Key]
 """A row that a command reads or writes. It need not exist."""
@@ -253,7 +260,7 @@ class Book:
             self._first.setdefault((table, key), before)
             self.rows[table][key] = row
             if table in TOLD:
-                self._tell(before, row, now, user_id)
+                self._tell(TOLD[table](before, row), row, now, user_id)
             if table is OFFERINGS:
                 self._shelve(row)
             elif table is UNITS and row.is_halted and row.account_id in self._halted:
@@ -261,32 +268,18 @@ class Book:
         self.orders += draft.orders
         self.postings += draft.postings
 
-    def _tell(self, before: Any, after: Any, now: Instant, user_id: str | None) -> None:
-        if type(after) is Unit:
-            for kind, data in unit_events(before, after):
-                self.events.setdefault(after.account_id, []).append(Event(now, kind, after.id, user_id, data))
-        elif type(after) is Replica:
-            for kind, data in replica_events(before, after):
-                self.events.setdefault(after.account_id, []).append(Event(now, kind, after.unit_id, user_id, data))
-        elif type(after) is Guard:
-            for kind, data in guard_events(before, after):
-                self.events.setdefault(after.account_id, []).append(Event(now, kind, None, user_id, data))
-        elif isinstance(after, Hook | Delivery):
-            told = hook_events(before, after) if isinstance(after, Hook) else delivery_events(before, after)
-            for kind, data in told:
-                self.events.setdefault(after.account_id, []).append(Event(now, kind, None, user_id, data))
-        else:
-            for kind, data in account_events(before, after):
-                self.events.setdefault(after.id, []).append(Event(now, kind, None, user_id, data))
+    def _tell(self, told: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
+        for kind, data in told:
+            account_id, unit_id = _whose(row)
+            self.events.setdefault(account_id, []).append(Event(now, kind, unit_id, user_id, data))
 
     def _count(self, draft: Draft) -> None:
         """Count what a command took or gave back, and charged, against the limits of whom it concerns."""
-        for (table, key), after in list(draft.changed.items()):
-            if table is UNITS:
-                before = self.rows[UNITS].get(key)
-                added = after.held - (0 if before is None else before.held)
-                if added:
-                    self._count_units(draft, after, added)
+        for after in [row for row in draft.changed.values() if type(row) is Unit]:
+            before = self.rows[UNITS].get((after.id,))
+            added = after.held - (0 if before is None else before.held)
+            if added:
+                self._count_units(draft, after, added)
         for posting in draft.postings:
             if posting.unit_id is not None:
                 self._count_spent(draft, posting, draft.require(UNITS, posting.unit_id).created_by)
@@ -330,6 +323,13 @@ class Book:
                     changes.due_new += new - old
                 changes.place(before, after)
         return changes
+
+
+def _whose(row: Any) -> tuple[str, str | None]:
+    """Return the account and the instance that a row's events are about."""
+    if type(row) is Unit:
+        return row.account_id, row.id
+    return (row.id if type(row) is Account else row.account_id), (row.unit_id if type(row) is Replica else None)
 
 
 class Changes:

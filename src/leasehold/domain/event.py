@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 from typing import Any, Final
 
 import msgspec
@@ -98,6 +98,9 @@ STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
 """What an event tells of an instance where it changed. All of its events, one after another, tell what it is now."""
 
 
+_story: Final = attrgetter(*STORY)
+
+
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What happened to whom, and when. ``user_id`` asked for it; None: it happened by itself.
 
@@ -143,7 +146,7 @@ def unit_events(before: Unit | None, after: Unit) -> Iterator[tuple[str, dict[st
     if before is None:
         yield BOUGHT, _bought(after)
         return
-    changed = {name: getattr(after, name) for name in STORY if getattr(after, name) != getattr(before, name)}
+    changed = {name: now for name, was, now in zip(STORY, _story(before), _story(after), strict=True) if now != was}
     is_renewed = "expires_at" in changed and before.expires_at is not None and after.expires_at is not None
     if is_renewed:
         yield RENEWED, {"expires_at": changed.pop("expires_at")}

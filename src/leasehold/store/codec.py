@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -70,6 +71,10 @@ class Codec(Generic[R]):
         self._to_column = [(self.columns.index(field), call) for field, call in (to_column or {}).items()]
         self._to_field = [(self.columns.index(field), call) for field, call in (to_field or {}).items()]
         self._update = [self.columns.index(field) for field in (*mutable, *key)]
+        calls = dict(self._to_column)
+        self._update_calls = [
+            (place, calls[index]) for place, index in enumerate(self._update[: len(mutable)]) if index in calls
+        ]
 
     def values(self, row: R) -> tuple[Any, ...]:
         """Return a row as its columns."""
@@ -85,6 +90,19 @@ class Codec(Generic[R]):
         """Return the columns that may change, then the key."""
         values = self.values(row)
         return tuple([values[index] for index in self._update])
+
+    def may_change(self, row: R) -> tuple[Any, ...]:
+        """Return the fields that may change, then the key, not yet as columns: enough to see what differs."""
+        values = msgspec.structs.astuple(row)
+        return tuple([values[index] for index in self._update])
+
+    def changed_values(self, fields: tuple[Any, ...], changed: tuple[bool, ...]) -> tuple[Any, ...]:
+        """Return those of the fields that changed (``may_change``) as columns, then the key."""
+        values = list(fields)
+        for place, call in self._update_calls:
+            if changed[place]:
+                values[place] = call(values[place])
+        return (*compress(values, changed), *values[len(self.mutable) :])
 
     def read(self, columns: Sequence[Any]) -> R:
         """Make a row of its columns."""

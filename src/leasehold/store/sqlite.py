@@ -26,6 +26,7 @@ from leasehold.domain.agenda import Due
 from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
+from leasehold.domain.event import EventPage
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import audit, migrate
@@ -344,16 +345,30 @@ class SqliteTransaction:
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed, table by table."""
         try:
-            for page in changes.events:
-                number = self._connection.execute(_INSERT["event_pages"], EVENTS.values(page)).lastrowid
-                units = {event.unit_id for event in page.events if event.unit_id is not None}
-                self._connection.executemany(_EVENT_UNITS, [(unit_id, number) for unit_id in units])
+            self._save_events(changes.events)
             for text, rows in _statements(changes):
                 self._connection.executemany(text, rows)
             if changes.audit:
                 audit.write(self._connection, changes.audit)
         except sqlite3.OperationalError as error:
             raise _cannot_write(error) from None
+
+    def _save_events(self, pages: Sequence[EventPage]) -> None:
+        """Write pages of events and their index, numbered here: nobody else writes, and it takes two statements."""
+        if not pages:
+            return
+        ((last,),) = self._connection.execute(_LAST_PAGE)
+        first = (last or 0) + 1
+        self._connection.executemany(
+            _EVENT_PAGE, [(number, *EVENTS.values(page)) for number, page in enumerate(pages, first)]
+        )
+        told = [
+            (unit_id, number)
+            for number, page in enumerate(pages, first)
+            for unit_id in {event.unit_id for event in page.events}
+            if unit_id is not None
+        ]
+        self._connection.executemany(_EVENT_UNITS, told)
 
     async def audit_heads(self) -> list[Head]:
         """Return the ends of all chains of the audit log."""
@@ -452,14 +467,12 @@ def _updates(codec: Codec[Any], before: Sequence[Any], after: Sequence[Any]) -> 
     What does not change is not written: an index is only touched where one of its columns is set. Rows of one batch
     mostly change alike, so that there are few statements.
     """
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    for old, new in zip(map(codec.update_values, before), map(codec.update_values, after), strict=True):
+    found: dict[tuple[bool, ...], list[tuple[Any, ...]]] = {}
+    for old, new in zip(map(codec.may_change, before), map(codec.may_change, after), strict=True):
         changed = tuple(map(ne, old, new))
         # The key is at the end, and never changes.
-        values = (*compress(new, changed), *new[len(codec.mutable) :])
-        found.setdefault(_update_text(codec, changed), []).append(values)
-    found.pop("", None)
-    return found
+        found.setdefault(changed, []).append(codec.changed_values(new, changed))
+    return {text: rows for changed, rows in found.items() if (text := _update_text(codec, changed))}
 
 
 @lru_cache(maxsize=1024)
@@ -474,10 +487,12 @@ def _update_text(codec: Codec[Any], changed: tuple[bool, ...]) -> str:
 
 _LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
 _LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
-_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS, EVENTS)}
+_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
 _SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
 _DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
 _DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"
 _PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
+_LAST_PAGE = "SELECT max(seq) FROM event_pages"
+_EVENT_PAGE = f"INSERT INTO event_pages (seq, {columns(EVENTS)}) VALUES (?, {', '.join('?' for _ in EVENTS.columns)})"
 _EVENT_UNITS = "INSERT INTO event_units (unit_id, page) VALUES (?, ?)"
 _PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"

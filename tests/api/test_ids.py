@@ -1,0 +1,46 @@
+"""Ids of instances come in runs: alike at the beginning, and none twice."""
+
+from __future__ import annotations
+
+import string
+from itertools import groupby
+
+import pytest
+
+from leasehold.api.ids import UNIT_COMMON, UNIT_RUN, Run, unit_id
+
+BASE62 = string.digits + string.ascii_letters
+
+
+def test_an_instance_has_the_id_that_clients_know() -> None:
+    drawn = [unit_id() for _ in range(5 * UNIT_RUN)]
+    assert len(set(drawn)) == len(drawn)
+    for one in drawn:
+        prefix, _, rest = one.partition("-")
+        assert prefix == "unit"
+        assert len(rest) == 8
+        assert set(rest) <= set(BASE62)
+
+
+def test_ids_drawn_one_after_another_begin_alike() -> None:
+    drawn = [unit_id() for _ in range(5 * UNIT_RUN)]
+    runs = [len(list(run)) for _, run in groupby(drawn, key=lambda one: one[: len("unit-") + UNIT_COMMON])]
+    # The first run may have begun before, and the last one goes on.
+    assert runs[1:-1] == [UNIT_RUN] * len(runs[1:-1])
+    assert sum(runs) == 5 * UNIT_RUN
+    assert len(runs) <= 6
+
+
+def test_none_comes_twice_within_a_run_however_few_there_are() -> None:
+    run = Run("ab", common=1, length=4, size=8)
+    drawn = [run.draw() for _ in range(8)]
+    assert len(set(drawn)) == 8
+    assert len({one[0] for one in drawn}) == 1
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_run_ends_after_its_size(size: int) -> None:
+    run = Run(BASE62, common=7, length=8, size=size)
+    drawn = [run.draw() for _ in range(4 * size)]
+    begins = [one[:7] for one in drawn]
+    assert [len(list(same)) for _, same in groupby(begins)] == [size] * 4
