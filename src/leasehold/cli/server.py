@@ -17,6 +17,7 @@ import uvloop
 
 from leasehold.api.app import App
 from leasehold.api.health import Monitor
+from leasehold.cli.transport import JoinedProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
 from leasehold.settings import Settings
@@ -99,7 +100,7 @@ async def _work(settings: Settings, where: Target, listener: socket.socket | Non
 def _config(app: App | Monitor, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=JoinedProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,

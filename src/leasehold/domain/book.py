@@ -255,15 +255,17 @@ class Book:
 
     def take(self, draft: Draft, now: Instant, user_id: str | None) -> None:
         """Make changes part of the book as they are, and write down what happened by whose wish."""
-        for (table, key), row in draft.changed.items():
-            before = self.rows[table].get(key)
-            self._first.setdefault((table, key), before)
-            self.rows[table][key] = row
+        for place, row in draft.changed.items():
+            table, key = place
+            rows = self.rows[table]
+            before = rows.get(key)
+            self._first.setdefault(place, before)
+            rows[key] = row
             if table in TOLD:
                 self._tell(TOLD[table](before, row), row, now, user_id)
             if table is OFFERINGS:
                 self._shelve(row)
-            elif table is UNITS and row.is_halted and row.account_id in self._halted:
+            elif self._halted and table is UNITS and row.is_halted and row.account_id in self._halted:
                 self._halted[row.account_id][row.id] = None
         self.orders += draft.orders
         self.postings += draft.postings
