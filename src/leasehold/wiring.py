@@ -148,6 +148,7 @@ async def running(
         identities = Identities(store, lambda key: vault.open(key.sealed, context=key.id))
         sequencer.watch(identities)
         context = _context(ground, agenda, vault, links, audit_keys, identities)
+        context.routes = routes
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         app = App(
             context,

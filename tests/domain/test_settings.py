@@ -65,6 +65,8 @@ ROWS = [
     Row("create_deadline_minutes", 10, "1", 1, "1440", 1440),
     Row("deadman_minutes", 5, "1", 1, "10080", 10_080),
     Row("reconciler.lease_seconds", 15, "2", 2, "600", 600),
+    Row("stock.ask_seconds", 10, "1", 1, "3600", 3600),
+    Row("stock.node_gone_minutes", 10, "1", 1, "10080", 10080),
     Row("log.format", "auto", '"json"', "json", "console", "console"),
     Row("log.level", "info", '"debug"', "debug", "error", "error"),
     Row("master_key_file", None, '"/k/one"', Path("/k/one"), "two", Path("two")),

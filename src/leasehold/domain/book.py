@@ -21,6 +21,7 @@ from leasehold.domain.event import (
     guard_events,
     page_of,
     replica_events,
+    supply_events,
     unit_events,
 )
 from leasehold.domain.guard import Guard, month_name
@@ -33,6 +34,7 @@ from leasehold.domain.quote import Quote
 from leasehold.domain.replica import Replica
 from leasehold.domain.service import Service
 from leasehold.domain.service_key import ServiceKey
+from leasehold.domain.supply import Supply
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Unit
 
@@ -80,6 +82,7 @@ MODELS = Table("models", Model, "id")
 QUOTES = Table("quotes", Quote, "id")
 CALLS = Table("calls", Calls, "service_id", "app_id", "hour")
 PACKAGES = Table("packages", Package, "id")
+SUPPLIES = Table("supplies", Supply, "engine")
 OFFERINGS = Table("offerings", Offering, "region", "type")
 PRICES = Table("prices", PriceList, "region", "type")
 ACCOUNTS = Table("accounts", Account, "id")
@@ -106,6 +109,7 @@ TABLES: tuple[Table[Any], ...] = (
     QUOTES,
     CALLS,
     PACKAGES,
+    SUPPLIES,
     OFFERINGS,
     PRICES,
     ACCOUNTS,
@@ -123,7 +127,7 @@ TABLES: tuple[Table[Any], ...] = (
     REPLICAS,
 )
 
-TOLD: frozenset[Table[Any]] = frozenset({UNITS, ACCOUNTS, GUARDS, HOOKS, DELIVERIES, REPLICAS})
+TOLD: frozenset[Table[Any]] = frozenset({UNITS, ACCOUNTS, GUARDS, HOOKS, DELIVERIES, REPLICAS, SUPPLIES})
 """Tables whose changes are events."""
 
 Need = tuple[Table[Any], Key]
@@ -268,16 +272,11 @@ class Book:
         elif type(after) is Replica:
             for kind, data in replica_events(before, after):
                 self.events.setdefault(after.account_id, []).append(Event(now, kind, after.unit_id, user_id, data))
-        elif type(after) is Guard:
-            for kind, data in guard_events(before, after):
-                self.events.setdefault(after.account_id, []).append(Event(now, kind, None, user_id, data))
-        elif isinstance(after, Hook | Delivery):
-            told = hook_events(before, after) if isinstance(after, Hook) else delivery_events(before, after)
-            for kind, data in told:
-                self.events.setdefault(after.account_id, []).append(Event(now, kind, None, user_id, data))
         else:
-            for kind, data in account_events(before, after):
-                self.events.setdefault(after.id, []).append(Event(now, kind, None, user_id, data))
+            account_id, story = _story(before, after)
+            if account_id is not None:
+                for kind, data in story:
+                    self.events.setdefault(account_id, []).append(Event(now, kind, None, user_id, data))
 
     def _count(self, draft: Draft) -> None:
         """Count what a command took or gave back, and charged, against the limits of whom it concerns."""
@@ -330,6 +329,21 @@ class Book:
                     changes.due_new += new - old
                 changes.place(before, after)
         return changes
+
+
+def _story(before: Any, after: Any) -> tuple[str | None, Iterable[tuple[str, dict[str, Any]]]]:
+    """Return what happened to something of an account, and whose events tell it; None: nobody's."""
+    match after:
+        case Guard():
+            return after.account_id, guard_events(before, after)
+        case Hook():
+            return after.account_id, hook_events(before, after)
+        case Delivery():
+            return after.account_id, delivery_events(before, after)
+        case Supply():
+            return after.told_to, supply_events(before, after)
+        case _:
+            return after.id, account_events(before, after)
 
 
 class Changes:
