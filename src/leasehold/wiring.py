@@ -148,7 +148,6 @@ async def running(
         identities = Identities(store, lambda key: vault.open(key.sealed, context=key.id))
         sequencer.watch(identities)
         context = _context(ground, agenda, vault, links, audit_keys, identities)
-        context.routes = routes
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         app = App(
             context,
@@ -194,6 +193,7 @@ def _context(
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
     )
+    context.routes = routes_of(settings, ground.where)
     context.public_base = None if settings.public_url is None else settings.public_url + settings.path_prefix
     return context
 

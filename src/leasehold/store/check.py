@@ -300,8 +300,8 @@ def _orders(fetch: Fetch) -> Iterator[str]:
 
 def _stock(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
-        "SELECT o.region, o.type, o.stock_total, o.stock_free, o.oversold, coalesce(h.held, 0) FROM offerings o LEFT JOIN "
-        "(SELECT region, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) AS held "
+        "SELECT o.region, o.type, o.stock_total, o.stock_free, o.oversold, coalesce(h.held, 0) FROM offerings o "
+        "LEFT JOIN (SELECT region, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) AS held "
         "FROM units WHERE status NOT IN ('Released', 'CreateFailed') "
         "GROUP BY region, type) h ON h.region = o.region AND h.type = o.type "
         "WHERE o.stock_free < 0 OR o.oversold < 0 OR (o.oversold > 0 AND (o.stock_free > 0 OR o.stock_source = 'Set')) "

@@ -17,7 +17,7 @@ class Stocked(NamedTuple):
 
     engine: str
     type: str
-    count: dict[str, Any]
+    said: dict[str, Any]
     has: int | None
     offered: int
     held: int
@@ -64,9 +64,9 @@ def supply_findings(fetch: Fetch) -> Iterator[str]:
         left = None if one.has is None else max(0, one.has - one.by_hand)
         if left is not None and one.followed is not None and one.followed != left:
             yield f"{one.name} and leaves {left} to the stock that follows it, which is {one.followed}"
-        if (one.count["offered"], one.count["has"]) != (one.offered, one.has):
+        if (one.said["offered"], one.said["has"]) != (one.offered, one.has):
             yield (
-                f"engine {one.engine} is written down to have {one.count['has']} of {one.count['offered']} units of "
+                f"engine {one.engine} is written down to have {one.said['has']} of {one.said['offered']} units of "
                 f"{one.type}, and has {one.has} of {one.offered}"
             )
 
