@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from leasehold.domain.supply import UNBOUNDED
 from leasehold.engines.fake import FakeEngine, FakeWorld
@@ -95,7 +96,10 @@ def test_the_report_shows_both_numbers_what_is_sold_and_what_is_wrong(migrated: 
         found = check_store(migrated)
         assert (found.findings, found.remarks) == ([], [])
 
-    play(scene)
+    with capture_logs() as lines:
+        play(scene)
+    said = [(one["offered"], one["difference"]) for one in lines if one["event"] == "stock is not what the engine has"]
+    assert said == [(0, -6), (9, 3)]
 
 
 def test_what_is_sold_beyond_an_engine_is_a_remark_and_books_that_do_not_follow_it_are_wrong(migrated: Target) -> None:

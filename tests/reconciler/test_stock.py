@@ -218,6 +218,10 @@ def test_what_several_nodes_have_adds_up_and_a_node_that_is_gone_for_long_does_n
         gone = market.supply().word("node-2")
         assert gone is not None
         assert gone.gone_since is not None
+        two.world.cut()
+        await two.look()
+        assert market.stock() == (8, 0, 2), "its worker is back, and nobody knows what it has"
+        two.world.mend()
         await two.look()
         assert market.stock() == (12, 2, 0), "it is back"
         market.time.seconds += TIMING.gone_s * 2
@@ -280,6 +284,19 @@ def test_a_word_that_relies_on_a_death_that_was_none_does_not_count(kind: str) -
         assert market.supply().has("gpu-1") == 8
         assert await market.say(msgspec.structs.replace(report, dead=(("one", 2),))) is True
         assert market.supply().has("gpu-1") == 3
+
+    trade(kind, scene)
+
+
+@STORES
+def test_a_word_that_knows_nothing_of_a_type_that_is_offered_meanwhile_does_not_count(kind: str) -> None:
+    async def scene(market: Market) -> None:
+        await market.hand("one", market.world(8)).look()
+        await market.follow()
+        word = Word("", "one", {"gpu-1": 3}, market.time.wall())
+        report = ReportSupply(engine="fake", word=word, routes=ROUTES, told_to=None, types=())
+        assert await market.say(report) is False
+        assert (market.supply().has("gpu-1"), market.stock()) == (8, (8, 8, 0))
 
     trade(kind, scene)
 

@@ -118,9 +118,7 @@ class Stocktaker:
         gone = [
             one.node
             for one in supply.words
-            if self._engine.local
-            and one.node != self._node
-            and (self._speaker.alone or standing.get(one.holder, 0.0) > self._timing.gone_s)
+            if one.node != self._node and (self._speaker.alone or standing.get(one.holder, 0.0) > self._timing.gone_s)
         ]
         heard = supply.told(self._speaker.told_to).hear(word, dead.keys(), set(gone))
         if heard is None:
