@@ -125,13 +125,14 @@ def test_what_is_sold_beyond_an_engine_is_a_remark_and_books_that_do_not_follow_
     play(scene)
     spoil(migrated, "UPDATE offerings SET stock_total = 3, oversold = 2 WHERE region = 'bj' AND type = 'gpu-1'")
     assert check_store(migrated).findings == [
-        "engine process has 2 units of gpu-1 and leaves 2 to the stock that follows it, which is 3",
-        "engine process is written down to have 2 of 2 units of gpu-1, and has 2 of 3",
+        "engine process has 2 units of gpu-1 and leaves 2 to the stock that follows it, which is 3"
     ]
     spoil(migrated, "UPDATE offerings SET stock_source = 'Set', stock_total = 2, oversold = 3 WHERE oversold = 2")
     assert check_store(migrated).findings == [
         "offering bj gpu-1 has 2 units, and 0 are free and 5 held, 3 more than there are"
     ]
+    spoil(migrated, """UPDATE supplies SET words = replace(words, '"gpu-1":2', '"gpu-1":4') WHERE engine = 'process'""")
+    assert "engine process has 4 units of gpu-1, and 2 are written down for it" in check_store(migrated).findings
 
 
 def spoil(where: Target, text: str) -> None:
@@ -195,5 +196,21 @@ def test_an_offering_that_lost_its_engine_keeps_its_stock_and_the_report_says_so
             assert shown["trouble"].startswith("No engine serves it any more")
             by_hand = {**PLACE, "stockSource": "Set", "stockTotal": 4}
             assert (await desk.call(CATALOG, "SetOffering", by_hand)).result["stockTotal"] == 4
+
+    play(scene)
+
+
+def test_the_demo_leaves_stock_alone_that_follows_an_engine(migrated: Target) -> None:
+    _, engines = engine({"gpu-1": 6, "gpu-2": 0})
+    follow = {"region": "bj", "type": "gpu-2", "stockSource": "Engine"}
+
+    async def scene() -> None:
+        async with a_service(migrated, environment=ROUTES, engines=engines, timing=QUICK) as desk:
+            await until(desk, engineUnits=6)
+            assert (await desk.call(CATALOG, "SetOffering", follow)).result["stockTotal"] == 0
+        async with a_service(migrated, environment=ROUTES, engines=engines, timing=QUICK, demo=True) as desk:
+            assert (await line(desk, "bj", "gpu-2"))["stockTotal"] == 0
+            assert (await line(desk, "bd", "gpu-2"))["stockTotal"] > 0
+        assert check_store(migrated).findings == []
 
     play(scene)

@@ -64,11 +64,8 @@ def supply_findings(fetch: Fetch) -> Iterator[str]:
         left = None if one.has is None else max(0, one.has - one.by_hand)
         if left is not None and one.followed is not None and one.followed != left:
             yield f"{one.name} and leaves {left} to the stock that follows it, which is {one.followed}"
-        if (one.said["offered"], one.said["has"]) != (one.offered, one.has):
-            yield (
-                f"engine {one.engine} is written down to have {one.said['has']} of {one.said['offered']} units of "
-                f"{one.type}, and has {one.has} of {one.offered}"
-            )
+        if one.said["has"] != one.has:
+            yield f"{one.name}, and {one.said['has']} are written down for it"
 
 
 def supply_remarks(fetch: Fetch) -> Iterator[str]:
