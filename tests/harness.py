@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from leasehold.clock import Mode
+    from leasehold.engines.contract import ReplicaEngine
     from leasehold.gateway.ports import Targets
+    from leasehold.reconciler.ports import Timing
 
 ROOT_KEY, ROOT_SECRET = "AKROOT", "root-secret-for-tests"
 CLIENT = ("192.0.2.1", 4711)
@@ -150,12 +152,16 @@ async def a_service(
     demo: bool = False,
     environment: Mapping[str, str] | None = None,
     targets: Targets | None = None,
+    engines: Mapping[str, ReplicaEngine] | None = None,
+    timing: Timing | None = None,
 ) -> AsyncIterator[Desk]:
-    """Run a service on that store; stops cleanly at the end."""
+    """Run a service on that store; stops cleanly at the end. ``engines`` stand in for those that the settings name."""
     if isinstance(where, Path):
         where = Target(where)
     settings = load_settings(None, ENVIRONMENT | dict(environment or {}))
-    async with running(settings, where, clock_mode=clock, demo=demo, targets=targets) as service:
+    async with running(
+        settings, where, clock_mode=clock, demo=demo, targets=targets, engines=engines, timing=timing
+    ) as service:
         yield Desk(service)
 
 

@@ -14,6 +14,7 @@ from leasehold.api import present
 from leasehold.api.ids import hex_id
 from leasehold.api.links import Links
 from leasehold.clock import Clock
+from leasehold.commands.founding import ROOT_USER
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, rfc3339, to_datetime
 from leasehold.domain.event import Event
 from leasehold.domain.money import parse_amount
@@ -171,6 +172,16 @@ def routes_of(settings: Settings, where: Target) -> Routes:
     return settings.engines or parse_routes("*=process" if where.url is None else "*=instant")
 
 
+def timing_of(settings: Settings) -> Timing:
+    """Return how often the reconciler looks at what."""
+    return Timing(
+        lease_s=settings.reconciler_lease_seconds,
+        count_s=settings.stock_ask_seconds,
+        count_keep_s=max(Timing().count_keep_s, settings.stock_ask_seconds),
+        gone_s=settings.stock_node_gone_minutes * 60,
+    )
+
+
 @asynccontextmanager
 async def reconciling(
     ground: Ground, routes: Routes, given: Mapping[str, ReplicaEngine] | None, timing: Timing | None
@@ -183,6 +194,7 @@ async def reconciling(
             routes, ground.where.directory, offerings, settings.engines_process_units, settings.engines_ray_address
         )
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
+    root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
     reconciler = Reconciler(
         ground.store,
         ground.sequencer,
@@ -193,7 +205,8 @@ async def reconciling(
         alone=ground.alone,
         limits=ReplicaLimits(start_us=start_us, deadman_us=deadman_us if ground.clock.mode == "real" else None),
         meter=ground.metrics,
-        timing=timing or Timing(lease_s=settings.reconciler_lease_seconds),
+        timing=timing or timing_of(settings),
+        told_to=None if root is None else root.account_id,
     )
     ground.sequencer.watch(reconciler)
     reconciler.start()

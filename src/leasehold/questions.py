@@ -23,6 +23,7 @@ from leasehold.domain.plan import Job
 from leasehold.domain.replica import Replica, Target
 from leasehold.domain.service import Service
 from leasehold.domain.service_key import ServiceKey
+from leasehold.domain.supply import Supply
 from leasehold.domain.unit import Unit
 
 T = TypeVar("T")
@@ -447,6 +448,14 @@ class Questions(Protocol):
 
     def workers(self) -> list[Worker]:
         """Return who looks after replicas, or did and has leases yet."""
+        ...
+
+    def workers_named(self, worker_ids: Sequence[str]) -> list[Worker]:
+        """Return workers by id, in order; those that are not known are left out."""
+        ...
+
+    def supplies(self) -> list[Supply]:
+        """Return what every engine was last said to have, by the engine's name."""
         ...
 
     def replica_counts(self) -> dict[str, int]:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_type_hints
 
-import msgspec
-
 from leasehold.domain.route import Routes
 from leasehold.outbox.address import networks_of
 from leasehold.setting_kinds import (
@@ -22,13 +20,14 @@ from leasehold.setting_kinds import (
     Whole,
     Zone,
 )
+from leasehold.setting_stock import StockSettings
 
 _DAY: Final = 86_400
 _YEAR: Final = 366 * _DAY
 _SPAN: Final = r"(?:(?:[1-8]?[1-9]|[1-8]0|90)d|[1-9][0-9]{0,2}h|[1-9][0-9]{0,3}m)"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(StockSettings, frozen=True, kw_only=True):
     """All settings of one service, complete and checked; each field is its declaration."""
 
     time_zone: Annotated[
@@ -484,7 +483,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _declarations() -> dict[str, Declared]:
     hints = get_type_hints(Settings, include_extras=True)
-    return {attribute: hint.__metadata__[0] for attribute, hint in hints.items()}
+    own = [name for name in hints if name not in StockSettings.__annotations__]
+    return {name: hints[name].__metadata__[0] for name in (*own, *StockSettings.__annotations__)}
 
 
 DECLARED: Final[Mapping[str, Declared]] = _declarations()

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from leasehold import __version__
+from leasehold.domain.supply import Count
 from leasehold.settings import Secret
 
 # --- logs ------------------------------------------------------------------------------------------------
@@ -182,6 +183,7 @@ def _configure_libraries(threshold: int, ending: list[Any]) -> None:
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES: Final = tuple(2**power for power in range(11))
+_STOCK: Final = ("engine", "type")
 _LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 
 
@@ -200,6 +202,7 @@ class Metrics:
         self._define_outbox()
         self._define_gateway()
         self._define_replicas()
+        self._define_stock()
         self._gauge("leasehold_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:
@@ -281,6 +284,18 @@ class Metrics:
         )
         self._reachable = self._gauge(
             "leasehold_engine_reachable", "1 while the engine can be asked, else 0.", "engine"
+        )
+
+    def _define_stock(self) -> None:
+        self._stocks: dict[str, Mapping[str, Count]] = {}
+        self._stock_offered = self._gauge(
+            "leasehold_stock_offered_units", "Units of a type that are offered where an engine serves it.", *_STOCK
+        )
+        self._stock_engine = self._gauge(
+            "leasehold_stock_engine_units", "Units of a type that an engine has, where it has a bound.", *_STOCK
+        )
+        self._stock_oversold = self._gauge(
+            "leasehold_stock_oversold_units", "Units of a type that are sold beyond what an engine has.", *_STOCK
         )
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
@@ -374,6 +389,18 @@ class Metrics:
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Set whether an engine can be asked."""
         self._reachable.labels(engine).set(reachable)
+
+    def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
+        """Set what an engine has of each type, and what is offered of it; types that are left out are not offered."""
+        self._stocks[engine] = stocks
+        for gauge in (self._stock_offered, self._stock_engine, self._stock_oversold):
+            gauge.clear()
+        for name, counts in self._stocks.items():
+            for unit_type, count in counts.items():
+                self._stock_offered.labels(name, unit_type).set(count.offered)
+                self._stock_oversold.labels(name, unit_type).set(count.oversold)
+                if count.has is not None:
+                    self._stock_engine.labels(name, unit_type).set(count.has)
 
     def render(self) -> tuple[bytes, str]:
         """Return all metrics in Prometheus' text format, and its content type."""

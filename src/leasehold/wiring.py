@@ -193,6 +193,7 @@ def _context(
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
     )
+    context.routes = routes_of(settings, ground.where)
     context.public_base = None if settings.public_url is None else settings.public_url + settings.path_prefix
     return context
 

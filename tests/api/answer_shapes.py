@@ -18,6 +18,7 @@ from tests.api.scene import (
     SERVICE,
     UNITS,
 )
+from tests.api.supply_shapes import ENGINE_REPORT
 
 Key = tuple[str, str]
 
@@ -188,6 +189,8 @@ OFFERING = {
     "pricePerMonth": (AMOUNT, None),
     "stockTotal": int,
     "stockFree": int,
+    "stockSource": re.compile("Set|Engine"),
+    "oversold": int,
 }
 CLOCK_DETAIL = {"now": TIME, "mode": re.compile("virtual")}
 USER = {
@@ -413,6 +416,7 @@ SHAPES: dict[Key, Any] = {
     (EVENTS, "DescribeEvents"): {"events": [EVENT], "nextMarker": Maybe(str), "isTruncated": bool, "maxKeys": int},
     (EVENTS, "FollowEvents"): [EVENT],
     (CATALOG, "DescribeOfferings"): {"offerings": [OFFERING]},
+    (CATALOG, "DescribeEngines"): ENGINE_REPORT,
     (CATALOG, "SetOffering"): OFFERING,
     (CLOCK, "DescribeClock"): CLOCK_DETAIL,
     (CLOCK, "AdvanceClock"): CLOCK_DETAIL,

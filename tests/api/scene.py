@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, LEASES, WORKERS, Changes
+from leasehold.domain.book import DELIVERIES, HOOKS, LANES, LEASES, SUPPLIES, WORKERS, Changes
 from leasehold.store.opening import Target
 from leasehold.wire.actions import TABLE
 from leasehold.wire.errors import ERRORS
@@ -208,7 +208,7 @@ def new_service(**resource: Any) -> Any:
     }
 
 
-UNASKED = ("tokens", "hooks", "lanes", "deliveries", "workers", "leases")
+UNASKED = ("tokens", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
 """Tables that change without anybody asking for it, or with every call."""
 
 
@@ -220,7 +220,7 @@ class Commits:
 
     def committed(self, changes: Changes) -> None:
         """Count it."""
-        tables = {*changes.inserted, *changes.updated} - {LANES, DELIVERIES, WORKERS, LEASES}
+        tables = {*changes.inserted, *changes.updated} - {LANES, DELIVERIES, WORKERS, LEASES, SUPPLIES}
         if HOOKS in tables and HOOKS not in changes.inserted and not changes.events:
             # So far the log was read, and nothing was asked of anybody.
             tables.remove(HOOKS)

@@ -205,7 +205,7 @@ class Office(AnnexeOfOffice):
 
     def set_offering(self) -> Any:
         free = {"pricePerMinute": "0", "pricePerMonth": "0"}
-        return {"region": "bj", "type": "gpu-1", "stockTotal": 1_000_000_000, **free}
+        return {"region": "bj", "type": "gpu-1", "stockTotal": 1_000_000_000, "stockSource": "Set", **free}
 
     def advance_clock(self) -> Any:
         return {"to": self.operator.do(CLOCK, "DescribeClock")["now"]}

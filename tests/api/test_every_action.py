@@ -47,6 +47,7 @@ def run_the_service(operator: Caller) -> None:
     """Call what an operator calls."""
     assert operator.do(CATALOG, "SetOffering", {"region": "sz", "type": "tpu", "stockTotal": 1})["stockFree"] == 1
     operator.do(CATALOG, "DescribeOfferings")
+    operator.do(CATALOG, "DescribeEngines")
     account = operator.do(IAM, "CreateAccount", {"name": "research", "timeZone": "Europe/Berlin"})
     operator.do(ACCOUNT, "TopUpAccount", {"amount": "0.5", "accountId": account["accountId"]})
     user = {"userId": operator.do(IAM, "CreateUser", {"name": "build-server"})["userId"]}

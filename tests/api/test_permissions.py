@@ -72,6 +72,7 @@ DOCUMENTED: dict[str, set[str]] = {
     "describe_orders": READERS,
     "describe_postings": READERS,
     "describe_offerings": READERS,
+    "describe_engines": {OPERATOR},
     "describe_events": READERS,
     "follow_events": READERS,
     "describe_guard_rails": READERS | {OPERATOR},

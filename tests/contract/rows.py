@@ -27,6 +27,7 @@ from leasehold.domain.book import (
     REPLICAS,
     SERVICE_KEYS,
     SERVICES,
+    SUPPLIES,
     UNITS,
     USERS,
     WORKERS,
@@ -46,6 +47,7 @@ from leasehold.domain.quote import Quote
 from leasehold.domain.replica import Replica, RunSpec
 from leasehold.domain.service import Service
 from leasehold.domain.service_key import ServiceKey
+from leasehold.domain.supply import Count, Supply, Word
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Placement, Unit
 
@@ -214,7 +216,22 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     OFFERINGS: (
         Offering("bj", "gpu-1", HIGH, None, None, 0, 0),
-        {"per_minute": HIGH, "per_month": LOW, "stock_total": HIGH, "stock_free": LOW},
+        {
+            "per_minute": HIGH,
+            "per_month": LOW,
+            "stock_total": HIGH,
+            "stock_free": LOW,
+            "stock_source": "Engine",
+            "oversold": HIGH,
+        },
+    ),
+    SUPPLIES: (
+        Supply("process", None, (Word(TEXT, "worker-1"),)),
+        {
+            "told_to": "acc-1",
+            "words": (Word("", TEXT, {TEXT: HIGH}, LOW, TEXT, HIGH, LOW), Word("node-2", "worker-2", {})),
+            "stocks": {TEXT: Count((TEXT, "bj"), HIGH, None, LOW), "gpu-1": Count((), 0, HIGH)},
+        },
     ),
     PRICES: (
         PriceList("bj", "gpu-1", ()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from leasehold.commands.clock import VIRTUAL_NOW
@@ -13,6 +13,7 @@ from leasehold.domain.plan import Limits
 from leasehold.domain.replica import Replica, Seen, Wanted
 from leasehold.domain.route import Route
 from leasehold.domain.rules import Rules
+from leasehold.domain.supply import Count
 from leasehold.domain.unit import GONE, Unit
 from leasehold.engines.fake import FakeEngine, FakeWorld
 from leasehold.engines.routed import RoutedEngine
@@ -101,6 +102,7 @@ class Silent:
 
     def __init__(self) -> None:
         self.steps: dict[str, int] = {}
+        self.stocks: dict[str, dict[str, Count]] = {}
         self.orphans = 0
 
     def step_done(self, step: str, seconds: float) -> None:  # noqa: ARG002
@@ -111,6 +113,10 @@ class Silent:
 
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Nobody looks."""
+
+    def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
+        """Keep what was counted last."""
+        self.stocks[engine] = dict(stocks)
 
 
 class Hand:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.book import LEASES, MODELS, REPLICAS, SERVICES, UNITS, WORKERS, Key, Table
+from leasehold.domain.book import LEASES, MODELS, REPLICAS, SERVICES, SUPPLIES, UNITS, WORKERS, Key, Table
 from leasehold.domain.lease import Worker
 from leasehold.domain.plan import Job
 from leasehold.domain.replica import Replica, Target
+from leasehold.domain.supply import Supply
 from leasehold.domain.unit import GONE, UP
 from leasehold.questions import Questions
 from leasehold.store.replica_queries import job_of
@@ -76,3 +77,12 @@ class ReplicaQuestions(Questions):
             if row.state != "Gone":
                 counts[row.state] = counts.get(row.state, 0) + 1
         return counts
+
+    def workers_named(self, worker_ids: Sequence[str]) -> list[Worker]:
+        """Return workers by id, in order."""
+        workers = self._rows(WORKERS)
+        return [workers[one,] for one in sorted(set(worker_ids)) if (one,) in workers]
+
+    def supplies(self) -> list[Supply]:
+        """Return what every engine was last said to have."""
+        return sorted(self._rows(SUPPLIES).values(), key=lambda row: row.engine)

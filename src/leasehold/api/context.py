@@ -17,6 +17,7 @@ from leasehold.clock import Clock
 from leasehold.commands.command import Command
 from leasehold.domain.calendar import BadTime, Instant, parse_time, rfc3339
 from leasehold.domain.replica import Replica
+from leasehold.domain.route import Routes
 from leasehold.domain.rules import Rules
 from leasehold.domain.token import Token
 from leasehold.outbox.address import Allowed
@@ -84,6 +85,8 @@ class Context:
         """Where callers reach this server, with the prefix; None: where the caller at hand does."""
         self.replica_logs: ReplicaLogs | None = None
         self.identities = identities
+        self.routes: Routes = ()
+        """Which engine serves which offering."""
 
     async def submit(self, call: Call[Any], command: Command) -> Any:
         """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""

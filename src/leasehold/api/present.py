@@ -244,6 +244,8 @@ def offering(row: Offering) -> own.OfferingDetail:
         price_per_month=_price(row.per_month),
         stock_total=row.stock_total,
         stock_free=row.stock_free,
+        stock_source=row.stock_source,
+        oversold=row.oversold,
         kind=row.kind,
     )
 

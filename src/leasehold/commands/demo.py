@@ -9,7 +9,7 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Draft, Fact
 from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering, PriceList
+from leasehold.domain.catalogue import BY_ENGINE, EVERYWHERE, QUOTA, Offering, PriceList
 from leasehold.domain.ledger import FUNDING, Order, Posting, wallet
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
@@ -111,7 +111,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
         for region in REGIONS:
             for unit_type, demo in self.offerings.items():
                 offering = draft.require(OFFERINGS, region, unit_type)
-                if offering.per_minute is not None or offering.stock_total > 0:
+                if offering.per_minute is not None or offering.stock_total > 0 or offering.stock_source == BY_ENGINE:
                     continue  # the operator has set it already
                 prices = draft.get(PRICES, region, unit_type) or PriceList(region, unit_type, ())
                 draft.put(PRICES, prices.with_change(now, demo.per_minute))

@@ -21,6 +21,7 @@ from leasehold.domain.event import (
     guard_events,
     page_of,
     replica_events,
+    supply_events,
     unit_events,
 )
 from leasehold.domain.guard import Guard, month_name
@@ -33,6 +34,7 @@ from leasehold.domain.quote import Quote
 from leasehold.domain.replica import Replica
 from leasehold.domain.service import Service
 from leasehold.domain.service_key import ServiceKey
+from leasehold.domain.supply import Supply
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Unit
 
@@ -80,6 +82,7 @@ MODELS = Table("models", Model, "id")
 QUOTES = Table("quotes", Quote, "id")
 CALLS = Table("calls", Calls, "service_id", "app_id", "hour")
 PACKAGES = Table("packages", Package, "id")
+SUPPLIES = Table("supplies", Supply, "engine")
 OFFERINGS = Table("offerings", Offering, "region", "type")
 PRICES = Table("prices", PriceList, "region", "type")
 ACCOUNTS = Table("accounts", Account, "id")
@@ -106,6 +109,7 @@ TABLES: tuple[Table[Any], ...] = (
     QUOTES,
     CALLS,
     PACKAGES,
+    SUPPLIES,
     OFFERINGS,
     PRICES,
     ACCOUNTS,
@@ -130,6 +134,7 @@ TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, 
     HOOKS: hook_events,
     DELIVERIES: delivery_events,
     REPLICAS: replica_events,
+    SUPPLIES: supply_events,
 }
 """Tables whose changes are events, with what tells of two rows what happened between them."""
 
@@ -273,7 +278,8 @@ class Book:
     def _tell(self, told: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
         for kind, data in told:
             account_id, unit_id = _whose(row)
-            self.events.setdefault(account_id, []).append(Event(now, kind, unit_id, user_id, data))
+            if account_id is not None:
+                self.events.setdefault(account_id, []).append(Event(now, kind, unit_id, user_id, data))
 
     def _count(self, draft: Draft) -> None:
         """Count what a command took or gave back, and charged, against the limits of whom it concerns."""
@@ -327,11 +333,19 @@ class Book:
         return changes
 
 
-def _whose(row: Any) -> tuple[str, str | None]:
-    """Return the account and the instance that a row's events are about."""
-    if type(row) is Unit:
-        return row.account_id, row.id
-    return (row.id if type(row) is Account else row.account_id), (row.unit_id if type(row) is Replica else None)
+def _whose(row: Any) -> tuple[str | None, str | None]:
+    """Return whose events tell of a row, None: nobody's; and of which instance they are."""
+    match row:
+        case Unit():
+            return row.account_id, row.id
+        case Account():
+            return row.id, None
+        case Replica():
+            return row.account_id, row.unit_id
+        case Supply():
+            return row.told_to, None
+        case _:
+            return row.account_id, None
 
 
 class Changes:

@@ -16,6 +16,10 @@ UNITS_OF_COMPUTE: Final[OfferingKind] = "ComputingUnit"
 QUOTA: Final[OfferingKind] = "TPM"
 EVERYWHERE: Final = "global"
 """The region of what is sold for no place in particular: quota."""
+StockSource = Literal["Set", "Engine"]
+"""Who says how many units of an offering there are: an operator, or the engine that runs them."""
+BY_HAND: Final[StockSource] = "Set"
+BY_ENGINE: Final[StockSource] = "Engine"
 TPM_PER_UNIT: Final = 10_000
 RPM_PER_UNIT: Final = 33
 """A unit of quota: so many tokens and so many requests a minute."""
@@ -25,7 +29,8 @@ class Offering(msgspec.Struct, frozen=True):
     """One type of compute unit in one region; or the quota of one model, whose name is the type.
 
     ``position`` is its place in the catalogue's order. A price of None means: not sold that way.
-    Free stock plus the units held by live instances is always the total.
+    Free stock plus the units held by live instances, less those that are ``oversold``, is always the total. Units are
+    oversold only where the engine has fewer than are held; then none are free.
     """
 
     region: str
@@ -36,6 +41,13 @@ class Offering(msgspec.Struct, frozen=True):
     stock_total: int
     stock_free: int
     kind: OfferingKind = UNITS_OF_COMPUTE
+    stock_source: StockSource = BY_HAND
+    oversold: int = 0
+
+    @property
+    def held(self) -> int:
+        """How many units live instances hold."""
+        return self.stock_total - self.stock_free + self.oversold
 
     @property
     def name(self) -> str:
@@ -53,11 +65,18 @@ class Offering(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, stock_free=self.stock_free - count)
 
     def give_back(self, count: int) -> Offering:
-        """Return held units to the stock."""
-        free = self.stock_free + count
-        if free > self.stock_total:
+        """Return held units to the stock; what is oversold becomes less first."""
+        if count > self.held:
             raise AssertionError(f"more {self.name} given back than were ever held")
-        return msgspec.structs.replace(self, stock_free=free)
+        return self._holding(self.stock_total, self.held - count)
+
+    def stocked(self, total: int) -> Offering:
+        """Have another total. What is held stays held: what the total does not cover is oversold."""
+        return self._holding(total, self.held)
+
+    def _holding(self, total: int, held: int) -> Offering:
+        free, oversold = max(0, total - held), max(0, held - total)
+        return msgspec.structs.replace(self, stock_total=total, stock_free=free, oversold=oversold)
 
 
 class PriceChange(msgspec.Struct, frozen=True, array_like=True):

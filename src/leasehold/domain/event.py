@@ -18,6 +18,7 @@ from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.guard import Guard
 from leasehold.domain.reminder import deadline_of, what_of
 from leasehold.domain.replica import Replica
+from leasehold.domain.supply import FITS, Supply, changes
 from leasehold.domain.unit import Unit
 
 # Append only: a type never changes its meaning.
@@ -47,6 +48,8 @@ ENGINE_TROUBLE: Final = "engine.trouble"
 HOOK_TESTED: Final = "subscription.test"
 HOOK_PAUSED: Final = "subscription.paused"
 HOOK_GAVE_UP: Final = "subscription.givenUp"
+STOCK_DIFFERS: Final = "engine.stockDiffers"
+STOCK_FITS: Final = "engine.stockFits"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -75,6 +78,8 @@ TYPES: Final[dict[str, str]] = {
     HOOK_TESTED: "A subscription is tried; only that subscription gets it.",
     HOOK_PAUSED: "A receiver answered 410 Gone, and its subscription is paused.",
     HOOK_GAVE_UP: "An event could not be delivered to a subscription, and is not tried any more.",
+    STOCK_DIFFERS: "What an engine has of a type, and what is offered or sold of it, are not the same, or differ anew.",
+    STOCK_FITS: "What an engine has of a type, and what is offered of it, are the same again.",
 }
 """Every type, and what it means."""
 
@@ -223,5 +228,22 @@ def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str
                 "replica": after.number,
                 "state": after.state,
                 "message": after.trouble,
+            },
+        )
+
+
+def supply_events(before: Supply | None, after: Supply) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell where the stock that is offered differs from what an engine has: when it begins, changes, and ends."""
+    for unit_type, count in changes({} if before is None else before.stocks, after.stocks):
+        yield (
+            STOCK_FITS if count.gap == FITS else STOCK_DIFFERS,
+            {
+                "engine": after.engine,
+                "type": unit_type,
+                "regions": list(count.regions),
+                "offered": count.offered,
+                "engineUnits": count.has,
+                "difference": count.difference,
+                "oversold": count.oversold,
             },
         )

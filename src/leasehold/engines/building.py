@@ -9,12 +9,11 @@ from typing import Final
 from leasehold.domain.catalogue import Offering
 from leasehold.domain.plan import INSTANT
 from leasehold.domain.route import Routes, engine_for
+from leasehold.domain.supply import UNBOUNDED
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.process import ProcessEngine
 from leasehold.engines.process_devices import NvmlDevices
 
-UNBOUNDED: Final = 1_000_000
-"""The stock of the offerings bounds what is sold; the engine need not bound it a second time."""
 ACCELERATED: Final = "gpu-"
 """Types that begin so have one accelerator a unit, on a machine that has any."""
 
@@ -39,6 +38,7 @@ def build_engines(
         if name != "process":
             raise NoEngine(f"engines: there is no engine {name} in this server; route its offerings to another.")
         types = {one.type for one in offerings if engine_for(routes, one.region, one.type) == name}
+        # The stock of the offerings bounds what is sold; the engine need not bound it a second time.
         has = dict.fromkeys(types, UNBOUNDED) if units is None else dict(units)
         accelerated = frozenset(one for one in has if one.startswith(ACCELERATED)) if NvmlDevices().find() else ()
         engines[name] = ProcessEngine(directory / "replicas", has, accelerated=frozenset(accelerated))

@@ -64,7 +64,10 @@ class ReplicaEngine(Protocol):
         """
 
     async def capacity(self) -> dict[str, int]:
-        """Return how many units of each type the engine really has, used ones included; types that it knows."""
+        """Return how many units of each type the engine really has, used ones included; of other types it has none.
+
+        So many that nothing bounds them are ``domain.supply.UNBOUNDED``.
+        """
 
     async def close(self) -> None:
         """Let go of the engine. What runs goes on running."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from leasehold.clock import wall_us
 from leasehold.commands.command import Command
+from leasehold.domain.supply import Count
 from leasehold.questions import Questions
+from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, Unavailable
 
 T = TypeVar("T")
+
+LATER: Final = (Closed, Overloaded, Unavailable, OutcomeUnknown)
+"""What the sequencer says where it cannot decide now; everything is planned anew then."""
 
 
 class Books(Protocol):
@@ -66,6 +71,9 @@ class Meter(Protocol):
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Set whether an engine can be asked."""
 
+    def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
+        """Set what an engine has of each type, and what is offered of it."""
+
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """How often and how long, in seconds.
@@ -74,7 +82,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     five times in that time, and does nothing any more once half of it passed without. ``look_s``: between two looks at
     everything. ``observe_s``: between two looks at an engine; ``busy_s``: while something starts or stops.
     ``call_s``: an engine that has not answered by then cannot be asked. ``again_s``: before the same is asked of it
-    again. ``calls_max``: so many calls of one engine at a time.
+    again. ``calls_max``: so many calls of one engine at a time. ``count_s``: between two questions what an engine has;
+    where that stays as it is, it is said again every ``count_keep_s``, so that its age is known. ``gone_s``: what runs
+    on a node whose worker has been dead for so long is no stock any more.
     """
 
     lease_s: float = 15.0
@@ -84,3 +94,6 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     call_s: float = 30.0
     again_s: float = 2.0
     calls_max: int = 32
+    count_s: float = 10.0
+    count_keep_s: float = 60.0
+    gone_s: float = 600.0

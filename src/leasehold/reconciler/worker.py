@@ -18,14 +18,12 @@ from leasehold.domain.route import Routes, engine_for
 from leasehold.domain.unit import Unit
 from leasehold.engines.contract import ReplicaEngine, Unreachable
 from leasehold.reconciler.hands import GRACE_S, Hands
-from leasehold.reconciler.ports import Books, MachineTime, Meter, Reader, Time, Timing
+from leasehold.reconciler.ports import LATER, Books, MachineTime, Meter, Reader, Time, Timing
 from leasehold.reconciler.sight import Watch
-from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, Unavailable
+from leasehold.reconciler.stocktaker import Speaker, Stocktaker, log_differences
 
 log = structlog.get_logger()
 
-LATER: Final = (Closed, Overloaded, Unavailable, OutcomeUnknown)
-"""What the sequencer says where it cannot decide now; everything is planned anew then."""
 RETRY_S: Final = 0.5
 ORPHAN: Final = "orphan "
 YIELD_US: Final = 3 * SECOND_US
@@ -37,7 +35,8 @@ TAKEN_MAX: Final = 200
 class Reconciler:
     """Looks after the replicas of the instances that it holds. Any number of these may work on one store.
 
-    ``alone``: nobody else works on the store, so that everybody who ever did is dead.
+    ``alone``: nobody else works on the store, so that everybody who ever did is dead. ``told_to``: the account whose
+    events tell where stock is not what an engine has.
     """
 
     def __init__(
@@ -54,6 +53,7 @@ class Reconciler:
         meter: Meter,
         timing: Timing = Timing(),  # noqa: B008 - it is frozen
         time: Time | None = None,
+        told_to: str | None = None,
     ) -> None:
         self.watches: Final = {
             name: Watch(engine, timing, time or MachineTime(), meter) for name, engine in engines.items()
@@ -79,6 +79,19 @@ class Reconciler:
             meter=meter,
             may_act=self.may_act,
         )
+        self.stocktakers: Final = {
+            name: Stocktaker(
+                engine,
+                reader,
+                books,
+                routes,
+                Speaker(worker_id, node, alone, told_to),
+                timing=timing,
+                time=self._time,
+                meter=meter,
+            )
+            for name, engine in engines.items()
+        }
         self._started_at = self._time.wall()
         self._beat = 0
         self._held_since = float("-inf")
@@ -104,6 +117,7 @@ class Reconciler:
             asyncio.create_task(self._run(), name="reconciler"),
             asyncio.create_task(self._hold(), name="reconciler-leases"),
             *(asyncio.create_task(self._observe(name), name=f"reconciler-{name}") for name in self.watches),
+            *(asyncio.create_task(one.run(), name=f"stocktaker-{name}") for name, one in self.stocktakers.items()),
         ]
 
     async def stop(self) -> None:
@@ -124,6 +138,7 @@ class Reconciler:
 
     def committed(self, changes: Changes) -> None:
         """Wake up where something happened to an instance or a service that an engine runs."""
+        log_differences(changes)
         for rows in (changes.inserted.get(UNITS, ()), changes.updated.get(UNITS, ())):
             for unit in rows:
                 if unit.generation > 0 or any(placed.runs for placed in unit.placements):

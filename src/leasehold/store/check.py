@@ -22,6 +22,7 @@ from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_limits, check_pages, check_stories
 from leasehold.store.check_outbox import outbox
 from leasehold.store.check_replicas import replica_findings
+from leasehold.store.check_supply import supply_findings, supply_remarks
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
@@ -55,10 +56,14 @@ SELECT remind_at, {DueKind.REMIND:d}, id FROM units
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a check found: one line for each broken row, and how much was looked at."""
+    """What a check found: one line for each broken row, and how much was looked at.
+
+    ``remarks`` are about what is as somebody set it, and is not as it should perhaps be.
+    """
 
     findings: list[str]
     summary: str
+    remarks: list[str] = []
 
 
 def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
@@ -123,6 +128,7 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *_arrears(fetch),
         *_orders(fetch),
         *_stock(fetch),
+        *supply_findings(fetch),
         *_placements(fetch),
         *_services(fetch),
         *_models(fetch),
@@ -136,7 +142,8 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *check_pages(fetch),
         *check_stories(fetch),
     ]
-    return Report(findings, f"{_summary(fetch)}, {audited.summary(keyed=keys is not None)}")
+    summary = f"{_summary(fetch)}, {audited.summary(keyed=keys is not None)}"
+    return Report(findings, summary, list(supply_remarks(fetch)))
 
 
 def _now(fetch: Fetch) -> tuple[Instant, int]:
@@ -293,15 +300,17 @@ def _orders(fetch: Fetch) -> Iterator[str]:
 
 def _stock(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
-        "SELECT o.region, o.type, o.stock_total, o.stock_free, coalesce(h.held, 0) FROM offerings o LEFT JOIN "
-        "(SELECT region, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) AS held "
+        "SELECT o.region, o.type, o.stock_total, o.stock_free, o.oversold, coalesce(h.held, 0) FROM offerings o "
+        "LEFT JOIN (SELECT region, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) AS held "
         "FROM units WHERE status NOT IN ('Released', 'CreateFailed') "
         "GROUP BY region, type) h ON h.region = o.region AND h.type = o.type "
-        "WHERE o.stock_free < 0 OR o.stock_free + coalesce(h.held, 0) <> o.stock_total LIMIT ?",
+        "WHERE o.stock_free < 0 OR o.oversold < 0 OR (o.oversold > 0 AND (o.stock_free > 0 OR o.stock_source = 'Set')) "
+        "OR o.stock_free + coalesce(h.held, 0) - o.oversold <> o.stock_total LIMIT ?",
         (SHOWN_MAX,),
     )
-    for region, unit_type, total, free, held in rows:
-        yield f"offering {region} {unit_type} has {total} units, and {free} are free and {held} held"
+    for region, unit_type, total, free, oversold, held in rows:
+        more = f", {oversold} more than there are" if oversold else ""
+        yield f"offering {region} {unit_type} has {total} units, and {free} are free and {held} held{more}"
 
 
 def _overdue(fetch: Fetch, before: Instant) -> Iterator[str]:

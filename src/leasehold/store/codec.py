@@ -29,6 +29,7 @@ from leasehold.domain.book import (
     REPLICAS,
     SERVICE_KEYS,
     SERVICES,
+    SUPPLIES,
     TABLES,
     UNITS,
     USERS,
@@ -41,6 +42,7 @@ from leasehold.domain.guard import GuardRules
 from leasehold.domain.ledger import Order, Posting
 from leasehold.domain.money import Micro
 from leasehold.domain.replica import RunSpec
+from leasehold.domain.supply import Count, Word
 from leasehold.domain.unit import Placement
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -195,7 +197,21 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (QUOTES, {"mutable": ("used_by",)}),
         (CALLS, {"mutable": ("input_tokens", "output_tokens", "succeeded", "failed")}),
         (PACKAGES, {"mutable": ("used",)}),
-        (OFFERINGS, {"mutable": ("per_minute", "per_month", "stock_total", "stock_free")}),
+        (
+            SUPPLIES,
+            {
+                "to_column": dict.fromkeys(("words", "stocks"), _json),
+                "to_field": {
+                    "words": msgspec.json.Decoder(tuple[Word, ...]).decode,
+                    "stocks": msgspec.json.Decoder(dict[str, Count]).decode,
+                },
+                "mutable": ("told_to", "words", "stocks"),
+            },
+        ),
+        (
+            OFFERINGS,
+            {"mutable": ("per_minute", "per_month", "stock_total", "stock_free", "stock_source", "oversold")},
+        ),
         (
             PRICES,
             {"to_column": {"changes": _json}, "to_field": {"changes": _changes}, "mutable": ("changes",)},

@@ -63,6 +63,17 @@ offerings = _table(
     _big("stock_total"),
     _big("stock_free"),
     _named("kind", "ComputingUnit"),
+    _named("stock_source", "Set"),
+    _count("oversold"),
+)
+
+# A row an engine: whoever says something of it, and whoever sets stock that it serves, take turns on that row.
+supplies = _table(
+    "supplies",
+    _text("engine", key=True),
+    _text("told_to", null=True),
+    _text("words"),
+    _text("stocks"),
 )
 
 prices = _table("prices", _text("region", key=True), _text("type", key=True), _text("changes"))

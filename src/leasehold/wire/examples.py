@@ -119,6 +119,7 @@ OFFICE: Final[Mapping[str, Mapping[str, Any]]] = {
         "pricePerMonth": "9000.00",
         "stockTotal": 20000,
     },
+    "describe_engines": {},
     "describe_clock": {},
     "advance_clock": {"to": _SOON},
     "confirm_clock": {},

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from leasehold.wire.supply_meanings import SUPPLY_MEANINGS
+
 MEANINGS: Final[Mapping[str, str]] = {
+    **SUPPLY_MEANINGS,
     "accessKeyId": "The id of the key pair, which every signature names.",
     "accessKeys": "The user's keys, oldest first, disabled ones included.",
     "accountId": "The account; the caller's where it is left out.",

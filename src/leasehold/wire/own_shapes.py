@@ -10,6 +10,7 @@ import msgspec
 from leasehold.wire.charge_shapes import Model
 from leasehold.wire.policies import PolicyName
 from leasehold.wire.shapes import Id, PaymentTiming, Region, Request, Shape, Text, Time, UnitType
+from leasehold.wire.supply_shapes import StockSource
 
 Amount = Annotated[Decimal, msgspec.Meta(description="A decimal amount, at most six places, as a string")]
 ZoneName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -181,6 +182,8 @@ class OfferingDetail(Shape, kw_only=True):
     price_per_month: str | None
     stock_total: int
     stock_free: int
+    stock_source: StockSource
+    oversold: int
 
 
 class OfferingList(Shape, kw_only=True):
@@ -192,7 +195,7 @@ class OfferingList(Shape, kw_only=True):
 class SetOfferingRequest(Request, kw_only=True):
     """Add an offering, or change its prices or its stock; what is absent stays as it is.
 
-    Units of compute have a region and a type; quota has a model.
+    Units of compute have a region and a type; quota has a model. Stock is set, or is what an engine has.
     """
 
     region: Region | None = None
@@ -201,6 +204,7 @@ class SetOfferingRequest(Request, kw_only=True):
     price_per_minute: Amount | None = None
     price_per_month: Amount | None = None
     stock_total: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] | None = None
+    stock_source: StockSource | None = None
 
 
 class ClockDetail(Shape, kw_only=True):

@@ -11,6 +11,7 @@ from leasehold.api.operations import (
     catalogue,
     charge,
     clock,
+    engines,
     events,
     explain,
     guard,
@@ -43,4 +44,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **models.OPERATIONS,
     **service_keys.OPERATIONS,
     **replicas.OPERATIONS,
+    **engines.OPERATIONS,
 }

@@ -1,0 +1,30 @@
+"""The settings about stock that comes from engines."""
+
+from typing import Annotated
+
+import msgspec
+
+from leasehold.setting_kinds import Declared, Whole
+
+
+class StockSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How what engines have is compared with what is offered; each field is its declaration."""
+
+    stock_ask_seconds: Annotated[
+        int,
+        Declared(
+            "stock.ask_seconds",
+            Whole(1, 3600, "seconds"),
+            "How often an engine is asked what it has. Stock that follows an engine follows it that fast.",
+        ),
+    ] = 10
+
+    stock_node_gone_minutes: Annotated[
+        int,
+        Declared(
+            "stock.node_gone_minutes",
+            Whole(1, 10_080, "minutes"),
+            "A machine with a process engine whose server gave no sign of life for so long is no stock any more. "
+            "What is sold stays sold.",
+        ),
+    ] = 10
