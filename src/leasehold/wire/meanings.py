@@ -219,7 +219,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "Quote.region": "The region that the purchase would be made in.",
     "ResourceConfig.region": "Where to buy units; empty or left out: wherever there is stock enough.",
     "StatementUnit.region": "The region; global for quota.",
-    "releaseDefaultSeconds": "How far ahead the release of a postpaid instance lies where none is given.",
+    "releaseDefaultSeconds": "How far ahead the release of a postpaid instance lies where none is given: from the "
+    "purchase on, or from the moment in which a prepaid one becomes postpaid.",
     "releaseMaxSeconds": "How far ahead the release of a postpaid instance may lie.",
     "releaseTime": "When the instance is released by itself.",
     "AutoReleaseComputeUnitRequest.releaseTime": "The new release time; empty, null or left out: none.",
