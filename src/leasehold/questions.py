@@ -382,6 +382,10 @@ class Questions(Protocol):
         """Return an account's deliveries, those of the newest events first."""
         ...
 
+    def given_up(self, account_id: str, hook_id: str, *, since: Instant, limit: int) -> list[Delivery]:
+        """Return what was given up for a hook of an account since a time, those of the oldest events first."""
+        ...
+
     def waiting_deliveries(self) -> tuple[int, Instant | None]:
         """Count what waits, and return since when the oldest of it does."""
         ...

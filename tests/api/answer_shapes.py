@@ -466,6 +466,7 @@ SHAPES |= {
     (NOTIFICATION, "DeleteSubscription"): True,
     (NOTIFICATION, "TestSubscription"): True,
     (NOTIFICATION, "RedeliverEvent"): DELIVERY,
+    (NOTIFICATION, "RedeliverGivenUp"): {"redelivered": int, "isTruncated": bool},
     (NOTIFICATION, "DescribeDeliveries"): {
         "deliveries": [DELIVERY],
         "isTruncated": bool,

@@ -53,6 +53,9 @@ class AnnexeOfOffice:
         (event,) = self.operator.do(EVENTS, "DescribeEvents", {"maxKeys": 1})["events"]
         return {**one, "eventId": event["id"]}
 
+    def redeliver_given_up(self) -> Any:
+        return {**self.test_subscription(), "startTime": TIMES["startTime"], "maxKeys": 3}
+
     def describe_deliveries(self) -> Any:
         return {"subscriptionId": "sub-000000000000", "state": "GivenUp", "instanceId": "unit-00000000", "maxKeys": 3}
 

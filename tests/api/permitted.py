@@ -48,6 +48,7 @@ SUBSCRIPTIONS: Final[dict[str, set[str]]] = {
     "delete_subscription": MANAGERS,
     "describe_deliveries": READERS,
     "redeliver_event": MANAGERS,
+    "redeliver_given_up": MANAGERS,
     "test_subscription": MANAGERS,
 }
 NOWHERE: Final = {"kind": "Webhook", "url": "https://receiver.invalid/"}
@@ -65,5 +66,6 @@ def subscription_bodies(root: Caller) -> dict[str, Any]:
         "modify_subscription": {**one, "types": ["unit.bought"]},
         "delete_subscription": one,
         "redeliver_event": {**one, "eventId": event["id"]},
+        "redeliver_given_up": one,
         "test_subscription": one,
     }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, CHARGE, UNITS, Caller, Scene, billing_of
+from tests.api.scene import ACCOUNT, CATALOG, CHARGE, EVENTS, UNITS, Caller, Scene, billing_of
 
 
 def turn(caller: Caller, unit: str, **billing: Any) -> Any:
@@ -174,3 +174,83 @@ def test_a_term_that_is_not_sold_is_named_by_its_field(either: Scene, reservatio
     caller = either.customer()
     body = {"instanceId": caller.buy(), "paymentTiming": "Prepaid", "reservation": reservation}
     assert caller.field_refused(UNITS, "ChangeBilling", body) == field
+
+
+class Turn(NamedTuple):
+    """The limits when a change is asked for and when it comes, and what becomes of it: a status and a release time."""
+
+    asked_under: dict[str, Any]
+    comes_under: dict[str, Any]
+    becomes: tuple[str, str | None] | None
+
+
+HOUR, DAY, ENDS = {"releaseDefaultSeconds": 3600}, {"releaseDefaultSeconds": 86400}, {"endRequired": True}
+AT_NINE, A_DAY_LATER = ("Running", "2030-02-15T09:00:00+08:00"), ("Running", "2030-02-16T08:00:00+08:00")
+TURNS = {
+    "no limits": Turn({}, {}, ("Running", None)),
+    "a default": Turn(HOUR, HOUR, AT_NINE),
+    "a default, and an end is needed": Turn(HOUR | ENDS, HOUR | ENDS, AT_NINE),
+    "an end is needed": Turn(ENDS, {}, None),
+    "the default comes later": Turn({}, HOUR, AT_NINE),
+    "another default": Turn(HOUR | ENDS, DAY | ENDS, A_DAY_LATER),
+    "the default goes": Turn(HOUR | ENDS, {}, ("Running", None)),
+    "the default goes, and an end is needed": Turn(HOUR | ENDS, ENDS, ("Stopped", None)),
+    "an end comes to be needed": Turn({}, ENDS, ("Stopped", None)),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+def test_what_becomes_postpaid_has_the_end_that_the_limits_ask_for(either: Scene, turn: Turn) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1)
+
+    def limit(limits: dict[str, Any]) -> None:
+        caller.do(ACCOUNT, "SetGuardRails", {"limits": limits})
+
+    limit(turn.asked_under)
+    change = {"instanceId": unit, "paymentTiming": "Postpaid"}
+    if turn.becomes is None:
+        answer = caller.ask(UNITS, "ChangeBilling", change)
+        assert (answer.code, caller.unit(unit)["status"]) == ("QuotaExceeded", "Running")
+        assert "endRequired" in answer.body["message"]
+        return
+    caller.do(UNITS, "ChangeBilling", change)
+    limit(turn.comes_under)
+    told = caller.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})
+    status, release = turn.becomes
+    ends = (told.get("endsBy"), told.get("endsTime"))
+    if status == "Stopped":
+        assert ends == ("expiry", "2030-02-15T08:00:00+08:00")
+        assert "it stops: the account's limits do not let it go on postpaid" in told["text"]
+    else:
+        assert ends == ((None, None) if release is None else ("schedule", release))
+    either.advance("2030-02-15T08:00:00+08:00")
+    shown = caller.unit(unit)
+    assert (shown["status"], shown.get("releaseTime")) == (status, release)
+    if release is not None:
+        changed = caller.do(EVENTS, "DescribeEvents", {"types": ["unit.billingChanged"]})["events"]
+        data = {"status": "Running", "paymentTiming": "Postpaid", "expiredTime": None, "releaseTime": release}
+        assert [event["data"] for event in changed] == [data]
+        either.advance("2030-02-16T08:00:01+08:00")
+        assert caller.unit(unit)["expiredTime"] == release
+        assert caller.unit(unit)["status"] == "Released"
+
+
+def test_who_is_reminded_of_releases_is_so_of_the_one_that_came_with_the_change(either: Scene) -> None:
+    caller = either.customer()
+    caller.do(ACCOUNT, "SetReminders", {"beforeSeconds": [600]})
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": HOUR})
+    turn(caller, caller.buy(months=1))
+    either.advance("2030-02-15T08:50:00+08:00")
+    (reminder,) = caller.do(EVENTS, "DescribeEvents", {"types": ["unit.reminder"]})["events"]
+    assert (reminder["data"]["what"], reminder["data"]["deadline"]) == ("release", "2030-02-15T09:00:00+08:00")
+
+
+def test_work_that_is_done_late_counts_the_default_from_the_end_of_the_term(either: Scene) -> None:
+    caller = either.customer()
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": HOUR})
+    unit = caller.buy(months=1)
+    turn(caller, unit)
+    either.advance("2030-03-01T00:00:00+08:00")
+    assert caller.unit(unit)["expiredTime"] == "2030-02-15T09:00:00+08:00"
+    assert movements(caller) == [("Purchase", "100.00"), ("Usage", "30.00")]

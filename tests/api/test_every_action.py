@@ -145,6 +145,7 @@ def subscribe(caller: Caller) -> None:
     event = caller.do("/v2/events", "DescribeEvents", {"types": ["unit.running"], "maxKeys": 1})["events"][0]
     caller.do(NOTIFICATION, "ModifySubscription", {**one, "skipMissed": True})
     caller.do(NOTIFICATION, "RedeliverEvent", {**one, "eventId": event["id"]})
+    caller.do(NOTIFICATION, "RedeliverGivenUp", {**one, "maxKeys": 1})
     caller.do(NOTIFICATION, "DescribeDeliveries", {"maxKeys": 1})
     caller.do(NOTIFICATION, "DeleteSubscription", one)
 

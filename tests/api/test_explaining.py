@@ -105,6 +105,33 @@ LIVES = [
         MARCH,
     ),
     Life(
+        "prepaid that turns postpaid for a while",
+        {"months": 1},
+        (IN_FEBRUARY, ("limits", {"releaseDefaultSeconds": 3600}), ("turn", "Postpaid")),
+        "schedule",
+        "2030-02-15T09:00:00+08:00",
+        "it goes on postpaid; it is released at 2030-02-15T09:00:00+08:00 then",
+        MARCH,
+    ),
+    Life(
+        "prepaid that turns postpaid beyond this month",
+        {"months": 1},
+        (IN_FEBRUARY, ("limits", {"releaseDefaultSeconds": 86400 * 30}), ("turn", "Postpaid")),
+        "schedule",
+        "2030-03-17T08:00:00+08:00",
+        "it goes on postpaid",
+        MARCH,
+    ),
+    Life(
+        "prepaid that may not turn postpaid any more",
+        {"months": 1},
+        (IN_FEBRUARY, ("turn", "Postpaid"), ("limits", {"endRequired": True})),
+        "expiry",
+        "2030-02-15T08:00:00+08:00",
+        "the account's limits do not let it go on postpaid without a release time",
+        MARCH,
+    ),
+    Life(
         "prepaid that cannot turn postpaid",
         {"months": 1},
         (IN_FEBRUARY, ("turn", "Postpaid")),
@@ -160,6 +187,8 @@ def test_what_is_said_of_an_instance_comes_true(fresh: Scene, life: Life) -> Non
                 fresh.advance(value)
             case "price":
                 fresh.sell(minute=value)
+            case "limits":
+                caller.do(ACCOUNT, "SetGuardRails", {"limits": value})
             case "turn":
                 caller.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": value})
             case _:

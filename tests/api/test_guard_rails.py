@@ -208,8 +208,8 @@ def test_the_release_of_a_leased_instance_is_near_and_given_where_none_is(either
     assert "releaseMax" in refusal(customer, UNITS, "AutoReleaseComputeUnit", far)
     paid = customer.buy(months=1)
     turning = {"instanceId": paid, "paymentTiming": "Postpaid"}
-    assert "endRequired" in refusal(customer, UNITS, "ChangeBilling", turning)
     limit(customer, endRequired=True)
+    assert "endRequired" in refusal(customer, UNITS, "ChangeBilling", turning)
     assert "endRequired" in refusal(customer, *buying())
 
 

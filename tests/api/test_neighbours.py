@@ -72,6 +72,7 @@ BY_ID: list[tuple[str, str, dict[str, Any]]] = [
     (NOTIFICATION, "DeleteSubscription", {"subscriptionId": "HOOK"}),
     (NOTIFICATION, "TestSubscription", {"subscriptionId": "HOOK"}),
     (NOTIFICATION, "RedeliverEvent", {"subscriptionId": "HOOK", "eventId": "1-0"}),
+    (NOTIFICATION, "RedeliverGivenUp", {"subscriptionId": "HOOK"}),
     (SERVICE, "DeleteServiceKey", {"keyId": "CALLING"}),
     (MODEL, "DescribeModelSet", {"modelSetId": "SET"}),
     (MODEL, "DescribeModel", {"modelId": "MODEL"}),

@@ -170,6 +170,36 @@ def test_deliveries_are_filtered_and_paged_the_newest_event_first(on_store: OnSt
     on_store(scene)
 
 
+def test_what_was_given_up_for_a_hook_since_a_time_is_found_the_oldest_event_first(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        pages = [await happen(store, "acc-1", BOUGHT, RUNNING) for _ in range(2)]
+
+        def ended(page: int, line: int, state: str, at: int, hook_id: str = "sub-1") -> Delivery:
+            return delivery(hook_id, page, line, state=state, done_at=Instant(at), clear_at=Instant(99))
+
+        first, last = pages
+        rows = [
+            ended(last, 0, "GivenUp", 10),
+            ended(first, 1, "GivenUp", 20),
+            ended(first, 0, "Delivered", 20),
+            ended(last, 1, "GivenUp", 30),
+            ended(first, 0, "GivenUp", 30, "sub-2"),
+        ]
+        await write(store, *rows)
+
+        async def found(hook_id: str, since: int, limit: int = 9, account_id: str = "acc-1") -> list[Delivery]:
+            return await store.read(lambda ask: ask.given_up(account_id, hook_id, since=Instant(since), limit=limit))
+
+        assert await found("sub-1", 0) == [rows[1], rows[0], rows[3]]
+        assert await found("sub-1", 0, 2) == [rows[1], rows[0]]
+        assert await found("sub-1", 20) == [rows[1], rows[3]]
+        assert await found("sub-1", 31) == []
+        assert await found("sub-2", 0) == [rows[4]]
+        assert await found("sub-2", 0, account_id="acc-2") == []
+
+    on_store(scene)
+
+
 def test_what_waits_is_counted(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         assert await store.read(lambda ask: ask.waiting_deliveries()) == (0, None)

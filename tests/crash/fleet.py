@@ -81,6 +81,9 @@ def seeded(seed: object) -> Random:
 class Process:
     """A server or a worker, which may be killed, paused and started again."""
 
+    program: Sequence[str] = ("-m", "leasehold")
+    """What Python is told to run."""
+
     def __init__(self, name: str, folder: Path, arguments: Sequence[str], port: int | None = None) -> None:
         self.name = name
         self.port = port
@@ -94,7 +97,7 @@ class Process:
         """Start it; does not wait until it serves."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "leasehold", *self._arguments], stdout=log, stderr=log, env=environment()
+                [sys.executable, *self.program, *self._arguments], stdout=log, stderr=log, env=environment()
             )
 
     @property

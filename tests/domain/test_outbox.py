@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leasehold.commands.command import Command, Decided, Engine, decide
-from leasehold.commands.outbox import ClaimLanes, DeleteHook, DeliveryDone, EndHook, FanOut, Redeliver, SetHook, Told
+from leasehold.commands.outbox import (
+    ClaimLanes,
+    DeleteHook,
+    DeliveryDone,
+    EndHook,
+    FanOut,
+    Redeliver,
+    Redelivered,
+    RedeliverGivenUp,
+    SetHook,
+    Told,
+)
 from leasehold.domain.book import DELIVERIES, HOOKS, LANES, TABLES, Book, Table
 from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
 from leasehold.domain.event import BOUGHT, HOOK_GAVE_UP, HOOK_PAUSED, HOOK_TESTED, REMINDED, RUNNING, TYPES, Event
@@ -257,10 +268,32 @@ def test_by_hand_an_event_begins_anew_and_is_counted_once(state: str | None) -> 
     assert book.get(LANES, "sub-1", "unit-1") == Lane("sub-1", "unit-1", 1, Instant(NOW + 5))
 
 
+@pytest.mark.parametrize("state", ["Waiting", "Delivered", "GivenUp", "Dropped", None])
+@pytest.mark.parametrize("status", ["Active", "Paused"])
+def test_in_bulk_only_what_is_given_up_by_now_begins_anew_and_once(state: str | None, status: str) -> None:
+    waiting = 1 if state == "Waiting" else 0
+    lane = Lane("sub-1", "unit-1", waiting, Instant(NOW + HOUR_US) if waiting else None)
+    found = delivery(state="GivenUp", attempts=9, done_at=NOW, clear_at=NOW)
+    rows = [] if state is None else [msgspec.structs.replace(found, state=state)]
+    book = book_of(hook(page=1, status=status), lane, *rows)
+    command = RedeliverGivenUp(account_id="acc-1", hook_id="sub-1", found=(found,), more=True)
+    given_up = state == "GivenUp"
+    assert done(book, command, NOW + 5).answer == Redelivered(int(given_up), True)
+    after = book.get(LANES, "sub-1", "unit-1")
+    assert after == (Lane("sub-1", "unit-1", 1, Instant(NOW + 5)) if given_up else lane)
+    row = book.get(DELIVERIES, "sub-1", found.page, found.line)
+    if given_up:
+        assert row is not None
+        assert (row.state, row.attempts, row.since, row.done_at, row.clear_at) == ("Waiting", 0, NOW + 5, None, None)
+    assert done(book, command, NOW + 9).answer == Redelivered(0, True)
+    assert (book.get(LANES, "sub-1", "unit-1"), book.get(DELIVERIES, "sub-1", found.page, found.line)) == (after, row)
+
+
 def test_a_refusal_changes_nothing() -> None:
     for command in (
         Redeliver(account_id="acc-2", hook_id="sub-1", told=Told(1, 0, event())),
         Redeliver(account_id="acc-1", hook_id="sub-1", told=Told(2, 0, event())),
+        RedeliverGivenUp(account_id="acc-2", hook_id="sub-1", found=(), more=False),
         SetHook(account_id="acc-2", hook_id="sub-1", status="Paused"),
         DeleteHook(account_id="acc-2", hook_id="sub-1"),
     ):

@@ -28,6 +28,7 @@ def calls(hook: str, event: str) -> dict[str, dict[str, Any]]:
     return {
         "ModifySubscription": {**one, "status": "Paused", "rotateSecret": True},
         "RedeliverEvent": {**one, "eventId": event},
+        "RedeliverGivenUp": one,
         "TestSubscription": one,
         "DeleteSubscription": one,
     }

@@ -103,6 +103,16 @@ class OutboxOfMemory:
             and (after is None or _place(row) < after)
         ][:limit]
 
+    def given_up(self, account_id: str, hook_id: str, *, since: Instant, limit: int) -> list[Delivery]:
+        """Return what was given up for a hook of an account since a time, those of the oldest events first."""
+        return [
+            row
+            for row in sorted(self._rows(DELIVERIES).values(), key=_place)
+            if (row.account_id, row.hook_id, row.state) == (account_id, hook_id, "GivenUp")
+            and row.done_at is not None
+            and row.done_at >= since
+        ][:limit]
+
     def waiting_deliveries(self) -> tuple[int, Instant | None]:
         """Count what waits, and return since when the oldest of it does."""
         since = [row.since for row in self._rows(DELIVERIES).values() if row.state == "Waiting"]

@@ -21,6 +21,7 @@ from leasehold.domain.refusal import Refusal
 from leasehold.questions import IDENTITY_EPOCH, Questions
 from leasehold.sequencer import Limits, Sequencer
 from leasehold.store.check import check, check_directory
+from leasehold.store.check_events import UNITS_BEFORE_EVENTS
 from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
 from leasehold.store.opening import OpenStore
 from leasehold.store.queries import Fetch, Queries, columns
@@ -175,6 +176,8 @@ def books_of(store: OpenStore) -> Books:
         tables = {table.name: {table.key_of(row): row for row in rows(CODECS[table])} for table in TABLES}
         # Only stores that several servers share keep one.
         tables[FACTS.name].pop((IDENTITY_EPOCH,), None)
+        # Written by a migration, and the store in memory has none.
+        tables[FACTS.name].pop((UNITS_BEFORE_EVENTS,))
         agenda = fetch("SELECT at, kind, unit_id FROM agenda ORDER BY at, kind, unit_id", ())
         due = [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in agenda]
         return Books(tables, list(rows(ORDERS)), list(rows(POSTINGS)), due)

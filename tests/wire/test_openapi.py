@@ -29,6 +29,7 @@ OPERATIONS = {action.operation: action for action in reversed(ACTIONS)}
 """Each operation under the first of its names."""
 LAST = (
     "redeliver_event",
+    "redeliver_given_up",
     "test_subscription",
     "modify_subscription",
     "delete_subscription",

@@ -314,6 +314,48 @@ class Redeliver(_OfHook, frozen=True, kw_only=True):
         return delivery
 
 
+class Redelivered(msgspec.Struct, frozen=True):
+    """How many deliveries wait anew, and whether more were given up than were looked at."""
+
+    count: int
+    more: bool
+
+
+class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
+    """Have what was given up for a hook delivered anew: ``found``, which is part of it where there is ``more``.
+
+    Each waits in its place among what else waits for its instance. What does not stand as given up any more is left
+    alone, so that doing it twice, or two at once, is like doing it once.
+    """
+
+    answer: ClassVar[type] = Redelivered
+
+    found: tuple[Delivery, ...]
+    more: bool
+
+    def needs(self) -> Needs:
+        """The hook, the lanes and the deliveries."""
+        yield HOOKS, (self.hook_id,)
+        for lane in sorted({one.lane for one in self.found}):
+            yield LANES, (self.hook_id, lane)
+        for one in self.found:
+            yield DELIVERIES, (self.hook_id, one.page, one.line)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Redelivered:  # noqa: ARG002
+        """Raises Refusal where the account has no such hook."""
+        hook = own_hook(draft, self.account_id, self.hook_id)
+        count = 0
+        for one in self.found:
+            before = draft.get(DELIVERIES, hook.id, one.page, one.line)
+            if before is None or before.state != "GivenUp":
+                continue
+            lane = draft.get(LANES, hook.id, before.lane) or Lane(hook.id, before.lane)
+            draft.put(LANES, msgspec.structs.replace(lane.plus(1, now), next_at=now))
+            draft.put(DELIVERIES, waits_anew(before, now))
+            count += 1
+        return Redelivered(count, self.more)
+
+
 def own_hook(draft: Draft, account_id: str, hook_id: str) -> Hook:
     """Return the account's hook; raises Refusal."""
     hook = draft.get(HOOKS, hook_id)

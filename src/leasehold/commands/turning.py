@@ -10,7 +10,7 @@ from leasehold.commands.release import not_ending, unit_needs
 from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
-from leasehold.domain.guard import Asked, judge_end, judge_spend, month_name
+from leasehold.domain.guard import Asked, judge_spend, judge_turn, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.metering import charge_usage
 from leasehold.domain.money import MICRO_MAX, Micro
@@ -26,7 +26,8 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     """Change how an instance is paid from now on, or from the end of its term.
 
     Postpaid becomes prepaid at once: what was used is charged, and the term that begins now is paid. Prepaid becomes
-    postpaid when its term ends, and shows BillingChanging until then; asked to be prepaid again it stays so.
+    postpaid when its term ends, and shows BillingChanging until then; asked to be prepaid again it stays so. It gets
+    the account's default release time then, counted from that moment, where the account has one.
     """
 
     answer: ClassVar[type] = Bought
@@ -49,7 +50,10 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
-        """Raises Refusal for another status, what is paid so already, too small a balance, and a release that came."""
+        """Raises Refusal for another status, what is paid so already, too small a balance, and a release that came.
+
+        And where a postpaid instance needs a release time, and the account has no default one.
+        """
         unit = own_unit(draft, self.account_id, self.unit_id)
         changing = unit.status == "BillingChanging"
         if unit.status not in ("Running", "BillingChanging"):
@@ -65,7 +69,8 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         if changing:
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
-            refusal = judge_end(draft.get(GUARDS, self.account_id), None, now, rules.time_zone)
+            ends = now if unit.expires_at is None else unit.expires_at
+            _, refusal = judge_turn(draft.get(GUARDS, self.account_id), ends, rules.time_zone)
             if refusal is not None:
                 raise refusal
             change(draft, unit, status="BillingChanging", auto_renew=False, renew_at=None)

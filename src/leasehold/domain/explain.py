@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,6 +11,7 @@ from leasehold.domain.account import Account
 from leasehold.domain.agenda import Due, DueKind, agenda_of
 from leasehold.domain.calendar import MINUTE_US, Instant, rfc3339, to_datetime
 from leasehold.domain.catalogue import Offering, PriceList
+from leasehold.domain.guard import Guard, judge_turn
 from leasehold.domain.metering import minutes_started
 from leasehold.domain.money import MICRO_MAX, Micro, amount_text
 from leasehold.domain.replica import Replica
@@ -50,39 +52,59 @@ def explain(
     now: Instant,
     month_end: Instant,
     replicas: Sequence[Replica] = (),
+    guard: Guard | None = None,
 ) -> Explained:
     """Explain an instance as it stands now: nobody does anything, prices stay, and the balance is what it is.
 
     ``month_end`` is when the month ends that it is now on the account's clocks, ``replicas`` are those that an engine
-    runs on it. That the account could run into debt by what the instance costs is not foreseen.
+    runs on it, ``guard`` are the account's limits. That the account could run into debt by what the instance costs is
+    not foreseen.
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
-    turns = end is not None and end.kind is DueKind.EXPIRE and _turns(unit, offering, account, rules)
-    cost_then = _cost_at(unit, offering, prices, account, now, end, month_end, turns=turns)
+    turn = None if end is None else _turn(unit, end, offering, account, rules, guard)
+    cost_then = _cost_at(unit, offering, prices, account, now, end, month_end, turn)
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
         *_why(unit, account, rules),
         *_waits(unit, replicas, rules),
-        *_end(unit, end, rules, turns=turns),
+        *_end(unit, end, rules, turn),
         _costs(unit, cost_then, account, rules, month_end),
     ]
-    ends = None if turns else end
+    if end is not None and turn is not None and turn.hindrance is None:
+        end = None if turn.release_at is None else Due(turn.release_at, DueKind.RELEASE, unit.id)
     return Explained(
         alive,
-        None if ends is None else ends.at,
-        None if ends is None else ENDS[ends.kind],
+        None if end is None else end.at,
+        None if end is None else ENDS[end.kind],
         unit.charged,
         cost_then,
         tuple(sentences),
     )
 
 
-def _turns(unit: Unit, offering: Offering, account: Account, rules: Rules) -> bool:
-    """Whether it goes on postpaid when its term ends (``turning.turn_postpaid``), with the balance that there is."""
-    if unit.status != "BillingChanging" or offering.per_minute is None:
-        return False
-    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, None, offering.per_minute, unit.created_by)
-    return account.balance >= max(balance_needed(deal, rules), 0)
+class _Turn(NamedTuple):
+    """What becomes of an instance that is to go on postpaid: when it is released then, or why it cannot go on."""
+
+    release_at: Instant | None
+    hindrance: str | None
+
+
+def _turn(
+    unit: Unit, end: Due, offering: Offering, account: Account, rules: Rules, guard: Guard | None
+) -> _Turn | None:
+    """Foresee what ``turning.turn_postpaid`` will do at the end of its term; None: it is not to become postpaid."""
+    if unit.status != "BillingChanging" or end.kind is not DueKind.EXPIRE:
+        return None
+    release_at, refusal = judge_turn(guard, end.at, rules.time_zone)
+    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by)
+    hindrance = None
+    if refusal is not None:
+        hindrance = "the account's limits do not let it go on postpaid without a release time"
+    elif deal.price is None:
+        hindrance = "it is not sold by the minute, so that it cannot go on postpaid"
+    elif account.balance < max(balance_needed(deal, rules), 0):
+        hindrance = "the balance does not do for it to go on postpaid"
+    return _Turn(release_at, hindrance)
 
 
 def _cost_at(
@@ -93,8 +115,7 @@ def _cost_at(
     now: Instant,
     end: Due | None,
     month_end: Instant,
-    *,
-    turns: bool,
+    turn: _Turn | None,
 ) -> Micro:
     """Return what it will have cost at the month's end: metered use goes on, and renewals are paid when they are due.
 
@@ -104,8 +125,10 @@ def _cost_at(
         return unit.charged
     if unit.payment_timing == "Prepaid":
         renewed = _renewals(unit, offering, account, month_end)
-        if turns and unit.expires_at is not None and unit.expires_at < month_end:
-            minutes = minutes_started(unit.expires_at, month_end)
+        goes_on = turn is not None and turn.hindrance is None
+        if goes_on and unit.expires_at is not None and unit.expires_at < month_end:
+            until = month_end if turn is None or turn.release_at is None else min(month_end, turn.release_at)
+            minutes = minutes_started(unit.expires_at, until)
             renewed += unit.count * minutes * (offering.per_minute or 0)
         return Micro(min(unit.charged + renewed, MICRO_MAX - 1))
     if unit.meter_from is None:
@@ -177,7 +200,7 @@ def _waits(unit: Unit, replicas: Sequence[Replica], rules: Rules) -> Iterator[st
         yield f"{begin} replica {row.number} of {row.service_id}, {row.state} since {since}{reason}."
 
 
-def _end(unit: Unit, end: Due | None, rules: Rules, *, turns: bool) -> Iterator[str]:
+def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None) -> Iterator[str]:
     if unit.status in GONE or unit.status == "Releasing":
         return
     if end is None:
@@ -187,10 +210,13 @@ def _end(unit: Unit, end: Due | None, rules: Rules, *, turns: bool) -> Iterator[
     match end.kind:
         case DueKind.RELEASE:
             yield f"It is released at {at}."
-        case DueKind.EXPIRE if turns:
+        case DueKind.EXPIRE if turn is not None and turn.hindrance is not None:
+            yield f"At {at} its term ends, and it stops: {turn.hindrance}."
+        case DueKind.EXPIRE if turn is not None and turn.release_at is not None:
+            released = rfc3339(turn.release_at, rules.time_zone)
+            yield f"At {at} its term ends, and it goes on postpaid; it is released at {released} then."
+        case DueKind.EXPIRE if turn is not None:
             yield f"At {at} its term ends, and it goes on postpaid; nothing ends it by itself then."
-        case DueKind.EXPIRE if unit.status == "BillingChanging":
-            yield f"At {at} its term ends, and it stops: the balance does not do for it to go on postpaid."
         case DueKind.EXPIRE:
             yield f"At {at} its term ends, and it stops."
         case DueKind.STOP:

@@ -29,8 +29,8 @@ class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
     crossing each of ``budget_warn_percent`` of it is an event, and from ``budget_refuse_percent`` on nothing is bought.
 
     ``release_max_us`` is how far ahead the release of a postpaid unit may lie, ``release_default_us`` what it is where
-    none is given, and with ``end_required`` none may be without one. ``extend_by`` says who moves a release to later,
-    and ``extensions_max`` how often that is done to one unit.
+    none is given, or where a prepaid one becomes postpaid, and with ``end_required`` none may be without one.
+    ``extend_by`` says who moves a release to later, and ``extensions_max`` how often that is done to one unit.
     """
 
     units: dict[str, int] = {}
@@ -191,6 +191,15 @@ def default_release(guard: Guard | None, release_at: Instant | None, now: Instan
     if release_at is None and guard is not None and guard.rules.release_default_us is not None:
         return Instant(now + guard.rules.release_default_us)
     return release_at
+
+
+def judge_turn(guard: Guard | None, turns_at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
+    """Judge that a prepaid unit becomes postpaid at some time; returns the release time that it gets then, too.
+
+    Nobody can give one with the change, so it is the default one, counted from that time.
+    """
+    release_at = default_release(guard, None, turns_at)
+    return release_at, judge_end(guard, release_at, turns_at, zone_name)
 
 
 def judge_extension(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
+from leasehold.domain.guard import judge_turn
 from leasehold.domain.metering import start_meter
 from leasehold.domain.rules import Rules
 from leasehold.domain.selling import Deal, balance_needed
@@ -14,12 +15,14 @@ from leasehold.domain.unit import Unit
 def turn_postpaid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
     """Meter an instance from the end of its term on; answers False where it cannot begin to be paid so.
 
-    It must be what a purchase would have to be: sold by the minute, and covered by the balance for a start.
+    It must be what a purchase would have to be: sold by the minute, covered by the balance for a start, and with a
+    release time where the account's limits ask for one. It gets the default one, as a purchase does that gives none.
     """
     offering = draft.require(OFFERINGS, *unit.offering)
     balance = draft.require(ACCOUNTS, unit.account_id).balance
-    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, None, offering.per_minute, unit.created_by)
-    if deal.price is None or balance < max(balance_needed(deal, rules), 0):
+    release_at, refusal = judge_turn(draft.get(GUARDS, unit.account_id), now, rules.time_zone)
+    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by)
+    if refusal is not None or deal.price is None or balance < max(balance_needed(deal, rules), 0):
         return False
     unit = change(
         draft,
@@ -30,6 +33,7 @@ def turn_postpaid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
         term_from=None,
         term_anchor=None,
         expires_at=None,
+        release_at=release_at,
         auto_renew=False,
         renew_at=None,
         # A price that was quoted for months says nothing about minutes.

@@ -17,6 +17,8 @@ PAGES_AT_ONCE: Final = 500
 UNITS_AT_ONCE: Final = 100_000
 """Instances whose stories are in memory at once. All pages are read once for each so many: memory is bounded, and the
 time grows with pages times instances only in stores of many hundred thousand."""
+UNITS_BEFORE_EVENTS: Final = "units_before_events"
+"""The fact that says the number of the last unit that was bought before there were events; 0 in a newer store."""
 _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
 _counts: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 _amounts: Final = msgspec.json.Decoder(dict[str, Micro]).decode
@@ -108,12 +110,14 @@ def check_pages(fetch: Fetch) -> Iterator[str]:
 def check_stories(fetch: Fetch) -> Iterator[str]:
     """All events of an instance, one after another, tell what its row says.
 
-    Of one that is older than the first event only what was told since is compared.
+    Of one that is older than events only what was told since is compared.
     """
-    ((began,),) = fetch("SELECT min(first_at) FROM event_pages", ())
+    before = _before_events(fetch)
+    if before is None:
+        yield "the store does not say from which unit on events tell of purchases: bring it up to date first"
     last = ""
     while rows := fetch(
-        f"SELECT id, account_id, created_at, {', '.join(STORY)} FROM units WHERE id > ? ORDER BY id LIMIT ?",
+        f"SELECT id, account_id, seq, {', '.join(STORY)} FROM units WHERE id > ? ORDER BY id LIMIT ?",
         (last, UNITS_AT_ONCE),
     ):
         last = rows[-1][0]
@@ -122,8 +126,15 @@ def check_stories(fetch: Fetch) -> Iterator[str]:
             for _, account, _, _, text in pages:
                 for event in _events(text) or ():
                     _tell(stories, account, event)
-        for unit, account, created_at, *values in rows:
-            yield from _compared(unit, account, stories[unit], dict(zip(STORY, values, strict=True)), created_at, began)
+        for unit, account, seq, *values in rows:
+            is_new = before is not None and seq > before
+            yield from _compared(unit, account, stories[unit], dict(zip(STORY, values, strict=True)), is_new=is_new)
+
+
+def _before_events(fetch: Fetch) -> int | None:
+    """Return the number of the last unit that is older than events."""
+    found = fetch("SELECT value FROM facts WHERE name = ?", (UNITS_BEFORE_EVENTS,))
+    return int(found[0][0]) if found and found[0][0].isdigit() else None
 
 
 def _tell(stories: dict[str, dict[str, Any]], account: str, event: Event) -> None:
@@ -134,10 +145,8 @@ def _tell(stories: dict[str, dict[str, Any]], account: str, event: Event) -> Non
         story |= {name: event.data[name] for name in STORY if name in event.data}
 
 
-def _compared(
-    unit: str, account: str, story: dict[str, Any], row: dict[str, Any], created_at: int, began: int | None
-) -> Iterator[str]:
-    if "account_id" not in story and began is not None and created_at >= began:
+def _compared(unit: str, account: str, story: dict[str, Any], row: dict[str, Any], *, is_new: bool) -> Iterator[str]:
+    if is_new and "account_id" not in story:
         yield f"unit {unit} was bought, and no event tells of it"
     elif story.pop("account_id", account) != account:
         yield f"unit {unit} belongs to account {account}, and its events tell another account of it"

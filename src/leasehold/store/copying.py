@@ -46,6 +46,8 @@ def copy(source: Target, goal: Target) -> Copied:
                 raise BadStore(f"{goal.name} is not empty; give a new database or directory.")
             if source.url is not None:
                 old.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            # What its own migrations wrote down about an empty store is not so of what comes now.
+            new.execute(delete(facts))
             rows = {table.name: _copy_table(old, new, table) for table in metadata.sorted_tables}
             _set_epoch(new, goal)
     report = check_store(goal)

@@ -136,6 +136,18 @@ class OutboxQueries:
         )
         return [CODECS[DELIVERIES].read(row) for row in rows]
 
+    def given_up(self, account_id: str, hook_id: str, *, since: Instant, limit: int) -> list[Delivery]:
+        """Return what was given up for a hook of an account since a time, those of the oldest events first.
+
+        A walk along the hook's deliveries in the order of their key: what is delivered is among them for some days.
+        """
+        rows = self._fetch(
+            f"SELECT {_columns(DELIVERIES)} FROM deliveries WHERE hook_id = ? AND account_id = ? AND state = 'GivenUp' "
+            "AND done_at >= ? ORDER BY page, line LIMIT ?",
+            (hook_id, account_id, since, limit),
+        )
+        return [CODECS[DELIVERIES].read(row) for row in rows]
+
     def waiting_deliveries(self) -> tuple[int, Instant | None]:
         """Count what waits, and return since when the oldest of it does."""
         ((count, since),) = self._fetch(

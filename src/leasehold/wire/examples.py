@@ -149,6 +149,7 @@ NOTIFICATION: Final[Mapping[str, Mapping[str, Any]]] = {
     "delete_subscription": {"subscriptionId": _SUBSCRIPTION},
     "describe_deliveries": {"subscriptionId": _SUBSCRIPTION, "state": "GivenUp"},
     "redeliver_event": {"subscriptionId": _SUBSCRIPTION, "eventId": "17-0"},
+    "redeliver_given_up": {"subscriptionId": _SUBSCRIPTION, "startTime": "2026-11-01 00:00:00", "maxKeys": 100},
     "test_subscription": {"subscriptionId": _SUBSCRIPTION},
 }
 _SET, _VERSION, _FOR_SERVICES = "am-q2w3e4r5t6y7", "amv-a1s2d3f4g5h6", "key-z1x2c3v4b5n6"

@@ -21,9 +21,9 @@ class GuardRails(Shape, kw_only=True):
     ``units`` and ``userUnits`` limit the units of each type that the account and each user's purchases hold, ``spend``
     and ``userSpend`` what is charged in a calendar month of the account. Crossing each of ``budgetWarnPercent`` of
     ``budget`` is an event; from ``budgetRefusePercent`` on nothing is bought. ``releaseMaxSeconds`` is how far ahead
-    the release of a postpaid unit may lie, ``releaseDefaultSeconds`` what it is where none is given; with
-    ``endRequired`` none may be without one. ``extendBy`` says who moves a release to later, ``extensionsMax`` how often
-    for one unit.
+    the release of a postpaid unit may lie, ``releaseDefaultSeconds`` what it is where none is given, or from the moment
+    on in which a prepaid one becomes postpaid; with ``endRequired`` none may be without one. ``extendBy`` says who
+    moves a release to later, ``extensionsMax`` how often for one unit.
     """
 
     units: UnitLimits | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from leasehold.wire.replica_meanings import REPLICA_MEANINGS
 from leasehold.wire.supply_meanings import SUPPLY_MEANINGS
 
 MEANINGS: Final[Mapping[str, str]] = {
     **SUPPLY_MEANINGS,
+    **REPLICA_MEANINGS,
     "accessKeyId": "The id of the key pair, which every signature names.",
     "accessKeys": "The user's keys, oldest first, disabled ones included.",
     "accountId": "The account; the caller's where it is left out.",
@@ -126,6 +128,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "AutoReleaseComputeUnitRequest.instanceType": "Given only to set an auto-renew rule instead.",
     "isRoot": "Whether it is the account's root, who may do everything in it.",
     "isTruncated": "Whether more rows follow.",
+    "Redelivered.isTruncated": "Whether more was given up that this call did not take.",
     "ComputeUnitList.isTruncated": "Whether more rows follow, where a page was asked for.",
     "kind": "Purchase, Renewal, Resize or Conversion (a change of billing).",
     "DescribeOrdersRequest.kind": "Only orders of this kind.",
@@ -145,6 +148,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "marker": "The nextMarker of the page before.",
     "ServicePage.marker": "The marker that was given.",
     "maxKeys": "Rows a page: 100 where it is left out, 1000 at most whatever is asked.",
+    "RedeliverGivenUpRequest.maxKeys": "How much one call takes: 100 where it is left out, 1000 at most.",
     "ComputeUnitList.maxKeys": "The rows a page that were used, where a page was asked for.",
     "DescribeComputeUnitsRequest.maxKeys": "Rows a page, 1000 at most; with neither it nor a marker all are listed.",
     "DescribeServicesRequest.maxKeys": "Rows a page: 10 where it is left out, 100 at most whatever is asked.",
@@ -213,6 +217,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "quoteId": "The quote that keeps the price, where that was asked for.",
     "PurchaseComputeUnitRequest.quoteId": "The quote whose price is to count. It must be for the same purchase.",
     "reason": "Why due work is held, and what ends that.",
+    "redelivered": "How much is sent anew.",
     "ComputeUnitInstance.reason": "Why it could not be provided or resized, in the engine's words.",
     "region": "The region.",
     "ComputeUnitConfig.region": "The region; empty or left out: the first in the catalogue's order with stock enough.",
@@ -222,7 +227,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "Quote.region": "The region that the purchase would be made in.",
     "ResourceConfig.region": "Where to buy units; empty or left out: wherever there is stock enough.",
     "StatementUnit.region": "The region; global for quota.",
-    "releaseDefaultSeconds": "How far ahead the release of a postpaid instance lies where none is given.",
+    "releaseDefaultSeconds": "How far ahead the release of a postpaid instance lies where none is given: from the "
+    "purchase on, or from the moment in which a prepaid one becomes postpaid.",
     "releaseMaxSeconds": "How far ahead the release of a postpaid instance may lie.",
     "releaseTime": "When the instance is released by itself.",
     "AutoReleaseComputeUnitRequest.releaseTime": "The new release time; empty, null or left out: none.",
@@ -270,6 +276,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "spend": "How much the account is charged in a calendar month at most.",
     "Used.spend": "What the account was charged in the month, less refunds.",
     "startTime": "Since when.",
+    "RedeliverGivenUpRequest.startTime": "Only what was given up from then on; left out: all that is remembered.",
     "ComputeUnitInstance.startTime": "Since when it runs, and is paid for.",
     "PackageDetail.startTime": "Since when it can be used.",
     "PostingDetail.startTime": "Since when it is paid for.",
@@ -469,28 +476,5 @@ MEANINGS: Final[Mapping[str, str]] = {
     "ModelRow.creator": "The user who added it.",
     "ModelDetail.creator": "The user who added it.",
     "ServiceKeyDetail.creator": "The user who made it.",
-    "ReplicaDetail.address": "Where it listens, host and port; null: nowhere, or not yet.",
-    "DescribeReplicasRequest.instanceId": "Only those on this instance.",
-    "ReplicaDetail.computeUnits": "How many of its instance's units it takes.",
-    "ReplicaDetail.modelId": "The version of the model that it runs.",
-    "ReplicaDetail.name": "What its engine calls this try; another one has another name.",
-    "devices": "The accelerators that it owns.",
-    "engine": "What runs it.",
-    "engineEndTime": "When its engine ends it by itself, whoever is left to say so; null: never.",
-    "linesMax": "How many lines at most, the last ones; 100 where it is left out.",
-    "logLines": "The lines of both of its streams, oldest first.",
-    "nextStartTime": "Before that it is not started again; null: nothing keeps it.",
-    "node": "The machine whose server started it.",
-    "replica": "Its number on the instance, from 0.",
-    "Replicas.ready": "How many of the service's replicas are healthy, on all instances.",
-    "replicas": "The replicas, by instance and number.",
-    "replicaState": (
-        "Starting: not healthy yet. Ready: healthy. Unhealthy: it was, and does not answer. Stopping: it was told to "
-        "end. Gone: nothing of it is there. Failed: nothing of it is there, and it is started again."
-    ),
-    "restarts": "How often in a row it failed.",
-    "stateSince": "Since when it is in that state.",
-    "trouble": "What keeps its engine from doing what it is to do.",
-    "why": "Why it is not well, or ended; or why there are no lines.",
 }
 """By name, or by shape and name where one shape means something else."""

@@ -10,6 +10,10 @@ from leasehold.wire.action import NOTIFICATION, Action, read, write
 
 def notification_actions() -> list[Action]:
     """Return the rows. Who manages the account says where its events go; a URL may hold a secret of the receiver's."""
+    return [*_subscriptions(), *_deliveries()]
+
+
+def _subscriptions() -> list[Action]:
     return [
         write(
             NOTIFICATION,
@@ -48,6 +52,11 @@ def notification_actions() -> list[Action]:
             "End a subscription; what waits for it is not sent.",
             policies=p.MANAGERS,
         ),
+    ]
+
+
+def _deliveries() -> list[Action]:
+    return [
         read(
             NOTIFICATION,
             "DescribeDeliveries",
@@ -66,6 +75,15 @@ def notification_actions() -> list[Action]:
             "Send an event to a subscription anew.",
             policies=p.MANAGERS,
             errors=(e.INVALID_STATE,),
+        ),
+        write(
+            NOTIFICATION,
+            "RedeliverGivenUp",
+            "redeliver_given_up",
+            n.RedeliverGivenUpRequest,
+            n.Redelivered,
+            "Send anew what was given up for a subscription.",
+            policies=p.MANAGERS,
         ),
         write(
             NOTIFICATION,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from leasehold.wire.event_shapes import EventType
-from leasehold.wire.shapes import Id, Request, Shape
+from leasehold.wire.shapes import Id, Request, Shape, Time
 
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, description="Such as https://example.org/leasehold")]
 Address = Annotated[str, msgspec.Meta(min_length=3, max_length=254, description="Such as ops@example.org")]
@@ -106,6 +106,24 @@ class DeliveryPage(Shape, kw_only=True):
     is_truncated: bool
     max_keys: int
     next_marker: str | None = None
+
+
+class RedeliverGivenUpRequest(Request, kw_only=True):
+    """Have everything sent anew that was given up for a subscription, the oldest first: since a time, or ever.
+
+    ``maxKeys`` bounds how much of it one call takes; call again while more is left.
+    """
+
+    subscription_id: Id
+    start_time: Time | None = None
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+
+
+class Redelivered(Shape, kw_only=True):
+    """How much is sent anew, and whether more was given up that this call did not take."""
+
+    redelivered: int
+    is_truncated: bool
 
 
 class RedeliverEventRequest(Request, kw_only=True):

@@ -13,6 +13,7 @@ from leasehold.domain.calendar import to_datetime
 from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.event import Event
 from leasehold.domain.explain import explain
+from leasehold.domain.guard import Guard
 from leasehold.domain.money import amount_text
 from leasehold.domain.replica import Replica
 from leasehold.domain.statement import month_of
@@ -35,6 +36,7 @@ class _Found(NamedTuple):
     events: list[tuple[EventPlace, Event]]
     tried: list[AuditLine]
     replicas: list[Replica]
+    guard: Guard | None
 
 
 async def explain_unit(context: Context, call: Call[x.ExplainComputeUnitRequest]) -> x.Explanation:
@@ -53,7 +55,8 @@ async def explain_unit(context: Context, call: Call[x.ExplainComputeUnitRequest]
         refused_calls = AuditFilter(account_id=account_id, unit_id=wanted, refused=True)
         tried = ask.audit(refused_calls, after=None, limit=TRIED_SHOWN).lines
         replicas = ask.replicas(account_id, unit_id=wanted)
-        return _Found(unit, offering, prices, account, happened, tried, replicas)
+        guard = ask.guard(account_id)
+        return _Found(unit, offering, prices, account, happened, tried, replicas, guard)
 
     # What was refused a moment ago is asked about now.
     await context.sequencer.flush()
@@ -68,7 +71,9 @@ def _explanation(context: Context, found: _Found) -> x.Explanation:
     now = context.clock.now()
     today = to_datetime(now, account.time_zone)
     month_end = month_of(today.year, today.month, account.time_zone)[1]
-    told = explain(unit, found.offering, found.prices, account, context.rules, now, month_end, found.replicas)
+    told = explain(
+        unit, found.offering, found.prices, account, context.rules, now, month_end, found.replicas, found.guard
+    )
     return x.Explanation(
         instance_id=unit.id,
         alive=told.alive,

@@ -159,6 +159,26 @@ async def redeliver_event(context: Context, call: Call[n.RedeliverEventRequest])
     return _delivery(context, await context.submit(call, command))
 
 
+async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequest]) -> n.Redelivered:
+    """Send anew what was given up."""
+    asked, size = call.request, OWN.of(call.request.max_keys)
+    since = context.time(asked.start_time, "startTime") if asked.start_time else Instant(0)
+    found = await context.read(
+        call,
+        lambda ask: ask.given_up(call.caller.account_id, asked.subscription_id, since=since, limit=size + 1),
+        long=True,
+    )
+    command = commands.RedeliverGivenUp(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        hook_id=asked.subscription_id,
+        found=tuple(found[:size]),
+        more=len(found) > size,
+    )
+    done = await context.submit(call, command)
+    return n.Redelivered(redelivered=done.count, is_truncated=done.more)
+
+
 def _detail(context: Context, hook: Hook, secret: str | None = None) -> n.SubscriptionDetail:
     return n.SubscriptionDetail(
         subscription_id=hook.id,
@@ -202,4 +222,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "test_subscription": test_subscription,
     "describe_deliveries": describe_deliveries,
     "redeliver_event": redeliver_event,
+    "redeliver_given_up": redeliver_given_up,
 }

@@ -1,0 +1,60 @@
+"""From which instance on events tell of purchases: those up to that number are older than events.
+
+Their times do not say it: events of work that was overdue when events began carry its due time, which can be earlier
+than the purchase of an instance that no event tells of.
+"""
+
+from __future__ import annotations
+
+import json
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+AT_ONCE, PAGES_MAX, NAMES_MAX = 500, 10_000, 10_000
+"""Pages of purchases that are looked at. They are written with the instances that they tell of, so the first instance
+that was told of is on one of the first pages, whichever of several servers came first; where there are more, it would
+take long to read them all, and could only find a number that is a little smaller."""
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    first = _first_told(connection)
+    last = connection.execute(sa.text("SELECT coalesce(max(seq), 0) FROM units")).scalar_one()
+    before = last if first is None else first - 1
+    facts = sa.table("facts", sa.column("name", sa.Text()), sa.column("value", sa.Text()))
+    connection.execute(facts.insert().values(name="units_before_events", value=str(before)))
+
+
+def _first_told(connection: sa.Connection) -> int | None:
+    """Return the number of the first instance of whose purchase an event tells."""
+    pages = sa.text(
+        # The first type has the first bit.
+        "SELECT seq, events FROM event_pages WHERE seq > :seq AND types % 2 = 1 ORDER BY seq LIMIT :many"
+    )
+    numbers = sa.text("SELECT min(seq) FROM units WHERE id IN :ids").bindparams(sa.bindparam("ids", expanding=True))
+    found: list[int | None] = []
+    seq = -1
+    for _ in range(PAGES_MAX // AT_ONCE):
+        rows = connection.execute(pages, {"seq": seq, "many": AT_ONCE}).all()
+        if not rows:
+            break
+        seq = rows[-1][0]
+        ids = [event[2] for _, text in rows for event in _events(text) if event[1] == "unit.bought"]
+        parts = (ids[begin : begin + NAMES_MAX] for begin in range(0, len(ids), NAMES_MAX))
+        found += [connection.execute(numbers, {"ids": part}).scalar() for part in parts]
+    return min((number for number in found if number is not None), default=None)
+
+
+def _events(text: bytes | str) -> list[list[object]]:
+    """Read a page: a list of times, types, instances, users and data; nothing where it is damaged."""
+    try:
+        events: list[list[object]] = json.loads(bytes(text) if isinstance(text, memoryview) else text)
+    except ValueError:
+        return []
+    return events
