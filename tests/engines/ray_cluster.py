@@ -177,16 +177,14 @@ def main(redis: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 0,
-            "gcs_server_port": port,
-            "include_dashboard": False,
-            "object_store_memory": STORE_BYTES,
-            "_system_config": HEALTH,
-        },
-    )
+    head = {
+        "num_cpus": 0,
+        "gcs_server_port": port,
+        "include_dashboard": False,
+        "object_store_memory": STORE_BYTES,
+        "_system_config": HEALTH,
+    }
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     address = cluster.address
     nodes: dict[str, Any] = {}
 
@@ -212,14 +210,7 @@ def main(redis: str) -> None:
             case "start-head":
                 # A head that knows nothing of the one before.
                 os.environ.pop("RAY_REDIS_ADDRESS", None)
-                cluster.add_node(
-                    num_cpus=0,
-                    include_dashboard=False,
-                    object_store_memory=STORE_BYTES,
-                    gcs_server_port=port,
-                    _system_config=HEALTH,
-                    wait=False,
-                )
+                cluster.add_node(**head, wait=False)
             case "gcs":
                 return {"pid": cluster.head_node.all_processes["gcs_server"][0].process.pid}
             case "reserve":

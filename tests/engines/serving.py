@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 serve: Any = ray.serve
 
 
-@serve.deployment(graceful_shutdown_wait_loop_s=0.1)
+@serve.deployment(graceful_shutdown_wait_loop_s=0.1, max_constructor_retry_count=1)
 class Shop:
     """Answers /health and tells what it was asked; ``stubborn``: it does not end by itself."""
 
@@ -27,8 +26,8 @@ class Shop:
             print(f"line {number}", flush=True)
         while "waits" in given and not self.flag("go"):
             time.sleep(0.02)
-        if self.flag("refuse"):
-            sys.exit("there is nothing to sell")
+        if "broken" in given:
+            raise RuntimeError("there is nothing to sell")
         threading.Thread(target=self.wait_to_die, daemon=True).start()
 
     def flag(self, what: str) -> bool:
