@@ -60,7 +60,7 @@ ray: requirements/ray.txt requirements/dev.txt requirements/runtime.txt ## the R
 	$(PYTHON) -m venv .venv-ray
 	.venv-ray/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt -r requirements/dev.txt -r requirements/ray.txt
 	.venv-ray/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
-	.venv-ray/bin/pytest tests/engines/test_ray.py tests/engines/test_contract.py -k "ray or Ray"
+	.venv-ray/bin/pytest tests/engines/test_contract.py tests/engines/test_ray_serve.py tests/engines/test_ray.py -k "ray or Ray"
 
 lock: $(VENV)/bin/python ## pin every dependency again, with hashes
 	$(BIN)/pip install --quiet uv

@@ -191,7 +191,12 @@ async def reconciling(
     if engines is None:
         offerings = ground.store.ask(lambda ask: ask.offerings())
         engines = build_engines(
-            routes, ground.where.directory, offerings, settings.engines_process_units, settings.engines_ray_address
+            routes,
+            ground.where.directory,
+            offerings,
+            settings.engines_process_units,
+            settings.engines_ray_address,
+            settings.engines_ray_serve_port,
         )
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))

@@ -319,6 +319,12 @@ class Settings(StockSettings, frozen=True, kw_only=True):
             unset="no Ray cluster: no route may name it",
         ),
     ] = None
+    engines_ray_serve_port: Annotated[
+        int,
+        Declared(
+            "engines_ray.serve_port", Whole(1, 65535, "ports"), "Where Ray Serve listens if it is started from here."
+        ),
+    ] = 8000
 
     create_deadline_minutes: Annotated[
         int,

@@ -332,6 +332,8 @@ RUN = {
     "memoryBytes": (int, None),
     "accelerators": int,
     "graceSeconds": float,
+    "application": (str, None),
+    "arguments": dict,
 }
 KEY_OF_A_SERVICE = {"keyId": SERVICE_KEY_ID, "name": str, "serviceId": Maybe(SERVICE_ID)}
 

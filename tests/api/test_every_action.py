@@ -172,7 +172,12 @@ def run_a_service(caller: Caller) -> None:
 def keep_models(caller: Caller) -> None:
     """Call what is called for models, and for keys with which services are called."""
     made = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker", "forEverybody": True})
-    for run in ({"command": ["serve"]}, {"image": "talker:1", "port": None, "cpus": 2.5, "memoryBytes": 2**30}):
+    runs = (
+        {"command": ["serve"]},
+        {"image": "talker:1", "port": None, "cpus": 2.5, "memoryBytes": 2**30},
+        {"application": "talker:app", "arguments": {"size": "7b"}},
+    )
+    for run in runs:
         model = caller.do(MODEL, "CreateCustomModel", {**made, "run": run, "description": "It talks."})["modelId"]
         caller.do(MODEL, "DescribeModel", {"modelId": model})
     caller.do(MODEL, "DescribeModelSet", made)

@@ -64,6 +64,8 @@ def test_a_version_is_shown_as_it_was_added_with_what_was_left_out_filled_in(eit
         "memoryBytes": 2**30,
         "accelerators": 2,
         "graceSeconds": 10.0,
+        "application": None,
+        "arguments": {},
     }
     assert (shown["version"], shown["source"], shown["servicesCount"]) == ("V1", "Custom", 0)
     whole = caller.do(MODEL, "DescribeModelSet", {"modelSetId": owner})
@@ -194,6 +196,16 @@ def test_who_only_reads_sees_models_and_changes_none(shared: Scene) -> None:
         ({**RUN, "memoryBytes": 1000}, "run.memoryBytes"),
         ({**RUN, "accelerators": -1}, "run.accelerators"),
         ({**RUN, "graceSeconds": 3601}, "run.graceSeconds"),
+        ({"application": "serving"}, "run.application"),
+        ({"application": "a b:app"}, "run.application"),
+        ({"application": "shop..serving:app"}, "run.application"),
+        ({"application": "shop:app\n"}, "run.application"),
+        ({"application": "shop:app", "command": ["serve"]}, "run"),
+        ({"application": "shop:app", "image": "serve:1"}, "run"),
+        ({"application": "shop:app", "port": 8000}, "run.port"),
+        ({"application": "shop:app", "port": None}, "run.port"),
+        ({"application": "shop:app", "env": {"URL": "http://x:{port}"}}, "run.env"),
+        ({**RUN, "arguments": {"size": "7b"}}, "run.arguments"),
         ({"command": ["x" * 30_000, "y" * 30_000, "z" * 30_000]}, "run"),
     ],
 )
@@ -212,6 +224,8 @@ def test_what_nothing_can_run_is_refused_and_the_field_named(shared: Scene, run:
         {"command": ["work"], "port": None},
         {"command": ["serve"], "port": 8000, "env": {"_": "", "LONG": "x" * 4096}, "healthPath": "/v1/models?x=1"},
         {"command": ["serve", ""], "graceSeconds": 0},
+        {"application": "shop.serving:app", "env": {"A": "b"}, "healthPath": "/health", "accelerators": 1},
+        {"application": "shop.serving:Maker.make", "arguments": {"size": "7b", "dash-ed": ""}},
     ],
 )
 def test_what_can_be_run_is_kept_as_it_is(shared: Scene, run: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -78,9 +79,9 @@ async def a_started_replica_gets_ready_and_has_an_address(bench: Bench) -> None:
     await engine.start(bench.wanted("a"))
     assert list(await engine.observe()) == ["a"]
     seen = (await ready(bench, engine, "a"))["a"]
-    host, _, port = (seen.address or "").rpartition(":")
-    assert host
-    assert int(port) > 0
+    place = urlsplit(f"//{seen.address or ''}")
+    assert place.hostname
+    assert (place.port or 0) > 0
     assert (seen.name, seen.devices) == ("a", ())
     assert bench.running("a") == 1
 

@@ -8,7 +8,6 @@ inside.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import importlib.util
 import math
@@ -342,22 +341,28 @@ def process(folder: Path) -> Iterator[Bench]:
 
 
 class RayBench(ProcessBench):
-    """A namespace of its own on a Ray cluster that all benches of this process share."""
+    """A namespace of its own on the Ray cluster that all tests of this process share."""
 
     can_be_cut = False
     patience_s = 60.0
     step_s = 0.1
-    short_s = 3.0
-    cluster: RayCluster | None = None
+    short_s = 2.0
+    has_node = False
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        if RayBench.cluster is None:
-            RayBench.cluster = RayCluster()
-            atexit.register(RayBench.cluster.close)
+        self.cluster = self.shared_cluster()
+        self.address = self.cluster.address
+
+    @staticmethod
+    def shared_cluster() -> RayCluster:
+        """Return the cluster, with a node that has units of every type."""
+        cluster = RayCluster.of_this_process()
+        if not RayBench.has_node:
+            RayBench.has_node = True
             resources = {f"leasehold_{unit_type}": units for unit_type, units in UNITS.items()}
-            RayBench.cluster.ask(do="add", name="node", cpus=8, gpus=len(DEVICES), resources=resources)
-        self.address = RayBench.cluster.address
+            cluster.ask(do="add", name="node", cpus=8, gpus=len(DEVICES), resources=resources)
+        return cluster
 
     def engine(self) -> RayEngine:  # type: ignore[override]
         return RayEngine(self.address, namespace=f"test-{self.mark}", units_per_node_max=UNITS)
@@ -368,8 +373,7 @@ class RayBench(ProcessBench):
         return []
 
     def close(self) -> None:
-        assert RayBench.cluster is not None
-        RayBench.cluster.ask(do="clear")
+        self.cluster.ask(do="clear")
         super().close()
 
 

@@ -5,21 +5,56 @@ As a module it is what tests use, and needs no Ray; run as a program it holds th
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 90
 STORE_BYTES = 80 * 1024 * 1024
-HEALTH = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+HEALTH = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 4,
+    # How long a node waits for a head that is gone before it gives up.
+    "gcs_rpc_server_reconnect_timeout_s": 15,
+}
+
+
+class Redis:
+    """A Redis server of its own, for a head that is to remember."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", self.folder.name, "--save", ""],
+            stdout=subprocess.DEVNULL,
+        )
+        give_up = time.monotonic() + PATIENCE_S
+        answers = False
+        while not answers:
+            assert time.monotonic() < give_up, "redis-server does not answer"
+            with socket.socket() as attempt:
+                answers = attempt.connect_ex(("127.0.0.1", port)) == 0
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
 
 
 class RayCluster:
@@ -37,6 +72,20 @@ class RayCluster:
             text=True,
         )
         self.address: str = self._heard()["address"]
+
+    shared: RayCluster | None = None
+    """The one of this process, which all tests use: to start one takes ten seconds."""
+
+    @classmethod
+    def of_this_process(cls) -> RayCluster:
+        """Return the cluster of this process. Its head remembers in Redis where there is a redis-server."""
+        if cls.shared is None:
+            redis = Redis() if shutil.which("redis-server") else None
+            if redis is not None:
+                atexit.register(redis.close)
+            cls.shared = cls(redis.address if redis else None)
+            atexit.register(cls.shared.close)
+        return cls.shared
 
     def ask(self, **order: Any) -> dict[str, Any]:
         """Give an order, and return what came of it."""
@@ -69,17 +118,26 @@ class RayCluster:
                 stream.close()
 
 
-def clear(address: str) -> None:
-    """Take every actor and every placement group off a cluster, without any engine."""
+def clear(address: str, *, applications: bool = True) -> None:
+    """Take every actor and every placement group off a cluster, without any engine; Serve itself stays.
+
+    Without ``applications`` those of Serve stay, too, and nobody guards them.
+    """
     import ray
     from ray.util import list_named_actors, placement_group_table, remove_placement_group
     from ray.util.placement_group import PlacementGroup
 
     if not ray.is_initialized():
         ray.init(address=address, namespace="clear", log_to_driver=False)
-    for actor in list_named_actors(all_namespaces=True):
-        with contextlib.suppress(ValueError):
-            ray.kill(ray.get_actor(actor["name"], actor["namespace"]))
+    actors = list_named_actors(all_namespaces=True)
+    for actor in actors:
+        if actor["namespace"] != "serve":
+            with contextlib.suppress(ValueError):
+                ray.kill(ray.get_actor(actor["name"], actor["namespace"]))
+    if applications and any(actor["namespace"] == "serve" for actor in actors):
+        controller = ray.get_actor("SERVE_CONTROLLER_ACTOR", "serve")
+        names = {actor["name"].partition("::")[2].partition("#")[0] for actor in actors if "::" in actor["name"]}
+        ray.get(controller.delete_apps.remote(list(names)))
     for group, found in placement_group_table().items():
         if found["state"] != "REMOVED":
             remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(group))))
@@ -119,16 +177,14 @@ def main(redis: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 0,
-            "gcs_server_port": port,
-            "include_dashboard": False,
-            "object_store_memory": STORE_BYTES,
-            "_system_config": HEALTH,
-        },
-    )
+    head = {
+        "num_cpus": 0,
+        "gcs_server_port": port,
+        "include_dashboard": False,
+        "object_store_memory": STORE_BYTES,
+        "_system_config": HEALTH,
+    }
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     address = cluster.address
     nodes: dict[str, Any] = {}
 
@@ -152,14 +208,9 @@ def main(redis: str) -> None:
                 cluster.head_node.kill_all_processes(check_alive=False, allow_graceful=False, wait=False)
                 cluster.head_node = None
             case "start-head":
-                cluster.add_node(
-                    num_cpus=0,
-                    include_dashboard=False,
-                    object_store_memory=STORE_BYTES,
-                    gcs_server_port=port,
-                    _system_config=HEALTH,
-                    wait=False,
-                )
+                # A head that knows nothing of the one before.
+                os.environ.pop("RAY_REDIS_ADDRESS", None)
+                cluster.add_node(**head, wait=False)
             case "gcs":
                 return {"pid": cluster.head_node.all_processes["gcs_server"][0].process.pid}
             case "reserve":
@@ -168,6 +219,10 @@ def main(redis: str) -> None:
                 return {"names": json.loads(apart(address, "looks", GROUPS))}
             case "clear":
                 clear(address)
+            case "unguard":
+                clear(address, applications=False)
+            case "no-serve":
+                apart(address, "serve", "from ray import serve; serve.shutdown()")
             case "shutdown":
                 cluster.shutdown()
         return {"address": address}

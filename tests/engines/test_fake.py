@@ -35,6 +35,13 @@ class Scene:
         return seen.state if seen is not None else None
 
 
+async def test_an_application_is_refused_in_words() -> None:
+    scene = Scene()
+    with pytest.raises(CannotRun, match="application shop:app needs Ray"):
+        await scene.start(application="shop:app")
+    assert await scene.at(1) is None
+
+
 async def test_a_slow_replica_starts_and_stops_slowly() -> None:
     scene = Scene(start_s=30, stop_s=5)
     await scene.start()

@@ -304,6 +304,7 @@ def hopeless(folder: Path) -> Iterator[tuple[RunSpec, str]]:
     data = folder / "data"
     data.touch()
     yield RunSpec(image="vllm/vllm-openai:latest"), "containers"
+    yield RunSpec(application="shop:app"), "needs an engine on Ray"
     yield RunSpec(), "no command"
     yield RunSpec(command=("no-such-command-anywhere",)), "no-such-command-anywhere"
     yield RunSpec(command=(str(data),)), "may be executed"

@@ -51,6 +51,26 @@ def test_a_call_arrives_as_it_was_sent_and_without_the_key(tmp_path: Path) -> No
     play(scene)
 
 
+def test_a_replica_that_shares_its_port_is_called_below_its_path_and_nobody_leaves_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with an_office(tmp_path) as office, served(echo) as port:
+            office.replicas(f"{port}/apps/one")
+            said = (await office.said(rest="/v1/a%2Fb?c=d"))[1]
+            assert (said["path"], said["query"]) == ("/apps/one/v1/a%2Fb", "c=d")
+            assert (await office.said(rest=""))[1]["path"] == "/apps/one/"
+            host, _, number = office.base.rpartition(":")
+            for out in ("/../two", "/%2e%2e/two", "/x/../../two"):
+                head = f"GET /services/echo{out} HTTP/1.1\r\nHost: {office.base}\r\nConnection: close\r\n"
+                reader, writer = await asyncio.open_connection(host, int(number))
+                writer.write(f"{head}Authorization: Bearer {office.key}\r\n\r\n".encode())
+                answered = await reader.read()
+                writer.close()
+                assert b"/apps/two" not in answered
+                assert f'"/apps/one{out}"'.encode() in answered, "it arrives as it was written"
+
+    play(scene)
+
+
 def test_what_a_replica_answers_comes_back_as_it_is(tmp_path: Path) -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):

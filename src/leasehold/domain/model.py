@@ -21,6 +21,7 @@ PORT: Final = "{port}"
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}", re.ASCII)
 _PATH: Final = re.compile(r"/[!-~]{0,255}", re.ASCII)
+_IMPORT: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 class ModelSet(msgspec.Struct, frozen=True):
@@ -65,14 +66,7 @@ def is_seen(row: ModelSet | Model, account_id: str) -> bool:
 
 def check_run(run: RunSpec) -> None:
     """Raise Refusal for a run block that nothing can run. Bounds of single numbers are the wire's to check."""
-    if not run.command and run.image is None:
-        raise _bad("run", "Say what is to run: a command, or an image, or both.")
-    if run.command and not run.command[0]:
-        raise _bad("run.command", "The first word of a command names the program, and may not be empty.")
-    if any("\0" in word for word in run.command):
-        raise _bad("run.command", "No word of a command can hold the character NUL.")
-    if run.image is not None and not _IMAGE.fullmatch(run.image):
-        raise _bad("run.image", f"{run.image[:64]!r} is no reference to an image, such as vllm/vllm-openai:v0.11.0.")
+    _check_what(run)
     for name, value in run.env.items():
         if not _VARIABLE.fullmatch(name):
             raise _bad("run.env", f"{name[:64]!r} is no name of a variable: letters, digits and _, no digit first.")
@@ -84,6 +78,32 @@ def check_run(run: RunSpec) -> None:
     size = len(msgspec.json.encode(run))
     if size > RUN_BYTES_MAX:
         raise _bad("run", f"The run block has {size} bytes; at most {RUN_BYTES_MAX} are kept.")
+
+
+def _check_what(run: RunSpec) -> None:
+    if run.application is not None:
+        _check_application(run, run.application)
+    elif run.arguments:
+        raise _bad("run.arguments", "These are for an application; a command has its words.")
+    elif not run.command and run.image is None:
+        raise _bad("run", "Say what is to run: a command, or an image, or both; or an application.")
+    if run.command and not run.command[0]:
+        raise _bad("run.command", "The first word of a command names the program, and may not be empty.")
+    if any("\0" in word for word in run.command):
+        raise _bad("run.command", "No word of a command can hold the character NUL.")
+    if run.image is not None and not _IMAGE.fullmatch(run.image):
+        raise _bad("run.image", f"{run.image[:64]!r} is no reference to an image, such as vllm/vllm-openai:v0.11.0.")
+
+
+def _check_application(run: RunSpec, application: str) -> None:
+    if run.command or run.image is not None:
+        raise _bad("run", "Say what is to run: an application, or else a command or an image.")
+    if not _IMPORT.fullmatch(application):
+        raise _bad("run.application", f"{application[:64]!r} is no import path such as shop.serving:app.")
+    if run.port != 0:
+        raise _bad("run.port", "An application listens where Ray Serve does. Leave the port out.")
+    if any(PORT in value for value in run.env.values()):
+        raise _bad("run.env", "An application has no port of its own that {port} could stand for.")
 
 
 def _check_port(run: RunSpec) -> None:

@@ -19,7 +19,10 @@ VARIABLES: Final = (UNIT, SERVICE, REPLICA, RUN)
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """How one replica is run. Either a command or an image, or both: then the command runs in the image.
+    """How one replica is run: a command, or an image, or both (the command runs in the image); or an application.
+
+    ``application`` is one of Ray Serve by its import path, ``module:name``: it is bound already, or a function makes it
+    of ``arguments``. It listens where Serve does, so that ``port`` is 0, and nothing stands for it.
 
     In ``command`` and in the values of ``env``, ``{port}`` stands for the port that the replica must listen on; the
     environment has it as ``PORT`` too. With a ``port`` of None it listens on none, and is healthy while it runs.
@@ -37,6 +40,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     accelerators: int = 0
     grace_s: float = 10.0
+    application: str | None = None
+    arguments: Mapping[str, str] = {}
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +62,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """A replica as the engine finds it.
 
-    ``address`` (host:port) is where it listens; None: it listens nowhere, or not yet. ``reason`` says in words why it
+    ``address`` (host:port, and a path after it where it shares the port with others) is where it listens; None: it
+    listens nowhere, or not yet. ``reason`` says in words why it
     is not well: exit code or signal, last lines of its log, what its health check said. ``devices`` are the
     accelerators that it owns.
     """

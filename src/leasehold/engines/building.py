@@ -28,12 +28,13 @@ def build_engines(
     offerings: Iterable[Offering],
     units: Mapping[str, int] | None,
     ray_address: str | None = None,
+    ray_serve_port: int = 8000,
 ) -> dict[str, ReplicaEngine]:
     """Make every engine that is named, by its name. Raises NoEngine."""
     engines: dict[str, ReplicaEngine] = {}
     for name in sorted({route.engine for route in routes} - {INSTANT}):
         if name == "ray":
-            engines[name] = _ray(ray_address)
+            engines[name] = _ray(ray_address, ray_serve_port)
             continue
         if name != "process":
             raise NoEngine(f"engines: there is no engine {name} in this server; route its offerings to another.")
@@ -45,12 +46,12 @@ def build_engines(
     return engines
 
 
-def _ray(address: str | None) -> ReplicaEngine:
+def _ray(address: str | None, serve_port: int) -> ReplicaEngine:
     if address is None:
         raise NoEngine("engines: a route names ray; say with engines_ray.address where the head of its cluster is.")
     from leasehold.engines.ray import RayEngine
 
     try:
-        return RayEngine(address)
+        return RayEngine(address, serve_port=serve_port)
     except (ValueError, RuntimeError) as error:
         raise NoEngine(f"engines: {error}.") from None

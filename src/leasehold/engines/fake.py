@@ -221,6 +221,8 @@ class FakeWorld:
         most = self.units.get(kind, 0)
         if script.cannot_run is not None:
             raise CannotRun(script.cannot_run)
+        if spec.application is not None:
+            raise CannotRun(f"This engine pretends commands only, and application {spec.application} needs Ray.")
         if wanted.units > most or spec.accelerators > len(self.devices):
             raise CannotRun(f"{wanted.units} units of {kind} are wanted, and there are {most}.")
         used = sum(run.wanted.units for run in here if run.wanted.unit_type == kind)

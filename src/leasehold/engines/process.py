@@ -201,6 +201,10 @@ class ProcessEngine:
             raise CannotRun(
                 f"The process engine runs commands only, and image {spec.image} needs an engine that runs containers."
             )
+        if spec.application is not None:
+            raise CannotRun(
+                f"The process engine runs commands only, and application {spec.application} needs an engine on Ray."
+            )
         if not spec.command:
             raise CannotRun("There is no command to run.")
         if kind not in self._units:

@@ -1,6 +1,6 @@
 """The Ray engine: replicas as detached actors on a Ray cluster, their capacity held by placement groups.
 
-This side belongs to the control plane and imports no Ray. It asks a driver, a process of its own (``ray_driver``), and
+This side belongs to the control plane and imports no Ray. It asks a driver, a process of its own (``ray_line``), and
 ends it when it does not answer: a lost cluster costs a driver, never the control plane, and never its event loop. The
 next call starts another driver, so that the engine comes back by itself when the cluster does.
 """
@@ -120,6 +120,7 @@ class RayEngine:
     type the biggest node has that the cluster will ever have: what wants more can never run here. None: nobody knows,
     and it finds no room. ``demand_s`` is how long a demand that found no room stays visible to an autoscaler after it
     was last asked for. ``call_s`` is how long an answer of the cluster may take before it counts as unreachable.
+    ``serve_port`` is where Ray Serve is to listen on its nodes where an application is the first to start it.
 
     Raises ValueError for an address that Ray Client would serve, and RuntimeError where Ray is not installed.
     """
@@ -137,6 +138,7 @@ class RayEngine:
         units_per_node_max: Mapping[str, int] | None = None,
         demand_s: float = 60.0,
         call_s: float = 10.0,
+        serve_port: int = 8000,
     ) -> None:
         if "://" in address:
             raise ValueError(f"{address}: give the address of the cluster's head as host:port; Ray Client will not do")
@@ -148,6 +150,7 @@ class RayEngine:
             "resources": dict(resources or {}),
             "resource_prefix": resource_prefix,
             "demand_s": demand_s,
+            "serve_port": serve_port,
             "units_max": None if units_per_node_max is None else dict(units_per_node_max),
         }
         self._call_s = call_s
@@ -238,7 +241,7 @@ def spawn_driver(control: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """Start a driver on an open socket, and return it with the file that takes what it writes to its streams."""
     said = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with the driver
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "leasehold.engines.ray_driver", str(control)],
+        [sys.executable, "-m", "leasehold.engines.ray_line", str(control)],
         stdin=subprocess.DEVNULL,
         stdout=said,
         stderr=said,

@@ -11,21 +11,12 @@ anywhere; and as a group's id is never used again, an actor that died is never t
 
 from __future__ import annotations
 
-import ctypes
-import os
 import re
-import signal
-import socket
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import ray
 from ray import cloudpickle
 from ray._private.state import actors as actor_table
@@ -46,12 +37,10 @@ from ray.util import (
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from leasehold.domain.replica import Seen, Wanted
-from leasehold.engines import ray_actor
-from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
-from leasehold.engines.ray_words import Answer, Config, Question, hopeless, order_of, room_in_words
+from leasehold.engines import ray_actor, ray_application, ray_serve
+from leasehold.engines.contract import CannotRun, NoRoom
+from leasehold.engines.ray_words import Config, application_name, hopeless, order_of, room_in_words
 
-PR_SET_PDEATHSIG = 1
-THREADS = 16
 LOCKS = 64
 ROOM_WAIT_S = 5.0
 """How long a start waits for room before it answers NoRoom.
@@ -74,6 +63,7 @@ OVERTIME_S = 10.0
 GROUP_RESOURCE = re.compile(r"_group_(\d+_)?[0-9a-f]{36}$")
 
 cloudpickle.register_pickle_by_value(ray_actor)
+cloudpickle.register_pickle_by_value(ray_application)
 
 
 class Driver:
@@ -83,6 +73,7 @@ class Driver:
         self._config = config
         self._prefix = f"{config.namespace}/"
         self._keeper = (Path(__file__).parent / "ray_keeper.py").read_text()
+        self._deployer = (Path(__file__).parent / "ray_deployer.py").read_text()
         self._locks = [threading.Lock() for _ in range(LOCKS)]
         self._handles: dict[str, Any] = {}
         self._reports: dict[str, dict[str, Any]] = {}
@@ -170,13 +161,15 @@ class Driver:
         if not group.wait(ROOM_WAIT_S):
             self._asked[name] = time.monotonic()
             raise NoRoom(f"There is no room now for {room_in_words(wanted, self._resource(wanted.unit_type))}.")
+        application = spec.application is not None
         actor = (
-            ray.remote(ray_actor.Replica)
+            ray.remote(ray_application.Application if application else ray_actor.Replica)
             .options(
                 name=actor_name,
                 lifetime="detached",
                 get_if_exists=True,
-                max_restarts=0,
+                # A guard that is started again takes away what its forerunner guarded.
+                max_restarts=-1 if application else 0,
                 max_task_retries=0,
                 max_concurrency=8,
                 num_cpus=spec.cpus or 0,
@@ -187,7 +180,7 @@ class Driver:
                     placement_group=group, placement_group_bundle_index=0
                 ),
             )
-            .remote(order_of(wanted, group.id.hex()), self._keeper)
+            .remote(order_of(wanted, group.id.hex(), self._config), self._deployer if application else self._keeper)
         )
         self._handles[actor_name] = actor
         self._asked.pop(name, None)
@@ -221,6 +214,7 @@ class Driver:
         with self._lock(name):
             group = self._group(name)
             if group is None:
+                ray_serve.delete(ray_serve.stray(self._config.namespace, name))
                 return
             actor = self._actor(name, group)
             if actor is None:
@@ -235,10 +229,14 @@ class Driver:
             return
 
     def _clear(self, name: str, group: Any, actor: Any) -> None:
-        """Take away the actor and its room, and wait a little for Ray to have done it."""
+        """Take away the actor and its room, and wait a little for Ray to have done it.
+
+        A guard that does not answer, or died for ever, may have left its application.
+        """
         if actor is not None:
             self._keep_log(name, actor)
             ray.kill(actor, no_restart=True)
+        ray_serve.delete([application_name(self._config.namespace, name, group.id.hex())])
         remove_placement_group(group)
         end = time.monotonic() + REMOVE_WAIT_S
         while time.monotonic() < end and placement_group_table(group).get("state") not in {None, "REMOVED"}:
@@ -298,7 +296,10 @@ class Driver:
     def observe(self) -> dict[str, Seen]:
         """Return what the cluster has under the namespace, whoever started it."""
         rooms = self._listed_rooms()
-        living = {name for name in list_named_actors() if name.startswith(self._prefix)}
+        everybody = list_named_actors(all_namespaces=True)
+        strays = ray_serve.applications(self._config.namespace, everybody)
+        ours = {actor["name"] for actor in everybody if actor["namespace"] == self._config.namespace}
+        living = {name for name in ours if name.startswith(self._prefix)}
         for forgotten in self._handles.keys() - living:
             self._handles.pop(forgotten, None)
             self._reports.pop(forgotten, None)
@@ -314,6 +315,9 @@ class Driver:
                 continue
             found[name] = self._seen(name, actor_name, report)
         self._see_rooms(rooms, found, living - dead)
+        for name in strays - found.keys():
+            if self._group(name) is None:
+                found[name] = Seen(name=name, state="Exited", reason="its guard is gone, and Serve still runs it")
         return found
 
     def _seen(self, name: str, actor_name: str, report: dict[str, Any] | None) -> Seen:
@@ -329,9 +333,17 @@ class Driver:
             self._stopping.setdefault(name, time.monotonic() + OVERTIME_S)
         if state == "Stopped" or name in self._stopping:
             state = "Stopping"
+        elif report is None and self._restarts(actor_name):
+            state, reason = "Exited", "its guard died, or the node was lost"
         elif report is None:
             state, reason = "Unhealthy", "its actor does not answer; its node may be cut off"
         return Seen(name=name, state=state, address=known["address"], reason=reason, devices=tuple(known["devices"]))
+
+    def _restarts(self, actor_name: str) -> bool:
+        """Whether an actor died, and Ray has started it again or waits for a node where it can. Only guards are."""
+        handle = self._handles.get(actor_name)
+        found = {} if handle is None else actor_table(actor_id=handle._actor_id.hex())  # noqa: SLF001 - Ray tells no other way
+        return found.get("State") == "RESTARTING" or bool(found.get("NumRestarts"))
 
     def _listed_rooms(self) -> dict[str, Any]:
         """Return the placement groups of the cluster, as they are or were a little while ago.
@@ -419,71 +431,3 @@ class Driver:
             elif resource.startswith(config.resource_prefix):
                 units[resource.removeprefix(config.resource_prefix)] = int(amount)
         return units
-
-
-def answer(driver: Driver, asked: Question) -> Answer:
-    """Have one question answered; what Ray raises means that the cluster could not be asked."""
-    try:
-        return Answer(id=asked.id, value=_value(driver, asked))
-    except (CannotRun, NoRoom, Unreachable) as refusal:
-        return Answer(id=asked.id, error=type(refusal).__name__, message=str(refusal))
-    except GetTimeoutError:
-        return Answer(id=asked.id, error="Unreachable", message=f"the actor of {asked.name} does not answer in time")
-    except Exception as error:  # noqa: BLE001 - Ray's errors are of many kinds, and all leave it open what was done
-        message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return Answer(id=asked.id, error="Unreachable", message=message)
-
-
-def _value(driver: Driver, asked: Question) -> Any:
-    methods: dict[str, Callable[[], Any]] = {
-        "stop": lambda: driver.stop(asked.name, asked.grace_s),
-        "set_deadline": lambda: driver.set_deadline(asked.name, asked.deadline),
-        "observe": lambda: list(driver.observe().values()),
-        "logs": lambda: driver.logs(asked.name, asked.lines_max),
-        "capacity": driver.capacity,
-    }
-    if asked.wanted is not None:
-        return driver.start(asked.wanted)
-    return methods[asked.method]()
-
-
-def main() -> None:
-    """Connect to the cluster of the first line, then answer line by line until the control plane is gone."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    control = socket.socket(fileno=int(sys.argv[1]))
-    questions = control.makefile("rb")
-    config = msgspec.json.decode(questions.readline(), type=Config)
-    ray.init(
-        address=config.address,
-        namespace=config.namespace,
-        log_to_driver=False,
-        logging_level="ERROR",
-        configure_logging=False,
-    )
-    driver, writing = Driver(config), threading.Lock()
-
-    def say(said: Answer) -> None:
-        with writing:
-            control.sendall(msgspec.json.encode(said) + b"\n")
-
-    def reply(asked: Question) -> None:
-        say(answer(driver, asked))
-
-    threading.Thread(target=driver.sweep, daemon=True).start()
-    # Starts wait for room, and for actors: nobody else shall wait for them.
-    starts, pool = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(THREADS)
-    say(Answer(id=0))
-    for line in questions:
-        asked = msgspec.json.decode(line, type=Question)
-        (pool if asked.wanted is None else starts).submit(reply, asked)
-    # The end of the stream. What runs is detached and goes on; Ray sees by itself that this driver is gone.
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except BaseException:  # noqa: BLE001 - whatever it is, it is the end
-        # Threads of Ray's and of the pool would keep the process; whoever waits for it must see that it has ended.
-        traceback.print_exc()
-        os._exit(1)

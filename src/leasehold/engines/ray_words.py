@@ -17,6 +17,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     resources: dict[str, str]
     resource_prefix: str
     demand_s: float
+    serve_port: int
     units_max: dict[str, int] | None
 
 
@@ -41,8 +42,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
-def order_of(wanted: Wanted, run: str) -> dict[str, Any]:
-    """Return what the actor is told of a replica, in values that need no class of ours. ``run`` marks this start."""
+def application_name(namespace: str, name: str, group: str) -> str:
+    """Return what Serve calls the application of a replica, whose room has that id."""
+    return f"leasehold~{namespace}~{name}~{group}"
+
+
+def order_of(wanted: Wanted, run: str, config: Config) -> dict[str, Any]:
+    """Return what the actor is told of a replica, in values that need no class of ours. ``run`` marks this start.
+
+    It is the id of its room.
+    """
     spec = wanted.spec
     return {
         "names": {UNIT: wanted.unit_id, SERVICE: wanted.service_id, REPLICA: wanted.name, RUN: run},
@@ -53,6 +62,10 @@ def order_of(wanted: Wanted, run: str) -> dict[str, Any]:
         "memory_bytes": spec.memory_bytes,
         "grace_s": spec.grace_s,
         "deadline": wanted.deadline,
+        "application": spec.application,
+        "arguments": dict(spec.arguments),
+        "application_name": application_name(config.namespace, wanted.name, run),
+        "serve_port": config.serve_port,
     }
 
 
@@ -60,9 +73,11 @@ def hopeless(wanted: Wanted, units_max: dict[str, int] | None) -> str | None:
     """Return why a replica can never run here; None where it may. What only a node can tell is not asked here."""
     spec = wanted.spec
     if spec.image is not None:
-        return f"The Ray engine runs commands, not images such as {spec.image}."
-    if not spec.command:
-        return "The Ray engine runs commands, and this replica has none."
+        return f"The Ray engine runs commands and applications, not images such as {spec.image}."
+    if not spec.command and spec.application is None:
+        return "The Ray engine runs commands and applications, and this replica has neither."
+    if spec.application is not None and spec.port != 0:
+        return "An application listens where Ray Serve does, and cannot have a port of its own."
     texts = (*spec.command, *spec.env, *spec.env.values())
     if any("\0" in text for text in texts) or any("=" in name for name in spec.env):
         return "A command and its environment cannot hold zero bytes, nor the name of a variable '='."

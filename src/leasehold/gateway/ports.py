@@ -15,7 +15,7 @@ Outcome = Literal["succeeded", "failed", "refused", "aborted"]
 
 
 class Target(NamedTuple):
-    """A healthy replica that takes requests at ``address`` (host:port); ``draining``: no new ones any more."""
+    """A healthy replica that takes requests at ``address`` (as in ``Seen``); ``draining``: no new ones any more."""
 
     name: str
     address: str

@@ -433,6 +433,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "SubscriptionDetail.url": "Where events are posted to, with Webhook: https, and a public address.",
     # The model repository, and keys for services.
     "Run.accelerators": "How many accelerators a replica has for itself.",
+    "Run.application": "A Ray Serve application, as module:name; it takes an engine that runs such.",
+    "Run.arguments": "What the function that makes the application is given, by name.",
     "Run.command": "The program and its arguments, a word each; {port} in a word stands for the port.",
     "Run.cpus": "How many processors' time a replica may use; null: no limit.",
     "Run.env": "Variables of the environment; {port} in a value stands for the port. PORT is set anyway.",
@@ -449,7 +451,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "modelSetList": "The sets.",
     "modelSetName": "What people call the set.",
     "Run.port": "Where a replica listens: 0 lets the port be chosen, null means nowhere.",
-    "CreateCustomModelRequest.run": "How a replica is run: a command, or an image, or both.",
+    "CreateCustomModelRequest.run": "How a replica is run: a command, an image, or both; or an application.",
     "ModelDetail.run": "How a replica is run.",
     "servicesCount": "How many services run it that are not deleted.",
     "source": "Custom: the account's own. System: everybody's.",

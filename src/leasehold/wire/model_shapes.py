@@ -16,7 +16,7 @@ Word = Annotated[str, msgspec.Meta(max_length=32_768)]
 
 
 class Run(Shape, kw_only=True, omit_defaults=False):
-    """How one replica is run: a command, or an image, or both (then the command runs in the image).
+    """How one replica is run: a command, or an image, or both (then the command runs in the image); or an application.
 
     ``{port}`` in the command and in values of ``env`` stands for the port that the replica must listen on, and the
     variable PORT has it too. With a ``port`` of null it listens on none, with 0 the port is chosen. It is well while
@@ -32,6 +32,8 @@ class Run(Shape, kw_only=True, omit_defaults=False):
     memory_bytes: Annotated[int, msgspec.Meta(ge=2**20, le=2**53)] | None = None
     accelerators: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
     grace_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    application: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+    arguments: Annotated[dict[str, Word], msgspec.Meta(max_length=200)] = msgspec.field(default_factory=dict)
 
 
 class CreateCustomModelSetRequest(Request, kw_only=True):

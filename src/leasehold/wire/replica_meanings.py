@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 REPLICA_MEANINGS: Final[Mapping[str, str]] = {
-    "ReplicaDetail.address": "Where it listens, host and port; null: nowhere, or not yet.",
+    "ReplicaDetail.address": "Where it listens: host and port, a path if it shares them; null: nowhere, or not yet.",
     "DescribeReplicasRequest.instanceId": "Only those on this instance.",
     "ReplicaDetail.computeUnits": "How many of its instance's units it takes.",
     "ReplicaDetail.modelId": "The version of the model that it runs.",

@@ -55,6 +55,8 @@ async def create_model(context: Context, call: Call[m.CreateCustomModelRequest])
             memory_bytes=asked.run.memory_bytes,
             accelerators=asked.run.accelerators,
             grace_s=asked.run.grace_seconds,
+            application=asked.run.application,
+            arguments=dict(asked.run.arguments),
         ),
     )
     made: Model = await context.submit(call, command)
@@ -192,6 +194,8 @@ async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -
             memory_bytes=run.memory_bytes,
             accelerators=run.accelerators,
             grace_seconds=run.grace_s,
+            application=run.application,
+            arguments=dict(run.arguments),
         ),
         services_count=model.services,
         creator=model.created_by,
