@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
+from tests.api.answer_words import (
+    AMOUNT,
+    ANY_ID,
+    HEX_ID,
+    KEY_ID,
+    MODEL_ID,
+    PACKAGE_ID,
+    QUOTA_ID,
+    SERVICE_ID,
+    SERVICE_KEY,
+    SERVICE_KEY_ID,
+    SET_ID,
+    TIME,
+    TIMING,
+    UNIT_ID,
+    Maybe,
+)
+from tests.api.notification_shapes import NOTIFICATION_SHAPES
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
@@ -13,7 +31,6 @@ from tests.api.scene import (
     EVENTS,
     IAM,
     MODEL,
-    NOTIFICATION,
     RESOURCES,
     SERVICE,
     UNITS,
@@ -22,27 +39,6 @@ from tests.api.supply_shapes import ENGINE_REPORT
 
 Key = tuple[str, str]
 
-
-class Maybe(NamedTuple):
-    """A key that is there in some answers only."""
-
-    shape: Any
-
-
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00")
-AMOUNT = re.compile(r"-?\d+\.\d{2,6}")
-HEX_ID = re.compile(r"[0-9a-f]{32}")
-UNIT_ID = re.compile(r"unit-[0-9A-Za-z]{8}")
-QUOTA_ID = re.compile(r"tpm-[0-9A-Za-z]{8}")
-ANY_ID = re.compile(r"(unit|tpm)-[0-9A-Za-z]{8}")
-PACKAGE_ID = re.compile(r"pkg-[0-9a-z]{12}")
-SERVICE_ID = re.compile(r"svco-[0-9a-z]{12}")
-SET_ID = re.compile(r"am-[0-9a-z]{12}")
-MODEL_ID = re.compile(r"amv-[0-9a-z]{12}")
-SERVICE_KEY_ID = re.compile(r"key-[0-9a-z]{12}")
-SERVICE_KEY = re.compile(r"lsk-[0-9a-z]{12}-[A-Za-z0-9_-]{43}")
-KEY_ID = re.compile(r"AK[0-9A-Za-z]+")
-TIMING = re.compile("Prepaid|Postpaid")
 
 PURCHASED = {"instanceId": UNIT_ID, "orderId": HEX_ID}
 UNIT = {
@@ -437,45 +433,7 @@ SHAPES: dict[Key, Any] = {
     (IAM, "DescribeUsers"): {"users": [USER]},
 }
 
-SUBSCRIPTION = {
-    "subscriptionId": re.compile(r"sub-[0-9a-z]{12}"),
-    "kind": re.compile("Webhook|Email"),
-    "url": str,
-    "types": [str],
-    "instanceId": Maybe(ANY_ID),
-    "status": re.compile("Active|Paused"),
-    "reason": Maybe(str),
-    "createTime": TIME,
-}
-DELIVERY = {
-    "deliveryId": re.compile(r"sub-[0-9a-z]{12}-\d+-\d+"),
-    "subscriptionId": re.compile(r"sub-[0-9a-z]{12}"),
-    "eventId": re.compile(r"\d+-\d+"),
-    "type": str,
-    "instanceId": Maybe(ANY_ID),
-    "state": re.compile("Waiting|Delivered|GivenUp|Dropped"),
-    "attempts": int,
-    "createTime": TIME,
-    "nextTryTime": Maybe(re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+08:00")),
-    "endTime": Maybe(TIME),
-    "answer": Maybe(int),
-    "failure": Maybe(str),
-}
-SHAPES |= {
-    (NOTIFICATION, "CreateSubscription"): SUBSCRIPTION | {"secret": re.compile(r"whsec_[A-Za-z0-9+/]{43}=")},
-    (NOTIFICATION, "DescribeSubscriptions"): {"subscriptions": [SUBSCRIPTION]},
-    (NOTIFICATION, "ModifySubscription"): SUBSCRIPTION,
-    (NOTIFICATION, "DeleteSubscription"): True,
-    (NOTIFICATION, "TestSubscription"): True,
-    (NOTIFICATION, "RedeliverEvent"): DELIVERY,
-    (NOTIFICATION, "RedeliverGivenUp"): {"redelivered": int, "isTruncated": bool},
-    (NOTIFICATION, "DescribeDeliveries"): {
-        "deliveries": [DELIVERY],
-        "isTruncated": bool,
-        "maxKeys": int,
-        "nextMarker": Maybe(str),
-    },
-}
+SHAPES |= NOTIFICATION_SHAPES
 
 
 def misfit(value: Any, shape: Any, where: str = "result") -> str | None:

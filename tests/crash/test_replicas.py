@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections import Counter
@@ -12,7 +13,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 
 from leasehold.domain.replica import REPLICA, UNIT
@@ -97,10 +97,20 @@ def a_house(folder: Path, url: str) -> Iterator[House]:
     finally:
         for server in (house.one, house.two, house.away):
             server.remove()
-        with psycopg.connect(url, autocommit=True) as connection:
-            units = [row[0] for row in connection.execute("SELECT id FROM units").fetchall()]
-        for pid, _ in running(units):
-            os.kill(pid, signal.SIGKILL)
+        # What a keeper keeps dies with it.
+        for pid in keepers(folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def keepers(folder: Path) -> list[int]:
+    """Return the processes whose command names something in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{folder}/".encode() in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
 
 
 def running(units: Iterable[str]) -> list[tuple[int, str]]:
