@@ -12,6 +12,7 @@ import pytest
 
 from leasehold.store.opening import Target
 from tests import postgres
+from tests.once import read_once
 
 STORES = ("sqlite", "postgres")
 MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is made with mkdtemp
@@ -20,6 +21,12 @@ MEMORY_FREE_MIN = 2 << 30
 
 
 def pytest_configure() -> None:
+    """Make the start of a service cheap, and what it writes."""
+    read_once()
+    write_to_memory()
+
+
+def write_to_memory() -> None:
     """Have everything written to memory where there is some, unless TMPDIR says where: a sync costs nothing there.
 
     No test is about what a power failure leaves, and what a killed process wrote is there on either kind of disk.
