@@ -12,9 +12,9 @@ import pytest
 
 from leasehold.store.opening import Target
 from tests import postgres
+from tests.copies import STORES, empty
 from tests.once import read_once
 
-STORES = ("sqlite", "postgres")
 MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is made with mkdtemp
 MEMORY_FREE_MIN = 2 << 30
 """Bytes. A whole run writes about 300 MB."""
@@ -51,18 +51,12 @@ def pytest_report_header() -> str:
 @pytest.fixture(params=STORES)
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """An empty store of each kind."""
-    if request.param == "sqlite":
-        yield Target(tmp_path / "data")
-        return
-    with postgres.shared_server().database() as url:
-        yield Target(tmp_path / "data", url)
+    with empty(request.param, tmp_path / "data") as where:
+        yield where
 
 
 @pytest.fixture(params=STORES)
 def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """A store of each kind, the database with its tables in it: where many tests ask for one, that is much quicker."""
-    if request.param == "sqlite":
-        yield Target(tmp_path / "data")
-        return
-    with postgres.shared_server().database(migrated=True) as url:
-        yield Target(tmp_path / "data", url)
+    with empty(request.param, tmp_path / "data", migrated=True) as where:
+        yield where
