@@ -7,6 +7,9 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8000
 SERVE  ?= --demo
 
+# Where this is set, each of the processes that tests start would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run tour ray test check lint types layers tests docs format lock clean bench
 
 help: ## what there is

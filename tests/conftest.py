@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +12,32 @@ import pytest
 
 from leasehold.store.opening import Target
 from tests import postgres
+from tests.copies import STORES, empty
+from tests.once import read_once
 
-STORES = ("sqlite", "postgres")
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is made with mkdtemp
+MEMORY_FREE_MIN = 2 << 30
+"""Bytes. A whole run writes about 300 MB."""
+
+
+def pytest_configure() -> None:
+    """Make the start of a service cheap, and what it writes."""
+    read_once()
+    write_to_memory()
+
+
+def write_to_memory() -> None:
+    """Have everything written to memory where there is some, unless TMPDIR says where: a sync costs nothing there.
+
+    No test is about what a power failure leaves, and what a killed process wrote is there on either kind of disk.
+    """
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    runs_programs = not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    if runs_programs and shutil.disk_usage(MEMORY).free >= MEMORY_FREE_MIN:
+        # The processes that tests start find it there, too.
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
 
 
 def pytest_report_header() -> str:
@@ -24,18 +51,12 @@ def pytest_report_header() -> str:
 @pytest.fixture(params=STORES)
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """An empty store of each kind."""
-    if request.param == "sqlite":
-        yield Target(tmp_path / "data")
-        return
-    with postgres.shared_server().database() as url:
-        yield Target(tmp_path / "data", url)
+    with empty(request.param, tmp_path / "data") as where:
+        yield where
 
 
 @pytest.fixture(params=STORES)
 def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """A store of each kind, the database with its tables in it: where many tests ask for one, that is much quicker."""
-    if request.param == "sqlite":
-        yield Target(tmp_path / "data")
-        return
-    with postgres.shared_server().database(migrated=True) as url:
-        yield Target(tmp_path / "data", url)
+    with empty(request.param, tmp_path / "data", migrated=True) as where:
+        yield where

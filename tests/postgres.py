@@ -119,10 +119,11 @@ class Server:
         return f"postgresql://leasehold@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
-    def database(self, *, migrated: bool = False) -> Iterator[str]:
-        """Make a database, empty or with the tables in it, and drop it in the end."""
+    def database(self, *, migrated: bool = False, like: str | None = None) -> Iterator[str]:
+        """Make a database, empty, with the tables in it or like another (its address), and drop it in the end."""
         name = f"test_{uuid.uuid4().hex}"
-        template = f" TEMPLATE {self._migrated()}" if migrated else ""
+        original = self._migrated() if migrated else like.rpartition("/")[2] if like else "template1"
+        template = f" TEMPLATE {original}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}{template}".encode())
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import structlog
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
 from tests.api.scene import Scene, a_scene
+from tests.copies import STORES, copy_of, empty
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,13 +66,37 @@ def fresh(opened: Path, tmp_path: Path) -> Iterator[Scene]:
         yield scene
 
 
-@pytest.fixture
-def either(opened: Path, migrated: Target) -> Iterator[Scene]:
-    """A service like ``fresh`` on either store, whose books are proved in the end."""
-    if migrated.url is None:
-        shutil.copytree(opened, migrated.directory)
-    with a_scene(migrated) as scene:
-        if migrated.url is not None:
+@pytest.fixture(scope="session")
+def opened_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The same on PostgreSQL."""
+    with empty("postgres", tmp_path_factory.mktemp("opened") / "data", migrated=True) as where:
+        with a_scene(where) as scene:
             open_up(scene)
+        yield where
+
+
+@contextmanager
+def a_copy(request: pytest.FixtureRequest, directory: Path) -> Iterator[Scene]:
+    """Run a service like ``fresh`` on the kind of store that is asked for; its books are proved in the end."""
+    original = (
+        Target(request.getfixturevalue("opened"))
+        if request.param == "sqlite"
+        else request.getfixturevalue("opened_database")
+    )
+    with copy_of(original, directory) as where, a_scene(where) as scene:
         yield scene
-        assert check_store(migrated).findings == []
+        assert check_store(where).findings == []
+
+
+@pytest.fixture(params=STORES)
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    """A service like ``fresh`` on either store, whose books are proved in the end."""
+    with a_copy(request, tmp_path / "data") as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module", params=STORES)
+def either_shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A service like ``either`` for the tests of a module that only look, or open accounts of their own."""
+    with a_copy(request, tmp_path_factory.mktemp("either") / "data") as scene:
+        yield scene

@@ -236,7 +236,13 @@ def test_the_retention_is_a_setting(target: Target, days: str) -> None:
 # --- many at once ----------------------------------------------------------------------------------------
 
 
-def test_more_instances_than_a_batch_takes_all_run_again(either: Scene) -> None:
+def test_more_instances_than_a_batch_takes_all_run_again(target: Target) -> None:
+    # Without grace, so that not all of them are charged for a day of hours first.
+    with set_up(target, arrears_grace_hours="0") as scene:
+        many_stop_and_run_again(scene)
+
+
+def many_stop_and_run_again(either: Scene) -> None:
     many = 2 * HALTED_MAX + 7
     either.sell(stock=many, minute="0.01")
     caller, other = either.customer("0.6"), either.customer("0.6")

@@ -50,10 +50,10 @@ class Shop:
         return str((by or self.owner).do(SERVICE, "CreateService", body)["serviceId"])
 
 
-@pytest.fixture
-def shop(either: Scene) -> Shop:
-    """One on either store."""
-    return Shop(either)
+@pytest.fixture(scope="module")
+def shop(either_shared: Scene) -> Shop:
+    """One on either store, which tests only look at."""
+    return Shop(either_shared)
 
 
 ALL = ["Translator", "translates 50%", "painter_1", "painter 2", "off", "stopped"]
@@ -95,7 +95,8 @@ def test_services_are_found_by_everything_that_they_have(shop: Shop) -> None:
         assert names(shop.owner, **wanted) == found, wanted
 
 
-def test_a_service_is_stopped_when_all_that_it_runs_on_is(shop: Shop) -> None:
+def test_a_service_is_stopped_when_all_that_it_runs_on_is(either: Scene) -> None:
+    shop = Shop(either)
     shop.scene.advance("2030-02-15 08:00:00")
     assert names(shop.owner, runStatus=["Stopped"]) == ["off", "stopped"]
     assert names(shop.owner, payType="Prepay") == ["painter 2", "stopped"]
@@ -133,8 +134,8 @@ def test_a_page_goes_on_with_the_same_filter(shop: Shop) -> None:
         ({"protocolVersion": "1"}, "protocolVersion"),
     ],
 )
-def test_a_filter_of_another_value_is_named(either: Scene, wanted: Any, field: str) -> None:
-    assert either.operator.field_refused(SERVICE, "DescribeServices", wanted) == field
+def test_a_filter_of_another_value_is_named(either_shared: Scene, wanted: Any, field: str) -> None:
+    assert either_shared.operator.field_refused(SERVICE, "DescribeServices", wanted) == field
 
 
 # --- preset services -------------------------------------------------------------------------------------

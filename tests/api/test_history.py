@@ -27,10 +27,10 @@ class History:
         scene.customer().buy(months=1)
 
 
-@pytest.fixture
-def history(either: Scene) -> History:
-    """One on either store."""
-    return History(either)
+@pytest.fixture(scope="module")
+def history(either_shared: Scene) -> History:
+    """One on either store, which tests only read."""
+    return History(either_shared)
 
 
 def kinds(caller: Caller, action: str, name: str, **wanted: Any) -> list[str]:
@@ -100,8 +100,8 @@ def test_a_page_goes_on_only_with_the_filter_that_it_began_with(history: History
 
 
 @LISTS
-def test_a_filter_of_another_value_is_named(either: Scene, action: str, name: str) -> None:
-    caller = either.customer()
+def test_a_filter_of_another_value_is_named(either_shared: Scene, action: str, name: str) -> None:
+    caller = either_shared.customer()
     assert caller.field_refused(ACCOUNT, action, {"kind": "Gift"}) == "kind"
     assert caller.field_refused(ACCOUNT, action, {"startTime": "yesterday"}) == "startTime"
     assert caller.field_refused(ACCOUNT, action, {"endTime": "2030-02-30 00:00:00"}) == "endTime"

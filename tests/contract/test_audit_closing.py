@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from leasehold.store.opening import Target
 from leasehold.store.queries import columns
 from leasehold.wiring import MASTER_KEY_FILE
 from tests.contract.test_audit_tampering import Log
+from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service
 
 ACCOUNT, CLOCK, UNITS = "/v2/account", "/v2/clock", "/v2/computeunit"
@@ -44,11 +45,21 @@ async def lived(where: Target, proof: list[Any]) -> None:
         await desk.call(UNITS, "ReleaseComputeUnit", {"instanceId": "unit-later"})
 
 
-@pytest.fixture
-def closed(target: Target) -> tuple[Log, Any]:
+@pytest.fixture(scope="module", params=STORES)
+def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, Any]]:
+    """A log that nobody touches: living takes longer than most of these tests."""
     proof: list[Any] = []
-    asyncio.run(lived(target, proof))
-    return Log(target), proof[0]
+    with empty(request.param, tmp_path_factory.mktemp("closed") / "data", migrated=True) as where:
+        asyncio.run(lived(where, proof))
+        yield where, proof[0]
+
+
+@pytest.fixture
+def closed(original: tuple[Target, Any], tmp_path: Path) -> Iterator[tuple[Log, Any]]:
+    """A copy of it."""
+    where, proof = original
+    with copy_of(where, tmp_path / "data") as copy:
+        yield Log(copy), proof
 
 
 def alter_a_count(log: Log) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +20,7 @@ from leasehold.store.check import check_store
 from leasehold.store.opening import Target
 from leasehold.wiring import MASTER_KEY_FILE
 from tests import postgres
+from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service
 
 CATALOG, CLOCK, UNITS = "/v2/catalog", "/v2/clock", "/v2/computeunit"
@@ -77,13 +76,10 @@ async def _lived(where: Target) -> None:
             await desk.advance(stands.replace("T", " ")[:10] + " 23:59:59")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="module", params=STORES)
 def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A log that nobody touches: living takes longer than most of these tests."""
-    directory = tmp_path_factory.mktemp("lived") / "data"
-    with ExitStack() as stack:
-        url = stack.enter_context(postgres.shared_server().database()) if request.param == "postgres" else None
-        where = Target(directory, url)
+    with empty(request.param, tmp_path_factory.mktemp("lived") / "data", migrated=True) as where:
         asyncio.run(_lived(where))
         yield where
 
@@ -91,16 +87,8 @@ def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def log(lived: Target, tmp_path: Path) -> Iterator[Log]:
     """A copy of it."""
-    shutil.copytree(lived.directory, tmp_path / "data")
-    if lived.url is None:
-        yield Log(Target(tmp_path / "data"))
-        return
-    server, name = postgres.shared_server(), f"tampered_{uuid.uuid4().hex}"
-    original = lived.url.rpartition("/")[2].partition("?")[0]
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {original}".encode())
-        yield Log(Target(tmp_path / "data", server.url(name)))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with copy_of(lived, tmp_path / "data") as copy:
+        yield Log(copy)
 
 
 def alter(log: Log) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,10 +48,27 @@ POINTS = [
 """What it does before or after which it dies, and at which time of it."""
 
 
-def lived(directory: Path, point: str, nth: int) -> int:
-    """Let a control plane live; returns how it ended."""
-    command = [sys.executable, "-m", "tests.reconciler.lone", str(directory), point, str(nth)]
-    return subprocess.run(command, cwd=ROOT, timeout=100, check=False).returncode
+class Parent:
+    """The process that control planes come from."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._ask, self._answers = process.stdin, process.stdout
+
+    def lived(self, directory: Path, point: str, nth: int) -> int:
+        """Let a control plane live; returns how it ended."""
+        self._ask.write(json.dumps([str(directory), point, nth]) + "\n")
+        self._ask.flush()
+        assert select.select([self._answers], [], [], 100)[0], "it lives for ever"
+        return int(self._answers.readline())
+
+
+@pytest.fixture(scope="module")
+def parent() -> Iterator[Parent]:
+    command = [sys.executable, "-m", "tests.reconciler.lone"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Parent(process)
 
 
 def processes_of(directory: Path) -> list[str]:
@@ -66,11 +86,11 @@ def processes_of(directory: Path) -> list[str]:
 
 @pytest.mark.parametrize(("point", "nth"), POINTS)
 def test_whatever_it_was_about_to_do_or_had_just_done_the_next_one_finishes_it(
-    tmp_path: Path, point: str, nth: int
+    parent: Parent, tmp_path: Path, point: str, nth: int
 ) -> None:
     directory = tmp_path / "data"
-    assert lived(directory, point, nth) == -signal.SIGKILL, "it never came to that point"
-    assert lived(directory, "", 0) == 0
+    assert parent.lived(directory, point, nth) == -signal.SIGKILL, "it never came to that point"
+    assert parent.lived(directory, "", 0) == 0
     assert processes_of(directory) == []
 
     async def look() -> None:
