@@ -89,12 +89,13 @@ def check(data: Path, store: str | None) -> None:
         report = check_store(where, audit_keys(where))
     for finding in report.findings:
         click.echo(finding)
+    if not report.findings:
+        click.echo(f"The books are right: {report.summary}.")
     for remark in report.remarks:
         click.echo(f"remark: {remark}")
     if report.findings:
         click.echo(f"{len(report.findings)} rows are wrong: {report.summary}", err=True)
         sys.exit(FAILED)
-    click.echo(f"The books are right: {report.summary}.")
 
 
 @click.command()
