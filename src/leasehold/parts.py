@@ -189,11 +189,9 @@ async def reconciling(
     """Look after replicas meanwhile. What runs at the end goes on running."""
     settings, engines = ground.settings, given
     if engines is None:
-        offerings = ground.store.ask(lambda ask: ask.offerings())
         engines = build_engines(
             routes,
             ground.where.directory,
-            offerings,
             settings.engines_process_units,
             settings.engines_ray_address,
             settings.engines_ray_serve_port,

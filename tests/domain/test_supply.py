@@ -12,7 +12,7 @@ from leasehold.domain.event import STOCK_DIFFERS, STOCK_FITS, supply_events
 from leasehold.domain.money import Micro
 from leasehold.domain.refusal import Refusal
 from leasehold.domain.route import parse_routes
-from leasehold.domain.supply import UNBOUNDED, Count, Supply, Word, served_types
+from leasehold.domain.supply import UNBOUNDED, Count, Supply, Word, served_types, units_of
 
 ROUTES = parse_routes("gpu-*=ray, gz/gpu-1=process, cpu=instant")
 STEPS = st.lists(st.tuples(st.sampled_from(["take", "give", "stock"]), st.integers(0, 12)), max_size=40)
@@ -74,6 +74,14 @@ def test_nodes_add_up_and_one_without_a_bound_has_none_in_sum() -> None:
     assert ray(3, UNBOUNDED).has("gpu-1") is None
     gone = msgspec.structs.replace(ray(3).words[0], node="x", gone_since=1)
     assert msgspec.structs.replace(ray(4), words=(*ray(4).words, gone)).has("gpu-1") == 4
+
+
+def test_a_type_that_is_not_named_counts_under_the_longest_beginning_of_it() -> None:
+    units = {"cpu-1": 1, "gpu-*": 8, "gpu-b*": 2, "*": UNBOUNDED}
+    supply = msgspec.structs.replace(ray(0), words=(msgspec.structs.replace(ray(0).words[0], units=units),))
+    asked = {kind: supply.has(kind) for kind in ("cpu-1", "gpu-a", "gpu-b9", "new")}
+    assert asked == {"cpu-1": 1, "gpu-a": 8, "gpu-b9": 2, "new": None}
+    assert units_of({"gpu-1": 3}, "gpu-2") is None
 
 
 @given(st.integers(0, 20), st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=4))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from leasehold.domain.replica import RunSpec, Wanted
@@ -20,7 +21,7 @@ from leasehold.engines.process_devices import NvmlDevices
 from leasehold.engines.process_files import kill_marked
 from leasehold.engines.process_limits import Limits, find_limits
 from tests.engines.checks import gone, ready, see
-from tests.engines.kinds import DEVICES, LOG_BYTES_MAX, Behaviour, ProcessBench, make, until
+from tests.engines.kinds import DEVICES, LOG_BYTES_MAX, Behaviour, PretendedDevices, ProcessBench, make, until
 from tests.engines.kinds import process as process_bench
 
 MIB = 1024 * 1024
@@ -259,6 +260,27 @@ async def test_without_a_driver_there_are_no_accelerators(tmp_path: Path) -> Non
     assert await engine.capacity() == {"gpu-1": min(8, found), "cpu-1": 2}
     with pytest.raises(CannotRun):
         await engine.start(make("a", found + 1, RunSpec(command=(sys.executable,), accelerators=1)))
+    await engine.close()
+
+
+async def test_a_type_that_nobody_named_is_counted_under_the_longest_beginning(bench: ProcessBench) -> None:
+    units = {"cpu-1": 1, "gpu-*": 99, "*": 3}
+    engine = ProcessEngine(bench.root, units, accelerated=frozenset({"gpu-*"}), devices=PretendedDevices())
+    assert await engine.capacity() == {"cpu-1": 1, "gpu-*": len(DEVICES), "*": 3}
+    spec = bench.wanted("new").spec
+
+    def wanted(name: str, count: int, kind: str, accelerators: int = 0) -> Wanted:
+        asked = make(name, count, msgspec.structs.replace(spec, accelerators=accelerators))
+        return msgspec.structs.replace(asked, unit_type=kind)
+
+    await engine.start(wanted("new", 3, "npu-7"))
+    with pytest.raises(NoRoom, match="3 of 3"):
+        await engine.start(wanted("more", 1, "npu-7"))
+    with pytest.raises(CannotRun, match="this engine has 1"):
+        await engine.start(wanted("two", 2, "cpu-1"))
+    await engine.start(wanted("card", 1, "gpu-new", accelerators=1))
+    with pytest.raises(CannotRun, match="accelerators"):
+        await engine.start(wanted("none", 1, "npu-8", accelerators=1))
     await engine.close()
 
 

@@ -68,6 +68,20 @@ class Count(msgspec.Struct, frozen=True):
 FITS: Final = (0, 0)
 
 
+def name_of(units: Mapping[str, int], unit_type: str) -> str | None:
+    """Return under which name there are units of a type: its own, or the longest beginning of it with a star."""
+    if unit_type in units:
+        return unit_type
+    fitting = [name for name in units if name.endswith("*") and unit_type.startswith(name[:-1])]
+    return max(fitting, key=len, default=None)
+
+
+def units_of(units: Mapping[str, int], unit_type: str) -> int | None:
+    """Return how many units of a type there are; None: it is none of those that are named."""
+    name = name_of(units, unit_type)
+    return None if name is None else units[name]
+
+
 class Supply(msgspec.Struct, frozen=True):
     """An engine: what is said of it, node by node, and how each type that is offered there compares with that.
 
@@ -85,7 +99,7 @@ class Supply(msgspec.Struct, frozen=True):
 
     def has(self, unit_type: str) -> int | None:
         """Return how many units of a type there are on all nodes that count; None: unknown, or without a bound."""
-        found = [word.units.get(unit_type, 0) for word in self.words if word.counts and word.units is not None]
+        found = [units_of(word.units, unit_type) or 0 for word in self.words if word.counts and word.units is not None]
         return None if not found or any(count >= UNBOUNDED for count in found) else sum(found)
 
     @property

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from leasehold.domain.catalogue import Offering
 from leasehold.domain.plan import INSTANT
-from leasehold.domain.route import Routes, engine_for
+from leasehold.domain.route import Routes
 from leasehold.domain.supply import UNBOUNDED
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.process import ProcessEngine
@@ -18,6 +17,9 @@ ACCELERATED: Final = "gpu-"
 """Types that begin so have one accelerator a unit, on a machine that has any."""
 
 
+EVERY: Final = "*"
+
+
 class NoEngine(Exception):
     """A route names an engine that this server does not have; the message says so in one line."""
 
@@ -25,7 +27,6 @@ class NoEngine(Exception):
 def build_engines(
     routes: Routes,
     directory: Path,
-    offerings: Iterable[Offering],
     units: Mapping[str, int] | None,
     ray_address: str | None = None,
     ray_serve_port: int = 8000,
@@ -38,11 +39,14 @@ def build_engines(
             continue
         if name != "process":
             raise NoEngine(f"engines: there is no engine {name} in this server; route its offerings to another.")
-        types = {one.type for one in offerings if engine_for(routes, one.region, one.type) == name}
-        # The stock of the offerings bounds what is sold; the engine need not bound it a second time.
-        has = dict.fromkeys(types, UNBOUNDED) if units is None else dict(units)
-        accelerated = frozenset(one for one in has if one.startswith(ACCELERATED)) if NvmlDevices().find() else ()
-        engines[name] = ProcessEngine(directory / "replicas", has, accelerated=frozenset(accelerated))
+        # The stock of the offerings bounds what is sold; the engine need not bound it a second time, and what is
+        # offered tomorrow runs as well.
+        has = {EVERY: UNBOUNDED} if units is None else dict(units)
+        accelerated: frozenset[str] = frozenset()
+        if NvmlDevices().find():
+            has |= {f"{ACCELERATED}*": UNBOUNDED} if units is None else {}
+            accelerated = frozenset(one for one in has if one.startswith(ACCELERATED))
+        engines[name] = ProcessEngine(directory / "replicas", has, accelerated=accelerated)
     return engines
 
 

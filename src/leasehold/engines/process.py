@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from leasehold.domain.replica import REPLICA, RUN, SERVICE, UNIT, RunSpec, Seen, SeenState, Wanted
+from leasehold.domain.supply import name_of, units_of
 from leasehold.engines import keeper
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
 from leasehold.engines.process_devices import DeviceFinder, NvmlDevices
@@ -48,9 +49,10 @@ _keepers_lock = threading.Lock()
 class ProcessEngine:
     """Runs replicas as processes of this machine. Everything that it knows lies in its directory.
 
-    ``units`` is how many units there are of each type. Types in ``accelerated`` have one accelerator a unit; they
-    have no more units than accelerators were found. ``devices`` finds those, once. ``limits`` says how limits are kept
-    (None: as well as the machine permits).
+    ``units`` is how many units there are of each type; a type may be a beginning with a star
+    (``domain.supply.units_of``). Those of them in ``accelerated`` have one accelerator a unit; they have no more units
+    than accelerators were found. ``devices`` finds those, once. ``limits`` says how limits are kept (None: as well as
+    the machine permits).
 
     Several engines may work on one directory, in one process or in several. ``start`` raises CannotRun for what can
     never run here: an image, a command that is not there, a type or a number of units or accelerators that this engine
@@ -168,11 +170,9 @@ class ProcessEngine:
         path = self._command(wanted, environ["PATH"])
         others = self._files.runs()
         used = sum(run.wanted.units for run in others if run.wanted.unit_type == wanted.unit_type)
-        if used + wanted.units > self._units[wanted.unit_type]:
-            raise NoRoom(
-                f"{wanted.units} units of {wanted.unit_type} are wanted; {used} of {self._units[wanted.unit_type]} "
-                "are used."
-            )
+        has = units_of(self._units, wanted.unit_type) or 0
+        if used + wanted.units > has:
+            raise NoRoom(f"{wanted.units} units of {wanted.unit_type} are wanted; {used} of {has} are used.")
         owned = {device for run in others for device in run.devices}
         free = [device for device in self._devices if device not in owned]
         if len(free) < spec.accelerators:
@@ -207,11 +207,12 @@ class ProcessEngine:
             )
         if not spec.command:
             raise CannotRun("There is no command to run.")
-        if kind not in self._units:
+        has = units_of(self._units, kind)
+        if has is None:
             raise CannotRun(f"This engine has no units of {kind}; it has {', '.join(sorted(self._units)) or 'none'}.")
-        if wanted.units > self._units[kind]:
-            raise CannotRun(f"{wanted.units} units of {kind} are wanted, and this engine has {self._units[kind]}.")
-        if spec.accelerators > (len(self._devices) if kind in self._accelerated else 0):
+        if wanted.units > has:
+            raise CannotRun(f"{wanted.units} units of {kind} are wanted, and this engine has {has}.")
+        if spec.accelerators > (len(self._devices) if name_of(self._units, kind) in self._accelerated else 0):
             raise CannotRun(f"{spec.accelerators} accelerators are wanted, and this engine has fewer for {kind}.")
         program = spec.command[0]
         if "/" in program and not program.startswith("/"):

@@ -14,7 +14,10 @@ SUPPLY_MEANINGS: Final[Mapping[str, str]] = {
     ),
     "EngineNode.engine": "The engine.",
     "EngineStock.engine": "The engine that serves it; instant: none does.",
-    "engineTypes": "What it has of each type, used units included, as it was last seen.",
+    "engineTypes": (
+        "What it has of each type, used units included, as it was last seen; a type that ends with a star stands for "
+        "all that begin so and are not named."
+    ),
     "engineUnits": (
         "How many units of the type the engine has, for all regions that it serves; null: unknown, or without a bound."
     ),
