@@ -31,11 +31,11 @@ async def line(desk: Desk, region: str | None = "bj", unit_type: str = "gpu-1") 
     return found
 
 
-async def until(desk: Desk, **wanted: Any) -> dict[str, Any]:
-    """Wait until the report says so of gpu-1 in bj."""
+async def until(desk: Desk, unit_type: str = "gpu-1", **wanted: Any) -> dict[str, Any]:
+    """Wait until the report says so of a type in bj."""
     async with asyncio.timeout(30):
         while True:
-            found = await line(desk)
+            found = await line(desk, "bj", unit_type)
             if all(found[name] == value for name, value in wanted.items()):
                 return found
             await asyncio.sleep(0.01)
@@ -46,6 +46,24 @@ def engine(units: dict[str, int]) -> tuple[FakeWorld, dict[str, Any]]:
     made = FakeEngine(world)
     made.name = "process"
     return world, {"process": made}
+
+
+def test_an_engine_that_runs_whatever_is_sold_has_no_number_for_a_type_that_comes_later(migrated: Target) -> None:
+    _, engines = engine({"*": UNBOUNDED})
+
+    async def scene() -> None:
+        async with a_service(migrated, environment=ROUTES, engines=engines, timing=QUICK) as desk:
+            new = {"region": "bj", "type": "gpu-new", "pricePerMinute": "0.1", "stockTotal": 9}
+            _ = (await desk.call(CATALOG, "SetOffering", new)).result
+            await until(desk, "gpu-new", stockTotal=9, engineUnits=None, difference=0, trouble=None)
+            (node,) = (await report(desk))["nodes"]
+            assert node["engineTypes"] == [{"type": "*", "units": None}]
+            told = (await desk.call(EVENTS, "DescribeEvents", {"types": ["engine.stockDiffers"]})).result["events"]
+            assert told == []
+        found = check_store(migrated)
+        assert (found.findings, found.remarks) == ([], [])
+
+    play(scene)
 
 
 def test_the_report_shows_both_numbers_what_is_sold_and_what_is_wrong(migrated: Target) -> None:

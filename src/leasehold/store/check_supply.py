@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from leasehold.domain.supply import UNBOUNDED, units_of
 from leasehold.store.queries import Fetch
-
-BOUND: Final = 1_000_000_000
-"""So many units are no bound."""
 
 
 class Stocked(NamedTuple):
@@ -31,8 +29,12 @@ class Stocked(NamedTuple):
 
 
 def _has(words: list[dict[str, Any]], unit_type: str) -> int | None:
-    seen = [one["units"].get(unit_type, 0) for one in words if one["units"] is not None and one["gone_since"] is None]
-    return sum(seen) if seen and max(seen) < BOUND else None
+    seen = [
+        units_of(one["units"], unit_type) or 0
+        for one in words
+        if one["units"] is not None and one["gone_since"] is None
+    ]
+    return sum(seen) if seen and max(seen) < UNBOUNDED else None
 
 
 def _stocked(fetch: Fetch) -> Iterator[Stocked]:
