@@ -179,6 +179,7 @@ def test_a_worker_may_die_before_and_after_whatever_it_does() -> None:
         check_end(house)
         if house.made == 1:
             break
-        # Every fourth thing: what comes between is of the same kinds, and all of it takes over a minute.
-        steps += 4
+        # Every seventh thing: what comes between is of the same kinds, which do not come in sevens, and all of it
+        # takes over a minute. The random histories above die anywhere.
+        steps += 7
     assert steps > 100
