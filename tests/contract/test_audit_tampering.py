@@ -18,6 +18,7 @@ from leasehold.domain.audit import NOTHING, PageBody, chain_hash, head_message, 
 from leasehold.seals import AuditKeys
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
+from leasehold.store.packing import unpacked
 from leasehold.wiring import MASTER_KEY_FILE
 from tests import postgres
 from tests.copies import STORES, copy_of, empty
@@ -46,7 +47,7 @@ class Log:
     def pages(self, chain: str) -> list[tuple[int, int, bytes, bytes]]:
         """Return seq, number, hash and body of every page of a chain."""
         rows = self.run("SELECT seq, number, hash, body FROM audit_pages WHERE chain = ? ORDER BY number", chain)
-        return [(seq, number, bytes(found), bytes(body)) for seq, number, found, body in rows]
+        return [(seq, number, bytes(found), unpacked(body)) for seq, number, found, body in rows]
 
     def forge(self, seq: int, body: bytes) -> None:
         self.run("UPDATE audit_pages SET body = ? WHERE seq = ?", body, seq)

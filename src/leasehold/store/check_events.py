@@ -10,6 +10,7 @@ import msgspec
 from leasehold.domain.event import BOUGHT, STORY, Event
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.statement import month_of
+from leasehold.store.packing import unpacked
 from leasehold.store.queries import Fetch
 
 PAGES_AT_ONCE: Final = 500
@@ -27,7 +28,7 @@ _amounts: Final = msgspec.json.Decoder(dict[str, Micro]).decode
 def _events(text: bytes | str) -> tuple[Event, ...] | None:
     """Read a page; None where somebody wrote something else there."""
     try:
-        return _decoded(text if isinstance(text, str) else bytes(text))
+        return _decoded(unpacked(text))
     except msgspec.DecodeError:
         return None
 

@@ -44,6 +44,7 @@ from leasehold.domain.money import Micro
 from leasehold.domain.replica import RunSpec
 from leasehold.domain.supply import Count, Word
 from leasehold.domain.unit import Placement
+from leasehold.store.packing import packed, unpacked
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -122,7 +123,17 @@ def _json(value: Any) -> str:
 
 _changes = msgspec.json.Decoder(tuple[PriceChange, ...]).decode
 _names = msgspec.json.Decoder(tuple[str, ...]).decode
-_events = msgspec.json.Decoder(tuple[Event, ...]).decode
+_read_events = msgspec.json.Decoder(tuple[Event, ...]).decode
+_write_events = msgspec.json.Encoder().encode
+
+
+def _events(stored: bytes | str) -> tuple[Event, ...]:
+    return _read_events(unpacked(stored))
+
+
+def _packed_events(events: tuple[Event, ...]) -> bytes:
+    return packed(_write_events(events))
+
 
 _numbers = msgspec.json.Decoder(tuple[int, ...]).decode
 
@@ -274,10 +285,10 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
 }
 ORDERS: Final = Codec("orders", Order)
 POSTINGS: Final = Codec("postings", Posting)
-EVENTS: Final = Codec(
-    "event_pages", EventPage, to_column={"events": msgspec.json.Encoder().encode}, to_field={"events": _events}
+EVENTS: Final = Codec("event_pages", EventPage, to_column={"events": _packed_events}, to_field={"events": _events})
+AUDIT_PAGES: Final = Codec(
+    "audit_pages", AuditPage, to_column={"body": packed}, to_field={"hash": bytes, "body": unpacked}
 )
-AUDIT_PAGES: Final = Codec("audit_pages", AuditPage, to_field={"hash": bytes, "body": bytes})
 AUDIT_CHAINS: Final = Codec("audit_chains", Sealed, ("chain",), to_field={"hash": bytes, "seal": bytes})
 AUDIT_CLOSURES: Final = Codec(
     "audit_closures",

@@ -1,0 +1,38 @@
+"""Pages are stored in less room where they are long, read back as they were, and damage is found out, not fatal."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leasehold.store.packing import PACK_MIN, packed, unpacked
+
+
+@given(st.lists(st.text(max_size=40), max_size=200))
+def test_a_page_is_read_as_it_was_written(lines: list[str]) -> None:
+    page = msgspec.json.encode(lines)
+    assert unpacked(packed(page)) == page
+
+
+def test_a_long_page_takes_a_fraction_and_a_short_one_stays_readable() -> None:
+    long = msgspec.json.encode([[n, "unit.bought", {"status": "Creating"}] for n in range(200)])
+    assert len(packed(long)) < len(long) / 5
+    short = long[: PACK_MIN - 1]
+    assert packed(short) == short
+    assert packed(long[:PACK_MIN]) != long[:PACK_MIN]
+
+
+@pytest.mark.parametrize("stored", ['[[1,"unit.bought"]]', b'[[1,"unit.bought"]]', memoryview(b'[[1,"unit.bought"]]')])
+def test_what_an_earlier_version_wrote_is_read_in_whatever_form_the_driver_gives_it(stored: bytes | str) -> None:
+    assert unpacked(stored) == b'[[1,"unit.bought"]]'
+
+
+@given(st.integers(0, 200), st.binary(max_size=3))
+def test_damage_is_no_page_and_no_fault(cut: int, more: bytes) -> None:
+    whole = packed(msgspec.json.encode(["a line"] * 400))
+    damaged = whole[:cut] + more
+    if damaged != whole:
+        with pytest.raises(msgspec.DecodeError):
+            msgspec.json.decode(unpacked(damaged))
