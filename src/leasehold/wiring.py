@@ -58,7 +58,9 @@ log = structlog.get_logger()
 CREDENTIALS: Final = "credentials.env"
 MASTER_KEY_FILE: Final = "master.key"
 
-DUE_EMBEDDED: Final = 250
+DUE_EMBEDDED: Final = 200
+ALONE_EMBEDDED: Final = 3
+"""A commit of the embedded store is waited for: with 600 releases in it there are fewer of them, and nobody is kept."""
 DUE_SHARED: Final = 480
 """Due work in a batch: so much that a storm is drained fast, so little that callers do not wait 0.1 s for it. A batch
 on PostgreSQL has its round trips to make up for, and works on two processors."""
@@ -130,11 +132,7 @@ async def running(
             clock,
             rules_of(settings),
             engine=RoutedEngine(routes),
-            limits=Limits(
-                settings.batch_size_max,
-                settings.due_batch_max or (DUE_EMBEDDED if where.url is None else DUE_SHARED),
-                settings.queue_length_max,
-            ),
+            limits=_limits(settings, where),
             meter=metrics,
             trail=trail_of(settings, audit_keys, clock, metrics),
         )
@@ -219,6 +217,16 @@ def _audit_keys(settings: Settings, directory: Path) -> AuditKeys:
     """Derive the keys of the audit log; the master key is there by now."""
     path = settings.master_key_file or directory / MASTER_KEY_FILE
     return AuditKeys(load_master_key(path, settings.master_key, create=False))
+
+
+def _limits(settings: Settings, where: Target) -> Limits:
+    embedded = where.url is None
+    return Limits(
+        settings.batch_size_max,
+        settings.due_batch_max or (DUE_EMBEDDED if embedded else DUE_SHARED),
+        settings.queue_length_max,
+        alone_times=ALONE_EMBEDDED if embedded else 1,
+    )
 
 
 def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:

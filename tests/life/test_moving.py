@@ -92,6 +92,24 @@ def test_the_same_books_come_of_a_move_however_much_is_taken_at_once(due_max: in
     asyncio.run(scene())
 
 
+def test_more_is_taken_at_once_while_nobody_calls_and_less_again_once_somebody_does() -> None:
+    async def scene() -> None:
+        store, _ = await bought()
+        clock, meter = VirtualClock(Instant(START + 30 * MINUTE)), Sizes()
+        limits = Limits(64, due_max=1, alone_times=3)
+        sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
+        sequencer.start()
+        assert len(await sequencer.do_due(DueRequest())) == 3
+        call = sequencer.submit(TopUp(account_id=ACCOUNT, amount=Micro(1)))
+        _, due = await asyncio.gather(call, sequencer.do_due(DueRequest()))
+        assert len(due) == 1
+        assert len(await sequencer.do_due(DueRequest())) == 1
+        await sequencer.close()
+        assert meter.sizes == [3, 2, 1]
+
+    asyncio.run(scene())
+
+
 def test_the_life_that_is_moved_through_has_something_of_everything() -> None:
     books = asyncio.run(on_time())
     units = list(books.rows["units"].values())

@@ -114,12 +114,15 @@ class Limits(msgspec.Struct, frozen=True):
     """How much is taken at once: commands a batch, due work in it, and callers that may wait.
 
     While the virtual clock is moved, ``moving_times`` as much due work is taken at once: everybody waits for the move.
+    In a batch without callers it is ``alone_times`` as much: who comes meanwhile waits longer, and fewer commits are
+    waited for.
     """
 
     batch_max: int = 512
     due_max: int = 256
     queue_max: int = 10_000
     moving_times: int = 4
+    alone_times: int = 1
 
 
 class DueRequest(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -43,6 +43,8 @@ from leasehold.sequencer.ports import (
 from leasehold.sequencer.trail import CLOSED_MAX, Note, Trail
 
 log = structlog.get_logger()
+ALONE_AFTER_S: Final = 0.5
+"""So long after the last caller more due work is taken at once (``Limits.alone_times``)."""
 
 
 class _Waiting:
@@ -131,6 +133,7 @@ class Sequencer:
         self._task: asyncio.Task[None] | None = None
         self._pruned_at = self._cleared_at = time.monotonic()
         self._remembered = 0
+        self._called_at = float("-inf")
         self._trail = trail
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushing = False
@@ -344,7 +347,7 @@ class Sequencer:
             now = stands = transaction.now() or self._clock.now()
             request = batch.request
             if request is not None:
-                due += await self._claim(transaction, request, now)
+                due += await self._claim(transaction, request, now, alone=self._is_alone(batch))
             moving = request is not None and request.moving and bool(due)
             if moving:
                 now = due[0].at
@@ -417,9 +420,16 @@ class Sequencer:
             self._cleared_at = time.monotonic()
             await transaction.clear_deliveries(now, CLEAR_MAX)
 
-    async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant) -> list[Due]:
+    def _is_alone(self, batch: _Batch) -> bool:
+        """Whether nobody has called for a while, and probably nobody will while the batch is taken."""
+        if batch.callers:
+            self._called_at = time.monotonic()
+        return time.monotonic() - self._called_at > ALONE_AFTER_S
+
+    async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant, *, alone: bool) -> list[Due]:
         until = now if request.until is None else request.until
-        most = self._limits.due_max * (self._limits.moving_times if request.moving else 1)
+        times = self._limits.moving_times if request.moving else self._limits.alone_times if alone else 1
+        most = self._limits.due_max * times
         found = await transaction.due(until, most + len(request.resting), wait=request.moving)
         due = [item for item in found if item not in request.resting][:most] if request.resting else found
         return [item for item in due if item.at == due[0].at] if request.moving else due

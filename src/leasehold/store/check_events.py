@@ -15,9 +15,9 @@ from leasehold.store.queries import Fetch
 
 PAGES_AT_ONCE: Final = 500
 """Pages of events that are in memory at once."""
-UNITS_AT_ONCE: Final = 100_000
-"""Instances whose stories are in memory at once. All pages are read once for each so many: memory is bounded, and the
-time grows with pages times instances only in stores of many hundred thousand."""
+UNITS_AT_ONCE: Final = 400_000
+"""Instances whose stories are in memory at once, some 200 MB. All pages are read once for each so many: memory is
+bounded, and the time grows with pages times instances only in stores of more."""
 UNITS_BEFORE_EVENTS: Final = "units_before_events"
 """The fact that says the number of the last unit that was bought before there were events; 0 in a newer store."""
 _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
