@@ -298,8 +298,17 @@ class Book:
             draft.put(GUARDS, guard.plus_units(unit.created_by, unit.type, added))
         elif unit.account_id in self._held:
             # The account gets its first limits in this very batch: they begin with this, too.
-            types = self._held[unit.account_id][0].setdefault(unit.created_by, {})
-            types[unit.type] = types.get(unit.type, 0) + added
+            self._held_more(self._held[unit.account_id][0], unit, added)
+
+    @staticmethod
+    def _held_more(held: dict[str, dict[str, int]], unit: Unit, added: int) -> None:
+        """Add to what a user holds; of what is held no more nothing stays (``Guard.plus_units``)."""
+        types = held.pop(unit.created_by, {})
+        count = types.pop(unit.type, 0) + added
+        if count:
+            types[unit.type] = count
+        if types:
+            held[unit.created_by] = types
 
     def _count_spent(self, draft: Draft, posting: Posting, user_id: str) -> None:
         guard, amount = draft.get(GUARDS, posting.account_id), -posting.effect_on(wallet(posting.account_id))

@@ -1,0 +1,62 @@
+"""What an account's first limits begin with, where they are set in the batch in which its instances come and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from leasehold.domain.book import ACCOUNTS, GUARDS, UNITS, Book, Draft, Held
+from leasehold.domain.calendar import Instant
+from leasehold.domain.unit import Unit
+
+ACCOUNT = "acc-1"
+
+
+def unit(**changed: Any) -> Unit:
+    return Unit(
+        id="unit-1",
+        account_id=ACCOUNT,
+        created_by="user-1",
+        order_id="order-1",
+        service_id=None,
+        region="bj",
+        type="gpu-1",
+        count=3,
+        payment_timing="Postpaid",
+        status="Running",
+        created_at=Instant(0),
+        **changed,
+    )
+
+
+def changed(book: Book, row: Unit) -> dict[str, dict[str, int]]:
+    """Have a command leave the instance so; returns what is held then."""
+    draft = Draft(book)
+    draft.put(UNITS, row)
+    book.accept(draft, Instant(0), None)
+    return book.held(ACCOUNT)[0]
+
+
+def opened(held: dict[str, dict[str, int]]) -> Book:
+    book = Book()
+    book.load(UNITS, ("unit-1",), None)
+    book.load(GUARDS, (ACCOUNT,), None)
+    book.load(ACCOUNTS, (ACCOUNT,), None)
+    book.load_held(Held(ACCOUNT, Instant(0)), held, {})
+    return book
+
+
+def test_what_came_and_went_in_the_batch_leaves_nothing_behind() -> None:
+    book = opened({})
+    assert changed(book, unit()) == {"user-1": {"gpu-1": 3}}
+    assert changed(book, msgspec.structs.replace(unit(), count=2)) == {"user-1": {"gpu-1": 2}}
+    gone = msgspec.structs.replace(unit(), count=2, status="Released")
+    assert changed(book, gone) == {}
+
+
+def test_what_else_a_user_holds_stays_counted() -> None:
+    book = opened({"user-1": {"cpu": 1}, "user-2": {"gpu-1": 4}})
+    assert changed(book, unit()) == {"user-1": {"cpu": 1, "gpu-1": 3}, "user-2": {"gpu-1": 4}}
+    gone = msgspec.structs.replace(unit(), status="Released")
+    assert changed(book, gone) == {"user-1": {"cpu": 1}, "user-2": {"gpu-1": 4}}
