@@ -100,12 +100,14 @@ def test_more_is_taken_at_once_while_nobody_calls_and_less_again_once_somebody_d
         sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
         sequencer.start()
         assert len(await sequencer.do_due(DueRequest())) == 3
+        # In a batch of its own, with which no due work is done.
+        await sequencer.submit(TopUp(account_id=ACCOUNT, amount=Micro(1)))
+        assert len(await sequencer.do_due(DueRequest())) == 1
         call = sequencer.submit(TopUp(account_id=ACCOUNT, amount=Micro(1)))
         _, due = await asyncio.gather(call, sequencer.do_due(DueRequest()))
         assert len(due) == 1
-        assert len(await sequencer.do_due(DueRequest())) == 1
         await sequencer.close()
-        assert meter.sizes == [3, 2, 1]
+        assert meter.sizes == [3, 1, 1, 2]
 
     asyncio.run(scene())
 

@@ -114,8 +114,7 @@ class Limits(msgspec.Struct, frozen=True):
     """How much is taken at once: commands a batch, due work in it, and callers that may wait.
 
     While the virtual clock is moved, ``moving_times`` as much due work is taken at once: everybody waits for the move.
-    In a batch without callers it is ``alone_times`` as much: who comes meanwhile waits longer, and fewer commits are
-    waited for.
+    While nobody calls it is ``alone_times`` as much: who comes then waits longer, and fewer commits are waited for.
     """
 
     batch_max: int = 512

@@ -196,6 +196,7 @@ class Sequencer:
             raise Overloaded
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         self._callers.append(_Waiting(command, epoch, future, note))
+        self._called_at = time.monotonic()
         self._work.set()
         return (await future).result()
 
@@ -347,7 +348,7 @@ class Sequencer:
             now = stands = transaction.now() or self._clock.now()
             request = batch.request
             if request is not None:
-                due += await self._claim(transaction, request, now, alone=self._is_alone(batch))
+                due += await self._claim(transaction, request, now, alone=self._is_alone())
             moving = request is not None and request.moving and bool(due)
             if moving:
                 now = due[0].at
@@ -420,10 +421,8 @@ class Sequencer:
             self._cleared_at = time.monotonic()
             await transaction.clear_deliveries(now, CLEAR_MAX)
 
-    def _is_alone(self, batch: _Batch) -> bool:
+    def _is_alone(self) -> bool:
         """Whether nobody has called for a while, and probably nobody will while the batch is taken."""
-        if batch.callers:
-            self._called_at = time.monotonic()
         return time.monotonic() - self._called_at > ALONE_AFTER_S
 
     async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant, *, alone: bool) -> list[Due]:
