@@ -49,7 +49,7 @@ def engine(units: dict[str, int]) -> tuple[FakeWorld, dict[str, Any]]:
 
 
 def test_an_engine_that_runs_whatever_is_sold_has_no_number_for_a_type_that_comes_later(migrated: Target) -> None:
-    _, engines = engine({"*": UNBOUNDED})
+    _, engines = engine({"*": UNBOUNDED, "npu-*": 8})
 
     async def scene() -> None:
         async with a_service(migrated, environment=ROUTES, engines=engines, timing=QUICK) as desk:
@@ -57,7 +57,8 @@ def test_an_engine_that_runs_whatever_is_sold_has_no_number_for_a_type_that_come
             _ = (await desk.call(CATALOG, "SetOffering", new)).result
             await until(desk, "gpu-new", stockTotal=9, engineUnits=None, difference=0, trouble=None)
             (node,) = (await report(desk))["nodes"]
-            assert node["engineTypes"] == [{"type": "*", "units": None}]
+            assert node["engineTypes"] == [{"type": "*", "units": None}, {"type": "npu-*", "units": 8}]
+            assert all(one["region"] is not None for one in (await report(desk))["stocks"]), "it is no type"
             told = (await desk.call(EVENTS, "DescribeEvents", {"types": ["engine.stockDiffers"]})).result["events"]
             assert told == []
         found = check_store(migrated)

@@ -91,8 +91,7 @@ class Codec(Generic[R]):
 
     def update_values(self, row: R) -> tuple[Any, ...]:
         """Return the columns that may change, then the key."""
-        values = self.values(row)
-        return tuple([values[index] for index in self._update])
+        return self.changed_values(self.may_change(row), (True,) * len(self.mutable))
 
     def may_change(self, row: R) -> tuple[Any, ...]:
         """Return the fields that may change, then the key, not yet as columns: enough to see what differs."""

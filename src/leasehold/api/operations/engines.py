@@ -81,7 +81,10 @@ def _offered(
 def _not_offered(
     context: Context, supplies: Iterable[Supply], offerings: Iterable[Offering], now: int
 ) -> Iterator[su.EngineStock]:
-    """Every type of which an engine has a number of units, and that is offered nowhere where it serves."""
+    """Every type of which an engine has a number of units, and that is offered nowhere where it serves.
+
+    What stands for all that begin so is no type that could be offered.
+    """
     served = {
         (engine_for(context.routes, row.region, row.type), row.type)
         for row in offerings
@@ -89,7 +92,7 @@ def _not_offered(
     }
     for supply in supplies:
         for unit_type in sorted({name for word in supply.words if word.counts for name in word.units or ()}):
-            has = supply.has(unit_type)
+            has = None if unit_type.endswith("*") else supply.has(unit_type)
             if has and (supply.engine, unit_type) not in served:
                 yield su.EngineStock(
                     engine=supply.engine,
