@@ -155,6 +155,8 @@ JAVA = Toolchain(
     # The first two options shorten such a short run by about a quarter (from 0.57 s to 0.41 s).
     command=(
         "java",
+        # Before Java 18 the locale decides, and in an empty environment that is ASCII.
+        "-Dfile.encoding=UTF-8",
         "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",
         "-cp",
