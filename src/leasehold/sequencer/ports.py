@@ -44,7 +44,10 @@ class Transaction(Protocol):
     identity_epoch: str | None
 
     def now(self) -> Instant | None:
-        """Return the store's own time where it keeps one for all its servers; None: the server's clock counts."""
+        """Return the store's own time where it keeps one for all its servers; None: the server's clock counts.
+
+        It is later once rows are loaded: they may have been waited for.
+        """
         ...
 
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:

@@ -345,18 +345,18 @@ class Sequencer:
         began = time.perf_counter()
         transaction = await self._store.begin(moves_clock=batch.moves_clock)
         try:
-            now = stands = transaction.now() or self._clock.now()
+            stands = transaction.now() or self._clock.now()
             request = batch.request
             if request is not None:
-                due += await self._claim(transaction, request, now, alone=self._is_alone())
+                due += await self._claim(transaction, request, stands, alone=self._is_alone())
             moving = request is not None and request.moving and bool(due)
-            if moving:
-                now = due[0].at
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
             commands: list[Command] = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
             if moving:
-                commands.append(MoveClock(to=max(now, stands)))
+                commands.append(MoveClock(to=max(due[0].at, stands)))
             book = await load(transaction, commands)
+            stands = transaction.now() or stands
+            now = due[0].at if moving else stands
             outcomes = decide_all(book, commands, self._rules, now, self._engine)
             changes = book.changes()
             noted = [

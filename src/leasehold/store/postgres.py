@@ -90,11 +90,12 @@ _READER: Final = "SET default_transaction_read_only = on; SET jit = off; SET sta
 
 # What a batch must know of the store as a whole, in the round trip that it begins with. Under a virtual clock
 # the time stays what it is until the batch is done: who moves it waits for the others, and they for that one.
+_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _BEGIN: Final = (
-    "SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
-    "(SELECT value FROM facts WHERE name = 'clock_at' FOR {lock}), "
+    f"SELECT pg_current_xact_id()::text, {_CLOCK}, (SELECT value FROM facts WHERE name = 'clock_at' FOR {{lock}}), "
     "(SELECT value FROM facts WHERE name = 'identity_epoch')"
 )
+_TIME: Final = trusted(f"SELECT {_CLOCK}")
 _LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
 _BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE"))
 _BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE"))
@@ -294,6 +295,7 @@ class PostgresTransaction(AuditReads):
         self._id, machine_now, virtual_now, self.identity_epoch = facts
         self._tokens: list[tuple[str, ...]] = []
         self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
+        self._is_virtual = virtual_now is not None
         self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
 
     @classmethod
@@ -332,7 +334,11 @@ class PostgresTransaction(AuditReads):
         with self._retried():
             async with self._connection.pipeline():
                 cursors = [await self._connection.execute(*statement) for statement in statements]
+                clock = await self._connection.execute(_TIME)
                 found = [await cursor.fetchall() for cursor in cursors]
+                # A moment that another server called past, while this one waited or stood still, is past here, too.
+                ((machine_now,),) = await clock.fetchall()
+        self._now = self._now if self._is_virtual else Instant(machine_now)
         answered = found.pop() if len(found) > len(tables) else []
         for table, rows in zip(tables, found, strict=True):
             for key in wanted[table]:
