@@ -199,7 +199,9 @@ def main(redis: str) -> None:
                 )
                 nodes[order["name"]] = node
             case "kill":
-                cluster.remove_node(nodes.pop(order["name"]), allow_graceful=False)
+                # One that was killed already is not there to be killed again.
+                if order["name"] in nodes:
+                    cluster.remove_node(nodes.pop(order["name"]), allow_graceful=False)
             case "kill-gcs":
                 cluster.head_node.kill_gcs_server()
             case "start-gcs":

@@ -144,6 +144,7 @@ class Application:
         self._said: str | None = None
         self._misses = 0
         self._stopped = False
+        self._follows = False
         self._why: str | None = None
         self._kill_at: float | None = None
         self._ended: str | None = None
@@ -169,6 +170,7 @@ class Application:
         self._host, self._node = ray.util.get_node_ip_address(), context.get_node_id()
         self._devices = [str(device) for device in context.get_accelerator_ids().get("GPU", [])]
         if context.was_current_actor_reconstructed:
+            self._follows = True
             self._finish("its guard died, or the node was lost", 0)
         else:
             self._failure = self._why_not()
@@ -406,8 +408,11 @@ class Application:
                 state, reason = "Exited", next(iter(self._failure.values()))
             elif self._ended is not None:
                 state, reason = "Exited", "\n".join([self._ended, *self._log.last(REASON_LINES)])
+            elif self._follows:
+                # It has been seen as that since its first guard died, and does not come back.
+                state, reason = "Exited", self._why
             if self._stopped:
-                state = "Stopped" if state == "Exited" else "Stopping"
+                state = "Stopping" if self._failure is None and self._ended is None else "Stopped"
         devices = [f"{self._host}/{device}" for device in self._devices]
         return {"state": state, "address": self._address, "reason": reason, "devices": devices}
 

@@ -324,16 +324,18 @@ class Driver:
         """Return a replica as its actor reports it, or as it was last reported where the actor does not answer."""
         if report is not None:
             self._reports[actor_name] = report
+        follows = report is None and self._restarts(actor_name)
         known = self._reports.get(actor_name)
-        if known is None:
+        if known is None and not follows:
             return Seen(name=name, state="Starting", reason="its actor does not answer yet")
+        known = known or {"state": "Exited", "address": None, "reason": None, "devices": []}
         state, reason = known["state"], known["reason"]
         if state == "Stopped":
             # Told to stop, maybe by a driver that is no more: the sweep is to clear it away.
             self._stopping.setdefault(name, time.monotonic() + OVERTIME_S)
         if state == "Stopped" or name in self._stopping:
             state = "Stopping"
-        elif report is None and self._restarts(actor_name):
+        elif follows:
             state, reason = "Exited", "its guard died, or the node was lost"
         elif report is None:
             state, reason = "Unhealthy", "its actor does not answer; its node may be cut off"
