@@ -91,7 +91,9 @@ def test_units_in_parts_are_compared_like_all_at_once(
         open_up(scene)
         customer = scene.customer()
         units = [customer.buy() for _ in range(3)]
-    monkeypatch.setattr("leasehold.store.check_events.UNITS_AT_ONCE", kept)
+    monkeypatch.setattr("leasehold.store.check_stories.UNITS_AT_ONCE", kept)
+    monkeypatch.setattr("leasehold.store.check_stories.SPOOL_BYTES", 1)
+    monkeypatch.setattr("leasehold.store.check_events.ROWS_AT_ONCE", kept)
     monkeypatch.setattr("leasehold.store.check_events.PAGES_AT_ONCE", kept)
     with tampering(migrated) as run:
         assert check(run).findings == []

@@ -20,10 +20,10 @@ def begin_release(draft: Draft, unit: Unit, reason: EndReason, at: Instant) -> U
     if unit.status not in ENDABLE:
         raise AssertionError(f"{unit.id} is {unit.status} and cannot be released")
     ended_at = at if unit.release_at is None else min(at, unit.release_at)
-    unit = charge_usage(draft, unit, ended_at)
-    return change(
+    return charge_usage(
         draft,
         unit,
+        ended_at,
         status="Releasing",
         ended_at=ended_at,
         end_reason=reason,

@@ -19,7 +19,7 @@ from leasehold.domain.unit import Placement
 from leasehold.seals import AuditKeys
 from leasehold.store import sqlite
 from leasehold.store.check_audit import Audited, check_audit
-from leasehold.store.check_events import check_limits, check_pages, check_stories
+from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_outbox import outbox
 from leasehold.store.check_replicas import replica_findings
 from leasehold.store.check_supply import supply_findings, supply_remarks
@@ -139,8 +139,7 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *outbox(fetch, SHOWN_MAX),
         *replica_findings(fetch),
         *check_limits(fetch),
-        *check_pages(fetch),
-        *check_stories(fetch),
+        *check_events(fetch),
     ]
     summary = f"{_summary(fetch)}, {audited.summary(keyed=keys is not None)}"
     return Report(findings, summary, list(supply_remarks(fetch)))

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.event import BOUGHT, STORY, Event
+from leasehold.domain.event import STORY, Event
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.statement import month_of
+from leasehold.store.check_stories import Stories, Story, Told
 from leasehold.store.packing import unpacked
 from leasehold.store.queries import Fetch
 
 PAGES_AT_ONCE: Final = 500
 """Pages of events that are in memory at once."""
-UNITS_AT_ONCE: Final = 400_000
-"""Instances whose stories are in memory at once, some 200 MB. All pages are read once for each so many: memory is
-bounded, and the time grows with pages times instances only in stores of more."""
+ROWS_AT_ONCE: Final = 5_000
+"""Instances that are in memory at once on the way to their stories."""
 UNITS_BEFORE_EVENTS: Final = "units_before_events"
 """The fact that says the number of the last unit that was bought before there were events; 0 in a newer store."""
 _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
@@ -79,26 +79,11 @@ def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro
     return {user: Micro(int(amount)) for user, amount in fetch(_SPENT, (account, began, ended))}
 
 
-def check_pages(fetch: Fetch) -> Iterator[str]:
-    """Each page of events stands under the instances that it tells of, and says rightly of what times it is."""
-    for rows in _pages(fetch):
-        listed: dict[int, set[str]] = {}
-        for unit, page in fetch(
-            f"SELECT unit_id, page FROM event_units WHERE page IN ({', '.join('?' for _ in rows)})",
-            [row[0] for row in rows],
-        ):
-            listed.setdefault(page, set()).add(unit)
-        for seq, account, first_at, last_at, text in rows:
-            events = _events(text)
-            if events is None:
-                yield f"page {seq} of the events of account {account} cannot be read"
-                continue
-            told = {event.unit_id for event in events if event.unit_id is not None}
-            for unit in sorted(told ^ listed.get(seq, set())):
-                yield f"page {seq} of the events of account {account} and unit {unit} disagree"
-            times = [event.at for event in events]
-            if not times or (min(times), max(times)) != (first_at, last_at):
-                yield f"page {seq} of the events of account {account} is of other times than it says"
+def check_events(fetch: Fetch) -> Iterator[str]:
+    """Pages of events are what they say they are, stand under the instances that they tell of, and tell their rows."""
+    ((units,),) = fetch("SELECT count(*) FROM units", ())
+    stories = Stories(units)
+    yield from _check_pages(fetch, stories)
     lost = fetch(
         "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
         "WHERE p.seq IS NULL LIMIT 1000",
@@ -106,30 +91,53 @@ def check_pages(fetch: Fetch) -> Iterator[str]:
     )
     for unit, page in lost:
         yield f"unit {unit} has events on page {page}, which does not exist"
+    yield from _check_stories(fetch, stories)
 
 
-def check_stories(fetch: Fetch) -> Iterator[str]:
-    """All events of an instance, one after another, tell what its row says.
+def _check_pages(fetch: Fetch, stories: Stories) -> Iterator[str]:
+    """Each page can be read and is of the times that it says. What it tells goes to the stories."""
+    for rows in _pages(fetch):
+        for seq, account, first_at, last_at, text in rows:
+            events = _events(text)
+            if events is None:
+                yield f"page {seq} of the events of account {account} cannot be read"
+                continue
+            for event in events:
+                stories.tell(seq, account, event)
+            times = [event.at for event in events]
+            if not times or (min(times), max(times)) != (first_at, last_at):
+                yield f"page {seq} of the events of account {account} is of other times than it says"
+
+
+def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
+    """All events of an instance, one after another, tell what its row says, and it lists the pages where they stand.
 
     Of one that is older than events only what was told since is compared.
     """
     before = _before_events(fetch)
     if before is None:
         yield "the store does not say from which unit on events tell of purchases: bring it up to date first"
-    last = ""
+    last = 0
     while rows := fetch(
-        f"SELECT id, account_id, seq, {', '.join(STORY)} FROM units WHERE id > ? ORDER BY id LIMIT ?",
-        (last, UNITS_AT_ONCE),
+        f"SELECT seq, id, account_id, {', '.join(STORY)} FROM units WHERE seq > ? ORDER BY seq LIMIT ?",
+        (last, ROWS_AT_ONCE),
     ):
         last = rows[-1][0]
-        stories: dict[str, dict[str, Any]] = {row[0]: {} for row in rows}
-        for pages in _pages(fetch):
-            for _, account, _, _, text in pages:
-                for event in _events(text) or ():
-                    _tell(stories, account, event)
-        for unit, account, seq, *values in rows:
-            is_new = before is not None and seq > before
-            yield from _compared(unit, account, stories[unit], dict(zip(STORY, values, strict=True)), is_new=is_new)
+        for seq, unit, account, *values in rows:
+            stories.row(unit, account, seq, values)
+    listed = ("", 0)
+    while rows := fetch(
+        "SELECT unit_id, page FROM event_units WHERE (unit_id, page) > (?, ?) ORDER BY unit_id, page LIMIT ?",
+        (*listed, ROWS_AT_ONCE),
+    ):
+        listed = rows[-1]
+        for unit, page in rows:
+            stories.listed(unit, page)
+    for story in stories.stories():
+        for page in sorted(story.told_on ^ story.listed_on):
+            yield f"page {page} of the events and unit {story.unit_id} disagree"
+        if story.row is not None:
+            yield from _compared(story, story.row, is_new=before is not None and story.seq > before)
 
 
 def _before_events(fetch: Fetch) -> int | None:
@@ -138,21 +146,14 @@ def _before_events(fetch: Fetch) -> int | None:
     return int(found[0][0]) if found and found[0][0].isdigit() else None
 
 
-def _tell(stories: dict[str, dict[str, Any]], account: str, event: Event) -> None:
-    story = stories.get(event.unit_id or "")
-    if story is not None:
-        if event.type == BOUGHT:
-            story |= dict.fromkeys(STORY) | {"account_id": account}
-        story |= {name: event.data[name] for name in STORY if name in event.data}
-
-
-def _compared(unit: str, account: str, story: dict[str, Any], row: dict[str, Any], *, is_new: bool) -> Iterator[str]:
-    if is_new and "account_id" not in story:
+def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
+    unit, account = story.unit_id, story.account_id
+    if is_new and story.bought_by is None:
         yield f"unit {unit} was bought, and no event tells of it"
-    elif story.pop("account_id", account) != account:
+    elif story.bought_by not in (None, account):
         yield f"unit {unit} belongs to account {account}, and its events tell another account of it"
-    for name, told in story.items():
-        if name in row and told != row[name]:
+    for name, told in story.told.items():
+        if told != row[name]:
             yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
 
 

@@ -1,0 +1,114 @@
+"""Stories of instances, put together from events that lie in the order in which they happened to everybody.
+
+Everything is read once, whatever the number of instances: what is known of an instance goes to one of several temporary
+files, line by line, and only one of these files is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Final
+from zlib import crc32
+
+import msgspec
+
+from leasehold.domain.event import BOUGHT, STORY, Event
+
+UNITS_AT_ONCE: Final = 100_000
+"""About so many instances share a file. Their stories take some 100 MB of memory."""
+SPOOL_BYTES: Final = 1 << 20
+"""What fits into so much stays in memory: a small store is proved without a file."""
+
+Told = dict[str, Any]
+
+
+class _Line(msgspec.Struct, array_like=True):
+    """Of one instance: what a page of events tells of it; without ``told``, that the page is listed under it.
+
+    Where there is no page it is the row: number ``seq``, of that account.
+    """
+
+    unit_id: str
+    page: int | None
+    told: Told | None
+    account_id: str | None = None
+    seq: int = 0
+
+
+class Story(msgspec.Struct):
+    """An instance: what all events together tell of it, from which pages, and which are listed under it.
+
+    ``bought_by`` is the account that bought it by these events. Without a ``row`` there are only events.
+    """
+
+    unit_id: str
+    told: Told = {}
+    told_on: set[int] = msgspec.field(default_factory=set)
+    listed_on: set[int] = msgspec.field(default_factory=set)
+    bought_by: str | None = None
+    row: Told | None = None
+    account_id: str | None = None
+    seq: int = 0
+
+
+_write: Final = msgspec.json.Encoder().encode
+_read: Final = msgspec.json.Decoder(_Line).decode
+
+
+class Stories:
+    """Takes events, rows and lists in any order of instances, events of each in their order, and gives stories."""
+
+    def __init__(self, units: int) -> None:
+        # They are closed with this, or earlier, when their stories were given.
+        self._files: list[IO[bytes]] = [
+            tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
+            for _ in range(1 + units // UNITS_AT_ONCE)
+        ]
+
+    def tell(self, page: int, account: str, event: Event) -> None:
+        """Take an event from a page of an account's."""
+        if event.unit_id is None:
+            return
+        told: Told = {name: event.data[name] for name in STORY if name in event.data}
+        bought_by = None
+        if event.type == BOUGHT:
+            # What a purchase does not tell the instance does not have.
+            told, bought_by = dict.fromkeys(STORY) | told, account
+        self._add(_Line(event.unit_id, page, told, bought_by))
+
+    def listed(self, unit_id: str, page: int) -> None:
+        """Take note that a page is listed as one that tells of an instance."""
+        self._add(_Line(unit_id, page, None))
+
+    def row(self, unit_id: str, account: str, seq: int, values: Sequence[Any]) -> None:
+        """Take the row of an instance: its number, and the values of ``STORY``."""
+        self._add(_Line(unit_id, None, dict(zip(STORY, values, strict=True)), account, seq))
+
+    def _add(self, line: _Line) -> None:
+        self._files[crc32(line.unit_id.encode()) % len(self._files)].write(_write(line) + b"\n")
+
+    def stories(self) -> Iterator[Story]:
+        """Return the story of each instance of which anything is known, once."""
+        for file in self._files:
+            file.seek(0)
+            found: dict[str, Story] = {}
+            for text in file:
+                line = _read(text)
+                story = found.get(line.unit_id)
+                if story is None:
+                    story = found[line.unit_id] = Story(line.unit_id)
+                _put(story, line)
+            file.close()
+            yield from found.values()
+
+
+def _put(story: Story, line: _Line) -> None:
+    if line.page is None:
+        story.row, story.account_id, story.seq = line.told, line.account_id, line.seq
+    elif line.told is None:
+        story.listed_on.add(line.page)
+    else:
+        story.told_on.add(line.page)
+        story.told = {**story.told, **line.told}
+        story.bought_by = line.account_id or story.bought_by
