@@ -34,6 +34,13 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def cpu_s(pid: int) -> float:
+    """Return the processor time that a process has used so far."""
+    # After the name in parentheses, which may hold anything, stands field 3; we want 14 and 15.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """A server process on a store of its own.
 
@@ -118,9 +125,7 @@ class Server:
 
     def cpu_s(self) -> float:
         """Return the processor time that it has used so far."""
-        # After the name in parentheses, which may hold anything, stands field 3; we want 14 and 15.
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self._process.pid)
 
     def stop(self) -> None:
         """Stop it cleanly; raises RuntimeError where it does not end well."""

@@ -14,6 +14,7 @@ import re
 import select
 import shlex
 import statistics
+import subprocess
 import sys
 import time
 from collections import deque
@@ -29,7 +30,7 @@ from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, asking, sink, store_options, stores
 from benchmarks.load import _Client
 from benchmarks.purchase import PURCHASE, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server
+from benchmarks.serving import LEASEHOLD, Server, cpu_s
 from leasehold.domain.calendar import SECOND_US, Instant, next_full_hour
 from leasehold.domain.metering import minutes_started
 from leasehold.store.opening import Target
@@ -138,6 +139,7 @@ class Options(msgspec.Struct, frozen=True):
     rounds: int
     servers: dict[str, str]
     modes: tuple[str, ...]
+    workers: int = 0
 
 
 class Storm(msgspec.Struct, frozen=True):
@@ -238,21 +240,45 @@ def serving(name: str, command: str, where: Target) -> Iterator[Watched]:
         server.kill()
 
 
+@contextmanager
+def working(command: str, where: Target, workers: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Have due work done by so many processes beside the server."""
+    log = (where.directory / "workers.log").open("ab")
+    found = [
+        subprocess.Popen([*shlex.split(command), "work", *store_options(where)], stdout=log, stderr=log)
+        for _ in range(workers)
+    ]
+    try:
+        yield found
+    finally:
+        for worker in found:
+            worker.terminate()
+        for worker in found:
+            worker.wait()
+        log.close()
+
+
+def worker_cpu_s(workers: Sequence[subprocess.Popen[bytes]]) -> float:
+    """Return the processor time that they have used so far."""
+    return sum(cpu_s(worker.pid) for worker in workers)
+
+
 def storm(name: str, command: str, where: Target, options: Options, mode: str, seed: int) -> Storm:
     """Have one storm."""
     due = brew(where, options.units, seed)
     begin = due.at / SECOND_US
-    with serving(name, command, where) as server:
+    with serving(name, command, where) as server, working(command, where, options.workers) as workers:
         time.sleep(max(0.0, begin - CALM_S - time.time()))
         if time.time() > begin - 1:
             raise RuntimeError("the storm broke loose before the server was ready: the machine is too slow for it")
         buyer = Buyer(server, options.rate) if mode == "selling" else None
         time.sleep(max(0.0, begin - time.time()))
-        cpu, database_cpu = server.cpu_s(), database_cpu_s(where)
+        cpu, database_cpu = server.cpu_s() + worker_cpu_s(workers), database_cpu_s(where)
         end = watch(where, due)
-        cpu, database_cpu = server.cpu_s() - cpu, database_cpu_s(where) - database_cpu
+        cpu = server.cpu_s() + worker_cpu_s(workers) - cpu
+        database_cpu = database_cpu_s(where) - database_cpu
         bought = buyer.stop() if buyer is not None else Purchases([], [], [])
-        if server.released() != options.units:
+        if not workers and server.released() != options.units:
             raise RuntimeError(f"{server.released()} releases were counted")
     prove(where, due)
     took = end - begin
@@ -334,6 +360,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=500, help="purchases a second meanwhile")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--modes", default="alone,selling")
+    parser.add_argument("--workers", type=int, default=0, help="processes of `leasehold work` beside the server")
     parser.add_argument("--server", default=shlex.join(LEASEHOLD), metavar="COMMAND", help="what stands for leasehold")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
     return parser.parse_args()
@@ -344,7 +371,7 @@ def main() -> None:
     given = _arguments()
     servers = {"leasehold": given.server} | ({"variant": given.against} if given.against else {})
     modes = tuple(given.modes.split(","))
-    options = Options(given.store, given.units, given.pending, given.rate, given.rounds, servers, modes)
+    options = Options(given.store, given.units, given.pending, given.rate, given.rounds, servers, modes, given.workers)
     with history.running("storm", given.json) as place:
         storms = run(options, place.folder)
         medians = show(storms, options)
