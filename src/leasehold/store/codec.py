@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import compress
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -73,10 +74,11 @@ class Codec(Generic[R]):
         self.mutable: Final = tuple(mutable)
         self._to_column = [(self.columns.index(field), call) for field, call in (to_column or {}).items()]
         self._to_field = [(self.columns.index(field), call) for field, call in (to_field or {}).items()]
-        self._update = [self.columns.index(field) for field in (*mutable, *key)]
+        places = [self.columns.index(field) for field in (*mutable, *key)]
+        self._may_change: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(*places) if mutable else tuple
         calls = dict(self._to_column)
         self._update_calls = [
-            (place, calls[index]) for place, index in enumerate(self._update[: len(mutable)]) if index in calls
+            (place, calls[index]) for place, index in enumerate(places[: len(mutable)]) if index in calls
         ]
 
     def values(self, row: R) -> tuple[Any, ...]:
@@ -95,14 +97,15 @@ class Codec(Generic[R]):
 
     def may_change(self, row: R) -> tuple[Any, ...]:
         """Return the fields that may change, then the key, not yet as columns: enough to see what differs."""
-        values = msgspec.structs.astuple(row)
-        return tuple([values[index] for index in self._update])
+        return self._may_change(msgspec.structs.astuple(row))
 
     def changed_values(self, fields: tuple[Any, ...], changed: tuple[bool, ...]) -> tuple[Any, ...]:
         """Return those of the fields that changed (``may_change``) as columns, then the key."""
-        values = list(fields)
-        for place, call in self._update_calls:
-            if changed[place]:
+        values: Sequence[Any] = fields
+        calls = [(place, call) for place, call in self._update_calls if changed[place]]
+        if calls:
+            values = list(fields)
+            for place, call in calls:
                 values[place] = call(values[place])
         return (*compress(values, changed), *values[len(self.mutable) :])
 

@@ -18,13 +18,10 @@ from sqlalchemy import create_engine
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.book import (
     HALTED_MAX,
-    KEYS,
     OFFERINGS,
     REMEMBERED,
-    SERVICE_KEYS,
     TABLES,
     UNITS,
-    USERS,
     Book,
     Changes,
     Halted,
@@ -37,7 +34,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
 from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
 from leasehold.store import migrate
-from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS
+from leasehold.store.codec import CODECS
 from leasehold.store.errors import BadStore
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.postgres_audit import AuditReads
@@ -45,22 +42,13 @@ from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, Queries, held_of
 from leasehold.store.readers import Connection, LostError, Readers
 from leasehold.store.statements import (
     CLAIM,
-    EVENTS_IN_TURN,
     HALTED,
-    INSERT,
-    INSERT_EVENTS,
-    INSERTED,
     LOAD,
     PRUNE,
     TOKENS_AGAIN,
-    UPDATE,
-    UPDATED,
-    audited,
-    happened_to,
     load_statement,
-    projected,
+    saving,
     trusted,
-    turns_of,
     written_keys,
 )
 
@@ -106,11 +94,6 @@ _CLEAR_THE_WAY: Final = trusted(
     "AND application_name = 'leasehold' AND pid <> pg_backend_pid() AND wait_event = 'ClientRead' "
     f"AND xact_start < clock_timestamp() - interval '{PAUSED_MAX_MS} milliseconds'"
 )
-_NEW_EPOCH: Final = (
-    "INSERT INTO facts (name, value) VALUES ('identity_epoch', '1') "
-    "ON CONFLICT (name) DO UPDATE SET value = (facts.value::bigint + 1)::text"
-)
-
 _AGAIN: Final = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
@@ -375,37 +358,14 @@ class PostgresTransaction(AuditReads):
         book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed, in one round trip."""
-        statements: list[tuple[LiteralString, list[str]]] = []
+        """Write everything that the batch changed, in one round trip.
+
+        Each statement is on its way before the next is put together, so that the database works meanwhile.
+        """
         self._witness = next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
-        for table in TABLES:
-            if rows := changes.inserted.get(table):
-                rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
-                statements.append((INSERT[table.name], INSERTED[table.name].write([*map(CODECS[table].values, rows)])))
-            if rows := changes.updated.get(table):
-                statements.append((UPDATE[table], UPDATED[table].write([*map(CODECS[table].update_values, rows)])))
-        if changes.orders:
-            statements.append((INSERT["orders"], INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])))
-        if changes.postings:
-            rows = [*map(POSTINGS.values, changes.postings)]
-            statements.append((INSERT["postings"], INSERTED["postings"].write(rows)))
-        statements += projected(changes)
-        if KEYS in changes or USERS in changes or SERVICE_KEYS in changes:
-            statements.append((trusted(_NEW_EPOCH), []))
-        if changes.audit:
-            statements += audited(changes.audit)
-        if changes.events:
-            # Last, so that others wait for as short as can be.
-            statements.append((EVENTS_IN_TURN, [turns_of(changes)]))
-            statements.append(
-                (
-                    INSERT_EVENTS,
-                    [*INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)]), *happened_to(changes)],
-                )
-            )
         with self._retried():
             async with self._connection.pipeline():
-                for text, params in statements:
+                for text, params in saving(changes):
                     await self._connection.execute(text, params)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from itertools import compress
-from operator import ne
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -35,6 +33,7 @@ from leasehold.store.errors import BadStore, StoreInUse
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, HELD_TEXT, SPENT_TEXT, Queries, columns, held_of
 from leasehold.store.readers import Connection, Readers
+from leasehold.store.updates import Changed, columns_of, updates
 
 T = TypeVar("T")
 
@@ -420,7 +419,8 @@ def _statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...
     for table, rows in changes.inserted.items():
         yield _INSERT[table.name], map(CODECS[table].values, rows)
     for table, rows in changes.updated.items():
-        yield from _updates(CODECS[table], changes.before[table], rows).items()
+        for changed, values in updates(CODECS[table], changes.before[table], rows).items():
+            yield _update_text(CODECS[table], changed), values
     others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
         (_INSERT["orders"], ORDERS.values, changes.orders),
         (_INSERT["postings"], POSTINGS.values, changes.postings),
@@ -461,26 +461,10 @@ def _insert_text(codec: Codec[Any]) -> str:
     return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
 
 
-def _updates(codec: Codec[Any], before: Sequence[Any], after: Sequence[Any]) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the statements that make rows of others, each with the values for all rows that change in those columns.
-
-    What does not change is not written: an index is only touched where one of its columns is set. Rows of one batch
-    mostly change alike, so that there are few statements.
-    """
-    found: dict[tuple[bool, ...], list[tuple[Any, ...]]] = {}
-    for old, new in zip(map(codec.may_change, before), map(codec.may_change, after), strict=True):
-        changed = tuple(map(ne, old, new))
-        # The key is at the end, and never changes.
-        found.setdefault(changed, []).append(codec.changed_values(new, changed))
-    return {text: rows for changed, rows in found.items() if (text := _update_text(codec, changed))}
-
-
 @lru_cache(maxsize=1024)
-def _update_text(codec: Codec[Any], changed: tuple[bool, ...]) -> str:
-    """Return the statement that sets those of the columns that may change; none, where none of them does."""
-    values = ", ".join(f'"{name}" = ?' for name in compress(codec.mutable, changed))
-    if not values:
-        return ""
+def _update_text(codec: Codec[Any], changed: Changed) -> str:
+    """Return the statement that sets those of the columns that may change."""
+    values = ", ".join(f'"{name}" = ?' for name in columns_of(codec, changed))
     where = " AND ".join(f'"{name}" = ?' for name in codec.key)
     return f"UPDATE {codec.name} SET {values} WHERE {where}"
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 from zlib import crc32
 
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import Audit
-from leasehold.domain.book import OFFERINGS, REMEMBERED, Changes, Table
+from leasehold.domain.book import KEYS, OFFERINGS, REMEMBERED, SERVICE_KEYS, TABLES, USERS, Changes, Table
 from leasehold.store.arrays import Arrays
 from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES, CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.queries import HALTED_TEXT, columns
+from leasehold.store.updates import Changed, columns_of, updates
 
 
 def trusted(text: str) -> LiteralString:
@@ -23,7 +25,38 @@ def _due_values(due: Due) -> tuple[int, int, str]:
     return due.at, int(due.kind), due.unit_id
 
 
-def projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
+def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
+    """Write everything that a batch changed."""
+    yield from _written(changes)
+    yield from _projected(changes)
+    if KEYS in changes or USERS in changes or SERVICE_KEYS in changes:
+        yield _NEW_EPOCH, []
+    if changes.audit:
+        yield from _audited(changes.audit)
+    if changes.events:
+        # Last, so that others wait for as short as can be.
+        yield EVENTS_IN_TURN, [_turns_of(changes)]
+        pages = INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)])
+        yield INSERT_EVENTS, [*pages, *_happened_to(changes)]
+
+
+def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
+    """Write rows that are new or different, table by table in the one order."""
+    for table in TABLES:
+        if rows := changes.inserted.get(table):
+            rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
+            yield INSERT[table.name], INSERTED[table.name].write([*map(CODECS[table].values, rows)])
+        if rows := changes.updated.get(table):
+            for changed, values in updates(CODECS[table], changes.before[table], rows).items():
+                text, arrays = _update_of(CODECS[table], changed)
+                yield text, arrays.write(values)
+    if changes.orders:
+        yield INSERT["orders"], INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])
+    if changes.postings:
+        yield INSERT["postings"], INSERTED["postings"].write([*map(POSTINGS.values, changes.postings)])
+
+
+def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
     """Keep in step what is written down of the instances a second time, the other way round."""
     if changes.due_gone:
         yield _DUE_GONE, _DUE.write([*map(_due_values, changes.due_gone)])
@@ -35,6 +68,10 @@ def projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
         yield _PLACED_NEW, _PLACED.write(changes.placed_new)
 
 
+_NEW_EPOCH: Final[LiteralString] = (
+    "INSERT INTO facts (name, value) VALUES ('identity_epoch', '1') "
+    "ON CONFLICT (name) DO UPDATE SET value = (facts.value::bigint + 1)::text"
+)
 EVENT_LOCK: Final = 0x1EA5E500
 TURNS: Final = 64
 # Events of an account are numbered in the order of their commits: whoever writes some waits until those before are
@@ -42,13 +79,13 @@ TURNS: Final = 64
 EVENTS_IN_TURN: Final = trusted(f"SELECT pg_advisory_xact_lock({EVENT_LOCK} + turn) FROM unnest(%s::bigint[]) AS turn")
 
 
-def turns_of(changes: Changes) -> str:
+def _turns_of(changes: Changes) -> str:
     """Return the locks that accounts share, in the one order in which they are taken."""
     turns = sorted({crc32(page.account_id.encode()) % TURNS for page in changes.events})
     return "{" + ",".join(map(str, turns)) + "}"
 
 
-def happened_to(changes: Changes) -> list[str]:
+def _happened_to(changes: Changes) -> list[str]:
     """Return to which instances of which accounts something happened."""
     rows = sorted(
         {(page.account_id, event.unit_id) for page in changes.events for event in page.events if event.unit_id}
@@ -86,20 +123,23 @@ def _insert_text(codec: Codec[Any]) -> LiteralString:
     return trusted(f"INSERT INTO {codec.name} ({columns(codec)}) SELECT * FROM {INSERTED[codec.name].unnest}")
 
 
-def _update_text(codec: Codec[Any]) -> LiteralString:
-    values = ", ".join(f'"{name}" = new."{name}"' for name in codec.mutable)
+@lru_cache(maxsize=1024)
+def _update_of(codec: Codec[Any], changed: Changed) -> tuple[LiteralString, Arrays]:
+    """Return the statement that sets those of the columns that may change, and what writes its parameters."""
+    names = columns_of(codec, changed)
+    arrays = Arrays(codec.name, (*names, *codec.key))
+    values = ", ".join(f'"{name}" = new."{name}"' for name in names)
     where = " AND ".join(f'old."{name}" = new."{name}"' for name in codec.key)
-    arrays = Arrays(codec.name, (*codec.mutable, *codec.key))
-    return trusted(
+    text = (
         f"UPDATE {codec.name} AS old SET {values} FROM {arrays.unnest} AS new({_names(arrays.columns)}) WHERE {where}"
     )
+    return trusted(text), arrays
 
 
 _AUDIT: Final = (AUDIT_PAGES, AUDIT_CHAINS, AUDIT_CLOSURES)
 _ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS, EVENTS, *_AUDIT)
 _KEYED: Final = {table: Arrays(codec.name, codec.key) for table, codec in CODECS.items()}
 INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
-UPDATED: Final = {table: Arrays(codec.name, (*codec.mutable, *codec.key)) for table, codec in CODECS.items()}
 _SHELVES: Final = Arrays("offerings", ("type",))
 _PLACED: Final = Arrays("placements", ("service_id", "unit_id"))
 _DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
@@ -110,7 +150,6 @@ LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
 TOKENS_AGAIN: Final = trusted(LOAD[REMEMBERED].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
 INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
-UPDATE: Final = {table: _update_text(codec) for table, codec in CODECS.items()}
 _DUE_GONE: Final = trusted(
     f"DELETE FROM agenda AS old USING {_DUE.unnest} AS gone(at, kind, unit_id) "
     "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id"
@@ -147,7 +186,7 @@ AUDIT_CLOSING: Final = trusted("SELECT pg_try_advisory_xact_lock(%s)")
 AUDIT_LOCK: Final = 0x1EA5EA0D17
 
 
-def audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
+def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
     """Write pages of the audit log, the end of their chain, and what stands for pages that go."""
     if audit.pages:
         named = _EVENT_UNITS.write(audit.named) if audit.named else ["{}", "{}"]
