@@ -57,6 +57,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
 
 @pytest.fixture(params=STORES)
 def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
-    """A store of each kind, the database with its tables in it: where many tests ask for one, that is much quicker."""
+    """A store of each kind, with its tables in it: where many tests ask for one, that is much quicker."""
     with empty(request.param, tmp_path / "data", migrated=True) as where:
         yield where

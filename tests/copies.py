@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from leasehold.store.opening import Target
+from leasehold.store.opening import Target, upgrade
+from leasehold.store.sqlite import FILE
 from tests.postgres import shared_server
 
 STORES = ("sqlite", "postgres")
@@ -15,12 +18,28 @@ STORES = ("sqlite", "postgres")
 
 @contextmanager
 def empty(kind: str, directory: Path, *, migrated: bool = False) -> Iterator[Target]:
-    """Make a store of a kind with nothing in it; ``migrated``: a database has its tables, which is much quicker."""
+    """Make a store of a kind with nothing in it; ``migrated``: it has its tables, which is much quicker."""
     if kind == "sqlite":
+        if migrated:
+            put_tables(directory)
         yield Target(directory)
         return
     with shared_server().database(migrated=migrated) as url:
         yield Target(directory, url)
+
+
+@cache
+def _embedded() -> bytes:
+    """Return the file of an embedded store with its tables. To write it again takes next to nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        upgrade(Target(Path(folder)))
+        return (Path(folder) / FILE).read_bytes()
+
+
+def put_tables(directory: Path) -> None:
+    """Make a data directory whose store has its tables, for a server that then founds it."""
+    directory.mkdir(mode=0o700, parents=True)
+    (directory / FILE).write_bytes(_embedded())
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.copies import put_tables
 from tests.postgres import shared_server
 
 HOST = "127.0.0.1"
@@ -55,9 +56,10 @@ def running(store: str, folder: Path) -> Iterator[Server]:
 @contextmanager
 def _options(store: str, folder: Path) -> Iterator[tuple[str, ...]]:
     if store == "sqlite":
+        put_tables(folder / "data")
         yield ("--data", str(folder / "data"))
     elif store == "postgres":
-        with shared_server().database() as address:
+        with shared_server().database(migrated=True) as address:
             yield ("--data", str(folder / "data"), "--store", address)
     else:
         with _database(store) as address:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,10 +14,11 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.pool import NullPool
 
-from leasehold.store import migrate, postgres
+from leasehold.store import migrate, postgres, revisions
 from leasehold.store.errors import NewerStore, StoreInUse
 from leasehold.store.opening import Target, open_store, upgrade
 from leasehold.store.schema import metadata
@@ -47,7 +50,7 @@ def test_the_migrations_make_the_tables_that_the_code_works_with(target: Target)
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
-        assert migrate.current(connection) == migrate.latest()
+        assert migrate.current(connection, "it") == revisions.latest()
 
 
 def test_the_partial_indexes_are_partial_and_the_pruned_tables_are_stored_by_key(target: Target) -> None:
@@ -71,17 +74,33 @@ def test_the_partial_indexes_are_partial_and_the_pruned_tables_are_stored_by_key
     assert "UNIQUE" in texts["units_id"]
 
 
+def test_the_revisions_that_are_known_are_those_of_the_chain_of_migrations() -> None:
+    chain = ScriptDirectory.from_config(migrate._config())
+    assert revisions.known() == tuple(sorted(script.revision for script in chain.walk_revisions()))
+    assert revisions.latest() == chain.get_current_head()
+
+
+@pytest.mark.parametrize("module", ["alembic", "sqlalchemy"])
+def test_a_store_that_is_up_to_date_is_opened_without_what_changes_schemas(tmp_path: Path, module: str) -> None:
+    upgrade(Target(tmp_path))
+    code = (
+        "import sys; from pathlib import Path; from leasehold.store.opening import Target, open_store;"
+        f"open_store(Target(Path(sys.argv[1]))); print({module!r} in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, tmp_path], check=True, capture_output=True, text=True)
+    assert found.stdout == "False\n"
+
+
 def test_upgrading_again_changes_nothing(target: Target) -> None:
-    assert upgrade(target) == migrate.latest()
+    assert upgrade(target) == revisions.latest()
     before = everything(target)
-    assert upgrade(target) == migrate.latest()
+    assert upgrade(target) == revisions.latest()
     assert everything(target) == before
 
 
 def test_an_empty_store_has_no_revision(target: Target) -> None:
     with connected_to_nothing(target) as connection:
-        assert migrate.current(connection) is None
-        migrate.check_known(connection, "it")
+        assert migrate.current(connection, "it") is None
 
 
 @contextmanager
@@ -102,7 +121,7 @@ def test_a_store_of_a_newer_version_is_refused_and_its_tables_are_left_alone(tar
         with pytest.raises(NewerStore, match="written by a newer version of leasehold") as caught:
             attempt(target)
         assert "9999" in str(caught.value)
-        assert migrate.latest() in str(caught.value)
+        assert revisions.latest() in str(caught.value)
         assert "\n" not in str(caught.value)
     assert everything(target) == before
 

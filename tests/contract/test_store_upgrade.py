@@ -255,7 +255,7 @@ def old(target: Target) -> Target:
         tables.reflect(connection)
         for name, rows in old_rows().items():
             connection.execute(tables.tables[name].insert(), rows)
-        assert migrate.current(connection) == "0001"
+        assert migrate.current(connection, "it") == "0001"
     engine.dispose()
     return target
 

@@ -22,7 +22,7 @@ PAUSED_ROLE = "paused_server"
 def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Three servers on one database."""
     server = shared_server()
-    with server.database() as url, books(url) as seen:
+    with server.database(migrated=True) as url, books(url) as seen:
         if not seen.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", PAUSED_ROLE):
             seen._connection.execute(f"CREATE ROLE {PAUSED_ROLE} SUPERUSER LOGIN".encode())
         own = url.replace("//leasehold@", f"//{PAUSED_ROLE}@")

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.copies import put_tables
 from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, Caller, Process, environment, free_port
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 
@@ -25,7 +26,9 @@ PER_MINUTE, PER_MONTH = Decimal("0.01"), Decimal(10)
 
 @contextmanager
 def lone_server(folder: Path, *arguments: str) -> Iterator[Process]:
-    """Run a server on a data directory of its own; ends it in whatever state it is."""
+    """Run a server on a data directory of its own, a new one with tables in it; ends it in whatever state it is."""
+    if not (folder / NAME).exists():
+        put_tables(folder / NAME)
     server = Process(NAME, folder, ("serve", *arguments), free_port())
     try:
         server.start()

@@ -192,7 +192,7 @@ class Watch:
 @pytest.mark.crash
 def test_servers_that_are_killed_and_paused_lose_nothing_and_every_release_comes_in_time(tmp_path: Path) -> None:
     random = dice()
-    with shared_server().database() as url, fleet(url, tmp_path, servers=3, workers=2) as servers:
+    with shared_server().database(migrated=True) as url, fleet(url, tmp_path, servers=3, workers=2) as servers:
         with servers.root() as root:
             offer(root, "chaos", stock=1_000_000)
             accounts = [open_account(root, f"customer {number}", FUNDS) for number in range(4)]

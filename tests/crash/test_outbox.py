@@ -147,7 +147,7 @@ def servers(folder: Path, url: str, config: Path, count: int) -> Iterator[list[P
 def test_a_server_that_dies_is_replaced_by_another_one_when_its_lease_is_over_and_not_before(
     tmp_path: Path, config: Path
 ) -> None:
-    database = shared_server().database()
+    database = shared_server().database(migrated=True)
     with a_receiver() as receiver, database as url, servers(tmp_path, url, config, 2) as (first, second):
         first.start()
         first.wait()
@@ -180,7 +180,7 @@ def test_two_servers_share_the_sending_and_send_nothing_twice_and_each_instance_
     tmp_path: Path, config: Path
 ) -> None:
     units = 40
-    database = shared_server().database()
+    database = shared_server().database(migrated=True)
     with a_receiver() as receiver, database as url, servers(tmp_path, url, config, 2) as both:
         for server in both:
             server.start()

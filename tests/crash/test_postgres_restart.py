@@ -64,7 +64,7 @@ def durable() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def served(durable: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """One server on it."""
-    with durable.database() as url, fleet(url, tmp_path_factory.mktemp("served"), servers=1) as servers:
+    with durable.database(migrated=True) as url, fleet(url, tmp_path_factory.mktemp("served"), servers=1) as servers:
         yield servers
 
 
@@ -206,7 +206,7 @@ def _play(folder: Path, scene: Scene, server: Server | None = None) -> None:
         async with _behind(proxy, folder) as desk:
             await scene(proxy, desk, url)
 
-    with (server or shared_server()).database() as url:
+    with (server or shared_server()).database(migrated=True) as url:
         with proxy(url) as between:
             asyncio.run(whole(between, url))
         assert check_store(Target(folder, url)).findings == []

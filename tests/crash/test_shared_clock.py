@@ -85,7 +85,7 @@ def test_a_server_whose_clock_is_hours_off_releases_by_the_clock_of_the_database
             assert ahead_us <= 0, "early"
             assert (status, on_time) == ("Released", True)
 
-    with shared_server().database() as url:
+    with shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))
 
 
@@ -150,7 +150,7 @@ def test_a_virtual_clock_moved_at_one_server_stands_there_at_the_other_and_all_i
             assert {(await _shown(first, unit_id))["status"] for unit_id in units} == {"Released"}
         _check_order(url)
 
-    with shared_server().database() as url:
+    with shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))
 
 
@@ -167,7 +167,7 @@ def test_a_virtual_clock_never_goes_back_whichever_server_is_asked(tmp_path: Pat
                 datetime(2030, 1, 15, 5, tzinfo=UTC)
             )
 
-    with shared_server().database() as url:
+    with shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))
 
 
@@ -189,7 +189,7 @@ def test_two_servers_that_move_the_virtual_clock_at_once_do_everything_once_and_
                 assert await _now(first) == await _now(second) == f"2030-01-{15 + round_}T10:30:00+08:00"
         _check_order(url)
 
-    with shared_server().database() as url:
+    with shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))
 
 
@@ -209,5 +209,5 @@ def test_servers_that_found_a_store_together_show_one_virtual_time(
             )
             assert len({await _now(desk) for desk in desks}) == 1
 
-    with shared_server().database() as url:
+    with shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))

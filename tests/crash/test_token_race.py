@@ -37,5 +37,5 @@ def test_a_token_that_is_answered_while_a_batch_waits_for_its_rows_is_seen() -> 
         for store in (first, second):
             await store.close()
 
-    with shared_server().database() as url:
+    with shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))

@@ -282,7 +282,7 @@ def test_a_charge_period_is_never_empty_and_in_whole_seconds(all_rows: dict[Mont
 
 def test_the_shared_store_has_the_same_rows(life: Life, tmp_path: Path) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
-    with postgres.shared_server().database() as url:
+    with postgres.shared_server().database(migrated=True) as url:
         where = Target(data, url)
         copy(Target(data), where)
         for month in MONTHS:

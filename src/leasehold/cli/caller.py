@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import httpx
-
 from leasehold.wire.signing import sign
 
 EXPIRES_S = 1800
+TIMEOUT_S = 60
 
 
 def _now() -> str:
@@ -38,8 +37,16 @@ def post(url: str, path: str, action: str, body: str, access_key: str, secret_ke
         "Authorization": authorization(url, path, action, access_key, secret_key),
         "Content-Type": "application/json",
     }
+    return send(f"{url}{path}?Action={action}", body, headers)
+
+
+def send(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
+    """POST a body; returns the status and the body of the answer. Raises OSError where nobody answers."""
+    # Every command would pay for loading it, a fifth of a second, and two need it.
+    import httpx
+
     try:
-        answer = httpx.post(f"{url}{path}?Action={action}", content=body, headers=headers, timeout=60)
+        answer = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S)
     except httpx.HTTPError as error:
         raise OSError(f"{url} does not answer: {error}") from None
     return answer.status_code, answer.text

@@ -15,9 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import click
-import httpx
 
-from leasehold.cli.caller import post
+from leasehold.cli.caller import post, send
 from leasehold.cli.stores import FAILED, stop
 
 UNITS, SERVICE, MODEL, ACCOUNT = "/v2/computeunit", "/v2/service", "/v2/model", "/v2/account"
@@ -70,7 +69,7 @@ def tour(url: str | None, access_key: str | None, secret_key: str | None) -> Non
     try:
         with _a_server() if url is None else _the_server(url, access_key, secret_key) as guide:
             lead(guide)
-    except (WentWrong, OSError, httpx.HTTPError) as error:
+    except (WentWrong, OSError) as error:
         stop(error, FAILED)
 
 
@@ -102,11 +101,11 @@ def lead(guide: Guide) -> None:
     click.echo(f"3. It is healthy after {time.monotonic() - began:.1f} seconds, at {shown['url']}/")
 
     key = guide.call(SERVICE, "CreateServiceKey", name=name, serviceId=service["serviceId"])["key"]
-    headers = {"Authorization": f"Bearer {key}"}
-    answer = httpx.post(f"{shown['url']}/", headers=headers, json={"say": "hello"}, timeout=PATIENCE_S)
-    if answer.status_code != OK:
-        raise WentWrong(f"The service answers {answer.status_code}: {answer.text[:200]}")
-    click.echo(f"4. Called it: {answer.text[:160].strip()}")
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    status, answer = send(f"{shown['url']}/", '{"say": "hello"}', headers)
+    if status != OK:
+        raise WentWrong(f"The service answers {status}: {answer[:200]}")
+    click.echo(f"4. Called it: {answer[:160].strip()}")
 
     at = _soon(AHEAD_S)
     guide.call(UNITS, "AutoReleaseComputeUnit", **unit, releaseTime=at)
@@ -114,8 +113,8 @@ def lead(guide: Guide) -> None:
     for line in guide.call(UNITS, "ExplainComputeUnit", **unit)["text"].splitlines():
         click.echo(f"      {line}")
     guide.until(UNITS, "DescribeComputeUnit", "status", "Released", **unit)
-    gone = httpx.post(f"{shown['url']}/", headers=headers, json={}, timeout=PATIENCE_S)
-    click.echo(f"6. It is gone, and its address answers {gone.status_code}: {gone.json().get('message', '')[:120]}")
+    status, answer = send(f"{shown['url']}/", "{}", headers)
+    click.echo(f"6. It is gone, and its address answers {status}: {json.loads(answer).get('message', '')[:120]}")
 
     click.echo("7. What happened, and what it cost:")
     for event in guide.call("/v2/events", "DescribeEvents", **unit, oldestFirst=True, maxKeys=100)["events"]:

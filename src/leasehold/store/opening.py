@@ -11,7 +11,7 @@ import msgspec
 from leasehold.questions import Questions
 from leasehold.sequencer import Transaction
 from leasehold.store.errors import BadStore
-from leasehold.store.migrate import latest
+from leasehold.store.revisions import latest
 
 T = TypeVar("T")
 

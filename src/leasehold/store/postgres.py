@@ -13,7 +13,6 @@ from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import create_engine
 
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.book import (
@@ -33,7 +32,7 @@ from leasehold.domain.book import (
 from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
 from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
-from leasehold.store import migrate
+from leasehold.store import revisions
 from leasehold.store.codec import CODECS
 from leasehold.store.errors import BadStore
 from leasehold.store.outbox_queries import clearing
@@ -166,12 +165,21 @@ def sqlalchemy_url(url: str) -> str:
 
 def upgrade(url: str) -> None:
     """Bring the schema up to date; several servers may start at once. Raises BadStore or NewerStore."""
-    connect(url).close()
+    with connect(url) as connection:
+        tables, name = revisions.POSTGRES_TABLES, "the database"
+        revision = revisions.look(lambda text: connection.execute(trusted(text)).fetchall(), tables, name)
+    if revision == revisions.latest():
+        return
+    # What only a store needs whose schema is not this version's: it takes a while to load.
+    from sqlalchemy import create_engine
+
+    from leasehold.store import migrate
+
     engine = create_engine(sqlalchemy_url(url))
     try:
         with engine.connect() as guard:
             guard.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-            migrate.upgrade(engine, "the database")
+            migrate.upgrade(engine, name)
             guard.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
     finally:
         engine.dispose()

@@ -10,9 +10,9 @@ from typing import Any
 from leasehold.questions import Questions
 from leasehold.store import sqlite
 from leasehold.store.errors import BadStore
-from leasehold.store.migrate import latest
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch, Queries
+from leasehold.store.revisions import latest
 
 
 @contextmanager

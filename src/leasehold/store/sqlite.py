@@ -15,11 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import create_engine
-from sqlalchemy.event import listen
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import StaticPool
-
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
@@ -27,7 +22,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.event import EventPage
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
-from leasehold.store import audit, migrate
+from leasehold.store import audit, revisions
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.errors import BadStore, StoreInUse
 from leasehold.store.outbox_queries import clearing
@@ -196,27 +191,44 @@ def _look_first(path: Path) -> None:
     # A store that was closed well has no log, and can be looked at without leaving a trace beside it.
     has_log = path.with_name(f"{path.name}-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
-    look = sqlite3.connect(uri, uri=True, isolation_level=None)
-    engine = create_engine("sqlite://", creator=lambda: look, poolclass=StaticPool)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     try:
-        with engine.connect() as connection:
-            migrate.check_known(connection, str(path))
-    except DatabaseError as error:
-        raise BadStore(f"{path} is not a usable store: {error.orig}.") from None
+        _look(connection, path)
+    except sqlite3.DatabaseError as error:
+        raise BadStore(f"{path} is not a usable store: {error}.") from None
     finally:
-        engine.dispose()
-        look.close()
+        connection.close()
+
+
+def _look(connection: sqlite3.Connection, path: Path) -> str | None:
+    return revisions.look(lambda text: connection.execute(text).fetchall(), revisions.SQLITE_TABLES, str(path))
 
 
 def _prepare(writer: sqlite3.Connection, path: Path) -> None:
     try:
         for pragma in WRITER_PRAGMAS:
             writer.execute(pragma)
-        engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
-        # The driver begins no transaction for what changes the schema.
-        listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        if _look(writer, path) != revisions.latest():
+            _migrate(writer, path)
+    except sqlite3.DatabaseError as error:
+        raise BadStore(f"{path} is not a usable store: {error}.") from None
+
+
+def _migrate(writer: sqlite3.Connection, path: Path) -> None:
+    # What only a store needs whose schema is not this version's: it takes half a second to load.
+    from sqlalchemy import create_engine
+    from sqlalchemy.event import listen
+    from sqlalchemy.exc import DatabaseError
+    from sqlalchemy.pool import StaticPool
+
+    from leasehold.store import migrate
+
+    engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
+    # The driver begins no transaction for what changes the schema.
+    listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
         migrate.upgrade(engine, str(path))
-    except (sqlite3.DatabaseError, DatabaseError) as error:
+    except DatabaseError as error:
         raise BadStore(f"{path} is not a usable store: {error}.") from None
     # The toolkit leaves its own idea of transactions on the connection; ours are begun by hand.
     writer.isolation_level = None
