@@ -6,6 +6,8 @@ DATA   ?= data
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 SERVE  ?= --demo
+# One more than there are cores: half of a test that talks to a database or a process is waiting.
+WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,7 +36,7 @@ layers: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.dev ## all tests
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 docs: $(VENV)/.dev ## the generated pages are the ones that the code generates
 	$(BIN)/leasehold docs --check
