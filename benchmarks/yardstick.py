@@ -2,10 +2,11 @@
 
 The same purchase as a program would write it that has no batches: one transaction a purchase, one statement a row,
 SELECT … FOR UPDATE on every row that it decides by, over psycopg 3 with prepared statements. It leaves the very same
-rows behind, which ``leasehold check`` proves. It is called directly: no HTTP, no signature, no policies, no
-validation; and the number of its connections, and whether it takes the hot rows first or last, is what suits it best.
-It also stands behind the very face that leasehold has (``yardstick_server``), which compares like with like:
-signed requests over HTTP from as many clients. Against both stands leasehold, on a database of the same PostgreSQL.
+rows behind, which ``leasehold check`` proves: events, reminders, and audit entries on a chain among them. It is called
+directly: no HTTP, no signature, no policies, no validation; and the number of its connections, and whether it takes the
+hot rows first or last, is what suits it best. It also stands behind the very face that leasehold has
+(``yardstick_server``), which compares like with like: signed requests over HTTP from as many clients. Against both
+stands leasehold, on a database of the same PostgreSQL.
 """
 
 from __future__ import annotations
@@ -37,8 +38,12 @@ from leasehold.api.ids import hex_id, unit_id
 from leasehold.clock import wall_us
 from leasehold.commands.founding import ROOT_USER
 from leasehold.domain.agenda import DueKind
-from leasehold.domain.calendar import Instant, add_months, next_full_hour
+from leasehold.domain.audit import NOTHING, OK, AuditPage, Entry, Head, Line, head_message, pages_of
+from leasehold.domain.calendar import DAY_US, HOUR_US, Instant, add_months, next_full_hour, to_datetime
+from leasehold.domain.event import BOUGHT, RUNNING, Event, page_of
 from leasehold.domain.ledger import PREPAID_REVENUE, wallet
+from leasehold.seals import AuditKeys
+from leasehold.store.codec import AUDIT_PAGES, EVENTS
 from leasehold.store.opening import Target
 
 RATIO_AIM: Final = 8
@@ -46,7 +51,14 @@ FACED: Final = (2, 8)
 """With so many connections the yardstick stands behind HTTP."""
 ZONE: Final = "Asia/Shanghai"
 RELEASE_US: Final = 4_070_908_800_000_000
+AHEAD_US: Final = (DAY_US, HOUR_US)
+REMIND: Final = msgspec.json.encode(AHEAD_US).decode()
+"""So long before its end an instance is reminded of it, where nothing else is set."""
 CPU, REGION, COUNT, MONTHS = "gpu-1", "bj", 1, 1
+BODY: Final = (
+    '{"billing":{"paymentTiming":"Postpaid","releaseTime":"2098-12-31T16:00:00Z"},"computeUnitConfig":'
+    '{"region":"bj","type":"gpu-1"},"computeUnitCount":1,"clientToken":"00000000000000000000"}'
+)
 
 _TOKEN: Final = 'SELECT digest, refused, answer FROM tokens WHERE account_id = %s AND "value" = %s FOR UPDATE'
 _OFFERING: Final = "SELECT per_minute, per_month, stock_free FROM offerings WHERE region = %s AND type = %s FOR UPDATE"
@@ -64,13 +76,26 @@ _ORDER: Final = (
 _UNIT: Final = (
     "INSERT INTO units (id, account_id, created_by, order_id, region, type, count, payment_timing, status, created_at, "
     "term_months, term_from, term_anchor, auto_renew, auto_renew_months, started_at, meter_from, release_at, "
-    "charge_at, expires_at, metered_minutes, charged) "
+    "charge_at, expires_at, remind_at, remind_before_us, metered_minutes, charged) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'Running', %s, %s, %s, %s, false, 1, "
-    "%s, %s, %s, %s, %s, 0, %s)"
+    "%s, %s, %s, %s, %s, %s, %s, 0, %s)"
 )
 _AGENDA: Final = "INSERT INTO agenda (at, kind, unit_id) VALUES (%s, %s, %s)"
 _ANSWER: Final = (
     'INSERT INTO tokens (account_id, "value", digest, refused, answer, created_at) VALUES (%s, %s, %s, false, %s, %s)'
+)
+_EVENTS: Final = (
+    f"INSERT INTO event_pages ({', '.join(EVENTS.columns)}) VALUES ({', '.join('%s' for _ in EVENTS.columns)}) "
+    "RETURNING seq"
+)
+_EVENT_UNIT: Final = "INSERT INTO event_units (unit_id, page) VALUES (%s, %s)"
+_AUDIT: Final = (
+    f"INSERT INTO audit_pages ({', '.join(AUDIT_PAGES.columns)}) "
+    f"VALUES ({', '.join('%s' for _ in AUDIT_PAGES.columns)})"
+)
+_CHAIN: Final = (
+    "INSERT INTO audit_chains (chain, number, hash, last_at, seal) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (chain) "
+    "DO UPDATE SET number = excluded.number, hash = excluded.hash, last_at = excluded.last_at, seal = excluded.seal"
 )
 
 
@@ -90,6 +115,7 @@ class Job(msgspec.Struct, frozen=True):
     """What a yardstick process is to do."""
 
     url: str
+    master_key: bytes
     account_id: str
     user_id: str
     prepaid: bool
@@ -115,13 +141,19 @@ class Buyer:
         self._job = job
         self._timing = "Prepaid" if job.prepaid else "Postpaid"
         self._connection = psycopg.connect(job.url, autocommit=True, prepare_threshold=1)
+        # A chain for each connection, so that none waits for another.
+        self._keys = AuditKeys(job.master_key)
+        self._end = Head(f"{to_datetime(Instant(wall_us()), 'UTC'):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", 0, NOTHING)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def buy(self, token: str, digest: str) -> tuple[str, str]:
-        """Buy once, in one transaction; returns the ids of the instance and the order."""
+    def buy(self, token: str, digest: str, line: Callable[[Instant], Line] | None = None) -> tuple[str, str]:
+        """Buy once, in one transaction; returns the ids of the instance and the order.
+
+        ``line`` returns the call's entry in the audit log; without it there is one of the same length.
+        """
         job, run = self._job, self._connection.execute
         with self._connection.transaction():
             seen = run(_TOKEN, (job.account_id, token)).fetchone()
@@ -138,7 +170,36 @@ class Buyer:
             else:
                 amount = self._hot_rows(unit, order, now)
                 self._new_rows(unit, order, now, amount, token, digest)
+            # The account is locked by now: its events are numbered in the order of their commits.
+            self._tell(unit, order, now)
+            page = self._write_down(self._line(now) if line is None else line(now))
+        self._end = Head(page.chain, page.number, page.hash)
         return unit, order
+
+    def _tell(self, unit: str, order: str, now: Instant) -> None:
+        """Write the events that are told of a purchase, and where they stand."""
+        job, run = self._job, self._connection.execute
+        bought = {"status": "Creating", "count": COUNT, "payment_timing": self._timing}
+        bought |= {} if job.prepaid else {"release_at": RELEASE_US}
+        bought |= {"region": REGION, "type": CPU, "orderId": order}
+        running = {"status": "Running"} | ({"expires_at": add_months(now, MONTHS, ZONE)} if job.prepaid else {})
+        told = [Event(now, BOUGHT, unit, job.user_id, bought), Event(now, RUNNING, unit, None, running)]
+        found = run(_EVENTS, EVENTS.values(page_of(job.account_id, told))).fetchone()
+        assert found is not None
+        run(_EVENT_UNIT, (unit, found[0]))
+
+    def _line(self, now: Instant) -> Line:
+        job, action = self._job, "PurchaseComputeUnit"
+        call = (job.user_id, "AKBENCH", "127.0.0.1", "/v2/computeunit", action, 200, OK, "", BODY, (), True)
+        return job.account_id, Entry(now, secrets.token_hex(16), *call)
+
+    def _write_down(self, line: Line) -> AuditPage:
+        """Write the call on the next page of the chain, and seal its end."""
+        (page,) = pages_of(self._end, [line])
+        self._connection.execute(_AUDIT, AUDIT_PAGES.values(page))
+        seal = self._keys.seal(head_message(page.chain, page.number, page.hash))
+        self._connection.execute(_CHAIN, (page.chain, page.number, page.hash, page.last_at, seal))
+        return page
 
     def _price(self) -> int:
         found = self._connection.execute(
@@ -177,9 +238,11 @@ class Buyer:
         charge = None if job.prepaid else next_full_hour(now, ZONE)
         begins = (now, now) if job.prepaid else (None, None)
         metered = None if job.prepaid else now
-        times = (now, metered, release, charge, expires)
+        remind = Instant((release or expires or 0) - AHEAD_US[0])
+        times = (now, metered, release, charge, expires, remind, REMIND)
         run(_UNIT, (unit, *who, order, *what, self._timing, now, months, *begins, *times, amount))
-        for at, kind in ((release, DueKind.RELEASE), (charge, DueKind.CHARGE), (expires, DueKind.EXPIRE)):
+        due = (release, DueKind.RELEASE), (charge, DueKind.CHARGE), (expires, DueKind.EXPIRE), (remind, DueKind.REMIND)
+        for at, kind in due:
             if at is not None:
                 run(_AGENDA, (at, int(kind), unit))
         answer = msgspec.json.encode({"unit_id": unit, "order_id": order})
@@ -244,6 +307,11 @@ class Options(msgspec.Struct, frozen=True):
     timing: str
 
 
+def master_key_of(where: Target) -> bytes:
+    """Return the master key of a store that was founded."""
+    return bytes.fromhex((where.directory / "master.key").read_text().strip())
+
+
 def _owner(where: Target) -> tuple[str, str]:
     """Prepare a store for the yardstick, with as much stock as can be sold, and money; returns who buys."""
     with sink(where) as out:
@@ -293,7 +361,15 @@ def compare(options: Options, place: history.Run) -> dict[str, list[Score]]:
             first = 0
             for number in range(options.rounds):
                 for shape in shapes if number % 2 == 0 else reversed(shapes):
-                    job = Job(theirs.url or "", account, user, options.timing == "Prepaid", shape, options.seconds)
+                    job = Job(
+                        theirs.url or "",
+                        master_key_of(theirs),
+                        account,
+                        user,
+                        options.timing == "Prepaid",
+                        shape,
+                        options.seconds,
+                    )
                     found.setdefault(shape.name, []).append(score(job))
                 for name, (server, where) in servers.items():
                     row, sent = _drive(server, where, options, first)

@@ -8,48 +8,62 @@ import asyncio
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-from benchmarks.yardstick import Buyer, Job, Shape
+from benchmarks.yardstick import Buyer, Job, Shape, master_key_of
 from leasehold.cli.main import main
 from leasehold.commands.command import Command
 from leasehold.commands.purchase import Bought, BuyUnits
+from leasehold.domain.audit import Entry, Line
+from leasehold.domain.calendar import Instant
 from leasehold.sequencer import Note, Sequencer
+from leasehold.store.opening import Target
 
 
 class Counter:
     """Serves purchases from a pool of connections, each in a thread of its own."""
 
-    def __init__(self, url: str, connections: int) -> None:
-        self._url = url
+    def __init__(self, where: Target, connections: int) -> None:
+        self._where = where
         self._shape = Shape(connections, hot_last=True)
         self._threads = ThreadPoolExecutor(connections)
         self._local = threading.local()
 
-    async def buy(self, command: BuyUnits) -> Bought:
+    async def buy(self, command: BuyUnits, note: Note) -> Bought:
         """Buy off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._buy, command)
+        bought, entry = await asyncio.get_running_loop().run_in_executor(self._threads, self._buy, command, note)
+        note.written(entry)
+        return bought
 
-    def _buy(self, command: BuyUnits) -> Bought:
+    def _buy(self, command: BuyUnits, note: Note) -> tuple[Bought, Entry]:
         purchase, token = command.purchase, command.token
         assert token is not None, "the yardstick is asked with client tokens"
         buyer: Buyer | None = getattr(self._local, "buyer", None)
         if buyer is None:
             prepaid = purchase.billing.payment_timing == "Prepaid"
-            job = Job(self._url, purchase.account_id, purchase.user_id, prepaid, self._shape, 0)
+            key, url = master_key_of(self._where), self._where.url or ""
+            job = Job(url, key, purchase.account_id, purchase.user_id, prepaid, self._shape, 0)
             buyer = self._local.buyer = Buyer(job)
-        return Bought(*buyer.buy(token.value, token.digest))
+        lines: list[Line] = []
+
+        def line(now: Instant) -> Line:
+            lines.append(note.decided(now, None))
+            return lines[-1]
+
+        return Bought(*buyer.buy(token.value, token.digest, line)), lines[0][1]
 
 
 def _run() -> None:
     connections = int(sys.argv.pop(1))
     if sys.argv[1] == "serve":
-        counter = Counter(sys.argv[sys.argv.index("--store") + 1], connections)
+        data, store = (sys.argv[sys.argv.index(name) + 1] for name in ("--data", "--store"))
+        counter = Counter(Target(Path(data), store), connections)
         batches = Sequencer.submit
 
         async def submit(self: Sequencer, command: Command, epoch: str | None = None, note: Note | None = None) -> Any:
-            if isinstance(command, BuyUnits):
-                return await counter.buy(command)
+            if isinstance(command, BuyUnits) and note is not None:
+                return await counter.buy(command, note)
             return await batches(self, command, epoch, note)
 
         Sequencer.submit = submit  # type: ignore[method-assign]
