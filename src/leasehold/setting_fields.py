@@ -168,7 +168,7 @@ class Settings(StockSettings, frozen=True, kw_only=True):
             Whole(1, 10_000, "rows"),
             "Rows of due work taken at a time at most; four times as many while a virtual clock moves, three times as "
             "many on the embedded store while nobody calls.",
-            unset="200 on the embedded store, 480 on PostgreSQL",
+            unset="200 on the embedded store, 240 on PostgreSQL",
         ),
     ] = None
 
