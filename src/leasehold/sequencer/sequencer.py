@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -94,6 +95,16 @@ class _Batch(msgspec.Struct):
         return moving or any(waiting.command.moves_clock for waiting in self.callers)
 
 
+def _answer(batch: _Batch, callers: Sequence[_Waiting], outcomes: Sequence[Decided]) -> None:
+    """Answer everybody in a batch that is committed; those who are not among its callers any more are told so."""
+    for waiting, decided in zip(callers, outcomes, strict=False):
+        waiting.answer(decided)
+    for waiting in batch.callers:
+        waiting.fail(StaleIdentity())
+
+
+HELD_S: Final = 0.005
+"""So long answers wait for the next batch at most, also where that waits for rows that another server has locked."""
 CLEAR_EVERY_S = 0.5
 CLEAR_MAX = 2000
 """So many deliveries are forgotten in so long a time at most: more than are ever made in it."""
@@ -138,6 +149,8 @@ class Sequencer:
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushing = False
         self._flushed: list[asyncio.Future[None]] = []
+        self._held: Callable[[], None] | None = None
+        self._deliver_at: asyncio.TimerHandle | None = None
 
     def watch(self, watcher: Watcher) -> None:
         """Tell somebody about every commit from now on."""
@@ -170,6 +183,7 @@ class Sequencer:
             return
         log.critical("the sequencer died", exc_info=task.exception())
         self._closing = True
+        self._deliver()
         while self._callers:
             self._callers.popleft().fail(Closed())
         while self._due:
@@ -282,6 +296,8 @@ class Sequencer:
             log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
             self._keep_notes(batch, sure=True)
             await self._one_by_one(batch, due, error)
+        if not self._callers:
+            self._deliver()
         if self._trail is not None and not self._trail.waits:
             self._answer_flushed()
 
@@ -322,6 +338,7 @@ class Sequencer:
         lone: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         try:
             await self._try(_Batch([_Waiting(DoDue(due=item), None, lone)]), [])
+            self._deliver()
         except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
             return DueDone(item, error=error)
         return DueDone(item, outcome=lone.result())
@@ -365,6 +382,7 @@ class Sequencer:
                 if waiting.note is not None
             ]
             await self._record(transaction, changes, [*batch.notes, *(line for _, line in noted)], now)
+            self._deliver()
             if changes:
                 await transaction.save(changes)
             await self._prune(transaction, now, changes)
@@ -380,11 +398,25 @@ class Sequencer:
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         if batch.wants_due is not None and not batch.wants_due.done():
             batch.wants_due.set_result([DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)])
-        for waiting, decided in zip(callers, outcomes[len(due) :], strict=False):
-            waiting.answer(decided)
-        for waiting in batch.callers:
-            if not waiting.is_current(transaction.identity_epoch):
-                waiting.fail(StaleIdentity())
+        self._deliver()
+        self._held = partial(_answer, batch, callers, outcomes[len(due) :])
+        if self._callers:
+            self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)
+        else:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Answer the last batch, where that was not done yet.
+
+        Where a crowd waits it is done when the next batch is on its way to the store: what it takes to write sixty
+        answers, and to read the sixty requests that follow on them, passes while the store is at work and not before.
+        """
+        if self._deliver_at is not None:
+            self._deliver_at.cancel()
+            self._deliver_at = None
+        if self._held is not None:
+            held, self._held = self._held, None
+            held()
 
     async def _record(self, transaction: Transaction, changes: Changes, lines: list[Line], now: Instant) -> None:
         """Put entries on the next pages of the audit log, and close the oldest where their time has come."""

@@ -1,0 +1,153 @@
+"""When answers leave: after their commit, beside the next batch where one follows, and never long after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+
+from leasehold.clock import VirtualClock
+from leasehold.commands.funds import TopUp
+from leasehold.domain.book import Book, Changes, Needed
+from leasehold.domain.money import Micro
+from leasehold.domain.rules import Rules
+from leasehold.engines.instant import InstantEngine
+from leasehold.sequencer import Limits, Sequencer, Unavailable, sequencer
+from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
+from tests.life.test_moving import START, ZONE, Sizes
+from tests.simulation.memory_store import MemoryStore, MemoryTransaction
+from tests.simulation.office import Office
+
+PATIENCE_S, LONG_S = 5.0, 60.0
+
+
+class Gate:
+    """Where somebody stands until he is let in."""
+
+    def __init__(self, *, is_open: bool) -> None:
+        self.reached = asyncio.Event()
+        self._opened = asyncio.Event()
+        if is_open:
+            self._opened.set()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    async def pass_through(self) -> None:
+        self.reached.set()
+        await self._opened.wait()
+
+
+class GatedTransaction(MemoryTransaction):
+    """Of a store whose rows, and whose writing, are waited for."""
+
+    loading: Gate
+    saving: Gate
+
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
+        await self.loading.pass_through()
+        await super().load(needs, book)
+
+    async def save(self, changes: Changes) -> None:
+        await self.saving.pass_through()
+        await super().save(changes)
+
+
+class GatedStore(MemoryStore):
+    """Begins such transactions; the gates of each are made before, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates: list[tuple[Gate, Gate] | Unavailable] = []
+
+    async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:
+        if not self.gates:
+            return await super().begin(moves_clock=moves_clock)
+        gates = self.gates.pop(0)
+        if isinstance(gates, Unavailable):
+            raise gates
+        self.open = transaction = GatedTransaction(self)
+        transaction.loading, transaction.saving = gates
+        return transaction
+
+
+class Scene:
+    """Two callers, one batch each: the second comes while the first is being written."""
+
+    def __init__(self, *second: Gate, fails: Unavailable | None = None) -> None:
+        self.store = GatedStore()
+        self.first = Gate(is_open=True), Gate(is_open=False)
+        self.second = second
+        self.fails = fails
+
+    async def play(self) -> tuple[asyncio.Task[object], asyncio.Task[object]]:
+        """Let both call, up to where the first is committed."""
+        office = Office(self.store, Rules(), InstantEngine())
+        life = Life(self.store, office, ZONE, START)
+        await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
+        self.store.gates = [self.first, self.fails or (self.second[0], self.second[1])]
+        self.sequencer = Sequencer(
+            self.store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Sizes()
+        )
+        self.sequencer.start()
+        calls = []
+        for reached in (self.first[1].reached, None):
+            calls.append(asyncio.create_task(self.sequencer.submit(life.buying(1))))
+            if reached is not None:
+                await reached.wait()
+        await asyncio.sleep(0)
+        self.first[1].open()
+        return calls[0], calls[1]
+
+
+async def answered(call: asyncio.Task[object]) -> object:
+    return await asyncio.wait_for(asyncio.shield(call), PATIENCE_S)
+
+
+def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "HELD_S", LONG_S)
+
+    async def play() -> None:
+        scene = Scene(Gate(is_open=False), Gate(is_open=False))
+        first, second = await scene.play()
+        loading, saving = scene.second
+        await loading.reached.wait()
+        assert not first.done(), "it could, and takes time in which the store has nothing to do"
+        loading.open()
+        await saving.reached.wait()
+        assert await answered(first)
+        assert not second.done(), "it is not committed"
+        saving.open()
+        assert await answered(second), "nobody follows on it"
+        await scene.sequencer.close()
+
+    asyncio.run(play())
+
+
+def test_answers_do_not_wait_for_rows_that_another_server_has_locked() -> None:
+    async def play() -> None:
+        scene = Scene(Gate(is_open=False), Gate(is_open=True))
+        first, second = await scene.play()
+        await scene.second[0].reached.wait()
+        assert await answered(first)
+        assert not second.done()
+        scene.second[0].open()
+        assert await answered(second)
+        await scene.sequencer.close()
+
+    asyncio.run(play())
+
+
+def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "HELD_S", LONG_S)
+
+    async def play() -> None:
+        scene = Scene(fails=Unavailable("the disk is full"))
+        first, second = await scene.play()
+        assert await answered(first)
+        with pytest.raises(Unavailable):
+            await answered(second)
+        await scene.sequencer.close()
+
+    asyncio.run(play())
