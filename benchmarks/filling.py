@@ -238,8 +238,9 @@ class Filler:
             prices = codec.read(row)
             since = Instant(self.now - 2 * 366 * DAY_US)
             old = msgspec.structs.replace(prices, changes=(PriceChange(since, prices.changes[-1].per_minute),))
-            changes, region, kind = codec.update_values(old)
-            self._out.run("UPDATE prices SET changes = ? WHERE region = ? AND type = ?", (changes, region, kind))
+            found = dict(zip(codec.columns, codec.values(old), strict=True))
+            params = (found["changes"], old.region, old.type)
+            self._out.run("UPDATE prices SET changes = ? WHERE region = ? AND type = ?", params)
 
     def _tenants(self, others: int) -> list[Tenant]:
         """Return who owns instances: the first root account, and others, which are made where the store has too few."""

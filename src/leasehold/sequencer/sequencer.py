@@ -398,7 +398,6 @@ class Sequencer:
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         if batch.wants_due is not None and not batch.wants_due.done():
             batch.wants_due.set_result([DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)])
-        self._deliver()
         self._held = partial(_answer, batch, callers, outcomes[len(due) :])
         if self._callers:
             self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)

@@ -91,10 +91,6 @@ class Codec(Generic[R]):
             changed[index] = call(changed[index])
         return tuple(changed)
 
-    def update_values(self, row: R) -> tuple[Any, ...]:
-        """Return the columns that may change, then the key."""
-        return self.changed_values(self.may_change(row), (True,) * len(self.mutable))
-
     def may_change(self, row: R) -> tuple[Any, ...]:
         """Return the fields that may change, then the key, not yet as columns: enough to see what differs."""
         return self._may_change(msgspec.structs.astuple(row))

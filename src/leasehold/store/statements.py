@@ -35,9 +35,9 @@ def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
         yield from _audited(changes.audit)
     if changes.events:
         # Last, so that others wait for as short as can be.
-        yield EVENTS_IN_TURN, [_turns_of(changes)]
-        pages = INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)])
-        yield INSERT_EVENTS, [*pages, *_happened_to(changes)]
+        yield _EVENTS_IN_TURN, [_turns_of(changes)]
+        pages = _INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)])
+        yield _INSERT_EVENTS, [*pages, *_happened_to(changes)]
 
 
 def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
@@ -45,15 +45,15 @@ def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
     for table in TABLES:
         if rows := changes.inserted.get(table):
             rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
-            yield INSERT[table.name], INSERTED[table.name].write([*map(CODECS[table].values, rows)])
+            yield _INSERT[table.name], _INSERTED[table.name].write([*map(CODECS[table].values, rows)])
         if rows := changes.updated.get(table):
             for changed, values in updates(CODECS[table], changes.before[table], rows).items():
                 text, arrays = _update_of(CODECS[table], changed)
                 yield text, arrays.write(values)
     if changes.orders:
-        yield INSERT["orders"], INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])
+        yield _INSERT["orders"], _INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])
     if changes.postings:
-        yield INSERT["postings"], INSERTED["postings"].write([*map(POSTINGS.values, changes.postings)])
+        yield _INSERT["postings"], _INSERTED["postings"].write([*map(POSTINGS.values, changes.postings)])
 
 
 def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
@@ -76,7 +76,7 @@ EVENT_LOCK: Final = 0x1EA5E500
 TURNS: Final = 64
 # Events of an account are numbered in the order of their commits: whoever writes some waits until those before are
 # there. Who follows them by number would otherwise pass by one that is committed late.
-EVENTS_IN_TURN: Final = trusted(f"SELECT pg_advisory_xact_lock({EVENT_LOCK} + turn) FROM unnest(%s::bigint[]) AS turn")
+_EVENTS_IN_TURN: Final = trusted(f"SELECT pg_advisory_xact_lock({EVENT_LOCK} + turn) FROM unnest(%s::bigint[]) AS turn")
 
 
 def _turns_of(changes: Changes) -> str:
@@ -120,7 +120,7 @@ def _load_text(codec: Codec[Any], more: str = "") -> LiteralString:
 
 
 def _insert_text(codec: Codec[Any]) -> LiteralString:
-    return trusted(f"INSERT INTO {codec.name} ({columns(codec)}) SELECT * FROM {INSERTED[codec.name].unnest}")
+    return trusted(f"INSERT INTO {codec.name} ({columns(codec)}) SELECT * FROM {_INSERTED[codec.name].unnest}")
 
 
 @lru_cache(maxsize=1024)
@@ -139,7 +139,7 @@ def _update_of(codec: Codec[Any], changed: Changed) -> tuple[LiteralString, Arra
 _AUDIT: Final = (AUDIT_PAGES, AUDIT_CHAINS, AUDIT_CLOSURES)
 _ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS, EVENTS, *_AUDIT)
 _KEYED: Final = {table: Arrays(codec.name, codec.key) for table, codec in CODECS.items()}
-INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
+_INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
 _SHELVES: Final = Arrays("offerings", ("type",))
 _PLACED: Final = Arrays("placements", ("service_id", "unit_id"))
 _DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
@@ -149,7 +149,7 @@ LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
 # would write it too waits for the other at the latest then.
 TOKENS_AGAIN: Final = trusted(LOAD[REMEMBERED].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
-INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
+_INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
 _DUE_GONE: Final = trusted(
     f"DELETE FROM agenda AS old USING {_DUE.unnest} AS gone(at, kind, unit_id) "
     "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id"
@@ -161,20 +161,20 @@ _PLACED_GONE: Final = trusted(
 )
 _PLACED_NEW: Final = trusted(f"INSERT INTO placements (service_id, unit_id) SELECT * FROM {_PLACED.unnest}")
 _EVENT_UNITS: Final = Arrays("units", ("account_id", "id"))
-INSERT_EVENTS: Final = trusted(
-    f"WITH page AS (INSERT INTO event_pages ({columns(EVENTS)}) SELECT * FROM {INSERTED['event_pages'].unnest} "
+_INSERT_EVENTS: Final = trusted(
+    f"WITH page AS (INSERT INTO event_pages ({columns(EVENTS)}) SELECT * FROM {_INSERTED['event_pages'].unnest} "
     "RETURNING seq, account_id) INSERT INTO event_units (unit_id, page) SELECT u.unit_id, page.seq "
     f"FROM {_EVENT_UNITS.unnest} AS u(account_id, unit_id) JOIN page ON page.account_id = u.account_id"
 )
 _AUDITED: Final = Arrays("audit_units", ("unit_id", "page"))
 _INSERT_AUDIT: Final = trusted(
-    f"WITH page AS (INSERT INTO audit_pages ({columns(AUDIT_PAGES)}) SELECT * FROM {INSERTED['audit_pages'].unnest} "
+    f"WITH page AS (INSERT INTO audit_pages ({columns(AUDIT_PAGES)}) SELECT * FROM {_INSERTED['audit_pages'].unnest} "
     "RETURNING seq, account_id) INSERT INTO audit_units (unit_id, page) SELECT u.id, page.seq "
     f"FROM {_EVENT_UNITS.unnest} AS n(account_id, id) JOIN page ON page.account_id = n.account_id "
     "JOIN units u ON u.id = n.id AND u.account_id = n.account_id"
 )
 _AUDIT_HEAD: Final = trusted(
-    f"{INSERT['audit_chains']} ON CONFLICT (chain) DO UPDATE SET number = excluded.number, hash = excluded.hash, "
+    f"{_INSERT['audit_chains']} ON CONFLICT (chain) DO UPDATE SET number = excluded.number, hash = excluded.hash, "
     "last_at = excluded.last_at, seal = excluded.seal"
 )
 _AUDIT_GONE: Final = trusted("DELETE FROM audit_pages WHERE seq = ANY(%s::bigint[])")
@@ -190,11 +190,14 @@ def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
     """Write pages of the audit log, the end of their chain, and what stands for pages that go."""
     if audit.pages:
         named = _EVENT_UNITS.write(audit.named) if audit.named else ["{}", "{}"]
-        yield _INSERT_AUDIT, [*INSERTED["audit_pages"].write([*map(AUDIT_PAGES.values, audit.pages)]), *named]
+        yield _INSERT_AUDIT, [*_INSERTED["audit_pages"].write([*map(AUDIT_PAGES.values, audit.pages)]), *named]
     if audit.head is not None:
-        yield _AUDIT_HEAD, INSERTED["audit_chains"].write([AUDIT_CHAINS.values(audit.head)])
+        yield _AUDIT_HEAD, _INSERTED["audit_chains"].write([AUDIT_CHAINS.values(audit.head)])
     if audit.closing is not None:
-        yield INSERT["audit_closures"], INSERTED["audit_closures"].write([AUDIT_CLOSURES.values(audit.closing.closure)])
+        yield (
+            _INSERT["audit_closures"],
+            _INSERTED["audit_closures"].write([AUDIT_CLOSURES.values(audit.closing.closure)]),
+        )
         yield _AUDIT_GONE, ["{" + ",".join(map(str, audit.closing.pages)) + "}"]
         if audit.closing.index:
             yield _AUDITED_GONE, _AUDITED.write(audit.closing.index)
