@@ -7,10 +7,7 @@ from typing import Any
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import (
-    REMEMBERED,
-    Fact,
-)
+from leasehold.domain.book import REMEMBERED, UNITS, Book, Fact
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import Offering
 from leasehold.domain.money import Micro
@@ -61,6 +58,10 @@ def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore)
         async def claimed(until: int, limit: int, *, wait: bool) -> list[Due]:
             transaction = await store.begin()
             found = await transaction.due(Instant(until), limit, wait=wait)
+            # What was claimed is loaded like what was not.
+            book = Book()
+            await transaction.load([(UNITS, (row.id,)) for row in units], book)
+            assert [book.get(UNITS, row.id) for row in units] == list(units)
             await transaction.rollback()
             return found
 

@@ -471,3 +471,13 @@ def books(url: str) -> Iterator[Books]:
         yield opened
     finally:
         opened.close()
+
+
+def check_ends(seen: Books, ends: dict[str, str | None]) -> None:
+    """Fail unless exactly these instances were bought, and each of them ended as it was to."""
+    rows = seen.rows("SELECT id, status, end_reason, ended_at, release_at FROM units")
+    assert len(rows) == len(ends)
+    for unit_id, status, reason, ended_at, release_at in rows:
+        assert reason == ends[unit_id], unit_id
+        assert status == ("Running" if reason is None else "Released"), unit_id
+        assert reason != "Schedule" or ended_at == release_at, unit_id

@@ -22,12 +22,12 @@ from tests.crash.fleet import (
     ROUNDS,
     UNITS,
     Account,
-    Books,
     Bought,
     Caller,
     Fleet,
     Process,
     books,
+    check_ends,
     dice,
     eventually,
     fleet,
@@ -217,20 +217,11 @@ def test_servers_that_are_killed_and_paused_lose_nothing_and_every_release_comes
         with books(url) as seen:
             seen.check_purchases(bought, [account.id for account in accounts])
             seen.check_money({account.id: FUNDS for account in accounts})
-            _check_ends(seen, {unit_id: end for shopper in shoppers for unit_id, end in shopper.ends.items()})
+            check_ends(seen, {unit_id: end for shopper in shoppers for unit_id, end in shopper.ends.items()})
         servers.check()
         for process in (*servers.servers, *servers.workers):
             assert '"level":"error"' not in process.log(), process.log()[-4000:]
             process.stop()
-
-
-def _check_ends(seen: Books, ends: dict[str, str | None]) -> None:
-    rows = seen.rows("SELECT id, status, end_reason, ended_at, release_at FROM units")
-    assert len(rows) == len(ends)
-    for unit_id, status, reason, ended_at, release_at in rows:
-        assert reason == ends[unit_id], unit_id
-        assert status == ("Running" if reason is None else "Released"), unit_id
-        assert reason != "Schedule" or ended_at == release_at, unit_id
 
 
 def _all_at_once(callers: list[Caller], call: Callable[[Caller], Any]) -> list[Any]:
