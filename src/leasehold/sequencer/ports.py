@@ -61,7 +61,7 @@ class Transaction(Protocol):
         """Put the needed rows into the book and keep everybody else from changing them."""
 
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed. What goes wrong with it may be told by the commit."""
+        """Write everything that the batch changed."""
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""

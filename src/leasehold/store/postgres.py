@@ -25,7 +25,6 @@ from leasehold.domain.book import (
     Changes,
     Halted,
     Held,
-    Need,
     Needed,
     Shelf,
     Table,
@@ -286,8 +285,6 @@ class PostgresTransaction(AuditReads):
         self._connection = connection
         self._id, machine_now, virtual_now, self.identity_epoch = facts
         self._tokens: list[tuple[str, ...]] = []
-        self._claimed: dict[Need, tuple[Any, ...]] = {}
-        self._sending = contextlib.AsyncExitStack()
         self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
         self._is_virtual = virtual_now is not None
         self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
@@ -315,12 +312,11 @@ class PostgresTransaction(AuditReads):
         """Claim work that is due by then: its instances are locked, and those locked elsewhere are skipped."""
         text = CLAIM if wait else f"{CLAIM} SKIP LOCKED"
         rows = await self._rows(text, (until, limit))
-        self._claimed = {(UNITS, (row[2],)): row[3:] for row in rows}
-        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id, *_ in rows]
+        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""
-        wanted, shelves, special = _by_table(self._left_by_the_claim(needs, book))
+        wanted, shelves, special = _by_table(needs)
         tables = [table for table in TABLES if table in wanted]
         self._tokens += wanted.get(REMEMBERED, ())
         statements = [load_statement(table, wanted[table], shelves) for table in tables]
@@ -352,16 +348,6 @@ class PostgresTransaction(AuditReads):
             else:
                 await self._load_held(need, book)
 
-    def _left_by_the_claim(self, needs: Iterable[Needed], book: Book) -> Iterator[Needed]:
-        """Put down the instances that were claimed with their work; returns what else is needed."""
-        for need in needs:
-            row = self._claimed.get(need) if isinstance(need, tuple) else None
-            if row is None:
-                yield need
-            else:
-                unit = CODECS[UNITS].read(row)
-                book.load(UNITS, (unit.id,), unit)
-
     async def _load_held(self, need: Held, book: Book) -> None:
         """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
         units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
@@ -380,15 +366,15 @@ class PostgresTransaction(AuditReads):
         book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
-        """Send everything that the batch changed; what goes wrong with it is told by the commit, in one round trip.
+        """Write everything that the batch changed, in one round trip.
 
         Each statement is on its way before the next is put together, so that the database works meanwhile.
         """
         self._witness = next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
         with self._retried():
-            await self._sending.enter_async_context(self._connection.pipeline())
-            for text, params in saving(changes):
-                await self._connection.execute(text, params)
+            async with self._connection.pipeline():
+                for text, params in saving(changes):
+                    await self._connection.execute(text, params)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older; another server may be at it already."""
@@ -407,23 +393,13 @@ class PostgresTransaction(AuditReads):
         it knows, also after a crash. Raises Conflict where nothing was done.
         """
         try:
-            # After a statement that failed the database passes this one by.
             await self._connection.execute("COMMIT")
-            await self._sending.aclose()
-        except psycopg.Error as error:
-            with contextlib.suppress(psycopg.Error):
-                await self._sending.aclose()
-            if self._connection.info.transaction_status is TransactionStatus.INERROR:
-                with self._retried():
-                    raise error from None
-            # It may have been committed: a session can also be ended between the COMMIT and the last answer.
+        except psycopg.OperationalError as error:
             if not await self._was_committed():
                 raise Conflict(f"the connection was lost before the commit: {error}") from None
 
     async def rollback(self) -> None:
         """Forget it. A connection that is gone has forgotten it already."""
-        with contextlib.suppress(psycopg.Error):
-            await self._sending.aclose()
         with contextlib.suppress(psycopg.Error):
             if self._connection.info.transaction_status is not TransactionStatus.IDLE:
                 await self._connection.execute("ROLLBACK")

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import Audit
-from leasehold.domain.book import KEYS, OFFERINGS, REMEMBERED, SERVICE_KEYS, TABLES, UNITS, USERS, Changes, Table
+from leasehold.domain.book import KEYS, OFFERINGS, REMEMBERED, SERVICE_KEYS, TABLES, USERS, Changes, Table
 from leasehold.store.arrays import Arrays
 from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES, CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.queries import HALTED_TEXT, columns
@@ -205,8 +205,7 @@ def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
 
 HALTED: Final = HALTED_TEXT.replace("?", "%s") + " FOR UPDATE"
 CLAIM: Final = (
-    f"SELECT a.at, a.kind, a.unit_id, {_names(CODECS[UNITS].columns, 'u.')} "
-    "FROM agenda a JOIN units u ON u.id = a.unit_id "
+    "SELECT a.at, a.kind, a.unit_id FROM agenda a JOIN units u ON u.id = a.unit_id "
     "WHERE a.at <= %s ORDER BY a.at, a.kind, a.unit_id LIMIT %s FOR UPDATE OF u"
 )
 PRUNE: Final = (
