@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.store import postgres
+from leasehold.store import postgres, postgres_transaction
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
 from tests.crash.fleet import (
@@ -276,6 +276,7 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
 ) -> None:
     async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
         monkeypatch.setattr(postgres, "RECONNECT_S", 0.2)
+        monkeypatch.setattr(postgres_transaction, "RECONNECT_S", 0.2)
         proxy.closes_with_cut = True
         proxy.arm("BEGIN", Cut.BEFORE)
         answers = await asyncio.gather(*(_buy(desk) for _ in range(4)))
@@ -314,6 +315,7 @@ def test_nobody_is_told_yes_or_no_where_the_database_is_lost_in_the_act_and_noth
 ) -> None:
     async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
         monkeypatch.setattr(postgres, "RECONNECT_S", 0.1)
+        monkeypatch.setattr(postgres_transaction, "RECONNECT_S", 0.1)
         for committed, cut in enumerate((Cut.BEFORE, Cut.ANSWERED)):
             proxy.closes_with_cut = True
             proxy.arm("COMMIT", cut)

@@ -8,48 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, LiteralString, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import (
-    HALTED_MAX,
-    OFFERINGS,
-    REMEMBERED,
-    TABLES,
-    UNITS,
-    Book,
-    Changes,
-    Halted,
-    Held,
-    Needed,
-    Shelf,
-    Table,
-)
-from leasehold.domain.calendar import Instant
 from leasehold.questions import Questions
-from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
+from leasehold.sequencer import Conflict, Unavailable
 from leasehold.store import revisions
-from leasehold.store.codec import CODECS
 from leasehold.store.errors import BadStore
-from leasehold.store.outbox_queries import clearing
-from leasehold.store.postgres_audit import AuditReads
-from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, Queries, held_of
+from leasehold.store.postgres_session import Session
+from leasehold.store.postgres_transaction import FIRST_WAIT_S, RECONNECT_S, PostgresTransaction
+from leasehold.store.queries import Queries
 from leasehold.store.readers import Connection, LostError, Readers
-from leasehold.store.statements import (
-    CLAIM,
-    HALTED,
-    LOAD,
-    PRUNE,
-    TOKENS_AGAIN,
-    load_statement,
-    saving,
-    trusted,
-    written_keys,
-)
+from leasehold.store.statements import trusted
 
 T = TypeVar("T")
 
@@ -57,15 +29,10 @@ T = TypeVar("T")
 VERSION_MIN: Final = 150000
 READERS: Final = 4
 MIGRATION_LOCK: Final = 0x1EA5E401D
-CLOCK_LOCK: Final = 0x1EA5E401E
 PAUSED_MAX_MS: Final = 5000
 """A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
 IN_THE_WAY_MAX_MS: Final = PAUSED_MAX_MS + 1000
 """So long is a row waited for, until whoever has it and stands still is sent away."""
-RECONNECT_S: Final = 10.0
-"""How long a batch waits for a database that restarts before its callers are told to try again."""
-_FIRST_WAIT_S: Final = 0.05
-
 # The rows are always found by their keys. Left to guess how long an array is, the planner sometimes reads
 # whole tables instead; and it may keep its plans, since every batch has the same statements.
 _WRITER: Final = (
@@ -75,17 +42,6 @@ _WRITER: Final = (
 )
 _READER: Final = "SET default_transaction_read_only = on; SET jit = off; SET statement_timeout = 60000"
 
-# What a batch must know of the store as a whole, in the round trip that it begins with. Under a virtual clock
-# the time stays what it is until the batch is done: who moves it waits for the others, and they for that one.
-_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-_BEGIN: Final = (
-    f"SELECT pg_current_xact_id()::text, {_CLOCK}, (SELECT value FROM facts WHERE name = 'clock_at' FOR {{lock}}), "
-    "(SELECT value FROM facts WHERE name = 'identity_epoch')"
-)
-_TIME: Final = trusted(f"SELECT {_CLOCK}")
-_LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
-_BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE"))
-_BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE"))
 # A session that waits for its client in the middle of a transaction has a server that stands still. Between two
 # statements PostgreSQL sends it away by itself; in the middle of one it would wait for ever.
 _CLEAR_THE_WAY: Final = trusted(
@@ -93,15 +49,6 @@ _CLEAR_THE_WAY: Final = trusted(
     "AND application_name = 'leasehold' AND pid <> pg_backend_pid() AND wait_event = 'ClientRead' "
     f"AND xact_start < clock_timestamp() - interval '{PAUSED_MAX_MS} milliseconds'"
 )
-_AGAIN: Final = (
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.UniqueViolation,
-    psycopg.errors.AdminShutdown,
-    psycopg.errors.CrashShutdown,
-    psycopg.errors.IdleInTransactionSessionTimeout,
-)
-"""After these nothing was done, and the same batch may well succeed."""
 
 
 def queries_on(connection: psycopg.Connection[Any]) -> Queries:
@@ -195,7 +142,7 @@ class PostgresStore:
         """
         upgrade(url)
         self._url = url
-        self._writer: psycopg.AsyncConnection[Any] | None = None
+        self._writer: Session | None = None
         self._is_stuck = False
         self._readers = Readers(lambda: _open_reader(url), READERS)
 
@@ -204,15 +151,15 @@ class PostgresStore:
 
         Raises Unavailable where it does not come back.
         """
-        wait, waited = _FIRST_WAIT_S, 0.0
+        wait, waited = FIRST_WAIT_S, 0.0
         while True:
             try:
-                if self._writer is None or self._writer.closed:
-                    self._writer = await self.connect()
+                if self._writer is None or self._writer.is_closed:
+                    self._writer = Session(await self.connect())
                 if self._is_stuck:
-                    await self._writer.execute(_CLEAR_THE_WAY)
+                    await self._writer.run([(_CLEAR_THE_WAY, ())])
                     self._is_stuck = False
-                return await PostgresTransaction.begin(self, self._writer, _BEGIN_MOVE if moves_clock else _BEGIN_WORK)
+                return await PostgresTransaction.begin(self, self._writer, moves_clock=moves_clock)
             except psycopg.errors.LockNotAvailable as error:
                 self.stuck()
                 await self._drop()
@@ -230,7 +177,7 @@ class PostgresStore:
 
         Raises Unavailable where it does not come back.
         """
-        wait, waited = _FIRST_WAIT_S, 0.0
+        wait, waited = FIRST_WAIT_S, 0.0
         while True:
             try:
                 return await self._readers.read(question, long=long)
@@ -260,7 +207,7 @@ class PostgresStore:
     async def connect(self) -> psycopg.AsyncConnection[Any]:
         """Open a connection for writing; raises psycopg.OperationalError."""
         connection = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, application_name="leasehold", prepare_threshold=1, connect_timeout=10
+            self._url, autocommit=True, application_name="leasehold", client_encoding="utf8", connect_timeout=10
         )
         await connection.execute(trusted(_WRITER))
         return connection
@@ -270,199 +217,3 @@ class PostgresStore:
             with contextlib.suppress(psycopg.Error):
                 await self._writer.close()
             self._writer = None
-
-
-class PostgresTransaction(AuditReads):
-    """The transaction of one batch."""
-
-    def __init__(
-        self,
-        store: PostgresStore,
-        connection: psycopg.AsyncConnection[Any],
-        facts: tuple[str, int, str | None, str | None],
-    ) -> None:
-        self._store = store
-        self._connection = connection
-        self._id, machine_now, virtual_now, self.identity_epoch = facts
-        self._tokens: list[tuple[str, ...]] = []
-        self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
-        self._is_virtual = virtual_now is not None
-        self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
-
-    @classmethod
-    async def begin(
-        cls, store: PostgresStore, connection: psycopg.AsyncConnection[Any], question: LiteralString
-    ) -> PostgresTransaction:
-        """Begin; raises psycopg.OperationalError where the connection is gone."""
-        async with connection.pipeline():
-            await connection.execute("BEGIN")
-            if question is _BEGIN_MOVE:
-                # Before it is founded, a store has no clock that could be locked.
-                await connection.execute(_LOCK_CLOCK)
-            cursor = await connection.execute(question)
-            facts = await cursor.fetchone()
-        assert facts is not None  # noqa: S101 - a SELECT without FROM has one row
-        return cls(store, connection, facts)
-
-    def now(self) -> Instant | None:
-        """Return the database's time: all servers agree on it (decision 6a)."""
-        return self._now
-
-    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
-        """Claim work that is due by then: its instances are locked, and those locked elsewhere are skipped."""
-        text = CLAIM if wait else f"{CLAIM} SKIP LOCKED"
-        rows = await self._rows(text, (until, limit))
-        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
-
-    async def load(self, needs: Iterable[Needed], book: Book) -> None:
-        """Lock and read the needed rows, table by table in the one order, each table by key."""
-        wanted, shelves, special = _by_table(needs)
-        tables = [table for table in TABLES if table in wanted]
-        self._tokens += wanted.get(REMEMBERED, ())
-        statements = [load_statement(table, wanted[table], shelves) for table in tables]
-        if self._tokens and tables != [REMEMBERED]:
-            statements.append((TOKENS_AGAIN, written_keys(REMEMBERED, self._tokens)))
-        with self._retried():
-            async with self._connection.pipeline():
-                cursors = [await self._connection.execute(*statement) for statement in statements]
-                clock = await self._connection.execute(_TIME)
-                found = [await cursor.fetchall() for cursor in cursors]
-                # A moment that another server called past, while this one waited or stood still, is past here, too.
-                ((machine_now,),) = await clock.fetchall()
-        self._now = self._now if self._is_virtual else Instant(machine_now)
-        answered = found.pop() if len(found) > len(tables) else []
-        for table, rows in zip(tables, found, strict=True):
-            for key in wanted[table]:
-                book.load(table, key, None)
-            loaded = [CODECS[table].read(row) for row in rows]
-            for row in loaded:
-                book.load(table, table.key_of(row), row)
-            if table is OFFERINGS:
-                for unit_type in shelves:
-                    book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
-        for token in map(CODECS[REMEMBERED].read, answered):
-            book.load(REMEMBERED, REMEMBERED.key_of(token), token)
-        for need in special:
-            if isinstance(need, Halted):
-                await self._load_halted(need, book)
-            else:
-                await self._load_held(need, book)
-
-    async def _load_held(self, need: Held, book: Book) -> None:
-        """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
-        units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
-        spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
-        book.load_held(need, *held_of(units, spent))
-
-    async def _load_halted(self, need: Halted, book: Book) -> None:
-        """Lock and read what stands still. It is rare, so it may cost a round trip of its own."""
-        account_id = need.account_id
-        if account_id is None:
-            found = await self._rows("SELECT account_id FROM units WHERE id = %s", (need.unit_id,))
-            if not found:
-                return
-            account_id = str(found[0][0])
-        rows = await self._rows(HALTED, (account_id, HALTED_MAX))
-        book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
-
-    async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed, in one round trip.
-
-        Each statement is on its way before the next is put together, so that the database works meanwhile.
-        """
-        self._witness = next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
-        with self._retried():
-            async with self._connection.pipeline():
-                for text, params in saving(changes):
-                    await self._connection.execute(text, params)
-
-    async def prune_tokens(self, before: Instant, limit: int) -> None:
-        """Forget at most so many client tokens that are older; another server may be at it already."""
-        await self._rows(PRUNE, (before, limit))
-
-    async def clear_deliveries(self, now: Instant, limit: int) -> None:
-        """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""
-        with self._retried():
-            for text, params in clearing(now, limit, " FOR UPDATE SKIP LOCKED"):
-                await self._connection.execute(trusted(text.replace("?", "%s")), params)
-
-    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
-        """Make it durable.
-
-        Where the connection is lost in the very act, the database is asked what became of the transaction:
-        it knows, also after a crash. Raises Conflict where nothing was done.
-        """
-        try:
-            await self._connection.execute("COMMIT")
-        except psycopg.OperationalError as error:
-            if not await self._was_committed():
-                raise Conflict(f"the connection was lost before the commit: {error}") from None
-
-    async def rollback(self) -> None:
-        """Forget it. A connection that is gone has forgotten it already."""
-        with contextlib.suppress(psycopg.Error):
-            if self._connection.info.transaction_status is not TransactionStatus.IDLE:
-                await self._connection.execute("ROLLBACK")
-
-    async def _was_committed(self) -> bool:
-        """Ask what became of the transaction; raises OutcomeUnknown where nobody can tell in time."""
-        wait, waited = _FIRST_WAIT_S, 0.0
-        while waited < RECONNECT_S * 3:
-            try:
-                connection = await self._store.connect()
-                async with connection:
-                    cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", (self._id,))
-                    ((status,),) = await cursor.fetchall()
-                    if status == "committed" and self._witness is not None:
-                        # A database that crashed may have given the number to another transaction since.
-                        table, key = self._witness
-                        found = await connection.execute(LOAD[table], written_keys(table, [key]))
-                        return bool(await found.fetchall())
-                if status != "in progress":
-                    return bool(status == "committed")
-            except psycopg.errors.InvalidParameterValue:
-                return False  # the database crashed and does not know that it ever gave that number away
-            except psycopg.OperationalError:
-                pass
-            await asyncio.sleep(wait)
-            waited += wait
-            wait = min(wait * 2, 1.0)
-        raise OutcomeUnknown(f"transaction {self._id} may or may not have been committed")
-
-    async def _rows(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._retried():
-            cursor = await self._connection.execute(trusted(text), params)
-            return await cursor.fetchall()
-
-    @contextlib.contextmanager
-    def _retried(self) -> Iterator[None]:
-        """Turn what a second try may mend into Conflict, and a database that cannot write into Unavailable."""
-        try:
-            yield
-        except psycopg.errors.LockNotAvailable as error:
-            self._store.stuck()
-            raise Conflict(f"another server is in the way: {error}") from None
-        except _AGAIN as error:
-            raise Conflict(f"{type(error).__name__}: {error}") from None
-        except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
-            raise Unavailable(f"the database cannot write: {error}") from None
-        except psycopg.OperationalError as error:
-            raise Conflict(f"the connection was lost: {error}") from None
-
-
-def _by_table(
-    needs: Iterable[Needed],
-) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held]]:
-    """Return the needed keys by table, the shelves, and what is looked up after them."""
-    wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
-    shelves: list[str] = []
-    special: list[Halted | Held] = []
-    for need in needs:
-        if isinstance(need, Shelf):
-            shelves.append(need.type)
-            wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, Halted | Held):
-            special.append(need)
-        else:
-            wanted.setdefault(need[0], []).append(need[1])
-    return wanted, shelves, sorted(special, key=repr)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from leasehold.domain.audit import NOTHING, AuditPage, Head
 from leasehold.store.audit import FOLLOWS_TEXT, HEADS_TEXT, OLDEST_TEXT, heads_of, pages_of
+from leasehold.store.postgres_session import Row
 from leasehold.store.statements import AUDIT_CLOSING, AUDIT_LOCK
 
 
 class AuditReads:
     """The part of a transaction that knows the audit log."""
 
-    async def _rows(self, text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    async def _rows(self, text: str, params: Sequence[str | int]) -> list[Row]:
         raise NotImplementedError
 
     async def audit_heads(self) -> list[Head]:

@@ -1,0 +1,178 @@
+"""A session with PostgreSQL that asks for many statements in one round trip.
+
+It speaks to libpq itself. The driver's pipeline does the same for everybody, and takes a hundred microseconds of the
+interpreter for each statement; a batch has a dozen, and whoever calls alone waits for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
+
+Row = tuple[Any, ...]
+Statement = tuple[LiteralString, Sequence[str | int]]
+"""A text in which ``%s`` stands for each parameter, and the parameters."""
+
+PREPARED_MAX: Final = 400
+"""So many texts are prepared; the database keeps each until the session ends. What comes after them is parsed anew."""
+FLUSH_BYTES: Final = 4096
+"""So much is worth a call of the kernel, and waking the database, before all of it is put together."""
+_FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
+
+
+class Session:
+    """A connection for writing, which nobody else uses. It has one round trip on its way at a time."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Take over a connection that is open and idle."""
+        self._connection = connection
+        self._libpq = connection.pgconn
+        self._libpq.enter_pipeline_mode()
+        self._loader = Transformer(connection)
+        self._prepared: dict[LiteralString, bytes] = {}
+        self._names = count()
+        self._is_talking = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is gone, or no longer of use."""
+        return self._connection.closed
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no transaction is open."""
+        return self._libpq.transaction_status == TransactionStatus.IDLE
+
+    async def close(self) -> None:
+        """Close the connection; what was not committed is forgotten."""
+        await self._connection.close()
+
+    async def run(self, statements: Iterable[Statement]) -> list[list[Row]]:
+        """Run statements in one round trip; returns the rows of each.
+
+        Long ones are on their way before the next is put together, so that the database works meanwhile. Where one
+        fails those after it are not run. Raises what went wrong with the first that failed (``psycopg.Error``), and
+        ``psycopg.OperationalError`` where the connection is lost.
+        """
+        self._is_talking = True
+        try:
+            return await self._run(statements)
+        except psycopg.Error as error:
+            if self.is_closed and not isinstance(error, psycopg.OperationalError):
+                raise psycopg.OperationalError(str(error)) from None
+            raise
+        finally:
+            if self._is_talking:
+                # It stopped in the middle, and nobody knows which answer would be to what.
+                await self.close()
+
+    async def _run(self, statements: Iterable[Statement]) -> list[list[Row]]:
+        libpq = self._libpq
+        sent: deque[LiteralString | None] = deque()
+        waiting = 0
+        for text, params in statements:
+            written = [*map(_written, params)]
+            sent += self._send(text, written)
+            waiting += sum(map(len, written))
+            if waiting > FLUSH_BYTES:
+                libpq.flush()
+                waiting = 0
+        libpq.pipeline_sync()
+        while libpq.flush():
+            await self._ready(writing=True)
+            libpq.consume_input()
+        return await self._answers(sent)
+
+    def _send(self, text: LiteralString, params: Sequence[bytes]) -> list[LiteralString | None]:
+        """Send a statement; returns what will be answered: a text that is prepared, and None for the statement."""
+        libpq = self._libpq
+        name = self._prepared.get(text)
+        if name is not None:
+            libpq.send_query_prepared(name, params)
+            return [None]
+        if len(self._prepared) >= PREPARED_MAX:
+            libpq.send_query_params(_numbered(text), params)
+            return [None]
+        # Who looks at what the database is doing, or at what goes to it, sees what kind of statement it is.
+        name = f"{text.split(maxsplit=1)[0]} {next(self._names)}".encode()
+        libpq.send_prepare(name, _numbered(text))
+        libpq.send_query_prepared(name, params)
+        # Where that fails it is forgotten again.
+        self._prepared[text] = name
+        return [text, None]
+
+    async def _answers(self, sent: deque[LiteralString | None]) -> list[list[Row]]:
+        found: list[list[Row]] = []
+        error: psycopg.Error | None = None
+        while (result := await self._result()) is None or result.status != ExecStatus.PIPELINE_SYNC:
+            if result is None:
+                if self.is_closed:
+                    raise error or psycopg.OperationalError(self._libpq.get_error_message())
+                continue
+            text = sent.popleft() if sent else None
+            if result.status in _FAILED:
+                error = error or psycopg.errors.error_from_result(result)
+            if text is not None:
+                if result.status != ExecStatus.COMMAND_OK:
+                    del self._prepared[text]
+            elif result.status == ExecStatus.TUPLES_OK:
+                self._loader.set_pgresult(result)
+                found.append(self._loader.load_rows(0, result.ntuples, tuple))
+            else:
+                found.append([])
+        self._is_talking = False
+        if error is not None:
+            raise error
+        return found
+
+    async def _result(self) -> PGresult | None:
+        """Return the next answer; None at the end of those to a statement, and once the connection is gone."""
+        libpq = self._libpq
+        while libpq.is_busy():
+            await self._ready()
+            libpq.consume_input()
+        return libpq.get_result()
+
+    async def _ready(self, *, writing: bool = False) -> None:
+        """Wait until there is something to read, or room to write."""
+        loop = asyncio.get_running_loop()
+        number = self._libpq.socket
+        ready: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(number, _wake, ready)
+        if writing:
+            loop.add_writer(number, _wake, ready)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(number)
+            if writing:
+                loop.remove_writer(number)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _written(param: str | int) -> bytes:
+    written = str(param).encode()
+    if b"\0" in written:
+        # It would end there for libpq.
+        raise psycopg.DataError("PostgreSQL has no text with a NUL in it")
+    return written
+
+
+@lru_cache(maxsize=4096)
+def _numbered(text: str) -> bytes:
+    """Return a text with its parameters numbered, as the database wants them."""
+    first, *rest = text.split("%s")
+    return "".join([first, *(f"${number}{part}" for number, part in enumerate(rest, 1))]).encode()

@@ -1,0 +1,272 @@
+"""The transaction of one batch on PostgreSQL, from its first lock to its commit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Protocol
+
+import psycopg
+
+from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.book import (
+    HALTED_MAX,
+    OFFERINGS,
+    REMEMBERED,
+    TABLES,
+    UNITS,
+    Book,
+    Changes,
+    Halted,
+    Held,
+    Needed,
+    Shelf,
+    Table,
+)
+from leasehold.domain.calendar import Instant
+from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
+from leasehold.store.codec import CODECS
+from leasehold.store.outbox_queries import clearing
+from leasehold.store.postgres_audit import AuditReads
+from leasehold.store.postgres_session import Row, Session, Statement
+from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, held_of
+from leasehold.store.statements import (
+    CLAIM,
+    HALTED,
+    LOAD,
+    PRUNE,
+    TOKENS_AGAIN,
+    load_statement,
+    saving,
+    trusted,
+    written_keys,
+)
+
+CLOCK_LOCK: Final = 0x1EA5E401E
+RECONNECT_S: Final = 10.0
+"""How long a batch waits for a database that restarts before its callers are told to try again."""
+FIRST_WAIT_S: Final = 0.05
+
+# What a batch must know of the store as a whole, in the round trip that it begins with. Under a virtual clock
+# the time stays what it is until the batch is done: who moves it waits for the others, and they for that one.
+_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_BEGIN: Final = (
+    f"SELECT pg_current_xact_id()::text, {_CLOCK}, (SELECT value FROM facts WHERE name = 'clock_at' FOR {{lock}}), "
+    "(SELECT value FROM facts WHERE name = 'identity_epoch')"
+)
+_TIME: Final = trusted(f"SELECT {_CLOCK}")
+_LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
+_BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE"))
+_BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE"))
+_AGAIN: Final = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.AdminShutdown,
+    psycopg.errors.CrashShutdown,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+"""After these nothing was done, and the same batch may well succeed."""
+
+
+class Connections(Protocol):
+    """Where a transaction goes once its own connection is of no use."""
+
+    async def connect(self) -> psycopg.AsyncConnection[Any]:
+        """Open another connection; raises psycopg.OperationalError."""
+        ...
+
+    def stuck(self) -> None:
+        """Take note that a row could not be had."""
+
+
+class PostgresTransaction(AuditReads):
+    """The transaction of one batch."""
+
+    def __init__(
+        self,
+        store: Connections,
+        session: Session,
+        facts: Row,
+    ) -> None:
+        self._store = store
+        self._session = session
+        self._id, machine_now, virtual_now, self.identity_epoch = facts
+        self._tokens: list[tuple[str, ...]] = []
+        self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
+        self._is_virtual = virtual_now is not None
+        self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
+
+    @classmethod
+    async def begin(cls, store: Connections, session: Session, *, moves_clock: bool) -> PostgresTransaction:
+        """Begin; raises psycopg.OperationalError where the connection is gone."""
+        statements: list[Statement] = [("BEGIN", ())]
+        if moves_clock:
+            # Before it is founded, a store has no clock that could be locked.
+            statements.append((_LOCK_CLOCK, ()))
+        statements.append((_BEGIN_MOVE if moves_clock else _BEGIN_WORK, ()))
+        *_, (facts,) = await session.run(statements)
+        return cls(store, session, facts)
+
+    def now(self) -> Instant | None:
+        """Return the database's time: all servers agree on it (decision 6a)."""
+        return self._now
+
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
+        """Claim work that is due by then: its instances are locked, and those locked elsewhere are skipped."""
+        text = CLAIM if wait else f"{CLAIM} SKIP LOCKED"
+        rows = await self._rows(text, (until, limit))
+        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
+
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
+        """Lock and read the needed rows, table by table in the one order, each table by key."""
+        wanted, shelves, special = _by_table(needs)
+        tables = [table for table in TABLES if table in wanted]
+        self._tokens += wanted.get(REMEMBERED, ())
+        statements: list[Statement] = [load_statement(table, wanted[table], shelves) for table in tables]
+        if self._tokens and tables != [REMEMBERED]:
+            statements.append((TOKENS_AGAIN, written_keys(REMEMBERED, self._tokens)))
+        statements.append((_TIME, ()))
+        with self._retried():
+            # A moment that another server called past, while this one waited or stood still, is past here, too.
+            *found, ((machine_now,),) = await self._session.run(statements)
+        self._now = self._now if self._is_virtual else Instant(machine_now)
+        answered = found.pop() if len(found) > len(tables) else []
+        for table, rows in zip(tables, found, strict=True):
+            for key in wanted[table]:
+                book.load(table, key, None)
+            loaded = [CODECS[table].read(row) for row in rows]
+            for row in loaded:
+                book.load(table, table.key_of(row), row)
+            if table is OFFERINGS:
+                for unit_type in shelves:
+                    book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
+        for token in map(CODECS[REMEMBERED].read, answered):
+            book.load(REMEMBERED, REMEMBERED.key_of(token), token)
+        for need in special:
+            if isinstance(need, Halted):
+                await self._load_halted(need, book)
+            else:
+                await self._load_held(need, book)
+
+    async def _load_held(self, need: Held, book: Book) -> None:
+        """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
+        units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
+        spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
+        book.load_held(need, *held_of(units, spent))
+
+    async def _load_halted(self, need: Halted, book: Book) -> None:
+        """Lock and read what stands still. It is rare, so it may cost a round trip of its own."""
+        account_id = need.account_id
+        if account_id is None:
+            found = await self._rows("SELECT account_id FROM units WHERE id = %s", (need.unit_id or "",))
+            if not found:
+                return
+            account_id = str(found[0][0])
+        rows = await self._rows(HALTED, (account_id, HALTED_MAX))
+        book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
+
+    async def save(self, changes: Changes) -> None:
+        """Write everything that the batch changed, in one round trip.
+
+        Each statement is on its way before the next is put together, so that the database works meanwhile.
+        """
+        self._witness = next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
+        with self._retried():
+            await self._session.run(saving(changes))
+
+    async def prune_tokens(self, before: Instant, limit: int) -> None:
+        """Forget at most so many client tokens that are older; another server may be at it already."""
+        await self._rows(PRUNE, (before, limit))
+
+    async def clear_deliveries(self, now: Instant, limit: int) -> None:
+        """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""
+        with self._retried():
+            await self._session.run(
+                [
+                    (trusted(text.replace("?", "%s")), params)
+                    for text, params in clearing(now, limit, " FOR UPDATE SKIP LOCKED")
+                ]
+            )
+
+    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
+        """Make it durable.
+
+        Where the connection is lost in the very act, the database is asked what became of the transaction:
+        it knows, also after a crash. Raises Conflict where nothing was done.
+        """
+        try:
+            await self._session.run([("COMMIT", ())])
+        except psycopg.OperationalError as error:
+            if not await self._was_committed():
+                raise Conflict(f"the connection was lost before the commit: {error}") from None
+
+    async def rollback(self) -> None:
+        """Forget it. A connection that is gone has forgotten it already."""
+        with contextlib.suppress(psycopg.Error):
+            if not (self._session.is_closed or self._session.is_idle):
+                await self._session.run([("ROLLBACK", ())])
+
+    async def _was_committed(self) -> bool:
+        """Ask what became of the transaction; raises OutcomeUnknown where nobody can tell in time."""
+        wait, waited = FIRST_WAIT_S, 0.0
+        while waited < RECONNECT_S * 3:
+            try:
+                connection = await self._store.connect()
+                async with connection:
+                    cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", (self._id,))
+                    ((status,),) = await cursor.fetchall()
+                    if status == "committed" and self._witness is not None:
+                        # A database that crashed may have given the number to another transaction since.
+                        table, key = self._witness
+                        found = await connection.execute(LOAD[table], written_keys(table, [key]))
+                        return bool(await found.fetchall())
+                if status != "in progress":
+                    return bool(status == "committed")
+            except psycopg.errors.InvalidParameterValue:
+                return False  # the database crashed and does not know that it ever gave that number away
+            except psycopg.OperationalError:
+                pass
+            await asyncio.sleep(wait)
+            waited += wait
+            wait = min(wait * 2, 1.0)
+        raise OutcomeUnknown(f"transaction {self._id} may or may not have been committed")
+
+    async def _rows(self, text: str, params: Sequence[str | int]) -> list[Row]:
+        with self._retried():
+            (rows,) = await self._session.run([(trusted(text), params)])
+        return rows
+
+    @contextlib.contextmanager
+    def _retried(self) -> Iterator[None]:
+        """Turn what a second try may mend into Conflict, and a database that cannot write into Unavailable."""
+        try:
+            yield
+        except psycopg.errors.LockNotAvailable as error:
+            self._store.stuck()
+            raise Conflict(f"another server is in the way: {error}") from None
+        except _AGAIN as error:
+            raise Conflict(f"{type(error).__name__}: {error}") from None
+        except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
+            raise Unavailable(f"the database cannot write: {error}") from None
+        except psycopg.OperationalError as error:
+            raise Conflict(f"the connection was lost: {error}") from None
+
+
+def _by_table(
+    needs: Iterable[Needed],
+) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held]]:
+    """Return the needed keys by table, the shelves, and what is looked up after them."""
+    wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
+    shelves: list[str] = []
+    special: list[Halted | Held] = []
+    for need in needs:
+        if isinstance(need, Shelf):
+            shelves.append(need.type)
+            wanted.setdefault(OFFERINGS, [])
+        elif isinstance(need, Halted | Held):
+            special.append(need)
+        else:
+            wanted.setdefault(need[0], []).append(need[1])
+    return wanted, shelves, sorted(special, key=repr)

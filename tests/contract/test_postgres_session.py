@@ -1,0 +1,206 @@
+"""Many statements in one round trip, and everything that can go wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import psycopg
+import pytest
+
+from leasehold.store import postgres_session
+from leasehold.store.postgres_session import Session, Statement
+from tests.postgres import Server, shared_server
+
+SELECTED = ("SELECT %s::text", ["one"])
+BROKEN: Statement = ("SELECT 1 / %s::int", [0])
+MADE: Statement = ("CREATE TABLE things (name text PRIMARY KEY)", ())
+BIG = 3_000_000
+"""Characters: more than what the kernel keeps of a connection, in both directions together."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Server:
+    return shared_server()
+
+
+@asynccontextmanager
+async def session_on(url: str) -> AsyncIterator[Session]:
+    session = Session(await psycopg.AsyncConnection.connect(url, autocommit=True, client_encoding="utf8"))
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+def played(server: Server, scene: Callable[[Session], Awaitable[None]]) -> None:
+    """Play a scene with a session on a database of its own; it must be over soon."""
+
+    async def play(url: str) -> None:
+        async with session_on(url) as session, asyncio.timeout(60):
+            await scene(session)
+
+    with server.database() as url:
+        asyncio.run(play(url))
+
+
+def test_each_statement_has_its_rows_in_the_order_in_which_it_was_asked(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        for _ in range(2):  # prepared, and then by name
+            found = await session.run(
+                [
+                    ("SELECT %s::bigint + 1, %s::text", [41, "fünf"]),
+                    ("SELECT n, NULL FROM generate_series(1, %s) AS n", [2]),
+                    ("SELECT 1 WHERE false", ()),
+                    ("SET work_mem = '8MB'", ()),
+                    ("SELECT %s::text[]", ['{"a b",NULL}']),
+                ]
+            )
+            assert found == [[(42, "fünf")], [(1, None), (2, None)], [], [], [(["a b", None],)]]
+
+    played(server, scene)
+
+
+def test_nothing_after_a_statement_that_fails_is_done_and_the_session_goes_on(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        await session.run([MADE])
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await session.run(
+                [
+                    ("INSERT INTO things VALUES (%s)", ["before"]),
+                    BROKEN,
+                    ("INSERT INTO things VALUES (%s || '!')", ["after"]),
+                ]
+            )
+        assert not session.is_closed
+        assert session.is_idle
+        # What was not prepared is prepared now, and what failed as one took nothing along.
+        await session.run([("INSERT INTO things VALUES (%s || '!')", ["later"])])
+        assert await session.run([("SELECT name FROM things", ())]) == [[("later!",)]]
+
+    played(server, scene)
+
+
+def test_a_transaction_is_open_until_its_end_also_after_a_failure(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        await session.run([("BEGIN", ()), MADE])
+        assert not session.is_idle
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            await session.run([("SELECT * FROM nowhere", ())])
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+            await session.run([SELECTED])
+        assert not session.is_idle
+        await session.run([("ROLLBACK", ())])
+        assert session.is_idle
+        assert await session.run([("SELECT to_regclass('things')::text", ())]) == [[(None,)]]
+
+    played(server, scene)
+
+
+def test_much_goes_both_ways_at_once(server: Server) -> None:
+    """The database stops reading while nobody reads what it answers."""
+
+    async def scene(session: Session) -> None:
+        texts = [f"{number}" * BIG for number in range(5)]
+        found = await session.run([("SELECT %s::text", [text]) for text in texts])
+        assert found == [[(text,)] for text in texts]
+
+    played(server, scene)
+
+
+def test_the_database_is_at_work_while_the_rest_is_put_together(server: Server) -> None:
+    async def play(url: str) -> None:
+        async with session_on(url) as session:
+            with psycopg.connect(url, autocommit=True) as other:
+
+                def statements() -> Iterator[Statement]:
+                    yield "SELECT pg_advisory_lock(1), %s::text", ["x" * 10_000]
+                    until = time.monotonic() + 30
+                    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                    while not other.execute(held).fetchall():
+                        assert time.monotonic() < until, "it is only sent with the rest"
+                    yield SELECTED
+
+                assert len(await session.run(statements())) == 2
+
+    with server.database() as url:
+        asyncio.run(play(url))
+
+
+def test_more_texts_than_are_prepared_are_parsed_anew(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_session, "PREPARED_MAX", 3)
+
+    async def scene(session: Session) -> None:
+        texts = [cast("Any", f"SELECT {number} + %s") for number in range(6)]
+        for _ in range(2):
+            found = await session.run([(text, [1]) for text in texts])
+            assert found == [[(number + 1,)] for number in range(6)]
+        ((prepared,),) = (await session.run([("SELECT count(*) FROM pg_prepared_statements", ())]))[0]
+        assert prepared == 3
+
+    played(server, scene)
+
+
+def test_a_text_with_a_nul_is_refused_and_not_cut_off(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        with pytest.raises(psycopg.DataError, match="NUL"):
+            await session.run([SELECTED, ("SELECT %s::text", ["a\0b"])])
+        # The first of the two was sent already, and nobody waits for its answer any more.
+        assert session.is_closed
+
+    played(server, scene)
+
+
+def test_what_cannot_be_put_together_ends_the_session(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        def statements() -> Iterator[Statement]:
+            yield MADE
+            raise ValueError("a row that cannot be written")
+
+        with pytest.raises(ValueError, match="cannot be written"):
+            await session.run(statements())
+        assert session.is_closed
+        with pytest.raises(psycopg.OperationalError):
+            await session.run([SELECTED])
+
+    played(server, scene)
+
+
+def test_who_is_cancelled_in_the_middle_leaves_no_answer_to_the_next(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        asking = asyncio.create_task(session.run([("SELECT pg_sleep(30)", ())]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert session.is_closed
+
+    played(server, scene)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_session_that_the_database_ends_says_so(server: Server, when: str) -> None:
+    async def play(url: str) -> None:
+        async with session_on(url) as session, session_on(url) as other, asyncio.timeout(60):
+            ((pid,),) = (await session.run([("SELECT pg_backend_pid()", ())]))[0]
+            end = ("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            if when == "before":
+                await other.run([end])
+                with pytest.raises(psycopg.OperationalError):
+                    await session.run([SELECTED, SELECTED])
+            else:
+                asking = asyncio.create_task(session.run([SELECTED, ("SELECT pg_sleep(60)", ()), SELECTED]))
+                await asyncio.sleep(0)
+                while not (await other.run([("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'", ())]))[0]:
+                    pass
+                await other.run([end])
+                with pytest.raises(psycopg.OperationalError):
+                    await asking
+            assert session.is_closed
+
+    with server.database() as url:
+        asyncio.run(play(url))
