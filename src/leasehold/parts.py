@@ -24,6 +24,7 @@ from leasehold.domain.route import Routes, parse_routes
 from leasehold.domain.rules import Rules
 from leasehold.engines.building import build_engines
 from leasehold.engines.contract import ReplicaEngine
+from leasehold.facts import Facts
 from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Limits as CallLimits
 from leasehold.gateway.ports import Target as Answering
@@ -56,6 +57,7 @@ class Ground(msgspec.Struct, frozen=True):
     sequencer: Sequencer
     clock: Clock
     metrics: Metrics
+    facts: Facts
 
     @property
     def alone(self) -> bool:
@@ -151,6 +153,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
     settings = ground.settings
     return Gateway(
         reader=ground.store,
+        facts=ground.facts,
         sequencer=ground.sequencer,
         clock=ground.clock,
         targets=targets or Replicas(),

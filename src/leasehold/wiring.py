@@ -33,6 +33,7 @@ from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.money import Micro
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.routed import RoutedEngine
+from leasehold.facts import Facts
 from leasehold.gateway.ports import Targets
 from leasehold.parts import (
     Ground,
@@ -64,6 +65,8 @@ ALONE_EMBEDDED: Final = 3
 DUE_SHARED: Final = 240
 """Due work in a batch: so much that a storm is drained fast, so little that callers do not wait 0.1 s for it. Twice as
 much on PostgreSQL drains no faster, and callers wait twice as long."""
+CROWD_PARTS_SHARED: Final = 2
+"""On PostgreSQL half a crowd's batch is written while the other half is answered and asks again."""
 
 # What the demo charges. The real prices are nowhere published; these only have to look like some.
 DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)
@@ -138,12 +141,12 @@ async def running(
         )
         agenda = Agenda(store, sequencer, clock, metrics)
         sequencer.watch(agenda)
-        ground = Ground(settings, where, store, sequencer, clock, metrics)
+        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store))
         links = Links(vault.derive(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
         sequencer.watch(dispatcher)
         sequencer.watch(gateway)
-        identities = Identities(store, lambda key: vault.open(key.sealed, context=key.id))
+        identities = Identities(store, ground.facts, lambda key: vault.open(key.sealed, context=key.id))
         sequencer.watch(identities)
         context = _context(ground, agenda, vault, links, audit_keys, identities)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
@@ -180,6 +183,7 @@ def _context(
     ground.sequencer.watch(hub)
     context = Context(
         reader=ground.store,
+        facts=ground.facts,
         sequencer=ground.sequencer,
         agenda=agenda,
         clock=ground.clock,
@@ -226,6 +230,7 @@ def _limits(settings: Settings, where: Target) -> Limits:
         settings.due_batch_max or (DUE_EMBEDDED if embedded else DUE_SHARED),
         settings.queue_length_max,
         alone_times=ALONE_EMBEDDED if embedded else 1,
+        crowd_parts=1 if embedded else CROWD_PARTS_SHARED,
     )
 
 

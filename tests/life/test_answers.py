@@ -14,6 +14,7 @@ from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.engines.instant import InstantEngine
 from leasehold.sequencer import Limits, Sequencer, Unavailable, sequencer
+from leasehold.sequencer.sequencer import CROWD_MIN
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
@@ -149,5 +150,35 @@ def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.
         with pytest.raises(Unavailable):
             await answered(second)
         await scene.sequencer.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("parts", "callers", "batches"),
+    [
+        pytest.param(1, 100, [100], id="all together where the store is no other process"),
+        pytest.param(2, 100, [50, 50], id="half of a crowd, and then the other half"),
+        pytest.param(2, 101, [51, 50], id="an odd one out"),
+        pytest.param(2, CROWD_MIN, [CROWD_MIN], id="too few to be two"),
+        pytest.param(2, CROWD_MIN + 1, [CROWD_MIN, 1], id="one too many for one"),
+    ],
+)
+def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int]) -> None:
+    async def play() -> None:
+        store = MemoryStore()
+        office = Office(store, Rules(), InstantEngine())
+        payment = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
+        await office.say(opening(ZONE, START), START)
+        sizes = Sizes()
+        sequencer = Sequencer(
+            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(crowd_parts=parts), meter=sizes
+        )
+        calls = [asyncio.create_task(sequencer.submit(payment)) for _ in range(callers)]
+        await asyncio.sleep(0)
+        sequencer.start()
+        await asyncio.gather(*calls)
+        await sequencer.close()
+        assert sizes.sizes == batches
 
     asyncio.run(play())

@@ -20,6 +20,7 @@ from leasehold.domain.replica import Replica
 from leasehold.domain.route import Routes
 from leasehold.domain.rules import Rules
 from leasehold.domain.token import Token
+from leasehold.facts import Facts, Standing
 from leasehold.outbox.address import Allowed
 from leasehold.questions import IDENTITY_EPOCH, Questions, Reader
 from leasehold.sequencer import Note, Sequencer, StaleIdentity
@@ -59,6 +60,7 @@ class Context:
         self,
         *,
         reader: Reader,
+        facts: Facts,
         sequencer: Sequencer,
         agenda: Agenda,
         clock: Clock,
@@ -72,6 +74,7 @@ class Context:
     ) -> None:
         self.links = links
         self.reader = reader
+        self.facts = facts
         self.sequencer = sequencer
         self.agenda = agenda
         self.clock = clock
@@ -99,7 +102,14 @@ class Context:
         Where one server has the store to itself, it knows.
         """
         if call.caller.epoch is not None:
-            await self.read(call, lambda _ask: None)
+            await self.standing(call)
+
+    async def standing(self, call: Call[Any]) -> Standing:
+        """Return how things stand in a shared store; raises StaleIdentity where the caller must be looked up anew."""
+        standing = await self.facts.now()
+        if standing.identity_epoch != call.caller.epoch:
+            raise StaleIdentity
+        return standing
 
     async def read(self, call: Call[Any], question: Callable[[Questions], T], *, long: bool = False) -> T:
         """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
+from leasehold.facts import Facts
 from leasehold.questions import IDENTITY_EPOCH, Reader
 from leasehold.sequencer import StaleIdentity
 from leasehold.wire.action import Action
@@ -64,8 +65,9 @@ class Identities:
     read and every batch notices by the epoch, and the caller is looked up again before anything is done.
     """
 
-    def __init__(self, reader: Reader, open_secret: Callable[[AccessKey], str]) -> None:
+    def __init__(self, reader: Reader, facts: Facts, open_secret: Callable[[AccessKey], str]) -> None:
         self._reader = reader
+        self._facts = facts
         self._open_secret = open_secret
         self._known: dict[str, Identity] = {}
         self._epoch = 0
@@ -89,7 +91,7 @@ class Identities:
 
         Raises StaleIdentity where one may have.
         """
-        if caller.epoch is not None and await self._reader.read(lambda ask: ask.fact(IDENTITY_EPOCH)) != caller.epoch:
+        if caller.epoch is not None and (await self._facts.now()).identity_epoch != caller.epoch:
             raise StaleIdentity
 
     async def find(self, access_key_id: str) -> Identity | None:

@@ -15,6 +15,7 @@ import structlog
 from leasehold.clock import Clock
 from leasehold.domain.book import Changes
 from leasehold.domain.service_key import ServiceKey
+from leasehold.facts import Facts
 from leasehold.gateway import headers as h
 from leasehold.gateway.balance import Balance, Rates
 from leasehold.gateway.counting import Counts
@@ -43,6 +44,7 @@ class Gateway:
         self,
         *,
         reader: Reader,
+        facts: Facts,
         sequencer: Sequencer,
         clock: Clock,
         targets: Targets,
@@ -51,7 +53,7 @@ class Gateway:
         alone: bool,
         path_prefix: str = "",
     ) -> None:
-        self._keys = Keys(reader, alone=alone)
+        self._keys = Keys(reader, facts, alone=alone)
         self._routes = Routes(reader, targets, alone=alone)
         self._balance = Balance(limits.concurrency_max)
         self._rates = Rates()

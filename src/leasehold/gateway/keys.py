@@ -6,6 +6,7 @@ from typing import Final
 
 from leasehold.domain.book import SERVICE_KEYS, Changes
 from leasehold.domain.service_key import ServiceKey, read_key
+from leasehold.facts import Facts
 from leasehold.questions import IDENTITY_EPOCH, Reader
 
 KNOWN_MAX: Final = 100_000
@@ -18,8 +19,9 @@ class Keys:
     call asks the store whether anybody's key has changed (the identity epoch), and looks it up again if so.
     """
 
-    def __init__(self, reader: Reader, *, alone: bool) -> None:
+    def __init__(self, reader: Reader, facts: Facts, *, alone: bool) -> None:
         self._reader = reader
+        self._facts = facts
         self._alone = alone
         self._known: dict[str, ServiceKey] = {}
         self._turn = 0
@@ -45,8 +47,7 @@ class Keys:
         """Return what is remembered, unless another server has changed a key since."""
         if key_id not in self._known:
             return None
-        epoch = await self._reader.read(lambda ask: ask.fact(IDENTITY_EPOCH))
-        if epoch != self._epoch:
+        if (await self._facts.now()).identity_epoch != self._epoch:
             self._turn += 1
             self._known.clear()
         return self._known.get(key_id)

@@ -118,6 +118,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     While the virtual clock is moved, ``moving_times`` as much due work is taken at once: everybody waits for the move.
     While nobody calls it is ``alone_times`` as much: who comes then waits longer, and fewer commits are waited for.
+    A crowd of callers is taken in ``crowd_parts`` batches: where the store is another process, it is at work for one
+    part while the others are answered and ask again.
     """
 
     batch_max: int = 512
@@ -125,6 +127,7 @@ class Limits(msgspec.Struct, frozen=True):
     queue_max: int = 10_000
     moving_times: int = 4
     alone_times: int = 1
+    crowd_parts: int = 1
 
 
 class DueRequest(msgspec.Struct, frozen=True):

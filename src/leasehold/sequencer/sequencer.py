@@ -105,6 +105,8 @@ def _answer(batch: _Batch, callers: Sequence[_Waiting], outcomes: Sequence[Decid
 
 HELD_S: Final = 0.005
 """So long answers wait for the next batch at most, also where that waits for rows that another server has locked."""
+CROWD_MIN: Final = 24
+"""So many callers are taken together in any case: fewer would share what a batch costs among too few."""
 CLEAR_EVERY_S = 0.5
 CLEAR_MAX = 2000
 """So many deliveries are forgotten in so long a time at most: more than are ever made in it."""
@@ -150,6 +152,7 @@ class Sequencer:
         self._flushing = False
         self._flushed: list[asyncio.Future[None]] = []
         self._held: Callable[[], None] | None = None
+        self._held_for = 0
         self._deliver_at: asyncio.TimerHandle | None = None
 
     def watch(self, watcher: Watcher) -> None:
@@ -269,8 +272,10 @@ class Sequencer:
                 self._work.clear()
 
     def _gather(self) -> _Batch:
-        """Take everybody who waits, up to a limit, and so much due work that nobody waits long for it."""
-        taken = min(len(self._callers), self._limits.batch_max)
+        """Take everybody who waits, or their share of a crowd, and so much due work that nobody waits long for it."""
+        crowd = len(self._callers) + self._held_for
+        share = max(CROWD_MIN, -(-crowd // self._limits.crowd_parts))
+        taken = min(len(self._callers), share, self._limits.batch_max)
         batch = _Batch([self._callers.popleft() for _ in range(taken)])
         if self._due:
             batch.request, batch.wants_due = self._due.popleft()
@@ -399,6 +404,7 @@ class Sequencer:
         if batch.wants_due is not None and not batch.wants_due.done():
             batch.wants_due.set_result([DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)])
         self._held = partial(_answer, batch, callers, outcomes[len(due) :])
+        self._held_for = len(batch.callers)
         if self._callers:
             self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)
         else:
@@ -414,7 +420,7 @@ class Sequencer:
             self._deliver_at.cancel()
             self._deliver_at = None
         if self._held is not None:
-            held, self._held = self._held, None
+            held, self._held, self._held_for = self._held, None, 0
             held()
 
     async def _record(self, transaction: Transaction, changes: Changes, lines: list[Line], now: Instant) -> None:

@@ -7,7 +7,6 @@ from typing import Final
 import structlog
 
 from leasehold.api.context import Call, Context, Operation
-from leasehold.commands.clock import VIRTUAL_NOW
 from leasehold.domain.calendar import Instant
 from leasehold.wire import own_shapes as own
 from leasehold.wire import shapes as s
@@ -28,7 +27,7 @@ def _detail(context: Context) -> own.ClockDetail:
 async def describe_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
     """Tell what time it is. Where a virtual clock stands is the store's to say: another server may have moved it."""
     if call.caller.epoch is not None:
-        stands = await context.read(call, lambda ask: ask.fact(VIRTUAL_NOW))
+        stands = (await context.standing(call)).virtual_now
         if stands is not None:
             context.clock.moved(Instant(int(stands)))
     return _detail(context)

@@ -1,0 +1,94 @@
+"""How things stand in a shared store: one question for all who ask, and never an answer from before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from leasehold.commands.clock import VIRTUAL_NOW
+from leasehold.facts import Facts, Standing
+from leasehold.questions import IDENTITY_EPOCH, Questions, Reader
+from leasehold.sequencer import Unavailable
+
+
+class Shelf:
+    """A store's facts, each of whose readings can be held up after it was made."""
+
+    def __init__(self) -> None:
+        self.facts = {IDENTITY_EPOCH: "1"}
+        self.readings = 0
+        self.held = asyncio.Event()
+        self.error: Exception | None = None
+
+    def fact(self, name: str) -> str | None:
+        return self.facts.get(name)
+
+    async def read(self, question: Callable[[Questions], Any], *, long: bool = False) -> Any:
+        assert not long
+        self.readings += 1
+        found = question(cast("Questions", self))
+        await self.held.wait()
+        if self.error is not None:
+            raise self.error
+        return found
+
+
+def scene() -> tuple[Shelf, Facts]:
+    shelf = Shelf()
+    return shelf, Facts(cast("Reader", shelf))
+
+
+async def asked(facts: Facts, times: int) -> list[asyncio.Task[Standing]]:
+    tasks = [asyncio.create_task(facts.now()) for _ in range(times)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+def test_all_who_come_meanwhile_share_the_next_question() -> None:
+    async def play() -> None:
+        shelf, facts = scene()
+        shelf.facts[VIRTUAL_NOW] = "7"
+        first = await asked(facts, 1)
+        crowd = await asked(facts, 50)
+        shelf.held.set()
+        assert set(await asyncio.gather(*first, *crowd)) == {Standing("1", "7")}
+        assert shelf.readings == 2
+        assert (await facts.now()).identity_epoch == "1"
+        assert shelf.readings == 3, "nothing is remembered"
+
+    asyncio.run(play())
+
+
+def test_nobody_is_told_what_was_read_before_he_asked() -> None:
+    async def play() -> None:
+        shelf, facts = scene()
+        early = await asked(facts, 1)
+        shelf.facts[IDENTITY_EPOCH] = "2"
+        late = await asked(facts, 3)
+        shelf.held.set()
+        assert [task.identity_epoch for task in await asyncio.gather(*early)] == ["1"]
+        assert [task.identity_epoch for task in await asyncio.gather(*late)] == ["2"] * 3
+
+    asyncio.run(play())
+
+
+def test_who_has_gone_is_not_waited_for_and_a_store_that_is_away_is_everybodys_trouble() -> None:
+    async def play() -> None:
+        shelf, facts = scene()
+        gone, *left = await asked(facts, 4)
+        gone.cancel()
+        await asyncio.sleep(0)
+        shelf.error = Unavailable("the database does not answer")
+        shelf.held.set()
+        for task in left:
+            with pytest.raises(Unavailable):
+                await task
+        assert gone.cancelled()
+        shelf.error = None
+        assert (await facts.now()).identity_epoch == "1"
+
+    asyncio.run(play())
