@@ -49,7 +49,7 @@ def played(server: Server, scene: Callable[[Session], Awaitable[None]]) -> None:
 
 def test_each_statement_has_its_rows_in_the_order_in_which_it_was_asked(server: Server) -> None:
     async def scene(session: Session) -> None:
-        for _ in range(2):  # prepared, and then by name
+        for _ in range(3):  # as it comes, prepared, and then by name
             found = await session.run(
                 [
                     ("SELECT %s::bigint + 1, %s::text", [41, "fünf"]),
@@ -67,14 +67,15 @@ def test_each_statement_has_its_rows_in_the_order_in_which_it_was_asked(server: 
 def test_nothing_after_a_statement_that_fails_is_done_and_the_session_goes_on(server: Server) -> None:
     async def scene(session: Session) -> None:
         await session.run([MADE])
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            await session.run(
-                [
-                    ("INSERT INTO things VALUES (%s)", ["before"]),
-                    BROKEN,
-                    ("INSERT INTO things VALUES (%s || '!')", ["after"]),
-                ]
-            )
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await session.run(
+                    [
+                        ("INSERT INTO things VALUES (%s)", ["before"]),
+                        BROKEN,
+                        ("INSERT INTO things VALUES (%s || '!')", ["after"]),
+                    ]
+                )
         assert not session.is_closed
         assert session.is_idle
         # What was not prepared is prepared now, and what failed as one took nothing along.
@@ -128,6 +129,28 @@ def test_the_database_is_at_work_while_the_rest_is_put_together(server: Server) 
 
     with server.database() as url:
         asyncio.run(play(url))
+
+
+def test_a_plan_is_kept_only_once_a_text_comes_again(server: Server) -> None:
+    """A table that is empty now gets a plan that reads all of it, and keeps that when it has many rows."""
+
+    async def scene(session: Session) -> None:
+        lookup = "SELECT name FROM things WHERE (name) IN (SELECT * FROM unnest(%s::text[])) ORDER BY name FOR UPDATE"
+        for setting in ("enable_seqscan = off", "enable_hashjoin = off", "enable_mergejoin = off"):
+            await session.run([(cast("Any", f"SET {setting}"), ())])
+        await session.run([("SET plan_cache_mode = force_generic_plan", ()), MADE])
+        await session.run([("VACUUM ANALYZE things", ())])
+        await session.run([(lookup, ["{a}"])])
+        named = ("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'SELECT name FROM things%'", ())
+        assert (await session.run([named]))[0] == []
+        await session.run([("INSERT INTO things SELECT n::text FROM generate_series(1, 5000) AS n", ())])
+        await session.run([(lookup, ["{17}"])])
+        ((name,),) = (await session.run([named]))[0]
+        explained = cast("Any", f"EXPLAIN EXECUTE \"{name}\"('{{17}}')")
+        plan = "\n".join(line for (line,) in (await session.run([(explained, ())]))[0])
+        assert "Index Cond: (name = unnest" in plan, plan
+
+    played(server, scene)
 
 
 def test_more_texts_than_are_prepared_are_parsed_anew(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ Statement = tuple[LiteralString, Sequence[str | int]]
 """A text in which ``%s`` stands for each parameter, and the parameters."""
 
 PREPARED_MAX: Final = 400
-"""So many texts are prepared; the database keeps each until the session ends. What comes after them is parsed anew."""
+"""So many texts are prepared, each when it comes a second time; the database keeps them until the session ends. What
+comes after them is parsed anew."""
 FLUSH_BYTES: Final = 4096
 """So much is worth a call of the kernel, and waking the database, before all of it is put together."""
 _FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
@@ -38,6 +39,7 @@ class Session:
         self._libpq = connection.pgconn
         self._libpq.enter_pipeline_mode()
         self._loader = Transformer(connection)
+        self._seen: set[LiteralString] = set()
         self._prepared: dict[LiteralString, bytes] = {}
         self._names = count()
         self._is_talking = False
@@ -99,7 +101,9 @@ class Session:
         if name is not None:
             libpq.send_query_prepared(name, params)
             return [None]
-        if len(self._prepared) >= PREPARED_MAX:
+        # A plan is kept as it is made first. Of a table that has no rows yet it would be one that reads all of them.
+        if text not in self._seen or len(self._prepared) >= PREPARED_MAX:
+            self._seen.add(text)
             libpq.send_query_params(_numbered(text), params)
             return [None]
         # Who looks at what the database is doing, or at what goes to it, sees what kind of statement it is.
