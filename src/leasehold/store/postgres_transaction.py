@@ -84,12 +84,7 @@ class Connections(Protocol):
 class PostgresTransaction(AuditReads):
     """The transaction of one batch."""
 
-    def __init__(
-        self,
-        store: Connections,
-        session: Session,
-        facts: Row,
-    ) -> None:
+    def __init__(self, store: Connections, session: Session, facts: Row) -> None:
         self._store = store
         self._session = session
         self._id, machine_now, virtual_now, self.identity_epoch = facts
@@ -168,10 +163,7 @@ class PostgresTransaction(AuditReads):
         book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed, in one round trip.
-
-        Each statement is on its way before the next is put together, so that the database works meanwhile.
-        """
+        """Write everything that the batch changed, in one round trip."""
         self._witness = next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
         with self._retried():
             await self._session.run(saving(changes))
@@ -183,12 +175,8 @@ class PostgresTransaction(AuditReads):
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""
         with self._retried():
-            await self._session.run(
-                [
-                    (trusted(text.replace("?", "%s")), params)
-                    for text, params in clearing(now, limit, " FOR UPDATE SKIP LOCKED")
-                ]
-            )
+            found = clearing(now, limit, " FOR UPDATE SKIP LOCKED")
+            await self._session.run((trusted(text.replace("?", "%s")), params) for text, params in found)
 
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
         """Make it durable.
