@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import string
+import uuid
 from itertools import groupby
 
 import pytest
 
-from leasehold.api.ids import UNIT_COMMON, UNIT_RUN, Run, unit_id
+from leasehold.api.ids import UNIT_COMMON, UNIT_RUN, Run, unit_id, uuid4_text
 
 BASE62 = string.digits + string.ascii_letters
 
@@ -44,3 +45,12 @@ def test_a_run_ends_after_its_size(size: int) -> None:
     drawn = [run.draw() for _ in range(4 * size)]
     begins = [one[:7] for one in drawn]
     assert [len(list(same)) for _, same in groupby(begins)] == [size] * 4
+
+
+def test_a_request_has_a_random_uuid_as_the_library_would_write_it() -> None:
+    drawn = [uuid4_text() for _ in range(2000)]
+    assert len(set(drawn)) == len(drawn)
+    read = [uuid.UUID(text) for text in drawn]
+    assert [str(one) for one in read] == drawn
+    assert {(one.version, one.variant) for one in read} == {(4, uuid.RFC_4122)}
+    assert {text[19] for text in drawn} == set("89ab")
