@@ -67,6 +67,9 @@ DUE_SHARED: Final = 240
 much on PostgreSQL drains no faster, and callers wait twice as long."""
 CROWD_PARTS_SHARED: Final = 2
 """On PostgreSQL half a crowd's batch is written while the other half is answered and asks again."""
+PART_SHARED: Final = 64
+"""Of a batch of more than so many PostgreSQL writes these while the next are decided. A storm is as fast with half of
+them at a time; and half a crowd of 128 would be parted, too, which gains it nothing."""
 
 # What the demo charges. The real prices are nowhere published; these only have to look like some.
 DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)
@@ -231,6 +234,7 @@ def _limits(settings: Settings, where: Target) -> Limits:
         settings.queue_length_max,
         alone_times=ALONE_EMBEDDED if embedded else 1,
         crowd_parts=1 if embedded else CROWD_PARTS_SHARED,
+        part_size=None if embedded else PART_SHARED,
     )
 
 

@@ -180,6 +180,53 @@ def test_more_texts_than_are_prepared_are_parsed_anew(server: Server, monkeypatc
     played(server, scene)
 
 
+def test_what_is_sent_is_not_waited_for_and_its_rows_are_not_those_of_the_next_call(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        await session.run([MADE])
+        for _ in range(3):  # as it comes, prepared, and then by name
+            assert not session.is_waited_for
+            session.send([SELECTED, ("INSERT INTO things VALUES (%s) ON CONFLICT DO NOTHING", ["early"])])
+            session.send([("SELECT 7", ())])
+            assert session.is_waited_for
+            assert await session.run([("SELECT name FROM things", ()), SELECTED]) == [[("early",)], [("one",)]]
+        session.send([SELECTED])
+        assert await session.run(()) == []
+
+    played(server, scene)
+
+
+def test_what_is_sent_waits_for_a_lock_while_the_caller_goes_on(server: Server) -> None:
+    async def play(url: str) -> None:
+        lock: Statement = ("SELECT pg_advisory_lock(7)", ())
+        async with session_on(url) as holder, session_on(url) as session, asyncio.timeout(60):
+            await holder.run([lock])
+            session.send([lock])
+            assert session.is_waited_for
+            await holder.run([("SELECT pg_advisory_unlock(7)", ())])
+            assert await session.run([SELECTED]) == [[("one",)]]
+
+    with server.database() as url:
+        asyncio.run(play(url))
+
+
+def test_what_fails_among_what_was_sent_is_raised_by_the_next_call_which_does_nothing_then(server: Server) -> None:
+    async def scene(session: Session) -> None:
+        await session.run([MADE])
+        await session.run([("BEGIN", ())])
+        session.send([("INSERT INTO things VALUES ('before')", ()), BROKEN])
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await session.run([("INSERT INTO things VALUES ('after')", ())])
+        assert not session.is_waited_for
+        await session.run([("ROLLBACK", ())])
+        assert await session.run([("SELECT name FROM things", ())]) == [[]]
+        # What came before a text that cannot be sent is on its way, and read.
+        with pytest.raises(psycopg.DataError, match="NUL"):
+            session.send([SELECTED, ("SELECT %s::text", ["a\0b"])])
+        assert await session.run([SELECTED]) == [[("one",)]]
+
+    played(server, scene)
+
+
 def test_a_text_with_a_nul_is_refused_and_not_cut_off(server: Server) -> None:
     async def scene(session: Session) -> None:
         with pytest.raises(psycopg.DataError, match="NUL"):

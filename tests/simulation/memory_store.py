@@ -128,6 +128,8 @@ class MemoryTransaction:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._saved: list[Changes] = []
+        self._new: set[tuple[Table[Any], Key]] = set()
+        self._agenda: set[Due] | None = None
         self._prune_before: Instant | None = None
         self._clear: tuple[Instant, int] | None = None
         self.identity_epoch: str | None = None
@@ -178,19 +180,30 @@ class MemoryTransaction:
         return held, spent
 
     async def save(self, changes: Changes) -> None:
-        """Check that the changes fit, and keep them."""
-        rows = self._store.rows
+        """Keep the changes, or the rest of them."""
+        self.save_part(changes)
+
+    def save_part(self, changes: Changes) -> None:
+        """Check that the changes fit the rows, as earlier parts left them, and keep them."""
+        rows, new = self._store.rows, self._new
         for table, inserted in changes.inserted.items():
-            taken = [row for row in inserted if table.key_of(row) in rows[table]]
+            keys = [table.key_of(row) for row in inserted]
+            taken = [key for key in keys if key in rows[table] or (table, key) in new]
             assert not taken, f"{table.name}: these exist already: {taken}"
+            new.update((table, key) for key in keys)
         for table, updated in changes.updated.items():
-            lost = [row for row in updated if table.key_of(row) not in rows[table]]
+            keys = [table.key_of(row) for row in updated]
+            lost = [key for key in keys if key not in rows[table] and (table, key) not in new]
             assert not lost, f"{table.name}: these do not exist: {lost}"
-        gone, new = set(changes.due_gone), set(changes.due_new)
-        assert gone <= set(self._store.agenda), "due work goes that is not there"
-        assert not new & (set(self._store.agenda) - gone), "due work comes that is there already"
+        gone, due = set(changes.due_gone), set(changes.due_new)
+        if self._agenda is None:
+            self._agenda = set(self._store.agenda)
+        assert gone <= self._agenda, "due work goes that is not there"
+        self._agenda -= gone
+        assert not due & self._agenda, "due work comes that is there already"
+        self._agenda |= due
         assert len(gone) == len(changes.due_gone)
-        assert len(new) == len(changes.due_new)
+        assert len(due) == len(changes.due_new)
         if changes.audit:
             self._store.audit.check(changes.audit)
         self._saved.append(changes)

@@ -12,7 +12,7 @@ from leasehold.domain.book import Changes, NotLoaded
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.questions import Questions
-from leasehold.sequencer import Transaction, decide_all, load
+from leasehold.sequencer import Transaction, decide_in_parts, load
 
 T = TypeVar("T")
 Witness = Callable[[Changes, Instant, Sequence[Command]], None]
@@ -35,7 +35,8 @@ class Store(Protocol):
 class Office:
     """One store, one clock that stands where it is told to, batches of at most ``batch`` commands.
 
-    ``twice``: every piece of due work is handed in by two agendas.
+    ``twice``: every piece of due work is handed in by two agendas. ``part``: the store is given what so many commands
+    changed before the next are decided.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Office:
         *,
         batch: int = 1,
         twice: bool = False,
+        part: int | None = None,
         witness: Witness | None = None,
     ) -> None:
         self.store = store
@@ -53,6 +55,7 @@ class Office:
         self.engine = engine
         self.batch = batch
         self.twice = twice
+        self.part = part
         self.witness = witness
 
     async def say(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
@@ -101,16 +104,22 @@ class Office:
         transaction = await self.store.begin()
         try:
             book = await load(transaction, commands)
-            outcomes = decide_all(book, commands, self.rules, now, self.engine)
+            outcomes: list[Decided] = []
+            parts: list[Changes] = []
+            for part in decide_in_parts(book, commands, self.rules, now, self.engine, self.part):
+                outcomes += part
+                if len(outcomes) < len(commands):
+                    parts.append(book.part())
+                    transaction.save_part(parts[-1])
             changes = book.changes()
-            if changes:
+            if changes or parts:
                 await transaction.save(changes)
         except BaseException:
             await transaction.rollback()
             raise
         await transaction.commit()
         if self.witness is not None:
-            self.witness(changes, now, commands)
+            self.witness(changes.after(parts), now, commands)
         return outcomes
 
 

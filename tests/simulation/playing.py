@@ -13,9 +13,9 @@ from tests.simulation.office import Office
 from tests.simulation.witness import Witness
 
 
-async def played(history: History, store: Any, *, batch: int = 1) -> list[Decided]:
+async def played(history: History, store: Any, *, batch: int = 1, part: int | None = None) -> list[Decided]:
     """Play a history on time; returns its answers."""
-    office = Office(store, history.rules, history.engine, batch=batch)
+    office = Office(store, history.rules, history.engine, batch=batch, part=part)
     answers: list[Decided] = []
     for at, commands in history.rounds:
         await office.move(at)

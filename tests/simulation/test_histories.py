@@ -140,14 +140,19 @@ class Uncounted:
 
 
 @settings(max_examples=20, deadline=None)
-@given(histories(new_regions=False))
-def test_the_sequencer_and_the_agenda_write_the_same_books(history: History) -> None:
+@given(histories(new_regions=False), st.sampled_from((None, 1, 3)))
+def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, part: int | None) -> None:
     async def scene() -> None:
         expected, store = MemoryStore(), MemoryStore()
         answers = await played(history, expected)
         clock = VirtualClock(history.start)
         sequencer = Sequencer(
-            store, clock, history.rules, engine=history.engine, limits=Limits(16, 8, 100), meter=Uncounted()
+            store,
+            clock,
+            history.rules,
+            engine=history.engine,
+            limits=Limits(16, 8, 100, part_size=part),
+            meter=Uncounted(),
         )
         agenda = Agenda(store, sequencer, clock, Uncounted())
         sequencer.watch(agenda)
@@ -198,14 +203,18 @@ def books_of(store: OpenStore) -> Books:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @settings(max_examples=10, deadline=None)
-@given(history=histories(rounds=8, terms=False), batch=st.sampled_from((1, 3, 64)))
+@given(
+    history=histories(rounds=8, terms=False),
+    batch=st.sampled_from((1, 3, 64)),
+    part=st.sampled_from((None, 1, 2)),
+)
 def test_every_store_ends_in_the_same_books_and_its_check_finds_nothing(
-    kind: str, history: History, batch: int
+    kind: str, history: History, batch: int, part: int | None
 ) -> None:
     async def scene(store: OpenStore) -> None:
         expected = MemoryStore()
         answers = await played(history, expected, batch=batch)
-        assert await played(history, store, batch=batch) == answers
+        assert await played(history, store, batch=batch, part=part) == answers
         assert books_of(store).without_order == expected.books().without_order
         assert fetched(store, check).findings == []
         if isinstance(store, SqliteStore):

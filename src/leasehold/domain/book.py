@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -320,12 +320,28 @@ class Book:
             spent = self._held[posting.account_id][1]
             spent[user_id] = Micro(spent.get(user_id, 0) + amount)
 
+    def part(self) -> Changes:
+        """Return what changed since it was last asked and can be written while more is decided.
+
+        These are instances, with their orders and postings: each belongs to one command, most often, and is most of
+        what is written. All else is for the end: rows that every command changes, client tokens, for which batches of
+        other servers wait in one order, and events, which are put in pages.
+        """
+        return self._collected([place for place in self._first if place[0] is UNITS])
+
     def changes(self) -> Changes:
-        """Return everything that the batch changed, for the store to write."""
-        changes = Changes(self.orders, self.postings)
+        """Return everything that the batch changed, or what of it was in no part, for the store to write."""
+        changes = self._collected(list(self._first))
         changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]
-        for (table, key), before in self._first.items():
-            after = self.rows[table][key]
+        return changes
+
+    def _collected(self, places: Iterable[tuple[Table[Any], Key]]) -> Changes:
+        """Return what became of some rows, and count from there: if they change again, that is another change."""
+        changes = Changes(self.orders, self.postings)
+        self.orders, self.postings = [], []
+        for place in places:
+            table, key = place
+            before, after = self._first.pop(place), self.rows[table][key]
             if after == before:
                 continue
             if before is None:
@@ -380,6 +396,30 @@ class Changes:
             new = {(placed.service_id, after.id) for placed in after.placements}
             self.placed_gone += sorted(old - new)
             self.placed_new += sorted(new - old)
+
+    def after(self, parts: Sequence[Changes]) -> Changes:
+        """Return these changes with the parts before them; what changed in several stands there several times."""
+        if not parts:
+            return self
+        all_of_them = (*parts, self)
+        whole = Changes(
+            [order for part in all_of_them for order in part.orders],
+            [posting for part in all_of_them for posting in part.postings],
+        )
+        whole.events, whole.audit = self.events, self.audit
+        for part in all_of_them:
+            for mine, other in (
+                (whole.inserted, part.inserted),
+                (whole.updated, part.updated),
+                (whole.before, part.before),
+            ):
+                for table, rows in other.items():
+                    mine.setdefault(table, []).extend(rows)
+            whole.due_gone += part.due_gone
+            whole.due_new += part.due_new
+            whole.placed_gone += part.placed_gone
+            whole.placed_new += part.placed_new
+        return whole
 
     def __bool__(self) -> bool:
         return bool(self.orders or self.postings or self.events or self.inserted or self.updated or self.audit)

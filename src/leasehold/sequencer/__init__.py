@@ -1,6 +1,6 @@
 """The sequencer: one batch after another, each a page of the book."""
 
-from leasehold.sequencer.batch import DEFERRED, decide_all, load
+from leasehold.sequencer.batch import DEFERRED, decide_all, decide_in_parts, load
 from leasehold.sequencer.ports import (
     Closed,
     Conflict,
@@ -39,5 +39,6 @@ __all__ = [
     "Unavailable",
     "Watcher",
     "decide_all",
+    "decide_in_parts",
     "load",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -52,7 +52,14 @@ def _missing(book: Book, need: Needed) -> bool:
 
 
 def decide_all(book: Book, commands: Sequence[Command], rules: Rules, now: Instant, engine: Engine) -> list[Decided]:
-    """Decide a batch on its book, in order.
+    """Decide a batch on its book, in order (``decide_in_parts``)."""
+    return [outcome for part in decide_in_parts(book, commands, rules, now, engine, None) for outcome in part]
+
+
+def decide_in_parts(
+    book: Book, commands: Sequence[Command], rules: Rules, now: Instant, engine: Engine, size: int | None
+) -> Iterator[list[Decided]]:
+    """Decide a batch on its book, in order, and return the outcomes of so many commands at a time; None: of all.
 
     Due work is decided as of its own due time, never before it, and strictly in its order (``Due``): what a
     piece of work makes due anew goes before what comes after that, which is put off to a batch of its own. So it
@@ -62,6 +69,9 @@ def decide_all(book: Book, commands: Sequence[Command], rules: Rules, now: Insta
     turn: Due | None = None
     last = max((command.due.at for command in commands if isinstance(command, DueCommand)), default=None)
     for command in commands:
+        if len(outcomes) == size:
+            yield outcomes
+            outcomes = []
         if not isinstance(command, DueCommand):
             outcomes.append(decide(book, command, rules, now, engine))
             continue
@@ -80,4 +90,4 @@ def decide_all(book: Book, commands: Sequence[Command], rules: Rules, now: Insta
         for item in agenda_of(book.get(UNITS, due.unit_id)) - before:
             if turn is None or item < turn:
                 turn = item
-    return outcomes
+    yield outcomes

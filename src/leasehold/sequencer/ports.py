@@ -60,8 +60,14 @@ class Transaction(Protocol):
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Put the needed rows into the book and keep everybody else from changing them."""
 
+    def save_part(self, changes: Changes) -> None:
+        """Begin to write what the batch changed so far, and wait for nothing; ``save`` follows with the rest.
+
+        What goes wrong may be raised by whichever call comes next.
+        """
+
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed."""
+        """Write everything that the batch changed since the last part."""
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
@@ -119,7 +125,8 @@ class Limits(msgspec.Struct, frozen=True):
     While the virtual clock is moved, ``moving_times`` as much due work is taken at once: everybody waits for the move.
     While nobody calls it is ``alone_times`` as much: who comes then waits longer, and fewer commits are waited for.
     A crowd of callers is taken in ``crowd_parts`` batches: where the store is another process, it is at work for one
-    part while the others are answered and ask again.
+    part while the others are answered and ask again. It is also given what ``part_size`` commands of a batch changed,
+    to write it while the next are decided; None: everything together.
     """
 
     batch_max: int = 512
@@ -128,6 +135,7 @@ class Limits(msgspec.Struct, frozen=True):
     moving_times: int = 4
     alone_times: int = 1
     crowd_parts: int = 1
+    part_size: int | None = None
 
 
 class DueRequest(msgspec.Struct, frozen=True):

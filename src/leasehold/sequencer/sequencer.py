@@ -22,10 +22,10 @@ from leasehold.commands.command import Command, Decided, Engine
 from leasehold.commands.due import DoDue
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import Audit, Line
-from leasehold.domain.book import REMEMBERED, Changes
+from leasehold.domain.book import REMEMBERED, Book, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
-from leasehold.sequencer.batch import decide_all, load
+from leasehold.sequencer.batch import decide_in_parts, load
 from leasehold.sequencer.ports import (
     Closed,
     Conflict,
@@ -379,7 +379,7 @@ class Sequencer:
             book = await load(transaction, commands)
             stands = transaction.now() or stands
             now = due[0].at if moving else stands
-            outcomes = decide_all(book, commands, self._rules, now, self._engine)
+            outcomes, parts = self._decide(transaction, book, commands, now)
             changes = book.changes()
             noted = [
                 (waiting.note, waiting.note.decided(now, decided.refusal))
@@ -388,7 +388,7 @@ class Sequencer:
             ]
             await self._record(transaction, changes, [*batch.notes, *(line for _, line in noted)], now)
             self._deliver()
-            if changes:
+            if changes or parts:
                 await transaction.save(changes)
             await self._prune(transaction, now, changes)
             decided_at = time.perf_counter()
@@ -399,7 +399,7 @@ class Sequencer:
         committed_at = time.perf_counter()
         self._clock.moved(max(now, stands))
         self._written(batch, changes, noted)
-        self._tell(changes)
+        self._tell(changes.after(parts))
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         if batch.wants_due is not None and not batch.wants_due.done():
             batch.wants_due.set_result([DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)])
@@ -409,6 +409,19 @@ class Sequencer:
             self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)
         else:
             self._deliver()
+
+    def _decide(
+        self, transaction: Transaction, book: Book, commands: Sequence[Command], now: Instant
+    ) -> tuple[list[Decided], list[Changes]]:
+        """Decide a batch; returns the outcomes, and what the store is writing already."""
+        outcomes: list[Decided] = []
+        parts: list[Changes] = []
+        for part in decide_in_parts(book, commands, self._rules, now, self._engine, self._limits.part_size):
+            outcomes += part
+            if len(outcomes) < len(commands) and (changes := book.part()):
+                transaction.save_part(changes)
+                parts.append(changes)
+        return outcomes, parts
 
     def _deliver(self) -> None:
         """Answer the last batch, where that was not done yet.

@@ -48,6 +48,8 @@ class Session:
         self._prepared: dict[LiteralString, bytes] = {}
         self._names = count()
         self._planned_at = time.monotonic()
+        self._sent: deque[LiteralString | None] = deque()
+        """What will be answered, in this order: a text that is prepared, and None for a statement."""
         self._is_talking = False
 
     @property
@@ -64,12 +66,26 @@ class Session:
         """Close the connection; what was not committed is forgotten."""
         await self._connection.close()
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether statements are on their way whose answers nobody has read."""
+        return bool(self._sent)
+
+    def send(self, statements: Iterable[Statement]) -> None:
+        """Have statements on their way, and wait for nothing: the database works while the caller goes on.
+
+        Their answers are read by the next ``run``, which raises what went wrong with them; rows of theirs are dropped.
+        Raises ``psycopg.OperationalError`` where the connection is lost, and ``psycopg.DataError`` for a text that the
+        database cannot hold.
+        """
+        self._put(statements)
+        self._libpq.flush()
+
     async def run(self, statements: Iterable[Statement]) -> list[list[Row]]:
         """Run statements in one round trip; returns the rows of each.
 
-        Long ones are on their way before the next is put together, so that the database works meanwhile. Where one
-        fails those after it are not run. Raises what went wrong with the first that failed (``psycopg.Error``), and
-        ``psycopg.OperationalError`` where the connection is lost.
+        Where one fails those after it are not run. Raises what went wrong with the first that failed
+        (``psycopg.Error``), and ``psycopg.OperationalError`` where the connection is lost.
         """
         self._is_talking = True
         try:
@@ -85,52 +101,60 @@ class Session:
 
     async def _run(self, statements: Iterable[Statement]) -> list[list[Row]]:
         libpq = self._libpq
-        sent: deque[LiteralString | None] = deque(self._replan())
-        waiting = 0
-        for text, params in statements:
-            written = [*map(_written, params)]
-            sent += self._send(text, written)
-            waiting += sum(map(len, written))
-            if waiting > FLUSH_BYTES:
-                libpq.flush()
-                waiting = 0
+        before = self._sent.count(None)
+        self._replan()
+        self._put(statements)
         libpq.pipeline_sync()
         while libpq.flush():
             await self._ready(writing=True)
             libpq.consume_input()
-        return await self._answers(sent)
+        return (await self._answers())[before:]
 
-    def _replan(self) -> list[LiteralString]:
-        """Have plans made anew that were kept for long enough; returns what will be answered to that."""
+    def _replan(self) -> None:
+        """Have plans made anew that were kept for long enough."""
         now = time.monotonic()
         # Not in a transaction: where that has failed, this would fail too, and so would the ROLLBACK after it.
         if now - self._planned_at < REPLAN_S or not (self._prepared and self.is_idle):
-            return []
+            return
         self._planned_at = now
         self._libpq.send_query_params(_REPLAN.encode(), [])
-        return [_REPLAN]
+        self._sent.append(_REPLAN)
 
-    def _send(self, text: LiteralString, params: Sequence[bytes]) -> list[LiteralString | None]:
-        """Send a statement; returns what will be answered: a text that is prepared, and None for the statement."""
+    def _put(self, statements: Iterable[Statement]) -> None:
+        """Put statements together; long ones are on their way before the next is."""
+        waiting = 0
+        for text, params in statements:
+            written = [*map(_written, params)]
+            self._send(text, written)
+            waiting += sum(map(len, written))
+            if waiting > FLUSH_BYTES:
+                self._libpq.flush()
+                waiting = 0
+
+    def _send(self, text: LiteralString, params: Sequence[bytes]) -> None:
         libpq = self._libpq
         name = self._prepared.get(text)
         if name is not None:
             libpq.send_query_prepared(name, params)
-            return [None]
+            self._sent.append(None)
+            return
         # Most of what comes once never comes again.
         if text not in self._seen or len(self._prepared) >= PREPARED_MAX:
             self._seen.add(text)
             libpq.send_query_params(_numbered(text), params)
-            return [None]
+            self._sent.append(None)
+            return
         # Who looks at what the database is doing, or at what goes to it, sees what kind of statement it is.
         name = f"{text.split(maxsplit=1)[0]} {next(self._names)}".encode()
         libpq.send_prepare(name, _numbered(text))
-        libpq.send_query_prepared(name, params)
+        self._sent.append(text)
         # Where that fails it is forgotten again.
         self._prepared[text] = name
-        return [text, None]
+        libpq.send_query_prepared(name, params)
+        self._sent.append(None)
 
-    async def _answers(self, sent: deque[LiteralString | None]) -> list[list[Row]]:
+    async def _answers(self) -> list[list[Row]]:
+        sent = self._sent
         found: list[list[Row]] = []
         error: psycopg.Error | None = None
         while (result := await self._result()) is None or result.status != ExecStatus.PIPELINE_SYNC:

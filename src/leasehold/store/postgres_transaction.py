@@ -162,9 +162,15 @@ class PostgresTransaction(AuditReads):
         rows = await self._rows(HALTED, (account_id, HALTED_MAX))
         book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
+    def save_part(self, changes: Changes) -> None:
+        """Have the database write a part while the rest is decided. What goes wrong with it the next call raises."""
+        self._witness = self._witness or _one_of(changes)
+        with self._retried():
+            self._session.send(saving(changes))
+
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed, in one round trip."""
-        self._witness = next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
+        """Write everything that the batch changed, or the rest of it, in one round trip."""
+        self._witness = self._witness or _one_of(changes)
         with self._retried():
             await self._session.run(saving(changes))
 
@@ -192,6 +198,10 @@ class PostgresTransaction(AuditReads):
 
     async def rollback(self) -> None:
         """Forget it. A connection that is gone has forgotten it already."""
+        if self._session.is_waited_for and not self._session.is_closed:
+            # A part may have failed; what comes in the round trip of that is not done.
+            with contextlib.suppress(psycopg.Error):
+                await self._session.run(())
         with contextlib.suppress(psycopg.Error):
             if not (self._session.is_closed or self._session.is_idle):
                 await self._session.run([("ROLLBACK", ())])
@@ -240,6 +250,11 @@ class PostgresTransaction(AuditReads):
             raise Unavailable(f"the database cannot write: {error}") from None
         except psycopg.OperationalError as error:
             raise Conflict(f"the connection was lost: {error}") from None
+
+
+def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:
+    """Return where a row stands that is new: whoever finds it there knows that the batch was committed."""
+    return next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
 
 
 def _by_table(

@@ -354,7 +354,11 @@ class SqliteTransaction:
         book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed, table by table."""
+        """Write everything that the batch changed, or the rest of it."""
+        self.save_part(changes)
+
+    def save_part(self, changes: Changes) -> None:
+        """Write a part, table by table, at once: the same processor decides and writes here."""
         try:
             self._save_events(changes.events)
             for text, rows in _statements(changes):

@@ -1,0 +1,166 @@
+"""A batch that is written in parts is one batch: all of it is there, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import pytest
+
+from leasehold.clock import VirtualClock
+from leasehold.commands.command import Command
+from leasehold.commands.funds import TopUp
+from leasehold.domain.book import FACTS, UNITS, Book, Draft, Fact, Table
+from leasehold.domain.calendar import Instant
+from leasehold.domain.ledger import Order
+from leasehold.domain.money import Micro
+from leasehold.domain.rules import Rules
+from leasehold.engines.instant import InstantEngine
+from leasehold.questions import HistoryFilter, UnitFilter
+from leasehold.sequencer import Limits, Sequencer, Transaction
+from leasehold.store.opening import OpenStore
+from tests.contract.batches import get, rows_of, write
+from tests.contract.conftest import OnStore
+from tests.contract.rows import order, unit
+from tests.life.lives import ACCOUNT, opening
+from tests.life.test_moving import START, ZONE
+from tests.simulation.office import Office
+from tests.simulation.test_histories import Uncounted
+
+EVERYTHING = UnitFilter(account_id="acc-1")
+
+
+async def saved(transaction: Transaction, book: Book) -> None:
+    """Save a part, and the rest."""
+    transaction.save_part(book.part())
+    await transaction.save(book.changes())
+
+
+def changed(book: Book, *rows: tuple[Table[Any], Any], orders: tuple[Order, ...] = ()) -> None:
+    """Have a command leave these rows."""
+    draft = Draft(book)
+    for table, row in rows:
+        draft.put(table, row)
+    draft.orders += orders
+    book.take(draft, Instant(0), None)
+
+
+async def opened(transaction: Transaction) -> Book:
+    book = Book()
+    await transaction.load([(UNITS, ("unit-1",)), (UNITS, ("unit-2",)), (FACTS, ("a",))], book)
+    return book
+
+
+Seen = tuple[list[Any], list[Instant], list[str], str | None]
+
+
+def seen(store: OpenStore) -> Seen:
+    """What is committed: instances, when something is due, orders (the last first), and a fact."""
+    return store.ask(
+        lambda ask: (
+            rows_of(ask.units(EVERYTHING)),
+            [due.at for due in ask.due(Instant(1000), 10)],
+            [found.row.id for found in ask.orders(HistoryFilter(account_id="acc-1"), after=None, limit=10)],
+            ask.fact("a"),
+        )
+    )
+
+
+NOTHING: Seen = ([], [], [], None)
+
+
+def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left_last(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        transaction = await store.begin()
+        book = await opened(transaction)
+        changed(book, (UNITS, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
+        transaction.save_part(book.part())
+        changed(book, (FACTS, Fact("a", "first")), (UNITS, unit("unit-1", release_at=Instant(40))))
+        changed(book, (UNITS, unit("unit-2", release_at=Instant(60))), orders=(order("order-2"),))
+        transaction.save_part(book.part())
+        transaction.save_part(book.part())
+        last = unit("unit-1", release_at=Instant(30), count=7)
+        changed(book, (FACTS, Fact("a", "last")), (UNITS, last), orders=(order("order-3"),))
+        rest = book.changes()
+        assert rest.updated == {UNITS: [last]}
+        assert rest.inserted == {FACTS: [Fact("a", "last")]}
+        await transaction.save(rest)
+        assert seen(store) == NOTHING
+        await transaction.commit()
+        units = [last, unit("unit-2", release_at=Instant(60))]
+        assert seen(store) == (units, [30, 60], ["order-3", "order-2", "order-1"], "last")
+
+    on_store(scene)
+
+
+@pytest.mark.parametrize("what", ["the rest, too", "a part only"])
+def test_of_a_batch_that_is_taken_back_no_part_is_left(on_store: OnStore, what: str) -> None:
+    async def scene(store: OpenStore) -> None:
+        transaction = await store.begin()
+        book = await opened(transaction)
+        changed(book, (UNITS, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
+        transaction.save_part(book.part())
+        if what == "the rest, too":
+            await transaction.save(book.changes())
+        await transaction.rollback()
+        assert seen(store) == NOTHING
+        await write(store, unit("unit-1"))
+        assert await get(store, UNITS, "unit-1") == unit("unit-1")
+
+    on_store(scene)
+
+
+@pytest.mark.parametrize("found", ["with the rest", "by whoever takes it back"])
+def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succeeds(on_store: OnStore, found: str) -> None:
+    async def scene(store: OpenStore) -> None:
+        await write(store, unit("unit-1"))
+        transaction = await store.begin()
+        book = await opened(transaction)
+        book.load(UNITS, ("unit-1",), None)  # a mistake: it exists
+        changed(book, (UNITS, unit("unit-1", count=9)), (FACTS, Fact("a", "of the batch")))
+        if found == "with the rest":
+            with pytest.raises((Exception,), match=r"(?s)."):
+                await saved(transaction, book)
+        else:
+            # A store that writes at once says so at once.
+            with contextlib.suppress(Exception):
+                transaction.save_part(book.part())
+        await transaction.rollback()
+        assert seen(store) == ([unit("unit-1")], [], [], None)
+        await write(store, Fact("a", "of the next one"))
+        assert store.ask(lambda ask: ask.fact("a")) == "of the next one"
+
+    on_store(scene)
+
+
+class Broken(Command, frozen=True, kw_only=True):
+    """A mistake of ours, which no rule refuses."""
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - it does not get that far
+        """Fail, after something was put down."""
+        draft.put(FACTS, Fact("a", "broken"))
+        raise ZeroDivisionError
+
+
+def test_a_command_that_breaks_after_a_part_was_sent_spoils_only_itself(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        await Office(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
+        limits = Limits(part_size=1)
+        clock = VirtualClock(START)
+        sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=Uncounted())
+        payment = TopUp(account_id=ACCOUNT, amount=Micro(5))
+        before = store.ask(lambda ask: ask.account(ACCOUNT))
+        calls = [asyncio.create_task(sequencer.submit(one)) for one in (payment, payment, Broken(), payment)]
+        await asyncio.sleep(0)
+        sequencer.start()
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        await sequencer.close()
+        assert [isinstance(outcome, ZeroDivisionError) for outcome in outcomes] == [False, False, True, False]
+        after = store.ask(lambda ask: ask.account(ACCOUNT))
+        assert before is not None
+        assert after is not None
+        assert after.balance == before.balance + 15
+        assert store.ask(lambda ask: ask.fact("a")) is None
+
+    on_store(scene)
