@@ -9,13 +9,13 @@ import msgspec
 
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
 from leasehold.domain.agenda import Due, DueKind, agenda_of
-from leasehold.domain.book import REMEMBERED, SERVICES, UNITS, Book, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.book import SERVICES, UNITS, Book, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
 
-FIRST: frozenset[Table[Any]] = frozenset({REMEMBERED, UNITS, SERVICES})
-"""Tables whose rows tell which others are needed. They are loaded, and locked, before all others."""
+FIRST: frozenset[Table[Any]] = frozenset({UNITS, SERVICES})
+"""Tables whose rows tell which others are needed. They are loaded, and locked, before all others but client tokens."""
 
 DEFERRED = Decided(answer=None)
 """The outcome of due work that must wait its turn: something earlier fell due while the batch was decided."""
@@ -24,13 +24,18 @@ DEFERRED = Decided(answer=None)
 async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:
     """Load what the commands need, in the one order of tables in which all batches lock."""
     book = Book()
+    tokens: set[Needed] = set()
     first: set[Needed] = set()
     rest: set[Needed] = set()
     for command in commands:
-        for need in (*token_needs(command), *command.needs()):
+        tokens.update(token_needs(command))
+        for need in command.needs():
             (first if _tells(need) else rest).add(need)
     if first:
-        await transaction.load(first, book)
+        await transaction.load(tokens | first, book)
+    else:
+        # A token tells of no other row, so it costs no round trip of its own.
+        rest |= tokens
     more: set[Needed] = set()
     for command in commands:
         more.update(command.needs_more(book))

@@ -1,0 +1,68 @@
+"""In how many steps a batch asks for its rows: each is a round trip, in which it holds those of the steps before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from leasehold.commands.command import Command
+from leasehold.commands.release import Release
+from leasehold.domain.book import REMEMBERED, TABLES, UNITS, Book, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.rules import Rules
+from leasehold.domain.token import Token
+from leasehold.engines.instant import InstantEngine
+from leasehold.sequencer import load
+from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
+from tests.life.test_moving import START, ZONE
+from tests.simulation.memory_store import MemoryStore, MemoryTransaction
+from tests.simulation.office import Office
+
+
+class Asked(MemoryTransaction):
+    """Takes note of what it is asked for."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.steps: list[set[Table[Any]]] = []
+
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
+        wanted = list(needs)
+        self.steps.append({need[0] for need in wanted if not isinstance(need, Shelf | Halted | Held)})
+        await super().load(wanted, book)
+
+
+def token(number: int) -> Token:
+    return Token(ACCOUNT, f"token-{number}", "digest")
+
+
+@pytest.mark.parametrize("kind", ["purchases", "purchases and a release"])
+def test_a_client_token_takes_no_step_of_its_own(kind: str) -> None:
+    async def scene() -> None:
+        store = MemoryStore()
+        office = Office(store, Rules(), InstantEngine())
+        await office.say(opening(ZONE, START), START)
+        life = Life(store, office, ZONE, START)
+        await life.pay_in(PER_MONTH)
+        commands: list[Command] = [msgspec.structs.replace(life.buying(1), token=token(number)) for number in range(3)]
+        if kind != "purchases":
+            unit_id = await life.buy()
+            commands.append(Release(token=token(3), account_id=ACCOUNT, unit_id=unit_id, service_id=None))
+        steps, book = await steps_of(store, commands)
+        assert len(steps) == (1 if kind == "purchases" else 2)
+        # Locks are taken in one order: tokens come before all that is asked for with them, and after.
+        assert REMEMBERED in steps[0]
+        assert TABLES.index(REMEMBERED) < TABLES.index(UNITS)
+        for command in commands:
+            assert command.token is not None
+            assert book.get(REMEMBERED, ACCOUNT, command.token.value) is None
+
+    asyncio.run(scene())
+
+
+async def steps_of(store: MemoryStore, commands: Sequence[Command]) -> tuple[list[set[Table[Any]]], Book]:
+    asked = Asked(store)
+    return asked.steps, await load(asked, commands)
