@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from leasehold.store import postgres_session
+from leasehold.store.postgres import PostgresStore
 from leasehold.store.postgres_session import Session, Statement
 from tests.postgres import Server, shared_server
 
@@ -286,4 +287,31 @@ def test_a_session_that_the_database_ends_says_so(server: Server, when: str) -> 
             assert session.is_closed
 
     with server.database() as url:
+        asyncio.run(play(url))
+
+
+def test_whoever_writes_beside_us_is_company(server: Server) -> None:
+    """Two servers on one database take turns on its rows; one alone has it to itself, whatever it reads meanwhile."""
+
+    async def play(url: str) -> None:
+        ours, other = PostgresStore(url), PostgresStore(url)
+
+        async def is_in_company() -> bool:
+            transaction = await ours.begin()
+            await transaction.rollback()
+            return transaction.has_company
+
+        try:
+            await is_in_company()
+            assert not await is_in_company()
+            await other.read(lambda ask: ask.fact("a"))
+            assert not await is_in_company()
+            await (await other.begin()).commit()
+            assert await is_in_company()
+            assert not await is_in_company()
+        finally:
+            await ours.close()
+            await other.close()
+
+    with server.database(migrated=True) as url:
         asyncio.run(play(url))

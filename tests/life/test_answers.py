@@ -182,3 +182,49 @@ def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int])
         assert sizes.sizes == batches
 
     asyncio.run(play())
+
+
+class SharedTransaction(MemoryTransaction):
+    """Of a store in which another server had the rows."""
+
+    async def load(self, needs: Iterable[Needed], book: Book) -> None:
+        await super().load(needs, book)
+        await asyncio.sleep(0)
+
+
+class SharedStore(MemoryStore):
+    """Begins such transactions."""
+
+    async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:
+        del moves_clock
+        self.open = SharedTransaction(self)
+        self.open.has_company = True
+        return self.open
+
+
+@pytest.mark.parametrize(("waited_s", "batches"), [(-1.0, [50, 100, 50]), (60.0, [50, 50, 50, 50])])
+def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
+    waited_s: float, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is time for all of them to be answered and to ask again, and two servers share what a batch costs."""
+    monkeypatch.setattr(sequencer, "WAITED_S", waited_s)
+
+    async def play() -> None:
+        store = SharedStore()
+        await Office(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
+        payment, sizes = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH)), Sizes()
+        limits = Limits(crowd_parts=2)
+        shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=sizes)
+
+        async def twice() -> None:
+            await shop.submit(payment)
+            await shop.submit(payment)
+
+        calls = [asyncio.create_task(twice()) for _ in range(100)]
+        await asyncio.sleep(0)
+        shop.start()
+        await asyncio.gather(*calls)
+        await shop.close()
+        assert sizes.sizes == batches
+
+    asyncio.run(play())

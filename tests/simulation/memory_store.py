@@ -133,6 +133,7 @@ class MemoryTransaction:
         self._prune_before: Instant | None = None
         self._clear: tuple[Instant, int] | None = None
         self.identity_epoch: str | None = None
+        self.has_company = False
 
     def now(self) -> Instant | None:
         """Keep no time."""

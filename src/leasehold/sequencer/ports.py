@@ -42,6 +42,8 @@ class Transaction(Protocol):
     """One open transaction of a store that takes a batch at a time."""
 
     identity_epoch: str | None
+    has_company: bool
+    """Whether somebody else wrote to the store since the last transaction of this server."""
 
     def now(self) -> Instant | None:
         """Return the store's own time where it keeps one for all its servers; None: the server's clock counts.

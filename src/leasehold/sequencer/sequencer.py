@@ -105,6 +105,10 @@ def _answer(batch: _Batch, callers: Sequence[_Waiting], outcomes: Sequence[Decid
 
 HELD_S: Final = 0.005
 """So long answers wait for the next batch at most, also where that waits for rows that another server has locked."""
+WAITED_S: Final = 0.002
+"""Rows that take longer are somebody else's meanwhile, where somebody else wrote since the last batch."""
+TURN_S: Final = 0.0025
+"""So long is left to whoever was answered to ask again, while another server has the rows."""
 CROWD_MIN: Final = 24
 """So many callers are taken together in any case: fewer would share what a batch costs among too few."""
 CLEAR_EVERY_S = 0.5
@@ -153,6 +157,7 @@ class Sequencer:
         self._flushed: list[asyncio.Future[None]] = []
         self._held: Callable[[], None] | None = None
         self._held_for = 0
+        self._takes_turns = False
         self._deliver_at: asyncio.TimerHandle | None = None
 
     def watch(self, watcher: Watcher) -> None:
@@ -263,6 +268,10 @@ class Sequencer:
     async def _run(self) -> None:
         while True:
             await self._work.wait()
+            if self._takes_turns and self._callers:
+                # Another server has the rows now. Whoever is answered meanwhile can be in the next batch.
+                self._deliver()
+                await asyncio.sleep(TURN_S)
             batch = self._gather()
             if batch:
                 await self._serve(batch)
@@ -274,7 +283,7 @@ class Sequencer:
     def _gather(self) -> _Batch:
         """Take everybody who waits, or their share of a crowd, and so much due work that nobody waits long for it."""
         crowd = len(self._callers) + self._held_for
-        share = max(CROWD_MIN, -(-crowd // self._limits.crowd_parts))
+        share = crowd if self._takes_turns else max(CROWD_MIN, -(-crowd // self._limits.crowd_parts))
         taken = min(len(self._callers), share, self._limits.batch_max)
         batch = _Batch([self._callers.popleft() for _ in range(taken)])
         if self._due:
@@ -376,7 +385,11 @@ class Sequencer:
             commands: list[Command] = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
             if moving:
                 commands.append(MoveClock(to=max(due[0].at, stands)))
+            asked_at = time.perf_counter()
             book = await load(transaction, commands)
+            waited = time.perf_counter() - asked_at > WAITED_S
+            # To load much due work takes longer than that by itself.
+            self._takes_turns = transaction.has_company and waited and not due
             stands = transaction.now() or stands
             now = due[0].at if moving else stands
             outcomes, parts = self._decide(transaction, book, commands, now)

@@ -144,6 +144,7 @@ class PostgresStore:
         self._url = url
         self._writer: Session | None = None
         self._is_stuck = False
+        self._last = 0
         self._readers = Readers(lambda: _open_reader(url), READERS)
 
     async def begin(self, *, moves_clock: bool = False) -> PostgresTransaction:
@@ -159,7 +160,7 @@ class PostgresStore:
                 if self._is_stuck:
                     await self._writer.run([(_CLEAR_THE_WAY, ())])
                     self._is_stuck = False
-                return await PostgresTransaction.begin(self, self._writer, moves_clock=moves_clock)
+                return self._told(await PostgresTransaction.begin(self, self._writer, moves_clock=moves_clock))
             except psycopg.errors.LockNotAvailable as error:
                 self.stuck()
                 await self._drop()
@@ -171,6 +172,12 @@ class PostgresStore:
                 await asyncio.sleep(wait)
                 waited += wait
                 wait = min(wait * 2, 1.0)
+
+    def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
+        """Tell a transaction whether another one came between it and the last one of this server."""
+        transaction.has_company = transaction.number != self._last + 1
+        self._last = transaction.number
+        return transaction
 
     async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
         """Ask a question off the event loop; waits a while for a database that restarts.

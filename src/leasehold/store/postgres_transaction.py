@@ -86,6 +86,7 @@ class PostgresTransaction(AuditReads):
 
     def __init__(self, store: Connections, session: Session, facts: Row) -> None:
         self._store = store
+        self.has_company = False
         self._session = session
         self._id, machine_now, virtual_now, self.identity_epoch = facts
         self._tokens: list[tuple[str, ...]] = []
@@ -103,6 +104,11 @@ class PostgresTransaction(AuditReads):
         statements.append((_BEGIN_MOVE if moves_clock else _BEGIN_WORK, ()))
         *_, (facts,) = await session.run(statements)
         return cls(store, session, facts)
+
+    @property
+    def number(self) -> int:
+        """Its place among all transactions of the database's cluster that wrote."""
+        return int(self._id)
 
     def now(self) -> Instant | None:
         """Return the database's time: all servers agree on it (decision 6a)."""

@@ -300,6 +300,7 @@ class SqliteTransaction:
         self._checkpointer = checkpointer
         # There is one server: whoever changes a key tells it here.
         self.identity_epoch: str | None = None
+        self.has_company = False
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
