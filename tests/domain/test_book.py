@@ -1,4 +1,4 @@
-"""What an account's first limits begin with, where they are set in the batch in which its instances come and go."""
+"""A batch's page: its changes in parts, and what an account's first limits begin with that are set in the batch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from leasehold.domain.book import ACCOUNTS, GUARDS, UNITS, Book, Draft, Held
+from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact, Held
 from leasehold.domain.calendar import Instant
 from leasehold.domain.unit import Unit
 
@@ -60,3 +60,39 @@ def test_what_else_a_user_holds_stays_counted() -> None:
     assert changed(book, unit()) == {"user-1": {"cpu": 1, "gpu-1": 3}, "user-2": {"gpu-1": 4}}
     gone = msgspec.structs.replace(unit(), status="Released")
     assert changed(book, gone) == {"user-1": {"cpu": 1}, "user-2": {"gpu-1": 4}}
+
+
+def put(book: Book, *rows: Unit | Fact) -> None:
+    draft = Draft(book)
+    for row in rows:
+        if isinstance(row, Unit):
+            draft.put(UNITS, row)
+        else:
+            draft.put(FACTS, row)
+    book.take(draft, Instant(0), None)
+
+
+def test_a_part_has_the_instances_and_whoever_watches_is_told_of_it_with_the_rest() -> None:
+    book = Book()
+    book.load(UNITS, ("unit-1",), None)
+    book.load(FACTS, ("a",), None)
+    first, last = unit(release_at=Instant(50)), unit(release_at=Instant(40))
+    put(book, first, Fact("a", "first"))
+    part = book.part()
+    assert (part.inserted, [due.at for due in part.due_new]) == ({UNITS: [first]}, [50])
+    assert not book.part(), "it was told"
+    put(book, last, Fact("a", "last"))
+    rest = book.changes()
+    assert (rest.inserted, rest.updated, rest.before) == (
+        {FACTS: [Fact("a", "last")]},
+        {UNITS: [last]},
+        {UNITS: [first]},
+    )
+    assert ([due.at for due in rest.due_gone], [due.at for due in rest.due_new]) == ([50], [40])
+    assert not book.changes()
+    whole = rest.after([part])
+    assert whole.inserted == {UNITS: [first], FACTS: [Fact("a", "last")]}
+    assert (whole.updated, whole.before) == ({UNITS: [last]}, {UNITS: [first]})
+    assert ([due.at for due in whole.due_gone], [due.at for due in whole.due_new]) == ([50], [50, 40])
+    assert whole.events == rest.events != []
+    assert rest.after([]) is rest

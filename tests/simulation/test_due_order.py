@@ -13,7 +13,7 @@ from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant, parse_time
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import DEFERRED, decide_all, load
+from leasehold.sequencer import DEFERRED, decide_in_parts, load
 from tests.simulation.asks import Ask, Buy, Offer, Wait
 from tests.simulation.history import History
 from tests.simulation.memory_store import Books, MemoryStore
@@ -44,7 +44,7 @@ async def do(store: MemoryStore, due: Sequence[Due], now: Instant) -> list[Decid
     transaction = await store.begin()
     commands = [DoDue(due=item) for item in due]
     book = await load(transaction, commands)
-    outcomes = decide_all(book, commands, RULES, now, ENGINE)
+    (outcomes,) = decide_in_parts(book, commands, RULES, now, ENGINE, None)
     await transaction.save(book.changes())
     await transaction.commit()
     return outcomes

@@ -333,6 +333,7 @@ class Book:
         """Return everything that the batch changed, or what of it was in no part, for the store to write."""
         changes = self._collected(list(self._first))
         changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]
+        self.events = {}
         return changes
 
     def _collected(self, places: Iterable[tuple[Table[Any], Key]]) -> Changes:

@@ -1,6 +1,6 @@
 """The sequencer: one batch after another, each a page of the book."""
 
-from leasehold.sequencer.batch import DEFERRED, decide_all, decide_in_parts, load
+from leasehold.sequencer.batch import DEFERRED, decide_in_parts, load
 from leasehold.sequencer.ports import (
     Closed,
     Conflict,
@@ -38,7 +38,6 @@ __all__ = [
     "Transaction",
     "Unavailable",
     "Watcher",
-    "decide_all",
     "decide_in_parts",
     "load",
 ]

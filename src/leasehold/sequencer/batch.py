@@ -56,11 +56,6 @@ def _missing(book: Book, need: Needed) -> bool:
     return isinstance(need, Shelf | Halted | Held) or not book.has(*need)
 
 
-def decide_all(book: Book, commands: Sequence[Command], rules: Rules, now: Instant, engine: Engine) -> list[Decided]:
-    """Decide a batch on its book, in order (``decide_in_parts``)."""
-    return [outcome for part in decide_in_parts(book, commands, rules, now, engine, None) for outcome in part]
-
-
 def decide_in_parts(
     book: Book, commands: Sequence[Command], rules: Rules, now: Instant, engine: Engine, size: int | None
 ) -> Iterator[list[Decided]]:
