@@ -9,7 +9,7 @@ import pytest
 
 from leasehold.clock import VirtualClock
 from leasehold.commands.funds import TopUp
-from leasehold.domain.book import Book, Changes, Needed
+from leasehold.domain.book import UNITS, Book, Changes, Needed
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.engines.instant import InstantEngine
@@ -217,5 +217,40 @@ def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
         await asyncio.gather(*calls)
         await shop.close()
         assert sizes.sizes == batches
+
+    asyncio.run(play())
+
+
+class Told:
+    """Takes note which instances a commit told of, and what they make due."""
+
+    def __init__(self) -> None:
+        self.units: list[set[str]] = []
+        self.due: list[set[str]] = []
+
+    def committed(self, changes: Changes) -> None:
+        rows = (*changes.inserted.get(UNITS, ()), *changes.updated.get(UNITS, ()))
+        self.units.append({unit.id for unit in rows})
+        self.due.append({due.unit_id for due in changes.due_new})
+
+
+@pytest.mark.parametrize("part", [None, 1, 2])
+def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: int | None) -> None:
+    """Else the agenda would sleep on beyond a release that was written with an early part."""
+
+    async def play() -> None:
+        store = MemoryStore()
+        office = Office(store, Rules(), InstantEngine())
+        await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
+        life, told = Life(store, office, ZONE, START), Told()
+        limits = Limits(part_size=part)
+        shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=Sizes())
+        shop.watch(told)
+        calls = [asyncio.create_task(shop.submit(life.buying(1))) for _ in range(3)]
+        await asyncio.sleep(0)
+        shop.start()
+        bought = {(await call).unit_id for call in calls}
+        await shop.close()
+        assert told.units == told.due == [bought]
 
     asyncio.run(play())
