@@ -1,21 +1,18 @@
 """Every setting of the service, declared once: what it may be, what it means, and what leaving it out means."""
 
+import inspect
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Final, Literal, get_type_hints
 
+import msgspec
+
 from leasehold.domain.route import Routes
-from leasehold.outbox.address import networks_of
 from leasehold.setting_kinds import (
     Counts,
     Declared,
     EngineRoutes,
-    FilePath,
     Networks,
     OneOf,
-    Parsed,
-    Secret,
-    SecretText,
     Text,
     Whole,
     Zone,
@@ -374,124 +371,12 @@ class Settings(StockSettings, frozen=True, kw_only=True):
         ),
     ] = "info"
 
-    master_key_file: Annotated[
-        Path | None,
-        Declared(
-            "master_key_file",
-            FilePath(),
-            "The file with the master key, which seals the secret keys in the store; mode 0600. Not read "
-            "while `LEASEHOLD_MASTER_KEY` is set. A relative path in the TOML file starts at that file's "
-            "folder.",
-            unset="`master.key` in the data folder",
-        ),
-    ] = None
-
-    master_key: Annotated[
-        Secret | None,
-        Declared(
-            "master_key",
-            # What is a key is the vault's to say; its file is the setting `master_key_file`.
-            SecretText(r"[!-~]{1,256}", "64 hexadecimal digits, or base64 of 32 bytes", own_file=False),
-            "The master key itself; stands over `master_key_file`.",
-            unset="the key in `master_key_file`",
-        ),
-    ] = None
-
-    root_access_key: Annotated[
-        Secret | None,
-        Declared(
-            "root_access_key",
-            SecretText(r"[A-Za-z0-9_-]{1,64}", 'from 1 to 64 letters, digits, "_" and "-"'),
-            "The access key id of the root account; goes with `LEASEHOLD_ROOT_SECRET_KEY`.",
-            unset="none",
-        ),
-    ] = None
-
-    root_secret_key: Annotated[
-        Secret | None,
-        Declared(
-            "root_secret_key",
-            SecretText(r"[!-~]{1,128}", "from 1 to 128 printable ASCII characters without spaces"),
-            "The secret key of the root account; goes with `LEASEHOLD_ROOT_ACCESS_KEY`.",
-            unset="none",
-        ),
-    ] = None
-
-    webhook_allow_http: Annotated[
-        Literal["no", "yes"],
-        Declared(
-            "webhook.allow_http",
-            OneOf(("no", "yes")),
-            "Whether webhooks may go to `http://` addresses, unencrypted.",
-        ),
-    ] = "no"
-
-    webhook_allow_private: Annotated[
-        str | None,
-        Declared(
-            "webhook.allow_private",
-            Parsed(networks_of, 'networks such as "10.20.0.0/16, fd00::/8"'),
-            "Networks that webhooks may go to though they are not public. Whoever manages an account's subscriptions "
-            "can then make this server call whatever listens there.",
-            unset="public addresses only",
-        ),
-    ] = None
-
-    webhook_timeout_seconds: Annotated[
-        int,
-        Declared(
-            "webhook.timeout_seconds",
-            Whole(1, 30, "seconds"),
-            "How long a webhook's receiver has to answer, name lookup and connecting included.",
-        ),
-    ] = 10
-
-    webhook_give_up_hours: Annotated[
-        int,
-        Declared(
-            "webhook.give_up_hours",
-            Whole(1, 720, "hours"),
-            "How long an event that cannot be delivered to a subscription is tried again.",
-        ),
-    ] = 72
-
-    deliveries_keep_days: Annotated[
-        int,
-        Declared(
-            "deliveries.keep_days",
-            Whole(1, 365, "days"),
-            "How long it is kept what was delivered; what was given up is kept for 30 days, and no shorter than this.",
-        ),
-    ] = 7
-
-    smtp_url: Annotated[
-        Secret | None,
-        Declared(
-            "smtp_url",
-            SecretText(
-                r"smtps?://[!-~]{1,500}",
-                "smtp://USER:PASSWORD@HOST:PORT with %XX for what is special, ?starttls after it to encrypt, "
-                "or smtps://… to encrypt from the first byte",
-            ),
-            "The mail server that e-mail subscriptions are sent through.",
-            unset="there are no e-mail subscriptions",
-        ),
-    ] = None
-
-    mail_from: Annotated[
-        str,
-        Declared(
-            "mail.from",
-            Text(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}", 'a mail address such as "leasehold@example.org"'),
-            "Whom mails are from.",
-        ),
-    ] = "leasehold@localhost"
-
 
 def _declarations() -> dict[str, Declared]:
     hints = get_type_hints(Settings, include_extras=True)
-    own = [name for name in hints if name not in StockSettings.__annotations__]
-    return {name: hints[name].__metadata__[0] for name in (*own, *StockSettings.__annotations__)}
+    sections = [section for section in Settings.__mro__ if issubclass(section, msgspec.Struct)]
+    names = [name for section in sections for name in inspect.get_annotations(section)]
+    return {name: hints[name].__metadata__[0] for name in names if name in Settings.__struct_fields__}
 
 
 DECLARED: Final[Mapping[str, Declared]] = _declarations()

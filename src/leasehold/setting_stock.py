@@ -2,12 +2,11 @@
 
 from typing import Annotated
 
-import msgspec
-
+from leasehold.setting_http import HttpSettings
 from leasehold.setting_kinds import Declared, Whole
 
 
-class StockSettings(msgspec.Struct, frozen=True, kw_only=True):
+class StockSettings(HttpSettings, frozen=True, kw_only=True):
     """How what engines have is compared with what is offered; each field is its declaration."""
 
     stock_ask_seconds: Annotated[

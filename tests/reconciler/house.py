@@ -10,7 +10,7 @@ from leasehold.commands.command import Command, Decided
 from leasehold.domain.book import FACTS, LEASES, OFFERINGS, REPLICAS, SERVICES, UNITS, Book, Changes, Draft, Fact
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.plan import Limits
-from leasehold.domain.replica import Replica, Seen, Wanted
+from leasehold.domain.replica import Isolation, Replica, Seen, Wanted
 from leasehold.domain.route import Route
 from leasehold.domain.rules import Rules
 from leasehold.domain.supply import Count
@@ -73,6 +73,9 @@ class WiredEngine:
         answer = await work
         self._wire.touch(f"{what} done")
         return answer
+
+    def isolation(self) -> Isolation:
+        return self._engine.isolation()
 
     async def start(self, wanted: Wanted) -> None:
         await self._do("start", self._engine.start(wanted))

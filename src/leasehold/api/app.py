@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
@@ -14,8 +13,20 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
+from leasehold.api.answering import (
+    JSON,
+    Failure,
+    Success,
+    answer,
+    encode,
+    error_headers,
+    fault_of,
+    send_followed,
+    send_pieces,
+)
+from leasehold.api.asgi import Headers, Receive, Scope, Send
 from leasehold.api.context import Call, Context, Followed, Streamed
-from leasehold.api.fault import HINTS, SIGNATURES, Fault, refused
+from leasehold.api.fault import Fault
 from leasehold.api.health import Health
 from leasehold.api.identity import Identities, Identity
 from leasehold.api.ids import uuid4_text
@@ -27,7 +38,7 @@ from leasehold.api.record import PATHS, Addresses, CallRecord
 from leasehold.clock import wall_us
 from leasehold.domain.audit import OK
 from leasehold.domain.refusal import Refusal
-from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, StaleIdentity, Unavailable
+from leasehold.sequencer import Overloaded, StaleIdentity
 from leasehold.telemetry import request_id as current_request_id
 from leasehold.wire import errors as e
 from leasehold.wire.action import Action
@@ -37,14 +48,6 @@ from leasehold.wire.signing import SignatureRefused, check_time, parse_authoriza
 
 log = structlog.get_logger()
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = Sequence[tuple[bytes, bytes]]
-
-_JSON: Final = b"application/json; charset=utf-8"
-_encode = msgspec.json.Encoder().encode
 CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
 LINKS: Final = PATH.encode()
@@ -53,24 +56,6 @@ QUERY_REMEMBERED: Final = 512
 ACTION_MAX: Final = 64
 MESSAGE_MAX: Final = 300
 """A value that will not do is shown in the message, and may be as long as the body."""
-
-
-class Success(msgspec.Struct, rename="camel"):
-    """The envelope of every success."""
-
-    request_id: str
-    result: Any
-
-
-class Failure(msgspec.Struct):
-    """The envelope of every error: the documented keys, and those that the official clients look for (decision 18)."""
-
-    requestId: str  # noqa: N815 - as on the wire
-    code: str
-    message: str
-    error_code: int
-    error_msg: str
-    log_id: str
 
 
 class Query(NamedTuple):
@@ -152,7 +137,7 @@ class App:
             await self._passing(scope, receive, send)
             return
         if scope["method"] in ("GET", "HEAD") and (page := await self._health.page(path.decode("latin-1"))) is not None:
-            await _send(send, page.status, page.body, page.content_type, (), head=scope["method"] == "HEAD")
+            await answer(send, page.status, page.body, page.content_type, (), head=scope["method"] == "HEAD")
             return
         if self._links is not None and (link := self._own(path)).startswith(LINKS):
             await self._link(link[len(LINKS) :].decode("latin-1"), scope, receive, send)
@@ -168,14 +153,14 @@ class App:
             action, query = self._find(scope, path)
             result = await self._answer(action, query, scope, receive, record)
             status = 200
-            body = result if isinstance(result, Streamed | Followed) else _encode(Success(request_id, result))
+            body = result if isinstance(result, Streamed | Followed) else encode(Success(request_id, result))
         except Exception as error:  # noqa: BLE001 - every failure has an answer
-            fault = _fault(error)
+            fault = fault_of(error)
             status, code, message = fault.error.status, fault.error.code, fault.message
             if isinstance(error, Refusal):
                 self._meter.refused(code)
-            body = _encode(Failure(request_id, code, fault.message, fault.error.number, fault.message, request_id))
-            more += _error_headers(fault)
+            body = encode(Failure(request_id, code, fault.message, fault.error.number, fault.message, request_id))
+            more += error_headers(fault)
         if record is not None and record.written_code != (code or OK):
             # It reached no batch, or something else became of it after that.
             self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
@@ -188,11 +173,11 @@ class App:
         self._log.debug("request answered", action=name, status=status, code=code, milliseconds=took)
         current_request_id.reset(token)
         if isinstance(body, Streamed):
-            await _send_pieces(send, request_id, body, more)
+            await send_pieces(send, request_id, body, more)
         elif isinstance(body, Followed):
-            await _send_followed(send, receive, body, more)
+            await send_followed(send, receive, body, more)
         else:
-            await _send(send, status, body, _JSON, more)
+            await answer(send, status, body, JSON, more)
 
     def _record(self, scope: Scope, path: bytes, request_id: str) -> CallRecord | None:
         """Begin what the audit log gets of a call; none of what goes to no path of ours."""
@@ -245,7 +230,7 @@ class App:
         more = (*HEADERS, *(((b"allow", b"GET, HEAD, POST"),) if sheet.status == NO_METHOD else ()))
         if self._stopping:
             more += ((b"connection", b"close"),)
-        await _send(send, sheet.status, written(sheet), HTML, more, head=method == "HEAD")
+        await answer(send, sheet.status, written(sheet), HTML, more, head=method == "HEAD")
 
     async def _answer(
         self, action: Action, query: Query, scope: Scope, receive: Receive, record: CallRecord | None
@@ -385,41 +370,6 @@ def _field(text: str) -> tuple[str | None, str]:
     return path or None, what[:MESSAGE_MAX].replace("`", "")
 
 
-def _fault(error: Exception) -> Fault:
-    match error:
-        case Fault():
-            return error
-        case Refusal():
-            return refused(error)
-        case SignatureRefused():
-            return Fault(SIGNATURES[error.fault], error.message)
-        case Overloaded():
-            return Fault(e.OVERLOADED, "Too many requests wait already. Nothing was done; try again in a moment.")
-        case Closed():
-            return Fault(e.OVERLOADED, "The service is stopping. Nothing was done; try again in a moment.")
-        case OutcomeUnknown():
-            return Fault(
-                e.INTERNAL_ERROR,
-                "The database was lost in the act of committing: it may or may not have been done. Look, or send the "
-                "same request again with the same client token if it had one.",
-            )
-        case Unavailable():
-            return Fault(e.STORE_UNAVAILABLE, f"Nothing was done: {error}.")
-        case _:
-            log.error("request failed", exc_info=error)
-            return Fault(e.INTERNAL_ERROR, "Something went wrong here. The requestId finds it in the log.")
-
-
-def _error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
-    more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-error-code", fault.error.code.encode()),)
-    hint = HINTS.get(fault.error)
-    if hint is not None:
-        more += ((b"x-bce-error-message", hint.encode()),)
-    if fault.error.status == e.OVERLOADED.status:
-        more += ((b"retry-after", b"1"),)
-    return more
-
-
 def _query(text: bytes) -> Query:
     """Read a query string; a long one anew each time, so that no stranger fills the memory with them."""
     return _short_query(text) if len(text) <= QUERY_REMEMBERED else _read_query(text)
@@ -440,58 +390,3 @@ _short_query = lru_cache(maxsize=1024)(_read_query)
 
 def _last_event_id(scope: Scope) -> str | None:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"last-event-id"), None)
-
-
-async def _send_followed(send: Send, receive: Receive, result: Followed, more: Sequence[tuple[bytes, bytes]]) -> None:
-    """Send what happens until the caller goes, or the server stops."""
-    headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), *more]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    gone = asyncio.create_task(_until_gone(receive))
-    pieces = aiter(result.pieces)
-    try:
-        while True:
-            piece = asyncio.ensure_future(anext(pieces, None))
-            await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done() or (text := await piece) is None:
-                piece.cancel()
-                break
-            await send({"type": "http.response.body", "body": text, "more_body": True})
-    except Unavailable as error:
-        # Whoever follows asks again, from the last event on, when the store is back.
-        log.warning("a stream ends", error=str(error))
-    finally:
-        gone.cancel()
-        if not piece.done():
-            piece.cancel()
-            await asyncio.wait({piece})
-        await result.pieces.aclose()  # type: ignore[attr-defined]
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send_pieces(send: Send, request_id: str, result: Streamed, more: Sequence[tuple[bytes, bytes]]) -> None:
-    """Send a long list as it is read. Where that fails on the way the connection ends, and the JSON does not."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", _JSON), *more]})
-    head = b'{"requestId":' + _encode(request_id) + b',"result":{' + _encode(result.name) + b":["
-    async for piece in result.pieces:
-        await send({"type": "http.response.body", "body": head + _encode(piece)[1:-1], "more_body": True})
-        head = b","
-    await send({"type": "http.response.body", "body": b"]}}"})
-
-
-async def _send(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: bytes,
-    more: Sequence[tuple[bytes, bytes]],
-    *,
-    head: bool = False,
-) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *more]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -48,6 +48,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A replica that is to run. ``unit_type`` and ``units`` are what it takes of its instance.
 
     ``deadline`` (seconds since 1970 UTC) is when the engine ends it even where nobody tells it to; None: never.
+    ``trusted``: an operator made or approved the model version. Others run only where the engine isolates them.
     """
 
     name: str
@@ -57,6 +58,22 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     spec: RunSpec
     deadline: float | None = None
+    trusted: bool = False
+
+
+class Isolation(msgspec.Struct, frozen=True):
+    """How far an engine keeps a replica apart from its host, from the control plane and from other replicas.
+
+    ``missing`` names what is not there, a phrase each, such as "bubblewrap is not installed". A version of a model that
+    no operator trusts runs only where nothing is missing.
+    """
+
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a stranger's command may run there."""
+        return not self.missing
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

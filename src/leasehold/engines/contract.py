@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from leasehold.domain.replica import Seen, Wanted
+from leasehold.domain.replica import Isolation, Seen, Wanted
 
 
 class Unreachable(Exception):
@@ -33,6 +33,10 @@ class ReplicaEngine(Protocol):
     name: str
     local: bool
     """Whether replicas run on this very machine, so that only who works on it can see them."""
+
+    def isolation(self) -> Isolation:
+        """Return how far replicas are kept apart, as it was found out when the engine was made. Asks nobody."""
+        ...
 
     async def start(self, wanted: Wanted) -> None:
         """Start a replica; nothing where one of that name runs, or ended and has not been cleared away.

@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from leasehold.domain.replica import Seen, SeenState, Wanted
+from leasehold.domain.replica import Isolation, Seen, SeenState, Wanted
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
 
 _FIRST_PORT = 20_000
@@ -291,6 +291,10 @@ class FakeEngine:
     def script(self, pattern: str, **how: Any) -> None:
         """Say how replicas with names like this behave: the fields of ``Script``."""
         self.world.script(pattern, **how)
+
+    def isolation(self) -> Isolation:
+        """Everything is kept apart: nothing runs."""
+        return Isolation()
 
     async def start(self, wanted: Wanted) -> None:
         """Start a replica as its script says."""

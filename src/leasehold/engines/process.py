@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from leasehold.domain.replica import REPLICA, RUN, SERVICE, UNIT, RunSpec, Seen, SeenState, Wanted
+from leasehold.domain.replica import REPLICA, RUN, SERVICE, UNIT, Isolation, RunSpec, Seen, SeenState, Wanted
 from leasehold.domain.supply import name_of, units_of
 from leasehold.engines import keeper
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
@@ -88,6 +88,10 @@ class ProcessEngine:
         self._host = host
         self._starting: set[str] = set()
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="engine-process")
+
+    def isolation(self) -> Isolation:
+        """What is missing; see the class of the answer."""
+        return Isolation(("a sandbox",))
 
     async def start(self, wanted: Wanted) -> None:
         """Start a replica, or finish a start that was cut off. Raises CannotRun, NoRoom and Unreachable."""

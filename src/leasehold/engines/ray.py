@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import msgspec
 
-from leasehold.domain.replica import Seen, Wanted
+from leasehold.domain.replica import Isolation, Seen, Wanted
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
 
 CONNECT_S = 30.0
@@ -158,6 +158,10 @@ class RayEngine:
         self._driver: Driver | None = None
         self._connecting: asyncio.Task[Driver] | None = None
         self._closed = False
+
+    def isolation(self) -> Isolation:
+        """What is missing; see the class of the answer."""
+        return Isolation(("a sandbox: Ray runs every actor under its own user, in one file system and one network",))
 
     async def start(self, wanted: Wanted) -> None:
         """Reserve the room and start the actor. A demand without room stays visible for a while after NoRoom."""

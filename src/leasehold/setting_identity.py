@@ -1,0 +1,54 @@
+"""The settings about signatures, keys and secrets."""
+
+from pathlib import Path
+from typing import Annotated
+
+from leasehold.setting_kinds import Declared, FilePath, Secret, SecretText
+from leasehold.setting_sandbox import SandboxSettings
+
+
+class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
+    """Who is let in; each field is its declaration."""
+
+    master_key_file: Annotated[
+        Path | None,
+        Declared(
+            "master_key_file",
+            FilePath(),
+            "The file with the master key, which seals the secret keys in the store; mode 0600. Not read "
+            "while `LEASEHOLD_MASTER_KEY` is set. A relative path in the TOML file starts at that file's "
+            "folder.",
+            unset="`master.key` in the data folder",
+        ),
+    ] = None
+
+    master_key: Annotated[
+        Secret | None,
+        Declared(
+            "master_key",
+            # What is a key is the vault's to say; its file is the setting `master_key_file`.
+            SecretText(r"[!-~]{1,256}", "64 hexadecimal digits, or base64 of 32 bytes", own_file=False),
+            "The master key itself; stands over `master_key_file`.",
+            unset="the key in `master_key_file`",
+        ),
+    ] = None
+
+    root_access_key: Annotated[
+        Secret | None,
+        Declared(
+            "root_access_key",
+            SecretText(r"[A-Za-z0-9_-]{1,64}", 'from 1 to 64 letters, digits, "_" and "-"'),
+            "The access key id of the root account; goes with `LEASEHOLD_ROOT_SECRET_KEY`.",
+            unset="none",
+        ),
+    ] = None
+
+    root_secret_key: Annotated[
+        Secret | None,
+        Declared(
+            "root_secret_key",
+            SecretText(r"[!-~]{1,128}", "from 1 to 128 printable ASCII characters without spaces"),
+            "The secret key of the root account; goes with `LEASEHOLD_ROOT_ACCESS_KEY`.",
+            unset="none",
+        ),
+    ] = None

@@ -1,0 +1,81 @@
+"""The settings about webhooks and e-mail."""
+
+from typing import Annotated, Literal
+
+from leasehold.outbox.address import networks_of
+from leasehold.setting_identity import IdentitySettings
+from leasehold.setting_kinds import Declared, OneOf, Parsed, Secret, SecretText, Text, Whole
+
+
+class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
+    """How receivers are told; each field is its declaration."""
+
+    webhook_allow_http: Annotated[
+        Literal["no", "yes"],
+        Declared(
+            "webhook.allow_http",
+            OneOf(("no", "yes")),
+            "Whether webhooks may go to `http://` addresses, unencrypted.",
+        ),
+    ] = "no"
+
+    webhook_allow_private: Annotated[
+        str | None,
+        Declared(
+            "webhook.allow_private",
+            Parsed(networks_of, 'networks such as "10.20.0.0/16, fd00::/8"'),
+            "Networks that webhooks may go to though they are not public. Whoever manages an account's subscriptions "
+            "can then make this server call whatever listens there.",
+            unset="public addresses only",
+        ),
+    ] = None
+
+    webhook_timeout_seconds: Annotated[
+        int,
+        Declared(
+            "webhook.timeout_seconds",
+            Whole(1, 30, "seconds"),
+            "How long a webhook's receiver has to answer, name lookup and connecting included.",
+        ),
+    ] = 10
+
+    webhook_give_up_hours: Annotated[
+        int,
+        Declared(
+            "webhook.give_up_hours",
+            Whole(1, 720, "hours"),
+            "How long an event that cannot be delivered to a subscription is tried again.",
+        ),
+    ] = 72
+
+    deliveries_keep_days: Annotated[
+        int,
+        Declared(
+            "deliveries.keep_days",
+            Whole(1, 365, "days"),
+            "How long it is kept what was delivered; what was given up is kept for 30 days, and no shorter than this.",
+        ),
+    ] = 7
+
+    smtp_url: Annotated[
+        Secret | None,
+        Declared(
+            "smtp_url",
+            SecretText(
+                r"smtps?://[!-~]{1,500}",
+                "smtp://USER:PASSWORD@HOST:PORT with %XX for what is special, ?starttls after it to encrypt, "
+                "or smtps://… to encrypt from the first byte",
+            ),
+            "The mail server that e-mail subscriptions are sent through.",
+            unset="there are no e-mail subscriptions",
+        ),
+    ] = None
+
+    mail_from: Annotated[
+        str,
+        Declared(
+            "mail.from",
+            Text(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}", 'a mail address such as "leasehold@example.org"'),
+            "Whom mails are from.",
+        ),
+    ] = "leasehold@localhost"
