@@ -35,6 +35,7 @@ from leasehold.domain.money import Micro
 from leasehold.domain.unit import Unit, UnitStatus
 from leasehold.store import postgres, sqlite
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.directory import locked
 from leasehold.store.opening import Target
 from leasehold.store.queries import Queries, columns
 
@@ -119,7 +120,7 @@ class _PostgresSink(Sink):
 def sink(where: Target, *, tidy: bool = True) -> Iterator[Sink]:
     """Open a store for filling, while nobody serves it; ``tidy`` does what a database else does in its own time."""
     if where.url is None:
-        with sqlite.locked(where.directory):
+        with locked(where.directory):
             connection = sqlite.connect(where.directory / sqlite.FILE, begin=True)
             for pragma in ("synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"):
                 connection.execute(f"PRAGMA {pragma}")
@@ -197,7 +198,7 @@ def store_options(where: Target) -> list[str]:
 
 def found(where: Target) -> None:
     """Have a server found a store, with the demo's catalogue."""
-    where.directory.mkdir(parents=True, exist_ok=True)
+    where.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = Server("founder", LEASEHOLD, store_options(where), where.directory / "founder.log")
     try:
         server.wait_until_ready()

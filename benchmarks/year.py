@@ -140,7 +140,7 @@ def run(options: Options, folder: Path) -> dict[str, list[Month]]:
         lives: list[tuple[Virtual, Target]] = []
         for name, command in options.servers.items():
             where = Target(folder / name)
-            where.directory.mkdir()
+            where.directory.mkdir(mode=0o700)
             server = Virtual(name, shlex.split(command), where)
             stack.callback(server.kill)
             prepare(server, options.units)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from leasehold.private import create_private
 from leasehold.store.opening import Target, upgrade
 from leasehold.store.sqlite import FILE
 from tests.postgres import shared_server
@@ -39,6 +40,7 @@ def _embedded() -> bytes:
 def put_tables(directory: Path) -> None:
     """Make a data directory whose store has its tables, for a server that then founds it."""
     directory.mkdir(mode=0o700, parents=True)
+    create_private(directory / FILE)
     (directory / FILE).write_bytes(_embedded())
 
 

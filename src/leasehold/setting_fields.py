@@ -13,6 +13,8 @@ from leasehold.setting_kinds import (
     EngineRoutes,
     Networks,
     OneOf,
+    Secret,
+    SecretText,
     Text,
     Whole,
     Zone,
@@ -58,6 +60,19 @@ class Settings(StockSettings, frozen=True, kw_only=True):
             "What stands before `/v2/...` in the address of every call, for a service behind a proxy.",
         ),
     ] = ""
+
+    store: Annotated[
+        Secret | None,
+        Declared(
+            "store",
+            SecretText(
+                r"(?:postgres(?:ql)?://|sqlite:///)[!-~]{1,1000}", "sqlite:///DIRECTORY or postgresql://HOST/DATABASE"
+            ),
+            "The store, where `--store` does not name it: an address with a password in it belongs here, since every "
+            "user of the machine can read a command line.",
+            unset="the embedded store in `--data`",
+        ),
+    ] = None
 
     server_body_max_bytes: Annotated[
         int,

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from leasehold.domain.replica import VARIABLES
 from leasehold.outbox.mailbox import server_of
@@ -64,6 +65,31 @@ def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
     settings = Settings(**{item.declared.attribute: item.value for item in found})
     _check_together(settings, {item.declared.attribute: item.where for item in found})
     return settings
+
+
+def secret_of(attribute: str, environ: Mapping[str, str]) -> Secret | None:
+    """Return one secret setting, from its variable or the file that ``…_FILE`` names; None where neither is set.
+
+    For commands that need this one and no other setting. Raises BadSettings.
+    """
+    declared = DECLARED[attribute]
+    names = {declared.variable, f"{declared.variable}_FILE"}
+    found = [one.value for one in _from_environment({name: environ[name] for name in names & environ.keys()})]
+    return found[0] if found and isinstance(found[0], Secret) else None
+
+
+def secret_variables() -> tuple[str, ...]:
+    """Return the environment variables that hold a secret themselves."""
+    return tuple(declared.variable for declared in DECLARED.values() if declared.is_secret)
+
+
+def secrets_of(settings: Settings) -> list[Secret]:
+    """Return every secret that is set, and the password in the store's address by itself, to keep them out of logs."""
+    found = [value for name in DECLARED if isinstance(value := getattr(settings, name), Secret)]
+    if settings.store is not None:
+        password = urlsplit(settings.store.reveal()).password
+        found += [Secret(text) for text in {password, unquote(password)} if text] if password else []
+    return found
 
 
 def _check_together(settings: Settings, where: Mapping[str, str]) -> None:

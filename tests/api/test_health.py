@@ -180,6 +180,7 @@ def test_every_reason_is_given_at_once_and_a_store_that_cannot_be_read_is_one(sh
     assert page.status == 503
     assert b"The service is stopping." in page.body
     assert b"The store cannot be read" in page.body
+    assert b"no disk to ask" not in page.body, "what a driver says is not for strangers"
 
 
 def test_a_service_whose_sequencer_is_gone_is_not_alive(tmp_path: Path) -> None:

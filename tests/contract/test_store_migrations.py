@@ -19,10 +19,11 @@ from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.pool import NullPool
 
 from leasehold.store import migrate, postgres, revisions
+from leasehold.store.directory import locked
 from leasehold.store.errors import NewerStore, StoreInUse
 from leasehold.store.opening import Target, open_store, upgrade
 from leasehold.store.schema import metadata
-from leasehold.store.sqlite import FILE, SqliteStore, locked
+from leasehold.store.sqlite import FILE, SqliteStore
 
 
 @contextmanager
@@ -105,7 +106,7 @@ def test_an_empty_store_has_no_revision(target: Target) -> None:
 
 @contextmanager
 def connected_to_nothing(target: Target) -> Iterator[Connection]:
-    target.directory.mkdir(parents=True, exist_ok=True)
+    target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with connected(target) as connection:
         yield connection
 

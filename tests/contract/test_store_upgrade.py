@@ -22,6 +22,7 @@ from leasehold.domain.rules import Rules
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Placement, Unit
 from leasehold.engines.instant import InstantEngine
+from leasehold.private import create_private
 from leasehold.questions import UnitFilter
 from leasehold.store import migrate, postgres
 from leasehold.store.check import check_store
@@ -246,7 +247,8 @@ def old_rows() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture
 def old(target: Target) -> Target:
     """A store as version 0.1 left it."""
-    target.directory.mkdir(parents=True, exist_ok=True)
+    target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_private(target.directory / FILE)
     url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:

@@ -84,8 +84,17 @@ class Process:
     program: Sequence[str] = ("-m", "leasehold")
     """What Python is told to run."""
 
-    def __init__(self, name: str, folder: Path, arguments: Sequence[str], port: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        arguments: Sequence[str],
+        port: int | None = None,
+        *,
+        before: Sequence[str] = (),
+    ) -> None:
         self.name = name
+        self._before = before
         self.port = port
         self._arguments = [*arguments, "--data", str(folder / name)]
         if port is not None:
@@ -97,7 +106,10 @@ class Process:
         """Start it; does not wait until it serves."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *self.program, *self._arguments], stdout=log, stderr=log, env=environment()
+                [*self._before, sys.executable, *self.program, *self._arguments],
+                stdout=log,
+                stderr=log,
+                env=environment(),
             )
 
     @property

@@ -32,7 +32,8 @@ class Proxy:
         assert parts.port is not None
         self._database = ("127.0.0.1", parts.port)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = url.replace(f":{parts.port}/", f":{self._listener.getsockname()[1]}/")
+        self.port: int = self._listener.getsockname()[1]
+        self.url = url.replace(f":{parts.port}/", f":{self.port}/")
         self._lock = threading.Lock()
         self._plan: tuple[str, Cut] | None = None
         self._countdown: int | None = None

@@ -116,7 +116,7 @@ def _target(kind: str, folder: Path) -> Iterator[Target]:
 def test_a_copy_is_the_same_to_the_row_and_goes_on_being_served(tmp_path: Path, kind: str, goal_kind: str) -> None:
     with _target(kind, tmp_path / "old") as old, _target(goal_kind, tmp_path / "new") as new:
         _served(old, _live)
-        new.directory.mkdir(parents=True)
+        new.directory.mkdir(mode=0o700, parents=True)
         assert copy(old, new).rows["units"] == 3
         assert _contents(new) == _contents(old)
 

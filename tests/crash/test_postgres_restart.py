@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -283,6 +284,11 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
         proxy.cut_all()
         answers += [await desk.call(ACCOUNT, "DescribeAccount"), await desk.call(UNITS, "DescribeComputeUnits")]
         assert [answer.code for answer in answers] == ["StoreUnavailable"] * 6
+        ready = await desk.send("/readyz", "", b"", method="GET")
+        assert ready.status == HTTPStatus.SERVICE_UNAVAILABLE
+        told = json.dumps([answer.body for answer in (*answers, ready)])
+        # Where the database is, and what it is called there, is nobody's business.
+        assert not any(word in told for word in ("127.0.0.1", str(proxy.port), "port", "server at")), told
         proxy.closes_with_cut = proxy.is_closed = False
         began = time.monotonic()
         bought = await _buy(desk)

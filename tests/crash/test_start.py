@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from leasehold.private import create_private
 from tests.crash.fleet import environment, free_port
 from tests.crash.lone import data_of, leasehold, lone_server
 
@@ -115,7 +116,7 @@ def test_a_damaged_master_key_is_left_alone(data: Path) -> None:
 
 def test_a_master_key_that_others_can_read_is_refused(data: Path) -> None:
     (data / KEY_FILE).chmod(0o644)
-    _refuses(data, "--data", data, says="has mode 0644, it must be 0600")
+    _refuses(data, "--data", data, says=f"{KEY_FILE} has mode 0644: others")
 
 
 def test_a_master_key_that_is_gone_is_not_made_anew(data: Path) -> None:
@@ -179,6 +180,7 @@ def test_a_store_that_no_version_knows_is_named_without_its_password(tmp_path: P
 
 def test_the_database_of_another_program_is_left_alone(data: Path) -> None:
     (data / DATABASE).unlink()
+    create_private(data / DATABASE)
     with closing(sqlite3.connect(data / DATABASE)) as connection, connection:
         connection.execute("CREATE TABLE units (name TEXT)")
     _refuses(data, "--data", data, says="is the database of another program")

@@ -8,7 +8,7 @@ import pytest
 
 from leasehold.cli.settings_page import settings_page
 from leasehold.domain.route import Route
-from leasehold.settings import DECLARED, BadSettings, Secret, Settings, load_settings
+from leasehold.settings import DECLARED, BadSettings, Secret, Settings, load_settings, secret_of, secrets_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
 ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
@@ -488,3 +488,27 @@ def test_the_reference_page_holds_every_setting_once_and_its_example_loads(tmp_p
         assert declared.meaning in page
     example = page.partition("```toml\n")[2].partition("```")[0]
     assert load_settings(written(tmp_path, example), {}).postpaid_balance_min == "12.50"
+
+
+def test_everything_secret_is_kept_out_of_logs_and_so_is_the_password_in_the_stores_address() -> None:
+    settings = load_settings(
+        None,
+        {
+            "LEASEHOLD_STORE": "postgresql://somebody:two%40words@db/books",
+            "LEASEHOLD_MASTER_KEY": "ab" * 32,
+            "LEASEHOLD_ROOT_ACCESS_KEY": "key",
+            "LEASEHOLD_ROOT_SECRET_KEY": "a-secret-of-the-root",
+            "LEASEHOLD_SMTP_URL": "smtps://mailer:letters@mail.example.org",
+        },
+    )
+    kept = {secret.reveal() for secret in secrets_of(settings)}
+    assert {"two%40words", "two@words", "ab" * 32, "a-secret-of-the-root"} <= kept
+    assert len([secret for secret in kept if "letters" in secret]) == 1
+
+
+def test_one_secret_can_be_asked_for_alone_whatever_else_is_wrong() -> None:
+    address = "postgresql://db/books"
+    assert secret_of("store", {"LEASEHOLD_STORE": address, "LEASEHOLD_NONSENSE": "1"}) == Secret(address)
+    assert secret_of("store", {"LEASEHOLD_NONSENSE": "1"}) is None
+    with pytest.raises(BadSettings, match=r"^LEASEHOLD_STORE: found a value of another form \(not shown\)"):
+        secret_of("store", {"LEASEHOLD_STORE": "mysql://somebody:hunter2@db/books"})

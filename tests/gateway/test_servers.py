@@ -13,7 +13,7 @@ from tests.gateway.scene import BOUND_S, SERVICE, UNITS, an_office, echo, served
 def _beside(tmp_path: Path, url: str) -> Target:
     """Give a second server the master key of the first."""
     directory = tmp_path / "two"
-    directory.mkdir()
+    directory.mkdir(mode=0o700)
     key = directory / "master.key"
     key.write_bytes((tmp_path / "one" / "master.key").read_bytes())
     key.chmod(0o600)
@@ -47,6 +47,6 @@ def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_releases_a
                     await asyncio.sleep(0.05)
             assert (await one.counted(4))["succeedCallTotal"] >= 4
 
-    (tmp_path / "one").mkdir()
+    (tmp_path / "one").mkdir(mode=0o700)
     with postgres.shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
+import structlog
 
 from leasehold.clock import Clock
 from leasehold.domain.calendar import SECOND_US
 from leasehold.questions import Reader
 from leasehold.sequencer import Sequencer
+
+log = structlog.get_logger()
 
 COUNT_EVERY_S: Final = 60.0
 _JSON: Final = b"application/json; charset=utf-8"
@@ -86,7 +89,9 @@ class Health:
         try:
             overdue_s = await self._overdue_s()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is why we are not ready
-            reasons.append(f"The store cannot be read: {error!r}.")
+            # Whoever asks may be anybody: what a driver says names hosts and users.
+            reasons.append("The store cannot be read; the log says why.")
+            log.warning("the store cannot be read", error=repr(error), detail=getattr(error, "detail", ""))
         else:
             if overdue_s > self._lateness_max_s:
                 reasons.append(

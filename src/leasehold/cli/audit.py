@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from leasehold.cli.stores import FAILED, refusing, stop, store_options, target
+from leasehold.private import opened_private
 
 if TYPE_CHECKING:
     from leasehold.domain.calendar import Instant
@@ -101,7 +102,7 @@ def _opened(goal: Path | None) -> Iterator[IO[str]]:
         stop(f"{goal} exists already; an export never writes over another file", FAILED)
     part = goal.with_name(f"{goal.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with open(part, "w", encoding="utf-8", newline="", opener=opened_private) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -39,11 +39,13 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was accepted."""
     from leasehold.cli.server import CannotStart, run
-    from leasehold.settings import BadSettings, load_settings
+    from leasehold.private import keep_to_itself
+    from leasehold.settings import BadSettings, load_settings, secret_variables
 
     try:
-        settings = load_settings(config, os.environ)
-        run(settings, target(data, store), host=host, port=port, demo=demo, clock_mode=clock_mode)
+        settings, where = load_settings(config, os.environ), target(data, store)
+        keep_to_itself(secret_variables())
+        run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode)
     except (BadSettings, CannotStart) as error:
         stop(error)
 
@@ -60,11 +62,13 @@ def work(  # one parameter an option
     """Do due work only, beside servers on the same PostgreSQL, until SIGTERM or Ctrl-C."""
     from leasehold.cli.server import CannotStart
     from leasehold.cli.server import work as do_work
-    from leasehold.settings import BadSettings, load_settings
+    from leasehold.private import keep_to_itself
+    from leasehold.settings import BadSettings, load_settings, secret_variables
 
     try:
-        settings = load_settings(config, os.environ)
-        do_work(settings, target(data, store), host=host, port=port, clock_mode=clock_mode)
+        settings, where = load_settings(config, os.environ), target(data, store)
+        keep_to_itself(secret_variables())
+        do_work(settings, where, host=host, port=port, clock_mode=clock_mode)
     except (BadSettings, CannotStart) as error:
         stop(error)
 

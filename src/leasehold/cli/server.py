@@ -20,7 +20,7 @@ from leasehold.api.health import Monitor
 from leasehold.cli.transport import JoinedProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
-from leasehold.settings import Settings
+from leasehold.settings import Settings, secrets_of
 from leasehold.store.errors import BadStore, NewerStore, StoreInUse
 from leasehold.store.opening import Target
 from leasehold.telemetry import configure_logging
@@ -63,9 +63,7 @@ def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, 
 
 
 def _configure_logging(settings: Settings) -> None:
-    given = (settings.master_key, settings.root_secret_key, settings.smtp_url)
-    secrets = [secret for secret in given if secret is not None]
-    configure_logging(settings.log_format, settings.log_level, secrets)
+    configure_logging(settings.log_format, settings.log_level, secrets_of(settings))
 
 
 def work(settings: Settings, where: Target, *, host: str, port: int | None, clock_mode: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from leasehold.seals import AuditKeys
     from leasehold.store.opening import Target
 
+_PASSWORD = re.compile(r"[a-z]+://[^/@:]*:[^/@]+@|.*[?&]password=")
 FAILED = 1
 CANNOT_START = 2
 
@@ -34,17 +36,36 @@ def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="Directory of the embedded store, and of the master key.",
     )(function)
-    return click.option("--store", default=None, help="The store: postgresql://HOST/DATABASE; none: the embedded one.")(
-        function
-    )
+    return click.option(
+        "--store",
+        default=None,
+        help="The store: postgresql://HOST/DATABASE; none: what LEASEHOLD_STORE says, else the embedded one.",
+    )(function)
 
 
 def target(data: Path, store: str | None) -> Target:
-    """Return the store that is meant, or end."""
+    """Return the store that is meant, by ``--store`` or else by LEASEHOLD_STORE; ends where neither names one."""
+    from leasehold.settings import BadSettings, secret_of
     from leasehold.store import opening
 
+    if store is None:
+        try:
+            named = secret_of("store", os.environ)
+        except BadSettings as error:
+            stop(error)
+        store = None if named is None else named.reveal()
+        shows_password = False
+    else:
+        shows_password = _PASSWORD.match(store) is not None
     with refusing():
-        return opening.target(data, store)
+        where = opening.target(data, store)
+    if shows_password:
+        click.echo(
+            "leasehold: --store has a password in it, and every user of this machine can read a command line. "
+            "Set LEASEHOLD_STORE, or LEASEHOLD_STORE_FILE, instead.",
+            err=True,
+        )
+    return where
 
 
 @contextmanager

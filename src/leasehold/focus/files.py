@@ -17,6 +17,7 @@ import msgspec
 from leasehold.domain.calendar import Instant
 from leasehold.domain.money import amount_text
 from leasehold.focus.columns import COLUMNS, Kind, Row
+from leasehold.private import create_private, opened_private
 
 HELD: Final = 10_000
 """Rows that are put together before they are written: a row group of a Parquet file."""
@@ -67,6 +68,7 @@ def write(goal: Path, rows: Iterable[Row]) -> Written:
     done = Written()
     try:
         try:
+            create_private(part)
             form(part, _counted(rows, done))
             with part.open("rb") as written:
                 os.fsync(written.fileno())
@@ -88,7 +90,7 @@ def _counted(rows: Iterable[Row], done: Written) -> Iterator[Row]:
 
 
 def _write_csv(part: Path, rows: Iterable[Row]) -> None:
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with open(part, "w", encoding="utf-8", newline="", opener=opened_private) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(column.name for column in COLUMNS)
         cells = [(column.field, _TEXTS[column.kind]) for column in COLUMNS]

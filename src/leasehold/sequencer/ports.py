@@ -23,7 +23,14 @@ class Closed(Exception):
 
 
 class Unavailable(Exception):
-    """The store cannot write now; nothing was done. The message says why."""
+    """The store cannot write now; nothing was done.
+
+    The message says why, and anybody may read it. ``detail`` is for the log: it may name hosts, users and files.
+    """
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 class OutcomeUnknown(Exception):

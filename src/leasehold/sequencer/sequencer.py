@@ -301,7 +301,7 @@ class Sequencer:
         except (Unavailable, OutcomeUnknown) as error:
             self._keep_notes(batch, sure=isinstance(error, Unavailable))
             # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
-            log.error("the store cannot write", error=str(error))  # noqa: TRY400 - no trace says more
+            log.error("the store cannot write", error=str(error), detail=getattr(error, "detail", ""))  # noqa: TRY400
             for waiting in batch.callers:
                 waiting.fail(error)
             if batch.wants_due is not None and not batch.wants_due.done():
@@ -369,7 +369,7 @@ class Sequencer:
             except Conflict as again:
                 if len(batch.callers) + len(due) > 1:
                     raise
-                raise Unavailable(f"others are in the way: {again}") from None
+                raise Unavailable("others are in the way", str(again)) from None
 
     async def _take(self, batch: _Batch, due: list[Due]) -> None:
         """Take one batch: load, decide, save, commit, answer. Puts the due work that it took into ``due``."""

@@ -22,6 +22,7 @@ import psycopg
 
 from leasehold.domain.calendar import Instant, to_datetime
 from leasehold.domain.ledger import Posting
+from leasehold.private import opened_private
 from leasehold.store import postgres, sqlite
 from leasehold.store.codec import POSTINGS
 from leasehold.store.errors import BadStore
@@ -59,7 +60,11 @@ def archive(where: Target, before: Instant, goal: Path) -> Archived:
     twice, because of a crash in between, is in two files with the same numbers. Raises BadStore.
     """
     try:
-        with _writer(where) as (run, transaction), goal.open("xb") as raw, gzip.open(raw, "wb") as file:
+        with (
+            _writer(where) as (run, transaction),
+            open(goal, "xb", opener=opened_private) as raw,
+            gzip.open(raw, "wb") as file,
+        ):
             hourly, monthly = _roll_up(run, transaction, before, file, raw)
     except FileExistsError:
         raise BadStore(f"{goal} exists already; an archive never writes over another.") from None

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from leasehold.private import create_private
 from leasehold.store import sqlite
 from leasehold.store.errors import BadStore
 
@@ -25,6 +26,7 @@ def back_up(directory: Path, goal: Path) -> int:
     source = sqlite.connect(path, read_only=True)
     try:
         part.unlink(missing_ok=True)
+        create_private(part)
         copy = sqlite3.connect(part)
         try:
             # In one piece: in several, every write in between would make it begin again.

@@ -14,6 +14,7 @@ from leasehold.commands.founding import FOUNDED
 from leasehold.questions import IDENTITY_EPOCH
 from leasehold.store import migrate, postgres, sqlite
 from leasehold.store.check import check_store
+from leasehold.store.directory import locked
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.schema import facts, metadata
@@ -79,7 +80,7 @@ def _engine(where: Target) -> Iterator[Engine]:
         finally:
             engine.dispose()
         return
-    with sqlite.locked(where.directory):
+    with locked(where.directory):
         path = where.directory / sqlite.FILE
         engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path, begin=True), poolclass=NullPool)
         try:

@@ -10,6 +10,7 @@ import msgspec
 
 from leasehold.questions import Questions
 from leasehold.sequencer import Transaction
+from leasehold.store.directory import prepare
 from leasehold.store.errors import BadStore
 from leasehold.store.revisions import latest
 
@@ -73,10 +74,7 @@ def open_store(where: Target) -> OpenStore:
         return SqliteStore(where.directory)
     from leasehold.store.postgres import PostgresStore
 
-    try:
-        where.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadStore(f"The data directory {where.directory} cannot be used: {error.strerror}.") from None
+    prepare(where.directory)
     return PostgresStore(where.url)
 
 

@@ -168,7 +168,7 @@ class PostgresStore:
             except psycopg.OperationalError as error:
                 await self._drop()
                 if waited >= RECONNECT_S:
-                    raise Unavailable(f"the database does not answer: {_one_line(error)}") from None
+                    raise Unavailable("the database does not answer", _one_line(error)) from None
                 await asyncio.sleep(wait)
                 waited += wait
                 wait = min(wait * 2, 1.0)
@@ -190,7 +190,7 @@ class PostgresStore:
                 return await self._readers.read(question, long=long)
             except LostError as error:
                 if waited >= RECONNECT_S:
-                    raise Unavailable(f"the database does not answer: {error}") from None
+                    raise Unavailable("the database does not answer", str(error)) from None
                 await asyncio.sleep(wait)
                 waited += wait
                 wait = min(wait * 2, 1.0)

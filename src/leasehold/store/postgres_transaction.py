@@ -253,7 +253,7 @@ class PostgresTransaction(AuditReads):
         except _AGAIN as error:
             raise Conflict(f"{type(error).__name__}: {error}") from None
         except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
-            raise Unavailable(f"the database cannot write: {error}") from None
+            raise Unavailable("the database cannot write now", str(error)) from None
         except psycopg.OperationalError as error:
             raise Conflict(f"the connection was lost: {error}") from None
 

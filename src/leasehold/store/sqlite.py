@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,11 +19,13 @@ from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.event import EventPage
+from leasehold.private import create_private
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import audit, revisions
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
-from leasehold.store.errors import BadStore, StoreInUse
+from leasehold.store.directory import STORE, locked, take
+from leasehold.store.errors import BadStore
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, HELD_TEXT, SPENT_TEXT, Queries, columns, held_of
 from leasehold.store.readers import Connection, Readers
@@ -32,7 +33,7 @@ from leasehold.store.updates import Changed, columns_of, updates
 
 T = TypeVar("T")
 
-FILE: Final = "leasehold.db"
+FILE: Final = STORE
 SQLITE_MIN: Final = (3, 38, 0)
 
 # Each setting with what it buys and what it costs.
@@ -68,6 +69,10 @@ def connect(path: Path, *, read_only: bool = False, begin: bool = False) -> sqli
     Raises BadStore where the file cannot be opened.
     """
     mode = "ro" if read_only else "rwc"
+    if not read_only:
+        # The log and its index, which SQLite makes beside it, get the mode of the file.
+        with suppress(OSError):  # Where it cannot be made, opening it says why.
+            create_private(path)
     try:
         return sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
@@ -102,7 +107,7 @@ class SqliteStore:
         if sqlite3.sqlite_version_info < SQLITE_MIN:
             raise BadStore(f"SQLite {'.'.join(map(str, SQLITE_MIN))} or newer is needed, not {sqlite3.sqlite_version}.")
         self.path: Final = directory / FILE
-        self._lock = _lock(directory)
+        self._lock = take(directory)
         try:
             self._writer = _prepared(self.path)
         except BaseException:
@@ -139,37 +144,10 @@ class SqliteStore:
         return reader, queries_on(reader)
 
 
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Keep servers off a directory; raises StoreInUse where one has it."""
-    descriptor = _lock(directory)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def upgrade(directory: Path) -> None:
     """Bring the schema up to date; raises what opening the store raises."""
     with locked(directory):
         _prepared(directory / FILE).close()
-
-
-def _lock(directory: Path) -> int:
-    """Take the directory for this process, until it ends in whatever way."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise BadStore(f"The data directory {directory} cannot be used: {error.strerror}.") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise StoreInUse(
-            f"Another server works on the data directory {directory}. Stop it, or give this one --data of its own."
-        ) from None
-    return descriptor
 
 
 def _prepared(path: Path) -> sqlite3.Connection:
