@@ -6,13 +6,14 @@ DATA   ?= data
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 SERVE  ?= --demo
+MINUTES ?= 60
 # One more than there are cores: half of a test that talks to a database or a process is waiting.
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run tour ray test check lint types layers tests docs format lock clean bench
+.PHONY: help run tour ray attack test check lint types layers tests docs format lock clean bench
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +38,11 @@ layers: $(VENV)/.dev ## who may import whom
 
 tests: $(VENV)/.dev ## all tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+attack: $(VENV)/.dev ## what strangers and tenants may try, for as long as MINUTES says
+	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
+	  round=$$(( round + 1 )); echo "round $$round"; \
+	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/attack || exit 1; done
 
 docs: $(VENV)/.dev ## the generated pages are the ones that the code generates
 	$(BIN)/leasehold docs --check

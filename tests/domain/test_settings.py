@@ -8,7 +8,7 @@ import pytest
 
 from leasehold.cli.settings_page import settings_page
 from leasehold.domain.route import Route
-from leasehold.settings import DECLARED, BadSettings, Secret, Settings, load_settings, secret_of, secrets_of
+from leasehold.settings import DECLARED, BadSettings, Declared, Secret, Settings, load_settings, secret_of, secrets_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
 ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
@@ -512,3 +512,11 @@ def test_one_secret_can_be_asked_for_alone_whatever_else_is_wrong() -> None:
     assert secret_of("store", {"LEASEHOLD_NONSENSE": "1"}) is None
     with pytest.raises(BadSettings, match=r"^LEASEHOLD_STORE: found a value of another form \(not shown\)"):
         secret_of("store", {"LEASEHOLD_STORE": "mysql://somebody:hunter2@db/books"})
+
+
+@pytest.mark.parametrize("declared", [one for one in DECLARED.values() if one.is_secret], ids=lambda one: one.name)
+def test_every_secret_can_come_from_a_file(declared: Declared, tmp_path: Path) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load_settings(None, {f"{declared.variable}_FILE": str(tmp_path / "nowhere"), "LEASEHOLD_NONSENSE": "1"})
+    # The name is known: what is wrong is that there is no such file, or, for the master key, the next variable.
+    assert "no such setting" not in str(caught.value) or "NONSENSE" in str(caught.value)
