@@ -67,7 +67,7 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "signature.operator_age_max_seconds",
             Whole(60, 86_400, "seconds"),
-            "The same for every call of a user who is an operator.",
+            "The same for every call of a user who is an operator, where it is shorter.",
         ),
     ] = 300
 

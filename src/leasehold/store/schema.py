@@ -39,7 +39,7 @@ users = _table(
     Column("is_root", Boolean, nullable=False),
     _text("policies"),
     _big("created_at"),
-    _named("requires", ""),
+    Column("requires", Text, nullable=False, server_default=text("''")),
     Index("users_account", "account_id", "created_at", "id"),
 )
 
@@ -51,7 +51,7 @@ access_keys = _table(
     Column("sealed", LargeBinary, nullable=False),
     _text("status"),
     _big("created_at"),
-    _named("requires", ""),
+    Column("requires", Text, nullable=False, server_default=text("''")),
     Index("access_keys_user", "user_id"),
 )
 
