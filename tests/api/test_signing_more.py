@@ -64,6 +64,38 @@ def test_a_body_that_was_swapped_does_not_use_the_nonce_up(shared: Scene) -> Non
     assert buy(caller, headers, body_of(1)).status == 200
 
 
+def test_a_key_that_is_disabled_while_the_body_comes_gets_nothing_done(shared: Scene) -> None:
+    root = shared.customer()
+    user = shared.user(root, FULL)
+    content, answers = body_of(1), []
+    headers = [*user.desk.signed(UNITS, BUY, content), (b"content-length", str(len(content)).encode())]
+
+    async def slow() -> None:
+        async def receive() -> Any:
+            # The head was read, and the signature holds; now the key goes, and then the body comes.
+            disabled = await root.desk.call(IAM, "DisableAccessKey", {"accessKeyId": user.desk.access_key})
+            assert disabled.result is True
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        async def keep(message: Any) -> None:
+            answers.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": UNITS,
+            "raw_path": UNITS.encode(),
+            "query_string": BUY.encode(),
+            "headers": headers,
+            "client": ("192.0.2.1", 1),
+        }
+        await shared.running.app(scope, receive, keep)
+
+    shared.runner.run(slow())
+    assert answers[0]["status"] == 403
+    assert root.do(ACCOUNT, "DescribeOrders")["orders"] == []
+
+
 # The nonce
 
 
