@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from leasehold.api.callers import STRICT as STRICT_OPERATIONS
 from leasehold.settings import load_settings
 from leasehold.store.opening import Target
+from leasehold.wire.actions import ACTIONS
 from leasehold.wire.signing import sign
 from leasehold.wiring import Service, running
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 ROOT_KEY, ROOT_SECRET = "AKROOT", "root-secret-for-tests"
 CLIENT = ("192.0.2.1", 4711)
 """Where calls come from."""
+STRICT = [action.name for action in ACTIONS if action.operation in STRICT_OPERATIONS]
+"""Actions that take no signature without a signed body and a nonce."""
 ENVIRONMENT = {"LEASEHOLD_ROOT_ACCESS_KEY": ROOT_KEY, "LEASEHOLD_ROOT_SECRET_KEY": ROOT_SECRET}
 
 
@@ -77,18 +83,32 @@ class Desk:
     ) -> Answer:
         """Send a signed request, byte for byte."""
         if headers is None:
-            authorization = sign(
-                access_key=self.access_key,
-                secret_key=self.secret_key,
-                method=method,
-                path=path,
-                query=query,
-                headers={"host": "leasehold.test"},
-                timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                signed_headers=("host",),
-            )
-            headers = [(b"host", b"leasehold.test"), (b"authorization", authorization.encode())]
+            headers = self.signed(path, query, content, method=method)
         return await _ask(self.service.app, method, path, query, headers, content)
+
+    def signed(
+        self, path: str, query: str, content: bytes, *, method: str = "POST", strong: bool = False, **more: Any
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the headers of a signed request; a ``strong`` signature covers the body and a nonce.
+
+        Where an action takes no other, it is strong in any case. ``more`` is for the signature.
+        """
+        covered = {"host": "leasehold.test"}
+        if strong or any(f"Action={name}" in query for name in STRICT):
+            covered["x-bce-content-sha256"] = hashlib.sha256(content).hexdigest()
+            covered["x-bce-nonce"] = secrets.token_hex(16)
+        facts: dict[str, Any] = {
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+            "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "headers": covered,
+            "signed_headers": tuple(covered),
+        }
+        authorization = sign(method=method, path=path, query=query, **{**facts, **more})
+        return [
+            *((name.encode(), value.encode()) for name, value in covered.items()),
+            (b"authorization", authorization.encode()),
+        ]
 
     async def advance(self, to: str) -> None:
         """Move the virtual clock."""

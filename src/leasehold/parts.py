@@ -11,6 +11,8 @@ from typing import Final
 import msgspec
 
 from leasehold.api import present
+from leasehold.api.callers import Callers, SignatureLimits
+from leasehold.api.identity import Identities
 from leasehold.api.ids import hex_id
 from leasehold.api.links import Links
 from leasehold.clock import Clock
@@ -82,6 +84,7 @@ def rules_of(settings: Settings) -> Rules:
         give_up_us=settings.webhook_give_up_hours * HOUR_US,
         delivered_keep_us=settings.deliveries_keep_days * DAY_US,
         given_up_keep_us=max(GIVEN_UP_KEEP_DAYS, settings.deliveries_keep_days) * DAY_US,
+        refused_keep_us=settings.refused_calls_keep_days * DAY_US,
     )
 
 
@@ -90,6 +93,18 @@ def _offsets(text: str) -> tuple[int, ...]:
     if text == "none":
         return ()
     return to_offsets(tuple(int(span[:-1]) * SPANS_US[span[-1]] for span in text.split(",")))
+
+
+def callers_of(settings: Settings, identities: Identities) -> Callers:
+    """Return what lets callers in."""
+    limits = SignatureLimits(
+        body_max=settings.server_body_max_bytes,
+        age_max_s=settings.signature_age_max_seconds,
+        operator_age_max_s=settings.signature_operator_age_max_seconds,
+        without_port=settings.signature_host_without_port == "yes",
+        operators_strict=settings.signature_operators_strict == "yes",
+    )
+    return Callers(identities, limits, path_prefix=settings.path_prefix)
 
 
 def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> Trail:

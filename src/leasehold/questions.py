@@ -175,6 +175,15 @@ class AuditFound(NamedTuple):
     stopped: EventPlace | None
 
 
+class RefusedFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows of the log of refused calls to list; None: whatever it is. Times are those of minutes."""
+
+    address: str | None = None
+    access_key_id: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+
 class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries of an account to list; None: whatever it is."""
 
@@ -223,6 +232,14 @@ class Questions(Protocol):
 
     def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
         """Return an access key with the user whom it belongs to."""
+        ...
+
+    def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
+        """Return those access keys that there are, each with the user whom it belongs to."""
+        ...
+
+    def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
+        """Return rows of the log of refused calls, those written last first."""
         ...
 
     def user(self, user_id: str) -> User | None:

@@ -1,9 +1,9 @@
 """The settings about signatures, keys and secrets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from leasehold.setting_kinds import Declared, FilePath, Secret, SecretText
+from leasehold.setting_kinds import Declared, FilePath, OneOf, Secret, SecretText, Whole
 from leasehold.setting_sandbox import SandboxSettings
 
 
@@ -52,3 +52,50 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
             unset="none",
         ),
     ] = None
+
+    signature_age_max_seconds: Annotated[
+        int,
+        Declared(
+            "signature.age_max_seconds",
+            Whole(60, 86_400, "seconds"),
+            "How old a signature may be, whatever lifetime its signer chose (decision 22).",
+        ),
+    ] = 1800
+
+    signature_operator_age_max_seconds: Annotated[
+        int,
+        Declared(
+            "signature.operator_age_max_seconds",
+            Whole(60, 86_400, "seconds"),
+            "The same for every call of a user who is an operator, where it is shorter.",
+        ),
+    ] = 300
+
+    signature_operators_strict: Annotated[
+        Literal["no", "yes"],
+        Declared(
+            "signature.operators_strict",
+            OneOf(("no", "yes")),
+            "Whether every call of an operator must sign its body and a nonce, as `leasehold call` does and the "
+            "official Qianfan clients cannot.",
+        ),
+    ] = "no"
+
+    signature_host_without_port: Annotated[
+        Literal["no", "yes"],
+        Declared(
+            "signature.host_without_port",
+            OneOf(("no", "yes")),
+            "Whether a signature may cover the host without the port that is called. The official clients for Go and "
+            "Java sign it so wherever the address names a port; with `no` they reach ports 80 and 443 only.",
+        ),
+    ] = "yes"
+
+    refused_calls_keep_days: Annotated[
+        int,
+        Declared(
+            "refused_calls.keep_days",
+            Whole(1, 3650, "days"),
+            "How long the log of refused calls is kept.",
+        ),
+    ] = 30

@@ -214,6 +214,11 @@ class Metrics:
         )
         self._refusals = self._counter("leasehold_refusals_total", "Commands refused, by error code.", "code")
 
+        self._refused_unlisted = self._counter(
+            "leasehold_refused_calls_unlisted_total",
+            "Calls refused before anybody knew who called that were too many to be told apart in their log.",
+        )
+
     def _define_batches(self) -> None:
         self._batch_size = self._histogram("leasehold_batch_size", "Commands decided in one batch.", _SIZES)
         self._batch_seconds = self._histogram(
@@ -325,6 +330,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count a command that was refused with this error code (decision 19)."""
         self._refusals.labels(code).inc()
+
+    def refused_unlisted(self) -> None:
+        """Count a refused call that the log of refused calls has no row of its own for."""
+        self._refused_unlisted.inc()
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
         """Record a batch: its commands, and the seconds that all of it and its commit took."""

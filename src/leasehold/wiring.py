@@ -21,6 +21,7 @@ from leasehold.api.identity import Identities
 from leasehold.api.ids import hex_id
 from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PURPOSE, Links
+from leasehold.api.refusals import Refusals
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasehold.commands.clock import VIRTUAL_NOW
 from leasehold.commands.command import Command
@@ -38,6 +39,7 @@ from leasehold.gateway.ports import Targets
 from leasehold.parts import (
     Ground,
     allowed_of,
+    callers_of,
     dispatcher_of,
     gateway_of,
     reconciling,
@@ -151,21 +153,22 @@ async def running(
         sequencer.watch(gateway)
         identities = Identities(store, ground.facts, lambda key: vault.open(key.sealed, context=key.id))
         sequencer.watch(identities)
-        context = _context(ground, agenda, vault, links, audit_keys, identities)
+        refusals = Refusals(sequencer, clock, metrics)
+        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         app = App(
             context,
             identities,
+            callers_of(settings, identities),
             health,
             metrics,
-            body_max=settings.server_body_max_bytes,
             path_prefix=settings.path_prefix,
             trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
             links=LinkPages(links, store, sequencer, clock, context.rules),
             passing=gateway,
         )
         sequencer.start()
-        for stop in (sequencer.close, agenda.stop, dispatcher.stop, gateway.stop):
+        for stop in (sequencer.close, refusals.stop, agenda.stop, dispatcher.stop, gateway.stop):
             parts.push_async_callback(stop)
         root_key = await _found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
@@ -178,7 +181,13 @@ async def running(
 
 
 def _context(
-    ground: Ground, agenda: Agenda, vault: Vault, links: Links, audit_keys: AuditKeys, identities: Identities
+    ground: Ground,
+    agenda: Agenda,
+    vault: Vault,
+    links: Links,
+    audit_keys: AuditKeys,
+    identities: Identities,
+    refusals: Refusals,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
@@ -194,6 +203,7 @@ def _context(
         keys=KeyMaker(_make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
         hub=hub,
         identities=identities,
+        refusals=refusals,
         audit_key=audit_keys.public_key,
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),

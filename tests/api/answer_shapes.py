@@ -194,7 +194,15 @@ USER = {
     "name": str,
     "isRoot": bool,
     "policies": [str],
-    "accessKeys": [{"accessKeyId": KEY_ID, "status": re.compile("Active|Disabled"), "createTime": TIME}],
+    "requires": [re.compile("SignedBody|Nonce")],
+    "accessKeys": [
+        {
+            "accessKeyId": KEY_ID,
+            "status": re.compile("Active|Disabled"),
+            "requires": [re.compile("SignedBody|Nonce")],
+            "createTime": TIME,
+        }
+    ],
     "createTime": TIME,
 }
 QUOTA = {
@@ -430,6 +438,25 @@ SHAPES: dict[Key, Any] = {
     (IAM, "DisableAccessKey"): True,
     (IAM, "AttachPolicy"): True,
     (IAM, "DetachPolicy"): True,
+    (IAM, "SetKeyRules"): True,
+    (ACCOUNT, "DescribeRefusedCalls"): {
+        "rows": [
+            {
+                "minute": TIME,
+                "address": Maybe(str),
+                "accessKeyId": Maybe(str),
+                "accountId": Maybe(HEX_ID),
+                "calls": int,
+                "codes": dict,
+                "firstTime": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+08:00"),
+                "lastTime": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+08:00"),
+                "isOverflow": bool,
+            }
+        ],
+        "isTruncated": bool,
+        "maxKeys": int,
+        "nextMarker": Maybe(str),
+    },
     (IAM, "DescribeUsers"): {"users": [USER]},
 }
 

@@ -25,6 +25,13 @@ class AnnexeOfOffice:
     def describe_audit_proof(self) -> Any:
         return {"maxKeys": 3}
 
+    def describe_refused_calls(self) -> Any:
+        return {"address": "192.0.2.1", "accessKeyId": "AKROOT", **TIMES, "maxKeys": 3}
+
+    def set_key_rules(self) -> Any:
+        # It is for a key or for a user.
+        return {"userId": self.user["userId"], "accountId": self.user["accountId"], "requires": ["Nonce", "SignedBody"]}
+
     def explain_unit(self) -> Any:
         return {"instanceId": self.operator.buy()}
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, LEASES, SUPPLIES, WORKERS, Changes
+from leasehold.domain.book import DELIVERIES, HOOKS, LANES, LEASES, NONCES, REFUSED, SUPPLIES, WORKERS, Changes
 from leasehold.store.opening import Target
 from leasehold.wire.actions import TABLE
 from leasehold.wire.errors import ERRORS
@@ -208,8 +208,11 @@ def new_service(**resource: Any) -> Any:
     }
 
 
-UNASKED = ("tokens", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
+UNASKED = ("tokens", "nonces", "refused_calls", "hooks", "lanes", "deliveries", "workers", "leases", "supplies")
 """Tables that change without anybody asking for it, or with every call."""
+
+
+UNASKED_ROWS = {LANES, DELIVERIES, WORKERS, LEASES, SUPPLIES, NONCES, REFUSED}
 
 
 class Commits:
@@ -220,7 +223,7 @@ class Commits:
 
     def committed(self, changes: Changes) -> None:
         """Count it."""
-        tables = {*changes.inserted, *changes.updated} - {LANES, DELIVERIES, WORKERS, LEASES, SUPPLIES}
+        tables = {*changes.inserted, *changes.updated} - UNASKED_ROWS
         if HOOKS in tables and HOOKS not in changes.inserted and not changes.events:
             # So far the log was read, and nothing was asked of anybody.
             tables.remove(HOOKS)

@@ -69,13 +69,15 @@ def caller_id(caller: Caller) -> str:
 
 # How it is sent: what becomes of it.
 REFUSED: dict[str, str] = {
+    "no JSON": "MalformedJSON",
+    "a bad value": "InappropriateJSON",
+    "no policy": "AccessDenied",
+}
+UNPROVED: dict[str, str] = {
     "a wrong secret": "SignatureDoesNotMatch",
     "no signature": "SignatureEmpty",
     "no such key": "InvalidAccessKeyId",
     "no such action": "ResourceNotFound",
-    "no JSON": "MalformedJSON",
-    "a bad value": "InappropriateJSON",
-    "no policy": "AccessDenied",
     "a GET": "InvalidHTTPRequest",
 }
 
@@ -107,17 +109,26 @@ def test_a_call_that_is_refused_before_anything_is_decided_is_written_too(shared
     caller = shared.customer()
     answer = send(shared, caller, how)
     assert answer.code == code
-    whose = {"accountId": NOBODY} if how in ("no signature", "no such key", "no such action", "a GET") else {}
-    written = last(shared.operator if whose else caller, **whose)
+    written = last(caller)
     assert written["requestId"] == answer.body["requestId"]
     assert (written["status"], written["code"], written["message"]) == (
         answer.status,
         code,
         answer.body["message"][:300],
     )
-    # Whoever cannot prove to be somebody is nobody; but whose key it is, its owner wants to know.
-    assert ("userId" in written) is (how in ("no JSON", "a bad value", "no policy"))
-    assert ("accessKeyId" in written) is (how not in ("no signature", "no such action", "a GET"))
+    assert {"userId", "accessKeyId"} <= set(written)
+
+
+@pytest.mark.parametrize(("how", "code"), UNPROVED.items())
+def test_whoever_cannot_prove_to_be_somebody_writes_nothing_into_anybodys_audit_log(
+    shared: Scene, how: str, code: str
+) -> None:
+    caller = shared.customer()
+    before = len(entries(caller)), len(entries(shared.operator, accountId=NOBODY))
+    assert send(shared, caller, how).code == code
+    assert (len(entries(caller)), len(entries(shared.operator, accountId=NOBODY))) == before
+    counted = shared.operator.do(ACCOUNT, "DescribeRefusedCalls", {"maxKeys": 1000})["rows"]
+    assert any(code in row["codes"] for row in counted)
 
 
 def test_reading_the_audit_log_is_written_too(shared: Scene) -> None:
@@ -231,7 +242,10 @@ def proxied(tmp_path: Path) -> Iterator[Scene]:
 def test_behind_a_trusted_proxy_the_callers_own_address_is_written(proxied: Scene) -> None:
     headers = [(b"x-forwarded-for", b"1.2.3.4, 198.51.100.7, 10.0.0.5")]
     proxied.operator.send(UNITS, "Action=DescribeComputeUnits", b"{}", headers=headers)
-    assert last(proxied.operator, accountId=NOBODY)["address"] == "198.51.100.7"
+    assert proxied.operator.do(ACCOUNT, "DescribeRefusedCalls")["rows"][0]["address"] == "198.51.100.7"
+    signed = proxied.operator.desk.signed(UNITS, "Action=DescribeComputeUnits", b"{}")
+    proxied.operator.send(UNITS, "Action=DescribeComputeUnits", b"{}", headers=[*signed, *headers])
+    assert last(proxied.operator)["address"] == "198.51.100.7"
 
 
 def test_every_call_of_a_crowd_is_written_once(fresh: Scene) -> None:

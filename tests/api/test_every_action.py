@@ -57,6 +57,10 @@ def run_the_service(operator: Caller) -> None:
     operator.do(IAM, "AttachPolicy", policy)
     operator.do(IAM, "DescribeUsers")
     operator.do(IAM, "DetachPolicy", policy)
+    operator.do(IAM, "SetKeyRules", {**user, "requires": ["SignedBody"]})
+    operator.do(IAM, "SetKeyRules", {"accessKeyId": key, "requires": ["SignedBody", "Nonce"]})
+    assert operator.send(ACCOUNT, "Action=DescribeAccount", headers=[]).code == "SignatureEmpty"
+    operator.do(ACCOUNT, "DescribeRefusedCalls", {"maxKeys": 5})
     operator.do(IAM, "DisableAccessKey", {"accessKeyId": key})
     operator.do(IAM, "DescribeUsers", {"accountId": account["accountId"]})
     operator.do(CLOCK, "ConfirmClock")

@@ -90,6 +90,8 @@ DOCUMENTED: dict[str, set[str]] = {
     "attach_policy": {FULL, OPERATOR},
     "detach_policy": {FULL, OPERATOR},
     "describe_users": {FULL, READ, OPERATOR},
+    "set_key_rules": {FULL, OPERATOR},
+    "describe_refused_calls": {OPERATOR},
     "set_reminders": {FULL, OPERATOR},
     "describe_reminders": READERS | {OPERATOR},
     "describe_audit_log": {FULL, OPERATOR},
@@ -179,6 +181,7 @@ def write_bodies(root: Caller, unit: str, prepaid: str, service: str) -> dict[st
         **model_bodies(root),
         **subscription_bodies(root),
         "set_reminders": {"beforeSeconds": [60]},
+        "set_key_rules": {"userId": user["userId"], "requires": []},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -56,13 +57,41 @@ def test_an_expired_signature_is_refused_with_the_servers_time(shared: Scene, ah
     assert abs(datetime.fromisoformat(told) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+def of(caller: Caller, **more: Any) -> str:
+    """Sign as somebody else than the root."""
+    return signature(access_key=caller.desk.access_key, secret_key=caller.desk.secret_key, **more)
+
+
 @pytest.mark.parametrize("ahead", [timedelta(minutes=-29), timedelta(), timedelta(minutes=4, seconds=50)])
 def test_a_signature_in_force_is_accepted(shared: Scene, ahead: timedelta) -> None:
-    assert send(shared, signature(ahead=ahead)).status == 200
+    assert send(shared, of(shared.customer(), ahead=ahead)).status == 200
 
 
-def test_a_long_lifetime_counts_as_a_day(shared: Scene) -> None:
-    assert send(shared, signature(ahead=timedelta(hours=-23), expires_s=9_999_999_999)).status == 200
+def test_a_long_lifetime_counts_as_half_an_hour(shared: Scene) -> None:
+    caller = shared.customer()
+    for lifetime in (1801, 9_999_999_999):
+        assert send(shared, of(caller, ahead=timedelta(minutes=-29), expires_s=lifetime)).status == 200
+        late = send(shared, of(caller, ahead=timedelta(minutes=-31), expires_s=lifetime))
+        assert late.code == "RequestExpired"
+        assert "1800 seconds" in late.body["message"]
+
+
+def test_a_signature_of_an_operator_is_good_for_five_minutes(shared: Scene) -> None:
+    assert send(shared, signature(ahead=timedelta(minutes=-4, seconds=-50))).status == 200
+    late = send(shared, signature(ahead=timedelta(minutes=-5, seconds=-10)))
+    assert late.code == "RequestExpired"
+    assert "300 seconds" in late.body["message"]
+    # Of one whose secret is wrong nobody learns whose it is.
+    assert send(shared, signature(ahead=timedelta(minutes=-20), secret_key="x")).code == "SignatureDoesNotMatch"
+    nobody = shared.user(shared.customer(), "LeaseholdOperatorPolicy")
+    assert send(shared, of(nobody, ahead=timedelta(minutes=-6))).code == "RequestExpired"
+
+
+def test_how_old_a_signature_may_be_is_a_setting(tmp_path: Path) -> None:
+    ages = {"LEASEHOLD_SIGNATURE_AGE_MAX_SECONDS": "60", "LEASEHOLD_SIGNATURE_OPERATOR_AGE_MAX_SECONDS": "86400"}
+    with a_scene(tmp_path, environment=ages) as scene:
+        assert send(scene, of(scene.customer(), ahead=timedelta(seconds=-70))).code == "RequestExpired"
+        assert send(scene, signature(ahead=timedelta(seconds=-50))).status == 200
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=5, seconds=10), timedelta(days=2000)])

@@ -19,10 +19,12 @@ from leasehold.domain.book import (
     LEASES,
     MODEL_SETS,
     MODELS,
+    NONCES,
     OFFERINGS,
     PACKAGES,
     PRICES,
     QUOTES,
+    REFUSED,
     REMEMBERED,
     REPLICAS,
     SERVICE_KEYS,
@@ -47,6 +49,7 @@ from leasehold.domain.quote import Quote
 from leasehold.domain.replica import Replica, RunSpec
 from leasehold.domain.service import Service
 from leasehold.domain.service_key import ServiceKey
+from leasehold.domain.signature import Nonce, RefusedCalls
 from leasehold.domain.supply import Count, Supply, Word
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Placement, Unit
@@ -243,11 +246,11 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     USERS: (
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
-        {"policies": (TEXT, "QianfanFullControl")},
+        {"policies": (TEXT, "QianfanFullControl"), "requires": ("SignedBody", "Nonce")},
     ),
     KEYS: (
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),
-        {"sealed": bytes(range(256)), "status": "Disabled"},
+        {"sealed": bytes(range(256)), "status": "Disabled", "requires": ("Nonce",)},
     ),
     GUARDS: (
         Guard("acc-1", GuardRules()),
@@ -271,6 +274,11 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "spent": {"user-1": LOW, "": 1},
             "crossed": (50,),
         },
+    ),
+    NONCES: (Nonce("key-1", TEXT, Instant(HIGH)), {}),
+    REFUSED: (
+        RefusedCalls("row-1", Instant(LOW), TEXT, "", "", 0, {}, Instant(LOW), Instant(LOW)),
+        {"calls": HIGH, "codes": {TEXT: HIGH}, "last_at": Instant(HIGH)},
     ),
     SERVICE_KEYS: (
         ServiceKey("key-1", "acc-1", "user-1", TEXT, None, "0" * 64, Instant(LOW)),

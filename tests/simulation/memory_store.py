@@ -58,6 +58,7 @@ from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
 from tests.simulation.memory_repository import MemoryRepository
+from tests.simulation.memory_signatures import SignaturesOfMemory, forget
 
 T = TypeVar("T")
 
@@ -132,6 +133,7 @@ class MemoryTransaction:
         self._agenda: set[Due] | None = None
         self._prune_before: Instant | None = None
         self._clear: tuple[Instant, int] | None = None
+        self._forget: tuple[Instant, Instant, int] | None = None
         self.identity_epoch: str | None = None
         self.has_company = False
 
@@ -221,6 +223,10 @@ class MemoryTransaction:
         """Remember to forget."""
         self._prune_before = before
 
+    async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
+        """Remember to forget."""
+        self._forget = nonces_before, refused_before, limit
+
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Remember to forget."""
         self._clear = now, limit
@@ -246,6 +252,8 @@ class MemoryTransaction:
             old = sorted((row.created_at, key) for key, row in tokens.items() if row.created_at < self._prune_before)
             for _, key in old[:PRUNE_MAX]:
                 del tokens[key]
+        if self._forget is not None:
+            forget(store.rows, *self._forget)
         if self._clear is not None:
             clear(store.rows, *self._clear)
         store.open = None
@@ -255,7 +263,9 @@ class MemoryTransaction:
         self._store.open = None
 
 
-class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, ReplicaQuestions, Questions):
+class MemoryQuestions(
+    MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, ReplicaQuestions, SignaturesOfMemory, Questions
+):
     """Questions asked of the dictionaries. What is numbered is never deleted, so a row's place is its number."""
 
     def __init__(self, store: MemoryStore) -> None:
@@ -272,11 +282,6 @@ class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, Re
         """Return a value that the store remembers about itself."""
         found = self._rows(FACTS).get((name,))
         return None if found is None else found.value
-
-    def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
-        """Return an access key with the user whom it belongs to."""
-        key = self._rows(KEYS).get((access_key_id,))
-        return None if key is None else (key, self._rows(USERS)[(key.user_id,)])
 
     def user(self, user_id: str) -> User | None:
         """Return a user by id."""

@@ -24,27 +24,26 @@ from leasehold.api.answering import (
     send_followed,
     send_pieces,
 )
-from leasehold.api.asgi import Headers, Receive, Scope, Send
+from leasehold.api.asgi import Receive, Scope, Send
+from leasehold.api.callers import Admitted, Callers
 from leasehold.api.context import Call, Context, Followed, Streamed
 from leasehold.api.fault import Fault
 from leasehold.api.health import Health
-from leasehold.api.identity import Identities, Identity
+from leasehold.api.identity import Identities
 from leasehold.api.ids import uuid4_text
 from leasehold.api.link_html import HEADERS, HTML, Sheet, written
 from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PATH
 from leasehold.api.operations import OPERATIONS
 from leasehold.api.record import PATHS, Addresses, CallRecord
-from leasehold.clock import wall_us
 from leasehold.domain.audit import OK
 from leasehold.domain.refusal import Refusal
 from leasehold.sequencer import Overloaded, StaleIdentity
 from leasehold.telemetry import request_id as current_request_id
 from leasehold.wire import errors as e
-from leasehold.wire.action import Action
+from leasehold.wire.action import CLOCK, Action
 from leasehold.wire.actions import TABLE
 from leasehold.wire.shapes import Request
-from leasehold.wire.signing import SignatureRefused, check_time, parse_authorization, verify
 
 log = structlog.get_logger()
 
@@ -94,10 +93,10 @@ class App:
         self,
         context: Context,
         identities: Identities,
+        callers: Callers,
         health: Health,
         meter: Meter,
         *,
-        body_max: int,
         path_prefix: str = "",
         trusted_proxies: Sequence[str] = (),
         links: LinkPages | None = None,
@@ -107,9 +106,9 @@ class App:
         self._passing = passing
         self._context = context
         self._identities = identities
+        self._callers = callers
         self._health = health
         self._meter = meter
-        self._body_max = body_max
         self._prefix = path_prefix.rstrip("/").encode()
         self._decoders = {action.request: msgspec.json.Decoder(action.request) for action in TABLE.values()}
         self._addresses = Addresses(trusted_proxies)
@@ -162,8 +161,7 @@ class App:
             body = encode(Failure(request_id, code, fault.message, fault.error.number, fault.message, request_id))
             more += error_headers(fault)
         if record is not None and record.written_code != (code or OK):
-            # It reached no batch, or something else became of it after that.
-            self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
+            self._note(record, status, code, message)
         if self._stopping:
             more += ((b"connection", b"close"),)
         name = action.name if action is not None else "unknown"
@@ -178,6 +176,13 @@ class App:
             await send_followed(send, receive, body, more)
         else:
             await answer(send, status, body, JSON, more)
+
+    def _note(self, record: CallRecord, status: int, code: str, message: str) -> None:
+        """Write down a call that reached no batch, or of which something else became after that."""
+        if record.is_proved:
+            self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
+        else:
+            self._context.refusals.count(record.address, record.access_key or "", record.account_id, code)
 
     def _record(self, scope: Scope, path: bytes, request_id: str) -> CallRecord | None:
         """Begin what the audit log gets of a call; none of what goes to no path of ours."""
@@ -218,7 +223,7 @@ class App:
                 peer = scope.get("client")
                 address = self._addresses.of(peer[0] if peer else "", scope["headers"])
                 record = CallRecord(uuid4_text(), address, "/links", "UseLink")
-                sheet = await self._links.do(token, await self._body(scope["headers"], receive), record)
+                sheet = await self._links.do(token, await self._callers.body(scope["headers"], receive), record)
             else:
                 sheet = Sheet(NO_METHOD, "This is a page", ("Open it in a browser.",))
         except Fault as fault:
@@ -235,29 +240,48 @@ class App:
     async def _answer(
         self, action: Action, query: Query, scope: Scope, receive: Receive, record: CallRecord | None
     ) -> Any:
-        # The body is read first: whatever the answer, the connection can then be used again.
-        body = await self._body(scope["headers"], receive)
         assert record is not None  # noqa: S101 - every action is at one of our paths
-        record.body = body
+        body: bytes | None = None
+        admitted: Admitted | None = None
         for _ in range(IDENTITY_TRIES):
             try:
-                caller = await self._caller(query, scope, record)
-                last = _last_event_id(scope) if action.follows else None
-                return await self._do(action, query, caller, body, last, record, self._base_url(scope))
+                admitted = await self._callers.admit(action, query.authorization, scope, record, admitted)
+                if body is None:
+                    # Only from whoever may be listened to. What is left unread of others the server throws away.
+                    body = await self._callers.body_of(scope["headers"], receive)
+                    if not self._identities.knows(admitted.caller):
+                        # While the body came, the key may have been disabled.
+                        continue
+                record.body = body
+                record.proved(admitted.caller)
+                return await self._do(action, query, admitted, body, scope, record)
             except StaleIdentity:
                 self._identities.forget()
         raise Overloaded
 
     async def _do(
-        self,
-        action: Action,
-        query: Query,
-        caller: Identity,
-        body: bytes,
-        last_event_id: str | None,
-        record: CallRecord,
-        base_url: str,
+        self, action: Action, query: Query, admitted: Admitted, body: bytes, scope: Scope, record: CallRecord
     ) -> Any:
+        """Do what is asked for; a nonce of the signature is used up with that, whatever comes of it."""
+        once, sequencer = admitted.once, self._context.sequencer
+        if once is None:
+            return await self._perform(action, query, admitted, body, scope, record)
+        if not action.writes or action.path == CLOCK:
+            # Nothing that it submits could take the nonce with it.
+            await once.spend(sequencer)
+        try:
+            result = await self._perform(action, query, admitted, body, scope, record)
+        except (Fault, Refusal):
+            # What was not permitted today may be tomorrow, and must not be done by whoever sends it again then.
+            await once.spend(sequencer)
+            raise
+        await once.spend(sequencer)
+        return result
+
+    async def _perform(
+        self, action: Action, query: Query, admitted: Admitted, body: bytes, scope: Scope, record: CallRecord
+    ) -> Any:
+        caller = admitted.caller
         if not caller.may(action):
             await self._identities.confirm(caller)
             # Whoever asks what was tried with an instance wants to know of this, too.
@@ -272,79 +296,14 @@ class App:
         record.asks(request, query.client_token)
         if query.client_token is not None and not CLIENT_TOKEN.fullmatch(query.client_token):
             raise Fault(e.INAPPROPRIATE_JSON, "A client token is up to 64 visible ASCII characters.", "clientToken")
-        call = Call(action, caller, request, query.client_token, last_event_id, record, base_url)
+        last = _last_event_id(scope) if action.follows else None
+        call = Call(action, caller, request, query.client_token, last, record, self._base_url(scope), admitted.once)
         return await OPERATIONS[action.operation](self._context, call)
 
     def _base_url(self, scope: Scope) -> str:
         """Return the address that the caller used, up to the prefix."""
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
         return f"{scope.get('scheme', 'http')}://{host}{self._prefix.decode()}"
-
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
-        """Read the body up to the limit; raises Fault beyond it, and where it does not end."""
-        for name, value in headers:
-            # Nineteen digits say enough, and thousands would take long to read.
-            if name == b"content-length" and value.isdigit() and int(value[:19]) > self._body_max:
-                raise self._too_large(f"{value[:20].decode()} bytes")
-        pieces: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                # Half a body must not be done: none at all, for example, would count as an empty one.
-                raise Fault(e.INVALID_HTTP_REQUEST, "The connection ended before the body did. Nothing was done.")
-            piece: bytes = message.get("body", b"")
-            size += len(piece)
-            if size > self._body_max:
-                raise self._too_large(f"more than {self._body_max} bytes")
-            pieces.append(piece)
-            if not message.get("more_body", False):
-                return b"".join(pieces)
-
-    def _too_large(self, size: str) -> Fault:
-        return Fault(
-            e.ENTITY_TOO_LARGE,
-            f"The body has {size}; at most {self._body_max} are taken. No action needs more than a few hundred.",
-        )
-
-    async def _caller(self, query: Query, scope: Scope, record: CallRecord) -> Identity:
-        """Verify the signature (bce-auth-v1, decision 22); raises Fault or SignatureRefused."""
-        headers: Headers = scope["headers"]
-        given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
-        if query.authorization is not None:
-            given.append(query.authorization)
-        if len(given) > 1:
-            raise Fault(e.INVALID_HTTP_AUTH_HEADER, "The request carries more than one authorization; send one.")
-        auth = parse_authorization(given[0] if given else "")
-        record.claimed(auth.access_key)
-        check_time(auth, wall_us())
-        caller = await self._identities.find(auth.access_key)
-        if caller is None:
-            raise Fault(
-                e.INVALID_ACCESS_KEY_ID,
-                f"There is no active access key {auth.access_key[:64]!r} here. Check the access key, and that the "
-                "request goes to the right server.",
-            )
-        record.found(caller)
-        path: bytes = scope["raw_path"]
-        if self._prefix and not path.startswith(self._prefix + b"/"):
-            # A proxy took the prefix off; most clients signed the path with it.
-            path = self._prefix + path
-        try:
-            verify(
-                auth,
-                caller.signing_key(auth),
-                method=scope["method"],
-                raw_path=path,
-                query=scope["query_string"],
-                headers=headers,
-                path_prefix=self._prefix,
-            )
-        except SignatureRefused:
-            await self._identities.confirm(caller)
-            raise
-        record.proved(caller)
-        return caller
 
     def _decode(self, action: Action, body: bytes) -> Request:
         """Read the body as the action's request; raises Fault naming the field (decision 21)."""

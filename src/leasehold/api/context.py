@@ -13,6 +13,8 @@ from leasehold.api.fault import bad_field
 from leasehold.api.hub import Hub
 from leasehold.api.identity import Identities, Identity
 from leasehold.api.links import Links
+from leasehold.api.once import Once
+from leasehold.api.refusals import Refusals
 from leasehold.clock import Clock
 from leasehold.commands.command import Command
 from leasehold.domain.calendar import BadTime, Instant, parse_time, rfc3339
@@ -71,7 +73,9 @@ class Context:
         links: Links,
         hooks: HookMaker,
         identities: Identities,
+        refusals: Refusals,
     ) -> None:
+        self.refusals = refusals
         self.links = links
         self.reader = reader
         self.facts = facts
@@ -94,6 +98,8 @@ class Context:
     async def submit(self, call: Call[Any], command: Command) -> Any:
         """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
         command = msgspec.structs.replace(command, by=call.caller.user_id)
+        if call.once is not None:
+            return await call.once.submit(self.sequencer, command, call.caller.epoch, call.record)
         return await self.sequencer.submit(command, call.caller.epoch, call.record)
 
     async def confirm(self, call: Call[Any]) -> None:
@@ -153,7 +159,7 @@ class Context:
 class Call(Generic[R]):
     """One call: who asks for what."""
 
-    __slots__ = ("action", "base_url", "caller", "last_event_id", "query_token", "record", "request")
+    __slots__ = ("action", "base_url", "caller", "last_event_id", "once", "query_token", "record", "request")
 
     def __init__(
         self,
@@ -164,8 +170,11 @@ class Call(Generic[R]):
         last_event_id: str | None = None,
         record: Note | None = None,
         base_url: str = "",
+        once: Once | None = None,
     ) -> None:
         self.action = action
+        self.once = once
+        """The nonce of the call's signature; None where it has none."""
         self.caller = caller
         self.request = request
         self.query_token = query_token

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
@@ -13,8 +16,21 @@ from leasehold.wire.action import Action
 from leasehold.wire.policies import FULL, OPERATOR
 from leasehold.wire.signing import Authorization, signing_key
 
+KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""No key that is made here, or that the root's setting takes, looks otherwise."""
+ASKED_MAX: Final = 500
+"""Keys that one question asks for."""
+UNKNOWN_MAX: Final = 10_000
+"""Keys that are remembered for not being there."""
 SIGNING_KEYS_MAX = 64
 KNOWN_MAX = 100_000
+
+
+class Looked(NamedTuple):
+    """What the store said of a key."""
+
+    epoch: str | None
+    found: tuple[AccessKey, User] | None
 
 
 class Identity:
@@ -23,7 +39,7 @@ class Identity:
     It lives in memory only, and holds the secret because every signature is computed with it.
     """
 
-    __slots__ = ("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "user_id")
+    __slots__ = ("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "requires", "user_id")
 
     def __init__(self, key: AccessKey, user: User, secret: str, epoch: str | None) -> None:
         self.access_key_id = key.id
@@ -32,6 +48,7 @@ class Identity:
         self.epoch = epoch
         # The root of an account may do everything in it.
         self.policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+        self.requires = frozenset((*key.requires, *user.requires))
         self._secret = secret
         self._signing_keys: dict[str, bytes] = {}
 
@@ -57,6 +74,43 @@ class Identity:
         return not action.policies or not action.policies.isdisjoint(self.policies)
 
 
+class Lookups:
+    """Asks the store for keys: one question at a time, for all who wait with it.
+
+    Whoever calls with keys that do not exist, however many and however fast, keeps one question busy and not a crowd.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._waiting: list[tuple[str, asyncio.Future[Looked]]] = []
+        self._asking: asyncio.Task[None] | None = None
+
+    async def find(self, access_key_id: str) -> Looked:
+        """Return the store's identity epoch, and the key with its user, where there is one."""
+        future: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
+        self._waiting.append((access_key_id, future))
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(), name="keys")
+        return await future
+
+    async def _ask(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting[:ASKED_MAX], self._waiting[ASKED_MAX:]
+            ids = sorted({access_key_id for access_key_id, _ in asked})
+            try:
+                epoch, found = await self._reader.read(
+                    lambda ask, ids=ids: (ask.fact(IDENTITY_EPOCH), ask.identities(ids))  # type: ignore[misc]
+                )
+            except Exception as error:  # noqa: BLE001 - it is for those who asked
+                for _, future in asked:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for access_key_id, future in asked:
+                    if not future.done():
+                        future.set_result(Looked(epoch, found.get(access_key_id)))
+
+
 class Identities:
     """The active keys that were seen, each as the store has it now.
 
@@ -66,10 +120,11 @@ class Identities:
     """
 
     def __init__(self, reader: Reader, facts: Facts, open_secret: Callable[[AccessKey], str]) -> None:
-        self._reader = reader
         self._facts = facts
         self._open_secret = open_secret
+        self._lookups = Lookups(reader)
         self._known: dict[str, Identity] = {}
+        self._unknown: dict[str, str | None] = {}
         self._epoch = 0
 
     def committed(self, changes: Changes) -> None:
@@ -81,6 +136,7 @@ class Identities:
         """Look everybody up again: another server changed a key or a user."""
         self._epoch += 1
         self._known.clear()
+        self._unknown.clear()
 
     def knows(self, caller: Identity) -> bool:
         """Whether that is what the caller was last found to be, and nobody's rights have changed since."""
@@ -99,11 +155,15 @@ class Identities:
         known = self._known.get(access_key_id)
         if known is not None:
             return known
+        if not KEY_ID.fullmatch(access_key_id) or await self._is_unknown(access_key_id):
+            return None
         epoch = self._epoch
-        shared_epoch, found = await self._reader.read(
-            lambda ask: (ask.fact(IDENTITY_EPOCH), ask.identity(access_key_id))
-        )
+        shared_epoch, found = await self._lookups.find(access_key_id)
         if found is None or found[0].status != "Active":
+            if epoch == self._epoch:
+                if len(self._unknown) >= UNKNOWN_MAX:
+                    del self._unknown[next(iter(self._unknown))]
+                self._unknown[access_key_id] = shared_epoch
             return None
         key, user = found
         identity = Identity(key, user, self._open_secret(key), shared_epoch)
@@ -113,3 +173,10 @@ class Identities:
                 self._known.clear()
             self._known[access_key_id] = identity
         return identity
+
+    async def _is_unknown(self, access_key_id: str) -> bool:
+        """Whether there was no such key, and none was made since, here or by another server."""
+        if access_key_id not in self._unknown:
+            return False
+        epoch = self._unknown[access_key_id]
+        return epoch is None or (await self._facts.now()).identity_epoch == epoch

@@ -292,8 +292,15 @@ def user(row: User, keys: list[AccessKey], shown: Shown) -> own.UserDetail:
         name=row.name,
         is_root=row.is_root,
         policies=list(row.policies),
+        requires=list(row.requires),
         access_keys=[
-            own.KeyDetail(access_key_id=key.id, status=key.status, create_time=shown(key.created_at)) for key in keys
+            own.KeyDetail(
+                access_key_id=key.id,
+                status=key.status,
+                requires=list(key.requires),
+                create_time=shown(key.created_at),
+            )
+            for key in keys
         ],
         create_time=shown(row.created_at),
     )

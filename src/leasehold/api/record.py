@@ -78,6 +78,11 @@ class CallRecord:
         """Take note who calls."""
         self.user_id = caller.user_id
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether it is known who calls."""
+        return self.user_id is not None
+
     def asks(self, request: Request, query_token: str | None) -> None:
         """Take note what is asked for."""
         self.names = names_of(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -15,28 +17,33 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def authorization(url: str, path: str, action: str, access_key: str, secret_key: str) -> str:
-    """Return the Authorization header of a POST that sends no other signed header than Host."""
+def signed(url: str, path: str, action: str, body: str, access_key: str, secret_key: str) -> dict[str, str]:
+    """Return the headers of a POST that are signed, with the signature; besides them Host is.
+
+    The signature covers the body and a nonce: it is good for this body, and once.
+    """
     parts = urlsplit(url)
-    return sign(
+    covered = {
+        "x-bce-content-sha256": hashlib.sha256(body.encode()).hexdigest(),
+        "x-bce-nonce": secrets.token_hex(16),
+    }
+    authorization = sign(
         access_key=access_key,
         secret_key=secret_key,
         method="POST",
         path=parts.path + path,
         query=f"Action={action}",
-        headers={"host": parts.netloc},
+        headers={"host": parts.netloc, **covered},
         timestamp=_now(),
         expires_s=EXPIRES_S,
-        signed_headers=("host",),
+        signed_headers=("host", *covered),
     )
+    return {"Authorization": authorization, **covered}
 
 
 def post(url: str, path: str, action: str, body: str, access_key: str, secret_key: str) -> tuple[int, str]:
     """Call an action; returns the status and the body of the answer. Raises OSError where nobody answers."""
-    headers = {
-        "Authorization": authorization(url, path, action, access_key, secret_key),
-        "Content-Type": "application/json",
-    }
+    headers = {**signed(url, path, action, body, access_key, secret_key), "Content-Type": "application/json"}
     return send(f"{url}{path}?Action={action}", body, headers)
 
 

@@ -111,15 +111,17 @@ def call(path: str, action: str, body: str, url: str, access_key: str, secret_ke
 @cli.command()
 @click.argument("path")
 @click.argument("action")
+@click.argument("body", default="")
 @URL_OPTION
 @ACCESS_KEY_OPTION
 @SECRET_KEY_OPTION
-def sign(path: str, action: str, url: str, access_key: str, secret_key: str) -> None:
-    """Print the Authorization header for a call with curl."""
-    from leasehold.cli.caller import authorization
+def sign(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
+    """Print the signed headers of one call with this BODY: leasehold sign PATH ACTION BODY | curl -H @- -d BODY URL."""
+    from leasehold.cli.caller import signed
 
     try:
-        click.echo(authorization(url, path, action, access_key, secret_key))
+        for name, value in signed(url, path, action, body, access_key, secret_key).items():
+            click.echo(f"{name}: {value}")
     except ValueError as error:
         stop(error, FAILED)
 

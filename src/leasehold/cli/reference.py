@@ -65,6 +65,9 @@ result.
   belongs to the account, and is kept for at least `tokens.keep_hours` once its request is decided: badly signed, not
   permitted, with a bad value or `Overloaded`, a request may come again as if it were new. Reads ignore the token; the
   writes that do too say so.
+- **Digests and nonces**: what `x-bce-content-sha256` (hexadecimal) and `content-md5` (base64) say of the body must be
+  so, signed or not. A signature that covers `x-bce-nonce`, 16 to 64 letters and digits drawn anew, is good once; sent
+  again, the same request gets `RequestReplayed`. Whoever had no answer signs anew, with the same client token.
 - **Policies**: a caller needs any one of those that the action names. The root user of an account has
   `QianfanFullControlAccessPolicy` in it; the first root of a store is an operator besides.
 """

@@ -179,8 +179,8 @@ Leasehold serves on {base}
 
 Try it from a second terminal:
   {keys}
-  curl -s '{base}/v2/catalog?Action=DescribeOfferings' -H 'Content-Type: application/json' -d '{{}}' \\
-    -H "Authorization: $(.venv/bin/leasehold sign /v2/catalog DescribeOfferings --url {base})"
+  .venv/bin/leasehold sign /v2/catalog DescribeOfferings '{{}}' --url {base} |
+    curl -s '{base}/v2/catalog?Action=DescribeOfferings' -H @- -H 'Content-Type: application/json' -d '{{}}'
 
 Or from Python, with the official client (pip install qianfan):
   import os

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import REMEMBERED, Book, Draft, Needed
+from leasehold.domain.book import NONCES, REMEMBERED, Book, Draft, Needed
 from leasehold.domain.calendar import Instant
 from leasehold.domain.refusal import REMEMBERED as KEPT
-from leasehold.domain.refusal import Refusal
+from leasehold.domain.refusal import REPLAYED, Refusal
 from leasehold.domain.rules import Rules
+from leasehold.domain.signature import Nonce
 from leasehold.domain.token import Remembered, Token
 from leasehold.domain.unit import Unit
 
@@ -39,6 +40,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     token: Token | None = None
     by: str | None = None
     """The user who asks; None: it happens by itself."""
+    nonce: Nonce | None = None
+    """The nonce of the signature that asks for it: used up with the decision, whatever that is."""
 
     def needs(self) -> Needs:
         """Rows that are known from the command alone."""
@@ -90,6 +93,8 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     What the engine confirms at once about instances that the command left in transition is decided right
     after it, by the same commands that slower engines report with.
     """
+    if command.nonce is not None and not _first_use(book, command.nonce, now):
+        return Decided(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
     token = command.token
     if token is not None:
         before = book.get(REMEMBERED, token.account_id, token.value)
@@ -111,10 +116,33 @@ def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Eng
     return decided
 
 
+REPLAYED_TEXT: Final = (
+    "The signature carries a nonce (x-bce-nonce) that was used before, and such a signature is good once. "
+    "Sign the request again with a new nonce."
+)
+
+
+def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
+    """Use a nonce up; returns whether it was not used before.
+
+    It stays used where the command is refused: what was refused for want of stock must not be bought by somebody who
+    sends it again later.
+    """
+    if book.get(NONCES, nonce.access_key_id, nonce.value) is not None:
+        return False
+    draft = Draft(book, now)
+    draft.put(NONCES, nonce)
+    book.accept(draft, now, None)
+    return True
+
+
 def token_needs(command: Command) -> Needs:
-    """Return the row that remembers the command's client token."""
-    token = command.token
-    return () if token is None else ((REMEMBERED, (token.account_id, token.value)),)
+    """Return the rows that tell whether the command came before: by its client token, and by its signature's nonce."""
+    token, nonce = command.token, command.nonce
+    if nonce is None:
+        return () if token is None else ((REMEMBERED, (token.account_id, token.value)),)
+    used: Needed = (NONCES, (nonce.access_key_id, nonce.value))
+    return (used,) if token is None else ((REMEMBERED, (token.account_id, token.value)), used)
 
 
 class _Refused(msgspec.Struct):

@@ -101,7 +101,7 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
         """Raises Refusal where the account has no such user or only an operator may, or the key id is taken."""
         user = own_user(draft, self.account_id, self.user_id)
         if not self.by_operator:
-            _refuse_operator(user, self.operators, "userId")
+            refuse_operator(user, self.operators, "userId")
         _refuse_taken(draft, self.key.id)
         key = AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
         draft.put(KEYS, key)
@@ -160,7 +160,7 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
                 field="accessKeyId",
             )
         if not self.by_operator:
-            _refuse_operator(own_user(draft, self.account_id, key.user_id), self.operators, "accessKeyId")
+            refuse_operator(own_user(draft, self.account_id, key.user_id), self.operators, "accessKeyId")
         draft.put(KEYS, msgspec.structs.replace(key, status="Disabled"))
         return True
 
@@ -204,7 +204,7 @@ def own_user(draft: Draft, account_id: str, user_id: str) -> User:
     return user
 
 
-def _refuse_operator(user: User, operators: str, field: str) -> None:
+def refuse_operator(user: User, operators: str, field: str) -> None:
     """Who manages users neither becomes an operator by a new key of one, nor locks the operators out."""
     if operators in user.policies:
         raise Refusal(

@@ -8,6 +8,7 @@ import msgspec
 
 from leasehold.domain.calendar import Instant
 from leasehold.domain.money import Micro
+from leasehold.domain.signature import Requirement
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class User(msgspec.Struct, frozen=True):
-    """Somebody, or something, that signs requests for an account."""
+    """Somebody, or something, that signs requests for an account; ``requires``: what every signature must cover."""
 
     id: str
     account_id: str
@@ -36,13 +37,17 @@ class User(msgspec.Struct, frozen=True):
     is_root: bool
     policies: tuple[str, ...]
     created_at: Instant
+    requires: tuple[Requirement, ...] = ()
 
 
 KeyStatus = Literal["Active", "Disabled"]
 
 
 class AccessKey(msgspec.Struct, frozen=True):
-    """A key pair. The secret is sealed under the master key; the domain never sees it."""
+    """A key pair. The secret is sealed under the master key; the domain never sees it.
+
+    ``requires`` is what its signatures must cover, besides what its user's must.
+    """
 
     id: str
     user_id: str
@@ -50,3 +55,4 @@ class AccessKey(msgspec.Struct, frozen=True):
     sealed: bytes
     status: KeyStatus
     created_at: Instant
+    requires: tuple[Requirement, ...] = ()

@@ -34,6 +34,7 @@ from leasehold.domain.quote import Quote
 from leasehold.domain.replica import Replica
 from leasehold.domain.service import Service
 from leasehold.domain.service_key import ServiceKey
+from leasehold.domain.signature import Nonce, RefusedCalls
 from leasehold.domain.supply import Supply
 from leasehold.domain.token import Remembered
 from leasehold.domain.unit import Unit
@@ -75,6 +76,7 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 REMEMBERED = Table("tokens", Remembered, "account_id", "value")
+NONCES = Table("nonces", Nonce, "access_key_id", "value")
 UNITS = Table("units", Unit, "id")
 SERVICES = Table("services", Service, "id")
 MODEL_SETS = Table("model_sets", ModelSet, "id")
@@ -97,11 +99,13 @@ DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
 WORKERS = Table("workers", Worker, "id")
 LEASES = Table("leases", Lease, "unit_id")
 REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
+REFUSED = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
     # First, because under a virtual clock every batch begins with the lock on where that stands.
     FACTS,
     REMEMBERED,
+    NONCES,
     UNITS,
     SERVICES,
     MODEL_SETS,
@@ -125,6 +129,7 @@ TABLES: tuple[Table[Any], ...] = (
     WORKERS,
     LEASES,
     REPLICAS,
+    REFUSED,
 )
 
 TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {

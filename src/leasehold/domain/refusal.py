@@ -42,6 +42,7 @@ NOT_SUPPORTED: Final = "not_supported"
 WRONG_STATE: Final = "wrong_state"
 DENIED: Final = "denied"
 TOKEN_MISMATCH: Final = "token_mismatch"  # noqa: S105 - not a password
+REPLAYED: Final = "replayed"
 
 REASONS: Final = (
     BAD_VALUE,
@@ -55,9 +56,10 @@ REASONS: Final = (
     WRONG_STATE,
     DENIED,
     TOKEN_MISMATCH,
+    REPLAYED,
 )
 
-REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH}
+REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED}
 """Refusals that a client token keeps: a late duplicate must not buy what its sender was refused (decision 10).
 
 What was malformed or not permitted was never decided."""

@@ -81,6 +81,9 @@ class Transaction(Protocol):
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
 
+    async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
+        """Forget at most so many used nonces of hours before one, and rows of refused calls of minutes before one."""
+
     async def audit_heads(self) -> list[Head]:
         """Return the ends of all chains of the audit log."""
         ...

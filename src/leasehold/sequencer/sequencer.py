@@ -22,7 +22,7 @@ from leasehold.commands.command import Command, Decided, Engine
 from leasehold.commands.due import DoDue
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import Audit, Line
-from leasehold.domain.book import REMEMBERED, Book, Changes
+from leasehold.domain.book import Book, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.batch import decide_in_parts, load
@@ -41,6 +41,7 @@ from leasehold.sequencer.ports import (
     Unavailable,
     Watcher,
 )
+from leasehold.sequencer.pruning import Pruner
 from leasehold.sequencer.trail import CLOSED_MAX, Note, Trail
 
 log = structlog.get_logger()
@@ -111,12 +112,6 @@ TURN_S: Final = 0.0025
 """So long is left to whoever was answered to ask again, while another server has the rows."""
 CROWD_MIN: Final = 24
 """So many callers are taken together in any case: fewer would share what a batch costs among too few."""
-CLEAR_EVERY_S = 0.5
-CLEAR_MAX = 2000
-"""So many deliveries are forgotten in so long a time at most: more than are ever made in it."""
-PRUNE_EVERY_S = 0.25
-PRUNE_MIN = 50
-"""Besides these, twice as many old client tokens are forgotten as new ones came: a crowd leaves no heap."""
 NOTED_WITHIN_S = 1.0
 """So long an audit entry waits for a batch at most, until it gets one of its own."""
 
@@ -148,8 +143,7 @@ class Sequencer:
         self._work = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        self._pruned_at = self._cleared_at = time.monotonic()
-        self._remembered = 0
+        self._pruner = Pruner(rules)
         self._called_at = float("-inf")
         self._trail = trail
         self._flush_at: asyncio.TimerHandle | None = None
@@ -403,7 +397,7 @@ class Sequencer:
             self._deliver()
             if changes or parts:
                 await transaction.save(changes)
-            await self._prune(transaction, now, changes)
+            await self._pruner.prune(transaction, now, changes)
             decided_at = time.perf_counter()
             await transaction.commit(alone=len(commands) == 1 and not self._callers and not self._due)
         except BaseException:
@@ -473,16 +467,6 @@ class Sequencer:
     def _tell(self, changes: Changes) -> None:
         for watcher in self._watchers:
             watcher.committed(changes)
-
-    async def _prune(self, transaction: Transaction, now: Instant, changes: Changes) -> None:
-        self._remembered += len(changes.inserted.get(REMEMBERED, ()))
-        if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
-            limit, self._remembered = PRUNE_MIN + 2 * self._remembered, 0
-            self._pruned_at = time.monotonic()
-            await transaction.prune_tokens(Instant(now - self._rules.token_keep_us), limit)
-        if time.monotonic() - self._cleared_at > CLEAR_EVERY_S:
-            self._cleared_at = time.monotonic()
-            await transaction.clear_deliveries(now, CLEAR_MAX)
 
     def _is_alone(self) -> bool:
         """Whether nobody has called for a while, and probably nobody will while the batch is taken."""

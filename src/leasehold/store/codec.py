@@ -22,10 +22,12 @@ from leasehold.domain.book import (
     LEASES,
     MODEL_SETS,
     MODELS,
+    NONCES,
     OFFERINGS,
     PACKAGES,
     PRICES,
     QUOTES,
+    REFUSED,
     REMEMBERED,
     REPLICAS,
     SERVICE_KEYS,
@@ -144,6 +146,14 @@ def _read_numbers(text: str) -> tuple[int, ...]:
     return _numbers(text) if text else ()
 
 
+def _written_names(names: tuple[str, ...]) -> str:
+    return _json(names) if names else ""
+
+
+def _read_names(text: str) -> tuple[str, ...]:
+    return _names(text) if text else ()
+
+
 _placements = msgspec.json.Decoder(tuple[Placement, ...]).decode
 
 
@@ -236,12 +246,28 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         (
             USERS,
             {
-                "to_column": {"policies": _json},
-                "to_field": {"policies": _names, "is_root": bool},
-                "mutable": ("policies",),
+                "to_column": {"policies": _json, "requires": _written_names},
+                "to_field": {"policies": _names, "requires": _read_names, "is_root": bool},
+                "mutable": ("policies", "requires"),
             },
         ),
-        (KEYS, {"to_field": {"sealed": bytes}, "mutable": ("sealed", "status")}),
+        (
+            KEYS,
+            {
+                "to_column": {"requires": _written_names},
+                "to_field": {"sealed": bytes, "requires": _read_names},
+                "mutable": ("sealed", "status", "requires"),
+            },
+        ),
+        (NONCES, {}),
+        (
+            REFUSED,
+            {
+                "to_column": {"codes": _json},
+                "to_field": {"codes": msgspec.json.Decoder(dict[str, int]).decode},
+                "mutable": ("calls", "codes", "last_at"),
+            },
+        ),
         (
             GUARDS,
             {

@@ -31,6 +31,7 @@ from leasehold.store.outbox_queries import clearing
 from leasehold.store.postgres_audit import AuditReads
 from leasehold.store.postgres_session import Row, Session, Statement
 from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, held_of
+from leasehold.store.signature_queries import forgetting
 from leasehold.store.statements import (
     CLAIM,
     HALTED,
@@ -183,6 +184,12 @@ class PostgresTransaction(AuditReads):
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older; another server may be at it already."""
         await self._rows(PRUNE, (before, limit))
+
+    async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
+        """Forget at most so many used nonces, and old rows of refused calls; another server may be at it already."""
+        with self._retried():
+            found = forgetting(nonces_before, refused_before, limit, " FOR UPDATE SKIP LOCKED")
+            await self._session.run((trusted(text.replace("?", "%s")), params) for text, params in found)
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""

@@ -33,6 +33,7 @@ from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.outbox_queries import OutboxQueries
 from leasehold.store.replica_queries import ReplicaQueries
 from leasehold.store.repository_queries import RepositoryQueries
+from leasehold.store.signature_queries import SignatureQueries
 from leasehold.store.supply_queries import SupplyQueries
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "held_of"]
@@ -73,7 +74,7 @@ _RUN_STATUS = {
 """``Service.run_status``, said a second time."""
 
 
-class Queries(AuditQueries, OutboxQueries, RepositoryQueries, ReplicaQueries, SupplyQueries):
+class Queries(SignatureQueries, AuditQueries, OutboxQueries, RepositoryQueries, ReplicaQueries, SupplyQueries):
     """Questions asked of one connection, each a consistent answer of its own."""
 
     def __init__(self, fetch: Fetch) -> None:

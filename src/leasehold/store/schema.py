@@ -39,6 +39,7 @@ users = _table(
     Column("is_root", Boolean, nullable=False),
     _text("policies"),
     _big("created_at"),
+    Column("requires", Text, nullable=False, server_default=text("''")),
     Index("users_account", "account_id", "created_at", "id"),
 )
 
@@ -50,6 +51,7 @@ access_keys = _table(
     Column("sealed", LargeBinary, nullable=False),
     _text("status"),
     _big("created_at"),
+    Column("requires", Text, nullable=False, server_default=text("''")),
     Index("access_keys_user", "user_id"),
 )
 
@@ -326,6 +328,16 @@ tokens = _table(
     Column("answer", LargeBinary, nullable=False),
     _big("created_at"),
     Index("tokens_created", "created_at"),
+    without_rowid=True,
+)
+
+# Used up by signatures; small and pruned, like client tokens.
+nonces = _table(
+    "nonces",
+    _text("access_key_id", key=True),
+    _text("value", key=True),
+    _big("hour"),
+    Index("nonces_hour", "hour"),
     without_rowid=True,
 )
 

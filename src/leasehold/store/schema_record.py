@@ -65,6 +65,23 @@ audit_units = _table(
     without_rowid=True,
 )
 
+# Calls of a minute that were refused before anybody knew who called; written once a minute by each server.
+refused_calls = _table(
+    "refused_calls",
+    _numbered(),
+    _text("id"),
+    _big("minute"),
+    _text("address"),
+    _text("access_key_id"),
+    _text("account_id"),
+    _big("calls"),
+    _text("codes"),
+    _big("first_at"),
+    _big("last_at"),
+    Index("refused_calls_id", "id", unique=True),
+    Index("refused_calls_minute", "minute", "seq"),
+)
+
 audit_closures = _table(
     "audit_closures",
     _numbered(),

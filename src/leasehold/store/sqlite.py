@@ -25,10 +25,12 @@ from leasehold.sequencer import Unavailable
 from leasehold.store import audit, revisions
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.directory import STORE, locked, take
+from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, HELD_TEXT, SPENT_TEXT, Queries, columns, held_of
 from leasehold.store.readers import Connection, Readers
+from leasehold.store.signature_queries import forgetting
 from leasehold.store.updates import Changed, columns_of, updates
 
 T = TypeVar("T")
@@ -56,7 +58,6 @@ WRITER_PRAGMAS: Final = (
 READERS: Final = 1
 """The driver lets go of the interpreter at every row, and two threads would spend their time taking it again: with
 four of them a page of a hundred takes 1.6 times as long."""
-QUICK_S: Final = 0.001
 CHECKPOINT_EVERY_S: Final = 0.05
 """Often, and so little at a time that no commit behind it waits long for the disk."""
 # Only migrations and backups can hold the file for long; five seconds see them through.
@@ -212,24 +213,6 @@ def _migrate(writer: sqlite3.Connection, path: Path) -> None:
     writer.isolation_level = None
 
 
-class Disk:
-    """How long commits have been taking: an average that forgets."""
-
-    def __init__(self) -> None:
-        self._seconds = QUICK_S
-
-    def timed(self, commit: Callable[[], None]) -> None:
-        """Commit, and remember how long that took."""
-        began = time.perf_counter()
-        commit()
-        self._seconds += (time.perf_counter() - began - self._seconds) / 8
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether a commit is over before a thread could be asked for it and answer."""
-        return self._seconds < QUICK_S
-
-
 class Checkpointer:
     """Copies the log into the file on a connection of its own, while the writer goes on.
 
@@ -379,6 +362,11 @@ class SqliteTransaction:
             "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
             (before, limit),
         )
+
+    async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
+        """Forget at most so many used nonces, and old rows of refused calls."""
+        for text, params in forgetting(nonces_before, refused_before, limit):
+            self._connection.execute(text, params)
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits."""

@@ -23,6 +23,7 @@ from leasehold.wire.notification_actions import notification_actions
 from leasehold.wire.replica_actions import run_actions
 from leasehold.wire.service_actions import service_actions
 from leasehold.wire.service_key_actions import service_key_actions
+from leasehold.wire.signature_actions import signature_actions
 from leasehold.wire.supply_actions import supply_actions
 from leasehold.wire.unit_actions import NAMES, replica_actions, schedule, unit_actions
 
@@ -285,6 +286,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *service_key_actions(),
     *run_actions(),
     *supply_actions(),
+    *signature_actions(),
 )
 
 TABLE: Final[dict[tuple[str, str], Action]] = {(action.path, action.name): action for action in ACTIONS}

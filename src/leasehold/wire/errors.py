@@ -70,6 +70,18 @@ ENTITY_TOO_LARGE: Final = ErrorCode("EntityTooLarge", 413, 720010, "The body is 
 STORE_UNAVAILABLE: Final = ErrorCode(
     "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
 )
+BODY_DIGEST_MISMATCH: Final = ErrorCode(
+    "BodyDigestMismatch", 400, 720012, "The body is not the one that a header of the request says it is."
+)
+REQUEST_REPLAYED: Final = ErrorCode(
+    "RequestReplayed", 403, 720013, "The signature has a nonce that was used before: such a signature is good once."
+)
+SIGNATURE_TOO_WEAK: Final = ErrorCode(
+    "SignatureTooWeak",
+    403,
+    720014,
+    "The signature leaves out what key, user or action require it to cover.",
+)
 
 # Answered where services are called, and by no action.
 INVALID_SERVICE_KEY: Final = ErrorCode("InvalidServiceKey", 401, 720101, "The call carries no key that opens services.")

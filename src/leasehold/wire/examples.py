@@ -129,6 +129,7 @@ OFFICE: Final[Mapping[str, Mapping[str, Any]]] = {
     "disable_access_key": {"accessKeyId": "AK0123456789ABCDEFGHIJKL"},
     "attach_policy": {"userId": _USER, "policyName": "QianfanServiceOperateAccessPolicy"},
     "detach_policy": {"userId": _USER, "policyName": "QianfanServiceOperateAccessPolicy"},
+    "set_key_rules": {"userId": _USER, "requires": ["SignedBody", "Nonce"]},
     "describe_users": {},
     "set_reminders": {"beforeSeconds": [86400, 3600]},
     "describe_reminders": {},
@@ -136,6 +137,7 @@ OFFICE: Final[Mapping[str, Mapping[str, Any]]] = {
 AUDIT: Final[Mapping[str, Mapping[str, Any]]] = {
     "describe_audit_log": {"instanceId": _UNIT, "code": "InvalidState", "maxKeys": 10},
     "describe_audit_proof": {"maxKeys": 10},
+    "describe_refused_calls": {"startTime": "2026-11-01 00:00:00", "maxKeys": 10},
     "explain_unit": {"instanceId": _UNIT},
 }
 NOTIFICATION: Final[Mapping[str, Mapping[str, Any]]] = {

@@ -41,8 +41,9 @@ of a body are ignored, and an empty body counts as `{}`. Every answer carries th
 _SIGNED: Final = """\
 The signature bce-auth-v1 of one request: \
 `bce-auth-v1/{access key}/{UTC time}/{seconds}/{signed headers}/{signature}`. It covers method, path, query and the \
-signed headers. `leasehold sign` prints one; the official clients make their own. The query parameter \
-`authorization` may hold it instead.
+signed headers, and the body where `x-bce-content-sha256` is one of them; with `x-bce-nonce` among them it is good \
+once. `leasehold sign` prints such headers; the official clients make their own, without these two. The query \
+parameter `authorization` may hold it instead.
 """
 
 

@@ -10,6 +10,7 @@ import msgspec
 from leasehold.wire.charge_shapes import Model
 from leasehold.wire.policies import PolicyName
 from leasehold.wire.shapes import Id, PaymentTiming, Region, Request, Shape, Text, Time, UnitType
+from leasehold.wire.signature_shapes import Requirement
 from leasehold.wire.supply_shapes import StockSource
 
 Amount = Annotated[Decimal, msgspec.Meta(description="A decimal amount, at most six places, as a string")]
@@ -293,6 +294,7 @@ class KeyDetail(Shape, kw_only=True):
 
     access_key_id: str
     status: Literal["Active", "Disabled"]
+    requires: list[Requirement]
     create_time: str
 
 
@@ -303,6 +305,7 @@ class UserDetail(Shape, kw_only=True):
     name: str
     is_root: bool
     policies: list[str]
+    requires: list[Requirement]
     access_keys: list[KeyDetail]
     create_time: str
 

@@ -14,6 +14,7 @@ __all__ = [
     "SignatureFault",
     "SignatureRefused",
     "check_time",
+    "lifetime_s",
     "parse_authorization",
     "sign",
     "signing_key",
@@ -158,11 +159,17 @@ def parse_authorization(text: str) -> Authorization:
     )
 
 
-def check_time(auth: Authorization, now_us: int) -> None:
+def lifetime_s(auth: Authorization) -> int:
+    """Return how many seconds a signature lives by what its signer chose; more than 24 hours count as 24 hours."""
+    return min(auth.expires_s, _LIFETIME_MAX_S)
+
+
+def check_time(auth: Authorization, now_us: int, age_max_s: int = _LIFETIME_MAX_S) -> None:
     """Check that a signature is in force at ``now_us``, microseconds since the epoch (decision 22).
 
     It is from five minutes before its timestamp, for a client whose clock is ahead, until the lifetime it
-    names has passed, both moments included. A lifetime above 24 hours counts as 24 hours.
+    names has passed, both moments included. A lifetime above ``age_max_s`` seconds counts as that, and none is longer
+    than 24 hours.
 
     Raises SignatureRefused: NOT_YET_VALID or EXPIRED, with the server's time in the message.
     """
@@ -172,13 +179,13 @@ def check_time(auth: Authorization, now_us: int) -> None:
             f"The signature is dated {auth.timestamp}, more than 5 minutes ahead of the server's time, "
             f"{_utc_text(now_us)}. Set the client's clock and sign the request again.",
         )
-    lifetime_s = min(auth.expires_s, _LIFETIME_MAX_S)
-    if now_us > auth.signed_at_us + lifetime_s * _SECOND_US:
+    lives_s = min(lifetime_s(auth), age_max_s)
+    if now_us > auth.signed_at_us + lives_s * _SECOND_US:
+        cut = f", for which this server takes no longer than {age_max_s}" if lives_s < auth.expires_s else ""
         raise SignatureRefused(
             SignatureFault.EXPIRED,
-            f"The signature is dated {auth.timestamp} and was in force for {lifetime_s} seconds, 24 hours at "
-            f"most; the server's time is {_utc_text(now_us)}. Sign the request again; if it was new, set the "
-            "client's clock.",
+            f"The signature is dated {auth.timestamp} and was in force for {lives_s} seconds{cut}; the server's time "
+            f"is {_utc_text(now_us)}. Sign the request again; if it was new, set the client's clock.",
         )
 
 
@@ -200,12 +207,17 @@ def verify(
     query: bytes,
     headers: Sequence[tuple[bytes, bytes]],
     path_prefix: bytes = b"",
-) -> None:
+    without_port: bool = True,
+) -> dict[bytes, bytes]:
     """Check that a request is the one that was signed (bce-auth-v1); ``check_time`` is separate.
+
+    Returns the headers that the signature covers, by name; an empty value is covered as being empty. The body is
+    covered only through a header that holds a digest of it.
 
     ``secret_key_hex`` comes from ``signing_key``. The path and the query are the bytes of the request line,
     without the question mark; header names are in lower case, as ASGI has them. ``path_prefix`` is the path
-    that the service is published under: one official client leaves it out of what it signs.
+    that the service is published under: one official client leaves it out of what it signs. Two of them sign the
+    host without the port that they send; with ``without_port`` false they are refused.
 
     The official clients differ in what they sign, so several readings of one request are tried. Each reading
     tells any two requests apart, but for two things that some clients do not cover: the port of a Host that
@@ -226,13 +238,13 @@ def verify(
     covered = _covered(auth.signed_headers, headers)
     signature = bytes.fromhex(auth.signature)
     first = ""
-    for lines in _header_forms(auth, covered, headers):
+    for lines, signed in _header_forms(auth, covered, headers, without_port=without_port):
         for path in paths:
             for query_text in queries:
                 canonical = f"{method}\n{path}\n{query_text}\n{lines}"
                 digest = hmac.digest(secret_key_hex, canonical.encode("ascii"), "sha256")
                 if hmac.compare_digest(digest, signature):
-                    return
+                    return signed
                 first = first or canonical
     raise SignatureRefused(
         SignatureFault.MISMATCH,
@@ -269,7 +281,7 @@ def sign(
         _check_method(method)
         auth = parse_authorization(f"{_SCHEME}/{access_key}/{timestamp}/{expires_s}/{names}/{'0' * 64}")
         covered = _covered(auth.signed_headers, given)
-        lines = next(_header_forms(auth, covered, given))
+        lines, _ = next(_header_forms(auth, covered, given, without_port=False))
         path_text = _path_forms(path.encode(), b"")[0]
     except SignatureRefused as refusal:
         raise ValueError(refusal.message) from refusal
@@ -437,27 +449,34 @@ def _default_names(headers: Headers) -> frozenset[bytes]:
     return frozenset(present | {_HOST_NAME})
 
 
-def _header_forms(auth: Authorization, covered: dict[bytes, bytes], headers: Headers) -> Iterator[str]:
-    """Yield the header lines as the official clients would have signed them, the most likely first."""
+def _header_forms(
+    auth: Authorization, covered: dict[bytes, bytes], headers: Headers, *, without_port: bool
+) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+    """Yield the header lines as the official clients would have signed them, with the headers in them.
+
+    The most likely comes first.
+    """
     host = _host_forms(covered[_HOST_NAME])
     if host is None:
         raise _unsignable("the Host header must be a name or an address, with a port from 1 to 65535 or none")
+    forms = host.forms if without_port else host.forms[:1]
     lines = [_line(name, value) for name, value in covered.items() if value and name != _HOST_NAME]
-    for form in host.forms:
-        yield _joined(lines, form)
+    for form in forms:
+        yield _joined(lines, form), covered
     # The Python client's lower layer signs every x-bce- header that it sends, whether it lists it or not.
     extra = [(name, value) for name, value in headers if name.startswith(_BCE_PREFIX) and name not in covered]
     if extra and len(dict(extra)) == len(extra):
         more = lines + [_line(name, value) for name, value in extra]
-        for form in host.forms:
-            yield _joined(more, form)
+        for form in forms:
+            yield _joined(more, form), covered | dict(extra)
     # The Java client reads the clock once for the signature and again for the header, so that the header can
     # be a second late. It alone signs just these two names, and the host without its port.
     if (
-        auth.signed_headers == _JAVA_NAMES
+        without_port
+        and auth.signed_headers == _JAVA_NAMES
         and _instant_us(covered[_DATE_NAME].decode("latin-1")) == auth.signed_at_us + _SECOND_US
     ):
-        yield _joined([_line(_DATE_NAME, auth.timestamp.encode("ascii"))], host.portless)
+        yield _joined([_line(_DATE_NAME, auth.timestamp.encode("ascii"))], host.portless), covered
 
 
 def _line(name: bytes, value: bytes) -> str:

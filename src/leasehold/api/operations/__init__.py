@@ -22,6 +22,7 @@ from leasehold.api.operations import (
     replicas,
     service_keys,
     services,
+    signatures,
     statement,
     units,
 )
@@ -45,4 +46,5 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **service_keys.OPERATIONS,
     **replicas.OPERATIONS,
     **engines.OPERATIONS,
+    **signatures.OPERATIONS,
 }

@@ -18,7 +18,7 @@ from leasehold.wire.errors import ACCESS_DENIED
 from leasehold.wire.policies import OPERATOR
 
 
-def _account(caller: Identity, asked: str | None) -> str:
+def account_meant(caller: Identity, asked: str | None) -> str:
     """Return whose identities are meant: the caller's, or for an operator any account's; raises Fault."""
     if asked is not None and asked != caller.account_id and not caller.is_operator:
         raise Fault(ACCESS_DENIED, "Only an operator manages the users of another account.", "accountId")
@@ -55,7 +55,7 @@ async def create_user(context: Context, call: Call[own.CreateUserRequest]) -> ow
     """Add a user, who may do nothing yet."""
     command = commands.CreateUser(
         token=call.token(),
-        account_id=_account(call.caller, call.request.account_id),
+        account_id=account_meant(call.caller, call.request.account_id),
         user_id=hex_id(),
         name=call.request.name or "",
     )
@@ -67,7 +67,7 @@ async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequ
     """Give a user another key pair. The secret is in this answer only, so no client token keeps it."""
     key, secret = _new_key(context)
     command = commands.CreateAccessKey(
-        account_id=_account(call.caller, call.request.account_id),
+        account_id=account_meant(call.caller, call.request.account_id),
         user_id=call.request.user_id or call.caller.user_id,
         key=key,
         by_operator=call.caller.is_operator,
@@ -82,7 +82,7 @@ async def disable_access_key(context: Context, call: Call[own.DisableAccessKeyRe
     found = await context.read(call, lambda ask: ask.identity(call.request.access_key_id))
     command = commands.DisableAccessKey(
         token=call.token(),
-        account_id=_account(call.caller, call.request.account_id),
+        account_id=account_meant(call.caller, call.request.account_id),
         access_key_id=call.request.access_key_id,
         user_id=found[1].id if found is not None else "",
         signed_with=call.caller.access_key_id,
@@ -106,7 +106,7 @@ async def detach_policy(context: Context, call: Call[own.PolicyRequest]) -> bool
 async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, attach: bool) -> bool:
     command = commands.ChangePolicies(
         token=call.token(),
-        account_id=_account(call.caller, call.request.account_id),
+        account_id=account_meant(call.caller, call.request.account_id),
         user_id=call.request.user_id,
         policy=call.request.policy_name,
         attach=attach,
@@ -119,7 +119,7 @@ async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, a
 
 async def describe_users(context: Context, call: Call[own.DescribeUsersRequest]) -> own.UserList:
     """List the account's users and their keys."""
-    account_id = _account(call.caller, call.request.account_id)
+    account_id = account_meant(call.caller, call.request.account_id)
     found = await context.read(call, lambda ask: ask.users(account_id))
     return own.UserList(users=[present.user(user, keys, context.shown) for user, keys in found])
 

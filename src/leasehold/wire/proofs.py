@@ -1,0 +1,86 @@
+"""What a request's headers may say of its body, and the number by which a signature is good once."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+SHA256_NAME: Final = b"x-bce-content-sha256"
+MD5_NAME: Final = b"content-md5"
+NONCE_NAME: Final = b"x-bce-nonce"
+NOT_SIGNED: Final = b"UNSIGNED-PAYLOAD"
+"""What a client writes in place of the hash to say that there is none."""
+NONCE: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{16,64}")
+"""A nonce is drawn by chance; of fewer characters two would soon be the same."""
+_HEX: Final = {SHA256_NAME: re.compile(rb"[0-9A-Fa-f]{64}"), MD5_NAME: re.compile(rb"[0-9A-Fa-f]{32}")}
+_BYTES: Final = {SHA256_NAME: 32, MD5_NAME: 16}
+
+
+class BadProof(Exception):
+    """A header is of no form that can be checked; the message says which and what it should be."""
+
+
+class WrongDigest(Exception):
+    """A body is not the one that a header says; the message says which header."""
+
+
+def check_body(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    """Check that a body is what ``x-bce-content-sha256`` and ``content-md5`` say, where they are sent.
+
+    Both are digests of the body as it is sent: SHA-256 in 64 hexadecimal digits, as BCE's own clients write it, and
+    MD5 in base64 (RFC 1864) or 32 hexadecimal digits; base64 is also taken for SHA-256. ``UNSIGNED-PAYLOAD`` in place
+    of the first says that it is not there.
+
+    Raises BadProof for a value of another form, the empty one among them, and WrongDigest for one of another body.
+    """
+    for name, value in headers:
+        if name not in _BYTES or (name == SHA256_NAME and value == NOT_SIGNED):
+            continue
+        digest = _digest(name, value)
+        found = hashlib.sha256(body) if name == SHA256_NAME else hashlib.md5(body, usedforsecurity=False)
+        if digest != found.digest():
+            raise WrongDigest(
+                f"The body is not the one that {name.decode()} says: these {len(body)} bytes have "
+                f"{found.hexdigest()}. Compute it of the bytes that are sent, and sign again."
+            )
+
+
+def _digest(name: bytes, value: bytes) -> bytes:
+    if _HEX[name].fullmatch(value):
+        return bytes.fromhex(value.decode())
+    try:
+        digest = binascii.a2b_base64(value, strict_mode=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != _BYTES[name]:
+        what = (
+            "64 hexadecimal digits, the SHA-256 of the body; leave the header out to send none"
+            if name == SHA256_NAME
+            else "base64 of 16 bytes, the MD5 of the body; leave the header out to send none"
+        )
+        raise BadProof(f"The header {name.decode()} must be {what}.")
+    return digest
+
+
+def signs_body(covered: Mapping[bytes, bytes]) -> bool:
+    """Whether a signature covers the body: by way of its SHA-256, since MD5 is too weak for that."""
+    value = covered.get(SHA256_NAME)
+    return value is not None and value not in (b"", NOT_SIGNED)
+
+
+def nonce_of(covered: Mapping[bytes, bytes]) -> str | None:
+    """Return the nonce that a signature covers; None where it covers none.
+
+    Raises BadProof for one that is too short, too long or of other characters.
+    """
+    value = covered.get(NONCE_NAME)
+    if value is None:
+        return None
+    if not NONCE.fullmatch(value):
+        raise BadProof(
+            "The header x-bce-nonce must be from 16 to 64 letters, digits and ._~+/=-, drawn anew for every request."
+        )
+    return value.decode()

@@ -1,0 +1,228 @@
+"""What every store keeps of signatures: a nonce is used by one command only, and old rows go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+
+from leasehold.clock import VirtualClock
+from leasehold.commands.command import REPLAYED_TEXT, Command
+from leasehold.commands.funds import TopUp
+from leasehold.commands.signature import UseNonce
+from leasehold.domain.account import AccessKey, User
+from leasehold.domain.book import ACCOUNTS, KEYS, NONCES, REFUSED, USERS, Book, Draft
+from leasehold.domain.calendar import HOUR_US, Instant
+from leasehold.domain.money import Micro
+from leasehold.domain.refusal import NO_RESOURCE, REPLAYED, Refusal
+from leasehold.domain.rules import Rules
+from leasehold.domain.signature import Nonce, RefusedCalls
+from leasehold.engines.instant import InstantEngine
+from leasehold.questions import HistoryFilter, RefusedFilter
+from leasehold.sequencer import Limits, Sequencer
+from leasehold.store.opening import OpenStore
+from leasehold.store.postgres import PostgresStore
+from tests.contract.batches import OnStore, get, load, write
+from tests.contract.rows import ROWS
+from tests.life.lives import ACCOUNT, opening
+from tests.life.test_moving import START, ZONE
+from tests.postgres import shared_server
+from tests.simulation.test_histories import Uncounted
+
+KEY, USER = "key-1", "user-1"
+
+
+def nonce(value: str, hour: int = HOUR_US) -> Nonce:
+    return Nonce(KEY, value, Instant(hour))
+
+
+def top_up(value: str) -> Command:
+    return TopUp(account_id=ACCOUNT, amount=Micro(1_000_000), nonce=nonce(value))
+
+
+async def outcome(sequencer: Sequencer, command: Command) -> str:
+    try:
+        await sequencer.submit(command)
+    except Refusal as refusal:
+        return refusal.reason
+    return "done"
+
+
+def a_sequencer(store: OpenStore) -> Sequencer:
+    return Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Uncounted())
+
+
+async def founded(sequencer: Sequencer) -> None:
+    """Open an account."""
+    for command in opening(ZONE, START):
+        await sequencer.submit(command)
+
+
+def top_ups(store: OpenStore) -> int:
+    wanted = HistoryFilter(account_id=ACCOUNT)
+    return len(store.ask(lambda ask: ask.postings(wanted, after=None, limit=100)))
+
+
+def test_of_commands_with_the_same_nonce_one_is_done_in_a_batch_and_after_it(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        sequencer = a_sequencer(store)
+        sequencer.start()
+        await founded(sequencer)
+        before = top_ups(store)
+        crowd = await asyncio.gather(*(outcome(sequencer, top_up("a" * 16)) for _ in range(5)))
+        assert Counter(crowd) == {"done": 1, REPLAYED: 4}
+        assert await outcome(sequencer, top_up("a" * 16)) == REPLAYED
+        assert await outcome(sequencer, top_up("b" * 16)) == "done"
+        assert await outcome(sequencer, UseNonce(nonce=nonce("b" * 16))) == REPLAYED
+        assert await outcome(sequencer, UseNonce(nonce=Nonce("key-2", "b" * 16, Instant(0)))) == "done"
+        assert top_ups(store) == before + 2
+        await sequencer.close()
+
+    on_store(scene)
+
+
+def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        sequencer = a_sequencer(store)
+        sequencer.start()
+        refused = TopUp(account_id="nobody", amount=Micro(1), nonce=nonce("c" * 16))
+        assert await outcome(sequencer, refused) == NO_RESOURCE
+        await founded(sequencer)
+        assert await outcome(sequencer, top_up("c" * 16)) == REPLAYED
+        assert await get(store, NONCES, KEY, "c" * 16) == nonce("c" * 16)
+        await sequencer.close()
+
+    on_store(scene)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_servers_that_get_the_same_nonce_at_once_exactly_one_does_it(first: int) -> None:
+    """Both orders, one of them waiting for the other's row; and many at once."""
+
+    async def scene(url: str) -> None:
+        stores = [PostgresStore(url), PostgresStore(url)]
+        sequencers = [a_sequencer(store) for store in stores]
+        for sequencer in sequencers:
+            sequencer.start()
+        await founded(sequencers[0])
+        before = top_ups(stores[0])
+        for number in range(30):
+            pair = [sequencers[first], sequencers[1 - first]]
+            commands = [top_up(f"nonce-{number:012}") for _ in pair]
+            found = await asyncio.gather(*map(outcome, pair, commands))
+            assert Counter(found) == {"done": 1, REPLAYED: 1}, number
+        assert top_ups(stores[0]) == before + 30
+        for sequencer, store in zip(sequencers, stores, strict=True):
+            await sequencer.close()
+            await store.close()
+
+    with shared_server().database(migrated=True) as url:
+        asyncio.run(scene(url))
+
+
+def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_used() -> None:
+    async def scene(url: str) -> None:
+        first, second = PostgresStore(url), PostgresStore(url)
+        sequencer = a_sequencer(second)
+        sequencer.start()
+        await founded(sequencer)
+        holding = await first.begin()
+        book = Book()
+        await holding.load([(ACCOUNTS, (ACCOUNT,)), (NONCES, (KEY, "d" * 16))], book)
+        draft = Draft(book)
+        draft.put(NONCES, nonce("d" * 16))
+        book.take(draft, Instant(0), None)
+        await holding.save(book.changes())
+        waiting = asyncio.create_task(outcome(sequencer, top_up("d" * 16)))
+        done, _ = await asyncio.wait({waiting}, timeout=0.3)
+        assert not done, "it does not wait for the row that the other has"
+        await holding.commit()
+        assert await waiting == REPLAYED
+        await sequencer.close()
+        for store in (first, second):
+            await store.close()
+
+    with shared_server().database(migrated=True) as url:
+        asyncio.run(scene(url))
+
+
+def row(number: int, **changed: Any) -> RefusedCalls:
+    facts: dict[str, Any] = {
+        "id": f"row-{number}",
+        "minute": Instant(number * 60_000_000),
+        "address": f"192.0.2.{number % 3}",
+        "access_key_id": f"AK{number % 2}",
+        "account_id": "",
+        "calls": number + 1,
+        "codes": {"SignatureEmpty": number + 1},
+        "first_at": Instant(number * 60_000_000),
+        "last_at": Instant(number * 60_000_000),
+    }
+    return RefusedCalls(**(facts | changed))
+
+
+def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest_first(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        await write(store, *[nonce(f"{number:016}", number * HOUR_US) for number in range(10)])
+        await write(store, *[row(number) for number in range(10)])
+        for nonces, rows in ((6, 6), (4, 5)):
+            transaction = await store.begin()
+            await transaction.prune_signatures(Instant(6 * HOUR_US), Instant(5 * 60_000_000), 4)
+            await transaction.commit()
+            book = await load(
+                store,
+                *[(NONCES, (KEY, f"{number:016}")) for number in range(10)],
+                *[(REFUSED, (f"row-{number}",)) for number in range(10)],
+            )
+            kept = [number for number in range(10) if book.get(NONCES, KEY, f"{number:016}") is not None]
+            assert kept == list(range(10 - nonces, 10))
+            assert [number for number in range(10) if book.get(REFUSED, f"row-{number}")] == list(range(10 - rows, 10))
+
+    on_store(scene)
+
+
+def test_rows_of_refused_calls_are_listed_by_what_is_asked_for_the_last_first(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        rows = [row(number) for number in range(12)]
+        await write(store, *rows)
+
+        def found(limit: int = 100, after: int | None = None, **wanted: Any) -> list[Any]:
+            return store.ask(lambda ask: ask.refused_calls(RefusedFilter(**wanted), after=after, limit=limit))
+
+        everything = found()
+        assert sorted(one.row.id for one in everything) == sorted(one.id for one in rows)
+        assert [one.seq for one in everything] == sorted((one.seq for one in everything), reverse=True)
+        assert found(5) + found(5, everything[4].seq) + found(5, everything[9].seq) == everything
+        wishes: tuple[dict[str, Any], ...] = ({"address": "192.0.2.1"}, {"access_key_id": "AK1"}, {"address": "none"})
+        for wanted in wishes:
+            assert [one.row for one in found(**wanted)] == [
+                one.row for one in everything if all(getattr(one.row, name) == value for name, value in wanted.items())
+            ]
+        since, until = Instant(3 * 60_000_000), Instant(7 * 60_000_000)
+        assert {one.row.id for one in found(since=since, until=until)} == {"row-3", "row-4", "row-5", "row-6"}
+
+    on_store(scene)
+
+
+@pytest.mark.parametrize("many", [1, 2, 250])
+def test_many_keys_are_asked_for_at_once(on_store: OnStore, many: int) -> None:
+    async def scene(store: OpenStore) -> None:
+        user, key = ROWS[USERS][0], ROWS[KEYS][0]
+        users = [msgspec.structs.replace(user, id=f"user-{number}") for number in range(many)]
+        keys = [
+            msgspec.structs.replace(key, id=f"key-{number}", user_id=f"user-{number // 2}") for number in range(many)
+        ]
+        await write(store, *users, *keys)
+        asked = [*(one.id for one in keys), "nobody", *(f"none-{number}" for number in range(many))]
+        found: dict[str, tuple[AccessKey, User]] = store.ask(lambda ask: ask.identities(asked))
+        assert found == {one.id: (one, users[number // 2]) for number, one in enumerate(keys)}
+        assert store.ask(lambda ask: ask.identities([])) == {}
+
+    on_store(scene)
+
+
+def test_the_message_says_what_to_do() -> None:
+    assert "new nonce" in REPLAYED_TEXT

@@ -1,0 +1,51 @@
+"""Keys, used nonces and refused calls, as the store in memory has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leasehold.domain.account import AccessKey, User
+from leasehold.domain.book import KEYS, NONCES, REFUSED, USERS, Key, Table
+from leasehold.domain.calendar import Instant
+from leasehold.questions import Numbered, RefusedFilter
+
+
+class SignaturesOfMemory:
+    """Questions about them."""
+
+    def _rows(self, table: Table[Any]) -> dict[Key, Any]:
+        raise NotImplementedError
+
+    def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
+        """Return an access key with the user whom it belongs to."""
+        key = self._rows(KEYS).get((access_key_id,))
+        return None if key is None else (key, self._rows(USERS)[(key.user_id,)])
+
+    def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
+        """Return those access keys that there are, each with the user whom it belongs to."""
+        found = [row for row in self._rows(KEYS).values() if row.id in access_key_ids]
+        return {key.id: (key, self._rows(USERS)[key.user_id,]) for key in found}
+
+    def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
+        """Return rows of the log of refused calls, those written last first."""
+        found = [
+            Numbered(number, row)
+            for number, row in enumerate(self._rows(REFUSED).values(), 1)
+            if wanted.address in (None, row.address)
+            and wanted.access_key_id in (None, row.access_key_id)
+            and (wanted.since is None or row.minute >= wanted.since)
+            and (wanted.until is None or row.minute < wanted.until)
+            and (after is None or number < after)
+        ]
+        return found[::-1][:limit]
+
+
+def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refused_before: Instant, limit: int) -> None:
+    """Forget at most so many used nonces, and old rows of refused calls."""
+    old = sorted((row.hour, key) for key, row in rows[NONCES].items() if row.hour < nonces_before)
+    for _, key in old[:limit]:
+        del rows[NONCES][key]
+    late = sorted((row.minute, key) for key, row in rows[REFUSED].items() if row.minute < refused_before)
+    for _, key in late[:limit]:
+        del rows[REFUSED][key]
