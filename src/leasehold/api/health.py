@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
+import structlog
 
 from leasehold.clock import Clock
 from leasehold.domain.calendar import SECOND_US
 from leasehold.questions import Reader
 from leasehold.sequencer import Sequencer
 
+log = structlog.get_logger()
+
 COUNT_EVERY_S: Final = 60.0
+READY: Final = 200
 _JSON: Final = b"application/json; charset=utf-8"
 
 
@@ -60,6 +64,8 @@ class Health:
         self._gauges = gauges
         self._lateness_max_s = lateness_max_s
         self.stopping = False
+        self.apart = False
+        """Whether monitors have a port of their own, so that strangers are told less."""
         self._counted_at = -COUNT_EVERY_S
 
     async def page(self, path: str) -> Page | None:
@@ -78,6 +84,19 @@ class Health:
             case _:
                 return None
 
+    async def public_page(self, path: str) -> Page | None:
+        """Return the page at that path as strangers may see it; None where it is none of ours."""
+        if not self.apart:
+            return await self.page(path)
+        match path:
+            case "/metrics":
+                return None
+            case "/readyz":
+                page = await self._ready()
+                return _json(page.status, {"status": "ready" if page.status == READY else "not ready"})
+            case _:
+                return await self.page(path)
+
     async def _ready(self) -> Page:
         """Ready means: writes are taken, and nothing that falls due is left lying."""
         reasons = []
@@ -86,7 +105,9 @@ class Health:
         try:
             overdue_s = await self._overdue_s()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is why we are not ready
-            reasons.append(f"The store cannot be read: {error!r}.")
+            # What went wrong may name the database's host; strangers read this page.
+            log.warning("the store cannot be read", reason=repr(error))
+            reasons.append("The store cannot be read; the log says why.")
         else:
             if overdue_s > self._lateness_max_s:
                 reasons.append(

@@ -71,6 +71,13 @@ STORE_UNAVAILABLE: Final = ErrorCode(
     "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
 )
 
+# Answered before anybody looks which action is called; the connection ends with them.
+URI_TOO_LONG: Final = ErrorCode("UriTooLong", 414, 720019, "The request line is longer than is read.")
+HEAD_TOO_LARGE: Final = ErrorCode("HeadTooLarge", 431, 720020, "The headers are more, or longer, than are read.")
+REQUEST_TIMEOUT: Final = ErrorCode(
+    "RequestTimeout", 408, 720021, "The request did not come in time, or came too slowly. Nothing was done."
+)
+
 # Answered where services are called, and by no action.
 INVALID_SERVICE_KEY: Final = ErrorCode("InvalidServiceKey", 401, 720101, "The call carries no key that opens services.")
 NO_CAPACITY: Final = ErrorCode(
