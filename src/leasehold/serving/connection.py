@@ -25,6 +25,8 @@ THROWN_AWAY_MAX: Final = 64 * 1024
 LINGER_S: Final = 5.0
 """For so long what still comes is thrown away after the last answer, so that the caller can read that answer."""
 
+ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+
 # What a connection does now.
 IDLE: Final = "idle"
 HEAD: Final = "head"
@@ -49,6 +51,7 @@ class House(Protocol):
 
     now: float
     """The loop's time at the last sweep: exact enough for limits of seconds, and costs nothing to ask."""
+    loop: asyncio.AbstractEventLoop
     limits: Limits
     buffer: memoryview
     app: Application
@@ -96,12 +99,14 @@ class Connection(asyncio.BufferedProtocol):
         "_unsent_since",
         "address",
         "client",
+        "loop",
         "transport",
         "writable",
     )
 
     def __init__(self, house: House, client: tuple[str, int] | None, address: Any) -> None:
         self._house = house
+        self.loop = house.loop
         self.client = client
         self.address = address
         """Under what the listener counts it."""
@@ -229,19 +234,19 @@ class Connection(asyncio.BufferedProtocol):
         if head.websocket and self._house.ws_class is not None:
             self._hand_over(head, rest)
             return b""
-        self._begin(head)
-        return rest
+        return self._begin(head, rest)
 
-    def _begin(self, head: Head) -> None:
-        """Have a request answered, of which the body may still be on its way."""
+    def _begin(self, head: Head, rest: bytes) -> bytes:
+        """Have a request answered, of which the body may be on its way; returns what is not taken yet."""
+        house = self._house
         path = head.path.decode("ascii")
         scope = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "asgi": ASGI,
             "http_version": head.version,
-            "server": self._house.local,
+            "server": house.local,
             "client": self.client,
-            "scheme": self._house.scheme,
+            "scheme": house.scheme,
             "root_path": "",
             "headers": head.headers,
             "state": {},
@@ -251,16 +256,19 @@ class Connection(asyncio.BufferedProtocol):
             "query_string": head.query,
         }
         exchange = self._exchange = Exchange(self, scope, keep_alive=head.keep_alive, expects=head.expects)
-        if head.length == 0:
+        length = head.length
+        if length is not None and length <= len(rest):
+            exchange.body, rest = rest[:length], rest[length:]
             self._whole()
         else:
-            self._does, self._credit_s, self._arrived = BODY, self._house.limits.body_s, 0
-            self._chunks = Chunks() if head.length is None else None
-            self._left = head.length or 0
-        tasks = self._house.state.tasks
-        task = asyncio.get_running_loop().create_task(exchange.run(self._house.app))
+            self._does, self._credit_s, self._arrived = BODY, house.limits.body_s, 0
+            self._chunks = Chunks() if length is None else None
+            self._left = length or 0
+        tasks = house.state.tasks
+        task = self.loop.create_task(exchange.run(house.app))
         task.add_done_callback(tasks.discard)
         tasks.add(task)
+        return rest
 
     def _read_body(self, data: bytes) -> bytes:
         """Hand over what came of a body; returns what comes after it. Raises BadRequest."""

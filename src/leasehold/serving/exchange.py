@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from leasehold.serving.head import TEXT, TOKEN
+from leasehold.serving.head import LINES, TOKEN
 
 log = structlog.get_logger()
 
@@ -19,6 +19,8 @@ Application = Callable[
 ]
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+USUAL: Final = frozenset({b"date", b"content-type", b"x-bce-request-id", b"x-bce-error-code", b"x-request-id"})
+PARTS_OF_A_LINE: Final = 4
 NO_BODY: Final = -1
 OPEN_END: Final = -2
 WITHOUT_BODY: Final = frozenset({204, 304})
@@ -37,6 +39,8 @@ STATUS_LINES: Final = {status: _line(status) for status in range(200, 600)}
 
 class Wire(Protocol):
     """What an exchange needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
 
     writable: asyncio.Event | None
     """Where to wait while the caller takes nothing of what was sent; None while it does."""
@@ -69,22 +73,17 @@ class Exchange:
     two wake-ups of the caller, would cost more. What no body follows goes out at the end of the turn of the loop.
     """
 
-    __slots__ = (
-        "_chunked",
-        "_fresh",
-        "_held",
-        "_left",
-        "_news",
-        "_wire",
-        "body",
-        "complete",
-        "expects",
-        "gone",
-        "keep_alive",
-        "more_body",
-        "scope",
-        "started",
-    )
+    # Defaults of the class: most exchanges never change most of them.
+    body = b""
+    more_body = True
+    started = False
+    complete = False
+    gone = False
+    _news: asyncio.Event | None = None
+    _fresh = False
+    _held = b""
+    _chunked = False
+    _left = 0
 
     def __init__(self, wire: Wire, scope: Message, *, keep_alive: bool, expects: bool) -> None:
         self._wire = wire
@@ -92,16 +91,6 @@ class Exchange:
         self.keep_alive = keep_alive
         self.expects = expects
         """Whether the caller waits for word that it may send the body."""
-        self.body = b""
-        self.more_body = True
-        self.started = False
-        self.complete = False
-        self.gone = False
-        self._news: asyncio.Event | None = None
-        self._fresh = False
-        self._held = b""
-        self._chunked = False
-        self._left = 0
 
     # --- what the connection tells ---
 
@@ -208,14 +197,12 @@ class Exchange:
             content.append(b"transfer-encoding: chunked\r\n")
         content.append(b"\r\n")
         self._held = b"".join(content)
-        asyncio.get_running_loop().call_soon(self.flush)
+        self._wire.loop.call_soon(self.flush)
 
     def _lines(self, headers: Any, content: list[bytes]) -> tuple[int, bool]:
         """Write the lines of the headers; returns how long the body will be, and whether the connection is to end."""
         length, closes = OPEN_END, False
         for name, value in (*self._wire.headers(), *headers):
-            if not name or name.translate(None, TOKEN) or value.translate(None, TEXT):
-                raise ValueError(f"an answer cannot have the header {name!r}: {value!r}")
             small = name.lower()
             if small == b"content-length":
                 length = int(value)
@@ -223,7 +210,13 @@ class Exchange:
                 continue
             elif small == b"connection":
                 closes = closes or b"close" in value.lower()
+            elif small not in USUAL and (not name or name.translate(None, TOKEN)):
+                raise ValueError(f"an answer cannot have a header named {name!r}")
             content += (small, b": ", value, b"\r\n")
+        written = b"".join(content)
+        lines = len(content) // PARTS_OF_A_LINE + 1
+        if written.translate(None, LINES) or not lines == written.count(b"\r") == written.count(b"\n"):
+            raise ValueError("a header of an answer has a control character in its value")
         return length, closes
 
     def flush(self) -> None:

@@ -6,6 +6,7 @@ inside another.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -26,9 +27,12 @@ TOKEN: Final = _DIGITS_LETTERS + b"!#$%&'*+-.^_`|~"
 """What a name of a header may be made of."""
 TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 """What a value of a header may be made of."""
-_LINES: Final = TEXT + b"\r\n"
+LINES: Final = TEXT + b"\r\n"
 _TARGET: Final = bytes(range(0x21, 0x7F)).replace(b"#", b"")
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade", b"host"})
+_ONCE: Final = (b"content-length", b"transfer-encoding", b"host", b"expect", b"upgrade")
+"""What says how a request is read, and for whom it is: twice, it could be read in two ways."""
+_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
+_HEADER: Final = re.compile(rb"\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)")
 _VERSIONS: Final = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 
 
@@ -85,41 +89,45 @@ def check_partial(part: bytes) -> None:
 
 def read_head(head: bytes) -> Head:
     """Read a head, given without the empty line at its end; raises BadRequest."""
+    end = head.find(b"\r\n")
+    found = _HEADER.findall(head, end) if end >= 0 else []
+    count = head.count(b"\n")
+    if (
+        not count == len(found) == head.count(b"\r") == head.count(b"\r\n")
+        or count > HEADERS_MAX
+        or len(head) > LINE_MAX
+        or head.translate(None, LINES)
+    ):
+        _check(head)
+    # Each match begins at the end of a line, and there are no more of those: so every line is one header.
+    headers = [(name.lower(), value.rstrip()) for name, value in found]
+    parts = (head[:end] if end >= 0 else head).split(b" ")
+    version = _VERSIONS.get(parts[-1])
+    if len(parts) != 3 or version is None:  # noqa: PLR2004 - method, target and version
+        raise _malformed("its first line must be METHOD TARGET HTTP/1.1, with one space between them")
+    return _framed(parts[0], parts[1], version, headers)
+
+
+def _check(head: bytes) -> None:
+    """Raise BadRequest with what is wrong with a head; one that is only long has nothing wrong."""
     lines = head.split(b"\r\n")
+    count = len(lines) - 1
     if len(lines[0]) > LINE_MAX:
         raise _line_too_long()
     if len(head) > HEAD_MAX:
         raise _head_too_large(f"The headers have {len(head)} bytes")
-    count = len(lines) - 1
     if count > HEADERS_MAX:
         raise _head_too_large(f"There are {count} headers")
     if head.count(b"\n") != count or head.count(b"\r") != count:
         raise _malformed("a line does not end with CR LF")
-    if head.translate(None, _LINES):
+    if head.translate(None, LINES):
         raise _malformed("a control character stands in it")
-    parts = lines[0].split(b" ")
-    version = _VERSIONS.get(parts[-1])
-    if len(parts) != 3 or version is None:  # noqa: PLR2004 - method, target and version
-        raise _malformed("its first line must be METHOD TARGET HTTP/1.1, with one space between them")
-    headers, framing = _headers(lines)
-    return _framed(parts[0], parts[1], version, headers, framing)
-
-
-def _headers(lines: list[bytes]) -> tuple[list[tuple[bytes, bytes]], dict[bytes, list[bytes]]]:
-    """Read the lines after the first; returns all headers, and by name those that say how to read the rest."""
-    headers: list[tuple[bytes, bytes]] = []
-    framing: dict[bytes, list[bytes]] = {}
     for line in lines[1:]:
-        name, colon, value = line.partition(b":")
+        name, colon, _ = line.partition(b":")
         if not colon or not name or name.translate(None, TOKEN):
             raise _bad_line(line)
         if len(line) > LINE_MAX:
             raise _head_too_large(f"The header {name[:SHOWN_MAX].decode()} has {len(line)} bytes")
-        name, value = name.lower(), value.strip(b" \t")
-        headers.append((name, value))
-        if name in _FRAMING:
-            framing.setdefault(name, []).append(value)
-    return headers, framing
 
 
 def _bad_line(line: bytes) -> BadRequest:
@@ -128,37 +136,32 @@ def _bad_line(line: bytes) -> BadRequest:
     return _malformed(f"{line[:SHOWN_MAX].decode('latin-1')!r} is no header; one is NAME: VALUE")
 
 
-def _framed(
-    method: bytes,
-    target: bytes,
-    version: str,
-    headers: list[tuple[bytes, bytes]],
-    framing: dict[bytes, list[bytes]],
-) -> Head:
+def _framed(method: bytes, target: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> Head:
     """Say how the rest of the request is read; raises BadRequest where that is not beyond doubt."""
-    hosts = framing.get(b"host", ())
-    if len(hosts) > 1 or (not hosts and version == "1.1"):
-        raise _malformed(f"it has {len(hosts)} Host headers, and must have one")
-    if not method or len(method) > METHOD_MAX or method.translate(None, TOKEN):
+    of = dict(headers)
+    if len(of) != len(headers):
+        for name in _ONCE:
+            if sum(1 for one, _ in headers if one == name) > 1:
+                raise _malformed(f"it has more than one header {name.decode()}")
+    is_old = version == "1.0"
+    host = of.get(b"host")
+    if host is None and not is_old:
+        raise _malformed("it has no Host header, and must have one")
+    if method not in _METHODS and (not method or len(method) > METHOD_MAX or method.translate(None, TOKEN)):
         raise _malformed("its method is none")
-    path, query = _target(method, target, hosts[0] if hosts else b"")
-    words: frozenset[bytes] = frozenset()
-    if b"connection" in framing:
-        words = frozenset(word.strip().lower() for value in framing[b"connection"] for word in value.split(b","))
-    upgrades = [value.lower() for value in framing.get(b"upgrade", ())]
-    length = _length(framing, version)
-    return Head(
-        method,
-        path,
-        query,
-        version,
-        headers,
-        length,
-        version == "1.1" and b"close" not in words,
-        version == "1.1" and any(value.lower() == b"100-continue" for value in framing.get(b"expect", ())),
+    path, query = _target(method, target, host or b"")
+    length = _length(of, is_old=is_old)
+    keep_alive, websocket = not is_old, False
+    if b"connection" in of and not is_old:
+        values = b",".join([value for name, value in headers if name == b"connection"])
+        words = [word.strip() for word in values.lower().split(b",")]
+        keep_alive = b"close" not in words
         # Whoever sends a body with it has not understood what they ask for: that is a plain request.
-        version == "1.1" and b"upgrade" in words and upgrades == [b"websocket"] and method == b"GET" and length == 0,
-    )
+        websocket = (
+            b"upgrade" in words and of.get(b"upgrade", b"").lower() == b"websocket" and method == b"GET" and length == 0
+        )
+    expects = b"expect" in of and not is_old and of[b"expect"].lower() == b"100-continue"
+    return Head(method, path, query, version, headers, length, keep_alive, expects, websocket)
 
 
 def _target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
@@ -179,19 +182,17 @@ def _target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
     raise _malformed("its address must begin with / or http://; this is no proxy")
 
 
-def _length(framing: dict[bytes, list[bytes]], version: str) -> int | None:
+def _length(of: dict[bytes, bytes], *, is_old: bool) -> int | None:
     """Return how long the body is, None where it is chunked; raises BadRequest."""
-    lengths, codings = framing.get(b"content-length"), framing.get(b"transfer-encoding")
-    if codings is not None:
-        if lengths is not None:
+    length = of.get(b"content-length")
+    if b"transfer-encoding" in of:
+        if length is not None:
             raise _malformed("it has both Content-Length and Transfer-Encoding; send one")
-        if version == "1.0" or len(codings) > 1 or codings[0].lower() != b"chunked":
-            raise _malformed("of all values of Transfer-Encoding only chunked is taken, once, and with HTTP/1.1")
+        if is_old or of[b"transfer-encoding"].lower() != b"chunked":
+            raise _malformed("of all values of Transfer-Encoding only chunked is taken, and with HTTP/1.1")
         return None
-    if lengths is None:
+    if length is None:
         return 0
-    if len(lengths) > 1:
-        raise _malformed("it has more than one Content-Length")
-    if not lengths[0].isdigit() or len(lengths[0]) > LENGTH_DIGITS_MAX:
+    if not length.isdigit() or len(length) > LENGTH_DIGITS_MAX:
         raise _malformed("its Content-Length is no number of bytes")
-    return int(lengths[0])
+    return int(length)

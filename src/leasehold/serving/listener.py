@@ -73,8 +73,8 @@ class Listener:
         self._caps = caps
         self._meter = meter
         self._tls = tls
-        self._loop = asyncio.get_running_loop()
-        self.now = self._loop.time()
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time()
         self.app: Application = config.loaded_app
         self.ws_class: Any = config.ws_protocol_class
         self.scheme = "http" if tls is None else "https"
@@ -90,13 +90,13 @@ class Listener:
 
     def _listen(self) -> None:
         if not self._closed:
-            self._loop.add_reader(self._socket, self._accept)
+            self.loop.add_reader(self._socket, self._accept)
 
     def close(self) -> None:
         """Let nobody in any more."""
         if not self._closed:
             self._closed = True
-            self._loop.remove_reader(self._socket)
+            self.loop.remove_reader(self._socket)
 
     async def wait_closed(self) -> None:
         """Return when nobody is on the way in any more."""
@@ -116,15 +116,15 @@ class Listener:
                     raise
                 # Whoever waits in the kernel's queue is let in when somebody has gone.
                 self._not_let_in("files", "")
-                self._loop.remove_reader(self._socket)
-                self._loop.call_later(REST_S, self._listen)
+                self.loop.remove_reader(self._socket)
+                self.loop.call_later(REST_S, self._listen)
                 return
             caller.setblocking(False)
             host = str(name[0]) if isinstance(name, tuple) else ""
             key, reason = self._caps.enter(host)
             if reason is None:
                 client = (host, int(name[1])) if isinstance(name, tuple) else None
-                task = self._loop.create_task(self._welcome(caller, Connection(self, client, key)))
+                task = self.loop.create_task(self._welcome(caller, Connection(self, client, key)))
                 self._coming.add(task)
                 task.add_done_callback(self._coming.discard)
             else:
@@ -137,7 +137,7 @@ class Listener:
         wait_s = None if context is None else self.limits.head_s
         end_s = None if context is None else TLS_END_S
         try:
-            await self._loop.connect_accepted_socket(
+            await self.loop.connect_accepted_socket(
                 lambda: connection, caller, ssl=context, ssl_handshake_timeout=wait_s, ssl_shutdown_timeout=end_s
             )
         except BaseException as error:
@@ -207,7 +207,7 @@ class Listener:
 
     def sweep(self) -> None:
         """Close what is too slow; once a second."""
-        before, self.now = self.now, self._loop.time()
+        before, self.now = self.now, self.loop.time()
         self._meter.connections(self._name, self._caps.count)
         for connection in tuple(self._open):
             connection.sweep(self.now, self.now - before)
