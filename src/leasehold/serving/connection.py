@@ -442,7 +442,7 @@ class Connection(asyncio.BufferedProtocol):
         limits, exchange = self._house.limits, self._exchange
         if self._paused or (exchange is not None and exchange.expects):
             return
-        self._credit_s = min(limits.body_s, self._credit_s + self._arrived / limits.body_rate) - passed_s
+        self._credit_s = min(limits.body_s, self._credit_s + self._arrived / limits.body_rate - passed_s)
         self._arrived = 0
         if self._credit_s > 0:
             return

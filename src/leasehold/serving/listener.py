@@ -22,7 +22,8 @@ from leasehold.wire import errors as e
 
 log = structlog.get_logger()
 
-READ_SIZE: Final = 64 * 1024
+READ_SIZE: Final = 16 * 1024
+"""So much of a connection is read at once, and at most waits while a request is answered."""
 ACCEPTED_AT_ONCE: Final = 64
 REST_S: Final = 0.5
 """How long nobody is let in after the process had no file left."""

@@ -1,0 +1,1 @@
+"""Everything that a stranger could try, tried on real servers."""
