@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from leasehold.domain.replica import VARIABLES
 from leasehold.outbox.mailbox import server_of
 from leasehold.setting_fields import DECLARED, Settings
@@ -24,6 +26,7 @@ __all__ = [
     "Secret",
     "SecretText",
     "Settings",
+    "given",
     "load_settings",
 ]
 
@@ -90,6 +93,27 @@ def secrets_of(settings: Settings) -> list[Secret]:
         password = urlsplit(settings.store.reveal()).password
         found += [Secret(text) for text in {password, unquote(password)} if text] if password else []
     return found
+
+
+def given(settings: Settings, options: Mapping[str, object]) -> Settings:
+    """Put what the command line says over the settings; None: nothing is said. Raises BadSettings."""
+    said = {name: value for name, value in options.items() if value is not None}
+    for name, value in said.items():
+        declared = DECLARED[name]
+        try:
+            declared.kind.check(str(value) if isinstance(value, Path) else value)
+        except ValueError as error:
+            raise _refusal(option_of(name), _shown(value), declared, str(error)) from None
+    settings = msgspec.structs.replace(settings, **said)
+    if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
+        lacking = "tls_cert_file" if settings.tls_cert_file is None else "tls_key_file"
+        raise BadSettings(f"TLS needs a certificate and its key: {DECLARED[lacking].name} is not set, nor its option")
+    return settings
+
+
+def option_of(name: str) -> str:
+    """Return the option of the command line that sets a setting."""
+    return "--" + name.removesuffix("_file").replace("_", "-")
 
 
 def _check_together(settings: Settings, where: Mapping[str, str]) -> None:

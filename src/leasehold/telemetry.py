@@ -17,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from leasehold import __version__
 from leasehold.domain.supply import Count
 from leasehold.settings import Secret
+from leasehold.telemetry_connections import ConnectionMetrics
 
 # --- logs ------------------------------------------------------------------------------------------------
 
@@ -203,6 +204,7 @@ class Metrics:
         self._define_gateway()
         self._define_replicas()
         self._define_stock()
+        self.connections = ConnectionMetrics(self._counter, self._gauge)
         self._gauge("leasehold_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:

@@ -135,8 +135,7 @@ class App:
         if self._passing is not None and self._passing.takes(path):
             await self._passing(scope, receive, send)
             return
-        if scope["method"] in ("GET", "HEAD") and (page := await self._health.page(path.decode("latin-1"))) is not None:
-            await answer(send, page.status, page.body, page.content_type, (), head=scope["method"] == "HEAD")
+        if scope["method"] in ("GET", "HEAD") and await self._monitored(scope, path, send):
             return
         if self._links is not None and (link := self._own(path)).startswith(LINKS):
             await self._link(link[len(LINKS) :].decode("latin-1"), scope, receive, send)
@@ -183,6 +182,13 @@ class App:
             self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
         else:
             self._context.refusals.count(record.address, record.access_key or "", record.account_id, code)
+
+    async def _monitored(self, scope: Scope, path: bytes, send: Send) -> bool:
+        """Answer a monitor; returns whether one asked."""
+        page = await self._health.public_page(path.decode("latin-1"))
+        if page is not None:
+            await answer(send, page.status, page.body, page.content_type, (), head=scope["method"] == "HEAD")
+        return page is not None
 
     def _record(self, scope: Scope, path: bytes, request_id: str) -> CallRecord | None:
         """Begin what the audit log gets of a call; none of what goes to no path of ours."""

@@ -17,6 +17,7 @@ from leasehold.sequencer import Sequencer
 log = structlog.get_logger()
 
 COUNT_EVERY_S: Final = 60.0
+READY: Final = 200
 _JSON: Final = b"application/json; charset=utf-8"
 
 
@@ -63,6 +64,8 @@ class Health:
         self._gauges = gauges
         self._lateness_max_s = lateness_max_s
         self.stopping = False
+        self.apart = False
+        """Whether monitors have a port of their own, so that strangers are told less."""
         self._counted_at = -COUNT_EVERY_S
 
     async def page(self, path: str) -> Page | None:
@@ -80,6 +83,19 @@ class Health:
                 return Page(200, body, content_type.encode())
             case _:
                 return None
+
+    async def public_page(self, path: str) -> Page | None:
+        """Return the page at that path as strangers may see it; None where it is none of ours."""
+        if not self.apart:
+            return await self.page(path)
+        match path:
+            case "/metrics":
+                return None
+            case "/readyz":
+                page = await self._ready()
+                return _json(page.status, {"status": "ready" if page.status == READY else "not ready"})
+            case _:
+                return await self.page(path)
 
     async def _ready(self) -> Page:
         """Ready means: writes are taken, and nothing that falls due is left lying."""

@@ -198,7 +198,7 @@ class Addresses:
     def _origin(self, peer: str, forwarded: bytes) -> str:
         last = peer
         for text in reversed(forwarded.decode("latin-1").split(",")):
-            if not self._trusts(last):
+            if not self.trusts(last):
                 break
             address = _address(text.strip())
             if address is None:
@@ -206,7 +206,8 @@ class Addresses:
             last = str(address)
         return last
 
-    def _trusts(self, text: str) -> bool:
+    def trusts(self, text: str) -> bool:
+        """Whether an address is that of a proxy whose word is taken."""
         address = _address(text)
         return address is not None and any(address in network for network in self._trusted)
 

@@ -28,6 +28,10 @@ def cli() -> None:
 @click.option("--demo", is_flag=True, help="Load what the documents' samples name; again it changes nothing.")
 @click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate in PEM: serve TLS.")
+@click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, in PEM.")
+@click.option("--admin-host", default=None, help="Address of the port for operators.  [default: 127.0.0.1]")
+@click.option("--admin-port", default=None, type=click.IntRange(0, 65535), help="Port for operators; none: no second.")
 def serve(
     host: str,
     port: int,
@@ -36,14 +40,24 @@ def serve(
     demo: bool,  # noqa: FBT001
     clock_mode: str,
     config: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    admin_host: str | None,
+    admin_port: int | None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was accepted."""
     from leasehold.cli.server import CannotStart, run
     from leasehold.private import keep_to_itself
-    from leasehold.settings import BadSettings, load_settings, secret_variables
+    from leasehold.settings import BadSettings, given, load_settings, secret_variables
 
     try:
-        settings, where = load_settings(config, os.environ), target(data, store)
+        options = {
+            "tls_cert_file": tls_cert,
+            "tls_key_file": tls_key,
+            "admin_host": admin_host,
+            "admin_port": admin_port,
+        }
+        settings, where = given(load_settings(config, os.environ), options), target(data, store)
         keep_to_itself(secret_variables())
         run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode)
     except (BadSettings, CannotStart) as error:

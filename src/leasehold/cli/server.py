@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
+import ipaddress
 import signal
 import socket
-from collections.abc import Iterator
-from typing import Final, cast
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple, cast
 
 import click
 import structlog
 import uvicorn
 import uvloop
+from uvicorn.server import ServerState
 
 from leasehold.api.app import App
 from leasehold.api.health import Monitor
-from leasehold.cli.transport import JoinedProtocol
+from leasehold.api.record import Addresses
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
+from leasehold.serving.admin import Admin
+from leasehold.serving.caps import Caps, most_of, raise_file_limit
+from leasehold.serving.connection import Limits
+from leasehold.serving.listener import Listener, Make, Server
+from leasehold.serving.tls import BadTls, Tls
 from leasehold.settings import Settings, secrets_of
 from leasehold.store.errors import BadStore, NewerStore, StoreInUse
 from leasehold.store.opening import Target
@@ -30,9 +37,7 @@ from leasehold.wiring import CREDENTIALS, Service, WrongClock, WrongRoot, runnin
 log = structlog.get_logger()
 
 BACKLOG: Final = 2048
-# Longer than the idle time that clients and load balancers keep a connection for.
-KEEP_ALIVE_S: Final = 75
-
+ADMIN_CONNECTIONS_MAX: Final = 64
 
 NOT_TO_BE_STARTED: Final = (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine)
 
@@ -41,25 +46,43 @@ class CannotStart(Exception):
     """Why the server does not start, in one line."""
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, but the signals are ours: a clean stop ends with exit code 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str) -> None:
     """Serve until told to stop; raises CannotStart."""
     _configure_logging(settings)
-    # The socket first: where the port is taken, nothing else has been touched.
+    raise_file_limit()
+    tls = _tls(settings)
+    # The sockets first: where a port is taken, nothing else has been touched.
     listener = _listen(host, port)
+    admin = None
     try:
-        uvloop.run(_serve(settings, where, listener, demo=demo, clock_mode=cast("Mode", clock_mode)))
+        if settings.admin_port is not None:
+            admin = _listen(settings.admin_host, settings.admin_port, "--admin-port")
+        doors = _Doors(listener, admin, tls)
+        uvloop.run(_serve(settings, where, doors, demo=demo, clock_mode=cast("Mode", clock_mode)))
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
         listener.close()
+        if admin is not None:
+            admin.close()
+
+
+class _Doors(NamedTuple):
+    """Where callers come in, and where operators do."""
+
+    public: socket.socket
+    admin: socket.socket | None
+    tls: Tls | None
+
+
+def _tls(settings: Settings) -> Tls | None:
+    """Return the certificate to serve with, if there is to be one; raises CannotStart where it will not do."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    try:
+        return Tls(settings.tls_cert_file, settings.tls_key_file)
+    except BadTls as error:
+        raise CannotStart(str(error)) from None
 
 
 def _configure_logging(settings: Settings) -> None:
@@ -71,6 +94,7 @@ def work(settings: Settings, where: Target, *, host: str, port: int | None, cloc
     if where.url is None:
         raise CannotStart("The embedded store is served by one process, which does its due work; see --store.")
     _configure_logging(settings)
+    raise_file_limit()
     listener = None if port is None else _listen(host, port)
     try:
         uvloop.run(_work(settings, where, listener, clock_mode=cast("Mode", clock_mode)))
@@ -84,7 +108,8 @@ def work(settings: Settings, where: Target, *, host: str, port: int | None, cloc
 async def _work(settings: Settings, where: Target, listener: socket.socket | None, *, clock_mode: Mode) -> None:
     async with running(settings, where, clock_mode=clock_mode) as service:
         log.info("doing due work", store=where.name)
-        server = _Server(_config(Monitor(service.health), settings))
+        caps = Caps(ADMIN_CONNECTIONS_MAX, None, lambda _: False)
+        server = Server(_config(Monitor(service.health), settings), _made(settings, caps, service))
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, _stop, server, service, stopped)
@@ -95,22 +120,43 @@ async def _work(settings: Settings, where: Target, listener: socket.socket | Non
     log.info("stopped")
 
 
-def _config(app: App | Monitor, settings: Settings) -> uvicorn.Config:
+def _config(app: App | Monitor | Admin, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=JoinedProtocol,
+        http="httptools",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         # Who calls is told by scope and setting (``api/record.py``), not by whoever writes a header on this machine.
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.server_drain_seconds,
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _made(settings: Settings, caps: Caps, service: Service, tls: Tls | None = None, name: str = "operators") -> Make:
+    """Return what makes a listener of a socket."""
+    limits = Limits(
+        head_s=settings.http_head_seconds,
+        body_s=settings.http_body_seconds,
+        body_rate=settings.http_body_bytes_per_second,
+        idle_s=settings.http_idle_seconds,
+        write_s=settings.http_write_seconds,
+    )
+
+    def make(config: uvicorn.Config, state: ServerState, listening: socket.socket) -> Listener:
+        return Listener(listening, config, state, limits, caps, service.metrics.connections, tls, name)
+
+    return make
+
+
+def _caps(settings: Settings) -> Caps:
+    proxies = Addresses([text for text in settings.trusted_proxies.split(",") if text])
+    most = settings.http_connections_max or most_of(raise_file_limit())
+    return Caps(most, settings.http_connections_per_address_max, proxies.trusts)
+
+
+def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -125,33 +171,48 @@ def _listen(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise CannotStart(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}. Is another server running? Choose --port."
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Is another server running? Choose {option}."
         ) from None
     listener.setblocking(False)
     return listener
 
 
-async def _serve(settings: Settings, where: Target, listener: socket.socket, *, demo: bool, clock_mode: Mode) -> None:
+async def _serve(settings: Settings, where: Target, doors: _Doors, *, demo: bool, clock_mode: Mode) -> None:
     async with running(settings, where, clock_mode=clock_mode, demo=demo) as service:
-        server = _Server(_config(service.app, settings))
+        server = Server(_config(service.app, settings), _made(settings, _caps(settings), service, doors.tls, "callers"))
         stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, _stop, server, service, stopped)
-        host, port = listener.getsockname()[:2]
-        _greet(
-            f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
-            service,
-            where,
-            settings,
-        )
+            loop.add_signal_handler(number, _stop, server, service, stopped)
+        if doors.tls is not None:
+            loop.add_signal_handler(signal.SIGHUP, doors.tls.reload)
+        _greet(doors, service, where, settings)
         # What lives now lives to the end; the collector need not look at it again.
         gc.collect()
         gc.freeze()
         # A batch makes thousands of rows that die with it, and none of them is part of a cycle.
         gc.set_threshold(20_000, 20, 50)
-        await server.serve(sockets=[listener])
+        async with _administered(settings, doors.admin, service):
+            await server.serve(sockets=[doors.public])
         log.info("stopped listening, finishing what was accepted")
     log.info("stopped")
+
+
+@asynccontextmanager
+async def _administered(settings: Settings, listener: socket.socket | None, service: Service) -> AsyncIterator[None]:
+    """Serve the second port meanwhile, and until the last answer of the first is out."""
+    if listener is None:
+        yield
+        return
+    service.health.apart = True
+    caps = Caps(ADMIN_CONNECTIONS_MAX, None, lambda _: False)
+    server = Server(_config(Admin(service.health), settings), _made(settings, caps, service))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
 
 
 def _stop(server: uvicorn.Server, service: Service, stopped: asyncio.Event) -> None:
@@ -161,7 +222,31 @@ def _stop(server: uvicorn.Server, service: Service, stopped: asyncio.Event) -> N
     server.should_exit = True
 
 
-def _greet(url: str, service: Service, where: Target, settings: Settings) -> None:
+def _address(listener: socket.socket, scheme: str) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _is_open_to_others(listener: socket.socket) -> bool:
+    return not ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def _warning(doors: _Doors, settings: Settings) -> str:
+    """Return what an operator must hear of where is listened: nothing, if strangers cannot read what is said there."""
+    if doors.tls is not None or settings.trusted_proxies or not _is_open_to_others(doors.public):
+        return ""
+    log.warning(
+        "others may reach this port, and what is said there is not encrypted", address=_address(doors.public, "http")
+    )
+    return """
+WARNING: others may reach this address, and what is said there is neither encrypted nor wholly signed.
+  Give --tls-cert and --tls-key, or name the proxy with TLS that stands in front in the setting trusted_proxies.
+"""
+
+
+def _greet(doors: _Doors, service: Service, where: Target, settings: Settings) -> None:
+    url = _address(doors.public, "http" if doors.tls is None else "https")
+    admin = "" if doors.admin is None else f"\n  monitors    {_address(doors.admin, 'http')}"
     base = f"{url}{settings.path_prefix.rstrip('/')}"
     credentials = where.directory / CREDENTIALS
     from_file = settings.root_access_key is None and credentials.exists()
@@ -175,8 +260,8 @@ def _greet(url: str, service: Service, where: Target, settings: Settings) -> Non
 Leasehold serves on {base}
   access key  {service.root_access_key}{f"  (secret: {credentials})" if from_file else ""}
   clock       {service.clock.mode}
-  store       {where.name}
-
+  store       {where.name}{admin}
+{_warning(doors, settings)}
 Try it from a second terminal:
   {keys}
   .venv/bin/leasehold sign /v2/catalog DescribeOfferings '{{}}' --url {base} |

@@ -83,6 +83,13 @@ SIGNATURE_TOO_WEAK: Final = ErrorCode(
     "The signature leaves out what key, user or action require it to cover.",
 )
 
+# Answered before anybody looks which action is called; the connection ends with them.
+URI_TOO_LONG: Final = ErrorCode("UriTooLong", 414, 720019, "The request line is longer than is read.")
+HEAD_TOO_LARGE: Final = ErrorCode("HeadTooLarge", 431, 720020, "The headers are more, or longer, than are read.")
+REQUEST_TIMEOUT: Final = ErrorCode(
+    "RequestTimeout", 408, 720021, "The request did not come in time, or came too slowly. Nothing was done."
+)
+
 # Answered where services are called, and by no action.
 INVALID_SERVICE_KEY: Final = ErrorCode("InvalidServiceKey", 401, 720101, "The call carries no key that opens services.")
 NO_CAPACITY: Final = ErrorCode(
