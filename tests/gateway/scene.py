@@ -63,6 +63,7 @@ async def served(app: App) -> AsyncIterator[str]:
         lifespan="off",
         log_config=None,
         access_log=False,
+        server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
@@ -175,6 +176,12 @@ class Office:
     def replicas(self, *addresses: str) -> None:
         """Say where the replicas are, before the first call."""
         self.targets.found[self.service] = [Target(f"r{number}", one) for number, one in enumerate(addresses)]
+
+    async def moved(self, *addresses: str) -> None:
+        """Say where the replicas are now, and have them looked up again, as a commit about the service does."""
+        self.replicas(*addresses)
+        await self.do(SERVICE, "DeactivateService", {"serviceId": self.service})
+        await self.do(SERVICE, "ActivateService", {"serviceId": self.service})
 
     def url(self, rest: str = "/", name: str = "echo") -> str:
         """Write the address of a service."""

@@ -80,7 +80,11 @@ TOO_MANY_CALLS: Final = ErrorCode(
     "TooManyCalls", 429, 720103, "The service has its queries per second already. Retry-After says when to come back."
 )
 REPLICA_FAILED: Final = ErrorCode(
-    "ReplicaFailed", 502, 720104, "The replica broke off before it answered; it may have done what was asked."
+    "ReplicaFailed",
+    502,
+    720104,
+    "The replica broke off before it answered, or what it answered cannot be passed on; it may have done what was "
+    "asked.",
 )
 REPLICA_TIMEOUT: Final = ErrorCode(
     "ReplicaTimeout", 504, 720105, "The replica did not begin to answer in time; it may have done what was asked."
