@@ -17,6 +17,7 @@ import uvloop
 
 from leasehold.api.app import App
 from leasehold.api.health import Monitor
+from leasehold.cli.sockets import SocketProtocol
 from leasehold.cli.transport import JoinedProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
@@ -101,6 +102,7 @@ def _config(app: App | Monitor, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=JoinedProtocol,
+        ws=SocketProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,

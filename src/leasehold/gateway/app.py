@@ -24,6 +24,7 @@ from leasehold.gateway.inbound import Message, Receive, Send
 from leasehold.gateway.keys import Keys
 from leasehold.gateway.ports import Limits, Meter, Target, Targets
 from leasehold.gateway.routes import Route, Routes
+from leasehold.gateway.sockets import SocketCall, Sockets
 from leasehold.gateway.upstream import Upstream
 from leasehold.questions import Reader
 from leasehold.sequencer import Sequencer
@@ -31,6 +32,8 @@ from leasehold.wire import errors as e
 
 log = structlog.get_logger()
 
+NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
+"""One asks for a tunnel, the other for the headers that a replica got."""
 SERVICES: Final = b"/services/"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}[a-z0-9]", re.ASCII)
@@ -60,12 +63,14 @@ class Gateway:
         self._upstream = Upstream(connect_s=limits.connect_s, headers_max=limits.headers_max)
         self._meter = meter
         self._limits = limits
+        self._sockets = Sockets(limits)
         self._prefix = path_prefix.rstrip("/").encode()
 
     def committed(self, changes: Changes) -> None:
         """Forget what a batch changed, before its callers are answered."""
         self._keys.committed(changes)
         self._routes.committed(changes)
+        self._sockets.committed(changes)
 
     def start(self) -> None:
         """Begin to write down what is called."""
@@ -83,7 +88,8 @@ class Gateway:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Speak ASGI. Where an answer that has begun cannot be finished it returns, and the server hangs up."""
         given = (h.value_of(scope["headers"], b"x-request-id") or b"").decode("latin-1")
-        call = Call(self, scope, send, given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()))
+        kind = SocketCall if scope["type"] == "websocket" else Call
+        call = kind(self, scope, send, given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()))
         self._meter.gateway_in_flight(1)
         try:
             await call.run(receive)
@@ -122,6 +128,8 @@ class Gateway:
         for name, value in given:
             if has_control(value):
                 raise Fault(e.INVALID_HTTP_REQUEST, f"The header {shown(name)} holds a control character.")
+        if scope["type"] == "http":
+            self._check_kind(scope)
         scheme, _, text = (h.value_of(given, b"authorization") or b"").decode("latin-1").partition(" ")
         key = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else None
         if key is None:
@@ -131,6 +139,21 @@ class Gateway:
                 "that were deleted open nothing.",
             )
         return key
+
+    def _check_kind(self, scope: Message) -> None:
+        """Raise Fault for what no HTTP call of a replica is."""
+        if scope["method"] in NO_CALLS:
+            raise Fault(e.INVALID_HTTP_REQUEST, f"{scope['method']} is not passed on to replicas.")
+        if (h.value_of(scope["headers"], b"upgrade") or b"").strip().lower() == b"websocket":
+            raise Fault(
+                e.UPGRADE_NOT_SUPPORTED,
+                "A WebSocket is asked for with GET, HTTP/1.1, Upgrade: websocket and Connection: Upgrade. A proxy in "
+                "front has to pass both headers on.",
+            )
+
+    async def holds(self, key: ServiceKey) -> bool:
+        """Whether a key that let a call in still does."""
+        return await self._keys.holds(key)
 
     async def find(self, key: ServiceKey, name: str) -> Route:
         """Return where a name leads; raises Fault where the key does not open it."""
@@ -178,6 +201,11 @@ class Gateway:
     def upstream(self) -> Upstream:
         """The connections to replicas."""
         return self._upstream
+
+    @property
+    def sockets(self) -> Sockets:
+        """The WebSockets that are open."""
+        return self._sockets
 
     @property
     def limits(self) -> Limits:

@@ -133,6 +133,10 @@ class Call:
             finally:
                 self._gateway.give_back(target)
 
+    def _asked(self, caller: h.Caller) -> list[tuple[str, str]]:
+        """Return the headers that the replica gets."""
+        return h.sent_on(self._scope["headers"], caller)
+
     async def _ask(self, target: Target, prefix: str, path: str, inbound: Inbound) -> aiohttp.ClientResponse:
         """Send the request; returns the answer once its headers are there. Raises Fault where that takes too long."""
         scope = self._scope
@@ -140,7 +144,7 @@ class Call:
         caller = h.Caller(
             address=(scope.get("client") or ("unknown",))[0],
             host=(h.value_of(given, b"host") or b"").decode("latin-1"),
-            scheme=scope.get("scheme", "http"),
+            scheme="https" if scope.get("scheme") in ("https", "wss") else "http",
             prefix=prefix,
             request_id=self._request_id,
         )
@@ -152,7 +156,7 @@ class Call:
                     scope["method"],
                     target.address,
                     path + (f"?{query.decode('latin-1')}" if query else ""),
-                    h.sent_on(given, caller),
+                    self._asked(caller),
                     inbound.body() if h.has_body(given) else None,
                 )
         except TimeoutError:
