@@ -121,3 +121,12 @@ def test_a_close_that_is_written_is_read() -> None:
     frames = reading(masked=False)
     frames.feed(close_frame(1012, "bye", None))
     assert frames.closed == 1012
+
+
+def test_a_flood_of_tiny_frames_is_looked_at_in_turns() -> None:
+    frames, text = reading(), frame(9, b"") * 2000
+    turns = [frames.feed(text)]
+    while frames.behind:
+        turns.append(frames.feed(b""))
+    assert b"".join(turns) == text
+    assert [len(turn) // 6 for turn in turns] == [512, 512, 512, 464]

@@ -267,7 +267,7 @@ def test_a_caller_who_hangs_up_without_a_word_takes_the_replicas_socket_along(tm
             async with opened(office) as socket:
                 await socket.send_str("x")
                 await socket.receive()
-                socket._response.connection.transport.abort()
+                socket._writer.transport.abort()
             await until(lambda: codes)
             assert codes == [1001]
             assert (await office.counted(1))["failureCallTotal"] == 1
@@ -357,6 +357,24 @@ def test_a_socket_on_which_nothing_passes_is_closed(tmp_path: Path) -> None:
             office.replicas(replica)
             async with opened(office) as socket:
                 assert await told(socket) == (1001, "nothing has passed for too long")
+
+    play(scene)
+
+
+def test_a_socket_whose_replica_takes_nothing_any_more_is_cut(tmp_path: Path) -> None:
+    async def scene() -> None:
+        go = asyncio.Event()
+        async with an_office(tmp_path, socket_idle_seconds="1") as office, agreeing(b"", then=go) as replica:
+            office.replicas(replica)
+            async with opened(office) as socket:
+                ended = asyncio.create_task(told(socket))
+                frame = b"\x82\xfe\xff\xff" + bytes(4) + bytes(65_535)
+                while not ended.done():
+                    socket._writer.transport.write(frame)
+                    await asyncio.sleep(0.001)
+                assert await ended == (1001, "what was sent has not been taken for too long")
+            await settled(office, "leasehold_gateway_websockets", 0)
+            go.set()
 
     play(scene)
 

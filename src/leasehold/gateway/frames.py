@@ -7,13 +7,15 @@ that went on before it are whole frames, and a close of the gateway's own can fo
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 NOT_ALLOWED: Final = 1008
 TOO_BIG: Final = 1009
+NO_CODE: Final = 1005
+"""What stands for the code of a close that had none. It is never sent."""
 RESTARTING: Final = 1012
 BAD_GATEWAY: Final = 1014
 
@@ -25,6 +27,9 @@ _CONTROL_MAX: Final = 125
 _LENGTH_16: Final = 126
 _LENGTH_64: Final = 127
 _REASON_MAX: Final = _CONTROL_MAX - 2
+_MASK: Final = 4
+TURN_MAX: Final = 512
+"""So many frames are looked at in one turn of the loop: a flood of tiny ones holds nobody else up."""
 
 
 class Violation(Exception):
@@ -36,28 +41,33 @@ class Violation(Exception):
         self.reason = reason
 
 
-class _Head:
-    """The head of a frame."""
+class _Head(NamedTuple):
+    """The head of a frame; ``size`` is how many bytes it has itself."""
 
-    __slots__ = ("final", "length", "mask", "opcode", "reserved", "size")
+    final: int
+    reserved: int
+    opcode: int
+    length: int
+    size: int
 
-    def __init__(self, text: bytes, at: int, *, masked: bool) -> None:
-        """Read the head that begins at ``at``; raises IndexError where it is not whole, and Violation."""
-        first, second = text[at], text[at + 1]
-        self.final, self.reserved, self.opcode = first & 0x80, first & 0x70, first & 0x0F
-        if bool(second & 0x80) is not masked:
-            raise Violation(PROTOCOL_ERROR, "frames of a client are masked, and those of a server are not")
-        length = second & 0x7F
-        wide = {_LENGTH_16: 2, _LENGTH_64: 8}.get(length, 0)
-        self.size = 2 + wide + (4 if masked else 0)
-        if at + self.size > len(text):
-            raise IndexError
-        if wide:
-            length = int.from_bytes(text[at + 2 : at + 2 + wide])
-            if length < _LENGTH_16 or (wide == 8 and (length >> 63 or length <= 0xFFFF)):  # noqa: PLR2004 - RFC 6455
-                raise Violation(PROTOCOL_ERROR, "the length of a frame is written in another way than the shortest")
-        self.length = length
-        self.mask = text[at + self.size - 4 : at + self.size] if masked else bytes(4)
+
+def _head(text: bytes, at: int, *, masked: bool) -> _Head | None:
+    """Read the head that begins at ``at``; returns None where it is not whole. Raises Violation."""
+    if at + 2 > len(text):
+        return None
+    first, second = text[at], text[at + 1]
+    if bool(second & 0x80) is not masked:
+        raise Violation(PROTOCOL_ERROR, "frames of a client are masked, and those of a server are not")
+    length = second & 0x7F
+    wide = 0 if length < _LENGTH_16 else 2 if length == _LENGTH_16 else 8
+    size = 2 + wide + (_MASK if masked else 0)
+    if at + size > len(text):
+        return None
+    if wide:
+        length = int.from_bytes(text[at + 2 : at + 2 + wide])
+        if length < _LENGTH_16 or (wide == 8 and (length >> 63 or length <= 0xFFFF)):  # noqa: PLR2004 - RFC 6455
+            raise Violation(PROTOCOL_ERROR, "the length of a frame is written in another way than the shortest")
+    return _Head(first & 0x80, first & 0x70, first & 0x0F, length, size)
 
 
 class Frames:
@@ -73,8 +83,10 @@ class Frames:
         self._message = 0
         self.finishing = False
         """Let no frame begin any more: what follows the one that is passing is held."""
+        self.behind = False
+        """Whether more has come than was looked at: ``feed`` is to be called again, in another turn."""
         self.closed: int | None = None
-        """The code of the close that has come; 1005 where it had none. Nothing after it goes on."""
+        """The code of the close that has come, or NO_CODE. Nothing after it goes on."""
         self.violation: Violation | None = None
         """Why nothing more goes on."""
 
@@ -86,30 +98,32 @@ class Frames:
     def feed(self, data: bytes) -> bytes:
         """Take what has come and return what goes on."""
         text = self._held + data if self._held else data
-        self._held, at, size = b"", 0, len(text)
+        self._held, self.behind = b"", False
+        at, size, begun = 0, len(text), 0
         while at < size and self.closed is None and self.violation is None:
             if self._left:
                 step = min(self._left, size - at)
                 self._left -= step
                 at += step
                 continue
-            if self.finishing:
-                self._held = text[at:]
-                break
+            self.behind = begun >= TURN_MAX
             try:
-                step = self._begin(text, at)
-            except IndexError:
-                self._held = text[at:]
-                break
+                step = 0 if self.finishing or self.behind else self._begin(text, at)
             except Violation as violation:
                 self.violation = violation
                 break
+            if not step:
+                self._held = text[at:]
+                break
+            begun += 1
             at += step
         return text if at == size else text[:at]
 
     def _begin(self, text: bytes, at: int) -> int:
-        """Begin a frame and return how much of it goes on at once; raises IndexError to wait for more."""
-        head = _Head(text, at, masked=self._masked)
+        """Begin a frame and return how much of it goes on at once; 0: there has to come more first."""
+        head = _head(text, at, masked=self._masked)
+        if head is None:
+            return 0
         if head.opcode in _CONTROL:
             if not head.final or head.reserved or head.length > _CONTROL_MAX:
                 raise Violation(PROTOCOL_ERROR, "a control frame is one whole frame of at most 125 bytes")
@@ -133,11 +147,12 @@ class Frames:
     def _close(self, head: _Head, text: bytes, at: int) -> int:
         whole = head.size + head.length
         if at + whole > len(text):
-            raise IndexError
+            return 0
         if head.length == 1:
             raise Violation(PROTOCOL_ERROR, "a close says no code, or a whole one")
-        said = bytes(one ^ other for one, other in zip(text[at + head.size : at + whole], head.mask, strict=False))
-        self.closed = int.from_bytes(said[:2]) if said else 1005
+        mask = text[at + head.size - _MASK : at + head.size] if self._masked else bytes(_MASK)
+        code = bytes(one ^ other for one, other in zip(text[at + head.size : at + whole], mask, strict=False))[:2]
+        self.closed = int.from_bytes(code) if code else NO_CODE
         return whole
 
 

@@ -37,7 +37,6 @@ WITHDRAWN: Final = Ending("withdrawn", f.GOING_AWAY, f.GOING_AWAY, "the service 
 STOPPING: Final = Ending("stopping", f.RESTARTING, f.GOING_AWAY, "this server stops; connect again")
 CALLER_GONE: Final = Ending("caller_gone", f.GOING_AWAY, f.GOING_AWAY, "the caller hung up", "aborted")
 REPLICA_GONE: Final = Ending("replica_gone", f.BAD_GATEWAY, f.GOING_AWAY, "the replica hung up", "failed")
-_NO_CODE: Final = 1005
 _BROKEN: Final = frozenset({1002, 1007, 1011, 1014})
 """A replica that closes with one of these has failed."""
 
@@ -51,6 +50,9 @@ class End(asyncio.Protocol):
         self._tunnel = tunnel
         self._is_client = is_client
         self._late: bytes | None = None
+        self._behind = False
+        self._planned = False
+        self._refused = False
         self.transport = transport
         self.frames = frames
         self.told = False
@@ -61,13 +63,46 @@ class End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass on what has come."""
         self._tunnel.moved(self, len(data))
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
         self._pass(data)
         if self.peer.tell_late():
             self.frames.finishing = False
             self._pass(b"")
-        if self.frames.violation is not None:
+        if self.frames.violation is not None and not self._refused:
+            self._refused = True
             self._tunnel.refuse(self, self.frames.violation)
         self._tunnel.settle()
+        if self.frames.behind and not self._behind:
+            self._behind = True
+            self.flow()
+
+    def _catch_up(self) -> None:
+        """Go on with what has come already, unless the peer takes nothing: then it calls this when it does."""
+        self._planned = False
+        if self._behind and not self.peer.is_full:
+            self._behind = False
+            self._take(b"")
+            self.flow()
+
+    def flow(self) -> None:
+        """Read from this end, or do not, as its peer takes it."""
+        # A connection that is closing has nothing to be read, and some loops say so.
+        if not self.lost:
+            with suppress(RuntimeError):
+                if self._behind or self.peer.is_full:
+                    self.transport.pause_reading()
+                else:
+                    self.transport.resume_reading()
+        if self._behind and not self.peer.is_full and not self._planned:
+            self._planned = True
+            asyncio.get_running_loop().call_soon(self._catch_up)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be sent to it that no more is to come."""
+        return self.full_since is not None
 
     def _pass(self, data: bytes) -> None:
         passed = self.frames.feed(data)
@@ -112,23 +147,18 @@ class End(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Do not read the other end while this one takes nothing."""
         self.full_since = asyncio.get_running_loop().time()
-        if not self.peer.lost:
-            self.peer.transport.pause_reading()
+        self.peer.flow()
 
     def resume_writing(self) -> None:
         """Read the other end again."""
         self.full_since = None
-        if not self.peer.lost:
-            self.peer.transport.resume_reading()
+        self.peer.flow()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Note that it is gone."""
         self.lost = True
-        self.full_since = None
-        if not self.peer.lost:
-            # Nothing more comes for it to be held up by, and its own end has to be seen.
-            with suppress(RuntimeError):
-                self.peer.transport.resume_reading()
+        # The other is read again, so that its own end is seen.
+        self.resume_writing()
         self._tunnel.gone(self)
 
     def stop(self) -> None:
@@ -194,7 +224,7 @@ class Tunnel:
         """Note that one end has closed: the other has a while to answer."""
         if self.ending is None:
             code = end.frames.closed
-            code = f.NORMAL if code is None or code == _NO_CODE else code
+            code = f.NORMAL if code is None or code == f.NO_CODE else code
             failed = end is self.replica and code in _BROKEN
             self.ending = Ending("closed", code, code, "", "failed" if failed else "succeeded")
         self._hurry()
