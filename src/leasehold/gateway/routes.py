@@ -53,7 +53,10 @@ class Route(msgspec.Struct, frozen=True):
                 f"Nothing runs behind {service.id}: the repository has no version {service.model_id[:64]!r} of its "
                 "model. ModifyService names another."
             )
-        return f"None of the {service.replicas} replicas of {service.id} is healthy now. Try again in a moment."
+        return (
+            f"None of the {service.replicas} replicas of {service.id} is healthy and within reach of this server now. "
+            "Try again in a moment."
+        )
 
 
 class Routes:
