@@ -65,5 +65,5 @@ def test_what_a_ray_actor_says_of_its_address_is_believed_on_nodes_of_its_cluste
     hosts = {"10.0.0.7", "10.0.0.8"}
     for said in ("10.0.0.7:20000", "10.0.0.8:8000/leasehold/x"):
         assert on_a_node(said, hosts) == said
-    for said in ("10.0.0.9:80", "127.0.0.1:8000", "10.0.0.7", None, 5, "evil:80"):
-        assert on_a_node(said, hosts) is None
+    made_up: list[object] = ["10.0.0.9:80", "127.0.0.1:8000", "10.0.0.7", None, 5, "evil:80"]
+    assert [on_a_node(said, hosts) for said in made_up] == [None] * 6

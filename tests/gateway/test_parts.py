@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leasehold.domain.replica import Target as Row
 from leasehold.gateway.answers import sent_back
 from leasehold.gateway.balance import Balance, Rates
 from leasehold.gateway.headers import Caller, sent_on
 from leasehold.gateway.ports import Target
 from leasehold.gateway.usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
+from leasehold.parts import Replicas
+from leasehold.questions import Questions
 
 REPLICAS = [Target(f"r{number}", f"h:{number}") for number in range(3)]
 
@@ -133,3 +138,18 @@ def test_nothing_that_a_caller_sends_is_read_as_what_the_gateway_says_or_as_the_
         ("X-Forwarded-Prefix", "/services/echo"),
         ("X-Request-Id", "r-1"),
     ]
+
+
+def test_a_replica_that_a_local_engine_runs_on_another_machine_is_none_for_this_server() -> None:
+    class Books:
+        def targets(self, _service_id: str) -> list[Row]:
+            return [
+                Row("r0", "127.0.0.1:20000", "Ready", "amv-1", "process", "here"),
+                Row("r1", "127.0.0.1:20001", "Ready", "amv-1", "process", "away"),
+                Row("r2", "127.0.0.1:20002", "Unhealthy", "amv-1", "process", "here"),
+                Row("r3", "169.254.169.254:80", "Ready", "amv-1", "process", "here"),
+                Row("r4", "10.0.0.7:20000", "Ready", "amv-1", "ray", "away"),
+            ]
+
+    found = Replicas("here").of(cast("Questions", Books()), "svco-1")
+    assert [one.name for one in found] == ["r0", "r4"]

@@ -14,7 +14,7 @@ from leasehold.gateway import headers as h
 from leasehold.gateway.answers import BadAnswer, sent_back
 from leasehold.gateway.fault import Fault, send_fault
 from leasehold.gateway.inbound import CallerGone, CallerSlow, Inbound, Message, Receive, Send
-from leasehold.gateway.ports import Outcome, Target
+from leasehold.gateway.ports import CHECK_S, Outcome, Target
 from leasehold.gateway.routes import Route
 from leasehold.gateway.upstream import SAFE, Lost, NotConnected
 from leasehold.gateway.usage import Tokens, reader_of
@@ -27,6 +27,10 @@ log = structlog.get_logger()
 
 ERROR_MIN: Final = 400
 """What is below is no error."""
+
+
+class KeyGone(Exception):
+    """The key was deleted while the answer passed."""
 
 
 class Call:
@@ -169,6 +173,12 @@ class Call:
         self._gateway.meter.gateway_first_byte(time.perf_counter() - began)
         return answer
 
+    async def _look(self) -> None:
+        """Raise KeyGone where the key that let the call in was deleted."""
+        if self.key is not None and not await self._gateway.holds(self.key):
+            self.outcome = "aborted"
+            raise KeyGone("its key was deleted")
+
     async def _answer(self, answer: aiohttp.ClientResponse) -> None:
         """Pass the answer on as it comes: the next piece is read when the caller has taken the last.
 
@@ -188,13 +198,17 @@ class Call:
             async with asyncio.timeout(idle_s) as limit:
                 self._begun = True
                 await self._send({"type": "http.response.start", "status": answer.status, "headers": back})
+                look_at = loop.time() + CHECK_S
                 async for piece in answer.content.iter_any():
+                    if loop.time() >= look_at:
+                        await self._look()
+                        look_at = loop.time() + CHECK_S
                     usage.feed(piece)
                     limit.reschedule(loop.time() + idle_s)
                     await self._send({"type": "http.response.body", "body": piece, "more_body": True})
                     limit.reschedule(loop.time() + idle_s)
             await self._send({"type": "http.response.body", "body": b""})
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, KeyGone) as error:
             # Returning without an end makes the server hang up, so that nobody takes a part for the whole.
             log.info("answer broke off", reason=f"{type(error).__name__}: {error}"[:200], request_id=self._request_id)
         else:

@@ -18,6 +18,8 @@ SocketEnd = Literal[
     "closed", "caller_gone", "replica_gone", "idle", "too_big", "protocol", "revoked", "withdrawn", "stopping"
 ]
 """Why a WebSocket ended. Closed: by one of its two ends, with a close."""
+CHECK_S: Final = 2.0
+"""What lasts longer, an answer or a WebSocket, is asked so often whether its key still holds."""
 SWITCH: Final = "leasehold.switch"
 """The ASGI extension under which a server offers a ``Switch``."""
 

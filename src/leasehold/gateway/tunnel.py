@@ -10,14 +10,12 @@ from typing import Final, NamedTuple
 
 from leasehold.gateway import frames as f
 from leasehold.gateway.frames import Frames
-from leasehold.gateway.ports import Outcome, SocketEnd
+from leasehold.gateway.ports import CHECK_S, Outcome, SocketEnd
 
 CLOSE_S: Final = 5.0
 """So long an end may take to answer a close before its connection is cut."""
 LINGER_S: Final = 1.0
 """So long what a refused end still sends is taken and dropped, so that it can read why before it sees a reset."""
-CHECK_S: Final = 2.0
-"""So often it is asked whether the key and the service still hold. What this server changes itself asks at once."""
 
 
 class Ending(NamedTuple):
