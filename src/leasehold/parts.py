@@ -20,6 +20,7 @@ from leasehold.commands.founding import ROOT_USER
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, rfc3339, to_datetime
 from leasehold.domain.event import Event
 from leasehold.domain.money import parse_amount
+from leasehold.domain.place import may_be_called
 from leasehold.domain.plan import Limits as ReplicaLimits
 from leasehold.domain.reminder import to_offsets
 from leasehold.domain.route import Routes, parse_routes
@@ -156,11 +157,19 @@ def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
 
 
 class Replicas(Targets):
-    """Where calls go: the replicas that the books say are healthy."""
+    """Where calls go: the replicas that the books say are healthy, at addresses that their engines may give."""
+
+    def __init__(self, here: str) -> None:
+        self._here = here
 
     def of(self, ask: Questions, service_id: str) -> Sequence[Answering]:
-        """Return the healthy replicas of a service."""
-        return [Answering(row.name, row.address) for row in ask.targets(service_id) if row.state == "Ready"]
+        """Return the healthy replicas of a service that can be called from here."""
+        ready = [row for row in ask.targets(service_id) if row.state == "Ready"]
+        return [
+            Answering(row.name, row.address)
+            for row in ready
+            if may_be_called(row.engine, row.node, row.address, here=self._here)
+        ]
 
 
 def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
@@ -171,7 +180,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
         facts=ground.facts,
         sequencer=ground.sequencer,
         clock=ground.clock,
-        targets=targets or Replicas(),
+        targets=targets or Replicas(platform.node()),
         meter=ground.metrics,
         limits=CallLimits(
             connect_s=settings.gateway_connect_seconds,
@@ -179,6 +188,10 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
             idle_s=settings.gateway_idle_seconds,
             headers_max=settings.gateway_headers_max_bytes,
             concurrency_max=settings.gateway_concurrency_max,
+            socket_idle_s=settings.gateway_socket_idle_seconds,
+            socket_message_max=settings.gateway_socket_message_max_bytes,
+            sockets_key_max=settings.gateway_sockets_per_key_max,
+            sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
         alone=ground.alone,
         path_prefix=settings.path_prefix,

@@ -268,6 +268,19 @@ class Metrics:
             "leasehold_gateway_first_byte_seconds", "Time until a replica began to answer.", _SECONDS
         )
         self._gateway_in_flight = self._gauge("leasehold_gateway_calls_in_flight", "Calls that are passed on now.")
+        self._gateway_sockets = self._gauge("leasehold_gateway_websockets", "WebSockets of services that are open.")
+        self._gateway_socket_ends = self._counter(
+            "leasehold_gateway_websockets_ended_total",
+            "WebSockets of services that ended: closed by an end (closed), an end hung up (caller_gone, replica_gone), "
+            "against a rule (idle, too_big, protocol), key deleted (revoked), service gone (withdrawn), or server "
+            "stopping.",
+            "why",
+        )
+        self._gateway_socket_bytes = self._counter(
+            "leasehold_gateway_websocket_bytes_total",
+            "Bytes of WebSockets that ended, sent by callers (up) and by replicas (down).",
+            "direction",
+        )
 
     def gateway_called(self, outcome: Literal["succeeded", "failed", "refused", "aborted"]) -> None:
         """Count a call of a service, by how it ended."""
@@ -280,6 +293,19 @@ class Metrics:
     def gateway_in_flight(self, change: int) -> None:
         """Note that a call began (1), or ended (-1)."""
         self._gateway_in_flight.inc(change)
+
+    def gateway_sockets(self, change: int) -> None:
+        """Note that a WebSocket was opened (1), or ended (-1)."""
+        self._gateway_sockets.inc(change)
+
+    def gateway_socket_ended(self, why: str) -> None:
+        """Count a WebSocket that ended, by why."""
+        self._gateway_socket_ends.labels(why).inc()
+
+    def gateway_socket_bytes(self, sent: int, received: int) -> None:
+        """Count what passed on a WebSocket."""
+        self._gateway_socket_bytes.labels("up").inc(sent)
+        self._gateway_socket_bytes.labels("down").inc(received)
 
     def _define_replicas(self) -> None:
         self._replicas = self._gauge("leasehold_replicas", "Replicas that are not gone, by state.", "state")

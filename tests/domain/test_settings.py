@@ -52,6 +52,10 @@ ROWS = [
     Row("gateway.idle_seconds", 300, "1", 1, "3600", 3600),
     Row("gateway.headers_max_bytes", 32_768, "1024", 1024, "1048576", 1_048_576),
     Row("gateway.concurrency_max", 256, "1", 1, "100000", 100_000),
+    Row("gateway.socket_idle_seconds", 300, "1", 1, "86400", 86_400),
+    Row("gateway.socket_message_max_bytes", 16 << 20, "1024", 1024, "1073741824", 1 << 30),
+    Row("gateway.sockets_per_key_max", 256, "1", 1, "100000", 100_000),
+    Row("gateway.sockets_per_account_max", 1024, "1", 1, "100000", 100_000),
     Row(
         "engines",
         None,

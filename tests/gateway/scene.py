@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 
+from leasehold.cli.sockets import SocketProtocol
 from leasehold.gateway.ports import Target
 from leasehold.questions import Questions
 from leasehold.store.opening import Target as Store
@@ -54,15 +55,17 @@ def address_of(listener: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def served(app: App) -> AsyncIterator[str]:
-    """Serve an ASGI application; yields its address."""
+async def served(app: App, *, ws: Any = "none") -> AsyncIterator[str]:
+    """Serve an ASGI application; yields its address. With our own protocol for WebSockets it is as our servers are."""
     listener = bound()
     config = uvicorn.Config(
         app,
         http="httptools",
+        ws=ws,
         lifespan="off",
         log_config=None,
         access_log=False,
+        server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
@@ -176,6 +179,12 @@ class Office:
         """Say where the replicas are, before the first call."""
         self.targets.found[self.service] = [Target(f"r{number}", one) for number, one in enumerate(addresses)]
 
+    async def moved(self, *addresses: str) -> None:
+        """Say where the replicas are now, and have them looked up again, as a commit about the service does."""
+        self.replicas(*addresses)
+        await self.do(SERVICE, "DeactivateService", {"serviceId": self.service})
+        await self.do(SERVICE, "ActivateService", {"serviceId": self.service})
+
     def url(self, rest: str = "/", name: str = "echo") -> str:
         """Write the address of a service."""
         return f"http://{self.base}/services/{name}{rest}"
@@ -212,7 +221,7 @@ async def an_office(
     targets = Listed()
     async with (
         a_service(where, environment=environment, targets=targets) as desk,
-        served(desk.service.app) as base,
+        served(desk.service.app, ws=SocketProtocol) as base,
         aiohttp.ClientSession(
             auto_decompress=False, connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(BOUND_S)
         ) as http,

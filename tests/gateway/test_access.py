@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from leasehold.store.check import check_store
@@ -139,6 +140,27 @@ def test_a_service_is_called_with_the_prefix_and_where_a_proxy_took_that_off(tmp
                     said = json.loads(await found.read())
                     assert said["path"] == "/a"
                     assert dict(said["headers"])["x-forwarded-prefix"] == "/qianfan/services/echo"
+
+    play(scene)
+
+
+def test_an_answer_that_goes_on_ends_with_its_key(tmp_path: Path) -> None:
+    async def endless(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        while True:
+            await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+            await asyncio.sleep(0.01)
+
+    async def scene() -> None:
+        async with an_office(tmp_path) as office, served(endless) as replica:
+            office.replicas(replica)
+            made = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
+            async with office.call(key=made["key"]) as found, office.call() as other:
+                await found.content.readany()
+                await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
+                with pytest.raises(aiohttp.ClientPayloadError):
+                    await found.read()
+                assert await other.content.readany() != b""
 
     play(scene)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leasehold.domain.replica import Target as Row
+from leasehold.gateway.answers import sent_back
 from leasehold.gateway.balance import Balance, Rates
-from leasehold.gateway.headers import sent_back
+from leasehold.gateway.headers import Caller, sent_on
 from leasehold.gateway.ports import Target
 from leasehold.gateway.usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
+from leasehold.parts import Replicas
+from leasehold.questions import Questions
 
 REPLICAS = [Target(f"r{number}", f"h:{number}") for number in range(3)]
 
@@ -114,4 +120,36 @@ def test_only_what_can_say_its_tokens_is_looked_into() -> None:
 
 def test_headers_between_neighbours_do_not_pass() -> None:
     given_ = [(b"Connection", b"close, X-Hop"), (b"X-Hop", b"1"), (b"Transfer-Encoding", b"chunked"), (b"A", b"b")]
-    assert sent_back(given_, "r-1") == [(b"a", b"b"), (b"x-request-id", b"r-1")]
+    assert sent_back(200, given_, "r-1", size_max=1000) == [(b"a", b"b"), (b"x-request-id", b"r-1")]
+
+
+def test_nothing_that_a_caller_sends_is_read_as_what_the_gateway_says_or_as_the_frame_of_the_body() -> None:
+    claims = ("x-forwarded-for", "x-forwarded-port", "x_forwarded_for", "x_real_ip", "forwarded", "x_request-id")
+    frames = ("content_length", "transfer_encoding", "connection", "keep-alive", "te", "upgrade", "proxy-authorization")
+    secrets = ("authorization", "proxy_authorization", "x-named")
+    given_ = [(name.encode(), b"claim") for name in (*claims, *frames, *secrets)]
+    given_ += [(b"connection", b"x-named, host, x-forwarded-for"), (b"x_mine", b"1"), (b"host", b"h")]
+    sent = sent_on(given_, Caller("192.0.2.9", "h", "http", "/services/echo", "r-1"))
+    assert sent == [
+        ("x_mine", "1"),
+        ("X-Forwarded-For", "claim, 192.0.2.9"),
+        ("X-Forwarded-Host", "h"),
+        ("X-Forwarded-Proto", "http"),
+        ("X-Forwarded-Prefix", "/services/echo"),
+        ("X-Request-Id", "r-1"),
+    ]
+
+
+def test_a_replica_that_a_local_engine_runs_on_another_machine_is_none_for_this_server() -> None:
+    class Books:
+        def targets(self, _service_id: str) -> list[Row]:
+            return [
+                Row("r0", "127.0.0.1:20000", "Ready", "amv-1", "process", "here"),
+                Row("r1", "127.0.0.1:20001", "Ready", "amv-1", "process", "away"),
+                Row("r2", "127.0.0.1:20002", "Unhealthy", "amv-1", "process", "here"),
+                Row("r3", "169.254.169.254:80", "Ready", "amv-1", "process", "here"),
+                Row("r4", "10.0.0.7:20000", "Ready", "amv-1", "ray", "away"),
+            ]
+
+    found = Replicas("here").of(cast("Questions", Books()), "svco-1")
+    assert [one.name for one in found] == ["r0", "r4"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from leasehold.store.opening import Target
 from tests import postgres
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, an_office, echo, served
+from tests.gateway.test_sockets import echoing, opened, talking, told
 
 
 def _beside(tmp_path: Path, url: str) -> Target:
@@ -48,5 +49,28 @@ def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_releases_a
             assert (await one.counted(4))["succeedCallTotal"] >= 4
 
     (tmp_path / "one").mkdir(mode=0o700)
+    with postgres.shared_server().database(migrated=True) as url:
+        asyncio.run(scene(url))
+
+
+def test_a_socket_through_one_server_ends_with_the_key_that_another_deletes(tmp_path: Path) -> None:
+    async def scene(url: str) -> None:
+        async with (
+            an_office(Target(tmp_path / "one", url)) as one,
+            an_office(_beside(tmp_path, url), opened=False) as other,
+            talking(echoing) as replica,
+        ):
+            other.service, other.key = one.service, one.key
+            other.replicas(replica)
+            made = await one.do(SERVICE, "CreateServiceKey", {"name": "spare"})
+            async with opened(other, key=made["key"]) as socket, opened(other) as still:
+                await one.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
+                assert await told(socket) == (1008, "the key was deleted")
+                await still.send_str("x")
+                assert (await still.receive()).data == "x"
+                await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})
+                assert await told(still) == (1001, "the service takes no calls any more")
+
+    (tmp_path / "one").mkdir()
     with postgres.shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))

@@ -36,7 +36,7 @@ class ReplicaQuestions(Questions):
             and self._rows(UNITS)[row.unit_id,].status in UP
         ]
         rows.sort(key=lambda row: (row.state, row.key))
-        return [Target(row.name, row.address, row.state, row.model_id) for row in rows]
+        return [Target(row.name, row.address, row.state, row.model_id, row.engine, row.node) for row in rows]
 
     def replicas(self, account_id: str, *, service_id: str | None = None, unit_id: str | None = None) -> list[Replica]:
         """Return an account's replicas, by instance, service and number."""

@@ -127,7 +127,10 @@ class App:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1003})
+            if self._passing is not None and self._passing.takes(scope["raw_path"]):
+                await self._passing(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1003})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()

@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from leasehold.api.app import App
 from leasehold.api.health import Monitor
 from leasehold.api.record import Addresses
+from leasehold.cli.sockets import SocketProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
 from leasehold.serving.admin import Admin
@@ -124,6 +125,7 @@ def _config(app: App | Monitor | Admin, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools",
+        ws=SocketProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,

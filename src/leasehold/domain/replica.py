@@ -164,3 +164,5 @@ class Target(NamedTuple):
     address: str
     state: ReplicaState
     model_id: str
+    engine: str
+    node: str

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import ray
 from ray import cloudpickle
 from ray._private.state import actors as actor_table
@@ -39,7 +40,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from leasehold.domain.replica import Seen, Wanted
 from leasehold.engines import ray_actor, ray_application, ray_serve
 from leasehold.engines.contract import CannotRun, NoRoom
-from leasehold.engines.ray_words import Config, application_name, hopeless, order_of, room_in_words
+from leasehold.engines.ray_words import Config, application_name, hopeless, on_a_node, order_of, room_in_words
 
 LOCKS = 64
 ROOM_WAIT_S = 5.0
@@ -305,6 +306,7 @@ class Driver:
             self._reports.pop(forgotten, None)
         actors = {name: handle for name in living if (handle := self._handle(name)) is not None}
         reports = self._reports_of(actors)
+        hosts = {node["NodeManagerAddress"] for node in ray.nodes()}
         found: dict[str, Seen] = {}
         dead: set[str] = set()
         for actor_name in actors:
@@ -313,7 +315,8 @@ class Driver:
             if isinstance(report, Exception):
                 dead.add(actor_name)
                 continue
-            found[name] = self._seen(name, actor_name, report)
+            seen = self._seen(name, actor_name, report)
+            found[name] = msgspec.structs.replace(seen, address=on_a_node(seen.address, hosts))
         self._see_rooms(rooms, found, living - dead)
         for name in strays - found.keys():
             if self._group(name) is None:

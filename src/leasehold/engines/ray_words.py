@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 
+from leasehold.domain.place import place_of
 from leasehold.domain.replica import REPLICA, RUN, SERVICE, UNIT, Wanted
 
 
@@ -100,3 +102,15 @@ def room_in_words(wanted: Wanted, resource: str) -> str:
     if spec.memory_bytes:
         parts.append(f"{spec.memory_bytes} bytes of memory")
     return ", ".join(parts) + " on one node"
+
+
+def on_a_node(address: object, hosts: AbstractSet[str]) -> str | None:
+    """Return the address that an actor reports where it is on a node of the cluster; None where it is not.
+
+    Replicas can call whatever their cluster can, so that what an actor says may be what a tenant made it say. Calls
+    are sent to nodes of the cluster, and nowhere else.
+    """
+    if not isinstance(address, str):
+        return None
+    place = place_of(address)
+    return address if place is not None and str(place.host) in hosts else None

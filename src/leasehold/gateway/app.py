@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 import uuid
 from typing import Final
 from urllib.parse import unquote
 
-import aiohttp
 import structlog
 
 from leasehold.clock import Clock
@@ -17,21 +15,25 @@ from leasehold.domain.book import Changes
 from leasehold.domain.service_key import ServiceKey
 from leasehold.facts import Facts
 from leasehold.gateway import headers as h
+from leasehold.gateway.answers import has_control, shown
 from leasehold.gateway.balance import Balance, Rates
+from leasehold.gateway.call import Call
 from leasehold.gateway.counting import Counts
-from leasehold.gateway.fault import Fault, send_fault
-from leasehold.gateway.inbound import CallerGone, CallerSlow, Inbound, Message, Receive, Send
+from leasehold.gateway.fault import Fault
+from leasehold.gateway.inbound import Message, Receive, Send
 from leasehold.gateway.keys import Keys
-from leasehold.gateway.ports import Limits, Meter, Outcome, Target, Targets
+from leasehold.gateway.ports import Limits, Meter, Target, Targets
 from leasehold.gateway.routes import Route, Routes
-from leasehold.gateway.upstream import SAFE, Lost, NotConnected, Upstream
-from leasehold.gateway.usage import Tokens, reader_of
+from leasehold.gateway.sockets import SocketCall, Sockets
+from leasehold.gateway.upstream import Upstream
 from leasehold.questions import Reader
 from leasehold.sequencer import Sequencer
 from leasehold.wire import errors as e
 
 log = structlog.get_logger()
 
+NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
+"""One asks for a tunnel, the other for the headers that a replica got."""
 SERVICES: Final = b"/services/"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}[a-z0-9]", re.ASCII)
@@ -61,12 +63,14 @@ class Gateway:
         self._upstream = Upstream(connect_s=limits.connect_s, headers_max=limits.headers_max)
         self._meter = meter
         self._limits = limits
+        self._sockets = Sockets(limits)
         self._prefix = path_prefix.rstrip("/").encode()
 
     def committed(self, changes: Changes) -> None:
         """Forget what a batch changed, before its callers are answered."""
         self._keys.committed(changes)
         self._routes.committed(changes)
+        self._sockets.committed(changes)
 
     def start(self) -> None:
         """Begin to write down what is called."""
@@ -84,7 +88,8 @@ class Gateway:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Speak ASGI. Where an answer that has begun cannot be finished it returns, and the server hangs up."""
         given = (h.value_of(scope["headers"], b"x-request-id") or b"").decode("latin-1")
-        call = _Call(self, scope, send, given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()))
+        kind = SocketCall if scope["type"] == "websocket" else Call
+        call = kind(self, scope, send, given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()))
         self._meter.gateway_in_flight(1)
         try:
             await call.run(receive)
@@ -120,10 +125,11 @@ class Gateway:
             raise Fault(
                 e.HEADERS_TOO_LARGE, f"The headers have {size} bytes; at most {self._limits.headers_max} are taken."
             )
-        if (h.value_of(given, b"upgrade") or b"").lower() == b"websocket":
-            raise Fault(
-                e.UPGRADE_NOT_SUPPORTED, "WebSockets are not passed on here. Ask for a stream of server-sent events."
-            )
+        for name, value in given:
+            if has_control(value):
+                raise Fault(e.INVALID_HTTP_REQUEST, f"The header {shown(name)} holds a control character.")
+        if scope["type"] == "http":
+            self._check_kind(scope)
         scheme, _, text = (h.value_of(given, b"authorization") or b"").decode("latin-1").partition(" ")
         key = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else None
         if key is None:
@@ -133,6 +139,21 @@ class Gateway:
                 "that were deleted open nothing.",
             )
         return key
+
+    def _check_kind(self, scope: Message) -> None:
+        """Raise Fault for what no HTTP call of a replica is."""
+        if scope["method"] in NO_CALLS:
+            raise Fault(e.INVALID_HTTP_REQUEST, f"{scope['method']} is not passed on to replicas.")
+        if (h.value_of(scope["headers"], b"upgrade") or b"").strip().lower() == b"websocket":
+            raise Fault(
+                e.UPGRADE_NOT_SUPPORTED,
+                "A WebSocket is asked for with GET, HTTP/1.1, Upgrade: websocket and Connection: Upgrade. A proxy in "
+                "front has to pass both headers on.",
+            )
+
+    async def holds(self, key: ServiceKey) -> bool:
+        """Whether a key that let a call in still does."""
+        return await self._keys.holds(key)
 
     async def find(self, key: ServiceKey, name: str) -> Route:
         """Return where a name leads; raises Fault where the key does not open it."""
@@ -182,6 +203,11 @@ class Gateway:
         return self._upstream
 
     @property
+    def sockets(self) -> Sockets:
+        """The WebSockets that are open."""
+        return self._sockets
+
+    @property
     def limits(self) -> Limits:
         """The bounds of a call."""
         return self._limits
@@ -190,160 +216,3 @@ class Gateway:
     def meter(self) -> Meter:
         """Where calls are counted."""
         return self._meter
-
-
-class _Call:
-    """One call, from its headers to the last byte of its answer."""
-
-    def __init__(self, gateway: Gateway, scope: Message, send: Send, request_id: str) -> None:
-        self._gateway = gateway
-        self._scope = scope
-        self._send = send
-        self._request_id = request_id
-        self._begun = False
-        self._deadline: asyncio.Timeout | None = None
-        self.outcome: Outcome = "refused"
-        self.key: ServiceKey | None = None
-        self.service_id: str | None = None
-        self.tokens = Tokens()
-
-    async def run(self, receive: Receive) -> None:
-        """Answer, one way or the other."""
-        try:
-            self.key = await self._gateway.admit(self._scope)
-            prefix, name, path = self._gateway.split(self._scope["raw_path"])
-            route = await self._gateway.find(self.key, name)
-            self.service_id = route.service.id
-            self._gateway.let_in(route)
-            await self._pass_on(route, prefix, path, receive)
-        except Fault as fault:
-            await self._refuse(fault)
-        except Exception:
-            log.exception("call failed", request_id=self._request_id)
-            await self._refuse(Fault(e.INTERNAL_ERROR, "Something went wrong here. The requestId finds it in the log."))
-
-    async def _refuse(self, fault: Fault) -> None:
-        if self._begun:
-            return
-        self._begun = True
-        await send_fault(self._send, fault, self._request_id, head=self._scope["method"] == "HEAD")
-
-    async def _pass_on(self, route: Route, prefix: str, path: str, receive: Receive) -> None:
-        """Exchange request and answer with a replica, unless the caller hangs up meanwhile."""
-        inbound = Inbound(
-            receive,
-            has_body=h.has_body(self._scope["headers"]),
-            idle_s=self._gateway.limits.idle_s,
-            moved=self._postpone,
-        )
-        exchange = asyncio.ensure_future(self._exchange(route, prefix, path, inbound))
-        gone = asyncio.ensure_future(inbound.hang_up())
-        try:
-            await asyncio.wait({exchange, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if exchange.done():
-                exchange.result()
-            else:
-                self.outcome = "aborted"
-        except CallerGone:
-            self.outcome = "aborted"
-        except CallerSlow:
-            self.outcome = "aborted"
-            raise Fault(e.INVALID_HTTP_REQUEST, "The body stopped coming before it ended.") from None
-        finally:
-            gone.cancel()
-            if not exchange.done():
-                exchange.cancel()
-            await asyncio.wait({exchange, gone})
-            # What either ended with was looked at, or does not matter any more.
-            _ = [one.cancelled() or one.exception() for one in (exchange, gone)]
-
-    def _postpone(self) -> None:
-        """Give the replica its time anew: a piece of the body has moved."""
-        if self._deadline is not None and not self._begun and not self._deadline.expired():
-            loop = asyncio.get_running_loop()
-            self._deadline.reschedule(loop.time() + self._gateway.limits.first_byte_s)
-
-    async def _exchange(self, route: Route, prefix: str, path: str, inbound: Inbound) -> None:
-        tried: set[str] = set()
-        again = self._scope["method"] in SAFE and not h.has_body(self._scope["headers"])
-        while True:
-            target = self._gateway.take(route, tried)
-            try:
-                answer = await self._ask(target, prefix, path, inbound)
-                await self._answer(answer)
-            except NotConnected as error:
-                # Not a byte of the request has gone anywhere, so any other replica may have it.
-                tried.add(target.name)
-                log.info("replica takes no connection", replica=target.name, reason=str(error))
-            except Lost as error:
-                if inbound.error is not None:
-                    raise inbound.error from None
-                if not again:
-                    self.outcome = "failed"
-                    raise Fault(
-                        e.REPLICA_FAILED,
-                        f"The replica broke off before it answered ({error}). It may have done what was asked.",
-                    ) from None
-                again = False
-            else:
-                return
-            finally:
-                self._gateway.give_back(target)
-
-    async def _ask(self, target: Target, prefix: str, path: str, inbound: Inbound) -> aiohttp.ClientResponse:
-        """Send the request; returns the answer once its headers are there. Raises Fault where that takes too long."""
-        scope = self._scope
-        given: h.Pairs = scope["headers"]
-        caller = h.Caller(
-            address=(scope.get("client") or ("unknown",))[0],
-            host=(h.value_of(given, b"host") or b"").decode("latin-1"),
-            scheme=scope.get("scheme", "http"),
-            prefix=prefix,
-            request_id=self._request_id,
-        )
-        query: bytes = scope["query_string"]
-        began = time.perf_counter()
-        try:
-            async with asyncio.timeout(self._gateway.limits.first_byte_s) as self._deadline:
-                answer = await self._gateway.upstream.ask(
-                    scope["method"],
-                    target.address,
-                    path + (f"?{query.decode('latin-1')}" if query else ""),
-                    h.sent_on(given, caller),
-                    inbound.body() if h.has_body(given) else None,
-                )
-        except TimeoutError:
-            self.outcome = "failed"
-            raise Fault(
-                e.REPLICA_TIMEOUT,
-                f"The replica did not begin to answer within {self._gateway.limits.first_byte_s:g} s. It may have done "
-                "what was asked.",
-            ) from None
-        self._gateway.meter.gateway_first_byte(time.perf_counter() - began)
-        return answer
-
-    async def _answer(self, answer: aiohttp.ClientResponse) -> None:
-        """Pass the answer on as it comes: the next piece is read when the caller has taken the last."""
-        self.outcome = "failed"
-        usage = reader_of(answer.headers.get("Content-Type", ""), answer.headers.get("Content-Encoding", ""))
-        idle_s, loop = self._gateway.limits.idle_s, asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(idle_s) as limit:
-                back = h.sent_back(answer.raw_headers, self._request_id)
-                self._begun = True
-                await self._send({"type": "http.response.start", "status": answer.status, "headers": back})
-                async for piece in answer.content.iter_any():
-                    usage.feed(piece)
-                    limit.reschedule(loop.time() + idle_s)
-                    await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-                    limit.reschedule(loop.time() + idle_s)
-            await self._send({"type": "http.response.body", "body": b""})
-        except (aiohttp.ClientError, TimeoutError) as error:
-            # Returning without an end makes the server hang up, so that nobody takes a part for the whole.
-            log.info("answer broke off", reason=f"{type(error).__name__}: {error}"[:200], request_id=self._request_id)
-        else:
-            if answer.status < 400:  # noqa: PLR2004 - what is below is no error
-                self.outcome = "succeeded"
-        finally:
-            self.tokens = usage.tokens()
-            answer.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 Pairs = Sequence[tuple[bytes, bytes]]
@@ -25,12 +25,19 @@ NOT_SENT_ON: Final = HOP_BY_HOP | {
     # The key is for the gateway, and no replica is to learn it.
     b"authorization",
     b"expect",
+    # What a replica is told about a caller is told by the gateway; whatever else is spelled so is a claim.
+    b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
+    b"x-forwarded-port",
     b"x-forwarded-prefix",
     b"x-forwarded-proto",
+    b"x-forwarded-server",
+    b"x-forwarded-ssl",
+    b"x-real-ip",
     b"x-request-id",
 }
+FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class Caller(NamedTuple):
@@ -53,7 +60,7 @@ def size_of(headers: Pairs) -> int:
     return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def _named(headers: Pairs) -> frozenset[bytes]:
+def named(headers: Pairs) -> frozenset[bytes]:
     """Return the headers that the header Connection names: they are between neighbours, too."""
     values = (value for name, value in headers if name.lower() == b"connection")
     return frozenset(word.strip().lower() for value in values for word in value.split(b","))
@@ -61,10 +68,16 @@ def _named(headers: Pairs) -> frozenset[bytes]:
 
 def sent_on(headers: Pairs, caller: Caller) -> list[tuple[str, str]]:
     """Return what a replica gets of a caller's headers, and what it is told about the caller."""
-    dropped = NOT_SENT_ON | _named(headers)
+    dropped = NOT_SENT_ON | named(headers)
     if any(name == b"transfer-encoding" for name, _ in headers):
         dropped |= {b"content-length"}
-    kept = [(name.decode("latin-1"), _text(value)) for name, value in headers if name not in dropped]
+    # Servers behind CGI and WSGI take the two signs for one, so that X_Forwarded_For would be read as ours.
+    alike = dropped | FRAMING
+    kept = [
+        (name.decode("latin-1"), _text(value))
+        for name, value in headers
+        if name not in dropped and (b"_" not in name or name.replace(b"_", b"-") not in alike)
+    ]
     before = [_text(value) for name, value in headers if name == b"x-forwarded-for"]
     return [
         *kept,
@@ -82,14 +95,6 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def sent_back(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    """Return what a caller gets of a replica's headers."""
-    given = list(headers)
-    dropped = HOP_BY_HOP | _named(given) | {b"x-request-id"}
-    kept = [(name.lower(), value) for name, value in given if name.lower() not in dropped]
-    return [*kept, (b"x-request-id", request_id.encode())]
 
 
 def has_body(headers: Pairs) -> bool:

@@ -65,5 +65,5 @@ class Inbound:
             read.cancel()
             gone.cancel()
         while not self.gone.is_set():
-            if (await self._receive())["type"] == "http.disconnect":
+            if (await self._receive())["type"].endswith(".disconnect"):
                 self.gone.set()

@@ -43,6 +43,13 @@ class Keys:
             key = await self._look_up(given.id)
         return key if key is not None and key.is_that(given.text) else None
 
+    async def holds(self, key: ServiceKey) -> bool:
+        """Whether a key that was found is still active."""
+        now = self._known.get(key.id) if self._alone else await self._current(key.id)
+        if now is None:
+            now = await self._look_up(key.id)
+        return now is not None and now.status == "Active" and now.digest == key.digest
+
     async def _current(self, key_id: str) -> ServiceKey | None:
         """Return what is remembered, unless another server has changed a key since."""
         if key_id not in self._known:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -12,6 +13,15 @@ from leasehold.questions import Questions
 
 Outcome = Literal["succeeded", "failed", "refused", "aborted"]
 """Failed: by the replica. Refused: it reached none. Aborted: the caller went away."""
+
+SocketEnd = Literal[
+    "closed", "caller_gone", "replica_gone", "idle", "too_big", "protocol", "revoked", "withdrawn", "stopping"
+]
+"""Why a WebSocket ended. Closed: by one of its two ends, with a close."""
+CHECK_S: Final = 2.0
+"""What lasts longer, an answer or a WebSocket, is asked so often whether its key still holds."""
+SWITCH: Final = "leasehold.switch"
+"""The ASGI extension under which a server offers a ``Switch``."""
 
 
 class Target(NamedTuple):
@@ -42,15 +52,59 @@ class Meter(Protocol):
     def gateway_in_flight(self, change: int) -> None:
         """Note that a call began, or ended."""
 
+    def gateway_sockets(self, change: int) -> None:
+        """Note that a WebSocket was opened, or ended."""
+
+    def gateway_socket_ended(self, why: SocketEnd) -> None:
+        """Count a WebSocket that ended."""
+
+    def gateway_socket_bytes(self, sent: int, received: int) -> None:
+        """Count what passed: bytes that callers sent, and that replicas sent."""
+
+
+class Switch(Protocol):
+    """The caller's connection while it asks for a WebSocket."""
+
+    transport: asyncio.Transport
+
+    def begin(self, headers: Sequence[tuple[bytes, bytes]], protocol: Hearing) -> None:
+        """Answer 101, and hand all that comes from now on to ``protocol``."""
+
+
+class Hearing(Protocol):
+    """What hears of a caller's connection that has become a WebSocket; as ``asyncio.Protocol``."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+
+    def pause_writing(self) -> None:
+        """Note that much waits to be sent."""
+
+    def resume_writing(self) -> None:
+        """Note that little waits to be sent."""
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        """Note that it is gone."""
+
+    def stop(self) -> None:
+        """End, because the server stops."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a call: times in seconds, sizes in bytes, and how many calls a replica has at once."""
+    """Bounds of a call: times in seconds, sizes in bytes, and how many calls a replica has at once.
+
+    Of WebSockets so many are open at once for a key and for an account, and one has messages of so many bytes.
+    """
 
     connect_s: float = 5.0
     first_byte_s: float = 300.0
     idle_s: float = 300.0
     headers_max: int = 32 * 1024
     concurrency_max: int = 256
+    socket_idle_s: float = 300.0
+    socket_message_max: int = 16 << 20
+    sockets_key_max: int = 256
+    sockets_account_max: int = 1024
 
 
 class Counted(NamedTuple):

@@ -27,12 +27,15 @@ class Route(msgspec.Struct, frozen=True):
     read_at: float
 
     @property
+    def takes(self) -> bool:
+        """Whether the service takes calls, whatever its replicas do."""
+        service = self.service
+        return service.active and service.deleted_at is None and service.replicas > 0
+
+    @property
     def open(self) -> list[Target]:
         """The replicas that take new requests; none where the service itself takes none."""
-        service = self.service
-        if not service.active or service.deleted_at is not None or service.replicas <= 0:
-            return []
-        return [target for target in self.targets if not target.draining]
+        return [target for target in self.targets if not target.draining] if self.takes else []
 
     def why_closed(self) -> str:
         """Say why no replica takes requests, and what to do."""
@@ -50,7 +53,10 @@ class Route(msgspec.Struct, frozen=True):
                 f"Nothing runs behind {service.id}: the repository has no version {service.model_id[:64]!r} of its "
                 "model. ModifyService names another."
             )
-        return f"None of the {service.replicas} replicas of {service.id} is healthy now. Try again in a moment."
+        return (
+            f"None of the {service.replicas} replicas of {service.id} is healthy and within reach of this server now. "
+            "Try again in a moment."
+        )
 
 
 class Routes:

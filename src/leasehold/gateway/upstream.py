@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
+import structlog
+from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict
 from yarl import URL
+
+from leasehold.gateway.answers import COUNT_MAX, BadAnswer
+
+log = structlog.get_logger()
 
 PIECE_BYTES: Final = 64 * 1024
 """So much of an answer is in memory at most twice over before the replica is made to wait."""
 OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """Headers that the client would add by itself where the caller sent none."""
 SAFE: Final = frozenset({"GET", "HEAD"})
+VERSIONS: Final = (aiohttp.HttpVersion10, aiohttp.HttpVersion11)
+SWITCHING: Final = 101
+FINAL_MIN: Final = 200
 
 
 class NotConnected(Exception):
@@ -22,6 +33,49 @@ class NotConnected(Exception):
 
 class Lost(Exception):
     """The connection broke before any answer; the request may have arrived."""
+
+
+class Bounded(ResponseHandler):
+    """A connection on which no more than so many bytes come before an answer, and none after it.
+
+    The client's own bounds are for each line. Answers that only prepare for another (100, 103) have no end by
+    themselves, and count here, too.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, before_max: int) -> None:
+        super().__init__(loop=loop)
+        self._before_max = before_max
+        self._before = 0
+        self._answered = True
+
+    def set_response_params(self, **params: Any) -> None:
+        """Begin to wait for an answer."""
+        self._before, self._answered = 0, False
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes, unless it is too much of what is no answer, or comes unasked."""
+        if data and self._answered and not self._upgraded and self._over():
+            # Nobody asked for it, and who asks next must not get it.
+            self.force_close()
+            if self.transport is not None:
+                self.transport.abort()
+            return
+        if not self._answered:
+            self._before += len(data)
+        super().data_received(data)
+        if not self._answered and self._before > self._before_max and self.transport is not None:
+            self.set_exception(aiohttp.ClientPayloadError(f"more than {self._before_max} bytes came before an answer"))
+            self.transport.abort()
+
+    def _over(self) -> bool:
+        return self._payload is None or self._payload.is_eof()
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Note an answer that has come."""
+        if data[0].code >= FINAL_MIN or data[0].code == SWITCHING:
+            self._answered = True
+        super().feed_data(data, size)
 
 
 class Upstream:
@@ -35,8 +89,12 @@ class Upstream:
     def _session(self) -> aiohttp.ClientSession:
         """Open the connections' pool, which has to be done in the event loop that uses it."""
         if self._open is None:
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30)
+            # There is no other way to say it.
+            make = functools.partial(Bounded, asyncio.get_running_loop(), self._headers_max)
+            connector._factory = make  # type: ignore[assignment]  # noqa: SLF001
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30),
+                connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
                 auto_decompress=False,
@@ -44,6 +102,7 @@ class Upstream:
                 read_bufsize=PIECE_BYTES,
                 max_line_size=self._headers_max,
                 max_field_size=self._headers_max,
+                max_headers=COUNT_MAX,
                 trust_env=False,
             )
             # It would send any idempotent request twice, body and all. What is sent again is decided here.
@@ -59,9 +118,9 @@ class Upstream:
         headers: Sequence[tuple[str, str]],
         body: AsyncIterator[bytes] | None,
     ) -> aiohttp.ClientResponse:
-        """Send a request; returns the answer once its headers are there. Raises NotConnected or Lost."""
+        """Send a request; returns the answer once its headers are there. Raises NotConnected, Lost or BadAnswer."""
         try:
-            return await self._session().request(
+            answer = await self._session().request(
                 method,
                 URL(f"http://{address}{target}", encoded=True),
                 headers=CIMultiDict(headers),
@@ -70,8 +129,18 @@ class Upstream:
             )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotConnected(str(error)) from None
+        except aiohttp.ClientPayloadError as error:
+            raise BadAnswer(str(error)) from None
+        except aiohttp.ClientResponseError as error:
+            # Its message has the address and a piece of what came, and neither is for callers.
+            log.info("answer cannot be read", address=address, reason=error.message[:200])
+            raise BadAnswer("it is not well-formed HTTP/1.1") from None
         except (aiohttp.ClientError, ValueError) as error:
             raise Lost(f"{type(error).__name__}: {error}"[:200]) from None
+        if answer.version not in VERSIONS:
+            answer.close()
+            raise BadAnswer("it is not well-formed HTTP/1.1")
+        return answer
 
     async def close(self) -> None:
         """Close every connection."""

@@ -53,7 +53,7 @@ class ReplicaQueries(Questions):
             (service_id,),
         )
         found = map(CODECS[REPLICAS].read, rows)
-        return [Target(row.name, row.address, row.state, row.model_id) for row in found]
+        return [Target(row.name, row.address, row.state, row.model_id, row.engine, row.node) for row in found]
 
     def replicas(self, account_id: str, *, service_id: str | None = None, unit_id: str | None = None) -> list[Replica]:
         """Return an account's replicas, by instance, service and number."""

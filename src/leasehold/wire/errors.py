@@ -99,14 +99,27 @@ TOO_MANY_CALLS: Final = ErrorCode(
     "TooManyCalls", 429, 720103, "The service has its queries per second already. Retry-After says when to come back."
 )
 REPLICA_FAILED: Final = ErrorCode(
-    "ReplicaFailed", 502, 720104, "The replica broke off before it answered; it may have done what was asked."
+    "ReplicaFailed",
+    502,
+    720104,
+    "The replica broke off before it answered, or what it answered cannot be passed on; it may have done what was "
+    "asked.",
 )
 REPLICA_TIMEOUT: Final = ErrorCode(
     "ReplicaTimeout", 504, 720105, "The replica did not begin to answer in time; it may have done what was asked."
 )
 HEADERS_TOO_LARGE: Final = ErrorCode("HeadersTooLarge", 431, 720106, "The headers of the call are too large.")
 UPGRADE_NOT_SUPPORTED: Final = ErrorCode(
-    "UpgradeNotSupported", 501, 720107, "WebSockets are not passed on; streams of server-sent events are."
+    "UpgradeNotSupported",
+    501,
+    720107,
+    "The protocol that was asked for is not passed on. WebSockets are, where they are asked for with GET and HTTP/1.1.",
+)
+TOO_MANY_SOCKETS: Final = ErrorCode(
+    "TooManyWebSockets", 429, 720108, "The key or its account has as many WebSockets open as it may."
+)
+BAD_HANDSHAKE: Final = ErrorCode(
+    "InvalidHandshake", 400, 720109, "What the call asks for is no WebSocket; the message says what is wrong."
 )
 
 GATEWAY: Final = (
@@ -117,6 +130,8 @@ GATEWAY: Final = (
     REPLICA_TIMEOUT,
     HEADERS_TOO_LARGE,
     UPGRADE_NOT_SUPPORTED,
+    TOO_MANY_SOCKETS,
+    BAD_HANDSHAKE,
 )
 """Those that only calls of services get."""
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorCode))
