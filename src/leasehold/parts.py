@@ -23,8 +23,8 @@ from leasehold.domain.reminder import to_offsets
 from leasehold.domain.route import Routes, parse_routes
 from leasehold.domain.rules import Rules
 from leasehold.engines.building import build_engines
-from leasehold.engines.sandbox import Sandbox
 from leasehold.engines.contract import ReplicaEngine
+from leasehold.engines.sandbox import Sandbox
 from leasehold.facts import Facts
 from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Limits as CallLimits

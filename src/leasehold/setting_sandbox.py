@@ -17,7 +17,7 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
             OneOf(("require", "prefer", "off")),
             "How replicas are kept apart from this machine and from each other. `require`: a version of a model that "
             "no operator trusts runs only where the sandbox is complete, others in as much of it as there is; "
-            "`prefer`: all of them in as much as there is; `off`: none in any, which says that every tenant is trusted.",
+            "`prefer`: all of them in as much as there is; `off`: in none of it, which says that you trust every tenant.",
         ),
     ] = "require"
 

@@ -31,8 +31,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     environment has it as ``PORT`` too. With a ``port`` of None it listens on none, and is healthy while it runs.
     0 lets the engine choose one. ``health_path`` is asked with GET and healthy with a status of 200 to 399; None: it is
     healthy once the port takes connections. ``cpus`` and ``memory_bytes`` are limits of one replica, and it owns
-    ``accelerators`` for itself. ``grace_s`` is how long it has to end by itself when it is stopped. ``connects`` are the
-    TCP ports that it may connect to, on any host, where its engine can hold it to them.
+    ``accelerators`` for itself. ``grace_s`` is how long it has to end by itself when it is stopped. ``connects`` are
+    the TCP ports that it may connect to, on any host, where its engine can hold it to them.
     """
 
     command: tuple[str, ...] = ()

@@ -370,6 +370,17 @@ class Keeper:
         self._end(float(self._orders["grace_s"]), "its deadline passed")
         return None
 
+    def _press(self, timeout: float | None) -> float | None:
+        """See to it that it ends which must; return how long to wait for anything else, in seconds."""
+        if self._scale is not None and self._kill_at is None:
+            again = self._weigh(self._scale)
+            timeout = again if timeout is None else min(again, timeout)
+        if self._kill_at is None:
+            return timeout
+        if time.monotonic() >= self._kill_at:
+            self._child.send(signal.SIGKILL)
+        return _KILL_AGAIN_S
+
     def _weigh(self, scale: Scale) -> float:
         """See to it that it has no more on disk than it may; return when to look again, in seconds."""
         if scale.rest_s() == 0 and scale.is_over(self._child.left()):
@@ -401,14 +412,7 @@ class Keeper:
                 self._kill_at = 0.0  # What it left behind goes with it.
             if self._kill_at is not None and self._child.status is not None and not self._child.left():
                 break
-            timeout = None if rest is None else max(0.0, looked + rest - time.monotonic())
-            if self._scale is not None and self._kill_at is None:
-                again = self._weigh(self._scale)
-                timeout = again if timeout is None else min(again, timeout)
-            if self._kill_at is not None:
-                if time.monotonic() >= self._kill_at:
-                    self._child.send(signal.SIGKILL)
-                timeout = _KILL_AGAIN_S
+            timeout = self._press(None if rest is None else max(0.0, looked + rest - time.monotonic()))
             ready = {descriptor for descriptor, _ in poll.poll(None if timeout is None else timeout * 1000 + 1)}
             if self._child.output in ready and not self._copy():
                 poll.unregister(self._child.output)

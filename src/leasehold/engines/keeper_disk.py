@@ -1,4 +1,4 @@
-"""What a replica has on disk: its log, how much it may have, and that all of it goes. Quick to import, like its keeper."""
+"""What a replica has on disk: its log, how much it may have, and that all of it goes. It is quick to import."""
 
 from __future__ import annotations
 

@@ -44,7 +44,12 @@ _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _BIND_TCP, _CONNECT_TCP = 1 << 0, 1 << 1
-_PATHS = {"read": _READ, "list": _READ_DIR, "write": ~_IOCTL_DEV, "device": _READ_FILE | _READ_DIR | _WRITE_FILE | _IOCTL_DEV}
+_PATHS = {
+    "read": _READ,
+    "list": _READ_DIR,
+    "write": ~_IOCTL_DEV,
+    "device": _READ_FILE | _READ_DIR | _WRITE_FILE | _IOCTL_DEV,
+}
 _PORTS = {"bind": _BIND_TCP, "connect": _CONNECT_TCP}
 _SCOPED = 0b11
 """Abstract unix sockets, and signals."""
@@ -85,7 +90,14 @@ class Landlock:
         # An older kernel refuses a longer structure only if there is something in what it does not know.
         self._set = _call("landlock", _CREATE_RULESET, rules, ctypes.c_size_t(len(rules)), 0)
 
-    def path(self, path: str, rights: int) -> None:
+    def add(self, word: str, value: str) -> None:
+        """Allow what an order says; nothing where it says something else."""
+        if word in _PATHS:
+            self._path(value, _PATHS[word])
+        elif word in _PORTS:
+            self._port(int(value), _PORTS[word])
+
+    def _path(self, path: str, rights: int) -> None:
         """Allow rights below a path; nothing where there is none."""
         try:
             beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -98,7 +110,7 @@ class Landlock:
         finally:
             os.close(beneath)
 
-    def port(self, port: int, right: int) -> None:
+    def _port(self, port: int, right: int) -> None:
         """Allow a TCP port."""
         if self._net:
             rule = struct.pack("=QQ", right, port)
@@ -125,12 +137,19 @@ def _limit(name: str, value: int) -> None:
 
 
 def _become(number: int) -> None:
-    for capability in range(_CAPABILITIES_MAX):
-        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # Those that the kernel does not know are none.
     os.setgroups([])
     os.setresgid(number, number, number)
     os.setresuid(number, number, number)
-    # The effective and permitted ones went with the uid; those that might be inherited go now.
+
+
+def _bound_powers() -> None:
+    """Let nothing that is executed have a capability. It takes one; whoever lacks that has none to give."""
+    for capability in range(_CAPABILITIES_MAX):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # Those that the kernel does not know are none.
+
+
+def _give_up_powers() -> None:
+    """Have no capability, even as root: with some of them Landlock is not asked."""
     header, none = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24)
     if _libc.capset(header, none) != 0:
         raise OSError(ctypes.get_errno(), "capset")
@@ -138,24 +157,20 @@ def _become(number: int) -> None:
 
 def confine(orders: list[tuple[str, str]]) -> None:
     """Give up what the orders say. Raises OSError and ValueError."""
-    rules: Landlock | None = None
-    filters = []
+    _bound_powers()
+    rules = Landlock() if any(word == "landlock" for word, _ in orders) else None
+    filters = [_read(int(value)) for word, value in orders if word == "filter"]
     for word, value in orders:
         if word == "uid":
             _become(int(value))
         elif word == "limit":
             name, _, number = value.partition(" ")
             _limit(name, int(number))
-        elif word == "landlock":
-            rules = Landlock()
-        elif word == "filter":
-            filters.append(_read(int(value)))
         elif word == "folder":
             os.chdir(value)
-        elif rules is not None and word in _PORTS:
-            rules.port(int(value), _PORTS[word])
-        elif rules is not None and word in _PATHS:
-            rules.path(value, _PATHS[word])
+        elif rules is not None:
+            rules.add(word, value)
+    _give_up_powers()
     _prctl("death of the parent", _PR_SET_PDEATHSIG, signal.SIGKILL)  # A new uid has made the kernel forget it.
     _prctl("no new privileges", _PR_SET_NO_NEW_PRIVS, 1)
     if rules is not None:

@@ -51,8 +51,8 @@ _OPEN_FILES_MAX: Final = 65_536
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """How replicas are to be kept apart.
 
-    ``require``: what no operator trusts runs only where nothing is missing, the rest in as much as there is. ``prefer``:
-    everything in as much as there is. ``off``: as the server itself, without any of it.
+    ``require``: what no operator trusts runs only where nothing is missing, the rest in as much as there is.
+    ``prefer``: everything in as much as there is. ``off``: as the server itself, without any of it.
 
     ``paths`` may be read besides the system's and those of our Python; ``hidden`` are never shown, wherever they lie.
     ``uids`` (first and last) are given out to replicas where we may. ``disk_max_bytes`` is what a replica may have in

@@ -111,11 +111,16 @@ def _trial(sandbox: Sandbox, layers: Layers) -> str | None:
         (root / entering.ORDERS).write_text(confinement.orders)
         (root / entering.FILTER).write_bytes(confinement.filter)
         # It writes where it may, which it could not if the wrong things were mounted.
-        (root / "command").write_text(f"sh\0-c\0: >here && : >/tmp/there && exit {_DONE}\0")
+        (root / "command").write_text(f"sh\0-c\0: >here && : >/tmp/there && exit {_DONE}\0")  # noqa: S108 - its own
         (root / "environ").write_text("")
         try:
             tried = subprocess.run(  # noqa: S603 - the same as for every replica
-                python_running("entering"), cwd=root, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRY_MAX_S
+                python_running("entering"),
+                cwd=root,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TRY_MAX_S,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
@@ -129,7 +134,9 @@ def python_running(module: str, *arguments: str) -> list[str]:
     """Return how a module of this package is run on its own, without anybody's settings and site-packages."""
     root = str(Path(launcher.__file__).absolute().parents[2])
     # After the standard library, so that nothing beside this package is taken for a part of that.
-    code = f"import sys; sys.path.append({root!r}); from leasehold.engines import {module}; {module}.main(*sys.argv[1:])"
+    code = (
+        f"import sys; sys.path.append({root!r}); from leasehold.engines import {module}; {module}.main(*sys.argv[1:])"
+    )
     return [sys.executable, "-I", "-S", "-c", code, *arguments]
 
 
@@ -172,5 +179,7 @@ def say(sandbox: Sandbox, layers: Layers) -> None:
     for missing in layers.missing:
         log.warning("The sandbox of replicas is not complete", missing=missing)
     if layers.missing:
-        untrusted = "are refused" if sandbox.mode == "require" else "run all the same: engines_process.sandbox is prefer"
+        untrusted = (
+            "are refused" if sandbox.mode == "require" else "run all the same: engines_process.sandbox is prefer"
+        )
         log.warning(f"Versions of models that no operator trusts {untrusted}")
