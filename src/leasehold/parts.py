@@ -178,10 +178,11 @@ def routes_of(settings: Settings, where: Target) -> Routes:
 
 def sandbox_of(settings: Settings) -> Sandbox:
     """Return how replicas of the process engine are kept apart."""
+    first, _, last = settings.engines_process_uids.partition("-")
     return Sandbox(
         mode=settings.engines_process_sandbox,
-        paths=settings.engines_process_paths,
-        uids=settings.engines_process_uids,
+        paths=tuple(filter(None, settings.engines_process_paths.split(","))),
+        uids=(int(first), int(last)),
         disk_max_bytes=settings.engines_process_disk_max_bytes,
         processes_max=settings.engines_process_processes_max,
     )

@@ -194,7 +194,7 @@ class Paths(Kind):
 
     allowed: str = 'whole paths with commas between them, such as "/models, /opt/vllm"; not /, /proc, /sys or /dev'
 
-    def check(self, value: object) -> tuple[str, ...]:
+    def check(self, value: object) -> str:
         """Refuse relative paths, and those that would show everything."""
         if not isinstance(value, str) or any(character in value for character in "\0\n"):
             raise ValueError
@@ -202,7 +202,7 @@ class Paths(Kind):
         for path in found:
             if not path.startswith("/") or path in ("/", "//") or path.split("/")[1] in ("proc", "sys", "dev"):
                 raise ValueError
-        return found
+        return ",".join(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +218,12 @@ class Span(Kind):
         """What may be given."""
         return f'the first and the last of some {self.unit} from {self.low} to {self.high}, such as "100000-165535"'
 
-    def check(self, value: object) -> tuple[int, int]:
+    def check(self, value: object) -> str:
         """Refuse what is out of bounds or the wrong way round."""
         found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", value) if isinstance(value, str) else None
         if found is None or not self.low <= int(found[1]) <= int(found[2]) <= self.high:
             raise ValueError
-        return int(found[1]), int(found[2])
+        return f"{int(found[1])}-{int(found[2])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,29 +17,29 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
             OneOf(("require", "prefer", "off")),
             "How replicas are kept apart from this machine and from each other. `require`: a version of a model that "
             "no operator trusts runs only where the sandbox is complete, others in as much of it as there is; "
-            "`prefer`: all of them in as much as there is; `off`: in none of it, which says that you trust every tenant.",
+            "`prefer`: all of them in as much as there is; `off`: in none of it, so you trust every tenant.",
         ),
     ] = "require"
 
     engines_process_paths: Annotated[
-        tuple[str, ...],
+        str,
         Declared(
             "engines_process.paths",
             Paths(),
             "What replicas may read besides the system's paths and those of the server's own Python: programs, and "
             "models. Never anything in the data directory.",
         ),
-    ] = ()
+    ] = ""
 
     engines_process_uids: Annotated[
-        tuple[int, int],
+        str,
         Declared(
             "engines_process.uids",
             Span(1, 4_294_967_293, "uids"),
             "A server that runs as root gives each replica one of these users for its own. They and the groups of the "
             "same numbers must belong to nobody else.",
         ),
-    ] = (2_000_000_000, 2_000_009_999)
+    ] = "2000000000-2000009999"
 
     engines_process_disk_max_bytes: Annotated[
         int,

@@ -145,7 +145,6 @@ def attacks(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     }
 
 
-
 def main(targets: str) -> None:
     with open(targets) as file:
         at = json.load(file)

@@ -130,7 +130,11 @@ class Targets:
     def __init__(self, scene: Scene, server: Server) -> None:
         self._scene = scene
         self._server = server
-        self._sockets = [socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_UNIX)]
+        self._sockets = [
+            socket.socket(),
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+            socket.socket(socket.AF_UNIX),
+        ]
         free, datagrams, abstract = self._sockets
         for one in (free, datagrams):
             one.bind(("127.0.0.1", 0))

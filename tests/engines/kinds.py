@@ -342,6 +342,12 @@ def make(name: str, units: int, spec: RunSpec, deadline: float | None = None) ->
     )
 
 
+def plain(bench: ProcessBench, name: str, *options: str, **spec: Any) -> Wanted:
+    """A replica of the program with these options, and its mark."""
+    wanted = {"command": bench.command(name, *options), "env": {"TEST_MARK": bench.mark}, **spec}
+    return make(name, 1, RunSpec(**wanted))
+
+
 class Kind(NamedTuple):
     """An engine: its name, and how to get a bench in an empty folder."""
 

@@ -104,14 +104,16 @@ def _trial(sandbox: Sandbox, layers: Layers) -> str | None:
         for name, text in zip(ACCOUNTS, accounts(uid), strict=True):
             (root / name).write_text(text)
             (root / name).chmod(0o644)
-        occupant = Occupant(program="/bin/sh", work=f"{root}/work", tmp=f"{root}/tmp", accounts=folder, uid=uid, port=1)
+        occupant = Occupant(
+            program="/bin/sh", work=str(root / "work"), tmp=str(root / "tmp"), accounts=folder, uid=uid, port=1
+        )
         confinement = confine(sandbox, layers, occupant)
         (root / entering.CONFINED).write_text("".join(f"{word}\0" for word in confinement.execute))
         (root / entering.MOUNTS).write_text("".join(f"{word}\0" for word in confinement.mounts))
         (root / entering.ORDERS).write_text(confinement.orders)
         (root / entering.FILTER).write_bytes(confinement.filter)
         # It writes where it may, which it could not if the wrong things were mounted.
-        (root / "command").write_text(f"sh\0-c\0: >here && : >/tmp/there && exit {_DONE}\0")  # noqa: S108 - its own
+        (root / "command").write_text(f"sh\0-c\0: >here && : >{confinement.tmp}/there && exit {_DONE}\0")
         (root / "environ").write_text("")
         try:
             tried = subprocess.run(  # noqa: S603 - the same as for every replica
@@ -179,7 +181,8 @@ def say(sandbox: Sandbox, layers: Layers) -> None:
     for missing in layers.missing:
         log.warning("The sandbox of replicas is not complete", missing=missing)
     if layers.missing:
-        untrusted = (
-            "are refused" if sandbox.mode == "require" else "run all the same: engines_process.sandbox is prefer"
+        log.warning(
+            "What comes of versions of models that no operator trusts",
+            sandbox=sandbox.mode,
+            are="refused" if sandbox.mode == "require" else "run all the same",
         )
-        log.warning(f"Versions of models that no operator trusts {untrusted}")
