@@ -22,6 +22,7 @@ from leasehold.engines.building import NoEngine, build_engines
 from leasehold.engines.contract import CannotRun
 from leasehold.engines.sandbox import Layers, Occupant, Sandbox, confine
 from leasehold.engines.sandbox_layers import find_layers
+from tests.engines.checks import see
 from tests.engines.kinds import ProcessBench, make
 from tests.engines.kinds import process as process_bench
 
@@ -155,6 +156,20 @@ async def test_a_program_that_cannot_be_seen_is_refused_with_what_mends_it(bench
     with pytest.raises(CannotRun, match=str(hidden)):
         await shown.start(make("a", 1, RunSpec(command=(str(tmp_path / "link"),))))
     assert await engine.observe() == {}
+
+
+async def test_a_program_is_found_in_the_first_folder_of_the_path_that_a_replica_sees(
+    bench: ProcessBench, tmp_path: Path
+) -> None:
+    unseen = tmp_path / "unseen"
+    unseen.mkdir()
+    (unseen / "true").symlink_to("/bin/false")
+    spec = RunSpec(command=("true",), env={"PATH": f"{unseen}:/usr/bin:/bin", "TEST_MARK": bench.mark}, port=None)
+    engine = bench.engine()
+    await engine.start(make("a", 1, spec))
+    seen = await see(bench, engine, "a", ("Exited",))
+    assert seen is not None
+    assert seen.reason == "it ended with code 0"
 
 
 def test_no_path_in_the_data_directory_can_be_shown(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from leasehold.engines.process_files import Files, Found, Run
 from leasehold.engines.process_health import FAILURES_MAX, Checks, Health, Target
 from leasehold.engines.process_limits import Limits, find_limits
 from leasehold.engines.process_ports import Listeners
-from leasehold.engines.sandbox import Confinement, Occupant, Sandbox, confine, unseen
+from leasehold.engines.sandbox import Confinement, Occupant, Sandbox, confine, is_seen, unseen
 from leasehold.engines.sandbox_layers import find_layers, isolation_of, python_running, say
 
 LOG_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -252,10 +252,17 @@ class ProcessEngine:
         program = spec.command[0]
         if "/" in program and not program.startswith("/"):
             raise CannotRun(f"{program} is relative: name the command by its whole path, or one that PATH finds.")
-        found = None if "\n" in program or "\0" in program else shutil.which(program, path=path)
+        found = None if "\n" in program or "\0" in program else self._which(program, path)
         if found is None:
             raise CannotRun(f"There is no command {program} that may be executed, looked for in {path}.")
         return str(Path(found).absolute())
+
+    def _which(self, program: str, path: str) -> str | None:
+        """Find a program where the replica would, which sees only some of the folders of a path, and else anywhere."""
+        seen = path
+        if self._layers.any:
+            seen = os.pathsep.join(folder for folder in path.split(os.pathsep) if is_seen(self._sandbox, folder))
+        return shutil.which(program, path=seen) or shutil.which(program, path=path)
 
     def _uid(self, taken: set[int | None]) -> int | None:
         """Choose whose a replica is to be, where we may. From anywhere, as with ports."""

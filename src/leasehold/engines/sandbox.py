@@ -129,12 +129,17 @@ def visible(sandbox: Sandbox) -> tuple[str, ...]:
     return (*_SYSTEM, *_ETC, *own_paths(), *sandbox.paths)
 
 
+def is_seen(sandbox: Sandbox, path: str) -> bool:
+    """Whether every replica may read a path."""
+    return any(is_below(path, folder) for folder in visible(sandbox)) and not any(
+        is_below(path, folder) for folder in sandbox.hidden
+    )
+
+
 def unseen(sandbox: Sandbox, program: str) -> str | None:
     """Return why a program cannot be run in the sandbox; None: it can be seen there."""
     for path in (program, str(Path(program).resolve())):
-        if not any(is_below(path, folder) for folder in visible(sandbox)) or any(
-            is_below(path, folder) for folder in sandbox.hidden
-        ):
+        if not is_seen(sandbox, path):
             return (
                 f"{program} cannot be seen from the sandbox of a replica: {path} is none of the system's paths. "
                 "The operator may add its folder to engines_process.paths."
