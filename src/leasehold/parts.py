@@ -27,6 +27,7 @@ from leasehold.domain.route import Routes, parse_routes
 from leasehold.domain.rules import Rules
 from leasehold.engines.building import build_engines
 from leasehold.engines.contract import ReplicaEngine
+from leasehold.engines.sandbox import Sandbox
 from leasehold.facts import Facts
 from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Limits as CallLimits
@@ -203,6 +204,18 @@ def routes_of(settings: Settings, where: Target) -> Routes:
     return settings.engines or parse_routes("*=process" if where.url is None else "*=instant")
 
 
+def sandbox_of(settings: Settings) -> Sandbox:
+    """Return how replicas of the process engine are kept apart."""
+    first, _, last = settings.engines_process_uids.partition("-")
+    return Sandbox(
+        mode=settings.engines_process_sandbox,
+        paths=tuple(filter(None, settings.engines_process_paths.split(","))),
+        uids=(int(first), int(last)),
+        disk_max_bytes=settings.engines_process_disk_max_bytes,
+        processes_max=settings.engines_process_processes_max,
+    )
+
+
 def timing_of(settings: Settings) -> Timing:
     """Return how often the reconciler looks at what."""
     return Timing(
@@ -226,6 +239,7 @@ async def reconciling(
             settings.engines_process_units,
             settings.engines_ray_address,
             settings.engines_ray_serve_port,
+            sandbox_of(settings),
         )
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))

@@ -3,6 +3,7 @@
 import difflib
 import hmac
 import ipaddress
+import os.path
 import re
 import zoneinfo
 from collections.abc import Callable, Iterable
@@ -185,6 +186,44 @@ class Counts(Kind):
         if not isinstance(value, str):
             raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
         return parse_counts(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Paths(Kind):
+    """Any number of whole paths, none of them the whole system or a part that the kernel makes up."""
+
+    allowed: str = 'whole paths with commas between them, such as "/models, /opt/vllm"; not /, /proc, /sys or /dev'
+
+    def check(self, value: object) -> str:
+        """Refuse relative paths, and those that would show everything."""
+        if not isinstance(value, str) or any(character in value for character in "\0\n"):
+            raise ValueError
+        found = tuple(os.path.normpath(part.strip()) for part in value.split(",") if part.strip())
+        for path in found:
+            if not path.startswith("/") or path in ("/", "//") or path.split("/")[1] in ("proc", "sys", "dev"):
+                raise ValueError
+        return ",".join(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Span(Kind):
+    """A first and a last whole number with a hyphen between them, within bounds."""
+
+    low: int
+    high: int
+    unit: str
+
+    @property
+    def allowed(self) -> str:
+        """What may be given."""
+        return f'the first and the last of some {self.unit} from {self.low} to {self.high}, such as "100000-165535"'
+
+    def check(self, value: object) -> str:
+        """Refuse what is out of bounds or the wrong way round."""
+        found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", value) if isinstance(value, str) else None
+        if found is None or not self.low <= int(found[1]) <= int(found[2]) <= self.high:
+            raise ValueError
+        return f"{int(found[1])}-{int(found[2])}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,61 @@
 """The settings about what replicas of the process engine are kept apart by."""
 
+from typing import Annotated, Literal
+
 import msgspec
+
+from leasehold.setting_kinds import Declared, OneOf, Paths, Span, Whole
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings about what replicas of the process engine are kept apart by; each field is its declaration."""
+
+    engines_process_sandbox: Annotated[
+        Literal["require", "prefer", "off"],
+        Declared(
+            "engines_process.sandbox",
+            OneOf(("require", "prefer", "off")),
+            "How replicas are kept apart from this machine and from each other. `require`: a version of a model that "
+            "no operator trusts runs only where the sandbox is complete, others in as much of it as there is; "
+            "`prefer`: all of them in as much as there is; `off`: in none of it, so you trust every tenant.",
+        ),
+    ] = "require"
+
+    engines_process_paths: Annotated[
+        str,
+        Declared(
+            "engines_process.paths",
+            Paths(),
+            "What replicas may read besides the system's paths and those of the server's own Python: programs, and "
+            "models. Never anything in the data directory.",
+        ),
+    ] = ""
+
+    engines_process_uids: Annotated[
+        str,
+        Declared(
+            "engines_process.uids",
+            Span(1, 4_294_967_293, "uids"),
+            "A server that runs as root gives each replica one of these users for its own. They and the groups of the "
+            "same numbers must belong to nobody else.",
+        ),
+    ] = "2000000000-2000009999"
+
+    engines_process_disk_max_bytes: Annotated[
+        int,
+        Declared(
+            "engines_process.disk_max_bytes",
+            Whole(1 << 20, 1 << 50, "bytes"),
+            "How much a replica may have in its working directory and `/tmp`, and how long a file may be. A replica "
+            "that has more is ended.",
+        ),
+    ] = 32 << 30
+
+    engines_process_processes_max: Annotated[
+        int,
+        Declared(
+            "engines_process.processes_max",
+            Whole(16, 4_194_304, "processes"),
+            "How many processes and threads a replica may have.",
+        ),
+    ] = 4096

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ STOCK = 20
 LEASE_S = 3
 BOUND_S = LEASE_S + 20.0
 SERVES = "import http.server, sys; http.server.test(bind='127.0.0.1', port=int(sys.argv[1]))"
+STARTED = "replica-started"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVES}"
 """Ends only when it is killed."""
 
@@ -64,8 +66,8 @@ class House(NamedTuple):
     one: Process
     two: Process
     away: Process
-    starts: Path
-    """Every process writes the name of its replica here when it starts."""
+    folder: Path
+    """Below it are their data directories, and in these the logs of replicas, which say when they start."""
 
     @property
     def ports(self) -> list[int]:
@@ -90,7 +92,7 @@ def a_house(folder: Path, url: str) -> Iterator[House]:
         Process("here", folder, words, free_port()),
         Process("here", folder, words, free_port()),
         Elsewhere("away", folder, words, free_port()),
-        folder / "starts",
+        folder,
     )
     try:
         yield house
@@ -145,7 +147,7 @@ class Shop:
         self._models = {program: self._add(program) for program in (SERVES, STUBBORN)}
 
     def _add(self, program: str) -> str:
-        script = f'echo "${REPLICA}" >> "{self.house.starts}"; exec python3 -c "$0" "$1"'
+        script = f'echo "{STARTED} ${REPLICA}"; exec {sys.executable} -c "$0" "$1"'
         run = {"command": ["sh", "-c", script, program, "{port}"], "graceSeconds": 2.0}
         body = {"modelSetId": self._set, "run": run}
         return str(self.caller.call(MODEL, "CreateCustomModel", body).result["modelId"])
@@ -207,7 +209,9 @@ class Shop:
 
     def starts(self) -> Counter[str]:
         """Return how often each try of a replica was started."""
-        return Counter(self.house.starts.read_text().split())
+        logs = [*self.house.folder.rglob("replicas/ended/*.log"), *self.house.folder.rglob("replicas/replicas/*/log*")]
+        lines = [line.split() for log in logs for line in log.read_text(errors="replace").splitlines()]
+        return Counter(words[1] for words in lines if words[:1] == [STARTED])
 
 
 @contextmanager

@@ -65,6 +65,11 @@ ROWS = [
         (Route(None, "", True, "instant"),),
     ),
     Row("engines_process.units", None, '"cpu=4, gpu-1=8"', {"cpu": 4, "gpu-1": 8}, "cpu=0", {"cpu": 0}),
+    Row("engines_process.sandbox", "require", '"prefer"', "prefer", "off", "off"),
+    Row("engines_process.paths", "", '"/models/, /opt/a"', "/models,/opt/a", "/models", "/models"),
+    Row("engines_process.uids", "2000000000-2000009999", '"5-9"', "5-9", "1-2", "1-2"),
+    Row("engines_process.disk_max_bytes", 32 << 30, "1048576", 1 << 20, "1125899906842624", 1 << 50),
+    Row("engines_process.processes_max", 4096, "16", 16, "4194304", 4_194_304),
     Row("engines_ray.address", None, '"head:6379"', "head:6379", "10.0.0.1:1", "10.0.0.1:1"),
     Row("engines_ray.serve_port", 8000, "8001", 8001, "9000", 9000),
     Row("create_deadline_minutes", 10, "1", 1, "1440", 1440),
@@ -132,7 +137,7 @@ def test_environment_over_file_over_default(row: Row, tmp_path: Path) -> None:
 def test_an_empty_variable_unsets_what_may_be_unset(row: Row, tmp_path: Path) -> None:
     config = written(tmp_path, f"{row.name} = {row.in_file}\n")
     environ = {variable(row.name): ""}
-    if row.default is None or row.name in ("path_prefix", "trusted_proxies"):
+    if row.default is None or row.name in ("path_prefix", "trusted_proxies", "engines_process.paths"):
         assert attribute(load_settings(config, environ), row.name) == row.default
     else:
         assert refusal(config, environ).startswith(f'{variable(row.name)}: found ""; allowed: ')
@@ -327,6 +332,8 @@ BOUNDS = [
     ("gateway.idle_seconds", 1, 3600),
     ("gateway.headers_max_bytes", 1024, 1_048_576),
     ("gateway.concurrency_max", 1, 100_000),
+    ("engines_process.disk_max_bytes", 1 << 20, 1 << 50),
+    ("engines_process.processes_max", 16, 4_194_304),
 ]
 
 

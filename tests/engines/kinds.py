@@ -17,10 +17,10 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import pytest
@@ -33,6 +33,8 @@ from leasehold.engines.process_files import Files
 from leasehold.engines.process_health import Checks
 from leasehold.engines.process_limits import Limits
 from leasehold.engines.ray import RayEngine
+from leasehold.engines.sandbox import Sandbox
+from leasehold.engines.sandbox_layers import find_layers
 from tests.engines.ray_cluster import RayCluster
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -195,6 +197,9 @@ class PretendedDevices:
     def find(self) -> tuple[str, ...]:
         return DEVICES
 
+    def nodes(self, devices: Sequence[str]) -> tuple[str, ...]:
+        return tuple(f"/dev/{device}" for device in devices)
+
 
 class ProcessBench(Bench):
     """A directory of its own, with real processes of a small server. All of them carry the bench's mark."""
@@ -211,13 +216,21 @@ class ProcessBench(Bench):
         self.root = folder / "engine"
         self.flags.mkdir()
 
-    def engine(self, limits: Limits | None = None) -> ProcessEngine:
+    def sandbox(self, **values: Any) -> Sandbox:
+        """Return a sandbox in which the program and its flags can be read."""
+        return Sandbox(**{"paths": (str(self.flags), str(PROGRAM.parent)), "hidden": (str(self.root),), **values})
+
+    def engine(self, limits: Limits | None = None, sandbox: Sandbox | None = None) -> ProcessEngine:
+        # Where the sandbox is not complete, as much is tried as there is.
+        given = sandbox or self.sandbox()
+        mode = "prefer" if find_layers(given).missing and sandbox is None else given.mode
         return ProcessEngine(
             self.root,
             UNITS,
             accelerated=frozenset({GPU}),
             devices=PretendedDevices(),
             limits=limits,
+            sandbox=msgspec.structs.replace(given, mode=mode),
             checks=Checks(every_s=0.02, timeout_s=0.5),
             log_bytes_max=LOG_BYTES_MAX,
         )
@@ -276,6 +289,16 @@ class ProcessBench(Bench):
     def running(self, name: str) -> int:
         return len(self.pids(name))
 
+    def marking(self, name: str) -> Wanted:
+        """Return a replica that listens nowhere and is counted by ``runs``."""
+        spec = RunSpec(command=self.command(name, "marks", port="-"), env={"TEST_MARK": self.mark}, port=None)
+        return make(name, 1, spec)
+
+    def runs(self, name: str) -> int:
+        """Return how often a replica that marks has begun, also of one that is gone."""
+        logs = (self.root / "replicas" / name / "log", self.root / "ended" / f"{name}.log")
+        return sum(path.read_text().split("\n").count("begun") for path in logs if path.exists())
+
     def cut(self) -> None:
         self.root.rename(self.root.with_name("elsewhere"))
 
@@ -317,6 +340,12 @@ def make(name: str, units: int, spec: RunSpec, deadline: float | None = None) ->
         spec=spec,
         deadline=deadline,
     )
+
+
+def plain(bench: ProcessBench, name: str, *options: str, **spec: Any) -> Wanted:
+    """A replica of the program with these options, and its mark."""
+    wanted = {"command": bench.command(name, *options), "env": {"TEST_MARK": bench.mark}, **spec}
+    return make(name, 1, RunSpec(**wanted))
 
 
 class Kind(NamedTuple):

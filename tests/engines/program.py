@@ -1,10 +1,10 @@
 """What replicas run in these tests: a small HTTP server that does what flags (files) tell it.
 
-    python -I -S program.py FLAGS NAME PORT [waits] [stubborn] [prints=N] [forks] [burns=BYTES]
+    python -I -S program.py FLAGS NAME PORT [waits] [stubborn] [prints=N] [forks] [marks] [burns=BYTES]
 
 It looks for the files FLAGS/NAME.go (it may become healthy), .sick (it answers 503), .hang (it answers nothing) and
 .die (it ends with code 3). ``-`` as the port: it listens nowhere. It imports what is quick to import, for many of it
-are started.
+are started. It writes nothing but lines: all that it can see of FLAGS, it may only read.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ import sys
 import time
 
 
-def daemonise(flags: str, name: str) -> None:
+def daemonise() -> None:
     """Leave a grandchild behind that has its own session, ignores SIGTERM and knows nobody."""
+    there, is_there = os.pipe()
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            with open(f"{flags}/{name}.new", "w") as file:
-                file.write(str(os.getpid()))
-            os.rename(f"{flags}/{name}.new", f"{flags}/{name}.daemon")
+            os.write(is_there, b"!")
             time.sleep(600)
         os._exit(0)
     os.wait()
-    while not os.path.exists(f"{flags}/{name}.daemon"):
-        time.sleep(0.005)
+    os.read(there, 1)
 
 
 def main(flags: str, name: str, port: str, *options: str) -> None:
@@ -46,10 +44,10 @@ def main(flags: str, name: str, port: str, *options: str) -> None:
     for number in range(int(given.get("prints", 0))):
         print(f"line {number}", file=(sys.stdout, sys.stderr)[number % 2], flush=True)
     if "forks" in given:
-        daemonise(flags, name)
+        daemonise()
     held = bytearray(int(given.get("burns", 0)))
-    with open(f"{flags}/{name}.runs", "a") as file:
-        file.write(f"{os.getpid()}\n")
+    if "marks" in given:
+        print("begun", flush=True)
     server = None
     while not flag("die"):
         if server is None and port != "-" and ("waits" not in given or flag("go")):

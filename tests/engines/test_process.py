@@ -19,12 +19,11 @@ from leasehold.engines.contract import CannotRun, NoRoom
 from leasehold.engines.process import ProcessEngine
 from leasehold.engines.process_devices import NvmlDevices
 from leasehold.engines.process_files import kill_marked
-from leasehold.engines.process_limits import Limits, find_limits
+from leasehold.engines.process_limits import Limits
+from leasehold.engines.sandbox import Sandbox
 from tests.engines.checks import gone, ready, see
-from tests.engines.kinds import DEVICES, LOG_BYTES_MAX, Behaviour, PretendedDevices, ProcessBench, make, until
+from tests.engines.kinds import DEVICES, LOG_BYTES_MAX, Behaviour, PretendedDevices, ProcessBench, make, plain, until
 from tests.engines.kinds import process as process_bench
-
-MIB = 1024 * 1024
 
 
 @pytest.fixture
@@ -36,11 +35,19 @@ def bench(tmp_path: Path) -> Iterator[ProcessBench]:
 
 LIMITS = [Limits(), None]
 NO_GROUPS, AS_PERMITTED = LIMITS
+OFF = Sandbox(mode="off")
 
 
 def environ(pid: int) -> Mapping[str, str]:
     entries = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
     return dict(entry.split("=", 1) for entry in entries if entry)
+
+
+def daemon_of(bench: ProcessBench, name: str) -> int:
+    """Return the process that a replica has left behind: the later of its two."""
+    main, daemon = sorted(bench.pids(name), key=lambda pid: int(keeper.began(pid) or 0) * 10**7 + pid)
+    del main
+    return daemon
 
 
 def alive(pid: int) -> bool:
@@ -50,12 +57,6 @@ def alive(pid: int) -> bool:
 
 def files_of(pid: int) -> list[str]:
     return [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
-
-
-def plain(bench: ProcessBench, name: str, *options: str, **spec: object) -> Wanted:
-    """A replica of the program with these options, and its mark."""
-    wanted = {"command": bench.command(name, *options), "env": {"TEST_MARK": bench.mark}, **spec}
-    return make(name, 1, RunSpec(**wanted))  # type: ignore[arg-type]
 
 
 # --- who is who ------------------------------------------------------------------------------------------
@@ -118,10 +119,10 @@ async def test_a_state_directory_that_cannot_be_read_is_seen_and_can_be_cleared_
 
 @pytest.mark.parametrize("limits", LIMITS, ids=["no control groups", "as permitted"])
 async def test_when_its_keeper_is_killed_a_replica_does_not_linger(bench: ProcessBench, limits: Limits | None) -> None:
-    engine = bench.engine(limits)
+    engine = bench.engine(limits, OFF)
     await engine.start(plain(bench, "a", "forks", "stubborn"))
     await ready(bench, engine, "a")
-    daemon = int((bench.flags / "a.daemon").read_text())
+    daemon = daemon_of(bench, "a")
     main = next(pid for pid in bench.pids("a") if pid != daemon)
     await keeper_killed(bench)
     await until(bench, "the kernel kills the command with its keeper", lambda: keeper.began(main) is None)
@@ -143,7 +144,7 @@ async def test_a_keeper_that_is_told_to_end_ends_its_replica_in_order(bench: Pro
 
 async def test_a_second_keeper_runs_nothing_whatever_the_first_has_come_to(bench: ProcessBench) -> None:
     engine = bench.engine()
-    await engine.start(bench.wanted("a"))
+    await engine.start(plain(bench, "a", "marks"))
     await ready(bench, engine, "a")
     assert await asyncio.to_thread(engine._spawn, "a") == keeper.OTHER
     bench.tell("a", "die")
@@ -153,7 +154,7 @@ async def test_a_second_keeper_runs_nothing_whatever_the_first_has_come_to(bench
     keeper.write(str(bench.root / "replicas" / "a" / "stop"), "0")
     assert await asyncio.to_thread(engine._spawn, "a") == keeper.OTHER
     assert await engine.observe() == {}, "what was told to stop is cleared away by whoever comes"
-    assert len((bench.flags / "a.runs").read_text().split()) == 1
+    assert bench.runs("a") == 1
 
 
 async def test_what_is_older_than_its_keeper_is_never_killed_for_it(bench: ProcessBench) -> None:
@@ -194,7 +195,7 @@ async def test_what_a_replica_left_behind_goes_with_it(bench: ProcessBench, limi
     engine = bench.engine(limits)
     await engine.start(plain(bench, "a", "forks"))
     await ready(bench, engine, "a")
-    daemon = int((bench.flags / "a.daemon").read_text())
+    daemon = daemon_of(bench, "a")
     assert os.getsid(daemon) != os.getsid(next(pid for pid in bench.pids("a") if pid != daemon))
     if how == "stopped":
         await engine.stop("a", 0.2)
@@ -219,7 +220,8 @@ async def test_a_replica_gets_no_variable_that_it_was_not_given(
     assert len(found.pop("LEASEHOLD_RUN")) == 32
     assert found == {
         "PATH": os.environ["PATH"],
-        "HOME": os.environ["HOME"],
+        "HOME": "/replica",
+        "TMPDIR": "/tmp",  # noqa: S108 - its own
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "PORT": port,
         "AT": f"here:{port}",
@@ -291,10 +293,15 @@ async def test_a_fixed_port_that_is_taken_leaves_no_room(bench: ProcessBench) ->
     engine = bench.engine()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
-        other.listen()
         port = other.getsockname()[1]
         with pytest.raises(NoRoom, match=str(port)):
             await engine.start(bench.wanted("a", port=port))
+        other.listen()
+        with pytest.raises(CannotRun, match="the server's own"):
+            await engine.start(bench.wanted("a", port=port))
+    for system in (1, 80, 1023):
+        with pytest.raises(CannotRun, match="belongs to the system"):
+            await engine.start(bench.wanted("a", port=system))
     assert await engine.observe() == {}
     await engine.start(bench.wanted("a", Behaviour(waits=True), port=port))
     with pytest.raises(NoRoom, match=str(port)):
@@ -307,7 +314,7 @@ async def test_a_port_is_chosen_that_nobody_has(bench: ProcessBench) -> None:
         other.bind(("", 0))
         other.listen()
         port = other.getsockname()[1]
-        engine = ProcessEngine(bench.root, {"cpu-1": 9}, ports=range(port, port + 1))
+        engine = ProcessEngine(bench.root, {"cpu-1": 9}, ports=range(port, port + 1), sandbox=bench.sandbox())
         with pytest.raises(NoRoom, match="No port"):
             await engine.start(bench.wanted("a"))
     await engine.start(bench.wanted("a"))
@@ -340,7 +347,7 @@ def hopeless(folder: Path) -> Iterator[tuple[RunSpec, str]]:
 
 
 async def test_what_can_never_run_is_told_with_its_reason(bench: ProcessBench, tmp_path: Path) -> None:
-    engine = bench.engine()
+    engine = bench.engine(sandbox=bench.sandbox(paths=(str(tmp_path),), hidden=()))
     for spec, reason in hopeless(tmp_path):
         wanted = Wanted(name="a", unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=spec)
         with pytest.raises(CannotRun, match=reason):
@@ -412,66 +419,6 @@ async def test_the_reason_of_an_end_has_the_last_words(bench: ProcessBench) -> N
     seen = await see(bench, engine, "b", ("Exited",))
     assert seen is not None
     assert seen.reason == "it ended with signal 11 (SIGSEGV)"
-
-
-# --- limits ----------------------------------------------------------------------------------------------
-
-
-async def test_without_a_control_group_a_process_cannot_have_more_data_than_its_limit(bench: ProcessBench) -> None:
-    engine = bench.engine(NO_GROUPS)
-    await engine.start(plain(bench, "fits", f"burns={64 * MIB}", memory_bytes=512 * MIB))
-    await engine.start(plain(bench, "greedy", f"burns={512 * MIB}", memory_bytes=128 * MIB))
-    await ready(bench, engine, "fits")
-    seen = await see(bench, engine, "greedy", ("Exited",), but=("Ready",))
-    assert seen is not None
-    assert "MemoryError" in (seen.reason or "")
-
-
-async def test_a_control_group_limits_memory_and_processor_time_of_the_whole_replica(bench: ProcessBench) -> None:
-    limits = find_limits()
-    if not {"memory", "cpu"} <= limits.controllers:
-        pytest.skip("no control group with the memory and cpu controllers was given to us")
-    engine = bench.engine(limits)
-    await engine.start(plain(bench, "a", memory_bytes=256 * MIB, cpus=0.5))
-    await engine.start(plain(bench, "greedy", f"burns={512 * MIB}", memory_bytes=128 * MIB))
-    await ready(bench, engine, "a")
-    group = group_of(bench.pids("a")[0], limits)
-    assert (group / "memory.max").read_text().strip() == str(256 * MIB)
-    assert (group / "cpu.max").read_text().split() == ["50000", "100000"]
-    seen = await see(bench, engine, "greedy", ("Exited",), but=("Ready",))
-    assert seen is not None
-    assert "SIGKILL" in (seen.reason or "")
-
-
-def group_of(pid: int, limits: Limits) -> Path:
-    assert limits.parent is not None
-    own = next(line[3:] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines() if line.startswith("0::"))
-    return limits.parent / Path(own).name
-
-
-async def test_a_control_group_holds_the_whole_replica_and_goes_with_it(bench: ProcessBench) -> None:
-    limits = find_limits()
-    if limits.parent is None:
-        pytest.skip("no control group was given to us")
-    engine = bench.engine(limits)
-    await engine.start(plain(bench, "a", "forks"))
-    await ready(bench, engine, "a")
-    group = group_of(bench.pids("a")[0], limits)
-    assert set(map(int, (group / "cgroup.procs").read_text().split())) == set(bench.pids("a"))
-    assert len(bench.pids("a")) == 2
-    await engine.stop("a", 0)
-    await gone(bench, engine, "a")
-    await until(bench, "the group is gone", lambda: not group.exists())
-
-
-def test_what_a_keeper_has_to_do_about_limits_is_what_is_permitted() -> None:
-    spec = RunSpec(memory_bytes=1000, cpus=1.5)
-    both = Limits(parent=Path("/groups"), controllers=frozenset({"memory", "cpu"}))
-    assert both.orders("t", spec) == {"cgroup": "/groups/leasehold-t", "memory.max": "1000", "cpu.max": "150000 100000"}
-    assert Limits(parent=Path("/groups")).orders("t", spec) == {"cgroup": "/groups/leasehold-t", "data.max": "1000"}
-    assert Limits().orders("t", spec) == {"data.max": "1000"}
-    assert Limits().orders("t", RunSpec(memory_bytes=1000, accelerators=1)) == {}
-    assert both.orders("t", RunSpec()) == {"cgroup": "/groups/leasehold-t"}
 
 
 # --- health ----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from leasehold.domain.replica import RunSpec
 from tests.engines.checks import gone, ready, see
-from tests.engines.kinds import Behaviour, ProcessBench, make, until
+from tests.engines.kinds import ProcessBench, make, until
 from tests.engines.kinds import process as process_bench
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from leasehold.engines import process
-from tests.engines.kinds import Behaviour, ProcessBench
+from tests.engines.kinds import ProcessBench
 
 def act(bench, step, action, name):
     count = 0
@@ -62,7 +62,7 @@ def act(bench, step, action, name):
 
     async def do():
         engine = bench.engine()
-        wanted = bench.wanted(name, Behaviour(listens=False))
+        wanted = bench.marking(name)
         sys.addaudithook(audit)
         await (engine.start(wanted) if action == "start" else engine.stop(name, 0))
         os._exit(0)
@@ -162,16 +162,16 @@ async def test_a_start_that_is_cut_off_anywhere_is_finished_by_the_next_and_runs
         names.append(name := f"start-{len(names)}")
         cut_off = await killed.at(len(names), "start", name)
         engine = bench.engine()
-        await engine.start(bench.wanted(name, Behaviour(listens=False)))
+        await engine.start(bench.marking(name))
         await ready(bench, engine, name)
-        await until(bench, "it runs", (bench.flags / f"{name}.runs").exists)
+        await until(bench, "it runs", lambda name=name: bench.runs(name) > 0)  # type: ignore[misc]
         assert bench.running(name) == 1
         await engine.stop(name, 0)
         await gone(bench, engine, name)
         await engine.close()
     assert len(names) > STEPS_MIN
     for name in names:
-        assert len((bench.flags / f"{name}.runs").read_text().split()) == 1, f"{name} has run twice"
+        assert bench.runs(name) == 1, f"{name} has run twice"
 
 
 async def test_a_start_that_is_cut_off_anywhere_is_seen_by_the_next_or_has_left_nothing(

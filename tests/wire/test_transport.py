@@ -7,7 +7,6 @@ import socket
 from typing import Any
 
 import uvloop
-
 from leasehold.cli.transport import JoinedProtocol, JoinedTransport
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from leasehold.domain.calendar import Instant
 from leasehold.domain.refusal import BAD_VALUE, Refusal
-from leasehold.domain.replica import RunSpec
+from leasehold.domain.replica import REPLICA_PORTS, RunSpec
 
 EVERYBODYS: Final = ""
 """The account of sets and models that every account may use: the examples that come with the service."""
@@ -75,6 +75,7 @@ def check_run(run: RunSpec) -> None:
         if "\0" in value:
             raise _bad("run.env", f"The value of {name} holds the character NUL, which no environment can.")
     _check_port(run)
+    _check_connects(run)
     size = len(msgspec.json.encode(run))
     if size > RUN_BYTES_MAX:
         raise _bad("run", f"The run block has {size} bytes; at most {RUN_BYTES_MAX} are kept.")
@@ -115,6 +116,15 @@ def _check_port(run: RunSpec) -> None:
             raise _bad("run.healthPath", "Without a port nobody can ask for a path. Leave one of them out.")
         if any(PORT in word for word in (*run.command, *run.env.values())):
             raise _bad("run.port", "The command or the environment asks for {port}, and there is none. Give port 0.")
+
+
+def _check_connects(run: RunSpec) -> None:
+    for port in run.connects:
+        if port in REPLICA_PORTS:
+            first, last = REPLICA_PORTS[0], REPLICA_PORTS[-1]
+            raise _bad("run.connects", f"Port {port} may be another replica's; none from {first} to {last} is allowed.")
+    if len(set(run.connects)) < len(run.connects):
+        raise _bad("run.connects", "A port stands there twice. Name each once.")
 
 
 def _bad(field: str, message: str) -> Refusal:

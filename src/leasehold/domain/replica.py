@@ -17,6 +17,9 @@ UNIT, SERVICE, REPLICA, RUN = "LEASEHOLD_UNIT", "LEASEHOLD_SERVICE", "LEASEHOLD_
 VARIABLES: Final = (UNIT, SERVICE, REPLICA, RUN)
 """What a replica's environment says of itself: whose it is, and a mark that no other start has."""
 
+REPLICA_PORTS: Final = range(20_000, 30_000)
+"""The process engine chooses from these: below what the kernel gives to outgoing connections."""
+
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How one replica is run: a command, or an image, or both (the command runs in the image); or an application.
@@ -28,7 +31,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     environment has it as ``PORT`` too. With a ``port`` of None it listens on none, and is healthy while it runs.
     0 lets the engine choose one. ``health_path`` is asked with GET and healthy with a status of 200 to 399; None: it is
     healthy once the port takes connections. ``cpus`` and ``memory_bytes`` are limits of one replica, and it owns
-    ``accelerators`` for itself. ``grace_s`` is how long it has to end by itself when it is stopped.
+    ``accelerators`` for itself. ``grace_s`` is how long it has to end by itself when it is stopped. ``connects`` are
+    the TCP ports that it may connect to, on any host, where its engine can hold it to them.
     """
 
     command: tuple[str, ...] = ()
@@ -42,6 +46,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     grace_s: float = 10.0
     application: str | None = None
     arguments: Mapping[str, str] = {}
+    connects: tuple[int, ...] = ()
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

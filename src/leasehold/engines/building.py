@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from leasehold.domain.plan import INSTANT
 from leasehold.domain.route import Routes
 from leasehold.domain.supply import UNBOUNDED
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.process import ProcessEngine
 from leasehold.engines.process_devices import NvmlDevices
+from leasehold.engines.sandbox import Sandbox, checked_paths
 
 ACCELERATED: Final = "gpu-"
 """Types that begin so have one accelerator a unit, on a machine that has any."""
@@ -30,6 +33,7 @@ def build_engines(
     units: Mapping[str, int] | None,
     ray_address: str | None = None,
     ray_serve_port: int = 8000,
+    sandbox: Sandbox | None = None,
 ) -> dict[str, ReplicaEngine]:
     """Make every engine that is named, by its name. Raises NoEngine."""
     engines: dict[str, ReplicaEngine] = {}
@@ -46,8 +50,18 @@ def build_engines(
         if NvmlDevices().find():
             has |= {f"{ACCELERATED}*": UNBOUNDED} if units is None else {}
             accelerated = frozenset(one for one in has if one.startswith(ACCELERATED))
-        engines[name] = ProcessEngine(directory / "replicas", has, accelerated=accelerated)
+        engines[name] = ProcessEngine(
+            directory / "replicas", has, accelerated=accelerated, sandbox=_hiding(directory, sandbox or Sandbox())
+        )
     return engines
+
+
+def _hiding(directory: Path, sandbox: Sandbox) -> Sandbox:
+    """Return the sandbox with the data directory out of sight."""
+    hidden = tuple(dict.fromkeys((str(directory.absolute()), str(directory.resolve()))))
+    if (why := checked_paths(sandbox.paths, hidden)) is not None:
+        raise NoEngine(f"engines_process.paths: {why}; choose other paths.")
+    return msgspec.structs.replace(sandbox, hidden=hidden)
 
 
 def _ray(address: str | None, serve_port: int) -> ReplicaEngine:

@@ -1,4 +1,4 @@
-"""The keeper of one replica: ``python -m leasehold.engines.keeper DIR``, started by the process engine.
+"""The keeper of one replica: ``keeper.main(DIR)`` in a Python of its own, started by the process engine.
 
 It starts the command of its state directory, keeps what it writes, ends it when it is told to or when its deadline has
 passed, and writes down how it ended. It needs nobody: the control plane may be gone meanwhile. It imports only what is
@@ -8,6 +8,7 @@ The files of a state directory, all written whole and then renamed into place:
 
     keep       key and value a line: what the keeper has to know (``Orders``)
     command    the arguments, each ended by a zero byte; ``environ`` likewise
+    confined   how it is started in a sandbox, with what else ``entering`` says; not there: it is executed as it is
     deadline   seconds since 1970 UTC, or nothing
     stop       the grace in seconds; it is there once the replica was told to end
     state      key and value a line: what the keeper did
@@ -25,9 +26,13 @@ import fcntl
 import os
 import select
 import signal
-import sys
 import time
 
+from leasehold.engines.entering import CONFINED, enter
+from leasehold.engines.keeper_disk import Log, Scale, remove
+
+CLOSED = b"\x01"
+"""What comes before everything else from whoever becomes the command: from then on nothing can stop it but itself."""
 STARTED, OTHER, FAILED, NO_ROOM = b"started", b"other", b"failed ", b"no room "
 """What a keeper says to whoever started it: it runs, another keeper has it, or it cannot run, ever or now, and why."""
 READY_FD = 3
@@ -35,6 +40,8 @@ READY_FD = 3
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _CHUNK_BYTES = 65_536
+_SIGNALLED = 128
+"""Bubblewrap ends with this and the number of the signal that ended the command, as shells do."""
 _LOOK_AGAIN_S = 5.0
 """The wall clock may be set, so that no keeper sleeps longer than this on a deadline."""
 _KILL_AGAIN_S = 0.02
@@ -119,16 +126,20 @@ def _children_scanned(pid: int) -> list[int]:
     return found
 
 
+def _kin(pid: int) -> list[int]:
+    me = os.getpid()
+    listed = os.path.exists(f"/proc/{me}/task/{me}/children")
+    return _children(pid) if listed else _children_scanned(pid)
+
+
 def descendants(pid: int) -> list[int]:
     """Return everything that a process started and that lives, those whose parents have ended included.
 
     The latter only where the process is a subreaper, which a keeper is.
     """
-    me = os.getpid()
-    kin = _children if os.path.exists(f"/proc/{me}/task/{me}/children") else _children_scanned
     found, ask = [], [pid]
     while ask:
-        new = kin(ask.pop())
+        new = _kin(ask.pop())
         found += new
         ask += new
     return found
@@ -185,41 +196,8 @@ def _keep_log(ended: str, name: str, log: bytes) -> None:
             os.unlink(f"{ended}/{entry}")
 
 
-def remove(path: str) -> None:
-    """Delete a directory with all that is in it; what is gone already is fine. Links are not followed."""
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(path):
-            if entry.is_dir(follow_symlinks=False):
-                remove(entry.path)
-            else:
-                os.unlink(entry.path)
-        os.rmdir(path)
-
-
 class CannotStart(Exception):
     """The command could not be started; the message says why."""
-
-
-class Log:
-    """What a replica writes, in at most two files of a bounded size."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._open()
-
-    def _open(self) -> None:
-        self._descriptor = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
-
-    def add(self, text: bytes) -> None:
-        """Keep this; a full disk loses what is written, and stops nobody."""
-        if self._size + len(text) > self._bytes_max // 2:
-            os.close(self._descriptor)
-            os.replace("log", "log.1")
-            self._open()
-        with contextlib.suppress(OSError):
-            os.write(self._descriptor, text)
-        self._size += len(text)
 
 
 class Child:
@@ -227,6 +205,8 @@ class Child:
 
     def __init__(self, orders: dict[str, str]) -> None:
         self.cgroup = orders.get("cgroup")
+        self.guarded = "guard" in orders
+        """Whether what was started is not the command but stands before it (bubblewrap), and ends with it."""
         self.status: int | None = None
         self.output, output = os.pipe()
         os.set_blocking(self.output, False)
@@ -243,10 +223,15 @@ class Child:
         while part := os.read(failed, _CHUNK_BYTES):
             found += part
         os.close(failed)
-        if found:
+        if found != CLOSED:
             os.waitpid(self.pid, 0)
             remove_group(self.cgroup)
-            raise CannotStart(found.decode(errors="replace"))
+            why = found.removeprefix(CLOSED).decode(errors="replace")
+            if found.startswith(CLOSED):
+                raise CannotStart(why)
+            with contextlib.suppress(BlockingIOError):
+                why += os.read(self.output, _CHUNK_BYTES).decode(errors="replace")
+            raise OSError(why or "what was started ended before the command could")
 
     def reap(self) -> None:
         """Take note of who has ended: the command, and what came to the keeper when its parent ended."""
@@ -266,6 +251,14 @@ class Child:
         """Send a signal to the command's group, and to whoever has left it."""
         if number == signal.SIGKILL:
             kill_group(self.cgroup)
+        elif self.guarded:
+            # Those who stand before it would end at once, and it with them.
+            guards = {self.pid, *_kin(self.pid)}
+            for pid in self.left():
+                if pid not in guards:
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, number)
+            return
         if self.status is None:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, number)
@@ -309,10 +302,13 @@ def _become(orders: dict[str, str], keeper: int, output: int, report: int) -> No
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        if (words := read(CONFINED)) is not None:
+            enter(words.split("\0")[:-1], report)
         command = (read("command") or "").split("\0")[:-1]
         environ = dict(entry.split("=", 1) for entry in (read("environ") or "").split("\0")[:-1])
         os.chdir("work")
         what = "cannot be executed"
+        os.write(report, CLOSED)
         os.execve(orders["path"], command, environ)  # noqa: S606 - running what it is given is what this is for
     except (OSError, ValueError) as error:
         os.write(
@@ -342,6 +338,8 @@ class Keeper:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._log = Log(int(orders["log_bytes_max"]))
+        limit = orders.get("disk.max")
+        self._scale = None if limit is None else Scale(("work", "tmp"), int(limit))
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self._child = Child(orders)
         self._note(main=f"{self._child.pid} {began(self._child.pid) or '-'}")
@@ -372,6 +370,25 @@ class Keeper:
         self._end(float(self._orders["grace_s"]), "its deadline passed")
         return None
 
+    def _press(self, timeout: float | None) -> float | None:
+        """See to it that it ends which must; return how long to wait for anything else, in seconds."""
+        if self._scale is not None and self._kill_at is None:
+            again = self._weigh(self._scale)
+            timeout = again if timeout is None else min(again, timeout)
+        if self._kill_at is None:
+            return timeout
+        if time.monotonic() >= self._kill_at:
+            self._child.send(signal.SIGKILL)
+        return _KILL_AGAIN_S
+
+    def _weigh(self, scale: Scale) -> float:
+        """See to it that it has no more on disk than it may; return when to look again, in seconds."""
+        if scale.rest_s() == 0 and scale.is_over(self._child.left()):
+            # Not told to end, but killed: it might write on.
+            self._end(0.0, f"it had more than {self._orders['disk.max']} bytes in its working directory and /tmp")
+            return 0.0
+        return scale.rest_s()
+
     def _copy(self) -> bool:
         """Keep what it wrote; whether its streams are still open."""
         with contextlib.suppress(BlockingIOError):
@@ -395,11 +412,7 @@ class Keeper:
                 self._kill_at = 0.0  # What it left behind goes with it.
             if self._kill_at is not None and self._child.status is not None and not self._child.left():
                 break
-            timeout = None if rest is None else max(0.0, looked + rest - time.monotonic())
-            if self._kill_at is not None:
-                if time.monotonic() >= self._kill_at:
-                    self._child.send(signal.SIGKILL)
-                timeout = _KILL_AGAIN_S
+            timeout = self._press(None if rest is None else max(0.0, looked + rest - time.monotonic()))
             ready = {descriptor for descriptor, _ in poll.poll(None if timeout is None else timeout * 1000 + 1)}
             if self._child.output in ready and not self._copy():
                 poll.unregister(self._child.output)
@@ -415,6 +428,8 @@ class Keeper:
         kill_group(self._child.cgroup)
         remove_group(self._child.cgroup)
         status = self._child.status or 0
+        if self._child.guarded and os.WIFEXITED(status) and os.WEXITSTATUS(status) > _SIGNALLED:
+            status = os.WEXITSTATUS(status) - _SIGNALLED
         how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"code {os.WEXITSTATUS(status)}"
         self._note(exit=how)
         if read("stop") is not None:
@@ -468,7 +483,3 @@ def main(directory: str) -> None:
         return
     _say(STARTED)
     keeper.run()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1].rstrip("/"))

@@ -12,32 +12,40 @@ import secrets
 import select
 import shutil
 import signal
-import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from leasehold.domain.replica import REPLICA, RUN, SERVICE, UNIT, Isolation, RunSpec, Seen, SeenState, Wanted
+from leasehold.domain.replica import (
+    REPLICA,
+    REPLICA_PORTS,
+    RUN,
+    SERVICE,
+    UNIT,
+    Isolation,
+    RunSpec,
+    Seen,
+    SeenState,
+    Wanted,
+)
 from leasehold.domain.supply import name_of, units_of
-from leasehold.engines import keeper
+from leasehold.engines import keeper, process_ports
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
 from leasehold.engines.process_devices import DeviceFinder, NvmlDevices
 from leasehold.engines.process_files import Files, Found, Run
 from leasehold.engines.process_health import FAILURES_MAX, Checks, Health, Target
 from leasehold.engines.process_limits import Limits, find_limits
+from leasehold.engines.process_ports import Listeners
+from leasehold.engines.sandbox import Confinement, Occupant, Sandbox, confine, is_seen, unseen
+from leasehold.engines.sandbox_layers import find_layers, isolation_of, python_running, say
 
-PORTS: Final = range(20_000, 30_000)
-"""Chosen from these: below what the kernel gives to outgoing connections."""
 LOG_BYTES_MAX: Final = 2 * 1024 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
-_KEEPER: Final = str(Path(keeper.__file__).absolute())
 _START_MAX_S: Final = 30.0
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PORT_MAX: Final = 65_535
 
 Result = TypeVar("Result")
 
@@ -52,11 +60,11 @@ class ProcessEngine:
     ``units`` is how many units there are of each type; a type may be a beginning with a star
     (``domain.supply.units_of``). Those of them in ``accelerated`` have one accelerator a unit; they have no more units
     than accelerators were found. ``devices`` finds those, once. ``limits`` says how limits are kept (None: as well as
-    the machine permits).
+    the machine permits). ``sandbox`` says how replicas are kept apart; what the machine has for that is tried here.
 
     Several engines may work on one directory, in one process or in several. ``start`` raises CannotRun for what can
     never run here: an image, a command that is not there, a type or a number of units or accelerators that this engine
-    does not have.
+    does not have, a version of a model that nobody trusts where the sandbox is to be complete and is not.
     """
 
     name = "process"
@@ -71,18 +79,24 @@ class ProcessEngine:
         devices: DeviceFinder | None = None,
         limits: Limits | None = None,
         checks: Checks | None = None,
-        ports: range = PORTS,
+        sandbox: Sandbox | None = None,
+        ports: range = REPLICA_PORTS,
         host: str = "127.0.0.1",
         log_bytes_max: int = LOG_BYTES_MAX,
     ) -> None:
         self._files = Files(directory, log_bytes_max)
-        self._devices = tuple((devices or NvmlDevices()).find()) if accelerated else ()
+        self._finder = devices or NvmlDevices()
+        self._devices = tuple(self._finder.find()) if accelerated else ()
         self._accelerated = accelerated
         self._units = {
             kind: min(count, len(self._devices)) if kind in accelerated else count for kind, count in units.items()
         }
         self._limits = limits or find_limits()
         self._limits.say()
+        self._sandbox = sandbox or Sandbox(hidden=(str(self._files.root),))
+        self._layers = find_layers(self._sandbox)
+        say(self._sandbox, self._layers)
+        self._listeners = Listeners()
         self._checks = checks or Checks()
         self._ports = ports
         self._host = host
@@ -90,8 +104,8 @@ class ProcessEngine:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="engine-process")
 
     def isolation(self) -> Isolation:
-        """What is missing; see the class of the answer."""
-        return Isolation(("a sandbox",))
+        """What is missing; nothing, too, where the setting says that it does not matter."""
+        return isolation_of(self._sandbox, self._layers)
 
     async def start(self, wanted: Wanted) -> None:
         """Start a replica, or finish a start that was cut off. Raises CannotRun, NoRoom and Unreachable."""
@@ -113,16 +127,17 @@ class ProcessEngine:
         What was cut off is finished meanwhile: a start, a stop, the end of a replica whose keeper was killed.
         """
         found = await self._do(self._scan)
+        strangers = await self._do(functools.partial(self._strangers, found))
         targets = {
             one.name: Target(self._host, one.run.port, one.run.wanted.spec.health_path, one.ready)
             for one in found
-            if one.run is not None and one.run.port is not None and _runs(one)
+            if one.run is not None and one.run.port is not None and _runs(one) and one.name not in strangers
         }
         health = await self._checks.look(targets)
         first = [one.name for one in found if not one.ready and one.name in health and health[one.name].ready]
         for name in first:
             await self._do(functools.partial(self._files.set_ready, name))
-        return {one.name: self._seen(one, health.get(one.name)) for one in found}
+        return {one.name: self._seen(one, health.get(one.name), strangers.get(one.name)) for one in found}
 
     async def logs(self, name: str, lines_max: int) -> list[str]:
         """Return the last lines that a replica wrote; also of the last hundred or so that are gone."""
@@ -170,7 +185,7 @@ class ProcessEngine:
     def _make(self, wanted: Wanted) -> None:
         """Choose what the replica gets, and write its state directory. The lock is held."""
         spec = wanted.spec
-        environ = _environment(spec)
+        environ = {"HOME": os.environ.get("HOME", "/")} | _environment(spec)
         path = self._command(wanted, environ["PATH"])
         others = self._files.runs()
         used = sum(run.wanted.units for run in others if run.wanted.unit_type == wanted.unit_type)
@@ -181,9 +196,19 @@ class ProcessEngine:
         free = [device for device in self._devices if device not in owned]
         if len(free) < spec.accelerators:
             raise NoRoom(f"{spec.accelerators} accelerators are wanted, and {len(free)} are free.")
-        port = self._port(spec.port, {run.port for run in others})
-        run = Run(wanted=wanted, token=secrets.token_hex(16), port=port, devices=tuple(free[: spec.accelerators]))
+        port = process_ports.choose(spec.port, {run.port for run in others}, self._ports)
+        run = Run(
+            wanted=wanted,
+            token=secrets.token_hex(16),
+            port=port,
+            devices=tuple(free[: spec.accelerators]),
+            uid=self._uid({run.uid for run in others}),
+        )
         orders = {"path": path, "grace_s": repr(spec.grace_s), **self._limits.orders(run.token, spec)}
+        confinement = self._confinement(run, path, orders)
+        if confinement is not None:
+            orders |= {"disk.max": str(self._sandbox.disk_max_bytes)} | ({"guard": "1"} if self._layers.bwrap else {})
+            environ = {"HOME": confinement.home, "TMPDIR": confinement.tmp} | _environment(spec)
         command, environ = _filled(spec.command, environ, port)
         environ |= {
             RUN: run.token,
@@ -196,11 +221,17 @@ class ProcessEngine:
             environ["PORT"] = str(port)
         if any("\0" in text for text in (*command, *environ, *environ.values())) or any("=" in key for key in environ):
             raise CannotRun("A command and its environment cannot hold zero bytes, nor the name of a variable '='.")
-        self._files.make(run, orders, command, environ)
+        self._files.make(run, orders, command, environ, confinement)
 
     def _command(self, wanted: Wanted, path: str) -> str:
         """Return the program that is to run; raises CannotRun for what can never run here."""
         spec, kind = wanted.spec, wanted.unit_type
+        if not wanted.trusted and (missing := self.isolation().missing):
+            raise CannotRun(
+                "No operator trusts this version of the model, and this machine cannot keep it apart: "
+                f"{'; '.join(missing)}."
+            )
+        process_ports.check_connects(spec.connects, self._ports)
         if spec.image is not None:
             raise CannotRun(
                 f"The process engine runs commands only, and image {spec.image} needs an engine that runs containers."
@@ -221,27 +252,53 @@ class ProcessEngine:
         program = spec.command[0]
         if "/" in program and not program.startswith("/"):
             raise CannotRun(f"{program} is relative: name the command by its whole path, or one that PATH finds.")
-        found = None if "\n" in program or "\0" in program else shutil.which(program, path=path)
+        found = None if "\n" in program or "\0" in program else self._which(program, path)
         if found is None:
             raise CannotRun(f"There is no command {program} that may be executed, looked for in {path}.")
         return str(Path(found).absolute())
 
-    def _port(self, wanted: int | None, taken: set[int | None]) -> int | None:
-        if wanted is None:
+    def _which(self, program: str, path: str) -> str | None:
+        """Find a program where the replica would, which sees only some of the folders of a path, and else anywhere."""
+        seen = path
+        if self._layers.any:
+            seen = os.pathsep.join(folder for folder in path.split(os.pathsep) if is_seen(self._sandbox, folder))
+        return shutil.which(program, path=seen) or shutil.which(program, path=path)
+
+    def _uid(self, taken: set[int | None]) -> int | None:
+        """Choose whose a replica is to be, where we may. From anywhere, as with ports."""
+        if not self._layers.own_uids:
             return None
-        if not 0 <= wanted <= _PORT_MAX:
-            raise CannotRun(f"There is no port {wanted}.")
-        if wanted:
-            if wanted in taken or not _free(wanted):
-                raise NoRoom(f"Port {wanted} is taken.")
-            return wanted
-        # From anywhere in the range, so that engines on other directories seldom look at the same one.
-        first = random.randrange(len(self._ports))  # noqa: S311 - nobody gains by guessing it
-        for offset in range(len(self._ports)):
-            port = self._ports[(first + offset) % len(self._ports)]
-            if port not in taken and _free(port):
-                return port
-        raise NoRoom(f"No port from {self._ports[0]} to {self._ports[-1]} is free.")
+        first, last = self._sandbox.uids
+        count = last - first + 1
+        start = random.randrange(count)  # noqa: S311 - nobody gains by guessing it
+        for offset in range(count):
+            uid = first + (start + offset) % count
+            if uid not in taken:
+                return uid
+        raise NoRoom(f"No uid from {first} to {last} is free.")
+
+    def _confinement(self, run: Run, path: str, orders: dict[str, str]) -> Confinement | None:
+        """Return how a replica is kept apart, and take over those of the orders that hold within."""
+        if not self._layers.any:
+            return None
+        if (why := unseen(self._sandbox, path)) is not None:
+            raise CannotRun(why)
+        spec = run.wanted.spec
+        directory = self._files.replicas / run.wanted.name
+        data_max = orders.pop("data.max", None)
+        occupant = Occupant(
+            program=path,
+            work=str(directory / "work"),
+            tmp=str(directory / "tmp"),
+            accounts=str(directory),
+            uid=run.uid,
+            port=run.port,
+            connects=spec.connects,
+            memory_bytes=spec.memory_bytes,
+            data_max_bytes=None if data_max is None else int(data_max),
+            devices=tuple(self._finder.nodes(run.devices)) if run.devices else (),
+        )
+        return confine(self._sandbox, self._layers, occupant)
 
     def _spawn(self, name: str) -> bytes:
         """Start a keeper, and return what it says: STARTED, OTHER, or FAILED or NO_ROOM and why."""
@@ -284,7 +341,16 @@ class ProcessEngine:
             return found
         return self._files.find(found.name)
 
-    def _seen(self, found: Found, health: Health | None) -> Seen:
+    def _strangers(self, found: Sequence[Found]) -> dict[str, str]:
+        return self._listeners.strangers(
+            {
+                one.name: (one.run.port, int((one.state or {})["keeper"].split()[0]))
+                for one in found
+                if one.run is not None and one.run.port is not None and _runs(one)
+            }
+        )
+
+    def _seen(self, found: Found, health: Health | None, stranger: str | None) -> Seen:
         state: SeenState
         reason: str | None
         address = None
@@ -294,6 +360,8 @@ class ProcessEngine:
             state, reason = "Starting", None
         elif not found.alive:
             state, reason = "Exited", self._epitaph(found)
+        elif stranger is not None:
+            state, reason = ("Unhealthy" if found.ready else "Starting"), stranger
         elif health is None:
             state, reason = ("Ready" if "main" in (found.state or {}) else "Starting"), None
         elif not health.ready:
@@ -302,7 +370,8 @@ class ProcessEngine:
             state, reason = "Unhealthy", health.reason
         else:
             state, reason = "Ready", None
-        if found.run is not None and found.run.port is not None and state in ("Ready", "Unhealthy", "Stopping"):
+        listens = found.run is not None and stranger is None and state in ("Ready", "Unhealthy", "Stopping")
+        if listens and found.run is not None and found.run.port is not None:
             address = f"{self._host}:{found.run.port}"
         devices = found.run.devices if found.run is not None else ()
         return Seen(name=found.name, state=state, address=address, reason=reason, devices=devices)
@@ -329,10 +398,9 @@ def _runs(found: Found) -> bool:
 
 
 def _environment(spec: RunSpec) -> dict[str, str]:
-    """Return a replica's environment: what was ordered, and of ours only where programs and the home are."""
+    """Return a replica's environment: what was ordered, and of ours only where programs are and what is spoken."""
     kept = {
         "PATH": os.environ.get("PATH", _PATH),
-        "HOME": os.environ.get("HOME", "/"),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
     }
     return {**kept, **spec.env}
@@ -347,25 +415,14 @@ def _filled(
     return filled, {key: value.replace("{port}", str(port)) for key, value in environ.items()}
 
 
-def _free(port: int) -> bool:
-    """Whether a server could listen on a port, on any address."""
-    with socket.socket() as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind(("", port))
-        except OSError:
-            return False
-    return True
-
-
 def _spawn(directory: str, say: int) -> None:
     """Start a keeper in a session of its own, with nothing of ours open but the pipe to answer on."""
     trace = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    words = python_running("keeper", directory)
     with _keepers_lock:
         pid = os.posix_spawn(
-            sys.executable,
-            # Isolated and without site-packages: it starts twice as fast, and nobody's settings reach it.
-            [sys.executable, "-I", "-S", _KEEPER, directory],
+            words[0],
+            words,
             {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -24,6 +24,9 @@ import msgspec
 
 from leasehold.domain.replica import RUN, Wanted
 from leasehold.engines import keeper
+from leasehold.engines.entering import CONFINED, FILTER, MOUNTS, ORDERS
+from leasehold.engines.keeper_disk import remove
+from leasehold.engines.sandbox import ACCOUNTS, Confinement, accounts
 
 _FLOCK = "hhqqi"
 """The kernel's struct flock: type, whence, start, length, pid."""
@@ -31,12 +34,16 @@ _TAIL_LINES, _TAIL_CHARS = 5, 1000
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What was decided when a replica was started; it stays so. ``token`` marks its processes."""
+    """What was decided when a replica was started; it stays so. ``token`` marks its processes.
+
+    ``uid`` is whose they are; None: the engine's own user's.
+    """
 
     wanted: Wanted
     token: str
     port: int | None
     devices: tuple[str, ...]
+    uid: int | None = None
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +100,7 @@ class Files:
             (self.root / part).mkdir(mode=0o700, exist_ok=True)
         with self.locked():
             for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
-                keeper.remove(str(left))
+                remove(str(left))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -158,11 +165,24 @@ class Files:
         entries = [(entry.name, entry.inode()) for entry in os.scandir(self.replicas)]
         return [run for name, number in entries if (run := self._run(name, number)) is not None]
 
-    def make(self, run: Run, orders: Mapping[str, str], command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def make(
+        self,
+        run: Run,
+        orders: Mapping[str, str],
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        confinement: Confinement | None = None,
+    ) -> None:
         """Write a new state directory; it is there as a whole or not at all."""
         name = run.wanted.name
         directory = self.new / f"{name}.{run.token}"
-        (directory / "work").mkdir(mode=0o700, parents=True)
+        for part in ("work", "tmp"):
+            (directory / part).mkdir(mode=0o700, parents=True)
+            if run.uid is not None:
+                # All else in the state directory stays ours, and out of its reach.
+                os.chown(directory / part, run.uid, run.uid)
+        if confinement is not None:
+            _write_confinement(directory, confinement, run.uid)
         os.mkfifo(directory / "bell", 0o600)
         (directory / "alive").touch(0o600)
         (directory / "run").write_bytes(msgspec.json.encode(run))
@@ -263,6 +283,16 @@ class Files:
         """Return the end of what a replica wrote, for a reason; None: it wrote nothing."""
         lines = [line.strip() for line in self.tail(name, _TAIL_LINES) if line.strip()]
         return " | ".join(lines)[-_TAIL_CHARS:] or None
+
+
+def _write_confinement(directory: Path, confinement: Confinement, uid: int | None) -> None:
+    words, mounts = ("".join(f"{word}\0" for word in part) for part in (confinement.execute, confinement.mounts))
+    texts = (*accounts(uid), words, mounts, confinement.orders)
+    for name, text in zip((*ACCOUNTS, CONFINED, MOUNTS, ORDERS), texts, strict=True):
+        keeper.write(str(directory / name), text)
+    for name in ACCOUNTS:
+        (directory / name).chmod(0o644)  # The replica reads them, whoever it is.
+    (directory / FILTER).write_bytes(confinement.filter)
 
 
 def _seconds(value: float | None) -> str:

@@ -438,6 +438,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "Run.application": "A Ray Serve application, as module:name; it takes an engine that runs such.",
     "Run.arguments": "What the function that makes the application is given, by name.",
     "Run.command": "The program and its arguments, a word each; {port} in a word stands for the port.",
+    "Run.connects": "TCP ports that a replica may connect to, on any host; to others it may not, where it is isolated.",
     "Run.cpus": "How many processors' time a replica may use; null: no limit.",
     "Run.env": "Variables of the environment; {port} in a value stands for the port. PORT is set anyway.",
     "forEverybody": "Whether every account is to see and use it; an operator's to say.",

@@ -12,6 +12,7 @@ SetName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^\
 Marker = Annotated[str, msgspec.Meta(max_length=64)]
 PageSize = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
 Source = Literal["Custom", "System"]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Word = Annotated[str, msgspec.Meta(max_length=32_768)]
 
 
@@ -34,6 +35,7 @@ class Run(Shape, kw_only=True, omit_defaults=False):
     grace_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     application: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
     arguments: Annotated[dict[str, Word], msgspec.Meta(max_length=200)] = msgspec.field(default_factory=dict)
+    connects: Annotated[list[Port], msgspec.Meta(max_length=64)] = msgspec.field(default_factory=list)
 
 
 class CreateCustomModelSetRequest(Request, kw_only=True):

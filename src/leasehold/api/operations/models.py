@@ -57,6 +57,7 @@ async def create_model(context: Context, call: Call[m.CreateCustomModelRequest])
             grace_s=asked.run.grace_seconds,
             application=asked.run.application,
             arguments=dict(asked.run.arguments),
+            connects=tuple(asked.run.connects),
         ),
     )
     made: Model = await context.submit(call, command)
@@ -196,6 +197,7 @@ async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -
             grace_seconds=run.grace_s,
             application=run.application,
             arguments=dict(run.arguments),
+            connects=list(run.connects),
         ),
         services_count=model.services,
         creator=model.created_by,

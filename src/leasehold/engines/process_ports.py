@@ -1,0 +1,133 @@
+"""Ports of replicas: which are free, and whether who listens on one is the replica that it was given to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from leasehold.engines import keeper
+from leasehold.engines.contract import CannotRun, NoRoom
+
+_PORT_MAX: Final = 65_535
+_PRIVILEGED: Final = range(1, 1024)
+_LISTENS: Final = b"0A"
+"""The kernel's number for a TCP socket that listens; it lists all of those first."""
+_PORT_AT, _STATE_AT, _INODE_AT = 1, 3, 9
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a port, on any address."""
+    with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+def choose(wanted: int | None, taken: set[int | None], ports: range) -> int | None:
+    """Return the port of a replica: the one that it wants, one of ours for 0. Raises CannotRun and NoRoom."""
+    if wanted is None:
+        return None
+    if not 0 <= wanted <= _PORT_MAX:
+        raise CannotRun(f"There is no port {wanted}.")
+    if wanted in _PRIVILEGED:
+        raise CannotRun(f"Port {wanted} belongs to the system: ask for one from 1024 on, or for 0 to be given one.")
+    if wanted:
+        if wanted in own_ports():
+            raise CannotRun(f"Port {wanted} is the server's own: ask for another, or for 0 to be given one.")
+        if wanted in taken or not is_free(wanted):
+            raise NoRoom(f"Port {wanted} is taken.")
+        return wanted
+    # From anywhere in the range, so that engines on other directories seldom look at the same one.
+    first = random.randrange(len(ports))  # noqa: S311 - nobody gains by guessing it
+    for offset in range(len(ports)):
+        port = ports[(first + offset) % len(ports)]
+        if port not in taken and is_free(port):
+            return port
+    raise NoRoom(f"No port from {ports[0]} to {ports[-1]} is free.")
+
+
+def check_connects(connects: Iterable[int], ports: range) -> None:
+    """Raise CannotRun for a port that no replica may connect to."""
+    own = own_ports()
+    for port in connects:
+        if port in ports:
+            raise CannotRun(f"Port {port} may not be connected to: replicas listen from {ports[0]} to {ports[-1]}.")
+        if port in own:
+            raise CannotRun(f"Port {port} may not be connected to: this server listens there.")
+
+
+def listeners() -> Mapping[int, frozenset[str]]:
+    """Return the inodes of all sockets that listen for TCP, by port, whatever their address."""
+    found: dict[int, set[str]] = {}
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/net/{name}", "rb") as table:  # noqa: PTH123
+            next(table, None)
+            for line in table:
+                fields = line.split()
+                if fields[_STATE_AT] != _LISTENS:
+                    break
+                port = int(fields[_PORT_AT].rpartition(b":")[2], 16)
+                found.setdefault(port, set()).add(fields[_INODE_AT].decode())
+    return {port: frozenset(inodes) for port, inodes in found.items()}
+
+
+def _sockets(pid: int | str) -> set[str]:
+    """Return the inodes of the sockets that a process has open."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - as quick as can be
+            with contextlib.suppress(OSError):
+                kind, _, inode = os.readlink(f"/proc/{pid}/fd/{name}").partition(":")  # noqa: PTH115
+                if kind == "socket":
+                    found.add(inode.strip("[]"))
+    return found
+
+
+def own_ports() -> frozenset[int]:
+    """Return the ports that this very process listens on: whatever the server was told to."""
+    ours = _sockets("self")
+    return frozenset(port for port, inodes in listeners().items() if inodes & ours)
+
+
+class Listeners:
+    """Tells whether all who listen on a replica's port are processes of that replica.
+
+    Who has a socket open is looked up once; after that it is enough that the same sockets listen.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, frozenset[str]] = {}
+
+    def strangers(self, replicas: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+        """Return why a replica's port is not to be believed, for each whose port a stranger listens on.
+
+        ``replicas`` are their ports and the pids of their keepers, by name. Where nobody listens yet there is nothing
+        to be said.
+        """
+        if not replicas:
+            self._known.clear()
+            return {}
+        found = {}
+        there = listeners()
+        for name in self._known.keys() - replicas.keys():
+            del self._known[name]
+        for name, (port, pid) in replicas.items():
+            inodes = there.get(port, frozenset())
+            if not inodes or self._known.get(name) == inodes:
+                continue
+            mine: set[str] = set()
+            for one in keeper.descendants(pid):
+                mine |= _sockets(one)
+            if inodes <= mine:
+                self._known[name] = inodes
+            else:
+                self._known.pop(name, None)
+                found[name] = f"port {port}: a process listens there that is none of this replica's"
+        return found

@@ -1,0 +1,188 @@
+"""What this machine has of a sandbox, found out by trying it, and told to whoever runs the server."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from leasehold.domain.replica import Isolation
+from leasehold.engines import entering, launcher, seccomp
+from leasehold.engines.sandbox import ACCOUNTS, Layers, Occupant, Sandbox, accounts, confine
+
+log = structlog.get_logger()
+
+BWRAP_PATHS: Final = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
+"""Fixed, because whoever may change our PATH could put another in its place."""
+_LANDLOCK_TCP, _LANDLOCK_SCOPED = 4, 6
+_TRY_MAX_S: Final = 20.0
+_TOLD_MAX: Final = 300
+_DONE: Final = 7
+"""What a trial ends with, so that it is told from whatever else may end."""
+
+
+def find_layers(sandbox: Sandbox) -> Layers:
+    """Return what this machine has for replicas; tried once in the life of this process."""
+    return Layers() if sandbox.mode == "off" else _found(sandbox.paths, sandbox.uids, BWRAP_PATHS)
+
+
+@functools.lru_cache
+def _found(paths: tuple[str, ...], uids: tuple[int, int], bwrap_paths: tuple[str, ...]) -> Layers:
+    missing = []
+    abi = launcher.landlock_abi()
+    if abi == 0:
+        missing.append("the kernel has no Landlock (Linux 5.13 or newer, with landlock among its boot parameter lsm=)")
+    elif abi < _LANDLOCK_TCP:
+        missing.append("Landlock of this kernel cannot bound TCP (Linux 6.7 or newer)")
+    elif abi < _LANDLOCK_SCOPED:
+        missing.append("Landlock of this kernel cannot bound abstract unix sockets (Linux 6.12 or newer)")
+    try:
+        seccomp.here(datagrams=False)
+        filtered = True
+    except seccomp.NoFilter as error:
+        filtered = False
+        missing.append(str(error))
+    own_uids = os.geteuid() == 0 and _are_mapped(*uids)
+    if os.geteuid() == 0 and not own_uids:
+        missing.append(
+            f"the server runs as root and has no uids from {uids[0]} to {uids[1]} to give to replicas "
+            "(a user namespace without them: set engines_process.uids to some that it has, or run as another user)"
+        )
+    bwrap = next((path for path in bwrap_paths if os.access(path, os.X_OK)), None)
+    tried = Layers(bwrap=bwrap, landlock=abi, filtered=filtered, own_uids=own_uids)
+    if bwrap is None:
+        missing.insert(0, "bubblewrap is not installed (Debian: apt install bubblewrap)")
+    elif (why := _trial(Sandbox(paths=paths, uids=uids), tried)) is not None:
+        bwrap = None
+        missing.insert(0, f"bubblewrap does not work here: {why} ({_remedy(why)})")
+    # Without namespaces of its own a replica of another uid could not even get at its directory.
+    return Layers(
+        bwrap=bwrap,
+        landlock=abi,
+        filtered=filtered,
+        own_uids=own_uids and bwrap is not None,
+        missing=tuple(missing),
+    )
+
+
+def _remedy(why: str) -> str:
+    if "nknown option" in why:
+        return "take bubblewrap 0.8 or newer"
+    if "amespace" in why or "uid map" in why or "ot permitted" in why:
+        return (
+            "let this user make namespaces: sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone "
+            "1, an AppArmor profile for bwrap; in a container, one that may make them"
+        )
+    return "what it says has to be mended; then start the server again"
+
+
+def _are_mapped(first: int, last: int) -> bool:
+    """Whether these uids exist where we are: in a container often only some do."""
+    for name in ("uid_map", "gid_map"):
+        ranges = [line.split() for line in Path(f"/proc/self/{name}").read_text().splitlines()]
+        if not any(int(low) <= first and last < int(low) + int(count) for low, _, count in ranges):
+            return False
+    return True
+
+
+def _trial(sandbox: Sandbox, layers: Layers) -> str | None:
+    """Put a command into the whole sandbox; return why that does not work, or None."""
+    with tempfile.TemporaryDirectory(prefix="leasehold-trial-") as folder:
+        root = Path(folder)
+        uid = sandbox.uids[0] if layers.own_uids else None
+        for name in ("work", "tmp"):
+            (root / name).mkdir(mode=0o700)
+            if uid is not None:
+                os.chown(root / name, uid, uid)
+        for name, text in zip(ACCOUNTS, accounts(uid), strict=True):
+            (root / name).write_text(text)
+            (root / name).chmod(0o644)
+        occupant = Occupant(
+            program="/bin/sh", work=str(root / "work"), tmp=str(root / "tmp"), accounts=folder, uid=uid, port=1
+        )
+        confinement = confine(sandbox, layers, occupant)
+        (root / entering.CONFINED).write_text("".join(f"{word}\0" for word in confinement.execute))
+        (root / entering.MOUNTS).write_text("".join(f"{word}\0" for word in confinement.mounts))
+        (root / entering.ORDERS).write_text(confinement.orders)
+        (root / entering.FILTER).write_bytes(confinement.filter)
+        # It writes where it may, which it could not if the wrong things were mounted.
+        (root / "command").write_text(f"sh\0-c\0: >here && : >{confinement.tmp}/there && exit {_DONE}\0")
+        (root / "environ").write_text("")
+        try:
+            tried = subprocess.run(  # noqa: S603 - the same as for every replica
+                python_running("entering"),
+                cwd=root,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TRY_MAX_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if tried.returncode == _DONE and tried.stdout == launcher.CLOSED:
+            return None
+        said = (tried.stdout + b" " + tried.stderr).decode(errors="replace").strip().splitlines()
+        return said[-1][-_TOLD_MAX:] if said else f"it ended with {tried.returncode}"
+
+
+def python_running(module: str, *arguments: str) -> list[str]:
+    """Return how a module of this package is run on its own, without anybody's settings and site-packages."""
+    root = str(Path(launcher.__file__).absolute().parents[2])
+    # After the standard library, so that nothing beside this package is taken for a part of that.
+    code = (
+        f"import sys; sys.path.append({root!r}); from leasehold.engines import {module}; {module}.main(*sys.argv[1:])"
+    )
+    return [sys.executable, "-I", "-S", "-c", code, *arguments]
+
+
+# --- telling ---------------------------------------------------------------------------------------------
+
+
+def isolation_of(sandbox: Sandbox, layers: Layers) -> Isolation:
+    """Return what is missing before a stranger's command may run. Nothing, where the operator does not ask for it."""
+    return Isolation(layers.missing if sandbox.mode == "require" else ())
+
+
+def _facts(layers: Layers) -> Iterator[tuple[str, str | None]]:
+    """Yield what is isolated and by what; by nothing: None."""
+    bwrap, abi = layers.bwrap, layers.landlock
+    by_files = " and ".join(([bwrap] if bwrap else []) + ([f"Landlock {abi}"] if abi else []))
+    yield "files", by_files or None
+    yield "processes", f"a pid namespace ({bwrap})" if bwrap else None
+    yield "shared memory, host name, control groups", f"namespaces ({bwrap})" if bwrap else None
+    yield "TCP ports", f"Landlock {abi}" if abi >= _LANDLOCK_TCP else None
+    by_signals = (["a pid namespace"] if bwrap else []) + ([f"Landlock {abi}"] if abi >= _LANDLOCK_SCOPED else [])
+    yield "signals", " and ".join(by_signals) or None
+    yield "abstract unix sockets", f"Landlock {abi}" if abi >= _LANDLOCK_SCOPED else None
+    yield "system calls, other sockets", "seccomp" if layers.filtered else None
+    yield "user", "a uid of its own" if layers.own_uids else "a user namespace" if bwrap else None
+
+
+def say(sandbox: Sandbox, layers: Layers) -> None:
+    """Write into the log what holds on this machine, one line a fact, and what mends what does not."""
+    if sandbox.mode == "off":
+        log.warning(
+            "Replicas are not kept apart from this server: each can do whatever its user can. "
+            "engines_process.sandbox is off, which says that every tenant is trusted."
+        )
+        return
+    for what, by in _facts(layers):
+        if by is None:
+            log.warning("Replicas are not kept apart", what=what)
+        else:
+            log.info("Replicas are kept apart", what=what, by=by)
+    for missing in layers.missing:
+        log.warning("The sandbox of replicas is not complete", missing=missing)
+    if layers.missing:
+        log.warning(
+            "What comes of versions of models that no operator trusts",
+            sandbox=sandbox.mode,
+            are="refused" if sandbox.mode == "require" else "run all the same",
+        )
