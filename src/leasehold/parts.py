@@ -33,6 +33,7 @@ from leasehold.outbox.address import Allowed, networks_of
 from leasehold.outbox.dispatcher import Dispatcher
 from leasehold.outbox.mailbox import server_of
 from leasehold.outbox.sending import Sender
+from leasehold.outbox.turns import Places
 from leasehold.outbox.webhook import WebhookSender
 from leasehold.questions import EventPlace, Questions
 from leasehold.reconciler.ports import Timing
@@ -107,6 +108,18 @@ def allowed_of(settings: Settings) -> Allowed:
     return Allowed(settings.webhook_allow_http == "yes", networks_of(settings.webhook_allow_private or ""))
 
 
+def places_of(settings: Settings) -> Places:
+    """Return how many attempts to deliver may be under way at once."""
+    return Places(
+        quick=settings.webhook_attempts_max,
+        account=settings.webhook_attempts_per_account,
+        receiver=settings.webhook_attempts_per_receiver,
+        slow=settings.webhook_slow_attempts_max,
+        slow_account=settings.webhook_slow_attempts_per_account,
+        slow_us=settings.webhook_slow_seconds * SECOND_US,
+    )
+
+
 def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
     """Return what tells the world, with everybody who can send."""
     settings = ground.settings
@@ -137,6 +150,7 @@ def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
         show,
         holder=hex_id(),
         alone=ground.alone,
+        places=places_of(settings),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,7 +15,8 @@ import msgspec
 
 from leasehold.domain.calendar import Instant, to_datetime
 from leasehold.domain.event import TYPES
-from leasehold.domain.outbox import Outcome
+from leasehold.domain.outbox import Hook, Outcome
+from leasehold.outbox.lookup import Lookups
 from leasehold.outbox.mailbox import Server
 from leasehold.outbox.sending import Parcel
 
@@ -27,29 +30,28 @@ class MailSender:
     """Sends events to mail addresses. ``shown`` writes times as callers see them."""
 
     def __init__(
-        self, server: Server, sender: str, shown: Callable[[Instant], str], *, timeout_s: float = TIMEOUT_S
+        self,
+        server: Server,
+        sender: str,
+        shown: Callable[[Instant], str],
+        *,
+        timeout_s: float = TIMEOUT_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._server = server
         self._from = sender
         self._shown = shown
         self._timeout_s = timeout_s
+        self._lookups = Lookups()
+        # With it the server's certificate and name are verified, at STARTTLS as from the first byte.
+        self._tls = tls or ssl.create_default_context()
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Hand the message to the mail server once. What that does with it later is not known here."""
-        server = self._server
         try:
             message = message_of(parcel, self._from, self._shown)
-            client = aiosmtplib.SMTP(
-                hostname=server.host,
-                port=server.port,
-                username=server.user,
-                password=server.password,
-                use_tls=server.tls,
-                start_tls=server.start_tls,
-                timeout=self._timeout_s,
-            )
-            async with asyncio.timeout(self._timeout_s), client:
-                await client.sendmail(self._from, [parcel.hook.target], message.as_bytes())
+            async with asyncio.timeout(self._timeout_s):
+                await self._hand_over(parcel.hook.target, message.as_bytes())
         except aiosmtplib.SMTPAuthenticationError as error:
             # The mail server's operator and ours disagree; the receiver is not at fault.
             return Outcome("Retry", error.code, "The mail server does not let this service in.")
@@ -62,8 +64,51 @@ class MailSender:
             return Outcome("Retry", failure=f"The mail server cannot be used: {words}.")
         return Outcome("Delivered", 250)
 
+    async def rest(self, hook: Hook) -> None:  # noqa: ARG002 - all go through one server
+        """Wait until its name is not looked up any more."""
+        await self._lookups.rest(self._server.host)
+
     async def close(self) -> None:
         """Nothing stays open."""
+
+    async def _hand_over(self, receiver: str, message: bytes) -> None:
+        server = self._server
+        connection = await self._connected()
+        try:
+            client = aiosmtplib.SMTP(
+                hostname=server.host,
+                username=server.user,
+                password=server.password,
+                use_tls=server.tls,
+                start_tls=server.start_tls,
+                timeout=self._timeout_s,
+                # Else it asks a name server for this machine's name, and waits for it.
+                local_hostname=socket.gethostname(),
+                tls_context=self._tls,
+                sock=connection,
+            )
+            async with client:
+                await client.sendmail(self._from, [receiver], message)
+        finally:
+            connection.close()
+
+    async def _connected(self) -> socket.socket:
+        """Connect to the server, at each of its addresses in turn; raises OSError."""
+        failure = OSError(f"{self._server.host} has no address")
+        for address in await self._lookups.resolve(self._server.host, self._server.port):
+            connection = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)  # noqa: PLR2004
+            connection.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_connect(connection, (str(address), self._server.port))
+            except OSError as error:
+                connection.close()
+                failure = error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        raise failure
 
 
 def _answered(code: int, message: str) -> Outcome:
