@@ -54,7 +54,11 @@ class _Checked(httpcore.AsyncNetworkBackend):
         """Try each address in turn; one that is not allowed spoils them all."""
         addresses = await self._addresses(host, port)
         for address in addresses:
-            check_address(address, self._allowed)
+            try:
+                check_address(address, self._allowed)
+            except BadAddress:
+                # Which one is none of the caller's business: it may be of a name that only this network knows.
+                raise BadAddress("The host's address is not a public one.") from None
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
