@@ -82,6 +82,8 @@ def rules_of(settings: Settings) -> Rules:
         remind_before_us=_offsets(settings.reminders_before),
         give_up_us=settings.webhook_give_up_hours * HOUR_US,
         delivered_keep_us=settings.deliveries_keep_days * DAY_US,
+        tests_an_hour=settings.subscription_tests_per_hour,
+        account_tests_an_hour=settings.subscription_account_tests_per_hour,
         given_up_keep_us=max(GIVEN_UP_KEEP_DAYS, settings.deliveries_keep_days) * DAY_US,
     )
 
@@ -140,7 +142,9 @@ def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
     if settings.smtp_url is not None:
         from leasehold.outbox.mail import MailSender
 
-        senders["Email"] = MailSender(server_of(settings.smtp_url.reveal()), settings.mail_from, shown)
+        senders["Email"] = MailSender(
+            server_of(settings.smtp_url.reveal()), settings.mail_from, shown, links.confirming
+        )
     return Dispatcher(
         ground.store,
         ground.sequencer,

@@ -114,6 +114,25 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         ),
     ] = 7
 
+    subscription_tests_per_hour: Annotated[
+        int,
+        Declared(
+            "subscription.tests_per_hour",
+            Whole(1, 3600, "tests"),
+            "How often a subscription may be tested in an hour; up to five of these may come at once.",
+        ),
+    ] = 20
+
+    subscription_account_tests_per_hour: Annotated[
+        int,
+        Declared(
+            "subscription.account_tests_per_hour",
+            Whole(1, 36_000, "tests"),
+            "How many tests and confirmations of mail addresses an account may have sent in an hour; up to 50 of these "
+            "may come at once.",
+        ),
+    ] = 60
+
     smtp_url: Annotated[
         Secret | None,
         Declared(

@@ -80,6 +80,8 @@ ROWS = [
     Row("webhook.slow_attempts_per_account", 4, "1", 1, "512", 512),
     Row("webhook.give_up_hours", 72, "1", 1, "720", 720),
     Row("deliveries.keep_days", 7, "1", 1, "365", 365),
+    Row("subscription.tests_per_hour", 20, "1", 1, "3600", 3600),
+    Row("subscription.account_tests_per_hour", 60, "1", 1, "36000", 36_000),
     Row("mail.from", "leasehold@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
     Row("stock.ask_seconds", 10, "1", 1, "3600", 3600),
     Row("stock.node_gone_minutes", 10, "1", 1, "10080", 10080),

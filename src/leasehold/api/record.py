@@ -81,6 +81,10 @@ class CallRecord:
         self.account_id, self.user_id, self.names, self.token = account_id, user_id, (unit_id,), True
         self.body = deed.encode()
 
+    def confirmed(self, account_id: str) -> None:
+        """Take note of a confirmation's link: whoever reads the mail may press it, and is no user."""
+        self.account_id, self.body = account_id, b"confirm"
+
     def decided(self, at: Instant, refusal: Refusal | None) -> Line:
         """Return its entry, now that the batch has decided it."""
         if refusal is None:

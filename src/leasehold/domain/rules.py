@@ -24,3 +24,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     give_up_us: int = 72 * HOUR_US
     delivered_keep_us: int = 7 * DAY_US
     given_up_keep_us: int = 30 * DAY_US
+    tests_an_hour: int = 20
+    account_tests_an_hour: int = 60

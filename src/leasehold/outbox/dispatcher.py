@@ -20,8 +20,8 @@ from leasehold.clock import Clock, wall_us
 from leasehold.commands.outbox import ClaimLanes, DeliveryDone, EndHook, FanOut, Told
 from leasehold.domain.book import FACTS, HOOKS, LANES, Changes
 from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.event import Event
-from leasehold.domain.outbox import Delivery, Hook, Outcome, too_late
+from leasehold.domain.event import HOOK_CONFIRMING, Event
+from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
 from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasehold.questions import EventPlace, Head, Reader, Working
@@ -40,8 +40,6 @@ STOP_S: Final = 2.0
 """How long a server that stops waits for attempts under way."""
 COUNT_EVERY_S: Final = 10.0
 NEVER: Final = Instant(2**62)
-TOLD: Final = ("Active",)
-"""Of which status subscriptions are told of events."""
 
 Show = Callable[[str, EventPlace, Event], bytes]
 """Writes an account's event as lists of events show it, in JSON."""
@@ -212,7 +210,7 @@ class Dispatcher:
         hooks = {one.hook.id: one.hook for one in working}
         worth = self._turns.worth_a_look((_due(hook, "") for hook in hooks.values()), _run_us())
         due: list[Due] = []
-        for statuses, until in ((TOLD, now), (("Deleting",), NEVER)):
+        for statuses, until in ((TOLD, now), (frozenset({"Deleting"}), NEVER)):
             ids = [hook.id for hook in hooks.values() if hook.status in statuses and hook.id in worth]
             if not ids:
                 continue
@@ -276,6 +274,9 @@ class Dispatcher:
     async def _outcome(self, hook: Hook, head: Head, now: Instant) -> Outcome:
         if hook.status == "Deleting":
             return Outcome("Dropped", failure="The subscription was deleted.")
+        if (hook.status == "Pending") != (head.event.type == HOOK_CONFIRMING):
+            # Redelivered by hand, or asked for twice: an address is asked only while it is not confirmed.
+            return Outcome("Dropped", failure="It is not what the subscription waits for.")
         late = too_late(head.event, now)
         if late is not None:
             return Outcome("Dropped", failure=late)

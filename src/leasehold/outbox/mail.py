@@ -14,7 +14,7 @@ import aiosmtplib
 import msgspec
 
 from leasehold.domain.calendar import Instant, to_datetime
-from leasehold.domain.event import TYPES
+from leasehold.domain.event import HOOK_CONFIRMING, TYPES
 from leasehold.domain.outbox import Hook, Outcome
 from leasehold.outbox.lookup import Lookups
 from leasehold.outbox.mailbox import Server
@@ -24,6 +24,15 @@ TIMEOUT_S: Final = 20.0
 """For all of it: less than a lease lasts."""
 _POLICY: Final = SMTP.clone(cte_type="7bit")
 _PERMANENT: Final = 500
+_ASKING: Final = """\
+Somebody has asked for mails about compute units to be sent to this address.
+
+If you want them, open this page, and press its button:
+
+{0}
+
+The link holds until {1}. If you do not want them, do nothing: nothing more is sent.
+"""
 
 
 class MailSender:
@@ -34,6 +43,7 @@ class MailSender:
         server: Server,
         sender: str,
         shown: Callable[[Instant], str],
+        confirming: Callable[[str, Instant], str],
         *,
         timeout_s: float = TIMEOUT_S,
         tls: ssl.SSLContext | None = None,
@@ -41,6 +51,7 @@ class MailSender:
         self._server = server
         self._from = sender
         self._shown = shown
+        self._confirming = confirming
         self._timeout_s = timeout_s
         self._lookups = Lookups()
         # With it the server's certificate and name are verified, at STARTTLS as from the first byte.
@@ -49,7 +60,7 @@ class MailSender:
     async def send(self, parcel: Parcel) -> Outcome:
         """Hand the message to the mail server once. What that does with it later is not known here."""
         try:
-            message = message_of(parcel, self._from, self._shown)
+            message = message_of(parcel, self._from, self._shown, self._confirming)
             async with asyncio.timeout(self._timeout_s):
                 await self._hand_over(parcel.hook.target, message.as_bytes())
         except aiosmtplib.SMTPAuthenticationError as error:
@@ -116,17 +127,28 @@ def _answered(code: int, message: str) -> Outcome:
     return Outcome("Refused" if code >= _PERMANENT else "Retry", code, words)
 
 
-def message_of(parcel: Parcel, sender: str, shown: Callable[[Instant], str]) -> EmailMessage:
-    """Write the message. It is the same on every attempt, under the same Message-ID."""
+def message_of(
+    parcel: Parcel, sender: str, shown: Callable[[Instant], str], confirming: Callable[[str, Instant], str]
+) -> EmailMessage:
+    """Write the message. It is the same on every attempt, under the same Message-ID.
+
+    ``confirming`` makes the address at which a subscription is confirmed. It stands in that mail and nowhere else.
+    """
     event = parcel.event
     what = TYPES.get(event.type, event.type)
     message = EmailMessage(policy=_POLICY)
     message["From"] = sender
     message["To"] = parcel.hook.target
-    message["Subject"] = f"[Leasehold] {event.type}" + (f" {event.unit_id}" if event.unit_id else "")
+    subject = "Confirm this address" if event.type == HOOK_CONFIRMING else event.type
+    message["Subject"] = f"[Leasehold] {subject}" + (f" {event.unit_id}" if event.unit_id else "")
     message["Date"] = to_datetime(event.at)
     message["Message-ID"] = f"<{parcel.delivery.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
+    if event.type == HOOK_CONFIRMING:
+        until = parcel.hook.confirm_until
+        assert until is not None  # noqa: S101 - it is told of that only while it is to be confirmed
+        message.set_content(_ASKING.format(confirming(parcel.hook.id, until), shown(until)))
+        return message
     details = msgspec.json.format(parcel.body, indent=2).decode()
     lines = [
         what,
