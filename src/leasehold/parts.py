@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
+import structlog
 
 from leasehold.api import present
 from leasehold.api.ids import hex_id
@@ -31,7 +32,7 @@ from leasehold.gateway.ports import Target as Answering
 from leasehold.gateway.ports import Targets
 from leasehold.outbox.address import Allowed, networks_of
 from leasehold.outbox.dispatcher import Dispatcher
-from leasehold.outbox.mailbox import server_of
+from leasehold.outbox.mailbox import is_bare, server_of
 from leasehold.outbox.sending import Sender
 from leasehold.outbox.turns import Places
 from leasehold.outbox.webhook import WebhookSender
@@ -44,6 +45,8 @@ from leasehold.settings import Settings
 from leasehold.store.opening import OpenStore, Target
 from leasehold.telemetry import Metrics
 from leasehold.vault import Vault
+
+log = structlog.get_logger()
 
 GIVEN_UP_KEEP_DAYS: Final = 30
 SPANS_US: Final = {"d": DAY_US, "h": HOUR_US, "m": MINUTE_US}
@@ -142,9 +145,12 @@ def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
     if settings.smtp_url is not None:
         from leasehold.outbox.mail import MailSender
 
-        senders["Email"] = MailSender(
-            server_of(settings.smtp_url.reveal()), settings.mail_from, shown, links.confirming
-        )
+        server = server_of(settings.smtp_url.reveal())
+        if is_bare(server):
+            log.warning("the password of smtp_url is sent in the clear; write ?starttls after it, or smtps://")
+        if settings.public_url is None:
+            log.warning("no mail address can be subscribed: a link confirms it, and public_url is not set")
+        senders["Email"] = MailSender(server, settings.mail_from, shown, links.confirming)
     return Dispatcher(
         ground.store,
         ground.sequencer,

@@ -6,6 +6,8 @@ import asyncio
 import email
 import email.policy
 import re
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -27,6 +29,7 @@ from tests.crash.fleet import free_port
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import PATH, buy, deliveries, settled, until
 from tests.outbox.scenes import later, tried
+from tests.outbox.test_address import certificate
 
 TO = "ops@example.org"
 
@@ -401,3 +404,72 @@ def test_a_url_that_is_of_no_mail_server_stops_the_start_without_being_shown(url
     with pytest.raises(BadSettings, match="LEASEHOLD_SMTP_URL: found a value of another form") as caught:
         load_settings(None, {"LEASEHOLD_SMTP_URL": url})
     assert url not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["mail.example.org", "10.0.0.1", "[2a00::1]", "localhost.example.org"])
+def test_a_password_that_would_cross_the_network_in_the_clear_stops_the_start(host: str) -> None:
+    with pytest.raises(BadSettings, match=r"in the clear; write smtp://USER:PASSWORD@\S+:PORT\?starttls") as caught:
+        load_settings(None, {"LEASEHOLD_SMTP_URL": f"smtp://me:hunter2@{host}"})
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    for url in (f"smtp://me:hunter2@{host}?starttls", f"smtps://me:hunter2@{host}", f"smtp://{host}"):
+        load_settings(None, {"LEASEHOLD_SMTP_URL": url})
+
+
+@pytest.mark.parametrize(("user", "warned"), [("me:hunter2@", True), ("", False)])
+def test_on_this_machine_it_is_only_warned_of(
+    tmp_path: Path,
+    user: str,
+    warned: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def scene() -> None:
+        for host in ("127.0.0.1", "localhost", "[::1]"):
+            async with a_service(tmp_path, environment={"LEASEHOLD_SMTP_URL": f"smtp://{user}{host}:1"}):
+                said = capsys.readouterr().out
+                assert ("sent in the clear" in said) is warned
+                assert "no mail address can be subscribed" in said
+                assert "hunter2" not in said
+
+    play(scene)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("name", ["mail.example", "other.example"])
+def test_starttls_believes_no_other_certificate_and_sends_no_password_before_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    trusted: bool,  # noqa: FBT001
+) -> None:
+    cert, key = certificate(tmp_path, "mail.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    box = Box()
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        return real("127.0.0.1" if str(host).endswith(".example") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    controller = Controller(
+        box, hostname="127.0.0.1", port=free_port(), authenticator=box.login, tls_context=context, require_starttls=True
+    )
+    controller.start()
+    try:
+
+        async def scene() -> None:
+            sender = MailSender(
+                Server(name, controller.port, "lease@hold", "pass:word", tls=False, start_tls=True),
+                "a@b.c",
+                str,
+                confirming,
+                tls=ssl.create_default_context(cafile=str(cert)) if trusted else None,
+            )
+            outcome = await sender.send(parcel("unit-1", ""))
+            assert outcome.kind == ("Delivered" if trusted and name == "mail.example" else "Retry")
+
+        play(scene)
+    finally:
+        controller.stop()
+    assert len(box.logins) == len(box.envelopes) == int(trusted and name == "mail.example")
