@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
+import structlog
 
 from leasehold.api import present
 from leasehold.api.callers import Callers, SignatureLimits
@@ -35,8 +36,9 @@ from leasehold.gateway.ports import Target as Answering
 from leasehold.gateway.ports import Targets
 from leasehold.outbox.address import Allowed, networks_of
 from leasehold.outbox.dispatcher import Dispatcher
-from leasehold.outbox.mailbox import server_of
+from leasehold.outbox.mailbox import is_bare, server_of
 from leasehold.outbox.sending import Sender
+from leasehold.outbox.turns import Places
 from leasehold.outbox.webhook import WebhookSender
 from leasehold.questions import EventPlace, Questions
 from leasehold.reconciler.ports import Timing
@@ -47,6 +49,8 @@ from leasehold.settings import Settings
 from leasehold.store.opening import OpenStore, Target
 from leasehold.telemetry import Metrics
 from leasehold.vault import Vault
+
+log = structlog.get_logger()
 
 GIVEN_UP_KEEP_DAYS: Final = 30
 SPANS_US: Final = {"d": DAY_US, "h": HOUR_US, "m": MINUTE_US}
@@ -85,6 +89,8 @@ def rules_of(settings: Settings) -> Rules:
         remind_before_us=_offsets(settings.reminders_before),
         give_up_us=settings.webhook_give_up_hours * HOUR_US,
         delivered_keep_us=settings.deliveries_keep_days * DAY_US,
+        tests_an_hour=settings.subscription_tests_per_hour,
+        account_tests_an_hour=settings.subscription_account_tests_per_hour,
         given_up_keep_us=max(GIVEN_UP_KEEP_DAYS, settings.deliveries_keep_days) * DAY_US,
         refused_keep_us=settings.refused_calls_keep_days * DAY_US,
     )
@@ -124,6 +130,18 @@ def allowed_of(settings: Settings) -> Allowed:
     return Allowed(settings.webhook_allow_http == "yes", networks_of(settings.webhook_allow_private or ""))
 
 
+def places_of(settings: Settings) -> Places:
+    """Return how many attempts to deliver may be under way at once."""
+    return Places(
+        quick=settings.webhook_attempts_max,
+        account=settings.webhook_attempts_per_account,
+        receiver=settings.webhook_attempts_per_receiver,
+        slow=settings.webhook_slow_attempts_max,
+        slow_account=settings.webhook_slow_attempts_per_account,
+        slow_us=settings.webhook_slow_seconds * SECOND_US,
+    )
+
+
 def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
     """Return what tells the world, with everybody who can send."""
     settings = ground.settings
@@ -144,7 +162,12 @@ def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
     if settings.smtp_url is not None:
         from leasehold.outbox.mail import MailSender
 
-        senders["Email"] = MailSender(server_of(settings.smtp_url.reveal()), settings.mail_from, shown)
+        server = server_of(settings.smtp_url.reveal())
+        if is_bare(server):
+            log.warning("the password of smtp_url is sent in the clear; write ?starttls after it, or smtps://")
+        if settings.public_url is None:
+            log.warning("no mail address can be subscribed: a link confirms it, and public_url is not set")
+        senders["Email"] = MailSender(server, settings.mail_from, shown, links.confirming)
     return Dispatcher(
         ground.store,
         ground.sequencer,
@@ -154,6 +177,7 @@ def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
         show,
         holder=hex_id(),
         alone=ground.alone,
+        places=places_of(settings),
     )
 
 

@@ -18,6 +18,7 @@ from leasehold.domain.guard import Guard
 from leasehold.domain.lease import Worker
 from leasehold.domain.ledger import Posting
 from leasehold.domain.model import Model, ModelSet
+from leasehold.domain.notice import UsedLink
 from leasehold.domain.outbox import Delivery, Hook
 from leasehold.domain.plan import Job
 from leasehold.domain.replica import Replica, Target
@@ -370,8 +371,12 @@ class Questions(Protocol):
         """Return a subscription by id."""
         ...
 
+    def used_link(self, unit_id: str, deadline: Instant) -> UsedLink | None:
+        """Return which link of a deadline of an instance was used; None: none."""
+        ...
+
     def working_hooks(self) -> list[Working]:
-        """Return the hooks of all accounts that are active or being deleted."""
+        """Return the hooks of all accounts that are active, to be confirmed, or being deleted."""
         ...
 
     def event_pages(self, account_id: str, *, after: int, limit: int) -> list[tuple[int, tuple[Event, ...]]]:

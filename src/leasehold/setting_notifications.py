@@ -39,6 +39,63 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         ),
     ] = 10
 
+    webhook_attempts_max: Annotated[
+        int,
+        Declared(
+            "webhook.attempts_max",
+            Whole(1, 512, "attempts"),
+            "Attempts to deliver that are under way at once in a process and are not slow yet. An account that has "
+            "none of them gets one nevertheless.",
+        ),
+    ] = 64
+
+    webhook_attempts_per_account: Annotated[
+        int,
+        Declared(
+            "webhook.attempts_per_account",
+            Whole(1, 512, "attempts"),
+            "Attempts of one account that are under way at once in a process, slow ones included.",
+        ),
+    ] = 16
+
+    webhook_attempts_per_receiver: Annotated[
+        int,
+        Declared(
+            "webhook.attempts_per_receiver",
+            Whole(1, 512, "attempts"),
+            "Attempts at one host and port, or at the mail server, that are under way at once in a process. The first "
+            "of each account goes out nevertheless.",
+        ),
+    ] = 8
+
+    webhook_slow_seconds: Annotated[
+        int,
+        Declared(
+            "webhook.slow_seconds",
+            Whole(1, 30, "seconds"),
+            "A receiver that took so long counts as slow for ten minutes, or until it is quicker: attempts at it have "
+            "places of their own.",
+        ),
+    ] = 2
+
+    webhook_slow_attempts_max: Annotated[
+        int,
+        Declared(
+            "webhook.slow_attempts_max",
+            Whole(1, 512, "attempts"),
+            "Attempts at slow receivers that are under way at once in a process.",
+        ),
+    ] = 32
+
+    webhook_slow_attempts_per_account: Annotated[
+        int,
+        Declared(
+            "webhook.slow_attempts_per_account",
+            Whole(1, 512, "attempts"),
+            "Attempts of one account at slow receivers that are under way at once in a process.",
+        ),
+    ] = 4
+
     webhook_give_up_hours: Annotated[
         int,
         Declared(
@@ -56,6 +113,25 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
             "How long it is kept what was delivered; what was given up is kept for 30 days, and no shorter than this.",
         ),
     ] = 7
+
+    subscription_tests_per_hour: Annotated[
+        int,
+        Declared(
+            "subscription.tests_per_hour",
+            Whole(1, 3600, "tests"),
+            "How often a subscription may be tested in an hour; up to five of these may come at once.",
+        ),
+    ] = 20
+
+    subscription_account_tests_per_hour: Annotated[
+        int,
+        Declared(
+            "subscription.account_tests_per_hour",
+            Whole(1, 36_000, "tests"),
+            "How many tests and confirmations of mail addresses an account may have sent in an hour; up to 50 of these "
+            "may come at once.",
+        ),
+    ] = 60
 
     smtp_url: Annotated[
         Secret | None,

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from leasehold.domain.replica import VARIABLES
-from leasehold.outbox.mailbox import server_of
+from leasehold.outbox.mailbox import is_bare, is_here, server_of
 from leasehold.setting_fields import DECLARED, Settings
 from leasehold.setting_kinds import PREFIX, Declared, Secret, SecretText, did_you_mean
 
@@ -131,10 +131,15 @@ def _check_together(settings: Settings, where: Mapping[str, str]) -> None:
 
     if settings.smtp_url is not None:
         try:
-            server_of(settings.smtp_url.reveal())
+            server = server_of(settings.smtp_url.reveal())
         except ValueError:
             declared = DECLARED["smtp_url"]
             raise _refusal(where["smtp_url"], "a value of another form (not shown)", declared, "") from None
+        if is_bare(server) and not is_here(server):
+            raise BadSettings(
+                f"{where['smtp_url']}: found smtp:// with a password (not shown), which would cross the network in the "
+                f"clear; write smtp://USER:PASSWORD@{server.host}:PORT?starttls, or smtps://…"
+            )
 
 
 def _refusal(where: str, found: str, declared: Declared, hint: str) -> BadSettings:

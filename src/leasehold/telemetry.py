@@ -248,6 +248,16 @@ class Metrics:
         )
 
     def _define_outbox(self) -> None:
+        self._attempts = self._gauge(
+            "leasehold_delivery_attempts",
+            "Attempts to deliver that are under way here: quick ones, and ones at receivers that are slow.",
+            "pace",
+        )
+        self._held = self._counter(
+            "leasehold_deliveries_held_total",
+            "Deliveries that were due and were left for a later look, by the limit that kept them.",
+            "limit",
+        )
         self._deliveries = self._counter(
             "leasehold_deliveries_total", "Attempts to deliver an event, by kind and result.", "kind", "result"
         )
@@ -403,6 +413,15 @@ class Metrics:
     def delivery_tried(self, kind: str, result: str) -> None:
         """Count an attempt to deliver an event."""
         self._deliveries.labels(kind, result).inc()
+
+    def attempts_under_way(self, quick: int, slow: int) -> None:
+        """Set how many attempts to deliver are under way."""
+        self._attempts.labels("quick").set(quick)
+        self._attempts.labels("slow").set(slow)
+
+    def delivery_held(self, limit: str, count: int) -> None:
+        """Count deliveries that were due and waited for a place."""
+        self._held.labels(limit).inc(count)
 
     def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
         """Set how many deliveries wait, and for how many seconds the oldest has; 0 when there is none."""

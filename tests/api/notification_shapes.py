@@ -14,9 +14,11 @@ SUBSCRIPTION = {
     "url": str,
     "types": [str],
     "instanceId": Maybe(ANY_ID),
-    "status": re.compile("Active|Paused"),
+    "status": re.compile("Active|Paused|Pending"),
     "reason": Maybe(str),
     "createTime": TIME,
+    "secretTime": TIME,
+    "oldSecretEndTime": Maybe(TIME),
 }
 DELIVERY = {
     "deliveryId": re.compile(r"sub-[0-9a-z]{12}-\d+-\d+"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from leasehold.domain.audit import read_body
-from tests.api.scene import ACCOUNT, CATALOG, IAM, UNITS, Caller, Scene, a_scene, order
+from tests.api.scene import ACCOUNT, CATALOG, IAM, MODEL, NOTIFICATION, UNITS, Caller, Scene, a_scene, order
 from tests.harness import CLIENT
 
 FULL = "QianfanFullControlAccessPolicy"
@@ -277,3 +277,26 @@ def test_a_clean_stop_writes_what_waits(tmp_path: Path) -> None:
         assert asked in {one["requestId"] for one in entries(scene.operator)}
         # Each run has a chain of its own.
         assert len(scene.operator.do(ACCOUNT, "DescribeAuditProof")["chains"]) == 2
+
+
+def test_neither_values_of_an_environment_nor_what_follows_a_webhooks_host_is_in_the_audit_log(fresh: Scene) -> None:
+    secret = "hunter2-and-more"
+    customer = fresh.customer("10")
+    made = customer.do(MODEL, "CreateCustomModelSet", {"modelSetName": "set"})
+    run = {"command": ["serve", f"--token={secret}"], "env": {"HF_TOKEN": secret}}
+    customer.do(MODEL, "CreateCustomModel", {"modelSetId": made["modelSetId"], "run": run})
+    customer.refused(
+        MODEL, "CreateCustomModel", {"modelSetId": made["modelSetId"], "run": {**run, "env": {"PORT": secret}}}
+    )
+    customer.do(
+        NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": f"https://hooks.example.org/{secret}?{secret}"}
+    )
+    customer.refused(
+        NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": f"https://a:{secret}@hooks.example.org/"}
+    )
+    found = customer.do(ACCOUNT, "DescribeAuditLog", {})["entries"]
+    assert secret not in str(found)
+    bodies = {(entry["action"], entry["code"]): json.loads(entry["body"]) for entry in found if entry["body"]}
+    kept = bodies["CreateCustomModel", "OK"]["run"]
+    assert kept == {"command": ["serve", "[redacted]"], "env": {"HF_TOKEN": "[redacted]"}}
+    assert bodies["CreateSubscription", "OK"]["url"] == "https://hooks.example.org/[redacted]"

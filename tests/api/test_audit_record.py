@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.api.record import Addresses, names_of, shown_body
+from leasehold.api.record import Addresses, names_of
+from leasehold.api.redacting import shown_body, shown_text
 from leasehold.domain.audit import BODY_MAX
 from leasehold.wire.shapes import DescribeComputeUnitRequest, Empty
 
@@ -25,6 +27,22 @@ SECRET = "hunter2-and-more"
         {"credentials": {"id": SECRET}},
         {"masterKey": SECRET, "plain": 1},
         {"authorization": f"bce-auth-v1/AK/{SECRET}"},
+        {"run": {"command": ["x"], "env": {"HF_TOKEN": SECRET}}},
+        {"run": {"application": "a:b", "arguments": {"key": SECRET}}},
+        {"run": {"command": ["sh", "-c", f"login {SECRET}"]}},
+        {"run": {"command": f"login {SECRET}"}},
+        {"run": {"env": [SECRET]}},
+        {"deep": [{"ENV": {"a": {"b": SECRET}}}]},
+        {"url": f"https://hooks.example/services/{SECRET}"},
+        {"url": f"https://hooks.example/?key={SECRET}"},
+        {"url": f"https://me:{SECRET}@hooks.example/"},
+        {"url": SECRET},
+        {"text": f"see https://hooks.example/a?key={SECRET} there"},
+        {"text": f"see https://me:{SECRET}@hooks.example/a"},
+        {"text": f"see https://me:p@ss/{SECRET}@hooks.example/a"},
+        {"apiKey": SECRET},
+        {"token": SECRET},
+        {"bearer": SECRET},
         {"note": f"I signed with bce-auth-v1/AK/2030-01-01T00:00:00Z/1800/host/{SECRET}"},
     ],
 )
@@ -36,10 +54,38 @@ def test_no_secret_of_a_body_is_written_down(body: dict[str, Any], ascii_only: b
 
 
 @pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (
+            {"run": {"command": ["python", "serve.py", "--key=x"], "env": {"A": "1"}, "port": 0}},
+            {"run": {"command": ["python", "[redacted]", "[redacted]"], "env": {"A": "[redacted]"}, "port": 0}},
+        ),
+        (
+            {"kind": "Webhook", "url": "https://hooks.example:8443/a/b?c=d"},
+            {"kind": "Webhook", "url": "https://hooks.example:8443/[redacted]"},
+        ),
+        ({"kind": "Email", "address": "operations@example.org"}, {"kind": "Email", "address": "o…@example.org"}),
+        ({"description": "https://a.example/b?c"}, {"description": "https://a.example/b?[redacted]"}),
+    ],
+)
+def test_what_is_no_secret_stays(body: Any, shown: Any) -> None:
+    assert json.loads(shown_body(json.dumps(body).encode())) == shown
+
+
+def test_what_an_error_says_is_cleaned_too() -> None:
+    said = f"'https://me:{SECRET}@x.example/?{SECRET}' will not do."
+    assert shown_text(said) == "'https://[redacted]@x.example/?[redacted]' will not do."
+    assert shown_text("There is no instance 'unit-1'.") == "There is no instance 'unit-1'."
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b'{"\\u0073ecret": "%b"}' % SECRET.encode(),
         b'{"secret": "%b"' % SECRET.encode(),
+        b'{"run": {"\\u0065nv": {"A": "%b"}}}' % SECRET.encode(),
+        b'{"run": {"env": {"A": "%b"}' % SECRET.encode(),
+        b'{"url": "https://x.example/%b"' % SECRET.encode(),
         b'{"secret": "%b", "more": "%b"}' % (SECRET.encode(), b"x" * 70_000),
         b'\xff{"Secret": "%b"}' % SECRET.encode(),
         SECRET.encode().join([b"secret=", b""]),
@@ -62,6 +108,16 @@ def test_whatever_comes_there_is_a_text_of_it(noise: bytes, beginning: bytes) ->
     shown = shown_body(beginning + noise)
     assert len(shown) <= BODY_MAX
     json.dumps(shown).encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["@" + "a" * 60_000, "a.a@" * 15_000, "a." * 30_000, "a://" * 15_000, "@://?" * 12_000]
+)
+def test_nobody_makes_it_take_long(text: str) -> None:
+    began = time.process_time()
+    shown_body(json.dumps({"name": text, "at": "@"}).encode())
+    # What grew with the square of the length would take seconds.
+    assert time.process_time() - began < 0.5
 
 
 def test_what_a_request_names_is_found() -> None:

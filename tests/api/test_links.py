@@ -53,6 +53,11 @@ class Sheet(HTMLParser):
         return found[0] if found else None
 
     @property
+    def sends(self) -> str:
+        """All that its form sends."""
+        return "&".join(f"{attrs['name']}={attrs['value']}" for tag, attrs in self.tags if tag == "input")
+
+    @property
     def has_button(self) -> bool:
         return any(tag == "button" for tag, _ in self.tags)
 
@@ -85,9 +90,8 @@ def shown(scene: Scene, link: str) -> tuple[int, Sheet]:
 
 def pressed(scene: Scene, link: str, attempt: str | None = None) -> tuple[int, Sheet]:
     """Open a link and press its button."""
-    if attempt is None:
-        attempt = shown(scene, link)[1].attempt
-    answer = ask(scene, link, "" if attempt is None else f"attempt={attempt}")
+    sends = shown(scene, link)[1].sends if attempt is None else f"attempt={attempt}"
+    answer = ask(scene, link, sends)
     return answer.status, Sheet(answer.body)
 
 
@@ -190,17 +194,15 @@ def test_renewing_adds_a_month_and_is_paid_at_once(either: Scene) -> None:
 
 def test_a_button_that_is_pressed_twice_or_by_many_does_it_once(either: Scene) -> None:
     customer, unit, link = about_to_expire(either, "900")
-    attempt = shown(either, link)[1].attempt
-    assert attempt is not None
+    sends = shown(either, link)[1].sends
     answers: list[Answer] = []
 
     async def crowd() -> None:
-        async def press(attempt: str) -> Answer:
-            return await either.desk.send(link, "", f"attempt={attempt}".encode(), method="POST", headers=[])
+        async def press(sent: str) -> Answer:
+            return await either.desk.send(link, "", sent.encode(), method="POST", headers=[])
 
-        answers.extend(
-            await asyncio.gather(*(press(attempt if even else f"{n:x}") for n in range(8) for even in (0, 1)))
-        )
+        other = "attempt={:x}&" + sends.partition("&")[2]
+        answers.extend(await asyncio.gather(*(press(one) for n in range(8) for one in (other.format(n), sends))))
 
     either.play(crowd)
     # Who pressed the same button has the same answer; all others found the link void.

@@ -20,6 +20,7 @@ from leasehold.domain.book import (
     MODEL_SETS,
     MODELS,
     NONCES,
+    NOTICE_RATES,
     OFFERINGS,
     PACKAGES,
     PRICES,
@@ -31,6 +32,7 @@ from leasehold.domain.book import (
     SERVICES,
     SUPPLIES,
     UNITS,
+    USED_LINKS,
     USERS,
     WORKERS,
     Fact,
@@ -44,6 +46,7 @@ from leasehold.domain.lease import Lease, Worker
 from leasehold.domain.ledger import Order, Posting
 from leasehold.domain.model import EVERYBODYS, Model, ModelSet
 from leasehold.domain.money import Micro
+from leasehold.domain.notice import NoticeRate, UsedLink
 from leasehold.domain.outbox import Delivery, Hook, Lane
 from leasehold.domain.quote import Quote
 from leasehold.domain.replica import Replica, RunSpec
@@ -298,6 +301,9 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "before_until": HIGH,
             "reason": TEXT,
             "tests": HIGH,
+            "sealed_at": HIGH,
+            "confirms": HIGH,
+            "confirm_until": LOW,
         },
     ),
     LANES: (Lane("sub-1", TEXT), {"waiting": HIGH, "next_at": LOW, "holder": TEXT, "leased_until": HIGH}),
@@ -314,6 +320,8 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "clear_at": LOW,
         },
     ),
+    USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
+    NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
     WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH}),
     LEASES: (Lease("unit-1", "", "", HIGH), {"holder": "worker-1", "node": TEXT, "since": LOW}),
     REPLICAS: (

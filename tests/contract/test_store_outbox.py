@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from leasehold.domain.book import DELIVERIES, LANES, Changes
-from leasehold.domain.calendar import Instant
+from leasehold.domain.book import DELIVERIES, LANES, NOTICE_RATES, USED_LINKS, Changes
+from leasehold.domain.calendar import DAY_US, Instant
 from leasehold.domain.event import BOUGHT, RUNNING, Event, page_of
+from leasehold.domain.notice import NoticeRate, UsedLink
 from leasehold.domain.outbox import Delivery, Hook, Lane
 from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace
 from leasehold.store.opening import OpenStore
@@ -239,5 +240,39 @@ def test_what_may_be_forgotten_is_the_oldest_first_and_so_much_at_once(on_store:
         assert await clear(3, 2) == ([0, 9], 1)
         assert await get(store, LANES, "sub-1", "unit-1") == lanes[-1]
         assert await get(store, DELIVERIES, "sub-1", 1, 0) == rows[0]
+
+    on_store(scene)
+
+
+def test_used_links_are_forgotten_a_day_after_their_deadline_and_rates_once_they_are_free(on_store: OnStore) -> None:
+    links = [UsedLink("unit-1", Instant(at), "keep", Instant(0)) for at in (5, 6, 7)]
+    rates = [NoticeRate(name, Instant(at)) for name, at in (("a", 5), ("b", DAY_US + 6), ("c", DAY_US + 9))]
+
+    async def scene(store: OpenStore) -> None:
+        await write(store, *links, *rates)
+        assert await store.read(lambda ask: ask.used_link("unit-1", Instant(6))) == links[1]
+        assert await store.read(lambda ask: ask.used_link("unit-2", Instant(6))) is None
+        assert await store.read(lambda ask: ask.used_link("unit-1", Instant(8))) is None
+
+        async def clear(now: int, limit: int) -> tuple[list[int], list[str]]:
+            transaction = await store.begin()
+            await transaction.clear_deliveries(Instant(now), limit)
+            await transaction.commit()
+            found = [await get(store, USED_LINKS, "unit-1", link.deadline) for link in links]
+            left = [await get(store, NOTICE_RATES, rate.name) for rate in rates]
+            return [link.deadline for link in found if link], [rate.name for rate in left if rate]
+
+        assert await clear(4, 9) == ([5, 6, 7], ["a", "b", "c"])
+        assert await clear(DAY_US + 7, 1) == ([6, 7], ["b", "c"])
+        assert await clear(DAY_US + 7, 9) == ([7], ["c"])
+
+    on_store(scene)
+
+
+def test_a_hook_that_is_to_be_confirmed_is_listed_and_works(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        await write(store, hook("sub-1", kind="Email", status="Pending", confirms=1, confirm_until=Instant(9)))
+        assert [row.status for row in await store.read(lambda ask: ask.hooks("acc-1"))] == ["Pending"]
+        assert [one.hook.id for one in await store.read(lambda ask: ask.working_hooks())] == ["sub-1"]
 
     on_store(scene)

@@ -28,17 +28,81 @@ from tests.outbox.receivers import PATH, Receiver, a_receiver
 NOTHING, LOCAL = Allowed(), Allowed(http=True, networks=networks_of("127.0.0.0/8"))
 
 REFUSED = """
-0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 127.0.0.1 127.255.255.254 169.254.169.254
-172.16.0.1 172.31.255.255 192.0.0.1 192.0.2.1 192.88.99.1 192.168.0.1 198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1
-239.255.255.255 240.0.0.1 255.255.255.255
-:: ::1 ::127.0.0.1 ::8.8.8.8 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:169.254.169.254 64:ff9b::127.0.0.1
-64:ff9b::10.0.0.1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 100::1 2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2 2001:db8::1
-2002:7f00:1:: 2002:a00:1:: 2002:c0a8:101::1 fc00::1 fd00:ec2::254 fe80::1 febf::1 fec0::1 ff02::1 ff0e::1
+192.0.0.192 100.100.100.200 169.254.169.254
+:: ::1 ::127.0.0.1 ::8.8.8.8 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:169.254.169.254 ::ffff:0:8.8.8.8
+64:ff9b::127.0.0.1 64:ff9b::10.0.0.1 64:ff9b::a9fe:a9fe 64:ff9b::a83f:8110 64:ff9b:1::1 64:ff9b:1:ffff::8.8.8.8
+100::1 100:0:0:1::1 2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2 2001:db8::1 2002:7f00:1:: 2002:a00:1:: 2002:c0a8:101::1
+2a00:1450::5efe:10.0.0.1 2a00:1450::200:5efe:192.168.0.1 2a00:1450::5efe:168.63.129.16 fe80::5efe:8.8.8.8
+2002:808:808::5efe:127.0.0.1 fd00:ec2::254
 """
 PUBLIC = """
-1.1.1.1 8.8.8.8 93.184.216.34 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1 192.169.0.1
-2606:4700:4700::1111 2a00:1450:4001:80b::200e ::ffff:8.8.8.8 64:ff9b::8.8.8.8 2002:808:808::1
+1.1.1.1 8.8.8.8 93.184.216.34 2606:4700:4700::1111 2a00:1450:4001:80b::200e ::ffff:8.8.8.8 64:ff9b::8.8.8.8
+2002:808:808::1 2a00:1450::5efe:8.8.8.8 2a00:1450::100:5efe:10.0.0.1
 """
+RANGES = """
+0.0.0.0 0.255.255.255 - 1.0.0.0
+10.0.0.0 10.255.255.255 9.255.255.255 11.0.0.0
+100.64.0.0 100.127.255.255 100.63.255.255 100.128.0.0
+127.0.0.0 127.255.255.255 126.255.255.255 128.0.0.0
+168.63.129.16 168.63.129.16 168.63.129.15 168.63.129.17
+169.254.0.0 169.254.255.255 169.253.255.255 169.255.0.0
+172.16.0.0 172.31.255.255 172.15.255.255 172.32.0.0
+192.0.0.0 192.0.0.255 191.255.255.255 192.0.1.0
+192.0.2.0 192.0.2.255 192.0.1.255 192.0.3.0
+192.31.196.0 192.31.196.255 192.31.195.255 192.31.197.0
+192.52.193.0 192.52.193.255 192.52.192.255 192.52.194.0
+192.88.99.0 192.88.99.255 192.88.98.255 192.88.100.0
+192.168.0.0 192.168.255.255 192.167.255.255 192.169.0.0
+192.175.48.0 192.175.48.255 192.175.47.255 192.175.49.0
+198.18.0.0 198.19.255.255 198.17.255.255 198.20.0.0
+198.51.100.0 198.51.100.255 198.51.99.255 198.51.101.0
+203.0.113.0 203.0.113.255 203.0.112.255 203.0.114.0
+224.0.0.0 255.255.255.255 223.255.255.255 -
+:: 1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff - 2000::
+64:ff9b:1:: 64:ff9b:1:ffff:ffff:ffff:ffff:ffff - -
+2001:: 2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff 2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff 2001:200::
+2001:db8:: 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff 2001:db7:ffff:ffff:ffff:ffff:ffff:ffff 2001:db9::
+2002:a00:: 2002:aff:ffff:ffff:ffff:ffff:ffff:ffff 2002:9ff:ffff:ffff:ffff:ffff:ffff:ffff 2002:b00::
+2620:4f:8000:: 2620:4f:8000:ffff:ffff:ffff:ffff:ffff 2620:4f:7fff:ffff:ffff:ffff:ffff:ffff 2620:4f:8001::
+3fff:: 3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff 3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff 3fff:1000::
+4000:: ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff -
+5f00:: 5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff - -
+fc00:: fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff - -
+fe80:: febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff - -
+fec0:: feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff - -
+ff00:: ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff - -
+64:ff9b::10.0.0.0 64:ff9b::10.255.255.255 64:ff9b::9.255.255.255 64:ff9b::11.0.0.0
+::ffff:10.0.0.0 ::ffff:10.255.255.255 ::ffff:9.255.255.255 ::ffff:11.0.0.0
+"""
+"""Each range's first and last address, and the public ones right before and after it; -: there is none."""
+
+
+@pytest.mark.parametrize("line", RANGES.strip().splitlines())
+def test_a_range_is_refused_from_its_first_address_to_its_last_and_no_neighbour_is(line: str) -> None:
+    first, last, *around = line.split()
+    for text in (first, last):
+        with pytest.raises(BadAddress, match="is not a public address"):
+            check_address(ipaddress.ip_address(text), NOTHING)
+    for text in around:
+        if text != "-":
+            check_address(ipaddress.ip_address(text), NOTHING)
+
+
+def test_the_list_is_ours_and_not_that_of_the_python_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+        for name in ("is_global", "is_private", "is_reserved", "is_multicast", "is_loopback", "is_link_local"):
+            monkeypatch.setattr(kind, name, property(lambda _self: pytest.fail("Python's own list was asked")))
+    check_address(ipaddress.ip_address("8.8.8.8"), NOTHING)
+    with pytest.raises(BadAddress):
+        check_address(ipaddress.ip_address("3fff::1"), NOTHING)
+
+
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "2a00:1450::1%1"])
+def test_an_address_with_a_zone_is_refused(text: str) -> None:
+    with pytest.raises(BadAddress, match="network card"):
+        check_address(ipaddress.ip_address(text), NOTHING)
+    with pytest.raises(BadAddress):
+        check_url(f"https://[{text}]/", Allowed(networks=networks_of("::/0")))
 
 
 @pytest.mark.parametrize("text", REFUSED.split())
@@ -90,7 +154,7 @@ def test_an_allowed_network_is_meant_whatever_an_address_in_it_is_written_as() -
         ("https://0177.0.0.1/", "usual spelling"),
         ("https://127.0.0.1./", "usual spelling"),
         ("https://[::1", "no URL"),
-        ("https://[fe80::1%25eth0]/", "neither|not a public|no URL"),
+        ("https://[fe80::1%25eth0]/", "network card|neither"),
         ("https://exa mple.org/", "visible ASCII"),
         ("https://example.org/\r\nx: y", "visible ASCII"),
         ("https://ex\u00e4mple.org/", "visible ASCII"),
@@ -147,7 +211,7 @@ def test_a_name_that_stands_for_an_address_within_is_not_called(addresses: list[
     outcome, asked = sent("https://rebound.example/", NOTHING, [addresses])
     assert outcome.kind == "Retry"
     assert outcome.failure is not None
-    assert "is not a public address" in outcome.failure
+    assert outcome.failure == "The host's address is not a public one."
     assert asked == [("rebound.example", 443)]
 
 

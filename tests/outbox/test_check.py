@@ -48,6 +48,8 @@ def test_a_store_that_nobody_touched_is_right(data: Path) -> None:
     ("change", "named"),
     [
         ("UPDATE hooks SET status = 'Resting' WHERE status = 'Active'", "has the status Resting"),
+        ("UPDATE hooks SET status = 'Pending' WHERE status = 'Active'", "that nobody was asked for"),
+        ("INSERT INTO used_links VALUES ('unit-none', 1, 'keep', 1)", "there is no such instance"),
         ("UPDATE hooks SET page = page + 99 WHERE status = 'Active'", "its account has none so late"),
         ("UPDATE hooks SET page = 0 WHERE status = 'Active'", "did not come to yet"),
         ("UPDATE hooks SET account_id = 'somebody' WHERE status = 'Active'", "has no subscription"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
+import re
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
+from leasehold.domain.book import HOOKS, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.event import BOUGHT, Event
 from leasehold.domain.outbox import Hook, delivery_of
@@ -24,6 +29,7 @@ from tests.crash.fleet import free_port
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import PATH, buy, deliveries, settled, until
 from tests.outbox.scenes import later, tried
+from tests.outbox.test_address import certificate
 
 TO = "ops@example.org"
 
@@ -82,6 +88,7 @@ def played(folder: Path, port: int, scene: Callable[[Desk], Awaitable[None]], us
     environment = {
         "LEASEHOLD_SMTP_URL": f"smtp://{user}127.0.0.1:{port}",
         "LEASEHOLD_MAIL_FROM": "leasehold@example.org",
+        "LEASEHOLD_PUBLIC_URL": "https://leasehold.example",
     }
 
     async def whole() -> None:
@@ -91,17 +98,140 @@ def played(folder: Path, port: int, scene: Callable[[Desk], Awaitable[None]], us
     play(whole)
 
 
-async def subscribe(desk: Desk, **more: Any) -> Any:
+async def asked_for(desk: Desk, **more: Any) -> Any:
+    """Subscribe an address, which is asked for its confirmation then."""
     body = {"kind": "Email", "address": TO, "types": ["unit.bought"], **more}
     return (await desk.call(PATH, "CreateSubscription", body)).result
+
+
+async def subscribe(desk: Desk) -> str:
+    """Have an address be subscribed, as one from before addresses were confirmed; returns the subscription."""
+    account = (await desk.call("/v2/account", "DescribeAccount")).result["accountId"]
+    last = await desk.service.store.read(lambda ask: ask.last_event(account))
+    now = desk.service.clock.now()
+    page = 0 if last is None else last.page
+    hook = Hook("sub-before", account, "Email", TO, b"", ("unit.bought",), None, "Active", "user-1", now, now, page)
+    transaction = await desk.service.store.begin()
+    changes = Changes([], [])
+    changes.inserted[HOOKS] = [hook]
+    await transaction.save(changes)
+    await transaction.commit()
+    assert await status_of(desk) == ["Active"]
+    return hook.id
+
+
+def link_in(box: Box, index: int = -1) -> str:
+    """Return the path of the link in a mail."""
+    text = box.message(index).get_content()
+    found = re.search(r"https://leasehold\.example(/links/confirm\.\S+)", text)
+    assert found is not None, text
+    return found[1]
+
+
+async def open_link(desk: Desk, link: str, *, press: bool = False) -> tuple[int, str]:
+    answer = await desk.send(link, "", b"attempt=ab" if press else b"", method="POST" if press else "GET", headers=[])
+    return answer.status, answer.body
+
+
+async def status_of(desk: Desk) -> list[str]:
+    listed = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
+    return [row["status"] for row in listed]
+
+
+def test_nothing_but_the_question_is_sent_before_an_address_is_confirmed(tmp_path: Path, mail: tuple[Box, int]) -> None:
+    box, port = mail
+
+    async def scene(desk: Desk) -> None:
+        made = await asked_for(desk, types=[])
+        hook = {"subscriptionId": made["subscriptionId"]}
+        assert made["status"] == "Pending"
+        assert "secret" not in made
+        assert made["confirmEndTime"] > made["createTime"]
+        await buy(desk)
+        await settled(desk, 1)
+        events = (await desk.call("/v2/events", "DescribeEvents", {})).result["events"]
+        for event in events:
+            answer = await desk.call(PATH, "RedeliverEvent", {**hook, "eventId": event["id"]})
+            assert answer.code == "InvalidState"
+        assert (await desk.call(PATH, "RedeliverGivenUp", hook)).code == "InvalidState"
+        for wanted in ("Active", "Paused"):
+            assert (await desk.call(PATH, "ModifySubscription", {**hook, "status": wanted})).code == "InvalidState"
+        # The link is in the mail, and nowhere else.
+        link = link_in(box)
+        assert link.rpartition(".")[2] not in str(events)
+        assert link.rpartition(".")[2] not in str(await deliveries(desk))
+        status, page = await open_link(desk, link)
+        assert (status, "Yes, send them" in page, TO in page) == (200, True, True)
+        assert await status_of(desk) == ["Pending"]
+        assert (await open_link(desk, link[:-1] + ("A" if link[-1] != "A" else "B"), press=True))[0] == 404
+        assert (await open_link(desk, link, press=True))[0] == 200
+        assert await status_of(desk) == ["Active"]
+        assert (await open_link(desk, link, press=True))[0] == (await open_link(desk, link))[0] == 410
+        unit = await buy(desk)
+
+        async def is_told() -> bool:
+            await asyncio.sleep(0)
+            return any(unit in box.message(at)["Subject"] for at in range(len(box.envelopes)))
+
+        await until("it is told now", is_told)
+        subjects = [box.message(at)["Subject"] for at in range(len(box.envelopes))]
+        assert subjects[0] == "[Leasehold] Confirm this address"
+        assert subjects.count(subjects[0]) == 1
+        assert all(unit in one or "subscription.confirmed" in one for one in subjects[1:])
+        (entry, *_) = (await desk.call("/v2/account", "DescribeAuditLog", {"action": "UseLink"})).result["entries"]
+        assert (entry["code"], entry["body"], entry.get("userId")) == ("OK", "confirm", None)
+
+    played(tmp_path, port, scene)
+
+
+def test_a_question_is_sent_anew_a_few_times_a_day_and_only_the_newest_link_holds(
+    tmp_path: Path, mail: tuple[Box, int]
+) -> None:
+    box, port = mail
+
+    async def scene(desk: Desk) -> None:
+        hook = {"subscriptionId": (await asked_for(desk))["subscriptionId"]}
+        await settled(desk, 1)
+        old = link_in(box)
+        await later(desk, minutes=1)
+        assert (await desk.call(PATH, "TestSubscription", hook)).result is True
+        await settled(desk, 2)
+        assert (await open_link(desk, old, press=True))[0] == 410
+        await later(desk, days=2, minutes=1)
+        assert "This link has ended" in (await open_link(desk, link_in(box), press=True))[1]
+        for count in (3, 4, 5):
+            assert (await desk.call(PATH, "TestSubscription", hook)).result is True
+            await settled(desk, count)
+        refused = await desk.call(PATH, "TestSubscription", hook)
+        assert refused.code == "QuotaExceeded"
+        assert re.search(r"at most 3 times a day. Try again at 20..-..-..T..:..:..\+08:00\.", refused.body["message"])
+        # Deleting it and beginning anew, or another spelling, begins no day anew.
+        assert (await desk.call(PATH, "DeleteSubscription", hook)).result is True
+        for address in (TO, TO.upper()):
+            again = await desk.call(PATH, "CreateSubscription", {"kind": "Email", "address": address})
+            assert again.code == "QuotaExceeded"
+        assert (await open_link(desk, link_in(box)))[0] == 410
+        await later(desk, hours=9)
+        assert (await asked_for(desk))["status"] == "Pending"
+
+    played(tmp_path, port, scene)
+
+
+def test_without_an_address_for_links_there_are_no_mail_subscriptions(tmp_path: Path, mail: tuple[Box, int]) -> None:
+    async def scene() -> None:
+        environment = {"LEASEHOLD_SMTP_URL": f"smtp://127.0.0.1:{mail[1]}"}
+        async with a_service(tmp_path, environment=environment) as desk:
+            answer = await desk.call(PATH, "CreateSubscription", {"kind": "Email", "address": TO})
+            assert (answer.code, "public_url" in answer.body["message"]) == ("OperationNotSupported", True)
+
+    play(scene)
 
 
 def test_an_event_arrives_as_a_plain_message_that_no_machine_answers(tmp_path: Path, mail: tuple[Box, int]) -> None:
     box, port = mail
 
     async def scene(desk: Desk) -> None:
-        hook = await subscribe(desk)
-        assert "secret" not in hook
+        await subscribe(desk)
         unit = await buy(desk)
         (row,) = await settled(desk, 1)
         assert row["answer"] == 250
@@ -222,6 +352,10 @@ def test_what_is_more_or_less_than_one_address_is_refused(tmp_path: Path, mail: 
     played(tmp_path, mail[1], scene)
 
 
+def confirming(hook_id: str, until: Instant) -> str:
+    return f"https://leasehold.example/links/confirm.{hook_id}.{until}"
+
+
 def parcel(unit_id: str, reason: str) -> Parcel:
     hook = Hook("sub-1", "acc-1", "Email", TO, b"", (), None, "Active", "u", Instant(1), Instant(1), 0)
     event = Event(Instant(1), BOUGHT, unit_id, None, {"reason": reason})
@@ -231,19 +365,19 @@ def parcel(unit_id: str, reason: str) -> Parcel:
 
 
 def test_nothing_in_an_event_becomes_a_header() -> None:
-    message = message_of(parcel("unit-1", "x\\r\\nBcc: other@example.org\\r\\n\\r\\n.\\r\\n"), "a@b.c", str)
+    message = message_of(parcel("unit-1", "x\\r\\nBcc: other@example.org\\r\\n\\r\\n.\\r\\n"), "a@b.c", str, confirming)
     read = email.message_from_bytes(message.as_bytes(), policy=email.policy.default)
     assert set(read.keys()) == {
         *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
         *("Content-Type", "Content-Transfer-Encoding", "MIME-Version"),
     }
     with pytest.raises(ValueError, match="Header values"):
-        message_of(parcel("unit-1\r\nBcc: other@example.org", ""), "a@b.c", str)
+        message_of(parcel("unit-1\r\nBcc: other@example.org", ""), "a@b.c", str, confirming)
 
 
 def test_a_message_that_cannot_be_written_is_not_taken_for_sent() -> None:
     async def scene() -> None:
-        sender = MailSender(Server("127.0.0.1", 1, None, None, tls=False, start_tls=False), "a@b.c", str)
+        sender = MailSender(Server("127.0.0.1", 1, None, None, tls=False, start_tls=False), "a@b.c", str, confirming)
         with pytest.raises(ValueError, match="Header values"):
             await sender.send(parcel("unit-1\r\nBcc: other@example.org", ""))
 
@@ -270,3 +404,72 @@ def test_a_url_that_is_of_no_mail_server_stops_the_start_without_being_shown(url
     with pytest.raises(BadSettings, match="LEASEHOLD_SMTP_URL: found a value of another form") as caught:
         load_settings(None, {"LEASEHOLD_SMTP_URL": url})
     assert url not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["mail.example.org", "10.0.0.1", "[2a00::1]", "localhost.example.org"])
+def test_a_password_that_would_cross_the_network_in_the_clear_stops_the_start(host: str) -> None:
+    with pytest.raises(BadSettings, match=r"in the clear; write smtp://USER:PASSWORD@\S+:PORT\?starttls") as caught:
+        load_settings(None, {"LEASEHOLD_SMTP_URL": f"smtp://me:hunter2@{host}"})
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    for url in (f"smtp://me:hunter2@{host}?starttls", f"smtps://me:hunter2@{host}", f"smtp://{host}"):
+        load_settings(None, {"LEASEHOLD_SMTP_URL": url})
+
+
+@pytest.mark.parametrize(("user", "warned"), [("me:hunter2@", True), ("", False)])
+def test_on_this_machine_it_is_only_warned_of(
+    tmp_path: Path,
+    user: str,
+    warned: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def scene() -> None:
+        for host in ("127.0.0.1", "localhost", "[::1]"):
+            async with a_service(tmp_path, environment={"LEASEHOLD_SMTP_URL": f"smtp://{user}{host}:1"}):
+                said = capsys.readouterr().out
+                assert ("sent in the clear" in said) is warned
+                assert "no mail address can be subscribed" in said
+                assert "hunter2" not in said
+
+    play(scene)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("name", ["mail.example", "other.example"])
+def test_starttls_believes_no_other_certificate_and_sends_no_password_before_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    trusted: bool,  # noqa: FBT001
+) -> None:
+    cert, key = certificate(tmp_path, "mail.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    box = Box()
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        return real("127.0.0.1" if str(host).endswith(".example") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    controller = Controller(
+        box, hostname="127.0.0.1", port=free_port(), authenticator=box.login, tls_context=context, require_starttls=True
+    )
+    controller.start()
+    try:
+
+        async def scene() -> None:
+            sender = MailSender(
+                Server(name, controller.port, "lease@hold", "pass:word", tls=False, start_tls=True),
+                "a@b.c",
+                str,
+                confirming,
+                tls=ssl.create_default_context(cafile=str(cert)) if trusted else None,
+            )
+            outcome = await sender.send(parcel("unit-1", ""))
+            assert outcome.kind == ("Delivered" if trusted and name == "mail.example" else "Retry")
+
+        play(scene)
+    finally:
+        controller.stop()
+    assert len(box.logins) == len(box.envelopes) == int(trusted and name == "mail.example")

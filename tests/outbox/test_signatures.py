@@ -106,3 +106,38 @@ def test_after_a_rotation_both_secrets_sign_for_a_day_and_then_only_the_new_one(
                 verified(hook["secret"], one.headers, one.body)
 
     play(scene)
+
+
+def test_an_old_secret_can_be_revoked_at_once_alone_or_with_the_rotation(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with a_receiver() as receiver, a_service(tmp_path, demo=True, environment=LOCAL) as desk:
+
+            async def signatures() -> int:
+                count = len(receiver.got) + 1
+                await buy(desk)
+                await settled(desk, count)
+                return len(receiver.got[-1].headers["webhook-signature"].split())
+
+            made = await subscribe(desk, receiver.url, types=["unit.bought"])
+            hook = {"subscriptionId": made["subscriptionId"]}
+
+            async def modify(**asked: Any) -> Any:
+                return await desk.call(PATH, "ModifySubscription", hook | asked)
+
+            refused = await modify(revokeSecret=True)
+            assert (refused.code, "No old secret" in refused.body["message"]) == ("InvalidState", True)
+            rotated = (await modify(rotateSecret=True)).result
+            assert rotated["secretTime"] < rotated["oldSecretEndTime"]
+            assert await signatures() == 2
+            revoked = (await modify(revokeSecret=True)).result
+            assert "oldSecretEndTime" not in revoked
+            assert "secret" not in revoked
+            assert await signatures() == 1
+            verified(rotated["secret"], receiver.got[-1].headers, receiver.got[-1].body)
+            await later(desk, hours=1)
+            both = (await modify(rotateSecret=True, revokeSecret=True)).result
+            assert both["secretTime"] > rotated["secretTime"]
+            assert await signatures() == 1
+            verified(both["secret"], receiver.got[-1].headers, receiver.got[-1].body)
+
+    play(scene)

@@ -212,3 +212,31 @@ def test_deliveries_come_in_pages(tmp_path: Path) -> None:
         assert msgspec.json.encode(only)
 
     played(tmp_path, scene)
+
+
+def test_tests_have_a_rate_by_subscription_and_by_account_that_deleting_does_not_begin_anew(migrated: Target) -> None:
+    async def scene(desk: Desk, receiver: Receiver) -> None:
+        async def test(hook: str) -> str:
+            answer = await desk.call(PATH, "TestSubscription", {"subscriptionId": hook})
+            return "OK" if answer.status == 200 else f"{answer.code} {answer.body['message']}"
+
+        first = (await subscribe(desk, receiver.url))["subscriptionId"]
+        assert [await test(first) for _ in range(2)] == ["OK"] * 2
+        refused = await test(first)
+        assert refused.startswith("QuotaExceeded A subscription is tested at most 2 times an hour. Try again at 2")
+        second = (await subscribe(desk, receiver.url))["subscriptionId"]
+        assert await test(second) == "OK"
+        assert (await test(second)).startswith("QuotaExceeded An account has at most 3 tests and confirmations")
+        await desk.call(PATH, "DeleteSubscription", {"subscriptionId": second})
+        third = (await subscribe(desk, receiver.url))["subscriptionId"]
+        assert (await test(third)).startswith("QuotaExceeded An account has")
+        await later(desk, minutes=31)
+        assert await test(first) == "OK"
+        await settled(desk, 3)
+
+    played(
+        migrated,
+        scene,
+        LEASEHOLD_SUBSCRIPTION_TESTS_PER_HOUR="2",
+        LEASEHOLD_SUBSCRIPTION_ACCOUNT_TESTS_PER_HOUR="3",
+    )

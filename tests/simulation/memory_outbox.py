@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, Key, Table
-from leasehold.domain.calendar import Instant
+from leasehold.domain.book import DELIVERIES, HOOKS, LANES, NOTICE_RATES, USED_LINKS, Key, Table
+from leasehold.domain.calendar import DAY_US, Instant
 from leasehold.domain.event import Event, EventPage
+from leasehold.domain.notice import UsedLink
 from leasehold.domain.outbox import Delivery, Hook
 from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace, Head, Working
 
@@ -19,6 +20,12 @@ def clear(rows: dict[Table[Any], dict[Key, Any]], now: Instant, limit: int) -> N
         del rows[DELIVERIES][key]
     for key in sorted(key for key, row in rows[LANES].items() if row.next_at is None)[:limit]:
         del rows[LANES][key]
+    past = sorted((row.deadline, key) for key, row in rows[USED_LINKS].items() if row.deadline < now - DAY_US)
+    for _, key in past[:limit]:
+        del rows[USED_LINKS][key]
+    free = sorted((row.free_at, key) for key, row in rows[NOTICE_RATES].items() if row.free_at <= now)
+    for _, key in free[:limit]:
+        del rows[NOTICE_RATES][key]
 
 
 class OutboxOfMemory:
@@ -34,19 +41,24 @@ class OutboxOfMemory:
         """Return an account's subscriptions."""
         rows = [row for row in self._rows(HOOKS).values() if row.account_id == account_id]
         return sorted(
-            (row for row in rows if row.status in ("Active", "Paused")), key=lambda row: (row.created_at, row.id)
+            (row for row in rows if row.status in ("Active", "Paused", "Pending")),
+            key=lambda row: (row.created_at, row.id),
         )
 
     def hook(self, hook_id: str) -> Hook | None:
         """Return a subscription by id."""
         return self._rows(HOOKS).get((hook_id,))
 
+    def used_link(self, unit_id: str, deadline: Instant) -> UsedLink | None:
+        """Return which link of a deadline was used."""
+        return self._rows(USED_LINKS).get((unit_id, deadline))
+
     def working_hooks(self) -> list[Working]:
         """Return the hooks that are active or being deleted."""
         return [
             Working(row, bool(self.event_pages(row.account_id, after=row.page, limit=1)))
             for _, row in sorted(self._rows(HOOKS).items())
-            if row.status in ("Active", "Deleting")
+            if row.status in ("Active", "Pending", "Deleting")
         ]
 
     def event_pages(self, account_id: str, *, after: int, limit: int) -> list[tuple[int, tuple[Event, ...]]]:

@@ -53,6 +53,8 @@ class Form(NamedTuple):
 
     button: str
     attempt: str
+    amount: int | None = None
+    """What it costs as the page says, in micro-units; sent back, so that nothing else is charged."""
 
 
 class Sheet(NamedTuple):
@@ -74,8 +76,10 @@ def written(sheet: Sheet) -> bytes:
         parts.append(f"<dl>{facts}</dl>")
     if sheet.form is not None:
         # Without an action it goes to the page's own address, whatever a proxy has put before it.
+        amount = sheet.form.amount
+        shown = "" if amount is None else f'<input type="hidden" name="amount" value="{amount}">'
         parts.append(
-            f'<form method="post"><input type="hidden" name="attempt" value="{escape(sheet.form.attempt)}">'
+            f'<form method="post"><input type="hidden" name="attempt" value="{escape(sheet.form.attempt)}">{shown}'
             f"<button>{escape(sheet.form.button)}</button></form>"
         )
     if sheet.note:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
+from leasehold.api.confirm_pages import ConfirmPages
 from leasehold.api.ids import hex_id
 from leasehold.api.link_html import Form, Sheet
 from leasehold.api.links import KEPT_US, Link, Links
@@ -23,12 +24,13 @@ from leasehold.commands.link import UseLink
 from leasehold.commands.release import Release, ScheduleRelease
 from leasehold.commands.renewal import Renew
 from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, USED_LINKS, Book, Draft
 from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
 from leasehold.domain.catalogue import EVERYWHERE, Offering, PriceList
 from leasehold.domain.guard import Guard
 from leasehold.domain.ledger import wallet
 from leasehold.domain.money import amount_text
+from leasehold.domain.notice import UsedLink
 from leasehold.domain.refusal import Refusal
 from leasehold.domain.reminder import deadline_of, what_of
 from leasehold.domain.rules import Rules
@@ -42,7 +44,7 @@ from leasehold.wire.policies import FULL, WRITERS
 log = structlog.get_logger()
 
 TRIES: Final = 5
-_ATTEMPT: Final = re.compile(rb"attempt=([0-9a-f]{1,32})")
+_ATTEMPT: Final = re.compile(rb"attempt=([0-9a-f]{1,32})(?:&amount=([0-9]{1,18}))?")
 _ONCE: Final = "The link works once. Looking at this page changes nothing."
 _NOT_FOUND: Final = Sheet(404, "There is nothing here", ("Check that the address is complete.",))
 _BUTTONS: Final = {"keep": "Keep it for two more hours", "release": "Release it now", "renew": "Renew it by a month"}
@@ -63,6 +65,7 @@ class Seen(NamedTuple):
     offering: Offering
     prices: PriceList | None
     services: tuple[Service, ...]
+    used: UsedLink | None
     policies: frozenset[str]
     """The policies of its buyer; none where they have no active key left."""
 
@@ -76,13 +79,16 @@ class LinkPages:
         self._sequencer = sequencer
         self._clock = clock
         self._rules = rules
+        self._confirm = ConfirmPages(reader, sequencer, clock)
 
     async def show(self, token: str) -> Sheet:
         """Say what a link would do. Nothing is changed."""
-        link = self._links.read(token)
-        if link is None:
-            return _NOT_FOUND
+        confirmation, link = self._links.read_confirmation(token), self._links.read(token)
         try:
+            if confirmation is not None:
+                return await self._confirm.show(confirmation)
+            if link is None:
+                return _NOT_FOUND
             seen = await self._look(link)
         except Unavailable as error:
             return _unavailable(error)
@@ -93,13 +99,16 @@ class LinkPages:
 
     async def do(self, token: str, body: bytes, record: CallRecord) -> Sheet:
         """Do what a link says, and say what came of it. The audit log has it as a call of the instance's buyer."""
-        link = self._links.read(token)
-        if link is None:
-            return _NOT_FOUND
-        attempt = _ATTEMPT.fullmatch(body)
-        value = hashlib.sha256(f"link {token} {attempt[1].decode() if attempt else ''}".encode()).hexdigest()
+        confirmation, link = self._links.read_confirmation(token), self._links.read(token)
         try:
-            return await self._try(link, value, record)
+            if confirmation is not None:
+                return await self._confirm.do(confirmation, record)
+            if link is None:
+                return _NOT_FOUND
+            attempt = _ATTEMPT.fullmatch(body)
+            name, amount = (attempt[1].decode(), attempt[2]) if attempt else ("", None)
+            value = hashlib.sha256(f"link {token} {name} {amount!r}".encode()).hexdigest()
+            return await self._try(link, value, None if amount is None else int(amount), record)
         except (Overloaded, Closed, Unavailable) as error:
             return _unavailable(error)
         except OutcomeUnknown:
@@ -109,7 +118,7 @@ class LinkPages:
                 ("The database was lost in the act of committing. Open the link again: it says what is so.",),
             )
 
-    async def _try(self, link: Link, value: str, record: CallRecord) -> Sheet:
+    async def _try(self, link: Link, value: str, amount: int | None, record: CallRecord) -> Sheet:
         for _ in range(TRIES):
             seen = await self._look(link)
             if seen is None:
@@ -118,7 +127,7 @@ class LinkPages:
                 return self._closed(link, seen, self._clock.now()) or _not_permitted(seen)
             # The same attempt has the same answer, however often the button is pressed.
             command = msgspec.structs.replace(
-                self._command(link, seen), token=Token(seen.unit.account_id, value, value)
+                self._command(link, seen), amount=amount, token=Token(seen.unit.account_id, value, value)
             )
             try:
                 record.pressed(seen.unit.account_id, seen.unit.created_by, link.deed, seen.unit.id)
@@ -127,10 +136,20 @@ class LinkPages:
                 continue
             except Refusal as refusal:
                 after = await self._look(link) or seen
-                return self._closed(link, after, self._clock.now()) or self._refused(after, refusal)
+                now = self._clock.now()
+                return self._closed(link, after, now) or self._asking_anew(link, after, now, amount, refusal)
             after = await self._look(link) or seen
             return Sheet(200, _DONE[link.deed], self._outcome(link, after), self._facts(after))
         raise Overloaded
+
+    def _asking_anew(self, link: Link, seen: Seen, now: Instant, amount: int | None, refusal: Refusal) -> Sheet:
+        """Say why it was refused; where it costs something else than the page said, ask with what it costs now."""
+        asking = self._asking(link, seen, now)
+        if link.deed != "renew" or asking.form is None or asking.form.amount == amount:
+            return self._refused(seen, refusal)
+        before = "" if amount is None else f" instead of {self._money(amount)}"
+        costs = f"It costs {self._money(asking.form.amount or 0)} now{before}. Nothing was charged."
+        return asking._replace(status=409, sentences=(costs, *asking.sentences))
 
     async def _look(self, link: Link) -> Seen | None:
         def look(ask: Questions) -> Seen | None:
@@ -149,6 +168,7 @@ class LinkPages:
                 next(row for row in ask.offerings() if (row.region, row.type) == unit.offering),
                 ask.price_list(*unit.offering),
                 tuple(service for service in services if service is not None),
+                ask.used_link(unit.id, link.deadline),
                 policies if any(key.status == "Active" for key in keys) else frozenset(),
             )
 
@@ -178,15 +198,15 @@ class LinkPages:
                     months=1,
                     day=None,
                 )
-        return UseLink(unit_id=unit.id, deadline=link.deadline, does=does, by=unit.created_by)
+        return UseLink(unit_id=unit.id, deadline=link.deadline, deed=link.deed, does=does, by=unit.created_by)
 
     def _asking(self, link: Link, seen: Seen, now: Instant) -> Sheet:
         """Say what it would do, by doing it to a copy of the rows; or why it would be refused."""
         if WRITERS.isdisjoint(seen.policies):
             return _not_permitted(seen)
-        draft = Draft(_book(seen), now)
+        draft = Draft(_book(link, seen), now)
         try:
-            self._command(link, seen).decide(draft, self._rules, now)
+            self._command(link, seen).does_it(draft, self._rules, now)
         except Refusal as refusal:
             return self._refused(seen, refusal)
         paid = sum(-posting.effect_on(wallet(seen.account.id)) for posting in draft.postings)
@@ -207,7 +227,7 @@ class LinkPages:
                 does = f"Its term ends at {self._time(seen, after.expires_at)} instead of at {deadline}."
                 cost = f"{self._money(paid)}, charged at once. The balance is {self._money(seen.account.balance)}."
         facts = [*self._facts(seen), ("What it costs", cost), ("The link holds until", deadline)]
-        form = Form(_BUTTONS[link.deed], secrets.token_hex(16))
+        form = Form(_BUTTONS[link.deed], secrets.token_hex(16), paid if link.deed == "renew" else None)
         return Sheet(200, title, (does,), facts, form, _ONCE)
 
     def _cost_of_keeping(self, seen: Seen, now: Instant) -> str:
@@ -225,6 +245,9 @@ class LinkPages:
             ended = unit.ended_at if unit.ended_at is not None else unit.released_at
             when = "" if ended is None else f" since {self._time(seen, ended)}"
             return Sheet(410, f"{unit.id} is gone", (f"It has ended{when}. Nothing is left to do.",), self._facts(seen))
+        if deadline == link.deadline and seen.used is not None:
+            said = f"A link of this reminder was used at {self._time(seen, seen.used.used_at)}, and each works once."
+            return Sheet(410, "This link was used", (said, "Nothing was done."), self._facts(seen))
         if deadline == link.deadline > now:
             return None
         what = "release" if what_of(unit) == "release" else "expiry"
@@ -274,11 +297,12 @@ class LinkPages:
         return f"{to_datetime(at, zone):%Y-%m-%d %H:%M{seconds}} ({zone})"
 
 
-def _book(seen: Seen) -> Book:
+def _book(link: Link, seen: Seen) -> Book:
     """Put down what was read, so that a command can be decided on it and thrown away."""
     book, unit = Book(), seen.unit
     book.load(UNITS, (unit.id,), unit)
     book.load(ACCOUNTS, (unit.account_id,), seen.account)
+    book.load(USED_LINKS, (unit.id, link.deadline), seen.used)
     book.load(GUARDS, (unit.account_id,), seen.guard)
     book.load(OFFERINGS, unit.offering, seen.offering)
     book.load(PRICES, unit.offering, seen.prices)

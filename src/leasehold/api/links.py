@@ -27,6 +27,16 @@ _TOKEN: Final = re.compile(
 )
 
 
+_CONFIRMATION: Final = re.compile(r"(confirm\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,18}))\.([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class Confirmation(NamedTuple):
+    """Which subscription a link confirms, and until when."""
+
+    hook_id: str
+    until: Instant
+
+
 class Link(NamedTuple):
     """What a link does, to which instance, and until which deadline of it."""
 
@@ -50,6 +60,18 @@ class Links:
         """Return the last part of a link's address: what it says, and its HMAC-SHA256. Always the same."""
         text = f"{link.deed}.{link.unit_id}.{link.deadline}"
         return f"{text}.{self._signature(text)}"
+
+    def confirming(self, hook_id: str, until: Instant) -> str:
+        """Return the address at which a subscription is confirmed; for nobody but the mail address that it is about."""
+        text = f"confirm.{hook_id}.{until}"
+        return f"{self._base}{PATH}{text}.{self._signature(text)}"
+
+    def read_confirmation(self, token: str) -> Confirmation | None:
+        """Return what a link confirms; None where it is no such link of this service."""
+        found = _CONFIRMATION.fullmatch(token)
+        if found is None or not hmac.compare_digest(self._signature(found[1]), found[4]):
+            return None
+        return Confirmation(found[2], Instant(int(found[3])))
 
     def read(self, token: str) -> Link | None:
         """Return what a link says; None where this service did not make it."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from leasehold.api.fault import refused
 from leasehold.api.identity import Identity
-from leasehold.domain.audit import BODY_MAX, MESSAGE_MAX, OK, Entry, Line
+from leasehold.api.redacting import shown_body, shown_text
+from leasehold.domain.audit import MESSAGE_MAX, OK, Entry, Line
 from leasehold.domain.calendar import Instant
 from leasehold.domain.refusal import Refusal
 from leasehold.wire.actions import ACTIONS
@@ -22,13 +22,6 @@ PATHS: Final = frozenset(action.path for action in ACTIONS)
 """Calls elsewhere are none: they reach nothing, and are not written down."""
 KEY_MAX: Final = 64
 NAMES_MAX: Final = 100
-REDACTED: Final = "[redacted]"
-READ_MAX: Final = 64 * 1024
-"""A longer body that may hold a secret is not read for it, but left out."""
-# The first letter apart: half the time, and every body is looked through.
-_HINTS: Final = re.compile(rb"[spacmb](?:ecret|assword|uthorization|redential|rivate|aster|ce-auth)|\\u")
-_SECRET: Final = re.compile("secret|password|authorization|credential|private|master", re.IGNORECASE)
-_SIGNATURE: Final = re.compile(r"bce-auth-v\d+(?:/|%2F)[^\s\"'&]+", re.IGNORECASE)
 _NAMING: Final = ("instance_id", "instance_ids", "service_id", "service_ids")
 
 Network = IPv4Network | IPv6Network
@@ -93,6 +86,10 @@ class CallRecord:
         self.account_id, self.user_id, self.names, self.token = account_id, user_id, (unit_id,), True
         self.body = deed.encode()
 
+    def confirmed(self, account_id: str) -> None:
+        """Take note of a confirmation's link: whoever reads the mail may press it, and is no user."""
+        self.account_id, self.body = account_id, b"confirm"
+
     def decided(self, at: Instant, refusal: Refusal | None) -> Line:
         """Return its entry, now that the batch has decided it."""
         if refusal is None:
@@ -116,7 +113,7 @@ class CallRecord:
             self.action,
             status,
             code,
-            message[:MESSAGE_MAX],
+            shown_text(message[:MESSAGE_MAX]),
             shown_body(self.body),
             self.names,
             self.token,
@@ -142,38 +139,6 @@ def names_of(request: Request) -> tuple[str, ...]:
         elif isinstance(value, list):
             names += [one for one in value if type(one) is str]
     return tuple(names[:NAMES_MAX])
-
-
-def shown_body(body: bytes) -> str:
-    """Return a body without secrets, cut.
-
-    What could hold a secret is read, and the values of keys that speak of one are taken out, as are signatures. What
-    cannot be read is left out as a whole then: half a JSON text may hold a whole secret.
-    """
-    if not body:
-        return ""
-    if _HINTS.search(body.lower()):
-        return _redacted(body)[:BODY_MAX]
-    return body[: 4 * BODY_MAX].decode("utf-8", "replace")[:BODY_MAX]
-
-
-def _redacted(body: bytes) -> str:
-    if len(body) > READ_MAX:
-        return f"[{len(body)} bytes, left out: they may hold a secret]"
-    try:
-        return msgspec.json.encode(_clean(msgspec.json.decode(body))).decode()
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return f"[{len(body)} bytes that are no JSON, left out: they may hold a secret]"
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: REDACTED if _SECRET.search(key) else _clean(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_clean(one) for one in value]
-    if isinstance(value, str):
-        return _SIGNATURE.sub(REDACTED, value)
-    return value
 
 
 class Addresses:

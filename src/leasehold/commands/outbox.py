@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, Draft
-from leasehold.domain.calendar import Instant
+from leasehold.domain.book import ACCOUNTS, DELIVERIES, HOOKS, LANES, NOTICE_RATES, Draft
+from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.event import Event
+from leasehold.domain.notice import Bound, NoticeRate, account_name, mail_bounds, mail_name, taken, test_bounds
 from leasehold.domain.outbox import (
+    CONFIRM_US,
     LIVE,
     OLD_SECRET_US,
+    TOLD,
     Delivery,
     Hook,
     HookKind,
@@ -23,7 +27,7 @@ from leasehold.domain.outbox import (
     settle,
     waits_anew,
 )
-from leasehold.domain.refusal import NO_RESOURCE, WRONG_STATE, Refusal
+from leasehold.domain.refusal import NO_RESOURCE, QUOTA, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 
 
@@ -36,7 +40,10 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class CreateHook(Command, frozen=True, kw_only=True):
-    """Subscribe to an account's events after a page of the log. Answers the hook."""
+    """Subscribe to an account's events after a page of the log. Answers the hook.
+
+    A mail address is asked first whether it wants them.
+    """
 
     answer: ClassVar[type] = Hook
 
@@ -50,11 +57,17 @@ class CreateHook(Command, frozen=True, kw_only=True):
     page: int
 
     def needs(self) -> Needs:
-        """The new row."""
+        """The new row, and how often such an address was asked."""
+        if self.kind == "Email":
+            yield from _account_rate(self.account_id)
+            yield NOTICE_RATES, (mail_name(self.account_id, self.target),)
         yield HOOKS, (self.hook_id,)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:  # noqa: ARG002 - no setting matters
-        """Write it down."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:
+        """Raises Refusal where the address, or others, were asked too often."""
+        is_mail = self.kind == "Email"
+        if is_mail:
+            _take(draft, mail_bounds(self.account_id, self.target, rules), rules, now)
         hook = Hook(
             id=self.hook_id,
             account_id=self.account_id,
@@ -63,11 +76,14 @@ class CreateHook(Command, frozen=True, kw_only=True):
             sealed=self.sealed,
             types=self.types,
             unit_id=self.unit_id,
-            status="Active",
+            status="Pending" if is_mail else "Active",
             created_by=self.by or "",
             created_at=now,
             since=now,
             page=self.page,
+            sealed_at=now,
+            confirms=int(is_mail),
+            confirm_until=Instant(now + CONFIRM_US) if is_mail else None,
         )
         draft.put(HOOKS, hook)
         return hook
@@ -87,8 +103,8 @@ class _OfHook(Command, frozen=True, kw_only=True):
 class SetHook(_OfHook, frozen=True, kw_only=True):
     """Change a hook; what is None stays. Answers it.
 
-    With a new secret the old one goes on signing for a while. ``page`` moves it forward in the log: what stands before
-    is not delivered.
+    With a new secret the old one goes on signing for a while, unless it is to be revoked. ``page`` moves it forward in
+    the log: what stands before is not delivered.
     """
 
     answer: ClassVar[type] = Hook
@@ -96,12 +112,19 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
     status: HookStatus | None = None
     types: tuple[str, ...] | None = None
     sealed: bytes | None = None
+    revoke: bool = False
     page: int | None = None
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:  # noqa: ARG002
-        """Raises Refusal where the account has no such hook."""
+        """Raises Refusal where the account has no such hook, or it does not stand so that this can be done."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         changed: dict[str, Any] = {}
+        if self.status is not None and hook.status == "Pending":
+            raise Refusal(
+                WRONG_STATE,
+                "The address was not confirmed yet: the link in the mail to it does that. TestSubscription sends one.",
+                field="status",
+            )
         if self.status is not None and self.status != hook.status:
             changed |= {"status": self.status, "reason": None}
             if self.status == "Active":
@@ -110,7 +133,15 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
             changed["types"] = self.types
         if self.sealed is not None:
             until = Instant(now + OLD_SECRET_US)
-            changed |= {"sealed": self.sealed, "sealed_before": hook.sealed, "before_until": until}
+            changed |= {"sealed": self.sealed, "sealed_at": now, "sealed_before": hook.sealed, "before_until": until}
+        if self.revoke:
+            if self.sealed is None and (hook.before_until is None or hook.before_until <= now):
+                raise Refusal(
+                    WRONG_STATE,
+                    "No old secret signs any more. With rotateSecret as well, the one in use is void at once.",
+                    field="revokeSecret",
+                )
+            changed |= {"sealed_before": b"", "before_until": None}
         if self.page is not None:
             changed["page"] = max(hook.page, self.page)
         hook = msgspec.structs.replace(hook, **changed)
@@ -145,21 +176,86 @@ class EndHook(_OfHook, frozen=True, kw_only=True):
 
 
 class TestHook(_OfHook, frozen=True, kw_only=True):
-    """Have a test event written, which goes to this hook like any other."""
+    """Have a test event written, which goes to this hook like any other.
+
+    A mail address that was not confirmed yet is asked anew: ``address``, where the hook has one.
+    """
 
     answer: ClassVar[type] = bool
     __test__: ClassVar[bool] = False
     """It tests no code."""
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where the account has no such hook, or it is paused."""
+    address: str
+
+    def needs(self) -> Needs:
+        """The hook, and how often it was tested."""
+        yield from _account_rate(self.account_id)
+        yield HOOKS, (self.hook_id,)
+        yield NOTICE_RATES, (f"test {self.hook_id}",)
+        yield NOTICE_RATES, (mail_name(self.account_id, self.address),)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal where the account has no such hook, it is paused, or it was tested too often."""
         hook = own_hook(draft, self.account_id, self.hook_id)
+        if hook.status == "Pending":
+            _take(draft, mail_bounds(self.account_id, self.address, rules), rules, now)
+            until = Instant(now + CONFIRM_US)
+            draft.put(HOOKS, msgspec.structs.replace(hook, confirms=hook.confirms + 1, confirm_until=until))
+            return True
         if hook.status != "Active":
             raise Refusal(
                 WRONG_STATE, "The subscription is paused; activate it with ModifySubscription.", field="subscriptionId"
             )
+        _take(draft, test_bounds(self.account_id, hook.id, rules), rules, now)
         draft.put(HOOKS, msgspec.structs.replace(hook, tests=hook.tests + 1))
         return True
+
+
+class ConfirmHook(Command, frozen=True, kw_only=True):
+    """Have a mail address be told of events from now on: whoever reads its mail used the link that was sent there."""
+
+    answer: ClassVar[type] = bool
+
+    hook_id: str
+    until: Instant
+
+    def needs(self) -> Needs:
+        """The hook."""
+        yield HOOKS, (self.hook_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal where the link does not hold any more. Answers whether it was news."""
+        hook = draft.get(HOOKS, self.hook_id)
+        if hook is None or hook.status not in LIVE:
+            raise Refusal(NO_RESOURCE, "The subscription is gone.")
+        if hook.status != "Pending":
+            return False
+        if hook.confirm_until != self.until or self.until <= now:
+            raise Refusal(
+                WRONG_STATE,
+                f"This link ended at {rfc3339(min(self.until, now), rules.time_zone)}, or another mail came after it.",
+            )
+        draft.put(HOOKS, msgspec.structs.replace(hook, status="Active", since=now, confirm_until=None))
+        return True
+
+
+def _account_rate(account_id: str) -> Needs:
+    """The account's rate; with the account's row, on which take turns whoever makes the rate's."""
+    yield ACCOUNTS, (account_id,)
+    yield NOTICE_RATES, (account_name(account_id),)
+
+
+def _take(draft: Draft, bounds: Iterable[Bound], rules: Rules, now: Instant) -> None:
+    """Count a notice against everything that bounds it; raises Refusal."""
+    rates: list[NoticeRate] = []
+    for bound in bounds:
+        rate = taken(bound, draft.get(NOTICE_RATES, bound.name), now)
+        if not isinstance(rate, NoticeRate):
+            again = rfc3339(Instant(-(-rate // SECOND_US) * SECOND_US), rules.time_zone)
+            raise Refusal(QUOTA, f"{bound.what}. Try again at {again}.", field="subscriptionId")
+        rates.append(rate)
+    for rate in rates:
+        draft.put(NOTICE_RATES, rate)
 
 
 class FanOut(Command, frozen=True, kw_only=True):
@@ -191,7 +287,7 @@ class FanOut(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
         """Do nothing where another server was quicker."""
         hook = draft.get(HOOKS, self.hook_id)
-        if hook is None or hook.status != "Active" or hook.page != self.after:
+        if hook is None or hook.status not in TOLD or hook.page != self.after:
             return 0
         wanted = [
             one for one, told in zip(self._deliveries(hook, now), self.found, strict=True) if hook.wants(told.event)
@@ -237,7 +333,7 @@ class ClaimLanes(Command, frozen=True, kw_only=True):
             hook, lane = draft.get(HOOKS, hook_id), draft.get(LANES, hook_id, name)
             if hook is None or lane is None or lane.next_at is None:
                 continue
-            is_due = hook.status == "Deleting" or (hook.status == "Active" and lane.next_at <= now)
+            is_due = hook.status == "Deleting" or (hook.status in TOLD and lane.next_at <= now)
             is_free = lane.is_free(leased_at) or (self.alone and lane.holder != self.holder)
             if is_due and is_free:
                 until = Instant(leased_at + self.lease_us)
@@ -300,6 +396,7 @@ class Redeliver(_OfHook, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery:  # noqa: ARG002
         """Raises Refusal where the account has no such hook, or the hook did not come to that event yet."""
         hook = own_hook(draft, self.account_id, self.hook_id)
+        _require_confirmed(hook)
         told = self.told
         if told.page > hook.page:
             raise Refusal(WRONG_STATE, "The event is about to be delivered for the first time.", field="eventId")
@@ -344,6 +441,7 @@ class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Redelivered:  # noqa: ARG002
         """Raises Refusal where the account has no such hook."""
         hook = own_hook(draft, self.account_id, self.hook_id)
+        _require_confirmed(hook)
         count = 0
         for one in self.found:
             before = draft.get(DELIVERIES, hook.id, one.page, one.line)
@@ -354,6 +452,15 @@ class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
             draft.put(DELIVERIES, waits_anew(before, now))
             count += 1
         return Redelivered(count, self.more)
+
+
+def _require_confirmed(hook: Hook) -> None:
+    if hook.status == "Pending":
+        raise Refusal(
+            WRONG_STATE,
+            "The address was not confirmed yet, and is told of nothing. TestSubscription sends the link anew.",
+            field="subscriptionId",
+        )
 
 
 def own_hook(draft: Draft, account_id: str, hook_id: str) -> Hook:

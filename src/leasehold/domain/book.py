@@ -29,6 +29,7 @@ from leasehold.domain.lease import Lease, Worker
 from leasehold.domain.ledger import Order, Posting, wallet
 from leasehold.domain.model import Model, ModelSet
 from leasehold.domain.money import Micro, checked
+from leasehold.domain.notice import NoticeRate, UsedLink
 from leasehold.domain.outbox import Delivery, Hook, Lane, delivery_events, hook_events
 from leasehold.domain.quote import Quote
 from leasehold.domain.replica import Replica
@@ -96,6 +97,8 @@ FACTS = Table("facts", Fact, "name")
 HOOKS = Table("hooks", Hook, "id")
 LANES = Table("lanes", Lane, "hook_id", "name")
 DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
+USED_LINKS = Table("used_links", UsedLink, "unit_id", "deadline")
+NOTICE_RATES = Table("notice_rates", NoticeRate, "name")
 WORKERS = Table("workers", Worker, "id")
 LEASES = Table("leases", Lease, "unit_id")
 REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
@@ -125,6 +128,8 @@ TABLES: tuple[Table[Any], ...] = (
     HOOKS,
     LANES,
     DELIVERIES,
+    USED_LINKS,
+    NOTICE_RATES,
     SERVICE_KEYS,
     WORKERS,
     LEASES,

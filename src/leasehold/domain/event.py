@@ -48,6 +48,8 @@ ENGINE_TROUBLE: Final = "engine.trouble"
 HOOK_TESTED: Final = "subscription.test"
 HOOK_PAUSED: Final = "subscription.paused"
 HOOK_GAVE_UP: Final = "subscription.givenUp"
+HOOK_CONFIRMING: Final = "subscription.confirming"
+HOOK_CONFIRMED: Final = "subscription.confirmed"
 STOCK_DIFFERS: Final = "engine.stockDiffers"
 STOCK_FITS: Final = "engine.stockFits"
 
@@ -80,6 +82,8 @@ TYPES: Final[dict[str, str]] = {
     HOOK_GAVE_UP: "An event could not be delivered to a subscription, and is not tried any more.",
     STOCK_DIFFERS: "What an engine has of a type, and what is offered or sold of it, are not the same, or differ anew.",
     STOCK_FITS: "What an engine has of a type, and what is offered of it, are the same again.",
+    HOOK_CONFIRMING: "A mail address is asked whether it wants an account's events; only that address is told.",
+    HOOK_CONFIRMED: "A mail address was confirmed; its subscription is told of events from now on.",
 }
 """Every type, and what it means."""
 

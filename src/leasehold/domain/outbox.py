@@ -13,17 +13,27 @@ from typing import Any, Final, Literal
 import msgspec
 
 from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
-from leasehold.domain.event import HOOK_GAVE_UP, HOOK_PAUSED, HOOK_TESTED, REMINDED, Event
+from leasehold.domain.event import (
+    HOOK_CONFIRMED,
+    HOOK_CONFIRMING,
+    HOOK_GAVE_UP,
+    HOOK_PAUSED,
+    HOOK_TESTED,
+    REMINDED,
+    Event,
+)
 from leasehold.domain.rules import Rules
 
 HookKind = Literal["Webhook", "Email"]
-HookStatus = Literal["Active", "Paused", "Deleting", "Deleted"]
+HookStatus = Literal["Active", "Paused", "Deleting", "Deleted", "Pending"]
 DeliveryState = Literal["Waiting", "Delivered", "GivenUp", "Dropped"]
 OutcomeKind = Literal["Delivered", "Retry", "Refused", "Gone", "Dropped", "PutBack"]
 
-HOOK_STATUSES: Final[tuple[HookStatus, ...]] = ("Active", "Paused", "Deleting", "Deleted")
+HOOK_STATUSES: Final[tuple[HookStatus, ...]] = ("Active", "Paused", "Deleting", "Deleted", "Pending")
 DELIVERY_STATES: Final[tuple[DeliveryState, ...]] = ("Waiting", "Delivered", "GivenUp", "Dropped")
-LIVE: Final = frozenset({"Active", "Paused"})
+LIVE: Final = frozenset({"Active", "Paused", "Pending"})
+TOLD: Final = frozenset({"Active", "Pending"})
+"""Of which status hooks are told something: one that is to be confirmed is told of that, and of nothing else."""
 
 BACK_OFF_MIN_US: Final = 5 * SECOND_US
 BACK_OFF_MAX_US: Final = HOUR_US
@@ -31,9 +41,11 @@ OLD_SECRET_US: Final = DAY_US
 """So long both signatures are sent after a secret was replaced."""
 FAILURE_MAX: Final = 300
 """Characters that are kept of what went wrong."""
+CONFIRM_US: Final = 2 * DAY_US
+"""How long the link in a confirmation holds."""
 
 _ABOUT_HOOKS: Final = frozenset({HOOK_GAVE_UP, HOOK_PAUSED})
-_TEST_LANE: Final = "test"
+_OWN_LANES: Final = {HOOK_TESTED: "test", HOOK_CONFIRMING: "confirm"}
 _ACCOUNT_LANE: Final = "account"
 
 
@@ -44,6 +56,9 @@ class Hook(msgspec.Struct, frozen=True):
     instance. ``page`` is the last page of the account's events that was turned into deliveries. ``since`` is when it
     last became active: before that nobody tried, so no time to give up runs. ``sealed`` is the secret of a webhook;
     until ``before_until`` the one before it, ``sealed_before``, signs too. ``tests`` counts the tests asked for.
+
+    ``sealed_at`` is when its secret was made. A mail address is Pending until the link in a confirmation is used, which
+    holds until ``confirm_until``; ``confirms`` counts the confirmations asked for.
 
     A hook that is deleted is Deleting until nothing waits for it any more.
     """
@@ -64,15 +79,21 @@ class Hook(msgspec.Struct, frozen=True):
     before_until: Instant | None = None
     reason: str | None = None
     tests: int = 0
+    sealed_at: Instant = Instant(0)
+    confirms: int = 0
+    confirm_until: Instant | None = None
 
     def wants(self, event: Event) -> bool:
         """Whether an event of its account goes there.
 
-        A test goes to the hook that is tested only. What went wrong with a hook is not told to that hook.
+        A test goes to the hook that is tested only, and a confirmation to the hook that is to be confirmed. What went
+        wrong with a hook is not told to that hook.
         """
         about = event.data.get("subscriptionId")
-        if event.type == HOOK_TESTED:
+        if event.type in _OWN_LANES:
             return bool(about == self.id)
+        if self.status == "Pending":
+            return False
         if event.type in _ABOUT_HOOKS and about == self.id:
             return False
         return (not self.types or event.type in self.types) and self.unit_id in (None, event.unit_id)
@@ -163,7 +184,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def delivery_of(hook: Hook, page: int, line: int, event: Event, now: Instant) -> Delivery:
     """Return an event's delivery to a hook."""
-    lane = _TEST_LANE if event.type == HOOK_TESTED else event.unit_id or _ACCOUNT_LANE
+    lane = _OWN_LANES.get(event.type) or event.unit_id or _ACCOUNT_LANE
     return Delivery(hook.id, page, line, hook.account_id, lane, event.unit_id, event.type, now)
 
 
@@ -183,6 +204,8 @@ def too_late(event: Event, now: Instant) -> str | None:
     deadline = event.data.get("deadline")
     if event.type == REMINDED and isinstance(deadline, int) and deadline <= now:
         return "The deadline that it reminds of has passed."
+    if event.type == HOOK_CONFIRMING and event.data["untilTime"] <= now:
+        return "The link in it has ended."
     return None
 
 
@@ -228,8 +251,12 @@ def waits_anew(delivery: Delivery, now: Instant) -> Delivery:
 
 def hook_events(before: Hook | None, after: Hook) -> Iterator[tuple[str, dict[str, Any]]]:
     """Tell what happened to a subscription between two of its rows."""
+    if after.status == "Pending" and after.confirms != (0 if before is None else before.confirms):
+        yield HOOK_CONFIRMING, {"subscriptionId": after.id, "untilTime": after.confirm_until}
     if before is None:
         return
+    if (before.status, after.status) == ("Pending", "Active"):
+        yield HOOK_CONFIRMED, {"subscriptionId": after.id}
     if after.tests != before.tests:
         yield HOOK_TESTED, {"subscriptionId": after.id}
     if (before.status, after.status) == ("Active", "Paused") and after.reason is not None:

@@ -25,3 +25,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     delivered_keep_us: int = 7 * DAY_US
     given_up_keep_us: int = 30 * DAY_US
     refused_keep_us: int = 30 * DAY_US
+    tests_an_hour: int = 20
+    account_tests_an_hour: int = 60

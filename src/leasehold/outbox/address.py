@@ -17,15 +17,48 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 URL_MAX: Final = 2000
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_REFUSED: Final[tuple[Network, ...]] = (
-    # Python takes some of these for public.
-    ipaddress.IPv4Network("192.88.99.0/24"),
-    ipaddress.IPv6Network("64:ff9b:1::/48"),
-    ipaddress.IPv6Network("fec0::/10"),
-    ipaddress.IPv6Network("::/96"),
-    ipaddress.IPv6Network("2001::/23"),
+
+
+def _networks(*texts: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+# Every special-purpose range of IANA's two registries, also those that are called globally reachable: nobody's receiver
+# is there. Python has a list of its own, and another one in each version.
+NOT_PUBLIC_4: Final = _networks(
+    "0.0.0.0/8",  # this network
+    "10.0.0.0/8",  # private
+    "100.64.0.0/10",  # behind carriers' NAT, and a cloud's metadata (100.100.100.200)
+    "127.0.0.0/8",  # loopback
+    "168.63.129.16/32",  # a cloud's agent, under an address that looks public
+    "169.254.0.0/16",  # link-local, and most clouds' metadata
+    "172.16.0.0/12",  # private
+    "192.0.0.0/24",  # protocols, the nearest NAT (192.0.0.9) and a cloud's metadata (192.0.0.192)
+    "192.0.2.0/24",  # documentation
+    "192.31.196.0/24",  # AS112, answered by whoever is nearest
+    "192.52.193.0/24",  # AMT
+    "192.88.99.0/24",  # 6to4 relays
+    "192.168.0.0/16",  # private
+    "192.175.48.0/24",  # AS112
+    "198.18.0.0/15",  # benchmarks
+    "198.51.100.0/24",  # documentation
+    "203.0.113.0/24",  # documentation
+    "224.0.0.0/4",  # multicast
+    "240.0.0.0/4",  # reserved, and the broadcast
 )
+GLOBAL_6: Final = ipaddress.IPv6Network("2000::/3")
+"""All unicast addresses that were ever given out: what is not in here is loopback, local, multicast or nobody's."""
+NOT_PUBLIC_6: Final = _networks(
+    "2001::/23",  # protocols: Teredo, benchmarks, ORCHID and others
+    "2001:db8::/32",  # documentation
+    "2620:4f:8000::/48",  # AS112
+    "3fff::/20",  # documentation
+)
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
+_ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)
+"""What comes before an IPv4 address in the second half of an IPv6 one, under whatever prefix."""
 _PRINTABLE: Final = re.compile(r"[!-~]+")
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
 # What a resolver may take for an address in another spelling, such as 127.1, 0x7f000001 or 2130706433.
@@ -88,32 +121,39 @@ def _literal(host: str, *, bracketed: bool) -> Address | None:
 def check_address(address: Address, allowed: Allowed) -> None:
     """Raise BadAddress where an address is not public and no allowed network has it.
 
-    An IPv6 address that stands for an IPv4 one (mapped, NAT64, 6to4) is judged as that one.
+    An IPv6 address that stands for an IPv4 one (mapped, NAT64, 6to4) is judged as that one. One that also leads to an
+    IPv4 one (ISATAP) is judged as both.
     """
-    judged = _meant(address)
-    if any(
-        one in network for one in (address, judged) for network in allowed.networks if one.version == network.version
-    ):
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise BadAddress(f"{address} names a network card of this server; no receiver is known by that.")
+    if any(address in network for network in allowed.networks if network.version == address.version):
         return
-    if not _is_public(judged):
-        raise BadAddress(f"{address} is not a public address.")
+    for judged in _meant(address):
+        is_allowed = any(judged in network for network in allowed.networks if network.version == judged.version)
+        if not is_allowed and not _is_public(judged):
+            raise BadAddress(f"{address} is not a public address.")
 
 
-def _meant(address: Address) -> Address:
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address in _NAT64:
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if address.sixtofour is not None:
-            return address.sixtofour
-    return address
+def _meant(address: Address) -> list[Address]:
+    """Return what a packet to an address may end at."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    bits = int(address)
+    if address in _MAPPED or address in _NAT64:
+        return [_last_four(bits)]
+    found: list[Address] = [address]
+    if address in _SIX_TO_FOUR:
+        found = [_last_four(bits >> 80)]
+    if bits >> 32 & 0xFFFF_FFFF in _ISATAP:
+        found.append(_last_four(bits))
+    return found
+
+
+def _last_four(bits: int) -> Address:
+    return ipaddress.IPv4Address(bits & 0xFFFF_FFFF)
 
 
 def _is_public(address: Address) -> bool:
-    if any(address in network for network in _REFUSED if network.version == address.version):
-        return False
-    # Documentation, benchmarks, CGNAT, this network: what the registries call not global, none of it is.
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
-    )
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in NOT_PUBLIC_4)
+    return address in GLOBAL_6 and not any(address in network for network in NOT_PUBLIC_6)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -19,9 +20,10 @@ from leasehold.clock import Clock, wall_us
 from leasehold.commands.outbox import ClaimLanes, DeliveryDone, EndHook, FanOut, Told
 from leasehold.domain.book import FACTS, HOOKS, LANES, Changes
 from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.event import Event
-from leasehold.domain.outbox import Delivery, Hook, Outcome, too_late
+from leasehold.domain.event import HOOK_CONFIRMING, Event
+from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
+from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasehold.questions import EventPlace, Head, Reader, Working
 from leasehold.sequencer import Closed, Overloaded, Sequencer, Unavailable
 
@@ -31,11 +33,9 @@ LOOK_EVERY_S: Final = 1.0
 """Never sleep longer: other servers write to the store, and the machine's clock may be set."""
 LEASE_US: Final = 60 * SECOND_US
 """Longer than an attempt can take."""
-TOGETHER_MAX: Final = 32
-"""Attempts under way at once; of one hook at most ``OF_HOOK_MAX``, and only one while its last attempt failed, so that
-receivers that hang do not keep those waiting that answer."""
-OF_HOOK_MAX: Final = 8
 PAGES_AT_ONCE: Final = 16
+FAN_OUT_AT_ONCE: Final = 32
+"""Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
 STOP_S: Final = 2.0
 """How long a server that stops waits for attempts under way."""
 COUNT_EVERY_S: Final = 10.0
@@ -53,6 +53,27 @@ class Meter(Protocol):
 
     def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
         """Set how many deliveries wait, and how old the oldest is."""
+
+    def attempts_under_way(self, quick: int, slow: int) -> None:
+        """Set how many attempts are under way."""
+
+    def delivery_held(self, limit: str, count: int) -> None:
+        """Count deliveries that were due and waited for a place."""
+
+
+def receiver_of(hook: Hook) -> str:
+    """Return whom a subscription's attempts are made at: the host and port of its URL, or the mail server."""
+    if hook.status == "Deleting":
+        return hook.id  # nobody: what waits for it is dropped
+    return "mail" if hook.kind == "Email" else urlsplit(hook.target).netloc.lower()
+
+
+def _due(hook: Hook, lane: str) -> Due:
+    return Due(hook.id, lane, hook.account_id, receiver_of(hook))
+
+
+def _run_us() -> int:
+    return time.monotonic_ns() // 1000
 
 
 class Dispatcher:
@@ -72,6 +93,7 @@ class Dispatcher:
         *,
         holder: str,
         alone: bool,
+        places: Places | None = None,
     ) -> None:
         self._reader = reader
         self._sequencer = sequencer
@@ -85,8 +107,9 @@ class Dispatcher:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._attempts: dict[asyncio.Task[None], Delivery] = {}
-        self._busy: Counter[str] = Counter()
-        self._failing: set[str] = set()
+        self._turns = Turns(places or Places())
+        self._fans: Rota[Hook] = Rota(lambda hook: hook.account_id)
+        self._failed: set[asyncio.Task[None]] = set()
         self._accounts: set[str] = set()
         self._counted_at = -COUNT_EVERY_S
 
@@ -145,10 +168,16 @@ class Dispatcher:
         await self._count()
         working = await self._reader.read(lambda ask: ask.working_hooks())
         self._accounts = {one.hook.account_id for one in working}
-        self._failing &= {one.hook.id for one in working}
-        again = False
-        for hook in [one.hook for one in working if one.behind and one.hook.status == "Active"]:
-            again |= await self._fan_out(hook)
+        self._turns.keep({one.hook.id for one in working}, self._accounts, _run_us())
+        self._fans.keep(self._accounts)
+        behind = [one.hook for one in working if one.behind and one.hook.status in TOLD]
+        fans = self._fans.take(behind, lambda _hook: True, FAN_OUT_AT_ONCE)
+        # Together, so that they share a batch.
+        more = await asyncio.gather(*(self._fan_out(hook) for hook in fans), return_exceptions=True)
+        for one in more:
+            if isinstance(one, BaseException):
+                raise one
+        again = len(fans) < len(behind) or any(more)
         return await self._begin_attempts(working) or again
 
     async def _count(self) -> None:
@@ -158,6 +187,7 @@ class Dispatcher:
             count, since = await self._reader.read(lambda ask: ask.waiting_deliveries())
             age = 0.0 if since is None else max(0.0, (self._clock.now() - since) / SECOND_US)
             self._meter.deliveries_waiting(count, age)
+        self._meter.attempts_under_way(*self._turns.counts(_run_us()))
 
     async def _fan_out(self, hook: Hook) -> bool:
         """Turn the next pages of the log into deliveries; returns whether there may be more."""
@@ -172,89 +202,81 @@ class Dispatcher:
         await self._sequencer.submit(FanOut(hook_id=hook.id, after=hook.page, page=pages[-1][0], found=found))
         return len(pages) == PAGES_AT_ONCE
 
-    def _room(self, hook_id: str) -> int:
-        return (1 if hook_id in self._failing else OF_HOOK_MAX) - self._busy[hook_id]
-
     async def _begin_attempts(self, working: list[Working]) -> bool:
         """Take what is due, as much as there is room for; returns whether something was taken."""
         now = self._clock.now()
         machine_now = Instant(wall_us()) if self._clock.mode == "virtual" else None
         leased_until = None if self._alone else machine_now or now
         hooks = {one.hook.id: one.hook for one in working}
-        due: list[tuple[str, str]] = []
-        for status, until in (("Active", now), ("Deleting", NEVER)):
-            ids = [hook.id for hook in hooks.values() if hook.status == status and self._room(hook.id) > 0]
+        worth = self._turns.worth_a_look((_due(hook, "") for hook in hooks.values()), _run_us())
+        due: list[Due] = []
+        for statuses, until in ((TOLD, now), (frozenset({"Deleting"}), NEVER)):
+            ids = [hook.id for hook in hooks.values() if hook.status in statuses and hook.id in worth]
             if not ids:
                 continue
             found = await self._reader.read(
                 lambda ask, ids=ids, until=until: ask.due_lanes(ids, until, leased_until, 2 * OF_HOOK_MAX)  # type: ignore[misc]
             )
-            due += found
-            if status == "Deleting":
+            due += [_due(hooks[hook_id], lane) for hook_id, lane in found]
+            if statuses is not TOLD:
                 await self._end(set(ids) - {hook_id for hook_id, _ in found})
-        lanes = self._chosen(due)
-        if not lanes:
+        chosen = {one.key: one for one in self._turns.choose(due, _run_us())}
+        for limit, count in self._turns.held.items():
+            self._meter.delivery_held(limit, count)
+        if not chosen:
             return False
         command = ClaimLanes(
-            lanes=tuple(lanes), holder=self._holder, lease_us=LEASE_US, machine_now=machine_now, alone=self._alone
+            lanes=tuple(chosen), holder=self._holder, lease_us=LEASE_US, machine_now=machine_now, alone=self._alone
         )
         claimed = await self._sequencer.submit(command)
         heads = await self._reader.read(lambda ask: ask.heads(claimed)) if claimed else []
         if len(heads) < len(claimed):
             log.error("lanes say that something waits, and nothing does; run leasehold check", lanes=len(claimed))
         for head in heads:
-            self._begin(hooks[head.delivery.hook_id], head, now)
+            self._begin(chosen[head.delivery.hook_id, head.delivery.lane], hooks[head.delivery.hook_id], head, now)
         return bool(heads)
-
-    def _chosen(self, due: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Choose what there is room for, the longest due first, and nothing that is under way here."""
-        under_way = {(delivery.hook_id, delivery.lane) for delivery in self._attempts.values()}
-        taken: Counter[str] = Counter()
-        chosen: list[tuple[str, str]] = []
-        for lane in due:
-            if len(chosen) + len(self._attempts) >= TOGETHER_MAX:
-                break
-            if lane not in under_way and taken[lane[0]] < self._room(lane[0]):
-                taken[lane[0]] += 1
-                chosen.append(lane)
-        return chosen
 
     async def _end(self, hook_ids: set[str]) -> None:
         """Note which deleted hooks have nothing left that waits."""
         for hook_id in hook_ids:
-            if not self._busy[hook_id] and not await self._reader.read(
+            if not self._turns.is_under_way(hook_id) and not await self._reader.read(
                 lambda ask, hook_id=hook_id: ask.due_lanes([hook_id], NEVER, None, 1)  # type: ignore[misc]
             ):
                 await self._sequencer.submit(EndHook(account_id="", hook_id=hook_id))
 
-    def _begin(self, hook: Hook, head: Head, now: Instant) -> None:
-        self._busy[hook.id] += 1
+    def _begin(self, due: Due, hook: Hook, head: Head, now: Instant) -> None:
+        self._turns.begun(due, _run_us())
         task = asyncio.create_task(self._attempt(hook, head, now), name=f"delivery {head.delivery.id}")
         self._attempts[task] = head.delivery
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        hook_id = self._attempts.pop(task).hook_id
-        self._busy[hook_id] -= 1
-        if not self._busy[hook_id]:
-            del self._busy[hook_id]
+        delivery = self._attempts.pop(task)
+        self._turns.ended((delivery.hook_id, delivery.lane), _run_us(), failed=task in self._failed)
+        self._failed.discard(task)
         self._soon.set()
         if not task.cancelled() and task.exception() is not None:
             log.error("a delivery was tried, and what came of it is not written down", exc_info=task.exception())
 
     async def _attempt(self, hook: Hook, head: Head, now: Instant) -> None:
-        """Send one delivery, and note what came of it."""
+        """Send one delivery, and note what came of it; its place is free once nothing of it is left."""
         outcome = await self._outcome(hook, head, now)
-        if outcome.kind in ("Delivered", "Dropped"):
-            self._failing.discard(hook.id)
-        else:
-            self._failing.add(hook.id)
+        if outcome.kind not in ("Delivered", "Dropped"):
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - it is one
+            self._failed.add(task)
         self._meter.delivery_tried(hook.kind, outcome.kind)
         await self._note(head.delivery, outcome)
+        sender = self._senders.get(hook.kind)
+        if sender is not None:
+            await sender.rest(hook)
 
     async def _outcome(self, hook: Hook, head: Head, now: Instant) -> Outcome:
         if hook.status == "Deleting":
             return Outcome("Dropped", failure="The subscription was deleted.")
+        if (hook.status == "Pending") != (head.event.type == HOOK_CONFIRMING):
+            # Redelivered by hand, or asked for twice: an address is asked only while it is not confirmed.
+            return Outcome("Dropped", failure="It is not what the subscription waits for.")
         late = too_late(head.event, now)
         if late is not None:
             return Outcome("Dropped", failure=late)

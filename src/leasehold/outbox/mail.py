@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -12,8 +14,9 @@ import aiosmtplib
 import msgspec
 
 from leasehold.domain.calendar import Instant, to_datetime
-from leasehold.domain.event import TYPES
-from leasehold.domain.outbox import Outcome
+from leasehold.domain.event import HOOK_CONFIRMING, TYPES
+from leasehold.domain.outbox import Hook, Outcome
+from leasehold.outbox.lookup import Lookups
 from leasehold.outbox.mailbox import Server
 from leasehold.outbox.sending import Parcel
 
@@ -21,35 +24,45 @@ TIMEOUT_S: Final = 20.0
 """For all of it: less than a lease lasts."""
 _POLICY: Final = SMTP.clone(cte_type="7bit")
 _PERMANENT: Final = 500
+_ASKING: Final = """\
+Somebody has asked for mails about compute units to be sent to this address.
+
+If you want them, open this page, and press its button:
+
+{0}
+
+The link holds until {1}. If you do not want them, do nothing: nothing more is sent.
+"""
 
 
 class MailSender:
     """Sends events to mail addresses. ``shown`` writes times as callers see them."""
 
     def __init__(
-        self, server: Server, sender: str, shown: Callable[[Instant], str], *, timeout_s: float = TIMEOUT_S
+        self,
+        server: Server,
+        sender: str,
+        shown: Callable[[Instant], str],
+        confirming: Callable[[str, Instant], str],
+        *,
+        timeout_s: float = TIMEOUT_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._server = server
         self._from = sender
         self._shown = shown
+        self._confirming = confirming
         self._timeout_s = timeout_s
+        self._lookups = Lookups()
+        # With it the server's certificate and name are verified, at STARTTLS as from the first byte.
+        self._tls = tls or ssl.create_default_context()
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Hand the message to the mail server once. What that does with it later is not known here."""
-        server = self._server
         try:
-            message = message_of(parcel, self._from, self._shown)
-            client = aiosmtplib.SMTP(
-                hostname=server.host,
-                port=server.port,
-                username=server.user,
-                password=server.password,
-                use_tls=server.tls,
-                start_tls=server.start_tls,
-                timeout=self._timeout_s,
-            )
-            async with asyncio.timeout(self._timeout_s), client:
-                await client.sendmail(self._from, [parcel.hook.target], message.as_bytes())
+            message = message_of(parcel, self._from, self._shown, self._confirming)
+            async with asyncio.timeout(self._timeout_s):
+                await self._hand_over(parcel.hook.target, message.as_bytes())
         except aiosmtplib.SMTPAuthenticationError as error:
             # The mail server's operator and ours disagree; the receiver is not at fault.
             return Outcome("Retry", error.code, "The mail server does not let this service in.")
@@ -62,8 +75,51 @@ class MailSender:
             return Outcome("Retry", failure=f"The mail server cannot be used: {words}.")
         return Outcome("Delivered", 250)
 
+    async def rest(self, hook: Hook) -> None:  # noqa: ARG002 - all go through one server
+        """Wait until its name is not looked up any more."""
+        await self._lookups.rest(self._server.host)
+
     async def close(self) -> None:
         """Nothing stays open."""
+
+    async def _hand_over(self, receiver: str, message: bytes) -> None:
+        server = self._server
+        connection = await self._connected()
+        try:
+            client = aiosmtplib.SMTP(
+                hostname=server.host,
+                username=server.user,
+                password=server.password,
+                use_tls=server.tls,
+                start_tls=server.start_tls,
+                timeout=self._timeout_s,
+                # Else it asks a name server for this machine's name, and waits for it.
+                local_hostname=socket.gethostname(),
+                tls_context=self._tls,
+                sock=connection,
+            )
+            async with client:
+                await client.sendmail(self._from, [receiver], message)
+        finally:
+            connection.close()
+
+    async def _connected(self) -> socket.socket:
+        """Connect to the server, at each of its addresses in turn; raises OSError."""
+        failure = OSError(f"{self._server.host} has no address")
+        for address in await self._lookups.resolve(self._server.host, self._server.port):
+            connection = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)  # noqa: PLR2004
+            connection.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_connect(connection, (str(address), self._server.port))
+            except OSError as error:
+                connection.close()
+                failure = error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        raise failure
 
 
 def _answered(code: int, message: str) -> Outcome:
@@ -71,17 +127,28 @@ def _answered(code: int, message: str) -> Outcome:
     return Outcome("Refused" if code >= _PERMANENT else "Retry", code, words)
 
 
-def message_of(parcel: Parcel, sender: str, shown: Callable[[Instant], str]) -> EmailMessage:
-    """Write the message. It is the same on every attempt, under the same Message-ID."""
+def message_of(
+    parcel: Parcel, sender: str, shown: Callable[[Instant], str], confirming: Callable[[str, Instant], str]
+) -> EmailMessage:
+    """Write the message. It is the same on every attempt, under the same Message-ID.
+
+    ``confirming`` makes the address at which a subscription is confirmed. It stands in that mail and nowhere else.
+    """
     event = parcel.event
     what = TYPES.get(event.type, event.type)
     message = EmailMessage(policy=_POLICY)
     message["From"] = sender
     message["To"] = parcel.hook.target
-    message["Subject"] = f"[Leasehold] {event.type}" + (f" {event.unit_id}" if event.unit_id else "")
+    subject = "Confirm this address" if event.type == HOOK_CONFIRMING else event.type
+    message["Subject"] = f"[Leasehold] {subject}" + (f" {event.unit_id}" if event.unit_id else "")
     message["Date"] = to_datetime(event.at)
     message["Message-ID"] = f"<{parcel.delivery.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
+    if event.type == HOOK_CONFIRMING:
+        until = parcel.hook.confirm_until
+        assert until is not None  # noqa: S101 - it is told of that only while it is to be confirmed
+        message.set_content(_ASKING.format(confirming(parcel.hook.id, until), shown(until)))
+        return message
     details = msgspec.json.format(parcel.body, indent=2).decode()
     lines = [
         what,

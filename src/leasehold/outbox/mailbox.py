@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,19 @@ class Server(msgspec.Struct, frozen=True):
     password: str | None
     tls: bool
     start_tls: bool
+
+
+def is_bare(server: Server) -> bool:
+    """Whether a password is sent to the server in the clear, for everybody on the way to read."""
+    return server.password is not None and not server.tls and not server.start_tls
+
+
+def is_here(server: Server) -> bool:
+    """Whether the server is this machine: a loopback address, or the name that every machine has for it."""
+    try:
+        return ipaddress.ip_address(server.host).is_loopback
+    except ValueError:
+        return server.host.rstrip(".").lower() == "localhost"
 
 
 def server_of(url: str) -> Server:

@@ -29,5 +29,8 @@ class Sender(Protocol):
         """Try once; returns what came of it and never raises for what the other side does."""
         ...
 
+    async def rest(self, hook: Hook) -> None:
+        """Wait until nothing is left of attempts at a hook that are over, such as a name that is still looked up."""
+
     async def close(self) -> None:
         """Let go of every connection."""

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpcore
 
@@ -17,6 +18,7 @@ from leasehold.clock import wall_us
 from leasehold.domain.calendar import SECOND_US, from_datetime
 from leasehold.domain.outbox import Hook, Outcome
 from leasehold.outbox.address import Address, Allowed, BadAddress, check_address, check_url
+from leasehold.outbox.lookup import Lookups
 from leasehold.outbox.sending import Parcel
 from leasehold.outbox.signature import signed
 
@@ -27,13 +29,6 @@ _GONE: Final = 410
 
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
 """Looks up every address that a name stands for; raises OSError."""
-
-
-async def resolve(host: str, port: int) -> list[Address]:
-    """Ask the machine's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    # A link-local address comes with its interface, which no check needs.
-    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
@@ -59,7 +54,11 @@ class _Checked(httpcore.AsyncNetworkBackend):
         """Try each address in turn; one that is not allowed spoils them all."""
         addresses = await self._addresses(host, port)
         for address in addresses:
-            check_address(address, self._allowed)
+            try:
+                check_address(address, self._allowed)
+            except BadAddress:
+                # Which one is none of the caller's business: it may be of a name that only this network knows.
+                raise BadAddress("The host's address is not a public one.") from None
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
@@ -91,18 +90,19 @@ class WebhookSender:
         allowed: Allowed,
         open_secret: Callable[[Hook, bytes], str],
         *,
-        look_up: Resolve = resolve,
+        look_up: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
         timeout_s: float = 10.0,
     ) -> None:
         self._allowed = allowed
         self._open_secret = open_secret
         self._timeout_s = timeout_s
+        self._lookups = Lookups()
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
             max_connections=None,
             max_keepalive_connections=0,
-            network_backend=_Checked(allowed, look_up),
+            network_backend=_Checked(allowed, look_up or self._lookups.resolve),
         )
 
     async def send(self, parcel: Parcel) -> Outcome:
@@ -121,6 +121,10 @@ class WebhookSender:
             return Outcome("Retry", failure=f"TLS failed: {error.reason or error}.")
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
             return Outcome("Retry", failure=f"There is no connection, or it broke: {_words(error)}.")
+
+    async def rest(self, hook: Hook) -> None:
+        """Wait until the name is not looked up any more: who gave up waiting for that cannot end it."""
+        await self._lookups.rest(urlsplit(hook.target).hostname or "")
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -35,6 +35,16 @@ _RULES: Final[tuple[_Rule, ...]] = (
         "subscription {0} has the status {1}, which is none",
     ),
     _Rule(
+        "SELECT id FROM hooks WHERE status = 'Pending' AND (kind <> 'Email' OR confirm_until IS NULL OR confirms < 1)",
+        (),
+        "subscription {0} waits for a confirmation that nobody was asked for",
+    ),
+    _Rule(
+        "SELECT l.unit_id, l.deadline FROM used_links l LEFT JOIN units u ON u.id = l.unit_id WHERE u.id IS NULL",
+        (),
+        "a link of {0} about {1} was used, and there is no such instance",
+    ),
+    _Rule(
         "SELECT h.id, h.page FROM hooks h WHERE h.page > "
         "coalesce((SELECT max(p.seq) FROM event_pages p WHERE p.account_id = h.account_id), 0)",
         (),

@@ -23,6 +23,7 @@ from leasehold.domain.book import (
     MODEL_SETS,
     MODELS,
     NONCES,
+    NOTICE_RATES,
     OFFERINGS,
     PACKAGES,
     PRICES,
@@ -35,6 +36,7 @@ from leasehold.domain.book import (
     SUPPLIES,
     TABLES,
     UNITS,
+    USED_LINKS,
     USERS,
     WORKERS,
     Table,
@@ -290,7 +292,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes},
                 "mutable": (
                     *("target", "sealed", "types", "status", "since", "page"),
-                    *("sealed_before", "before_until", "reason", "tests"),
+                    *("sealed_before", "before_until", "reason", "tests", "sealed_at", "confirms", "confirm_until"),
                 ),
             },
         ),
@@ -299,6 +301,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             DELIVERIES,
             {"mutable": ("since", "state", "attempts", "next_at", "status", "failure", "done_at", "clear_at")},
         ),
+        (USED_LINKS, {}),
+        (NOTICE_RATES, {"mutable": ("free_at",)}),
         (WORKERS, {"mutable": ("beat",)}),
         (LEASES, {"mutable": ("holder", "node", "since")}),
         (

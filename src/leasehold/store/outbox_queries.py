@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasehold.domain.book import DELIVERIES, HOOKS, Table
-from leasehold.domain.calendar import Instant
+from leasehold.domain.book import DELIVERIES, HOOKS, USED_LINKS, Table
+from leasehold.domain.calendar import DAY_US, Instant
 from leasehold.domain.event import Event
+from leasehold.domain.notice import UsedLink
 from leasehold.domain.outbox import Delivery, Hook
 from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace, Head, Working
 from leasehold.store.codec import CODECS, EVENTS
@@ -32,11 +33,22 @@ _CLEAR_LANES: Final = (
     "(SELECT hook_id, name FROM lanes WHERE next_at IS NULL ORDER BY hook_id, name LIMIT ?"
 )
 
+_CLEAR_LINKS: Final = (
+    "DELETE FROM used_links WHERE (unit_id, deadline) IN "
+    "(SELECT unit_id, deadline FROM used_links WHERE deadline < ? ORDER BY deadline LIMIT ?"
+)
+_CLEAR_RATES: Final = (
+    "DELETE FROM notice_rates WHERE name IN (SELECT name FROM notice_rates WHERE free_at <= ? ORDER BY free_at LIMIT ?"
+)
+
 
 def clearing(now: Instant, limit: int, lock: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Return what forgets deliveries that may be forgotten, and lanes in which nothing waits."""
+    """Return what forgets deliveries that may be forgotten, lanes in which nothing waits, and what ``notice`` keeps."""
     yield f"{_CLEAR_DELIVERIES}{lock})", (now, limit)
     yield f"{_CLEAR_LANES}{lock})", (limit,)
+    # The machine's clock may be set back by a little.
+    yield f"{_CLEAR_LINKS}{lock})", (now - DAY_US, limit)
+    yield f"{_CLEAR_RATES}{lock})", (now, limit)
 
 
 class OutboxQueries:
@@ -47,7 +59,7 @@ class OutboxQueries:
     def hooks(self, account_id: str) -> list[Hook]:
         """Return an account's subscriptions, oldest first, without deleted ones."""
         rows = self._fetch(
-            f"SELECT {_columns(HOOKS)} FROM hooks WHERE account_id = ? AND status IN ('Active', 'Paused') "
+            f"SELECT {_columns(HOOKS)} FROM hooks WHERE account_id = ? AND status IN ('Active', 'Paused', 'Pending') "
             "ORDER BY created_at, id",
             (account_id,),
         )
@@ -58,12 +70,19 @@ class OutboxQueries:
         rows = self._fetch(f"SELECT {_columns(HOOKS)} FROM hooks WHERE id = ?", (hook_id,))
         return CODECS[HOOKS].read(rows[0]) if rows else None
 
+    def used_link(self, unit_id: str, deadline: Instant) -> UsedLink | None:
+        """Return which link of a deadline was used."""
+        rows = self._fetch(
+            f"SELECT {_columns(USED_LINKS)} FROM used_links WHERE unit_id = ? AND deadline = ?", (unit_id, deadline)
+        )
+        return CODECS[USED_LINKS].read(rows[0]) if rows else None
+
     def working_hooks(self) -> list[Working]:
-        """Return the hooks of all accounts that are active or being deleted."""
+        """Return the hooks of all accounts that are active, to be confirmed, or being deleted."""
         rows = self._fetch(
             f"SELECT {_columns(HOOKS, 'h.')}, EXISTS (SELECT 1 FROM event_pages p "
             "WHERE p.account_id = h.account_id AND p.seq > h.page) "
-            "FROM hooks h WHERE h.status IN ('Active', 'Deleting') ORDER BY h.id",
+            "FROM hooks h WHERE h.status IN ('Active', 'Pending', 'Deleting') ORDER BY h.id",
             (),
         )
         return [Working(CODECS[HOOKS].read(row[:-1]), bool(row[-1])) for row in rows]

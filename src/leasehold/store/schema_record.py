@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Integer, LargeBinary
 
 from leasehold.store.table import big as _big
+from leasehold.store.table import count as _count
 from leasehold.store.table import numbered as _numbered
 from leasehold.store.table import table as _table
 from leasehold.store.table import where as _where
@@ -119,9 +120,25 @@ hooks = _table(
     _big("before_until", null=True),
     _text("reason", null=True),
     _big("tests"),
+    _count("sealed_at"),
+    _count("confirms"),
+    _big("confirm_until", null=True),
     Index("hooks_account", "account_id", "created_at", "id"),
-    _where("hooks_working", "status IN ('Active', 'Deleting')", "id"),
+    _where("hooks_working", "status IN ('Active', 'Pending', 'Deleting')", "id"),
 )
+
+# Pruned once the deadline has passed.
+used_links = _table(
+    "used_links",
+    _text("unit_id", key=True),
+    _big("deadline", key=True),
+    _text("deed"),
+    _big("used_at"),
+    Index("used_links_deadline", "deadline"),
+)
+
+# Pruned once it is free.
+notice_rates = _table("notice_rates", _text("name", key=True), _big("free_at"), Index("notice_rates_free", "free_at"))
 
 # What waits, by hook and instance; a lane where nothing waits is cleared away.
 lanes = _table(

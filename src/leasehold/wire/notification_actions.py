@@ -40,8 +40,9 @@ def _subscriptions() -> list[Action]:
             "modify_subscription",
             n.ModifySubscriptionRequest,
             n.SubscriptionDetail,
-            "Pause a subscription or have it go on, change its types, or replace its secret.",
+            "Pause a subscription or have it go on, change its types, or replace or revoke its secret.",
             policies=p.MANAGERS,
+            errors=(e.INVALID_STATE,),
         ),
         write(
             NOTIFICATION,
@@ -84,6 +85,7 @@ def _deliveries() -> list[Action]:
             n.Redelivered,
             "Send anew what was given up for a subscription.",
             policies=p.MANAGERS,
+            errors=(e.INVALID_STATE,),
         ),
         write(
             NOTIFICATION,
@@ -91,8 +93,8 @@ def _deliveries() -> list[Action]:
             "test_subscription",
             n.SubscriptionRequest,
             bool,
-            "Send a test event to a subscription, the way all others go.",
+            "Send a test event to a subscription, the way all others go; to a Pending one, the link that confirms it.",
             policies=p.MANAGERS,
-            errors=(e.INVALID_STATE,),
+            errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
         ),
     ]

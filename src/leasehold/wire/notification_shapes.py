@@ -14,7 +14,8 @@ Address = Annotated[str, msgspec.Meta(min_length=3, max_length=254, description=
 EventId = Annotated[str, msgspec.Meta(max_length=64, pattern="^[0-9]{1,18}-[0-9]{1,9}(?!\\n)$")]
 Types = Annotated[list[EventType], msgspec.Meta(max_length=50)]
 SubscriptionKind = Literal["Webhook", "Email"]
-SubscriptionStatus = Literal["Active", "Paused"]
+SubscriptionStatus = Literal["Active", "Paused", "Pending"]
+WantedStatus = Literal["Active", "Paused"]
 DeliveryState = Literal["Waiting", "Delivered", "GivenUp", "Dropped"]
 
 
@@ -29,7 +30,11 @@ class CreateSubscriptionRequest(Request, kw_only=True):
 
 
 class SubscriptionDetail(Shape, kw_only=True):
-    """A subscription. ``reason`` says why the service paused it; ``secret`` is shown once, when it is made."""
+    """A subscription. ``reason`` says why the service paused it; ``secret`` is shown once, when it is made.
+
+    A mail address is Pending until the link that was sent to it is used. A webhook's secret was made at
+    ``secretTime``; the one before it signs as well until ``oldSecretEndTime``, where that stands there.
+    """
 
     subscription_id: str
     kind: SubscriptionKind
@@ -41,6 +46,9 @@ class SubscriptionDetail(Shape, kw_only=True):
     reason: str | None = None
     create_time: str
     secret: str | None = None
+    secret_time: str | None = None
+    old_secret_end_time: str | None = None
+    confirm_end_time: str | None = None
 
 
 class DescribeSubscriptionsRequest(Request, kw_only=True):
@@ -56,13 +64,15 @@ class SubscriptionList(Shape, kw_only=True):
 class ModifySubscriptionRequest(Request, kw_only=True):
     """Pause a subscription, or have it go on; change its types, or its secret.
 
-    While it is paused events wait for it. With ``skipMissed`` those that came until now are left out.
+    While it is paused events wait for it. With ``skipMissed`` those that came until now are left out. With
+    ``revokeSecret`` the old secret signs no more from now on, instead of for a day after ``rotateSecret``.
     """
 
     subscription_id: Id
-    status: SubscriptionStatus | None = None
+    status: WantedStatus | None = None
     types: Types | None = None
     rotate_secret: bool | None = None
+    revoke_secret: bool | None = None
     skip_missed: bool | None = None
 
 

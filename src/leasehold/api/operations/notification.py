@@ -61,6 +61,12 @@ def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
     if kind == "Email":
         if not context.hooks.mails:
             raise Fault(OPERATION_NOT_SUPPORTED, "This server sends no e-mail: its operator has set no mail server.")
+        if context.public_base is None:
+            raise Fault(
+                OPERATION_NOT_SUPPORTED,
+                "A mail address is confirmed by a link, and this server's operator has not set public_url, with which "
+                "links begin.",
+            )
         if asked.url is not None:
             raise bad_field("url", "An e-mail subscription has an address and no URL.")
         if asked.address is None or not ADDRESS.fullmatch(asked.address):
@@ -87,8 +93,15 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
     """Change a subscription. A new secret is in this answer only, so no client token keeps it."""
     asked, account_id = call.request, call.caller.account_id
     hook, last = await context.read(call, lambda ask: (ask.hook(asked.subscription_id), ask.last_event(account_id)))
-    if asked.rotate_secret and hook is not None and hook.account_id == account_id and hook.kind == "Email":
-        raise bad_field("rotateSecret", "An e-mail subscription has no secret.")
+    if (
+        (asked.rotate_secret or asked.revoke_secret)
+        and hook is not None
+        and hook.account_id == account_id
+        and hook.kind == "Email"
+    ):
+        raise bad_field(
+            "rotateSecret" if asked.rotate_secret else "revokeSecret", "An e-mail subscription has no secret."
+        )
     secret = new_secret() if asked.rotate_secret else None
     command = commands.SetHook(
         account_id=account_id,
@@ -96,6 +109,7 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
         status=asked.status,
         types=None if asked.types is None else types_of(asked.types) or (),
         sealed=None if secret is None else context.keys.seal(asked.subscription_id, secret),
+        revoke=bool(asked.revoke_secret),
         page=last.page if asked.skip_missed and last is not None else None,
     )
     return _detail(context, await context.submit(call, command), secret)
@@ -112,8 +126,12 @@ async def delete_subscription(context: Context, call: Call[n.SubscriptionRequest
 
 async def test_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
     """Have a test event sent."""
+    hook = await context.read(call, lambda ask: ask.hook(call.request.subscription_id))
     command = commands.TestHook(
-        token=call.token(), account_id=call.caller.account_id, hook_id=call.request.subscription_id
+        token=call.token(),
+        account_id=call.caller.account_id,
+        hook_id=call.request.subscription_id,
+        address="" if hook is None else hook.target,
     )
     done: bool = await context.submit(call, command)
     return done
@@ -180,6 +198,7 @@ async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequ
 
 
 def _detail(context: Context, hook: Hook, secret: str | None = None) -> n.SubscriptionDetail:
+    until, is_webhook = hook.before_until, hook.kind == "Webhook"
     return n.SubscriptionDetail(
         subscription_id=hook.id,
         kind=hook.kind,
@@ -187,10 +206,13 @@ def _detail(context: Context, hook: Hook, secret: str | None = None) -> n.Subscr
         address=hook.target if hook.kind == "Email" else None,
         types=list(hook.types),
         instance_id=hook.unit_id,
-        status="Active" if hook.status == "Active" else "Paused",
+        status=hook.status if hook.status in ("Active", "Pending") else "Paused",
         reason=hook.reason,
         create_time=context.shown(hook.created_at),
         secret=secret,
+        secret_time=context.shown(hook.sealed_at) if is_webhook else None,
+        old_secret_end_time=context.shown(until) if until is not None and until > context.clock.now() else None,
+        confirm_end_time=context.shown(hook.confirm_until) if hook.confirm_until is not None else None,
     )
 
 

@@ -1,0 +1,125 @@
+"""What only this server can reach is not reached through a webhook: by no spelling, no name, no redirect."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leasehold.domain.outbox import Hook
+from tests.harness import Desk, a_service, play
+from tests.outbox.receivers import LOCAL, PATH, Receiver, a_receiver, buy, deliveries, status, subscribe, until
+
+INSIDE = """
+127.0.0.1 127.1 2130706433 0x7f000001 0177.0.0.1 0x7f.1 127.0.0.1. 0 0.0.0.0 localhost@127.0.0.1 [::1] [::]
+[::ffff:127.0.0.1] [::ffff:7f00:1] [::127.0.0.1] [64:ff9b::127.0.0.1] [64:ff9b:1::7f00:1] [2002:7f00:1::] [fe80::1%25lo]
+[2a00:1450::5efe:127.0.0.1] [2a00:1450::200:5efe:127.0.0.1] [fec0::1] [3fff::1] [5f00::1] [100::1] [2001::1] [ff02::1]
+168.63.129.16 169.254.169.254 100.100.100.200 192.0.0.192 192.88.99.1 198.18.0.1 240.0.0.1 255.255.255.255
+[fd00:ec2::254] [::ffff:a9fe:a9fe] [64:ff9b::a83f:8110]
+"""
+BY_NAME = (
+    "127.0.0.1",
+    "::1",
+    "169.254.169.254",
+    "168.63.129.16",
+    "64:ff9b::7f00:1",
+    "2a00:1450::5efe:7f00:1",
+    "3fff::1",
+)
+
+
+def test_no_spelling_of_an_inner_address_makes_a_subscription(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with (
+            a_receiver() as canary,
+            a_service(tmp_path, environment={"LEASEHOLD_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
+        ):
+            port = canary.url.split(":")[2].split("/")[0]
+            for host in INSIDE.split():
+                for scheme in ("http", "https"):
+                    body = {"kind": "Webhook", "url": f"{scheme}://{host}:{port}/"}
+                    answer = await desk.call(PATH, "CreateSubscription", body)
+                    assert answer.status == 400, host
+                    assert answer.code == "InappropriateJSON", host
+            assert canary.got == []
+
+    play(scene)
+
+
+@pytest.mark.parametrize("found", BY_NAME)
+def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str
+) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
+        if host != "inner.example":
+            return real(host, port, *rest, **more)
+        # A public address beside it does not make it better.
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, port)) for text in ("8.8.8.8", found)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    async def scene() -> None:
+        async with (
+            a_receiver() as canary,
+            a_service(tmp_path, demo=True, environment={"LEASEHOLD_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
+        ):
+            await subscribe(desk, canary.url.replace("127.0.0.1", "inner.example"), types=["unit.bought"])
+            row = await tried(desk)
+            assert row["failure"] == "The host's address is not a public one."
+            assert canary.got == []
+
+    play(scene)
+
+
+async def tried(desk: Desk) -> Any:
+    """Have something happen, and wait until it was tried to tell."""
+    await buy(desk)
+
+    async def look() -> Any:
+        found = await deliveries(desk)
+        return found[0] if found and found[0]["attempts"] else None
+
+    return await until("it was tried", look)
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(tmp_path: Path, code: int) -> None:
+    async def scene() -> None:
+        async with (
+            a_receiver() as outside,
+            a_receiver() as canary,
+            a_service(tmp_path, demo=True, environment=LOCAL) as desk,
+        ):
+            outside.answer = lambda _got: status(code, f"location: {canary.url}")
+            await subscribe(desk, outside.url, types=["unit.bought"])
+            row = await tried(desk)
+            assert row["failure"] == f"The receiver answered {code}, and redirects are not followed."
+            assert canary.got == []
+
+    play(scene)
+
+
+def test_what_was_public_when_it_was_subscribed_and_is_inner_when_it_is_called_is_refused_then(
+    tmp_path: Path,
+) -> None:
+    async def scene(canary: Receiver) -> None:
+        # The operator has taken the network back meanwhile.
+        async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
+            hook = await subscribe(desk, canary.url, types=["unit.bought"])
+        plain = {"LEASEHOLD_WEBHOOK_ALLOW_HTTP": "yes"}
+        async with a_service(tmp_path, demo=True, environment=plain) as desk:
+            row = await tried(desk)
+            assert row["failure"] == "127.0.0.1 is not a public address."
+            stored = await desk.service.store.read(lambda ask: ask.hook(hook["subscriptionId"]))
+            assert isinstance(stored, Hook)
+        assert canary.got == []
+
+    async def whole() -> None:
+        async with a_receiver() as canary:
+            await scene(canary)
+
+    play(whole)
