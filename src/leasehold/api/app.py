@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
+from leasehold.api.admission import Admission, Turn, claimed_key
 from leasehold.api.answering import (
     JSON,
     Failure,
@@ -35,6 +36,7 @@ from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PATH
 from leasehold.api.operations import OPERATIONS
 from leasehold.api.record import PATHS, Addresses, CallRecord
+from leasehold.api.throttle import Throttle
 from leasehold.clock import wall_us
 from leasehold.domain.audit import OK
 from leasehold.domain.refusal import Refusal
@@ -102,7 +104,11 @@ class App:
         trusted_proxies: Sequence[str] = (),
         links: LinkPages | None = None,
         passing: Passing | None = None,
+        admission: Admission,
+        throttle: Throttle,
     ) -> None:
+        self._admission = admission
+        self._throttle = throttle
         self._links = links
         self._passing = passing
         self._context = context
@@ -239,9 +245,21 @@ class App:
         body = await self._body(scope["headers"], receive)
         assert record is not None  # noqa: S101 - every action is at one of our paths
         record.body = body
-        for _ in range(IDENTITY_TRIES):
+        turn = await self._admission.enter(record.address, claimed_key(scope["headers"], query.authorization))
+        try:
+            return await self._called(action, query, scope, body, record, turn)
+        finally:
+            turn.leave()
+
+    async def _called(
+        self, action: Action, query: Query, scope: Scope, body: bytes, record: CallRecord, turn: Turn
+    ) -> Any:
+        for tries in range(IDENTITY_TRIES):
             try:
                 caller = await self._caller(query, scope, record)
+                await turn.proved(caller.account_id)
+                if tries == 0:
+                    self._throttle.admit(caller)
                 last = _last_event_id(scope) if action.follows else None
                 return await self._do(action, query, caller, body, last, record, self._base_url(scope))
             except StaleIdentity:

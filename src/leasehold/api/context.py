@@ -94,7 +94,8 @@ class Context:
     async def submit(self, call: Call[Any], command: Command) -> Any:
         """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
         command = msgspec.structs.replace(command, by=call.caller.user_id)
-        return await self.sequencer.submit(command, call.caller.epoch, call.record)
+        party = call.caller.account_id
+        return await self.sequencer.submit(command, call.caller.epoch, call.record, party=party)
 
     async def confirm(self, call: Call[Any]) -> None:
         """See that the caller is still who was looked up, where nothing else asks the store; raises StaleIdentity.

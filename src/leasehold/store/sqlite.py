@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -116,6 +116,10 @@ class SqliteStore:
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
         return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer)
+
+    async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
+        """Return nothing: rows of this store are nobody else's."""
+        return frozenset()
 
     async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
         """Ask a question on a connection of its own, off the event loop."""

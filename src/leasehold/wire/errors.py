@@ -70,6 +70,18 @@ ENTITY_TOO_LARGE: Final = ErrorCode("EntityTooLarge", 413, 720010, "The body is 
 STORE_UNAVAILABLE: Final = ErrorCode(
     "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
 )
+TOO_MANY_REQUESTS: Final = ErrorCode(
+    "TooManyRequests",
+    429,
+    720016,
+    "The key or the account calls more often than it may. Nothing was done; Retry-After says when to come back.",
+)
+ROWS_LOCKED: Final = ErrorCode(
+    "RowsLocked",
+    503,
+    720017,
+    "Another session of the database holds rows that the call needs. Nothing was done; try again.",
+)
 
 # Answered where services are called, and by no action.
 INVALID_SERVICE_KEY: Final = ErrorCode("InvalidServiceKey", 401, 720101, "The call carries no key that opens services.")
