@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,9 +20,13 @@ PRESENT_S: Final = 10.0
 ALONE_MAX: Final = 128
 """So many calls of one account are worked on where nobody else calls: more make no batch cheaper, and whoever comes
 first after a while waits for all of them."""
+AT_ONCE: Final = 2
+"""So many calls of an account begin in one turn of the loop; then it looks who else has called."""
 PROVED_MAX: Final = 10_000
+LOOKS_SHARE: Final = 4
+"""Calls that only look gain nothing by being many at once, as those do that share a commit: they get a part of that."""
 STRANGERS: Final = ""
-"""The lane of those who have not proved yet, from where they call, that they hold the key that they name."""
+"""The account of those who have not proved yet, from where they call, that they hold the key that they name."""
 _SCHEME: Final = b"bce-auth-v"
 
 
@@ -31,6 +35,13 @@ class Limits(msgspec.Struct, frozen=True):
 
     in_flight_max: int
     waiting_max: int
+
+
+class Name(NamedTuple):
+    """Whose lane it is, and for what: calls that change something do not wait for those that look."""
+
+    account_id: str
+    writes: bool
 
 
 class _Lane:
@@ -49,18 +60,20 @@ class Turn:
 
     __slots__ = ("_admission", "_key", "_lane")
 
-    def __init__(self, admission: Admission, lane: str, key: tuple[str, str]) -> None:
+    def __init__(self, admission: Admission, lane: Name, key: tuple[str, str]) -> None:
         self._admission = admission
-        self._lane: str | None = lane
+        self._lane: Name | None = lane
         self._key = key
 
     async def proved(self, account_id: str) -> None:
         """Go on as a call of that account, now that the signature is checked; may wait. Raises Overloaded."""
-        if self._lane != account_id:
+        before = self._lane
+        if before is not None and before.account_id != account_id:
             self._admission.remember(self._key, account_id)
             self.leave()
-            await self._admission.wait(account_id, self._key[1])
-            self._lane = account_id
+            name = before._replace(account_id=account_id)
+            await self._admission.wait(name, self._key[1])
+            self._lane = name
 
     def leave(self) -> None:
         """Give the turn back, where there is one."""
@@ -74,9 +87,9 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
-        """By account, the last that called at the end."""
-        self._left: list[str] = []
+        self._lanes: OrderedDict[Name, _Lane] = OrderedDict()
+        """The last that was called in at the end."""
+        self._left: list[Name] = []
         self._proved: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     @property
@@ -84,24 +97,24 @@ class Admission:
         """How many calls wait for a turn."""
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
-    async def enter(self, address: str, access_key: str) -> Turn:
+    async def enter(self, address: str, access_key: str, *, writes: bool) -> Turn:
         """Wait for a turn of whoever has been seen to call from there with that key; raises Overloaded.
 
         What a stranger claims is not believed before it is proved: who signs badly waits among strangers, each
         address in turn, whatever key is named.
         """
         key = (address, access_key)
-        lane = self._proved.get(key, STRANGERS)
-        await self.wait(lane, address if lane == STRANGERS else access_key)
-        return Turn(self, lane, key)
+        name = Name(self._proved.get(key, STRANGERS), writes)
+        await self.wait(name, address if name.account_id == STRANGERS else access_key)
+        return Turn(self, name, key)
 
-    async def wait(self, name: str, party: str) -> None:
+    async def wait(self, name: Name, party: str) -> None:
         """Take a place in a lane, at once or when there is one; raises Overloaded where too many wait."""
         now = asyncio.get_running_loop().time()
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = _Lane(self._limits.waiting_max)
             self._forget_idle(now)
+            lane = self._lanes[name] = _Lane(self._limits.waiting_max)
         self._lanes.move_to_end(name)
         lane.seen_at = now
         if not len(lane.waiting) and lane.in_flight < self._room(name, now):
@@ -113,7 +126,7 @@ class Admission:
             refused.set_exception(Overloaded())
         await future
 
-    def leave(self, name: str) -> None:
+    def leave(self, name: Name) -> None:
         """Give a place back, in the next turn of the loop.
 
         So a crowd of calls that are answered at once, as those with bad signatures are, does not keep the loop from
@@ -129,12 +142,14 @@ class Admission:
         if len(self._proved) > PROVED_MAX:
             self._proved.popitem(last=False)
 
-    def _room(self, name: str, now: float) -> int:
+    def _room(self, name: Name, now: float) -> int:
         """Return how many places a lane has now. Strangers are nobody's company, or any of them could slow us down."""
         for other in reversed(self._lanes):
-            if other not in (name, STRANGERS):
-                present = self._lanes[other].seen_at > now - PRESENT_S
-                return self._limits.in_flight_max if present else ALONE_MAX
+            if other.account_id not in (name.account_id, STRANGERS):
+                if self._lanes[other].seen_at <= now - PRESENT_S:
+                    break
+                most = self._limits.in_flight_max
+                return most if name.writes else max(1, most // LOOKS_SHARE)
         return ALONE_MAX
 
     def _next(self) -> None:
@@ -142,14 +157,21 @@ class Admission:
         left, self._left = self._left, []
         for name in left:
             self._lanes[name].in_flight -= 1
-        now = asyncio.get_running_loop().time()
         for name in set(left):
-            lane = self._lanes[name]
-            room = self._room(name, now)
-            while lane.in_flight < room and (found := lane.waiting.take(1, 1)):
-                if not found[0].done():
-                    found[0].set_result(None)
-                    lane.in_flight += 1
+            self._let_in(name)
+
+    def _let_in(self, name: Name) -> None:
+        """Give places to those who wait, a few in a turn of the loop while others call."""
+        lane = self._lanes.get(name)
+        if lane is None or not len(lane.waiting):
+            return
+        room = self._room(name, asyncio.get_running_loop().time()) - lane.in_flight
+        for future in lane.waiting.take(max(0, min(room, AT_ONCE)), 1):
+            if not future.done():
+                future.set_result(None)
+                lane.in_flight += 1
+        if room > AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._let_in, name)
 
     def _forget_idle(self, now: float) -> None:
         """Forget lanes that nobody has used for a while."""

@@ -245,7 +245,8 @@ class App:
         body = await self._body(scope["headers"], receive)
         assert record is not None  # noqa: S101 - every action is at one of our paths
         record.body = body
-        turn = await self._admission.enter(record.address, claimed_key(scope["headers"], query.authorization))
+        key = claimed_key(scope["headers"], query.authorization)
+        turn = await self._admission.enter(record.address, key, writes=action.writes)
         try:
             return await self._called(action, query, scope, body, record, turn)
         finally:
