@@ -30,7 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     ``others`` are dealt to the clients in turns with ``request``. With ``then`` each answer is followed by a second
     request of the same number, and only its answer completes the pair, which is counted as one; what ``taken`` finds
-    in the first answer is put in the place of ``hole``. ``tolerant``: what is refused is counted apart. The clients call
+    in the first answer is put in the place of ``hole``. ``tolerant``: what is refused is counted apart. Clients call
     from the address ``source``.
     """
 

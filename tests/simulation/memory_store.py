@@ -112,7 +112,7 @@ class MemoryStore:
         """Answer from what is committed."""
         return question(MemoryQuestions(self))
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:  # noqa: ARG002
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
         """Answer from what is committed."""
         return self.ask(question)
 

@@ -117,7 +117,9 @@ class Context:
 
         What may take ``long`` keeps nobody else waiting.
         """
-        epoch, answer = await self.reader.read(lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long)
+        epoch, answer = await self.reader.read(
+            lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long, party=call.caller.account_id
+        )
         if epoch != call.caller.epoch:
             raise StaleIdentity
         return answer

@@ -58,7 +58,7 @@ class OpenStore(Protocol):
         """Return which of these rows somebody else holds now."""
         ...
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop; one that may take ``long`` keeps no other waiting."""
         ...
 

@@ -192,7 +192,7 @@ class PostgresStore:
             await self._locks.run(_CLEAR_THE_WAY)
         return held
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop; waits a while for a database that restarts.
 
         Raises Unavailable where it does not come back.
@@ -200,7 +200,7 @@ class PostgresStore:
         wait, waited = FIRST_WAIT_S, 0.0
         while True:
             try:
-                return await self._readers.read(question, long=long)
+                return await self._readers.read(question, long=long, party=party)
             except LostError as error:
                 if waited >= RECONNECT_S:
                     raise Unavailable(f"the database does not answer: {error}") from None

@@ -121,9 +121,9 @@ class SqliteStore:
         """Return nothing: rows of this store are nobody else's."""
         return frozenset()
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question on a connection of its own, off the event loop."""
-        return await self._readers.read(question, long=long)
+        return await self._readers.read(question, long=long, party=party)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question right here; for the start only."""
