@@ -109,6 +109,24 @@ def test_a_call_waits_for_held_rows_no_longer_than_it_is_told_to_and_nothing_is_
     play(scene, act)
 
 
+def test_rows_that_have_been_held_for_long_are_not_waited_for_again() -> None:
+    scene = Scene(SHORT_S)
+
+    async def act() -> None:
+        scene.store.held_elsewhere = {ROW}
+        with pytest.raises(LockedOut):
+            await soon(scene.call(ACCOUNT))
+        waited: list[int] = []
+        for _ in range(20):
+            call = scene.call(ACCOUNT)
+            with pytest.raises(LockedOut):
+                await soon(call)
+            waited.append(scene.sequencer.aside_length)
+        assert waited == [0] * 20
+
+    play(scene, act)
+
+
 def test_where_too_many_wait_for_held_rows_the_next_is_told_at_once() -> None:
     scene = Scene(LONG_S, queue_max=2)
 

@@ -124,7 +124,12 @@ class Admission:
         refused = lane.waiting.put(party, future)
         if refused is not None and not refused.done():
             refused.set_exception(Overloaded())
-        await future
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.leave(name)
+            raise
 
     def leave(self, name: Name) -> None:
         """Give a place back, in the next turn of the loop.
@@ -166,11 +171,14 @@ class Admission:
         if lane is None or not len(lane.waiting):
             return
         room = self._room(name, asyncio.get_running_loop().time()) - lane.in_flight
-        for future in lane.waiting.take(max(0, min(room, AT_ONCE)), 1):
-            if not future.done():
-                future.set_result(None)
+        most = min(room, AT_ONCE)
+        while most > 0 and (found := lane.waiting.take(1, 1)):
+            # Whoever has gone meanwhile takes no place.
+            if not found[0].done():
+                found[0].set_result(None)
                 lane.in_flight += 1
-        if room > AT_ONCE:
+                most -= 1
+        if room > AT_ONCE and len(lane.waiting):
             asyncio.get_running_loop().call_soon(self._let_in, name)
 
     def _forget_idle(self, now: float) -> None:

@@ -48,6 +48,8 @@ class Aside:
         self._most = most
         self._waiting: list[tuple[Waiting, frozenset[Needed]]] = []
         self._watch: asyncio.Task[None] | None = None
+        self._since: dict[Needed, float] = {}
+        """Since when each row is barred."""
         self.barred: frozenset[Needed] = frozenset()
 
     def __len__(self) -> int:
@@ -61,6 +63,7 @@ class Aside:
             return False
         log.warning("rows are held by another session; who needs them waits aside", rows=sorted(map(repr, found))[:10])
         self.barred |= found
+        self._since |= dict.fromkeys(found, asyncio.get_running_loop().time())
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._look(), name="locked rows")
         return True
@@ -97,11 +100,15 @@ class Aside:
         return left, [*(DoDue(due=item) for item in due), *(waiting.command for waiting in left)]
 
     def put(self, waiting: Waiting, needs: Collection[Needed]) -> None:
-        """Let somebody wait here, for what of their rows is barred."""
+        """Let somebody wait here, for what of their rows is barred; not for what has been for long already.
+
+        Else a crowd that takes turns would wait for the same rows one after another.
+        """
         now = asyncio.get_running_loop().time()
         if waiting.until is None:
             wait_s = self._wait_s if waiting.party is not None else min(self._wait_s, OURS_WAIT_S)
-            waiting.until = now + wait_s
+            since = min((self._since[need] for need in self.barred.intersection(needs)), default=now)
+            waiting.until = since + wait_s
         if not waiting.patient or waiting.until <= now or len(self._waiting) >= self._most:
             waiting.fail(LockedOut())
         else:
@@ -109,7 +116,7 @@ class Aside:
 
     def refuse(self) -> None:
         """Refuse whoever waits: there are no more batches."""
-        self.barred = frozenset()
+        self.barred, self._since = frozenset(), {}
         for waiting, _ in self._waiting:
             waiting.fail(Closed())
         self._waiting.clear()
@@ -136,6 +143,7 @@ class Aside:
             still = await self._seen(asked, wait=True)
             # What was barred while the question was on its way is asked for the next time.
             self.barred = still | (self.barred - asked)
+            self._since = {need: self._since[need] for need in self.barred}
             self._let_go()
 
     def _let_go(self) -> None:
