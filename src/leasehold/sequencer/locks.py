@@ -100,15 +100,16 @@ class Aside:
         return left, [*(DoDue(due=item) for item in due), *(waiting.command for waiting in left)]
 
     def put(self, waiting: Waiting, needs: Collection[Needed]) -> None:
-        """Let somebody wait here, for what of their rows is barred; not for what has been for long already.
+        """Let somebody wait here, for what of their rows is barred.
 
-        Else a crowd that takes turns would wait for the same rows one after another.
+        What has been for long already is looked at once more and not waited for: a crowd that takes turns would else
+        wait for the same rows one after another.
         """
         now = asyncio.get_running_loop().time()
         if waiting.until is None:
             wait_s = self._wait_s if waiting.party is not None else min(self._wait_s, OURS_WAIT_S)
             since = min((self._since[need] for need in self.barred.intersection(needs)), default=now)
-            waiting.until = since + wait_s
+            waiting.until = max(since + wait_s, now + 2 * LOOK_EVERY_S)
         if not waiting.patient or waiting.until <= now or len(self._waiting) >= self._most:
             waiting.fail(LockedOut())
         else:
