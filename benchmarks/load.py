@@ -30,7 +30,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     ``others`` are dealt to the clients in turns with ``request``. With ``then`` each answer is followed by a second
     request of the same number, and only its answer completes the pair, which is counted as one; what ``taken`` finds
-    in the first answer is put in the place of ``hole``. ``tolerant``: what is refused is counted apart.
+    in the first answer is put in the place of ``hole``. ``tolerant``: what is refused is counted apart. Clients call
+    from the address ``source``.
     """
 
     port: int
@@ -44,6 +45,7 @@ class Plan(msgspec.Struct, frozen=True):
     hole: bytes = b""
     taken: str = ""
     tolerant: bool = False
+    source: str = "127.0.0.1"
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -69,8 +71,8 @@ class _Client:
 
     __slots__ = ("received", "sent_at", "socket", "then")
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.sent_at = 0
@@ -143,7 +145,7 @@ class _Sender:
 
 def drive(plan: Plan) -> Tally:
     """Keep that many clients busy for that long, and count."""
-    clients = [_Client(plan.port) for _ in range(plan.clients)]
+    clients = [_Client(plan.port, plan.source) for _ in range(plan.clients)]
     poll = select.epoll()
     for client in clients:
         poll.register(client.socket.fileno(), select.EPOLLIN)

@@ -84,13 +84,13 @@ class Server:
         finally:
             connection.close()
 
-    def request(self, path: str, action: str, body: bytes) -> bytes:
+    def request(self, path: str, action: str, body: bytes, keys: tuple[str, str] = (ACCESS_KEY, SECRET_KEY)) -> bytes:
         """Return a signed request, byte for byte."""
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         headers = {"Host": f"{HOST}:{self.port}", "x-bce-date": stamp}
         authorization = sign(
-            access_key=ACCESS_KEY,
-            secret_key=SECRET_KEY,
+            access_key=keys[0],
+            secret_key=keys[1],
             method="POST",
             path=path,
             query=f"Action={action}",

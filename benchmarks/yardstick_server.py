@@ -61,10 +61,17 @@ def _run() -> None:
         counter = Counter(Target(Path(data), store), connections)
         batches = Sequencer.submit
 
-        async def submit(self: Sequencer, command: Command, epoch: str | None = None, note: Note | None = None) -> Any:
+        async def submit(
+            self: Sequencer,
+            command: Command,
+            epoch: str | None = None,
+            note: Note | None = None,
+            *,
+            party: str | None = None,
+        ) -> Any:
             if isinstance(command, BuyUnits) and note is not None:
                 return await counter.buy(command, note)
-            return await batches(self, command, epoch, note)
+            return await batches(self, command, epoch, note, party=party)
 
         Sequencer.submit = submit  # type: ignore[method-assign]
     main()

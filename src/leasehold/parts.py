@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,6 +17,7 @@ from leasehold.api.callers import Callers, SignatureLimits
 from leasehold.api.identity import Identities
 from leasehold.api.ids import hex_id
 from leasehold.api.links import Links
+from leasehold.api.throttle import Rate, Throttle
 from leasehold.clock import Clock
 from leasehold.commands.founding import ROOT_USER
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, rfc3339, to_datetime
@@ -122,6 +124,17 @@ def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics
         new_chain=lambda: f"{to_datetime(clock.now(), 'UTC'):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         lost=metrics,
         keep_us=settings.audit_keep_days * DAY_US or None,
+    )
+
+
+def throttle_of(settings: Settings, metrics: Metrics) -> Throttle:
+    """Return what counts calls against the limits of keys and accounts."""
+    key, account = settings.throttle_key_per_second, settings.throttle_account_per_second
+    return Throttle(
+        key=None if key is None else Rate(key, settings.throttle_key_burst or key),
+        account=None if account is None else Rate(account, settings.throttle_account_burst or account),
+        now=time.monotonic,
+        meter=metrics,
     )
 
 

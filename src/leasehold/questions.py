@@ -492,6 +492,6 @@ class Questions(Protocol):
 class Reader(Protocol):
     """Somebody who answers questions."""
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Answer, off the event loop, from what is committed; what may take ``long`` keeps nobody else waiting."""
         ...

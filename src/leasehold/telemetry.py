@@ -228,6 +228,14 @@ class Metrics:
         )
         self._commit_seconds = self._histogram("leasehold_commit_seconds", "Time of a batch's commit.", _SECONDS)
         self._queue_length = self._gauge("leasehold_queue_length", "Commands that wait for a batch.")
+        self._calls_waiting = self._gauge(
+            "leasehold_calls_waiting",
+            "Calls that wait: for a turn of their account, or for rows that another session of the database holds.",
+            "for",
+        )
+        self._throttled = self._counter(
+            "leasehold_throttled_total", "Calls refused because their key or their account calls too often.", "by"
+        )
 
     def _define_agenda(self) -> None:
         self._lateness = self._histogram(
@@ -382,6 +390,15 @@ class Metrics:
     def queue_length(self, length: int) -> None:
         """Set how many commands wait for a batch."""
         self._queue_length.set(length)
+
+    def calls_waiting(self, counts: Mapping[Literal["turn", "rows"], Callable[[], int]]) -> None:
+        """Have it counted, whenever somebody looks, how many calls wait for what."""
+        for what, count in counts.items():
+            self._calls_waiting.labels(what).set_function(count)
+
+    def throttled(self, by: Literal["key", "account"]) -> None:
+        """Count a call that was refused because its key or its account calls too often."""
+        self._throttled.labels(by).inc()
 
     def due_done(self, kind: str, lateness_seconds: float) -> None:
         """Count a piece of due work; kinds with "release" in their name also record their lateness."""

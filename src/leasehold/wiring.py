@@ -13,6 +13,8 @@ import msgspec
 import structlog
 
 from leasehold.agenda.worker import Agenda
+from leasehold.api.admission import Admission
+from leasehold.api.admission import Limits as InFlight
 from leasehold.api.app import App
 from leasehold.api.context import Context, HookMaker, KeyMaker
 from leasehold.api.health import Health
@@ -45,6 +47,7 @@ from leasehold.parts import (
     reconciling,
     routes_of,
     rules_of,
+    throttle_of,
     trail_of,
 )
 from leasehold.reconciler.ports import Timing
@@ -156,6 +159,8 @@ async def running(
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
+        admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
+        metrics.calls_waiting({"turn": lambda: admission.waiting, "rows": lambda: sequencer.aside_length})
         app = App(
             context,
             identities,
@@ -166,6 +171,8 @@ async def running(
             trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
             links=LinkPages(links, store, sequencer, clock, context.rules),
             passing=gateway,
+            admission=admission,
+            throttle=throttle_of(settings, metrics),
         )
         sequencer.start()
         for stop in (sequencer.close, refusals.stop, agenda.stop, dispatcher.stop, gateway.stop):
@@ -245,6 +252,8 @@ def _limits(settings: Settings, where: Target) -> Limits:
         alone_times=ALONE_EMBEDDED if embedded else 1,
         crowd_parts=1 if embedded else CROWD_PARTS_SHARED,
         part_size=None if embedded else PART_SHARED,
+        share_max=settings.fairness_batch_share_max,
+        lock_wait_s=settings.store_lock_wait_seconds,
     )
 
 

@@ -164,7 +164,7 @@ def test_a_service_that_is_stopping_is_not_ready_and_lets_its_connections_go(tmp
 
 def test_every_reason_is_given_at_once_and_a_store_that_cannot_be_read_is_one(shared: Scene) -> None:
     class Broken:
-        async def read(self, question: Any, *, long: bool = False) -> Any:  # noqa: ARG002
+        async def read(self, question: Any, *, long: bool = False, party: str | None = None) -> Any:  # noqa: ARG002
             raise OSError(f"no disk to ask {question!r}")
 
     health = Health(Broken(), shared.running.sequencer, VirtualClock(Instant(0)), Metrics(), lateness_max_s=30)

@@ -26,7 +26,7 @@ class Shelf:
     def fact(self, name: str) -> str | None:
         return self.facts.get(name)
 
-    async def read(self, question: Callable[[Questions], Any], *, long: bool = False) -> Any:
+    async def read(self, question: Callable[[Questions], Any], *, long: bool = False, party: str | None = None) -> Any:  # noqa: ARG002 - all alike
         assert not long
         self.readings += 1
         found = question(cast("Questions", self))

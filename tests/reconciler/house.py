@@ -154,7 +154,7 @@ class Hand:
         self.wire.touch(f"{type(command).__name__} done")
         return decided.result()
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:  # noqa: ARG002
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
         """Ask."""
         return self._house.store.ask(question)
 

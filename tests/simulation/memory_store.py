@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from leasehold.domain.account import AccessKey, Account, User
@@ -54,6 +54,7 @@ from leasehold.questions import (
     UnitFilter,
     Used,
 )
+from leasehold.sequencer import Blocked
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
@@ -95,6 +96,12 @@ class MemoryStore:
         self.audit = MemoryAudit()
         self.agenda: list[Due] = []
         self.open: MemoryTransaction | None = None
+        self.held_elsewhere: set[Needed] = set()
+        """Rows that a session of somebody else holds."""
+
+    async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
+        """Return what somebody else holds."""
+        return frozenset(self.held_elsewhere.intersection(needs))
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:  # noqa: ARG002 - it is alone
         """Open the one transaction that may be open."""
@@ -106,7 +113,7 @@ class MemoryStore:
         """Answer from what is committed."""
         return question(MemoryQuestions(self))
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:  # noqa: ARG002
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
         """Answer from what is committed."""
         return self.ask(question)
 
@@ -147,6 +154,9 @@ class MemoryTransaction:
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Put down the rows, or that there is none."""
+        needs = list(needs)
+        if not self._store.held_elsewhere.isdisjoint(needs):
+            raise Blocked("somebody else holds a row")
         for need in needs:
             if isinstance(need, Shelf):
                 offerings = self._store.rows[OFFERINGS].values()

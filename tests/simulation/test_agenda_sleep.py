@@ -35,7 +35,7 @@ class Scene:
         del request
         return self.done.pop(0) if self.done else []
 
-    async def read(self, question: Callable[[Any], Any], *, long: bool = False) -> Any:  # noqa: ARG002 - it is quick
+    async def read(self, question: Callable[[Any], Any], *, long: bool = False, party: str | None = None) -> Any:  # noqa: ARG002 - it is quick
         return question(self)
 
     def due(self, until: Instant, limit: int) -> list[Due]:

@@ -42,6 +42,8 @@ FOR_EVER = {
     "Overloaded": (503, 720009),
     "EntityTooLarge": (413, 720010),
     "StoreUnavailable": (503, 720011),
+    "TooManyRequests": (429, 720016),
+    "RowsLocked": (503, 720017),
     "InvalidServiceKey": (401, 720101),
     "NoCapacity": (503, 720102),
     "TooManyCalls": (429, 720103),

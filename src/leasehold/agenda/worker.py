@@ -14,7 +14,7 @@ from leasehold.domain.book import Changes
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.refusal import NOT_SUPPORTED, Refusal
 from leasehold.questions import Reader
-from leasehold.sequencer import DEFERRED, DueRequest, Note, Sequencer, Unavailable
+from leasehold.sequencer import DEFERRED, DueRequest, LockedOut, Note, Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -24,6 +24,8 @@ SOON_S: Final = 0.01
 """Never sleep shorter: at a steady rate of due work each look finds several pieces of it."""
 RETRY_S: Final = 5.0
 """How long due work that failed rests before it is tried again. It is never given up."""
+LOCKED_RETRY_S: Final = 0.5
+"""The same, where another session holds its rows: others' work is not kept by it, and its own waits no longer."""
 NEVER: Final = Instant(2**62)
 
 
@@ -125,6 +127,10 @@ class Agenda:
         return again
 
     def _rest(self, item: Due, error: BaseException) -> None:
+        if isinstance(error, LockedOut):
+            self._resting[item] = asyncio.get_running_loop().time() + LOCKED_RETRY_S
+            log.warning("due work waits for rows that are locked", unit_id=item.unit_id, kind=item.kind.name)
+            return
         self._resting[item] = asyncio.get_running_loop().time() + RETRY_S
         log.error(
             "due work failed, it will be tried again", unit_id=item.unit_id, kind=item.kind.name, error=repr(error)

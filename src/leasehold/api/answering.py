@@ -13,13 +13,14 @@ from leasehold.api.asgi import Receive, Send
 from leasehold.api.context import Followed, Streamed
 from leasehold.api.fault import HINTS, SIGNATURES, Fault, refused
 from leasehold.domain.refusal import Refusal
-from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, Unavailable
+from leasehold.sequencer import Closed, LockedOut, OutcomeUnknown, Overloaded, Unavailable
 from leasehold.wire import errors as e
 from leasehold.wire.signing import SignatureRefused
 
 log = structlog.get_logger()
 
 JSON: Final = b"application/json; charset=utf-8"
+LOCKED_AGAIN_S: Final = 5
 encode = msgspec.json.Encoder().encode
 
 
@@ -60,6 +61,13 @@ def fault_of(error: Exception) -> Fault:
                 "The database was lost in the act of committing: it may or may not have been done. Look, or send the "
                 "same request again with the same client token if it had one.",
             )
+        case LockedOut():
+            return Fault(
+                e.ROWS_LOCKED,
+                "Another session of the database holds rows that this call needs, such as those of the account. "
+                "Nothing was done; try again in a moment.",
+                retry_after_s=LOCKED_AGAIN_S,
+            )
         case Unavailable():
             return Fault(e.STORE_UNAVAILABLE, f"Nothing was done: {error}.")
         case _:
@@ -73,8 +81,9 @@ def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     hint = HINTS.get(fault.error)
     if hint is not None:
         more += ((b"x-bce-error-message", hint.encode()),)
-    if fault.error.status == e.OVERLOADED.status:
-        more += ((b"retry-after", b"1"),)
+    after_s = 1 if fault.error.status == e.OVERLOADED.status else None
+    if (after_s := fault.retry_after_s or after_s) is not None:
+        more += ((b"retry-after", str(after_s).encode()),)
     return more
 
 

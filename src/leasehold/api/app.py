@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
+from leasehold.api.admission import Admission, Turn, claimed_key
 from leasehold.api.answering import (
     JSON,
     Failure,
@@ -36,6 +37,7 @@ from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PATH
 from leasehold.api.operations import OPERATIONS
 from leasehold.api.record import PATHS, Addresses, CallRecord
+from leasehold.api.throttle import Throttle
 from leasehold.domain.audit import OK
 from leasehold.domain.refusal import Refusal
 from leasehold.sequencer import Overloaded, StaleIdentity
@@ -101,7 +103,11 @@ class App:
         trusted_proxies: Sequence[str] = (),
         links: LinkPages | None = None,
         passing: Passing | None = None,
+        admission: Admission,
+        throttle: Throttle,
     ) -> None:
+        self._admission = admission
+        self._throttle = throttle
         self._links = links
         self._passing = passing
         self._context = context
@@ -250,11 +256,24 @@ class App:
         self, action: Action, query: Query, scope: Scope, receive: Receive, record: CallRecord | None
     ) -> Any:
         assert record is not None  # noqa: S101 - every action is at one of our paths
+        key = claimed_key(scope["headers"], query.authorization)
+        turn = await self._admission.enter(record.address, key, writes=action.writes)
+        try:
+            return await self._called(action, query, scope, receive, record, turn)
+        finally:
+            turn.leave()
+
+    async def _called(
+        self, action: Action, query: Query, scope: Scope, receive: Receive, record: CallRecord, turn: Turn
+    ) -> Any:
         body: bytes | None = None
         admitted: Admitted | None = None
-        for _ in range(IDENTITY_TRIES):
+        for tries in range(IDENTITY_TRIES):
             try:
                 admitted = await self._callers.admit(action, query.authorization, scope, record, admitted)
+                await turn.proved(admitted.caller.account_id)
+                if tries == 0:
+                    self._throttle.admit(admitted.caller)
                 if body is None:
                     # Only from whoever may be listened to. What is left unread of others the server throws away.
                     body = await self._callers.body_of(scope["headers"], receive)
@@ -277,14 +296,14 @@ class App:
             return await self._perform(action, query, admitted, body, scope, record)
         if not action.writes or action.path == CLOCK:
             # Nothing that it submits could take the nonce with it.
-            await once.spend(sequencer)
+            await once.spend(sequencer, admitted.caller.account_id)
         try:
             result = await self._perform(action, query, admitted, body, scope, record)
         except (Fault, Refusal):
             # What was not permitted today may be tomorrow, and must not be done by whoever sends it again then.
-            await once.spend(sequencer)
+            await once.spend(sequencer, admitted.caller.account_id)
             raise
-        await once.spend(sequencer)
+        await once.spend(sequencer, admitted.caller.account_id)
         return result
 
     async def _perform(

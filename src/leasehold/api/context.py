@@ -98,9 +98,10 @@ class Context:
     async def submit(self, call: Call[Any], command: Command) -> Any:
         """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
         command = msgspec.structs.replace(command, by=call.caller.user_id)
+        party = call.caller.account_id
         if call.once is not None:
-            return await call.once.submit(self.sequencer, command, call.caller.epoch, call.record)
-        return await self.sequencer.submit(command, call.caller.epoch, call.record)
+            return await call.once.submit(self.sequencer, command, call.caller.epoch, call.record, party=party)
+        return await self.sequencer.submit(command, call.caller.epoch, call.record, party=party)
 
     async def confirm(self, call: Call[Any]) -> None:
         """See that the caller is still who was looked up, where nothing else asks the store; raises StaleIdentity.
@@ -122,7 +123,9 @@ class Context:
 
         What may take ``long`` keeps nobody else waiting.
         """
-        epoch, answer = await self.reader.read(lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long)
+        epoch, answer = await self.reader.read(
+            lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long, party=call.caller.account_id
+        )
         if epoch != call.caller.epoch:
             raise StaleIdentity
         return answer

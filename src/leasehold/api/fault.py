@@ -40,11 +40,17 @@ HINTS: Final[dict[e.ErrorCode, str]] = {
 
 
 class Fault(Exception):
-    """An error to answer with. ``field`` is the parameter at fault, dotted, where one is."""
+    """An error to answer with. ``field`` is the parameter at fault, dotted, where one is.
 
-    def __init__(self, error: e.ErrorCode, message: str, field: str | None = None) -> None:
+    ``retry_after_s`` says after how many seconds to come again; None: the caller is not told.
+    """
+
+    def __init__(
+        self, error: e.ErrorCode, message: str, field: str | None = None, *, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(message)
         self.error = error
+        self.retry_after_s = retry_after_s
         self.message = message if field is None else f"{message} param[{field}]"
 
 

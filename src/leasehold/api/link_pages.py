@@ -131,7 +131,7 @@ class LinkPages:
             )
             try:
                 record.pressed(seen.unit.account_id, seen.unit.created_by, link.deed, seen.unit.id)
-                await self._sequencer.submit(command, seen.epoch, record)
+                await self._sequencer.submit(command, seen.epoch, record, party=seen.unit.account_id)
             except StaleIdentity:
                 continue
             except Refusal as refusal:

@@ -46,20 +46,23 @@ class Once:
         if not self.is_spent and self._seen.has(self._nonce):
             raise Refusal(REPLAYED, REPLAYED_TEXT)
 
-    async def spend(self, sequencer: Sequencer) -> None:
+    async def spend(self, sequencer: Sequencer, party: str) -> None:
         """Use it up for a call that changes nothing; raises Refusal where another call did.
 
         Raises what ``Sequencer.submit`` raises: then it is not used up.
         """
         if not self.is_spent:
-            await self.submit(sequencer, UseNonce(), None, None)
+            await self.submit(sequencer, UseNonce(), None, None, party=party)
 
-    async def submit(self, sequencer: Sequencer, command: Command, epoch: str | None, note: Note | None) -> Any:
+    async def submit(
+        self, sequencer: Sequencer, command: Command, epoch: str | None, note: Note | None, *, party: str | None = None
+    ) -> Any:
         """Have a command decided that uses the nonce up, unless this call has done so already."""
         if self.is_spent:
-            return await sequencer.submit(command, epoch, note)
+            return await sequencer.submit(command, epoch, note, party=party)
         try:
-            answer = await sequencer.submit(msgspec.structs.replace(command, nonce=self._nonce), epoch, note)
+            used = msgspec.structs.replace(command, nonce=self._nonce)
+            answer = await sequencer.submit(used, epoch, note, party=party)
         except Refusal as refusal:
             self._used(by_this_call=refusal.reason != REPLAYED)
             raise

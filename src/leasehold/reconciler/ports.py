@@ -30,7 +30,7 @@ class Books(Protocol):
 class Reader(Protocol):
     """Who answers questions."""
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Answer from what is committed."""
         ...
 

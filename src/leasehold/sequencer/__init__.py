@@ -2,11 +2,13 @@
 
 from leasehold.sequencer.batch import DEFERRED, decide_in_parts, load
 from leasehold.sequencer.ports import (
+    Blocked,
     Closed,
     Conflict,
     DueDone,
     DueRequest,
     Limits,
+    LockedOut,
     Meter,
     OutcomeUnknown,
     Overloaded,
@@ -16,17 +18,21 @@ from leasehold.sequencer.ports import (
     Unavailable,
     Watcher,
 )
+from leasehold.sequencer.queue import CommandQueue
 from leasehold.sequencer.sequencer import Sequencer
 from leasehold.sequencer.trail import Keys, Note, Trail
 
 __all__ = [
     "DEFERRED",
+    "Blocked",
     "Closed",
+    "CommandQueue",
     "Conflict",
     "DueDone",
     "DueRequest",
     "Keys",
     "Limits",
+    "LockedOut",
     "Meter",
     "Note",
     "OutcomeUnknown",

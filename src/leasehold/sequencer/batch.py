@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
 from leasehold.domain.agenda import Due, DueKind, agenda_of
-from leasehold.domain.book import SERVICES, UNITS, Book, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.book import SERVICES, UNITS, Book, Halted, Held, Needed, NotLoaded, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
@@ -21,9 +22,28 @@ DEFERRED = Decided(answer=None)
 """The outcome of due work that must wait its turn: something earlier fell due while the batch was decided."""
 
 
-async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:
-    """Load what the commands need, in the one order of tables in which all batches lock."""
-    book = Book()
+def needs_of(command: Command, book: Book) -> set[Needed]:
+    """Return every row that a command needs, as far as the rows tell that are loaded."""
+    needs = {*token_needs(command), *command.needs()}
+    with suppress(NotLoaded):
+        needs.update(command.needs_more(book))
+    return needs
+
+
+async def load(
+    transaction: Transaction,
+    commands: Sequence[Command],
+    book: Book | None = None,
+    barred: frozenset[Needed] = frozenset(),
+) -> Book:
+    """Load what the commands need, in the one order of tables in which all batches lock.
+
+    Rows that are ``barred`` are not touched, and commands that need one are not to be decided on the book.
+    """
+    book = Book() if book is None else book
+    if barred:
+        # Once, before anything is loaded; and again once it is known which rows more are needed.
+        commands = [command for command in commands if barred.isdisjoint(needs_of(command, book))]
     tokens: set[Needed] = set()
     first: set[Needed] = set()
     rest: set[Needed] = set()
@@ -37,6 +57,9 @@ async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:
         # A token tells of no other row, so it costs no round trip of its own.
         rest |= tokens
     more: set[Needed] = set()
+    if barred:
+        commands = [command for command in commands if barred.isdisjoint(needs_of(command, book))]
+        rest &= {need for command in commands for need in needs_of(command, book)}
     for command in commands:
         more.update(command.needs_more(book))
     # Most of a batch needs the same few rows, so each is looked for once.

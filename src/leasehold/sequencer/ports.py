@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 import msgspec
@@ -33,12 +33,28 @@ class Unavailable(Exception):
         self.detail = detail
 
 
+class LockedOut(Unavailable):
+    """Somebody else holds rows that the command needs, and did not let go in time; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("another session of the database holds rows that this needs")
+
+
 class OutcomeUnknown(Exception):
     """The store was lost in the act of committing and did not come back: nobody can say yes or no, or try again."""
 
 
 class Conflict(Exception):
     """Somebody else was quicker, or the connection was lost before the commit: nothing was done, try again."""
+
+
+class Blocked(Conflict):
+    """A row was waited for in vain: somebody else holds it. Nothing was done.
+
+    ``learned``: it is known now which rows these are, so that the same batch without them is worth a try.
+    """
+
+    learned = False
 
 
 class StaleIdentity(Exception):
@@ -116,6 +132,10 @@ class Store(Protocol):
         """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""
         ...
 
+    async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
+        """Return which of these rows somebody else holds now; ``wait``: queue for one of them for a moment."""
+        ...
+
 
 class Watcher(Protocol):
     """Somebody who is told what a committed batch changed, before its callers are answered."""
@@ -139,6 +159,8 @@ class Limits(msgspec.Struct, frozen=True):
     A crowd of callers is taken in ``crowd_parts`` batches: where the store is another process, it is at work for one
     part while the others are answered and ask again. It is also given what ``part_size`` commands of a batch changed,
     to write it while the next are decided; None: everything together.
+    While others wait, at most ``share_max`` of a batch are one party's. A command waits for rows that somebody else
+    holds for ``lock_wait_s`` at most.
     """
 
     batch_max: int = 512
@@ -148,6 +170,8 @@ class Limits(msgspec.Struct, frozen=True):
     alone_times: int = 1
     crowd_parts: int = 1
     part_size: int | None = None
+    share_max: int = 32
+    lock_wait_s: float = 8.0
 
 
 class DueRequest(msgspec.Struct, frozen=True):

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-import msgspec
 import structlog
 
 from leasehold.clock import Clock
@@ -25,8 +24,10 @@ from leasehold.domain.audit import Audit, Line
 from leasehold.domain.book import Book, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
-from leasehold.sequencer.batch import decide_in_parts, load
+from leasehold.sequencer.batch import decide_in_parts
+from leasehold.sequencer.locks import Aside
 from leasehold.sequencer.ports import (
+    Blocked,
     Closed,
     Conflict,
     DueDone,
@@ -35,75 +36,22 @@ from leasehold.sequencer.ports import (
     Meter,
     OutcomeUnknown,
     Overloaded,
-    StaleIdentity,
     Store,
     Transaction,
     Unavailable,
     Watcher,
 )
 from leasehold.sequencer.pruning import Pruner
+from leasehold.sequencer.queue import CommandQueue
 from leasehold.sequencer.trail import CLOSED_MAX, Note, Trail
+from leasehold.sequencer.waiting import Batch, Waiting, answer
 
 log = structlog.get_logger()
 ALONE_AFTER_S: Final = 0.5
 """So long after the last caller more due work is taken at once (``Limits.alone_times``)."""
 
 
-class _Waiting:
-    """A command, and the future of whoever waits for its outcome."""
-
-    __slots__ = ("command", "epoch", "future", "note")
-
-    def __init__(
-        self, command: Command, epoch: str | None, future: asyncio.Future[Decided], note: Note | None = None
-    ) -> None:
-        self.command = command
-        self.epoch = epoch
-        self.future = future
-        self.note = note
-
-    def is_current(self, epoch: str | None) -> bool:
-        """Whether the caller's identity is still what it was when it was looked up."""
-        return self.epoch is None or self.epoch == epoch
-
-    def answer(self, decided: Decided) -> None:
-        """Hand over the outcome; whoever asked may have gone."""
-        if not self.future.done():
-            self.future.set_result(decided)
-
-    def fail(self, error: BaseException) -> None:
-        """Say what went wrong."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-class _Batch(msgspec.Struct):
-    """What is taken together: due work, as far as it is asked for, and then callers in their order."""
-
-    callers: list[_Waiting]
-    request: DueRequest | None = None
-    wants_due: asyncio.Future[list[DueDone]] | None = None
-    notes: list[Line] = []
-    """Entries of calls that reached no batch; they go with whichever comes next."""
-
-    def __bool__(self) -> bool:
-        return bool(self.callers) or self.request is not None or bool(self.notes)
-
-    @property
-    def moves_clock(self) -> bool:
-        """Whether the store's virtual clock will stand elsewhere afterwards."""
-        moving = self.request is not None and self.request.moving
-        return moving or any(waiting.command.moves_clock for waiting in self.callers)
-
-
-def _answer(batch: _Batch, callers: Sequence[_Waiting], outcomes: Sequence[Decided]) -> None:
-    """Answer everybody in a batch that is committed; those who are not among its callers any more are told so."""
-    for waiting, decided in zip(callers, outcomes, strict=False):
-        waiting.answer(decided)
-    for waiting in batch.callers:
-        waiting.fail(StaleIdentity())
-
-
+TRIES: Final = 2
 HELD_S: Final = 0.005
 """So long answers wait for the next batch at most, also where that waits for rows that another server has locked."""
 WAITED_S: Final = 0.002
@@ -138,7 +86,8 @@ class Sequencer:
         self._limits = limits
         self._meter = meter
         self._watchers = list(watchers)
-        self._callers: deque[_Waiting] = deque()
+        self._callers: CommandQueue[Waiting] = CommandQueue(limits.queue_max)
+        self._aside = Aside(store, self._put_back, wait_s=limits.lock_wait_s, most=limits.queue_max)
         self._due: deque[tuple[DueRequest, asyncio.Future[list[DueDone]]]] = deque()
         self._work = asyncio.Event()
         self._closing = False
@@ -169,6 +118,8 @@ class Sequencer:
         self._work.set()
         if self._task is not None:
             await self._task
+        await self._aside.close()
+        self._refuse_callers()
         if self._flush_at is not None:
             self._flush_at.cancel()
         if self._trail is not None:
@@ -186,35 +137,53 @@ class Sequencer:
         log.critical("the sequencer died", exc_info=task.exception())
         self._closing = True
         self._deliver()
-        while self._callers:
-            self._callers.popleft().fail(Closed())
+        self._aside.refuse()
+        self._refuse_callers()
         while self._due:
             self._due.popleft()[1].set_exception(Closed())
         self._answer_flushed()
+
+    def _refuse_callers(self) -> None:
+        for waiting in self._callers.drain():
+            waiting.fail(Closed())
 
     @property
     def queue_length(self) -> int:
         """How many callers wait."""
         return len(self._callers)
 
-    async def submit(self, command: Command, epoch: str | None = None, note: Note | None = None) -> Any:
+    @property
+    def aside_length(self) -> int:
+        """How many callers wait for rows that somebody else holds."""
+        return len(self._aside)
+
+    async def submit(
+        self, command: Command, epoch: str | None = None, note: Note | None = None, *, party: str | None = None
+    ) -> Any:
         """Have a command decided; returns its answer after the commit.
 
         The ``note`` is the call that asks for it: its entry in the audit log is written with what it does. With the
-        ``epoch`` of the identity that asks, it raises StaleIdentity where that is no longer current.
+        ``epoch`` of the identity that asks, it raises StaleIdentity where that is no longer current. The ``party`` is
+        the account that asks; None: this service itself. Parties take turns, and what is too much is refused to the one
+        that has most waiting.
 
         Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done, and
         whatever went wrong otherwise; then nothing was done either.
         """
         if self._closing:
             raise Closed
-        if len(self._callers) >= self._limits.queue_max:
-            raise Overloaded
         future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        self._callers.append(_Waiting(command, epoch, future, note))
+        too_much = self._callers.put(party, Waiting(command, epoch, future, note, party))
+        if too_much is not None:
+            too_much.fail(Overloaded())
         self._called_at = time.monotonic()
         self._work.set()
         return (await future).result()
+
+    def _put_back(self, party: str | None, callers: Sequence[Waiting]) -> None:
+        """Have those taken next whose rows are free again."""
+        self._callers.put_back(party, callers)
+        self._work.set()
 
     def note(self, line: Line) -> None:
         """Write an audit entry with the next batch, or within a second with one of its own."""
@@ -274,12 +243,12 @@ class Sequencer:
             else:
                 self._work.clear()
 
-    def _gather(self) -> _Batch:
+    def _gather(self) -> Batch:
         """Take everybody who waits, or their share of a crowd, and so much due work that nobody waits long for it."""
         crowd = len(self._callers) + self._held_for
         share = crowd if self._takes_turns else max(CROWD_MIN, -(-crowd // self._limits.crowd_parts))
         taken = min(len(self._callers), share, self._limits.batch_max)
-        batch = _Batch([self._callers.popleft() for _ in range(taken)])
+        batch = Batch(self._callers.take(taken, self._limits.share_max))
         if self._due:
             batch.request, batch.wants_due = self._due.popleft()
         if self._trail is not None and (batch or self._flushing or self._closing):
@@ -287,7 +256,7 @@ class Sequencer:
             self._flushing = self._trail.waits
         return batch
 
-    async def _serve(self, batch: _Batch) -> None:
+    async def _serve(self, batch: Batch) -> None:
         """Take a batch and answer everybody in it, whatever happens."""
         due: list[Due] = []
         try:
@@ -309,7 +278,7 @@ class Sequencer:
         if self._trail is not None and not self._trail.waits:
             self._answer_flushed()
 
-    def _keep_notes(self, batch: _Batch, *, sure: bool) -> None:
+    def _keep_notes(self, batch: Batch, *, sure: bool) -> None:
         """Let entries wait on that were not written; where that is not sure, or there is no next time, log them."""
         if self._trail is None:
             return
@@ -324,9 +293,9 @@ class Sequencer:
             self._trail.spill(notes)
         self._answer_flushed()
 
-    async def _one_by_one(self, batch: _Batch, due: list[Due], error: Exception) -> None:
+    async def _one_by_one(self, batch: Batch, due: list[Due], error: Exception) -> None:
         """Take each command by itself: one bad command spoils only itself."""
-        moving = batch.request is not None and batch.request.moving
+        moving = batch.is_moving
         # Only what is due first: what it makes due anew may go before the rest.
         done = [] if moving else [await self._alone(item) for item in due if item.at == due[0].at]
         if batch.wants_due is not None and not batch.wants_due.done():
@@ -337,7 +306,7 @@ class Sequencer:
                 batch.wants_due.set_result(done)
         for waiting in batch.callers:
             try:
-                await self._try(_Batch([waiting]), [])
+                await self._try(Batch([waiting]), [])
             except Exception as its_own:
                 log.exception("command failed", command=type(waiting.command).__name__)
                 waiting.fail(its_own)
@@ -345,30 +314,37 @@ class Sequencer:
     async def _alone(self, item: Due) -> DueDone:
         lone: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
         try:
-            await self._try(_Batch([_Waiting(DoDue(due=item), None, lone)]), [])
+            await self._try(Batch([Waiting(DoDue(due=item), None, lone, patient=False)]), [])
             self._deliver()
+            return DueDone(item, outcome=lone.result())
         except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
             return DueDone(item, error=error)
-        return DueDone(item, outcome=lone.result())
 
-    async def _try(self, batch: _Batch, due: list[Due]) -> None:
-        """Take a batch, a second time where somebody else was in the way the first time."""
-        try:
-            await self._take(batch, due)
-        except Conflict as conflict:
-            log.info("batch is taken again", reason=str(conflict))
-            due.clear()
+    async def _try(self, batch: Batch, due: list[Due]) -> None:
+        """Take a batch, a second time where somebody else was in the way the first time.
+
+        What needs rows that somebody else holds is left out, as soon as it is known which rows these are.
+        """
+        tries = 0
+        while True:
             try:
                 await self._take(batch, due)
-            except Conflict as again:
+            except Conflict as conflict:
+                log.info("batch is taken again", reason=str(conflict))
+                tries += not (isinstance(conflict, Blocked) and conflict.learned)
+                if tries < TRIES:
+                    due.clear()
+                    continue
                 if len(batch.callers) + len(due) > 1:
                     raise
-                raise Unavailable("others are in the way", str(again)) from None
+                raise Unavailable("others are in the way", str(conflict)) from None
+            return
 
-    async def _take(self, batch: _Batch, due: list[Due]) -> None:
+    async def _take(self, batch: Batch, due: list[Due]) -> None:
         """Take one batch: load, decide, save, commit, answer. Puts the due work that it took into ``due``."""
         began = time.perf_counter()
         transaction = await self._store.begin(moves_clock=batch.moves_clock)
+        book, commands = Book(), list[Command]()
         try:
             stands = transaction.now() or self._clock.now()
             request = batch.request
@@ -376,11 +352,11 @@ class Sequencer:
                 due += await self._claim(transaction, request, stands, alone=self._is_alone())
             moving = request is not None and request.moving and bool(due)
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
-            commands: list[Command] = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
+            commands = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
             if moving:
                 commands.append(MoveClock(to=max(due[0].at, stands)))
             asked_at = time.perf_counter()
-            book = await load(transaction, commands)
+            callers, commands = await self._aside.load(transaction, batch, due, callers, commands, book)
             waited = time.perf_counter() - asked_at > WAITED_S
             # To load much due work takes longer than that by itself.
             self._takes_turns = transaction.has_company and waited and not due
@@ -400,6 +376,10 @@ class Sequencer:
             await self._pruner.prune(transaction, now, changes)
             decided_at = time.perf_counter()
             await transaction.commit(alone=len(commands) == 1 and not self._callers and not self._due)
+        except Blocked as blocked:
+            await transaction.rollback()
+            blocked.learned = not batch.is_moving and await self._aside.learn(commands, book)
+            raise
         except BaseException:
             await transaction.rollback()
             raise
@@ -408,9 +388,8 @@ class Sequencer:
         self._written(batch, changes, noted)
         self._tell(changes.after(parts))
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
-        if batch.wants_due is not None and not batch.wants_due.done():
-            batch.wants_due.set_result([DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)])
-        self._held = partial(_answer, batch, callers, outcomes[len(due) :])
+        batch.answer_due(due, outcomes)
+        self._held = partial(answer, batch, callers, outcomes[len(due) :])
         self._held_for = len(batch.callers)
         if self._callers:
             self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)
@@ -457,7 +436,7 @@ class Sequencer:
                 changes.audit = changes.audit or Audit()
                 changes.audit.closing = closing
 
-    def _written(self, batch: _Batch, changes: Changes, noted: Sequence[tuple[Note, Line]]) -> None:
+    def _written(self, batch: Batch, changes: Changes, noted: Sequence[tuple[Note, Line]]) -> None:
         if self._trail is not None:
             self._trail.committed(changes.audit)
             batch.notes = []

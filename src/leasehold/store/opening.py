@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 
+from leasehold.domain.book import Needed
 from leasehold.questions import Questions
 from leasehold.sequencer import Transaction
 from leasehold.store.directory import prepare
@@ -54,7 +55,11 @@ class OpenStore(Protocol):
         """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""
         ...
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
+        """Return which of these rows somebody else holds now."""
+        ...
+
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop; one that may take ``long`` keeps no other waiting."""
         ...
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, TypeVar
 
 import psycopg
 
+from leasehold.domain.book import Needed
 from leasehold.questions import Questions
 from leasehold.sequencer import Conflict, Unavailable
 from leasehold.store import revisions
 from leasehold.store.errors import BadStore
+from leasehold.store.postgres_locks import RowLocks
 from leasehold.store.postgres_session import Session
 from leasehold.store.postgres_transaction import FIRST_WAIT_S, RECONNECT_S, PostgresTransaction
 from leasehold.store.queries import Queries
@@ -146,6 +148,7 @@ class PostgresStore:
         self._is_stuck = False
         self._last = 0
         self._readers = Readers(lambda: _open_reader(url), READERS)
+        self._locks = RowLocks(self.connect)
 
     async def begin(self, *, moves_clock: bool = False) -> PostgresTransaction:
         """Open the transaction of the next batch; waits a while for a database that restarts.
@@ -179,7 +182,17 @@ class PostgresStore:
         self._last = transaction.number
         return transaction
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
+        """Return which of these rows another session holds now; ``wait``: queue for one of them for a moment.
+
+        Whoever holds some and stands still, though it is one of our servers, is sent away. Raises psycopg.Error.
+        """
+        held = await self._locks.held(needs, wait=wait)
+        if held:
+            await self._locks.run(_CLEAR_THE_WAY)
+        return held
+
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop; waits a while for a database that restarts.
 
         Raises Unavailable where it does not come back.
@@ -187,7 +200,7 @@ class PostgresStore:
         wait, waited = FIRST_WAIT_S, 0.0
         while True:
             try:
-                return await self._readers.read(question, long=long)
+                return await self._readers.read(question, long=long, party=party)
             except LostError as error:
                 if waited >= RECONNECT_S:
                     raise Unavailable("the database does not answer", str(error)) from None
@@ -205,6 +218,7 @@ class PostgresStore:
     async def close(self) -> None:
         """Close every connection."""
         self._readers.close()
+        await self._locks.close()
         await self._drop()
 
     def stuck(self) -> None:

@@ -25,7 +25,7 @@ from leasehold.domain.book import (
     Table,
 )
 from leasehold.domain.calendar import Instant
-from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
+from leasehold.sequencer import Blocked, Conflict, OutcomeUnknown, Unavailable
 from leasehold.store.codec import CODECS
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.postgres_audit import AuditReads
@@ -54,12 +54,16 @@ FIRST_WAIT_S: Final = 0.05
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _BEGIN: Final = (
     f"SELECT pg_current_xact_id()::text, {_CLOCK}, (SELECT value FROM facts WHERE name = 'clock_at' FOR {{lock}}), "
-    "(SELECT value FROM facts WHERE name = 'identity_epoch')"
+    "(SELECT value FROM facts WHERE name = 'identity_epoch'){more}"
 )
+LOCKED_AFTER_MS: Final = 1000
+"""So long a row is waited for in a batch. Other servers let go of theirs sooner; who does not is waited for aside."""
 _TIME: Final = trusted(f"SELECT {_CLOCK}")
 _LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
-_BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE"))
-_BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE"))
+_PATIENCE: Final = f", set_config('lock_timeout', '{LOCKED_AFTER_MS}', true)"
+_BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE", more=_PATIENCE))
+# Whoever moves the clock leaves nothing out, and so waits for whoever is in the way until that is sent away.
+_BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE", more=""))
 _AGAIN: Final = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.DeadlockDetected,
@@ -89,7 +93,7 @@ class PostgresTransaction(AuditReads):
         self._store = store
         self.has_company = False
         self._session = session
-        self._id, machine_now, virtual_now, self.identity_epoch = facts
+        self._id, machine_now, virtual_now, self.identity_epoch = facts[:4]
         self._tokens: list[tuple[str, ...]] = []
         self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
         self._is_virtual = virtual_now is not None
@@ -256,7 +260,7 @@ class PostgresTransaction(AuditReads):
             yield
         except psycopg.errors.LockNotAvailable as error:
             self._store.stuck()
-            raise Conflict(f"another server is in the way: {error}") from None
+            raise Blocked(f"another session is in the way: {error}") from None
         except _AGAIN as error:
             raise Conflict(f"{type(error).__name__}: {error}") from None
         except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:

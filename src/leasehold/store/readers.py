@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol, TypeVar
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 from leasehold.questions import Questions
 from leasehold.store.queries import Queries
 
 T = TypeVar("T")
 
-LONG: Final = 1
+LONG: Final = 2
+"""One account has one of them at a time, so that its year of postings does not keep another's month waiting."""
 
 
 class Connection(Protocol):
@@ -27,6 +30,62 @@ class LostError(Exception):
     """The connection is gone; the question can be asked again on a new one."""
 
 
+class _Desk:
+    """Threads that answer, and the lines before them, one for each party, which take turns.
+
+    One party has at most half of the threads while others wait, and never the last that is free, where there are more
+    than one.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._count = threads
+        self._lines: OrderedDict[str | None, deque[tuple[Callable[[], Any], asyncio.Future[Any]]]] = OrderedDict()
+        self._busy: Counter[str | None] = Counter()
+
+    async def ask(self, party: str | None, answer: Callable[[], T]) -> T:
+        """Have something answered by one of the threads, when it is the party's turn."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(party, deque()).append((answer, future))
+        self._next()
+        return await future
+
+    def close(self) -> None:
+        """Finish what is being answered."""
+        self._threads.shutdown()
+
+    def _next(self) -> None:
+        """Give threads that are free to those whose turn it is."""
+        while self._busy.total() < self._count and (found := self._whose_turn()):
+            (party,) = found
+            line = self._lines[party]
+            answer, future = line.popleft()
+            if line:
+                self._lines.move_to_end(party)
+            else:
+                del self._lines[party]
+            if future.done():
+                continue
+            self._busy[party] += 1
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, answer)
+            asked.add_done_callback(partial(self._answered, party, future))
+
+    def _whose_turn(self) -> tuple[str | None] | None:
+        most = max(1, self._count // 2) if len(self._lines) > 1 else max(1, self._count - 1)
+        return next(((party,) for party in self._lines if self._busy[party] < most), None)
+
+    def _answered(self, party: str | None, future: asyncio.Future[Any], asked: asyncio.Future[Any]) -> None:
+        self._busy[party] -= 1
+        if not self._busy[party]:
+            del self._busy[party]
+        if not future.done():
+            if (error := asked.exception()) is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(asked.result())
+        self._next()
+
+
 class Readers:
     """Answers questions. ``open_reader`` makes a connection and what asks on it; it may raise LostError later.
 
@@ -35,15 +94,14 @@ class Readers:
 
     def __init__(self, open_reader: Callable[[], tuple[Connection, Queries]], readers: int) -> None:
         self._open_reader = open_reader
-        self._threads = ThreadPoolExecutor(readers, thread_name_prefix="read")
-        self._long = ThreadPoolExecutor(LONG, thread_name_prefix="read-long")
+        self._short = _Desk(readers, "read")
+        self._long = _Desk(LONG, "read-long")
         self._local = threading.local()
         self._open: dict[int, Connection] = {}
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
-        """Ask a question off the event loop."""
-        threads = self._long if long else self._threads
-        return await asyncio.get_running_loop().run_in_executor(threads, self.ask, question)
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
+        """Ask a question off the event loop, on behalf of an account; None: of this service itself."""
+        return await (self._long if long else self._short).ask(party, partial(self.ask, question))
 
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question on this thread's connection; on a new one where that is lost.
@@ -63,7 +121,7 @@ class Readers:
 
     def close(self) -> None:
         """Finish what is being read, and close every connection."""
-        self._threads.shutdown()
-        self._long.shutdown()
+        self._short.close()
+        self._long.close()
         for connection in self._open.values():
             connection.close()

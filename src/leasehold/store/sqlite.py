@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -123,9 +123,13 @@ class SqliteStore:
         """Open the transaction of the next batch."""
         return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer)
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
+        """Return nothing: rows of this store are nobody else's."""
+        return frozenset()
+
+    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question on a connection of its own, off the event loop."""
-        return await self._readers.read(question, long=long)
+        return await self._readers.read(question, long=long, party=party)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question right here; for the start only."""

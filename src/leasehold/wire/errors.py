@@ -82,6 +82,18 @@ SIGNATURE_TOO_WEAK: Final = ErrorCode(
     720014,
     "The signature leaves out what key, user or action require it to cover.",
 )
+TOO_MANY_REQUESTS: Final = ErrorCode(
+    "TooManyRequests",
+    429,
+    720016,
+    "The key or the account calls more often than it may. Nothing was done; Retry-After says when to come back.",
+)
+ROWS_LOCKED: Final = ErrorCode(
+    "RowsLocked",
+    503,
+    720017,
+    "Another session of the database holds rows that the call needs. Nothing was done; try again.",
+)
 
 # Answered before anybody looks which action is called; the connection ends with them.
 URI_TOO_LONG: Final = ErrorCode("UriTooLong", 414, 720019, "The request line is longer than is read.")

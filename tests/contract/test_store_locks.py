@@ -1,0 +1,141 @@
+"""Rows that somebody else holds: every store says which, and none waits long for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from leasehold.domain.account import Account
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Halted, Held, Needed, Shelf
+from leasehold.domain.calendar import Instant
+from leasehold.domain.money import Micro
+from leasehold.sequencer import Blocked
+from leasehold.store.opening import OpenStore
+from leasehold.store.postgres import PostgresStore
+from leasehold.store.postgres_transaction import LOCKED_AFTER_MS
+from tests.contract.batches import OnStore, load, write
+from tests.contract.conftest import on_store
+from tests.contract.rows import offering, unit
+from tests.contract.stores import postgres
+
+__all__ = ["on_store"]
+
+NEEDS: Sequence[Needed] = (
+    (ACCOUNTS, ("acc-1",)),
+    (ACCOUNTS, ("acc-2",)),
+    (ACCOUNTS, ("nobody",)),
+    (UNITS, ("unit-1",)),
+    (OFFERINGS, ("bj", "gpu-1")),
+    Shelf("gpu-1"),
+    Shelf("cpu"),
+    Halted("acc-1"),
+    Halted(unit_id="unit-1"),
+    Held("acc-1", Instant(0)),
+)
+
+
+def account(account_id: str) -> Account:
+    return Account(account_id, account_id, "UTC", Micro(0), Instant(1))
+
+
+async def fill(store: OpenStore) -> None:
+    stopped = unit("unit-2", status="Stopped")
+    rows: list[Any] = [account("acc-1"), account("acc-2"), unit("unit-1"), stopped]
+    await write(store, *rows, offering("bj", "gpu-1", 0), offering("bd", "gpu-1", 1), offering("bj", "cpu", 0))
+
+
+def test_nothing_is_held_where_nobody_else_is_at_work(on_store: OnStore) -> None:
+    async def scene(store: OpenStore) -> None:
+        await fill(store)
+        for wait in (False, True):
+            assert await store.locked(NEEDS, wait=wait) == frozenset()
+        assert await store.locked(()) == frozenset()
+
+    on_store(scene)
+
+
+@contextmanager
+def outside(store: PostgresStore, *statements: str) -> Iterator[None]:
+    """Hold rows in a session that is none of ours."""
+    with psycopg.connect(store._url, application_name="psql") as session:
+        for text in statements:
+            session.execute(text.encode())
+        yield
+        session.rollback()
+
+
+HOLDS = {
+    "an account": (
+        "SELECT 1 FROM accounts WHERE id = 'acc-1' FOR UPDATE",
+        {NEEDS[0]},
+    ),
+    "an account, shared": (
+        "SELECT 1 FROM accounts WHERE id = 'acc-2' FOR SHARE",
+        {NEEDS[1]},
+    ),
+    "an offering": (
+        "SELECT 1 FROM offerings WHERE region = 'bj' AND type = 'gpu-1' FOR UPDATE",
+        {NEEDS[4], NEEDS[5]},
+    ),
+    "an offering that only the shelf needs": (
+        "SELECT 1 FROM offerings WHERE region = 'bd' FOR UPDATE",
+        {NEEDS[5]},
+    ),
+    "an instance that stands still": (
+        "SELECT 1 FROM units WHERE id = 'unit-2' FOR UPDATE",
+        {NEEDS[7], NEEDS[8]},
+    ),
+    "a whole table": ("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE", set(NEEDS[:3])),
+}
+
+
+@pytest.mark.parametrize("what", list(HOLDS))
+def test_postgresql_says_which_needs_another_session_holds_rows_of(what: str) -> None:
+    text, expected = HOLDS[what]
+    with postgres() as opener:
+        import asyncio
+
+        async def whole() -> None:
+            store = opener()
+            assert isinstance(store, PostgresStore)
+            try:
+                await fill(store)
+                with outside(store, text):
+                    assert await store.locked(NEEDS) == expected
+                    assert await store.locked(NEEDS, wait=True) == expected
+                assert await store.locked(NEEDS) == frozenset()
+            finally:
+                await store.close()
+
+        asyncio.run(whole())
+
+
+def test_a_batch_waits_a_second_for_a_row_and_then_says_that_it_is_blocked() -> None:
+    with postgres() as opener:
+        import asyncio
+
+        async def whole() -> None:
+            store = opener()
+            assert isinstance(store, PostgresStore)
+            try:
+                await fill(store)
+                with outside(store, HOLDS["an account"][0]):
+                    transaction = await store.begin()
+                    began = time.monotonic()
+                    with pytest.raises(Blocked):
+                        await transaction.load([NEEDS[0]], Book())
+                    took = time.monotonic() - began
+                    await transaction.rollback()
+                    assert LOCKED_AFTER_MS / 1000 <= took < 4 * LOCKED_AFTER_MS / 1000
+                    found = await load(store, NEEDS[1])
+                    assert found.get(ACCOUNTS, "acc-2") is not None
+                assert (await load(store, NEEDS[0])).get(ACCOUNTS, "acc-1") is not None
+            finally:
+                await store.close()
+
+        asyncio.run(whole())
