@@ -15,6 +15,7 @@ from leasehold.api.ids import hex_id
 from leasehold.api.links import Links
 from leasehold.clock import Clock
 from leasehold.commands.founding import ROOT_USER
+from leasehold.domain import asked
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, rfc3339, to_datetime
 from leasehold.domain.event import Event
 from leasehold.domain.money import parse_amount
@@ -82,6 +83,38 @@ def rules_of(settings: Settings) -> Rules:
         give_up_us=settings.webhook_give_up_hours * HOUR_US,
         delivered_keep_us=settings.deliveries_keep_days * DAY_US,
         given_up_keep_us=max(GIVEN_UP_KEEP_DAYS, settings.deliveries_keep_days) * DAY_US,
+        bounds=_bounds(settings),
+    )
+
+
+def _bounds(settings: Settings) -> dict[str, int]:
+    return {
+        asked.USERS: settings.account_users_max,
+        asked.KEYS: settings.account_access_keys_max,
+        asked.USER_KEYS: settings.user_access_keys_max,
+        asked.MODEL_SETS: settings.account_model_sets_max,
+        asked.MODELS: settings.account_models_max,
+        asked.SERVICES: settings.account_services_max,
+        asked.HOOKS: settings.account_subscriptions_max,
+        asked.QUOTES: settings.account_held_quotes_max,
+        asked.SERVICE_KEYS: settings.account_service_keys_max,
+    }
+
+
+def placing_rules(settings: Settings, routes: Routes, engines: Mapping[str, ReplicaEngine]) -> Rules:
+    """Return the rules of this server, which knows where replicas run and how far they are kept apart there."""
+    missing = {name: engine.isolation().missing for name, engine in engines.items()}
+    return msgspec.structs.replace(rules_of(settings), routes=routes, missing=missing)
+
+
+def engines_of(settings: Settings, where: Target, routes: Routes) -> Mapping[str, ReplicaEngine]:
+    """Make the engines that the routes name. Raises NoEngine."""
+    return build_engines(
+        routes,
+        where.directory,
+        settings.engines_process_units,
+        settings.engines_ray_address,
+        settings.engines_ray_serve_port,
     )
 
 
@@ -187,18 +220,10 @@ def timing_of(settings: Settings) -> Timing:
 
 @asynccontextmanager
 async def reconciling(
-    ground: Ground, routes: Routes, given: Mapping[str, ReplicaEngine] | None, timing: Timing | None
+    ground: Ground, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing | None
 ) -> AsyncIterator[Reconciler]:
     """Look after replicas meanwhile. What runs at the end goes on running."""
-    settings, engines = ground.settings, given
-    if engines is None:
-        engines = build_engines(
-            routes,
-            ground.where.directory,
-            settings.engines_process_units,
-            settings.engines_ray_address,
-            settings.engines_ray_serve_port,
-        )
+    settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
     reconciler = Reconciler(
@@ -220,5 +245,3 @@ async def reconciling(
         yield reconciler
     finally:
         await reconciler.stop()
-        for engine in engines.values():
-            await engine.close()

@@ -31,6 +31,7 @@ from leasehold.commands.identity import CreateAccessKey, CreateAccount, NewKey, 
 from leasehold.domain.account import User
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.money import Micro
+from leasehold.domain.rules import Rules
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.routed import RoutedEngine
 from leasehold.facts import Facts
@@ -39,10 +40,11 @@ from leasehold.parts import (
     Ground,
     allowed_of,
     dispatcher_of,
+    engines_of,
     gateway_of,
+    placing_rules,
     reconciling,
     routes_of,
-    rules_of,
     trail_of,
 )
 from leasehold.reconciler.ports import Timing
@@ -133,10 +135,15 @@ async def running(
         vault = _vault(settings, store, where.directory)
         clock = _clock(settings, store, clock_mode)
         routes, metrics, audit_keys = routes_of(settings, where), Metrics(), _audit_keys(settings, where.directory)
+        if engines is None:
+            engines = engines_of(settings, where, routes)
+        for made in engines.values():
+            parts.push_async_callback(made.close)
+        rules = placing_rules(settings, routes, engines)
         sequencer = Sequencer(
             store,
             clock,
-            rules_of(settings),
+            rules,
             engine=RoutedEngine(routes),
             limits=_limits(settings, where),
             meter=metrics,
@@ -151,7 +158,7 @@ async def running(
         sequencer.watch(gateway)
         identities = Identities(store, ground.facts, lambda key: vault.open(key.sealed, context=key.id))
         sequencer.watch(identities)
-        context = _context(ground, agenda, vault, links, audit_keys, identities)
+        context = _context(ground, agenda, vault, links, audit_keys, identities, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         app = App(
             context,
@@ -178,7 +185,13 @@ async def running(
 
 
 def _context(
-    ground: Ground, agenda: Agenda, vault: Vault, links: Links, audit_keys: AuditKeys, identities: Identities
+    ground: Ground,
+    agenda: Agenda,
+    vault: Vault,
+    links: Links,
+    audit_keys: AuditKeys,
+    identities: Identities,
+    rules: Rules,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
@@ -190,7 +203,7 @@ def _context(
         sequencer=ground.sequencer,
         agenda=agenda,
         clock=ground.clock,
-        rules=rules_of(settings),
+        rules=rules,
         keys=KeyMaker(_make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
         hub=hub,
         identities=identities,
@@ -291,7 +304,12 @@ async def _found(
     command: Command
     if known is None:
         command = CreateAccessKey(
-            account_id=root.account_id, user_id=root.id, key=sealed, by_operator=True, operators=OPERATOR
+            account_id=root.account_id,
+            user_id=root.id,
+            key=sealed,
+            by_operator=True,
+            operators=OPERATOR,
+            bounded=False,
         )
     elif known[1].id != root.id:
         raise WrongRoot(f"LEASEHOLD_ROOT_ACCESS_KEY names the key {key_id} of another user than the first root.")

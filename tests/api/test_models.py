@@ -21,8 +21,10 @@ def add_set(caller: Caller, name: str = "talker", **more: Any) -> str:
 
 
 def add_model(caller: Caller, owner: str, **run: Any) -> str:
-    """Add a version; returns it."""
-    return str(caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": {**RUN, **run}})["modelId"])
+    """Add a version, and have it approved; returns it."""
+    model = caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": {**RUN, **run}})["modelId"]
+    caller.operator.do(MODEL, "ApproveModel", {"modelId": model})
+    return str(model)
 
 
 def of(model: str, owner: str) -> dict[str, str]:

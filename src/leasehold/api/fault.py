@@ -20,6 +20,7 @@ REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.WRONG_STATE: e.INVALID_STATE,
     r.DENIED: e.ACCESS_DENIED,
     r.TOKEN_MISMATCH: e.IDEMPOTENT_PARAMETER_MISMATCH,
+    r.UNTRUSTED: e.UNTRUSTED_MODEL,
 }
 """How the rules' refusals are called in public."""
 

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
+from leasehold.domain.asked import HOOKS as MADE
 from leasehold.domain.book import DELIVERIES, HOOKS, LANES, Draft
+from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.event import Event
 from leasehold.domain.outbox import (
@@ -50,11 +52,13 @@ class CreateHook(Command, frozen=True, kw_only=True):
     page: int
 
     def needs(self) -> Needs:
-        """The new row."""
+        """The new row, and how many the account has."""
         yield HOOKS, (self.hook_id,)
+        yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:  # noqa: ARG002 - no setting matters
-        """Write it down."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:
+        """Raises Refusal where the account has too many."""
+        check_bound(draft, rules, MADE, self.account_id)
         hook = Hook(
             id=self.hook_id,
             account_id=self.account_id,

@@ -42,6 +42,7 @@ NOT_SUPPORTED: Final = "not_supported"
 WRONG_STATE: Final = "wrong_state"
 DENIED: Final = "denied"
 TOKEN_MISMATCH: Final = "token_mismatch"  # noqa: S105 - not a password
+UNTRUSTED: Final = "untrusted"
 
 REASONS: Final = (
     BAD_VALUE,
@@ -55,6 +56,7 @@ REASONS: Final = (
     WRONG_STATE,
     DENIED,
     TOKEN_MISMATCH,
+    UNTRUSTED,
 )
 
 REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH}

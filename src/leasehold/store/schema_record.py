@@ -104,6 +104,7 @@ hooks = _table(
     _big("tests"),
     Index("hooks_account", "account_id", "created_at", "id"),
     _where("hooks_working", "status IN ('Active', 'Deleting')", "id"),
+    _where("hooks_kept", "status IN ('Active', 'Paused')", "account_id"),
 )
 
 # What waits, by hook and instance; a lane where nothing waits is cleared away.

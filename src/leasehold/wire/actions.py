@@ -216,6 +216,7 @@ def _identity_actions() -> list[Action]:
             own.CreatedUser,
             "Add a user, who may do nothing yet.",
             policies=p.MANAGERS | p.OPERATORS,
+            errors=(e.QUOTA_EXCEEDED,),
         ),
         write(
             IAM,
@@ -225,6 +226,7 @@ def _identity_actions() -> list[Action]:
             own.CreatedAccessKey,
             "Give a user another key pair.",
             policies=p.MANAGERS | p.OPERATORS,
+            errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
         ),
         write(
             IAM,

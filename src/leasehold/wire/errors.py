@@ -70,6 +70,12 @@ ENTITY_TOO_LARGE: Final = ErrorCode("EntityTooLarge", 413, 720010, "The body is 
 STORE_UNAVAILABLE: Final = ErrorCode(
     "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
 )
+UNTRUSTED_MODEL: Final = ErrorCode(
+    "UntrustedModel",
+    403,
+    720026,
+    "No operator trusts the version, and the engine does not keep it apart; the message says what is missing.",
+)
 
 # Answered where services are called, and by no action.
 INVALID_SERVICE_KEY: Final = ErrorCode("InvalidServiceKey", 401, 720101, "The call carries no key that opens services.")

@@ -114,11 +114,15 @@ class DescribeModelSetRequest(Request, kw_only=True):
 
 
 class ModelRow(Shape, kw_only=True):
-    """A version in a list."""
+    """A version in a list. ``approvedBy`` and ``approveTime`` stand there while it is trusted."""
 
     model_id: str
     version: str
     description: str
+    trusted: bool
+    approved_by: str | None = None
+    approve_time: str | None = None
+    withdraw_time: str | None = None
     services_count: int
     creator: str
     create_time: str
@@ -143,7 +147,7 @@ class DescribeModelRequest(Request, kw_only=True):
 
 
 class ModelDetail(Shape, kw_only=True):
-    """A version, and how it is run."""
+    """A version, and how it is run, and whether an operator made or approved it."""
 
     model_set_id: str
     model_set_name: str
@@ -152,9 +156,19 @@ class ModelDetail(Shape, kw_only=True):
     source: Source
     description: str
     run: Run
+    trusted: bool
+    approved_by: str | None = None
+    approve_time: str | None = None
+    withdraw_time: str | None = None
     services_count: int
     creator: str
     create_time: str
+
+
+class ModelRequest(Request, kw_only=True):
+    """Name a version of any account."""
+
+    model_id: Id
 
 
 class DeleteModelRequest(Request, kw_only=True):

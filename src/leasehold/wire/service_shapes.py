@@ -86,7 +86,10 @@ class ServiceResource(Shape, kw_only=True):
 
 
 class ServiceDetail(Shape, kw_only=True):
-    """A service. ``updateStatus`` of None: no change of it is under way."""
+    """A service. ``updateStatus`` of None: no change of it is under way.
+
+    DescribeService says in ``whyNotRun`` where its version may not run for want of trust.
+    """
 
     service_id: str
     name: str
@@ -108,6 +111,7 @@ class ServiceDetail(Shape, kw_only=True):
     resource_config: ServiceResource
     creator: str
     create_time: str
+    why_not_run: list[str] | None = None
 
 
 class DescribeServicesRequest(Request, kw_only=True):

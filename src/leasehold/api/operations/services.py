@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, Final
 
+import msgspec
+
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field, refused
@@ -27,7 +29,9 @@ from leasehold.commands.service import (
 )
 from leasehold.domain.catalogue import QUOTA, Offering
 from leasehold.domain.money import amount_text
+from leasehold.domain.route import engine_for
 from leasehold.domain.service import Service, shape_of
+from leasehold.domain.trust import hindrances
 from leasehold.domain.unit import Unit
 from leasehold.domain.whose import no_service
 from leasehold.questions import Numbered, Questions, ServiceFilter, Used
@@ -109,14 +113,27 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
     wanted = call.request.service_id
     account_id = call.caller.account_id
 
-    def look(ask: Questions) -> tuple[Service | None, dict[str, str]]:
+    def look(ask: Questions) -> tuple[Service | None, dict[str, str], list[str]]:
         row = ask.service(wanted)
-        return row, {} if row is None else ask.services_at(account_id, [row.url_suffix])
+        if row is None or row.account_id != account_id:
+            return None, {}, []
+        return row, ask.services_at(account_id, [row.url_suffix]), _hindrances(context, ask, row)
 
-    found, named = await context.read(call, look)
-    if found is None or found.account_id != account_id or found.deleted_at is not None:
+    found, named, hindered = await context.read(call, look)
+    if found is None or found.deleted_at is not None:
         raise refused(no_service(wanted))
-    return present.service(found, context.shown, _url(context, call, found, named))
+    shown = present.service(found, context.shown, _url(context, call, found, named))
+    return msgspec.structs.replace(shown, why_not_run=hindered or None)
+
+
+def _hindrances(context: Context, ask: Questions, row: Service) -> list[str]:
+    """Say which engines may not run a service's version: those of its replicas, and of offerings of its type."""
+    if not row.runs:
+        return []
+    rules, unit_type = context.rules, row.shape.unit_type
+    engines = {engine_for(rules.routes, one.region, one.type) for one in ask.offerings() if one.type == unit_type}
+    engines |= {one.engine for one in ask.replicas(row.account_id, service_id=row.id) if one.state != "Ready"}
+    return list(hindrances(rules, ask.model(row.model_id), engines))
 
 
 def _url(context: Context, call: Call[Any], row: Service, named: dict[str, str]) -> str:

@@ -266,6 +266,7 @@ async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -
         count=asked.compute_unit_count,
         # A price is held for whoever may buy at it.
         quote_id=hex_id() if asked.hold and may else None,
+        asked_at=context.clock.now(),
     )
     quoted: Quoted = await context.submit(call, command)
     verdicts = [

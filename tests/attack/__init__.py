@@ -1,0 +1,1 @@
+"""Attacks: what a stranger or a tenant would try, and does not get."""
