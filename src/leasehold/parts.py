@@ -13,6 +13,8 @@ import msgspec
 from leasehold.api import present
 from leasehold.api.ids import hex_id
 from leasehold.api.links import Links
+from leasehold.api.record import Addresses
+from leasehold.api.streams import StreamBounds, Streams
 from leasehold.clock import Clock
 from leasehold.commands.founding import ROOT_USER
 from leasehold.domain import asked
@@ -99,6 +101,16 @@ def _bounds(settings: Settings) -> dict[str, int]:
         asked.QUOTES: settings.account_held_quotes_max,
         asked.SERVICE_KEYS: settings.account_service_keys_max,
     }
+
+
+def streams_of(settings: Settings, metrics: Metrics) -> Streams:
+    """Return what counts who follows events."""
+    bounds = StreamBounds(
+        in_all=settings.events_streams_max,
+        per_account=settings.events_streams_per_account_max,
+        per_key=settings.events_streams_per_key_max,
+    )
+    return Streams(bounds, metrics)
 
 
 def placing_rules(settings: Settings, routes: Routes, engines: Mapping[str, ReplicaEngine]) -> Rules:
@@ -200,6 +212,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
         ),
         alone=ground.alone,
         path_prefix=settings.path_prefix,
+        address_of=Addresses([text for text in settings.trusted_proxies.split(",") if text]).of,
     )
 
 

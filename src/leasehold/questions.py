@@ -428,6 +428,10 @@ class Questions(Protocol):
         """Return an account's keys for calling services, oldest first; with a service, those that open it alone."""
         ...
 
+    def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
+        """Return users by id, each with whether an access key of theirs is active."""
+        ...
+
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
         """Return by suffix which service answers at each: the first of the account's that has it and is not deleted."""
         ...

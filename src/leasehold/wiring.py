@@ -45,6 +45,7 @@ from leasehold.parts import (
     placing_rules,
     reconciling,
     routes_of,
+    streams_of,
     trail_of,
 )
 from leasehold.reconciler.ports import Timing
@@ -195,7 +196,7 @@ def _context(
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
-    hub = Hub(alone=ground.alone)
+    hub = Hub(alone=ground.alone, streams=streams_of(settings, ground.metrics))
     ground.sequencer.watch(hub)
     context = Context(
         reader=ground.store,

@@ -389,6 +389,7 @@ SHAPES: dict[Key, Any] = {
     (SERVICE, "DescribeServiceKeys"): {
         "keyList": [
             {**KEY_OF_A_SERVICE, "status": re.compile("Active|Deleted"), "creator": HEX_ID, "createTime": TIME}
+            | {"orphanReason": Maybe(str)}
         ],
         **ENDS_A_PAGE,
     },

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
@@ -21,8 +22,9 @@ from leasehold.gateway.balance import Balance, Rates
 from leasehold.gateway.counting import Counts
 from leasehold.gateway.fault import Fault, send_fault
 from leasehold.gateway.inbound import CallerGone, CallerSlow, Inbound, Message, Receive, Send
-from leasehold.gateway.keys import Keys
+from leasehold.gateway.keys import Keys, Sought
 from leasehold.gateway.ports import Limits, Meter, Outcome, Target, Targets
+from leasehold.gateway.refusals import Refusals
 from leasehold.gateway.routes import Route, Routes
 from leasehold.gateway.upstream import SAFE, Lost, NotConnected, Upstream
 from leasehold.gateway.usage import Tokens, reader_of
@@ -35,6 +37,15 @@ log = structlog.get_logger()
 SERVICES: Final = b"/services/"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}[a-z0-9]", re.ASCII)
+
+UNOPENED: Final = (
+    "Send a key that opens services as Authorization: Bearer lsk-... CreateServiceKey makes one; those that were "
+    "deleted open nothing."
+)
+ORPHANED: Final = (
+    "Whoever made this key is deleted or may not make service keys any more, so it opens nothing. Have somebody who "
+    "may make another (CreateServiceKey)."
+)
 
 
 class Gateway:
@@ -52,12 +63,15 @@ class Gateway:
         limits: Limits,
         alone: bool,
         path_prefix: str = "",
+        address_of: Callable[[str, h.Pairs], str] = lambda peer, _: peer,
     ) -> None:
         self._keys = Keys(reader, facts, alone=alone)
         self._routes = Routes(reader, targets, alone=alone)
         self._balance = Balance(limits.concurrency_max)
         self._rates = Rates()
         self._counts = Counts(sequencer, clock)
+        self._refusals = Refusals(sequencer, clock)
+        self._address_of = address_of
         self._upstream = Upstream(connect_s=limits.connect_s, headers_max=limits.headers_max)
         self._meter = meter
         self._limits = limits
@@ -71,10 +85,12 @@ class Gateway:
     def start(self) -> None:
         """Begin to write down what is called."""
         self._counts.start()
+        self._refusals.start()
 
     async def stop(self) -> None:
         """Write down the rest, and close the connections to replicas."""
         await self._counts.stop()
+        await self._refusals.stop()
         await self._upstream.close()
 
     def takes(self, path: bytes) -> bool:
@@ -112,7 +128,7 @@ class Gateway:
             raise Fault(e.SERVICE_NOT_FOUND, f"No service has the address {text[:64]!r}. It is /services/NAME/...")
         return f"{self._prefix.decode()}/services/{text}", text, "/" + rest.decode("latin-1")
 
-    async def admit(self, scope: Message) -> ServiceKey:
+    async def admit(self, scope: Message, request_id: str) -> ServiceKey:
         """Return the key that the call carries; raises Fault."""
         given: h.Pairs = scope["headers"]
         size = h.size_of(given)
@@ -125,14 +141,13 @@ class Gateway:
                 e.UPGRADE_NOT_SUPPORTED, "WebSockets are not passed on here. Ask for a stream of server-sent events."
             )
         scheme, _, text = (h.value_of(given, b"authorization") or b"").decode("latin-1").partition(" ")
-        key = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else None
-        if key is None:
-            raise Fault(
-                e.INVALID_SERVICE_KEY,
-                "Send a key that opens services as Authorization: Bearer lsk-... CreateServiceKey makes one; those "
-                "that were deleted open nothing.",
-            )
-        return key
+        sought = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else Sought(None, "none")
+        if sought.key is None:
+            self._meter.gateway_key_refused(sought.why)
+            peer = (scope.get("client") or ("unknown",))[0]
+            self._refusals.add(sought, self._address_of(peer, given), request_id)
+            raise Fault(e.INVALID_SERVICE_KEY, ORPHANED if sought.why == "orphaned" else UNOPENED)
+        return sought.key
 
     async def find(self, key: ServiceKey, name: str) -> Route:
         """Return where a name leads; raises Fault where the key does not open it."""
@@ -210,7 +225,7 @@ class _Call:
     async def run(self, receive: Receive) -> None:
         """Answer, one way or the other."""
         try:
-            self.key = await self._gateway.admit(self._scope)
+            self.key = await self._gateway.admit(self._scope, self._request_id)
             prefix, name, path = self._gateway.split(self._scope["raw_path"])
             route = await self._gateway.find(self.key, name)
             self.service_id = route.service.id

@@ -169,6 +169,7 @@ def _event_actions() -> list[Action]:
             ev.FollowEventsRequest,
             ev.CloudEvent,
             "Follow what happens, as a stream of server-sent events.",
+            errors=(e.TOO_MANY_STREAMS,),
             follows=True,
         ),
     ]

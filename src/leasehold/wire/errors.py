@@ -70,6 +70,9 @@ ENTITY_TOO_LARGE: Final = ErrorCode("EntityTooLarge", 413, 720010, "The body is 
 STORE_UNAVAILABLE: Final = ErrorCode(
     "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
 )
+TOO_MANY_STREAMS: Final = ErrorCode(
+    "TooManyStreams", 429, 720018, "So many callers follow events already; the message says whose, and what to do."
+)
 UNTRUSTED_MODEL: Final = ErrorCode(
     "UntrustedModel",
     403,

@@ -8,6 +8,10 @@ from typing import Final
 TRUST_MEANINGS: Final[Mapping[str, str]] = {
     "approvedBy": "The operator who made or approved the version.",
     "approveTime": "When an operator made or approved it.",
+    "orphanReason": (
+        "Why nobody answers for the key any more: its maker is deleted (MakerGone) or may not make keys any more "
+        "(MakerMayNot), so that it opens nothing; or has no active access key (MakerHasNoKey), and it goes on."
+    ),
     "trusted": "Whether an operator made or approved it. Others run only where the engine keeps them apart completely.",
     "withdrawTime": "When an operator took its approval back.",
     "whyNotRun": (
