@@ -229,8 +229,10 @@ class Questions(Protocol):
         """Return a user by id."""
         ...
 
-    def users(self, account_id: str) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys."""
+    def users(
+        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> list[tuple[User, list[AccessKey]]]:
+        """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
         ...
 
     def account(self, account_id: str) -> Account | None:

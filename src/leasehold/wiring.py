@@ -136,8 +136,7 @@ async def running(
         vault = _vault(settings, store, where.directory)
         clock = _clock(settings, store, clock_mode)
         routes, metrics, audit_keys = routes_of(settings, where), Metrics(), _audit_keys(settings, where.directory)
-        if engines is None:
-            engines = engines_of(settings, where, routes)
+        engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines)

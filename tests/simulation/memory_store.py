@@ -270,7 +270,9 @@ class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, Re
         """Return a user by id."""
         return self._rows(USERS).get((user_id,))
 
-    def users(self, account_id: str) -> list[tuple[User, list[AccessKey]]]:
+    def users(
+        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> list[tuple[User, list[AccessKey]]]:
         """Return an account's users, oldest first, each with its keys."""
 
         def oldest_first(table: Table[Any]) -> list[Any]:
@@ -278,7 +280,8 @@ class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, Re
             return sorted(rows, key=lambda row: (row.created_at, row.id))
 
         keys = oldest_first(KEYS)
-        return [(user, [key for key in keys if key.user_id == user.id]) for user in oldest_first(USERS)]
+        users = [user for user in oldest_first(USERS) if after is None or (user.created_at, user.id) > after][:limit]
+        return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

@@ -101,9 +101,10 @@ def _catalogue_actions() -> list[Action]:
             CATALOG,
             "DescribeOfferings",
             "describe_offerings",
-            s.Empty,
+            own.DescribeOfferingsRequest,
             own.OfferingList,
             "List what is sold where, at which price, and how much of it is free.",
+            errors=(e.INVALID_MARKER,),
         ),
         write(
             CATALOG,
@@ -265,6 +266,7 @@ def _identity_actions() -> list[Action]:
             own.UserList,
             "List the account's users and their keys.",
             policies=p.MANAGERS | p.OPERATORS | frozenset({p.READ}),
+            errors=(e.INVALID_MARKER,),
         ),
     ]
 

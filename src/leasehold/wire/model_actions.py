@@ -107,6 +107,7 @@ def _reads() -> list[Action]:
             m.ModelSetDetail,
             "Show a set of models and its versions.",
             policies=p.READERS | p.OPERATORS,
+            errors=(e.INVALID_MARKER,),
         ),
         read(
             MODEL,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from leasehold.wire.shapes import Id, Request, Shape, Text
+from leasehold.wire.shapes import Id, Paged, PagedRequest, Request, Shape, Text
 
 SetName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Marker = Annotated[str, msgspec.Meta(max_length=64)]
@@ -107,7 +107,7 @@ class ModelSetPage(Shape, kw_only=True):
     next_marker: str | None = None
 
 
-class DescribeModelSetRequest(Request, kw_only=True):
+class DescribeModelSetRequest(PagedRequest, kw_only=True):
     """Ask for one set and its versions."""
 
     model_set_id: Id
@@ -128,7 +128,7 @@ class ModelRow(Shape, kw_only=True):
     create_time: str
 
 
-class ModelSetDetail(Shape, kw_only=True):
+class ModelSetDetail(Paged, kw_only=True):
     """A set, and its versions in the order in which they were added."""
 
     model_set_id: str

@@ -108,6 +108,7 @@ def _call_actions() -> list[Action]:
             v.PresetServices,
             "List the models that quota is sold of.",
             policies=p.SERVICE_LISTERS,
+            errors=(e.INVALID_MARKER,),
         ),
         read(
             SERVICE,
@@ -116,6 +117,7 @@ def _call_actions() -> list[Action]:
             v.DescribeServiceMetricRequest,
             v.ServiceMetrics,
             "Sum up the calls of services.",
+            errors=(e.INVALID_MARKER,),
         ),
         write(
             SERVICE,

@@ -134,7 +134,7 @@ def replica_actions(path: str, names: dict[str, str], *, legacy: bool) -> list[A
             s.DescribeServiceInstancesRequest,
             s.ServiceInstances,
             "List the live instances of a service.",
-            errors=(e.SERVICE_NOT_FOUND,),
+            errors=(e.SERVICE_NOT_FOUND, e.INVALID_MARKER),
             legacy=legacy,
         ),
         read(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, refused
 from leasehold.api.ids import model_id, model_set_id
-from leasehold.api.paging import DOCUMENTED, cut, place_of
+from leasehold.api.paging import DOCUMENTED, cut, part, place_of
 from leasehold.commands.command import Command
 from leasehold.commands.model import (
     ApproveModel,
@@ -153,6 +153,7 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
     row, models = await context.read(call, lambda ask: (ask.model_set(wanted), ask.models(wanted)))
     if row is None or not _shows(call, row):
         raise refused(no_model_set(wanted))
+    page, end = part(models, lambda model: (int(model.version[1:]),), call.request, f"versions {wanted}")
     return m.ModelSetDetail(
         model_set_id=row.id,
         model_set_name=row.name,
@@ -173,8 +174,9 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
                 creator=model.created_by,
                 create_time=context.shown(model.created_at),
             )
-            for model in models
+            for model in page
         ],
+        **end,
     )
 
 

@@ -8,7 +8,7 @@ from leasehold.api import ids
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field
 from leasehold.api.operations.events import place_of, types_of
-from leasehold.api.paging import OWN, delivery_of, marker_of
+from leasehold.api.paging import OWN, delivery_of, marker_of, part
 from leasehold.commands import outbox as commands
 from leasehold.domain.calendar import Instant
 from leasehold.domain.outbox import Delivery, Hook, HookKind
@@ -72,8 +72,10 @@ def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
 
 async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:
     """List the account's subscriptions."""
-    hooks = await context.read(call, lambda ask: ask.hooks(call.caller.account_id))
-    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in hooks])
+    account_id = call.caller.account_id
+    hooks = await context.read(call, lambda ask: ask.hooks(account_id))
+    page, end = part(hooks, lambda hook: (hook.created_at, hook.id), call.request, f"subscriptions {account_id}")
+    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in page], **end)
 
 
 async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionRequest]) -> n.SubscriptionDetail:

@@ -12,7 +12,7 @@ from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field, refused
 from leasehold.api.ids import service_id
 from leasehold.api.operations.billing import purchase
-from leasehold.api.paging import DOCUMENTED, cut, place_of
+from leasehold.api.paging import DOCUMENTED, cut, part, place_of
 from leasehold.commands.calling import CountCalls
 from leasehold.commands.command import Command
 from leasehold.commands.service import (
@@ -265,11 +265,9 @@ async def describe_preset_services(context: Context, call: Call[v.DescribePreset
         (asked.charge_type, "charge_type"),
         (asked.charge_status, "charge_status"),
     )
-    return v.PresetServices(
-        service_list=[
-            row for row in shown if all(not values or getattr(row, name) in values for values, name in wanted)
-        ]
-    )
+    found = [row for row in shown if all(not values or getattr(row, name) in values for values, name in wanted)]
+    page, end = part(enumerate(found), lambda one: one[:1], asked, f"presets {wanted}")
+    return v.PresetServices(service_list=[row for _, row in page], **end)
 
 
 def _preset(offering: Offering, units: list[Unit]) -> v.PresetService:
@@ -308,9 +306,10 @@ async def describe_service_metric(context: Context, call: Call[v.DescribeService
             used.service_id, v.ServiceMetric(service_id=used.service_id, service_name=name, app_list=[])
         )
         row.app_list.append(v.AppMetric(app_id=used.app_id, metric=_metric(used)))
-    return v.ServiceMetrics(
-        start_time=context.shown(since), end_time=context.shown(until), service_list=list(shown.values())
-    )
+    rows = sorted(shown.values(), key=lambda row: row.service_id)
+    scope = f"metrics {account_id} {since} {until} {services} {asked.app_id}"
+    page, end = part(rows, lambda row: (row.service_id,), asked, scope)
+    return v.ServiceMetrics(start_time=context.shown(since), end_time=context.shown(until), service_list=page, **end)
 
 
 def _metric(used: Used) -> v.Metric:
