@@ -17,9 +17,12 @@ from leasehold.api.callers import Callers, SignatureLimits
 from leasehold.api.identity import Identities
 from leasehold.api.ids import hex_id
 from leasehold.api.links import Links
+from leasehold.api.record import Addresses
+from leasehold.api.streams import StreamBounds, Streams
 from leasehold.api.throttle import Rate, Throttle
 from leasehold.clock import Clock
 from leasehold.commands.founding import ROOT_USER
+from leasehold.domain import asked
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, rfc3339, to_datetime
 from leasehold.domain.event import Event
 from leasehold.domain.money import parse_amount
@@ -95,6 +98,49 @@ def rules_of(settings: Settings) -> Rules:
         account_tests_an_hour=settings.subscription_account_tests_per_hour,
         given_up_keep_us=max(GIVEN_UP_KEEP_DAYS, settings.deliveries_keep_days) * DAY_US,
         refused_keep_us=settings.refused_calls_keep_days * DAY_US,
+        bounds=_bounds(settings),
+    )
+
+
+def _bounds(settings: Settings) -> dict[str, int]:
+    return {
+        asked.USERS: settings.account_users_max,
+        asked.KEYS: settings.account_access_keys_max,
+        asked.USER_KEYS: settings.user_access_keys_max,
+        asked.MODEL_SETS: settings.account_model_sets_max,
+        asked.MODELS: settings.account_models_max,
+        asked.SERVICES: settings.account_services_max,
+        asked.HOOKS: settings.account_subscriptions_max,
+        asked.QUOTES: settings.account_held_quotes_max,
+        asked.SERVICE_KEYS: settings.account_service_keys_max,
+    }
+
+
+def streams_of(settings: Settings, metrics: Metrics) -> Streams:
+    """Return what counts who follows events."""
+    bounds = StreamBounds(
+        in_all=settings.events_streams_max,
+        per_account=settings.events_streams_per_account_max,
+        per_key=settings.events_streams_per_key_max,
+    )
+    return Streams(bounds, metrics)
+
+
+def placing_rules(settings: Settings, routes: Routes, engines: Mapping[str, ReplicaEngine]) -> Rules:
+    """Return the rules of this server, which knows where replicas run and how far they are kept apart there."""
+    missing = {name: engine.isolation().missing for name, engine in engines.items()}
+    return msgspec.structs.replace(rules_of(settings), routes=routes, missing=missing)
+
+
+def engines_of(settings: Settings, where: Target, routes: Routes) -> Mapping[str, ReplicaEngine]:
+    """Make the engines that the routes name. Raises NoEngine."""
+    return build_engines(
+        routes,
+        where.directory,
+        settings.engines_process_units,
+        settings.engines_ray_address,
+        settings.engines_ray_serve_port,
+        sandbox_of(settings),
     )
 
 
@@ -233,6 +279,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
         ),
         alone=ground.alone,
         path_prefix=settings.path_prefix,
+        address_of=Addresses([text for text in settings.trusted_proxies.split(",") if text]).of,
     )
 
 
@@ -265,19 +312,10 @@ def timing_of(settings: Settings) -> Timing:
 
 @asynccontextmanager
 async def reconciling(
-    ground: Ground, routes: Routes, given: Mapping[str, ReplicaEngine] | None, timing: Timing | None
+    ground: Ground, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing | None
 ) -> AsyncIterator[Reconciler]:
     """Look after replicas meanwhile. What runs at the end goes on running."""
-    settings, engines = ground.settings, given
-    if engines is None:
-        engines = build_engines(
-            routes,
-            ground.where.directory,
-            settings.engines_process_units,
-            settings.engines_ray_address,
-            settings.engines_ray_serve_port,
-            sandbox_of(settings),
-        )
+    settings = ground.settings
     start_us, deadman_us = settings.create_deadline_minutes * MINUTE_US, settings.deadman_minutes * MINUTE_US
     root = ground.store.ask(lambda ask: ask.user(ask.fact(ROOT_USER) or ""))
     reconciler = Reconciler(
@@ -299,5 +337,3 @@ async def reconciling(
         yield reconciler
     finally:
         await reconciler.stop()
-        for engine in engines.values():
-            await engine.close()

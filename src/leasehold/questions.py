@@ -247,8 +247,10 @@ class Questions(Protocol):
         """Return a user by id."""
         ...
 
-    def users(self, account_id: str) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys."""
+    def users(
+        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> list[tuple[User, list[AccessKey]]]:
+        """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
         ...
 
     def account(self, account_id: str) -> Account | None:
@@ -448,6 +450,10 @@ class Questions(Protocol):
         self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
     ) -> list[Numbered]:
         """Return an account's keys for calling services, oldest first; with a service, those that open it alone."""
+        ...
+
+    def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
+        """Return users by id, each with whether an access key of theirs is active."""
         ...
 
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:

@@ -299,10 +299,31 @@ class Metrics:
             "Bytes of WebSockets that ended, sent by callers (up) and by replicas (down).",
             "direction",
         )
+        self._gateway_keys_refused = self._counter(
+            "leasehold_gateway_keys_refused_total",
+            "Calls of services with a key that opens nothing: none, unknown, wrong, deleted, or orphaned.",
+            "why",
+        )
+        self._streams = self._gauge("leasehold_event_streams", "Callers that follow events now.")
+        self._streams_refused = self._counter(
+            "leasehold_event_streams_refused_total", "Streams of events that were refused because there were too many."
+        )
 
     def gateway_called(self, outcome: Literal["succeeded", "failed", "refused", "aborted"]) -> None:
         """Count a call of a service, by how it ended."""
         self._gateway_calls.labels(outcome).inc()
+
+    def gateway_key_refused(self, why: str) -> None:
+        """Count a key that opened nothing."""
+        self._gateway_keys_refused.labels(why).inc()
+
+    def streams_open(self, change: int) -> None:
+        """Note that somebody began to follow events, or ended."""
+        self._streams.inc(change)
+
+    def stream_refused(self) -> None:
+        """Count a stream that was refused."""
+        self._streams_refused.inc()
 
     def gateway_first_byte(self, seconds: float) -> None:
         """Note how long a replica took until it began to answer."""

@@ -34,6 +34,7 @@ from leasehold.commands.identity import CreateAccessKey, CreateAccount, NewKey, 
 from leasehold.domain.account import User
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.money import Micro
+from leasehold.domain.rules import Rules
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.routed import RoutedEngine
 from leasehold.facts import Facts
@@ -43,10 +44,12 @@ from leasehold.parts import (
     allowed_of,
     callers_of,
     dispatcher_of,
+    engines_of,
     gateway_of,
+    placing_rules,
     reconciling,
     routes_of,
-    rules_of,
+    streams_of,
     throttle_of,
     trail_of,
 )
@@ -138,10 +141,14 @@ async def running(
         vault = _vault(settings, store, where.directory)
         clock = _clock(settings, store, clock_mode)
         routes, metrics, audit_keys = routes_of(settings, where), Metrics(), _audit_keys(settings, where.directory)
+        engines = engines_of(settings, where, routes) if engines is None else engines
+        for made in engines.values():
+            parts.push_async_callback(made.close)
+        rules = placing_rules(settings, routes, engines)
         sequencer = Sequencer(
             store,
             clock,
-            rules_of(settings),
+            rules,
             engine=RoutedEngine(routes),
             limits=_limits(settings, where),
             meter=metrics,
@@ -157,7 +164,7 @@ async def running(
         identities = Identities(store, ground.facts, lambda key: vault.open(key.sealed, context=key.id))
         sequencer.watch(identities)
         refusals = Refusals(sequencer, clock, metrics)
-        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals)
+        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
         metrics.calls_waiting({"turn": lambda: admission.waiting, "rows": lambda: sequencer.aside_length})
@@ -195,10 +202,11 @@ def _context(
     audit_keys: AuditKeys,
     identities: Identities,
     refusals: Refusals,
+    rules: Rules,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
-    hub = Hub(alone=ground.alone)
+    hub = Hub(alone=ground.alone, streams=streams_of(settings, ground.metrics))
     ground.sequencer.watch(hub)
     context = Context(
         reader=ground.store,
@@ -206,7 +214,7 @@ def _context(
         sequencer=ground.sequencer,
         agenda=agenda,
         clock=ground.clock,
-        rules=rules_of(settings),
+        rules=rules,
         keys=KeyMaker(_make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
         hub=hub,
         identities=identities,
@@ -310,7 +318,12 @@ async def _found(
     command: Command
     if known is None:
         command = CreateAccessKey(
-            account_id=root.account_id, user_id=root.id, key=sealed, by_operator=True, operators=OPERATOR
+            account_id=root.account_id,
+            user_id=root.id,
+            key=sealed,
+            by_operator=True,
+            operators=OPERATOR,
+            bounded=False,
         )
     elif known[1].id != root.id:
         raise WrongRoot(f"LEASEHOLD_ROOT_ACCESS_KEY names the key {key_id} of another user than the first root.")

@@ -148,6 +148,7 @@ SERVICE_DETAIL = {
     "resourceConfig": {"type": str, "replicasCount": int, "region": Maybe(str), "qps": Maybe(float)},
     "creator": HEX_ID,
     "createTime": TIME,
+    "whyNotRun": Maybe(list),
 }
 ACCOUNT_DETAIL = {"accountId": HEX_ID, "balance": AMOUNT, "currency": str, "name": str, "timeZone": str}
 ORDER = {
@@ -322,6 +323,10 @@ VERSION = {
     "modelId": MODEL_ID,
     "version": re.compile("V[0-9]+"),
     "description": str,
+    "trusted": bool,
+    "approvedBy": Maybe(HEX_ID),
+    "approveTime": Maybe(TIME),
+    "withdrawTime": Maybe(TIME),
     "servicesCount": int,
     "creator": HEX_ID,
     "createTime": TIME,
@@ -392,6 +397,7 @@ SHAPES: dict[Key, Any] = {
     (SERVICE, "DescribeServiceKeys"): {
         "keyList": [
             {**KEY_OF_A_SERVICE, "status": re.compile("Active|Deleted"), "creator": HEX_ID, "createTime": TIME}
+            | {"orphanReason": Maybe(str)}
         ],
         **ENDS_A_PAGE,
     },
@@ -405,6 +411,8 @@ SHAPES: dict[Key, Any] = {
     (MODEL, "DescribeSystemModelSets"): MODEL_SETS,
     (MODEL, "DescribeModelSet"): {**MODEL_SET, "modelList": [VERSION]},
     (MODEL, "DescribeModel"): {**MODEL_SET, **VERSION, "run": RUN},
+    (MODEL, "ApproveModel"): {**MODEL_SET, **VERSION, "run": RUN},
+    (MODEL, "WithdrawModelApproval"): {**MODEL_SET, **VERSION, "run": RUN},
     (ACCOUNT, "DescribeAccount"): ACCOUNT_DETAIL,
     (ACCOUNT, "TopUpAccount"): ACCOUNT_DETAIL,
     (ACCOUNT, "DescribeOrders"): {"orders": [ORDER], **ENDS_A_PAGE},

@@ -65,6 +65,11 @@ class Caller:
         self.runner = runner
         self.desk = desk
 
+    @property
+    def operator(self) -> Caller:
+        """The operator of the same service."""
+        return Caller(self.runner, Desk(self.desk.service))
+
     def __repr__(self) -> str:
         return f"Caller({self.desk.access_key})"
 

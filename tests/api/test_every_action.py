@@ -185,6 +185,8 @@ def keep_models(caller: Caller) -> None:
     for run in runs:
         model = caller.do(MODEL, "CreateCustomModel", {**made, "run": run, "description": "It talks."})["modelId"]
         caller.do(MODEL, "DescribeModel", {"modelId": model})
+        caller.do(MODEL, "ApproveModel", {"modelId": model})
+    caller.do(MODEL, "WithdrawModelApproval", {"modelId": model})
     caller.do(MODEL, "DescribeModelSet", made)
     for name in ("DescribeModelSets", "DescribeCustomModelSets", "DescribeSystemModelSets"):
         caller.do(MODEL, name, {"maxKeys": 1})

@@ -95,6 +95,7 @@ def served(caller: Caller, name: str, *command: str) -> dict[str, str]:
     owner = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": name})
     run = {"command": list(command), "port": None}
     model = caller.do(MODEL, "CreateCustomModel", {**owner, "run": run})
+    caller.operator.do(MODEL, "ApproveModel", {"modelId": model["modelId"]})
     body = new_service(type="cpu-1", region="bj", replicasCount=1)
     named = {"name": name, "urlSuffix": name, "modelSetId": owner["modelSetId"], "modelId": model["modelId"]}
     made: dict[str, str] = caller.do(

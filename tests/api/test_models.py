@@ -21,8 +21,10 @@ def add_set(caller: Caller, name: str = "talker", **more: Any) -> str:
 
 
 def add_model(caller: Caller, owner: str, **run: Any) -> str:
-    """Add a version; returns it."""
-    return str(caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": {**RUN, **run}})["modelId"])
+    """Add a version, and have it approved; returns it."""
+    model = caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": {**RUN, **run}})["modelId"]
+    caller.operator.do(MODEL, "ApproveModel", {"modelId": model})
+    return str(model)
 
 
 def of(model: str, owner: str) -> dict[str, str]:
@@ -313,6 +315,11 @@ def test_a_service_with_replicas_changes_its_version_but_not_whether_it_is_run(e
         ("UPDATE model_sets SET models = 0", "says 0 versions, and has 1"),
         ("UPDATE services SET model_id = 'amv-nowhere'", "which the repository has not got"),
         ("UPDATE services SET runs = 0", "disagree about whether its replicas are run"),
+        # What an attacker would write to be trusted, or an operator be made to believe.
+        ("UPDATE models SET approved_by = NULL, approved_at = NULL", "its last event model.approved"),
+        ("UPDATE models SET approved_by = NULL", "is approved by None"),
+        ("UPDATE models SET withdrawn_at = 5", "and not any more since 5"),
+        ("UPDATE models SET account_id = ''", "and its set to"),
     ],
 )
 def test_a_store_that_contradicts_itself_about_models_is_found_out(fresh: Scene, broken: str, said: str) -> None:
@@ -325,6 +332,55 @@ def test_a_store_that_contradicts_itself_about_models_is_found_out(fresh: Scene,
         store.execute(broken)
         store.commit()
     assert any(said in finding for finding in check_store(fresh.where).findings)
+
+
+def test_a_version_that_was_made_trusted_behind_the_services_back_is_found_out(fresh: Scene) -> None:
+    caller = fresh.customer()
+    owner = add_set(caller)
+    caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": RUN})
+    assert check_store(fresh.where).findings == []
+    with closing(sqlite3.connect(fresh.directory / "leasehold.db")) as store:
+        store.execute("UPDATE models SET approved_by = created_by, approved_at = 1")
+        store.commit()
+    (found,) = check_store(fresh.where).findings
+    assert "says model.approved of its approval, and its last event nothing" in found
+
+
+def test_approving_twice_changes_nothing_and_tells_once(either: Scene) -> None:
+    caller, approve = either.customer(), "ApproveModel"
+    model = caller.do(MODEL, "CreateCustomModel", {"modelSetId": add_set(caller), "run": RUN})["modelId"]
+    assert described(caller, model)["trusted"] is False
+    first = either.operator.do(MODEL, approve, {"modelId": model})
+    either.advance("2030-02-01T08:00:00+08:00")
+    assert either.operator.do(MODEL, approve, {"modelId": model}) == first
+    shown = described(caller, model)
+    assert (shown["trusted"], shown["approveTime"], shown["approvedBy"]) == (
+        *(True, first["approveTime"]),
+        either.operator.do("/v2/iam", "DescribeUsers")["users"][0]["userId"],
+    )
+    withdrawn = either.operator.do(MODEL, "WithdrawModelApproval", {"modelId": model})
+    assert (withdrawn["trusted"], "approvedBy" in withdrawn) == (False, False)
+    assert withdrawn["withdrawTime"].startswith("2030-02-01")
+    (row,) = caller.do(MODEL, "DescribeModelSet", {"modelSetId": shown["modelSetId"]})["modelList"]
+    assert (row["trusted"], row["withdrawTime"]) == (False, withdrawn["withdrawTime"])
+    told = [event["type"] for event in caller.do("/v2/events", "DescribeEvents", {"maxKeys": 100})["events"]]
+    assert told.count("model.approved") == told.count("model.approvalWithdrawn") == 1
+    for action in (approve, "WithdrawModelApproval"):
+        assert either.operator.refused(MODEL, action, {"modelId": "amv-nowhere"}) == "ResourceNotFound"
+
+
+def test_what_an_operator_makes_is_trusted_and_an_operator_sees_the_versions_of_all_accounts(either: Scene) -> None:
+    everybodys = add_set(either.operator, forEverybody=True)
+    own = add_set(either.operator)
+    for owner in (everybodys, own):
+        model = either.operator.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": RUN})["modelId"]
+        assert described(either.operator, model)["trusted"] is True
+    customer, stranger = either.customer(), either.customer()
+    theirs = add_set(customer)
+    model = customer.do(MODEL, "CreateCustomModel", {"modelSetId": theirs, "run": RUN})["modelId"]
+    assert described(either.operator, model)["run"]["command"] == RUN["command"]
+    assert either.operator.do(MODEL, "DescribeModelSet", {"modelSetId": theirs})["modelList"][0]["modelId"] == model
+    assert stranger.refused(MODEL, "DescribeModel", {"modelId": model}) == "ResourceNotFound"
 
 
 # --- keys for calling services ---------------------------------------------------------------------------

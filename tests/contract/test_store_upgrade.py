@@ -262,6 +262,34 @@ def old(target: Target) -> Target:
     return target
 
 
+def test_no_version_of_an_account_is_trusted_after_the_upgrade_and_those_for_everybody_are(target: Target) -> None:
+    target.directory.mkdir(parents=True, exist_ok=True)
+    url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection), "0011")
+        tables = MetaData()
+        tables.reflect(connection)
+        same = {"created_by": "user-1", "description": "", "created_at": 7}
+        owners = {"own": "acc-1", "all": ""}
+        for name, owner in owners.items():
+            known = {**same, "account_id": owner}
+            rows = {"id": f"am-{name}", "name": name, "made": 1, "models": 1, **known}
+            connection.execute(tables.tables["model_sets"].insert(), rows)
+            model = {"id": f"amv-{name}", "set_id": f"am-{name}", "version": "V1", "run": '{"command":["x"]}', **known}
+            connection.execute(tables.tables["models"].insert(), model)
+    engine.dispose()
+    upgrade(target)
+    store = open_store(target)
+    own, everybodys = (store.ask(lambda ask, name=name: ask.model(f"amv-{name}")) for name in owners)  # type: ignore[misc]
+    asyncio.run(store.close())
+    assert own is not None
+    assert everybodys is not None
+    assert (own.is_trusted, own.withdrawn_at, own.approved_by) == (False, None, None)
+    assert (everybodys.is_trusted, everybodys.approved_by, everybodys.approved_at) == (True, "user-1", 7)
+    assert [one for one in check_store(target).findings if "model" in one] == []
+
+
 def everything(store: OpenStore) -> dict[str, Unit]:
     found = {unit_id: store.ask(lambda ask, unit_id=unit_id: ask.unit(unit_id)) for unit_id in UNITS}  # type: ignore[misc]
     return {unit_id: unit for unit_id, unit in found.items() if unit is not None}

@@ -9,6 +9,7 @@ import pytest
 from leasehold.cli.settings_page import settings_page
 from leasehold.domain.route import Route
 from leasehold.settings import DECLARED, BadSettings, Declared, Secret, Settings, load_settings, secret_of, secrets_of
+from tests.domain.tenant_settings import TENANTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
 ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
@@ -54,6 +55,7 @@ ROWS = [
     Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
     Row("trusted_proxies", "", '"10.0.0.1"', "10.0.0.1/32", "10.0.0.0/8, fd00::/8", "10.0.0.0/8,fd00::/8"),
     Row("audit.keep_days", 400, "0", 0, "36500", 36_500),
+    *(Row(name, default, "1", 1, "7", 7) for name, default in TENANTS.items()),
     Row("gateway.connect_seconds", 5, "1", 1, "60", 60),
     Row("gateway.first_byte_seconds", 300, "1", 1, "3600", 3600),
     Row("gateway.idle_seconds", 300, "1", 1, "3600", 3600),

@@ -339,6 +339,7 @@ def make(name: str, units: int, spec: RunSpec, deadline: float | None = None) ->
         units=units,
         spec=spec,
         deadline=deadline,
+        trusted=True,
     )
 
 

@@ -349,7 +349,7 @@ def hopeless(folder: Path) -> Iterator[tuple[RunSpec, str]]:
 async def test_what_can_never_run_is_told_with_its_reason(bench: ProcessBench, tmp_path: Path) -> None:
     engine = bench.engine(sandbox=bench.sandbox(paths=(str(tmp_path),), hidden=()))
     for spec, reason in hopeless(tmp_path):
-        wanted = Wanted(name="a", unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=spec)
+        wanted = Wanted(name="a", unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=spec, trusted=True)
         with pytest.raises(CannotRun, match=reason):
             await engine.start(wanted)
         assert await engine.observe() == {}, spec

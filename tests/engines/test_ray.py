@@ -68,7 +68,16 @@ class Place:
     def wanted(self, name: str, command: tuple[str, ...] = SLEEP, *, kind: str = "small", **given: Any) -> Wanted:
         deadline, units = given.pop("deadline", None), given.pop("units", 1)
         spec = RunSpec(command=command, env={"TEST_MARK": self.mark}, **{"port": None, **given})
-        return Wanted(name=name, unit_id="u", service_id="s", unit_type=kind, units=units, spec=spec, deadline=deadline)
+        return Wanted(
+            name=name,
+            unit_id="u",
+            service_id="s",
+            unit_type=kind,
+            units=units,
+            spec=spec,
+            deadline=deadline,
+            trusted=True,
+        )
 
     def pids(self) -> list[int]:
         """Return the processes of commands, found without any engine."""

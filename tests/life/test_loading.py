@@ -11,6 +11,7 @@ import pytest
 
 from leasehold.commands.command import Command
 from leasehold.commands.release import Release
+from leasehold.domain.asked import Asked
 from leasehold.domain.book import REMEMBERED, TABLES, UNITS, Book, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.rules import Rules
 from leasehold.domain.token import Token
@@ -22,7 +23,7 @@ from tests.simulation.memory_store import MemoryStore, MemoryTransaction
 from tests.simulation.office import Office
 
 
-class Asked(MemoryTransaction):
+class Watched(MemoryTransaction):
     """Takes note of what it is asked for."""
 
     def __init__(self, store: MemoryStore) -> None:
@@ -31,7 +32,7 @@ class Asked(MemoryTransaction):
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         wanted = list(needs)
-        self.steps.append({need[0] for need in wanted if not isinstance(need, Shelf | Halted | Held)})
+        self.steps.append({need[0] for need in wanted if not isinstance(need, Shelf | Halted | Held | Asked)})
         await super().load(wanted, book)
 
 
@@ -64,5 +65,5 @@ def test_a_client_token_takes_no_step_of_its_own(kind: str) -> None:
 
 
 async def steps_of(store: MemoryStore, commands: Sequence[Command]) -> tuple[list[set[Table[Any]]], Book]:
-    asked = Asked(store)
+    asked = Watched(store)
     return asked.steps, await load(asked, commands)

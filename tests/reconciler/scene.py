@@ -30,6 +30,8 @@ def model(model_id: str = MODEL, **run: Any) -> Model:
         "",
         RunSpec(command=("python3", "-m", "http.server", "--bind", "127.0.0.1", "{port}"), **run),
         Instant(1),
+        approved_by="user-1",
+        approved_at=Instant(1),
     )
 
 

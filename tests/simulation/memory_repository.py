@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.book import MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, Key, Table
+from leasehold.domain.account import User
+from leasehold.domain.book import KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
 from leasehold.domain.model import EVERYBODYS, Model, ModelSet
 from leasehold.domain.service_key import ServiceKey
 from leasehold.questions import ModelSetFilter, Numbered
@@ -57,6 +58,12 @@ class MemoryRepository:
             and service_id in (None, row.service_id)
             and seq > (after or 0)
         ][:limit]
+
+    def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
+        """Return users by id, each with whether an access key of theirs is active."""
+        sign = {key.user_id for key in self._rows(KEYS).values() if key.status == "Active"}
+        users = self._rows(USERS)
+        return {one: (users[one,], one in sign) for one in user_ids if (one,) in users}
 
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
         """Return by suffix the first service of the account that has it and is not deleted."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.asked import Asked
 from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import (
     ACCOUNTS,
@@ -39,9 +40,8 @@ from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.event import Event, EventPage
 from leasehold.domain.guard import Guard
 from leasehold.domain.ledger import Order, Posting, wallet
-from leasehold.domain.money import Micro
 from leasehold.domain.service import Service
-from leasehold.domain.unit import GONE, Unit
+from leasehold.domain.unit import Unit
 from leasehold.questions import (
     EventFilter,
     EventPlace,
@@ -55,6 +55,7 @@ from leasehold.questions import (
     Used,
 )
 from leasehold.sequencer import Blocked
+from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
@@ -162,7 +163,9 @@ class MemoryTransaction:
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_shelf(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, Held):
-                book.load_held(need, *self._held(need))
+                book.load_held(need, *held(need, self._store.rows, self._store.postings))
+            elif isinstance(need, Asked):
+                book.answers.load(need, asked(need, self._store.rows))
             elif isinstance(need, Halted):
                 units = self._store.rows[UNITS]
                 account_id = need.account_id
@@ -176,21 +179,6 @@ class MemoryTransaction:
             else:
                 table, key = need
                 book.load(table, key, self._store.rows[table].get(key))
-
-    def _held(self, need: Held) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-        units = self._store.rows[UNITS]
-        held: dict[str, dict[str, int]] = {}
-        for unit in units.values():
-            if unit.account_id == need.account_id and unit.status not in GONE:
-                types = held.setdefault(unit.created_by, {})
-                types[unit.type] = types.get(unit.type, 0) + unit.held
-        spent: dict[str, Micro] = {}
-        for posting in self._store.postings:
-            if posting.account_id == need.account_id and posting.at >= need.since and posting.unit_id is not None:
-                buyer = units[posting.unit_id,].created_by
-                effect = posting.effect_on(wallet(need.account_id))
-                spent[buyer] = Micro(spent.get(buyer, 0) - effect)
-        return held, spent
 
     async def save(self, changes: Changes) -> None:
         """Keep the changes, or the rest of them."""
@@ -297,7 +285,9 @@ class MemoryQuestions(
         """Return a user by id."""
         return self._rows(USERS).get((user_id,))
 
-    def users(self, account_id: str) -> list[tuple[User, list[AccessKey]]]:
+    def users(
+        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> list[tuple[User, list[AccessKey]]]:
         """Return an account's users, oldest first, each with its keys."""
 
         def oldest_first(table: Table[Any]) -> list[Any]:
@@ -305,7 +295,8 @@ class MemoryQuestions(
             return sorted(rows, key=lambda row: (row.created_at, row.id))
 
         keys = oldest_first(KEYS)
-        return [(user, [key for key in keys if key.user_id == user.id]) for user in oldest_first(USERS)]
+        users = [user for user in oldest_first(USERS) if after is None or (user.created_at, user.id) > after][:limit]
+        return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

@@ -90,10 +90,10 @@ def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
 async def send_followed(send: Send, receive: Receive, result: Followed, more: Sequence[tuple[bytes, bytes]]) -> None:
     """Send what happens until the caller goes, or the server stops."""
     headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), *more]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.create_task(_until_gone(receive))
-    pieces = aiter(result.pieces)
+    pieces, piece = aiter(result.pieces), None
     try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         while True:
             piece = asyncio.ensure_future(anext(pieces, None))
             await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +106,7 @@ async def send_followed(send: Send, receive: Receive, result: Followed, more: Se
         log.warning("a stream ends", error=str(error))
     finally:
         gone.cancel()
-        if not piece.done():
+        if piece is not None and not piece.done():
             piece.cancel()
             await asyncio.wait({piece})
         await result.pieces.aclose()  # type: ignore[attr-defined]

@@ -21,6 +21,7 @@ REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.DENIED: e.ACCESS_DENIED,
     r.TOKEN_MISMATCH: e.IDEMPOTENT_PARAMETER_MISMATCH,
     r.REPLAYED: e.REQUEST_REPLAYED,
+    r.UNTRUSTED: e.UNTRUSTED_MODEL,
 }
 """How the rules' refusals are called in public."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from leasehold.api.streams import Streams
 from leasehold.domain.book import KEYS, USERS, Changes
 
 LOOK_EVERY_S: Final = 1.0
@@ -16,8 +17,9 @@ LOOK_EVERY_S: Final = 1.0
 class Hub:
     """Told of every commit here that something happened in; ``alone``: nobody else writes to the store."""
 
-    def __init__(self, *, alone: bool) -> None:
+    def __init__(self, *, alone: bool, streams: Streams) -> None:
         self._alone = alone
+        self.streams = streams
         self._followers: dict[str, set[asyncio.Event]] = {}
         self.stopping = False
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from leasehold.api.fault import Fault
 from leasehold.questions import DeliveryPlace, EventPlace, Numbered, Place
 from leasehold.wire.errors import INVALID_MARKER
+from leasehold.wire.shapes import PagedRequest
+
+T = TypeVar("T")
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -31,7 +35,11 @@ OWN = Size(100, 1000)
 """For our own lists."""
 
 
-def marker_of(place: int | tuple[int, int] | tuple[int, int, str] | str, scope: str) -> str:
+WHOLE = Size(1000, 1000)
+"""For lists that were whole before they had pages: whoever knows of none still gets everything of an ordinary one."""
+
+
+def marker_of(place: int | Sequence[int | str] | str, scope: str) -> str:
     """Write the place after a row: its number, or moment and number, or id. ``scope`` says in which list of whose."""
     packed = _json(place)
     return base64.urlsafe_b64encode(packed + _check(packed, scope)).decode().rstrip("=")
@@ -91,7 +99,30 @@ def id_of(marker: str | None, scope: str) -> str | None:
     return None if packed is None else msgspec.json.decode(packed, type=str)
 
 
+def key_of(marker: str | None, scope: str) -> list[Any] | None:
+    """Read a marker of a list by a key of several parts; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=list[Any])
+
+
 _json = msgspec.json.Encoder().encode
+
+
+def ends(asked: PagedRequest, size: int, next_marker: str | None) -> dict[str, Any]:
+    """Return what a page says of itself (``Paged``): nothing where nobody asked for one, and this is all."""
+    if asked.marker is None and asked.max_keys is None and next_marker is None:
+        return {}
+    return {"is_truncated": next_marker is not None, "max_keys": size, "next_marker": next_marker}
+
+
+def part(
+    rows: Iterable[T], key: Callable[[T], Sequence[Any]], asked: PagedRequest, scope: str
+) -> tuple[list[T], dict[str, Any]]:
+    """Cut a page out of rows that are sorted by a key; returns it, and what it says of itself. Raises Fault."""
+    after, size = key_of(asked.marker, scope), WHOLE.of(asked.max_keys)
+    later = [row for row in rows if after is None or list(key(row)) > after]
+    more = marker_of(list(key(later[size - 1])), scope) if len(later) > size else None
+    return later[:size], ends(asked, size, more)
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -57,7 +57,16 @@ class LoadExamples(Command, frozen=True, kw_only=True):
         for example in EXAMPLES:
             if draft.get(MODEL_SETS, example.set_id) is None:
                 row = ModelSet(example.set_id, EVERYBODYS, self.user_id, example.name, example.description, now)
-                add_version(draft, row, example.model_id, self.user_id, example.description, self._run(example), now)
+                add_version(
+                    draft,
+                    row,
+                    example.model_id,
+                    self.user_id,
+                    example.description,
+                    self._run(example),
+                    now,
+                    trusted=True,
+                )
                 added = True
         return added
 

@@ -8,7 +8,11 @@ import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.account import AccessKey, Account, User
+from leasehold.domain.asked import KEYS as KEYS_MADE
+from leasehold.domain.asked import USER_KEYS as USER_KEYS_MADE
+from leasehold.domain.asked import USERS as USERS_MADE
 from leasehold.domain.book import ACCOUNTS, KEYS, USERS, Draft
+from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.money import ZERO
 from leasehold.domain.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
@@ -69,20 +73,25 @@ class CreateUser(Command, frozen=True, kw_only=True):
     name: str
 
     def needs(self) -> Needs:
-        """The account."""
-        yield ACCOUNTS, (self.account_id,)
+        """The account, and how many users it has."""
+        return bound_needs(self.account_id, counted(USERS_MADE, self.account_id))
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> User:  # noqa: ARG002
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> User:
         """Raises Refusal where there is no such account."""
         if draft.get(ACCOUNTS, self.account_id) is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        check_bound(draft, rules, USERS_MADE, self.account_id)
         user = User(self.user_id, self.account_id, self.name, False, (), now)
         draft.put(USERS, user)
         return user
 
 
 class CreateAccessKey(Command, frozen=True, kw_only=True):
-    """Give a user another key pair. Answers the key."""
+    """Give a user another key pair. Answers the key.
+
+    ``bounded``: it counts against the bounds. What the operator's own environment gives to the root does not, so that
+    the server starts.
+    """
 
     answer: ClassVar[type] = AccessKey
 
@@ -91,18 +100,25 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
     key: NewKey
     by_operator: bool
     operators: str
+    bounded: bool = True
 
     def needs(self) -> Needs:
-        """The user and the new key."""
+        """The user, the new key, and how many there are."""
         yield USERS, (self.user_id,)
         yield KEYS, (self.key.id,)
+        yield from bound_needs(
+            self.account_id, counted(KEYS_MADE, self.account_id), counted(USER_KEYS_MADE, self.user_id)
+        )
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccessKey:  # noqa: ARG002
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccessKey:
         """Raises Refusal where the account has no such user or only an operator may, or the key id is taken."""
         user = own_user(draft, self.account_id, self.user_id)
         if not self.by_operator:
             refuse_operator(user, self.operators, "userId")
         _refuse_taken(draft, self.key.id)
+        if self.bounded:
+            check_bound(draft, rules, USER_KEYS_MADE, user.id)
+            check_bound(draft, rules, KEYS_MADE, user.account_id)
         key = AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
         draft.put(KEYS, key)
         return key

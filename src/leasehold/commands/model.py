@@ -7,14 +7,16 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
+from leasehold.domain import asked
 from leasehold.domain.book import MODEL_SETS, MODELS, Draft
+from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
-from leasehold.domain.model import Model, ModelSet, check_run, is_seen
+from leasehold.domain.model import EVERYBODYS, Model, ModelSet, check_run, is_seen
 from leasehold.domain.refusal import WRONG_STATE, Refusal
 from leasehold.domain.replica import RunSpec
 from leasehold.domain.rules import Rules
 from leasehold.domain.service import Service
-from leasehold.domain.whose import own_model, own_model_set
+from leasehold.domain.whose import no_model, own_model, own_model_set
 
 
 class CreateModelSet(Command, frozen=True, kw_only=True):
@@ -29,11 +31,15 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
     description: str
 
     def needs(self) -> Needs:
-        """The new row."""
+        """The new row, and how many the account has."""
         yield MODEL_SETS, (self.set_id,)
+        if self.owner_id != EVERYBODYS:
+            yield from bound_needs(self.owner_id, counted(asked.MODEL_SETS, self.owner_id))
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ModelSet:  # noqa: ARG002 - no setting matters
-        """Add it; who may add one for everybody was seen to before."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ModelSet:
+        """Raises Refusal where the account has too many; who may add one for everybody was seen to before."""
+        if self.owner_id != EVERYBODYS:
+            check_bound(draft, rules, asked.MODEL_SETS, self.owner_id)
         row = ModelSet(self.set_id, self.owner_id, self.user_id, self.name, self.description, now)
         draft.put(MODEL_SETS, row)
         return row
@@ -53,15 +59,20 @@ class CreateModel(Command, frozen=True, kw_only=True):
     run: RunSpec
 
     def needs(self) -> Needs:
-        """The set and the new row."""
+        """The set and the new row, and how many the account has."""
         yield MODEL_SETS, (self.set_id,)
         yield MODELS, (self.model_id,)
+        yield from bound_needs(self.account_id, counted(asked.MODELS, self.account_id))
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the caller may not change the set, or nothing can run the run block."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:
+        """Raises Refusal where the caller may not change the set or has too many, or nothing can run the run block."""
         found = own_model_set(draft, self.account_id, self.set_id, operator=self.operator)
         check_run(self.run)
-        return add_version(draft, found, self.model_id, self.user_id, self.description, self.run, now)
+        if found.account_id != EVERYBODYS:
+            check_bound(draft, rules, asked.MODELS, found.account_id)
+        return add_version(
+            draft, found, self.model_id, self.user_id, self.description, self.run, now, trusted=self.operator
+        )
 
 
 class DeleteModel(Command, frozen=True, kw_only=True):
@@ -95,6 +106,60 @@ class DeleteModel(Command, frozen=True, kw_only=True):
         return True
 
 
+class ApproveModel(Command, frozen=True, kw_only=True):
+    """Let a version of any account run on every engine, also where it is not kept apart. Answers it."""
+
+    answer: ClassVar[type] = Model
+
+    user_id: str
+    model_id: str
+
+    def needs(self) -> Needs:
+        """The version."""
+        yield MODELS, (self.model_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where there is no such version. Who approved it first stays written down."""
+        model = _any_model(draft, self.model_id)
+        if not model.is_trusted:
+            model = msgspec.structs.replace(model, approved_by=self.user_id, approved_at=now, withdrawn_at=None)
+            draft.put(MODELS, model)
+        return model
+
+
+class WithdrawApproval(Command, frozen=True, kw_only=True):
+    """Take back that a version may run on every engine. Answers it.
+
+    What runs of it where it is not kept apart is ended by the reconciler; services that run it stay as they are.
+    """
+
+    answer: ClassVar[type] = Model
+
+    model_id: str
+
+    def needs(self) -> Needs:
+        """The version."""
+        yield MODELS, (self.model_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where there is no such version.
+
+        One that never was trusted is withdrawn, too: what runs of it since before there was trust is to end.
+        """
+        model = _any_model(draft, self.model_id)
+        if model.withdrawn_at is None:
+            model = msgspec.structs.replace(model, approved_by=None, approved_at=None, withdrawn_at=now)
+            draft.put(MODELS, model)
+        return model
+
+
+def _any_model(draft: Draft, model_id: str) -> Model:
+    model = draft.get(MODELS, model_id)
+    if model is None or model.deleted_at is not None:
+        raise no_model(model_id)
+    return model
+
+
 class DeleteModelSet(Command, frozen=True, kw_only=True):
     """Take out a set that has no versions left."""
 
@@ -122,11 +187,21 @@ class DeleteModelSet(Command, frozen=True, kw_only=True):
 
 
 def add_version(
-    draft: Draft, found: ModelSet, model_id: str, user_id: str, description: str, run: RunSpec, now: Instant
+    draft: Draft,
+    found: ModelSet,
+    model_id: str,
+    user_id: str,
+    description: str,
+    run: RunSpec,
+    now: Instant,
+    *,
+    trusted: bool,
 ) -> Model:
-    """Put the next version into a set."""
+    """Put the next version into a set. It is trusted where an operator makes it."""
     number = found.made + 1
     model = Model(model_id, found.id, found.account_id, user_id, f"V{number}", description, run, now)
+    if trusted:
+        model = msgspec.structs.replace(model, approved_by=user_id, approved_at=now)
     draft.put(MODELS, model)
     draft.put(MODEL_SETS, msgspec.structs.replace(found, made=number, models=found.models + 1))
     return model
@@ -136,6 +211,11 @@ def model_of(service: Service | None) -> Needs:
     """Return the version that a service runs."""
     if service is not None and service.runs:
         yield MODELS, (service.model_id,)
+
+
+def run_model(draft: Draft, service: Service) -> Model | None:
+    """Return the version that engines run for a service; None: what it has is only counted."""
+    return draft.require(MODELS, service.model_id) if service.runs else None
 
 
 def knows(draft: Draft, service: Service) -> bool:

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
+from leasehold.domain.asked import HOOKS as MADE
 from leasehold.domain.book import ACCOUNTS, DELIVERIES, HOOKS, LANES, NOTICE_RATES, Draft
+from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.event import Event
 from leasehold.domain.notice import Bound, NoticeRate, account_name, mail_bounds, mail_name, taken, test_bounds
@@ -57,14 +59,16 @@ class CreateHook(Command, frozen=True, kw_only=True):
     page: int
 
     def needs(self) -> Needs:
-        """The new row, and how often such an address was asked."""
+        """The new row, how many the account has, and how often such an address was asked."""
         if self.kind == "Email":
             yield from _account_rate(self.account_id)
             yield NOTICE_RATES, (mail_name(self.account_id, self.target),)
         yield HOOKS, (self.hook_id,)
+        yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:
-        """Raises Refusal where the address, or others, were asked too often."""
+        """Raises Refusal where the account has too many, or the address, or others, were asked too often."""
+        check_bound(draft, rules, MADE, self.account_id)
         is_mail = self.kind == "Email"
         if is_mail:
             _take(draft, mail_bounds(self.account_id, self.target, rules), rules, now)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
 
 from leasehold.commands.command import Command, Needs
+from leasehold.commands.model import model_of, run_model
 from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, QUOTES, SERVICES, UNITS, Book, Draft, Shelf
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
@@ -20,6 +22,7 @@ from leasehold.domain.rules import Rules
 from leasehold.domain.selling import Deal, judge
 from leasehold.domain.service import Service
 from leasehold.domain.term import term_of
+from leasehold.domain.trust import check_trusted_somewhere, is_exposed
 from leasehold.domain.unit import Placement, Unit
 from leasehold.domain.whose import own_service
 
@@ -107,6 +110,7 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
         service = book.get(SERVICES, self.service_id)
         if service is not None:
             yield from shelf_of(service)
+            yield from model_of(service)
         yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
@@ -129,13 +133,28 @@ def shelf_of(service: Service) -> Needs:
         yield OFFERINGS, (service.region, service.shape.unit_type)
 
 
+def offerings_of(draft: Draft, service: Service) -> list[Offering]:
+    """Return the offerings of ``shelf_of`` that there are."""
+    unit_type = service.shape.unit_type
+    if service.region is None:
+        return [row for row in draft.shelf(unit_type) if row.kind == UNITS_OF_COMPUTE]
+    row = draft.get(OFFERINGS, service.region, unit_type)
+    return [] if row is None else [row]
+
+
 def buy_replicas(
     draft: Draft, rules: Rules, now: Instant, purchase: Purchase, service: Service, replicas: int
 ) -> Bought:
     """Buy the units of that many replicas, and place them there."""
     each = service.shape.units_per_replica
     units = replicas * each
-    offering = choose(draft, service.region, service.shape.unit_type, units, field="serviceId")
+    model = run_model(draft, service)
+    check_trusted_somewhere(rules, model, offerings_of(draft, service))
+
+    def may_run(offering: Offering) -> bool:
+        return not is_exposed(rules, model, offering.region, offering.type)
+
+    offering = choose(draft, service.region, service.shape.unit_type, units, field="serviceId", may=may_run)
     return buy(draft, rules, now, purchase, offering, units, placed=Placement(service.id, replicas, each, service.runs))
 
 
@@ -147,9 +166,11 @@ def choose(
     *,
     field: str,
     kind: OfferingKind = UNITS_OF_COMPUTE,
+    may: Callable[[Offering], bool] | None = None,
 ) -> Offering:
     """Pick the offering: the region's, or the first in the catalogue's order with enough stock (decision 8).
 
+    ``may`` says of those on the shelf which come into question; None: all.
     Raises Refusal where the catalogue has no such offering, naming the field, or none with enough free units.
     """
     if region is not None:
@@ -160,6 +181,8 @@ def choose(
     shelf = [offering for offering in draft.shelf(unit_type) if offering.kind == kind]
     if not shelf:
         raise _not_sold(unit_type, field)
+    if may is not None:
+        shelf = [offering for offering in shelf if may(offering)]
     for offering in shelf:
         if offering.stock_free >= count:
             return offering

@@ -8,7 +8,9 @@ import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.purchase import Purchase, buyer_of, choose, deal_of
+from leasehold.domain.asked import QUOTES as MADE
 from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, Draft, Shelf
+from leasehold.domain.bounds import check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasehold.domain.money import Micro
@@ -42,7 +44,8 @@ class Quoted(msgspec.Struct, frozen=True):
 class QuoteUnits(Command, frozen=True, kw_only=True):
     """Judge a purchase by the code that would make it; and hold its price for a while where that is asked for.
 
-    ``quote_id`` is the id under which the price is held; None: it is not.
+    ``quote_id`` is the id under which the price is held; None: it is not. ``asked_at`` is when it was asked
+    for: what is held then counts against the account's bound.
     """
 
     answer: ClassVar[type] = Quoted
@@ -53,6 +56,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
     count: int
     kind: OfferingKind = UNITS_OF_COMPUTE
     quote_id: str | None = None
+    asked_at: Instant = Instant(0)
 
     def needs(self) -> Needs:
         """The shelf, and who would pay."""
@@ -62,10 +66,11 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
             yield OFFERINGS, (self.region, self.unit_type)
         if self.quote_id is not None:
             yield QUOTES, (self.quote_id,)
+            yield counted(MADE, self.purchase.account_id, self.asked_at)
         yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Quoted:
-        """Raises Refusal only where the catalogue has no such offering: then there is nothing to quote."""
+        """Raises Refusal where the catalogue has no such offering, or the account holds too many quotes."""
         offering, refused = self._choose(draft)
         deal = deal_of(draft, self.purchase, offering, self.count, None, now)
         verdicts = [
@@ -78,6 +83,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         held = self.quote_id is not None and deal.price is not None
         expires_at = Instant(now + rules.quote_keep_us) if held else None
         if self.quote_id is not None and deal.price is not None and expires_at is not None:
+            check_bound(draft, rules, MADE, self.purchase.account_id)
             draft.put(
                 QUOTES,
                 Quote(

@@ -7,14 +7,18 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.commands.model import knows, model_of, use_model
-from leasehold.commands.purchase import Purchase, buy_replicas, buyer_of, shelf_of
+from leasehold.commands.model import knows, model_of, run_model, use_model
+from leasehold.commands.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
+from leasehold.domain.asked import PLACES, Asked
+from leasehold.domain.asked import SERVICES as MADE
 from leasehold.domain.book import MODELS, SERVICES, UNITS, Book, Draft
+from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.service import Service, ServiceType, resource_type_of
+from leasehold.domain.trust import check_trust, check_trusted_somewhere
 from leasehold.domain.unit import Placement, Unit
 from leasehold.domain.whose import own_service, own_unit
 
@@ -65,8 +69,18 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
             protocol_version=self.protocol_version,
         )
 
-    def enter(self, draft: Draft, resource_type: str, region: str | None, now: Instant) -> Service:
-        """Write its first row; an engine runs it where the repository knows its model, and else it is only counted."""
+    def needs(self) -> Needs:
+        """The new row, the model, and how many the account has."""
+        yield SERVICES, (self.service_id,)
+        yield MODELS, (self.model_id,)
+        yield from bound_needs(self.account_id, counted(MADE, self.account_id))
+
+    def enter(self, draft: Draft, rules: Rules, resource_type: str, region: str | None, now: Instant) -> Service:
+        """Write its first row; an engine runs it where the repository knows its model, and else it is only counted.
+
+        Raises Refusal where the account has too many.
+        """
+        check_bound(draft, rules, MADE, self.account_id)
         service = self.row(resource_type, region, now)
         service = msgspec.structs.replace(service, runs=knows(draft, service))
         draft.put(SERVICES, service)
@@ -86,19 +100,19 @@ class CreateService(Command, frozen=True, kw_only=True):
     purchase: Purchase | None
 
     def needs(self) -> Needs:
-        """The new row, and the model."""
-        yield SERVICES, (self.new.service_id,)
-        yield MODELS, (self.new.model_id,)
+        """What every new service needs."""
+        return self.new.needs()
 
     def needs_more(self, book: Book) -> Needs:  # noqa: ARG002
         """The shelf, and who pays."""
+        yield from shelf_of(self.new.row(self.resource_type, self.region, Instant(0)))
         if self.purchase is not None:
-            yield from shelf_of(self.new.row(self.resource_type, self.region, Instant(0)))
             yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
-        """Raises what a purchase raises."""
-        service = self.new.enter(draft, self.resource_type, self.region, now)
+        """Raises what a purchase raises, and Refusal where nobody could ever run the version."""
+        service = self.new.enter(draft, rules, self.resource_type, self.region, now)
+        check_trusted_somewhere(rules, run_model(draft, service), offerings_of(draft, service))
         if self.purchase is None:
             return Created(service.id, None, None)
         bought = buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
@@ -122,9 +136,8 @@ class DeployService(Command, frozen=True, kw_only=True):
     units_each: int
 
     def needs(self) -> Needs:
-        """The new row, the model and the instances."""
-        yield SERVICES, (self.new.service_id,)
-        yield MODELS, (self.new.model_id,)
+        """What every new service needs, and the instances."""
+        yield from self.new.needs()
         for place in self.places:
             yield UNITS, (place.unit_id,)
 
@@ -133,13 +146,13 @@ class DeployService(Command, frozen=True, kw_only=True):
         for place in self.places:
             yield from _placed_needs(book, place.unit_id)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where an instance is none of the account's, of another type, or too full."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
+        """Raises Refusal where an instance is none of the account's, of another type, too full, or may not run it."""
         first = own_unit(draft, self.new.account_id, self.places[0].unit_id)
-        service = self.new.enter(draft, resource_type_of(first.type, self.units_each), None, now)
+        service = self.new.enter(draft, rules, resource_type_of(first.type, self.units_each), None, now)
         for place in self.places:
             unit = own_unit(draft, self.new.account_id, place.unit_id)
-            place_replicas(draft, unit, service, place.replicas + unit.replicas_of(service.id))
+            place_replicas(draft, rules, unit, service, place.replicas + unit.replicas_of(service.id))
         return Created(service.id, None, None)
 
 
@@ -159,14 +172,15 @@ class ScaleService(Command, frozen=True, kw_only=True):
         yield SERVICES, (self.service_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """The other services on the instance."""
-        return _placed_needs(book, self.unit_id)
+        """The other services on the instance, and the model."""
+        yield from _placed_needs(book, self.unit_id)
+        yield from model_of(book.get(SERVICES, self.service_id))
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the instance is of another type, does not run, or is too full."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
+        """Raises Refusal where the instance is of another type, does not run, is too full, or may not run it."""
         service = own_service(draft, self.account_id, self.service_id)
         unit = own_unit(draft, self.account_id, self.unit_id)
-        place_replicas(draft, unit, service, self.replicas)
+        place_replicas(draft, rules, unit, service, self.replicas)
         return True
 
 
@@ -186,11 +200,14 @@ class ModifyService(Command, frozen=True, kw_only=True):
         yield MODELS, (self.model_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """The model that it runs."""
-        return model_of(book.get(SERVICES, self.service_id))
+        """The model that it runs, and where it runs."""
+        yield from model_of(book.get(SERVICES, self.service_id))
+        yield Asked(PLACES, self.service_id)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
         """Raises Refusal where the account has no such service, or its replicas would begin or cease to be run.
+
+        And where it has replicas on an instance that may not run the version.
 
         What is placed says of each replica whether an engine runs it, in the rows of the instances. Those may be
         many, so a service changes between what is run and what is only counted while it has none.
@@ -211,6 +228,7 @@ class ModifyService(Command, frozen=True, kw_only=True):
                 + ", or scale the service to 0 there (ScaleService) first.",
                 field="modelId",
             )
+        check_trust(rules, run_model(draft, after), draft.book.answers.places(before.id))
         use_model(draft, before, -1)
         draft.put(SERVICES, after)
         use_model(draft, after, 1)
@@ -225,7 +243,10 @@ class Switched(msgspec.Struct, frozen=True):
 
 
 class SwitchService(Command, frozen=True, kw_only=True):
-    """Take a service off, or on again. Its instances stay, and what is metered goes on being metered."""
+    """Take a service off, or on again. Its instances stay, and what is metered goes on being metered.
+
+    To take it on starts its replicas, so it is judged like placing them.
+    """
 
     answer: ClassVar[type] = Switched
 
@@ -237,9 +258,17 @@ class SwitchService(Command, frozen=True, kw_only=True):
         """The service."""
         yield SERVICES, (self.service_id,)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Switched:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the account has no such service."""
+    def needs_more(self, book: Book) -> Needs:
+        """The model that it runs, and where it would."""
+        if self.active:
+            yield from model_of(book.get(SERVICES, self.service_id))
+            yield Asked(PLACES, self.service_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Switched:  # noqa: ARG002 - whenever that is
+        """Raises Refusal where the account has no such service, or an instance may not run its version."""
         service = own_service(draft, self.account_id, self.service_id)
+        if self.active and not service.active:
+            check_trust(rules, run_model(draft, service), draft.book.answers.places(service.id))
         changed = service.active is not self.active
         draft.put(SERVICES, msgspec.structs.replace(service, active=self.active))
         return Switched(changed, service.postpaid_units)
@@ -276,12 +305,13 @@ class DeleteService(Command, frozen=True, kw_only=True):
         return True
 
 
-def place_replicas(draft: Draft, unit: Unit, service: Service, replicas: int) -> None:
+def place_replicas(draft: Draft, rules: Rules, unit: Unit, service: Service, replicas: int) -> None:
     """Have that many replicas of a service on an instance; raises Refusal."""
     shape, has = service.shape, unit.replicas_of(service.id)
     others = tuple(placed for placed in unit.placements if placed.service_id != service.id)
     if replicas > has:
         _check_room(unit, service, replicas)
+        check_trust(rules, run_model(draft, service), [unit.offering])
         if len(others) >= MAX_PLACED:
             raise Refusal(WRONG_STATE, f"{unit.id} has replicas of {MAX_PLACED} services already.", field="instanceId")
     elif unit.status not in ("Creating", "Running", "Stopped", "ReconfigureFailed", "Reconfiguring", "BillingChanging"):

@@ -7,7 +7,9 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
+from leasehold.domain.asked import SERVICE_KEYS as MADE
 from leasehold.domain.book import SERVICE_KEYS, SERVICES, Draft
+from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.refusal import NO_RESOURCE, Refusal
 from leasehold.domain.rules import Rules
@@ -28,15 +30,17 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
     digest: str
 
     def needs(self) -> Needs:
-        """The service where one is named, and the new row."""
+        """The service where one is named, the new row, and how many the account has."""
         yield SERVICE_KEYS, (self.key_id,)
+        yield from bound_needs(self.account_id, counted(MADE, self.account_id))
         if self.service_id is not None:
             yield SERVICES, (self.service_id,)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ServiceKey:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the account has no such service."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ServiceKey:
+        """Raises Refusal where the account has no such service, or too many keys."""
         if self.service_id is not None:
             own_service(draft, self.account_id, self.service_id)
+        check_bound(draft, rules, MADE, self.account_id)
         row = ServiceKey(self.key_id, self.account_id, self.user_id, self.name, self.service_id, self.digest, now)
         draft.put(SERVICE_KEYS, row)
         return row

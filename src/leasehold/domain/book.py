@@ -10,6 +10,7 @@ import msgspec
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, agenda_of
+from leasehold.domain.asked import Answers, Asked
 from leasehold.domain.audit import Audit
 from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Calls, Package
@@ -19,6 +20,7 @@ from leasehold.domain.event import (
     EventPage,
     account_events,
     guard_events,
+    model_events,
     page_of,
     replica_events,
     supply_events,
@@ -145,6 +147,7 @@ TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, 
     DELIVERIES: delivery_events,
     REPLICAS: replica_events,
     SUPPLIES: supply_events,
+    MODELS: model_events,
 }
 """Tables whose changes are events, with what tells of two rows what happened between them."""
 
@@ -178,7 +181,7 @@ class Held(msgspec.Struct, frozen=True):
     since: Instant
 
 
-Needed = Need | Shelf | Halted | Held
+Needed = Need | Shelf | Halted | Held | Asked
 
 
 class NotLoaded(LookupError):
@@ -197,6 +200,7 @@ class Book:
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
         self.events: dict[str, list[Event]] = {}
+        self.answers = Answers()
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
         """Put down a row as the store has it; None: the store has none."""
@@ -276,6 +280,7 @@ class Book:
             before = rows.get(key)
             self._first.setdefault(place, before)
             rows[key] = row
+            self.answers.changed(before, row)
             if table in TOLD:
                 self._tell(TOLD[table](before, row), row, now, user_id)
             if table is OFFERINGS:
@@ -380,6 +385,8 @@ def _whose(row: Any) -> tuple[str | None, str | None]:
             return row.account_id, row.unit_id
         case Supply():
             return row.told_to, None
+        case Model():
+            return row.account_id or None, None
         case _:
             return row.account_id, None
 

@@ -16,6 +16,7 @@ import msgspec
 from leasehold.domain.account import Account
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.guard import Guard
+from leasehold.domain.model import Model
 from leasehold.domain.reminder import deadline_of, what_of
 from leasehold.domain.replica import Replica
 from leasehold.domain.supply import FITS, Supply, changes
@@ -52,6 +53,8 @@ HOOK_CONFIRMING: Final = "subscription.confirming"
 HOOK_CONFIRMED: Final = "subscription.confirmed"
 STOCK_DIFFERS: Final = "engine.stockDiffers"
 STOCK_FITS: Final = "engine.stockFits"
+MODEL_APPROVED: Final = "model.approved"
+MODEL_WITHDRAWN: Final = "model.approvalWithdrawn"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -84,6 +87,8 @@ TYPES: Final[dict[str, str]] = {
     STOCK_FITS: "What an engine has of a type, and what is offered of it, are the same again.",
     HOOK_CONFIRMING: "A mail address is asked whether it wants an account's events; only that address is told.",
     HOOK_CONFIRMED: "A mail address was confirmed; its subscription is told of events from now on.",
+    MODEL_APPROVED: "An operator made or approved a version of a model: it runs on every engine.",
+    MODEL_WITHDRAWN: "An operator took back the approval of a version: it runs only where it is kept apart.",
 }
 """Every type, and what it means."""
 
@@ -219,6 +224,16 @@ def account_events(before: Account | None, after: Account) -> Iterator[tuple[str
     was = None if before is None else before.arrears_since
     if (was is None) != (after.arrears_since is None):
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
+
+
+def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell that an operator approved a version of a model, or took that back."""
+    was_trusted, was_withdrawn = (False, None) if before is None else (before.is_trusted, before.withdrawn_at)
+    data = {"modelId": after.id, "modelSetId": after.set_id, "version": after.version}
+    if after.is_trusted and not was_trusted:
+        yield MODEL_APPROVED, data
+    elif after.withdrawn_at is not None and was_withdrawn is None:
+        yield MODEL_WITHDRAWN, data
 
 
 def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -44,7 +44,9 @@ class ModelSet(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True):
     """A version of a model. How it is run never changes: another way to run it is another version.
 
-    ``services`` counts the services that run it and are not deleted.
+    ``services`` counts the services that run it and are not deleted. ``approved_by`` is the operator who made or
+    approved it, ``approved_at`` when; ``withdrawn_at`` is when an operator took an approval back. Since how it is run
+    never changes, an approval is of this very run block.
     """
 
     id: str
@@ -57,6 +59,14 @@ class Model(msgspec.Struct, frozen=True):
     created_at: Instant
     deleted_at: Instant | None = None
     services: int = 0
+    approved_by: str | None = None
+    approved_at: Instant | None = None
+    withdrawn_at: Instant | None = None
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether an operator made or approved it, and no operator has taken that back."""
+        return self.approved_at is not None
 
 
 def is_seen(row: ModelSet | Model, account_id: str) -> bool:

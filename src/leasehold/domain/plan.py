@@ -23,6 +23,9 @@ INSTANT: Final = "instant"
 """The engine of what is only counted: nothing is run."""
 
 
+WITHDRAWN: Final = "an operator took back the approval of its version, and the engine does not keep it apart"
+
+
 class Job(msgspec.Struct, frozen=True):
     """An instance and everything that is known of its replicas. ``models`` are those of its services and replicas."""
 
@@ -48,7 +51,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ``back_off_first_us``, doubled with every failure in a row up to ``back_off_max_us``: before it is started again;
     the row of failures ends where it was healthy for ``well_us``. ``trouble_us``: until what an engine cannot do is
     told as trouble. ``deadman_us``: how long after an instance's release time the engine ends its replicas even where
-    nobody tells it to; None: it does not, since time stands still.
+    nobody tells it to; None: it does not, since time stands still. ``exposed`` are the engines that do not keep
+    replicas apart completely: what runs there of a version whose approval was withdrawn is ended.
     """
 
     start_us: int = 10 * MINUTE_US
@@ -58,6 +62,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     well_us: int = 5 * MINUTE_US
     trouble_us: int = 15 * SECOND_US
     deadman_us: int | None = 5 * MINUTE_US
+    exposed: frozenset[str] = frozenset()
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -205,6 +210,8 @@ class _Planner:
                     yield from self._ending(row, wanted=True)
                 elif row.state != "Ready" and self._is_old(row):
                     yield self._end(row)
+                elif self._is_withdrawn(row):
+                    yield self._fail(row, WITHDRAWN)
                 else:
                     yield from self._running(row)
 
@@ -330,6 +337,14 @@ class _Planner:
         """Whether it runs something else than its service wants now, or on another engine."""
         wanted = self._job.services[row.service_id].model_id
         return (row.model_id != wanted and wanted in self._job.models) or row.engine != self._engine
+
+    def _is_withdrawn(self, row: Replica) -> bool:
+        """Whether an operator no longer lets its version run where it does.
+
+        One that was never approved goes on: it was started before versions had to be.
+        """
+        model = self._job.models.get(row.model_id)
+        return row.engine in self._limits.exposed and model is not None and model.withdrawn_at is not None
 
     def _numbered(self, placed: Placement) -> list[Replica | None]:
         return [self._rows.get((placed.service_id, number)) for number in range(placed.replicas)]

@@ -43,6 +43,7 @@ WRONG_STATE: Final = "wrong_state"
 DENIED: Final = "denied"
 TOKEN_MISMATCH: Final = "token_mismatch"  # noqa: S105 - not a password
 REPLAYED: Final = "replayed"
+UNTRUSTED: Final = "untrusted"
 
 REASONS: Final = (
     BAD_VALUE,
@@ -57,6 +58,7 @@ REASONS: Final = (
     DENIED,
     TOKEN_MISMATCH,
     REPLAYED,
+    UNTRUSTED,
 )
 
 REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED}

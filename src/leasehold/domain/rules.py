@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US
 from leasehold.domain.money import Micro
+from leasehold.domain.route import Routes
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator may tune, as plain values. Durations are microseconds."""
+    """What an operator may tune, as plain values. Durations are microseconds.
+
+    ``routes`` say which engine serves an offering, and ``missing`` what each engine of this server lacks to keep a
+    replica apart (``Isolation.missing``). An engine that is not in it is another server's, which judges by itself.
+    ``bounds`` are how many there may be of what ``domain.bounds`` counts; what is not in it is not bounded.
+    """
 
     time_zone: str = "Asia/Shanghai"
     currency: str = "CNY"
@@ -27,3 +35,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     refused_keep_us: int = 30 * DAY_US
     tests_an_hour: int = 20
     account_tests_an_hour: int = 60
+    routes: Routes = ()
+    missing: Mapping[str, tuple[str, ...]] = {}
+    bounds: Mapping[str, int] = {}

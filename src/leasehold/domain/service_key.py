@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from leasehold.domain.account import User
 from leasehold.domain.calendar import Instant
 
 ServiceKeyStatus = Literal["Active", "Deleted"]
@@ -38,6 +39,25 @@ class ServiceKey(msgspec.Struct, frozen=True):
     def opens(self, service_id: str) -> bool:
         """Whether it is for that service of its account."""
         return self.service_id in (None, service_id)
+
+
+Orphan = Literal["MakerGone", "MakerMayNot", "MakerHasNoKey"]
+"""Why a key has nobody any more who answers for it: its maker is deleted, may not make keys any more, or has no active
+access key left. It opens nothing in the first two cases. In the third it goes on, since whoever replaces an access key
+has none for a moment."""
+DEAD: Final = frozenset({"MakerGone", "MakerMayNot"})
+"""What a key does not outlive."""
+
+
+def orphan_of(
+    key: ServiceKey, maker: User | None, makers: frozenset[str], *, has_access_key: bool = True
+) -> Orphan | None:
+    """Say why nobody answers for a key any more; None: somebody does. One of ``makers`` is the policy to make keys."""
+    if maker is None or maker.account_id != key.account_id:
+        return "MakerGone"
+    if not maker.is_root and makers.isdisjoint(maker.policies):
+        return "MakerMayNot"
+    return None if has_access_key else "MakerHasNoKey"
 
 
 class KeyText(NamedTuple):

@@ -126,6 +126,8 @@ class FakeWorld:
         self.units = dict(units)
         self.devices = devices
         self.runs: list[FakeRun] = []
+        self.missing: tuple[str, ...] = ()
+        """What it does not keep apart (``Isolation``)."""
         self._scripts: list[tuple[str, Script]] = [("*", script or Script())]
         self._ports = 0
         self._cut_until = -math.inf
@@ -293,8 +295,8 @@ class FakeEngine:
         self.world.script(pattern, **how)
 
     def isolation(self) -> Isolation:
-        """Everything is kept apart: nothing runs."""
-        return Isolation()
+        """What the world says; by itself nothing is missing, since nothing runs."""
+        return Isolation(self.world.missing)
 
     async def start(self, wanted: Wanted) -> None:
         """Start a replica as its script says."""

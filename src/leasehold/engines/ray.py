@@ -164,7 +164,12 @@ class RayEngine:
         return Isolation(("a sandbox: Ray runs every actor under its own user, in one file system and one network",))
 
     async def start(self, wanted: Wanted) -> None:
-        """Reserve the room and start the actor. A demand without room stays visible for a while after NoRoom."""
+        """Reserve the room and start the actor. A demand without room stays visible for a while after NoRoom.
+
+        Versions that no operator trusts are refused: whatever runs on the cluster can do anything on it.
+        """
+        if not wanted.trusted:
+            raise CannotRun("no operator trusts the version, and Ray keeps nothing apart")
         await self._ask("start", START_S, name=wanted.name, wanted=msgspec.to_builtins(wanted))
 
     async def stop(self, name: str, grace_s: float) -> None:

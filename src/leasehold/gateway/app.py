@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
@@ -21,8 +22,9 @@ from leasehold.gateway.call import Call
 from leasehold.gateway.counting import Counts
 from leasehold.gateway.fault import Fault
 from leasehold.gateway.inbound import Message, Receive, Send
-from leasehold.gateway.keys import Keys
+from leasehold.gateway.keys import Keys, Sought
 from leasehold.gateway.ports import Limits, Meter, Target, Targets
+from leasehold.gateway.refusals import Refusals
 from leasehold.gateway.routes import Route, Routes
 from leasehold.gateway.sockets import SocketCall, Sockets
 from leasehold.gateway.upstream import Upstream
@@ -37,6 +39,15 @@ NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
 SERVICES: Final = b"/services/"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}[a-z0-9]", re.ASCII)
+
+UNOPENED: Final = (
+    "Send a key that opens services as Authorization: Bearer lsk-... CreateServiceKey makes one; those that were "
+    "deleted open nothing."
+)
+ORPHANED: Final = (
+    "Whoever made this key is deleted or may not make service keys any more, so it opens nothing. Have somebody who "
+    "may make another (CreateServiceKey)."
+)
 
 
 class Gateway:
@@ -54,12 +65,15 @@ class Gateway:
         limits: Limits,
         alone: bool,
         path_prefix: str = "",
+        address_of: Callable[[str, h.Pairs], str] = lambda peer, _: peer,
     ) -> None:
         self._keys = Keys(reader, facts, alone=alone)
         self._routes = Routes(reader, targets, alone=alone)
         self._balance = Balance(limits.concurrency_max)
         self._rates = Rates()
         self._counts = Counts(sequencer, clock)
+        self._refusals = Refusals(sequencer, clock)
+        self._address_of = address_of
         self._upstream = Upstream(connect_s=limits.connect_s, headers_max=limits.headers_max)
         self._meter = meter
         self._limits = limits
@@ -75,10 +89,12 @@ class Gateway:
     def start(self) -> None:
         """Begin to write down what is called."""
         self._counts.start()
+        self._refusals.start()
 
     async def stop(self) -> None:
         """Write down the rest, and close the connections to replicas."""
         await self._counts.stop()
+        await self._refusals.stop()
         await self._upstream.close()
 
     def takes(self, path: bytes) -> bool:
@@ -117,7 +133,7 @@ class Gateway:
             raise Fault(e.SERVICE_NOT_FOUND, f"No service has the address {text[:64]!r}. It is /services/NAME/...")
         return f"{self._prefix.decode()}/services/{text}", text, "/" + rest.decode("latin-1")
 
-    async def admit(self, scope: Message) -> ServiceKey:
+    async def admit(self, scope: Message, request_id: str) -> ServiceKey:
         """Return the key that the call carries; raises Fault."""
         given: h.Pairs = scope["headers"]
         size = h.size_of(given)
@@ -131,14 +147,13 @@ class Gateway:
         if scope["type"] == "http":
             self._check_kind(scope)
         scheme, _, text = (h.value_of(given, b"authorization") or b"").decode("latin-1").partition(" ")
-        key = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else None
-        if key is None:
-            raise Fault(
-                e.INVALID_SERVICE_KEY,
-                "Send a key that opens services as Authorization: Bearer lsk-... CreateServiceKey makes one; those "
-                "that were deleted open nothing.",
-            )
-        return key
+        sought = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else Sought(None, "none")
+        if sought.key is None:
+            self._meter.gateway_key_refused(sought.why)
+            peer = (scope.get("client") or ("unknown",))[0]
+            self._refusals.add(sought, self._address_of(peer, given), request_id)
+            raise Fault(e.INVALID_SERVICE_KEY, ORPHANED if sought.why == "orphaned" else UNOPENED)
+        return sought.key
 
     def _check_kind(self, scope: Message) -> None:
         """Raise Fault for what no HTTP call of a replica is."""

@@ -51,7 +51,7 @@ class Call:
     async def run(self, receive: Receive) -> None:
         """Answer, one way or the other."""
         try:
-            self.key = await self._gateway.admit(self._scope)
+            self.key = await self._gateway.admit(self._scope, self._request_id)
             prefix, name, path = self._gateway.split(self._scope["raw_path"])
             route = await self._gateway.find(self.key, name)
             self.service_id = route.service.id

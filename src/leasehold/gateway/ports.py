@@ -49,6 +49,9 @@ class Meter(Protocol):
     def gateway_first_byte(self, seconds: float) -> None:
         """Note how long a replica took until it began to answer."""
 
+    def gateway_key_refused(self, why: str) -> None:
+        """Count a key that opened nothing, and why: one of ``keys.Why``."""
+
     def gateway_in_flight(self, change: int) -> None:
         """Note that a call began, or ended."""
 

@@ -13,6 +13,7 @@ from leasehold.commands.command import Command
 from leasehold.commands.confirm import ConfirmFailed, ConfirmReleased, ConfirmResized, ConfirmRunning
 from leasehold.commands.replica import BeginStart, GiveUpCreating, Settled, WriteReplica
 from leasehold.domain.calendar import SECOND_US
+from leasehold.domain.model import Model
 from leasehold.domain.plan import (
     GiveUp,
     Halt,
@@ -27,8 +28,9 @@ from leasehold.domain.plan import (
     failed,
 )
 from leasehold.domain.replica import Replica, Wanted
+from leasehold.domain.trust import why_not
 from leasehold.domain.unit import Unit
-from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
+from leasehold.engines.contract import CannotRun, NoRoom, ReplicaEngine, Unreachable
 from leasehold.reconciler.ports import Books, Meter, Time, Timing
 from leasehold.reconciler.sight import Watch
 
@@ -145,9 +147,11 @@ class Hands:
             units=row.units,
             spec=model.run,
             deadline=None if row.deadline is None else row.deadline / SECOND_US,
+            trusted=model.is_trusted,
         )
         trouble: str | None = None
         try:
+            _check_trust(watch.engine, model)
             error = await self._ask(watch, lambda: watch.engine.start(wanted))
         except CannotRun as refusal:
             reason = f"it cannot run: {refusal}"
@@ -196,6 +200,16 @@ class Hands:
     def _grace(self, job: Job, row: Replica) -> float:
         model = job.models.get(row.model_id)
         return GRACE_S if model is None else model.run.grace_s
+
+
+def _check_trust(engine: ReplicaEngine, model: Model) -> None:
+    """Raise CannotRun where the engine must not be asked for it. Other servers, or older versions, may have placed it.
+
+    Engines refuse it by themselves, too.
+    """
+    isolation = engine.isolation()
+    if not model.is_trusted and not isolation.is_complete:
+        raise CannotRun(why_not(model, engine.name, isolation.missing))
 
 
 def _report(unit: Unit, step: Settle) -> Command:

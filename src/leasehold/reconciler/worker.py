@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from leasehold.commands.replica import GiveBackLease, HoldLeases, TakeLeases
-from leasehold.domain.book import SERVICES, UNITS, Changes
+from leasehold.domain.book import MODELS, SERVICES, UNITS, Changes
 from leasehold.domain.calendar import SECOND_US
 from leasehold.domain.lease import LEFT, NOBODY, Worker
 from leasehold.domain.plan import INSTANT, Job, Limits, Plan, Sight, orphans, plan
@@ -64,7 +65,8 @@ class Reconciler:
         self._worker_id = worker_id
         self._node = node
         self._alone = alone
-        self._limits = limits
+        exposed = frozenset(name for name, engine in engines.items() if not engine.isolation().is_complete)
+        self._limits = limits = msgspec.structs.replace(limits, exposed=exposed)
         self._meter = meter
         self._timing = timing
         self._time = time or MachineTime()
@@ -146,6 +148,9 @@ class Reconciler:
         before = changes.before.get(SERVICES, ())
         for old, new in zip(before, changes.updated.get(SERVICES, ()), strict=True):
             if new.runs and (old.active, old.model_id, old.runs) != (new.active, new.model_id, new.runs):
+                self._look_at_all = True
+        for was, now in zip(changes.before.get(MODELS, ()), changes.updated.get(MODELS, ()), strict=True):
+            if was.is_trusted is not now.is_trusted or was.withdrawn_at != now.withdrawn_at:
                 self._look_at_all = True
         if self._dirty or self._look_at_all:
             self._wake.set()

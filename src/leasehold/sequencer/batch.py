@@ -10,6 +10,7 @@ import msgspec
 
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
 from leasehold.domain.agenda import Due, DueKind, agenda_of
+from leasehold.domain.asked import Asked
 from leasehold.domain.book import SERVICES, UNITS, Book, Halted, Held, Needed, NotLoaded, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
@@ -70,13 +71,13 @@ async def load(
 
 
 def _tells(need: Needed) -> bool:
-    if isinstance(need, Shelf | Held):
+    if isinstance(need, Shelf | Held | Asked):
         return False
     return isinstance(need, Halted) or need[0] in FIRST
 
 
 def _missing(book: Book, need: Needed) -> bool:
-    return isinstance(need, Shelf | Halted | Held) or not book.has(*need)
+    return isinstance(need, Shelf | Halted | Held | Asked) or not book.has(*need)
 
 
 def decide_in_parts(

@@ -24,6 +24,7 @@ from leasehold.store.check_outbox import outbox
 from leasehold.store.check_replicas import replica_findings
 from leasehold.store.check_signatures import check_signatures
 from leasehold.store.check_supply import supply_findings, supply_remarks
+from leasehold.store.check_trust import check_trust
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
@@ -142,6 +143,7 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *check_limits(fetch),
         *check_events(fetch),
         *check_signatures(fetch),
+        *check_trust(fetch),
     ]
     summary = f"{_summary(fetch)}, {audited.summary(keyed=keys is not None)}"
     return Report(findings, summary, list(supply_remarks(fetch)))

@@ -212,7 +212,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             {
                 "to_column": {"run": _json},
                 "to_field": {"run": msgspec.json.Decoder(RunSpec).decode},
-                "mutable": ("deleted_at", "services"),
+                "mutable": ("deleted_at", "services", "approved_by", "approved_at", "withdrawn_at"),
             },
         ),
         (QUOTES, {"mutable": ("used_by",)}),

@@ -8,6 +8,7 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
+from leasehold.domain.asked import Asked
 from leasehold.domain.book import HALTED_MAX, OFFERINGS, Halted, Held, Needed, Shelf, Table
 from leasehold.store.codec import CODECS
 from leasehold.store.statements import HALTED, LOAD, load_statement, trusted, written_keys
@@ -41,7 +42,7 @@ class RowLocks:
                 account_id = need.account_id or await self._account_of(need.unit_id)
                 if account_id is not None and await self._lacks(trusted(HALTED), [account_id, HALTED_MAX]):
                     held.add(need)
-            elif not isinstance(need, Held):
+            elif not isinstance(need, Held | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():
             lacking = await self._lacking(table, wanted)

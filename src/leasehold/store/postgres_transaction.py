@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.asked import Asked
 from leasehold.domain.book import (
     HALTED_MAX,
     OFFERINGS,
@@ -26,6 +27,7 @@ from leasehold.domain.book import (
 )
 from leasehold.domain.calendar import Instant
 from leasehold.sequencer import Blocked, Conflict, OutcomeUnknown, Unavailable
+from leasehold.store.asked_queries import asking
 from leasehold.store.codec import CODECS
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.postgres_audit import AuditReads
@@ -151,10 +153,18 @@ class PostgresTransaction(AuditReads):
         for token in map(CODECS[REMEMBERED].read, answered):
             book.load(REMEMBERED, REMEMBERED.key_of(token), token)
         for need in special:
-            if isinstance(need, Halted):
+            await self._load_special(need, book)
+
+    async def _load_special(self, need: Halted | Held | Asked, book: Book) -> None:
+        """Look up what is asked for besides rows; what it depends on is locked by now."""
+        match need:
+            case Halted():
                 await self._load_halted(need, book)
-            else:
+            case Held():
                 await self._load_held(need, book)
+            case Asked():
+                text, params = asking(need)
+                book.answers.load(need, await self._rows(text.replace("?", "%s"), params))
 
     async def _load_held(self, need: Held, book: Book) -> None:
         """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
@@ -276,16 +286,16 @@ def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:
 
 def _by_table(
     needs: Iterable[Needed],
-) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held]]:
+) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held | Asked]]:
     """Return the needed keys by table, the shelves, and what is looked up after them."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
-    special: list[Halted | Held] = []
+    special: list[Halted | Held | Asked] = []
     for need in needs:
         if isinstance(need, Shelf):
             shelves.append(need.type)
             wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, Halted | Held):
+        elif isinstance(need, Halted | Held | Asked):
             special.append(need)
         else:
             wanted.setdefault(need[0], []).append(need[1])

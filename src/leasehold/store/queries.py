@@ -61,6 +61,8 @@ PAGES_AT_ONCE = 16
 WALKS_MAX = 100
 """How many walks one statement merges: SQLite takes 500 parts."""
 KINDS = ("region", "type", "payment_timing")
+ALL = 2**62
+"""A bound that nothing reaches."""
 
 
 _INSTANCES = "prepaid_units + postpaid_units"
@@ -102,16 +104,21 @@ class Queries(SignatureQueries, AuditQueries, OutboxQueries, RepositoryQueries, 
         found: User | None = self._one(USERS, "id = ?", user_id)
         return found
 
-    def users(self, account_id: str) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys."""
-        users = [
-            CODECS[USERS].read(row)
-            for row in self._fetch(f"{_select(USERS)} WHERE account_id = ? ORDER BY created_at, id", (account_id,))
-        ]
+    def users(
+        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> list[tuple[User, list[AccessKey]]]:
+        """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
+        where = "account_id = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
+        params = (account_id, *(after or (-1, "")), ALL if limit is None else limit)
+        users = [CODECS[USERS].read(row) for row in self._fetch(f"{_select(USERS)} WHERE {where}", params)]
         keys: dict[str, list[AccessKey]] = {user.id: [] for user in users}
-        for row in self._fetch(f"{_select(KEYS)} WHERE account_id = ? ORDER BY created_at, id", (account_id,)):
-            key = CODECS[KEYS].read(row)
-            keys[key.user_id].append(key)
+        ids = list(keys)
+        for begin in range(0, len(ids), WALKS_MAX):
+            some = ids[begin : begin + WALKS_MAX]
+            marks = ", ".join("?" for _ in some)
+            for row in self._fetch(f"{_select(KEYS)} WHERE user_id IN ({marks}) ORDER BY created_at, id", some):
+                key = CODECS[KEYS].read(row)
+                keys[key.user_id].append(key)
         return [(user, keys[user.id]) for user in users]
 
     def account(self, account_id: str) -> Account | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from leasehold.domain.book import MODEL_SETS, MODELS, SERVICE_KEYS, Table
+from leasehold.domain.account import User
+from leasehold.domain.book import MODEL_SETS, MODELS, SERVICE_KEYS, USERS, Table
 from leasehold.domain.model import EVERYBODYS, Model, ModelSet
 from leasehold.domain.service_key import ServiceKey
 from leasehold.questions import ModelSetFilter, Numbered
 from leasehold.store.codec import CODECS
+
+IDS_AT_ONCE: Final = 500
 
 
 class RepositoryQueries:
@@ -59,6 +62,24 @@ class RepositoryQueries:
             where.append("service_id = ?")
             params.append(service_id)
         return self._rows(SERVICE_KEYS, where, params, "seq", limit)
+
+    def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
+        """Return users by id, each with whether an access key of theirs is active."""
+        found: dict[str, tuple[User, bool]] = {}
+        codec = CODECS[USERS]
+        columns = ", ".join(f'"{column}"' for column in codec.columns)
+        for begin in range(0, len(user_ids), IDS_AT_ONCE):
+            some = user_ids[begin : begin + IDS_AT_ONCE]
+            marks = ", ".join("?" for _ in some)
+            sign = {
+                user_id
+                for (user_id,) in self._fetch(
+                    f"SELECT DISTINCT user_id FROM access_keys WHERE user_id IN ({marks}) AND status = 'Active'", some
+                )
+            }
+            for row in map(codec.read, self._fetch(f"SELECT {columns} FROM users WHERE id IN ({marks})", some)):
+                found[row.id] = row, row.id in sign
+        return found
 
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
         """Return by suffix which service answers at each: the first of the account's that has it and is not deleted."""

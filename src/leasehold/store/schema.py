@@ -53,6 +53,8 @@ access_keys = _table(
     _big("created_at"),
     Column("requires", Text, nullable=False, server_default=text("''")),
     Index("access_keys_user", "user_id"),
+    # Of what an account may have only so many, those that count are found without stepping over the others.
+    _where("access_keys_active", "status = 'Active'", "account_id"),
 )
 
 offerings = _table(
@@ -186,6 +188,7 @@ services = _table(
     Index("services_account", "account_id", "seq"),
     Index("services_suffix", "account_id", "url_suffix", "seq"),
     _where("services_run", "runs", "id"),
+    _where("services_kept", "deleted_at IS NULL", "account_id"),
 )
 
 model_sets = _table(
@@ -202,6 +205,7 @@ model_sets = _table(
     _count("models"),
     Index("model_sets_id", "id", unique=True),
     Index("model_sets_account", "account_id", "seq"),
+    _where("model_sets_kept", "deleted_at IS NULL", "account_id"),
 )
 
 models = _table(
@@ -217,8 +221,12 @@ models = _table(
     _big("created_at"),
     _big("deleted_at", null=True),
     _count("services"),
+    _text("approved_by", null=True),
+    _big("approved_at", null=True),
+    _big("withdrawn_at", null=True),
     Index("models_id", "id", unique=True),
     Index("models_set", "set_id", "seq"),
+    _where("models_kept", "deleted_at IS NULL", "account_id"),
 )
 
 orders = _table(
@@ -288,6 +296,7 @@ quotes = _table(
     _big("created_at"),
     _big("expires_at"),
     _text("used_by", null=True),
+    _where("quotes_held", "used_by IS NULL", "account_id", "expires_at"),
 )
 
 calls = _table(
@@ -354,6 +363,7 @@ service_keys = _table(
     _named("status", "Active"),
     Index("service_keys_id", "id", unique=True),
     Index("service_keys_account", "account_id", "seq"),
+    _where("service_keys_active", "status = 'Active'", "account_id"),
 )
 
 workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"))

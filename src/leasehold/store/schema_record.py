@@ -125,6 +125,7 @@ hooks = _table(
     _big("confirm_until", null=True),
     Index("hooks_account", "account_id", "created_at", "id"),
     _where("hooks_working", "status IN ('Active', 'Pending', 'Deleting')", "id"),
+    _where("hooks_kept", "status IN ('Active', 'Paused', 'Pending')", "account_id"),
 )
 
 # Pruned once the deadline has passed.

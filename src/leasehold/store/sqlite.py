@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leasehold.domain.agenda import Due
+from leasehold.domain.asked import Asked
 from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
@@ -23,12 +24,13 @@ from leasehold.private import create_private
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import audit, revisions
+from leasehold.store.asked_queries import answer
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.directory import STORE, locked, take
 from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.outbox_queries import clearing
-from leasehold.store.queries import HALTED_TEXT, HELD_TEXT, SPENT_TEXT, Queries, columns, held_of
+from leasehold.store.queries import HALTED_TEXT, Queries, columns
 from leasehold.store.readers import Connection, Readers
 from leasehold.store.signature_queries import forgetting
 from leasehold.store.updates import Changed, columns_of, updates
@@ -286,10 +288,8 @@ class SqliteTransaction:
             if isinstance(need, Shelf):
                 rows = self._connection.execute(_SHELF, (need.type,)).fetchall()
                 book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
-            elif isinstance(need, Held):
-                units = self._connection.execute(HELD_TEXT, (need.account_id,)).fetchall()
-                spent = self._connection.execute(SPENT_TEXT, (need.account_id, need.since)).fetchall()
-                book.load_held(need, *held_of(units, spent))
+            elif isinstance(need, Held | Asked):
+                answer(need, book, lambda text, params: self._connection.execute(text, params).fetchall())
             elif isinstance(need, Halted):
                 self._load_halted(need, book)
             else:

@@ -102,9 +102,10 @@ def _catalogue_actions() -> list[Action]:
             CATALOG,
             "DescribeOfferings",
             "describe_offerings",
-            s.Empty,
+            own.DescribeOfferingsRequest,
             own.OfferingList,
             "List what is sold where, at which price, and how much of it is free.",
+            errors=(e.INVALID_MARKER,),
         ),
         write(
             CATALOG,
@@ -170,6 +171,7 @@ def _event_actions() -> list[Action]:
             ev.FollowEventsRequest,
             ev.CloudEvent,
             "Follow what happens, as a stream of server-sent events.",
+            errors=(e.TOO_MANY_STREAMS,),
             follows=True,
         ),
     ]
@@ -217,6 +219,7 @@ def _identity_actions() -> list[Action]:
             own.CreatedUser,
             "Add a user, who may do nothing yet.",
             policies=p.MANAGERS | p.OPERATORS,
+            errors=(e.QUOTA_EXCEEDED,),
         ),
         write(
             IAM,
@@ -226,6 +229,7 @@ def _identity_actions() -> list[Action]:
             own.CreatedAccessKey,
             "Give a user another key pair.",
             policies=p.MANAGERS | p.OPERATORS,
+            errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
         ),
         write(
             IAM,
@@ -263,6 +267,7 @@ def _identity_actions() -> list[Action]:
             own.UserList,
             "List the account's users and their keys.",
             policies=p.MANAGERS | p.OPERATORS | frozenset({p.READ}),
+            errors=(e.INVALID_MARKER,),
         ),
     ]
 

@@ -78,7 +78,7 @@ def _quota_actions() -> list[Action]:
             c.DescribeTpmRequest,
             c.TpmInstances,
             "List the account's quota of a model.",
-            errors=(e.INSTANCE_NOT_FOUND,),
+            errors=(e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         ),
         write(
             CHARGE,
@@ -119,6 +119,7 @@ def _package_actions() -> list[Action]:
             c.DescribePackagesRequest,
             c.PackageList,
             "List the account's packages of tokens.",
+            errors=(e.INVALID_MARKER,),
         ),
         read(
             CHARGE,

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from leasehold.wire.shapes import Billing, Count, Id, Months, PaymentTiming, Request, Shape, Text, Time
+from leasehold.wire.shapes import (
+    Billing,
+    Count,
+    Id,
+    Months,
+    Paged,
+    PagedRequest,
+    PaymentTiming,
+    Request,
+    Shape,
+    Text,
+    Time,
+)
 
 Model = Annotated[
     str,
@@ -80,7 +92,7 @@ class PurchasedTpm(Shape, kw_only=True):
     order_id: str
 
 
-class DescribeTpmRequest(Request, kw_only=True):
+class DescribeTpmRequest(PagedRequest, kw_only=True):
     """List the account's quota of a model; one instance of it where it is named, released ones included."""
 
     model: Model
@@ -104,7 +116,7 @@ class TpmInstance(Shape, kw_only=True):
     release_time: str | None = None
 
 
-class TpmInstances(Shape, kw_only=True):
+class TpmInstances(Paged, kw_only=True):
     """The account's quota of a model."""
 
     instances: list[TpmInstance]
@@ -131,7 +143,7 @@ class AutoReleaseTpmRequest(Request, kw_only=True):
     release_time: Time | None = None
 
 
-class DescribePackagesRequest(Request, kw_only=True):
+class DescribePackagesRequest(PagedRequest, kw_only=True):
     """List the account's packages."""
 
 
@@ -154,7 +166,7 @@ class PackageDetail(Shape, kw_only=True):
     expired_time: str
 
 
-class PackageList(Shape, kw_only=True):
+class PackageList(Paged, kw_only=True):
     """The account's packages, oldest first."""
 
     instances: list[PackageDetail]

@@ -94,6 +94,15 @@ ROWS_LOCKED: Final = ErrorCode(
     720017,
     "Another session of the database holds rows that the call needs. Nothing was done; try again.",
 )
+TOO_MANY_STREAMS: Final = ErrorCode(
+    "TooManyStreams", 429, 720018, "So many callers follow events already; the message says whose, and what to do."
+)
+UNTRUSTED_MODEL: Final = ErrorCode(
+    "UntrustedModel",
+    403,
+    720026,
+    "No operator trusts the version, and the engine does not keep it apart; the message says what is missing.",
+)
 
 # Answered before anybody looks which action is called; the connection ends with them.
 URI_TOO_LONG: Final = ErrorCode("UriTooLong", 414, 720019, "The request line is longer than is read.")

@@ -172,6 +172,8 @@ REPOSITORY: Final[Mapping[str, Mapping[str, Any]]] = {
     "describe_system_model_sets": {},
     "describe_model_set": {"modelSetId": _SET},
     "describe_model": {"modelId": _VERSION},
+    "approve_model": {"modelId": _VERSION},
+    "withdraw_model_approval": {"modelId": _VERSION},
     "delete_model": {"modelId": _VERSION},
     "delete_model_set": {"modelSetId": "am-n0v3r51o7s0x"},
     "create_service_key": {"name": "shop-window", "serviceId": _SERVICE},

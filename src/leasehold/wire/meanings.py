@@ -8,11 +8,13 @@ from typing import Final
 from leasehold.wire.replica_meanings import REPLICA_MEANINGS
 from leasehold.wire.signature_meanings import SIGNATURE_MEANINGS
 from leasehold.wire.supply_meanings import SUPPLY_MEANINGS
+from leasehold.wire.trust_meanings import TRUST_MEANINGS
 
 MEANINGS: Final[Mapping[str, str]] = {
     **SUPPLY_MEANINGS,
     **REPLICA_MEANINGS,
     **SIGNATURE_MEANINGS,
+    **TRUST_MEANINGS,
     "accessKeyId": "The id of the key pair, which every signature names.",
     "accessKeys": "The user's keys, oldest first, disabled ones included.",
     "accountId": "The account; the caller's where it is left out.",

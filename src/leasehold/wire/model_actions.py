@@ -12,7 +12,7 @@ from leasehold.wire.action import MODEL, Action, read, write
 
 def model_actions() -> list[Action]:
     """Return the actions of the model repository, by the names of the official clients where there are some."""
-    return [*_writes(), *_reads()]
+    return [*_writes(), *_reads(), *_trusts()]
 
 
 def _write(name: str, operation: str, request: type[Any], result: Any, summary: str, *errors: e.ErrorCode) -> Action:
@@ -27,6 +27,7 @@ def _writes() -> list[Action]:
             m.CreateCustomModelSetRequest,
             m.CreatedModelSet,
             "Add a set of models, which gets versions then.",
+            e.QUOTA_EXCEEDED,
         ),
         _write(
             "CreateCustomModel",
@@ -34,6 +35,7 @@ def _writes() -> list[Action]:
             m.CreateCustomModelRequest,
             m.CreatedModel,
             "Add a version to a set of models, and say how a replica of it is run.",
+            e.QUOTA_EXCEEDED,
         ),
         _write(
             "DeleteModel",
@@ -50,6 +52,25 @@ def _writes() -> list[Action]:
             bool,
             "Take out a set of models that has no versions left.",
             e.INVALID_STATE,
+        ),
+    ]
+
+
+def _trust(name: str, operation: str, summary: str) -> Action:
+    return write(MODEL, name, operation, m.ModelRequest, m.ModelDetail, summary, policies=p.OPERATORS)
+
+
+def _trusts() -> list[Action]:
+    return [
+        _trust(
+            "ApproveModel",
+            "approve_model",
+            "Let a version of any account run on engines that do not keep it apart, too.",
+        ),
+        _trust(
+            "WithdrawModelApproval",
+            "withdraw_model_approval",
+            "Take an approval back, and end what runs of the version where it is not kept apart.",
         ),
     ]
 
@@ -85,6 +106,8 @@ def _reads() -> list[Action]:
             m.DescribeModelSetRequest,
             m.ModelSetDetail,
             "Show a set of models and its versions.",
+            policies=p.READERS | p.OPERATORS,
+            errors=(e.INVALID_MARKER,),
         ),
         read(
             MODEL,
@@ -93,5 +116,6 @@ def _reads() -> list[Action]:
             m.DescribeModelRequest,
             m.ModelDetail,
             "Show a version of a model, and how it is run.",
+            policies=p.READERS | p.OPERATORS,
         ),
     ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from leasehold.wire.shapes import Id, Request, Shape, Text
+from leasehold.wire.shapes import Id, Paged, PagedRequest, Request, Shape, Text
 
 SetName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Marker = Annotated[str, msgspec.Meta(max_length=64)]
@@ -109,24 +109,28 @@ class ModelSetPage(Shape, kw_only=True):
     next_marker: str | None = None
 
 
-class DescribeModelSetRequest(Request, kw_only=True):
+class DescribeModelSetRequest(PagedRequest, kw_only=True):
     """Ask for one set and its versions."""
 
     model_set_id: Id
 
 
 class ModelRow(Shape, kw_only=True):
-    """A version in a list."""
+    """A version in a list. ``approvedBy`` and ``approveTime`` stand there while it is trusted."""
 
     model_id: str
     version: str
     description: str
+    trusted: bool
+    approved_by: str | None = None
+    approve_time: str | None = None
+    withdraw_time: str | None = None
     services_count: int
     creator: str
     create_time: str
 
 
-class ModelSetDetail(Shape, kw_only=True):
+class ModelSetDetail(Paged, kw_only=True):
     """A set, and its versions in the order in which they were added."""
 
     model_set_id: str
@@ -145,7 +149,7 @@ class DescribeModelRequest(Request, kw_only=True):
 
 
 class ModelDetail(Shape, kw_only=True):
-    """A version, and how it is run."""
+    """A version, and how it is run, and whether an operator made or approved it."""
 
     model_set_id: str
     model_set_name: str
@@ -154,9 +158,19 @@ class ModelDetail(Shape, kw_only=True):
     source: Source
     description: str
     run: Run
+    trusted: bool
+    approved_by: str | None = None
+    approve_time: str | None = None
+    withdraw_time: str | None = None
     services_count: int
     creator: str
     create_time: str
+
+
+class ModelRequest(Request, kw_only=True):
+    """Name a version of any account."""
+
+    model_id: Id
 
 
 class DeleteModelRequest(Request, kw_only=True):

@@ -33,6 +33,7 @@ def _subscriptions() -> list[Action]:
             n.SubscriptionList,
             "List the account's subscriptions.",
             policies=p.MANAGERS,
+            errors=(e.INVALID_MARKER,),
         ),
         write(
             NOTIFICATION,

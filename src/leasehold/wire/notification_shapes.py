@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from leasehold.wire.event_shapes import EventType
-from leasehold.wire.shapes import Id, Request, Shape, Time
+from leasehold.wire.shapes import Id, Paged, PagedRequest, Request, Shape, Time
 
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, description="Such as https://example.org/leasehold")]
 Address = Annotated[str, msgspec.Meta(min_length=3, max_length=254, description="Such as ops@example.org")]
@@ -51,11 +51,11 @@ class SubscriptionDetail(Shape, kw_only=True):
     confirm_end_time: str | None = None
 
 
-class DescribeSubscriptionsRequest(Request, kw_only=True):
+class DescribeSubscriptionsRequest(PagedRequest, kw_only=True):
     """List the account's subscriptions."""
 
 
-class SubscriptionList(Shape, kw_only=True):
+class SubscriptionList(Paged, kw_only=True):
     """The account's subscriptions, oldest first."""
 
     subscriptions: list[SubscriptionDetail]

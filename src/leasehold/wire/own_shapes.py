@@ -9,7 +9,7 @@ import msgspec
 
 from leasehold.wire.charge_shapes import Model
 from leasehold.wire.policies import PolicyName
-from leasehold.wire.shapes import Id, PaymentTiming, Region, Request, Shape, Text, Time, UnitType
+from leasehold.wire.shapes import Id, Paged, PagedRequest, PaymentTiming, Region, Request, Shape, Text, Time, UnitType
 from leasehold.wire.signature_shapes import Requirement
 from leasehold.wire.supply_shapes import StockSource
 
@@ -187,7 +187,11 @@ class OfferingDetail(Shape, kw_only=True):
     oversold: int
 
 
-class OfferingList(Shape, kw_only=True):
+class DescribeOfferingsRequest(PagedRequest, kw_only=True):
+    """List what is sold, a page at a time."""
+
+
+class OfferingList(Paged, kw_only=True):
     """The catalogue, in its order."""
 
     offerings: list[OfferingDetail]
@@ -283,7 +287,7 @@ class PolicyRequest(Request, kw_only=True):
     account_id: Id | None = None
 
 
-class DescribeUsersRequest(Request, kw_only=True):
+class DescribeUsersRequest(PagedRequest, kw_only=True):
     """List the users of the caller's account; an operator may name another account."""
 
     account_id: Id | None = None
@@ -310,7 +314,7 @@ class UserDetail(Shape, kw_only=True):
     create_time: str
 
 
-class UserList(Shape, kw_only=True):
+class UserList(Paged, kw_only=True):
     """The account's users, oldest first."""
 
     users: list[UserDetail]

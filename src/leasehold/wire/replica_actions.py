@@ -17,7 +17,7 @@ def run_actions() -> list[Action]:
             r.DescribeReplicasRequest,
             r.Replicas,
             "Show a service's replicas and how they do.",
-            errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
+            errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         ),
         read(
             SERVICE,

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from leasehold.wire.shapes import Id, Request, Shape
+from leasehold.wire.shapes import Id, Paged, PagedRequest, Request, Shape
 
 ReplicaState = Literal["Starting", "Ready", "Unhealthy", "Stopping", "Gone", "Failed"]
 
 
-class DescribeReplicasRequest(Request, kw_only=True):
+class DescribeReplicasRequest(PagedRequest, kw_only=True):
     """Show the replicas of a service, on all of its instances or on one."""
 
     service_id: Id
@@ -39,7 +39,7 @@ class ReplicaDetail(Shape, kw_only=True):
     trouble: str | None
 
 
-class Replicas(Shape, kw_only=True):
+class Replicas(Paged, kw_only=True):
     """The replicas, by instance and number. Those that are gone and were not started again are in it."""
 
     service_id: Id

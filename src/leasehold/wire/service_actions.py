@@ -24,7 +24,7 @@ def _plain_actions() -> list[Action]:
             v.CreateServiceRequest,
             v.CreatedService,
             "Create a service on instances that there are, or on units bought now, or without any.",
-            errors=(*BUYS, e.INSTANCE_NOT_FOUND, e.INVALID_STATE),
+            errors=(*BUYS, e.INSTANCE_NOT_FOUND, e.INVALID_STATE, e.UNTRUSTED_MODEL),
         ),
         read(
             SERVICE,
@@ -57,7 +57,7 @@ def _life_actions() -> list[Action]:
             v.ModifyServiceRequest,
             bool,
             "Let a service run another version of a model.",
-            errors=(*FINDS, e.INVALID_STATE),
+            errors=(*FINDS, e.INVALID_STATE, e.UNTRUSTED_MODEL),
         ),
         write(
             SERVICE,
@@ -66,7 +66,7 @@ def _life_actions() -> list[Action]:
             v.ScaleServiceRequest,
             bool,
             "Say how many replicas of a service run on an instance.",
-            errors=(*FINDS, e.INSTANCE_NOT_FOUND, e.INVALID_STATE, e.OPERATION_NOT_SUPPORTED),
+            errors=(*FINDS, e.INSTANCE_NOT_FOUND, e.INVALID_STATE, e.OPERATION_NOT_SUPPORTED, e.UNTRUSTED_MODEL),
         ),
         write(
             SERVICE,
@@ -84,7 +84,7 @@ def _life_actions() -> list[Action]:
             v.ServiceRequest,
             v.Operation,
             "Let a service that was taken off run again.",
-            errors=FINDS,
+            errors=(*FINDS, e.UNTRUSTED_MODEL),
         ),
         write(
             SERVICE,
@@ -108,6 +108,7 @@ def _call_actions() -> list[Action]:
             v.PresetServices,
             "List the models that quota is sold of.",
             policies=p.SERVICE_LISTERS,
+            errors=(e.INVALID_MARKER,),
         ),
         read(
             SERVICE,
@@ -116,6 +117,7 @@ def _call_actions() -> list[Action]:
             v.DescribeServiceMetricRequest,
             v.ServiceMetrics,
             "Sum up the calls of services.",
+            errors=(e.INVALID_MARKER,),
         ),
         write(
             SERVICE,

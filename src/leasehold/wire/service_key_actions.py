@@ -17,7 +17,7 @@ def service_key_actions() -> list[Action]:
             k.CreateServiceKeyRequest,
             k.CreatedServiceKey,
             "Make a bearer key with which services are called.",
-            errors=(e.SERVICE_NOT_FOUND,),
+            errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED),
         ),
         read(
             SERVICE,

@@ -9,6 +9,7 @@ import msgspec
 from leasehold.wire.shapes import Id, Request, Shape
 
 AppName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
+OrphanReason = Literal["MakerGone", "MakerMayNot", "MakerHasNoKey"]
 KeyStatus = Literal["Active", "Deleted"]
 
 
@@ -38,7 +39,7 @@ class DescribeServiceKeysRequest(Request, kw_only=True):
 
 
 class ServiceKeyDetail(Shape, kw_only=True):
-    """A key, as far as it is kept."""
+    """A key, as far as it is kept. ``orphanReason`` stands there where nobody answers for it any more."""
 
     key_id: str
     name: str
@@ -46,6 +47,7 @@ class ServiceKeyDetail(Shape, kw_only=True):
     status: KeyStatus
     creator: str
     create_time: str
+    orphan_reason: OrphanReason | None = None
 
 
 class ServiceKeyPage(Shape, kw_only=True):

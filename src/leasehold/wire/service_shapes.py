@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from leasehold.wire.charge_shapes import Model
-from leasehold.wire.shapes import Billing, Count, Id, Name, RegionOrAny, Request, Shape, Text, Time
+from leasehold.wire.shapes import Billing, Count, Id, Name, Paged, PagedRequest, RegionOrAny, Request, Shape, Text, Time
 
 ServiceType = Literal["chat", "completions", "text2image", "image2text"]
 RunStatus = Literal["New", "Deploying", "Serving", "Failed", "Stopped"]
@@ -86,7 +86,10 @@ class ServiceResource(Shape, kw_only=True):
 
 
 class ServiceDetail(Shape, kw_only=True):
-    """A service. ``updateStatus`` of None: no change of it is under way."""
+    """A service. ``updateStatus`` of None: no change of it is under way.
+
+    DescribeService says in ``whyNotRun`` where its version may not run for want of trust.
+    """
 
     service_id: str
     name: str
@@ -108,6 +111,7 @@ class ServiceDetail(Shape, kw_only=True):
     resource_config: ServiceResource
     creator: str
     create_time: str
+    why_not_run: list[str] | None = None
 
 
 class DescribeServicesRequest(Request, kw_only=True):
@@ -168,7 +172,7 @@ class Operation(Shape, kw_only=True):
     message: str
 
 
-class DescribePresetServicesRequest(Request, kw_only=True):
+class DescribePresetServicesRequest(PagedRequest, kw_only=True):
     """List the models that quota is sold of."""
 
     service_ids: Annotated[list[Id], msgspec.Meta(max_length=100)] | None = None
@@ -192,13 +196,13 @@ class PresetService(Shape, kw_only=True):
     price_per_minute: str | None
 
 
-class PresetServices(Shape, kw_only=True):
+class PresetServices(Paged, kw_only=True):
     """The models that quota is sold of, in the catalogue's order."""
 
     service_list: list[PresetService]
 
 
-class DescribeServiceMetricRequest(Request, kw_only=True):
+class DescribeServiceMetricRequest(PagedRequest, kw_only=True):
     """Sum up the calls from startTime until before endTime, of some services or of all, by one app or by all."""
 
     start_time: Time
@@ -233,7 +237,7 @@ class ServiceMetric(Shape, kw_only=True):
     app_list: list[AppMetric]
 
 
-class ServiceMetrics(Shape, kw_only=True):
+class ServiceMetrics(Paged, kw_only=True):
     """What was called, by service. Calls are counted by the hour in which they were made."""
 
     start_time: str

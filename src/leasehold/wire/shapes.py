@@ -34,6 +34,21 @@ class Empty(Request, kw_only=True):
     """A request without parameters."""
 
 
+class PagedRequest(Request, kw_only=True):
+    """Ask for a page: after a marker, of so many rows."""
+
+    marker: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+
+
+class Paged(Shape, kw_only=True):
+    """A page. What says so stands there where a page was asked for, or more rows follow."""
+
+    is_truncated: bool | None = None
+    max_keys: int | None = None
+    next_marker: str | None = None
+
+
 class Reservation(Shape, kw_only=True):
     """For how long a prepaid purchase is; ignored with Postpaid (decision 5)."""
 
@@ -188,7 +203,7 @@ class AutoReleaseComputeUnitRequest(Request, kw_only=True):
     auto_renew_time: Months | None = None
 
 
-class DescribeServiceInstancesRequest(Request, kw_only=True):
+class DescribeServiceInstancesRequest(PagedRequest, kw_only=True):
     """List the live instances of a service."""
 
     service_id: Id
@@ -214,7 +229,7 @@ class ServiceInstance(Shape, kw_only=True):
     release_time: str | None = None
 
 
-class ServiceInstances(Shape, kw_only=True):
+class ServiceInstances(Paged, kw_only=True):
     """The live instances of a service."""
 
     instances: list[ServiceInstance]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from leasehold.wire import errors as e
 from leasehold.wire import policies as p
-from leasehold.wire import shapes as s
 from leasehold.wire import supply_shapes as su
 from leasehold.wire.action import CATALOG, Action, read
 
@@ -15,9 +15,10 @@ def supply_actions() -> list[Action]:
             CATALOG,
             "DescribeEngines",
             "describe_engines",
-            s.Empty,
+            su.DescribeEnginesRequest,
             su.EngineReport,
             "Show what engines have, and where that is not what is offered.",
             policies=p.OPERATORS,
+            errors=(e.INVALID_MARKER,),
         ),
     ]

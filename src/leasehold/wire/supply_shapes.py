@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from leasehold.wire.shapes import Shape
+from leasehold.wire.shapes import Paged, PagedRequest, Shape
 
 StockSource = Literal["Set", "Engine"]
 
@@ -47,7 +47,11 @@ class EngineStock(Shape, kw_only=True):
     trouble: str | None
 
 
-class EngineReport(Shape, kw_only=True):
+class DescribeEnginesRequest(PagedRequest, kw_only=True):
+    """Show what engines have; offerings a page at a time."""
+
+
+class EngineReport(Paged, kw_only=True):
     """Engines against stock: what was last seen, and every offering that an engine serves."""
 
     nodes: list[EngineNode]

@@ -95,6 +95,7 @@ def _life_actions() -> list[Action]:
             u.Quote,
             "Judge a purchase by every rule without buying; and hold its price for some minutes if asked to.",
             policies=p.READERS,
+            errors=(e.QUOTA_EXCEEDED,),
         ),
     ]
 
@@ -123,7 +124,7 @@ def replica_actions(path: str, names: dict[str, str], *, legacy: bool) -> list[A
             s.PurchaseReplicasRequest,
             s.Purchased,
             "Buy the compute units for replicas of a service.",
-            errors=(*BUYS, e.SERVICE_NOT_FOUND),
+            errors=(*BUYS, e.SERVICE_NOT_FOUND, e.UNTRUSTED_MODEL),
             legacy=legacy,
         ),
         read(
@@ -133,7 +134,7 @@ def replica_actions(path: str, names: dict[str, str], *, legacy: bool) -> list[A
             s.DescribeServiceInstancesRequest,
             s.ServiceInstances,
             "List the live instances of a service.",
-            errors=(e.SERVICE_NOT_FOUND,),
+            errors=(e.SERVICE_NOT_FOUND, e.INVALID_MARKER),
             legacy=legacy,
         ),
         read(

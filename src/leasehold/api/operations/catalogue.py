@@ -8,16 +8,22 @@ from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import bad_field
 from leasehold.api.operations.account import amount
+from leasehold.api.paging import part
 from leasehold.commands.offering import SetOffering
 from leasehold.domain.catalogue import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering
 from leasehold.wire import own_shapes as own
-from leasehold.wire import shapes as s
 
 
-async def describe_offerings(context: Context, call: Call[s.Empty]) -> own.OfferingList:
+async def describe_offerings(context: Context, call: Call[own.DescribeOfferingsRequest]) -> own.OfferingList:
     """List what is sold."""
     found = await context.read(call, lambda ask: ask.offerings())
-    return own.OfferingList(offerings=[present.offering(row) for row in found])
+    page, end = part(found, catalogue_key, call.request, "offerings")
+    return own.OfferingList(offerings=[present.offering(row) for row in page], **end)
+
+
+def catalogue_key(row: Offering) -> tuple[int, str, str]:
+    """Return where an offering stands in the catalogue."""
+    return row.position, row.region, row.type
 
 
 async def set_offering(context: Context, call: Call[own.SetOfferingRequest]) -> own.OfferingDetail:

@@ -10,7 +10,7 @@ from leasehold.api.fault import bad_field, refused
 from leasehold.api.ids import hex_id, package_id, quota_id
 from leasehold.api.operations.billing import purchase
 from leasehold.api.operations.units import auto_renew, own_unit
-from leasehold.api.paging import OWN, cut, place_of
+from leasehold.api.paging import OWN, WHOLE, cut, ends, part, place_of
 from leasehold.commands.calling import GrantPackage, no_package
 from leasehold.commands.purchase import Bought, BuyUnits
 from leasehold.commands.release import Release, ScheduleRelease
@@ -84,17 +84,35 @@ async def purchase_quota(context: Context, call: Call[c.PurchaseTpmRequest]) -> 
 
 async def describe_quota(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
     """List the account's quota of a model."""
-    asked, account_id = call.request, call.caller.account_id
+    asked = call.request
     if asked.instance_id is not None:
         wanted = asked.instance_id
         unit = own_unit(await context.read(call, lambda ask: ask.unit(wanted)), call, wanted, QUOTA)
         units = [unit] if unit.type == asked.model and asked.status in (None, unit.status) else []
     else:
-        units = await context.read(call, lambda ask: ask.quota(account_id, asked.model, status=asked.status))
+        return await _quota_page(context, call)
     return c.TpmInstances(
         instances=[
             present.quota(unit, context.shown) for unit in units if asked.payment_timing in (None, unit.payment_timing)
         ]
+    )
+
+
+async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
+    asked = call.request
+    wanted = UnitFilter(
+        account_id=call.caller.account_id,
+        kind=QUOTA,
+        type=asked.model,
+        status=asked.status,
+        payment_timing=asked.payment_timing,
+    )
+    scope, size = f"quota {wanted}", WHOLE.of(asked.max_keys)
+    after = place_of(asked.marker, scope) or 0
+    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
+    return c.TpmInstances(
+        instances=[present.quota(numbered.row, context.shown) for numbered in page.rows],
+        **ends(asked, size, page.next_marker),
     )
 
 
@@ -152,7 +170,9 @@ async def describe_packages(context: Context, call: Call[c.DescribePackagesReque
     """List the account's packages."""
     account_id, now = call.caller.account_id, context.clock.now()
     found = await context.read(call, lambda ask: ask.packages(account_id))
-    return c.PackageList(instances=[present.package(row, now, context.shown) for row in found])
+    # None is ever deleted, so the place of each stays what it is.
+    page, end = part(enumerate(found), lambda one: one[:1], call.request, f"packages {account_id}")
+    return c.PackageList(instances=[present.package(row, now, context.shown) for _, row in page], **end)
 
 
 async def describe_package(context: Context, call: Call[c.DescribePackageRequest]) -> c.PackageResult:

@@ -6,24 +6,27 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from leasehold.api.context import Call, Context, Operation
+from leasehold.api.paging import part
 from leasehold.clock import wall_us
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.catalogue import BY_ENGINE, UNITS_OF_COMPUTE, Offering
 from leasehold.domain.plan import INSTANT
 from leasehold.domain.route import engine_for
 from leasehold.domain.supply import SHARED, UNBOUNDED, Count, Supply, Word
-from leasehold.wire import shapes as s
 from leasehold.wire import supply_shapes as su
 
 
-async def describe_engines(context: Context, call: Call[s.Empty]) -> su.EngineReport:
+async def describe_engines(context: Context, call: Call[su.DescribeEnginesRequest]) -> su.EngineReport:
     """Show what was last seen of every engine, and every offering that one serves."""
     supplies, offerings = await context.read(call, lambda ask: (ask.supplies(), ask.offerings()))
     now = wall_us()
     known = {supply.engine: supply for supply in supplies}
+    stocks = [*_offered(context, known, offerings, now), *_not_offered(context, supplies, offerings, now)]
+    page, end = part(enumerate(stocks), lambda one: one[:1], call.request, "engines")
     return su.EngineReport(
         nodes=[_node(context, supply.engine, word, now) for supply in supplies for word in supply.words],
-        stocks=[*_offered(context, known, offerings, now), *_not_offered(context, supplies, offerings, now)],
+        stocks=[row for _, row in page],
+        **end,
     )
 
 

@@ -74,10 +74,13 @@ async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> 
     asked, account_id = call.request, call.caller.account_id
     wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types_of(asked.types))
     after = _place(asked.after or call.last_event_id)
+    # What is refused must not cost a question of the store.
+    context.hub.streams.check(account_id, call.caller.access_key_id)
     if after is None:
         # From now on: what happens after this was read is in the stream.
         after = await context.read(call, lambda ask: ask.last_event(account_id)) or EventPlace(0, -1)
-    return Followed(_stream(context, call, wanted, after))
+    pieces = _stream(context, call, wanted, after)
+    return Followed(context.hub.streams.opened(account_id, call.caller.access_key_id, pieces))
 
 
 def place_of(text: str) -> EventPlace | None:

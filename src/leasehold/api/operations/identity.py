@@ -10,12 +10,16 @@ from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field
 from leasehold.api.identity import Identity
 from leasehold.api.ids import hex_id
+from leasehold.api.paging import WHOLE, ends, key_of, marker_of
 from leasehold.commands import identity as commands
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.calendar import zone
 from leasehold.wire import own_shapes as own
 from leasehold.wire.errors import ACCESS_DENIED
 from leasehold.wire.policies import OPERATOR
+
+KEYS_SHOWN_MAX: Final = 100
+"""Of a user's keys so many are listed; disabled ones are never deleted."""
 
 
 def account_meant(caller: Identity, asked: str | None) -> str:
@@ -120,8 +124,25 @@ async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, a
 async def describe_users(context: Context, call: Call[own.DescribeUsersRequest]) -> own.UserList:
     """List the account's users and their keys."""
     account_id = account_meant(call.caller, call.request.account_id)
-    found = await context.read(call, lambda ask: ask.users(account_id))
-    return own.UserList(users=[present.user(user, keys, context.shown) for user, keys in found])
+    scope = f"users {account_id}"
+    after, size = key_of(call.request.marker, scope), WHOLE.of(call.request.max_keys)
+    place = None if after is None else (int(after[0]), str(after[1]))
+    found = await context.read(call, lambda ask: ask.users(account_id, after=place, limit=size + 1))
+    page, last = found[:size], found[:size][-1:]
+    more = marker_of([last[0][0].created_at, last[0][0].id], scope) if len(found) > size else None
+    return own.UserList(
+        users=[present.user(user, shown_keys(keys), context.shown) for user, keys in page],
+        **ends(call.request, size, more),
+    )
+
+
+def shown_keys(keys: list[AccessKey]) -> list[AccessKey]:
+    """Return the keys of a user that a list shows: those that are active, and the newest of the disabled."""
+    active = [key for key in keys if key.status == "Active"]
+    room = max(0, KEYS_SHOWN_MAX - len(active))
+    disabled = [key for key in keys if key.status != "Active"]
+    kept = {key.id for key in active} | {key.id for key in disabled[max(0, len(disabled) - room) :]}
+    return [key for key in keys if key.id in kept]
 
 
 OPERATIONS: Final[dict[str, Operation]] = {

@@ -7,8 +7,17 @@ from typing import Any, Final
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, refused
 from leasehold.api.ids import model_id, model_set_id
-from leasehold.api.paging import DOCUMENTED, cut, place_of
-from leasehold.commands.model import CreateModel, CreateModelSet, DeleteModel, DeleteModelSet
+from leasehold.api.paging import DOCUMENTED, cut, part, place_of
+from leasehold.commands.command import Command
+from leasehold.commands.model import (
+    ApproveModel,
+    CreateModel,
+    CreateModelSet,
+    DeleteModel,
+    DeleteModelSet,
+    WithdrawApproval,
+)
+from leasehold.domain.calendar import Instant
 from leasehold.domain.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasehold.domain.replica import RunSpec
 from leasehold.domain.whose import no_model, no_model_set
@@ -143,8 +152,9 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
     """Show a set and its versions."""
     wanted = call.request.model_set_id
     row, models = await context.read(call, lambda ask: (ask.model_set(wanted), ask.models(wanted)))
-    if row is None or not is_seen(row, call.caller.account_id):
+    if row is None or not _shows(call, row):
         raise refused(no_model_set(wanted))
+    page, end = part(models, lambda model: (int(model.version[1:]),), call.request, f"versions {wanted}")
     return m.ModelSetDetail(
         model_set_id=row.id,
         model_set_name=row.name,
@@ -157,12 +167,17 @@ async def describe_model_set(context: Context, call: Call[m.DescribeModelSetRequ
                 model_id=model.id,
                 version=model.version,
                 description=model.description,
+                trusted=model.is_trusted,
+                approved_by=model.approved_by,
+                approve_time=_when(context, model.approved_at),
+                withdraw_time=_when(context, model.withdrawn_at),
                 services_count=model.services,
                 creator=model.created_by,
                 create_time=context.shown(model.created_at),
             )
-            for model in models
+            for model in page
         ],
+        **end,
     )
 
 
@@ -175,12 +190,43 @@ async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -
         return model, None if model is None else ask.model_set(model.set_id)
 
     model, row = await context.read(call, look)
-    if model is None or row is None or not is_seen(model, call.caller.account_id):
+    if model is None or row is None or not _shows(call, model):
         raise refused(no_model(wanted))
+    return _detail(context, model, row.name)
+
+
+async def approve_model(context: Context, call: Call[m.ModelRequest]) -> m.ModelDetail:
+    """Let a version run on every engine."""
+    command = ApproveModel(token=call.token(), user_id=call.caller.user_id, model_id=call.request.model_id)
+    return await _changed(context, call, command)
+
+
+async def withdraw_model_approval(context: Context, call: Call[m.ModelRequest]) -> m.ModelDetail:
+    """Take that back."""
+    return await _changed(context, call, WithdrawApproval(token=call.token(), model_id=call.request.model_id))
+
+
+async def _changed(context: Context, call: Call[m.ModelRequest], command: Command) -> m.ModelDetail:
+    """Have the trust in a version changed, and show the very run block that this was about."""
+    model: Model = await context.submit(call, command)
+    row = await context.read(call, lambda ask: ask.model_set(model.set_id))
+    return _detail(context, model, "" if row is None else row.name)
+
+
+def _shows(call: Call[Any], row: ModelSet | Model) -> bool:
+    """Whether the caller sees a set or a version: an operator, who is to approve them, those of all accounts."""
+    return is_seen(row, call.caller.account_id) or (call.caller.is_operator and row.deleted_at is None)
+
+
+def _when(context: Context, at: Instant | None) -> str | None:
+    return None if at is None else context.shown(at)
+
+
+def _detail(context: Context, model: Model, set_name: str) -> m.ModelDetail:
     run = model.run
     return m.ModelDetail(
-        model_set_id=row.id,
-        model_set_name=row.name,
+        model_set_id=model.set_id,
+        model_set_name=set_name,
         model_id=model.id,
         version=model.version,
         source=_source(model),
@@ -199,6 +245,10 @@ async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -
             arguments=dict(run.arguments),
             connects=list(run.connects),
         ),
+        trusted=model.is_trusted,
+        approved_by=model.approved_by,
+        approve_time=_when(context, model.approved_at),
+        withdraw_time=_when(context, model.withdrawn_at),
         services_count=model.services,
         creator=model.created_by,
         create_time=context.shown(model.created_at),
@@ -215,5 +265,7 @@ _ALL: Final[tuple[Any, ...]] = (
     describe_system_model_sets,
     describe_model_set,
     describe_model,
+    approve_model,
+    withdraw_model_approval,
 )
 OPERATIONS: Final[dict[str, Operation]] = {operation.__name__: operation for operation in _ALL}

@@ -8,7 +8,7 @@ from leasehold.api import ids
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field
 from leasehold.api.operations.events import place_of, types_of
-from leasehold.api.paging import OWN, delivery_of, marker_of
+from leasehold.api.paging import OWN, delivery_of, marker_of, part
 from leasehold.commands import outbox as commands
 from leasehold.domain.calendar import Instant
 from leasehold.domain.outbox import Delivery, Hook, HookKind
@@ -17,27 +17,20 @@ from leasehold.outbox.mailbox import ADDRESS
 from leasehold.outbox.signature import new_secret
 from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace
 from leasehold.wire import notification_shapes as n
-from leasehold.wire.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, QUOTA_EXCEEDED, RESOURCE_NOT_FOUND
-
-HOOKS_MAX: Final = 50
-"""Subscriptions of an account: each makes every event cost one more delivery."""
+from leasehold.wire.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 
 
 async def create_subscription(context: Context, call: Call[n.CreateSubscriptionRequest]) -> n.SubscriptionDetail:
     """Subscribe to the account's events from now on. The secret is in this answer only, so no client token keeps it."""
     asked, account_id = call.request, call.caller.account_id
     target, types = _target(context, asked), types_of(asked.types) or ()
-    hooks, last, unit = await context.read(
+    last, unit = await context.read(
         call,
         lambda ask: (
-            ask.hooks(account_id),
             ask.last_event(account_id),
             ask.unit(asked.instance_id) if asked.instance_id is not None else None,
         ),
     )
-    if len(hooks) >= HOOKS_MAX:
-        # Two at once may both be the last; that does no harm.
-        raise Fault(QUOTA_EXCEEDED, f"An account has at most {HOOKS_MAX} subscriptions. Delete one that is not needed.")
     if asked.instance_id is not None and (unit is None or unit.account_id != account_id):
         raise Fault(INSTANCE_NOT_FOUND, f"There is no instance {asked.instance_id!r}.", "instanceId")
     hook_id = ids.hook_id()
@@ -85,8 +78,10 @@ def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
 
 async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:
     """List the account's subscriptions."""
-    hooks = await context.read(call, lambda ask: ask.hooks(call.caller.account_id))
-    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in hooks])
+    account_id = call.caller.account_id
+    hooks = await context.read(call, lambda ask: ask.hooks(account_id))
+    page, end = part(hooks, lambda hook: (hook.created_at, hook.id), call.request, f"subscriptions {account_id}")
+    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in page], **end)
 
 
 async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionRequest]) -> n.SubscriptionDetail:

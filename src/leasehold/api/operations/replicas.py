@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import refused
+from leasehold.api.paging import part
 from leasehold.domain.calendar import Instant
 from leasehold.domain.replica import Replica
 from leasehold.domain.service import Service
@@ -37,6 +38,9 @@ async def describe_replicas(context: Context, call: Call[r.DescribeReplicasReque
     """Show a service's replicas."""
     service, replicas = await _found(context, call, call.request.service_id, call.request.instance_id)
 
+    scope = f"replicas {service.id} {call.request.instance_id}"
+    page, end = part(replicas, lambda row: row.key, call.request, scope)
+
     def shown(at: int | None) -> str | None:
         return None if at is None else context.shown(Instant(at))
 
@@ -62,8 +66,9 @@ async def describe_replicas(context: Context, call: Call[r.DescribeReplicasReque
                 why=row.reason,
                 trouble=row.trouble,
             )
-            for row in replicas
+            for row in page
         ],
+        **end,
     )
 
 

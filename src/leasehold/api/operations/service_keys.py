@@ -9,10 +9,12 @@ from leasehold.api.fault import refused
 from leasehold.api.ids import service_key
 from leasehold.api.paging import OWN, cut, place_of
 from leasehold.commands.service_key import CreateServiceKey, DeleteServiceKey
-from leasehold.domain.service_key import ServiceKey, digest_of
+from leasehold.domain.account import User
+from leasehold.domain.service_key import Orphan, ServiceKey, digest_of, orphan_of
 from leasehold.domain.whose import no_service
 from leasehold.questions import Numbered, Questions
 from leasehold.wire import service_key_shapes as k
+from leasehold.wire.policies import WRITERS
 
 
 async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequest]) -> k.CreatedServiceKey:
@@ -37,14 +39,16 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
     scope = f"service keys {account_id} {wanted} {status}"
     size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope)
 
-    def look(ask: Questions) -> list[Numbered]:
+    def look(ask: Questions) -> tuple[list[Numbered], dict[str, tuple[User, bool]]]:
         if wanted is not None:
             service = ask.service(wanted)
             if service is None or service.account_id != account_id:
                 raise refused(no_service(wanted))
-        return ask.service_keys(account_id, service_id=wanted, status=status, after=after, limit=size + 1)
+        rows = ask.service_keys(account_id, service_id=wanted, status=status, after=after, limit=size + 1)
+        return rows, ask.makers(sorted({one.row.created_by for one in rows}))
 
-    page = cut(await context.read(call, look), size, scope)
+    found, makers = await context.read(call, look)
+    page = cut(found, size, scope)
     return k.ServiceKeyPage(
         key_list=[
             k.ServiceKeyDetail(
@@ -54,6 +58,7 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
                 status=row.status,
                 creator=row.created_by,
                 create_time=context.shown(row.created_at),
+                orphan_reason=_orphan(row, makers) if row.status == "Active" else None,
             )
             for row in (numbered.row for numbered in page.rows)
         ],
@@ -61,6 +66,11 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
         max_keys=size,
         next_marker=page.next_marker,
     )
+
+
+def _orphan(row: ServiceKey, makers: dict[str, tuple[User, bool]]) -> Orphan | None:
+    maker, has_access_key = makers.get(row.created_by, (None, False))
+    return orphan_of(row, maker, WRITERS, has_access_key=has_access_key)
 
 
 async def delete_service_key(context: Context, call: Call[k.DeleteServiceKeyRequest]) -> bool:

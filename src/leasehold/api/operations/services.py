@@ -5,12 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any, Final
 
+import msgspec
+
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field, refused
 from leasehold.api.ids import service_id
 from leasehold.api.operations.billing import purchase
-from leasehold.api.paging import DOCUMENTED, cut, place_of
+from leasehold.api.paging import DOCUMENTED, cut, part, place_of
 from leasehold.commands.calling import CountCalls
 from leasehold.commands.command import Command
 from leasehold.commands.service import (
@@ -27,7 +29,9 @@ from leasehold.commands.service import (
 )
 from leasehold.domain.catalogue import QUOTA, Offering
 from leasehold.domain.money import amount_text
+from leasehold.domain.route import engine_for
 from leasehold.domain.service import Service, shape_of
+from leasehold.domain.trust import hindrances
 from leasehold.domain.unit import Unit
 from leasehold.domain.whose import no_service
 from leasehold.questions import Numbered, Questions, ServiceFilter, Used
@@ -109,14 +113,27 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
     wanted = call.request.service_id
     account_id = call.caller.account_id
 
-    def look(ask: Questions) -> tuple[Service | None, dict[str, str]]:
+    def look(ask: Questions) -> tuple[Service | None, dict[str, str], list[str]]:
         row = ask.service(wanted)
-        return row, {} if row is None else ask.services_at(account_id, [row.url_suffix])
+        if row is None or row.account_id != account_id:
+            return None, {}, []
+        return row, ask.services_at(account_id, [row.url_suffix]), _hindrances(context, ask, row)
 
-    found, named = await context.read(call, look)
-    if found is None or found.account_id != account_id or found.deleted_at is not None:
+    found, named, hindered = await context.read(call, look)
+    if found is None or found.deleted_at is not None:
         raise refused(no_service(wanted))
-    return present.service(found, context.shown, _url(context, call, found, named))
+    shown = present.service(found, context.shown, _url(context, call, found, named))
+    return msgspec.structs.replace(shown, why_not_run=hindered or None)
+
+
+def _hindrances(context: Context, ask: Questions, row: Service) -> list[str]:
+    """Say which engines may not run a service's version: those of its replicas, and of offerings of its type."""
+    if not row.runs:
+        return []
+    rules, unit_type = context.rules, row.shape.unit_type
+    engines = {engine_for(rules.routes, one.region, one.type) for one in ask.offerings() if one.type == unit_type}
+    engines |= {one.engine for one in ask.replicas(row.account_id, service_id=row.id) if one.state != "Ready"}
+    return list(hindrances(rules, ask.model(row.model_id), engines))
 
 
 def _url(context: Context, call: Call[Any], row: Service, named: dict[str, str]) -> str:
@@ -248,11 +265,9 @@ async def describe_preset_services(context: Context, call: Call[v.DescribePreset
         (asked.charge_type, "charge_type"),
         (asked.charge_status, "charge_status"),
     )
-    return v.PresetServices(
-        service_list=[
-            row for row in shown if all(not values or getattr(row, name) in values for values, name in wanted)
-        ]
-    )
+    found = [row for row in shown if all(not values or getattr(row, name) in values for values, name in wanted)]
+    page, end = part(enumerate(found), lambda one: one[:1], asked, f"presets {wanted}")
+    return v.PresetServices(service_list=[row for _, row in page], **end)
 
 
 def _preset(offering: Offering, units: list[Unit]) -> v.PresetService:
@@ -291,9 +306,10 @@ async def describe_service_metric(context: Context, call: Call[v.DescribeService
             used.service_id, v.ServiceMetric(service_id=used.service_id, service_name=name, app_list=[])
         )
         row.app_list.append(v.AppMetric(app_id=used.app_id, metric=_metric(used)))
-    return v.ServiceMetrics(
-        start_time=context.shown(since), end_time=context.shown(until), service_list=list(shown.values())
-    )
+    rows = sorted(shown.values(), key=lambda row: row.service_id)
+    scope = f"metrics {account_id} {since} {until} {services} {asked.app_id}"
+    page, end = part(rows, lambda row: (row.service_id,), asked, scope)
+    return v.ServiceMetrics(start_time=context.shown(since), end_time=context.shown(until), service_list=page, **end)
 
 
 def _metric(used: Used) -> v.Metric:

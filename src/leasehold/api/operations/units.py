@@ -11,7 +11,7 @@ from leasehold.api.context import Call, Context, Operation, Streamed
 from leasehold.api.fault import bad_field, error_of, refused
 from leasehold.api.ids import hex_id
 from leasehold.api.operations.billing import purchase, read_billing
-from leasehold.api.paging import OWN, cut, place_of
+from leasehold.api.paging import OWN, WHOLE, cut, ends, place_of
 from leasehold.commands.purchase import Bought, BuyReplicas, BuyUnits
 from leasehold.commands.quote import Quoted, QuoteUnits
 from leasehold.commands.release import Release, ScheduleRelease
@@ -140,9 +140,12 @@ async def describe_service_instances(
     wanted = UnitFilter(
         account_id=call.caller.account_id, service_id=asked.service_id, payment_timing=asked.payment_timing
     )
-    found = await context.read(call, lambda ask: ask.units(wanted))
+    scope, size = f"instances {wanted}", WHOLE.of(asked.max_keys)
+    after = place_of(asked.marker, scope) or 0
+    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
     return s.ServiceInstances(
-        instances=[present.service_instance(numbered.row, asked.service_id, context.shown) for numbered in found]
+        instances=[present.service_instance(numbered.row, asked.service_id, context.shown) for numbered in page.rows],
+        **ends(asked, size, page.next_marker),
     )
 
 
@@ -266,6 +269,7 @@ async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -
         count=asked.compute_unit_count,
         # A price is held for whoever may buy at it.
         quote_id=hex_id() if asked.hold and may else None,
+        asked_at=context.clock.now(),
     )
     quoted: Quoted = await context.submit(call, command)
     verdicts = [

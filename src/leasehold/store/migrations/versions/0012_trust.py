@@ -1,0 +1,37 @@
+"""Which versions of models an operator trusts, and indexes by which it is counted what an account has.
+
+Whose version it was does not tell who may have made it: any user who writes services could. So none of an account's
+versions becomes trusted by this; an operator looks at them and approves them (ApproveModel). Only operators ever added
+versions for everybody, so those are trusted as of when they were made. What runs already goes on running.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+KEPT = "deleted_at IS NULL"
+INDEXES = (
+    ("access_keys_active", "access_keys", "status = 'Active'", ["account_id"]),
+    ("services_kept", "services", KEPT, ["account_id"]),
+    ("model_sets_kept", "model_sets", KEPT, ["account_id"]),
+    ("models_kept", "models", KEPT, ["account_id"]),
+    ("quotes_held", "quotes", "used_by IS NULL", ["account_id", "expires_at"]),
+    ("service_keys_active", "service_keys", "status = 'Active'", ["account_id"]),
+    ("hooks_kept", "hooks", "status IN ('Active', 'Paused', 'Pending')", ["account_id"]),
+)
+
+
+def upgrade() -> None:
+    op.add_column("models", sa.Column("approved_by", sa.Text(), nullable=True))
+    op.add_column("models", sa.Column("approved_at", sa.BigInteger(), nullable=True))
+    op.add_column("models", sa.Column("withdrawn_at", sa.BigInteger(), nullable=True))
+    op.execute("UPDATE models SET approved_by = created_by, approved_at = created_at WHERE account_id = ''")
+    for name, table, condition, columns in INDEXES:
+        where = sa.text(condition)
+        op.create_index(name, table, columns, unique=False, sqlite_where=where, postgresql_where=where)

@@ -1,0 +1,186 @@
+"""Service keys whose makers lost the right to make them, and keys that are refused: counted, noted, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from leasehold.domain.account import User
+from leasehold.domain.calendar import Instant
+from leasehold.domain.service_key import Orphan, ServiceKey, orphan_of
+from leasehold.gateway.keys import Sought
+from leasehold.gateway.refusals import ENTRIES_MAX, Refusals
+from leasehold.store.check import check_store
+from leasehold.store.opening import Target
+from leasehold.wire.policies import WRITERS
+from tests import postgres
+from tests.gateway.scene import SERVICE, Office, an_office, echo, served
+from tests.gateway.test_servers import _beside
+from tests.harness import Desk, play
+
+IAM, ACCOUNT = "/v2/iam", "/v2/account"
+OPERATE: Final = "QianfanServiceOperateAccessPolicy"
+
+
+async def maker_of(office: Office) -> tuple[Desk, dict[str, str], str]:
+    """Add a user who may make service keys, and have them make one; returns them and the key."""
+    user = {"userId": (await office.do(IAM, "CreateUser", {"name": "maker"}))["userId"]}
+    made = await office.do(IAM, "CreateAccessKey", user)
+    policy = {**user, "policyName": OPERATE}
+    await office.do(IAM, "AttachPolicy", policy)
+    desk = office.desk.as_user(made["accessKeyId"], made["secretAccessKey"])
+    key = (await desk.call(SERVICE, "CreateServiceKey", {"name": "shop"})).result["key"]
+    return desk, policy, key
+
+
+async def reasons(office: Office) -> list[Any]:
+    keys = (await office.do(SERVICE, "DescribeServiceKeys", {}))["keyList"]
+    return [one.get("orphanReason") for one in keys]
+
+
+def test_a_key_opens_nothing_while_its_maker_may_make_none(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with an_office(tmp_path) as office, served(echo) as replica:
+            office.replicas(replica)
+            _, policy, key = await maker_of(office)
+            assert (await office.said(key=key))[0] == 200
+            await office.do(IAM, "DetachPolicy", policy)
+            # It was remembered by the gateway a moment ago.
+            status, body = await office.said(key=key)
+            assert (status, body["code"]) == (401, "InvalidServiceKey")
+            assert "may not make service keys any more" in body["message"]
+            assert await reasons(office) == [None, "MakerMayNot"]
+            assert (await office.said())[0] == 200
+            await office.do(IAM, "AttachPolicy", policy)
+            assert (await office.said(key=key))[0] == 200
+            assert await reasons(office) == [None, None]
+
+    play(scene)
+
+
+def test_a_key_whose_maker_cannot_sign_goes_on_and_is_shown_as_an_orphan(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with an_office(tmp_path) as office, served(echo) as replica:
+            office.replicas(replica)
+            maker, _, key = await maker_of(office)
+            await office.do(IAM, "DisableAccessKey", {"accessKeyId": maker.access_key})
+            assert (await office.said(key=key))[0] == 200
+            assert await reasons(office) == [None, "MakerHasNoKey"]
+
+    play(scene)
+
+
+def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_path: Path) -> None:
+    async def scene(url: str) -> None:
+        async with (
+            an_office(Target(tmp_path / "one", url)) as one,
+            an_office(_beside(tmp_path, url), opened=False) as other,
+            served(echo) as replica,
+        ):
+            other.service = one.service
+            one.replicas(replica)
+            other.replicas(replica)
+            _, policy, key = await maker_of(one)
+            for office in (one, other):
+                assert (await office.said(key=key))[0] == 200
+            await one.do(IAM, "DetachPolicy", policy)
+            for office in (other, one):
+                assert (await office.said(key=key))[0] == 401
+            await other.do(IAM, "AttachPolicy", policy)
+            for office in (one, other):
+                assert (await office.said(key=key))[0] == 200
+
+    (tmp_path / "one").mkdir()
+    with postgres.shared_server().database(migrated=True) as url:
+        asyncio.run(scene(url))
+
+
+@pytest.mark.parametrize(
+    ("maker", "has_access_key", "found"),
+    [
+        (None, True, "MakerGone"),
+        (User("u", "acc-2", "", True, (), Instant(1)), True, "MakerGone"),
+        (User("u", "acc-1", "", False, ("QianfanReadAccessPolicy",), Instant(1)), True, "MakerMayNot"),
+        (User("u", "acc-1", "", False, (OPERATE,), Instant(1)), False, "MakerHasNoKey"),
+        (User("u", "acc-1", "", False, (OPERATE,), Instant(1)), True, None),
+        (User("u", "acc-1", "", True, (), Instant(1)), True, None),
+    ],
+)
+def test_who_answers_for_a_key(*, maker: User | None, has_access_key: bool, found: Orphan | None) -> None:
+    key = ServiceKey("key-1", "acc-1", "u", "shop", None, "", Instant(1))
+    assert orphan_of(key, maker, WRITERS, has_access_key=has_access_key) == found
+
+
+async def noted(office: Office) -> list[Any]:
+    """Have what was refused written down, and return it: what nobody knows whose it is, and the account's own."""
+    office.desk.service.app._passing._refusals.write()  # type: ignore[union-attr]
+    await office.desk.service.sequencer.flush()
+    found = []
+    for account in ({"accountId": ""}, {}):
+        asked = {"action": "CallService", **account}
+        found += (await office.do(ACCOUNT, "DescribeAuditLog", asked))["entries"]
+    return found
+
+
+class Kept:
+    """A sequencer that only keeps what it is to note."""
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def note(self, line: Any) -> None:
+        self.lines.append(line)
+
+
+class Still:
+    """A clock that stands."""
+
+    def now(self) -> Instant:
+        return Instant(7)
+
+
+def test_refused_keys_are_summed_up_by_address_and_key_and_cannot_fill_the_log() -> None:
+    kept = Kept()
+    refusals = Refusals(kept, Still())  # type: ignore[arg-type]
+    row = ServiceKey("key-1", "acc-1", "u", "shop", None, "", Instant(1))
+    for number in range(1000):
+        refusals.add(Sought(None, "wrong", "key-1", row), "192.0.2.1", f"r{number}")
+        refusals.add(Sought(None, "unknown", f"key-{number}"), f"198.51.100.{number}", f"s{number}")
+    refusals.write()
+    assert len(kept.lines) == ENTRIES_MAX + 1
+    by_account = {(account, entry.address): entry for account, entry in kept.lines}
+    mine = by_account["acc-1", "192.0.2.1"]
+    assert mine.message.startswith("1000 calls within a minute")
+    assert (mine.access_key, mine.code, mine.action, mine.request_id) == (
+        "key-1",
+        "InvalidServiceKey",
+        "CallService",
+        "r999",
+    )
+    others = by_account["", "*"]
+    assert others.message.startswith(f"{1000 - ENTRIES_MAX + 1} calls")
+    assert others.access_key is None
+    refusals.write()
+    assert len(kept.lines) == ENTRIES_MAX + 1
+
+
+def test_refused_keys_are_counted_and_stand_in_the_audit_log_of_whose_they_are(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with an_office(tmp_path) as office, served(echo) as replica:
+            office.replicas(replica)
+            spare = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
+            await office.do(SERVICE, "DeleteServiceKey", {"keyId": spare["keyId"]})
+            for key in ("x", spare["key"], spare["key"], office.key[:17] + spare["key"][17:]):
+                assert (await office.said(key=key))[0] == 401
+            found = {(one.get("accessKeyId"), one["code"]): one["message"] for one in await noted(office)}
+            assert found[spare["keyId"], "InvalidServiceKey"].startswith("2 calls")
+            assert sum(code == "InvalidServiceKey" for _, code in found) == 3
+            metrics = (await office.desk.service.health.page("/metrics")).body.decode()  # type: ignore[union-attr]
+            for why, times in (("none", 1), ("deleted", 2), ("wrong", 1)):
+                assert f'leasehold_gateway_keys_refused_total{{why="{why}"}} {times}.0' in metrics
+
+    play(scene)
+    assert check_store(Target(tmp_path)).findings == []

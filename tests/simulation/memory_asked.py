@@ -1,0 +1,41 @@
+"""What a batch asks of the store in memory besides single rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from leasehold.domain.asked import COUNTED, PLACES, Asked
+from leasehold.domain.book import UNITS, Held, Key, Table
+from leasehold.domain.ledger import Posting, wallet
+from leasehold.domain.money import Micro
+from leasehold.domain.quote import Quote
+from leasehold.domain.unit import GONE
+
+Rows = Mapping[Table[Any], Mapping[Key, Any]]
+
+
+def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
+    """Answer as the other stores do: one number, or a region and a type in each row."""
+    if need.what == PLACES:
+        units = tables[UNITS].values()
+        return [unit.offering for unit in units for placed in unit.placements if placed.service_id == need.of]
+    rows = [row for table in tables.values() for row in table.values() if type(row) in COUNTED]
+    counted = [row for row in rows if (need.what, need.of) in COUNTED[type(row)](row)]
+    return [(sum(not isinstance(row, Quote) or row.expires_at > need.at for row in counted),)]
+
+
+def held(need: Held, tables: Rows, postings: Iterable[Posting]) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
+    """Sum up what an account's users hold, by type, and what they were charged."""
+    units = tables[UNITS]
+    found: dict[str, dict[str, int]] = {}
+    for unit in units.values():
+        if unit.account_id == need.account_id and unit.status not in GONE:
+            types = found.setdefault(unit.created_by, {})
+            types[unit.type] = types.get(unit.type, 0) + unit.held
+    spent: dict[str, Micro] = {}
+    for posting in postings:
+        if posting.account_id == need.account_id and posting.at >= need.since and posting.unit_id is not None:
+            buyer = units[posting.unit_id,].created_by
+            spent[buyer] = Micro(spent.get(buyer, 0) - posting.effect_on(wallet(need.account_id)))
+    return found, spent
