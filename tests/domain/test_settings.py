@@ -9,6 +9,7 @@ import pytest
 from leasehold.cli.settings_page import settings_page
 from leasehold.domain.route import Route
 from leasehold.settings import DECLARED, BadSettings, Secret, Settings, load_settings
+from tests.domain.http_rows import HTTP_ROWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
 ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
@@ -77,6 +78,7 @@ ROWS = [
     Row("mail.from", "leasehold@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
     Row("stock.ask_seconds", 10, "1", 1, "3600", 3600),
     Row("stock.node_gone_minutes", 10, "1", 1, "10080", 10080),
+    *(Row(*row) for row in HTTP_ROWS),
 ]
 
 
