@@ -265,6 +265,10 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 NAMES = {
+    "leasehold_connections_open": "gauge",
+    "leasehold_connections_refused": "counter",
+    "leasehold_connection_timeouts": "counter",
+    "leasehold_requests_unread": "counter",
     "leasehold_requests": "counter",
     "leasehold_request_seconds": "histogram",
     "leasehold_batch_size": "histogram",

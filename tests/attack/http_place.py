@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,10 +95,8 @@ def _more(connection: socket.socket) -> bytes:
 def ask(server: Process, raw: bytes) -> Got | None:
     """Send bytes on a connection of their own; returns the answer."""
     with connected(server) as connection:
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(raw)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
         return read_answer(connection)
 
 

@@ -9,6 +9,7 @@ import pytest
 from leasehold.cli.settings_page import settings_page
 from leasehold.domain.route import Route
 from leasehold.settings import DECLARED, BadSettings, Declared, Secret, Settings, load_settings, secret_of, secrets_of
+from tests.domain.http_rows import HTTP_ROWS
 from tests.domain.tenant_settings import TENANTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
@@ -108,6 +109,7 @@ ROWS = [
     Row("mail.from", "leasehold@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
     Row("stock.ask_seconds", 10, "1", 1, "3600", 3600),
     Row("stock.node_gone_minutes", 10, "1", 1, "10080", 10080),
+    *(Row(*row) for row in HTTP_ROWS),
 ]
 
 

@@ -415,6 +415,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         elif self._does is BODY:
             self._sweep_body(passed_s)
+        elif self._does is IDLE and self._unsent:
+            # Who still takes the last answer is not idle.
+            self._deadline = now + self._house.limits.idle_s
         elif now < self._deadline:
             return
         elif self._does is LINGER:

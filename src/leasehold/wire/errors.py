@@ -155,5 +155,7 @@ GATEWAY: Final = (
     BAD_HANDSHAKE,
 )
 """Those that only calls of services get."""
+BEFORE_ACTIONS: Final = (URI_TOO_LONG, HEAD_TOO_LARGE, REQUEST_TIMEOUT)
+"""Those that are answered before anybody looks which action is called."""
 ERRORS: Final = tuple(value for value in list(globals().values()) if isinstance(value, ErrorCode))
 """All of them, in the order of the reference."""
