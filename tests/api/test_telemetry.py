@@ -298,6 +298,9 @@ NAMES = {
     "leasehold_throttled": "counter",
     "leasehold_gateway_first_byte_seconds": "histogram",
     "leasehold_gateway_calls_in_flight": "gauge",
+    "leasehold_gateway_websockets": "gauge",
+    "leasehold_gateway_websockets_ended": "counter",
+    "leasehold_gateway_websocket_bytes": "counter",
 }
 
 
