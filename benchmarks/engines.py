@@ -1,6 +1,7 @@
 """The process engine: ``python -m benchmarks.engines [--replicas 100] [--rounds 20]``.
 
-Two things are measured, with a trivial echo server as the replica. Alone: the time of ``start`` and the time from its
+Three things are measured, with a trivial echo server as the replica. By turns: the time of ``start`` without a sandbox
+and in one, which is complete where the machine allows. Alone: the time of ``start`` and the time from its
 call to Ready, looked at every few milliseconds; most of the latter is the server itself, whose own start without any
 engine is printed beside it. Many: how long until all are Ready when all are started at once, how long one look at all
 of them takes, what a keeper holds of memory for itself (its proportional share of what keepers share), and how long
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from leasehold.domain.replica import RunSpec, Wanted
 from leasehold.engines.process import ProcessEngine
+from leasehold.engines.sandbox import Mode, Sandbox
 
 ECHO = """
 import socket, sys
@@ -100,7 +102,7 @@ def keeper_kib() -> list[int]:
     found = []
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdigit() and b"keeper.py" in (folder / "cmdline").read_bytes():
+            if folder.name.isdigit() and b"keeper.main" in (folder / "cmdline").read_bytes():
                 rollup = (folder / "smaps_rollup").read_text()
                 found.append(int(rollup.partition("\nPss:")[2].split()[0]))
         except (OSError, ValueError):
@@ -129,6 +131,25 @@ async def many(engine: ProcessEngine, count: int) -> None:
     told(f"{count}: until all are gone", [time.perf_counter() - before])
 
 
+async def compared(rounds: int) -> None:
+    """Start by turns without a sandbox and in one; what the rest of the machine does meanwhile hits both alike."""
+    took: dict[str, list[float]] = {"off": [], "require": []}
+    with tempfile.TemporaryDirectory() as folder:
+        modes: tuple[Mode, ...] = ("off", "require")
+        engines = {mode: ProcessEngine(Path(folder) / mode, {"cpu-1": 1}, sandbox=Sandbox(mode=mode)) for mode in modes}
+        for number in range(rounds):
+            for mode, engine in engines.items():
+                before = time.perf_counter()
+                await engine.start(wanted(f"{mode}-{number}"))
+                took[mode].append(time.perf_counter() - before)
+                await engine.stop(f"{mode}-{number}", 0)
+                await gone(engine)
+        for engine in engines.values():
+            await engine.close()
+    told("by turns: start without a sandbox", took["off"])
+    told("by turns: start in the sandbox", took["require"])
+
+
 async def measure(rounds: int, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = ProcessEngine(Path(folder), {"cpu-1": count})
@@ -148,6 +169,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    asyncio.run(compared(options.rounds))
     asyncio.run(measure(options.rounds, options.replicas))
 
 

@@ -118,21 +118,20 @@ def keepers(folder: Path) -> list[int]:
 def running(units: Iterable[str]) -> list[tuple[int, str]]:
     """Return the commands that run on this machine for some instances: the process, and the name of its replica.
 
-    A command leads its session; what it starts itself does not count.
+    What a command starts itself does not count: its parent has the same mark.
     """
     marks = {f"{UNIT}={unit}" for unit in units}
-    found = []
+    found: dict[int, tuple[int, str]] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.getsid(int(process.name)) != int(process.name):
-                continue
             environ = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
         if not marks.isdisjoint(environ):
             name = next(entry for entry in environ if entry.startswith(f"{REPLICA}="))
-            found.append((int(process.name), name.partition("=")[2]))
-    return found
+            found[int(process.name)] = parent, name.partition("=")[2]
+    return [(pid, name) for pid, (parent, name) in found.items() if parent not in found]
 
 
 class Shop:
