@@ -86,6 +86,9 @@ def test_what_is_wrong_is_said() -> None:
         return caught.value.message
 
     assert "more than one header content-length" in said(b"Content-Length: 1", b"content-LENGTH: 1")
+    assert "both Content-Length and Transfer-Encoding" in said(b"Content-Length: 1", b"Transfer-Encoding: chunked")
+    # As many of one as of the other, and not in pairs.
+    assert "end with CR LF" in said(b"X: a\rb\nY: c")
     assert "second line" in said(b"X: a", b"\tb")
     assert "'No header' is no header" in said(b"No header")
     assert "control character" in said(b"X: \x00")
