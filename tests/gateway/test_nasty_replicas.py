@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -150,5 +151,31 @@ def test_what_can_be_mended_is_passed_on_mended(tmp_path: Path) -> None:
                     for header, values in headers.items():
                         found = got.all(header)
                         assert (len(found) if isinstance(values, int) else found) == values, (name, header)
+
+    play(scene)
+
+
+def test_an_answer_to_nothing_closes_the_connection_and_is_not_given_to_whoever_asks_next(tmp_path: Path) -> None:
+    evil = OK + b"Content-Length: 4\r\n\r\nevil"
+
+    async def scene() -> None:
+        answered, closed = asyncio.Event(), asyncio.Event()
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK + WHOLE)
+            await answered.wait()
+            writer.write(evil)
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            closed.set()
+
+        async with an_office(tmp_path) as office, raw(handle) as replica:
+            office.replicas(replica)
+            assert (await asked(office)).body == b"hi"
+            answered.set()
+            async with asyncio.timeout(10):
+                await closed.wait()
+            assert (await asked(office)).body == b"hi"
 
     play(scene)
