@@ -34,6 +34,7 @@ class Options(msgspec.Struct, frozen=True):
     rounds: int
     seconds: float
     tokens: bool
+    hashed: bool
     store: str
     server: str | None
     against: str | None
@@ -92,8 +93,8 @@ class Report(msgspec.Struct, frozen=True):
         return max(row.clients for row in self.rows)
 
 
-def requests(server: Server, *, tokens: bool) -> dict[str, bytes]:
-    """Return the two requests, signed."""
+def requests(server: Server, *, tokens: bool, hashed: bool = False) -> dict[str, bytes]:
+    """Return the two requests, signed; ``hashed``: the body is covered, which goes with no token."""
     body = {
         "billing": {"paymentTiming": "Postpaid", "releaseTime": "2099-01-01T00:00:00Z"},
         "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
@@ -103,7 +104,7 @@ def requests(server: Server, *, tokens: bool) -> dict[str, bytes]:
         body["clientToken"] = COUNTER.decode()
     return {
         NO_OP: server.request("/v2/clock", "DescribeClock", b"{}"),
-        PURCHASE: server.request("/v2/computeunit", "PurchaseComputeUnit", msgspec.json.encode(body)),
+        PURCHASE: server.request("/v2/computeunit", "PurchaseComputeUnit", msgspec.json.encode(body), hashed=hashed),
     }
 
 
@@ -127,7 +128,8 @@ def run(servers: Sequence[Server], options: Options, folder: Path) -> Report:
     samples: dict[tuple[str, str, int], list[Sample]] = {}
     appends, overwrites = [], []
     first = 0
-    signed = {server.name: requests(server, tokens=options.tokens) for server in servers}
+    hashed = options.hashed and not options.tokens
+    signed = {server.name: requests(server, tokens=options.tokens, hashed=hashed) for server in servers}
     for number in range(options.rounds):
         appends.append(disk.append_us(folder))
         overwrites.append(disk.overwrite_us(folder))
@@ -233,6 +235,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--tokens", action="store_true", help="give every purchase a client token")
+    parser.add_argument("--hashed", action="store_true", help="sign the body's SHA-256; not with --tokens")
     parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--server", metavar="COMMAND", help="what stands for leasehold: another version of it")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
@@ -243,7 +246,9 @@ def main() -> None:
     """Run the benchmark."""
     given = _arguments()
     levels = tuple(int(text) for text in given.levels.split(","))
-    options = Options(levels, given.rounds, given.seconds, given.tokens, given.store, given.server, given.against)
+    options = Options(
+        levels, given.rounds, given.seconds, given.tokens, given.hashed, given.store, given.server, given.against
+    )
     with history.running("purchase", given.json) as place:
         stay_clear_of_the_hour(options)
         report = benchmark(options, place.folder)

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from leasehold.api.context import KeyMaker
 from leasehold.api.refusals import ADDRESS_KEYS, HOUR_ROWS, MINUTE_ROWS, Refusals
 from leasehold.commands.command import Command
 from leasehold.commands.signature import NoteRefused
@@ -322,11 +323,25 @@ def test_a_key_that_nobody_has_is_looked_up_once_and_found_once_it_is_there(
     for _ in range(20):
         assert unknown.refused(UNITS, "DescribeComputeUnits") == "InvalidAccessKeyId"
     assert counted.number == 1
-    customer = scene.customer()
-    assert unknown.refused(UNITS, "DescribeComputeUnits") == "InvalidAccessKeyId"
-    scene.caller({"accessKeyId": customer.desk.access_key, "secretAccessKey": customer.desk.secret_key}).do(
-        UNITS, "DescribeComputeUnits"
-    )
+    make(scene, "AKNOBODYHERE", monkeypatch)
+    assert unknown.ask(ACCOUNT, "DescribeAccount").status == 200
+
+
+def make(scene: Scene, key_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an account opened whose key has that id and the secret x; the dice would not make it."""
+    context = scene.running.app._context
+    with monkeypatch.context() as dice:
+        dice.setattr(context, "keys", KeyMaker(lambda: (key_id, "x"), context.keys.seal))
+        assert scene.operator.do(IAM, "CreateAccount", {"name": "late"})["accessKeyId"] == key_id
+
+
+def test_a_key_that_another_server_makes_is_found_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with empty("postgres", tmp_path / "data", migrated=True) as where, a_scene(where) as one, a_scene(where) as other:
+        unknown = one.caller({"accessKeyId": "AKELSEWHERE", "secretAccessKey": "x"})
+        for _ in range(2):
+            assert unknown.refused(ACCOUNT, "DescribeAccount") == "InvalidAccessKeyId"
+        make(other, "AKELSEWHERE", monkeypatch)
+        assert unknown.ask(ACCOUNT, "DescribeAccount").status == 200
 
 
 def test_a_crowd_with_keys_that_nobody_has_asks_a_few_questions(

@@ -203,6 +203,23 @@ def test_a_nonce_stays_used_when_the_server_starts_again(tmp_path: Path) -> None
         assert scene.operator.do(ACCOUNT, "DescribeAccount")["balance"].startswith("5")
 
 
+def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fresh: Scene) -> None:
+    """What goes through no command of the caller's own has used the nonce up before it does anything."""
+
+    def with_nonce(path: str, query: str) -> list[tuple[bytes, bytes]]:
+        covered = {"host": "leasehold.test", "x-bce-nonce": "used-for-both-of-them"}
+        signed = fresh.operator.desk.signed(path, query, b"", headers=covered, signed_headers=tuple(covered))
+        return [*((name.encode(), value.encode()) for name, value in covered.items()), signed[-1]]
+
+    first = with_nonce(CLOCK, "Action=DescribeClock")
+    assert fresh.operator.send(CLOCK, "Action=DescribeClock", b"", headers=first).status == 200
+    stood = fresh.now()
+    second = with_nonce(CLOCK, "Action=AdvanceClock")
+    answer = fresh.operator.send(CLOCK, "Action=AdvanceClock", b'{"to": "2031-01-01 00:00:00"}', headers=second)
+    assert answer.code == "RequestReplayed"
+    assert fresh.now() == stood
+
+
 def test_every_action_uses_the_nonce_up_whatever_comes_of_it(tmp_path: Path) -> None:
     """Both what is well asked for and what is not: nothing gets past the nonce by its kind."""
 
