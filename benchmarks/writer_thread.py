@@ -14,6 +14,7 @@ from typing import Any
 from leasehold.cli.main import main
 from leasehold.domain.book import Book, Changes, Needed
 from leasehold.store import sqlite
+from leasehold.store.disk import Disk
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
@@ -38,7 +39,7 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
         self,
         connection: sqlite3.Connection,
         commits: ThreadPoolExecutor,
-        disk: sqlite.Disk,
+        disk: Disk,
         checkpointer: sqlite.Checkpointer,
     ) -> None:
         super().__init__(connection, commits, disk, checkpointer)

@@ -24,6 +24,7 @@ from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import audit, revisions
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore, StoreInUse
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, HELD_TEXT, SPENT_TEXT, Queries, columns, held_of
@@ -55,7 +56,6 @@ WRITER_PRAGMAS: Final = (
 READERS: Final = 1
 """The driver lets go of the interpreter at every row, and two threads would spend their time taking it again: with
 four of them a page of a hundred takes 1.6 times as long."""
-QUICK_S: Final = 0.001
 CHECKPOINT_EVERY_S: Final = 0.05
 """Often, and so little at a time that no commit behind it waits long for the disk."""
 # Only migrations and backups can hold the file for long; five seconds see them through.
@@ -236,24 +236,6 @@ def _migrate(writer: sqlite3.Connection, path: Path) -> None:
         raise BadStore(f"{path} is not a usable store: {error}.") from None
     # The toolkit leaves its own idea of transactions on the connection; ours are begun by hand.
     writer.isolation_level = None
-
-
-class Disk:
-    """How long commits have been taking: an average that forgets."""
-
-    def __init__(self) -> None:
-        self._seconds = QUICK_S
-
-    def timed(self, commit: Callable[[], None]) -> None:
-        """Commit, and remember how long that took."""
-        began = time.perf_counter()
-        commit()
-        self._seconds += (time.perf_counter() - began - self._seconds) / 8
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether a commit is over before a thread could be asked for it and answer."""
-        return self._seconds < QUICK_S
 
 
 class Checkpointer:
