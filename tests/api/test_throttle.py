@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -129,12 +128,6 @@ def test_who_calls_too_often_is_told_when_to_come_again_and_nothing_was_done(tmp
 def test_without_a_setting_nobody_is_throttled(fresh: Scene) -> None:
     caller = fresh.customer()
     assert {caller.ask(ACCOUNT, "DescribeAccount").status for _ in range(60)} == {200}
-
-
-def test_a_rate_of_one_in_a_long_while_says_how_long() -> None:
-    desk = Desk(key=None, account=Rate(1, 1))
-    assert desk.call("k", "a") is None
-    assert desk.call("k", "a") == math.ceil(1)
 
 
 def _counted(scene: Scene, by: str) -> float:

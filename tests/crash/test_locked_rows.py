@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 import uuid
@@ -15,7 +16,6 @@ import psycopg
 import pytest
 
 from tests.crash.fleet import (
-    ACCOUNT,
     UNITS,
     Account,
     Caller,
@@ -31,7 +31,7 @@ from tests.crash.fleet import (
 FUNDS = 1_000_000
 HELD_S = 12.0
 SLOW_S = 4.0
-"""A row is waited for in a batch for a second, and once; the rest is a busy machine."""
+"""A row is waited for in a batch for half a second, once on each server; the rest is a busy machine."""
 REFUSED_S = 8.0 + 4.0
 
 
@@ -101,7 +101,9 @@ def test_a_row_that_is_held_outside_stops_only_those_who_need_it_and_its_due_wor
     print(f"{len(free.times)} calls of the other, the slowest took {max(free.times):.2f} s; {blocked.seen}")
     assert set(free.seen) == {""}
     assert max(free.times) < SLOW_S
-    assert sorted(free.times)[len(free.times) * 98 // 100] < SLOW_S / 4
+    # Each server finds out by itself, and then nobody waits any more: without that there would be a call or two in all.
+    assert statistics.median(free.times) < SLOW_S / 4
+    assert len(free.times) > HELD_S
     assert set(blocked.seen) == {"", "RowsLocked"}
     assert max(blocked.times) < REFUSED_S
     # What was refused was not done; what was answered was, and once.
@@ -109,5 +111,4 @@ def test_a_row_that_is_held_outside_stops_only_those_who_need_it_and_its_due_wor
     assert {row[0]: row[1:] for row in late}.keys() == {mine, others}
     assert len(charged) == 2
     assert all(count == 1 for _, count, _ in charged)
-    assert ACCOUNT
     trio.check()

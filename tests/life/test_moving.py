@@ -18,7 +18,8 @@ from leasehold.engines.instant import InstantEngine
 from leasehold.sequencer import DueRequest, Limits, Sequencer
 from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, Life, opening
 from tests.life.reckoning import DAY, HOUR, MINUTE, moment
-from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.memory_books import Books
+from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office
 
 ZONE = "Asia/Shanghai"

@@ -12,7 +12,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.domain.service import Shape
 from leasehold.domain.unit import Unit
-from tests.simulation.memory_store import Books
+from tests.simulation.memory_books import Books
 from tests.simulation.meters import MINUTE
 
 GONE: Final = ("Released", "CreateFailed")

@@ -14,7 +14,7 @@ from leasehold.domain.unit import Unit
 from leasehold.engines.instant import InstantEngine
 from tests.simulation.asks import Ask, Buy, Step
 from tests.simulation.history import History
-from tests.simulation.memory_store import Books
+from tests.simulation.memory_books import Books
 from tests.simulation.playing import watched
 from tests.simulation.witness import Witness
 

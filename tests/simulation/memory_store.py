@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
@@ -57,6 +57,7 @@ from leasehold.questions import (
 from leasehold.sequencer import Blocked
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
+from tests.simulation.memory_books import Books
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
 from tests.simulation.memory_repository import MemoryRepository
@@ -65,25 +66,6 @@ from tests.simulation.memory_signatures import SignaturesOfMemory, forget
 T = TypeVar("T")
 
 PRUNE_MAX = 1000
-
-
-class Books(NamedTuple):
-    """Everything that a store holds, rows in the order in which they were written."""
-
-    rows: dict[str, dict[Key, Any]]
-    orders: list[Order]
-    postings: list[Posting]
-    agenda: list[Due]
-
-    def table(self, table: Table[Any]) -> list[Any]:
-        """The rows of one table."""
-        return list(self.rows[table.name].values())
-
-    @property
-    def without_order(self) -> Books:
-        """The same, whatever the order in which rows were written."""
-        rows = {name: dict(sorted(rows.items())) for name, rows in self.rows.items()}
-        return Books(rows, sorted(self.orders, key=repr), sorted(self.postings, key=repr), self.agenda)
 
 
 class MemoryStore:

@@ -8,7 +8,8 @@ from leasehold.commands.command import Decided
 from leasehold.domain.book import REMEMBERED
 from tests.simulation.history import History
 from tests.simulation.invariants import check_books
-from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.memory_books import Books
+from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office
 from tests.simulation.witness import Witness
 

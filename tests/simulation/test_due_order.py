@@ -16,7 +16,8 @@ from leasehold.engines.instant import InstantEngine
 from leasehold.sequencer import DEFERRED, decide_in_parts, load
 from tests.simulation.asks import Ask, Buy, Offer, Wait
 from tests.simulation.history import History
-from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.memory_books import Books
+from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office
 
 START = parse_time("2030-01-15T09:30:00Z", "UTC")

@@ -30,7 +30,8 @@ from leasehold.store.sqlite import SqliteStore
 from tests.contract.stores import KINDS
 from tests.simulation.history import History, histories
 from tests.simulation.invariants import check_books
-from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.memory_books import Books
+from tests.simulation.memory_store import MemoryStore
 from tests.simulation.meters import MINUTE
 from tests.simulation.office import Office
 from tests.simulation.playing import played, watched

@@ -24,7 +24,8 @@ from tests.simulation.asks import (
 )
 from tests.simulation.history import DAY, HOUR, TERM_OVER, History
 from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, lived
-from tests.simulation.memory_store import Books, MemoryStore
+from tests.simulation.memory_books import Books
+from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office
 from tests.simulation.playing import played
 

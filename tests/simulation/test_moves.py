@@ -14,7 +14,7 @@ from leasehold.domain.unit import MOVES, EndReason, UnitStatus
 from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, Turn, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER
 from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told
-from tests.simulation.memory_store import Books
+from tests.simulation.memory_books import Books
 from tests.simulation.witness import Witness
 
 DONE, FAILED = Report(), Report(failed=True)

@@ -19,7 +19,7 @@ from leasehold.domain.unit import LEGAL, Unit, UnitStatus
 from leasehold.engines.instant import InstantEngine
 from tests.simulation.advance import Advance
 from tests.simulation.invariants import UP
-from tests.simulation.memory_store import Books
+from tests.simulation.memory_books import Books
 from tests.simulation.meters import MINUTE, Pin, Run, charged_minutes
 from tests.simulation.terms import local
 

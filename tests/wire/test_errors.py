@@ -78,7 +78,16 @@ def test_every_client_takes_it_for_an_error_and_none_tries_again_by_its_number(e
 
 def test_where_a_client_tries_again_by_the_status_nothing_was_done() -> None:
     retried = {error for error in ERRORS if error.status in RETRIED_STATUSES}
-    assert retried == {e.OVERLOADED, e.STORE_UNAVAILABLE, e.NO_CAPACITY, e.TOO_MANY_CALLS, e.TOO_MANY_SOCKETS}
+    assert retried == {
+        e.OVERLOADED,
+        e.STORE_UNAVAILABLE,
+        e.ROWS_LOCKED,
+        e.TOO_MANY_REQUESTS,
+        e.NO_CAPACITY,
+        e.TOO_MANY_CALLS,
+        e.TOO_MANY_SOCKETS,
+        e.TOO_MANY_STREAMS,
+    }
 
 
 def test_errors_of_our_own_have_numbers_of_our_own() -> None:

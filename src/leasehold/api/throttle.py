@@ -89,7 +89,7 @@ class Throttle:
                     e.TOO_MANY_REQUESTS,
                     f"This {by} may make {rate.per_second} calls a second, and {rate.burst} at once after a rest. "
                     "Nothing was done; come again when Retry-After says.",
-                    retry_after_s=max(1, math.ceil(wait)),
+                    retry_after_s=math.ceil(wait),
                 )
             buckets.append(bucket)
         for bucket in buckets:

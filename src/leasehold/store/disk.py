@@ -1,4 +1,4 @@
-"""How long commits of the embedded store take."""
+"""How quick the disk is: whether it is worth a thread to wait for it."""
 
 from __future__ import annotations
 

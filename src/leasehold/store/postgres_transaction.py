@@ -58,7 +58,7 @@ _BEGIN: Final = (
     f"SELECT pg_current_xact_id()::text, {_CLOCK}, (SELECT value FROM facts WHERE name = 'clock_at' FOR {{lock}}), "
     "(SELECT value FROM facts WHERE name = 'identity_epoch'){more}"
 )
-LOCKED_AFTER_MS: Final = 1000
+LOCKED_AFTER_MS: Final = 500
 """So long a row is waited for in a batch. Other servers let go of theirs sooner; who does not is waited for aside."""
 _TIME: Final = trusted(f"SELECT {_CLOCK}")
 _LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
