@@ -51,7 +51,13 @@ class AnnexeOfOffice:
     delete_subscription = test_subscription
 
     def modify_subscription(self) -> Any:
-        more = {"status": "Paused", "types": ["unit.bought"], "rotateSecret": True, "skipMissed": True}
+        more = {
+            "status": "Paused",
+            "types": ["unit.bought"],
+            "rotateSecret": True,
+            "revokeSecret": True,
+            "skipMissed": True,
+        }
         return {**self.test_subscription(), **more}
 
     def redeliver_event(self) -> Any:

@@ -24,7 +24,17 @@ from leasehold.commands.outbox import (
 )
 from leasehold.domain.book import DELIVERIES, HOOKS, LANES, TABLES, Book, Table
 from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
-from leasehold.domain.event import BOUGHT, HOOK_GAVE_UP, HOOK_PAUSED, HOOK_TESTED, REMINDED, RUNNING, TYPES, Event
+from leasehold.domain.event import (
+    BOUGHT,
+    HOOK_CONFIRMING,
+    HOOK_GAVE_UP,
+    HOOK_PAUSED,
+    HOOK_TESTED,
+    REMINDED,
+    RUNNING,
+    TYPES,
+    Event,
+)
 from leasehold.domain.outbox import (
     BACK_OFF_MAX_US,
     BACK_OFF_MIN_US,
@@ -155,6 +165,10 @@ def test_while_nobody_tried_no_time_to_give_up_runs() -> None:
         ({}, event(HOOK_GAVE_UP, None, subscriptionId="sub-2"), True),
         ({}, event(HOOK_GAVE_UP, None, subscriptionId="sub-1"), False),
         ({}, event(HOOK_PAUSED, None, subscriptionId="sub-1"), False),
+        ({"status": "Pending"}, event(), False),
+        ({"status": "Pending"}, event(HOOK_CONFIRMING, None, subscriptionId="sub-1"), True),
+        ({"status": "Pending"}, event(HOOK_CONFIRMING, None, subscriptionId="sub-2"), False),
+        ({"types": (RUNNING,)}, event(HOOK_CONFIRMING, None, subscriptionId="sub-1"), True),
     ],
 )
 def test_a_hook_gets_what_it_asked_for_and_not_what_went_wrong_with_itself(

@@ -13,7 +13,7 @@ from leasehold.domain.book import ACCOUNTS, DELIVERIES, HOOKS, LANES, NOTICE_RAT
 from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.event import Event
-from leasehold.domain.notice import Bound, NoticeRate, account_name, mail_bounds, mail_name, taken, test_bounds
+from leasehold.domain.notice import Bound, NoticeRate, account_name, bounds_of_mails, bounds_of_tests, mail_name, taken
 from leasehold.domain.outbox import (
     CONFIRM_US,
     LIVE,
@@ -71,7 +71,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
         check_bound(draft, rules, MADE, self.account_id)
         is_mail = self.kind == "Email"
         if is_mail:
-            _take(draft, mail_bounds(self.account_id, self.target, rules), rules, now)
+            _take(draft, bounds_of_mails(self.account_id, self.target, rules), rules, now)
         hook = Hook(
             id=self.hook_id,
             account_id=self.account_id,
@@ -202,7 +202,7 @@ class TestHook(_OfHook, frozen=True, kw_only=True):
         """Raises Refusal where the account has no such hook, it is paused, or it was tested too often."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         if hook.status == "Pending":
-            _take(draft, mail_bounds(self.account_id, self.address, rules), rules, now)
+            _take(draft, bounds_of_mails(self.account_id, self.address, rules), rules, now)
             until = Instant(now + CONFIRM_US)
             draft.put(HOOKS, msgspec.structs.replace(hook, confirms=hook.confirms + 1, confirm_until=until))
             return True
@@ -210,7 +210,7 @@ class TestHook(_OfHook, frozen=True, kw_only=True):
             raise Refusal(
                 WRONG_STATE, "The subscription is paused; activate it with ModifySubscription.", field="subscriptionId"
             )
-        _take(draft, test_bounds(self.account_id, hook.id, rules), rules, now)
+        _take(draft, bounds_of_tests(self.account_id, hook.id, rules), rules, now)
         draft.put(HOOKS, msgspec.structs.replace(hook, tests=hook.tests + 1))
         return True
 

@@ -50,7 +50,7 @@ class Bound(msgspec.Struct, frozen=True):
     what: str
 
 
-def test_bounds(account_id: str, hook_id: str, rules: Rules) -> Iterator[Bound]:
+def bounds_of_tests(account_id: str, hook_id: str, rules: Rules) -> Iterator[Bound]:
     """Return what bounds the tests of a subscription."""
     yield Bound(
         f"test {hook_id}",
@@ -61,7 +61,7 @@ def test_bounds(account_id: str, hook_id: str, rules: Rules) -> Iterator[Bound]:
     yield account_bound(account_id, rules)
 
 
-def mail_bounds(account_id: str, address: str, rules: Rules) -> Iterator[Bound]:
+def bounds_of_mails(account_id: str, address: str, rules: Rules) -> Iterator[Bound]:
     """Return what bounds the confirmations that are sent to an address."""
     yield Bound(
         mail_name(account_id, address),
