@@ -343,6 +343,7 @@ RUN = {
     "graceSeconds": float,
     "application": (str, None),
     "arguments": dict,
+    "connects": list,
 }
 KEY_OF_A_SERVICE = {"keyId": SERVICE_KEY_ID, "name": str, "serviceId": Maybe(SERVICE_ID)}
 

@@ -68,6 +68,7 @@ def test_a_version_is_shown_as_it_was_added_with_what_was_left_out_filled_in(eit
         "graceSeconds": 10.0,
         "application": None,
         "arguments": {},
+        "connects": [],
     }
     assert (shown["version"], shown["source"], shown["servicesCount"]) == ("V1", "Custom", 0)
     whole = caller.do(MODEL, "DescribeModelSet", {"modelSetId": owner})
@@ -208,6 +209,13 @@ def test_who_only_reads_sees_models_and_changes_none(shared: Scene) -> None:
         ({"application": "shop:app", "port": None}, "run.port"),
         ({"application": "shop:app", "env": {"URL": "http://x:{port}"}}, "run.env"),
         ({**RUN, "arguments": {"size": "7b"}}, "run.arguments"),
+        ({**RUN, "connects": [443, 0]}, "run.connects[1]"),
+        ({**RUN, "connects": [65_536]}, "run.connects[0]"),
+        ({**RUN, "connects": ["443"]}, "run.connects[0]"),
+        ({**RUN, "connects": [443, 20_000]}, "run.connects"),
+        ({**RUN, "connects": [29_999]}, "run.connects"),
+        ({**RUN, "connects": [443, 443]}, "run.connects"),
+        ({**RUN, "connects": list(range(1, 66))}, "run.connects"),
         ({"command": ["x" * 30_000, "y" * 30_000, "z" * 30_000]}, "run"),
     ],
 )
@@ -226,6 +234,7 @@ def test_what_nothing_can_run_is_refused_and_the_field_named(shared: Scene, run:
         {"command": ["work"], "port": None},
         {"command": ["serve"], "port": 8000, "env": {"_": "", "LONG": "x" * 4096}, "healthPath": "/v1/models?x=1"},
         {"command": ["serve", ""], "graceSeconds": 0},
+        {"command": ["serve"], "connects": [443, 1, 19_999, 30_000, 65_535]},
         {"application": "shop.serving:app", "env": {"A": "b"}, "healthPath": "/health", "accelerators": 1},
         {"application": "shop.serving:Maker.make", "arguments": {"size": "7b", "dash-ed": ""}},
     ],
