@@ -7,7 +7,7 @@ from typing import Any
 
 import httptools
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leasehold.serving.chunks import Chunks
@@ -46,6 +46,7 @@ class Seen:
         self.heads += 1
 
 
+@settings(deadline=None)
 @given(FIRST, st.lists(LINES, max_size=6))
 def test_what_is_taken_is_read_by_another_reader_alike(first: bytes, lines: list[bytes]) -> None:
     raw = b"".join([first, b"Host: a\r\n", *lines])
@@ -71,6 +72,7 @@ def test_what_is_taken_is_read_by_another_reader_alike(first: bytes, lines: list
         assert parser.should_keep_alive() or ours.websocket
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     with contextlib.suppress(BadRequest):
@@ -98,6 +100,7 @@ def test_what_is_wrong_is_said() -> None:
 CHUNKED = b"5;a=b\r\nhello\r\n1\r\n \r\n0A\r\n0123456789\r\n0\r\nX: y\r\n\r\n"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, len(CHUNKED)), max_size=8))
 def test_chunks_are_read_alike_however_they_are_cut(cuts: list[int]) -> None:
     chunks, got, rest, begin = Chunks(), b"", b"", 0
@@ -114,6 +117,7 @@ def test_what_comes_after_chunks_is_left() -> None:
     assert chunks.feed(CHUNKED + b"GET") == (b"hello 0123456789", b"GET")
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(st.sampled_from([b"1\r\na\r\n", b"0\r\n", b"\r\n", b";", b"f"]), st.binary(max_size=6)), max_size=9
