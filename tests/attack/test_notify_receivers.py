@@ -22,8 +22,9 @@ ENVIRONMENT = LOCAL | {
     "LEASEHOLD_WEBHOOK_TIMEOUT_SECONDS": "2",
     "LEASEHOLD_WEBHOOK_SLOW_SECONDS": "1",
 }
-AT_ONCE_S = 3.0
-"""Within so long somebody else's event has to arrive, on a machine that does other things as well."""
+AT_ONCE_S = 5.0
+"""Within so long somebody else's event has to arrive, on a machine that does many other things as well. Without a fair
+share it takes twelve seconds and more here, and with one a fraction of a second."""
 
 
 async def customer(desk: Desk, name: str) -> Desk:
