@@ -282,6 +282,8 @@ NAMES = {
     "leasehold_units": "gauge",
     "leasehold_clock_held": "gauge",
     "leasehold_audit_lost": "counter",
+    "leasehold_delivery_attempts": "gauge",
+    "leasehold_deliveries_held": "counter",
     "leasehold_deliveries": "counter",
     "leasehold_deliveries_waiting": "gauge",
     "leasehold_oldest_waiting_delivery_seconds": "gauge",

@@ -19,11 +19,12 @@ from tests.postgres import shared_server
 
 ENVIRONMENT = LOCAL | {
     "LEASEHOLD_MASTER_KEY": "5ea1" * 16,
-    "LEASEHOLD_WEBHOOK_TIMEOUT_SECONDS": "3",
+    "LEASEHOLD_WEBHOOK_TIMEOUT_SECONDS": "2",
     "LEASEHOLD_WEBHOOK_SLOW_SECONDS": "1",
 }
-AT_ONCE_S = 2.0
-"""Within so long somebody else's event has to arrive, on a machine that does other things as well."""
+AT_ONCE_S = 5.0
+"""Within so long somebody else's event has to arrive, on a machine that does many other things as well. Without a fair
+share it takes twelve seconds and more here, and with one a fraction of a second."""
 
 
 async def customer(desk: Desk, name: str) -> Desk:
@@ -149,7 +150,7 @@ def test_names_that_nobody_answers_for_keep_no_other_from_being_looked_up(tmp_pa
             await until("many hang", lambda: len(unanswered) >= 16)
             await told(good, victim)
             # The attempts have timed out, and the threads that hang still count as attempts.
-            await asyncio.sleep(3.5)
+            await asyncio.sleep(2.5)
             await told(good, victim)
             assert len(unanswered) <= 16
             assert sum(one.name.startswith("look up hangs-") for one in threading.enumerate()) <= 16
