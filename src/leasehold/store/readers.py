@@ -78,7 +78,9 @@ class _Desk:
         self._busy[party] -= 1
         if not self._busy[party]:
             del self._busy[party]
-        if not future.done():
+        if asked.cancelled():
+            future.cancel()
+        elif not future.done():
             if (error := asked.exception()) is not None:
                 future.set_exception(error)
             else:
