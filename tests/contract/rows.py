@@ -206,7 +206,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             RunSpec(command=("run", TEXT), env={TEXT: TEXT}, cpus=0.5, memory_bytes=HIGH, accelerators=8),
             Instant(HIGH),
         ),
-        {"deleted_at": LOW, "services": HIGH},
+        {"deleted_at": LOW, "services": HIGH, "approved_by": TEXT, "approved_at": HIGH, "withdrawn_at": LOW},
     ),
     QUOTES: (
         Quote("quote-1", "acc-1", "bj", "gpu-1", HIGH, "Prepaid", 12, Micro(HIGH), Instant(LOW), Instant(HIGH)),

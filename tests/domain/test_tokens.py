@@ -90,7 +90,17 @@ def test_a_token_belongs_to_its_account() -> None:
     assert other.answer == Fact("noted", "b")
 
 
-KEPT = ("stock", "balance", "quota", "no_instance", "no_service", "no_resource", "not_supported", "wrong_state")
+KEPT = (
+    "stock",
+    "balance",
+    "quota",
+    "no_instance",
+    "no_service",
+    "no_resource",
+    "not_supported",
+    "wrong_state",
+    "untrusted",
+)
 UNDECIDED = ("bad_value", "denied")
 
 

@@ -29,7 +29,7 @@ def check_trust(fetch: Fetch) -> Iterator[str]:
         (),
     )
     for model, account, approved_by, approved_at, withdrawn_at, of_set in rows:
-        if account != of_set:
+        if of_set is not None and account != of_set:
             yield f"model {model} belongs to account {account!r}, and its set to {of_set!r}"
         if (approved_by is None) != (approved_at is None) or (approved_at is not None and withdrawn_at is not None):
             yield f"model {model} is approved by {approved_by} at {approved_at}, and not any more since {withdrawn_at}"
