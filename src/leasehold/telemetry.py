@@ -2,9 +2,8 @@
 
 import json
 import logging
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final, Literal
@@ -16,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from leasehold import __version__
 from leasehold.domain.supply import Count
+from leasehold.redaction import Event, Redaction
 from leasehold.settings import Secret
 from leasehold.telemetry_connections import ConnectionMetrics
 
@@ -24,19 +24,9 @@ from leasehold.telemetry_connections import ConnectionMetrics
 LogFormat = Literal["auto", "json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
-REDACTED: Final = "[redacted]"
-
 request_id: Final[ContextVar[str]] = ContextVar("request_id")
 """The id of the request at hand; every log line of its task carries it."""
 
-_Event = MutableMapping[str, Any]
-_SECRET_KEY: Final = re.compile("secret|authorization|password|master", re.IGNORECASE)
-# An Authorization header as it is, or as a query parameter; its list of signed headers may hold semicolons.
-_SIGNATURE: Final = re.compile(r"""bce-auth-v1(?:/|%2F)[^\s"'&]+""", re.IGNORECASE)
-# A shorter one would blank out innocent words, and is no secret worth the name.
-_SECRET_LENGTH_MIN: Final = 8
-_PLAIN: Final = (int, float)  # booleans are integers
-_SEQUENCES: Final = (list, tuple, set, frozenset)
 # The HTTP client tells every request, and with debug its headers.
 _TALKATIVE: Final = ("httpx", "httpcore", "alembic", "uvicorn")
 
@@ -52,7 +42,7 @@ def configure_logging(format: LogFormat, level: LogLevel, secrets: Iterable[Secr
     threshold = logging.getLevelNamesMapping()[level.upper()]
     ending: list[Any] = [
         structlog.processors.format_exc_info,
-        _Redaction(secrets),
+        Redaction(secrets),
         _console_renderer() if is_console else _render_json,
     ]
     structlog.configure(
@@ -74,7 +64,7 @@ def _beginning() -> list[Any]:
     ]
 
 
-def _add_request_id(_logger: object, _method: str, event: _Event) -> _Event:
+def _add_request_id(_logger: object, _method: str, event: Event) -> Event:
     current = request_id.get(None)
     if current is not None:
         event.setdefault("request_id", current)
@@ -86,47 +76,13 @@ def _console_renderer() -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(colors=_is_terminal(), exception_formatter=structlog.dev.plain_traceback)
 
 
-def _render_json(_logger: object, _method: str, event: _Event) -> str:
+def _render_json(_logger: object, _method: str, event: Event) -> str:
     first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
     line = {**first, **event}
     try:
         return msgspec.json.encode(line).decode()
     except UnicodeEncodeError:  # half a surrogate pair, from a file name or a broken client
         return json.dumps(line)
-
-
-class _Redaction:
-    """Takes out secrets and leaves only plain values, so that rendering cannot bring out others."""
-
-    def __init__(self, secrets: Iterable[Secret]) -> None:
-        texts = {secret.reveal() for secret in secrets}
-        # The longest first: one secret may begin another.
-        self._texts = sorted((text for text in texts if len(text) >= _SECRET_LENGTH_MIN), key=len, reverse=True)
-
-    def __call__(self, _logger: object, _method: str, event: _Event) -> _Event:
-        return self._mapping(event)
-
-    def _mapping(self, mapping: Mapping[Any, Any]) -> dict[str, Any]:
-        clean: dict[str, Any] = {}
-        for key, value in mapping.items():
-            name = self._text(str(key))
-            clean[name] = REDACTED if _SECRET_KEY.search(name) else self._value(value)
-        return clean
-
-    def _value(self, value: object) -> object:
-        if value is None or isinstance(value, _PLAIN):
-            return value
-        if isinstance(value, Mapping):
-            return self._mapping(value)
-        if isinstance(value, _SEQUENCES):
-            return [self._value(item) for item in value]
-        # The repr of an exception names its class, and that of bytes is one line.
-        return self._text(repr(value) if isinstance(value, BaseException | bytes) else str(value))
-
-    def _text(self, text: str) -> str:
-        for secret in self._texts:
-            text = text.replace(secret, REDACTED)
-        return _SIGNATURE.sub(f"bce-auth-v1/{REDACTED}", text)
 
 
 def _write(line: str) -> None:

@@ -2,115 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from leasehold.cli.settings_page import settings_page
-from leasehold.domain.route import Route
 from leasehold.settings import DECLARED, BadSettings, Declared, Secret, Settings, load_settings, secret_of, secrets_of
-from tests.domain.http_rows import HTTP_ROWS
-from tests.domain.tenant_settings import TENANTS
+from tests.domain.setting_rows import ROWS, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
 ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
-
-
-class Row(NamedTuple):
-    """One setting: its default, and two other values as the file and the environment write them."""
-
-    name: str
-    default: object
-    in_file: str
-    from_file: object
-    in_environment: str
-    from_environment: object
-
-
-ROWS = [
-    Row("time_zone", "Asia/Shanghai", '"UTC"', "UTC", "Europe/Berlin", "Europe/Berlin"),
-    Row("currency", "CNY", '"EUR"', "EUR", "USD", "USD"),
-    Row("path_prefix", "", '"/qianfan"', "/qianfan", "/a.b/c-d", "/a.b/c-d"),
-    Row("server.body_max_bytes", 1_048_576, "1024", 1024, "67108864", 67_108_864),
-    Row("server.drain_seconds", 20, "0", 0, "600", 600),
-    Row("release.lead_min_seconds", 0, "60", 60, "120", 120),
-    Row("release.horizon_max_seconds", None, "1", 1, "86400", 86_400),
-    Row("postpaid.balance_min", None, '"12.50"', "12.50", "0", "0"),
-    Row("retention_days", 7, "0", 0, "3650", 3650),
-    Row("arrears.grace_hours", 24, "0", 0, "1", 1),
-    Row("clock.jump_max_seconds", 300, "1", 1, "86400", 86_400),
-    Row("batch.size_max", 512, "1", 1, "1024", 1024),
-    Row("queue.length_max", 10_000, "1", 1, "1000000", 1_000_000),
-    Row("due.batch_max", None, "1", 1, "10000", 10_000),
-    Row("fairness.in_flight_max", 8, "1", 1, "128", 128),
-    Row("fairness.batch_share_max", 32, "1", 1, "1024", 1024),
-    Row("store.lock_wait_seconds", 8, "1", 1, "300", 300),
-    Row("throttle.key_per_second", None, "1", 1, "100000", 100_000),
-    Row("throttle.key_burst", None, "1", 1, "1000000", 1_000_000),
-    Row("throttle.account_per_second", None, "1", 1, "100000", 100_000),
-    Row("throttle.account_burst", None, "1", 1, "1000000", 1_000_000),
-    Row("quote.keep_minutes", 15, "1", 1, "1440", 1440),
-    Row("tokens.keep_hours", 48, "49", 49, "8784", 8784),
-    Row("reminders.before", "1d,1h", '"none"', "none", "90d,999h,9999m", "90d,999h,9999m"),
-    Row("public_url", None, '"https://a.example"', "https://a.example", "http://[::1]:8080", "http://[::1]:8080"),
-    Row("readiness.lateness_max_seconds", 30, "1", 1, "86400", 86_400),
-    Row("trusted_proxies", "", '"10.0.0.1"', "10.0.0.1/32", "10.0.0.0/8, fd00::/8", "10.0.0.0/8,fd00::/8"),
-    Row("audit.keep_days", 400, "0", 0, "36500", 36_500),
-    *(Row(name, default, "1", 1, "7", 7) for name, default in TENANTS.items()),
-    Row("gateway.connect_seconds", 5, "1", 1, "60", 60),
-    Row("gateway.first_byte_seconds", 300, "1", 1, "3600", 3600),
-    Row("gateway.idle_seconds", 300, "1", 1, "3600", 3600),
-    Row("gateway.headers_max_bytes", 32_768, "1024", 1024, "1048576", 1_048_576),
-    Row("gateway.concurrency_max", 256, "1", 1, "100000", 100_000),
-    Row("gateway.socket_idle_seconds", 300, "1", 1, "86400", 86_400),
-    Row("gateway.socket_message_max_bytes", 16 << 20, "1024", 1024, "1073741824", 1 << 30),
-    Row("gateway.sockets_per_key_max", 256, "1", 1, "100000", 100_000),
-    Row("gateway.sockets_per_account_max", 1024, "1", 1, "100000", 100_000),
-    Row(
-        "engines",
-        None,
-        '"gpu-*=process, bj/gpu-1=ray"',
-        (Route(None, "gpu-", True, "process"), Route("bj", "gpu-1", False, "ray")),
-        "*=instant",
-        (Route(None, "", True, "instant"),),
-    ),
-    Row("engines_process.units", None, '"cpu=4, gpu-1=8"', {"cpu": 4, "gpu-1": 8}, "cpu=0", {"cpu": 0}),
-    Row("engines_process.sandbox", "require", '"prefer"', "prefer", "off", "off"),
-    Row("engines_process.paths", "", '"/models/, /opt/a"', "/models,/opt/a", "/models", "/models"),
-    Row("engines_process.uids", "2000000000-2000009999", '"5-9"', "5-9", "1-2", "1-2"),
-    Row("engines_process.disk_max_bytes", 32 << 30, "1048576", 1 << 20, "1125899906842624", 1 << 50),
-    Row("engines_process.processes_max", 4096, "16", 16, "4194304", 4_194_304),
-    Row("engines_ray.address", None, '"head:6379"', "head:6379", "10.0.0.1:1", "10.0.0.1:1"),
-    Row("engines_ray.serve_port", 8000, "8001", 8001, "9000", 9000),
-    Row("create_deadline_minutes", 10, "1", 1, "1440", 1440),
-    Row("deadman_minutes", 5, "1", 1, "10080", 10_080),
-    Row("reconciler.lease_seconds", 15, "2", 2, "600", 600),
-    Row("log.format", "auto", '"json"', "json", "console", "console"),
-    Row("log.level", "info", '"debug"', "debug", "error", "error"),
-    Row("signature.age_max_seconds", 1800, "60", 60, "86400", 86_400),
-    Row("signature.operator_age_max_seconds", 300, "60", 60, "86400", 86_400),
-    Row("signature.operators_strict", "no", '"yes"', "yes", "yes", "yes"),
-    Row("signature.host_without_port", "yes", '"no"', "no", "no", "no"),
-    Row("refused_calls.keep_days", 30, "1", 1, "3650", 3650),
-    Row("master_key_file", None, '"/k/one"', Path("/k/one"), "two", Path("two")),
-    Row("webhook.allow_http", "no", '"yes"', "yes", "yes", "yes"),
-    Row("webhook.allow_private", None, '"10.0.0.0/8"', "10.0.0.0/8", "fd00::/8, 10.0.0.0/8", "fd00::/8, 10.0.0.0/8"),
-    Row("webhook.timeout_seconds", 10, "1", 1, "30", 30),
-    Row("webhook.attempts_max", 64, "1", 1, "512", 512),
-    Row("webhook.attempts_per_account", 16, "1", 1, "512", 512),
-    Row("webhook.attempts_per_receiver", 8, "1", 1, "512", 512),
-    Row("webhook.slow_seconds", 2, "1", 1, "30", 30),
-    Row("webhook.slow_attempts_max", 32, "1", 1, "512", 512),
-    Row("webhook.slow_attempts_per_account", 4, "1", 1, "512", 512),
-    Row("webhook.give_up_hours", 72, "1", 1, "720", 720),
-    Row("deliveries.keep_days", 7, "1", 1, "365", 365),
-    Row("subscription.tests_per_hour", 20, "1", 1, "3600", 3600),
-    Row("subscription.account_tests_per_hour", 60, "1", 1, "36000", 36_000),
-    Row("mail.from", "leasehold@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
-    Row("stock.ask_seconds", 10, "1", 1, "3600", 3600),
-    Row("stock.node_gone_minutes", 10, "1", 1, "10080", 10080),
-    *(Row(*row) for row in HTTP_ROWS),
-]
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -93,7 +93,7 @@ def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_path: 
             for office in (one, other):
                 assert (await office.said(key=key))[0] == 200
 
-    (tmp_path / "one").mkdir()
+    (tmp_path / "one").mkdir(mode=0o700)
     with postgres.shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))
 

@@ -71,6 +71,6 @@ def test_a_socket_through_one_server_ends_with_the_key_that_another_deletes(tmp_
                 await one.do(UNITS, "ReleaseComputeUnit", {"instanceId": one.unit})
                 assert await told(still) == (1001, "the service takes no calls any more")
 
-    (tmp_path / "one").mkdir()
+    (tmp_path / "one").mkdir(mode=0o700)
     with postgres.shared_server().database(migrated=True) as url:
         asyncio.run(scene(url))
