@@ -264,6 +264,7 @@ def old(target: Target) -> Target:
 
 def test_no_version_of_an_account_is_trusted_after_the_upgrade_and_those_for_everybody_are(target: Target) -> None:
     target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_private(target.directory / FILE)
     url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
