@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.audit import AuditPage, Head
+from leasehold.domain.audit import AuditPage, Head, Mark
 from leasehold.domain.book import (
     ACCOUNTS,
     CALLS,
@@ -38,6 +38,7 @@ from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.event import Event, EventPage
 from leasehold.domain.guard import Guard
+from leasehold.domain.identity_log import LOG_END, read_mark
 from leasehold.domain.ledger import Order, Posting, wallet
 from leasehold.domain.money import Micro
 from leasehold.domain.service import Service
@@ -212,6 +213,11 @@ class MemoryTransaction:
     async def audit_heads(self) -> list[Head]:
         """Return the ends of all chains of the audit log."""
         return self._store.audit.heads()
+
+    async def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
+        end = self._store.rows[FACTS].get((LOG_END,))
+        return read_mark(None if end is None else end.value)
 
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
         """Return the oldest pages of the audit log."""

@@ -69,8 +69,9 @@ class CreateUser(Command, frozen=True, kw_only=True):
     name: str
 
     def needs(self) -> Needs:
-        """The account."""
+        """The account, and the new row: whoever writes rows of users needs them (``identity_log.needs_of``)."""
         yield ACCOUNTS, (self.account_id,)
+        yield USERS, (self.user_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> User:  # noqa: ARG002
         """Raises Refusal where there is no such account."""

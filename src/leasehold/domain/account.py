@@ -42,7 +42,10 @@ KeyStatus = Literal["Active", "Disabled"]
 
 
 class AccessKey(msgspec.Struct, frozen=True):
-    """A key pair. The secret is sealed under the master key; the domain never sees it."""
+    """A key pair. The secret is sealed under the master key; the domain never sees it.
+
+    ``from_environment``: it is, or was once, the root key that the server's environment gives.
+    """
 
     id: str
     user_id: str
@@ -50,3 +53,4 @@ class AccessKey(msgspec.Struct, frozen=True):
     sealed: bytes
     status: KeyStatus
     created_at: Instant
+    from_environment: bool = False

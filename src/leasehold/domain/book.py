@@ -25,6 +25,7 @@ from leasehold.domain.event import (
     unit_events,
 )
 from leasehold.domain.guard import Guard, month_name
+from leasehold.domain.identity_event import identity_events
 from leasehold.domain.lease import Lease, Worker
 from leasehold.domain.ledger import Order, Posting, wallet
 from leasehold.domain.model import Model, ModelSet
@@ -129,7 +130,10 @@ TABLES: tuple[Table[Any], ...] = (
 
 TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {
     UNITS: unit_events,
-    ACCOUNTS: account_events,
+    ACCOUNTS: lambda before, after: (*identity_events(before, after), *account_events(before, after)),
+    USERS: identity_events,
+    KEYS: identity_events,
+    SERVICE_KEYS: identity_events,
     GUARDS: guard_events,
     HOOKS: hook_events,
     DELIVERIES: delivery_events,

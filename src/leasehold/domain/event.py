@@ -50,6 +50,15 @@ HOOK_PAUSED: Final = "subscription.paused"
 HOOK_GAVE_UP: Final = "subscription.givenUp"
 STOCK_DIFFERS: Final = "engine.stockDiffers"
 STOCK_FITS: Final = "engine.stockFits"
+IAM_ACCOUNT_CREATED: Final = "iam.accountCreated"
+IAM_ACCOUNT_CHANGED: Final = "iam.accountChanged"
+IAM_USER_CREATED: Final = "iam.userCreated"
+IAM_USER_CHANGED: Final = "iam.userChanged"
+IAM_KEY_CREATED: Final = "iam.accessKeyCreated"
+IAM_KEY_CHANGED: Final = "iam.accessKeyChanged"
+IAM_SERVICE_KEY_CREATED: Final = "iam.serviceKeyCreated"
+IAM_SERVICE_KEY_CHANGED: Final = "iam.serviceKeyChanged"
+IAM_FOUND: Final = "iam.found"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -80,6 +89,15 @@ TYPES: Final[dict[str, str]] = {
     HOOK_GAVE_UP: "An event could not be delivered to a subscription, and is not tried any more.",
     STOCK_DIFFERS: "What an engine has of a type, and what is offered or sold of it, are not the same, or differ anew.",
     STOCK_FITS: "What an engine has of a type, and what is offered of it, are the same again.",
+    IAM_ACCOUNT_CREATED: "The account was opened.",
+    IAM_ACCOUNT_CHANGED: "What the account is called, or its time zone, is another one now.",
+    IAM_USER_CREATED: "A user was added.",
+    IAM_USER_CHANGED: "A user's policies, or something else of the user, are others now.",
+    IAM_KEY_CREATED: "A user got an access key.",
+    IAM_KEY_CHANGED: "An access key was disabled, or its secret or something else of it is another one now.",
+    IAM_SERVICE_KEY_CREATED: "A key for calling services was made.",
+    IAM_SERVICE_KEY_CHANGED: "A key for calling services was deleted, or something else of it is another one now.",
+    IAM_FOUND: "An account, user or key was there when the store began to tell of them; nothing happened to it.",
 }
 """Every type, and what it means."""
 

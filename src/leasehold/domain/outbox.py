@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
-from leasehold.domain.event import HOOK_GAVE_UP, HOOK_PAUSED, HOOK_TESTED, REMINDED, Event
+from leasehold.domain.event import HOOK_GAVE_UP, HOOK_PAUSED, HOOK_TESTED, IAM_FOUND, REMINDED, Event
 from leasehold.domain.rules import Rules
 
 HookKind = Literal["Webhook", "Email"]
@@ -68,8 +68,11 @@ class Hook(msgspec.Struct, frozen=True):
     def wants(self, event: Event) -> bool:
         """Whether an event of its account goes there.
 
-        A test goes to the hook that is tested only. What went wrong with a hook is not told to that hook.
+        What was found at an upgrade did not happen. A test goes to the hook that is tested only. What went wrong with
+        a hook is not told to that hook.
         """
+        if event.type == IAM_FOUND:
+            return False
         about = event.data.get("subscriptionId")
         if event.type == HOOK_TESTED:
             return bool(about == self.id)

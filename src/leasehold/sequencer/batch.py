@@ -11,6 +11,7 @@ from leasehold.commands.command import Command, Decided, DueCommand, Engine, dec
 from leasehold.domain.agenda import Due, DueKind, agenda_of
 from leasehold.domain.book import SERVICES, UNITS, Book, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
+from leasehold.domain.identity_log import needs_of
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
 
@@ -41,6 +42,7 @@ async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:
         more.update(command.needs_more(book))
     # Most of a batch needs the same few rows, so each is looked for once.
     rest.update(need for need in more if _missing(book, need))
+    rest.update(needs_of(rest))
     if rest:
         await transaction.load(rest, book)
     return book

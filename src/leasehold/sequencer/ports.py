@@ -9,7 +9,7 @@ import msgspec
 
 from leasehold.commands.command import Decided
 from leasehold.domain.agenda import Due
-from leasehold.domain.audit import AuditPage, Head
+from leasehold.domain.audit import AuditPage, Head, Mark
 from leasehold.domain.book import Book, Changes, Needed
 from leasehold.domain.calendar import Instant
 
@@ -76,6 +76,10 @@ class Transaction(Protocol):
 
     async def audit_heads(self) -> list[Head]:
         """Return the ends of all chains of the audit log."""
+        ...
+
+    async def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
         ...
 
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:

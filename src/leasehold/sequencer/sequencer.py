@@ -21,7 +21,7 @@ from leasehold.commands.clock import MoveClock
 from leasehold.commands.command import Command, Decided, Engine
 from leasehold.commands.due import DoDue
 from leasehold.domain.agenda import Due
-from leasehold.domain.audit import Audit, Line
+from leasehold.domain.audit import Line
 from leasehold.domain.book import REMEMBERED, Book, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
@@ -41,7 +41,7 @@ from leasehold.sequencer.ports import (
     Unavailable,
     Watcher,
 )
-from leasehold.sequencer.trail import CLOSED_MAX, Note, Trail
+from leasehold.sequencer.trail import Note, Trail
 
 log = structlog.get_logger()
 ALONE_AFTER_S: Final = 0.5
@@ -393,13 +393,16 @@ class Sequencer:
             stands = transaction.now() or stands
             now = due[0].at if moving else stands
             outcomes, parts = self._decide(transaction, book, commands, now)
+            mark = None if self._trail is None else self._trail.seal_events(book, now)
             changes = book.changes()
             noted = [
                 (waiting.note, waiting.note.decided(now, decided.refusal))
                 for waiting, decided in zip(callers, outcomes[len(due) :], strict=False)
                 if waiting.note is not None
             ]
-            await self._record(transaction, changes, [*batch.notes, *(line for _, line in noted)], now)
+            if self._trail is not None:
+                lines = [*batch.notes, *(line for _, line in noted)]
+                changes.audit = await self._trail.record(transaction, lines, mark, now)
             self._deliver()
             if changes or parts:
                 await transaction.save(changes)
@@ -448,20 +451,6 @@ class Sequencer:
         if self._held is not None:
             held, self._held, self._held_for = self._held, None, 0
             held()
-
-    async def _record(self, transaction: Transaction, changes: Changes, lines: list[Line], now: Instant) -> None:
-        """Put entries on the next pages of the audit log, and close the oldest where their time has come."""
-        trail = self._trail
-        if trail is None:
-            return
-        if lines:
-            changes.audit = trail.pages(lines, await transaction.audit_heads() if trail.is_new else ())
-        before = trail.closes(now)
-        if before is not None:
-            closing = trail.closing(*await transaction.audit_oldest(CLOSED_MAX), before, now)
-            if closing is not None:
-                changes.audit = changes.audit or Audit()
-                changes.audit.closing = closing
 
     def _written(self, batch: _Batch, changes: Changes, noted: Sequence[tuple[Note, Line]]) -> None:
         if self._trail is not None:

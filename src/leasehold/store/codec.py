@@ -241,7 +241,13 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 "mutable": ("policies",),
             },
         ),
-        (KEYS, {"to_field": {"sealed": bytes}, "mutable": ("sealed", "status")}),
+        (
+            KEYS,
+            {
+                "to_field": {"sealed": bytes, "from_environment": bool},
+                "mutable": ("sealed", "status", "from_environment"),
+            },
+        ),
         (
             GUARDS,
             {

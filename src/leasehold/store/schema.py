@@ -50,6 +50,9 @@ access_keys = _table(
     Column("sealed", LargeBinary, nullable=False),
     _text("status"),
     _big("created_at"),
+    Column("from_environment", Boolean, nullable=False, server_default=text("false")),
+    # Written beside the rows (``identity_queries``): who signs a request does not change the key.
+    _big("used_at", null=True),
     Index("access_keys_user", "user_id"),
 )
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leasehold.domain.agenda import Due
-from leasehold.domain.audit import AuditPage, Head
 from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.event import EventPage
@@ -283,7 +282,7 @@ class Checkpointer:
         self._connection.close()
 
 
-class SqliteTransaction:
+class SqliteTransaction(audit.AuditReads):
     """The transaction of one batch.
 
     The statements run here, on the event loop: each takes microseconds, and handing them to a thread costs
@@ -385,14 +384,6 @@ class SqliteTransaction:
             if unit_id is not None
         ]
         self._connection.executemany(_EVENT_UNITS, told)
-
-    async def audit_heads(self) -> list[Head]:
-        """Return the ends of all chains of the audit log."""
-        return queries_on(self._connection).audit_heads()
-
-    async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
-        """Return the oldest pages of the audit log, and the hash that the first of them follows."""
-        return queries_on(self._connection).audit_oldest(limit)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""

@@ -1,0 +1,1 @@
+"""What a stranger or a tenant could try."""
