@@ -194,7 +194,14 @@ USER = {
     "name": str,
     "isRoot": bool,
     "policies": [str],
-    "accessKeys": [{"accessKeyId": KEY_ID, "status": re.compile("Active|Disabled"), "createTime": TIME}],
+    "accessKeys": [
+        {
+            "accessKeyId": KEY_ID,
+            "status": re.compile("Active|Disabled"),
+            "createTime": TIME,
+            "lastUsedTime": Maybe(TIME),
+        }
+    ],
     "createTime": TIME,
 }
 QUOTA = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from leasehold.domain.account import AccessKey, Account, User
@@ -14,7 +14,6 @@ from leasehold.domain.book import (
     CALLS,
     FACTS,
     GUARDS,
-    HALTED_MAX,
     KEYS,
     OFFERINGS,
     PACKAGES,
@@ -26,11 +25,8 @@ from leasehold.domain.book import (
     USERS,
     Book,
     Changes,
-    Halted,
-    Held,
     Key,
     Needed,
-    Shelf,
     Table,
 )
 from leasehold.domain.calendar import Instant
@@ -41,6 +37,7 @@ from leasehold.domain.guard import Guard
 from leasehold.domain.identity_log import LOG_END, read_mark
 from leasehold.domain.ledger import Order, Posting, wallet
 from leasehold.domain.money import Micro
+from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.domain.service import Service
 from leasehold.domain.unit import GONE, Unit
 from leasehold.questions import (
@@ -93,6 +90,7 @@ class MemoryStore:
         self.postings: list[Posting] = []
         self.events: list[EventPage] = []
         self.audit = MemoryAudit()
+        self.uses: dict[str, Instant] = {}
         self.agenda: list[Due] = []
         self.open: MemoryTransaction | None = None
 
@@ -133,6 +131,7 @@ class MemoryTransaction:
         self._agenda: set[Due] | None = None
         self._prune_before: Instant | None = None
         self._clear: tuple[Instant, int] | None = None
+        self._uses: dict[str, Instant] = {}
         self.identity_epoch: str | None = None
         self.has_company = False
 
@@ -152,6 +151,9 @@ class MemoryTransaction:
                 book.load_shelf(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, Held):
                 book.load_held(need, *self._held(need))
+            elif isinstance(need, KeysOf):
+                keys = self._store.rows[KEYS].values()
+                book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])
             elif isinstance(need, Halted):
                 units = self._store.rows[UNITS]
                 account_id = need.account_id
@@ -227,6 +229,10 @@ class MemoryTransaction:
         """Remember to forget."""
         self._prune_before = before
 
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Remember to write when keys were last used."""
+        self._uses = dict(uses)
+
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Remember to forget."""
         self._clear = now, limit
@@ -234,6 +240,9 @@ class MemoryTransaction:
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
         """Make it so."""
         store = self._store
+        for name, at in self._uses.items():
+            if (name,) in store.rows[KEYS]:
+                store.uses[name] = max(at, store.uses.get(name, at))
         for changes in self._saved:
             for changed in (changes.inserted, changes.updated):
                 for table, rows in changed.items():
@@ -297,6 +306,11 @@ class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, Re
 
         keys = oldest_first(KEYS)
         return [(user, [key for key in keys if key.user_id == user.id]) for user in oldest_first(USERS)]
+
+    def key_uses(self, account_id: str) -> dict[str, Instant]:
+        """Return when the keys of an account were last used."""
+        keys = self._rows(KEYS)
+        return {key: at for key, at in self._store.uses.items() if keys[key,].account_id == account_id}
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

@@ -344,6 +344,7 @@ class App:
             await self._identities.confirm(caller)
             raise
         record.proved(caller)
+        self._identities.used(caller, self._context.clock.now())
         return caller
 
     def _decode(self, action: Action, body: bytes) -> Request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from leasehold.api.links import Links
@@ -315,15 +315,21 @@ def posting(number: int, row: Posting, shown: Shown) -> own.PostingDetail:
     )
 
 
-def user(row: User, keys: list[AccessKey], shown: Shown) -> own.UserDetail:
-    """Show a user, with its keys but never their secrets."""
+def user(row: User, keys: list[AccessKey], shown: Shown, used: Mapping[str, Instant]) -> own.UserDetail:
+    """Show a user, with its keys but never their secrets; ``used`` is when keys were last used."""
     return own.UserDetail(
         user_id=row.id,
         name=row.name,
         is_root=row.is_root,
         policies=list(row.policies),
         access_keys=[
-            own.KeyDetail(access_key_id=key.id, status=key.status, create_time=shown(key.created_at)) for key in keys
+            own.KeyDetail(
+                access_key_id=key.id,
+                status=key.status,
+                create_time=shown(key.created_at),
+                last_used_time=_when(shown, used.get(key.id)),
+            )
+            for key in keys
         ],
         create_time=shown(row.created_at),
     )

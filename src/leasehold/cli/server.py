@@ -20,12 +20,13 @@ from leasehold.api.health import Monitor
 from leasehold.cli.transport import JoinedProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
+from leasehold.founding import CREDENTIALS, WrongRoot
 from leasehold.settings import Settings
 from leasehold.store.errors import BadStore, NewerStore, StoreInUse
 from leasehold.store.opening import Target
 from leasehold.telemetry import configure_logging
 from leasehold.vault import BadMasterKey
-from leasehold.wiring import CREDENTIALS, Service, WrongClock, WrongRoot, running
+from leasehold.wiring import Service, WrongClock, running
 
 log = structlog.get_logger()
 

@@ -18,6 +18,7 @@ from leasehold.sequencer.ports import (
 )
 from leasehold.sequencer.sequencer import Sequencer
 from leasehold.sequencer.trail import Keys, Note, Trail
+from leasehold.sequencer.uses import KeyUses
 
 __all__ = [
     "DEFERRED",
@@ -25,6 +26,7 @@ __all__ = [
     "Conflict",
     "DueDone",
     "DueRequest",
+    "KeyUses",
     "Keys",
     "Limits",
     "Meter",

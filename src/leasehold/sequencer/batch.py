@@ -9,9 +9,10 @@ import msgspec
 
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
 from leasehold.domain.agenda import Due, DueKind, agenda_of
-from leasehold.domain.book import SERVICES, UNITS, Book, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.book import SERVICES, UNITS, Book, Needed, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.identity_log import needs_of
+from leasehold.domain.needs import Halted, Held, KeysOf, Shelf
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
 
@@ -49,13 +50,13 @@ async def load(transaction: Transaction, commands: Sequence[Command]) -> Book:
 
 
 def _tells(need: Needed) -> bool:
-    if isinstance(need, Shelf | Held):
+    if isinstance(need, Shelf | Held | KeysOf):
         return False
     return isinstance(need, Halted) or need[0] in FIRST
 
 
 def _missing(book: Book, need: Needed) -> bool:
-    return isinstance(need, Shelf | Halted | Held) or not book.has(*need)
+    return isinstance(need, Shelf | Halted | Held | KeysOf) or not book.has(*need)
 
 
 def decide_in_parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -88,6 +88,9 @@ class Transaction(Protocol):
         There are none where another server is closing pages at this moment.
         """
         ...
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Write when access keys were last used, but for those that somebody else has locked."""
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries that may be forgotten by now, and as many lanes in which nothing waits."""

@@ -42,6 +42,7 @@ from leasehold.sequencer.ports import (
     Watcher,
 )
 from leasehold.sequencer.trail import Note, Trail
+from leasehold.sequencer.uses import KeyUses
 
 log = structlog.get_logger()
 ALONE_AFTER_S: Final = 0.5
@@ -135,6 +136,7 @@ class Sequencer:
         meter: Meter,
         watchers: Sequence[Watcher] = (),
         trail: Trail | None = None,
+        uses: KeyUses | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -152,6 +154,7 @@ class Sequencer:
         self._remembered = 0
         self._called_at = float("-inf")
         self._trail = trail
+        self._uses = uses
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushing = False
         self._flushed: list[asyncio.Future[None]] = []
@@ -472,6 +475,8 @@ class Sequencer:
         if time.monotonic() - self._cleared_at > CLEAR_EVERY_S:
             self._cleared_at = time.monotonic()
             await transaction.clear_deliveries(now, CLEAR_MAX)
+        if self._uses is not None:
+            await self._uses.write(transaction)
 
     def _is_alone(self) -> bool:
         """Whether nobody has called for a while, and probably nobody will while the batch is taken."""

@@ -10,23 +10,12 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import (
-    HALTED_MAX,
-    OFFERINGS,
-    REMEMBERED,
-    TABLES,
-    UNITS,
-    Book,
-    Changes,
-    Halted,
-    Held,
-    Needed,
-    Shelf,
-    Table,
-)
+from leasehold.domain.book import KEYS, OFFERINGS, REMEMBERED, TABLES, UNITS, Book, Changes, Needed, Table
 from leasehold.domain.calendar import Instant
+from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.sequencer import Conflict, OutcomeUnknown, Unavailable
 from leasehold.store.codec import CODECS
+from leasehold.store.identity_queries import KEYS_OF_TEXT
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.postgres_audit import AuditReads
 from leasehold.store.postgres_session import Row, Session, Statement
@@ -35,8 +24,10 @@ from leasehold.store.statements import (
     CLAIM,
     HALTED,
     LOAD,
+    NOTE_USES,
     PRUNE,
     TOKENS_AGAIN,
+    USES,
     load_statement,
     saving,
     trusted,
@@ -146,10 +137,18 @@ class PostgresTransaction(AuditReads):
         for token in map(CODECS[REMEMBERED].read, answered):
             book.load(REMEMBERED, REMEMBERED.key_of(token), token)
         for need in special:
-            if isinstance(need, Halted):
-                await self._load_halted(need, book)
-            else:
-                await self._load_held(need, book)
+            await self._load_special(need, book)
+
+    async def _load_special(self, need: Halted | Held | KeysOf, book: Book) -> None:
+        """Lock and read rows that are not found by their keys."""
+        if isinstance(need, Halted):
+            await self._load_halted(need, book)
+        elif isinstance(need, KeysOf):
+            # Whoever makes keys has the user's row, so that none comes meanwhile.
+            rows = await self._rows(KEYS_OF_TEXT.replace("?", "%s") + " FOR UPDATE", (need.user_id,))
+            book.load_keys(need.user_id, map(CODECS[KEYS].read, rows))
+        else:
+            await self._load_held(need, book)
 
     async def _load_held(self, need: Held, book: Book) -> None:
         """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
@@ -183,6 +182,11 @@ class PostgresTransaction(AuditReads):
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older; another server may be at it already."""
         await self._rows(PRUNE, (before, limit))
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Write when access keys were last used, but for those that others have locked."""
+        with self._retried():
+            await self._session.run([(NOTE_USES, USES.write(list(uses)))])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""
@@ -265,16 +269,16 @@ def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:
 
 def _by_table(
     needs: Iterable[Needed],
-) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held]]:
+) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held | KeysOf]]:
     """Return the needed keys by table, the shelves, and what is looked up after them."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
-    special: list[Halted | Held] = []
+    special: list[Halted | Held | KeysOf] = []
     for need in needs:
         if isinstance(need, Shelf):
             shelves.append(need.type)
             wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, Halted | Held):
+        elif isinstance(need, Halted | Held | KeysOf):
             special.append(need)
         else:
             wanted.setdefault(need[0], []).append(need[1])

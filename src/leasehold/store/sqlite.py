@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leasehold.domain.agenda import Due
-from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.book import KEYS, OFFERINGS, UNITS, Book, Changes, Needed, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.event import EventPage
+from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import audit, revisions
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.errors import BadStore, StoreInUse
+from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, HELD_TEXT, SPENT_TEXT, Queries, columns, held_of
 from leasehold.store.readers import Connection, Readers
@@ -324,6 +326,9 @@ class SqliteTransaction(audit.AuditReads):
                 units = self._connection.execute(HELD_TEXT, (need.account_id,)).fetchall()
                 spent = self._connection.execute(SPENT_TEXT, (need.account_id, need.since)).fetchall()
                 book.load_held(need, *held_of(units, spent))
+            elif isinstance(need, KeysOf):
+                rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
+                book.load_keys(need.user_id, map(CODECS[KEYS].read, rows))
             elif isinstance(need, Halted):
                 self._load_halted(need, book)
             else:
@@ -392,6 +397,10 @@ class SqliteTransaction(audit.AuditReads):
             "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
             (before, limit),
         )
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Write when access keys were last used."""
+        self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits."""

@@ -225,6 +225,7 @@ def _identity_actions() -> list[Action]:
             own.CreatedAccessKey,
             "Give a user another key pair.",
             policies=p.MANAGERS | p.OPERATORS,
+            errors=(e.QUOTA_EXCEEDED,),
         ),
         write(
             IAM,

@@ -294,6 +294,7 @@ class KeyDetail(Shape, kw_only=True):
     access_key_id: str
     status: Literal["Active", "Disabled"]
     create_time: str
+    last_used_time: str | None = None
 
 
 class UserDetail(Shape, kw_only=True):

@@ -120,8 +120,13 @@ async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, a
 async def describe_users(context: Context, call: Call[own.DescribeUsersRequest]) -> own.UserList:
     """List the account's users and their keys."""
     account_id = _account(call.caller, call.request.account_id)
-    found = await context.read(call, lambda ask: ask.users(account_id))
-    return own.UserList(users=[present.user(user, keys, context.shown) for user, keys in found])
+    found, used = await context.read(call, lambda ask: (ask.users(account_id), ask.key_uses(account_id)))
+    for key in (key for _, keys in found for key in keys):
+        # What this server knows is newer than what it has written.
+        here = context.identities.last_used(key.id)
+        if here is not None:
+            used[key.id] = max(here, used.get(key.id, here))
+    return own.UserList(users=[present.user(user, keys, context.shown, used) for user, keys in found])
 
 
 OPERATIONS: Final[dict[str, Operation]] = {
