@@ -253,6 +253,10 @@ class Questions(Protocol):
         """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
         ...
 
+    def key_uses(self, account_id: str) -> dict[str, Instant]:
+        """Return when the keys of an account were last used, as far as that was written; the others are missing."""
+        ...
+
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""
         ...

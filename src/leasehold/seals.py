@@ -31,9 +31,17 @@ class AuditKeys:
         """Return the seal of a message, which only the master key can make and tell from another."""
         return hmac.digest(self._seal, message, "sha256")
 
+    def seal_under(self, fingerprint: str | None, message: bytes) -> bytes:  # noqa: ARG002 - there is one key
+        """Return the seal of a message under the master key with that fingerprint."""
+        return self.seal(message)
+
     def is_sealed(self, message: bytes, seal: bytes) -> bool:
         """Whether that is the message's seal."""
         return hmac.compare_digest(self.seal(message), seal)
+
+    def is_identity_sealed(self, number: int, message: bytes, seal: bytes) -> bool:  # noqa: ARG002 - there is one key
+        """Whether that is the seal of the identity event with that number."""
+        return self.is_sealed(message, seal)
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of a message, which the public key proves."""

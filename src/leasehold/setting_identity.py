@@ -47,8 +47,9 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Secret | None,
         Declared(
             "root_secret_key",
-            SecretText(r"[!-~]{1,128}", "from 1 to 128 printable ASCII characters without spaces"),
-            "The secret key of the root account; goes with `LEASEHOLD_ROOT_ACCESS_KEY`.",
+            SecretText(r"[!-~]{16,128}", "from 16 to 128 printable ASCII characters without spaces"),
+            "The secret key of the root account; goes with `LEASEHOLD_ROOT_ACCESS_KEY`. Whoever guesses it runs the "
+            "service, so that no shorter one is taken.",
             unset="none",
         ),
     ] = None

@@ -96,8 +96,13 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
 
     user_access_keys_max: Annotated[
         int,
-        Declared("user.access_keys_max", Whole(1, 1000, "keys"), "How many active access keys a user may have."),
-    ] = 10
+        Declared(
+            "user.access_keys_max",
+            Whole(1, 1000, "keys"),
+            "How many active access keys a user may have: the one in use, and the one that takes its place. Who has "
+            "more keeps them and gets no other.",
+        ),
+    ] = 2
 
     account_model_sets_max: Annotated[
         int,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,24 +19,21 @@ from leasehold.api.context import Context, HookMaker, KeyMaker
 from leasehold.api.health import Health
 from leasehold.api.hub import Hub
 from leasehold.api.identity import Identities
-from leasehold.api.ids import hex_id
 from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PURPOSE, Links
 from leasehold.api.refusals import Refusals
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import Command
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasehold.commands.examples import LoadExamples
-from leasehold.commands.founding import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, Found
-from leasehold.commands.identity import CreateAccessKey, CreateAccount, NewKey, SetSecret
-from leasehold.domain.account import User
+from leasehold.commands.founding import CLOCK_MODE, MASTER_KEY
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.routed import RoutedEngine
 from leasehold.facts import Facts
+from leasehold.founding import found, make_key, root_user, stands
+from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Targets
 from leasehold.parts import (
     Ground,
@@ -55,16 +51,14 @@ from leasehold.parts import (
 )
 from leasehold.reconciler.ports import Timing
 from leasehold.seals import AuditKeys
-from leasehold.sequencer import Limits, Sequencer
+from leasehold.sequencer import KeyUses, Limits, Sequencer
 from leasehold.settings import Settings
 from leasehold.store.opening import OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
-from leasehold.vault import BadMasterKey, Vault, check_fingerprint, load_master_key, new_access_key
-from leasehold.wire.policies import OPERATOR
+from leasehold.vault import Vault, check_fingerprint, load_master_key
 
 log = structlog.get_logger()
 
-CREDENTIALS: Final = "credentials.env"
 MASTER_KEY_FILE: Final = "master.key"
 
 DUE_EMBEDDED: Final = 200
@@ -97,10 +91,6 @@ DEMO_MODELS: Final = {
 
 class WrongClock(Exception):
     """The store was founded under the other kind of clock; the message says so in one line."""
-
-
-class WrongRoot(Exception):
-    """The environment's root key belongs to somebody else; the message says so in one line."""
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -145,6 +135,7 @@ async def running(
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines)
+        uses = KeyUses()
         sequencer = Sequencer(
             store,
             clock,
@@ -153,6 +144,7 @@ async def running(
             limits=_limits(settings, where),
             meter=metrics,
             trail=trail_of(settings, audit_keys, clock, metrics),
+            uses=uses,
         )
         agenda = Agenda(store, sequencer, clock, metrics)
         sequencer.watch(agenda)
@@ -161,30 +153,16 @@ async def running(
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
         sequencer.watch(dispatcher)
         sequencer.watch(gateway)
-        identities = Identities(store, ground.facts, lambda key: vault.open(key.sealed, context=key.id))
+        identities = Identities(store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses)
         sequencer.watch(identities)
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
-        admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
-        metrics.calls_waiting({"turn": lambda: admission.waiting, "rows": lambda: sequencer.aside_length})
-        app = App(
-            context,
-            identities,
-            callers_of(settings, identities),
-            health,
-            metrics,
-            path_prefix=settings.path_prefix,
-            trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
-            links=LinkPages(links, store, sequencer, clock, context.rules),
-            passing=gateway,
-            admission=admission,
-            throttle=throttle_of(settings, metrics),
-        )
+        app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         for stop in (sequencer.close, refusals.stop, agenda.stop, dispatcher.stop, gateway.stop):
             parts.push_async_callback(stop)
-        root_key = await _found(settings, store, sequencer, vault, clock, where.directory)
+        root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
         for part in (agenda, dispatcher, gateway):
@@ -192,6 +170,28 @@ async def running(
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
+
+
+def _app(
+    ground: Ground, context: Context, identities: Identities, health: Health, links: LinkPages, gateway: Gateway
+) -> App:
+    """Return what answers requests."""
+    settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
+    admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
+    metrics.calls_waiting({"turn": lambda: admission.waiting, "rows": lambda: sequencer.aside_length})
+    return App(
+        context,
+        identities,
+        callers_of(settings, identities),
+        health,
+        metrics,
+        path_prefix=settings.path_prefix,
+        trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
+        links=links,
+        passing=gateway,
+        admission=admission,
+        throttle=throttle_of(settings, metrics),
+    )
 
 
 def _context(
@@ -215,7 +215,7 @@ def _context(
         agenda=agenda,
         clock=ground.clock,
         rules=rules,
-        keys=KeyMaker(_make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
+        keys=KeyMaker(make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
         hub=hub,
         identities=identities,
         refusals=refusals,
@@ -226,13 +226,6 @@ def _context(
     context.routes = routes_of(settings, ground.where)
     context.public_base = None if settings.public_url is None else settings.public_url + settings.path_prefix
     return context
-
-
-def check_fingerprint_of(vault: Vault, store: OpenStore) -> None:
-    """Raise BadMasterKey where the store was founded under another master key."""
-    saved = store.ask(lambda ask: ask.fact(MASTER_KEY))
-    if saved is not None and saved != vault.fingerprint:
-        raise BadMasterKey("The store was founded under another master key; give this server the same one.")
 
 
 def _vault(settings: Settings, store: OpenStore, directory: Path) -> Vault:
@@ -275,108 +268,11 @@ def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
     if mode == "real":
         return RealClock(settings.clock_jump_max_seconds * SECOND_US)
     # Whole seconds, so that what is typed into AdvanceClock can name the same moments.
-    return VirtualClock(_stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
-
-
-def _stands(store: OpenStore) -> Instant | None:
-    stands = store.ask(lambda ask: ask.fact(VIRTUAL_NOW))
-    return None if stands is None else Instant(int(stands))
-
-
-def _make_key() -> tuple[str, str]:
-    key = new_access_key()
-    return key.access_key_id, key.secret.reveal()
-
-
-async def _found(
-    settings: Settings,
-    store: OpenStore,
-    sequencer: Sequencer,
-    vault: Vault,
-    clock: Clock,
-    directory: Path,
-) -> str:
-    """Found a new store, or put the environment's root key into an old one; returns the root's access key."""
-    key_id, secret, made = _root_key(settings)
-    sealed = NewKey(key_id, vault.seal(secret, context=key_id))
-    if store.ask(lambda ask: ask.fact(FOUNDED)) is None:
-        if made:
-            _write_credentials(directory, key_id, secret)
-        if await sequencer.submit(_founding(settings, vault, clock, sealed)):
-            return key_id
-        # Another server founded it in the same moment, and under its master key.
-        check_fingerprint_of(vault, store)
-        if isinstance(clock, VirtualClock):
-            clock.stand(_stands(store) or clock.now())
-        if made:
-            (directory / CREDENTIALS).unlink(missing_ok=True)
-    root = _root_user(store)
-    if made:
-        users = {user.id: keys for user, keys in store.ask(lambda ask: ask.users(root.account_id))}
-        return next((key.id for key in users[root.id] if key.status == "Active"), "")
-    known = store.ask(lambda ask: ask.identity(key_id))
-    command: Command
-    if known is None:
-        command = CreateAccessKey(
-            account_id=root.account_id,
-            user_id=root.id,
-            key=sealed,
-            by_operator=True,
-            operators=OPERATOR,
-            bounded=False,
-        )
-    elif known[1].id != root.id:
-        raise WrongRoot(f"LEASEHOLD_ROOT_ACCESS_KEY names the key {key_id} of another user than the first root.")
-    elif known[0].status == "Active" and vault.open(known[0].sealed, context=key_id) == secret:
-        return key_id
-    else:
-        command = SetSecret(key=sealed)
-    await sequencer.submit(command)
-    return key_id
-
-
-def _root_key(settings: Settings) -> tuple[str, str, bool]:
-    if settings.root_access_key is not None and settings.root_secret_key is not None:
-        return settings.root_access_key.reveal(), settings.root_secret_key.reveal(), False
-    return *_make_key(), True
-
-
-def _root_user(store: OpenStore) -> User:
-    user_id = store.ask(lambda ask: ask.fact(ROOT_USER)) or ""
-    user = store.ask(lambda ask: ask.user(user_id))
-    if user is None:
-        raise WrongRoot("The store has lost its first root user; restore a backup.")
-    return user
-
-
-def _founding(settings: Settings, vault: Vault, clock: Clock, key: NewKey) -> Found:
-    facts = {MASTER_KEY: vault.fingerprint, CLOCK_MODE: clock.mode}
-    if clock.mode == "virtual":
-        facts[VIRTUAL_NOW] = str(clock.now())
-    root = CreateAccount(
-        account_id=hex_id(),
-        user_id=hex_id(),
-        name="root",
-        time_zone=settings.time_zone,
-        key=key,
-        policies=(OPERATOR,),
-    )
-    return Found(facts=facts, root=root)
-
-
-def _write_credentials(directory: Path, key_id: str, secret: str) -> None:
-    """Write the first key where only its owner can read it; the store keeps it sealed."""
-    path = directory / CREDENTIALS
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"QIANFAN_ACCESS_KEY={key_id}\nQIANFAN_SECRET_KEY={secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    return VirtualClock(stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
 
 
 async def _load_demo(store: OpenStore, sequencer: Sequencer) -> None:
-    root = _root_user(store)
+    root = root_user(store)
     loaded = await sequencer.submit(
         LoadDemo(
             account_id=root.account_id, user_id=root.id, funds=DEMO_FUNDS, offerings=DEMO_OFFERINGS, models=DEMO_MODELS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.book import HALTED_MAX
+from leasehold.domain.needs import HALTED_MAX
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
 from tests.api.conftest import open_up

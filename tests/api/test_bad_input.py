@@ -220,7 +220,9 @@ class Office(AnnexeOfOffice):
         return self.user
 
     def disable_access_key(self) -> Any:
-        key = self.operator.do(IAM, "CreateAccessKey", self.user)
+        # A user of its own: none has many active keys.
+        user = self.operator.do(IAM, "CreateUser", self.create_user())
+        key = self.operator.do(IAM, "CreateAccessKey", user)
         return {"accessKeyId": key["accessKeyId"], "accountId": self.user["accountId"]}
 
     def attach_policy(self) -> Any:

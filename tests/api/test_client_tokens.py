@@ -240,7 +240,8 @@ def test_every_write_of_a_longer_life_is_done_once_too(fresh: Scene) -> None:
 
 def test_an_answer_with_a_secret_is_not_remembered(fresh: Scene) -> None:
     root = fresh.customer()
-    one, two = (root.do(IAM, "CreateAccessKey", {}, query="&clientToken=k") for _ in range(2))
+    user = {"userId": root.do(IAM, "CreateUser", {"name": "user"})["userId"]}
+    one, two = (root.do(IAM, "CreateAccessKey", user, query="&clientToken=k") for _ in range(2))
     assert one["accessKeyId"] != two["accessKeyId"]
     one, two = (fresh.operator.do(IAM, "CreateAccount", {}, query="&clientToken=a") for _ in range(2))
     assert one["accountId"] != two["accountId"]

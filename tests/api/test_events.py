@@ -15,9 +15,9 @@ MORNING = "2030-01-15T08:00:00+08:00"
 
 
 def events(of: Caller, **asked: Any) -> list[Any]:
-    """All events of an account, oldest first unless told otherwise, page by page."""
+    """All events of an account but those of its users and keys, oldest first unless told otherwise, page by page."""
     pages = of.pages(EVENTS, "DescribeEvents", {"oldestFirst": True, "maxKeys": 3, **asked})
-    return [event for page in pages for event in page["events"]]
+    return [event for page in pages for event in page["events"] if not event["type"].startswith("iam.")]
 
 
 def kinds(of: Caller, **asked: Any) -> list[str]:

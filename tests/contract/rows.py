@@ -253,7 +253,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     KEYS: (
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),
-        {"sealed": bytes(range(256)), "status": "Disabled", "requires": ("Nonce",)},
+        {"sealed": bytes(range(256)), "status": "Disabled", "requires": ("Nonce",), "from_environment": True},
     ),
     GUARDS: (
         Guard("acc-1", GuardRules()),

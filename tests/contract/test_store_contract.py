@@ -10,23 +10,11 @@ import pytest
 
 from leasehold.commands.clock import VIRTUAL_NOW
 from leasehold.domain.account import Account, User
-from leasehold.domain.book import (
-    FACTS,
-    KEYS,
-    OFFERINGS,
-    PRICES,
-    SERVICE_KEYS,
-    TABLES,
-    UNITS,
-    USERS,
-    Book,
-    Draft,
-    Fact,
-    Shelf,
-)
+from leasehold.domain.book import FACTS, KEYS, OFFERINGS, PRICES, SERVICE_KEYS, TABLES, UNITS, USERS, Book, Draft, Fact
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.money import MICRO_MAX, Micro
+from leasehold.domain.needs import Shelf
 from leasehold.questions import HistoryFilter, Questions, UnitFilter
 from leasehold.store.codec import CODECS
 from leasehold.store.opening import OpenStore

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Halted, Held, Needed, Shelf
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Needed
 from leasehold.domain.calendar import Instant
 from leasehold.domain.money import Micro
+from leasehold.domain.needs import Halted, Held, Shelf
 from leasehold.sequencer import Blocked
 from leasehold.store.opening import OpenStore
 from leasehold.store.postgres import PostgresStore

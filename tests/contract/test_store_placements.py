@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.book import HALTED_MAX, UNITS, Book, Draft, Halted, NotLoaded
+from leasehold.domain.book import UNITS, Book, Draft, NotLoaded
 from leasehold.domain.calendar import Instant
+from leasehold.domain.needs import HALTED_MAX, Halted
 from leasehold.domain.unit import Placement, Unit
 from leasehold.questions import UnitFilter
 from leasehold.store.opening import OpenStore

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact, Held
+from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact
 from leasehold.domain.calendar import Instant
+from leasehold.domain.needs import Held
 from leasehold.domain.unit import Unit
 
 ACCOUNT = "acc-1"

@@ -378,10 +378,11 @@ def test_secrets_come_from_files_named_by_the_environment(tmp_path: Path, ending
 BAD_SECRETS = {
     "long": (
         "x" * 129,
-        "found a value of another form (not shown); allowed: from 1 to 128 printable ASCII ",
+        "found a value of another form (not shown); allowed: from 16 to 128 printable ASCII ",
     ),
+    "weak": ("fifteen-letters", "found a value of another form (not shown); allowed: from 16 to 128 printable ASCII "),
     "spaced": ("very secret text 0123", "found a value of another form (not shown); allowed: "),
-    "empty": ("", 'found ""; allowed: from 1 to 128 printable ASCII characters without spaces'),
+    "empty": ("", 'found ""; allowed: from 16 to 128 printable ASCII characters without spaces'),
 }
 
 
@@ -399,7 +400,7 @@ def test_a_bad_secret_file_is_named_and_its_content_is_not_shown(tmp_path: Path,
     message = refusal(None, {"LEASEHOLD_ROOT_SECRET_KEY_FILE": str(file)})
     assert message == (
         f'LEASEHOLD_ROOT_SECRET_KEY_FILE: found a file "{file}" with something else in it (not shown); '
-        "allowed: from 1 to 128 printable ASCII characters without spaces"
+        "allowed: from 16 to 128 printable ASCII characters without spaces"
     ).replace(str(file), str(file) if len(str(file)) <= 60 else f"{str(file)[:60]}…")
 
 

@@ -12,7 +12,8 @@ import pytest
 from leasehold.commands.command import Command
 from leasehold.commands.release import Release
 from leasehold.domain.asked import Asked
-from leasehold.domain.book import REMEMBERED, TABLES, UNITS, Book, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.book import REMEMBERED, TABLES, UNITS, Book, Needed, Table
+from leasehold.domain.needs import Halted, Held, KeysOf, Shelf
 from leasehold.domain.rules import Rules
 from leasehold.domain.token import Token
 from leasehold.engines.instant import InstantEngine
@@ -32,7 +33,8 @@ class Watched(MemoryTransaction):
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         wanted = list(needs)
-        self.steps.append({need[0] for need in wanted if not isinstance(need, Shelf | Halted | Held | Asked)})
+        special = Shelf | Halted | Held | KeysOf | Asked
+        self.steps.append({need[0] for need in wanted if not isinstance(need, special)})
         await super().load(wanted, book)
 
 

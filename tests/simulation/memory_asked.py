@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from leasehold.domain.asked import COUNTED, PLACES, Asked
-from leasehold.domain.book import UNITS, Held, Key, Table
+from leasehold.domain.book import UNITS, Key, Table
 from leasehold.domain.ledger import Posting, wallet
 from leasehold.domain.money import Micro
+from leasehold.domain.needs import Held
 from leasehold.domain.quote import Quote
 from leasehold.domain.unit import GONE
 

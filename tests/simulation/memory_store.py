@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from leasehold.domain.account import AccessKey, Account, User
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.asked import Asked
-from leasehold.domain.audit import AuditPage, Head
+from leasehold.domain.audit import AuditPage, Head, Mark
 from leasehold.domain.book import (
     ACCOUNTS,
     CALLS,
     FACTS,
     GUARDS,
-    HALTED_MAX,
     KEYS,
     OFFERINGS,
     PACKAGES,
@@ -27,11 +26,8 @@ from leasehold.domain.book import (
     USERS,
     Book,
     Changes,
-    Halted,
-    Held,
     Key,
     Needed,
-    Shelf,
     Table,
 )
 from leasehold.domain.calendar import Instant
@@ -39,7 +35,9 @@ from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.event import Event, EventPage
 from leasehold.domain.guard import Guard
+from leasehold.domain.identity_log import LOG_END, read_mark
 from leasehold.domain.ledger import Order, Posting, wallet
+from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
 from leasehold.questions import (
@@ -77,6 +75,7 @@ class MemoryStore:
         self.postings: list[Posting] = []
         self.events: list[EventPage] = []
         self.audit = MemoryAudit()
+        self.uses: dict[str, Instant] = {}
         self.agenda: list[Due] = []
         self.open: MemoryTransaction | None = None
         self.held_elsewhere: set[Needed] = set()
@@ -124,6 +123,7 @@ class MemoryTransaction:
         self._prune_before: Instant | None = None
         self._clear: tuple[Instant, int] | None = None
         self._forget: tuple[Instant, Instant, int] | None = None
+        self._uses: dict[str, Instant] = {}
         self.identity_epoch: str | None = None
         self.has_company = False
 
@@ -146,6 +146,9 @@ class MemoryTransaction:
                 book.load_shelf(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, Held):
                 book.load_held(need, *held(need, self._store.rows, self._store.postings))
+            elif isinstance(need, KeysOf):
+                keys = self._store.rows[KEYS].values()
+                book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])
             elif isinstance(need, Asked):
                 book.answers.load(need, asked(need, self._store.rows))
             elif isinstance(need, Halted):
@@ -195,6 +198,11 @@ class MemoryTransaction:
         """Return the ends of all chains of the audit log."""
         return self._store.audit.heads()
 
+    async def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
+        end = self._store.rows[FACTS].get((LOG_END,))
+        return read_mark(None if end is None else end.value)
+
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
         """Return the oldest pages of the audit log."""
         return self._store.audit.oldest(limit)
@@ -207,6 +215,10 @@ class MemoryTransaction:
         """Remember to forget."""
         self._forget = nonces_before, refused_before, limit
 
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Remember to write when keys were last used."""
+        self._uses = dict(uses)
+
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Remember to forget."""
         self._clear = now, limit
@@ -214,6 +226,9 @@ class MemoryTransaction:
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
         """Make it so."""
         store = self._store
+        for name, at in self._uses.items():
+            if (name,) in store.rows[KEYS]:
+                store.uses[name] = max(at, store.uses.get(name, at))
         for changes in self._saved:
             for changed in (changes.inserted, changes.updated):
                 for table, rows in changed.items():
@@ -279,6 +294,11 @@ class MemoryQuestions(
         keys = oldest_first(KEYS)
         users = [user for user in oldest_first(USERS) if after is None or (user.created_at, user.id) > after][:limit]
         return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
+
+    def key_uses(self, account_id: str) -> dict[str, Instant]:
+        """Return when the keys of an account were last used."""
+        keys = self._rows(KEYS)
+        return {key: at for key, at in self._store.uses.items() if keys[key,].account_id == account_id}
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

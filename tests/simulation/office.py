@@ -12,7 +12,7 @@ from leasehold.domain.book import Changes, NotLoaded
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
 from leasehold.questions import Questions
-from leasehold.sequencer import Transaction, decide_in_parts, load
+from leasehold.sequencer import Trail, Transaction, decide_in_parts, load
 
 T = TypeVar("T")
 Witness = Callable[[Changes, Instant, Sequence[Command]], None]
@@ -36,7 +36,7 @@ class Office:
     """One store, one clock that stands where it is told to, batches of at most ``batch`` commands.
 
     ``twice``: every piece of due work is handed in by two agendas. ``part``: the store is given what so many commands
-    changed before the next are decided.
+    changed before the next are decided. With a ``trail`` what happens to identities is sealed, as servers do it.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Office:
         twice: bool = False,
         part: int | None = None,
         witness: Witness | None = None,
+        trail: Trail | None = None,
     ) -> None:
         self.store = store
         self.rules = rules
@@ -57,6 +58,7 @@ class Office:
         self.twice = twice
         self.part = part
         self.witness = witness
+        self.trail = trail
 
     async def say(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
         """Have commands decided at that moment, in order."""
@@ -111,13 +113,18 @@ class Office:
                 if len(outcomes) < len(commands):
                     parts.append(book.part())
                     transaction.save_part(parts[-1])
+            mark = None if self.trail is None else self.trail.seal_events(book, now)
             changes = book.changes()
+            if self.trail is not None:
+                changes.audit = await self.trail.record(transaction, (), mark, now)
             if changes or parts:
                 await transaction.save(changes)
         except BaseException:
             await transaction.rollback()
             raise
         await transaction.commit()
+        if self.trail is not None:
+            self.trail.committed(changes.audit)
         if self.witness is not None:
             self.witness(changes.after(parts), now, commands)
         return outcomes

@@ -6,6 +6,8 @@ from typing import Any
 
 from leasehold.commands.command import Decided
 from leasehold.domain.book import REMEMBERED
+from leasehold.seals import AuditKeys
+from leasehold.sequencer import Trail
 from tests.simulation.history import History
 from tests.simulation.invariants import check_books
 from tests.simulation.memory_books import Books
@@ -14,9 +16,20 @@ from tests.simulation.office import Office
 from tests.simulation.witness import Witness
 
 
-async def played(history: History, store: Any, *, batch: int = 1, part: int | None = None) -> list[Decided]:
-    """Play a history on time; returns its answers."""
-    office = Office(store, history.rules, history.engine, batch=batch, part=part)
+class _Unlost:
+    def audit_lost(self, entries: int) -> None:
+        """Lose none."""
+        raise AssertionError(f"{entries} audit entries were lost")
+
+
+async def played(
+    history: History, store: Any, *, batch: int = 1, part: int | None = None, key: bytes | None = None
+) -> list[Decided]:
+    """Play a history on time; returns its answers. With a master ``key`` identities are sealed, as servers do it."""
+    trail = None
+    if key is not None:
+        trail = Trail(keys=AuditKeys(key), new_chain=lambda: "chain", lost=_Unlost(), keep_us=None)
+    office = Office(store, history.rules, history.engine, batch=batch, part=part, trail=trail)
     answers: list[Decided] = []
     for at, commands in history.rounds:
         await office.move(at)

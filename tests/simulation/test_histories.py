@@ -20,6 +20,7 @@ from leasehold.domain.book import FACTS, TABLES, UNITS
 from leasehold.domain.calendar import Instant
 from leasehold.domain.refusal import Refusal
 from leasehold.questions import IDENTITY_EPOCH, Questions
+from leasehold.seals import AuditKeys
 from leasehold.sequencer import Limits, Sequencer
 from leasehold.store.check import check, check_directory
 from leasehold.store.check_events import UNITS_BEFORE_EVENTS
@@ -38,6 +39,7 @@ from tests.simulation.playing import played, watched
 from tests.simulation.witness import Witness
 
 T = TypeVar("T")
+MASTER_KEY = bytes(32)
 
 
 @settings(max_examples=200, deadline=None)
@@ -214,10 +216,10 @@ def test_every_store_ends_in_the_same_books_and_its_check_finds_nothing(
 ) -> None:
     async def scene(store: OpenStore) -> None:
         expected = MemoryStore()
-        answers = await played(history, expected, batch=batch)
-        assert await played(history, store, batch=batch, part=part) == answers
+        answers = await played(history, expected, batch=batch, key=MASTER_KEY)
+        assert await played(history, store, batch=batch, part=part, key=MASTER_KEY) == answers
         assert books_of(store).without_order == expected.books().without_order
-        assert fetched(store, check).findings == []
+        assert fetched(store, lambda fetch: check(fetch, AuditKeys(MASTER_KEY))).findings == []
         if isinstance(store, SqliteStore):
             assert check_directory(store.path.parent).findings == []
 

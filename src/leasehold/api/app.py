@@ -282,6 +282,7 @@ class App:
                         continue
                 record.body = body
                 record.proved(admitted.caller)
+                self._identities.used(admitted.caller, self._context.clock.now())
                 return await self._do(action, query, admitted, body, scope, record)
             except StaleIdentity:
                 self._identities.forget()

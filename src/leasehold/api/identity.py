@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
+from leasehold.domain.calendar import Instant
 from leasehold.facts import Facts
 from leasehold.questions import IDENTITY_EPOCH, Reader
-from leasehold.sequencer import StaleIdentity
+from leasehold.sequencer import KeyUses, StaleIdentity
 from leasehold.wire.action import Action
 from leasehold.wire.policies import FULL, OPERATOR
 from leasehold.wire.signing import Authorization, signing_key
@@ -119,10 +120,13 @@ class Identities:
     read and every batch notices by the epoch, and the caller is looked up again before anything is done.
     """
 
-    def __init__(self, reader: Reader, facts: Facts, open_secret: Callable[[AccessKey], str]) -> None:
+    def __init__(
+        self, reader: Reader, facts: Facts, open_secret: Callable[[AccessKey], str], uses: KeyUses | None = None
+    ) -> None:
         self._facts = facts
         self._open_secret = open_secret
         self._lookups = Lookups(reader)
+        self._uses = uses or KeyUses()
         self._known: dict[str, Identity] = {}
         self._unknown: dict[str, str | None] = {}
         self._epoch = 0
@@ -137,6 +141,14 @@ class Identities:
         self._epoch += 1
         self._known.clear()
         self._unknown.clear()
+
+    def used(self, caller: Identity, at: Instant) -> None:
+        """Take note that the caller's key signed a request."""
+        self._uses.used(caller.access_key_id, at)
+
+    def last_used(self, access_key_id: str) -> Instant | None:
+        """Return when a key last signed a request here; None: it did not."""
+        return self._uses.last(access_key_id)
 
     def knows(self, caller: Identity) -> bool:
         """Whether that is what the caller was last found to be, and nobody's rights have changed since."""

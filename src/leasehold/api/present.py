@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from leasehold.api.links import Links
@@ -11,6 +11,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import RPM_PER_UNIT, TPM_PER_UNIT, Offering
 from leasehold.domain.event import REMINDED, Event
+from leasehold.domain.identity_event import IAM_TYPES
 from leasehold.domain.ledger import Order, Posting
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.service import Service
@@ -176,6 +177,41 @@ EVENT_AMOUNTS = ("charged", "balance", "spent", "budget")
 
 
 EVENT_TIMES = ("deadline",)
+IDENTITY_NAMES = {
+    "account": "accountId",
+    "user": "targetUserId",
+    "accessKey": "accessKeyId",
+    "serviceKey": "serviceKeyId",
+    "sealed": "secretDigest",
+    "digest": "keyDigest",
+    "created_at": "createTime",
+}
+
+
+def _event_data(row: dict[str, Any], shown: Shown) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for name, value in row.items():
+        public = EVENT_NAMES.get(name, name)
+        if public.endswith("Time") or name in EVENT_TIMES:
+            data[public] = None if value is None else shown(value)
+        else:
+            data[public] = amount_text(value) if name in EVENT_AMOUNTS else value
+    return data
+
+
+def identity_data(row: dict[str, Any], shown: Shown) -> dict[str, Any]:
+    """Show what an event tells of an account, a user or a key: which it is, what is so now, and what was before."""
+    data: dict[str, Any] = {IDENTITY_NAMES[row["what"]]: row["id"]}
+    for part in ("now", "before"):
+        if part in row:
+            data[part] = dict(_identity_field(name, value, shown) for name, value in row[part].items())
+    return data
+
+
+def _identity_field(name: str, value: Any, shown: Shown) -> tuple[str, Any]:
+    first, *rest = (f"{name[:-3]}_time" if name.endswith("_at") else name).split("_")
+    public = IDENTITY_NAMES.get(name) or first + "".join(word.capitalize() for word in rest)
+    return public, shown(value) if public.endswith("Time") and value is not None else value
 
 
 def event(account_id: str, place: EventPlace, row: Event, shown: Shown, links: Links | None = None) -> ev.CloudEvent:
@@ -184,13 +220,7 @@ def event(account_id: str, place: EventPlace, row: Event, shown: Shown, links: L
     With ``links`` a reminder says where something can be done about it. Whoever has a link may use it as the buyer,
     so they are only for those who could do the same without.
     """
-    data: dict[str, Any] = {}
-    for name, value in row.data.items():
-        public = EVENT_NAMES.get(name, name)
-        if public.endswith("Time") or name in EVENT_TIMES:
-            data[public] = None if value is None else shown(value)
-        else:
-            data[public] = amount_text(value) if name in EVENT_AMOUNTS else value
+    data = identity_data(row.data, shown) if row.type in IAM_TYPES else _event_data(row.data, shown)
     if row.user_id is not None:
         data["userId"] = row.user_id
     if links is not None and row.type == REMINDED and row.unit_id is not None:
@@ -285,8 +315,8 @@ def posting(number: int, row: Posting, shown: Shown) -> own.PostingDetail:
     )
 
 
-def user(row: User, keys: list[AccessKey], shown: Shown) -> own.UserDetail:
-    """Show a user, with its keys but never their secrets."""
+def user(row: User, keys: list[AccessKey], shown: Shown, used: Mapping[str, Instant]) -> own.UserDetail:
+    """Show a user, with its keys but never their secrets; ``used`` is when keys were last used."""
     return own.UserDetail(
         user_id=row.id,
         name=row.name,
@@ -299,6 +329,7 @@ def user(row: User, keys: list[AccessKey], shown: Shown) -> own.UserDetail:
                 status=key.status,
                 requires=list(key.requires),
                 create_time=shown(key.created_at),
+                last_used_time=_when(shown, used.get(key.id)),
             )
             for key in keys
         ],

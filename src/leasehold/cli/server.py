@@ -24,6 +24,7 @@ from leasehold.api.record import Addresses
 from leasehold.cli.sockets import SocketProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
+from leasehold.founding import CREDENTIALS, WrongRoot
 from leasehold.serving.admin import Admin
 from leasehold.serving.caps import Caps, most_of, raise_file_limit
 from leasehold.serving.connection import Limits
@@ -34,7 +35,7 @@ from leasehold.store.errors import BadStore, NewerStore, StoreInUse
 from leasehold.store.opening import Target
 from leasehold.telemetry import configure_logging
 from leasehold.vault import BadMasterKey
-from leasehold.wiring import CREDENTIALS, Service, WrongClock, WrongRoot, running
+from leasehold.wiring import Service, WrongClock, running
 
 log = structlog.get_logger()
 

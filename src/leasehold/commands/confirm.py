@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.funds import halted_needs, resume_some
-from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft, Halted
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.ending import finish_release, settle_size
 from leasehold.domain.ledger import PREPAID_REVENUE, Posting, wallet
 from leasehold.domain.metering import charge_usage, grow, start_meter
 from leasehold.domain.money import Micro
+from leasehold.domain.needs import Halted
 from leasehold.domain.rules import Rules
 from leasehold.domain.term import next_try, term_of
 from leasehold.domain.unit import Unit, UnitStatus

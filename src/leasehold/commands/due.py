@@ -9,11 +9,12 @@ from leasehold.commands.funds import halted_needs, resume_some
 from leasehold.commands.release import unit_needs
 from leasehold.commands.renewal import renew_by_itself
 from leasehold.domain.agenda import DueKind, is_due
-from leasehold.domain.book import ACCOUNTS, UNITS, Book, Draft, Halted, Needed
+from leasehold.domain.book import ACCOUNTS, UNITS, Book, Draft, Needed
 from leasehold.domain.calendar import Instant, next_full_hour
 from leasehold.domain.changing import change
 from leasehold.domain.ending import begin_release, stop
 from leasehold.domain.metering import charge_usage, note_arrears
+from leasehold.domain.needs import Halted
 from leasehold.domain.reminder import said
 from leasehold.domain.rules import Rules
 from leasehold.domain.turning import turn_postpaid

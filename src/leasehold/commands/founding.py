@@ -9,9 +9,11 @@ from leasehold.commands.demo import StockCatalogue
 from leasehold.commands.identity import CreateAccount
 from leasehold.domain.book import FACTS, Draft, Fact
 from leasehold.domain.calendar import Instant
+from leasehold.domain.identity_log import MASTER_KEY
 from leasehold.domain.rules import Rules
 
-MASTER_KEY: Final = "master_key_fingerprint"
+__all__ = ["CLOCK_MODE", "FOUNDED", "MASTER_KEY", "ROOT_USER", "Found"]
+
 CLOCK_MODE: Final = "clock_mode"
 ROOT_USER: Final = "root_user"
 FOUNDED: Final = "founded_at"

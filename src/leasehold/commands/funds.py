@@ -6,12 +6,13 @@ from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, HALTED_MAX, SERVICES, UNITS, Book, Draft, Halted
+from leasehold.domain.book import ACCOUNTS, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.ledger import FUNDING, Posting, wallet
 from leasehold.domain.metering import start_meter
 from leasehold.domain.money import MICRO_MAX, Micro, amount_text
+from leasehold.domain.needs import HALTED_MAX, Halted
 from leasehold.domain.refusal import BAD_VALUE, NO_RESOURCE, Refusal
 from leasehold.domain.rules import Rules
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import ACCOUNTS, GUARDS, Draft, Held
+from leasehold.domain.book import ACCOUNTS, GUARDS, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.guard import Guard, GuardRules, month_name
+from leasehold.domain.needs import Held
 from leasehold.domain.refusal import NO_RESOURCE, Refusal
 from leasehold.domain.rules import Rules
 

@@ -15,6 +15,7 @@ from leasehold.domain.book import ACCOUNTS, KEYS, USERS, Draft
 from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.money import ZERO
+from leasehold.domain.needs import KeysOf
 from leasehold.domain.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 
@@ -39,6 +40,8 @@ class CreateAccount(Command, frozen=True, kw_only=True):
     time_zone: str | None
     key: NewKey
     policies: tuple[str, ...] = ()
+    from_environment: bool = False
+    """Whether the key is the one that the environment gives."""
 
     def needs(self) -> Needs:
         """The new rows, to see that they are new."""
@@ -59,7 +62,16 @@ class CreateAccount(Command, frozen=True, kw_only=True):
         )
         draft.put(ACCOUNTS, account)
         draft.put(USERS, User(self.user_id, account.id, "root", True, self.policies, now))
-        draft.put(KEYS, AccessKey(self.key.id, self.user_id, account.id, self.key.sealed, "Active", now))
+        key = AccessKey(
+            self.key.id,
+            self.user_id,
+            account.id,
+            self.key.sealed,
+            "Active",
+            now,
+            from_environment=self.from_environment,
+        )
+        draft.put(KEYS, key)
         return account
 
 
@@ -73,8 +85,9 @@ class CreateUser(Command, frozen=True, kw_only=True):
     name: str
 
     def needs(self) -> Needs:
-        """The account, and how many users it has."""
-        return bound_needs(self.account_id, counted(USERS_MADE, self.account_id))
+        """The account, the new row, and how many users there are."""
+        yield USERS, (self.user_id,)
+        yield from bound_needs(self.account_id, counted(USERS_MADE, self.account_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> User:
         """Raises Refusal where there is no such account."""
@@ -87,11 +100,7 @@ class CreateUser(Command, frozen=True, kw_only=True):
 
 
 class CreateAccessKey(Command, frozen=True, kw_only=True):
-    """Give a user another key pair. Answers the key.
-
-    ``bounded``: it counts against the bounds. What the operator's own environment gives to the root does not, so that
-    the server starts.
-    """
+    """Give a user another key pair. Answers the key."""
 
     answer: ClassVar[type] = AccessKey
 
@@ -100,7 +109,6 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
     key: NewKey
     by_operator: bool
     operators: str
-    bounded: bool = True
 
     def needs(self) -> Needs:
         """The user, the new key, and how many there are."""
@@ -111,35 +119,66 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
         )
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccessKey:
-        """Raises Refusal where the account has no such user or only an operator may, or the key id is taken."""
+        """Raises Refusal where the account has no such user or only an operator may, or the user has enough keys."""
         user = own_user(draft, self.account_id, self.user_id)
         if not self.by_operator:
             refuse_operator(user, self.operators, "userId")
         _refuse_taken(draft, self.key.id)
-        if self.bounded:
-            check_bound(draft, rules, USER_KEYS_MADE, user.id)
-            check_bound(draft, rules, KEYS_MADE, user.account_id)
+        check_bound(draft, rules, USER_KEYS_MADE, user.id)
+        check_bound(draft, rules, KEYS_MADE, user.account_id)
         key = AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
         draft.put(KEYS, key)
         return key
 
 
-class SetSecret(Command, frozen=True, kw_only=True):
-    """Give an existing key the secret that the operator's environment holds, and make it active."""
+class RootKeyTaken(msgspec.Struct, frozen=True):
+    """What became of a root key of the environment.
 
-    answer: ClassVar[type] = bool
+    ``active``: it can be used. ``replaced`` are the keys that the environment gave before, and that are disabled now.
+    """
 
+    active: bool
+    replaced: tuple[str, ...] = ()
+
+
+class TakeRootKey(Command, frozen=True, kw_only=True):
+    """Let the key that the environment gives be the root's, in place of those that it gave before.
+
+    A key that somebody disabled, or that another one replaced, stays disabled, and then nothing is replaced. With
+    ``is_known`` the secret is the one that the key has already.
+    """
+
+    answer: ClassVar[type] = RootKeyTaken
+
+    user_id: str
     key: NewKey
+    is_known: bool
 
     def needs(self) -> Needs:
-        """The key."""
+        """The user with all keys, and the key."""
+        yield USERS, (self.user_id,)
         yield KEYS, (self.key.id,)
+        yield KeysOf(self.user_id)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Replace the sealed secret."""
-        key = draft.require(KEYS, self.key.id)
-        draft.put(KEYS, msgspec.structs.replace(key, sealed=self.key.sealed, status="Active"))
-        return True
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> RootKeyTaken:  # noqa: ARG002
+        """Raises Refusal where the key is another user's."""
+        user = draft.require(USERS, self.user_id)
+        key = draft.get(KEYS, self.key.id)
+        if key is not None and key.user_id != user.id:
+            raise Refusal(WRONG_STATE, f"The access key id {key.id!r} is taken.", field="accessKeyId")
+        if key is not None and key.status != "Active":
+            return RootKeyTaken(active=False)
+        made = key or AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
+        sealed = made.sealed if self.is_known else self.key.sealed
+        draft.put(KEYS, msgspec.structs.replace(made, sealed=sealed, from_environment=True))
+        replaced = [
+            one
+            for one in draft.keys_of(user.id)
+            if one.from_environment and one.status == "Active" and one.id != made.id
+        ]
+        for one in replaced:
+            draft.put(KEYS, msgspec.structs.replace(one, status="Disabled"))
+        return RootKeyTaken(active=True, replaced=tuple(one.id for one in replaced))
 
 
 class DisableAccessKey(Command, frozen=True, kw_only=True):

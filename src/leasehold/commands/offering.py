@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import OFFERINGS, PRICES, SUPPLIES, Draft, Shelf
+from leasehold.domain.book import OFFERINGS, PRICES, SUPPLIES, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import (
     BY_ENGINE,
@@ -19,6 +19,7 @@ from leasehold.domain.catalogue import (
     StockSource,
 )
 from leasehold.domain.money import Micro
+from leasehold.domain.needs import Shelf
 from leasehold.domain.plan import INSTANT
 from leasehold.domain.refusal import BAD_VALUE, WRONG_STATE, Refusal
 from leasehold.domain.route import Routes, engine_for

@@ -9,13 +9,14 @@ import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.model import model_of, run_model
-from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, QUOTES, SERVICES, UNITS, Book, Draft, Shelf
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, QUOTES, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasehold.domain.changing import count, reminding
 from leasehold.domain.guard import default_release
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.money import Micro
+from leasehold.domain.needs import Shelf
 from leasehold.domain.quote import Wanted, check_quote
 from leasehold.domain.refusal import BAD_VALUE, STOCK, Refusal
 from leasehold.domain.rules import Rules

@@ -9,11 +9,12 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.purchase import Purchase, buyer_of, choose, deal_of
 from leasehold.domain.asked import QUOTES as MADE
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, Draft, Shelf
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, Draft
 from leasehold.domain.bounds import check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasehold.domain.money import Micro
+from leasehold.domain.needs import Shelf
 from leasehold.domain.quote import Quote
 from leasehold.domain.refusal import STOCK, Refusal
 from leasehold.domain.rules import Rules

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain.book import OFFERINGS, SUPPLIES, WORKERS, Draft, Shelf
+from leasehold.domain.book import OFFERINGS, SUPPLIES, WORKERS, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.lease import LEFT
+from leasehold.domain.needs import Shelf
 from leasehold.domain.route import Routes
 from leasehold.domain.rules import Rules
 from leasehold.domain.supply import Supply, Word

@@ -46,7 +46,8 @@ KeyStatus = Literal["Active", "Disabled"]
 class AccessKey(msgspec.Struct, frozen=True):
     """A key pair. The secret is sealed under the master key; the domain never sees it.
 
-    ``requires`` is what its signatures must cover, besides what its user's must.
+    ``requires`` is what its signatures must cover, besides what its user's must. ``from_environment``: it is, or was
+    once, the root key that the server's environment gives.
     """
 
     id: str
@@ -56,3 +57,4 @@ class AccessKey(msgspec.Struct, frozen=True):
     status: KeyStatus
     created_at: Instant
     requires: tuple[Requirement, ...] = ()
+    from_environment: bool = False

@@ -17,6 +17,7 @@ from leasehold.domain.calendar import DAY_US, Instant
 
 OK: Final = "OK"
 """The verdict on a call that was done; any other is an error code."""
+NEVER: Final = Instant(0)
 BODY_MAX: Final = 2048
 """So many characters of a request's body are kept."""
 MESSAGE_MAX: Final = 300
@@ -58,12 +59,23 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     hash: bytes
 
 
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """How far the log of identities went: number and seal of its last event. Number 0: no event has a seal yet."""
+
+    number: int
+    seal: bytes
+
+
 class PageBody(msgspec.Struct, frozen=True, array_like=True):
-    """What a page says. ``heads``: on a chain's first page, the ends of all other chains that are known then."""
+    """What a page says. ``heads``: on a chain's first page, the ends of all other chains that are known then.
+
+    ``mark``: how far the log of identities went (``identity_log``), on the first page of every batch that wrote to it.
+    """
 
     account_id: str
     entries: tuple[Entry, ...]
     heads: tuple[Head, ...]
+    mark: Mark | None = None
 
 
 class AuditPage(msgspec.Struct, frozen=True):
@@ -152,18 +164,26 @@ def closure_message(closure: Closure) -> bytes:
     return b"leasehold audit closure\n" + _write(msgspec.structs.astuple(closure)[:-1])
 
 
-def pages_of(end: Head, lines: Iterable[Line], heads: Sequence[Head] = ()) -> list[AuditPage]:
-    """Put entries on pages, one an account, after that end of a chain. ``heads`` go on the first of them."""
+def pages_of(
+    end: Head, lines: Iterable[Line], heads: Sequence[Head] = (), mark: Mark | None = None, now: Instant = NEVER
+) -> list[AuditPage]:
+    """Put entries on pages, one an account, after that end of a chain. ``heads`` and ``mark`` go on the first of them.
+
+    A mark gets a page, of ``now``, also where there are no entries.
+    """
     accounts: dict[str, list[Entry]] = {}
     for account_id, entry in lines:
         accounts.setdefault(account_id, []).append(entry)
-    pages = []
+    if mark is not None and not accounts:
+        accounts[""] = []
+    pages: list[AuditPage] = []
     number, before = end.number, end.hash
     for account_id, entries in accounts.items():
         number += 1
-        body = _write(PageBody(account_id, tuple(entries), tuple(heads) if number == 1 else ()))
+        said = PageBody(account_id, tuple(entries), tuple(heads) if number == 1 else (), None if pages else mark)
+        body = _write(said if said.mark is not None else msgspec.structs.astuple(said)[:-1])
         before = chain_hash(before, end.chain, number, body)
-        times = [entry.at for entry in entries]
+        times = [entry.at for entry in entries] or [now]
         pages.append(AuditPage(end.chain, number, account_id, min(times), max(times), len(entries), before, body))
     return pages
 
@@ -173,17 +193,30 @@ def day_before(now: Instant, keep_us: int) -> Instant:
     return Instant((now - keep_us) // DAY_US * DAY_US)
 
 
+def _has(mark: Mark | None, older: Mark | None) -> bool:
+    """Whether a log that goes to ``mark`` may have gone to an ``older`` one, as far as these show."""
+    if mark is None or older is None or older.number < mark.number:
+        return True
+    return older == mark
+
+
 ENTRIES_CLOSED_MAX: Final = 2000
 """Entries that are closed together: some milliseconds that others wait."""
 
 
 def closing_of(
-    found: Sequence[tuple[int, AuditPage]], hash_before: bytes, before: Instant, now: Instant, public_key: str
+    found: Sequence[tuple[int, AuditPage]],
+    hash_before: bytes,
+    before: Instant,
+    now: Instant,
+    public_key: str,
+    mark: Mark | None = None,
 ) -> Closing | None:
     """Close the oldest pages of a chain, where they are old enough; the signature is still to come.
 
-    ``found`` are the oldest of the store with their ``seq``, ``hash_before`` is what the first of them follows. Raises
-    BrokenChainError where they do not prove: what was tampered with is never closed.
+    ``found`` are the oldest of the store with their ``seq``, ``hash_before`` is what the first of them follows, and
+    ``mark`` is how far the log of identities goes. Raises BrokenChainError where they do not prove, or know of more
+    than that log has: what was tampered with is never closed.
     """
     closed: list[tuple[int, AuditPage]] = []
     counts: Counter[str] = Counter()
@@ -199,7 +232,10 @@ def closing_of(
         last = chain_hash(last, page.chain, page.number, page.body)
         if last != page.hash:
             raise BrokenChainError(f"page {page.number} of chain {page.chain} does not have its hash")
-        entries = read_body(page.body).entries
+        body = read_body(page.body)
+        entries = body.entries
+        if not _has(mark, body.mark):
+            raise BrokenChainError(f"page {page.number} of chain {page.chain} knows a log of identities that is gone")
         counts.update(entry.code for entry in entries)
         index += sorted({(name, seq) for entry in entries for name in entry.names})
         closed.append((seq, page))

@@ -27,10 +27,12 @@ from leasehold.domain.event import (
     unit_events,
 )
 from leasehold.domain.guard import Guard, month_name
+from leasehold.domain.identity_event import identity_events
 from leasehold.domain.lease import Lease, Worker
 from leasehold.domain.ledger import Order, Posting, wallet
 from leasehold.domain.model import Model, ModelSet
 from leasehold.domain.money import Micro, checked
+from leasehold.domain.needs import Halted, Held, KeysOf, Shelf
 from leasehold.domain.notice import NoticeRate, UsedLink
 from leasehold.domain.outbox import Delivery, Hook, Lane, delivery_events, hook_events
 from leasehold.domain.quote import Quote
@@ -141,7 +143,10 @@ TABLES: tuple[Table[Any], ...] = (
 
 TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {
     UNITS: unit_events,
-    ACCOUNTS: account_events,
+    ACCOUNTS: lambda before, after: (*identity_events(before, after), *account_events(before, after)),
+    USERS: identity_events,
+    KEYS: identity_events,
+    SERVICE_KEYS: identity_events,
     GUARDS: guard_events,
     HOOKS: hook_events,
     DELIVERIES: delivery_events,
@@ -155,33 +160,7 @@ Need = tuple[Table[Any], Key]
 """A row that a command reads or writes. It need not exist."""
 
 
-class Shelf(msgspec.Struct, frozen=True):
-    """Need every offering of one type, whatever the region."""
-
-    type: str
-
-
-class Halted(msgspec.Struct, frozen=True):
-    """Need instances that stand still until a debt is paid (``Unit.is_halted``), at most ``HALTED_MAX`` of them.
-
-    They are those of an account; or, where an instance is named, of its account.
-    """
-
-    account_id: str | None = None
-    unit_id: str | None = None
-
-
-HALTED_MAX = 500
-
-
-class Held(msgspec.Struct, frozen=True):
-    """Need the sums that an account's limits begin with: units held by user and type, and money charged since."""
-
-    account_id: str
-    since: Instant
-
-
-Needed = Need | Shelf | Halted | Held | Asked
+Needed = Need | Shelf | Halted | Held | KeysOf | Asked
 
 
 class NotLoaded(LookupError):
@@ -195,6 +174,7 @@ class Book:
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
         self._shelves: dict[str, list[Key]] = {}
         self._halted: dict[str, dict[str, None]] = {}
+        self._keyed: dict[str, dict[str, None]] = {}
         self._held: dict[str, tuple[dict[str, dict[str, int]], dict[str, Micro], Instant]] = {}
         self._first: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
@@ -225,6 +205,20 @@ class Book:
     def load_held(self, need: Held, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
         """Put down what an account's users hold, by type, and what they were charged."""
         self._held[need.account_id] = held, spent, need.since
+
+    def load_keys(self, user_id: str, keys: Iterable[AccessKey]) -> None:
+        """Put down every access key of a user."""
+        found = self._keyed.setdefault(user_id, {})
+        for key in keys:
+            self.rows[KEYS].setdefault((key.id,), key)
+            found[key.id] = None
+
+    def key_ids(self, user_id: str) -> list[str]:
+        """Return the access keys of a user, those of the batch included; in order of their ids."""
+        try:
+            return sorted(self._keyed[user_id])
+        except KeyError:
+            raise NotLoaded(f"access keys of {user_id}") from None
 
     def held(self, account_id: str) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
         """Return what an account's users hold, by type, and what they were charged, in the store and in the batch."""
@@ -285,6 +279,8 @@ class Book:
                 self._tell(TOLD[table](before, row), row, now, user_id)
             if table is OFFERINGS:
                 self._shelve(row)
+            elif table is KEYS and row.user_id in self._keyed:
+                self._keyed[row.user_id][row.id] = None
             elif self._halted and table is UNITS and row.is_halted and row.account_id in self._halted:
                 self._halted[row.account_id][row.id] = None
         self.orders += draft.orders
@@ -482,6 +478,10 @@ class Draft:
         """Return the account's instances that stand still, as far as they were loaded."""
         units = [self.require(UNITS, unit_id) for unit_id in self.book.halted_ids(account_id)]
         return [unit for unit in units if unit.is_halted]
+
+    def keys_of(self, user_id: str) -> list[AccessKey]:
+        """Return every access key of a user."""
+        return [self.require(KEYS, key_id) for key_id in self.book.key_ids(user_id)]
 
     def put(self, table: Table[R], row: R) -> None:
         """Write a row, new or changed."""

@@ -55,6 +55,15 @@ STOCK_DIFFERS: Final = "engine.stockDiffers"
 STOCK_FITS: Final = "engine.stockFits"
 MODEL_APPROVED: Final = "model.approved"
 MODEL_WITHDRAWN: Final = "model.approvalWithdrawn"
+IAM_ACCOUNT_CREATED: Final = "iam.accountCreated"
+IAM_ACCOUNT_CHANGED: Final = "iam.accountChanged"
+IAM_USER_CREATED: Final = "iam.userCreated"
+IAM_USER_CHANGED: Final = "iam.userChanged"
+IAM_KEY_CREATED: Final = "iam.accessKeyCreated"
+IAM_KEY_CHANGED: Final = "iam.accessKeyChanged"
+IAM_SERVICE_KEY_CREATED: Final = "iam.serviceKeyCreated"
+IAM_SERVICE_KEY_CHANGED: Final = "iam.serviceKeyChanged"
+IAM_FOUND: Final = "iam.found"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -89,6 +98,15 @@ TYPES: Final[dict[str, str]] = {
     HOOK_CONFIRMED: "A mail address was confirmed; its subscription is told of events from now on.",
     MODEL_APPROVED: "An operator made or approved a version of a model: it runs on every engine.",
     MODEL_WITHDRAWN: "An operator took back the approval of a version: it runs only where it is kept apart.",
+    IAM_ACCOUNT_CREATED: "The account was opened.",
+    IAM_ACCOUNT_CHANGED: "What the account is called, or its time zone, is another one now.",
+    IAM_USER_CREATED: "A user was added.",
+    IAM_USER_CHANGED: "A user's policies, or something else of the user, are others now.",
+    IAM_KEY_CREATED: "A user got an access key.",
+    IAM_KEY_CHANGED: "An access key was disabled, or its secret or something else of it is another one now.",
+    IAM_SERVICE_KEY_CREATED: "A key for calling services was made.",
+    IAM_SERVICE_KEY_CHANGED: "A key for calling services was deleted, or something else of it is another one now.",
+    IAM_FOUND: "An account, user or key was there when the store began to tell of them; nothing happened to it.",
 }
 """Every type, and what it means."""
 

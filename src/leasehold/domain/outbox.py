@@ -19,6 +19,7 @@ from leasehold.domain.event import (
     HOOK_GAVE_UP,
     HOOK_PAUSED,
     HOOK_TESTED,
+    IAM_FOUND,
     REMINDED,
     Event,
 )
@@ -86,9 +87,11 @@ class Hook(msgspec.Struct, frozen=True):
     def wants(self, event: Event) -> bool:
         """Whether an event of its account goes there.
 
-        A test goes to the hook that is tested only, and a confirmation to the hook that is to be confirmed. What went
-        wrong with a hook is not told to that hook.
+        What was found at an upgrade did not happen. A test goes to the hook that is tested only, and a confirmation to
+        the hook that is to be confirmed. What went wrong with a hook is not told to that hook.
         """
+        if event.type == IAM_FOUND:
+            return False
         about = event.data.get("subscriptionId")
         if event.type in _OWN_LANES:
             return bool(about == self.id)

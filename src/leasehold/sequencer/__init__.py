@@ -21,6 +21,7 @@ from leasehold.sequencer.ports import (
 from leasehold.sequencer.queue import CommandQueue
 from leasehold.sequencer.sequencer import Sequencer
 from leasehold.sequencer.trail import Keys, Note, Trail
+from leasehold.sequencer.uses import KeyUses
 
 __all__ = [
     "DEFERRED",
@@ -30,6 +31,7 @@ __all__ = [
     "Conflict",
     "DueDone",
     "DueRequest",
+    "KeyUses",
     "Keys",
     "Limits",
     "LockedOut",

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from leasehold.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
+from leasehold.domain import identity_log
 from leasehold.domain.agenda import Due, DueKind, agenda_of
 from leasehold.domain.asked import Asked
-from leasehold.domain.book import SERVICES, UNITS, Book, Halted, Held, Needed, NotLoaded, Shelf, Table
+from leasehold.domain.book import SERVICES, UNITS, Book, Needed, NotLoaded, Table
 from leasehold.domain.calendar import Instant
+from leasehold.domain.needs import Halted, Held, KeysOf, Shelf
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
 
@@ -65,19 +67,20 @@ async def load(
         more.update(command.needs_more(book))
     # Most of a batch needs the same few rows, so each is looked for once.
     rest.update(need for need in more if _missing(book, need))
+    rest.update(identity_log.needs_of(rest))
     if rest:
         await transaction.load(rest, book)
     return book
 
 
 def _tells(need: Needed) -> bool:
-    if isinstance(need, Shelf | Held | Asked):
+    if isinstance(need, Shelf | Held | KeysOf | Asked):
         return False
     return isinstance(need, Halted) or need[0] in FIRST
 
 
 def _missing(book: Book, need: Needed) -> bool:
-    return isinstance(need, Shelf | Halted | Held | Asked) or not book.has(*need)
+    return isinstance(need, Shelf | Halted | Held | KeysOf | Asked) or not book.has(*need)
 
 
 def decide_in_parts(

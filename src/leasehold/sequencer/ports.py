@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from leasehold.commands.command import Decided
 from leasehold.domain.agenda import Due
-from leasehold.domain.audit import AuditPage, Head
+from leasehold.domain.audit import AuditPage, Head, Mark
 from leasehold.domain.book import Book, Changes, Needed
 from leasehold.domain.calendar import Instant
 
@@ -104,12 +104,19 @@ class Transaction(Protocol):
         """Return the ends of all chains of the audit log."""
         ...
 
+    async def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
+        ...
+
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
         """Return the oldest pages of the audit log by ``seq``, and the hash that the first of them follows.
 
         There are none where another server is closing pages at this moment.
         """
         ...
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Write when access keys were last used, but for those that somebody else has locked."""
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries that may be forgotten by now, and as many lanes in which nothing waits."""

@@ -1,4 +1,4 @@
-"""Forgetting what was kept for a time only: a little with a batch now and then, so that no heap comes together."""
+"""What a batch does besides, now and then: forgetting what was kept for a time only, and noting the use of keys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from leasehold.domain.book import NONCES, REMEMBERED, Changes
 from leasehold.domain.calendar import HOUR_US, Instant
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.ports import Transaction
+from leasehold.sequencer.uses import KeyUses
 
 CLEAR_EVERY_S: Final = 0.5
 CLEAR_MAX: Final = 2000
@@ -25,13 +26,16 @@ FORGET_MIN: Final = 1000
 class Pruner:
     """Decides with which batch what is forgotten."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, uses: KeyUses | None = None) -> None:
         self._rules = rules
+        self._uses = uses
         self._pruned_at = self._cleared_at = self._forgot_at = time.monotonic()
         self._remembered = self._used = 0
 
     async def prune(self, transaction: Transaction, now: Instant, changes: Changes) -> None:
-        """Forget what may be forgotten by now."""
+        """Forget what may be forgotten by now, and write when keys were last used."""
+        if self._uses is not None:
+            await self._uses.write(transaction)
         self._remembered += len(changes.inserted.get(REMEMBERED, ()))
         self._used += len(changes.inserted.get(NONCES, ()))
         since = time.monotonic()

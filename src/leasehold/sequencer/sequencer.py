@@ -20,7 +20,7 @@ from leasehold.commands.clock import MoveClock
 from leasehold.commands.command import Command, Decided, Engine
 from leasehold.commands.due import DoDue
 from leasehold.domain.agenda import Due
-from leasehold.domain.audit import Audit, Line
+from leasehold.domain.audit import Line, Mark
 from leasehold.domain.book import Book, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.rules import Rules
@@ -43,7 +43,8 @@ from leasehold.sequencer.ports import (
 )
 from leasehold.sequencer.pruning import Pruner
 from leasehold.sequencer.queue import CommandQueue
-from leasehold.sequencer.trail import CLOSED_MAX, Note, Trail
+from leasehold.sequencer.trail import Note, Trail
+from leasehold.sequencer.uses import KeyUses
 from leasehold.sequencer.waiting import Batch, Waiting, answer
 
 log = structlog.get_logger()
@@ -78,6 +79,7 @@ class Sequencer:
         meter: Meter,
         watchers: Sequence[Watcher] = (),
         trail: Trail | None = None,
+        uses: KeyUses | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -92,7 +94,7 @@ class Sequencer:
         self._work = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        self._pruner = Pruner(rules)
+        self._pruner = Pruner(rules, uses)
         self._called_at = float("-inf")
         self._trail = trail
         self._flush_at: asyncio.TimerHandle | None = None
@@ -363,13 +365,14 @@ class Sequencer:
             stands = transaction.now() or stands
             now = due[0].at if moving else stands
             outcomes, parts = self._decide(transaction, book, commands, now)
+            mark = None if self._trail is None else self._trail.seal_events(book, now)
             changes = book.changes()
             noted = [
                 (waiting.note, waiting.note.decided(now, decided.refusal))
                 for waiting, decided in zip(callers, outcomes[len(due) :], strict=False)
                 if waiting.note is not None
             ]
-            await self._record(transaction, changes, [*batch.notes, *(line for _, line in noted)], now)
+            await self._record(transaction, changes, [*batch.notes, *(line for _, line in noted)], mark, now)
             self._deliver()
             if changes or parts:
                 await transaction.save(changes)
@@ -389,8 +392,11 @@ class Sequencer:
         self._tell(changes.after(parts))
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         batch.answer_due(due, outcomes)
-        self._held = partial(answer, batch, callers, outcomes[len(due) :])
-        self._held_for = len(batch.callers)
+        self._hold(partial(answer, batch, callers, outcomes[len(due) :]), len(batch.callers))
+
+    def _hold(self, answers: Callable[[], None], count: int) -> None:
+        """Keep the answers of a batch until the next one is on its way, where somebody waits for that."""
+        self._held, self._held_for = answers, count
         if self._callers:
             self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)
         else:
@@ -422,19 +428,12 @@ class Sequencer:
             held, self._held, self._held_for = self._held, None, 0
             held()
 
-    async def _record(self, transaction: Transaction, changes: Changes, lines: list[Line], now: Instant) -> None:
-        """Put entries on the next pages of the audit log, and close the oldest where their time has come."""
-        trail = self._trail
-        if trail is None:
-            return
-        if lines:
-            changes.audit = trail.pages(lines, await transaction.audit_heads() if trail.is_new else ())
-        before = trail.closes(now)
-        if before is not None:
-            closing = trail.closing(*await transaction.audit_oldest(CLOSED_MAX), before, now)
-            if closing is not None:
-                changes.audit = changes.audit or Audit()
-                changes.audit.closing = closing
+    async def _record(
+        self, transaction: Transaction, changes: Changes, lines: list[Line], mark: Mark | None, now: Instant
+    ) -> None:
+        """Put entries, and how far the log of identities goes, on the next pages of the audit log."""
+        if self._trail is not None:
+            changes.audit = await self._trail.record(transaction, lines, mark, now)
 
     def _written(self, batch: Batch, changes: Changes, noted: Sequence[tuple[Note, Line]]) -> None:
         if self._trail is not None:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from leasehold.domain.audit import (
+    NEVER,
     NOTHING,
     Audit,
     AuditPage,
@@ -18,6 +19,7 @@ from leasehold.domain.audit import (
     Entry,
     Head,
     Line,
+    Mark,
     Sealed,
     closing_of,
     closure_message,
@@ -25,7 +27,9 @@ from leasehold.domain.audit import (
     head_message,
     pages_of,
 )
+from leasehold.domain.book import Book
 from leasehold.domain.calendar import Instant
+from leasehold.domain.identity_log import seal_events
 from leasehold.domain.refusal import Refusal
 
 log = structlog.get_logger()
@@ -58,8 +62,28 @@ class Keys(Protocol):
         """Return what only the master key can make of it."""
         ...
 
+    def seal_under(self, fingerprint: str | None, message: bytes) -> bytes:
+        """Return what only the master key with that fingerprint can make of it; None: the only one there is."""
+        ...
+
     def sign(self, message: bytes) -> bytes:
         """Return its signature, which anybody can check who has the public key."""
+        ...
+
+
+class Reads(Protocol):
+    """What a batch's transaction reads of the record."""
+
+    async def audit_heads(self) -> list[Head]:
+        """Return the ends of all chains of the audit log."""
+        ...
+
+    async def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
+        ...
+
+    async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
+        """Return the oldest pages of the audit log by ``seq``, and the hash that the first of them follows."""
         ...
 
 
@@ -134,9 +158,38 @@ class Trail:
         self._waiting.clear()
         self.spill(lines)
 
-    def pages(self, lines: Sequence[Line], heads: Sequence[Head]) -> Audit:
+    def seal_events(self, book: Book, now: Instant) -> Mark | None:
+        """Number and seal the identity events of a batch; returns how far their log goes then, None: there are none."""
+        return seal_events(book, self._keys.seal_under, now)
+
+    async def record(self, reads: Reads, lines: Sequence[Line], mark: Mark | None, now: Instant) -> Audit | None:
+        """Put entries on the next pages of the log, and close the oldest where their time has come.
+
+        How far the log of identities goes is written with whatever changes it, at the beginning of every chain, and
+        wherever pages are closed that may have said so.
+        """
+        before = self.closes(now)
+        oldest = None if before is None else await reads.audit_oldest(CLOSED_MAX)
+        end = mark
+        if end is None and (oldest is not None or (lines and self.is_new)):
+            end = await reads.audit_mark()
+        closing = None
+        if oldest is not None and before is not None:
+            closing = self.closing(*oldest, before, now, end)
+        if mark is not None or closing is not None or (lines and self.is_new):
+            audit = self.pages(lines, await reads.audit_heads() if self.is_new else (), end, now)
+        elif lines:
+            audit = self.pages(lines, ())
+        else:
+            return None
+        audit.closing = closing
+        return audit
+
+    def pages(
+        self, lines: Sequence[Line], heads: Sequence[Head], mark: Mark | None = None, now: Instant = NEVER
+    ) -> Audit:
         """Put entries on the next pages of the chain, and seal its end."""
-        pages = pages_of(self._end, lines, heads)
+        pages = pages_of(self._end, lines, heads, mark, now)
         named = {(account_id, name) for account_id, entry in lines if account_id for name in entry.names}
         return Audit(pages, self._sealed(pages[-1]), sorted(named))
 
@@ -152,11 +205,16 @@ class Trail:
         return None if before == self._closed_before else before
 
     def closing(
-        self, found: Sequence[tuple[int, AuditPage]], hash_before: bytes, before: Instant, now: Instant
+        self,
+        found: Sequence[tuple[int, AuditPage]],
+        hash_before: bytes,
+        before: Instant,
+        now: Instant,
+        mark: Mark | None = None,
     ) -> Closing | None:
         """Close the oldest pages of the store; None where none is old enough, until the next day."""
         try:
-            closing = closing_of(found, hash_before, before, now, self._keys.public_key)
+            closing = closing_of(found, hash_before, before, now, self._keys.public_key, mark)
         except BrokenChainError as error:
             log.error("old audit pages do not prove and stay; run leasehold check", error=str(error))  # noqa: TRY400
             closing = None

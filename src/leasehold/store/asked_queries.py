@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from leasehold.domain import asked as a
 from leasehold.domain.asked import Asked
-from leasehold.domain.book import Book, Held
+from leasehold.domain.book import Book
+from leasehold.domain.needs import Held
 from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, held_of
 
 _TEXTS: Final = {

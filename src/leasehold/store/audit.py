@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from leasehold.domain.audit import NOTHING, Audit, AuditPage, Head, Sealed, read_body
+from leasehold.domain.audit import NOTHING, Audit, AuditPage, Head, Mark, Sealed, read_body
 from leasehold.domain.calendar import Instant
+from leasehold.domain.identity_log import LOG_END, read_mark
 from leasehold.questions import AuditFilter, AuditFound, AuditLine, EventPlace, Numbered
 from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES, Codec
 
@@ -30,6 +31,7 @@ def _marks(codec: Codec[Any]) -> str:
 
 
 HEADS_TEXT: Final = "SELECT chain, number, hash FROM audit_chains ORDER BY chain"
+MARK_TEXT: Final = "SELECT value FROM facts WHERE name = ?"
 OLDEST_TEXT: Final = f"SELECT seq, {columns(AUDIT_PAGES)} FROM audit_pages ORDER BY seq LIMIT ?"
 FOLLOWS_TEXT: Final = "SELECT hash_after FROM audit_closures WHERE chain = ? ORDER BY last_number DESC LIMIT 1"
 _INSERT: Final = f"INSERT INTO audit_pages ({columns(AUDIT_PAGES)}) VALUES ({_marks(AUDIT_PAGES)})"
@@ -66,6 +68,27 @@ def write(connection: sqlite3.Connection, audit: Audit) -> None:
         connection.executemany("DELETE FROM audit_units WHERE unit_id = ? AND page = ?", audit.closing.index)
 
 
+class AuditReads:
+    """What a batch of the embedded store reads of the record."""
+
+    _connection: sqlite3.Connection
+
+    def _ask(self) -> AuditQueries:
+        return _Asked(lambda text, params: self._connection.execute(text, params).fetchall())
+
+    async def audit_heads(self) -> list[Head]:
+        """Return the ends of all chains of the audit log."""
+        return self._ask().audit_heads()
+
+    async def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
+        return self._ask().audit_mark()
+
+    async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
+        """Return the oldest pages of the audit log, and the hash that the first of them follows."""
+        return self._ask().audit_oldest(limit)
+
+
 class AuditQueries:
     """Questions about the audit log."""
 
@@ -74,6 +97,11 @@ class AuditQueries:
     def audit_heads(self) -> list[Head]:
         """Return the ends of all chains."""
         return heads_of(self._fetch(HEADS_TEXT, ()))
+
+    def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
+        found = self._fetch(MARK_TEXT, (LOG_END,))
+        return read_mark(found[0][0] if found else None)
 
     def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
         """Return the oldest pages, and the hash that the first of them follows."""
@@ -146,3 +174,10 @@ class AuditQueries:
             else self._fetch(f"{text} WHERE seq < ? ORDER BY seq DESC LIMIT ?", (after, limit))
         )
         return [Numbered(row[0], AUDIT_CLOSURES.read(row[1:])) for row in rows]
+
+
+class _Asked(AuditQueries):
+    """The same, asked of a connection."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch

@@ -20,6 +20,7 @@ from leasehold.seals import AuditKeys
 from leasehold.store import sqlite
 from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_events, check_limits
+from leasehold.store.check_identity import Identities
 from leasehold.store.check_outbox import outbox
 from leasehold.store.check_replicas import replica_findings
 from leasehold.store.check_signatures import check_signatures
@@ -120,7 +121,7 @@ def check_database(url: str, keys: AuditKeys | None = None) -> Report:
 
 def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
     """Check everything that one consistent view of a store shows."""
-    audited = Audited()
+    audited, identities = Audited(), Identities()
     now, grace = _now(fetch)
     findings = [
         *_postings(fetch),
@@ -141,7 +142,8 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *outbox(fetch, SHOWN_MAX),
         *replica_findings(fetch),
         *check_limits(fetch),
-        *check_events(fetch),
+        *check_events(fetch, identities),
+        *identities.findings(fetch, keys, audited.marks),
         *check_signatures(fetch),
         *check_trust(fetch),
     ]

@@ -12,6 +12,7 @@ from leasehold.domain.audit import (
     AuditPage,
     Closure,
     Head,
+    Mark,
     Sealed,
     chain_hash,
     closure_message,
@@ -47,6 +48,8 @@ class Audited(msgspec.Struct):
     entries: int = 0
     closed: int = 0
     public_key: str | None = None
+    marks: list[Mark] = []
+    """What pages say of how far the log of identities went."""
 
     def summary(self, *, keyed: bool) -> str:
         """Say it, and what could not be proved."""
@@ -164,7 +167,10 @@ class _Walk:
             yield f"page {page.number} cannot be read"
             return
         times = [entry.at for entry in body.entries]
-        said = (body.account_id, len(times), min(times, default=0), max(times, default=0))
+        if body.mark is not None:
+            self._done.marks.append(body.mark)
+        # A page without entries is there for its mark, and its time is nobody's.
+        said = (body.account_id, len(times), min(times, default=page.first_at), max(times, default=page.last_at))
         if said != (page.account_id, page.size, page.first_at, page.last_at):
             yield f"page {page.number} stands under another account, number or time than it has"
         for head in body.heads:

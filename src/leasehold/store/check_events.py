@@ -10,6 +10,7 @@ import msgspec
 from leasehold.domain.event import STORY, Event
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.statement import month_of
+from leasehold.store.check_identity import Identities
 from leasehold.store.check_stories import Stories, Story, Told
 from leasehold.store.packing import unpacked
 from leasehold.store.queries import Fetch
@@ -79,11 +80,14 @@ def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro
     return {user: Micro(int(amount)) for user, amount in fetch(_SPENT, (account, began, ended))}
 
 
-def check_events(fetch: Fetch) -> Iterator[str]:
-    """Pages of events are what they say they are, stand under the instances that they tell of, and tell their rows."""
+def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
+    """Pages of events are what they say they are, stand under the instances that they tell of, and tell their rows.
+
+    What they tell of accounts, users and keys goes to ``identities``.
+    """
     ((units,),) = fetch("SELECT count(*) FROM units", ())
     stories = Stories(units)
-    yield from _check_pages(fetch, stories)
+    yield from _check_pages(fetch, stories, identities)
     lost = fetch(
         "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
         "WHERE p.seq IS NULL LIMIT 1000",
@@ -94,7 +98,7 @@ def check_events(fetch: Fetch) -> Iterator[str]:
     yield from _check_stories(fetch, stories)
 
 
-def _check_pages(fetch: Fetch, stories: Stories) -> Iterator[str]:
+def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iterator[str]:
     """Each page can be read and is of the times that it says. What it tells goes to the stories."""
     for rows in _pages(fetch):
         for seq, account, first_at, last_at, text in rows:
@@ -104,6 +108,7 @@ def _check_pages(fetch: Fetch, stories: Stories) -> Iterator[str]:
                 continue
             for event in events:
                 stories.tell(seq, account, event)
+                identities.tell(seq, account, event)
             times = [event.at for event in events]
             if not times or (min(times), max(times)) != (first_at, last_at):
                 yield f"page {seq} of the events of account {account} is of other times than it says"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leasehold.domain.audit import NOTHING, AuditPage, Head
-from leasehold.store.audit import FOLLOWS_TEXT, HEADS_TEXT, OLDEST_TEXT, heads_of, pages_of
+from leasehold.domain.audit import NOTHING, AuditPage, Head, Mark
+from leasehold.domain.identity_log import LOG_END, read_mark
+from leasehold.store.audit import FOLLOWS_TEXT, HEADS_TEXT, MARK_TEXT, OLDEST_TEXT, heads_of, pages_of
 from leasehold.store.postgres_session import Row
 from leasehold.store.statements import AUDIT_CLOSING, AUDIT_LOCK
 
@@ -19,6 +20,11 @@ class AuditReads:
     async def audit_heads(self) -> list[Head]:
         """Return the ends of all chains of the audit log."""
         return heads_of(await self._rows(HEADS_TEXT, ()))
+
+    async def audit_mark(self) -> Mark:
+        """Return how far the log of identities goes."""
+        found = await self._rows(MARK_TEXT.replace("?", "%s"), (LOG_END,))
+        return read_mark(found[0][0] if found else None)
 
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
         """Return the oldest pages of the audit log; none where another server is closing some."""

@@ -9,7 +9,8 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from leasehold.domain.asked import Asked
-from leasehold.domain.book import HALTED_MAX, OFFERINGS, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.book import OFFERINGS, Needed, Table
+from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.store.codec import CODECS
 from leasehold.store.statements import HALTED, LOAD, load_statement, trusted, written_keys
 
@@ -42,7 +43,7 @@ class RowLocks:
                 account_id = need.account_id or await self._account_of(need.unit_id)
                 if account_id is not None and await self._lacks(trusted(HALTED), [account_id, HALTED_MAX]):
                     held.add(need)
-            elif not isinstance(need, Held | Asked):
+            elif not isinstance(need, Held | KeysOf | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():
             lacking = await self._lacking(table, wanted)

@@ -11,24 +11,13 @@ import psycopg
 
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.asked import Asked
-from leasehold.domain.book import (
-    HALTED_MAX,
-    OFFERINGS,
-    REMEMBERED,
-    TABLES,
-    UNITS,
-    Book,
-    Changes,
-    Halted,
-    Held,
-    Needed,
-    Shelf,
-    Table,
-)
+from leasehold.domain.book import KEYS, OFFERINGS, REMEMBERED, TABLES, UNITS, Book, Changes, Needed, Table
 from leasehold.domain.calendar import Instant
+from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.sequencer import Blocked, Conflict, OutcomeUnknown, Unavailable
 from leasehold.store.asked_queries import asking
 from leasehold.store.codec import CODECS
+from leasehold.store.identity_queries import KEYS_OF_TEXT
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.postgres_audit import AuditReads
 from leasehold.store.postgres_session import Row, Session, Statement
@@ -38,8 +27,10 @@ from leasehold.store.statements import (
     CLAIM,
     HALTED,
     LOAD,
+    NOTE_USES,
     PRUNE,
     TOKENS_AGAIN,
+    USES,
     load_statement,
     saving,
     trusted,
@@ -155,13 +146,17 @@ class PostgresTransaction(AuditReads):
         for need in special:
             await self._load_special(need, book)
 
-    async def _load_special(self, need: Halted | Held | Asked, book: Book) -> None:
+    async def _load_special(self, need: Halted | Held | KeysOf | Asked, book: Book) -> None:
         """Look up what is asked for besides rows; what it depends on is locked by now."""
         match need:
             case Halted():
                 await self._load_halted(need, book)
             case Held():
                 await self._load_held(need, book)
+            case KeysOf():
+                # Whoever makes keys has the user's row, so that none comes meanwhile.
+                rows = await self._rows(KEYS_OF_TEXT.replace("?", "%s") + " FOR UPDATE", (need.user_id,))
+                book.load_keys(need.user_id, map(CODECS[KEYS].read, rows))
             case Asked():
                 text, params = asking(need)
                 book.answers.load(need, await self._rows(text.replace("?", "%s"), params))
@@ -204,6 +199,11 @@ class PostgresTransaction(AuditReads):
         with self._retried():
             found = forgetting(nonces_before, refused_before, limit, " FOR UPDATE SKIP LOCKED")
             await self._session.run((trusted(text.replace("?", "%s")), params) for text, params in found)
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Write when access keys were last used, but for those that others have locked."""
+        with self._retried():
+            await self._session.run([(NOTE_USES, USES.write(list(uses)))])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""
@@ -286,16 +286,16 @@ def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:
 
 def _by_table(
     needs: Iterable[Needed],
-) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held | Asked]]:
+) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held | KeysOf | Asked]]:
     """Return the needed keys by table, the shelves, and what is looked up after them."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
-    special: list[Halted | Held | Asked] = []
+    special: list[Halted | Held | KeysOf | Asked] = []
     for need in needs:
         if isinstance(need, Shelf):
             shelves.append(need.type)
             wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, Halted | Held | Asked):
+        elif isinstance(need, Halted | Held | KeysOf | Asked):
             special.append(need)
         else:
             wanted.setdefault(need[0], []).append(need[1])

@@ -30,6 +30,7 @@ from leasehold.questions import (
 )
 from leasehold.store.audit import AuditQueries, Fetch, columns
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.identity_queries import IdentityQueries
 from leasehold.store.outbox_queries import OutboxQueries
 from leasehold.store.replica_queries import ReplicaQueries
 from leasehold.store.repository_queries import RepositoryQueries
@@ -76,7 +77,15 @@ _RUN_STATUS = {
 """``Service.run_status``, said a second time."""
 
 
-class Queries(SignatureQueries, AuditQueries, OutboxQueries, RepositoryQueries, ReplicaQueries, SupplyQueries):
+class Queries(
+    SignatureQueries,
+    AuditQueries,
+    IdentityQueries,
+    OutboxQueries,
+    RepositoryQueries,
+    ReplicaQueries,
+    SupplyQueries,
+):
     """Questions asked of one connection, each a consistent answer of its own."""
 
     def __init__(self, fetch: Fetch) -> None:

@@ -52,6 +52,9 @@ access_keys = _table(
     _text("status"),
     _big("created_at"),
     Column("requires", Text, nullable=False, server_default=text("''")),
+    Column("from_environment", Boolean, nullable=False, server_default=text("false")),
+    # Written beside the rows (``identity_queries``): who signs a request does not change the key.
+    _big("used_at", null=True),
     Index("access_keys_user", "user_id"),
     # Of what an account may have only so many, those that count are found without stepping over the others.
     _where("access_keys_active", "status = 'Active'", "account_id"),

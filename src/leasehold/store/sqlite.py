@@ -16,10 +16,10 @@ from typing import Any, Final, TypeVar
 
 from leasehold.domain.agenda import Due
 from leasehold.domain.asked import Asked
-from leasehold.domain.audit import AuditPage, Head
-from leasehold.domain.book import HALTED_MAX, OFFERINGS, UNITS, Book, Changes, Halted, Held, Needed, Shelf, Table
+from leasehold.domain.book import KEYS, OFFERINGS, UNITS, Book, Changes, Needed, Table
 from leasehold.domain.calendar import Instant
 from leasehold.domain.event import EventPage
+from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.private import create_private
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
@@ -29,6 +29,7 @@ from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.directory import STORE, locked, take
 from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
+from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, Queries, columns
 from leasehold.store.readers import Connection, Readers
@@ -250,7 +251,7 @@ class Checkpointer:
         self._connection.close()
 
 
-class SqliteTransaction:
+class SqliteTransaction(audit.AuditReads):
     """The transaction of one batch.
 
     The statements run here, on the event loop: each takes microseconds, and handing them to a thread costs
@@ -288,6 +289,9 @@ class SqliteTransaction:
             if isinstance(need, Shelf):
                 rows = self._connection.execute(_SHELF, (need.type,)).fetchall()
                 book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
+            elif isinstance(need, KeysOf):
+                rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
+                book.load_keys(need.user_id, map(CODECS[KEYS].read, rows))
             elif isinstance(need, Held | Asked):
                 answer(need, book, lambda text, params: self._connection.execute(text, params).fetchall())
             elif isinstance(need, Halted):
@@ -351,14 +355,6 @@ class SqliteTransaction:
         ]
         self._connection.executemany(_EVENT_UNITS, told)
 
-    async def audit_heads(self) -> list[Head]:
-        """Return the ends of all chains of the audit log."""
-        return queries_on(self._connection).audit_heads()
-
-    async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
-        """Return the oldest pages of the audit log, and the hash that the first of them follows."""
-        return queries_on(self._connection).audit_oldest(limit)
-
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
         self._connection.execute(
@@ -371,6 +367,10 @@ class SqliteTransaction:
         """Forget at most so many used nonces, and old rows of refused calls."""
         for text, params in forgetting(nonces_before, refused_before, limit):
             self._connection.execute(text, params)
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """Write when access keys were last used."""
+        self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits."""

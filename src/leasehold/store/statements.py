@@ -208,6 +208,13 @@ CLAIM: Final = (
     "SELECT a.at, a.kind, a.unit_id FROM agenda a JOIN units u ON u.id = a.unit_id "
     "WHERE a.at <= %s ORDER BY a.at, a.kind, a.unit_id LIMIT %s FOR UPDATE OF u"
 )
+USES: Final = Arrays("access_keys", ("id", "used_at"))
+NOTE_USES: Final = trusted(
+    f"WITH given AS (SELECT * FROM {USES.unnest} AS one(id, used_at)), free AS MATERIALIZED "
+    "(SELECT k.id FROM access_keys k JOIN given ON given.id = k.id ORDER BY k.id FOR UPDATE OF k SKIP LOCKED) "
+    "UPDATE access_keys AS old SET used_at = given.used_at FROM given JOIN free ON free.id = given.id "
+    "WHERE old.id = given.id AND (old.used_at IS NULL OR old.used_at < given.used_at)"
+)
 PRUNE: Final = (
     "DELETE FROM tokens WHERE ctid IN (SELECT ctid FROM tokens WHERE created_at < %s "
     "ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING 1"

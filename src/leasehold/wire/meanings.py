@@ -16,6 +16,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     **SIGNATURE_MEANINGS,
     **TRUST_MEANINGS,
     "accessKeyId": "The id of the key pair, which every signature names.",
+    "lastUsedTime": "When the key last signed a request, up to five minutes late; absent where it never did.",
     "accessKeys": "The user's keys, oldest first, disabled ones included.",
     "accountId": "The account; the caller's where it is left out.",
     "AccountDetail.accountId": "The account.",

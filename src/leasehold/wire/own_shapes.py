@@ -300,6 +300,7 @@ class KeyDetail(Shape, kw_only=True):
     status: Literal["Active", "Disabled"]
     requires: list[Requirement]
     create_time: str
+    last_used_time: str | None = None
 
 
 class UserDetail(Shape, kw_only=True):

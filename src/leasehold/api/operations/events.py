@@ -11,15 +11,19 @@ import msgspec
 
 from leasehold.api import present
 from leasehold.api.context import Call, Context, Followed, Operation
-from leasehold.api.fault import bad_field
+from leasehold.api.fault import Fault, bad_field
 from leasehold.api.paging import OWN, event_of, marker_of
 from leasehold.domain.event import TYPES, Event
+from leasehold.domain.identity_event import IAM_TYPES
 from leasehold.questions import EventFilter, EventPlace
 from leasehold.sequencer import StaleIdentity
 from leasehold.wire import event_shapes as v
+from leasehold.wire.errors import ACCESS_DENIED
 from leasehold.wire.policies import FULL, WRITERS
 
 AT_ONCE: Final = 200
+IAM: Final = frozenset(IAM_TYPES)
+NOT_IAM: Final = tuple(kind for kind in TYPES if kind not in IAM)
 KEEP_ALIVE_S: Final = 15.0
 """So long a stream is silent at most: what stands between would take it for dead."""
 _ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
@@ -43,7 +47,7 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     wanted = EventFilter(
         account_id=call.caller.account_id,
         unit_id=asked.instance_id,
-        types=types_of(asked.types),
+        types=_permitted(call, types_of(asked.types)),
         since=context.time(asked.start_time, "startTime") if asked.start_time else None,
         until=context.time(asked.end_time, "endTime") if asked.end_time else None,
     )
@@ -61,6 +65,20 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     )
 
 
+def _permitted(call: Call[Any], types: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return which types the caller gets: who does not manage the account is told nothing of its users and keys.
+
+    Raises Fault where one of these is asked for by name.
+    """
+    if FULL in call.caller.policies or call.caller.is_operator:
+        return types
+    if types is None:
+        return NOT_IAM
+    if not IAM.isdisjoint(types):
+        raise Fault(ACCESS_DENIED, f"Events of users and keys take {FULL}, and this key's user has it not.", "types")
+    return types
+
+
 def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event) -> v.CloudEvent:
     """Show an event; a reminder's links only to its buyer and to the account's managers, who could do as much."""
     caller = call.caller
@@ -72,7 +90,9 @@ def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace
 async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> Followed:
     """Follow the account's events."""
     asked, account_id = call.request, call.caller.account_id
-    wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types_of(asked.types))
+    types = types_of(asked.types)
+    _permitted(call, types)
+    wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types)
     after = _place(asked.after or call.last_event_id)
     # What is refused must not cost a question of the store.
     context.hub.streams.check(account_id, call.caller.access_key_id)
@@ -109,9 +129,16 @@ async def _stream(
         while not context.hub.stopping and await context.still(call):
             follower.clear()
             try:
+                # The caller's rights may have changed since the stream began.
+                mine = msgspec.structs.replace(wanted, types=_permitted(call, wanted.types))
+            except Fault:
+                return
+            try:
                 found = await context.read(
                     call,
-                    lambda ask, place=place: ask.events(wanted, after=place, limit=AT_ONCE, oldest_first=True),  # type: ignore[misc]
+                    lambda ask, place=place, mine=mine: ask.events(  # type: ignore[misc]
+                        mine, after=place, limit=AT_ONCE, oldest_first=True
+                    ),
                 )
             except StaleIdentity:
                 context.identities.forget()

@@ -127,11 +127,18 @@ async def describe_users(context: Context, call: Call[own.DescribeUsersRequest])
     scope = f"users {account_id}"
     after, size = key_of(call.request.marker, scope), WHOLE.of(call.request.max_keys)
     place = None if after is None else (int(after[0]), str(after[1]))
-    found = await context.read(call, lambda ask: ask.users(account_id, after=place, limit=size + 1))
+    found, used = await context.read(
+        call, lambda ask: (ask.users(account_id, after=place, limit=size + 1), ask.key_uses(account_id))
+    )
     page, last = found[:size], found[:size][-1:]
     more = marker_of([last[0][0].created_at, last[0][0].id], scope) if len(found) > size else None
+    for key in (key for _, keys in page for key in keys):
+        # What this server knows is newer than what it has written.
+        here = context.identities.last_used(key.id)
+        if here is not None:
+            used[key.id] = max(here, used.get(key.id, here))
     return own.UserList(
-        users=[present.user(user, shown_keys(keys), context.shown) for user, keys in page],
+        users=[present.user(user, shown_keys(keys), context.shown, used) for user, keys in page],
         **ends(call.request, size, more),
     )
 
