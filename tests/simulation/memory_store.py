@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from leasehold.domain.account import AccessKey, Account, User
+from leasehold.domain.account import Account
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.audit import AuditPage, Head, Mark
 from leasehold.domain.book import (
@@ -22,7 +22,6 @@ from leasehold.domain.book import (
     SERVICES,
     TABLES,
     UNITS,
-    USERS,
     Book,
     Changes,
     Key,
@@ -53,6 +52,7 @@ from leasehold.questions import (
     Used,
 )
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
+from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
 from tests.simulation.memory_repository import MemoryRepository
@@ -270,12 +270,15 @@ class MemoryTransaction:
         self._store.open = None
 
 
-class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, ReplicaQuestions, Questions):
+class MemoryQuestions(
+    MemoryAuditQuestions, KeyQuestions, OutboxOfMemory, MemoryRepository, ReplicaQuestions, Questions
+):
     """Questions asked of the dictionaries. What is numbered is never deleted, so a row's place is its number."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._audit = store.audit
+        self._uses = store.uses
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
         return self._store.rows[table]
@@ -287,30 +290,6 @@ class MemoryQuestions(MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, Re
         """Return a value that the store remembers about itself."""
         found = self._rows(FACTS).get((name,))
         return None if found is None else found.value
-
-    def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
-        """Return an access key with the user whom it belongs to."""
-        key = self._rows(KEYS).get((access_key_id,))
-        return None if key is None else (key, self._rows(USERS)[(key.user_id,)])
-
-    def user(self, user_id: str) -> User | None:
-        """Return a user by id."""
-        return self._rows(USERS).get((user_id,))
-
-    def users(self, account_id: str) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys."""
-
-        def oldest_first(table: Table[Any]) -> list[Any]:
-            rows = [row for row in self._rows(table).values() if row.account_id == account_id]
-            return sorted(rows, key=lambda row: (row.created_at, row.id))
-
-        keys = oldest_first(KEYS)
-        return [(user, [key for key in keys if key.user_id == user.id]) for user in oldest_first(USERS)]
-
-    def key_uses(self, account_id: str) -> dict[str, Instant]:
-        """Return when the keys of an account were last used."""
-        keys = self._rows(KEYS)
-        return {key: at for key, at in self._store.uses.items() if keys[key,].account_id == account_id}
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
 from leasehold.domain.calendar import Instant
+from leasehold.domain.identity_log import MASTER_KEY
 from leasehold.facts import Facts
 from leasehold.questions import IDENTITY_EPOCH, Reader
 from leasehold.sequencer import KeyUses, StaleIdentity
@@ -67,12 +68,18 @@ class Identities:
     """
 
     def __init__(
-        self, reader: Reader, facts: Facts, open_secret: Callable[[AccessKey], str], uses: KeyUses | None = None
+        self,
+        reader: Reader,
+        facts: Facts,
+        open_secret: Callable[[AccessKey], str],
+        uses: KeyUses | None = None,
+        seal_under: Callable[[str | None], object] = bool,
     ) -> None:
         self._reader = reader
         self._facts = facts
         self._open_secret = open_secret
         self._uses = uses or KeyUses()
+        self._seal_under = seal_under
         self._known: dict[str, Identity] = {}
         self._epoch = 0
 
@@ -112,9 +119,11 @@ class Identities:
         if known is not None:
             return known
         epoch = self._epoch
-        shared_epoch, found = await self._reader.read(
-            lambda ask: (ask.fact(IDENTITY_EPOCH), ask.identity(access_key_id))
+        shared_epoch, found, master_key = await self._reader.read(
+            lambda ask: (ask.fact(IDENTITY_EPOCH), ask.identity(access_key_id), ask.fact(MASTER_KEY))
         )
+        # Whatever this caller has sealed is under the master key whose turn it was when the caller was looked up.
+        self._seal_under(master_key)
         if found is None or found[0].status != "Active":
             return None
         key, user = found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from leasehold.domain.calendar import HOUR_US, Instant
@@ -36,10 +37,14 @@ class Link(NamedTuple):
 
 
 class Links:
-    """Makes the links of a reminder, and reads them. ``base`` is what stands before ``/links/`` in their addresses."""
+    """Makes the links of a reminder, and reads them. ``base`` is what stands before ``/links/`` in their addresses.
 
-    def __init__(self, key: bytes, base: str) -> None:
-        self._key = key
+    ``keys`` are asked for each time: the first makes them, and each of them proves them. There are two while a master
+    key takes the place of another, and links of the one before end with that.
+    """
+
+    def __init__(self, keys: Callable[[], Sequence[bytes]], base: str) -> None:
+        self._keys = keys
         self._base = base
 
     def of(self, unit_id: str, what: str, deadline: Instant) -> dict[str, str]:
@@ -49,15 +54,18 @@ class Links:
     def token(self, link: Link) -> str:
         """Return the last part of a link's address: what it says, and its HMAC-SHA256. Always the same."""
         text = f"{link.deed}.{link.unit_id}.{link.deadline}"
-        return f"{text}.{self._signature(text)}"
+        return f"{text}.{_signature(self._keys()[0], text)}"
 
     def read(self, token: str) -> Link | None:
         """Return what a link says; None where this service did not make it."""
         found = _TOKEN.fullmatch(token)
-        if found is None or not hmac.compare_digest(self._signature(found[1]), found[5]):
+        if found is None:
+            return None
+        if not any(hmac.compare_digest(_signature(key, found[1]), found[5]) for key in self._keys()):
             return None
         deed: Deed = found[2]  # type: ignore[assignment]
         return Link(deed, found[3], Instant(int(found[4])))
 
-    def _signature(self, text: str) -> str:
-        return base64.urlsafe_b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode().rstrip("=")
+
+def _signature(key: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")).decode().rstrip("=")

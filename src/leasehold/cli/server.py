@@ -64,7 +64,7 @@ def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, 
 
 
 def _configure_logging(settings: Settings) -> None:
-    given = (settings.master_key, settings.root_secret_key, settings.smtp_url)
+    given = (settings.master_key, settings.master_key_next, settings.root_secret_key, settings.smtp_url)
     secrets = [secret for secret in given if secret is not None]
     configure_logging(settings.log_format, settings.log_level, secrets)
 

@@ -279,7 +279,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             DELIVERIES,
             {"mutable": ("since", "state", "attempts", "next_at", "status", "failure", "done_at", "clear_at")},
         ),
-        (WORKERS, {"mutable": ("beat",)}),
+        (WORKERS, {"mutable": ("beat", "keys")}),
         (LEASES, {"mutable": ("holder", "node", "since")}),
         (
             REPLICAS,

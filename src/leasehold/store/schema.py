@@ -347,7 +347,7 @@ service_keys = _table(
     Index("service_keys_account", "account_id", "seq"),
 )
 
-workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"))
+workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"), _named("keys", ""))
 
 leases = _table(
     "leases",
