@@ -39,6 +39,7 @@ from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Limits as CallLimits
 from leasehold.gateway.ports import Target as Answering
 from leasehold.gateway.ports import Targets
+from leasehold.keyring import KeyKeeper
 from leasehold.outbox.address import Allowed, networks_of
 from leasehold.outbox.dispatcher import Dispatcher
 from leasehold.outbox.mailbox import is_bare, server_of
@@ -71,6 +72,7 @@ class Ground(msgspec.Struct, frozen=True):
     clock: Clock
     metrics: Metrics
     facts: Facts
+    keeper: KeyKeeper
 
     @property
     def alone(self) -> bool:
@@ -330,6 +332,7 @@ async def reconciling(
         meter=ground.metrics,
         timing=timing or timing_of(settings),
         told_to=None if root is None else root.account_id,
+        keys=ground.keeper.said,
     )
     ground.sequencer.watch(reconciler)
     reconciler.start()

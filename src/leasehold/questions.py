@@ -216,6 +216,14 @@ class Head(NamedTuple):
     event: Event
 
 
+class SealedRow(NamedTuple):
+    """A row with values that a master key sealed; empty: none."""
+
+    id: str
+    sealed: bytes
+    sealed_before: bytes
+
+
 class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which sets of models to list, of those that an account sees: its own, everybody's, or both (None)."""
 
@@ -255,6 +263,10 @@ class Questions(Protocol):
 
     def key_uses(self, account_id: str) -> dict[str, Instant]:
         """Return when the keys of an account were last used, as far as that was written; the others are missing."""
+        ...
+
+    def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
+        """Return what is sealed in a table (access_keys or hooks), in the order of ids."""
         ...
 
     def account(self, account_id: str) -> Account | None:

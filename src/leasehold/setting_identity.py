@@ -33,6 +33,17 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         ),
     ] = None
 
+    master_key_next: Annotated[
+        Secret | None,
+        Declared(
+            "master_key_next",
+            SecretText(r"[!-~]{1,256}", "64 hexadecimal digits, or base64 of 32 bytes"),
+            "The master key that is to take the place of the present one; every server is given it before "
+            "`leasehold rotate-master-key` is run, and may have it as `LEASEHOLD_MASTER_KEY` afterwards.",
+            unset="the key in the master key's file with `.next` added to its name, where there is one",
+        ),
+    ] = None
+
     root_access_key: Annotated[
         Secret | None,
         Declared(

@@ -20,7 +20,10 @@ from leasehold.settings import Secret
 
 KEY_BYTES: Final = 32
 _MODE: Final = 0o600
-_VERSION: Final = b"\x01"
+_FIRST_VERSION: Final = b"\x01"
+"""Of values that do not say which key sealed them."""
+_VERSION: Final = b"\x02"
+_ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _FILE_MAX: Final = 1024
@@ -50,47 +53,106 @@ def _base62(length: int) -> str:
 
 
 class Vault:
-    """Seals texts with AES-256-GCM under the master key, each bound to a context: its access key id."""
+    """Seals texts with AES-256-GCM under the master key, each bound to a context: its access key id.
 
-    __slots__ = ("_cipher", "_master_key", "fingerprint")
+    A sealed value says which key sealed it. While a master key takes the place of another the vault knows both: it
+    seals under the one that ``fingerprint`` is of, and opens what either has sealed.
+    """
 
-    def __init__(self, master_key: bytes) -> None:
+    __slots__ = ("_ciphers", "_derived", "_keys", "fingerprint")
+
+    def __init__(self, master_key: bytes, *others: bytes) -> None:
+        self._keys: dict[str, bytes] = {}
+        self._ciphers: dict[bytes, AESGCM] = {}
+        self._derived: dict[tuple[str, str], bytes] = {}
+        for key in (master_key, *others):
+            self.learn(key)
+        self.fingerprint = fingerprint(master_key)
+        """Of the master key that seals."""
+
+    @property
+    def known(self) -> list[str]:
+        """The fingerprints of the master keys that it has, the one that seals first."""
+        return sorted(self._keys, key=lambda one: one != self.fingerprint)
+
+    def learn(self, master_key: bytes) -> None:
+        """Open what that key has sealed, too."""
         if len(master_key) != KEY_BYTES:
             raise BadMasterKey(f"a master key has {KEY_BYTES} bytes, this one has {len(master_key)}")
-        self._cipher = AESGCM(master_key)
-        self._master_key = master_key
-        self.fingerprint = fingerprint(master_key)
+        found = fingerprint(master_key)
+        self._keys[found] = master_key
+        self._ciphers[seal_id(found)] = AESGCM(master_key)
+
+    def turn(self, to: str) -> None:
+        """Seal under the master key with that fingerprint from now on; raises BadMasterKey where it is not known."""
+        if to not in self._keys:
+            raise BadMasterKey(f"the store is sealed under the master key {to[:8]}…, and this server has not got it")
+        self.fingerprint = to
+
+    def forget(self) -> None:
+        """Know no other key any more than the one that seals."""
+        self._keys = {self.fingerprint: self._keys[self.fingerprint]}
+        self._ciphers = {name: one for name, one in self._ciphers.items() if name == seal_id(self.fingerprint)}
+        self._derived = {}
+
+    @property
+    def prefix(self) -> bytes:
+        """What everything begins with that is sealed under the key that seals now."""
+        return _VERSION + seal_id(self.fingerprint)
 
     def seal(self, plain: str, *, context: str) -> bytes:
-        """Return version, nonce and ciphertext; only `open` with the same context gives the text back."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._cipher.encrypt(nonce, plain.encode(), _bound(context))
+        """Return version, the key's id, nonce and ciphertext; only `open` with the same context gives the text back."""
+        nonce, head = os.urandom(_NONCE_BYTES), self.prefix
+        cipher = self._ciphers[seal_id(self.fingerprint)]
+        return head + nonce + cipher.encrypt(nonce, plain.encode(), head + context.encode())
 
     def open(self, sealed: bytes, *, context: str) -> str:
         """Return the text that was sealed; raises BadMasterKey if the key, the context or a byte differs."""
-        if sealed[:1] != _VERSION or len(sealed) < len(_VERSION) + _NONCE_BYTES + _TAG_BYTES:
+        head_bytes = len(_VERSION) + (_ID_BYTES if sealed[:1] == _VERSION else 0)
+        if sealed[:1] not in (_VERSION, _FIRST_VERSION) or len(sealed) < head_bytes + _NONCE_BYTES + _TAG_BYTES:
             raise BadMasterKey(f"the sealed secret of {context} is damaged, or was written by a later version")
-        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-        try:
-            return self._cipher.decrypt(nonce, ciphertext, _bound(context)).decode()
-        except InvalidTag:
-            raise BadMasterKey(
-                f"the sealed secret of {context} does not open: it is damaged, or the master key is not the "
-                "one that sealed it; put that master key back"
-            ) from None
+        # The head is bound too, so that nobody can make another key or a later version read these bytes as its own.
+        head, nonce = sealed[:head_bytes], sealed[head_bytes : head_bytes + _NONCE_BYTES]
+        ciphers = list(self._ciphers.values())
+        if head_bytes > len(_VERSION):
+            ciphers = [one for one in (self._ciphers.get(head[len(_VERSION) :]),) if one is not None]
+        for cipher in ciphers:
+            try:
+                return cipher.decrypt(nonce, sealed[head_bytes + _NONCE_BYTES :], head + context.encode()).decode()
+            except InvalidTag:
+                continue
+        raise BadMasterKey(
+            f"the sealed secret of {context} does not open: it is damaged, or the master key is not the "
+            "one that sealed it; put that master key back"
+        )
 
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes for one purpose (HKDF-SHA256, RFC 5869), always the same; they give nothing of the key away.
 
         Whoever runs several servers gives all of them the same master key, so each derives the same.
         """
-        hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"leasehold " + purpose.encode())
-        return hkdf.derive(self._master_key)
+        return self.derived(purpose)[0]
+
+    def derived(self, purpose: str) -> list[bytes]:
+        """Return what each known master key gives for one purpose, the key that seals first."""
+        return [self._derive(name, purpose) for name in self.known]
+
+    def _derive(self, name: str, purpose: str) -> bytes:
+        found = self._derived.get((name, purpose))
+        if found is None:
+            hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"leasehold " + purpose.encode())
+            found = self._derived[name, purpose] = hkdf.derive(self._keys[name])
+        return found
 
 
-def _bound(context: str) -> bytes:
-    # The version is bound too, so that nobody can make a later version read these bytes as its own.
-    return _VERSION + context.encode()
+def seal_id(of: str) -> bytes:
+    """Return what a sealed value says of the master key with that fingerprint."""
+    return bytes.fromhex(of)[:_ID_BYTES]
+
+
+def sealed_by(sealed: bytes) -> bytes | None:
+    """Return which master key sealed a value (``seal_id``); None: it was sealed before values said so."""
+    return sealed[len(_VERSION) : len(_VERSION) + _ID_BYTES] if sealed[:1] == _VERSION else None
 
 
 def fingerprint(master_key: bytes) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -25,7 +24,7 @@ from leasehold.api.refusals import Refusals
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasehold.commands.examples import LoadExamples
-from leasehold.commands.founding import CLOCK_MODE, MASTER_KEY
+from leasehold.commands.founding import CLOCK_MODE
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
@@ -35,6 +34,7 @@ from leasehold.facts import Facts
 from leasehold.founding import found, make_key, root_user, stands
 from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Targets
+from leasehold.keyring import KeyKeeper, Keyring, keys_of
 from leasehold.parts import (
     Ground,
     allowed_of,
@@ -50,16 +50,16 @@ from leasehold.parts import (
     trail_of,
 )
 from leasehold.reconciler.ports import Timing
+from leasehold.rotation import Driver, Rotation, standing_of
 from leasehold.seals import AuditKeys
 from leasehold.sequencer import KeyUses, Limits, Sequencer
 from leasehold.settings import Settings
 from leasehold.store.opening import OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
-from leasehold.vault import Vault, check_fingerprint, load_master_key
+from leasehold.vault import Vault, load_master_key
 
 log = structlog.get_logger()
 
-MASTER_KEY_FILE: Final = "master.key"
 
 DUE_EMBEDDED: Final = 200
 ALONE_EMBEDDED: Final = 3
@@ -128,9 +128,11 @@ async def running(
     async with AsyncExitStack() as parts:
         store = open_store(where)
         parts.push_async_callback(store.close)
-        vault = _vault(settings, store, where.directory)
+        ring = Keyring(settings, where.directory)
+        vault, audit_keys = _keys(ring, store, settings)
+        keeper = KeyKeeper(ring, vault, audit_keys, store)
         clock = _clock(settings, store, clock_mode)
-        routes, metrics, audit_keys = routes_of(settings, where), Metrics(), _audit_keys(settings, where.directory)
+        routes, metrics = routes_of(settings, where), Metrics()
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
             parts.push_async_callback(made.close)
@@ -147,25 +149,33 @@ async def running(
             uses=uses,
         )
         agenda = Agenda(store, sequencer, clock, metrics)
+        sequencer.watch(keeper)
         sequencer.watch(agenda)
-        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store))
-        links = Links(vault.derive(PURPOSE), (settings.public_url or "") + settings.path_prefix)
+        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper)
+        links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
         sequencer.watch(dispatcher)
         sequencer.watch(gateway)
-        identities = Identities(store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses)
+        identities = Identities(
+            store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
+        )
         sequencer.watch(identities)
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
-        for stop in (sequencer.close, refusals.stop, agenda.stop, dispatcher.stop, gateway.stop):
+        if ground.alone:
+            rotation = Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)
+            driver = Driver(rotation)
+            parts.push_async_callback(driver.stop)
+            keeper.go_on = driver.go_on
+        for stop in (sequencer.close, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop):
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (agenda, dispatcher, gateway):
+        for part in (keeper, agenda, dispatcher, gateway):
             part.start()
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         context.replica_logs = reconciler.logs
@@ -219,7 +229,7 @@ def _context(
         hub=hub,
         identities=identities,
         refusals=refusals,
-        audit_key=audit_keys.public_key,
+        audit_key=lambda: audit_keys.public_key,
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
     )
@@ -228,20 +238,13 @@ def _context(
     return context
 
 
-def _vault(settings: Settings, store: OpenStore, directory: Path) -> Vault:
-    saved = store.ask(lambda ask: ask.fact(MASTER_KEY))
-    key = load_master_key(
-        settings.master_key_file or directory / MASTER_KEY_FILE, settings.master_key, create=saved is None
-    )
-    if saved is not None:
-        check_fingerprint(key, saved)
-    return Vault(key)
-
-
-def _audit_keys(settings: Settings, directory: Path) -> AuditKeys:
-    """Derive the keys of the audit log; the master key is there by now."""
-    path = settings.master_key_file or directory / MASTER_KEY_FILE
-    return AuditKeys(load_master_key(path, settings.master_key, create=False))
+def _keys(ring: Keyring, store: OpenStore, settings: Settings) -> tuple[Vault, AuditKeys]:
+    """Return what seals and opens; a new store gets a master key where there is none."""
+    standing = standing_of(store)
+    if standing.current:
+        return keys_of(ring, standing)
+    key = load_master_key(ring.path, settings.master_key, create=True)
+    return Vault(key), AuditKeys(key)
 
 
 def _limits(settings: Settings, where: Target) -> Limits:

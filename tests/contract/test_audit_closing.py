@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from leasehold.cli.audit import _cell
 from leasehold.cli.main import cli
 from leasehold.domain.audit import closure_message
+from leasehold.keyring import MASTER_KEY_FILE
 from leasehold.seals import AuditKeys, is_signed
 from leasehold.store.codec import AUDIT_CLOSURES
 from leasehold.store.opening import Target
 from leasehold.store.queries import columns
-from leasehold.wiring import MASTER_KEY_FILE
 from tests.contract.test_audit_tampering import Log
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service

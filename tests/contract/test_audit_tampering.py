@@ -15,11 +15,11 @@ import pytest
 
 from leasehold.cli.stores import audit_keys
 from leasehold.domain.audit import NOTHING, PageBody, chain_hash, head_message, read_body
+from leasehold.keyring import MASTER_KEY_FILE
 from leasehold.seals import AuditKeys
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
 from leasehold.store.packing import unpacked
-from leasehold.wiring import MASTER_KEY_FILE
 from tests import postgres
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service

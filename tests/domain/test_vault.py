@@ -20,6 +20,8 @@ from leasehold.vault import (
     fingerprint,
     load_master_key,
     new_access_key,
+    seal_id,
+    sealed_by,
 )
 
 KEY = bytes(range(32))
@@ -49,8 +51,9 @@ def key_file(folder: Path, content: bytes, mode: int = 0o600) -> Path:
 def test_what_is_sealed_opens_again(plain: str) -> None:
     sealed = Vault(KEY).seal(plain, context="AKone")
     assert Vault(KEY).open(sealed, context="AKone") == plain
-    assert sealed[0] == 1
-    assert len(sealed) == 1 + 12 + len(plain.encode()) + 16
+    assert sealed[0] == 2
+    assert sealed[1:9].hex() == fingerprint(KEY)[:16]
+    assert len(sealed) == 1 + 8 + 12 + len(plain.encode()) + 16
     assert len(plain) <= 1 or plain.encode() not in sealed  # one byte may turn up by chance
 
 
@@ -62,6 +65,22 @@ def test_the_same_text_is_sealed_differently_each_time() -> None:
 def test_a_sealed_text_of_known_bytes_opens_so_that_stores_survive_upgrades() -> None:
     sealed = bytes.fromhex("01000102030405060708090a0b3467b569a091e55b32ba0f98d5e4f1358bb9e694cf54")
     assert Vault(KEY).open(sealed, context="AKone") == "secret"
+
+
+def test_a_vault_that_knows_two_keys_opens_what_either_sealed_and_seals_under_the_one_whose_turn_it_is() -> None:
+    old, new = Vault(KEY).seal("one", context="AKone"), Vault(OTHER).seal("two", context="AKone")
+    first = bytes.fromhex("01000102030405060708090a0b3467b569a091e55b32ba0f98d5e4f1358bb9e694cf54")
+    vault = Vault(OTHER, KEY)
+    assert [vault.open(sealed, context="AKone") for sealed in (old, new, first)] == ["one", "two", "secret"]
+    assert sealed_by(vault.seal("x", context="AKone")) == seal_id(fingerprint(OTHER))
+    vault.turn(fingerprint(KEY))
+    assert sealed_by(vault.seal("x", context="AKone")) == seal_id(fingerprint(KEY))
+    assert vault.derived("links") == [Vault(KEY).derive("links"), Vault(OTHER).derive("links")]
+    vault.forget()
+    assert vault.known == [fingerprint(KEY)]
+    assert "does not open" in refusal(lambda: vault.open(new, context="AKone"))
+    assert "has not got it" in refusal(lambda: vault.turn(fingerprint(OTHER)))
+    assert sealed_by(first) is None
 
 
 def test_every_flipped_bit_and_every_cut_is_noticed() -> None:
@@ -86,7 +105,7 @@ def test_another_context_or_key_does_not_open_and_the_message_says_so() -> None:
 
 
 def test_a_later_version_is_told_apart() -> None:
-    message = refusal(lambda: Vault(KEY).open(b"\x02" + bytes(40), context="AKone"))
+    message = refusal(lambda: Vault(KEY).open(b"\x03" + bytes(40), context="AKone"))
     assert message == "the sealed secret of AKone is damaged, or was written by a later version"
 
 

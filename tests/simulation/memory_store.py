@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
-from leasehold.domain.account import AccessKey, Account, User
+from leasehold.domain.account import Account
 from leasehold.domain.agenda import Due, DueKind
 from leasehold.domain.asked import Asked
 from leasehold.domain.audit import AuditPage, Head, Mark
@@ -23,7 +23,6 @@ from leasehold.domain.book import (
     SERVICES,
     TABLES,
     UNITS,
-    USERS,
     Book,
     Changes,
     Key,
@@ -56,6 +55,7 @@ from leasehold.sequencer import Blocked
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_books import Books
+from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
 from tests.simulation.memory_replicas import ReplicaQuestions
 from tests.simulation.memory_repository import MemoryRepository
@@ -259,13 +259,20 @@ class MemoryTransaction:
 
 
 class MemoryQuestions(
-    MemoryAuditQuestions, OutboxOfMemory, MemoryRepository, ReplicaQuestions, SignaturesOfMemory, Questions
+    MemoryAuditQuestions,
+    KeyQuestions,
+    OutboxOfMemory,
+    MemoryRepository,
+    ReplicaQuestions,
+    SignaturesOfMemory,
+    Questions,
 ):
     """Questions asked of the dictionaries. What is numbered is never deleted, so a row's place is its number."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._audit = store.audit
+        self._uses = store.uses
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
         return self._store.rows[table]
@@ -277,28 +284,6 @@ class MemoryQuestions(
         """Return a value that the store remembers about itself."""
         found = self._rows(FACTS).get((name,))
         return None if found is None else found.value
-
-    def user(self, user_id: str) -> User | None:
-        """Return a user by id."""
-        return self._rows(USERS).get((user_id,))
-
-    def users(
-        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
-    ) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys."""
-
-        def oldest_first(table: Table[Any]) -> list[Any]:
-            rows = [row for row in self._rows(table).values() if row.account_id == account_id]
-            return sorted(rows, key=lambda row: (row.created_at, row.id))
-
-        keys = oldest_first(KEYS)
-        users = [user for user in oldest_first(USERS) if after is None or (user.created_at, user.id) > after][:limit]
-        return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
-
-    def key_uses(self, account_id: str) -> dict[str, Instant]:
-        """Return when the keys of an account were last used."""
-        keys = self._rows(KEYS)
-        return {key: at for key, at in self._store.uses.items() if keys[key,].account_id == account_id}
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""

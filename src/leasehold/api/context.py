@@ -69,7 +69,7 @@ class Context:
         rules: Rules,
         keys: KeyMaker,
         hub: Hub,
-        audit_key: str = "",
+        audit_key: Callable[[], str] = str,
         links: Links,
         hooks: HookMaker,
         identities: Identities,
@@ -86,7 +86,7 @@ class Context:
         self.keys = keys
         self.hub = hub
         self.audit_key = audit_key
-        """The public key, in hexadecimal, that closures of the audit log are signed for."""
+        """Returns the public key, in hexadecimal, that closures of the audit log are signed for."""
         self.hooks = hooks
         self.public_base: str | None = None
         """Where callers reach this server, with the prefix; None: where the caller at hand does."""

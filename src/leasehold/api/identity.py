@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import KEYS, USERS, Changes
 from leasehold.domain.calendar import Instant
+from leasehold.domain.identity_log import MASTER_KEY
 from leasehold.facts import Facts
 from leasehold.questions import IDENTITY_EPOCH, Reader
 from leasehold.sequencer import KeyUses, StaleIdentity
@@ -32,6 +33,8 @@ class Looked(NamedTuple):
 
     epoch: str | None
     found: tuple[AccessKey, User] | None
+    master_key: str | None
+    """The fingerprint of the master key that the store is sealed under."""
 
 
 class Identity:
@@ -99,8 +102,12 @@ class Lookups:
             asked, self._waiting = self._waiting[:ASKED_MAX], self._waiting[ASKED_MAX:]
             ids = sorted({access_key_id for access_key_id, _ in asked})
             try:
-                epoch, found = await self._reader.read(
-                    lambda ask, ids=ids: (ask.fact(IDENTITY_EPOCH), ask.identities(ids))  # type: ignore[misc]
+                epoch, found, master_key = await self._reader.read(
+                    lambda ask, ids=ids: (  # type: ignore[misc]
+                        ask.fact(IDENTITY_EPOCH),
+                        ask.identities(ids),
+                        ask.fact(MASTER_KEY),
+                    )
                 )
             except Exception as error:  # noqa: BLE001 - it is for those who asked
                 for _, future in asked:
@@ -109,7 +116,7 @@ class Lookups:
             else:
                 for access_key_id, future in asked:
                     if not future.done():
-                        future.set_result(Looked(epoch, found.get(access_key_id)))
+                        future.set_result(Looked(epoch, found.get(access_key_id), master_key))
 
 
 class Identities:
@@ -121,12 +128,18 @@ class Identities:
     """
 
     def __init__(
-        self, reader: Reader, facts: Facts, open_secret: Callable[[AccessKey], str], uses: KeyUses | None = None
+        self,
+        reader: Reader,
+        facts: Facts,
+        open_secret: Callable[[AccessKey], str],
+        uses: KeyUses | None = None,
+        seal_under: Callable[[str | None], object] = bool,
     ) -> None:
         self._facts = facts
         self._open_secret = open_secret
         self._lookups = Lookups(reader)
         self._uses = uses or KeyUses()
+        self._seal_under = seal_under
         self._known: dict[str, Identity] = {}
         self._unknown: dict[str, str | None] = {}
         self._epoch = 0
@@ -170,7 +183,9 @@ class Identities:
         if not KEY_ID.fullmatch(access_key_id) or await self._is_unknown(access_key_id):
             return None
         epoch = self._epoch
-        shared_epoch, found = await self._lookups.find(access_key_id)
+        shared_epoch, found, master_key = await self._lookups.find(access_key_id)
+        # Whatever this caller has sealed is under the master key whose turn it was when the caller was looked up.
+        self._seal_under(master_key)
         if found is None or found[0].status != "Active":
             if epoch == self._epoch:
                 if len(self._unknown) >= UNKNOWN_MAX:

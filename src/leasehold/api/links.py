@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from leasehold.domain.calendar import HOUR_US, Instant
@@ -46,10 +47,14 @@ class Link(NamedTuple):
 
 
 class Links:
-    """Makes the links of a reminder, and reads them. ``base`` is what stands before ``/links/`` in their addresses."""
+    """Makes the links of a reminder, and reads them. ``base`` is what stands before ``/links/`` in their addresses.
 
-    def __init__(self, key: bytes, base: str) -> None:
-        self._key = key
+    ``keys`` are asked for each time: the first makes them, and each of them proves them. There are two while a master
+    key takes the place of another, and links of the one before end with that.
+    """
+
+    def __init__(self, keys: Callable[[], Sequence[bytes]], base: str) -> None:
+        self._keys = keys
         self._base = base
 
     def of(self, unit_id: str, what: str, deadline: Instant) -> dict[str, str]:
@@ -59,27 +64,31 @@ class Links:
     def token(self, link: Link) -> str:
         """Return the last part of a link's address: what it says, and its HMAC-SHA256. Always the same."""
         text = f"{link.deed}.{link.unit_id}.{link.deadline}"
-        return f"{text}.{self._signature(text)}"
+        return f"{text}.{_signature(self._keys()[0], text)}"
 
     def confirming(self, hook_id: str, until: Instant) -> str:
         """Return the address at which a subscription is confirmed; for nobody but the mail address that it is about."""
         text = f"confirm.{hook_id}.{until}"
-        return f"{self._base}{PATH}{text}.{self._signature(text)}"
+        return f"{self._base}{PATH}{text}.{_signature(self._keys()[0], text)}"
 
     def read_confirmation(self, token: str) -> Confirmation | None:
         """Return what a link confirms; None where it is no such link of this service."""
         found = _CONFIRMATION.fullmatch(token)
-        if found is None or not hmac.compare_digest(self._signature(found[1]), found[4]):
+        if found is None or not self._proves(found[1], found[4]):
             return None
         return Confirmation(found[2], Instant(int(found[3])))
 
     def read(self, token: str) -> Link | None:
         """Return what a link says; None where this service did not make it."""
         found = _TOKEN.fullmatch(token)
-        if found is None or not hmac.compare_digest(self._signature(found[1]), found[5]):
+        if found is None or not self._proves(found[1], found[5]):
             return None
         deed: Deed = found[2]  # type: ignore[assignment]
         return Link(deed, found[3], Instant(int(found[4])))
 
-    def _signature(self, text: str) -> str:
-        return base64.urlsafe_b64encode(hmac.digest(self._key, text.encode(), "sha256")).decode().rstrip("=")
+    def _proves(self, text: str, signature: str) -> bool:
+        return any(hmac.compare_digest(_signature(key, text), signature) for key in self._keys())
+
+
+def _signature(key: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")).decode().rstrip("=")

@@ -11,6 +11,7 @@ import click
 from leasehold import __version__
 from leasehold.cli.audit import audit
 from leasehold.cli.focus import focus
+from leasehold.cli.master_key import rotate_master_key
 from leasehold.cli.stores import FAILED, archive, backup, check, copy, migrate, stop, store_options, target
 from leasehold.cli.tour import tour
 
@@ -87,7 +88,7 @@ def work(  # one parameter an option
         stop(error)
 
 
-for subcommand in (check, migrate, copy, backup, archive, focus, audit, tour):
+for subcommand in (rotate_master_key, check, migrate, copy, backup, archive, focus, audit, tour):
     cli.add_command(subcommand)
 
 

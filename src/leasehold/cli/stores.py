@@ -81,22 +81,18 @@ def refusing() -> Iterator[None]:
 
 def audit_keys(where: Target) -> AuditKeys | None:
     """Return the keys of the audit log where the store's master key is at hand; None where it is not."""
-    from leasehold.commands.founding import MASTER_KEY
-    from leasehold.seals import AuditKeys
+    from leasehold.keyring import Keyring, keys_of, turning_of
     from leasehold.settings import BadSettings, load_settings
     from leasehold.store.snapshot import snapshot
-    from leasehold.vault import BadMasterKey, fingerprint, load_master_key
-    from leasehold.wiring import MASTER_KEY_FILE
+    from leasehold.vault import BadMasterKey
 
     try:
-        settings = load_settings(None, os.environ)
-        path = settings.master_key_file or where.directory / MASTER_KEY_FILE
-        master_key = load_master_key(path, settings.master_key, create=False)
+        ring = Keyring(load_settings(None, os.environ), where.directory)
+        with snapshot(where) as ask:
+            standing = turning_of(ask)
+        return keys_of(ring, standing)[1]
     except (BadSettings, BadMasterKey):
         return None
-    with snapshot(where) as ask:
-        known = ask.fact(MASTER_KEY)
-    return AuditKeys(master_key) if known in (None, fingerprint(master_key)) else None
 
 
 @click.command()

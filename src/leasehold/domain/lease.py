@@ -16,13 +16,15 @@ class Worker(msgspec.Struct, frozen=True):
     """A process that looks after replicas, since ``started_at`` (the machine's time, microseconds since 1970 UTC).
 
     Its ``beat`` goes up as long as it lives. Nobody compares clocks: whoever sees the same beat for longer than the
-    bound, by its own clock, may take what that worker holds.
+    bound, by its own clock, may take what that worker holds. ``keys`` says which master keys it knows, the one that it
+    seals under first: the beginnings of their fingerprints.
     """
 
     id: str
     node: str
     beat: int
     started_at: int
+    keys: str = ""
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -37,7 +37,7 @@ class Reconciler:
     """Looks after the replicas of the instances that it holds. Any number of these may work on one store.
 
     ``alone``: nobody else works on the store, so that everybody who ever did is dead. ``told_to``: the account whose
-    events tell where stock is not what an engine has.
+    events tell where stock is not what an engine has. ``keys`` is asked with every beat which master keys it knows.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Reconciler:
         timing: Timing = Timing(),  # noqa: B008 - it is frozen
         time: Time | None = None,
         told_to: str | None = None,
+        keys: Callable[[], str] = str,
     ) -> None:
         self.watches: Final = {
             name: Watch(engine, timing, time or MachineTime(), meter) for name, engine in engines.items()
@@ -65,6 +66,7 @@ class Reconciler:
         self._worker_id = worker_id
         self._node = node
         self._alone = alone
+        self._keys = keys
         exposed = frozenset(name for name, engine in engines.items() if not engine.isolation().is_complete)
         self._limits = limits = msgspec.structs.replace(limits, exposed=exposed)
         self._meter = meter
@@ -158,7 +160,7 @@ class Reconciler:
     # --- leases -------------------------------------------------------------------------------------------
 
     def _worker(self, beat: int) -> Worker:
-        return Worker(self._worker_id, self._node, beat, self._started_at)
+        return Worker(self._worker_id, self._node, beat, self._started_at, self._keys())
 
     def may_act(self) -> bool:
         """Whether nobody can have taken yet what it holds."""

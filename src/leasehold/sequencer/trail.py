@@ -56,7 +56,10 @@ class Note(Protocol):
 class Keys(Protocol):
     """The keys of the audit log, which the store does not hold."""
 
-    public_key: str
+    @property
+    def public_key(self) -> str:
+        """What signatures are made for, in hexadecimal."""
+        ...
 
     def seal(self, message: bytes) -> bytes:
         """Return what only the master key can make of it."""

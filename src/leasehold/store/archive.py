@@ -11,8 +11,7 @@ import gzip
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, Final
@@ -23,13 +22,11 @@ import psycopg
 from leasehold.domain.calendar import Instant, to_datetime
 from leasehold.domain.ledger import Posting
 from leasehold.private import opened_private
-from leasehold.store import postgres, sqlite
+from leasehold.store.beside import Run, beside
 from leasehold.store.codec import POSTINGS
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import columns
-
-Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 UNITS: Final = 4
 """Instances a transaction: about 3,000 rows for a month, some twenty milliseconds that servers wait."""
@@ -61,7 +58,7 @@ def archive(where: Target, before: Instant, goal: Path) -> Archived:
     """
     try:
         with (
-            _writer(where) as (run, transaction),
+            beside(where, "archive") as (run, transaction),
             open(goal, "xb", opener=opened_private) as raw,
             gzip.open(raw, "wb") as file,
         ):
@@ -156,40 +153,3 @@ def _replace(run: Run, kept: int, lines: list[_Line]) -> None:
         "UPDATE postings SET amount = ?, minutes = ?, since = ? WHERE seq = ? RETURNING seq",
         (amount, minutes, since, kept),
     )
-
-
-@contextmanager
-def _writer(where: Target) -> Iterator[tuple[Run, Callable[[], Any]]]:
-    """Open a store for short transactions beside its servers."""
-    if where.url is None:
-        path = where.directory / sqlite.FILE
-        if not path.exists():
-            raise BadStore(f"There is no store in {where.directory}.")
-        connection = sqlite.connect(path)
-        connection.execute("PRAGMA synchronous = FULL")
-        try:
-            yield _sqlite_run(connection), lambda: _begun(connection.execute, "BEGIN IMMEDIATE")
-        finally:
-            connection.close()
-        return
-    with psycopg.connect(where.url, autocommit=True, application_name="leasehold archive") as database:
-        execute = postgres.executor(database)
-        yield execute, lambda: _begun(lambda text: execute(text, ()), "BEGIN")
-
-
-def _sqlite_run(connection: sqlite3.Connection) -> Run:
-    def run(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return connection.execute(text, params).fetchall()
-
-    return run
-
-
-@contextmanager
-def _begun(execute: Callable[[str], Any], begin: str) -> Iterator[None]:
-    execute(begin)
-    try:
-        yield
-    except BaseException:
-        execute("ROLLBACK")
-        raise
-    execute("COMMIT")

@@ -23,6 +23,7 @@ from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_identity import Identities
 from leasehold.store.check_outbox import outbox
 from leasehold.store.check_replicas import replica_findings
+from leasehold.store.check_sealed import has_turned, sealed_findings
 from leasehold.store.check_signatures import check_signatures
 from leasehold.store.check_supply import supply_findings, supply_remarks
 from leasehold.store.check_trust import check_trust
@@ -121,7 +122,7 @@ def check_database(url: str, keys: AuditKeys | None = None) -> Report:
 
 def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
     """Check everything that one consistent view of a store shows."""
-    audited, identities = Audited(), Identities()
+    audited, identities = Audited(turned=has_turned(fetch)), Identities()
     now, grace = _now(fetch)
     findings = [
         *_postings(fetch),
@@ -144,6 +145,7 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *check_limits(fetch),
         *check_events(fetch, identities),
         *identities.findings(fetch, keys, audited.marks),
+        *sealed_findings(fetch),
         *check_signatures(fetch),
         *check_trust(fetch),
     ]

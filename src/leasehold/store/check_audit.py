@@ -31,7 +31,7 @@ _PAGES_TEXT: Final = (
     f"SELECT {columns(AUDIT_PAGES)} FROM audit_pages WHERE chain = ? AND number > ? ORDER BY number LIMIT ?"
 )
 _CLOSURES_TEXT: Final = (
-    f"SELECT {columns(AUDIT_CLOSURES)} FROM audit_closures WHERE chain = ? AND last_number > ? "
+    f"SELECT seq, {columns(AUDIT_CLOSURES)} FROM audit_closures WHERE chain = ? AND last_number > ? "
     "ORDER BY last_number LIMIT ?"
 )
 _NEXT_CHAIN: Final = (
@@ -48,6 +48,8 @@ class Audited(msgspec.Struct):
     entries: int = 0
     closed: int = 0
     public_key: str | None = None
+    turned: bool = False
+    """Whether a master key took the place of another: closures are signed for several public keys then."""
     marks: list[Mark] = []
     """What pages say of how far the log of identities went."""
 
@@ -105,19 +107,19 @@ class _Walk:
         yield from (f"audit chain {self._chain}: {what}" for what in self._wrong())
 
     def _wrong(self) -> Iterator[str]:
-        for closure in self._closures():
-            yield from self._closed(closure)
+        for seq, closure in self._closures():
+            yield from self._closed(seq, closure)
         for page in self._pages():
             yield from self._page(page)
         yield from self._end()
 
-    def _closures(self) -> Iterator[Closure]:
+    def _closures(self) -> Iterator[tuple[int, Closure]]:
         last = 0
         while rows := self._fetch(_CLOSURES_TEXT, (self._chain, last, PAGES)):
             for row in rows:
-                closure = AUDIT_CLOSURES.read(row)
+                closure = AUDIT_CLOSURES.read(row[1:])
                 last = closure.last_number
-                yield closure
+                yield row[0], closure
 
     def _pages(self) -> Iterator[AuditPage]:
         # From the very beginning: pages that a closure stands for must be gone.
@@ -128,7 +130,7 @@ class _Walk:
                 last = page.number
                 yield page
 
-    def _closed(self, closure: Closure) -> Iterator[str]:
+    def _closed(self, seq: int, closure: Closure) -> Iterator[str]:
         place = f"the closure of pages {closure.first_number} to {closure.last_number}"
         if closure.first_number != self._number + 1 or closure.last_number < closure.first_number:
             yield f"{place} does not go on from page {self._number}"
@@ -136,9 +138,10 @@ class _Walk:
             yield f"{place} does not follow what comes before it"
         if not is_signed(closure.public_key, closure_message(closure), closure.signature):
             yield f"{place} does not have its signature: it was altered"
-        if self._keys is not None and closure.public_key != self._keys.public_key:
-            yield f"{place} is signed by another key than that of the master key"
-        elif self._done.public_key not in (None, closure.public_key):
+        if self._keys is not None:
+            if not self._keys.may_sign(closure.public_key, seq):
+                yield f"{place} is signed by another key than that of the master key"
+        elif self._done.public_key not in (None, closure.public_key) and not self._done.turned:
             yield f"{place} is signed by another key than others are"
         self._done.public_key = closure.public_key
         self._done.closed += closure.size

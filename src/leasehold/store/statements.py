@@ -9,7 +9,8 @@ from zlib import crc32
 
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import Audit
-from leasehold.domain.book import KEYS, OFFERINGS, REMEMBERED, SERVICE_KEYS, TABLES, USERS, Changes, Table
+from leasehold.domain.book import FACTS, KEYS, OFFERINGS, REMEMBERED, SERVICE_KEYS, TABLES, USERS, Changes, Table
+from leasehold.domain.identity_log import MASTER_KEY
 from leasehold.store.arrays import Arrays
 from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES, CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.queries import HALTED_TEXT, columns
@@ -29,7 +30,7 @@ def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
     """Write everything that a batch changed."""
     yield from _written(changes)
     yield from _projected(changes)
-    if KEYS in changes or USERS in changes or SERVICE_KEYS in changes:
+    if KEYS in changes or USERS in changes or SERVICE_KEYS in changes or _turns(changes):
         yield _NEW_EPOCH, []
     if changes.audit:
         yield from _audited(changes.audit)
@@ -38,6 +39,11 @@ def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
         yield _EVENTS_IN_TURN, [_turns_of(changes)]
         pages = _INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)])
         yield _INSERT_EVENTS, [*pages, *_happened_to(changes)]
+
+
+def _turns(changes: Changes) -> bool:
+    """Whether another master key seals from now on: who was looked up under the one before is looked up again."""
+    return any(row.name == MASTER_KEY for row in changes.updated.get(FACTS, ()))
 
 
 def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:

@@ -75,7 +75,7 @@ async def describe_audit_proof(context: Context, call: Call[au.DescribeAuditProo
     )
     more = len(found) > size
     return au.AuditProof(
-        public_key=context.audit_key,
+        public_key=context.audit_key(),
         chains=[
             au.AuditChain(chain=head.chain, page=head.number, hash=head.hash.hex(), time=context.shown(head.last_at))
             for head in chains

@@ -1,0 +1,268 @@
+"""The master keys that this server can find, and which of them seals: as the store says, also while that changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import structlog
+
+from leasehold.commands.master_key import BEFORE_KEY, NEXT_KEY, PAST_KEYS
+from leasehold.domain.book import FACTS, Changes
+from leasehold.domain.identity_log import MASTER_KEY
+from leasehold.questions import Questions, Reader
+from leasehold.seals import AuditKeys, PastKey
+from leasehold.sequencer import Unavailable
+from leasehold.settings import Settings
+from leasehold.vault import BadMasterKey, Vault, fingerprint, load_master_key
+
+log = structlog.get_logger()
+
+MASTER_KEY_FILE: Final = "master.key"
+LOOK_EVERY_S: Final = 1.0
+"""So soon a server knows that another master key is announced, or seals."""
+SHOWN: Final = 16
+"""So many digits of a fingerprint tell one master key from another."""
+PAST_CONTEXT: Final = "audit keys"
+_FACTS: Final = frozenset({MASTER_KEY, NEXT_KEY, BEFORE_KEY})
+
+
+class Turning(NamedTuple):
+    """How the store stands: the fingerprints of the key that seals, of the next, and of the one before; "": none."""
+
+    current: str
+    next: str
+    before: str
+    past: str
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a master key is taking the place of another."""
+        return bool(self.next or self.before)
+
+
+def turning_of(ask: Questions) -> Turning:
+    """Return how the store stands."""
+    return Turning(*(ask.fact(name) or "" for name in (MASTER_KEY, NEXT_KEY, BEFORE_KEY, PAST_KEYS)))
+
+
+class Keyring:
+    """Finds master keys: in the environment, in their file, and in the files beside it of the next and the last."""
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self.path: Final = settings.master_key_file or directory / MASTER_KEY_FILE
+        self.next_path: Final = self.path.with_name(f"{self.path.name}.next")
+        self.before_path: Final = self.path.with_name(f"{self.path.name}.before")
+        self._given: Final = [
+            (variable, secret)
+            for variable, secret in (
+                ("LEASEHOLD_MASTER_KEY", settings.master_key),
+                ("LEASEHOLD_MASTER_KEY_NEXT", settings.master_key_next),
+            )
+            if secret is not None
+        ]
+        self.is_given: Final = settings.master_key is not None
+        """Whether the environment gives the master key, and not its file."""
+        self._found: dict[str, bytes] = {}
+
+    def key(self, wanted: str) -> bytes | None:
+        """Return the master key with a fingerprint, looked for anew where it was not there; None: it is not here."""
+        if wanted not in self._found:
+            for key in self._all():
+                self._found[fingerprint(key)] = key
+        return self._found.get(wanted)
+
+    def next(self) -> bytes | None:
+        """Return the key that is to come next, from the environment or its file; raises BadMasterKey for a bad one."""
+        for variable, secret in self._given:
+            if variable == "LEASEHOLD_MASTER_KEY_NEXT":
+                return load_master_key(self.next_path, secret, create=False)
+        return load_master_key(self.next_path, None, create=False) if self.next_path.exists() else None
+
+    def make_next(self) -> bytes:
+        """Make the key that is to come next, in its file."""
+        return load_master_key(self.next_path, None, create=True)
+
+    def _all(self) -> Iterator[bytes]:
+        for _, secret in self._given:
+            yield load_master_key(self.path, secret, create=False)
+        for path in (self.path, self.next_path, self.before_path):
+            # What cannot be read is as good as not there: whoever needs it is told which one is missing.
+            with contextlib.suppress(BadMasterKey):
+                yield load_master_key(path, None, create=False)
+
+    def settle(self, current: str) -> bool:
+        """Put the next key's file in the place of the key's, once the store is sealed under it; returns whether it was.
+
+        The one before stays beside it: backups from before need it. A crash leaves both files or one of them, and each
+        of them is whole.
+        """
+        try:
+            following = load_master_key(self.next_path, None, create=False)
+        except BadMasterKey:
+            return False
+        if fingerprint(following) != current:
+            return False
+        try:
+            if self.path.exists():
+                draft = self.before_path.with_name(f".{self.before_path.name}.{os.getpid()}")
+                draft.unlink(missing_ok=True)
+                os.link(self.path, draft)
+                draft.replace(self.before_path)
+            self.next_path.replace(self.path)
+        except OSError as error:
+            log.warning(
+                "the file of the master key cannot be replaced: do it yourself",
+                file=str(self.path),
+                by=str(self.next_path),
+                error=error.strerror,
+            )
+            return False
+        return True
+
+
+def keys_of(ring: Keyring, standing: Turning) -> tuple[Vault, AuditKeys]:
+    """Return what seals and opens as the store stands; raises BadMasterKey where a key that it takes is not here."""
+    current = ring.key(standing.current)
+    if current is None:
+        raise BadMasterKey(
+            f"the store is sealed under the master key {standing.current[:8]}…, and that is not here; put back the key "
+            f"file ({ring.path}) or LEASEHOLD_MASTER_KEY that it was set up with"
+        )
+    others = []
+    for name, why in ((standing.before, "parts of the store are still sealed under"), (standing.next, "")):
+        key = ring.key(name) if name else None
+        if key is None and why and name:
+            raise BadMasterKey(
+                f"{why} the master key {name[:8]}…, and that is not here: put it back (LEASEHOLD_MASTER_KEY or "
+                f"{ring.path}, and the new one into LEASEHOLD_MASTER_KEY_NEXT or {ring.next_path}), and run leasehold "
+                "rotate-master-key to the end"
+            )
+        if key is not None:
+            others.append(key)
+    vault = Vault(current, *others)
+    past = read_past(vault, standing.past)
+    return vault, AuditKeys(current, *others, past=past, turning=bool(standing.before))
+
+
+def read_past(vault: Vault, text: str) -> list[PastKey]:
+    """Return what is kept of earlier master keys, oldest first; raises BadMasterKey where it does not open."""
+    if not text:
+        return []
+    try:
+        sealed = msgspec.json.decode(text, type=list[str])
+        return [
+            msgspec.json.decode(vault.open(bytes.fromhex(one), context=PAST_CONTEXT), type=PastKey) for one in sealed
+        ]
+    except (msgspec.DecodeError, ValueError):
+        raise BadMasterKey("what the store keeps of earlier master keys is damaged") from None
+
+
+def write_past(vault: Vault, past: list[PastKey]) -> str:
+    """Return what the store is to keep of earlier master keys."""
+    kept = [vault.seal(msgspec.json.encode(one).decode(), context=PAST_CONTEXT).hex() for one in past]
+    return msgspec.json.encode(kept).decode()
+
+
+class KeyKeeper:
+    """Follows the store: learns the key that comes next, seals under the one whose turn it is, forgets the one before.
+
+    ``go_on`` is what this server itself does about a change of keys: it is given where nobody else can.
+    """
+
+    def __init__(self, ring: Keyring, vault: Vault, audit: AuditKeys, reader: Reader) -> None:
+        self._ring = ring
+        self._vault = vault
+        self._audit = audit
+        self._reader = reader
+        self._standing: Turning | None = None
+        self._missing = ""
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.go_on: Callable[[], object] | None = None
+
+    def said(self) -> str:
+        """Say which keys this server knows, the one that it seals under first: what a change of keys waits for."""
+        return " ".join(name[:SHOWN] for name in self._vault.known)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._task = asyncio.create_task(self._run(), name="master keys")
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def committed(self, changes: Changes) -> None:
+        """Follow what a batch of this server changed, before anybody is answered."""
+        found = {row.name: row.value for row in changes.updated.get(FACTS, ())}
+        if MASTER_KEY in found:
+            self.seal_under(found[MASTER_KEY])
+        if not _FACTS.isdisjoint(found):
+            self._wake.set()
+
+    def seal_under(self, current: str | None) -> None:
+        """Seal under the master key with that fingerprint, where it is known here."""
+        if current is None or current == self._vault.fingerprint:
+            return
+        if current not in self._vault.known:
+            self._learn(current)
+        if current in self._vault.known:
+            self._vault.turn(current)
+            self._audit.turn(current)
+            log.info("another master key seals now", fingerprint=current[:8])
+
+    async def look(self) -> Turning:
+        """Look how the store stands, and follow."""
+        standing = await self._reader.read(turning_of)
+        if standing.next:
+            self._learn(standing.next)
+        self.seal_under(standing.current)
+        if not standing.goes_on and len(self._vault.known) > 1 and self._vault.fingerprint == standing.current:
+            self._vault.forget()
+            self._audit.forget()
+        if not standing.goes_on and self._standing is not None and self._standing.goes_on:
+            self._settle(standing)
+        self._standing = standing
+        return standing
+
+    def _learn(self, name: str) -> None:
+        if name in self._vault.known:
+            return
+        key = self._ring.key(name)
+        if key is not None:
+            self._vault.learn(key)
+            self._audit.learn(key)
+            self._missing = ""
+        elif self._missing != name:
+            self._missing = name
+            log.error(
+                "a master key is announced that is not here: put it there",
+                fingerprint=name[:8],
+                file=str(self._ring.next_path),
+                variable="LEASEHOLD_MASTER_KEY_NEXT",
+            )
+
+    def _settle(self, standing: Turning) -> None:
+        if self._ring.settle(standing.current):
+            log.info("the file of the master key holds the new one now", file=str(self._ring.path))
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                standing = await self.look()
+                if standing.goes_on and self.go_on is not None:
+                    self.go_on()
+            except Unavailable as error:
+                log.warning("the store does not say which master key seals", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._wake.wait()

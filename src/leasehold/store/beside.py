@@ -1,0 +1,53 @@
+"""Writing to a store beside its servers, in transactions so short that nobody waits long for them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from leasehold.store import postgres, sqlite
+from leasehold.store.errors import BadStore
+from leasehold.store.opening import Target
+
+Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+
+@contextmanager
+def beside(where: Target, what: str) -> Iterator[tuple[Run, Callable[[], Any]]]:
+    """Open a store for short transactions beside its servers; ``what`` names it to the database."""
+    if where.url is None:
+        path = where.directory / sqlite.FILE
+        if not path.exists():
+            raise BadStore(f"There is no store in {where.directory}.")
+        connection = sqlite.connect(path)
+        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            yield _sqlite_run(connection), lambda: _begun(connection.execute, "BEGIN IMMEDIATE")
+        finally:
+            connection.close()
+        return
+    with psycopg.connect(where.url, autocommit=True, application_name=f"leasehold {what}") as database:
+        execute = postgres.executor(database)
+        yield execute, lambda: _begun(lambda text: execute(text, ()), "BEGIN")
+
+
+def _sqlite_run(connection: sqlite3.Connection) -> Run:
+    def run(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(text, params).fetchall()
+
+    return run
+
+
+@contextmanager
+def _begun(execute: Callable[[str], Any], begin: str) -> Iterator[None]:
+    execute(begin)
+    try:
+        yield
+    except BaseException:
+        execute("ROLLBACK")
+        raise
+    execute("COMMIT")

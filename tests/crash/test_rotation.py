@@ -1,0 +1,374 @@
+"""A new master key: while servers answer, wherever it is cut off, and nothing is left that needs the one before."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leasehold import rotating
+from leasehold.cli.stores import audit_keys
+from leasehold.keyring import Keyring, Turning, turning_of
+from leasehold.rotation import NotYet, Rotation
+from leasehold.sequencer import Sequencer
+from leasehold.settings import load_settings
+from leasehold.store.check import check_store
+from leasehold.store.opening import Target
+from leasehold.store.snapshot import snapshot
+from leasehold.vault import BadMasterKey, Vault, load_master_key
+from tests.copies import STORES, copy_of, empty
+from tests.crash.fleet import Caller, environment, eventually
+from tests.crash.lone import data_of, leasehold, lone_server
+from tests.harness import ENVIRONMENT, ROOT_KEY, ROOT_SECRET, Desk, a_service
+
+IAM, HOOKS, EVENTS = "/v2/iam", "/v2/notification", "/v2/events"
+KEYS = 7
+"""Access keys and webhooks of the store."""
+
+
+class Cut(BaseException):
+    """The process was killed here."""
+
+
+@pytest.fixture(scope="module", params=STORES)
+def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, Any]]:
+    """A store with keys, webhooks, and a log of several runs."""
+    made: dict[str, str] = {}
+
+    async def scene(desk: Desk) -> None:
+        for _ in range(KEYS):
+            user = (await desk.call(IAM, "CreateUser", {"name": "user"})).result["userId"]
+            key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
+            made[key["accessKeyId"]] = key["secretAccessKey"]
+            assert (
+                await desk.call(IAM, "AttachPolicy", {"userId": user, "policyName": "QianfanReadAccessPolicy"})
+            ).result
+            hook = {"kind": "Webhook", "url": "https://receiver.invalid/hook", "types": ["unit.bought"]}
+            assert (await desk.call(HOOKS, "CreateSubscription", hook)).status == 200
+
+    async def whole(where: Target) -> None:
+        for _ in range(2):
+            async with a_service(where) as desk:
+                await scene(desk)
+
+    with empty(request.param, tmp_path_factory.mktemp("lived") / "data", migrated=True) as where:
+        asyncio.run(whole(where))
+        yield where, made
+
+
+@pytest.fixture
+def copied(lived: tuple[Target, Any], tmp_path: Path) -> Iterator[tuple[Target, dict[str, str]]]:
+    where, made = lived
+    with copy_of(where, tmp_path / "data") as copy:
+        yield copy, made
+
+
+async def rotate(where: Target, *, wait_s: float | None = 30.0, say: Callable[[str], object] = str) -> None:
+    await rotating.rotate_master_key(load_settings(None, ENVIRONMENT), where, wait_s=wait_s, say=say)
+
+
+def standing(where: Target) -> Turning:
+    with snapshot(where) as ask:
+        return turning_of(ask)
+
+
+def is_right(where: Target) -> None:
+    """Every seal and every event is proved, by the master keys that are there."""
+    keys = audit_keys(where)
+    assert keys is not None
+    assert check_store(where, keys).findings == []
+
+
+async def serves(where: Target, made: dict[str, str]) -> None:
+    """Whoever had a key signs with it, and new ones can be made."""
+    async with a_service(where) as desk:
+        for key, secret in made.items():
+            assert (await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})).status == 200
+        assert (await desk.call(IAM, "CreateUser", {"name": "another"})).status == 200
+
+
+def test_everything_is_sealed_under_the_new_key_and_nothing_needs_the_one_before(
+    copied: tuple[Target, dict[str, str]],
+) -> None:
+    where, made = copied
+    old = load_master_key(where.directory / "master.key", None, create=False)
+    for _ in range(3):
+        before = standing(where).current
+        asyncio.run(rotate(where))
+        now = standing(where)
+        assert (now.current != before, now.goes_on) == (True, False)
+        (where.directory / "master.key.before").unlink()
+        assert not (where.directory / "master.key.next").exists()
+        is_right(where)
+    asyncio.run(serves(where, made))
+    is_right(where)
+    with snapshot(where) as ask:
+        rows = [row for table in ("access_keys", "hooks") for row in ask.sealed_rows(table, after="", limit=1000)]
+    values = [(row.id, value) for row in rows for value in (row.sealed, row.sealed_before) if value]
+    assert len(values) == 2 * KEYS * 2 + 1
+    vault = Vault(load_master_key(where.directory / "master.key", None, create=False))
+    for name, value in values:
+        vault.open(value, context=name)
+        with pytest.raises(BadMasterKey):
+            Vault(old).open(value, context=name)
+
+
+@asynccontextmanager
+async def crowd(desks: list[Desk], made: dict[str, str]) -> AsyncIterator[list[int]]:
+    """Have keys used, made and disabled all the while; every answer is a success."""
+    statuses: list[int] = []
+    stop = asyncio.Event()
+
+    async def use(desk: Desk, key: str, secret: str) -> None:
+        while not stop.is_set():
+            answer = await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})
+            statuses.append(answer.status)
+            # What is remembered of a caller hides the sealed secret.
+            desk.service.app._identities.forget()
+            await asyncio.sleep(0.02)
+
+    async def make(desk: Desk) -> None:
+        while not stop.is_set():
+            user = (await desk.call(IAM, "CreateUser", {"name": "meanwhile"})).result["userId"]
+            key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
+            made[key["accessKeyId"]] = key["secretAccessKey"]
+            used = await desk.as_user(key["accessKeyId"], key["secretAccessKey"]).call(IAM, "DescribeUsers")
+            assert used.code == "AccessDenied"
+            asked = {"userId": user, "policyName": "QianfanReadAccessPolicy"}
+            statuses.append((await desk.call(IAM, "AttachPolicy", asked)).status)
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as tasks:
+        for desk in desks:
+            tasks.create_task(make(desk))
+            for key, secret in list(made.items())[:4]:
+                tasks.create_task(use(desk, key, secret))
+        yield statuses
+        stop.set()
+    assert statuses
+    assert set(statuses) == {200}
+
+
+def test_servers_answer_all_the_while_and_seal_under_the_new_key_from_their_turn_on(
+    copied: tuple[Target, dict[str, str]], tmp_path: Path
+) -> None:
+    where, made = copied
+    # On PostgreSQL a second server, with a directory of its own, as on another machine.
+    places = [where]
+    if where.url is not None:
+        other = tmp_path / "other"
+        other.mkdir(mode=0o700)
+        shutil.copy2(where.directory / "master.key", other / "master.key")
+        places.append(Target(other, where.url))
+
+    async def scene() -> None:
+        said: list[str] = []
+        async with AsyncExitStack() as stack:
+            desks = [await stack.enter_async_context(a_service(place)) for place in places]
+            async with crowd(desks, made) as statuses:
+                if len(places) > 1:
+                    # It waits as long as a server does not know the new key, and changes nothing.
+                    with pytest.raises(NotYet, match="do not know the new master key yet: [0-9a-f]{8} on "):
+                        await rotate(where, wait_s=4.0, say=said.append)
+                    assert standing(where).before == ""
+                    shutil.copy2(where.directory / "master.key.next", other / "master.key.next")
+                await rotate(where, say=said.append)
+                seen = len(statuses)
+                while len(statuses) < seen + 20:
+                    await asyncio.sleep(0.02)
+        assert not standing(where).goes_on
+
+    asyncio.run(scene())
+    for place in places:
+        assert not (place.directory / "master.key.next").exists()
+        shutil.rmtree(place.directory / "replicas", ignore_errors=True)
+        (place.directory / "master.key.before").unlink()
+        is_right(place)
+    asyncio.run(serves(places[-1], made))
+    is_right(where)
+
+
+STEPS = ("announce", "submit", "reseal_heads", "settle")
+"""Where the store or a file is written."""
+
+
+def test_wherever_it_is_cut_off_the_store_works_and_the_next_run_finishes(
+    lived: tuple[Target, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, made = lived
+    cut, done = 0, False
+    while not done:
+        for late in (False, True):
+            with copy_of(original, tmp_path / f"data-{cut}-{late}") as where:
+                done = _cut_at(where, cut, late=late, monkeypatch=monkeypatch)
+                is_right(where)
+                if cut % 3 == 0 and late:
+                    asyncio.run(serves(where, made))
+                    is_right(where)
+                asyncio.run(rotate(where))
+                now = standing(where)
+                assert not now.goes_on
+                is_right(where)
+                (where.directory / "master.key.before").unlink(missing_ok=True)
+                is_right(where)
+                assert Keyring(load_settings(None, ENVIRONMENT), where.directory).key(now.current) is not None
+        cut += 1
+    # An announcement, the turn, at least one batch each of keys and webhooks, three passes over chains, the end, a file.
+    assert cut > 8
+
+
+def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Rotate, and die before or right after a step; returns whether there was no such step any more."""
+    count = iter(range(10_000))
+
+    def cutting(call: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **named: Any) -> Any:
+            here = next(count) == cut
+            if here and not late:
+                raise Cut
+            answer = call(*arguments, **named)
+            if here:
+                raise Cut
+            return answer
+
+        return step
+
+    def cutting_later(call: Callable[..., Any]) -> Callable[..., Any]:
+        async def step(*arguments: Any, **named: Any) -> Any:
+            here = next(count) == cut
+            if here and not late:
+                raise Cut
+            answer = await call(*arguments, **named)
+            if here:
+                raise Cut
+            return answer
+
+        return step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rotating, "announce", cutting(rotating.announce))
+        patch.setattr(Sequencer, "submit", cutting_later(Sequencer.submit))
+        patch.setattr("leasehold.rotation.reseal_heads", cutting(sys.modules["leasehold.rotation"].reseal_heads))
+        patch.setattr(Keyring, "settle", cutting(Keyring.settle))
+        try:
+            asyncio.run(rotate(where))
+        except Cut:
+            return False
+        except BaseExceptionGroup:
+            return False
+    return True
+
+
+def test_a_server_that_has_not_both_keys_while_both_are_needed_does_not_start(
+    copied: tuple[Target, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, made = copied
+
+    async def stopped(self: Rotation, standing: Turning) -> None:
+        raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rotation, "_finish", stopped)
+        with pytest.raises(Cut):
+            asyncio.run(rotate(where))
+    assert standing(where).before
+    (where.directory / "master.key").rename(where.directory / "aside")
+    assert audit_keys(where) is None
+    with pytest.raises(BadMasterKey, match="parts of the store are still sealed under") as refused:
+        asyncio.run(serves(where, made))
+    assert "\n" not in str(refused.value)
+    (where.directory / "aside").rename(where.directory / "master.key")
+    asyncio.run(serves(where, made))
+    asyncio.run(rotate(where))
+    is_right(where)
+
+
+def test_a_key_from_the_environment_takes_the_place_of_one_from_the_environment(
+    copied: tuple[Target, dict[str, str]],
+) -> None:
+    where, _ = copied
+    old = load_master_key(where.directory / "master.key", None, create=False).hex()
+    (where.directory / "master.key").unlink()
+    both = ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": old, "LEASEHOLD_MASTER_KEY_NEXT": "ab" * 32}
+
+    async def with_(given: dict[str, str]) -> None:
+        await rotating.rotate_master_key(load_settings(None, given), where, wait_s=30.0, say=str)
+
+    with pytest.raises(BadMasterKey, match="LEASEHOLD_MASTER_KEY_NEXT"):
+        asyncio.run(with_(ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": old}))
+    assert not standing(where).goes_on
+    asyncio.run(with_(both))
+    assert not (where.directory / "master.key").exists()
+    with pytest.raises(BadMasterKey, match="seals already"):
+        asyncio.run(with_(both))
+
+    async def start(given: dict[str, str]) -> None:
+        async with a_service(where, environment=given):
+            pass
+
+    asyncio.run(start(both))
+    asyncio.run(start(ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": "ab" * 32}))
+    with pytest.raises(BadMasterKey):
+        asyncio.run(start(ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": old}))
+
+
+def test_an_announced_key_is_abandoned_as_long_as_it_does_not_seal(copied: tuple[Target, dict[str, str]]) -> None:
+    where, made = copied
+    before = standing(where)
+    rotating.announce(where, "ab" * 32)
+    with pytest.raises(BadMasterKey, match="is not here"):
+        asyncio.run(rotate(where))
+    asyncio.run(serves(where, made))
+    rotating.abandon(where)
+    assert standing(where)[:3] == before[:3]
+    asyncio.run(rotate(where))
+    is_right(where)
+
+
+@pytest.mark.crash
+def test_a_server_and_the_command_are_killed_again_and_again_and_the_server_finishes(tmp_path: Path) -> None:
+    """Real processes and SIGKILL, on the embedded store: the server goes on by itself when it starts."""
+    with lone_server(tmp_path) as server:
+        data = data_of(tmp_path)
+        assert server.port is not None
+        with Caller([server.port], ROOT_KEY, ROOT_SECRET) as root:
+            for _ in range(60):
+                user = {"userId": root.call(IAM, "CreateUser", {"name": "user"}).result["userId"]}
+                root.call(IAM, "CreateAccessKey", user)
+        before = standing(Target(data)).current
+        for milliseconds in (30, 60, 120):
+            command = subprocess.Popen(
+                [sys.executable, "-m", "leasehold", "rotate-master-key", "--data", str(data)],
+                env=environment(),
+                stdout=subprocess.DEVNULL,
+            )
+            eventually(
+                "it is announced", lambda: standing(Target(data)).current != before or standing(Target(data)).next
+            )
+            time.sleep(milliseconds / 1000)
+            command.send_signal(signal.SIGKILL)
+            command.wait()
+            server.kill()
+            is_right(Target(data))
+            server.start()
+            server.wait()
+            eventually("the server has finished it", lambda: not standing(Target(data)).goes_on)
+            assert standing(Target(data)).current != before
+            before = standing(Target(data)).current
+            with Caller([server.port], ROOT_KEY, ROOT_SECRET) as root:
+                assert root.call(IAM, "DescribeUsers").status == 200
+            eventually("the file is in place", lambda: not (data / "master.key.next").exists())
+        server.stop()
+        is_right(Target(data))
+        done = leasehold("rotate-master-key", "--data", data)
+        assert (done.returncode, done.stderr) == (0, "")
+        is_right(Target(data))

@@ -1,0 +1,54 @@
+"""Questions about access keys and what is sealed, asked of rows in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from leasehold.domain.account import AccessKey, User
+from leasehold.domain.book import HOOKS, KEYS, USERS, Key, Table
+from leasehold.questions import SealedRow
+
+if TYPE_CHECKING:
+    from leasehold.domain.calendar import Instant
+
+
+class KeyQuestions:
+    """What the sealed tables can be asked."""
+
+    _uses: dict[str, Instant]
+
+    def _rows(self, table: Table[Any]) -> dict[Key, Any]:
+        raise NotImplementedError
+
+    def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
+        """Return an access key with the user whom it belongs to."""
+        key = self._rows(KEYS).get((access_key_id,))
+        return None if key is None else (key, self._rows(USERS)[(key.user_id,)])
+
+    def user(self, user_id: str) -> User | None:
+        """Return a user by id."""
+        return self._rows(USERS).get((user_id,))
+
+    def users(
+        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> list[tuple[User, list[AccessKey]]]:
+        """Return an account's users, oldest first, each with its keys."""
+
+        def oldest_first(table: Table[Any]) -> list[Any]:
+            rows = [row for row in self._rows(table).values() if row.account_id == account_id]
+            return sorted(rows, key=lambda row: (row.created_at, row.id))
+
+        keys = oldest_first(KEYS)
+        users = [user for user in oldest_first(USERS) if after is None or (user.created_at, user.id) > after][:limit]
+        return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
+
+    def key_uses(self, account_id: str) -> dict[str, Instant]:
+        """Return when the keys of an account were last used."""
+        keys = self._rows(KEYS)
+        return {key: at for key, at in self._uses.items() if keys[key,].account_id == account_id}
+
+    def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
+        """Return what is sealed in a table, in the order of ids."""
+        rows = self._rows(KEYS if table == KEYS.name else HOOKS).values()
+        found = [SealedRow(row.id, row.sealed, getattr(row, "sealed_before", b"")) for row in rows if row.id > after]
+        return sorted(found)[:limit]
