@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from leasehold.domain.account import AccessKey, Account, User
+from leasehold.domain.account import Account, User
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import OK, AuditPage, Entry, Sealed
 from leasehold.domain.calendar import Instant
@@ -26,6 +26,7 @@ from leasehold.domain.service import Service
 from leasehold.domain.service_key import ServiceKey
 from leasehold.domain.supply import Supply
 from leasehold.domain.unit import Unit
+from leasehold.identity_questions import IdentityQuestions
 
 T = TypeVar("T")
 
@@ -216,14 +217,6 @@ class Head(NamedTuple):
     event: Event
 
 
-class SealedRow(NamedTuple):
-    """A row with values that a master key sealed; empty: none."""
-
-    id: str
-    sealed: bytes
-    sealed_before: bytes
-
-
 class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which sets of models to list, of those that an account sees: its own, everybody's, or both (None)."""
 
@@ -232,41 +225,15 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class Questions(Protocol):
+class Questions(IdentityQuestions, Protocol):
     """Questions, each answered from one consistent view."""
 
     def fact(self, name: str) -> str | None:
         """Return a value that the store remembers about itself."""
         ...
 
-    def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
-        """Return an access key with the user whom it belongs to."""
-        ...
-
-    def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
-        """Return those access keys that there are, each with the user whom it belongs to."""
-        ...
-
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, those written last first."""
-        ...
-
-    def user(self, user_id: str) -> User | None:
-        """Return a user by id."""
-        ...
-
-    def users(
-        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
-    ) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
-        ...
-
-    def key_uses(self, account_id: str) -> dict[str, Instant]:
-        """Return when the keys of an account were last used, as far as that was written; the others are missing."""
-        ...
-
-    def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
-        """Return what is sealed in a table (access_keys or hooks), in the order of ids."""
         ...
 
     def account(self, account_id: str) -> Account | None:

@@ -14,8 +14,8 @@ from leasehold.commands.master_key import EndTurning, Reseal, Resealed, TurnMast
 from leasehold.domain.audit import Sealed, head_message
 from leasehold.domain.identity_log import LOG_END, read_mark
 from leasehold.domain.lease import LEFT, Worker
+from leasehold.identity_questions import SealedRow
 from leasehold.keyring import SHOWN, KeyKeeper, Keyring, Turning, read_past, turning_of, write_past
-from leasehold.questions import SealedRow
 from leasehold.seals import AuditKeys
 from leasehold.sequencer import Sequencer
 from leasehold.store.opening import OpenStore, Target

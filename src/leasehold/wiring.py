@@ -166,10 +166,7 @@ async def running(
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:
-            rotation = Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)
-            driver = Driver(rotation)
-            parts.push_async_callback(driver.stop)
-            keeper.go_on = driver.go_on
+            parts.push_async_callback(_driver(ground, ring, audit_keys).stop)
         for stop in (sequencer.close, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop):
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
@@ -180,6 +177,16 @@ async def running(
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
+
+
+def _driver(ground: Ground, ring: Keyring, audit_keys: AuditKeys) -> Driver:
+    """Let this server, which nobody else works beside, finish an exchange of the master key that has begun."""
+    rotation = Rotation(
+        ground.where, ground.store, ground.sequencer, ring, audit_keys, ground.keeper, alone=True, lease_s=0.0
+    )
+    driver = Driver(rotation)
+    ground.keeper.go_on = driver.go_on
+    return driver
 
 
 def _app(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.book import HOOKS, KEYS, USERS, Key, Table
-from leasehold.questions import SealedRow
+from leasehold.identity_questions import SealedRow
 
 if TYPE_CHECKING:
     from leasehold.domain.calendar import Instant

@@ -33,6 +33,12 @@ TAKEN_MAX: Final = 200
 """Instances taken at a time, so that workers that start together share."""
 
 
+def _exposing(limits: Limits, engines: Mapping[str, ReplicaEngine]) -> Limits:
+    """Return the limits with the engines that do not keep replicas apart completely."""
+    exposed = frozenset(name for name, engine in engines.items() if not engine.isolation().is_complete)
+    return msgspec.structs.replace(limits, exposed=exposed)
+
+
 class Reconciler:
     """Looks after the replicas of the instances that it holds. Any number of these may work on one store.
 
@@ -64,11 +70,9 @@ class Reconciler:
         self._books = books
         self._routes = routes
         self._worker_id = worker_id
-        self._node = node
-        self._alone = alone
+        self._node, self._alone = node, alone
         self._keys = keys
-        exposed = frozenset(name for name, engine in engines.items() if not engine.isolation().is_complete)
-        self._limits = limits = msgspec.structs.replace(limits, exposed=exposed)
+        self._limits = limits = _exposing(limits, engines)
         self._meter = meter
         self._timing = timing
         self._time = time or MachineTime()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from leasehold.domain.book import KEYS
 from leasehold.domain.calendar import Instant
-from leasehold.questions import SealedRow
+from leasehold.identity_questions import SealedRow
 from leasehold.store.codec import CODECS
 
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
