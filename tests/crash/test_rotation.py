@@ -16,16 +16,18 @@ from typing import Any
 import pytest
 
 from leasehold import rotating
+from leasehold.api.links import PURPOSE, Link, Links
 from leasehold.cli.stores import audit_keys
-from leasehold.keyring import Keyring, Turning, turning_of
+from leasehold.domain.calendar import Instant
+from leasehold.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, Turning, keys_of, turning_of
 from leasehold.rotation import NotYet, Rotation
 from leasehold.sequencer import Sequencer
 from leasehold.settings import load_settings
 from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasehold.store.opening import Target, open_store
 from leasehold.store.snapshot import snapshot
 from leasehold.store.turning import announce
-from leasehold.vault import BadMasterKey, Vault, load_master_key
+from leasehold.vault import BadMasterKey, Vault, fingerprint, load_master_key
 from tests.copies import STORES, copy_of, empty
 from tests.crash.fleet import Caller, environment, eventually
 from tests.crash.lone import data_of, leasehold, lone_server
@@ -387,3 +389,43 @@ def test_a_server_and_the_command_are_killed_again_and_again_and_the_server_fini
 def _without_master_key(given: dict[str, str]) -> Callable[[], dict[str, str]]:
     kept = {name: value for name, value in given.items() if name != "LEASEHOLD_MASTER_KEY"}
     return lambda: dict(kept)
+
+
+def test_a_link_from_before_works_until_the_key_before_is_forgotten_and_then_no_more() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    vault = Vault(old, new)
+    links = Links(lambda: vault.derived(PURPOSE), "https://leasehold.example")
+    link = Link("keep", "unit-1", Instant(1))
+    before = links.token(link)
+    vault.turn(fingerprint(new))
+    assert links.read(before) == link
+    after = links.token(link)
+    assert after != before
+    vault.forget()
+    assert (links.read(before), links.read(after)) == (None, link)
+
+
+def test_a_server_forgets_the_key_before_a_while_after_the_change_and_not_at_once(
+    copied: tuple[Target, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, _ = copied
+    ring = Keyring(load_settings(None, ENVIRONMENT), where.directory)
+    now = 1000.0
+    monkeypatch.setattr("leasehold.keyring.time.monotonic", lambda: now)
+
+    async def scene() -> None:
+        nonlocal now
+        store = open_store(where)
+        try:
+            vault, audit = keys_of(ring, store.ask(turning_of))
+            keeper = KeyKeeper(ring, vault, audit, store)
+            vault.learn(b"x" * 32)
+            audit.learn(b"x" * 32)
+            for seconds, known in ((0, 2), (30, 2), (FORGET_AFTER_S, 1)):
+                now = 1000.0 + seconds
+                await keeper.look()
+                assert len(vault.known) == known
+        finally:
+            await store.close()
+
+    asyncio.run(scene())
