@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 MASTER_KEY_FILE: Final = "master.key"
 LOOK_EVERY_S: Final = 1.0
 """So soon a server knows that another master key is announced, or seals."""
+FORGET_AFTER_S: Final = 60.0
+"""So long after a change of keys the one before is still known: what was read a moment before may be under it."""
 SHOWN: Final = 16
 """So many digits of a fingerprint tell one master key from another."""
 PAST_CONTEXT: Final = "audit keys"
@@ -180,8 +183,8 @@ class KeyKeeper:
         self._vault = vault
         self._audit = audit
         self._reader = reader
-        self._standing: Turning | None = None
         self._missing = ""
+        self._over_since: float | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.go_on: Callable[[], object] | None = None
@@ -193,6 +196,19 @@ class KeyKeeper:
     def start(self) -> None:
         """Begin to follow."""
         self._task = asyncio.create_task(self._run(), name="master keys")
+
+    async def require(self) -> None:
+        """See that every key that a change of keys may use is here, once others know that this server lives.
+
+        Whoever looked before that who must know the new key has announced it by now. Raises BadMasterKey.
+        """
+        standing = await self.look()
+        for name in (standing.current, standing.next):
+            if name and name not in self._vault.known:
+                raise BadMasterKey(
+                    f"the master key {name[:8]}… is announced or seals already, and it is not here: put it into "
+                    f"{self._ring.next_path} or LEASEHOLD_MASTER_KEY_NEXT"
+                )
 
     async def stop(self) -> None:
         """Follow no more."""
@@ -225,13 +241,21 @@ class KeyKeeper:
         if standing.next:
             self._learn(standing.next)
         self.seal_under(standing.current)
-        if not standing.goes_on and len(self._vault.known) > 1 and self._vault.fingerprint == standing.current:
+        self._forget(standing)
+        if not standing.goes_on and self._ring.next_path.exists():
+            self._settle(standing)
+        return standing
+
+    def _forget(self, standing: Turning) -> None:
+        """Know no other key any more, once nobody can be about to open what was read before it was sealed anew."""
+        now = time.monotonic()
+        if standing.goes_on or len(self._vault.known) == 1 or self._vault.fingerprint != standing.current:
+            self._over_since = None
+        elif self._over_since is None:
+            self._over_since = now
+        elif now - self._over_since >= FORGET_AFTER_S:
             self._vault.forget()
             self._audit.forget()
-        if not standing.goes_on and self._standing is not None and self._standing.goes_on:
-            self._settle(standing)
-        self._standing = standing
-        return standing
 
     def _learn(self, name: str) -> None:
         if name in self._vault.known:

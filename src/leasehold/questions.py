@@ -465,6 +465,10 @@ class Questions(IdentityQuestions, Protocol):
         """Return who looks after replicas, or did and has leases yet."""
         ...
 
+    def workers_up(self) -> list[Worker]:
+        """Return every worker that did not stop cleanly, whether it still lives or not."""
+        ...
+
     def workers_named(self, worker_ids: Sequence[str]) -> list[Worker]:
         """Return workers by id, in order; those that are not known are left out."""
         ...

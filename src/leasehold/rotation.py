@@ -13,7 +13,7 @@ import structlog
 from leasehold.commands.master_key import EndTurning, Reseal, Resealed, TurnMasterKey
 from leasehold.domain.audit import Sealed, head_message
 from leasehold.domain.identity_log import LOG_END, read_mark
-from leasehold.domain.lease import LEFT, Worker
+from leasehold.domain.lease import Worker
 from leasehold.identity_questions import SealedRow
 from leasehold.keyring import SHOWN, KeyKeeper, Keyring, Turning, read_past, turning_of, write_past
 from leasehold.seals import AuditKeys
@@ -28,6 +28,10 @@ ROWS: Final = 50
 """Rows that are sealed anew in one batch."""
 LOOK_S: Final = 0.5
 TIMES_MAX: Final = 100
+
+
+def _log(text: str) -> None:
+    log.info(text)
 
 
 class NotYet(Exception):
@@ -64,7 +68,7 @@ class Rotation:
         self._alone = alone
         self._lease_s = lease_s
         self._wait_s = wait_s
-        self._say = say or log.info
+        self._say = say or _log
         self._beats: dict[str, tuple[int, float]] = {}
         self._damaged: set[str] = set()
 
@@ -143,16 +147,12 @@ class Rotation:
 
     async def _late(self, ready: Callable[[list[str]], bool]) -> list[Worker]:
         now = time.monotonic()
-        workers = await self._store.read(lambda ask: ask.workers())
+        workers = await self._store.read(lambda ask: ask.workers_up())
         self._beats = {
             one.id: (one.beat, now) if self._beats.get(one.id, (None, now))[0] != one.beat else self._beats[one.id]
             for one in workers
         }
-        return [
-            one
-            for one in workers
-            if one.beat != LEFT and now - self._beats[one.id][1] <= self._lease_s and not ready(one.keys.split())
-        ]
+        return [one for one in workers if now - self._beats[one.id][1] <= self._lease_s and not ready(one.keys.split())]
 
     async def _seal_all(self, standing: Turning, vault: Vault, audit: AuditKeys) -> None:
         """Seal everything anew that is sealed under another key, until there is nothing."""

@@ -175,6 +175,9 @@ async def running(
         for part in (keeper, agenda, dispatcher, gateway):
             part.start()
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
+        if not ground.alone:
+            await reconciler.beat()
+            await keeper.require()
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
 

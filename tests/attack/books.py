@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
 from typing import Any
@@ -68,13 +69,21 @@ class Books:
         """Write a page anew."""
         self.run("UPDATE event_pages SET events = ? WHERE seq = ?", msgspec.json.encode(events), seq)
 
-    def add_event(self, account: str, kind: str, data: dict[str, Any], *, sealed: bool = True) -> None:
+    def add_event(
+        self,
+        account: str,
+        kind: str,
+        data: dict[str, Any],
+        *,
+        sealed: bool = True,
+        seal: Callable[[bytes], bytes] = lambda message: sha256(message).digest(),
+    ) -> None:
         """Write an event as a server would, with a seal as good as somebody can make it who has no master key."""
         at = self.one("SELECT max(last_at) FROM event_pages")
         event = Event(at, kind, None, self.root, data)
         if sealed:
             end = read_mark(self.fact(LOG_END))
-            made = sha256(message_of(end.seal, end.number + 1, account, event)).digest()
+            made = seal(message_of(end.seal, end.number + 1, account, event))
             event = msgspec.structs.replace(event, data=data | {PLACE: [end.number + 1, made.hex()]})
             self.set_fact(LOG_END, write_mark(Mark(end.number + 1, made)))
         seq = self.one("SELECT max(seq) + 1 FROM event_pages")

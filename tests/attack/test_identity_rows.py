@@ -10,7 +10,9 @@ from typing import Final
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from leasehold.cli.main import cli
 from leasehold.domain.identity_log import LOG_END, PLACE, read_mark, write_mark
 from leasehold.store.opening import Target
 from tests.attack.books import OPERATOR, Books
@@ -289,3 +291,14 @@ def test_the_end_of_the_log_cannot_be_moved(books: Books) -> None:
     assert any("the log of identities ends with event" in line for line in books.findings(keyed=False))
     books.set_fact(LOG_END, "nonsense")
     assert "the end of the log of identities cannot be read" in books.findings(keyed=False)
+
+
+def test_the_command_finds_it_too(books: Books) -> None:
+    where = books.where
+    options = ["--data", str(where.directory), *(["--store", where.url] if where.url is not None else [])]
+    clean = CliRunner().invoke(cli, ["check", *options])
+    assert (clean.exit_code, clean.stdout[:20]) == (0, "The books are right:")
+    take_a_policy(books)
+    done = CliRunner().invoke(cli, ["check", *options])
+    assert done.exit_code == 1
+    assert f"user {books.user} has policies" in done.stdout

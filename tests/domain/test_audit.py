@@ -18,6 +18,7 @@ from leasehold.domain.audit import (
     Entry,
     Head,
     Line,
+    Mark,
     chain_hash,
     closing_of,
     closure_message,
@@ -185,3 +186,31 @@ def test_whole_days_are_closed() -> None:
     assert day_before(Instant(10 * DAY_US + 5), 3 * DAY_US) == 7 * DAY_US
     assert day_before(Instant(11 * DAY_US - 1), 3 * DAY_US) == 7 * DAY_US
     assert day_before(Instant(11 * DAY_US), 3 * DAY_US) == 8 * DAY_US
+
+
+def test_a_mark_gets_a_page_also_where_there_are_no_entries() -> None:
+    mark = Mark(3, b"seal")
+    (page,) = pages_of(START, [], (), mark, Instant(7))
+    assert (page.account_id, page.size, page.first_at, page.last_at) == ("", 0, 7, 7)
+    assert read_body(page.body).mark == mark
+    first, second = pages_of(START, [("a", entry(1)), ("b", entry(1))], (), mark, Instant(7))
+    assert [read_body(one.body).mark for one in (first, second)] == [mark, None]
+
+
+@pytest.mark.parametrize(
+    ("end", "is_closed"),
+    [
+        (Mark(4, b"later"), True),
+        (Mark(3, b"seal"), True),
+        (Mark(3, b"another"), False),
+        (Mark(2, b"seal"), False),
+        (Mark(0, NOTHING), False),
+    ],
+)
+def test_what_knows_of_more_identity_events_than_there_are_is_never_closed(end: Mark, is_closed: bool) -> None:  # noqa: FBT001
+    found = [(1, page) for page in pages_of(START, [("a", entry(1))], (), Mark(3, b"seal"), Instant(1))]
+    if is_closed:
+        assert closing_of(found, NOTHING, Instant(9), Instant(99), "00", end) is not None
+        return
+    with pytest.raises(BrokenChainError, match="a log of identities that is gone"):
+        closing_of(found, NOTHING, Instant(9), Instant(99), "00", end)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from leasehold.domain.book import LEASES, MODELS, REPLICAS, SERVICES, SUPPLIES, UNITS, WORKERS, Key, Table
-from leasehold.domain.lease import Worker
+from leasehold.domain.lease import LEFT, Worker
 from leasehold.domain.plan import Job
 from leasehold.domain.replica import Replica, Target
 from leasehold.domain.supply import Supply
@@ -77,6 +77,10 @@ class ReplicaQuestions(Questions):
             if row.state != "Gone":
                 counts[row.state] = counts.get(row.state, 0) + 1
         return counts
+
+    def workers_up(self) -> list[Worker]:
+        """Return every worker that did not stop cleanly."""
+        return [row for _, row in sorted(self._rows(WORKERS).items()) if row.beat != LEFT]
 
     def workers_named(self, worker_ids: Sequence[str]) -> list[Worker]:
         """Return workers by id, in order."""

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from leasehold.domain.book import LEASES, MODELS, REPLICAS, SERVICES, UNITS, WORKERS, Table
-from leasehold.domain.lease import Lease, Worker
+from leasehold.domain.lease import LEFT, Lease, Worker
 from leasehold.domain.model import Model
 from leasehold.domain.plan import Job
 from leasehold.domain.replica import Replica, Target
@@ -96,6 +96,13 @@ class ReplicaQueries(Questions):
         rows = self._fetch(
             f"SELECT {names} FROM workers w WHERE EXISTS (SELECT 1 FROM leases l WHERE l.holder = w.id) ORDER BY id", ()
         )
+        return [codec.read(row) for row in rows]
+
+    def workers_up(self) -> list[Worker]:
+        """Return every worker that did not stop cleanly, whether it still lives or not."""
+        codec = CODECS[WORKERS]
+        names = ", ".join(f'"{name}"' for name in codec.columns)
+        rows = self._fetch(f"SELECT {names} FROM workers WHERE beat <> ? ORDER BY id", (LEFT,))
         return [codec.read(row) for row in rows]
 
     def replica_counts(self) -> dict[str, int]:

@@ -1,0 +1,115 @@
+"""Somebody has the master key from before, and the store: what is newer than that cannot be forged with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from leasehold import rotating
+from leasehold.domain.audit import Closure, chain_hash, closure_message, head_message
+from leasehold.domain.identity_log import LOG_END, read_mark
+from leasehold.seals import AuditKeys
+from leasehold.settings import load_settings
+from leasehold.store.check import check_store
+from leasehold.store.codec import AUDIT_CLOSURES
+from leasehold.store.opening import Target
+from leasehold.store.packing import unpacked
+from leasehold.vault import Vault, load_master_key
+from tests.attack.books import OPERATOR, Books
+from tests.attack.test_identity_rows import _found
+from tests.copies import copy_of, empty
+from tests.harness import ENVIRONMENT, a_service
+
+IAM = "/v2/iam"
+OPERATE = "QianfanServiceOperateAccessPolicy"
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, bytes]]:
+    """A store that got a new master key, and that a server has worked on since; and the key before."""
+    with empty("sqlite", tmp_path_factory.mktemp("turned") / "data", migrated=True) as where:
+
+        async def lived() -> None:
+            await _found(where)
+            await rotating.rotate_master_key(load_settings(None, ENVIRONMENT), where, wait_s=30.0, say=str)
+            async with a_service(where) as root:
+                await root.call(IAM, "CreateUser", {"name": "later"})
+
+        asyncio.run(lived())
+        old = load_master_key(where.directory / "master.key.before", None, create=False)
+        (where.directory / "master.key.before").unlink()
+        yield where, old
+
+
+@pytest.fixture
+def books(turned: tuple[Target, bytes], tmp_path: Path) -> Iterator[Books]:
+    with copy_of(turned[0], tmp_path / "data") as copy:
+        yield Books(copy)
+
+
+def test_what_both_keys_sealed_is_right(books: Books) -> None:
+    assert books.findings(keyed=True) == []
+    assert books.findings(keyed=False) == []
+
+
+def forge_an_event(books: Books, keys: AuditKeys) -> None:
+    books.run("UPDATE users SET policies = ? WHERE id = ?", f'["{OPERATE}","{OPERATOR}"]', books.user)
+    now, before = {"policies": [OPERATE, OPERATOR]}, {"policies": [OPERATE]}
+    told = {"what": "user", "id": books.user, "now": now, "before": before}
+    books.add_event(books.tenant, "iam.userChanged", told, seal=keys.seal)
+    assert read_mark(books.fact(LOG_END)).number
+
+
+def forge_the_end_of_a_chain(books: Books, keys: AuditKeys) -> None:
+    chain, number, found = books.run("SELECT chain, number, hash FROM audit_chains ORDER BY last_at DESC LIMIT 1")[0]
+    seal = keys.seal(head_message(chain, number, bytes(found)))
+    books.run("UPDATE audit_chains SET seal = ? WHERE chain = ?", seal, chain)
+
+
+def forge_a_closure(books: Books, keys: AuditKeys) -> None:
+    """Put a closure in the place of a chain's first page, so that nobody reads what stood there."""
+    chain = books.one("SELECT chain FROM audit_pages ORDER BY seq LIMIT 1")
+    ((seq, at, size, body),) = books.run(
+        "SELECT seq, first_at, size, body FROM audit_pages WHERE chain = ? AND number = 1", chain
+    )
+    after = chain_hash(bytes(32), chain, 1, unpacked(body))
+    closure = Closure(chain, 1, 1, at, at, size, bytes(32), after, {}, at, keys.public_key, b"")
+    signed = msgspec.structs.replace(closure, signature=keys.sign(closure_message(closure)))
+    names = ", ".join(f'"{name}"' for name in AUDIT_CLOSURES.columns)
+    marks = ", ".join("?" for _ in AUDIT_CLOSURES.columns)
+    books.run(f"INSERT INTO audit_closures ({names}) VALUES ({marks})", *AUDIT_CLOSURES.values(signed))
+    books.run("DELETE FROM audit_pages WHERE seq = ?", seq)
+
+
+def keep_a_secret_of_the_key_before(books: Books, _: AuditKeys) -> None:
+    sealed = Vault(b"k" * 32).seal("whatever-secret-it-was", context=books.key)
+    books.run("UPDATE access_keys SET sealed = ? WHERE id = ?", sealed, books.key)
+
+
+@pytest.mark.parametrize(
+    ("attack", "found"),
+    [
+        (forge_an_event, "does not have the seal of the master key"),
+        (forge_the_end_of_a_chain, "its head does not have the seal of the master key"),
+        (forge_a_closure, "is signed by another key than that of the master key"),
+        (keep_a_secret_of_the_key_before, "is sealed under another master key than the store's"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_who_has_the_master_key_from_before_forges_nothing_of_now(
+    books: Books, turned: tuple[Target, bytes], attack: Callable[[Books, AuditKeys], None], found: str
+) -> None:
+    attack(books, AuditKeys(turned[1]))
+    findings = books.findings(keyed=True)
+    assert any(found in line for line in findings), findings
+
+
+def test_what_is_kept_of_the_key_before_cannot_be_taken_away_unseen(books: Books) -> None:
+    books.set_fact("master_keys_past", "")
+    keys = AuditKeys(load_master_key(books.where.directory / "master.key", None, create=False))
+    findings = check_store(books.where, keys).findings
+    assert any("does not have the seal of the master key" in line for line in findings)
