@@ -91,7 +91,7 @@ def test_a_token_belongs_to_its_account() -> None:
 
 
 KEPT = ("stock", "balance", "quota", "no_instance", "no_service", "no_resource", "not_supported", "wrong_state")
-UNDECIDED = ("bad_value", "denied")
+UNDECIDED = ("bad_value", "denied", "replayed")
 
 
 def test_every_refusal_is_kept_or_was_never_decided() -> None:
