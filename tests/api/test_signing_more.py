@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from leasehold.store.check import check_store
+from leasehold.store.opening import Target
 from leasehold.wire.actions import ACTIONS
 from leasehold.wire.examples import EXAMPLES
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Caller, Scene, a_scene, order
 from tests.copies import STORES, empty
-from tests.harness import Answer, Desk, a_service, play
+from tests.harness import ROOT_KEY, Answer, Desk, a_service, play
 
 FULL, OPERATOR = "QianfanFullControlAccessPolicy", "LeaseholdOperatorPolicy"
 BOTH = ["SignedBody", "Nonce"]
@@ -346,3 +351,37 @@ def test_a_host_without_its_port_is_taken_or_not_by_a_setting(tmp_path: Path) ->
                 signed = scene.operator.desk.signed(CLOCK, "Action=DescribeClock", b"{}")
                 headers = [(b"host", host), signed[-1]]
                 assert scene.operator.send(CLOCK, "Action=DescribeClock", b"{}", headers=headers).status == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("UPDATE users SET requires = '[\"Everything\"]' WHERE is_root", "requires"),
+        ("UPDATE access_keys SET requires = 'x'", "requires"),
+        ('UPDATE access_keys SET requires = \'["Nonce","SignedBody"]\'', "requires"),
+        ("UPDATE nonces SET hour = hour + 1", "which is no full hour"),
+        ("UPDATE nonces SET access_key_id = 'AKNOBODY'", "there is no such key"),
+        ("UPDATE refused_calls SET calls = calls + 1", "refused calls"),
+        ("UPDATE refused_calls SET minute = minute + 1", "refused calls"),
+        ("UPDATE refused_calls SET last_at = last_at + 60000000", "refused calls"),
+        ("UPDATE refused_calls SET codes = 'x'", "refused calls"),
+    ],
+)
+def test_check_finds_rows_that_were_changed(checked: Path, tmp_path: Path, change: str, named: str) -> None:
+    directory = Path(shutil.copytree(checked, tmp_path / "data"))
+    assert check_store(Target(directory)).findings == []
+    with closing(sqlite3.connect(directory / "leasehold.db")) as store, store:
+        assert store.execute(change).rowcount > 0
+    findings = check_store(Target(directory)).findings
+    assert findings
+    assert all(named in finding for finding in findings)
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a rule, a used nonce and refused calls in it."""
+    directory = tmp_path_factory.mktemp("checked") / "data"
+    with a_scene(directory) as scene:
+        rules(scene.operator, BOTH, accessKeyId=ROOT_KEY)
+        assert scene.operator.send(CLOCK, "Action=DescribeClock", headers=[]).code == "SignatureEmpty"
+    return directory

@@ -276,6 +276,7 @@ NAMES = {
     "leasehold_commit_seconds": "histogram",
     "leasehold_queue_length": "gauge",
     "leasehold_refusals": "counter",
+    "leasehold_refused_calls_unlisted": "counter",
     "leasehold_release_lateness_seconds": "histogram",
     "leasehold_oldest_overdue_release_seconds": "gauge",
     "leasehold_due_done": "counter",

@@ -7,9 +7,11 @@ import hashlib
 import hmac
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leasehold.cli.main import cli
 from leasehold.wire.proofs import BadProof, WrongDigest, check_body, nonce_of, signs_body
 from leasehold.wire.signing import SignatureRefused, parse_authorization, sign, signing_key, verify
 
@@ -187,3 +189,29 @@ def verified(text: str, host: str, *, without_port: bool = True) -> dict[bytes, 
         headers=[(b"host", host.encode())],
         without_port=without_port,
     )
+
+
+def test_our_command_line_signs_the_body_and_a_nonce() -> None:
+    command = ["sign", "/v2/clock", "DescribeClock", '{"a": 1}', "--url", "http://units.example.com:8000/prefix"]
+    command += ["--access-key", AK, "--secret-key", SK]
+    nonces = set()
+    for _ in range(2):
+        done = CliRunner().invoke(cli, command)
+        assert done.exit_code == 0, done.output
+        sent = {name.lower(): value for name, value in (line.split(": ", 1) for line in done.output.splitlines())}
+        auth = parse_authorization(sent.pop("authorization"))
+        headers = [(name.encode(), value.encode()) for name, value in sent.items()]
+        found = verify(
+            auth,
+            signing_key(SK, auth.prefix),
+            method="POST",
+            raw_path=b"/prefix/v2/clock",
+            query=b"Action=DescribeClock",
+            headers=[*headers, (b"host", b"units.example.com:8000")],
+            path_prefix=b"/prefix",
+            without_port=False,
+        )
+        assert signs_body(found)
+        check_body(headers, b'{"a": 1}')
+        nonces.add(nonce_of(found))
+    assert len(nonces) == 2
