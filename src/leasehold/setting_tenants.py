@@ -26,7 +26,7 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
     user_access_keys_max: Annotated[
         int,
         Declared("user.access_keys_max", Whole(1, 1000, "keys"), "How many active access keys a user may have."),
-    ] = 10
+    ] = 50
 
     account_model_sets_max: Annotated[
         int,

@@ -292,6 +292,9 @@ NAMES = {
     "leasehold_gateway_calls": "counter",
     "leasehold_gateway_first_byte_seconds": "histogram",
     "leasehold_gateway_calls_in_flight": "gauge",
+    "leasehold_gateway_keys_refused": "counter",
+    "leasehold_event_streams": "gauge",
+    "leasehold_event_streams_refused": "counter",
 }
 
 

@@ -5,7 +5,7 @@ from typing import Final
 TENANTS: Final = {
     "account.users_max": 1000,
     "account.access_keys_max": 2000,
-    "user.access_keys_max": 10,
+    "user.access_keys_max": 50,
     "account.model_sets_max": 500,
     "account.models_max": 5000,
     "account.services_max": 500,
