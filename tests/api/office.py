@@ -105,6 +105,8 @@ class AnnexeOfOffice:
         return {"modelId": self.operator.do(MODEL, "CreateCustomModel", self.create_model())["modelId"]}
 
     describe_model = delete_model
+    approve_model = delete_model
+    withdraw_model_approval = delete_model
 
     def describe_model_sets(self) -> Any:
         return {"source": "Custom", "name": "talk", "maxKeys": 3, "pageReverse": True}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -18,6 +18,9 @@ ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{ac
 MODEL = "ernie-4.0-8k"
 TOKENS = (*KINDS, "a b", "a\0b", "a" * 64, "a" * 64, "a" * 65)
 """Client tokens are the same everywhere; test_client_tokens.py tries everything else."""
+
+PAGED: Final = {action.operation for action in ACTIONS if "maxKeys" in action.request.__struct_encode_fields__}
+"""Operations with pages."""
 
 
 class Office(AnnexeOfOffice):
@@ -34,7 +37,8 @@ class Office(AnnexeOfOffice):
     def body(self, operation: str) -> Any:
         """Return a body; what it names is there and can still be done to."""
         make: Callable[[], Any] = getattr(self, operation, dict)
-        return make()
+        paged = {"maxKeys": 3} if operation in PAGED else {}
+        return {**paged, **make()}
 
     def purchase_units(self) -> Any:
         return self._billed(order(count=2))

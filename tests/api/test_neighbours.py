@@ -78,6 +78,8 @@ BY_ID: list[tuple[str, str, dict[str, Any]]] = [
     (MODEL, "DescribeModel", {"modelId": "MODEL"}),
     (MODEL, "CreateCustomModel", {"modelSetId": "SET", "run": {"command": ["talk"]}}),
     (MODEL, "DeleteModel", {"modelId": "MODEL"}),
+    (MODEL, "ApproveModel", {"modelId": "MODEL"}),
+    (MODEL, "WithdrawModelApproval", {"modelId": "MODEL"}),
     (MODEL, "DeleteModelSet", {"modelSetId": "SET"}),
     (SERVICE, "CreateServiceKey", {"serviceId": "SERVICE", "name": "shop"}),
     (SERVICE, "DescribeServiceKeys", {"serviceId": "SERVICE"}),

@@ -304,6 +304,9 @@ NAMES = {
     "leasehold_gateway_websockets": "gauge",
     "leasehold_gateway_websockets_ended": "counter",
     "leasehold_gateway_websocket_bytes": "counter",
+    "leasehold_gateway_keys_refused": "counter",
+    "leasehold_event_streams": "gauge",
+    "leasehold_event_streams_refused": "counter",
 }
 
 
