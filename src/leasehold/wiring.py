@@ -149,17 +149,14 @@ async def running(
             uses=uses,
         )
         agenda = Agenda(store, sequencer, clock, metrics)
-        sequencer.watch(keeper)
-        sequencer.watch(agenda)
         ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
-        sequencer.watch(dispatcher)
-        sequencer.watch(gateway)
         identities = Identities(
             store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
         )
-        sequencer.watch(identities)
+        for watcher in (keeper, agenda, dispatcher, gateway, identities):
+            sequencer.watch(watcher)
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
