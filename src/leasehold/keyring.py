@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -172,11 +172,18 @@ def write_past(vault: Vault, past: list[PastKey]) -> str:
     return msgspec.json.encode(kept).decode()
 
 
-class KeyKeeper:
-    """Follows the store: learns the key that comes next, seals under the one whose turn it is, forgets the one before.
+class Drives(Protocol):
+    """Goes on with a change of keys beside everything else."""
 
-    ``go_on`` is what this server itself does about a change of keys: it is given where nobody else can.
-    """
+    def go_on(self) -> None:
+        """Begin, unless it is at it."""
+
+    async def stop(self) -> None:
+        """Leave it as it stands."""
+
+
+class KeyKeeper:
+    """Follows the store: learns the key that comes next, seals under that whose turn it is, forgets the one before."""
 
     def __init__(self, ring: Keyring, vault: Vault, audit: AuditKeys, reader: Reader) -> None:
         self._ring = ring
@@ -187,7 +194,11 @@ class KeyKeeper:
         self._over_since: float | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.go_on: Callable[[], object] | None = None
+        self._driver: Drives | None = None
+
+    def drive(self, driver: Drives) -> None:
+        """Have a change of keys gone on with by this server itself, where it has the store to itself."""
+        self._driver = driver
 
     def said(self) -> str:
         """Say which keys this server knows, the one that it seals under first: what a change of keys waits for."""
@@ -215,6 +226,8 @@ class KeyKeeper:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._driver is not None:
+            await self._driver.stop()
 
     def committed(self, changes: Changes) -> None:
         """Follow what a batch of this server changed, before anybody is answered."""
@@ -283,8 +296,8 @@ class KeyKeeper:
             self._wake.clear()
             try:
                 standing = await self.look()
-                if standing.goes_on and self.go_on is not None:
-                    self.go_on()
+                if standing.goes_on and self._driver is not None:
+                    self._driver.go_on()
             except Unavailable as error:
                 log.warning("the store does not say which master key seals", error=str(error))
             with contextlib.suppress(TimeoutError):

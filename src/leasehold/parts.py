@@ -332,8 +332,8 @@ async def reconciling(
         meter=ground.metrics,
         timing=timing or timing_of(settings),
         told_to=None if root is None else root.account_id,
-        keys=ground.keeper.said,
     )
+    reconciler.keys = ground.keeper.said
     ground.sequencer.watch(reconciler)
     reconciler.start()
     try:

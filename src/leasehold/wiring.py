@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -50,9 +50,10 @@ from leasehold.parts import (
     trail_of,
 )
 from leasehold.reconciler.ports import Timing
+from leasehold.reconciler.worker import Reconciler
 from leasehold.rotation import Driver, Rotation, standing_of
 from leasehold.seals import AuditKeys
-from leasehold.sequencer import KeyUses, Limits, Sequencer
+from leasehold.sequencer import KeyUses, Limits, Sequencer, Watcher
 from leasehold.settings import Settings
 from leasehold.store.opening import OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
@@ -128,16 +129,13 @@ async def running(
     async with AsyncExitStack() as parts:
         store = open_store(where)
         parts.push_async_callback(store.close)
-        ring = Keyring(settings, where.directory)
-        vault, audit_keys = _keys(ring, store, settings)
-        keeper = KeyKeeper(ring, vault, audit_keys, store)
+        ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
         clock = _clock(settings, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines)
-        uses = KeyUses()
         sequencer = Sequencer(
             store,
             clock,
@@ -155,15 +153,14 @@ async def running(
         identities = Identities(
             store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
         )
-        for watcher in (keeper, agenda, dispatcher, gateway, identities):
-            sequencer.watch(watcher)
+        _watch(sequencer, keeper, agenda, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:
-            parts.push_async_callback(_driver(ground, ring, audit_keys).stop)
+            keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
         for stop in (sequencer.close, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop):
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
@@ -172,21 +169,9 @@ async def running(
         for part in (keeper, agenda, dispatcher, gateway):
             part.start()
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
-        if not ground.alone:
-            await reconciler.beat()
-            await keeper.require()
+        await _join(ground, reconciler)
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
-
-
-def _driver(ground: Ground, ring: Keyring, audit_keys: AuditKeys) -> Driver:
-    """Let this server, which nobody else works beside, finish an exchange of the master key that has begun."""
-    rotation = Rotation(
-        ground.where, ground.store, ground.sequencer, ring, audit_keys, ground.keeper, alone=True, lease_s=0.0
-    )
-    driver = Driver(rotation)
-    ground.keeper.go_on = driver.go_on
-    return driver
 
 
 def _app(
@@ -245,13 +230,35 @@ def _context(
     return context
 
 
-def _keys(ring: Keyring, store: OpenStore, settings: Settings) -> tuple[Vault, AuditKeys]:
-    """Return what seals and opens; a new store gets a master key where there is none."""
-    standing = standing_of(store)
+class _Sealing(NamedTuple):
+    ring: Keyring
+    vault: Vault
+    audit_keys: AuditKeys
+    keeper: KeyKeeper
+    uses: KeyUses
+
+
+def _sealing(settings: Settings, where: Target, store: OpenStore) -> _Sealing:
+    """Return what seals and opens; a new store gets a master key where there is none. Raises BadMasterKey."""
+    ring, standing = Keyring(settings, where.directory), standing_of(store)
     if standing.current:
-        return keys_of(ring, standing)
-    key = load_master_key(ring.path, settings.master_key, create=True)
-    return Vault(key), AuditKeys(key)
+        vault, audit_keys = keys_of(ring, standing)
+    else:
+        key = load_master_key(ring.path, settings.master_key, create=True)
+        vault, audit_keys = Vault(key), AuditKeys(key)
+    return _Sealing(ring, vault, audit_keys, KeyKeeper(ring, vault, audit_keys, store), KeyUses())
+
+
+def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
+    for watcher in watchers:
+        sequencer.watch(watcher)
+
+
+async def _join(ground: Ground, reconciler: Reconciler) -> None:
+    """Let other servers know that this one lives, and then see that it has every master key that they may turn to."""
+    if not ground.alone:
+        await reconciler.beat()
+        await ground.keeper.require()
 
 
 def _limits(settings: Settings, where: Target) -> Limits:

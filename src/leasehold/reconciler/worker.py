@@ -43,8 +43,11 @@ class Reconciler:
     """Looks after the replicas of the instances that it holds. Any number of these may work on one store.
 
     ``alone``: nobody else works on the store, so that everybody who ever did is dead. ``told_to``: the account whose
-    events tell where stock is not what an engine has. ``keys`` is asked with every beat which master keys it knows.
+    events tell where stock is not what an engine has.
     """
+
+    keys: Callable[[], str] = str
+    """Asked with every beat which master keys this server knows."""
 
     def __init__(
         self,
@@ -61,7 +64,6 @@ class Reconciler:
         timing: Timing = Timing(),  # noqa: B008 - it is frozen
         time: Time | None = None,
         told_to: str | None = None,
-        keys: Callable[[], str] = str,
     ) -> None:
         self.watches: Final = {
             name: Watch(engine, timing, time or MachineTime(), meter) for name, engine in engines.items()
@@ -70,8 +72,8 @@ class Reconciler:
         self._books = books
         self._routes = routes
         self._worker_id = worker_id
-        self._node, self._alone = node, alone
-        self._keys = keys
+        self._node = node
+        self._alone = alone
         self._limits = limits = _exposing(limits, engines)
         self._meter = meter
         self._timing = timing
@@ -164,7 +166,7 @@ class Reconciler:
     # --- leases -------------------------------------------------------------------------------------------
 
     def _worker(self, beat: int) -> Worker:
-        return Worker(self._worker_id, self._node, beat, self._started_at, self._keys())
+        return Worker(self._worker_id, self._node, beat, self._started_at, self.keys())
 
     def may_act(self) -> bool:
         """Whether nobody can have taken yet what it holds."""
