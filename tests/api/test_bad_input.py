@@ -242,7 +242,8 @@ class Office(AnnexeOfOffice):
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A service that gives everything away, so that money and stock stop nobody."""
-    with a_scene(tmp_path_factory.mktemp("office")) as scene:
+    keys = {"LEASEHOLD_USER_ACCESS_KEYS_MAX": "1000"}
+    with a_scene(tmp_path_factory.mktemp("office"), environment=keys) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000_000)
         scene.sell_quota(MODEL, minute="0", stock=1_000_000_000)
         yield Office(scene)

@@ -29,7 +29,7 @@ SETTINGS: Final = {
         "ACCOUNT_HELD_QUOTES_MAX",
         "ACCOUNT_SERVICE_KEYS_MAX",
     )
-}
+} | {"LEASEHOLD_USER_ACCESS_KEYS_MAX": "50"}
 HOOK: Final = {"kind": "Webhook", "url": "https://receiver.invalid/"}
 
 

@@ -47,6 +47,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "isRoot": True,
         "policies": [],
         "createTime": opened,
+        "requires": [],
     }
     assert key["data"]["accessKeyId"] == made["accessKeyId"]
     digest = key["data"]["now"].pop("secretDigest")
@@ -56,6 +57,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
         "accountId": made["accountId"],
         "status": "Active",
         "createTime": opened,
+        "requires": [],
         "fromEnvironment": False,
     }
     assert made["secretAccessKey"] not in json.dumps(told(customer))

@@ -374,7 +374,7 @@ def test_check_finds_rows_that_were_changed(checked: Path, tmp_path: Path, chang
         assert store.execute(change).rowcount > 0
     findings = check_store(Target(directory)).findings
     assert findings
-    assert all(named in finding for finding in findings)
+    assert any(named in finding for finding in findings), findings
 
 
 @pytest.fixture(scope="module")

@@ -235,7 +235,8 @@ def test_a_root_without_users_to_give_is_told_so(machine: pytest.MonkeyPatch) ->
 
 
 def stranger(name: str) -> Wanted:
-    return make(name, 1, RunSpec(command=("/bin/sh", "-c", "sleep 600"), port=None))
+    wanted = make(name, 1, RunSpec(command=("/bin/sh", "-c", "sleep 600"), port=None))
+    return msgspec.structs.replace(wanted, trusted=False)
 
 
 async def test_where_something_is_missing_only_what_is_trusted_runs(
