@@ -20,7 +20,7 @@ from leasehold.questions import Questions, Reader
 from leasehold.seals import AuditKeys, PastKey
 from leasehold.sequencer import Unavailable
 from leasehold.settings import Settings
-from leasehold.vault import BadMasterKey, Vault, fingerprint, load_master_key
+from leasehold.vault import BadMasterKey, Vault, check_fingerprint, fingerprint, load_master_key
 
 log = structlog.get_logger()
 
@@ -69,6 +69,7 @@ class Keyring:
             )
             if secret is not None
         ]
+        self._main: Final = settings.master_key
         self.is_given: Final = settings.master_key is not None
         """Whether the environment gives the master key, and not its file."""
         self._found: dict[str, bytes] = {}
@@ -79,6 +80,10 @@ class Keyring:
             for key in self._all():
                 self._found[fingerprint(key)] = key
         return self._found.get(wanted)
+
+    def main(self) -> bytes:
+        """Return the master key itself; raises BadMasterKey for one that is missing, unsafe or damaged."""
+        return load_master_key(self.path, self._main, create=False)
 
     def next(self) -> bytes | None:
         """Return the key that is to come next, from the environment or its file; raises BadMasterKey for a bad one."""
@@ -94,7 +99,8 @@ class Keyring:
     def _all(self) -> Iterator[bytes]:
         for _, secret in self._given:
             yield load_master_key(self.path, secret, create=False)
-        for path in (self.path, self.next_path, self.before_path):
+        # What the environment gives stands over the files.
+        for path in () if self.is_given else (self.path, self.next_path, self.before_path):
             # What cannot be read is as good as not there: whoever needs it is told which one is missing.
             with contextlib.suppress(BadMasterKey):
                 yield load_master_key(path, None, create=False)
@@ -133,10 +139,9 @@ def keys_of(ring: Keyring, standing: Turning) -> tuple[Vault, AuditKeys]:
     """Return what seals and opens as the store stands; raises BadMasterKey where a key that it takes is not here."""
     current = ring.key(standing.current)
     if current is None:
-        raise BadMasterKey(
-            f"the store is sealed under the master key {standing.current[:8]}…, and that is not here; put back the key "
-            f"file ({ring.path}) or LEASEHOLD_MASTER_KEY that it was set up with"
-        )
+        # It says what is wrong with the one that is here, if there is one.
+        current = ring.main()
+        check_fingerprint(current, standing.current)
     others = []
     for name, why in ((standing.before, "parts of the store are still sealed under"), (standing.next, "")):
         key = ring.key(name) if name else None

@@ -30,7 +30,7 @@ class Listed(NamedTuple):
 
 def users(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     for _ in range(4):
-        caller.do(IAM, "CreateAccessKey", caller.do(IAM, "CreateUser", {"name": "same"}) and {})
+        caller.do(IAM, "CreateAccessKey", {"userId": caller.do(IAM, "CreateUser", {"name": "same"})["userId"]})
     return {}
 
 

@@ -8,15 +8,34 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from leasehold.wire.signing import sign
 from tests.crash.fleet import Process
 from tests.crash.lone import lone_server
+from tests.harness import ROOT_KEY, ROOT_SECRET
 
 HOST = "leasehold.test"
 GET = f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+
+
+def signed_post() -> bytes:
+    """Return the beginning of a head that the root has signed; headers about the body are to follow."""
+    path, query = "/v2/clock", "Action=DescribeClock"
+    authorization = sign(
+        access_key=ROOT_KEY,
+        secret_key=ROOT_SECRET,
+        method="POST",
+        path=path,
+        query=query,
+        headers={"host": HOST},
+        timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        signed_headers=("host",),
+    )
+    return f"POST {path}?{query} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: {authorization}\r\n".encode()
 
 
 class Got(NamedTuple):

@@ -28,12 +28,16 @@ from leasehold.domain.statement import lines_of
 from leasehold.domain.unit import Unit
 from leasehold.engines.instant import InstantEngine
 from leasehold.questions import HistoryFilter, UnitFilter
+from leasehold.seals import AuditKeys
 from leasehold.store.check import check, check_directory
 from leasehold.store.queries import Queries
 from leasehold.store.sqlite import SqliteStore
 from tests.contract.stores import KINDS
 from tests.life.reckoning import Entry, moment, total
 from tests.simulation.office import Office
+from tests.simulation.playing import sealing
+
+MASTER_KEY: Final = b"k" * 32
 
 ACCOUNT, USER = "acc-1", "user-1"
 PLACE: Final = ("bj", "gpu-1")
@@ -264,14 +268,15 @@ def play(
 
     async def whole(store: Any) -> None:
         now = Instant(moment(start, zone))
-        office = Office(store, rules or Rules(), engine or InstantEngine())
+        office = Office(store, rules or Rules(), engine or InstantEngine(), trail=sealing(MASTER_KEY))
         life = Life(store, office, zone, now)
         await office.say(opening(zone, now), now)
         await life.pay_in(funds)
         await scene(life)
         life.close()
         if kind != "memory":
-            assert store.ask(lambda ask: check(cast("Queries", ask)._fetch)).findings == []
+            keys = AuditKeys(MASTER_KEY)
+            assert store.ask(lambda ask: check(cast("Queries", ask)._fetch, keys)).findings == []
         if isinstance(store, SqliteStore):
             assert check_directory(store.path.parent).findings == []
 

@@ -16,6 +16,11 @@ from tests.simulation.office import Office
 from tests.simulation.witness import Witness
 
 
+def sealing(key: bytes) -> Trail:
+    """Return what seals identities under a master key, as servers do it."""
+    return Trail(keys=AuditKeys(key), new_chain=lambda: "chain", lost=_Unlost(), keep_us=None)
+
+
 class _Unlost:
     def audit_lost(self, entries: int) -> None:
         """Lose none."""
@@ -26,9 +31,7 @@ async def played(
     history: History, store: Any, *, batch: int = 1, part: int | None = None, key: bytes | None = None
 ) -> list[Decided]:
     """Play a history on time; returns its answers. With a master ``key`` identities are sealed, as servers do it."""
-    trail = None
-    if key is not None:
-        trail = Trail(keys=AuditKeys(key), new_chain=lambda: "chain", lost=_Unlost(), keep_us=None)
+    trail = None if key is None else sealing(key)
     office = Office(store, history.rules, history.engine, batch=batch, part=part, trail=trail)
     answers: list[Decided] = []
     for at, commands in history.rounds:

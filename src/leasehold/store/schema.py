@@ -369,7 +369,8 @@ service_keys = _table(
     _where("service_keys_active", "status = 'Active'", "account_id"),
 )
 
-workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"), _named("keys", ""))
+_KEYS = Column("keys", Text, nullable=False, server_default=text("''"))
+workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"), _KEYS)
 
 leases = _table(
     "leases",

@@ -43,7 +43,7 @@ def upgrade() -> None:
         "access_keys", sa.Column("from_environment", sa.Boolean(), nullable=False, server_default=sa.text("false"))
     )
     op.add_column("access_keys", sa.Column("used_at", sa.BigInteger(), nullable=True))
-    op.add_column("workers", sa.Column("keys", sa.Text(), nullable=False, server_default=""))
+    op.add_column("workers", sa.Column("keys", sa.Text(), nullable=False, server_default=sa.text("''")))
     connection = op.get_bind()
     now = _now(connection)
     digest, found = bytes(32), False
