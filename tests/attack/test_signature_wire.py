@@ -150,7 +150,7 @@ def test_a_connection_goes_on_after_a_refusal_whose_body_nobody_read(server: Pro
         status, said = wire.send(bad.bytes())
         assert (status, said["code"]) == (400, "SignatureDoesNotMatch")
         assert wire.send(good.bytes())[0] == 200
-    # Of a body that is too large nothing is believed before the signature is; and so much is not read to be thrown away.
+    # Of a body that is too large nothing is believed before the signature is; nor is so much read to be thrown away.
     status, said = wire.send(bad.bytes(b"x" * 2_000_000))
     assert (status, said["code"]) == (400, "SignatureDoesNotMatch")
     wire.close()
