@@ -137,7 +137,7 @@ def test_the_secret_of_a_key_opens_only_under_the_master_key(tmp_path: Path) -> 
         made = scene.operator.do(IAM, "CreateAccount", {})
     (tmp_path / "master.key").write_text("0" * 64)
     with (
-        pytest.raises(Exception, match=r"sealed under the master key [0-9a-f]{8}…, and that is not here"),
+        pytest.raises(Exception, match="not the master key of this store"),
         a_scene(tmp_path),
     ):
         pass
