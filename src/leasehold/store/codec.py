@@ -257,8 +257,8 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             KEYS,
             {
                 "to_column": {"requires": _written_names},
-                "to_field": {"sealed": bytes, "requires": _read_names},
-                "mutable": ("sealed", "status", "requires"),
+                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool},
+                "mutable": ("sealed", "status", "requires", "from_environment"),
             },
         ),
         (NONCES, {}),
