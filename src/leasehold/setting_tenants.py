@@ -160,11 +160,11 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "events.streams_per_account_max", Whole(1, 100000, "streams"), "How many of those may be of one account."
         ),
-    ] = 100
+    ] = 200
 
     events_streams_per_key_max: Annotated[
         int,
         Declared(
             "events.streams_per_key_max", Whole(1, 100000, "streams"), "How many of those may be of one access key."
         ),
-    ] = 20
+    ] = 100

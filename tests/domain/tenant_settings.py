@@ -13,6 +13,6 @@ TENANTS: Final = {
     "account.held_quotes_max": 1000,
     "account.service_keys_max": 1000,
     "events.streams_max": 1000,
-    "events.streams_per_account_max": 100,
-    "events.streams_per_key_max": 20,
+    "events.streams_per_account_max": 200,
+    "events.streams_per_key_max": 100,
 }

@@ -13,9 +13,9 @@ from tests.focus.life import Life, live
 from tests.focus.validator import ready_validator
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quiet_log() -> Iterator[None]:
-    """Print only what matters of what the service says while it lives."""
+    """Print only what matters of what the service says while it lives. Other folders' tests read what it says."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     yield
     structlog.reset_defaults()
