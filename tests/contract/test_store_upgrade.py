@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 from alembic import command
-from sqlalchemy import MetaData, create_engine
+from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from leasehold.commands.clock import VIRTUAL_NOW
@@ -432,3 +432,30 @@ def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target) -> N
 
     asyncio.run(whole())
     assert check_store(old).findings == []
+
+
+def test_users_and_keys_of_an_upgraded_store_are_what_its_events_tell(target: Target) -> None:
+    target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_private(target.directory / FILE)
+    url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
+    engine = create_engine(url, poolclass=NullPool)
+    made = {"created_at": 7}
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection), "0011")
+        tables = MetaData()
+        tables.reflect(connection)
+        account = {"id": "acc-1", "name": "one", "time_zone": "UTC", "balance": 0, **made}
+        connection.execute(tables.tables["accounts"].insert(), account)
+        user = {"id": "user-1", "account_id": "acc-1", "name": "root", "is_root": True, "policies": "[]", **made}
+        connection.execute(tables.tables["users"].insert(), user)
+        key = {"id": "AK1", "user_id": "user-1", "account_id": "acc-1", "sealed": b"x", "status": "Active", **made}
+        connection.execute(tables.tables["access_keys"].insert(), key)
+    engine.dispose()
+    upgrade(target)
+    assert [finding for finding in check_store(target).findings if "events" in finding] == []
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE users SET policies = '[\"LeaseholdOperatorPolicy\"]'"))
+    engine.dispose()
+    (finding,) = [finding for finding in check_store(target).findings if "events" in finding]
+    assert "user user-1 has policies" in finding

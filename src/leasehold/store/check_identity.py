@@ -35,7 +35,8 @@ CALLED: Final = {"account": "account", "user": "user", "accessKey": "access key"
 _IAM: Final = frozenset(IAM_TYPES)
 _DEFAULTS: Final = {
     what: {
-        field.name: msgspec.to_builtins(field.default)
+        # As JSON has it, in which events are kept: a tuple is a list there.
+        field.name: msgspec.json.decode(msgspec.json.encode(field.default))
         for field in msgspec.structs.fields(table.row)
         if field.default is not msgspec.NODEFAULT
     }
