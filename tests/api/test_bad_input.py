@@ -297,6 +297,7 @@ class Trial:
             self.findings.append(f"{where}: no field is named: {message}")
         if self._changes(place, value):
             self.findings.append(f"{where}: {answer.code}, and something changed")
+            self._renew()
 
     def _changes(self, place: Place, value: Any) -> bool:
         """Whether a refused call changes something. Where something did, it is asked again.
@@ -309,7 +310,6 @@ class Trial:
             self.commits = self.office.scene.commits()
             self.office.operator.ask(self.action.path, self.action.name, put(self.body, place.path, value))
         return self.office.scene.commits() != self.commits
-            self._renew()
 
 
 @ANY_ACTION
