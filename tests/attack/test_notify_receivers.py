@@ -116,7 +116,7 @@ def test_on_several_servers_too(tmp_path: Path) -> None:
             await until("many hang", lambda: bad.under_way >= 16)
             await told(good, victim)
             await told(good, Desk(desks[1].service, victim.access_key, victim.secret_key))
-            assert bad.most_under_way <= 2 * 32
+            assert bad.most_under_way <= 48  # of fifty; 32 and some that were given up
 
     with shared_server().database(migrated=True) as url:
         play(lambda: scene(url))
