@@ -13,7 +13,7 @@ WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run tour ray attack test check lint types layers tests docs format lock clean bench
+.PHONY: help run tour ray attack faults test check lint types layers tests docs format lock clean bench
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,11 @@ attack: $(VENV)/.dev ## what strangers and tenants may try, for as long as MINUT
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
 	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/attack || exit 1; done
+
+faults: $(VENV)/.dev ## what machines, databases, disks and clocks do, for as long as MINUTES says
+	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
+	  round=$$(( round + 1 )); echo "round $$round"; \
+	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash || exit 1; done
 
 docs: $(VENV)/.dev ## the generated pages are the ones that the code generates
 	$(BIN)/leasehold docs --check

@@ -197,6 +197,35 @@ def test_a_service_whose_sequencer_is_gone_is_not_alive(tmp_path: Path) -> None:
         assert answer.body["status"] != "ok"
 
 
+class Trouble:
+    """A concern with what a test makes it say."""
+
+    def __init__(self) -> None:
+        self.said: str | None = None
+        self.ended: str | None = None
+
+    def unready(self) -> str | None:
+        return self.said
+
+    def broken(self) -> str | None:
+        return self.ended
+
+
+def test_what_keeps_the_service_from_its_work_is_told_and_what_ends_it_ends_it(tmp_path: Path) -> None:
+    trouble = Trouble()
+    with a_scene(tmp_path) as scene:
+        scene.running.health.watch(trouble)
+        assert get(scene, "/readyz").status == 200
+        trouble.said = "The disk is full."
+        answer = get(scene, "/readyz")
+        assert (answer.status, answer.body["reasons"]) == (503, ["The disk is full."])
+        assert get(scene, "/healthz").status == 200, "a restart would not help"
+        trouble.said, trouble.ended = None, "The file is gone."
+        assert get(scene, "/readyz").body["reasons"] == ["The file is gone."]
+        answer = get(scene, "/healthz")
+        assert (answer.status, answer.body["status"]) == (500, "The file is gone.")
+
+
 # --- numbers ---------------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,20 @@ class Gauges(Protocol):
         ...
 
 
+class Concern(Protocol):
+    """Something that can keep the service from its work, and knows at any moment whether it does.
+
+    Both answers are whole sentences for an operator, or None where all is well. They wait for nothing: who watches
+    something slow does so beside, and answers here what was seen last.
+    """
+
+    def unready(self) -> str | None:
+        """Why the service cannot do its work now; it may come back by itself."""
+
+    def broken(self) -> str | None:
+        """Why the service will not do its work again before it is restarted."""
+
+
 class Health:
     """Answers /healthz, /readyz and /metrics."""
 
@@ -63,17 +77,22 @@ class Health:
         self._clock = clock
         self._gauges = gauges
         self._lateness_max_s = lateness_max_s
+        self._concerns: list[Concern] = []
         self.stopping = False
         self.apart = False
         """Whether monitors have a port of their own, so that strangers are told less."""
         self._counted_at = -COUNT_EVERY_S
 
+    def watch(self, *concerns: Concern) -> None:
+        """Ask these as well whenever somebody asks how the service does."""
+        self._concerns += concerns
+
     async def page(self, path: str) -> Page | None:
         """Return the page at that path; None where it is none of ours."""
         match path:
             case "/healthz":
-                alive = self._sequencer.is_working
-                return _json(200 if alive else 500, {"status": "ok" if alive else "the sequencer died; restart"})
+                broken = self._broken()
+                return _json(500, {"status": broken}) if broken else _json(200, {"status": "ok"})
             case "/readyz":
                 return await self._ready()
             case "/metrics":
@@ -97,6 +116,11 @@ class Health:
             case _:
                 return await self.page(path)
 
+    def _broken(self) -> str | None:
+        if not self._sequencer.is_working:
+            return "the sequencer died; restart"
+        return next((why for concern in self._concerns if (why := concern.broken())), None)
+
     async def _ready(self) -> Page:
         """Ready means: writes are taken, and nothing that falls due is left lying."""
         reasons = []
@@ -116,6 +140,7 @@ class Health:
         held = self._clock.held()
         if held is not None:
             reasons.append(held)
+        reasons += [why for concern in self._concerns if (why := concern.broken() or concern.unready())]
         if reasons:
             return _json(503, {"status": "not ready", "reasons": reasons})
         return _json(200, {"status": "ready"})

@@ -1,0 +1,1 @@
+"""Machines, databases, disks and clocks that break, broken for real under real servers."""
