@@ -18,6 +18,7 @@ from leasehold.domain.supply import Count
 from leasehold.redaction import Event, Redaction
 from leasehold.settings import Secret
 from leasehold.telemetry_connections import ConnectionMetrics
+from leasehold.telemetry_requests import RequestCounts
 
 # --- logs ------------------------------------------------------------------------------------------------
 
@@ -150,7 +151,7 @@ class Metrics:
     def __init__(self, version: str = __version__) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names and tell nobody anything
         self._registry = CollectorRegistry()
-        self._request_children: dict[tuple[str, str, int, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._requests = RequestCounts(self._registry, _SECONDS)
         self._due_children: dict[str, Callable[[], None]] = {}
         self._define_requests()
         self._define_batches()
@@ -164,12 +165,6 @@ class Metrics:
         self._gauge("leasehold_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:
-        self._requests = self._counter(
-            "leasehold_requests_total", "Answered requests.", "path", "action", "status", "code"
-        )
-        self._request_seconds = self._histogram(
-            "leasehold_request_seconds", "Time from a request's last byte to its answer.", _SECONDS, "action"
-        )
         self._refusals = self._counter("leasehold_refusals_total", "Commands refused, by error code.", "code")
 
         self._refused_unlisted = self._counter(
@@ -341,14 +336,7 @@ class Metrics:
         Every new combination costs memory for ever: callers pass "unknown" for a path or an action that is
         not ours.
         """
-        key = (path, action, status, code)
-        children = self._request_children.get(key)
-        if children is None:
-            children = (self._requests.labels(*key).inc, self._request_seconds.labels(action).observe)
-            self._request_children[key] = children
-        count, observe = children
-        count()
-        observe(seconds)
+        self._requests.done((path, action, status, code), seconds)
 
     def refused(self, code: str) -> None:
         """Count a command that was refused with this error code (decision 19)."""

@@ -47,8 +47,13 @@ SECRET = "hunter2-and-more"
     ],
 )
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_no_secret_of_a_body_is_written_down(body: dict[str, Any], ascii_only: bool) -> None:  # noqa: FBT001
-    shown = shown_body(json.dumps(body, ensure_ascii=ascii_only).encode())
+@pytest.mark.parametrize("well_formed", [True, False])
+def test_no_secret_of_a_body_is_written_down(
+    body: dict[str, Any],
+    ascii_only: bool,  # noqa: FBT001
+    well_formed: bool,  # noqa: FBT001
+) -> None:
+    shown = shown_body(json.dumps(body, ensure_ascii=ascii_only).encode(), well_formed=well_formed)
     assert SECRET not in shown
     assert "redacted" in shown
 
@@ -101,6 +106,36 @@ def test_a_plain_body_is_kept_as_it_came_and_cut() -> None:
         assert shown_body(text.encode()) == text
     assert shown_body(b"\xff") == "\N{REPLACEMENT CHARACTER}"
     assert shown_body("单".encode() * 100_000) == "单" * BODY_MAX
+
+
+WORDS = st.sampled_from(
+    [
+        "name",
+        "secret",
+        "Env",
+        "url",
+        "command",
+        "token",
+        "clientToken",
+        "a@b",
+        "x://y?z",
+        "bce-auth-v1/a",
+        "é",
+        '"',
+        ":",
+    ]
+)
+TREES = st.recursive(
+    st.none() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(TREES, st.booleans(), st.sampled_from([None, 1]))
+def test_what_is_known_to_be_json_is_shown_alike(tree: Any, ascii_only: bool, indent: int | None) -> None:  # noqa: FBT001
+    body = json.dumps(tree, ensure_ascii=ascii_only, indent=indent).encode()
+    assert json.loads(shown_body(body, well_formed=True)) == json.loads(shown_body(body))
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"secret", b'{"secret":', b"\\u0041"]))

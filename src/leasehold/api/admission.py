@@ -7,8 +7,9 @@ keeps it until it is answered; what one account has in turns at once is what the
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -37,19 +38,17 @@ class Limits(msgspec.Struct, frozen=True):
     waiting_max: int
 
 
-class Name(NamedTuple):
-    """Whose lane it is, and for what: calls that change something do not wait for those that look."""
-
-    account_id: str
-    writes: bool
-
-
 class _Lane:
-    """What one account has under way, and who waits; each of its keys in turn."""
+    """What one account has under way, and who waits; each of its keys in turn.
 
-    __slots__ = ("in_flight", "seen_at", "waiting")
+    Calls that change something have a lane of their own: they do not wait for those that look.
+    """
 
-    def __init__(self, waiting_max: int) -> None:
+    __slots__ = ("account_id", "in_flight", "seen_at", "waiting", "writes")
+
+    def __init__(self, account_id: str, waiting_max: int, *, writes: bool) -> None:
+        self.account_id = account_id
+        self.writes = writes
         self.in_flight = 0
         self.seen_at = 0.0
         self.waiting: CommandQueue[asyncio.Future[None]] = CommandQueue(waiting_max)
@@ -60,9 +59,9 @@ class Turn:
 
     __slots__ = ("_admission", "_key", "_lane")
 
-    def __init__(self, admission: Admission, lane: Name, key: tuple[str, str]) -> None:
+    def __init__(self, admission: Admission, lane: _Lane, key: tuple[str, str]) -> None:
         self._admission = admission
-        self._lane: Name | None = lane
+        self._lane: _Lane | None = lane
         self._key = key
 
     async def proved(self, account_id: str) -> None:
@@ -71,9 +70,7 @@ class Turn:
         if before is not None and before.account_id != account_id:
             self._admission.remember(self._key, account_id)
             self.leave()
-            name = before._replace(account_id=account_id)
-            await self._admission.wait(name, self._key[1])
-            self._lane = name
+            self._lane = await self._admission.wait(account_id, self._key[1], writes=before.writes)
 
     def leave(self) -> None:
         """Give the turn back, where there is one."""
@@ -87,10 +84,11 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lanes: OrderedDict[Name, _Lane] = OrderedDict()
-        """The last that was called in at the end."""
-        self._left: list[Name] = []
+        self._lanes: OrderedDict[tuple[str, bool], _Lane] = OrderedDict()
+        """By account, and whether they change something; the last that was called in at the end."""
+        self._left: list[_Lane] = []
         self._proved: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._time = time.monotonic
 
     @property
     def waiting(self) -> int:
@@ -104,22 +102,56 @@ class Admission:
         address in turn, whatever key is named.
         """
         key = (address, access_key)
-        name = Name(self._proved.get(key, STRANGERS), writes)
-        await self.wait(name, address if name.account_id == STRANGERS else access_key)
-        return Turn(self, name, key)
+        account_id = self._proved.get(key, STRANGERS)
+        lane = self._called(account_id, writes=writes)
+        if not self._comes_in(lane):
+            await self._wait(lane, address if account_id == STRANGERS else access_key)
+        return Turn(self, lane, key)
 
-    async def wait(self, name: Name, party: str) -> None:
+    async def wait(self, account_id: str, party: str, *, writes: bool) -> _Lane:
         """Take a place in a lane, at once or when there is one; raises Overloaded where too many wait."""
-        now = asyncio.get_running_loop().time()
-        lane = self._lanes.get(name)
+        lane = self._called(account_id, writes=writes)
+        if not self._comes_in(lane):
+            await self._wait(lane, party)
+        return lane
+
+    def leave(self, lane: _Lane) -> None:
+        """Give a place back, in the next turn of the loop.
+
+        So a crowd of calls that are answered at once, as those with bad signatures are, does not keep the loop from
+        looking who else has called.
+        """
+        if not self._left:
+            asyncio.get_running_loop().call_soon(self._next)
+        self._left.append(lane)
+
+    def remember(self, key: tuple[str, str], account_id: str) -> None:
+        """Take note that whoever calls from an address with a key has it, and whose it is."""
+        self._proved[key] = account_id
+        if len(self._proved) > PROVED_MAX:
+            self._proved.popitem(last=False)
+
+    def _called(self, account_id: str, *, writes: bool) -> _Lane:
+        """Return the lane of a call that comes in now."""
+        lane = self._lanes.get((account_id, writes))
+        now = self._time()
         if lane is None:
             self._forget_idle(now)
-            lane = self._lanes[name] = _Lane(self._limits.waiting_max)
-        self._lanes.move_to_end(name)
+            lane = self._lanes[account_id, writes] = _Lane(account_id, self._limits.waiting_max, writes=writes)
+        else:
+            self._lanes.move_to_end((account_id, writes))
         lane.seen_at = now
-        if not len(lane.waiting) and lane.in_flight < self._room(name, now):
+        return lane
+
+    def _comes_in(self, lane: _Lane) -> bool:
+        """Take a place where one is free; whoever waits already comes first."""
+        # A place there is always for one, whoever else calls.
+        if not len(lane.waiting) and (not lane.in_flight or lane.in_flight < self._room(lane, lane.seen_at)):
             lane.in_flight += 1
-            return
+            return True
+        return False
+
+    async def _wait(self, lane: _Lane, party: str) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         refused = lane.waiting.put(party, future)
         if refused is not None and not refused.done():
@@ -128,49 +160,32 @@ class Admission:
             await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                self.leave(name)
+                self.leave(lane)
             raise
 
-    def leave(self, name: Name) -> None:
-        """Give a place back, in the next turn of the loop.
-
-        So a crowd of calls that are answered at once, as those with bad signatures are, does not keep the loop from
-        looking who else has called.
-        """
-        if not self._left:
-            asyncio.get_running_loop().call_soon(self._next)
-        self._left.append(name)
-
-    def remember(self, key: tuple[str, str], account_id: str) -> None:
-        """Take note that whoever calls from an address with a key has it, and whose it is."""
-        self._proved[key] = account_id
-        if len(self._proved) > PROVED_MAX:
-            self._proved.popitem(last=False)
-
-    def _room(self, name: Name, now: float) -> int:
+    def _room(self, lane: _Lane, now: float) -> int:
         """Return how many places a lane has now. Strangers are nobody's company, or any of them could slow us down."""
-        for other in reversed(self._lanes):
-            if other.account_id not in (name.account_id, STRANGERS):
-                if self._lanes[other].seen_at <= now - PRESENT_S:
+        for other in reversed(self._lanes.values()):
+            if other.account_id not in (lane.account_id, STRANGERS):
+                if other.seen_at <= now - PRESENT_S:
                     break
                 most = self._limits.in_flight_max
-                return most if name.writes else max(1, most // LOOKS_SHARE)
+                return most if lane.writes else max(1, most // LOOKS_SHARE)
         return ALONE_MAX
 
     def _next(self) -> None:
         """Take back the places that were left, and give them to whoever is next."""
         left, self._left = self._left, []
-        for name in left:
-            self._lanes[name].in_flight -= 1
-        for name in set(left):
-            self._let_in(name)
+        for lane in left:
+            lane.in_flight -= 1
+        for lane in dict.fromkeys(left):
+            self._let_in(lane)
 
-    def _let_in(self, name: Name) -> None:
+    def _let_in(self, lane: _Lane) -> None:
         """Give places to those who wait, a few in a turn of the loop while others call."""
-        lane = self._lanes.get(name)
-        if lane is None or not len(lane.waiting):
+        if not len(lane.waiting):
             return
-        room = self._room(name, asyncio.get_running_loop().time()) - lane.in_flight
+        room = self._room(lane, self._time()) - lane.in_flight
         most = min(room, AT_ONCE)
         while most > 0 and (found := lane.waiting.take(1, 1)):
             # Whoever has gone meanwhile takes no place.
@@ -179,7 +194,7 @@ class Admission:
                 lane.in_flight += 1
                 most -= 1
         if room > AT_ONCE and len(lane.waiting):
-            asyncio.get_running_loop().call_soon(self._let_in, name)
+            asyncio.get_running_loop().call_soon(self._let_in, lane)
 
     def _forget_idle(self, now: float) -> None:
         """Forget lanes that nobody has used for a while."""

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -326,10 +326,12 @@ class App:
         if query.client_token is not None and not CLIENT_TOKEN.fullmatch(query.client_token):
             raise Fault(e.INAPPROPRIATE_JSON, "A client token is up to 64 visible ASCII characters.", "clientToken")
         last = _last_event_id(scope) if action.follows else None
-        call = Call(action, caller, request, query.client_token, last, record, self._base_url(scope), admitted.once)
+        call = Call(
+            action, caller, request, query.client_token, last, record, partial(self._origin, scope), admitted.once
+        )
         return await OPERATIONS[action.operation](self._context, call)
 
-    def _base_url(self, scope: Scope) -> str:
+    def _origin(self, scope: Scope) -> str:
         """Return the address that the caller used, up to the prefix."""
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
         return f"{scope.get('scheme', 'http')}://{host}{self._prefix.decode()}"

@@ -146,7 +146,7 @@ class Context:
 
     def service_url(self, call: Call[Any], name: str) -> str:
         """Write where a service is called: at the service's public address, or the one that the caller used."""
-        return f"{self.public_base or call.base_url}/services/{name}"
+        return f"{self.public_base or call.origin()}/services/{name}"
 
     def time(self, text: str, field: str) -> Instant:
         """Read a time from a request; raises Fault naming the field."""
@@ -162,7 +162,7 @@ class Context:
 class Call(Generic[R]):
     """One call: who asks for what."""
 
-    __slots__ = ("action", "base_url", "caller", "last_event_id", "once", "query_token", "record", "request")
+    __slots__ = ("action", "caller", "last_event_id", "once", "origin", "query_token", "record", "request")
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class Call(Generic[R]):
         query_token: str | None,
         last_event_id: str | None = None,
         record: Note | None = None,
-        base_url: str = "",
+        origin: Callable[[], str] = str,
         once: Once | None = None,
     ) -> None:
         self.action = action
@@ -183,7 +183,8 @@ class Call(Generic[R]):
         self.query_token = query_token
         self.last_event_id = last_event_id
         self.record = record
-        self.base_url = base_url
+        self.origin = origin
+        """Returns the address that the caller used, up to the prefix."""
 
     def token(self) -> Token | None:
         """Return the client token, from the query or the body, with a digest of everything else asked for."""

@@ -42,6 +42,7 @@ class CallRecord:
         "request_id",
         "token",
         "user_id",
+        "well_formed",
         "written_code",
     )
 
@@ -56,6 +57,8 @@ class CallRecord:
         self.body = b""
         self.names: tuple[str, ...] = ()
         self.token = False
+        self.well_formed = False
+        """Whether the body was read as JSON without complaint."""
         self.written_code: str | None = None
 
     def claimed(self, access_key: str) -> None:
@@ -77,7 +80,8 @@ class CallRecord:
         return self.user_id is not None
 
     def asks(self, request: Request, query_token: str | None) -> None:
-        """Take note what is asked for."""
+        """Take note what is asked for, which the body says."""
+        self.well_formed = True
         self.names = names_of(request)
         self.token = bool(query_token or request.client_token)
 
@@ -114,7 +118,7 @@ class CallRecord:
             status,
             code,
             shown_text(message[:MESSAGE_MAX]),
-            shown_body(self.body),
+            shown_body(self.body, well_formed=self.well_formed),
             self.names,
             self.token,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -23,14 +24,17 @@ _SECRET: Final = re.compile(
 )
 _VALUES: Final = frozenset({"env", "environment", "arguments"})
 """Keys of what a replica is run with: names stay, and every value goes, since each may be a password."""
+_WORDS: Final = frozenset({"command", "url"})
+"""Keys whose values are shown in part."""
+_KEYS: Final = re.compile(rb'"([^"\\]*)"\s*:')
 _SIGNATURE: Final = re.compile(r"bce-auth-v\d+(?:/|%2F)[^\s\"'&]+", re.IGNORECASE)
 _URL_ENDS: Final = re.compile(r"[\s\"'<>]")
 _NAME_BEGINS: Final = (" ", "\t", "\n", "\r", '"', "'", "<", ">", ":", "/", ",", ";", "[", "]")
 """A mail address begins right after the last of these."""
 
 
-def shown_body(body: bytes) -> str:
-    """Return a body without secrets, cut.
+def shown_body(body: bytes, *, well_formed: bool = False) -> str:
+    """Return a body without secrets, cut; ``well_formed``: it is known to be JSON, which is looked through faster.
 
     What could hold a secret is read, and taken out are: the values of keys that speak of one; the values of a
     replica's environment and arguments, and the words of its command after the first; signatures; of addresses of
@@ -39,9 +43,22 @@ def shown_body(body: bytes) -> str:
     """
     if not body:
         return ""
-    if _HINTS.search(body.lower()):
+    if _may_tell(body) if well_formed else _HINTS.search(body.lower()):
         return _redacted(body)[:BODY_MAX]
     return body[: 4 * BODY_MAX].decode("utf-8", "replace")[:BODY_MAX]
+
+
+def _may_tell(body: bytes) -> bool:
+    """Whether a JSON text may hold a secret: by its keys, and by what a value must have in it to be shortened."""
+    if b"\\" in body or b"@" in body or b"://" in body or b"bce-auth" in body:
+        return True
+    return any(map(_key_tells, _KEYS.findall(body)))
+
+
+@lru_cache(maxsize=4096)
+def _key_tells(key: bytes) -> bool:
+    name = key.decode("utf-8", "replace").lower()
+    return _SECRET.search(name) is not None or name in _VALUES or name in _WORDS
 
 
 def shown_text(text: str) -> str:

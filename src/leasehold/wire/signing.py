@@ -148,15 +148,8 @@ def parse_authorization(text: str) -> Authorization:
         raise _malformed("the expiry is not a plain positive number of seconds with at most 10 digits")
     if not _SIGNATURE.fullmatch(signature):
         raise _malformed("the signature is not 64 lower-case hexadecimal digits")
-    return Authorization(
-        access_key=access_key,
-        timestamp=timestamp,
-        expires_s=int(expiry),
-        signed_headers=_header_names(names),
-        signature=signature,
-        prefix=text[: -len(names) - len(signature) - 2],
-        signed_at_us=signed_at_us,
-    )
+    prefix = text[: -len(names) - len(signature) - 2]
+    return Authorization(access_key, timestamp, int(expiry), _header_names(names), signature, prefix, signed_at_us)
 
 
 def lifetime_s(auth: Authorization) -> int:
@@ -321,6 +314,7 @@ def _check_method(method: str) -> None:
         raise _unsignable("the method must be upper-case letters")
 
 
+@_remembered
 def _instant_us(text: str) -> int | None:
     if not _TIMESTAMP.fullmatch(text):
         return None
