@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import structlog
@@ -52,6 +52,7 @@ class Gauges(Protocol):
         ...
 
 
+@runtime_checkable
 class Concern(Protocol):
     """Something that can keep the service from its work, and knows at any moment whether it does.
 
