@@ -45,8 +45,8 @@ class StoreSettings(StockSettings, frozen=True, kw_only=True):
         Declared(
             "store.keepalive_seconds",
             Whole(1, 7200, "seconds"),
-            "After so much silence the database's machine is asked whether it is still there (`keepalives_idle`), three "
-            "times at a third of that (`keepalives_interval`).",
+            "After so much silence the database's machine is asked whether it is still there (`keepalives_idle`), "
+            "three times, at a third of that (`keepalives_interval`).",
         ),
     ] = 5
 

@@ -271,12 +271,13 @@ class Sequencer:
                 waiting.fail(error)
             if batch.wants_due is not None and not batch.wants_due.done():
                 batch.wants_due.set_exception(error)
-        except Exception as error:
+        except Conflict as conflict:
             # Who was in the way is no fault of ours that a traceback would help to find.
-            told = log.warning if isinstance(error, Conflict) else log.exception
-            told(
-                "batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due), why=str(error)
-            )
+            log.warning("others are in the way, taking commands one by one", callers=len(batch.callers), due=len(due))
+            self._keep_notes(batch, sure=True)
+            await self._one_by_one(batch, due, conflict)
+        except Exception as error:
+            log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
             self._keep_notes(batch, sure=True)
             await self._one_by_one(batch, due, error)
         if not self._callers:

@@ -86,7 +86,7 @@ def engine_of(url: str) -> Engine:
 
     def opened() -> psycopg.Connection[Any]:
         connection = psycopg.connect(hosts.address)
-        connection.execute("SET statement_timeout = 0")
+        connection.execute("SET statement_timeout = 0; SET lock_timeout = '60s'")
         connection.commit()
         return connection
 

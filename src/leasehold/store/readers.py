@@ -91,11 +91,11 @@ class _Desk:
             del self._busy[party]
         if asked.cancelled():
             future.cancel()
-        elif not future.done():
-            if (error := asked.exception()) is not None:
-                future.set_exception(error)
-            else:
+        elif (error := asked.exception()) is None:
+            if not future.done():
                 future.set_result(asked.result())
+        elif not future.done():
+            future.set_exception(error)
         self._next()
 
 
