@@ -56,7 +56,7 @@ from leasehold.rotation import Driver, Rotation, standing_of
 from leasehold.seals import AuditKeys
 from leasehold.sequencer import KeyUses, Limits, Sequencer, Watcher
 from leasehold.settings import Settings
-from leasehold.store.opening import OpenStore, Target, open_store
+from leasehold.store.opening import MayBeAway, OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
 from leasehold.vault import Vault, load_master_key
 
@@ -160,6 +160,8 @@ async def running(
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         if isinstance(store, Concern):
             health.watch(store)
+        if isinstance(store, MayBeAway):
+            metrics.store_away(store.away())
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -70,6 +70,18 @@ class OpenStore(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+
+
+Use = Literal["writing", "reading"]
+
+
+@runtime_checkable
+class MayBeAway(Protocol):
+    """A store that another machine keeps."""
+
+    def away(self) -> Mapping[Use, Callable[[], float]]:
+        """Return what tells for how many seconds it cannot be had for each use; 0: it can."""
+        ...
 
 
 def open_store(where: Target, patience: Patience | None = None) -> OpenStore:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
@@ -19,6 +19,7 @@ from leasehold.questions import Questions
 from leasehold.sequencer import LockedOut, Unavailable
 from leasehold.store import revisions
 from leasehold.store.errors import BadStore
+from leasehold.store.opening import Use
 from leasehold.store.patience import LONG_MAX_S, Patience
 from leasehold.store.postgres_attempt import Attempt
 from leasehold.store.postgres_hosts import Hosts, is_doubtful, limits_statement, one_line, since_of
@@ -165,6 +166,7 @@ class PostgresStore:
                 await self._bar(began)
             except psycopg.Error as error:
                 await self._drop()
+                self._barred_since = None
                 if not is_doubtful(error):
                     raise
                 if isinstance(error, psycopg.errors.QueryCanceled):
@@ -187,10 +189,10 @@ class PostgresStore:
             with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
                 await writer.run([(_CLEAR_THE_WAY, ())])
             self._is_stuck = False
-        locks_ms = self._patience.in_the_way_ms
+        locks_ms = None
         if self._barred_since is not None:
             left_s = self._patience.lock_wait_s - (time.monotonic() - self._barred_since)
-            locks_ms = max(BARRED_MIN_MS, min(locks_ms, int(left_s * 1000)))
+            locks_ms = max(BARRED_MIN_MS, min(self._patience.in_the_way_ms, int(left_s * 1000)))
         transaction = await PostgresTransaction.begin(self, writer, moves_clock=moves_clock, locks_ms=locks_ms)
         self._barred_since = None
         return transaction
@@ -316,8 +318,7 @@ class PostgresStore:
     def unready(self) -> str | None:
         """Why the service cannot do its work now, as far as it lies with the database."""
         for presence, what in ((self._writing, "takes no writes"), (self._reading, "cannot be read")):
-            if presence.away_since is not None:
-                away_s = time.monotonic() - presence.away_since
+            if away_s := presence.away_s():
                 return f"The database {what}, for {away_s:.0f} s; it is looked for all the time, and the log says why."
         if self._barred_since is not None:
             held_s = time.monotonic() - self._barred_since
@@ -325,6 +326,10 @@ class PostgresStore:
                 f"Another session of the database has held a lock for {held_s:.0f} s without which nothing is written."
             )
         return None
+
+    def away(self) -> Mapping[Use, Callable[[], float]]:
+        """Return what tells for how many seconds the database cannot be had for each use; 0: it can."""
+        return {"writing": self._writing.away_s, "reading": self._reading.away_s}
 
     def broken(self) -> str | None:
         """Nothing that lies with the database needs a restart of this server."""

@@ -57,7 +57,6 @@ class Attempt:
         if self._connection is None or self._connection.closed:
             self._connection = await self._connect()
         connection = self._connection
-        async with connection.transaction():
-            await connection.execute(trusted(f"SET LOCAL lock_timeout = {max(1, within_ms * 3 // 4)}"))
-            await connection.execute(_LOCK)
-            await connection.execute(_MESSAGE)
+        patience = trusted(f"SET LOCAL lock_timeout = {max(1, within_ms * 3 // 4)}")
+        for statement in ("BEGIN", patience, _LOCK, _MESSAGE, "COMMIT"):
+            await connection.execute(statement)

@@ -9,15 +9,18 @@ from contextlib import suppress
 from typing import Any, Final, LiteralString
 
 import psycopg
+from psycopg import waiting
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from leasehold.store.patience import Patience
+from leasehold.store.patience import GRACE_S, Patience
 from leasehold.store.statements import trusted
 
 NAME: Final = "leasehold"
 _PRIMARY: Final = frozenset({"read-write", "primary"})
 _PROBES: Final = 3
 """So many questions without an answer, and a connection is lost."""
+WATCH_S: Final = 0.1
+"""So often whoever waits looks whether to go on waiting."""
 _CAN_WRITE: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
 
 
@@ -53,6 +56,22 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+class PromptConnection(psycopg.AsyncConnection[Any]):
+    """A connection of which nobody waits for the end of a statement that he has given up.
+
+    The driver would ask the database to cancel it, and wait for that: ten seconds where nobody is there.
+    """
+
+    async def wait(self, gen: Any, interval: float = WATCH_S, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as the driver has it
+        """Wait for an answer; whoever is cancelled meanwhile leaves a connection that is closed."""
+        del timeout
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval)
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise
+
+
 class Hosts:
     """Opens connections to one of the hosts of an address; where there are several, to the one that takes writes."""
 
@@ -61,7 +80,6 @@ class Hosts:
 
         Raises psycopg.Error for an address that libpq cannot read.
         """
-        self._patience = patience
         given = conninfo_to_dict(url)
         beat_s = patience.keepalive_s
         defaults: dict[str, Any] = {
@@ -77,6 +95,9 @@ class Hosts:
             defaults["target_session_attrs"] = "read-write"
         self._params: dict[str, Any] = {**defaults, **given}
         self.count: Final = len(names)
+        self._at_once = self.count > 1 and self._params.get("target_session_attrs") in _PRIMARY
+        each_s = max(patience.connect_s, float(given.get("connect_timeout") or 0))
+        self._connect_s = each_s * (1 if self._at_once else self.count) + GRACE_S / 2
         self._best = 0
 
     def _single(self, number: int) -> str:
@@ -105,12 +126,12 @@ class Hosts:
         """
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._patience.connect_s + 0.5):
-                if self.count == 1 or self._params.get("target_session_attrs") not in _PRIMARY:
-                    return await self._opened(self.address, setup, writing=writing)
-                return await self._first(setup, writing=writing)
+            async with asyncio.timeout(self._connect_s):
+                if self._at_once:
+                    return await self._first(setup, writing=writing)
+                return await self._opened(self.address, setup, writing=writing)
         except TimeoutError:
-            raise Silent("the database does not let us in", began) from None
+            raise Silent("the database does not let us in in time", began) from None
 
     async def _first(self, setup: LiteralString, *, writing: bool) -> psycopg.AsyncConnection[Any]:
         """Ask every host at once: one that is gone must not keep us from the one that took its place."""
@@ -142,7 +163,7 @@ class Hosts:
 
     @staticmethod
     async def _opened(address: str, setup: LiteralString, *, writing: bool) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(address, autocommit=True, client_encoding="utf8")
+        connection = await PromptConnection.connect(address, autocommit=True, client_encoding="utf8")
         try:
             if writing:
                 cursor = await connection.execute(trusted(_CAN_WRITE))

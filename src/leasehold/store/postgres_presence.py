@@ -28,7 +28,7 @@ class Presence:
     """
 
     def __init__(self, what: str, attempt: Callable[[], Awaitable[None]], away_s: float) -> None:
-        """``what`` it is wanted for; ``attempt`` returns where it can be had, and raises psycopg.Error where not."""
+        """``what`` it is wanted for; ``attempt`` returns where it can be had, and raises where it cannot."""
         self._what = what
         self._attempt = attempt
         self._away_s = away_s
@@ -42,6 +42,10 @@ class Presence:
     def away_since(self) -> float | None:
         """Since when it cannot be had, on the monotonic clock; None: it can."""
         return self._since
+
+    def away_s(self) -> float:
+        """Return for how long it cannot be had; 0: it can."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
 
     @property
     def is_given_up(self) -> bool:
@@ -87,7 +91,7 @@ class Presence:
         while True:
             try:
                 await self._attempt()
-            except (psycopg.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the search
                 self._why = one_line(error)
             else:
                 break

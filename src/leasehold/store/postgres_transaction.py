@@ -104,10 +104,12 @@ class PostgresTransaction(AuditReads):
 
     @classmethod
     async def begin(
-        cls, store: Connections, session: Session, *, moves_clock: bool, locks_ms: int
+        cls, store: Connections, session: Session, *, moves_clock: bool, locks_ms: int | None
     ) -> PostgresTransaction:
-        """Begin; waits so long for whoever has the clock. Raises psycopg.Error."""
-        statements: list[Statement] = [("BEGIN", ()), (_LOCKS_WITHIN, (locks_ms,))]
+        """Begin; waits so long for whoever has the clock, None: as long as the session does. Raises psycopg.Error."""
+        statements: list[Statement] = [("BEGIN", ())]
+        if locks_ms is not None:
+            statements.append((_LOCKS_WITHIN, (locks_ms,)))
         if moves_clock:
             # Before it is founded, a store has no clock that could be locked.
             statements.append((_LOCK_CLOCK, ()))
