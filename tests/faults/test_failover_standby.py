@@ -46,7 +46,7 @@ class Site:
         self._database = "books"
         self.lost_port = 0
         run_on(self.primary, f"CREATE DATABASE {self._database}")
-        address = several(self.primary, self.standby, database=self._database)
+        address = several(self.standby, self.primary, database=self._database)
         before = ["env", *(f"{name}={value}" for name, value in patient(answer=3).items())]
         self.server = Process("server", folder, ("serve", "--store", address), free_port(), before=before)
         self.server.start()

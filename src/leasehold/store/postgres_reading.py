@@ -21,7 +21,7 @@ T = TypeVar("T")
 VERSION_MIN: Final = 150000
 LOCK_MAX_MS: Final = 2000
 """Who only reads waits for nobody but those who take a whole table for themselves."""
-_READER: Final = f"SET default_transaction_read_only = on; SET jit = off; SET lock_timeout = {LOCK_MAX_MS}"
+_READER: Final = "SET default_transaction_read_only = on; SET jit = off; SET lock_timeout = "
 
 
 class ReadingConnection(psycopg.Connection[Any]):
@@ -73,7 +73,9 @@ def open_reading(hosts: Hosts, *, answer_s: float | None) -> ReadingConnection:
         if answer_s is not None:
             connection.answer_s = answer_s + GRACE_S
             connection.execute(limits_statement(answer_s))
-        connection.execute(trusted(_READER))
+        # It is the lock that is told of, and not the time that it took.
+        locks_ms = LOCK_MAX_MS if answer_s is None else min(LOCK_MAX_MS, int(answer_s * 500))
+        connection.execute(trusted(f"{_READER}{locks_ms}"))
     except BaseException:
         connection.close()
         raise
