@@ -305,6 +305,8 @@ class KeyKeeper:
                     self._driver.go_on()
             except Unavailable as error:
                 log.warning("the store does not say which master key seals", error=str(error))
+            except Exception:
+                log.exception("it cannot be followed which master key seals")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._wake.wait()

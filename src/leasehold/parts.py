@@ -53,6 +53,7 @@ from leasehold.seals import AuditKeys
 from leasehold.sequencer import Sequencer, Trail
 from leasehold.settings import Settings
 from leasehold.store.opening import OpenStore, Target
+from leasehold.store.patience import Patience
 from leasehold.telemetry import Metrics
 from leasehold.vault import Vault
 
@@ -132,6 +133,18 @@ def placing_rules(settings: Settings, routes: Routes, engines: Mapping[str, Repl
     """Return the rules of this server, which knows where replicas run and how far they are kept apart there."""
     missing = {name: engine.isolation().missing for name, engine in engines.items()}
     return msgspec.structs.replace(rules_of(settings), routes=routes, missing=missing)
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Return how long a shared store is waited for."""
+    return Patience(
+        connect_s=settings.store_connect_seconds,
+        answer_s=settings.store_answer_seconds,
+        away_s=settings.store_away_seconds,
+        keepalive_s=settings.store_keepalive_seconds,
+        unacknowledged_s=settings.store_tcp_user_timeout_seconds,
+        lock_wait_s=settings.store_lock_wait_seconds,
+    )
 
 
 def engines_of(settings: Settings, where: Target, routes: Routes) -> Mapping[str, ReplicaEngine]:

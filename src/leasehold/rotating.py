@@ -12,7 +12,7 @@ from leasehold.commands.command import Engine
 from leasehold.domain.calendar import SECOND_US
 from leasehold.founding import stands
 from leasehold.keyring import KeyKeeper, Keyring, Turning, keys_of, turning_of
-from leasehold.parts import rules_of, timing_of, trail_of
+from leasehold.parts import patience_of, rules_of, timing_of, trail_of
 from leasehold.rotation import NotYet, Rotation
 from leasehold.sequencer import Limits, Sequencer
 from leasehold.settings import Settings
@@ -93,7 +93,7 @@ async def _through(
     began, told = time.monotonic(), False
     while True:
         try:
-            store = open_store(where)
+            store = open_store(where, patience_of(settings))
         except StoreInUse:
             standing = look(where)
             if standing.current == following and not standing.goes_on:

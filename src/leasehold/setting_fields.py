@@ -19,14 +19,14 @@ from leasehold.setting_kinds import (
     Whole,
     Zone,
 )
-from leasehold.setting_stock import StockSettings
+from leasehold.setting_store import StoreSettings
 
 _DAY: Final = 86_400
 _YEAR: Final = 366 * _DAY
 _SPAN: Final = r"(?:(?:[1-8]?[1-9]|[1-8]0|90)d|[1-9][0-9]{0,2}h|[1-9][0-9]{0,3}m)"
 
 
-class Settings(StockSettings, frozen=True, kw_only=True):
+class Settings(StoreSettings, frozen=True, kw_only=True):
     """All settings of one service, complete and checked; each field is its declaration."""
 
     time_zone: Annotated[

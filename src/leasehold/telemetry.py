@@ -184,6 +184,9 @@ class Metrics:
             "Calls that wait: for a turn of their account, or for rows that another session of the database holds.",
             "for",
         )
+        self._store_away = self._gauge(
+            "leasehold_store_away_seconds", "For how long the shared store cannot be had; 0: it can.", "for"
+        )
         self._throttled = self._counter(
             "leasehold_throttled_total", "Calls refused because their key or their account calls too often.", "by"
         )
@@ -360,6 +363,11 @@ class Metrics:
         """Have it counted, whenever somebody looks, how many calls wait for what."""
         for what, count in counts.items():
             self._calls_waiting.labels(what).set_function(count)
+
+    def store_away(self, seconds: Mapping[Literal["writing", "reading"], Callable[[], float]]) -> None:
+        """Have it told, whenever somebody looks, for how long the shared store cannot be had."""
+        for use, away_s in seconds.items():
+            self._store_away.labels(use).set_function(away_s)
 
     def throttled(self, by: Literal["key", "account"]) -> None:
         """Count a call that was refused because its key or its account calls too often."""

@@ -15,7 +15,7 @@ from leasehold.api.admission import Admission
 from leasehold.api.admission import Limits as InFlight
 from leasehold.api.app import App
 from leasehold.api.context import Context, HookMaker, KeyMaker
-from leasehold.api.health import Health
+from leasehold.api.health import Concern, Health
 from leasehold.api.hub import Hub
 from leasehold.api.identity import Identities
 from leasehold.api.link_pages import LinkPages
@@ -42,6 +42,7 @@ from leasehold.parts import (
     dispatcher_of,
     engines_of,
     gateway_of,
+    patience_of,
     placing_rules,
     reconciling,
     routes_of,
@@ -55,7 +56,7 @@ from leasehold.rotation import Driver, Rotation, standing_of
 from leasehold.seals import AuditKeys
 from leasehold.sequencer import KeyUses, Limits, Sequencer, Watcher
 from leasehold.settings import Settings
-from leasehold.store.opening import OpenStore, Target, open_store
+from leasehold.store.opening import MayBeAway, OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
 from leasehold.vault import Vault, load_master_key
 
@@ -127,7 +128,7 @@ async def running(
     was touched.
     """
     async with AsyncExitStack() as parts:
-        store = open_store(where)
+        store = open_store(where, patience_of(settings))
         parts.push_async_callback(store.close)
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
         clock = _clock(settings, store, clock_mode)
@@ -157,6 +158,10 @@ async def running(
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
+        if isinstance(store, Concern):
+            health.watch(store)
+        if isinstance(store, MayBeAway):
+            metrics.store_away(store.away())
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:

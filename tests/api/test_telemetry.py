@@ -298,6 +298,7 @@ NAMES = {
     "leasehold_stock_oversold_units": "gauge",
     "leasehold_gateway_calls": "counter",
     "leasehold_calls_waiting": "gauge",
+    "leasehold_store_away_seconds": "gauge",
     "leasehold_throttled": "counter",
     "leasehold_gateway_first_byte_seconds": "histogram",
     "leasehold_gateway_calls_in_flight": "gauge",

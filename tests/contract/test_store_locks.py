@@ -63,7 +63,7 @@ def test_nothing_is_held_where_nobody_else_is_at_work(on_store: OnStore) -> None
 @contextmanager
 def outside(store: PostgresStore, *statements: str) -> Iterator[None]:
     """Hold rows in a session that is none of ours."""
-    with psycopg.connect(store._url, application_name="psql") as session:
+    with psycopg.connect(store._hosts.address, application_name="psql") as session:
         for text in statements:
             session.execute(text.encode())
         yield

@@ -20,9 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.store import postgres, postgres_transaction
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
+from leasehold.store.patience import Patience
 from tests.crash.fleet import (
     ACCOUNT,
     CATALOG,
@@ -187,9 +187,9 @@ def _all_answered(customers: list[Customer], *, within_s: float) -> None:
 
 
 @asynccontextmanager
-async def _behind(proxy: Proxy, folder: Path) -> AsyncIterator[Desk]:
+async def _behind(proxy: Proxy, folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Desk]:
     """A service that reaches its database through the proxy, with units to sell and money to buy them."""
-    async with a_service(Target(folder / "data", proxy.url)) as desk:
+    async with a_service(Target(folder / "data", proxy.url), environment=environment) as desk:
         await desk.advance("2030-01-15T00:00:00Z")
         offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "pricePerMonth": "10", "stockTotal": 999}
         assert (await desk.call(CATALOG, "SetOffering", offering)).status == HTTPStatus.OK
@@ -200,11 +200,11 @@ async def _behind(proxy: Proxy, folder: Path) -> AsyncIterator[Desk]:
 Scene = Callable[[Proxy, Desk, str], Any]
 
 
-def _play(folder: Path, scene: Scene, server: Server | None = None) -> None:
+def _play(folder: Path, scene: Scene, server: Server | None = None, **environment: str) -> None:
     """Run a scene behind a proxy; the books must be right in the end."""
 
     async def whole(proxy: Proxy, url: str) -> None:
-        async with _behind(proxy, folder) as desk:
+        async with _behind(proxy, folder, environment) as desk:
             await scene(proxy, desk, url)
 
     with (server or shared_server()).database(migrated=True) as url:
@@ -272,12 +272,8 @@ def test_due_work_is_done_once_and_in_order_where_the_connection_is_cut_at_its_c
     _play(tmp_path, scene)
 
 
-def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_then_it_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_then_it_is_back(tmp_path: Path) -> None:
     async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
-        monkeypatch.setattr(postgres, "RECONNECT_S", 0.2)
-        monkeypatch.setattr(postgres_transaction, "RECONNECT_S", 0.2)
         proxy.closes_with_cut = True
         proxy.arm("BEGIN", Cut.BEFORE)
         answers = await asyncio.gather(*(_buy(desk) for _ in range(4)))
@@ -296,7 +292,7 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
         assert time.monotonic() - began < BACK_S
         _check_bought(url, [bought])
 
-    _play(tmp_path, scene)
+    _play(tmp_path, scene, LEASEHOLD_STORE_AWAY_SECONDS="0")
 
 
 def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp_path: Path) -> None:
@@ -320,8 +316,7 @@ def test_nobody_is_told_yes_or_no_where_the_database_is_lost_in_the_act_and_noth
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
-        monkeypatch.setattr(postgres, "RECONNECT_S", 0.1)
-        monkeypatch.setattr(postgres_transaction, "RECONNECT_S", 0.1)
+        monkeypatch.setattr(Patience, "doubt_s", 0.3)
         for committed, cut in enumerate((Cut.BEFORE, Cut.ANSWERED)):
             proxy.closes_with_cut = True
             proxy.arm("COMMIT", cut)

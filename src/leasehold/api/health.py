@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import structlog
@@ -12,7 +13,7 @@ import structlog
 from leasehold.clock import Clock
 from leasehold.domain.calendar import SECOND_US
 from leasehold.questions import Reader
-from leasehold.sequencer import Sequencer
+from leasehold.sequencer import Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -52,6 +53,7 @@ class Gauges(Protocol):
         ...
 
 
+@runtime_checkable
 class Concern(Protocol):
     """Something that can keep the service from its work, and knows at any moment whether it does.
 
@@ -96,8 +98,10 @@ class Health:
             case "/readyz":
                 return await self._ready()
             case "/metrics":
-                await self._overdue_s()
-                await self._count_units()
+                # What this process knows by itself is told also while the store is away.
+                with suppress(Unavailable):
+                    await self._overdue_s()
+                    await self._count_units()
                 body, content_type = self._gauges.render()
                 return Page(200, body, content_type.encode())
             case _:

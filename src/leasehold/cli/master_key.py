@@ -28,6 +28,7 @@ def rotate_master_key(
     """Seal everything under a new master key, while servers work. Run it again where it was cut off."""
     from leasehold import rotating
     from leasehold.rotation import NotYet
+    from leasehold.sequencer import OutcomeUnknown, Unavailable
     from leasehold.settings import BadSettings, load_settings
     from leasehold.telemetry import configure_logging
     from leasehold.vault import BadMasterKey
@@ -44,6 +45,6 @@ def rotate_master_key(
             asyncio.run(rotating.rotate_master_key(settings, where, wait_s=wait, say=click.echo))
     except (BadSettings, BadMasterKey) as error:
         stop(error)
-    except NotYet as error:
+    except (NotYet, Unavailable, OutcomeUnknown) as error:
         stop(f"{error}. Run it again to go on.", FAILED)
     click.echo("The store is sealed under the new master key, and nothing of it under the one before.")

@@ -25,7 +25,7 @@ from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
 from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasehold.questions import EventPlace, Head, Reader, Working
-from leasehold.sequencer import Closed, Overloaded, Sequencer, Unavailable
+from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -153,7 +153,7 @@ class Dispatcher:
                 again = await self._turn()
             except Closed:
                 return
-            except (Unavailable, Overloaded) as error:
+            except (Unavailable, OutcomeUnknown, Overloaded) as error:
                 log.warning("deliveries wait for the store", error=repr(error))
                 again = False
             except Exception:
@@ -304,5 +304,5 @@ class Dispatcher:
         )
         try:
             await self._sequencer.submit(command)
-        except (Unavailable, Overloaded, Closed) as error:
+        except (Unavailable, OutcomeUnknown, Overloaded, Closed) as error:
             log.warning("an attempt cannot be written down, so it will be made again", error=repr(error))

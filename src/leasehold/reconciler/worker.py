@@ -188,6 +188,9 @@ class Reconciler:
             except LATER as error:
                 log.warning("the worker cannot say that it lives", error=repr(error))
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                log.exception("the worker cannot say that it lives")
+                await asyncio.sleep(RETRY_S)
 
     def _dead(self, workers: Iterable[Worker]) -> dict[str, int]:
         """Return who does not live any more, with the beat that it stands at."""

@@ -271,6 +271,11 @@ class Sequencer:
                 waiting.fail(error)
             if batch.wants_due is not None and not batch.wants_due.done():
                 batch.wants_due.set_exception(error)
+        except Conflict as conflict:
+            # Who was in the way is no fault of ours that a traceback would help to find.
+            log.warning("others are in the way, taking commands one by one", callers=len(batch.callers), due=len(due))
+            self._keep_notes(batch, sure=True)
+            await self._one_by_one(batch, due, conflict)
         except Exception as error:
             log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
             self._keep_notes(batch, sure=True)
@@ -309,6 +314,9 @@ class Sequencer:
         for waiting in batch.callers:
             try:
                 await self._try(Batch([waiting]), [])
+            except (Unavailable, OutcomeUnknown, Conflict) as its_own:
+                log.error("command failed", command=type(waiting.command).__name__, error=str(its_own))  # noqa: TRY400
+                waiting.fail(its_own)
             except Exception as its_own:
                 log.exception("command failed", command=type(waiting.command).__name__)
                 waiting.fail(its_own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -12,6 +12,8 @@ import psycopg
 from leasehold.store import postgres, sqlite
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
+from leasehold.store.patience import Patience
+from leasehold.store.postgres_hosts import Hosts
 
 Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -30,7 +32,8 @@ def beside(where: Target, what: str) -> Iterator[tuple[Run, Callable[[], Any]]]:
         finally:
             connection.close()
         return
-    with psycopg.connect(where.url, autocommit=True, application_name=f"leasehold {what}") as database:
+    address = Hosts(where.url, Patience()).address
+    with psycopg.connect(address, autocommit=True, application_name=f"leasehold {what}") as database:
         execute = postgres.executor(database)
         yield execute, lambda: _begun(lambda text: execute(text, ()), "BEGIN")
 
@@ -48,6 +51,8 @@ def _begun(execute: Callable[[str], Any], begin: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        execute("ROLLBACK")
+        # A connection that is gone says so where it matters: what went wrong is what is told.
+        with suppress(sqlite3.Error, psycopg.Error):
+            execute("ROLLBACK")
         raise
     execute("COMMIT")

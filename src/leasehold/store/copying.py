@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, create_engine, delete, func, insert, select, text, tuple_
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from leasehold.commands.founding import FOUNDED
@@ -37,6 +38,14 @@ def copy(source: Target, goal: Target) -> Copied:
     is taken. Raises BadStore where the goal is not empty or the copy does not check, StoreInUse and NewerStore.
     """
     _require(source)
+    try:
+        return _copy(source, goal)
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig or error).split())
+        raise BadStore(f"copying {source.name} to {goal.name} stopped, and nothing was copied: {reason}") from None
+
+
+def _copy(source: Target, goal: Target) -> Copied:
     with _engine(source) as reading, _engine(goal) as writing:
         migrate.upgrade(reading, source.name)
         migrate.upgrade(writing, goal.name)
@@ -74,7 +83,7 @@ def _engine(where: Target) -> Iterator[Engine]:
     """Open a store for copying; an embedded one is kept from servers as long as it takes."""
     if where.url is not None:
         postgres.connect(where.url).close()
-        engine = create_engine(postgres.sqlalchemy_url(where.url), poolclass=NullPool)
+        engine = postgres.engine_of(where.url)
         try:
             yield engine
         finally:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -13,6 +13,7 @@ from leasehold.questions import Questions
 from leasehold.sequencer import Transaction
 from leasehold.store.directory import prepare
 from leasehold.store.errors import BadStore
+from leasehold.store.patience import Patience
 from leasehold.store.revisions import latest
 
 T = TypeVar("T")
@@ -71,8 +72,23 @@ class OpenStore(Protocol):
         """Close every connection."""
 
 
-def open_store(where: Target) -> OpenStore:
-    """Open a store, and bring its schema up to date; raises what its constructor raises."""
+Use = Literal["writing", "reading"]
+
+
+@runtime_checkable
+class MayBeAway(Protocol):
+    """A store that another machine keeps."""
+
+    def away(self) -> Mapping[Use, Callable[[], float]]:
+        """Return what tells for how many seconds it cannot be had for each use; 0: it can."""
+        ...
+
+
+def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
+    """Open a store, and bring its schema up to date; raises what its constructor raises.
+
+    ``patience``: how long a shared one is waited for.
+    """
     if where.url is None:
         from leasehold.store.sqlite import SqliteStore
 
@@ -80,7 +96,7 @@ def open_store(where: Target) -> OpenStore:
     from leasehold.store.postgres import PostgresStore
 
     prepare(where.directory)
-    return PostgresStore(where.url)
+    return PostgresStore(where.url, patience)
 
 
 def upgrade(where: Target) -> str:

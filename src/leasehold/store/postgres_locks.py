@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final, LiteralString
 
@@ -12,6 +14,7 @@ from leasehold.domain.asked import Asked
 from leasehold.domain.book import OFFERINGS, Needed, Table
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.store.codec import CODECS
+from leasehold.store.postgres_hosts import Silent
 from leasehold.store.statements import HALTED, LOAD, load_statement, trusted, written_keys
 
 Row = tuple[Any, ...]
@@ -23,9 +26,13 @@ QUEUED_MAX_MS: Final = 200
 class RowLocks:
     """Asks for rows and lets go of them at once. What it does not get is held by somebody else."""
 
-    def __init__(self, connect: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]) -> None:
-        """``connect`` opens a connection; that is done when the first question comes."""
+    def __init__(self, connect: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]], silent_s: float) -> None:
+        """``connect`` opens a connection; that is done when the first question comes.
+
+        One that does not answer in ``silent_s`` is given up.
+        """
         self._connect = connect
+        self._silent_s = silent_s
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def held(self, needs: Collection[Needed], *, wait: bool) -> frozenset[Needed]:
@@ -97,11 +104,22 @@ class RowLocks:
         return True
 
     async def _rows(self, text: LiteralString, params: Sequence[Any]) -> list[Row]:
-        if self._connection is None or self._connection.closed:
-            self._connection = await self._connect()
-            await self._connection.execute(trusted(f"SET lock_timeout = {QUEUED_MAX_MS}"))
-        cursor = await self._connection.execute(text, params)
-        return await cursor.fetchall()
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._silent_s):
+                if self._connection is None or self._connection.closed:
+                    self._connection = await self._connect()
+                    await self._connection.execute(trusted(f"SET lock_timeout = {QUEUED_MAX_MS}"))
+                cursor = await self._connection.execute(text, params)
+                return await cursor.fetchall()
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except TimeoutError:
+            await self.close()
+            raise Silent(f"no answer in {self._silent_s:g} s", began) from None
+        except BaseException:
+            await self.close()
+            raise
 
 
 def _skipping(text: LiteralString) -> LiteralString:

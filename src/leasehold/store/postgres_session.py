@@ -19,6 +19,9 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from leasehold.store.patience import Patience
+from leasehold.store.postgres_hosts import Silent
+
 Row = tuple[Any, ...]
 Statement = tuple[LiteralString, Sequence[str | int]]
 """A text in which ``%s`` stands for each parameter, and the parameters."""
@@ -38,9 +41,10 @@ _FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 class Session:
     """A connection for writing, which nobody else uses. It has one round trip on its way at a time."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Take over a connection that is open and idle."""
+    def __init__(self, connection: psycopg.AsyncConnection[Any], silent_s: float = Patience().silent_s) -> None:
+        """Take over a connection that is open and idle; a round trip that takes longer than that ends it."""
         self._connection = connection
+        self._silent_s = silent_s
         self._libpq = connection.pgconn
         self._libpq.enter_pipeline_mode()
         self._loader = Transformer(connection)
@@ -85,11 +89,14 @@ class Session:
         """Run statements in one round trip; returns the rows of each.
 
         Where one fails those after it are not run. Raises what went wrong with the first that failed
-        (``psycopg.Error``), and ``psycopg.OperationalError`` where the connection is lost.
+        (``psycopg.Error``), ``psycopg.OperationalError`` where the connection is lost, and Silent where nobody answers.
         """
-        self._is_talking = True
+        self._is_talking, began = True, time.monotonic()
         try:
-            return await self._run(statements)
+            async with asyncio.timeout(self._silent_s):
+                return await self._run(statements)
+        except TimeoutError:
+            raise Silent(f"no answer in {self._silent_s:g} s", began) from None
         except psycopg.Error as error:
             if self.is_closed and not isinstance(error, psycopg.OperationalError):
                 raise psycopg.OperationalError(str(error)) from None

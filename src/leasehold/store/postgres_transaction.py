@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -19,7 +20,9 @@ from leasehold.store.asked_queries import asking
 from leasehold.store.codec import CODECS
 from leasehold.store.identity_queries import KEYS_OF_TEXT
 from leasehold.store.outbox_queries import clearing
+from leasehold.store.patience import Patience
 from leasehold.store.postgres_audit import AuditReads
+from leasehold.store.postgres_hosts import is_doubtful, one_line
 from leasehold.store.postgres_session import Row, Session, Statement
 from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, held_of
 from leasehold.store.signature_queries import forgetting
@@ -38,8 +41,6 @@ from leasehold.store.statements import (
 )
 
 CLOCK_LOCK: Final = 0x1EA5E401E
-RECONNECT_S: Final = 10.0
-"""How long a batch waits for a database that restarts before its callers are told to try again."""
 FIRST_WAIT_S: Final = 0.05
 
 # What a batch must know of the store as a whole, in the round trip that it begins with. Under a virtual clock
@@ -52,6 +53,7 @@ _BEGIN: Final = (
 LOCKED_AFTER_MS: Final = 500
 """So long a row is waited for in a batch. Other servers let go of theirs sooner; who does not is waited for aside."""
 _TIME: Final = trusted(f"SELECT {_CLOCK}")
+_LOCKS_WITHIN: Final = trusted("SELECT set_config('lock_timeout', %s::text, true)")
 _LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
 _PATIENCE: Final = f", set_config('lock_timeout', '{LOCKED_AFTER_MS}', true)"
 _BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE", more=_PATIENCE))
@@ -71,12 +73,20 @@ _AGAIN: Final = (
 class Connections(Protocol):
     """Where a transaction goes once its own connection is of no use."""
 
-    async def connect(self) -> psycopg.AsyncConnection[Any]:
-        """Open another connection; raises psycopg.OperationalError."""
+    @property
+    def patience(self) -> Patience:
+        """How long it is waited for what."""
+        ...
+
+    async def look(self) -> psycopg.AsyncConnection[Any]:
+        """Open a connection to look at what was written, also where nothing can be now; raises psycopg.Error."""
         ...
 
     def stuck(self) -> None:
         """Take note that a row could not be had."""
+
+    def silent(self, error: psycopg.Error) -> None:
+        """Take note of an error: where nobody answered, the next batch need not find that out anew."""
 
 
 class PostgresTransaction(AuditReads):
@@ -93,9 +103,13 @@ class PostgresTransaction(AuditReads):
         self._now = Instant(machine_now if virtual_now is None else int(virtual_now))
 
     @classmethod
-    async def begin(cls, store: Connections, session: Session, *, moves_clock: bool) -> PostgresTransaction:
-        """Begin; raises psycopg.OperationalError where the connection is gone."""
+    async def begin(
+        cls, store: Connections, session: Session, *, moves_clock: bool, locks_ms: int | None
+    ) -> PostgresTransaction:
+        """Begin; waits so long for whoever has the clock, None: as long as the session does. Raises psycopg.Error."""
         statements: list[Statement] = [("BEGIN", ())]
+        if locks_ms is not None:
+            statements.append((_LOCKS_WITHIN, (locks_ms,)))
         if moves_clock:
             # Before it is founded, a store has no clock that could be locked.
             statements.append((_LOCK_CLOCK, ()))
@@ -215,48 +229,66 @@ class PostgresTransaction(AuditReads):
         """Make it durable.
 
         Where the connection is lost in the very act, the database is asked what became of the transaction:
-        it knows, also after a crash. Raises Conflict where nothing was done.
+        it knows, also after a crash. Raises Conflict where nothing was done, and OutcomeUnknown where it does not say.
         """
+        until = time.monotonic() + self._store.patience.doubt_s
         try:
             await self._session.run([("COMMIT", ())])
-        except psycopg.OperationalError as error:
-            if not await self._was_committed():
-                raise Conflict(f"the connection was lost before the commit: {error}") from None
+        except psycopg.Error as error:
+            self._store.silent(error)
+            if not await self._was_committed(until):
+                raise Conflict(f"the commit failed: {one_line(error)}") from None
 
     async def rollback(self) -> None:
-        """Forget it. A connection that is gone has forgotten it already."""
-        if self._session.is_waited_for and not self._session.is_closed:
-            # A part may have failed; what comes in the round trip of that is not done.
-            with contextlib.suppress(psycopg.Error):
-                await self._session.run(())
+        """Forget it. A connection that is gone has forgotten it already; one that does not do as it is told goes."""
+        session = self._session
+        if session.is_closed:
+            return
         with contextlib.suppress(psycopg.Error):
-            if not (self._session.is_closed or self._session.is_idle):
-                await self._session.run([("ROLLBACK", ())])
+            if session.is_waited_for:
+                # A part may have failed; what comes in the round trip of that is not done.
+                with contextlib.suppress(psycopg.Error):
+                    await session.run(())
+            if not (session.is_closed or session.is_idle):
+                await session.run([("ROLLBACK", ())])
+        if not (session.is_closed or session.is_idle):
+            with contextlib.suppress(psycopg.Error):
+                await session.close()
 
-    async def _was_committed(self) -> bool:
+    async def _was_committed(self, until: float) -> bool:
         """Ask what became of the transaction; raises OutcomeUnknown where nobody can tell in time."""
-        wait, waited = FIRST_WAIT_S, 0.0
-        while waited < RECONNECT_S * 3:
+        wait = FIRST_WAIT_S
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                while True:
+                    with contextlib.suppress(psycopg.Error):
+                        status = await self._status()
+                        if status is not None:
+                            return status
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, 1.0)
+        except TimeoutError:
+            raise OutcomeUnknown(f"transaction {self._id} may or may not have been committed") from None
+
+    async def _status(self) -> bool | None:
+        """Return whether the transaction was committed; None: nobody can tell yet. Raises psycopg.Error."""
+        connection = await self._store.look()
+        async with connection:
+            cursor = await connection.execute("SELECT pg_is_in_recovery()")
+            if (await cursor.fetchall())[0][0]:
+                # What it does not know of may still be on its way to it.
+                return None
             try:
-                connection = await self._store.connect()
-                async with connection:
-                    cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", (self._id,))
-                    ((status,),) = await cursor.fetchall()
-                    if status == "committed" and self._witness is not None:
-                        # A database that crashed may have given the number to another transaction since.
-                        table, key = self._witness
-                        found = await connection.execute(LOAD[table], written_keys(table, [key]))
-                        return bool(await found.fetchall())
-                if status != "in progress":
-                    return bool(status == "committed")
+                cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", (self._id,))
+                ((status,),) = await cursor.fetchall()
             except psycopg.errors.InvalidParameterValue:
                 return False  # the database crashed and does not know that it ever gave that number away
-            except psycopg.OperationalError:
-                pass
-            await asyncio.sleep(wait)
-            waited += wait
-            wait = min(wait * 2, 1.0)
-        raise OutcomeUnknown(f"transaction {self._id} may or may not have been committed")
+            if status == "committed" and self._witness is not None:
+                # A database that crashed may have given the number to another transaction since.
+                table, key = self._witness
+                found = await connection.execute(LOAD[table].removesuffix(" FOR UPDATE"), written_keys(table, [key]))
+                return bool(await found.fetchall())
+            return None if status == "in progress" else bool(status == "committed")
 
     async def _rows(self, text: str, params: Sequence[str | int]) -> list[Row]:
         with self._retried():
@@ -270,13 +302,20 @@ class PostgresTransaction(AuditReads):
             yield
         except psycopg.errors.LockNotAvailable as error:
             self._store.stuck()
-            raise Blocked(f"another session is in the way: {error}") from None
+            raise Blocked(f"another session is in the way: {one_line(error)}") from None
         except _AGAIN as error:
-            raise Conflict(f"{type(error).__name__}: {error}") from None
+            raise Conflict(f"{type(error).__name__}: {one_line(error)}") from None
         except (psycopg.errors.DiskFull, psycopg.errors.ReadOnlySqlTransaction) as error:
-            raise Unavailable("the database cannot write now", str(error)) from None
-        except psycopg.OperationalError as error:
-            raise Conflict(f"the connection was lost: {error}") from None
+            raise Unavailable("the database cannot write now", one_line(error)) from None
+        except psycopg.errors.QueryCanceled as error:
+            raise Unavailable("the database did not do it in time", one_line(error)) from None
+        except psycopg.Error as error:
+            self._store.silent(error)
+            if self._session.is_closed:
+                raise Conflict(f"the connection was lost: {one_line(error)}") from None
+            if is_doubtful(error):
+                raise Unavailable("the database cannot write now", one_line(error)) from None
+            raise
 
 
 def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:

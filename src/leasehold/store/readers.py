@@ -27,7 +27,18 @@ class Connection(Protocol):
 
 
 class LostError(Exception):
-    """The connection is gone; the question can be asked again on a new one."""
+    """The connection is gone; the question can be asked again on a new one.
+
+    ``since``: when it was asked, on the monotonic clock, where no answer came in time; then it is not asked again here.
+    """
+
+    def __init__(self, message: str, since: float | None = None) -> None:
+        super().__init__(message)
+        self.since = since
+
+
+Open = Callable[[], tuple["Connection", Queries]]
+"""Makes a connection, and what asks on it."""
 
 
 class _Desk:
@@ -80,22 +91,23 @@ class _Desk:
             del self._busy[party]
         if asked.cancelled():
             future.cancel()
-        elif not future.done():
-            if (error := asked.exception()) is not None:
-                future.set_exception(error)
-            else:
+        elif (error := asked.exception()) is None:
+            if not future.done():
                 future.set_result(asked.result())
+        elif not future.done():
+            future.set_exception(error)
         self._next()
 
 
 class Readers:
     """Answers questions. ``open_reader`` makes a connection and what asks on it; it may raise LostError later.
 
-    ``readers`` is how many threads answer; questions that may take long have one of their own.
+    ``readers`` is how many threads answer; questions that may take long have others, and ``open_long`` connections.
     """
 
-    def __init__(self, open_reader: Callable[[], tuple[Connection, Queries]], readers: int) -> None:
+    def __init__(self, open_reader: Open, readers: int, open_long: Open | None = None) -> None:
         self._open_reader = open_reader
+        self._open_long = open_long or open_reader
         self._short = _Desk(readers, "read")
         self._long = _Desk(LONG, "read-long")
         self._local = threading.local()
@@ -103,9 +115,15 @@ class Readers:
 
     async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop, on behalf of an account; None: of this service itself."""
-        return await (self._long if long else self._short).ask(party, partial(self.ask, question))
+        desk, opened = (self._long, self._open_long) if long else (self._short, self._open_reader)
+        return await desk.ask(party, partial(self.ask, question, opened))
 
-    def ask(self, question: Callable[[Questions], T]) -> T:
+    @property
+    def connections(self) -> list[Connection]:
+        """Every connection that is open."""
+        return list(self._open.values())
+
+    def ask(self, question: Callable[[Questions], T], opened: Open | None = None) -> T:
         """Ask a question on this thread's connection; on a new one where that is lost.
 
         Raises LostError where that is lost too, or cannot be had.
@@ -114,10 +132,12 @@ class Readers:
         if queries is not None:
             try:
                 return question(queries)
-            except LostError:
+            except LostError as error:
                 self._local.queries = None
                 self._open.pop(threading.get_ident()).close()
-        self._open[threading.get_ident()], queries = self._open_reader()
+                if error.since is not None:
+                    raise
+        self._open[threading.get_ident()], queries = (opened or self._open_reader)()
         self._local.queries = queries
         return question(queries)
 

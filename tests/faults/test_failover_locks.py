@@ -1,0 +1,165 @@
+"""A foreign session keeps a table or a row: callers are told in time, and monitors; and what times out is one line."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from leasehold.sequencer import Unavailable
+from leasehold.store.opening import Target
+from leasehold.store.postgres import PostgresStore
+from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, environment, postpaid
+from tests.faults.databases import need_postgres, patient
+from tests.harness import Desk, a_service
+from tests.postgres import shared_server
+
+LOCK_WAIT_S = 1
+TOLD_S = LOCK_WAIT_S + 4.0
+"""In so many seconds somebody is told who calls at any moment, with what a loaded machine takes for it."""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    need_postgres()
+    with shared_server().database(migrated=True) as found:
+        yield found
+
+
+@contextmanager
+def held(url: str, statement: str) -> Iterator[None]:
+    """Hold what a statement locks, in a session that is none of ours."""
+    with psycopg.connect(url, application_name="psql") as session:
+        session.execute(statement.encode())
+        yield
+        session.rollback()
+
+
+async def _ready(desk: Desk) -> int:
+    return (await desk.send("/readyz", "", b"", method="GET")).status
+
+
+LOCKS = {
+    "what nothing begins without": "LOCK TABLE facts IN EXCLUSIVE MODE",
+    "the accounts, from readers, too": "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE",
+}
+
+
+def test_who_needs_what_another_session_holds_is_told_in_time_and_monitors_are(url: str, tmp_path: Path) -> None:
+    async def play() -> None:
+        async with a_service(Target(tmp_path, url), clock="real", environment=patient()) as desk:
+            store = desk.service.store
+            assert isinstance(store, PostgresStore)
+            offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 999}
+            assert (await desk.call(CATALOG, "SetOffering", offering)).status == HTTPStatus.OK
+            assert (await desk.call(ACCOUNT, "TopUpAccount", {"amount": "100000"})).status == HTTPStatus.OK
+            await store.try_writing(5)
+            for name, statement in [*LOCKS.items()] * ROUNDS:
+                with held(url, statement):
+                    await _told(desk, store, name)
+                answer = await desk.call(UNITS, "PurchaseComputeUnit", postpaid("gpu-1"))
+                assert answer.status == HTTPStatus.OK, (name, answer)
+                assert await _ready(desk) == HTTPStatus.OK
+                await store.try_writing(5)
+
+    async def _told(desk: Desk, store: PostgresStore, name: str) -> None:
+        began = time.monotonic()
+        calls = [desk.call(UNITS, "PurchaseComputeUnit", postpaid("gpu-1")) for _ in range(6)]
+        if "readers" in name:
+            calls.append(desk.call(ACCOUNT, "DescribeAccount"))
+        answers = await asyncio.gather(*calls)
+        assert time.monotonic() - began < TOLD_S, name
+        for answer in answers:
+            assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "RowsLocked"), name
+            assert int(answer.headers["retry-after"]) > 0
+        if name == "what nothing begins without":
+            assert await _ready(desk) == HTTPStatus.SERVICE_UNAVAILABLE
+        with pytest.raises(Unavailable, match="another session holds a table"):
+            await store.try_writing(0.4)
+
+    asyncio.run(play())
+
+
+def test_an_attempt_to_write_fails_where_nothing_can_be_written_and_leaves_nothing_behind(url: str) -> None:
+    async def play() -> None:
+        store = PostgresStore(url)
+        try:
+            await store.try_writing(5)
+            with psycopg.connect(url, autocommit=True) as operator:
+                operator.execute(
+                    f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on".encode()
+                )
+                try:
+                    await store._attempt.close()
+                    with pytest.raises(Unavailable, match="takes no writes"):
+                        await store.try_writing(5)
+                finally:
+                    operator.execute("SET default_transaction_read_only = off")
+                    operator.execute(
+                        f"ALTER DATABASE {url.rpartition('/')[2]} RESET default_transaction_read_only".encode()
+                    )
+            await store.try_writing(5)
+        finally:
+            await store.close()
+
+    asyncio.run(play())
+
+
+# --- statement timeouts that the role or the database sets -------------------------------------------------
+
+
+def test_a_statement_timeout_of_the_database_is_an_answer_and_a_line_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need_postgres()
+
+    async def play(url: str) -> None:
+        async with a_service(Target(tmp_path, url), clock="real", environment=patient(answer=5, lock_wait=5)) as desk:
+            capsys.readouterr()
+            with held(url, "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE"):
+                for path, action in ((UNITS, "PurchaseComputeUnit"), (ACCOUNT, "DescribeAccount")):
+                    answer = await desk.call(path, action, postpaid("gpu-1") if path is UNITS else {})
+                    assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
+            assert (await desk.call(ACCOUNT, "DescribeAccount")).status == HTTPStatus.OK
+
+    with shared_server().database(migrated=True) as url, psycopg.connect(url, autocommit=True) as operator:
+        asyncio.run(_founded(url, tmp_path))
+        operator.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET statement_timeout = '300ms'".encode())
+        asyncio.run(play(url))
+        told = capsys.readouterr()
+        assert "Traceback" not in told.out + told.err
+        with held(url, "LOCK TABLE facts, postings IN ACCESS EXCLUSIVE MODE"):
+            running = [
+                subprocess.Popen(
+                    [sys.executable, "-m", "leasehold", *arguments],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    env=environment(),
+                )
+                for arguments in _commands(url, tmp_path)
+            ]
+            for command in running:
+                _, said = command.communicate(timeout=60)
+                assert command.returncode != 0, command.args
+                assert "Traceback" not in said, (command.args, said[-2000:])
+                assert len(said.strip().splitlines()) == 1, (command.args, said)
+
+
+async def _founded(url: str, folder: Path) -> None:
+    async with a_service(Target(folder, url), clock="real"):
+        pass
+
+
+def _commands(url: str, folder: Path) -> list[list[Any]]:
+    archived = ["--before", "2026-01-01 00:00:00", "--to", str(folder / "charges.gz")]
+    return [["archive", "--store", url, *archived], ["serve", "--store", url, "--port", "0"], ["check", "--store", url]]
