@@ -55,7 +55,7 @@ from leasehold.rotation import Driver, Rotation, standing_of
 from leasehold.seals import AuditKeys
 from leasehold.sequencer import KeyUses, Limits, Sequencer, Watcher
 from leasehold.settings import Settings
-from leasehold.store.opening import OpenStore, Target, open_store
+from leasehold.store.opening import OnFiles, OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
 from leasehold.vault import Vault, load_master_key
 
@@ -130,6 +130,8 @@ async def running(
         store = open_store(where)
         parts.push_async_callback(store.close)
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
+        if isinstance(store, OnFiles):
+            store.prove_mark(audit_keys)
         clock = _clock(settings, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
         engines = engines_of(settings, where, routes) if engines is None else engines
@@ -157,6 +159,8 @@ async def running(
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
+        if isinstance(store, OnFiles):
+            health.watch(store.files)
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:

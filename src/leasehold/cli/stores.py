@@ -1,4 +1,4 @@
-"""Subcommands that look after a store: check, migrate, copy, backup."""
+"""Subcommands that look after a store: check, migrate, copy, backup, archive, accept-loss."""
 
 from __future__ import annotations
 
@@ -66,6 +66,15 @@ def target(data: Path, store: str | None) -> Target:
             err=True,
         )
     return where
+
+
+def founding_new(where: Target) -> Target:
+    """Return the embedded store that is meant, to be founded anew where it is gone; ends for any other store."""
+    import msgspec
+
+    if where.url is not None:
+        stop("--new founds an embedded store; an empty database is founded without it.")
+    return msgspec.structs.replace(where, new=True)
 
 
 @contextmanager
@@ -168,3 +177,21 @@ def backup(data: Path, goal: Path) -> None:
     with refusing():
         size = back_up(data, goal)
     click.echo(f"{goal}: {size} bytes. To restore, put it into an empty directory as leasehold.db, with master.key.")
+
+
+@click.command("accept-loss")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data"), show_default=True)
+def accept_loss(data: Path) -> None:
+    """Let the embedded store be served although it lacks writes that were acknowledged. Stop the server first."""
+    from leasehold.store.accepting import accept_loss as accept
+    from leasehold.store.errors import BadStore
+    from leasehold.store.opening import Target
+
+    with refusing():
+        try:
+            keys = audit_keys(Target(data))
+        except BadStore:
+            # What else is wrong with the store is for the start to say.
+            keys = None
+        said = accept(data, keys)
+    click.echo(said)
