@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 FILE: Final = os.R_OK | os.W_OK
+READ: Final = os.R_OK
 DIRECTORY: Final = os.R_OK | os.W_OK | os.X_OK
 
 
@@ -17,9 +18,9 @@ class NoAccess(Exception):
 
 
 def check_access(path: Path, wanted: int) -> None:
-    """Raise NoAccess where this process may not use a path as ``wanted`` (FILE or DIRECTORY); nothing there is fine.
+    """Raise NoAccess where this process may not use a path as ``wanted`` (FILE, READ or DIRECTORY).
 
-    Links are followed. The file is not opened: to close a file again drops every lock that this process has on it.
+    Links are followed, and what is not there is no fault. The file is not opened: to close a file again drops every lock that this process has on it.
     """
     try:
         found = path.stat()
@@ -29,7 +30,7 @@ def check_access(path: Path, wanted: int) -> None:
         raise NoAccess(f"{path} cannot be looked at: {error.strerror}. {_who()} must be able to.") from None
     if wanted == DIRECTORY and not stat.S_ISDIR(found.st_mode):
         raise NoAccess(f"{path} is not a directory. Move it away, or choose another directory.")
-    if wanted == FILE and not stat.S_ISREG(found.st_mode):
+    if wanted != DIRECTORY and not stat.S_ISREG(found.st_mode):
         raise NoAccess(f"{path} is not a regular file. Move it away, and restore what was there.")
     if os.access(path, wanted, effective_ids=True):
         return
@@ -39,8 +40,8 @@ def check_access(path: Path, wanted: int) -> None:
         )
     mode = "700" if wanted == DIRECTORY else "600"
     raise NoAccess(
-        f"{_who()} may not read and write {path}: it belongs to {_name(found.st_uid)} and has mode "
-        f"{stat.S_IMODE(found.st_mode):04o}. {_remedy(path, found.st_uid, mode)}"
+        f"{_who()} may not read {'' if wanted == READ else 'and write '}{path}: it belongs to {_name(found.st_uid)} and "
+        f"has mode {stat.S_IMODE(found.st_mode):04o}. {_remedy(path, found.st_uid, mode)}"
     )
 
 

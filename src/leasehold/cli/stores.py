@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from leasehold.store.opening import Target
 
 _PASSWORD = re.compile(r"[a-z]+://[^/@:]*:[^/@]+@|.*[?&]password=")
+# A directory that cannot be read is refused by whoever needs it, with what mends it.
+DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
 FAILED = 1
 CANNOT_START = 2
 
@@ -31,7 +33,7 @@ def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a subcommand be told which store is meant."""
     function = click.option(
         "--data",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=DIRECTORY,
         default=Path("data"),
         show_default=True,
         help="Directory of the embedded store, and of the master key.",
@@ -168,7 +170,7 @@ def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data"), show_default=True)
+@click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
 def backup(data: Path, goal: Path) -> None:
     """Copy the embedded store into one file, while it is served. Keep the master key with it, elsewhere."""
@@ -180,7 +182,7 @@ def backup(data: Path, goal: Path) -> None:
 
 
 @click.command("accept-loss")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data"), show_default=True)
+@click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
 def accept_loss(data: Path) -> None:
     """Let the embedded store be served although it lacks writes that were acknowledged. Stop the server first."""
     from leasehold.store.accepting import accept_loss as accept
