@@ -20,7 +20,8 @@ class NoAccess(Exception):
 def check_access(path: Path, wanted: int) -> None:
     """Raise NoAccess where this process may not use a path as ``wanted`` (FILE, READ or DIRECTORY).
 
-    Links are followed, and what is not there is no fault. The file is not opened: to close a file again drops every lock that this process has on it.
+    Links are followed, and what is not there is no fault. The file is not opened: to close it again would drop every
+    lock that this process has on it.
     """
     try:
         found = path.stat()
@@ -39,9 +40,10 @@ def check_access(path: Path, wanted: int) -> None:
             f"{path} lies on a file system that is mounted read-only. Mount it writable, or choose another directory."
         )
     mode = "700" if wanted == DIRECTORY else "600"
+    use = "read" if wanted == READ else "read and write"
     raise NoAccess(
-        f"{_who()} may not read {'' if wanted == READ else 'and write '}{path}: it belongs to {_name(found.st_uid)} and "
-        f"has mode {stat.S_IMODE(found.st_mode):04o}. {_remedy(path, found.st_uid, mode)}"
+        f"{_who()} may not {use} {path}: it belongs to {_name(found.st_uid)} and has mode "
+        f"{stat.S_IMODE(found.st_mode):04o}. {_remedy(path, found.st_uid, mode)}"
     )
 
 

@@ -123,7 +123,7 @@ def test_the_files_are_looked_at_without_a_batch(tmp_path: Path, monkeypatch: py
         store = await _store(tmp_path / "data")
         (tmp_path / "data" / "lock").unlink()
         until = time.monotonic() + 10
-        while store.files.broken() is None and time.monotonic() < until:
+        while store.files.broken() is None and time.monotonic() < until:  # noqa: ASYNC110 - a thread looks
             await asyncio.sleep(0.01)
         assert "lock was removed" in (store.files.broken() or "")
         await store.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +63,10 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data(lived: Path, tmp_path: Path) -> Iterator[Path]:
+def data(lived: Path, tmp_path: Path) -> Path:
     copied = tmp_path / "data"
     shutil.copytree(lived, copied)
-    yield copied
+    return copied
 
 
 def _opens(data: Path) -> None:
