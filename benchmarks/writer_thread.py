@@ -14,6 +14,7 @@ from typing import Any
 from leasehold.cli.main import main
 from leasehold.domain.book import Book, Changes, Needed
 from leasehold.store import sqlite
+from leasehold.store.acknowledged import Acknowledged
 from leasehold.store.disk import Disk
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -41,8 +42,9 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
         commits: ThreadPoolExecutor,
         disk: Disk,
         checkpointer: sqlite.Checkpointer,
+        acknowledged: Acknowledged,
     ) -> None:
-        super().__init__(connection, commits, disk, checkpointer)
+        super().__init__(connection, commits, disk, checkpointer, acknowledged)
         self._writer = connection
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
@@ -56,7 +58,7 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
 
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - here nothing is done on the loop
         """Commit in the thread."""
-        await _there(self._writer.commit)
+        await _there(self._commit)
 
 
 if __name__ == "__main__":

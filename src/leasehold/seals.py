@@ -87,6 +87,11 @@ class AuditKeys:
             keys.append(self._past[-1].seal_key)
         return any(hmac.compare_digest(hmac.digest(key, message, "sha256"), seal) for key in keys)
 
+    def was_sealed(self, message: bytes, seal: bytes) -> bool:
+        """Whether that is the message's seal under any master key that is known, or was before them."""
+        keys = [*(one.seal for one in self._of.values()), *(one.seal_key for one in self._past)]
+        return any(hmac.compare_digest(hmac.digest(key, message, "sha256"), seal) for key in keys)
+
     def is_identity_sealed(self, number: int, message: bytes, seal: bytes) -> bool:
         """Whether that is the seal of the identity event with that number: under the master key of its time."""
         past = next((one.seal_key for one in self._past if number <= one.identities), None)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from leasehold.access import READ, NoAccess, check_access
 from leasehold.settings import Secret
 
 KEY_BYTES: Final = 32
@@ -200,8 +201,16 @@ def _from_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise BadMasterKey(f"{path}: the master key cannot be read: {error.strerror}") from None
+        raise BadMasterKey(f"{path}: the master key cannot be read: {_reason(path, error)}") from None
     return _key(content.decode("ascii", "replace").removesuffix("\n"), str(path))
+
+
+def _reason(path: Path, error: OSError) -> str:
+    try:
+        check_access(path, READ)
+    except NoAccess as refused:
+        return str(refused)
+    return error.strerror or str(error)
 
 
 def _open_at_once(path: str, flags: int) -> int:

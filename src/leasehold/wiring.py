@@ -56,7 +56,7 @@ from leasehold.rotation import Driver, Rotation, standing_of
 from leasehold.seals import AuditKeys
 from leasehold.sequencer import KeyUses, Limits, Sequencer, Watcher
 from leasehold.settings import Settings
-from leasehold.store.opening import MayBeAway, OpenStore, Target, open_store
+from leasehold.store.opening import MayBeAway, OnFiles, OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
 from leasehold.vault import Vault, load_master_key
 
@@ -131,6 +131,8 @@ async def running(
         store = open_store(where, patience_of(settings))
         parts.push_async_callback(store.close)
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
+        if isinstance(store, OnFiles):
+            store.prove_mark(audit_keys)
         clock = _clock(settings, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
         engines = engines_of(settings, where, routes) if engines is None else engines
@@ -162,6 +164,8 @@ async def running(
             health.watch(store)
         if isinstance(store, MayBeAway):
             metrics.store_away(store.away())
+        if isinstance(store, OnFiles):
+            health.watch(store.files)
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:

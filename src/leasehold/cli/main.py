@@ -12,7 +12,19 @@ from leasehold import __version__
 from leasehold.cli.audit import audit
 from leasehold.cli.focus import focus
 from leasehold.cli.master_key import rotate_master_key
-from leasehold.cli.stores import FAILED, archive, backup, check, copy, migrate, stop, store_options, target
+from leasehold.cli.stores import (
+    FAILED,
+    accept_loss,
+    archive,
+    backup,
+    check,
+    copy,
+    founding_new,
+    migrate,
+    stop,
+    store_options,
+    target,
+)
 from leasehold.cli.tour import tour
 
 
@@ -26,6 +38,7 @@ def cli() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
 @store_options
+@click.option("--new", is_flag=True, help="Found a new, empty store where one was and is gone.")
 @click.option("--demo", is_flag=True, help="Load what the documents' samples name; again it changes nothing.")
 @click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
@@ -38,6 +51,7 @@ def serve(
     port: int,
     data: Path,
     store: str | None,
+    new: bool,  # noqa: FBT001
     demo: bool,  # noqa: FBT001
     clock_mode: str,
     config: Path | None,
@@ -60,6 +74,8 @@ def serve(
         }
         settings, where = given(load_settings(config, os.environ), options), target(data, store)
         keep_to_itself(secret_variables())
+        if new:
+            where = founding_new(where)
         run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode)
     except (BadSettings, CannotStart) as error:
         stop(error)
@@ -88,7 +104,7 @@ def work(  # one parameter an option
         stop(error)
 
 
-for subcommand in (rotate_master_key, check, migrate, copy, backup, archive, focus, audit, tour):
+for subcommand in (rotate_master_key, check, migrate, copy, backup, archive, accept_loss, focus, audit, tour):
     cli.add_command(subcommand)
 
 

@@ -1,4 +1,4 @@
-"""Subcommands that look after a store: check, migrate, copy, backup."""
+"""Subcommands that look after a store: check, migrate, copy, backup, archive, accept-loss."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from leasehold.store.opening import Target
 
 _PASSWORD = re.compile(r"[a-z]+://[^/@:]*:[^/@]+@|.*[?&]password=")
+# A directory that cannot be read is refused by whoever needs it, with what mends it.
+DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
 FAILED = 1
 CANNOT_START = 2
 
@@ -31,7 +33,7 @@ def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a subcommand be told which store is meant."""
     function = click.option(
         "--data",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=DIRECTORY,
         default=Path("data"),
         show_default=True,
         help="Directory of the embedded store, and of the master key.",
@@ -66,6 +68,15 @@ def target(data: Path, store: str | None) -> Target:
             err=True,
         )
     return where
+
+
+def founding_new(where: Target) -> Target:
+    """Return the embedded store that is meant, to be founded anew where it is gone; ends for any other store."""
+    import msgspec
+
+    if where.url is not None:
+        stop("--new founds an embedded store; an empty database is founded without it.")
+    return msgspec.structs.replace(where, new=True)
 
 
 @contextmanager
@@ -159,7 +170,7 @@ def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False), default=Path("data"), show_default=True)
+@click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
 def backup(data: Path, goal: Path) -> None:
     """Copy the embedded store into one file, while it is served. Keep the master key with it, elsewhere."""
@@ -168,3 +179,21 @@ def backup(data: Path, goal: Path) -> None:
     with refusing():
         size = back_up(data, goal)
     click.echo(f"{goal}: {size} bytes. To restore, put it into an empty directory as leasehold.db, with master.key.")
+
+
+@click.command("accept-loss")
+@click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
+def accept_loss(data: Path) -> None:
+    """Let the embedded store be served although it lacks writes that were acknowledged. Stop the server first."""
+    from leasehold.store.accepting import accept_loss as accept
+    from leasehold.store.errors import BadStore
+    from leasehold.store.opening import Target
+
+    with refusing():
+        try:
+            keys = audit_keys(Target(data))
+        except BadStore:
+            # What else is wrong with the store is for the start to say.
+            keys = None
+        said = accept(data, keys)
+    click.echo(said)

@@ -8,12 +8,14 @@ from typing import Final
 
 import msgspec
 
+from leasehold.access import DIRECTORY, FILE, NoAccess, check_access
 from leasehold.domain.plan import INSTANT
 from leasehold.domain.route import Routes
 from leasehold.domain.supply import UNBOUNDED
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.process import ProcessEngine
 from leasehold.engines.process_devices import NvmlDevices
+from leasehold.engines.process_files import PARTS
 from leasehold.engines.sandbox import Sandbox, checked_paths
 
 ACCELERATED: Final = "gpu-"
@@ -50,10 +52,26 @@ def build_engines(
         if NvmlDevices().find():
             has |= {f"{ACCELERATED}*": UNBOUNDED} if units is None else {}
             accelerated = frozenset(one for one in has if one.startswith(ACCELERATED))
-        engines[name] = ProcessEngine(
-            directory / "replicas", has, accelerated=accelerated, sandbox=_hiding(directory, sandbox or Sandbox())
-        )
+        engines[name] = _process(directory, has, accelerated, sandbox or Sandbox())
     return engines
+
+
+def _process(directory: Path, has: Mapping[str, int], accelerated: frozenset[str], sandbox: Sandbox) -> ProcessEngine:
+    root = directory / "replicas"
+    try:
+        for part in (root, *(root / name for name in PARTS)):
+            check_access(part, DIRECTORY)
+        check_access(root / "lock", FILE)
+        return ProcessEngine(root, has, accelerated=accelerated, sandbox=_hiding(directory, sandbox))
+    except NoAccess as error:
+        raise NoEngine(
+            f"engines: the process engine keeps its replicas in {root}, and that cannot be used: {error}"
+        ) from None
+    except OSError as error:
+        raise NoEngine(
+            f"engines: the process engine keeps its replicas in {root}, and that cannot be used: "
+            f"{error.filename or root}: {error.strerror}."
+        ) from None
 
 
 def _hiding(directory: Path, sandbox: Sandbox) -> Sandbox:

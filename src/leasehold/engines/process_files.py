@@ -30,6 +30,7 @@ from leasehold.engines.sandbox import ACCOUNTS, Confinement, accounts
 
 _FLOCK = "hhqqi"
 """The kernel's struct flock: type, whence, start, length, pid."""
+PARTS = ("replicas", "new", "gone", "ended")
 _TAIL_LINES, _TAIL_CHARS = 5, 1000
 
 
@@ -96,7 +97,7 @@ class Files:
         self._ended = self.root / "ended"
         # What replicas get as their environment, and what they write, is nobody else's.
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in ("replicas", "new", "gone", "ended"):
+        for part in PARTS:
             (self.root / part).mkdir(mode=0o700, exist_ok=True)
         with self.locked():
             for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):

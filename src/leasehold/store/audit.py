@@ -53,8 +53,8 @@ def pages_of(rows: Iterable[Sequence[Any]]) -> list[tuple[int, AuditPage]]:
     return [(row[0], AUDIT_PAGES.read(row[1:])) for row in rows]
 
 
-def write(connection: sqlite3.Connection, audit: Audit) -> None:
-    """Write pages, the end of their chain, and what stands for pages that go."""
+def write(connection: sqlite3.Connection, audit: Audit) -> int | None:
+    """Write pages, the end of their chain, and what stands for pages that go; returns the last page's ``seq``."""
     numbers: dict[str, int | None] = {}
     for page in audit.pages:
         numbers[page.account_id] = connection.execute(_INSERT, AUDIT_PAGES.values(page)).lastrowid
@@ -66,6 +66,7 @@ def write(connection: sqlite3.Connection, audit: Audit) -> None:
         connection.execute(_CLOSE, AUDIT_CLOSURES.values(audit.closing.closure))
         connection.executemany("DELETE FROM audit_pages WHERE seq = ?", [(seq,) for seq in audit.closing.pages])
         connection.executemany("DELETE FROM audit_units WHERE unit_id = ? AND page = ?", audit.closing.index)
+    return max((number for number in numbers.values() if number is not None), default=None)
 
 
 class AuditReads:

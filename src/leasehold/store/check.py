@@ -21,6 +21,7 @@ from leasehold.store import sqlite
 from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_identity import Identities
+from leasehold.store.check_mark import MarkCheck
 from leasehold.store.check_outbox import outbox
 from leasehold.store.check_replicas import replica_findings
 from leasehold.store.check_sealed import has_turned, sealed_findings
@@ -83,6 +84,7 @@ def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
     path = directory / "leasehold.db"
     if not path.exists():
         raise BadStore(f"There is no store in {directory}: {path} does not exist.")
+    mark = MarkCheck(directory)
     connection = sqlite.connect(path, read_only=True)
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -90,13 +92,14 @@ def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
 
     try:
         connection.execute("BEGIN")
-        damage = [row[0] for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
+        damage = [f"file: {row[0]}" for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
         report = check(fetch, keys)
+        damage += mark.findings(fetch, keys)
     except sqlite3.Error as error:
         raise BadStore(f"{path} cannot be read: {error}") from None
     finally:
         connection.close()
-    return msgspec.structs.replace(report, findings=[f"file: {line}" for line in damage] + report.findings)
+    return msgspec.structs.replace(report, findings=damage + report.findings)
 
 
 def check_database(url: str, keys: AuditKeys | None = None) -> Report:

@@ -17,6 +17,8 @@ from leasehold.store import migrate, postgres, sqlite
 from leasehold.store.check import check_store
 from leasehold.store.directory import locked
 from leasehold.store.errors import BadStore
+from leasehold.store.mark import Mark, pages_in
+from leasehold.store.missing import check_log
 from leasehold.store.opening import Target
 from leasehold.store.schema import facts, metadata
 
@@ -46,6 +48,10 @@ def copy(source: Target, goal: Target) -> Copied:
 
 
 def _copy(source: Target, goal: Target) -> Copied:
+    if goal.url is None:
+        # What a store that was there before had acknowledged is nothing to this one.
+        _require_empty(goal)
+        Mark(goal.directory).set_aside()
     with _engine(source) as reading, _engine(goal) as writing:
         migrate.upgrade(reading, source.name)
         migrate.upgrade(writing, goal.name)
@@ -73,9 +79,18 @@ def _set_epoch(new: Connection, goal: Target) -> None:
         new.execute(insert(facts).values(name=IDENTITY_EPOCH, value="1"))
 
 
+def _require_empty(goal: Target) -> None:
+    path = goal.directory / sqlite.FILE
+    if path.exists() and path.stat().st_size and Mark(goal.directory).path.exists():
+        raise BadStore(f"{goal.name} is not empty; give a new database or directory.")
+
+
 def _require(source: Target) -> None:
     if source.url is None and not (source.directory / sqlite.FILE).exists():
         raise BadStore(f"There is no store in {source.directory}.")
+    if source.url is None and (marked := Mark(source.directory).read()) is not None:
+        path = source.directory / sqlite.FILE
+        marked.check(pages_in(sqlite.connect(path, read_only=True), path))
 
 
 @contextmanager
@@ -89,6 +104,7 @@ def _engine(where: Target) -> Iterator[Engine]:
         finally:
             engine.dispose()
         return
+    check_log(where.directory)
     with locked(where.directory):
         path = where.directory / sqlite.FILE
         engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path, begin=True), poolclass=NullPool)

@@ -13,7 +13,9 @@ from leasehold.private import TooOpen, check_private
 from leasehold.store.errors import BadStore, StoreInUse
 
 STORE: Final = "leasehold.db"
-FILES: Final = (STORE, f"{STORE}-wal", f"{STORE}-shm", "master.key", "credentials.env", "lock")
+LOCK: Final = "lock"
+MARK: Final = "leasehold.mark"
+FILES: Final = (STORE, f"{STORE}-wal", f"{STORE}-shm", MARK, "master.key", "credentials.env", LOCK)
 """What holds the books, a secret or the right to write, and so is its owner's alone."""
 
 
@@ -35,7 +37,7 @@ def take(directory: Path) -> int:
     """
     prepare(directory)
     try:
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise BadStore(f"The data directory {directory} cannot be used: {error.strerror}.") from None
     try:

@@ -13,6 +13,8 @@ from leasehold.questions import Questions
 from leasehold.sequencer import Transaction
 from leasehold.store.directory import prepare
 from leasehold.store.errors import BadStore
+from leasehold.store.file_watch import FileWatch
+from leasehold.store.mark import Seals
 from leasehold.store.patience import Patience
 from leasehold.store.revisions import latest
 
@@ -22,11 +24,13 @@ T = TypeVar("T")
 class Target(msgspec.Struct, frozen=True):
     """A store: the embedded one in ``directory``, or the database at ``url``.
 
-    The directory also holds the master key and the first credentials, whatever the store.
+    The directory also holds the master key and the first credentials, whatever the store. ``new``: found an embedded
+    store also where one was and is gone.
     """
 
     directory: Path
     url: str | None = None
+    new: bool = False
 
     @property
     def name(self) -> str:
@@ -84,6 +88,16 @@ class MayBeAway(Protocol):
         ...
 
 
+@runtime_checkable
+class OnFiles(Protocol):
+    """A store on files that may be exchanged, and may lack what was acknowledged: the embedded one."""
+
+    files: FileWatch
+
+    def prove_mark(self, seals: Seals) -> None:
+        """See that nothing acknowledged is missing, by the mark beside the store; raises BadStore."""
+
+
 def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
     """Open a store, and bring its schema up to date; raises what its constructor raises.
 
@@ -92,7 +106,7 @@ def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
     if where.url is None:
         from leasehold.store.sqlite import SqliteStore
 
-        return SqliteStore(where.directory)
+        return SqliteStore(where.directory, new=where.new)
     from leasehold.store.postgres import PostgresStore
 
     prepare(where.directory)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import lru_cache
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,17 +22,31 @@ from leasehold.private import create_private
 from leasehold.questions import Questions
 from leasehold.sequencer import Unavailable
 from leasehold.store import audit, revisions
+from leasehold.store.acknowledged import Acknowledged
 from leasehold.store.asked_queries import answer
-from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
-from leasehold.store.directory import STORE, locked, take
+from leasehold.store.codec import CODECS, EVENTS
+from leasehold.store.damage import UNREADABLE, check_header, unusable
+from leasehold.store.directory import LOCK, STORE, locked, take
 from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
+from leasehold.store.file_watch import FileWatch
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
+from leasehold.store.mark import Mark, Seals, position
+from leasehold.store.missing import make_ready
 from leasehold.store.outbox_queries import clearing
-from leasehold.store.queries import HALTED_TEXT, Queries, columns
+from leasehold.store.queries import HALTED_TEXT, Queries
 from leasehold.store.readers import Connection, Readers
 from leasehold.store.signature_queries import forgetting
-from leasehold.store.updates import Changed, columns_of, updates
+from leasehold.store.sqlite_statements import (
+    EVENT_PAGE,
+    EVENT_UNITS,
+    LAST_PAGE,
+    LOAD,
+    LOAD_ONE,
+    SHELF,
+    statements,
+    written_keys,
+)
 
 T = TypeVar("T")
 
@@ -102,29 +114,53 @@ def queries_on(connection: sqlite3.Connection) -> Queries:
 class SqliteStore:
     """A data directory that one server works on."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, new: bool = False) -> None:
         """Open the directory, creating it and bringing its schema up to date where needed.
 
         Raises StoreInUse where another server has it, NewerStore where a newer version wrote it, and
-        BadStore where it is damaged or cannot be written; then nothing is touched.
+        BadStore where it is damaged or cannot be written, and where it is gone and not to be founded ``new``; then
+        nothing is touched.
         """
         if sqlite3.sqlite_version_info < SQLITE_MIN:
             raise BadStore(f"SQLite {'.'.join(map(str, SQLITE_MIN))} or newer is needed, not {sqlite3.sqlite_version}.")
         self.path: Final = directory / FILE
+        make_ready(directory, new=new)
         self._lock = take(directory)
         try:
+            self.mark: Final = Mark(directory)
+            if new:
+                self.mark.set_aside()
             self._writer = _prepared(self.path)
+            self.files: Final = FileWatch(self.path, directory / LOCK)
+            self._acknowledged = self._acknowledging()
         except BaseException:
             os.close(self._lock)
             raise
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._disk = Disk()
-        self._checkpointer = Checkpointer(self.path)
+        self._checkpointer = Checkpointer(self.path, self.files)
         self._readers = Readers(self._open_reader, READERS)
+        self.files.start()
+
+    def _acknowledging(self) -> Acknowledged:
+        try:
+            return Acknowledged(self._writer, self.mark, self.files)
+        except sqlite3.Error as error:
+            self._writer.close()
+            raise unusable(self.path, error) from None
+
+    def prove_mark(self, seals: Seals) -> None:
+        """See that nothing acknowledged is missing, by the mark beside the store, and move it from now on.
+
+        Raises BadStore, also where the files were exchanged during the start.
+        """
+        if (wrong := self.files.look()) is not None:
+            raise BadStore(wrong)
+        self._acknowledged.prove(seals)
 
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
-        return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer)
+        return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer, self._acknowledged)
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
         """Return nothing: rows of this store are nobody else's."""
@@ -132,14 +168,21 @@ class SqliteStore:
 
     async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question on a connection of its own, off the event loop."""
+        self.files.before_reading()
         return await self._readers.read(question, long=long, party=party)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
-        """Ask a question right here; for the start only."""
-        return self._readers.ask(question)
+        """Ask a question right here; for the start only. Raises BadStore where what is read is damaged."""
+        try:
+            return self._readers.ask(question)
+        except (sqlite3.Error, *UNREADABLE) as error:
+            raise unusable(self.path, error) from None
 
     async def close(self) -> None:
         """Close every connection and give the directory free."""
+        # Whoever closes the last connection takes the log away, and that is no alarm.
+        self.files.close()
+        self.mark.close()
         self._readers.close()
         self._commits.shutdown()
         self._checkpointer.close()
@@ -154,6 +197,7 @@ class SqliteStore:
 
 def upgrade(directory: Path) -> None:
     """Bring the schema up to date; raises what opening the store raises."""
+    make_ready(directory)
     with locked(directory):
         _prepared(directory / FILE).close()
 
@@ -171,19 +215,24 @@ def _prepared(path: Path) -> sqlite3.Connection:
 
 
 def _look_first(path: Path) -> None:
-    """See that this version knows the schema, before anything is written. Raises NewerStore or BadStore."""
-    if not path.exists():
+    """See that this version knows the schema, and that nothing acknowledged is missing, before anything is written.
+
+    Raises NewerStore or BadStore.
+    """
+    if not path.exists() or not path.stat().st_size:
         return
+    check_header(path)
+    marked = Mark(path.parent).read()
     # A store that was closed well has no log, and can be looked at without leaving a trace beside it.
-    has_log = path.with_name(f"{path.name}-wal").exists()
+    has_log = path.resolve().with_name(f"{path.resolve().name}-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     try:
-        _look(connection, path)
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+            _look(connection, path)
+            if marked is not None:
+                marked.check(sum(position(lambda text: connection.execute(text).fetchall())))
     except sqlite3.DatabaseError as error:
-        raise BadStore(f"{path} is not a usable store: {error}.") from None
-    finally:
-        connection.close()
+        raise unusable(path, error) from None
 
 
 def _look(connection: sqlite3.Connection, path: Path) -> str | None:
@@ -197,7 +246,7 @@ def _prepare(writer: sqlite3.Connection, path: Path) -> None:
         if _look(writer, path) != revisions.latest():
             _migrate(writer, path)
     except sqlite3.DatabaseError as error:
-        raise BadStore(f"{path} is not a usable store: {error}.") from None
+        raise unusable(path, error) from None
 
 
 def _migrate(writer: sqlite3.Connection, path: Path) -> None:
@@ -215,7 +264,7 @@ def _migrate(writer: sqlite3.Connection, path: Path) -> None:
     try:
         migrate.upgrade(engine, str(path))
     except DatabaseError as error:
-        raise BadStore(f"{path} is not a usable store: {error}.") from None
+        raise unusable(path, error.orig or error) from None
     # The toolkit leaves its own idea of transactions on the connection; ours are begun by hand.
     writer.isolation_level = None
 
@@ -226,8 +275,9 @@ class Checkpointer:
     Left to the writer, a commit every now and then would take the time of all those pages.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: FileWatch) -> None:
         self._connection = connect(path)
+        self._files = files
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._done_at = time.monotonic()
         self._is_running = False
@@ -241,7 +291,8 @@ class Checkpointer:
     def _run(self) -> None:
         # What goes wrong here goes wrong for the writer too, which has somebody to tell it to.
         with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if self._files.look() is None:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._done_at = time.monotonic()
         self._is_running = False
 
@@ -260,12 +311,19 @@ class SqliteTransaction(audit.AuditReads):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, commits: ThreadPoolExecutor, disk: Disk, checkpointer: Checkpointer
+        self,
+        connection: sqlite3.Connection,
+        commits: ThreadPoolExecutor,
+        disk: Disk,
+        checkpointer: Checkpointer,
+        acknowledged: Acknowledged,
     ) -> None:
+        acknowledged.begin()
         self._connection = connection
         self._commits = commits
         self._disk = disk
         self._checkpointer = checkpointer
+        self._acknowledged = acknowledged
         # There is one server: whoever changes a key tells it here.
         self.identity_epoch: str | None = None
         self.has_company = False
@@ -287,7 +345,7 @@ class SqliteTransaction(audit.AuditReads):
         wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
             if isinstance(need, Shelf):
-                rows = self._connection.execute(_SHELF, (need.type,)).fetchall()
+                rows = self._connection.execute(SHELF, (need.type,)).fetchall()
                 book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
             elif isinstance(need, KeysOf):
                 rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
@@ -302,9 +360,9 @@ class SqliteTransaction(audit.AuditReads):
             codec = CODECS[table]
             # One key is looked up directly; for many there is one statement, whose text never changes.
             found = (
-                self._connection.execute(_LOAD_ONE[table], keys[0])
+                self._connection.execute(LOAD_ONE[table], keys[0])
                 if len(keys) == 1
-                else self._connection.execute(_LOAD[table], (_written_keys(keys),))
+                else self._connection.execute(LOAD[table], (written_keys(keys),))
             )
             for row in found:
                 loaded = codec.read(row)
@@ -331,10 +389,10 @@ class SqliteTransaction(audit.AuditReads):
         """Write a part, table by table, at once: the same processor decides and writes here."""
         try:
             self._save_events(changes.events)
-            for text, rows in _statements(changes):
+            for text, rows in statements(changes):
                 self._connection.executemany(text, rows)
             if changes.audit:
-                audit.write(self._connection, changes.audit)
+                self._acknowledged.audit_until(audit.write(self._connection, changes.audit))
         except sqlite3.OperationalError as error:
             raise _cannot_write(error) from None
 
@@ -342,10 +400,11 @@ class SqliteTransaction(audit.AuditReads):
         """Write pages of events and their index, numbered here: nobody else writes, and it takes two statements."""
         if not pages:
             return
-        ((last,),) = self._connection.execute(_LAST_PAGE)
+        ((last,),) = self._connection.execute(LAST_PAGE)
         first = (last or 0) + 1
+        self._acknowledged.events_until(first + len(pages) - 1)
         self._connection.executemany(
-            _EVENT_PAGE, [(number, *EVENTS.values(page)) for number, page in enumerate(pages, first)]
+            EVENT_PAGE, [(number, *EVENTS.values(page)) for number, page in enumerate(pages, first)]
         )
         told = [
             (unit_id, number)
@@ -353,7 +412,7 @@ class SqliteTransaction(audit.AuditReads):
             for unit_id in {event.unit_id for event in page.events}
             if unit_id is not None
         ]
-        self._connection.executemany(_EVENT_UNITS, told)
+        self._connection.executemany(EVENT_UNITS, told)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
@@ -378,18 +437,24 @@ class SqliteTransaction(audit.AuditReads):
             self._connection.execute(text, params)
 
     async def commit(self, *, alone: bool = False) -> None:
-        """Make it durable; raises Unavailable, with everything taken back, where the disk refuses."""
+        """Make it durable; raises Unavailable, with everything taken back, where the disk refuses.
+
+        Raises OutcomeUnknown where the store's files were exchanged meanwhile, so that nobody is answered.
+        """
         try:
             if alone and self._disk.is_quick:
                 self._disk.timed(self._connection.commit)
+                self._acknowledged.committed()
             else:
-                await asyncio.get_running_loop().run_in_executor(
-                    self._commits, self._disk.timed, self._connection.commit
-                )
+                await asyncio.get_running_loop().run_in_executor(self._commits, self._commit)
         except sqlite3.OperationalError as error:
             await self.rollback()
             raise _cannot_write(error) from None
         self._checkpointer.soon()
+
+    def _commit(self) -> None:
+        self._disk.timed(self._connection.commit)
+        self._acknowledged.committed()
 
     async def rollback(self) -> None:
         """Forget it. A full disk may have ended the transaction already."""
@@ -399,71 +464,3 @@ class SqliteTransaction(audit.AuditReads):
 
 def _cannot_write(error: sqlite3.Error) -> Unavailable:
     return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
-
-
-def _statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
-    """Return what writes the changes: statements, each with the values for many rows."""
-    for table, rows in changes.inserted.items():
-        yield _INSERT[table.name], map(CODECS[table].values, rows)
-    for table, rows in changes.updated.items():
-        for changed, values in updates(CODECS[table], changes.before[table], rows).items():
-            yield _update_text(CODECS[table], changed), values
-    others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
-        (_INSERT["orders"], ORDERS.values, changes.orders),
-        (_INSERT["postings"], POSTINGS.values, changes.postings),
-        (_DUE_GONE, _due_values, changes.due_gone),
-        (_DUE_NEW, _due_values, changes.due_new),
-        (_PLACED_GONE, tuple, changes.placed_gone),
-        (_PLACED_NEW, tuple, changes.placed_new),
-    )
-    for text, values_of, written in others:
-        if written:
-            yield text, map(values_of, written)
-
-
-def _due_values(due: Due) -> tuple[int, int, str]:
-    return due.at, int(due.kind), due.unit_id
-
-
-def _load_text(codec: Codec[Any]) -> str:
-    """Read the rows of many keys with one statement whose text never changes."""
-    names = ", ".join(f'"{name}"' for name in codec.key)
-    values = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(len(codec.key)))
-    values = values if len(codec.key) > 1 else "value"
-    return f"SELECT {columns(codec)} FROM {codec.name} WHERE ({names}) IN (SELECT {values} FROM json_each(?))"
-
-
-def _written_keys(keys: Sequence[tuple[Any, ...]]) -> str:
-    """Write many keys as the parameter of that statement."""
-    return json.dumps([key for (key,) in keys] if len(keys[0]) == 1 else keys)
-
-
-def _load_one_text(codec: Codec[Any]) -> str:
-    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
-    return f"SELECT {columns(codec)} FROM {codec.name} WHERE {where}"
-
-
-def _insert_text(codec: Codec[Any]) -> str:
-    marks = ", ".join("?" for _ in codec.columns)
-    return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
-
-
-@lru_cache(maxsize=1024)
-def _update_text(codec: Codec[Any], changed: Changed) -> str:
-    """Return the statement that sets those of the columns that may change."""
-    values = ", ".join(f'"{name}" = ?' for name in columns_of(codec, changed))
-    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
-    return f"UPDATE {codec.name} SET {values} WHERE {where}"
-
-
-_LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
-_LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
-_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
-_SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
-_DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
-_DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"
-_PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
-_LAST_PAGE = "SELECT max(seq) FROM event_pages"
-_EVENT_PAGE = f"INSERT INTO event_pages (seq, {columns(EVENTS)}) VALUES (?, {', '.join('?' for _ in EVENTS.columns)})"
-_EVENT_UNITS = "INSERT INTO event_units (unit_id, page) VALUES (?, ?)"
-_PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"
