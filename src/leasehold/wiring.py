@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
+from leasehold.agenda.clock_watch import ClockWatch
 from leasehold.agenda.worker import Agenda
 from leasehold.api.admission import Admission
 from leasehold.api.admission import Limits as InFlight
@@ -22,10 +23,12 @@ from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PURPOSE, Links
 from leasehold.api.refusals import Refusals
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
+from leasehold.commands.clock import CLOCK_SEEN
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasehold.commands.examples import LoadExamples
 from leasehold.commands.founding import CLOCK_MODE
 from leasehold.domain.calendar import SECOND_US, Instant
+from leasehold.domain.clock_mark import read
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.engines.contract import ReplicaEngine
@@ -130,7 +133,7 @@ async def running(
         store = open_store(where)
         parts.push_async_callback(store.close)
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
-        clock = _clock(settings, store, clock_mode)
+        clock = _clock(settings, where, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
@@ -146,7 +149,7 @@ async def running(
             trail=trail_of(settings, audit_keys, clock, metrics),
             uses=uses,
         )
-        agenda = Agenda(store, sequencer, clock, metrics)
+        agenda, watch = Agenda(store, sequencer, clock, metrics), ClockWatch(store, sequencer, clock)
         ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
@@ -161,12 +164,20 @@ async def running(
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        for stop in (sequencer.close, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop):
+        for stop in (
+            sequencer.close,
+            refusals.stop,
+            keeper.stop,
+            watch.stop,
+            agenda.stop,
+            dispatcher.stop,
+            gateway.stop,
+        ):
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, agenda, dispatcher, gateway):
+        for part in (keeper, watch, agenda, dispatcher, gateway):
             part.start()
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler)
@@ -275,7 +286,7 @@ def _limits(settings: Settings, where: Target) -> Limits:
     )
 
 
-def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
+def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> Clock:
     saved = store.ask(lambda ask: ask.fact(CLOCK_MODE))
     if saved is not None and saved != mode:
         raise WrongClock(
@@ -283,7 +294,8 @@ def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
             f"--clock {saved}, or give --clock {mode} a data directory of its own."
         )
     if mode == "real":
-        return RealClock(settings.clock_jump_max_seconds * SECOND_US)
+        mark = read(store.ask(lambda ask: ask.fact(CLOCK_SEEN)))
+        return RealClock(settings.clock_jump_max_seconds * SECOND_US, shared=where.url is not None, mark=mark)
     # Whole seconds, so that what is typed into AdvanceClock can name the same moments.
     return VirtualClock(stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
 

@@ -110,9 +110,10 @@ class Agenda:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def _work(self) -> int:
-        """Do a batch of what is due; returns for how many pieces there is reason to look again at once."""
-        if self._clock.held() is not None:
-            return 0
+        """Do a batch of what is due; returns for how many pieces there is reason to look again at once.
+
+        While the clock is held nothing is taken, and the batch only finds out what the clock shows by now.
+        """
         loop_now = asyncio.get_running_loop().time()
         self._resting = {due: until for due, until in self._resting.items() if until > loop_now}
         again = 0
