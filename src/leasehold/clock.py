@@ -215,11 +215,11 @@ class RealClock:
             return reading
         if reading < mark.floor:
             return mark.floor
+        if mark.doubted:
+            return mark.floor
         # Much time may have passed while no server ran. Of a shared store this machine's own clock bears witness.
         wall = self._wall() if self.shared else reading
-        if not mark.doubted and abs(wall - reading) <= most:
-            return reading
-        return min(max(wall, mark.floor), reading) if self.shared else mark.floor
+        return reading if abs(wall - reading) <= most else min(max(wall, mark.floor), reading)
 
 
 class VirtualClock:

@@ -73,8 +73,7 @@ class NoteClock(Command, frozen=True, kw_only=True):
                 return before
             elif after.doubted:
                 after = msgspec.structs.replace(before, doubted=True)
-            floor = max(before.floor, after.floor)
-            after = msgspec.structs.replace(after, floor=floor)
+            after = msgspec.structs.replace(after, floor=max(before.floor, self.mark.floor))
         elif self.confirms:
             after = msgspec.structs.replace(after, confirmed=after.confirmed + 1)
         draft.put(FACTS, Fact(CLOCK_SEEN, written(after)))

@@ -94,7 +94,7 @@ class Sequencer:
         self._work = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        self._pruner = Pruner(rules, uses)
+        self._pruner = Pruner(rules, uses, mode=clock.mode)
         self._called_at = float("-inf")
         self._trail = trail
         self._flush_at: asyncio.TimerHandle | None = None
