@@ -118,8 +118,12 @@ class RealClock:
 
     def at(self, reading: Instant | None) -> Instant:
         """Return the moment of a batch: what the database shows, where that is believed."""
-        if reading is None or not self.shared:
+        if reading is None:
             return self.now()
+        if not self.shared:
+            # Nobody said so at the start: a store that has a clock goes by it in any case, and not by what we showed.
+            self.shared, self._shown = True, None
+            self._floor = 0 if self._mark is None else self._mark.floor
         self._look(reading)
         return self._passed(reading if self._jump() is None else self._boot() + self._trusted)
 

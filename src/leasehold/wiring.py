@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from leasehold.agenda.clock_watch import ClockWatch
 from leasehold.agenda.worker import Agenda
 from leasehold.api.admission import Admission
 from leasehold.api.admission import Limits as InFlight
@@ -149,7 +148,7 @@ async def running(
             trail=trail_of(settings, audit_keys, clock, metrics),
             uses=uses,
         )
-        agenda, watch = Agenda(store, sequencer, clock, metrics), ClockWatch(store, sequencer, clock)
+        agenda = Agenda(store, sequencer, clock, metrics)
         ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
@@ -164,20 +163,12 @@ async def running(
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        for stop in (
-            sequencer.close,
-            refusals.stop,
-            keeper.stop,
-            watch.stop,
-            agenda.stop,
-            dispatcher.stop,
-            gateway.stop,
-        ):
+        for stop in (sequencer.close, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop):
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
             await _load_demo(store, sequencer)
-        for part in (keeper, watch, agenda, dispatcher, gateway):
+        for part in (keeper, agenda, dispatcher, gateway):
             part.start()
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler)
