@@ -1,12 +1,15 @@
-"""Clocks: the machine's, watched for jumps, and a virtual one that stands until it is moved."""
+"""Clocks: the one that counts, watched for jumps, and a virtual one that stands until it is moved."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal, Protocol
 
 from leasehold.domain.calendar import SECOND_US, Instant
+from leasehold.domain.clock_mark import ClockMark
 
 Mode = Literal["real", "virtual"]
 
@@ -17,7 +20,11 @@ class Clock(Protocol):
     mode: Mode
 
     def now(self) -> Instant:
-        """Return the present moment."""
+        """Return the present moment; never one before a moment that it returned."""
+        ...
+
+    def at(self, reading: Instant | None) -> Instant:
+        """Return the moment of a batch, whose store shows this ``reading``; None: the store has no clock."""
         ...
 
     def held(self) -> str | None:
@@ -37,52 +44,186 @@ def wall_us() -> int:
     return time.time_ns() // 1000
 
 
-def _boot_us() -> int:
+def boot_us() -> int:
+    """Return the time since this machine started, in microseconds. Nobody sets it, and it counts while it sleeps."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
-class RealClock:
-    """The machine's clock.
+def boot_id() -> str:
+    """Return a name of this start of the machine; nothing where it has none."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
 
-    A wall clock that is set forward would make everything fall due that lies between: releases that cannot
-    be undone. So it is compared with the time since boot, which nobody sets; a jump by more than
-    ``jump_max_us`` holds due work until the clock comes back or an operator confirms it (decision 6a).
+
+class SteadyWall:
+    """The machine's time as it was at the start, moved on by the time since boot: what it measures has no jumps."""
+
+    def __init__(self, wall: Callable[[], int] = wall_us, boot: Callable[[], int] = boot_us) -> None:
+        self._boot = boot
+        self._offset = wall() - boot()
+
+    def __call__(self) -> int:
+        """Return microseconds since 1970 UTC."""
+        return self._boot() + self._offset
+
+
+class RealClock:
+    """The clock of the store: the machine's where one server has the store, the database's where it is ``shared``.
+
+    A clock that is set forward would make everything fall due that lies between: releases that cannot be undone. So it
+    is compared with the time since boot, which nobody sets. A difference of more than ``jump_max_us``, forward or back,
+    is not followed: time goes on as if nobody had set the clock, and due work is held, until the clock comes back or an
+    operator confirms it (decision 6a, ADR 0025). Smaller differences are followed; time never goes back.
+
+    ``mark`` is what the store remembers of its clock, so that a jump is seen that happened while nobody looked.
     """
 
     mode: Mode = "real"
 
     def __init__(
-        self, jump_max_us: int, *, wall: Callable[[], int] = wall_us, boot: Callable[[], int] = _boot_us
+        self,
+        jump_max_us: int,
+        *,
+        shared: bool = False,
+        mark: ClockMark | None = None,
+        wall: Callable[[], int] = wall_us,
+        boot: Callable[[], int] = boot_us,
+        boot_name: str | None = None,
     ) -> None:
+        self.shared = shared
         self._jump_max_us = jump_max_us
         self._wall = wall
         self._boot = boot
-        self._trusted = wall() - boot()
+        self._boot_name = boot_id() if boot_name is None else boot_name
+        self._mark = mark
+        self._confirmed = 0 if mark is None else mark.confirmed
+        self._floor = 0 if mark is None else mark.floor
+        self._shown: int | None = None
+        """What the clock showed last, less the time since boot then; None: it was not looked at."""
+        self._trusted = 0
+        """What is believed: the same, of a clock that nobody set."""
+        if not shared:
+            self._look(wall())
+
+    # --- what others ask ----------------------------------------------------------------------------------
 
     def now(self) -> Instant:
         """Return the present moment."""
-        return Instant(self._wall())
+        if not self.shared:
+            self._look(self._wall())
+        elif self._shown is None:
+            return Instant(max(self._wall(), self._floor))
+        return self._passed(self._boot() + self._trusted)
+
+    def at(self, reading: Instant | None) -> Instant:
+        """Return the moment of a batch: what the database shows, where that is believed."""
+        if reading is None:
+            return self.now()
+        if not self.shared:
+            # Nobody said so at the start: a store that has a clock goes by it in any case, and not by what we showed.
+            self.shared, self._shown = True, None
+            self._floor = 0 if self._mark is None else self._mark.floor
+        self._look(reading)
+        return self._passed(reading if self._jump() is None else self._boot() + self._trusted)
 
     def held(self) -> str | None:
         """Return why due work must wait; None: it need not."""
-        offset = self._wall() - self._boot()
-        jump = offset - self._trusted
-        if jump > self._jump_max_us:
-            return (
-                f"The machine's clock jumped {jump // SECOND_US} s forward. Due work is held until the clock comes "
-                "back, or an operator confirms it with ConfirmClock (/v2/clock)."
-            )
-        # Small steps forward are the clock being put right. A step back is not followed: what comes after it,
-        # forward again, must not look like a jump.
-        self._trusted = max(self._trusted, offset)
-        return None
+        if not self.shared:
+            self._look(self._wall())
+        jump = self._jump()
+        if jump is None:
+            return None
+        whose = "database's" if self.shared else "machine's"
+        how = f"jumped {jump // SECOND_US} s forward" if jump > 0 else f"was set {-jump // SECOND_US} s back"
+        return (
+            f"The {whose} clock {how}. The service goes on as if it had not been, and due work is held until the "
+            "clock comes back, or an operator confirms it with ConfirmClock (/v2/clock)."
+        )
+
+    def confirm(self) -> None:
+        """Take the time that it shows for right. Where that is earlier, time stands still until it is caught up."""
+        if not self.shared:
+            self._look(self._wall())
+        if self._shown is not None:
+            self._passed(self._boot() + self._trusted)
+            self._trusted = self._shown
 
     def moved(self, to: Instant) -> None:
         """Nobody moves a real clock."""
 
-    def confirm(self) -> None:
-        """Take the time that it shows for right."""
-        self._trusted = self._wall() - self._boot()
+    # --- what the store remembers -------------------------------------------------------------------------
+
+    def mark(self) -> ClockMark | None:
+        """Return what the store is to remember; None: the clock was not looked at yet."""
+        now = self.now()
+        if self._shown is None:
+            return None
+        boot = self._boot()
+        return ClockMark(
+            reading=boot + self._trusted,
+            floor=now,
+            boot_id=self._boot_name,
+            boot_us=boot,
+            doubted=self._jump() is not None,
+            confirmed=self._confirmed,
+        )
+
+    def heed(self, mark: ClockMark) -> None:
+        """Take note of what the store remembers: others may have confirmed the clock, or seen no jump at all."""
+        confirmed, self._confirmed = self._confirmed, max(self._confirmed, mark.confirmed)
+        jump = self._jump()
+        if jump is None or self._shown is None:
+            return
+        ahead = self._boot() + self._shown - mark.reading
+        # A machine that was stopped for a while sees a jump where those that went on saw none, and said so since.
+        went_on = jump > 0 and not mark.doubted and abs(ahead) <= self._jump_max_us
+        if mark.confirmed > confirmed or went_on:
+            self.confirm()
+
+    def apart_us(self) -> int:
+        """Return how far the machine's own clock is ahead of the one that counts."""
+        return self._wall() - self.now()
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    def _passed(self, moment: int) -> Instant:
+        self._floor = max(self._floor, moment)
+        return Instant(self._floor)
+
+    def _jump(self) -> int | None:
+        jump = 0 if self._shown is None else self._shown - self._trusted
+        return jump if abs(jump) > self._jump_max_us else None
+
+    def _look(self, reading: int) -> None:
+        """Take note of what the clock shows, and follow it where that is near what was to be expected."""
+        boot = self._boot()
+        if self._shown is None:
+            self._trusted = self._first(reading, boot) - boot
+        self._shown = reading - boot
+        if self._shown < self._trusted:
+            # What was called past is past, though the clock says that it is still to come.
+            self._passed(boot + self._trusted)
+        if self._jump() is None:
+            self._trusted = self._shown
+
+    def _first(self, reading: int, boot: int) -> int:
+        """Return what the clock should show at the first look, as far as that can be known."""
+        mark, most = self._mark, self._jump_max_us
+        if mark is None:
+            return reading
+        if mark.boot_id and mark.boot_id == self._boot_name and mark.boot_us <= boot:
+            # The machine has not been started since: its time since boot says how much has passed.
+            return mark.reading + boot - mark.boot_us
+        if abs(reading - mark.reading) <= most:
+            return reading
+        if reading < mark.floor:
+            return mark.floor
+        if mark.doubted:
+            return mark.floor
+        # Much time may have passed while no server ran. Of a shared store this machine's own clock bears witness.
+        wall = self._wall() if self.shared else reading
+        return reading if abs(wall - reading) <= most else min(max(wall, mark.floor), reading)
 
 
 class VirtualClock:
@@ -96,6 +237,10 @@ class VirtualClock:
     def now(self) -> Instant:
         """Return where it stands."""
         return self._now
+
+    def at(self, reading: Instant | None) -> Instant:
+        """Return where the store says that it stands, or where it stands here."""
+        return reading or self._now
 
     def moved(self, to: Instant) -> None:
         """Move it forward; it never goes back."""

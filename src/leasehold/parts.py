@@ -47,7 +47,7 @@ from leasehold.outbox.sending import Sender
 from leasehold.outbox.turns import Places
 from leasehold.outbox.webhook import WebhookSender
 from leasehold.questions import EventPlace, Questions
-from leasehold.reconciler.ports import Timing
+from leasehold.reconciler.ports import MachineTime, Timing
 from leasehold.reconciler.worker import Reconciler
 from leasehold.seals import AuditKeys
 from leasehold.sequencer import Sequencer, Trail
@@ -344,6 +344,7 @@ async def reconciling(
         limits=ReplicaLimits(start_us=start_us, deadman_us=deadman_us if ground.clock.mode == "real" else None),
         meter=ground.metrics,
         timing=timing or timing_of(settings),
+        time=MachineTime(ground.clock),
         told_to=None if root is None else root.account_id,
     )
     reconciler.keys = ground.keeper.said

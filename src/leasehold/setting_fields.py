@@ -149,8 +149,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "clock.jump_max_seconds",
             Whole(1, _DAY, "seconds"),
-            "A wall clock that jumps ahead by more than this holds all releases until the jump is confirmed "
-            "(decision 6a).",
+            "A clock of the store (the machine's, on PostgreSQL the database's) that is set ahead or back by more than "
+            "this is not followed, and holds all due work until it comes back or is confirmed (decision 6a).",
         ),
     ] = 300
 

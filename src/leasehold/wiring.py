@@ -22,10 +22,12 @@ from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PURPOSE, Links
 from leasehold.api.refusals import Refusals
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
+from leasehold.commands.clock import CLOCK_SEEN
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasehold.commands.examples import LoadExamples
 from leasehold.commands.founding import CLOCK_MODE
 from leasehold.domain.calendar import SECOND_US, Instant
+from leasehold.domain.clock_mark import read
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.engines.contract import ReplicaEngine
@@ -133,7 +135,7 @@ async def running(
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
         if isinstance(store, OnFiles):
             store.prove_mark(audit_keys)
-        clock = _clock(settings, store, clock_mode)
+        clock = _clock(settings, where, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
@@ -284,7 +286,7 @@ def _limits(settings: Settings, where: Target) -> Limits:
     )
 
 
-def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
+def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> Clock:
     saved = store.ask(lambda ask: ask.fact(CLOCK_MODE))
     if saved is not None and saved != mode:
         raise WrongClock(
@@ -292,7 +294,8 @@ def _clock(settings: Settings, store: OpenStore, mode: Mode) -> Clock:
             f"--clock {saved}, or give --clock {mode} a data directory of its own."
         )
     if mode == "real":
-        return RealClock(settings.clock_jump_max_seconds * SECOND_US)
+        mark = read(store.ask(lambda ask: ask.fact(CLOCK_SEEN)))
+        return RealClock(settings.clock_jump_max_seconds * SECOND_US, shared=where.url is not None, mark=mark)
     # Whole seconds, so that what is typed into AdvanceClock can name the same moments.
     return VirtualClock(stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
 

@@ -11,6 +11,7 @@ import pytest
 
 from leasehold.clock import RealClock, VirtualClock
 from leasehold.domain.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasehold.domain.clock_mark import ClockMark
 from leasehold.store.check import check_directory
 from tests.api.scene import CLOCK, IAM, UNITS, Caller, Scene, a_scene, check_envelope, order
 from tests.harness import Answer
@@ -171,12 +172,28 @@ JUMP_MAX = 5 * MINUTE_US
 
 
 class Machine:
-    """A wall clock that somebody sets, and the time since boot that nobody does."""
+    """A wall clock that somebody sets, the time since boot that nobody does, and what the store remembers."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: ClockMark | None = None, *, boot_name: str = "boot") -> None:
         self.wall = START
         self.boot = 1000 * SECOND_US
-        self.clock = RealClock(JUMP_MAX, wall=lambda: self.wall, boot=lambda: self.boot)
+        self.boot_name = boot_name
+        self.start(mark)
+
+    def start(self, mark: ClockMark | None = None) -> None:
+        """Start a server."""
+        self.clock = RealClock(
+            JUMP_MAX, mark=mark, wall=lambda: self.wall, boot=lambda: self.boot, boot_name=self.boot_name
+        )
+
+    def restart(self) -> None:
+        """Start the server again."""
+        self.start(self.clock.mark())
+
+    def reboot(self) -> None:
+        """Start the machine again, and the server on it."""
+        mark, self.boot, self.boot_name = self.clock.mark(), 5 * SECOND_US, "another boot"
+        self.start(mark)
 
     def wait(self, us: int) -> None:
         self.wall += us
@@ -194,27 +211,30 @@ def test_time_that_passes_is_no_jump_however_long() -> None:
         assert machine.clock.now() == machine.wall
 
 
-def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went() -> None:
+@pytest.mark.parametrize(("sign", "words"), [(1, "jumped 301 s forward"), (-1, "was set 301 s back")])
+def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went_and_is_not_followed(sign: int, words: str) -> None:
     machine = Machine()
-    machine.set_by(JUMP_MAX)
+    machine.set_by(sign * JUMP_MAX)
     assert machine.clock.held() is None
     machine = Machine()
-    machine.set_by(JUMP_MAX + SECOND_US)
+    machine.set_by(sign * (JUMP_MAX + SECOND_US))
     reason = machine.clock.held()
     assert reason is not None
-    assert "jumped 301 s forward" in reason
+    assert words in reason
     machine.wait(HOUR_US)
     assert machine.clock.held() == reason
-    assert machine.clock.now() == machine.wall
+    assert machine.clock.now() == START + HOUR_US
 
 
-def test_a_clock_that_comes_back_is_not_held_any_more() -> None:
+@pytest.mark.parametrize("far", [HOUR_US, -HOUR_US])
+def test_a_clock_that_comes_back_is_not_held_any_more(far: int) -> None:
     machine = Machine()
-    machine.set_by(HOUR_US)
+    machine.set_by(far)
     assert machine.clock.held() is not None
-    machine.set_by(-HOUR_US)
+    machine.set_by(-far)
     assert machine.clock.held() is None
-    machine.set_by(HOUR_US)
+    assert machine.clock.now() == machine.wall
+    machine.set_by(far)
     assert machine.clock.held() is not None
 
 
@@ -224,37 +244,90 @@ def test_a_confirmed_clock_is_not_held_and_the_next_jump_is_counted_from_there()
     assert machine.clock.held() is not None
     machine.clock.confirm()
     assert machine.clock.held() is None
+    assert machine.clock.now() == machine.wall
     machine.set_by(JUMP_MAX)
     assert machine.clock.held() is None
     machine.set_by(JUMP_MAX + 1)
     assert machine.clock.held() is not None
 
 
-def test_small_steps_that_put_a_clock_right_are_followed() -> None:
-    machine = Machine()
-    for _ in range(100):
-        machine.set_by(4 * MINUTE_US)
-        machine.wait(SECOND_US)
-        assert machine.clock.held() is None
-    machine.set_by(6 * MINUTE_US)
-    assert machine.clock.held() is not None
-
-
-def test_a_step_back_and_forward_again_is_not_held() -> None:
+def test_a_clock_that_is_confirmed_though_it_was_set_back_stands_still_until_it_has_caught_up() -> None:
     machine = Machine()
     machine.set_by(-HOUR_US)
+    assert machine.clock.held() is not None
+    machine.clock.confirm()
     assert machine.clock.held() is None
-    machine.wait(10 * MINUTE_US)
-    assert machine.clock.held() is None
-    machine.set_by(HOUR_US)
-    assert machine.clock.held() is None
+    for _ in range(3):
+        machine.wait(HOUR_US // 3)
+        assert machine.clock.now() == START
+    machine.wait(SECOND_US)
+    assert machine.clock.now() == START + SECOND_US == machine.wall
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_small_steps_that_put_a_clock_right_are_followed_and_time_never_goes_back(sign: int) -> None:
+    machine = Machine()
+    last = machine.clock.now()
+    for _ in range(100):
+        machine.set_by(sign * 4 * MINUTE_US)
+        machine.wait(SECOND_US)
+        assert machine.clock.held() is None
+        assert machine.clock.now() >= last
+        last = machine.clock.now()
+    machine.set_by(sign * 6 * MINUTE_US)
+    assert machine.clock.held() is not None
 
 
 def test_a_step_back_does_not_make_room_for_a_jump() -> None:
     machine = Machine()
     machine.set_by(-HOUR_US)
-    assert machine.clock.held() is None
+    assert machine.clock.held() is not None
     machine.set_by(HOUR_US + JUMP_MAX + SECOND_US)
+    assert machine.clock.held() is not None
+
+
+@pytest.mark.parametrize("far", [HOUR_US, -HOUR_US])
+def test_a_jump_while_no_server_ran_is_seen_by_the_next_for_the_store_remembers_the_time_since_boot(far: int) -> None:
+    machine = Machine()
+    machine.restart()
+    machine.wait(1000 * HOUR_US)
+    machine.restart()
+    assert machine.clock.held() is None, "an outage is no jump"
+    mark = machine.clock.mark()
+    machine.set_by(far)
+    machine.wait(HOUR_US)
+    for _ in range(6):
+        machine.start(mark)
+        assert machine.clock.held() is not None
+        assert machine.clock.now() == START + 1001 * HOUR_US
+        machine.restart()
+        assert machine.clock.held() is not None
+
+
+def test_after_a_boot_the_clock_is_believed_unless_it_is_before_what_was_written() -> None:
+    machine = Machine()
+    machine.wait(HOUR_US)
+    machine.set_by(1000 * HOUR_US)
+    machine.clock.confirm()
+    machine.reboot()
+    assert machine.clock.held() is None
+    machine.set_by(10 * HOUR_US)
+    machine.clock.confirm()
+    machine.set_by(-20 * HOUR_US)
+    machine.reboot()
+    reason = machine.clock.held()
+    assert reason is not None
+    assert "back" in reason
+    assert machine.clock.now() == START + 1011 * HOUR_US, "nothing is written before what was"
+
+
+def test_a_clock_that_was_in_doubt_is_so_after_a_boot() -> None:
+    machine = Machine()
+    machine.set_by(HOUR_US)
+    mark = machine.clock.mark()
+    assert mark is not None
+    assert mark.doubted
+    machine.reboot()
     assert machine.clock.held() is not None
 
 

@@ -339,7 +339,7 @@ async def ends(bench: Bench, name: str) -> None:
 async def a_replica_ends_at_its_deadline_though_the_control_plane_is_gone(bench: Bench) -> None:
     engine = bench.engine()
     deadline = bench.now() + 5 * bench.short_s
-    await engine.start(bench.wanted("leased", deadline=deadline, grace_s=bench.short_s))
+    await engine.start(bench.wanted("leased", ends_in_s=5 * bench.short_s, grace_s=bench.short_s))
     await engine.close()
     assert bench.running("leased") == 1
     await ends(bench, "leased")
@@ -357,7 +357,7 @@ async def a_deadline_kills_what_ignores_that_it_is_to_end(bench: Bench) -> None:
     await engine.start(wanted)
     await ready(bench, engine, "leased")
     deadline = bench.now() + bench.short_s
-    await engine.set_deadline("leased", deadline)
+    await engine.end_in("leased", bench.short_s)
     await engine.close()
     await ends(bench, "leased")
     assert bench.now() >= deadline + bench.short_s - 0.01, "it had its grace"
@@ -368,20 +368,20 @@ async def a_deadline_that_is_moved_or_cleared_counts_as_it_is_now(bench: Bench) 
     engine = bench.engine()
     soon = bench.now() + 5 * bench.short_s
     for name in ("moved", "cleared"):
-        await engine.start(bench.wanted(name, deadline=soon))
-    await engine.set_deadline("moved", soon + 1000)
-    await engine.set_deadline("cleared", None)
-    await engine.start(bench.wanted("moved", deadline=soon))
+        await engine.start(bench.wanted(name, ends_in_s=5 * bench.short_s))
+    await engine.end_in("moved", 1000)
+    await engine.end_in("cleared", None)
+    await engine.start(bench.wanted("moved", ends_in_s=5 * bench.short_s))
     assert bench.now() < soon, "this machine is too slow for this test to say anything"
     await past(bench, soon + bench.short_s)
     assert {name: seen.state for name, seen in (await ready(bench, engine, "moved", "cleared")).items()} == {
         "moved": "Ready",
         "cleared": "Ready",
     }
-    await engine.set_deadline("moved", bench.now() - 1)
+    await engine.end_in("moved", -1)
     await see(bench, engine, "moved", ("Exited",))
-    await engine.set_deadline("moved", None)
-    await engine.set_deadline("never-was", bench.now())
+    await engine.end_in("moved", None)
+    await engine.end_in("never-was", 0)
     assert sorted(await engine.observe()) == ["cleared", "moved"]
 
 
@@ -409,7 +409,7 @@ async def logs_are_the_last_lines_of_both_streams_oldest_first(bench: Bench) -> 
 def _questions(bench: Bench, engine: ReplicaEngine) -> Iterator[Awaitable[object]]:
     yield engine.start(bench.wanted("b"))
     yield engine.stop("a", 1)
-    yield engine.set_deadline("a", None)
+    yield engine.end_in("a", None)
     yield engine.observe()
     yield engine.logs("a", 10)
     yield engine.capacity()

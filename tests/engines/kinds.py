@@ -79,7 +79,7 @@ class Bench(Protocol):
         units: int = 1,
         accelerators: int = 0,
         port: int | None = 0,
-        deadline: float | None = None,
+        ends_in_s: float | None = None,
         grace_s: float = 10.0,
     ) -> Wanted:
         """Return a replica that takes so many units, of GPU if it wants accelerators and else of CPU."""
@@ -88,7 +88,7 @@ class Bench(Protocol):
         """Return a replica that can never run here."""
 
     def now(self) -> float:
-        """Return what time it is where deadlines count, in seconds since 1970 UTC."""
+        """Return what time it is where deadlines count, in seconds since some moment."""
 
     async def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -151,14 +151,14 @@ class FakeBench(Bench):
         units: int = 1,
         accelerators: int = 0,
         port: int | None = 0,
-        deadline: float | None = None,
+        ends_in_s: float | None = None,
         grace_s: float = 10.0,
     ) -> Wanted:
         self.behave(name, behaviour)
         spec = RunSpec(
             command=("x",), port=port if behaviour.listens else None, accelerators=accelerators, grace_s=grace_s
         )
-        return make(name, units, spec, deadline)
+        return make(name, units, spec, ends_in_s)
 
     def hopeless(self, name: str) -> Wanted:
         wanted = self.wanted(name)
@@ -246,7 +246,7 @@ class ProcessBench(Bench):
         units: int = 1,
         accelerators: int = 0,
         port: int | None = 0,
-        deadline: float | None = None,
+        ends_in_s: float | None = None,
         grace_s: float = 10.0,
     ) -> Wanted:
         options = [f"prints={behaviour.prints}"]
@@ -259,13 +259,13 @@ class ProcessBench(Bench):
             accelerators=accelerators,
             grace_s=grace_s,
         )
-        return make(name, units, spec, deadline)
+        return make(name, units, spec, ends_in_s)
 
     def hopeless(self, name: str) -> Wanted:
         return make(name, 1, RunSpec(command=("no-such-command-anywhere",)))
 
     def now(self) -> float:
-        return time.time()
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -329,7 +329,7 @@ class ProcessBench(Bench):
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def make(name: str, units: int, spec: RunSpec, deadline: float | None = None) -> Wanted:
+def make(name: str, units: int, spec: RunSpec, ends_in_s: float | None = None) -> Wanted:
     """Return a replica of the unit and service that all of them have here."""
     return Wanted(
         name=name,
@@ -338,7 +338,7 @@ def make(name: str, units: int, spec: RunSpec, deadline: float | None = None) ->
         unit_type=GPU if spec.accelerators else CPU,
         units=units,
         spec=spec,
-        deadline=deadline,
+        ends_in_s=ends_in_s,
         trusted=True,
     )
 

@@ -23,10 +23,10 @@ class Scene:
         self.engine = FakeEngine(self.world)
         self.engine.script("*", **how)
 
-    async def start(self, name: str = "a", deadline: float | None = None, **spec: Any) -> None:
+    async def start(self, name: str = "a", ends_in_s: float | None = None, **spec: Any) -> None:
         run = RunSpec(command=("x",), **spec)
         await self.engine.start(
-            Wanted(name=name, unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=run, deadline=deadline)
+            Wanted(name=name, unit_id="u", service_id="s", unit_type="cpu-1", units=1, spec=run, ends_in_s=ends_in_s)
         )
 
     async def at(self, now: float, name: str = "a") -> SeenState | None:
@@ -95,7 +95,7 @@ async def test_a_refused_start_leaves_nothing_and_may_succeed_later() -> None:
 
 async def test_things_go_on_behind_a_partition() -> None:
     scene = Scene(start_s=5)
-    await scene.start(deadline=20)
+    await scene.start(ends_in_s=20)
     scene.world.cut(until=10)
     with pytest.raises(Unreachable):
         await scene.start("b")
@@ -160,7 +160,7 @@ async def test_a_double_start_gives_two_of_one_name() -> None:
 
 async def test_what_ignores_its_deadline_or_its_stop_goes_on() -> None:
     scene = Scene(deathless=True, deaf=True)
-    await scene.start(deadline=5)
+    await scene.start(ends_in_s=5)
     await scene.engine.stop("a", 0)
     assert await scene.at(1000) == "Ready"
     assert scene.world.running("a") == 1
@@ -168,9 +168,9 @@ async def test_what_ignores_its_deadline_or_its_stop_goes_on() -> None:
 
 async def test_a_deadline_counts_as_it_was_when_it_passed() -> None:
     scene = Scene(ignores_term=True)
-    await scene.start(deadline=5, grace_s=3)
+    await scene.start(ends_in_s=5, grace_s=3)
     scene.now = 6.0
-    await scene.engine.set_deadline("a", None)
+    await scene.engine.end_in("a", None)
     assert [await scene.at(now) for now in (7, 8)] == ["Stopping", "Exited"]
     assert (await scene.engine.observe())["a"].reason == "its deadline passed; it ended with code 1"
 
@@ -200,11 +200,11 @@ async def play(how: dict[str, Any], steps: list[tuple[float, str, str]]) -> list
         try:
             match what:
                 case "start":
-                    await scene.start(name, deadline=scene.now + 15)
+                    await scene.start(name, ends_in_s=15)
                 case "stop":
                     await scene.engine.stop(name, 4)
                 case "deadline":
-                    await scene.engine.set_deadline(name, scene.now + 3)
+                    await scene.engine.end_in(name, 3)
                 case "cut" | "answers":
                     scene.world.cut(scene.now + 10, answers_only=what == "answers")
                 case "mend":

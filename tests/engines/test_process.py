@@ -363,7 +363,7 @@ async def test_a_name_that_is_no_name_of_a_file_is_refused_and_otherwise_unknown
     with pytest.raises(CannotRun, match="named"):
         await engine.start(make(name, 1, RunSpec(command=(sys.executable,))))
     await engine.stop(name, 0)
-    await engine.set_deadline(name, 0)
+    await engine.end_in(name, 0)
     assert await engine.logs(name, 1) == []
     assert await engine.observe() == {}
 

@@ -66,7 +66,7 @@ class Place:
             await engine.close()
 
     def wanted(self, name: str, command: tuple[str, ...] = SLEEP, *, kind: str = "small", **given: Any) -> Wanted:
-        deadline, units = given.pop("deadline", None), given.pop("units", 1)
+        ends_in_s, units = given.pop("ends_in_s", None), given.pop("units", 1)
         spec = RunSpec(command=command, env={"TEST_MARK": self.mark}, **{"port": None, **given})
         return Wanted(
             name=name,
@@ -75,7 +75,7 @@ class Place:
             unit_type=kind,
             units=units,
             spec=spec,
-            deadline=deadline,
+            ends_in_s=ends_in_s,
             trusted=True,
         )
 
@@ -405,7 +405,7 @@ def test_a_head_that_is_lost_takes_its_cluster_along_and_the_next_head_starts_em
 
     async def check() -> None:
         async with place.engine(call_s=5) as engine:
-            await start(engine, place.wanted("lost", deadline=time.time() + 300))
+            await start(engine, place.wanted("lost", ends_in_s=300))
             await see(engine, "lost", "Ready")
             cluster.ask(do="kill-head")
             with pytest.raises(Unreachable):

@@ -55,7 +55,7 @@ class ServeBench(RayBench):
         units: int = 1,
         accelerators: int = 0,
         port: int | None = 0,
-        deadline: float | None = None,
+        ends_in_s: float | None = None,
         grace_s: float = 10.0,
     ) -> Wanted:
         options = {word: "" for word in ("waits", "stubborn") if getattr(behaviour, word)}
@@ -68,7 +68,7 @@ class ServeBench(RayBench):
             accelerators=accelerators,
             grace_s=grace_s,
         )
-        return make(name, units, spec, deadline)
+        return make(name, units, spec, ends_in_s)
 
     def hopeless(self, name: str) -> Wanted:
         return make(name, 1, RunSpec(application="no_such_module_anywhere:app"))

@@ -83,8 +83,8 @@ class WiredEngine:
     async def stop(self, name: str, grace_s: float) -> None:
         await self._do("stop", self._engine.stop(name, grace_s))
 
-    async def set_deadline(self, name: str, deadline: float | None) -> None:
-        await self._do("deadline", self._engine.set_deadline(name, deadline))
+    async def end_in(self, name: str, seconds: float | None) -> None:
+        await self._do("deadline", self._engine.end_in(name, seconds))
 
     async def observe(self) -> dict[str, Seen]:
         answer: dict[str, Seen] = await self._do("observe", self._engine.observe())
@@ -219,6 +219,14 @@ class House:
     def steady(self) -> float:
         """The same: nobody sets it."""
         return (self.now - START) / SECOND_US
+
+    def boot_us(self) -> int:
+        """The same, in microseconds."""
+        return self.now - START
+
+    def is_held(self) -> bool:
+        """Nobody doubts it."""
+        return False
 
     def tick(self) -> None:
         """No two things happen at the same moment."""

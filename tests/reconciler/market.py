@@ -50,6 +50,12 @@ class Moved(Time):
     def steady(self) -> float:
         return self.seconds
 
+    def boot_us(self) -> int:
+        return int(self.seconds * SECOND_US)
+
+    def is_held(self) -> bool:
+        return False
+
 
 class Commits:
     """Counts commits, and has differences logged as the reconciler has."""

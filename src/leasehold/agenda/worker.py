@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from leasehold.agenda.clock_watch import ClockWatch
 from leasehold.clock import Clock, VirtualClock
 from leasehold.commands.clock import MoveClock
 from leasehold.domain.agenda import Due
@@ -48,6 +49,7 @@ class Agenda:
         self._sequencer = sequencer
         self._clock = clock
         self._meter = meter
+        self._watch = ClockWatch(reader, sequencer, clock)
         self._turn = asyncio.Lock()
         self._sooner = asyncio.Event()
         self._sleeps_until: Instant | None = None
@@ -59,6 +61,7 @@ class Agenda:
     def start(self) -> None:
         """Begin to work."""
         self._task = asyncio.create_task(self._run(), name="agenda")
+        self._watch.start()
 
     async def stop(self) -> None:
         """Finish the batch in hand and stop."""
@@ -66,6 +69,7 @@ class Agenda:
         self._sooner.set()
         if self._task is not None:
             await self._task
+        await self._watch.stop()
 
     def committed(self, changes: Changes) -> None:
         """Wake up where something now falls due before the sleep would end."""
@@ -110,9 +114,10 @@ class Agenda:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def _work(self) -> int:
-        """Do a batch of what is due; returns for how many pieces there is reason to look again at once."""
-        if self._clock.held() is not None:
-            return 0
+        """Do a batch of what is due; returns for how many pieces there is reason to look again at once.
+
+        While the clock is held nothing is taken, and the batch only finds out what the clock shows by now.
+        """
         loop_now = asyncio.get_running_loop().time()
         self._resting = {due: until for due, until in self._resting.items() if until > loop_now}
         again = 0

@@ -1,17 +1,22 @@
-"""Moving the virtual clock."""
+"""Moving the virtual clock, and remembering what the real one showed."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.book import FACTS, Draft, Fact
 from leasehold.domain.calendar import Instant, rfc3339
+from leasehold.domain.clock_mark import ClockMark, read, written
 from leasehold.domain.refusal import BAD_VALUE, Refusal
 from leasehold.domain.rules import Rules
 
 VIRTUAL_NOW = "clock_at"
 """Sorts before all other facts: every batch under a virtual clock begins with the lock on it (``TABLES``)."""
+CLOCK_SEEN: Final = "clock_seen"
+"""What the store remembers of a real clock (``ClockMark``)."""
 
 
 class MoveClock(Command, frozen=True, kw_only=True):
@@ -38,3 +43,38 @@ class MoveClock(Command, frozen=True, kw_only=True):
             )
         draft.put(FACTS, Fact(VIRTUAL_NOW, str(self.to)))
         return True
+
+
+class NoteClock(Command, frozen=True, kw_only=True):
+    """Remember what the clock showed; ``confirms``: an operator takes it for right. Answers with what is remembered.
+
+    Whoever doubts the clock says so, and leaves what it showed before. Who does not know of the last confirmation
+    changes nothing, and learns of it from the answer.
+    """
+
+    answer: ClassVar[type] = ClockMark
+
+    mark: ClockMark
+    confirms: bool = False
+
+    def needs(self) -> Needs:
+        """The mark."""
+        yield FACTS, (CLOCK_SEEN,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ClockMark:  # noqa: ARG002 - no setting matters
+        """Write it down."""
+        fact = draft.get(FACTS, CLOCK_SEEN)
+        before = read(None if fact is None else fact.value)
+        after = self.mark
+        if before is not None:
+            if self.confirms:
+                after = msgspec.structs.replace(after, confirmed=before.confirmed + 1)
+            elif after.confirmed < before.confirmed:
+                return before
+            elif after.doubted:
+                after = msgspec.structs.replace(before, doubted=True)
+            after = msgspec.structs.replace(after, floor=max(before.floor, self.mark.floor))
+        elif self.confirms:
+            after = msgspec.structs.replace(after, confirmed=after.confirmed + 1)
+        draft.put(FACTS, Fact(CLOCK_SEEN, written(after)))
+        return after

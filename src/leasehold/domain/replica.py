@@ -52,7 +52,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """A replica that is to run. ``unit_type`` and ``units`` are what it takes of its instance.
 
-    ``deadline`` (seconds since 1970 UTC) is when the engine ends it even where nobody tells it to; None: never.
+    ``ends_in_s`` is in how many seconds, counted from when the engine is told, it ends it even where nobody tells it
+    to; None: never.
     ``trusted``: an operator made or approved the model version. Others run only where the engine isolates them.
     """
 
@@ -62,7 +63,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     unit_type: str
     units: int
     spec: RunSpec
-    deadline: float | None = None
+    ends_in_s: float | None = None
     trusted: bool = False
 
 
@@ -120,8 +121,9 @@ class Replica(msgspec.Struct, frozen=True):
     """One of the replicas of a service on an instance: which try it is at, and how that does.
 
     It is never deleted: what is Gone is used again, with another generation, so that the engine is told each name for
-    one try only. ``since``, ``not_before`` and ``deadline`` are times of the machine, microseconds since 1970 UTC: what
-    runs does not stand still where a virtual clock does. ``since`` is when it came into its state, ``not_before`` when
+    one try only. ``since``, ``not_before`` and ``deadline`` are microseconds since 1970 UTC: of the store's clock where
+    that is real, and else of the machine's, since what runs does not stand still where a virtual clock does. ``since``
+    is when it came into its state, ``not_before`` when
     it may be started again, ``deadline`` when the engine ends it by itself. ``units`` is how many of its instance's it
     takes, and ``node`` where it was started. ``reason`` says why it is not well or ended, ``trouble`` what keeps its
     engine from doing what it is to do. ``restarts`` counts failures in a row.

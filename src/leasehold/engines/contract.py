@@ -41,8 +41,8 @@ class ReplicaEngine(Protocol):
     async def start(self, wanted: Wanted) -> None:
         """Start a replica; nothing where one of that name runs, or ended and has not been cleared away.
 
-        Then its deadline, too, stays what it is. Returns once it is started, not once it is healthy. Raises CannotRun
-        and NoRoom.
+        Then the moment at which it ends by itself stays what it is, too. Returns once it is started, not once it is
+        healthy. Raises CannotRun and NoRoom.
         """
 
     async def stop(self, name: str, grace_s: float) -> None:
@@ -52,10 +52,11 @@ class ReplicaEngine(Protocol):
         needs no control plane. Told again it ends at the earliest of the graces. Nothing where there is none.
         """
 
-    async def set_deadline(self, name: str, deadline: float | None) -> None:
-        """Move the moment at which the engine ends a replica by itself. Nothing where there is none, or it is ending.
+    async def end_in(self, name: str, seconds: float | None) -> None:
+        """End a replica by itself so many seconds from now; None: never. Nothing where there is none, or it is ending.
 
-        Then it has its ``grace_s``, needs no control plane, and is seen as Exited until it is cleared away by ``stop``.
+        The seconds are counted where it runs, on a clock that nobody sets, and no more once this is called again.
+        At the end it has its ``grace_s``, needs no control plane, and is seen as Exited until ``stop`` clears it away.
         """
 
     async def observe(self) -> dict[str, Seen]:

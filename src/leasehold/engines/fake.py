@@ -249,7 +249,7 @@ class FakeWorld:
                 ready_at=now + script.start_s,
                 exits_at=math.inf if script.exits_after_s is None else now + script.exits_after_s,
                 reason=script.exit_reason,
-                deadline=wanted.deadline,
+                deadline=None if wanted.ends_in_s is None else now + wanted.ends_in_s,
             )
         )
 
@@ -310,12 +310,12 @@ class FakeEngine:
         self.world.stop(name, grace_s)
         self.world.answered()
 
-    async def set_deadline(self, name: str, deadline: float | None) -> None:
+    async def end_in(self, name: str, seconds: float | None) -> None:
         """Move the moment at which a replica ends by itself; too late for one that is ending."""
         self.world.asked()
         for run in self.world.here():
             if run.wanted.name == name:
-                run.deadline = deadline
+                run.deadline = None if seconds is None else self.world.now() + seconds
         self.world.settle()
         self.world.answered()
 

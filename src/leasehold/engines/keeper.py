@@ -9,11 +9,11 @@ The files of a state directory, all written whole and then renamed into place:
     keep       key and value a line: what the keeper has to know (``Orders``)
     command    the arguments, each ended by a zero byte; ``environ`` likewise
     confined   how it is started in a sandbox, with what else ``entering`` says; not there: it is executed as it is
-    deadline   seconds since 1970 UTC, or nothing
+    ends       when it is to end by itself: a start of the machine, and seconds since that; or nothing (keeper_clock)
     stop       the grace in seconds; it is there once the replica was told to end
     state      key and value a line: what the keeper did
     alive      locked by the keeper while it lives; the kernel lets go of it, however the keeper ends
-    bell       a pipe with a name: a byte in it says that ``deadline`` or ``stop`` is new
+    bell       a pipe with a name: a byte in it says that ``ends`` or ``stop`` is new
     log, log.1 what the replica wrote, and what it wrote before that
 """
 
@@ -28,6 +28,7 @@ import select
 import signal
 import time
 
+from leasehold.engines import keeper_clock
 from leasehold.engines.entering import CONFINED, enter
 from leasehold.engines.keeper_disk import Log, Scale, remove
 
@@ -43,7 +44,7 @@ _CHUNK_BYTES = 65_536
 _SIGNALLED = 128
 """Bubblewrap ends with this and the number of the signal that ended the command, as shells do."""
 _LOOK_AGAIN_S = 5.0
-"""The wall clock may be set, so that no keeper sleeps longer than this on a deadline."""
+"""What a keeper sleeps does not count while the machine sleeps, so that it sleeps no longer than this on a deadline."""
 _KILL_AGAIN_S = 0.02
 _GROUP_GONE_MAX_S = 1.0
 _ENDED_LOGS_MAX = 100
@@ -100,11 +101,6 @@ def began(pid: int) -> str | None:
         return None
     fields = text.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else fields[19]
-
-
-def boot() -> str:
-    """Return a name of this boot of the machine."""
-    return (read("/proc/sys/kernel/random/boot_id") or "").strip()
 
 
 def _children(pid: int) -> list[int]:
@@ -362,9 +358,9 @@ class Keeper:
         """Do what the files say now; return how long they may be left alone, in seconds."""
         if (grace := read("stop")) is not None:
             self._end(float(grace or 0), "it was stopped")
-        if not (deadline := read("deadline")):
+        left = keeper_clock.left(read("ends"))
+        if left is None:
             return None
-        left = float(deadline) - time.time()
         if left > 0:
             return min(left, _LOOK_AGAIN_S)
         self._end(float(self._orders["grace_s"]), "its deadline passed")
@@ -470,7 +466,7 @@ def main(directory: str) -> None:
         return
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    state = {"boot": boot(), "keeper": f"{os.getpid()} {began(os.getpid()) or 0}"}
+    state = {"boot": keeper_clock.boot(), "keeper": f"{os.getpid()} {began(os.getpid()) or 0}"}
     # Before the command is there: a replica that may have run once is never run again.
     write("state", lines(state))
     try:

@@ -32,7 +32,7 @@ from leasehold.domain.replica import (
     Wanted,
 )
 from leasehold.domain.supply import name_of, units_of
-from leasehold.engines import keeper, process_ports
+from leasehold.engines import keeper, keeper_clock, process_ports
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
 from leasehold.engines.process_devices import DeviceFinder, NvmlDevices
 from leasehold.engines.process_files import Files, Found, Run
@@ -116,10 +116,10 @@ class ProcessEngine:
         if _NAME.fullmatch(name):
             await self._do(functools.partial(self._files.stop, name, max(0.0, grace_s)))
 
-    async def set_deadline(self, name: str, deadline: float | None) -> None:
+    async def end_in(self, name: str, seconds: float | None) -> None:
         """Tell a replica's keeper when to end it by itself."""
         if _NAME.fullmatch(name):
-            await self._do(functools.partial(self._files.set_deadline, name, deadline))
+            await self._do(functools.partial(self._files.end_in, name, seconds))
 
     async def observe(self) -> dict[str, Seen]:
         """Look at all replicas, and check the health of those that run.
@@ -147,7 +147,7 @@ class ProcessEngine:
 
     async def capacity(self) -> dict[str, int]:
         """Return the units of each type, as they were declared and as far as there are accelerators for them."""
-        await self._do(self._files.reach)
+        await self._do(self._files.tidy)
         return dict(self._units)
 
     async def close(self) -> None:
@@ -173,7 +173,10 @@ class ProcessEngine:
                 found = self._files.find(name)
                 if found is None:
                     self._make(wanted)
-                elif not found.half_made:
+                elif found.half_made:
+                    # Some time has passed since it was made; the machine may have been started again.
+                    self._files.end_in(name, wanted.ends_in_s)
+                else:
                     return
             said = self._spawn(name)
         finally:
@@ -386,7 +389,7 @@ class ProcessEngine:
                 number += f" ({signal.Signals(int(number)).name})"
         how = f"it ended with {kind} {number}"
         if kind == "unknown":
-            how = "its keeper was killed" if state.get("boot") == keeper.boot() else "the machine was restarted"
+            how = "its keeper was killed" if state.get("boot") == keeper_clock.boot() else "the machine was restarted"
         words = self._files.last_words(found.name)
         parts = [state.get("ending"), how, f"its last words: {words}" if words else None]
         return "; ".join(part for part in parts if part)

@@ -17,13 +17,14 @@ import fcntl
 import os
 import signal
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from leasehold.domain.replica import RUN, Wanted
-from leasehold.engines import keeper
+from leasehold.engines import keeper, keeper_clock
 from leasehold.engines.entering import CONFINED, FILTER, MOUNTS, ORDERS
 from leasehold.engines.keeper_disk import remove
 from leasehold.engines.sandbox import ACCOUNTS, Confinement, accounts
@@ -31,6 +32,8 @@ from leasehold.engines.sandbox import ACCOUNTS, Confinement, accounts
 _FLOCK = "hhqqi"
 """The kernel's struct flock: type, whence, start, length, pid."""
 PARTS = ("replicas", "new", "gone", "ended")
+_OLD_DEADLINE = "deadline"
+"""Where keepers before 0.2 look, which go by the machine's clock, in seconds since 1970 UTC."""
 _TAIL_LINES, _TAIL_CHARS = 5, 1000
 
 
@@ -99,9 +102,7 @@ class Files:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in PARTS:
             (self.root / part).mkdir(mode=0o700, exist_ok=True)
-        with self.locked():
-            for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
-                remove(str(left))
+        self.tidy()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -117,6 +118,12 @@ class Files:
     def reach(self) -> None:
         """Raise an error of the system where the directory is not there any more, as when a disk was taken off."""
         self.replicas.stat()
+
+    def tidy(self) -> None:
+        """Remove what was left by whoever was killed while making a state directory, or clearing one away."""
+        with self.locked():
+            for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
+                remove(str(left))
 
     def find(self, name: str) -> Found | None:
         """Return a replica's state directory as it is; None: there is none."""
@@ -190,13 +197,18 @@ class Files:
         keeper.write(str(directory / "keep"), keeper.lines({**orders, "log_bytes_max": str(self._log_bytes_max)}))
         keeper.write(str(directory / "command"), "".join(f"{part}\0" for part in command))
         keeper.write(str(directory / "environ"), "".join(f"{key}={value}\0" for key, value in environ.items()))
-        keeper.write(str(directory / "deadline"), _seconds(run.wanted.deadline))
+        keeper.write(str(directory / "ends"), keeper_clock.moment(run.wanted.ends_in_s))
         directory.rename(self.replicas / name)
 
-    def set_deadline(self, name: str, deadline: float | None) -> None:
-        """Write a new deadline, and tell the keeper."""
+    def end_in(self, name: str, seconds: float | None) -> None:
+        """Write when a replica is to end by itself, and tell the keeper."""
+        directory = self.replicas / name
         with contextlib.suppress(FileNotFoundError):
-            keeper.write(str(self.replicas / name / "deadline"), _seconds(deadline))
+            keeper.write(str(directory / "ends"), keeper_clock.moment(seconds))
+            if (directory / _OLD_DEADLINE).exists():
+                keeper.write(
+                    str(directory / _OLD_DEADLINE), _seconds(None if seconds is None else time.time() + seconds)
+                )
             self._ring(name)
         self.reach()
 
@@ -259,7 +271,7 @@ class Files:
         if found.run is None or not found.orphaned:
             return
         cgroup = keeper.pairs(keeper.read(str(self.replicas / found.name / "keep"))).get("cgroup")
-        if (found.state or {}).get("boot") == keeper.boot():
+        if (found.state or {}).get("boot") == keeper_clock.boot():
             keeper.kill_group(cgroup)
             mark = f"{RUN}={found.run.token}".encode()
             since = int((found.state or {})["keeper"].split()[1])

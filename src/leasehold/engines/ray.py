@@ -176,9 +176,9 @@ class RayEngine:
         """Have the actor end its command; then the driver gives the room back."""
         await self._ask("stop", self._call_s, name=name, grace_s=grace_s)
 
-    async def set_deadline(self, name: str, deadline: float | None) -> None:
-        """Move the deadline that the replica's keeper counts on its node."""
-        await self._ask("set_deadline", self._call_s, name=name, deadline=deadline)
+    async def end_in(self, name: str, seconds: float | None) -> None:
+        """Tell the replica's keeper, which counts on its node."""
+        await self._ask("end_in", self._call_s, name=name, seconds=seconds)
 
     async def observe(self) -> dict[str, Seen]:
         """Return all replicas of the namespace; those whose node was lost as Exited, until they are stopped."""

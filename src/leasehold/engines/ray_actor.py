@@ -204,7 +204,7 @@ class Replica:
             "command": command,
             "env": env,
             "cwd": home if pathlib.Path(home).is_dir() else "/",
-            "deadline": order["deadline"],
+            "ends_in_s": order["ends_in_s"],
             "grace_s": order["grace_s"],
             "memory_bytes": order["memory_bytes"],
         }
@@ -303,9 +303,9 @@ class Replica:
         self._stopped = True
         self._tell(stop=grace_s)
 
-    def set_deadline(self, deadline: float | None) -> None:
-        """Move the moment (seconds since 1970 UTC) at which the keeper ends the command by itself."""
-        self._tell(deadline=deadline)
+    def end_in(self, seconds: float | None) -> None:
+        """Have the keeper end the command by itself so many seconds from now; None: never."""
+        self._tell(ends_in_s=seconds)
 
     def tail(self, lines_max: int) -> list[str]:
         """Return the last lines that the command wrote, oldest first."""

@@ -117,6 +117,11 @@ class Streams:
                     self._log.feed(line)
 
 
+def since_boot() -> float:
+    """Return the seconds since this node started, on the clock that nobody sets and that counts while it sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Application:
     """One application. It is deployed by this being made; whether that was tried, ``outcome`` says.
 
@@ -137,7 +142,8 @@ class Application:
         self._told: Any = None
         self._port = 0
         self._deployed_at: float | None = None
-        self._deadline: float | None = order["deadline"]
+        self._deadline: float | None = None
+        self.end_in(order["ends_in_s"])
         self._address: str | None = None
         self._running_since: float | None = None
         self._state = "Starting"
@@ -280,7 +286,7 @@ class Application:
             self._streams.follow(self._pids)
             self._within_memory()
         self._streams.read()
-        if self._kill_at is None and self._deadline is not None and time.time() >= self._deadline:
+        if self._kill_at is None and self._deadline is not None and since_boot() >= self._deadline:
             self._finish("its deadline passed", self._order["grace_s"])
         if self._deployer is not None and self._deployed_at is None and self._deployer.poll() is not None:
             self._deployed_at = now
@@ -422,9 +428,9 @@ class Application:
         if self._ended is None and self._failure is None:
             self._finish(None, grace_s)
 
-    def set_deadline(self, deadline: float | None) -> None:
-        """Move the moment (seconds since 1970 UTC) at which it is ended by itself."""
-        self._deadline = deadline
+    def end_in(self, seconds: float | None) -> None:
+        """End it by itself so many seconds from now; None: never."""
+        self._deadline = None if seconds is None else since_boot() + seconds
 
     def tail(self, lines_max: int) -> list[str]:
         """Return the last lines that its replicas wrote, and those of its deployment, oldest first."""

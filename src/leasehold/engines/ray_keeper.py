@@ -25,6 +25,8 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+LOOK_AGAIN_S = 5.0
+"""What ``select`` waits does not count while the node sleeps, so that it waits no longer than this on a deadline."""
 MEMORY_EVERY_S = 1.0
 """How often memory is counted. A count reads two small files of every process of the node: some milliseconds."""
 REAP_AGAIN_S = 0.02
@@ -72,6 +74,11 @@ def _memory_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def since_boot() -> float:
+    """Return the seconds since this node started, on the clock that nobody sets and that counts while it sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Keeper:
     """Starts the command, ends it when it must end, and tells the actor how it ended."""
 
@@ -107,8 +114,9 @@ class Keeper:
 
     def begin(self, order: dict[str, Any]) -> bool:
         """Start the command. False where it cannot be started, which is told."""
-        self.deadline, self.memory_max, self.grace_s = order["deadline"], order["memory_bytes"], order["grace_s"]
-        if self.deadline is not None and time.time() >= self.deadline:
+        self.memory_max, self.grace_s = order["memory_bytes"], order["grace_s"]
+        self.end_in(order["ends_in_s"])
+        if self.deadline is not None and since_boot() >= self.deadline:
             self.say(ended=None, why="its deadline had passed before it was started")
             return False
         keeper = os.getpid()
@@ -139,10 +147,14 @@ class Keeper:
 
     def follow(self, order: dict[str, Any]) -> None:
         """Do what the actor says: another deadline, or the end. A second stop may shorten the grace."""
-        if "deadline" in order:
-            self.deadline = order["deadline"]
+        if "ends_in_s" in order:
+            self.end_in(order["ends_in_s"])
         if "stop" in order:
             self.end(order["stop"])
+
+    def end_in(self, seconds: float | None) -> None:
+        """Move the deadline, which is kept on this node's own time since it started."""
+        self.deadline = None if seconds is None else since_boot() + seconds
 
     def end(self, grace_s: float) -> None:
         """Tell the command to end, and have it killed after the grace; the earliest of several ends counts."""
@@ -180,13 +192,12 @@ class Keeper:
         """End the command where it is over time or over memory. Return in how many seconds to look again, if ever."""
         now, waits = time.monotonic(), []
         if self.why is None and self.deadline is not None:
-            left = self.deadline - time.time()
+            left = self.deadline - since_boot()
             if left <= 0:
                 self.why = "its deadline passed"
                 self.end(self.grace_s)
             else:
-                # The clock of the day may be set: look at it now and then, however far the deadline is.
-                waits.append(min(left, 5.0))
+                waits.append(min(left, LOOK_AGAIN_S))
         if self.why is None and self.memory_max is not None and now >= self.count_at:
             self.count_at = now + MEMORY_EVERY_S
             used = _memory_bytes()

@@ -44,7 +44,7 @@ def answer(driver: Driver, asked: Question) -> Answer:
 def _value(driver: Driver, asked: Question) -> Any:
     methods: dict[str, Callable[[], Any]] = {
         "stop": lambda: driver.stop(asked.name, asked.grace_s),
-        "set_deadline": lambda: driver.set_deadline(asked.name, asked.deadline),
+        "end_in": lambda: driver.end_in(asked.name, asked.seconds),
         "observe": lambda: list(driver.observe().values()),
         "logs": lambda: driver.logs(asked.name, asked.lines_max),
         "capacity": driver.capacity,

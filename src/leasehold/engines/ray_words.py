@@ -31,7 +31,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted | None = None
     name: str = ""
     grace_s: float = 0.0
-    deadline: float | None = None
+    seconds: float | None = None
     lines_max: int = 0
 
 
@@ -63,7 +63,7 @@ def order_of(wanted: Wanted, run: str, config: Config) -> dict[str, Any]:
         "health_path": spec.health_path,
         "memory_bytes": spec.memory_bytes,
         "grace_s": spec.grace_s,
-        "deadline": wanted.deadline,
+        "ends_in_s": wanted.ends_in_s,
         "application": spec.application,
         "arguments": dict(spec.arguments),
         "application_name": application_name(config.namespace, wanted.name, run),

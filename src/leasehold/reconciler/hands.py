@@ -12,7 +12,6 @@ import structlog
 from leasehold.commands.command import Command
 from leasehold.commands.confirm import ConfirmFailed, ConfirmReleased, ConfirmResized, ConfirmRunning
 from leasehold.commands.replica import BeginStart, GiveUpCreating, Settled, WriteReplica
-from leasehold.domain.calendar import SECOND_US
 from leasehold.domain.model import Model
 from leasehold.domain.plan import (
     GiveUp,
@@ -31,6 +30,7 @@ from leasehold.domain.replica import Replica, Wanted
 from leasehold.domain.trust import why_not
 from leasehold.domain.unit import Unit
 from leasehold.engines.contract import CannotRun, NoRoom, ReplicaEngine, Unreachable
+from leasehold.reconciler.deadlines import Deadlines
 from leasehold.reconciler.ports import Books, Meter, Time, Timing
 from leasehold.reconciler.sight import Watch
 
@@ -66,6 +66,7 @@ class Hands:
         self._time = time
         self._meter = meter
         self._may_act = may_act
+        self.deadlines: Final = Deadlines(time, limits.deadman_us)
         self._asked: dict[tuple[str, str], float] = {}
 
     async def carry_out(self, job: Job, step: Step) -> None:
@@ -133,12 +134,14 @@ class Hands:
             BeginStart(worker_id=self._worker_id, unit_id=job.unit.id, before=step.before, after=after)
         )
         if generation:
-            await self._run(job, msgspec.structs.replace(after, generation=generation))
+            await self._run(job, msgspec.structs.replace(after, generation=generation), is_new=True)
 
-    async def _run(self, job: Job, row: Replica) -> None:
+    async def _run(self, job: Job, row: Replica, *, is_new: bool = False) -> None:
+        """Start a replica; one that ``is_new`` no engine has been told of yet."""
         watch, model = self._watches.get(row.engine), job.models.get(row.model_id)
         if watch is None or model is None or not self._is_time(("start", row.name)):
             return
+        ends_in_s = self.deadlines.left_s(row.deadline)
         wanted = Wanted(
             name=row.name,
             unit_id=row.unit_id,
@@ -146,7 +149,7 @@ class Hands:
             unit_type=job.unit.type,
             units=row.units,
             spec=model.run,
-            deadline=None if row.deadline is None else row.deadline / SECOND_US,
+            ends_in_s=ends_in_s,
             trusted=model.is_trusted,
         )
         trouble: str | None = None
@@ -160,6 +163,8 @@ class Hands:
         except NoRoom as refusal:
             reason = trouble = f"{row.engine} has no room: {refusal}"
         else:
+            if error is None and is_new:
+                self.deadlines.told(row.name, ends_in_s)
             if error is not None and error != row.reason:
                 await self._put(row, msgspec.structs.replace(row, reason=error))
             return
@@ -167,6 +172,8 @@ class Hands:
 
     async def _write(self, job: Job, step: Write) -> None:
         """Write a row; what is to end is told so only after everybody can know it."""
+        if not step.after.is_live:
+            self.deadlines.forget(step.after.name)
         if await self._put(step.before, step.after) and step.after.state == "Stopping" != step.before.state:
             await self.stop(step.after.engine, step.after.name, self._grace(job, step.after))
 
@@ -181,9 +188,11 @@ class Hands:
         watch = self._watches.get(after.engine)
         if watch is None:
             return
-        deadline = None if after.deadline is None else after.deadline / SECOND_US
-        if await self._ask(watch, lambda: watch.engine.set_deadline(after.name, deadline)) is None:
-            await self._put(step.before, after)
+        left_s = self.deadlines.left_s(after.deadline)
+        if await self._ask(watch, lambda: watch.engine.end_in(after.name, left_s)) is None:
+            self.deadlines.told(after.name, left_s)
+            if after != step.before:
+                await self._put(step.before, after)
 
     async def _settle(self, job: Job, step: Settle) -> None:
         unit = job.unit

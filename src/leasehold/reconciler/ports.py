@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from leasehold.clock import wall_us
+from leasehold.clock import Clock, SteadyWall, boot_us
 from leasehold.commands.command import Command
 from leasehold.domain.supply import Count
 from leasehold.questions import Questions
@@ -36,10 +36,18 @@ class Reader(Protocol):
 
 
 class Time(Protocol):
-    """The machine's time. What runs does not stand still with a virtual clock."""
+    """What time it is for what runs, which does not stand still with a virtual clock. None of it jumps."""
 
     def wall(self) -> int:
-        """Return microseconds since 1970 UTC."""
+        """Return microseconds since 1970 UTC: the store's time where that is real, so that all servers agree on it."""
+        ...
+
+    def boot_us(self) -> int:
+        """Return microseconds since this machine started, those included in which it slept."""
+        ...
+
+    def is_held(self) -> bool:
+        """Whether due work waits because the clock is in doubt."""
         ...
 
     def steady(self) -> float:
@@ -48,11 +56,23 @@ class Time(Protocol):
 
 
 class MachineTime(Time):
-    """The machine's own clocks."""
+    """A real clock's time; under a virtual one, or none, the machine's as it was at the start, moved on since."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock if clock is not None and clock.mode == "real" else None
+        self._steady_wall = SteadyWall()
 
     def wall(self) -> int:
         """Return microseconds since 1970 UTC."""
-        return wall_us()
+        return self._steady_wall() if self._clock is None else self._clock.now()
+
+    def boot_us(self) -> int:
+        """Return microseconds since this machine started."""
+        return boot_us()
+
+    def is_held(self) -> bool:
+        """Whether due work waits."""
+        return self._clock is not None and self._clock.held() is not None
 
     def steady(self) -> float:
         """Return seconds since some moment."""

@@ -13,7 +13,7 @@ from leasehold.commands.replica import GiveBackLease, HoldLeases, TakeLeases
 from leasehold.domain.book import MODELS, SERVICES, UNITS, Changes
 from leasehold.domain.calendar import SECOND_US
 from leasehold.domain.lease import LEFT, NOBODY, Worker
-from leasehold.domain.plan import INSTANT, Job, Limits, Plan, Sight, orphans, plan
+from leasehold.domain.plan import INSTANT, Job, Limits, Plan, Sight, Step, orphans, plan
 from leasehold.domain.replica import Replica, Seen
 from leasehold.domain.route import Routes, engine_for
 from leasehold.domain.unit import Unit
@@ -368,8 +368,9 @@ class Reconciler:
             else:
                 self._unit_of.pop(row.name, None)
         self._note(job, planned, sights)
-        if planned.steps:
-            self._spawn(unit_id, self._carry_out(job, planned))
+        steps = planned.steps or tuple(self._hands.deadlines.stale(job.replicas, sights))
+        if steps:
+            self._spawn(unit_id, self._carry_out(job, steps))
         elif self._is_for_others(job):
             self._spawn(unit_id, self._give_back(unit_id))
 
@@ -398,10 +399,8 @@ class Reconciler:
     async def _give_back(self, unit_id: str) -> None:
         await self._books.submit(GiveBackLease(worker_id=self._worker_id, unit_id=unit_id))
 
-    async def _carry_out(self, job: Job, planned: Plan) -> None:
-        outcomes = await asyncio.gather(
-            *(self._hands.carry_out(job, step) for step in planned.steps), return_exceptions=True
-        )
+    async def _carry_out(self, job: Job, steps: Sequence[Step]) -> None:
+        outcomes = await asyncio.gather(*(self._hands.carry_out(job, step) for step in steps), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -94,7 +94,7 @@ class Sequencer:
         self._work = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
-        self._pruner = Pruner(rules, uses)
+        self._pruner = Pruner(rules, uses, mode=clock.mode)
         self._called_at = float("-inf")
         self._trail = trail
         self._flush_at: asyncio.TimerHandle | None = None
@@ -356,9 +356,10 @@ class Sequencer:
         transaction = await self._store.begin(moves_clock=batch.moves_clock)
         book, commands = Book(), list[Command]()
         try:
-            stands = transaction.now() or self._clock.now()
+            stands = self._clock.at(transaction.now())
             request = batch.request
-            if request is not None:
+            # Here, and with the reading of this very batch: it may be the first that shows a jump.
+            if request is not None and self._clock.held() is None:
                 due += await self._claim(transaction, request, stands, alone=self._is_alone())
             moving = request is not None and request.moving and bool(due)
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
@@ -370,7 +371,7 @@ class Sequencer:
             waited = time.perf_counter() - asked_at > WAITED_S
             # To load much due work takes longer than that by itself.
             self._takes_turns = transaction.has_company and waited and not due
-            stands = transaction.now() or stands
+            stands = self._clock.at(transaction.now())
             now = due[0].at if moving else stands
             outcomes, parts = self._decide(transaction, book, commands, now)
             mark = None if self._trail is None else self._trail.seal_events(book, now)

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.clock import wall_us
-from leasehold.commands.clock import VIRTUAL_NOW
+from leasehold.clock import RealClock
+from leasehold.commands.clock import CLOCK_SEEN, VIRTUAL_NOW
 from leasehold.commands.founding import CLOCK_MODE
 from leasehold.domain.agenda import DueKind
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
+from leasehold.domain.clock_mark import read
 from leasehold.domain.money import amount_text
 from leasehold.domain.unit import Placement
 from leasehold.seals import AuditKeys
@@ -33,6 +34,7 @@ from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
 
 GRACE_US: Final = 60 * SECOND_US
+CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
 """Due work of the last minute may be in the hands of a server that works on the store."""
 SHOWN_MAX: Final = 1000
 """Findings of one kind that are listed; a store with more is beyond reading."""
@@ -161,7 +163,8 @@ def _now(fetch: Fetch) -> tuple[Instant, int]:
     if facts.get(CLOCK_MODE) == "virtual":
         # It stands still, so nothing but work due at this very moment can be in hand.
         return Instant(int(facts[VIRTUAL_NOW])), 0
-    return Instant(wall_us()), GRACE_US
+    # A clock that was set makes nothing overdue: servers hold what only that makes due.
+    return RealClock(CLOCK_JUMP_MAX_US, mark=read(facts.get(CLOCK_SEEN))).now(), GRACE_US
 
 
 def _postings(fetch: Fetch) -> Iterator[str]:

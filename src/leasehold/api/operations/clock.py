@@ -7,6 +7,8 @@ from typing import Final
 import structlog
 
 from leasehold.api.context import Call, Context, Operation
+from leasehold.clock import RealClock
+from leasehold.commands.clock import NoteClock
 from leasehold.domain.calendar import Instant
 from leasehold.wire import own_shapes as own
 from leasehold.wire import shapes as s
@@ -44,6 +46,9 @@ async def confirm_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetai
     """Take the time that the clock shows for right."""
     await context.confirm(call)
     context.clock.confirm()
+    if isinstance(context.clock, RealClock) and (mark := context.clock.mark()) is not None:
+        # Every other server hears of it by the store.
+        context.clock.heed(await context.sequencer.submit(NoteClock(mark=mark, confirms=True)))
     log.warning("clock confirmed by an operator", user_id=call.caller.user_id)
     return _detail(context)
 

@@ -1,0 +1,179 @@
+"""Servers on a PostgreSQL whose clock is set: it is the one that counts, and so the one that is watched."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leasehold.clock import RealClock
+from leasehold.domain.calendar import MINUTE_US, SECOND_US
+from leasehold.store.opening import Target
+from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, MASTER_KEY, UNITS, books, moment, postpaid
+from tests.faults.moved_clock import MovedClock, a_moved_database
+from tests.harness import Desk, a_service
+from tests.postgres import Server
+
+HOUR_S = 3600
+SHARED = {"LEASEHOLD_MASTER_KEY": MASTER_KEY}
+
+
+@pytest.fixture(scope="module")
+def clock() -> Iterator[MovedClock]:
+    """The clock of the database, where whoever runs that can read it."""
+    with tempfile.TemporaryDirectory(prefix="leasehold-clock-") as folder:
+        Path(folder).chmod(0o755)
+        yield MovedClock(Path(folder))
+
+
+@pytest.fixture(scope="module")
+def server(clock: MovedClock) -> Iterator[Server]:
+    """A database server under it."""
+    with a_moved_database(clock) as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: Server, clock: MovedClock) -> Iterator[str]:
+    """A database whose clock is right, until it is set."""
+    clock.move_to(0)
+    with server.database(migrated=True) as url:
+        yield url
+    clock.move_to(0)
+
+
+@asynccontextmanager
+async def a_desk(url: str, folder: Path) -> AsyncIterator[Desk]:
+    async with a_service(Target(folder, url), clock="real", environment=SHARED) as desk:
+        yield desk
+
+
+async def stock(desk: Desk) -> None:
+    offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 9}
+    assert (await desk.call(CATALOG, "SetOffering", offering)).status == HTTPStatus.OK
+    assert (await desk.call(ACCOUNT, "TopUpAccount", {"amount": "1000"})).status == HTTPStatus.OK
+
+
+async def bought(desk: Desk, ahead_s: float) -> str:
+    answer = await desk.call(UNITS, "PurchaseComputeUnit", postpaid("gpu-1", moment(ahead_s)))
+    return str(answer.result["instanceId"])
+
+
+async def status(desk: Desk, unit_id: str) -> str:
+    answer = await desk.call(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})
+    return str(answer.result["computeUnitInstance"]["status"])
+
+
+async def now(desk: Desk) -> str:
+    return str((await desk.call(CLOCK, "DescribeClock")).result["now"])
+
+
+async def reasons(desk: Desk) -> str:
+    page = await desk.service.health.page("/readyz")
+    assert page is not None
+    return page.body.decode()
+
+
+async def becomes(desk: Desk, words: str) -> None:
+    """Wait until /readyz says so."""
+    for _ in range(200):
+        said = await reasons(desk)
+        if words in said:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(said)
+
+
+async def released(desk: Desk, unit_id: str) -> None:
+    """Wait until it is."""
+    for _ in range(200):
+        if await status(desk, unit_id) == "Released":
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(await status(desk, unit_id))
+
+
+def rows(url: str, text: str) -> list[Any]:
+    with books(url) as seen:
+        return seen.rows(text)
+
+
+def test_a_database_set_two_hours_ahead_releases_nothing_until_one_operator_confirms_for_all_servers(
+    url: str, clock: MovedClock, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:
+            await stock(first)
+            due, by_hand = await bought(first, HOUR_S), await bought(second, HOUR_S)
+            clock.move_to(2 * HOUR_S)
+            for desk in (first, second):
+                await becomes(desk, "The database's clock jumped 7")
+            await second.call(UNITS, "ReleaseComputeUnit", {"instanceId": by_hand})
+            # Whoever starts now has not seen it jump.
+            async with a_desk(url, tmp_path / "3") as third:
+                await becomes(third, "The database's clock jumped 7")
+                await asyncio.sleep(1.2)
+                assert await status(third, due) == "Running"
+                assert (await third.call(CLOCK, "ConfirmClock")).status == HTTPStatus.OK
+                for desk in (first, second, third):
+                    await becomes(desk, '"ready"')
+                await released(first, due)
+        minutes = dict(rows(url, "SELECT unit_id, sum(minutes) FROM postings WHERE kind = 'Usage' GROUP BY unit_id"))
+        assert minutes == {due: 60, by_hand: 1}
+
+    asyncio.run(scene())
+
+
+def test_a_database_set_back_an_hour_is_told_by_all_and_goes_on_when_it_comes_back(
+    url: str, clock: MovedClock, tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:
+            await stock(first)
+            unit, before = await bought(first, 2), await now(second)
+            clock.move_to(-HOUR_S)
+            for desk in (first, second):
+                await becomes(desk, "The database's clock was set 3")
+                assert await now(desk) > before
+            await second.call(ACCOUNT, "TopUpAccount", {"amount": "1"})
+            async with a_desk(url, tmp_path / "3") as third:
+                await becomes(third, "The database's clock was set 3")
+                assert await now(third) > before
+            await asyncio.sleep(1.5)
+            assert await status(first, unit) == "Running"
+            clock.move_to(0)
+            for desk in (first, second):
+                await becomes(desk, '"ready"')
+            await released(first, unit)
+        times = [at for (at,) in rows(url, "SELECT at FROM postings ORDER BY seq")]
+        assert times == sorted(times)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("minutes", [20, -300])
+def test_a_server_whose_own_clock_is_set_holds_nothing_and_counts_by_the_database(
+    url: str, tmp_path: Path, minutes: int
+) -> None:
+    async def scene() -> None:
+        async with a_desk(url, tmp_path / "1") as desk:
+            await stock(desk)
+            unit, before, real = await bought(desk, 2), await now(desk), desk.service.clock
+            assert isinstance(real, RealClock)
+            was = real._wall
+            real._wall = lambda: was() + minutes * MINUTE_US
+            assert abs(real.apart_us() - minutes * MINUTE_US) < 5 * SECOND_US
+            assert real.held() is None
+            assert '"ready"' in await reasons(desk)
+            assert before[:10] <= (await now(desk))[:10]
+            await released(desk, unit)
+        ((late,),) = rows(url, f"SELECT ended_at - release_at FROM units WHERE id = '{unit}'")
+        assert late == 0
+
+    asyncio.run(scene())

@@ -1,0 +1,117 @@
+"""What engines are told of deadlines: durations, and anew where the clock of the store was set or is held."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from leasehold.domain.calendar import HOUR_US, MINUTE_US, SECOND_US
+from leasehold.domain.plan import MoveDeadline, Sight
+from leasehold.domain.replica import Replica, ReplicaState, Seen
+from leasehold.reconciler.deadlines import Deadlines
+from leasehold.reconciler.ports import Time
+
+START = 1_900_000_000 * SECOND_US
+
+
+class Moved(Time):
+    """The clock of a store, which may be set, and the time since boot, which may not."""
+
+    def __init__(self) -> None:
+        self.now, self.booted, self.held = START, 7 * HOUR_US, False
+
+    def wall(self) -> int:
+        return self.now
+
+    def boot_us(self) -> int:
+        return self.booted
+
+    def is_held(self) -> bool:
+        return self.held
+
+    def steady(self) -> float:
+        return self.booted / SECOND_US
+
+    def wait(self, us: int) -> None:
+        self.now += us
+        self.booted += us
+
+
+def row(deadline: int | None = START + HOUR_US, state: ReplicaState = "Ready") -> Replica:
+    return Replica("u", "s", 0, "a", "m", "fake", "n", 1, 1, state, START, deadline=deadline)
+
+
+def shown(one: Replica) -> dict[str, Sight]:
+    return {"fake": Sight({one.name: Seen(name=one.name, state="Ready")})}
+
+
+class Scene:
+    """What is told of one replica."""
+
+    def __init__(self) -> None:
+        self.time = Moved()
+        self.deadlines = Deadlines(self.time, 5 * MINUTE_US)
+
+    def told(self, one: Replica) -> float | str | None:
+        """Tell what is to be told; returns the duration, and a dash where there is nothing."""
+        steps = list(self.deadlines.stale([one], shown(one)))
+        assert steps in ([], [MoveDeadline(one, one)])
+        if not steps:
+            return "-"
+        left_s = self.deadlines.left_s(one.deadline)
+        self.deadlines.told(one.name, left_s)
+        return left_s
+
+
+def test_it_is_told_once_and_stays_right_while_both_clocks_go_alike() -> None:
+    scene = Scene()
+    assert scene.told(row()) == 3600
+    for _ in range(50):
+        scene.time.wait(MINUTE_US)
+        assert scene.told(row()) == "-"
+
+
+@pytest.mark.parametrize("far", [20 * MINUTE_US, -20 * MINUTE_US])
+def test_it_is_told_anew_where_the_clock_of_the_store_was_set(far: int) -> None:
+    scene = Scene()
+    assert scene.told(row()) == 3600
+    scene.time.now += far
+    assert scene.told(row()) == 3600 - far / SECOND_US
+    assert scene.told(row()) == "-"
+
+
+def test_while_the_clock_is_held_it_is_moved_on_in_time_and_not_all_the_time() -> None:
+    scene = Scene()
+    one = row(deadline=START + MINUTE_US)
+    assert scene.told(one) == 60
+    scene.time.held = True
+    told = []
+    for _ in range(60):
+        scene.time.wait(30 * SECOND_US)
+        told.append(scene.told(one))
+    assert set(told) == {"-", 300}
+    assert told.count(300) <= 13
+    # It never had less than half of it.
+    assert max(len(gap) for gap in "".join("x" if word == "-" else " " for word in told).split()) <= 5
+    scene.time.held = False
+    assert scene.told(one) == 60 - 60 * 30, "it is ended now"
+
+
+def test_it_is_not_told_of_what_its_engine_does_not_show_or_what_ends() -> None:
+    deadlines = Deadlines(Moved())
+    assert not list(deadlines.stale([row()], {}))
+    assert not list(deadlines.stale([row()], {"fake": Sight(None, "cut")}))
+    assert not list(deadlines.stale([row()], {"fake": Sight({})}))
+    ending = row(state="Stopping")
+    assert not list(deadlines.stale([ending], shown(ending)))
+
+
+def test_one_without_a_deadline_is_told_where_it_had_one() -> None:
+    scene = Scene()
+    endless = row(deadline=None)
+    assert scene.told(endless) == "-"
+    scene.told(row())
+    assert scene.told(endless) is None
+    assert scene.told(endless) == "-"
+    scene.deadlines.forget(endless.name)
+    assert scene.told(msgspec.structs.replace(endless, deadline=START)) == 0
