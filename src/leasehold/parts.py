@@ -31,6 +31,7 @@ from leasehold.domain.plan import Limits as ReplicaLimits
 from leasehold.domain.reminder import to_offsets
 from leasehold.domain.route import Routes, parse_routes
 from leasehold.domain.rules import Rules
+from leasehold.domain.unserved import Gone, parse_gone
 from leasehold.engines.building import build_engines
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.sandbox import Sandbox
@@ -132,6 +133,16 @@ def placing_rules(settings: Settings, routes: Routes, engines: Mapping[str, Repl
     """Return the rules of this server, which knows where replicas run and how far they are kept apart there."""
     missing = {name: engine.isolation().missing for name, engine in engines.items()}
     return msgspec.structs.replace(rules_of(settings), routes=routes, missing=missing)
+
+
+def node_of(settings: Settings) -> str:
+    """Return what this machine is called in the store."""
+    return settings.engines_process_node or platform.node()
+
+
+def gone_of(settings: Settings) -> tuple[Gone, ...]:
+    """Return which engines an operator gave up, with what ran there."""
+    return parse_gone(settings.engines_gone)
 
 
 def engines_of(settings: Settings, where: Target, routes: Routes) -> Mapping[str, ReplicaEngine]:
@@ -266,7 +277,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
         facts=ground.facts,
         sequencer=ground.sequencer,
         clock=ground.clock,
-        targets=targets or Replicas(platform.node()),
+        targets=targets or Replicas(node_of(settings)),
         meter=ground.metrics,
         limits=CallLimits(
             connect_s=settings.gateway_connect_seconds,
@@ -326,12 +337,13 @@ async def reconciling(
         engines,
         routes,
         worker_id=hex_id(),
-        node=platform.node(),
+        node=node_of(settings),
         alone=ground.alone,
         limits=ReplicaLimits(start_us=start_us, deadman_us=deadman_us if ground.clock.mode == "real" else None),
         meter=ground.metrics,
         timing=timing or timing_of(settings),
         told_to=None if root is None else root.account_id,
+        gone=gone_of(settings),
     )
     reconciler.keys = ground.keeper.said
     ground.sequencer.watch(reconciler)

@@ -34,6 +34,7 @@ from leasehold.facts import Facts
 from leasehold.founding import found, make_key, root_user, stands
 from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Targets
+from leasehold.homes import Homes
 from leasehold.keyring import KeyKeeper, Keyring, keys_of
 from leasehold.parts import (
     Ground,
@@ -123,8 +124,8 @@ async def running(
     ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
     the reconciler's.
 
-    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock or NoEngine where it cannot start; then nothing
-    was touched.
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
+    nothing was touched.
     """
     async with AsyncExitStack() as parts:
         store = open_store(where)
@@ -132,6 +133,9 @@ async def running(
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
         clock = _clock(settings, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
+        homes = Homes(settings, where, store, routes) if engines is None else None
+        if homes is not None:
+            await homes.require()
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
             parts.push_async_callback(made.close)
@@ -168,8 +172,13 @@ async def running(
             await _load_demo(store, sequencer)
         for part in (keeper, agenda, dispatcher, gateway):
             part.start()
+        if homes is not None:
+            await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler)
+        if homes is not None and not ground.alone:
+            await homes.confirm()
+        health.watch(reconciler.left)
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
 

@@ -25,6 +25,7 @@ from leasehold.cli.sockets import SocketProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
 from leasehold.founding import CREDENTIALS, WrongRoot
+from leasehold.homes import NotServed
 from leasehold.serving.admin import Admin
 from leasehold.serving.caps import Caps, most_of, raise_file_limit
 from leasehold.serving.connection import Limits
@@ -45,7 +46,7 @@ SWITCH_S: Final = 0.0005
 """How long a thread that reads keeps the interpreter from the loop, which asks for it several times for every call.
 With Python's own 5 ms a crowd of readers makes a buyer wait for 25 ms."""
 
-NOT_TO_BE_STARTED: Final = (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine)
+NOT_TO_BE_STARTED: Final = (BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine, NotServed)
 
 
 class CannotStart(Exception):
