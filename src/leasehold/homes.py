@@ -58,7 +58,10 @@ class Home(msgspec.Struct, frozen=True):
 
 
 class Homes:
-    """The places of a server's engines, as a start compares them with those in the store."""
+    """The places of a server's engines, as a start compares them with those in the store.
+
+    Without ``routes`` the engines are somebody else's to compare.
+    """
 
     def __init__(self, settings: Settings, where: Target, store: OpenStore, routes: Routes) -> None:
         self._settings = settings
@@ -72,6 +75,8 @@ class Homes:
 
     async def require(self) -> None:
         """See that what runs will be looked after here, and that it is here. Raises NotServed; nothing is touched."""
+        if not self._routes:
+            return
         jobs = await self._store.read(lambda ask: ask.jobs(None))
         left = unserved(
             jobs, self._routes, self._engines, here=self._node, alone=self._where.url is None, gone=self._gone
@@ -141,7 +146,7 @@ class Homes:
             raise NotServed(_twice(home, _said(fact), self._node))
 
     async def _lives_another(self) -> bool:
-        """Whether a server on this machine is up: its beat moves. Only one that was killed makes a start wait for it."""
+        """Whether a server on this machine is up: its beat moves. Only a killed one makes a start wait for it."""
         until = time.monotonic() + self._settings.reconciler_lease_seconds
         first = await self._beats()
         while first and time.monotonic() < until:

@@ -142,7 +142,7 @@ def node_of(settings: Settings) -> str:
 
 def gone_of(settings: Settings) -> tuple[Gone, ...]:
     """Return which engines an operator gave up, with what ran there."""
-    return parse_gone(settings.engines_gone)
+    return parse_gone(settings.engines_gone or "")
 
 
 def engines_of(settings: Settings, where: Target, routes: Routes) -> Mapping[str, ReplicaEngine]:

@@ -24,14 +24,15 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     engines_gone: Annotated[
-        str,
+        str | None,
         Declared(
             "engines_gone",
             Parsed(parse_gone, 'engines, a local one with its machine, such as "process@old-host, ray"'),
             "Engines that are gone for good, with all that ran there: what the store says of it ends, and is started "
             "anew elsewhere where it is still wanted. For one start; take it out again.",
+            unset="none is",
         ),
-    ] = ""
+    ] = None
 
     engines_process_sandbox: Annotated[
         Literal["require", "prefer", "off"],

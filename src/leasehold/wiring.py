@@ -133,9 +133,8 @@ async def running(
         ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
         clock = _clock(settings, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
-        homes = Homes(settings, where, store, routes) if engines is None else None
-        if homes is not None:
-            await homes.require()
+        homes = Homes(settings, where, store, () if engines is not None else routes)
+        await homes.require()
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
             parts.push_async_callback(made.close)
@@ -172,12 +171,9 @@ async def running(
             await _load_demo(store, sequencer)
         for part in (keeper, agenda, dispatcher, gateway):
             part.start()
-        if homes is not None:
-            await homes.claim(sequencer)
+        await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
-        await _join(ground, reconciler)
-        if homes is not None and not ground.alone:
-            await homes.confirm()
+        await _join(ground, reconciler, homes)
         health.watch(reconciler.left)
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
@@ -263,10 +259,11 @@ def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
         sequencer.watch(watcher)
 
 
-async def _join(ground: Ground, reconciler: Reconciler) -> None:
-    """Let other servers know that this one lives, and then see that it has every master key that they may turn to."""
+async def _join(ground: Ground, reconciler: Reconciler, homes: Homes) -> None:
+    """Let other servers know that this one lives, and then see that they have the same places and master keys."""
     if not ground.alone:
         await reconciler.beat()
+        await homes.confirm()
         await ground.keeper.require()
 
 

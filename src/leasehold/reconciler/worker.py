@@ -42,6 +42,10 @@ def _exposing(limits: Limits, engines: Mapping[str, ReplicaEngine]) -> Limits:
     return msgspec.structs.replace(limits, exposed=exposed)
 
 
+def _given_up(gone: Iterable[Gone]) -> dict[str, ReplicaEngine]:
+    return {one.engine: GoneEngine(one.engine) for one in gone}
+
+
 class Reconciler:
     """Looks after the replicas of the instances that it holds. Any number of these may work on one store.
 
@@ -98,19 +102,8 @@ class Reconciler:
             meter=meter,
             may_act=self.may_act,
         )
-        self.stocktakers: Final = {
-            name: Stocktaker(
-                engine,
-                reader,
-                books,
-                routes,
-                Speaker(worker_id, node, alone, told_to),
-                timing=timing,
-                time=self._time,
-                meter=meter,
-            )
-            for name, engine in engines.items()
-        }
+        speaker = Speaker(worker_id, node, alone, told_to)
+        self.stocktakers: Final = {name: self._stocktaker(engine, speaker) for name, engine in engines.items()}
         self._started_at = self._time.wall()
         self._beat = 0
         self._held_since = float("-inf")
@@ -127,6 +120,18 @@ class Reconciler:
         self._observe_soon = {name: asyncio.Event() for name in self.watches}
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _stocktaker(self, engine: ReplicaEngine, speaker: Speaker) -> Stocktaker:
+        return Stocktaker(
+            engine,
+            self._reader,
+            self._books,
+            self._routes,
+            speaker,
+            timing=self._timing,
+            time=self._time,
+            meter=self._meter,
+        )
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -228,7 +233,9 @@ class Reconciler:
             if is_gone(self._gone, row, self._node):
                 continue
             watch = self.watches.get(row.engine)
-            if watch is None or (watch.engine.local and row.node != self._node):
+            if watch is None or isinstance(watch.engine, GoneEngine):
+                return False
+            if watch.engine.local and row.node != self._node:
                 return False
         engine = self._engine_of(job.unit)
         if engine != INSTANT and engine not in self.watches:
