@@ -174,7 +174,7 @@ async def running(
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes)
-        health.watch(reconciler.left)
+        health.watch(reconciler.left, store.schema)
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
 

@@ -10,13 +10,13 @@ from leasehold.domain.replica import Replica, ReplicaState
 from leasehold.domain.route import engine_for, parse_routes
 from leasehold.domain.unit import Unit
 from leasehold.domain.unserved import Gone, Left, parse_gone, serving, unserved, written
-from tests.reconciler.acts import a_unit
+from tests.reconciler.scene import unit as a_unit
 
 HERE, AWAY = "here", "away"
 
 
 def replica(engine: str = "process", node: str = HERE, state: ReplicaState = "Ready", number: int = 0) -> Replica:
-    return Replica("unit-1", "svc-1", number, "acc-1", "m-1", engine, node, 1, number + 1, state, 0)
+    return Replica("unit-1", "svco-1", number, "acc-1", "m-1", engine, node, 1, number + 1, state, 0)
 
 
 def job(*rows: Replica, unit: Unit | None = None) -> Job:

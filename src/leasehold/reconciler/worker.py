@@ -25,6 +25,7 @@ from leasehold.reconciler.left import LeftBehind
 from leasehold.reconciler.ports import LATER, Books, MachineTime, Meter, Reader, Time, Timing
 from leasehold.reconciler.sight import Watch
 from leasehold.reconciler.stocktaker import Speaker, Stocktaker, log_differences
+from leasehold.sequencer import Outdated
 
 log = structlog.get_logger()
 
@@ -157,6 +158,8 @@ class Reconciler:
         if self._beat > 0:
             try:
                 await self._books.submit(HoldLeases(worker=self._worker(LEFT)))
+            except Outdated:
+                return
             except LATER as error:
                 log.warning("leases run out by themselves", error=repr(error))
 
@@ -199,6 +202,8 @@ class Reconciler:
                 await self.beat()
                 self._wake.set()
                 await asyncio.sleep(self._timing.lease_s / 5)
+            except Outdated:
+                return
             except LATER as error:
                 log.warning("the worker cannot say that it lives", error=repr(error))
                 await asyncio.sleep(RETRY_S)
@@ -304,6 +309,8 @@ class Reconciler:
                 if due:
                     looked = self._time.steady()
                 await self.turn(everything=due)
+            except Outdated:
+                return
             except LATER as error:
                 log.warning("replicas wait for the store", error=repr(error))
                 await asyncio.sleep(RETRY_S)

@@ -15,9 +15,10 @@ import psycopg
 
 from leasehold.domain.book import Needed
 from leasehold.questions import Questions
-from leasehold.sequencer import Conflict, Unavailable
+from leasehold.sequencer import Conflict, Outdated, Unavailable
 from leasehold.store import revisions
 from leasehold.store.errors import BadStore
+from leasehold.store.newer import Schema
 from leasehold.store.postgres_locks import RowLocks
 from leasehold.store.postgres_session import Session
 from leasehold.store.postgres_transaction import FIRST_WAIT_S, RECONNECT_S, PostgresTransaction
@@ -30,7 +31,6 @@ T = TypeVar("T")
 
 VERSION_MIN: Final = 150000
 READERS: Final = 4
-MIGRATION_LOCK: Final = 0x1EA5E401D
 PAUSED_MAX_MS: Final = 5000
 """A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
 IN_THE_WAY_MAX_MS: Final = PAUSED_MAX_MS + 1000
@@ -126,10 +126,7 @@ def upgrade(url: str) -> None:
 
     engine = create_engine(sqlalchemy_url(url))
     try:
-        with engine.connect() as guard:
-            guard.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-            migrate.upgrade(engine, name)
-            guard.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
+        migrate.upgrade(engine, name)
     finally:
         engine.dispose()
 
@@ -144,6 +141,7 @@ class PostgresStore:
         """
         upgrade(url)
         self._url = url
+        self.schema: Final = Schema()
         self._writer: Session | None = None
         self._is_stuck = False
         self._last = 0
@@ -155,6 +153,7 @@ class PostgresStore:
 
         Raises Unavailable where it does not come back.
         """
+        self.schema.require()
         wait, waited = FIRST_WAIT_S, 0.0
         while True:
             try:
@@ -163,7 +162,8 @@ class PostgresStore:
                 if self._is_stuck:
                     await self._writer.run([(_CLEAR_THE_WAY, ())])
                     self._is_stuck = False
-                return self._told(await PostgresTransaction.begin(self, self._writer, moves_clock=moves_clock))
+                begun = await PostgresTransaction.begin(self, self._writer, moves_clock=moves_clock)
+                return self._told(await self._seen(begun))
             except psycopg.errors.LockNotAvailable as error:
                 self.stuck()
                 await self._drop()
@@ -175,6 +175,15 @@ class PostgresStore:
                 await asyncio.sleep(wait)
                 waited += wait
                 wait = min(wait * 2, 1.0)
+
+    async def _seen(self, transaction: PostgresTransaction) -> PostgresTransaction:
+        """Go on only where no newer version has changed the schema. Raises Outdated."""
+        try:
+            self.schema.see(*transaction.schema)
+        except Outdated:
+            await transaction.rollback()
+            raise
+        return transaction
 
     def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
         """Tell a transaction whether another one came between it and the last one of this server."""

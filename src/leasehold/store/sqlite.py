@@ -22,7 +22,7 @@ from leasehold.domain.event import EventPage
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.private import create_private
 from leasehold.questions import Questions
-from leasehold.sequencer import Unavailable
+from leasehold.sequencer import Outdated, Unavailable
 from leasehold.store import audit, revisions
 from leasehold.store.asked_queries import answer
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
@@ -30,6 +30,7 @@ from leasehold.store.directory import STORE, locked, take
 from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
+from leasehold.store.newer import REVISION_NOW, WRITABLE_FROM, Schema
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, Queries, columns
 from leasehold.store.readers import Connection, Readers
@@ -117,6 +118,8 @@ class SqliteStore:
         except BaseException:
             os.close(self._lock)
             raise
+        self.schema: Final = Schema()
+        self._data_version = -1
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._disk = Disk()
         self._checkpointer = Checkpointer(self.path)
@@ -124,7 +127,22 @@ class SqliteStore:
 
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
-        return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer)
+        self.schema.require()
+        transaction = SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer)
+        try:
+            self._look_again()
+        except Outdated:
+            await transaction.rollback()
+            raise
+        return transaction
+
+    def _look_again(self) -> None:
+        """See which schema the file has, where somebody else has written to it. Raises Outdated."""
+        ((version,),) = self._writer.execute("PRAGMA data_version").fetchall()
+        if version != self._data_version:
+            ((revision, writable_from),) = self._writer.execute(REVISION_NOW, (WRITABLE_FROM,)).fetchall()
+            self.schema.see(revision, writable_from)
+            self._data_version = version
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
         """Return nothing: rows of this store are nobody else's."""
