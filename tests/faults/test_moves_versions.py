@@ -23,7 +23,6 @@ from tests.crash.fleet import (
     ACCOUNT,
     UNITS,
     Account,
-    Caller,
     Fleet,
     Process,
     books,
@@ -122,7 +121,8 @@ def test_a_server_whose_store_a_newer_one_migrates_stops_writing_in_the_middle_o
         status, ready = page(old.port, "/readyz")
         assert status == 503
         assert f"brought to schema {NEXT}" in ready["reasons"][-1]
-        refused = servers.root().call_at(0, UNITS, "PurchaseComputeUnit", postpaid(TYPE))
+        with servers.root() as root:
+            refused = root.call_at(0, UNITS, "PurchaseComputeUnit", postpaid(TYPE))
         assert (refused.status, refused.code) == (503, "StoreUnavailable")
         assert "newer version" in refused.body["message"]
         assert old.log().count(STOPPED) == 1
@@ -183,8 +183,7 @@ def test_beside_a_server_on_a_directory_nobody_migrates_and_who_changes_its_file
             offer(root, TYPE, stock=11)
             file.execute("DELETE FROM facts WHERE name = ?", (WRITABLE_FROM,))
             file.commit()
-            once = Caller([server.port or 0], root.access_key, root.secret_key)
-            refused = once.call_at(0, "/v2/catalog", "SetOffering", {"region": "bj", "type": TYPE, "stockTotal": 9})
+            refused = root.call_at(0, "/v2/catalog", "SetOffering", {"region": "bj", "type": TYPE, "stockTotal": 9})
             assert (refused.status, refused.code) == (503, "StoreUnavailable")
             assert page(server.port, "/healthz")[0] == 500
             assert server.log().count(STOPPED) == 1
