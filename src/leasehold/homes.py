@@ -232,6 +232,24 @@ def refusal(left: Counter[Left], routes: Routes, node: str) -> str:
     return f"What runs would be nobody's to look after: {'; '.join(parts)}. Settings: {'; '.join(hints)}."
 
 
+def moved(jobs: Sequence[Job], before: Routes, after: Routes) -> list[str]:
+    """Return lines that say which settings a store needs that was copied, to go on as it did.
+
+    ``before`` and ``after`` are the rules of servers of the old and of the new store under the settings that hold now.
+    """
+    live = Counter((row.engine, row.node) for job in jobs for row in job.replicas if row.is_live)
+    left = unserved(jobs, before, {route.engine for route in before}, here="", alone=False, gone=())
+    needed = written(serving(before, left) if left else before)
+    lines = [
+        f"{count} live replicas run on engine {engine}"
+        + (f" of {node}: a server there finds them with the data directory that it had." if engine in LOCAL else ".")
+        for (engine, node), count in sorted(live.items())
+    ]
+    if left or written(before) != written(after):
+        lines.append(f'To go on as before, its servers need the setting engines = "{needed}".')
+    return lines
+
+
 def _some(types: Collection[str]) -> str:
     shown = sorted(types)
     more = len(shown) - TYPES_SHOWN

@@ -68,7 +68,7 @@ class Buyer:
 
     def run(self, stop: threading.Event) -> None:
         with self.caller:
-            while not stop.is_set():
+            while not stop.wait(0.05):
                 answer = self.caller.call(UNITS, "PurchaseComputeUnit", postpaid(TYPE), token=uuid.uuid4().hex)
                 self.orders.add(answer.result["orderId"])
 

@@ -93,6 +93,11 @@ def unserved(
     return found
 
 
+def counted(count: int) -> str:
+    """Say how many live replicas there are."""
+    return f"{count} live replica{'' if count == 1 else 's'}"
+
+
 def written(routes: Routes) -> str:
     """Write rules as a setting does."""
     return ", ".join(
