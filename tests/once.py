@@ -15,13 +15,13 @@ from alembic.script import ScriptDirectory
 
 
 @cache
-def _migrations(folder: str | None) -> ScriptDirectory:
-    """Read and compile the files of a folder of migrations."""
-    return ScriptDirectory(folder or "")
+def _migrations(folder: str | None, more: str | None) -> ScriptDirectory:
+    """Read and compile the files of a folder of migrations, or of ``more`` in its place."""
+    return ScriptDirectory(folder or "", version_locations=more.split(":") if more else None)
 
 
 def _from_config(config: Config) -> ScriptDirectory:
-    return _migrations(config.get_main_option("script_location"))
+    return _migrations(config.get_main_option("script_location"), config.get_main_option("version_locations"))
 
 
 def _load_no_certificates(_context: ssl.SSLContext, _purpose: Any = None) -> None:

@@ -100,6 +100,11 @@ class Server:
         if answer.returncode != 0:
             raise NoPostgresError(f"{program} failed: {answer.stderr[-2000:]}")
 
+    @property
+    def owner(self) -> dict[str, Any]:
+        """Whose processes it has, as ``subprocess`` wants it; nothing: our own."""
+        return self._as
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         sync = "on" if self._durable else "off"

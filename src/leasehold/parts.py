@@ -31,6 +31,7 @@ from leasehold.domain.plan import Limits as ReplicaLimits
 from leasehold.domain.reminder import to_offsets
 from leasehold.domain.route import Routes, parse_routes
 from leasehold.domain.rules import Rules
+from leasehold.domain.unserved import Gone, parse_gone
 from leasehold.engines.building import build_engines
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.sandbox import Sandbox
@@ -145,6 +146,16 @@ def patience_of(settings: Settings) -> Patience:
         unacknowledged_s=settings.store_tcp_user_timeout_seconds,
         lock_wait_s=settings.store_lock_wait_seconds,
     )
+
+
+def node_of(settings: Settings) -> str:
+    """Return what this machine is called in the store."""
+    return settings.engines_process_node or platform.node()
+
+
+def gone_of(settings: Settings) -> tuple[Gone, ...]:
+    """Return which engines an operator gave up, with what ran there."""
+    return parse_gone(settings.engines_gone or "")
 
 
 def engines_of(settings: Settings, where: Target, routes: Routes) -> Mapping[str, ReplicaEngine]:
@@ -279,7 +290,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
         facts=ground.facts,
         sequencer=ground.sequencer,
         clock=ground.clock,
-        targets=targets or Replicas(platform.node()),
+        targets=targets or Replicas(node_of(settings)),
         meter=ground.metrics,
         limits=CallLimits(
             connect_s=settings.gateway_connect_seconds,
@@ -339,13 +350,14 @@ async def reconciling(
         engines,
         routes,
         worker_id=hex_id(),
-        node=platform.node(),
+        node=node_of(settings),
         alone=ground.alone,
         limits=ReplicaLimits(start_us=start_us, deadman_us=deadman_us if ground.clock.mode == "real" else None),
         meter=ground.metrics,
         timing=timing or timing_of(settings),
         time=MachineTime(ground.clock),
         told_to=None if root is None else root.account_id,
+        gone=gone_of(settings),
     )
     reconciler.keys = ground.keeper.said
     ground.sequencer.watch(reconciler)

@@ -4,11 +4,35 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from leasehold.setting_kinds import Declared, OneOf, Paths, Span, Whole
+from leasehold.domain.unserved import parse_gone
+from leasehold.setting_kinds import Declared, OneOf, Parsed, Paths, Span, Text, Whole
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings about what replicas of the process engine are kept apart by; each field is its declaration."""
+
+    engines_process_node: Annotated[
+        str | None,
+        Declared(
+            "engines_process.node",
+            Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", "a name of letters, digits, dots, underscores and hyphens"),
+            "What this machine is called in the store. Replicas of the process engine are found again under that name: "
+            "give one where the host name changes, as that of a container does, and to each of several servers on one "
+            "machine that have data directories of their own.",
+            unset="the host name",
+        ),
+    ] = None
+
+    engines_gone: Annotated[
+        str | None,
+        Declared(
+            "engines_gone",
+            Parsed(parse_gone, 'engines, a local one with its machine, such as "process@old-host, ray"'),
+            "Engines that are gone for good, with all that ran there: what the store says of it ends, and is started "
+            "anew elsewhere where it is still wanted. For one start; take it out again.",
+            unset="none is",
+        ),
+    ] = None
 
     engines_process_sandbox: Annotated[
         Literal["require", "prefer", "off"],

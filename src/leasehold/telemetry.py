@@ -305,6 +305,9 @@ class Metrics:
         self._step_seconds = self._histogram(
             "leasehold_reconciler_step_seconds", "Time of a step of the reconciler, by kind.", _SECONDS, "step"
         )
+        self._unserved = self._gauge(
+            "leasehold_replicas_unserved", "Live replicas that no server looks after, by engine.", "engine"
+        )
         self._orphans = self._counter(
             "leasehold_orphans_stopped_total", "Replicas that were ended because nobody wanted them.", "engine"
         )
@@ -435,6 +438,12 @@ class Metrics:
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Set whether an engine can be asked."""
         self._reachable.labels(engine).set(reachable)
+
+    def unserved(self, by_engine: Mapping[str, int]) -> None:
+        """Set how many replicas of each engine nobody looks after; engines that are left out have none."""
+        self._unserved.clear()
+        for engine, count in by_engine.items():
+            self._unserved.labels(engine).set(count)
 
     def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
         """Set what an engine has of each type, and what is offered of it; types that are left out are not offered."""

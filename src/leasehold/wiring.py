@@ -36,6 +36,7 @@ from leasehold.facts import Facts
 from leasehold.founding import found, make_key, root_user, stands
 from leasehold.gateway.app import Gateway
 from leasehold.gateway.ports import Targets
+from leasehold.homes import Homes
 from leasehold.keyring import KeyKeeper, Keyring, keys_of
 from leasehold.parts import (
     Ground,
@@ -126,8 +127,8 @@ async def running(
     ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
     the reconciler's.
 
-    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock or NoEngine where it cannot start; then nothing
-    was touched.
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
+    nothing was touched.
     """
     async with AsyncExitStack() as parts:
         store = open_store(where, patience_of(settings))
@@ -137,6 +138,8 @@ async def running(
             store.prove_mark(audit_keys)
         clock = _clock(settings, where, store, clock_mode)
         routes, metrics = routes_of(settings, where), Metrics()
+        homes = Homes(settings, where, store, () if engines is not None else routes)
+        await homes.require()
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
             parts.push_async_callback(made.close)
@@ -179,8 +182,10 @@ async def running(
             await _load_demo(store, sequencer)
         for part in (keeper, agenda, dispatcher, gateway):
             part.start()
+        await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
-        await _join(ground, reconciler)
+        await _join(ground, reconciler, homes)
+        health.watch(reconciler.left, store.schema)
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
 
@@ -265,10 +270,11 @@ def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
         sequencer.watch(watcher)
 
 
-async def _join(ground: Ground, reconciler: Reconciler) -> None:
-    """Let other servers know that this one lives, and then see that it has every master key that they may turn to."""
+async def _join(ground: Ground, reconciler: Reconciler, homes: Homes) -> None:
+    """Let other servers know that this one lives, and then see that they have the same places and master keys."""
     if not ground.alone:
         await reconciler.beat()
+        await homes.confirm()
         await ground.keeper.require()
 
 

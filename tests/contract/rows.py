@@ -322,7 +322,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
     ),
     USED_LINKS: (UsedLink("unit-1", Instant(HIGH), TEXT, Instant(LOW)), {}),
     NOTICE_RATES: (NoticeRate(TEXT, Instant(LOW)), {"free_at": HIGH}),
-    WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT}),
+    WORKERS: (Worker("worker-1", TEXT, LOW, HIGH), {"beat": HIGH, "keys": TEXT, "engines": TEXT}),
     LEASES: (Lease("unit-1", "", "", HIGH), {"holder": "worker-1", "node": TEXT, "since": LOW}),
     REPLICAS: (
         Replica("unit-1", "svco-1", HIGH, "acc-1", "amv-1", "process", "node-1", 1, 1, "Starting", LOW),

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, Self
@@ -278,14 +278,16 @@ class Caller:
         asked = {**(body or {}), **({} if token is None else {"clientToken": token})}
         content = json.dumps(asked).encode()
         until = time.monotonic() + self._patience_s
-        while True:
+        for tries in count(1):
             answer = self._try(self._port, path, action, content)
             if answer is not None and answer.status != http.HTTPStatus.SERVICE_UNAVAILABLE:
                 return answer
             assert time.monotonic() < until, f"{action}: not answered within {self._patience_s} s: {answer}"
-            before, self._port = self._port, next(self._next)
-            if self._port == before:
+            self._port = next(self._next)
+            if tries % len(self._ports) == 0:
+                # Nobody serves just now, and who starts needs the processor.
                 time.sleep(0.02)
+        raise AssertionError("it goes on until somebody answers")
 
     def call_at(self, number: int, path: str, action: str, body: dict[str, Any] | None = None) -> Answer:
         """Call an action of that server, once; fails where it does not answer."""

@@ -51,6 +51,8 @@ ROWS = [
     Row("trusted_proxies", "", '"10.0.0.1"', "10.0.0.1/32", "10.0.0.0/8, fd00::/8", "10.0.0.0/8,fd00::/8"),
     Row("audit.keep_days", 400, "0", 0, "36500", 36_500),
     *(Row(name, default, "1", 1, "7", 7) for name, default in TENANTS.items()),
+    Row("engines_process.node", None, '"one"', "one", "two-2.example", "two-2.example"),
+    Row("engines_gone", None, '"ray"', "ray", "process@old-host, ray", "process@old-host, ray"),
     Row("gateway.connect_seconds", 5, "1", 1, "60", 60),
     Row("gateway.first_byte_seconds", 300, "1", 1, "3600", 3600),
     Row("gateway.idle_seconds", 300, "1", 1, "3600", 3600),

@@ -117,6 +117,9 @@ class Silent:
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Nobody looks."""
 
+    def unserved(self, by_engine: Mapping[str, int]) -> None:
+        """Nobody looks."""
+
     def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
         """Keep what was counted last."""
         self.stocks[engine] = dict(stocks)

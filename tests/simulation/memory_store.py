@@ -52,6 +52,7 @@ from leasehold.questions import (
     Used,
 )
 from leasehold.sequencer import Blocked
+from leasehold.store.newer import Schema
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_books import Books
@@ -78,6 +79,7 @@ class MemoryStore:
         self.uses: dict[str, Instant] = {}
         self.agenda: list[Due] = []
         self.open: MemoryTransaction | None = None
+        self.schema = Schema()
         self.held_elsewhere: set[Needed] = set()
         """Rows that a session of somebody else holds."""
 

@@ -15,7 +15,7 @@ from leasehold.domain.book import Changes
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.refusal import NOT_SUPPORTED, Refusal
 from leasehold.questions import Reader
-from leasehold.sequencer import DEFERRED, DueRequest, LockedOut, Note, OutcomeUnknown, Sequencer, Unavailable
+from leasehold.sequencer import DEFERRED, DueRequest, LockedOut, Note, OutcomeUnknown, Outdated, Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -106,6 +106,8 @@ class Agenda:
                     self._patience_s = SOON_S
                 elif not self._stopping:
                     await self._sleep()
+            except Outdated:
+                return
             except (Unavailable, OutcomeUnknown) as error:
                 log.warning("due work waits for the store", error=str(error))
                 await asyncio.sleep(LOOK_EVERY_S)

@@ -25,6 +25,7 @@ from leasehold.cli.sockets import SocketProtocol
 from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
 from leasehold.founding import CREDENTIALS, WrongRoot
+from leasehold.homes import NotServed
 from leasehold.sequencer import OutcomeUnknown, Unavailable
 from leasehold.serving.admin import Admin
 from leasehold.serving.caps import Caps, most_of, raise_file_limit
@@ -47,7 +48,7 @@ SWITCH_S: Final = 0.0005
 With Python's own 5 ms a crowd of readers makes a buyer wait for 25 ms."""
 
 NOT_TO_BE_STARTED: Final = (
-    *(BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine),
+    *(BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine, NotServed),
     *(Unavailable, OutcomeUnknown),
 )
 

@@ -149,6 +149,23 @@ def copy(source: str, goal: str) -> None:
     with refusing():
         copied = copy_store(old, new)
     click.echo(f"Copied {sum(copied.rows.values())} rows to {new.name}. The books are right: {copied.summary}.")
+    for line in _moved(old, new):
+        click.echo(line)
+
+
+def _moved(old: Target, new: Target) -> list[str]:
+    """Say what the servers of a copy need, to go on as those of the store it was made of."""
+    from leasehold.homes import moved
+    from leasehold.parts import routes_of
+    from leasehold.settings import BadSettings, load_settings
+    from leasehold.store.snapshot import snapshot
+
+    try:
+        settings = load_settings(None, os.environ)
+    except BadSettings as error:
+        stop(error)
+    with refusing(), snapshot(new) as ask:
+        return moved(ask.jobs(None), routes_of(settings, old), routes_of(settings, new))
 
 
 @click.command()

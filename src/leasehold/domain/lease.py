@@ -17,7 +17,7 @@ class Worker(msgspec.Struct, frozen=True):
 
     Its ``beat`` goes up as long as it lives. Nobody compares clocks: whoever sees the same beat for longer than the
     bound, by its own clock, may take what that worker holds. ``keys`` says which master keys it knows, the one that it
-    seals under first: the beginnings of their fingerprints.
+    seals under first: the beginnings of their fingerprints. ``engines`` are those that it works with, with commas.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Worker(msgspec.Struct, frozen=True):
     beat: int
     started_at: int
     keys: str = ""
+    engines: str = ""
 
 
 class Lease(msgspec.Struct, frozen=True):

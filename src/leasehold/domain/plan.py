@@ -6,7 +6,7 @@ end. What nobody can see says nothing: an engine that cannot be asked may be run
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, Literal
 
@@ -143,6 +143,16 @@ def failed(replica: Replica, reason: str, now: int, limits: Limits, trouble: str
     return msgspec.structs.replace(
         changed, state="Stopping", since=now, reason=reason, trouble=trouble or replica.trouble
     )
+
+
+def write_off(rows: Sequence[Replica], now: int, limits: Limits) -> Plan | None:
+    """Say that replicas of a machine that is gone for good ended; None where all of them are on their way already."""
+    steps = [
+        Write(row, failed(row, f"an operator gave up {row.engine} of {row.node}, where it ran", now, limits))
+        for row in rows
+        if row.state != "Stopping"
+    ]
+    return Plan(tuple(steps), None) if steps else None
 
 
 def plan(job: Job, sights: Mapping[str, Sight], now: int, limits: Limits, engine: str) -> Plan:

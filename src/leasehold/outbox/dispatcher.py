@@ -25,7 +25,7 @@ from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
 from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasehold.questions import EventPlace, Head, Reader, Working
-from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, Sequencer, Unavailable
+from leasehold.sequencer import Closed, OutcomeUnknown, Outdated, Overloaded, Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -151,7 +151,7 @@ class Dispatcher:
             self._soon.clear()
             try:
                 again = await self._turn()
-            except Closed:
+            except (Closed, Outdated):
                 return
             except (Unavailable, OutcomeUnknown, Overloaded) as error:
                 log.warning("deliveries wait for the store", error=repr(error))

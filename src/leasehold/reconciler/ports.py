@@ -91,6 +91,9 @@ class Meter(Protocol):
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
         """Set whether an engine can be asked."""
 
+    def unserved(self, by_engine: Mapping[str, int]) -> None:
+        """Set how many replicas of each engine nobody looks after; engines that are left out have none."""
+
     def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
         """Set what an engine has of each type, and what is offered of it."""
 

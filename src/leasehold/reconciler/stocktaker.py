@@ -18,6 +18,7 @@ from leasehold.domain.supply import FITS, SHARED, Supply, Word, changes, served_
 from leasehold.engines.contract import ReplicaEngine, Unreachable
 from leasehold.questions import Questions
 from leasehold.reconciler.ports import LATER, Books, Meter, Reader, Time, Timing
+from leasehold.sequencer import Outdated
 
 log = structlog.get_logger()
 
@@ -71,6 +72,8 @@ class Stocktaker:
         while True:
             try:
                 await self.look()
+            except Outdated:
+                return
             except LATER as error:
                 log.warning("what an engine has waits for the store", engine=self._engine.name, error=repr(error))
             except Exception:

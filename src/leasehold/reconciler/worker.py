@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,15 +13,19 @@ from leasehold.commands.replica import GiveBackLease, HoldLeases, TakeLeases
 from leasehold.domain.book import MODELS, SERVICES, UNITS, Changes
 from leasehold.domain.calendar import SECOND_US
 from leasehold.domain.lease import LEFT, NOBODY, Worker
-from leasehold.domain.plan import INSTANT, Job, Limits, Plan, Sight, Step, orphans, plan
+from leasehold.domain.plan import INSTANT, Job, Limits, Plan, Sight, Step, orphans, plan, write_off
 from leasehold.domain.replica import Replica, Seen
 from leasehold.domain.route import Routes, engine_for
 from leasehold.domain.unit import Unit
+from leasehold.domain.unserved import Gone, is_gone
 from leasehold.engines.contract import ReplicaEngine, Unreachable
+from leasehold.engines.gone import GoneEngine
 from leasehold.reconciler.hands import GRACE_S, Hands
+from leasehold.reconciler.left import LeftBehind
 from leasehold.reconciler.ports import LATER, Books, MachineTime, Meter, Reader, Time, Timing
 from leasehold.reconciler.sight import Watch
 from leasehold.reconciler.stocktaker import Speaker, Stocktaker, log_differences
+from leasehold.sequencer import Outdated
 
 log = structlog.get_logger()
 
@@ -39,11 +43,15 @@ def _exposing(limits: Limits, engines: Mapping[str, ReplicaEngine]) -> Limits:
     return msgspec.structs.replace(limits, exposed=exposed)
 
 
+def _given_up(gone: Iterable[Gone]) -> dict[str, ReplicaEngine]:
+    return {one.engine: GoneEngine(one.engine) for one in gone}
+
+
 class Reconciler:
     """Looks after the replicas of the instances that it holds. Any number of these may work on one store.
 
     ``alone``: nobody else works on the store, so that everybody who ever did is dead. ``told_to``: the account whose
-    events tell where stock is not what an engine has.
+    events tell where stock is not what an engine has. ``gone``: engines that an operator gave up, with what ran there.
     """
 
     keys: Callable[[], str] = str
@@ -64,10 +72,16 @@ class Reconciler:
         timing: Timing = Timing(),  # noqa: B008 - it is frozen
         time: Time | None = None,
         told_to: str | None = None,
+        gone: Collection[Gone] = (),
     ) -> None:
+        given_up = {one.engine: GoneEngine(one.engine) for one in gone if one.engine not in engines}
         self.watches: Final = {
-            name: Watch(engine, timing, time or MachineTime(), meter) for name, engine in engines.items()
+            name: Watch(engine, timing, time or MachineTime(), meter)
+            for name, engine in {**given_up, **engines}.items()
         }
+        self._gone = gone
+        self.left: Final = LeftBehind(self.watches, node, meter, after_s=2 * timing.lease_s)
+        self._engines = ",".join(sorted(engines))
         self._reader = reader
         self._books = books
         self._routes = routes
@@ -89,19 +103,8 @@ class Reconciler:
             meter=meter,
             may_act=self.may_act,
         )
-        self.stocktakers: Final = {
-            name: Stocktaker(
-                engine,
-                reader,
-                books,
-                routes,
-                Speaker(worker_id, node, alone, told_to),
-                timing=timing,
-                time=self._time,
-                meter=meter,
-            )
-            for name, engine in engines.items()
-        }
+        speaker = Speaker(worker_id, node, alone, told_to)
+        self.stocktakers: Final = {name: self._stocktaker(engine, speaker) for name, engine in engines.items()}
         self._started_at = self._time.wall()
         self._beat = 0
         self._held_since = float("-inf")
@@ -118,6 +121,18 @@ class Reconciler:
         self._observe_soon = {name: asyncio.Event() for name in self.watches}
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _stocktaker(self, engine: ReplicaEngine, speaker: Speaker) -> Stocktaker:
+        return Stocktaker(
+            engine,
+            self._reader,
+            self._books,
+            self._routes,
+            speaker,
+            timing=self._timing,
+            time=self._time,
+            meter=self._meter,
+        )
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -143,6 +158,8 @@ class Reconciler:
         if self._beat > 0:
             try:
                 await self._books.submit(HoldLeases(worker=self._worker(LEFT)))
+            except Outdated:
+                return
             except LATER as error:
                 log.warning("leases run out by themselves", error=repr(error))
 
@@ -166,7 +183,7 @@ class Reconciler:
     # --- leases -------------------------------------------------------------------------------------------
 
     def _worker(self, beat: int) -> Worker:
-        return Worker(self._worker_id, self._node, beat, self._started_at, self.keys())
+        return Worker(self._worker_id, self._node, beat, self._started_at, self.keys(), self._engines)
 
     def may_act(self) -> bool:
         """Whether nobody can have taken yet what it holds."""
@@ -185,6 +202,8 @@ class Reconciler:
                 await self.beat()
                 self._wake.set()
                 await asyncio.sleep(self._timing.lease_s / 5)
+            except Outdated:
+                return
             except LATER as error:
                 log.warning("the worker cannot say that it lives", error=repr(error))
                 await asyncio.sleep(RETRY_S)
@@ -208,15 +227,23 @@ class Reconciler:
         self._nodes = {one.node for one in found.values() if one.id not in dead}
         return dead
 
+    @staticmethod
+    def _is_free(job: Job, dead: Mapping[str, int]) -> bool:
+        """Whether nobody who lives looks after an instance."""
+        return job.lease is None or job.lease.holder == NOBODY or job.lease.holder in dead
+
     def _may_take(self, job: Job, dead: Mapping[str, int], sights: Mapping[str, Sight]) -> bool:
         """Whether an instance is nobody's, there is something to do about it, and it can be done here."""
-        lease = job.lease
-        if lease is not None and lease.holder != NOBODY and lease.holder not in dead:
+        if not self._is_free(job, dead):
             return False
         live = [row for row in job.replicas if row.is_live]
         for row in live:
+            if is_gone(self._gone, row, self._node):
+                continue
             watch = self.watches.get(row.engine)
-            if watch is None or (watch.engine.local and row.node != self._node):
+            if watch is None or isinstance(watch.engine, GoneEngine):
+                return False
+            if watch.engine.local and row.node != self._node:
                 return False
         engine = self._engine_of(job.unit)
         if engine != INSTANT and engine not in self.watches:
@@ -285,6 +312,8 @@ class Reconciler:
                 if due:
                     looked = self._time.steady()
                 await self.turn(everything=due)
+            except Outdated:
+                return
             except LATER as error:
                 log.warning("replicas wait for the store", error=repr(error))
                 await asyncio.sleep(RETRY_S)
@@ -326,6 +355,8 @@ class Reconciler:
         if everything:
             self._stop_orphans(shown, {row.name for job in jobs for row in job.replicas if row.is_live})
         dead = self._dead(workers)
+        if everything:
+            self.left.look(jobs, lambda job: self._is_free(job, dead), self._time.steady())
         free = []
         for job in jobs:
             if job.lease is not None and job.lease.holder == self._worker_id:
@@ -361,7 +392,10 @@ class Reconciler:
             return
         touched = self._touched.setdefault(unit_id, self._time.steady())
         sights = {name: watch.sight(touched) for name, watch in self.watches.items()}
-        planned = plan(job, sights, self._time.wall(), self._limits, self._engine_of(job.unit))
+        lost = [row for row in job.replicas if row.is_live and is_gone(self._gone, row, self._node)]
+        planned = write_off(lost, self._time.wall(), self._limits) or plan(
+            job, sights, self._time.wall(), self._limits, self._engine_of(job.unit)
+        )
         for row in job.replicas:
             if row.is_live:
                 self._unit_of[row.name] = unit_id

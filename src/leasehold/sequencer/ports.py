@@ -33,6 +33,17 @@ class Unavailable(Exception):
         self.detail = detail
 
 
+class Outdated(Unavailable):
+    """The store is another version's now, and this server must not write to it any more; nothing was done.
+
+    ``is_news`` says that it was not known before.
+    """
+
+    def __init__(self, message: str, *, is_news: bool = False) -> None:
+        super().__init__(message)
+        self.is_news = is_news
+
+
 class LockedOut(Unavailable):
     """Somebody else holds rows that the command needs, and did not let go in time; nothing was done."""
 

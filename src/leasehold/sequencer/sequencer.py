@@ -35,6 +35,7 @@ from leasehold.sequencer.ports import (
     Limits,
     Meter,
     OutcomeUnknown,
+    Outdated,
     Overloaded,
     Store,
     Transaction,
@@ -266,7 +267,8 @@ class Sequencer:
         except (Unavailable, OutcomeUnknown) as error:
             self._keep_notes(batch, sure=isinstance(error, Unavailable))
             # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
-            log.error("the store cannot write", error=str(error), detail=getattr(error, "detail", ""))  # noqa: TRY400
+            if not isinstance(error, Outdated) or error.is_news:
+                log.error("the store cannot write", error=str(error), detail=getattr(error, "detail", ""))  # noqa: TRY400
             for waiting in batch.callers:
                 waiting.fail(error)
             if batch.wants_due is not None and not batch.wants_due.done():

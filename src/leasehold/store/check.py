@@ -24,7 +24,7 @@ from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_identity import Identities
 from leasehold.store.check_mark import MarkCheck
 from leasehold.store.check_outbox import outbox
-from leasehold.store.check_replicas import replica_findings
+from leasehold.store.check_replicas import replica_findings, replica_remarks
 from leasehold.store.check_sealed import has_turned, sealed_findings
 from leasehold.store.check_signatures import check_signatures
 from leasehold.store.check_supply import supply_findings, supply_remarks
@@ -155,7 +155,7 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *check_trust(fetch),
     ]
     summary = f"{_summary(fetch)}, {audited.summary(keyed=keys is not None)}"
-    return Report(findings, summary, list(supply_remarks(fetch)))
+    return Report(findings, summary, [*supply_remarks(fetch), *replica_remarks(fetch)])
 
 
 def _now(fetch: Fetch) -> tuple[Instant, int]:

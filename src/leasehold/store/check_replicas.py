@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from leasehold.domain.lease import LEFT
+from leasehold.domain.place import LOCAL
 from leasehold.domain.unit import Placement
 from leasehold.store.queries import Fetch
 
@@ -20,6 +22,26 @@ def replica_findings(fetch: Fetch) -> Iterator[str]:
     yield from _twice(fetch)
     yield from _ready(fetch)
     yield from _missing(fetch)
+
+
+def replica_remarks(fetch: Fetch) -> Iterator[str]:
+    """Return a line for what runs where no server that is up would look after it.
+
+    Servers that were killed count as up, for nobody can tell; and where none is up, nobody is to be expected.
+    """
+    up = [
+        (node, engines.split(","))
+        for node, engines in fetch("SELECT node, engines FROM workers WHERE beat <> ?", (LEFT,))
+    ]
+    if not up or any(engines == [""] for _, engines in up):
+        return
+    rows = fetch(f"SELECT engine, node, count(*) FROM replicas r WHERE {LIVE} GROUP BY engine, node ORDER BY 1, 2", ())
+    for engine, node, count in rows:
+        if not any(engine in engines and (engine not in LOCAL or node == here) for here, engines in up):
+            yield (
+                f"{count} live replicas are on engine {engine} of {node}, and no server that is up looks after them: "
+                "start one there with the setting engines that serves them, or see the setting engines_gone"
+            )
 
 
 def _lost(fetch: Fetch) -> Iterator[str]:

@@ -303,7 +303,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         ),
         (USED_LINKS, {}),
         (NOTICE_RATES, {"mutable": ("free_at",)}),
-        (WORKERS, {"mutable": ("beat", "keys")}),
+        (WORKERS, {"mutable": ("beat", "keys", "engines")}),
         (LEASES, {"mutable": ("holder", "node", "since")}),
         (
             REPLICAS,

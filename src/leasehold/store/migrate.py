@@ -7,9 +7,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, delete, insert, select
 
 from leasehold.store import revisions
+from leasehold.store.newer import MIGRATION_LOCK, WRITABLE_FROM
+from leasehold.store.schema import facts
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -33,4 +36,27 @@ def upgrade(engine: Engine, name: str) -> None:
             return
     # All of them or none: who is cut off in the middle leaves what was there before.
     with engine.begin() as connection:
-        command.upgrade(_config(connection), "head")
+        if connection.dialect.name == "postgresql":
+            # Waits for the batches of every server, and they for it: none is written half before and half after.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        before = current(connection, name)
+        if before != revisions.latest():
+            config = _config(connection)
+            command.upgrade(config, "head")
+            _say_who_may_write(connection, config, before)
+
+
+def _say_who_may_write(connection: Connection, config: Config, before: str | None) -> None:
+    """Write down which servers may go on writing: of the migrations just made the one that says the least counts.
+
+    A migration says so by ``writable_from``, the oldest revision whose servers do no harm; else it is its own.
+    """
+    if before is None:
+        return
+    made = ScriptDirectory.from_config(config).iterate_revisions("head", before)
+    said = [getattr(script.module, "writable_from", script.revision) for script in made]
+    kept = connection.execute(select(facts.c.value).where(facts.c.name == WRITABLE_FROM)).scalar()
+    oldest = max([*said, kept or before])
+    connection.execute(delete(facts).where(facts.c.name == WRITABLE_FROM))
+    if oldest != revisions.latest():
+        connection.execute(insert(facts).values(name=WRITABLE_FROM, value=oldest))

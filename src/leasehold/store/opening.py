@@ -15,6 +15,7 @@ from leasehold.store.directory import prepare
 from leasehold.store.errors import BadStore
 from leasehold.store.file_watch import FileWatch
 from leasehold.store.mark import Seals
+from leasehold.store.newer import Schema
 from leasehold.store.patience import Patience
 from leasehold.store.revisions import latest
 
@@ -55,6 +56,11 @@ def target(directory: Path, url: str | None) -> Target:
 
 class OpenStore(Protocol):
     """A store that is open: what the service needs of it."""
+
+    @property
+    def schema(self) -> Schema:
+        """What was seen of its schema since it was opened."""
+        ...
 
     async def begin(self, *, moves_clock: bool = False) -> Transaction:
         """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""

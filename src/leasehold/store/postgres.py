@@ -16,9 +16,10 @@ import psycopg
 
 from leasehold.domain.book import Needed
 from leasehold.questions import Questions
-from leasehold.sequencer import LockedOut, Unavailable
+from leasehold.sequencer import LockedOut, Outdated, Unavailable
 from leasehold.store import revisions
 from leasehold.store.errors import BadStore
+from leasehold.store.newer import Schema
 from leasehold.store.opening import Use
 from leasehold.store.patience import LONG_MAX_S, Patience
 from leasehold.store.postgres_attempt import Attempt
@@ -40,7 +41,6 @@ __all__ = ["PostgresStore", "connect", "engine_of", "executor", "queries_on", "s
 T = TypeVar("T")
 
 READERS: Final = 4
-MIGRATION_LOCK: Final = 0x1EA5E401D
 PAUSED_MAX_MS: Final = 5000
 """A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
 BARRED_MIN_MS: Final = 200
@@ -112,10 +112,7 @@ def upgrade(url: str) -> None:
 
     engine = engine_of(url)
     try:
-        with engine.connect() as guard:
-            guard.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-            migrate.upgrade(engine, name)
-            guard.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
+        migrate.upgrade(engine, name)
     except DBAPIError as error:
         raise BadStore(f"The database cannot be brought up to date: {one_line(error.orig or error)}") from None
     finally:
@@ -131,6 +128,7 @@ class PostgresStore:
         Raises BadStore where it cannot be used, and NewerStore where a newer version wrote it.
         """
         upgrade(url)
+        self.schema: Final = Schema()
         self._patience = patience or Patience()
         self._hosts = Hosts(url, self._patience)
         self._setup = trusted(f"{_WRITER}SET lock_timeout = {self._patience.in_the_way_ms}; ") + limits_statement(
@@ -156,12 +154,15 @@ class PostgresStore:
         A session that is in doubt is thrown away. Raises Unavailable where no database takes writes in time, and
         LockedOut where another session keeps what nothing can begin without.
         """
+        self.schema.require()
         until = time.monotonic() + self._patience.away_s
         while True:
             await self._writing.here()
             began, is_new = time.monotonic(), self._writer is None or self._writer.is_closed
             try:
-                return self._told(await self._begun(moves_clock=moves_clock))
+                return self._told(await self._seen(await self._begun(moves_clock=moves_clock)))
+            except Outdated:
+                raise
             except psycopg.errors.LockNotAvailable:
                 await self._bar(began)
             except psycopg.Error as error:
@@ -205,6 +206,15 @@ class PostgresStore:
             self._barred_since = began
         if time.monotonic() - self._barred_since + BARRED_MIN_MS / 1000 >= self._patience.lock_wait_s:
             raise LockedOut
+
+    async def _seen(self, transaction: PostgresTransaction) -> PostgresTransaction:
+        """Go on only where no newer version has changed the schema. Raises Outdated."""
+        try:
+            self.schema.see(*transaction.schema)
+        except Outdated:
+            await transaction.rollback()
+            raise
+        return transaction
 
     def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
         """Tell a transaction whether another one came between it and the last one of this server."""

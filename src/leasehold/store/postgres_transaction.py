@@ -19,6 +19,7 @@ from leasehold.sequencer import Blocked, Conflict, OutcomeUnknown, Unavailable
 from leasehold.store.asked_queries import asking
 from leasehold.store.codec import CODECS
 from leasehold.store.identity_queries import KEYS_OF_TEXT
+from leasehold.store.newer import MIGRATION_LOCK, WRITABLE_FROM
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.patience import Patience
 from leasehold.store.postgres_audit import AuditReads
@@ -48,12 +49,15 @@ FIRST_WAIT_S: Final = 0.05
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _BEGIN: Final = (
     f"SELECT pg_current_xact_id()::text, {_CLOCK}, (SELECT value FROM facts WHERE name = 'clock_at' FOR {{lock}}), "
-    "(SELECT value FROM facts WHERE name = 'identity_epoch'){more}"
+    "(SELECT value FROM facts WHERE name = 'identity_epoch'), (SELECT max(version_num) FROM alembic_version), "
+    f"(SELECT value FROM facts WHERE name = '{WRITABLE_FROM}'){{more}}"
 )
 LOCKED_AFTER_MS: Final = 500
 """So long a row is waited for in a batch. Other servers let go of theirs sooner; who does not is waited for aside."""
 _TIME: Final = trusted(f"SELECT {_CLOCK}")
 _LOCKS_WITHIN: Final = trusted("SELECT set_config('lock_timeout', %s::text, true)")
+_KEEP_SCHEMA: Final = trusted(f"SELECT pg_advisory_xact_lock_shared({MIGRATION_LOCK})")
+"""While a batch is under way nobody changes the schema, and while somebody does no batch begins."""
 _LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
 _PATIENCE: Final = f", set_config('lock_timeout', '{LOCKED_AFTER_MS}', true)"
 _BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE", more=_PATIENCE))
@@ -97,6 +101,7 @@ class PostgresTransaction(AuditReads):
         self.has_company = False
         self._session = session
         self._id, machine_now, virtual_now, self.identity_epoch = facts[:4]
+        self.schema: tuple[str, str | None] = (facts[4], facts[5])
         self._tokens: list[tuple[str, ...]] = []
         self._witness: tuple[Table[Any], tuple[str, ...]] | None = None
         self._is_virtual = virtual_now is not None
@@ -110,6 +115,8 @@ class PostgresTransaction(AuditReads):
         statements: list[Statement] = [("BEGIN", ())]
         if locks_ms is not None:
             statements.append((_LOCKS_WITHIN, (locks_ms,)))
+        # A statement of its own: what is read in the next one is read after a migration that was waited for.
+        statements.append((_KEEP_SCHEMA, ()))
         if moves_clock:
             # Before it is founded, a store has no clock that could be locked.
             statements.append((_LOCK_CLOCK, ()))

@@ -370,7 +370,8 @@ service_keys = _table(
 )
 
 _KEYS = Column("keys", Text, nullable=False, server_default=text("''"))
-workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"), _KEYS)
+_ENGINES = Column("engines", Text, nullable=False, server_default=text("''"))
+workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"), _KEYS, _ENGINES)
 
 leases = _table(
     "leases",

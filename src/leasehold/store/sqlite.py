@@ -20,7 +20,7 @@ from leasehold.domain.event import EventPage
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.private import create_private
 from leasehold.questions import Questions
-from leasehold.sequencer import Unavailable
+from leasehold.sequencer import Outdated, Unavailable
 from leasehold.store import audit, revisions
 from leasehold.store.acknowledged import Acknowledged
 from leasehold.store.asked_queries import answer
@@ -33,6 +33,7 @@ from leasehold.store.file_watch import FileWatch
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
 from leasehold.store.mark import Mark, Seals, position
 from leasehold.store.missing import make_ready
+from leasehold.store.newer import REVISION_NOW, WRITABLE_FROM, Schema
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, Queries
 from leasehold.store.readers import Connection, Readers
@@ -136,6 +137,8 @@ class SqliteStore:
         except BaseException:
             os.close(self._lock)
             raise
+        self.schema: Final = Schema()
+        self._data_version = -1
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._disk = Disk()
         self._checkpointer = Checkpointer(self.path, self.files)
@@ -160,7 +163,22 @@ class SqliteStore:
 
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
-        return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer, self._acknowledged)
+        self.schema.require()
+        transaction = SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer, self._acknowledged)
+        try:
+            self._look_again()
+        except Outdated:
+            await transaction.rollback()
+            raise
+        return transaction
+
+    def _look_again(self) -> None:
+        """See which schema the file has, where somebody else has written to it. Raises Outdated."""
+        ((version,),) = self._writer.execute("PRAGMA data_version").fetchall()
+        if version != self._data_version:
+            ((revision, writable_from),) = self._writer.execute(REVISION_NOW, (WRITABLE_FROM,)).fetchall()
+            self.schema.see(revision, writable_from)
+            self._data_version = version
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
         """Return nothing: rows of this store are nobody else's."""

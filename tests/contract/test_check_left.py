@@ -1,0 +1,45 @@
+"""What ``check`` remarks of replicas that no server which is up would look after, on both stores."""
+
+from __future__ import annotations
+
+import pytest
+
+from leasehold.store.check import check_store
+from leasehold.store.opening import Target
+from tests.contract.test_store_newer import write
+
+COLUMNS = "unit_id, service_id, number, account_id, model_id, engine, node, units, generation, state, since"
+
+
+def worker(name: str, node: str, beat: int, engines: str) -> str:
+    return (
+        f"INSERT INTO workers (id, node, beat, started_at, engines) VALUES ('{name}', '{node}', {beat}, 1, '{engines}')"
+    )
+
+
+def replica(number: int, engine: str, node: str, state: str) -> str:
+    values = f"'u', 's', {number}, 'a', 'm', '{engine}', '{node}', 1, {number}, '{state}', 1"
+    return f"INSERT INTO replicas ({COLUMNS}) VALUES ({values})"
+
+
+@pytest.mark.parametrize(
+    ("workers", "is_told"),
+    [
+        ([], False),
+        ([worker("w", "one", -1, "")], False),
+        ([worker("w", "one", 7, "process")], False),
+        ([worker("w", "two", 7, "process")], True),
+        ([worker("w", "two", 7, "process"), worker("v", "one", 3, "process,ray")], False),
+        ([worker("w", "one", -1, "process"), worker("v", "one", 3, "ray")], True),
+        ([worker("w", "two", 7, "process"), worker("old", "one", 3, "")], False),
+    ],
+)
+def test_replicas_that_no_server_which_is_up_looks_after_are_a_remark(
+    migrated: Target, workers: list[str], *, is_told: bool
+) -> None:
+    rows = [replica(1, "process", "one", "Ready"), replica(2, "process", "two", "Failed")]
+    write(migrated, *workers, *rows)
+    said = [line for line in check_store(migrated).remarks if "live replicas" in line]
+    assert [line.partition(",")[0] for line in said] == (
+        ["1 live replicas are on engine process of one"] if is_told else []
+    )
