@@ -69,7 +69,8 @@ class LeftBehind:
         if not self._foreign:
             return None
         shown = ", ".join(f"{counted(count)} on engine {name}" for name, count in sorted(self._foreign.items()))
-        return f"Elsewhere there run: {shown}. This server's setting engines has no such engine: give all servers the same."
+        why = f"Elsewhere there run: {shown}. This server's setting engines has no such engine"
+        return f"{why}: give all servers the same."
 
     def broken(self) -> str | None:
         """Nothing of this is for ever."""
