@@ -80,8 +80,8 @@ def _ready(fetch: Fetch) -> Iterator[str]:
         "ON r.service_id = s.id WHERE s.ready <> coalesce(r.ready, 0) LIMIT ?",
         (SHOWN_MAX,),
     )
-    for service, shown, counted in rows:
-        yield f"service {service} says that {shown} of its replicas are ready, and {counted} are"
+    for service, shown, ready in rows:
+        yield f"service {service} says that {shown} of its replicas are ready, and {ready} are"
 
 
 def _missing(fetch: Fetch) -> Iterator[str]:
