@@ -34,6 +34,7 @@ def line(stand: Stand, minutes: float) -> str:
         troubles,
         f"{len(stand.acknowledged)}",
         "0",
+        f"{stand.unclear}",
         f"{stand.checks}",
         f"{statistics.median(back):.1f}; {back[-1]:.1f}",
         f"{stand.late_s:.1f}",

@@ -24,7 +24,7 @@ from leasehold.domain.lease import Worker
 from leasehold.domain.place import LOCAL
 from leasehold.domain.plan import INSTANT, Job
 from leasehold.domain.route import Routes
-from leasehold.domain.unserved import Left, serving, unserved, written
+from leasehold.domain.unserved import Left, counted, serving, unserved, written
 from leasehold.parts import gone_of, node_of
 from leasehold.private import create_private
 from leasehold.sequencer import Sequencer
@@ -137,7 +137,7 @@ class Homes:
             place = f"{home.engine}@{self._node}" if local else f"{home.engine}@{_said(fact)}"
             where = f"on {self._node} in {_said(fact)}" if local else f"on the cluster at {_said(fact)}"
             raise NotServed(
-                f"The {live} live replicas of engine {home.engine} {where} are unknown in {home.said}, and would be "
+                f"{counted(live)} on engine {home.engine} {where}: unknown in {home.said}, what runs there would be "
                 "started a second time. "
                 + ("Start with the data directory that has them" if local else "Start with that engines_ray.address")
                 + f'; or, where nothing of them runs any more, once with engines_gone = "{place}".'
@@ -209,7 +209,7 @@ def refusal(left: Counter[Left], routes: Routes, node: str) -> str:
                 counts[one.engine, one.node] += count
                 types.setdefault((one.engine, one.node), set()).add(one.type)
         parts += [
-            f"{count} live replicas of {_some(types[engine, place])} on engine {engine} of {place} "
+            f"{counted(count)} of {_some(types[engine, place])} on engine {engine} of {place} "
             f"({words.format(engine=engine, node=place)})"
             for (engine, place), count in sorted(counts.items())
         ]
@@ -241,7 +241,7 @@ def moved(jobs: Sequence[Job], before: Routes, after: Routes) -> list[str]:
     left = unserved(jobs, before, {route.engine for route in before}, here="", alone=False, gone=())
     needed = written(serving(before, left) if left else before)
     lines = [
-        f"{count} live replicas run on engine {engine}"
+        f"{counted(count)} on engine {engine}"
         + (f" of {node}: a server there finds them with the data directory that it had." if engine in LOCAL else ".")
         for (engine, node), count in sorted(live.items())
     ]

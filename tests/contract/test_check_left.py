@@ -39,7 +39,5 @@ def test_replicas_that_no_server_which_is_up_looks_after_are_a_remark(
 ) -> None:
     rows = [replica(1, "process", "one", "Ready"), replica(2, "process", "two", "Failed")]
     write(migrated, *workers, *rows)
-    said = [line for line in check_store(migrated).remarks if "live replicas" in line]
-    assert [line.partition(",")[0] for line in said] == (
-        ["1 live replicas are on engine process of one"] if is_told else []
-    )
+    said = [line for line in check_store(migrated).remarks if "live replica" in line]
+    assert [line.partition(",")[0] for line in said] == (["1 live replica on engine process of one"] if is_told else [])

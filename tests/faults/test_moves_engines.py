@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -68,14 +69,20 @@ class Place:
         return Caller([server.port or 0], ROOT_KEY, ROOT_SECRET)
 
 
+def end(processes: Sequence[int]) -> None:
+    for pid in processes:
+        # What a keeper keeps dies with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     yield made
     for server in made.made:
         server.remove()
-    for pid in keepers(tmp_path):
-        os.kill(pid, signal.SIGKILL)
+    end(keepers(tmp_path))
 
 
 @contextmanager
@@ -141,7 +148,7 @@ def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave
         assert len(runs) == 1
     said = place.refused("server", None, node='"elsewhere"')
     assert re.search(
-        r'1 live replicas of solid on engine process of \S+ \(they run on .* engines_process\.node = "', said
+        r'1 live replica of solid on engine process of \S+ \(they run on .* engines_process\.node = "', said
     )
     assert "this server has no engine process" in place.refused("server", None, engines='"*=instant"')
     assert "they would end" in place.refused("server", None, engines='"other=process, *=instant"')
@@ -149,10 +156,10 @@ def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave
         data = place.folder / "server"
         copied = leasehold("copy", "--from", f"sqlite:///{data}", "--to", url)
         assert f"engines = {RUNS}" in copied
-        assert "1 live replicas run on engine process" in copied
+        assert "1 live replica on engine process" in copied
         said = place.refused("server", url)
         assert 'engines = "solid=process, *=instant" serves them' in said
-        assert "1 live replicas of solid on engine process" in said
+        assert "1 live replica of solid on engine process" in said
         elsewhere = place.refused("other", url, engines=RUNS)
         assert "would be started a second time" in elsewhere
         assert str(data) in elsewhere
@@ -178,8 +185,7 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_oper
         with place.root(old) as root:
             ended, kept = deploy(root, 2)
         old.kill()
-        for pid in (*keepers(place.folder), *pids([ended, kept])):
-            os.kill(pid, signal.SIGKILL)
+        end([*keepers(place.folder), *pids([ended, kept])])
         with started(place.server("new", url, engines=RUNS, node='"new"')) as new, place.root(new) as root:
             release(root, ended)
             eventually("it says so", lambda: "nobody's to look after" in new.log(), within_s=30)

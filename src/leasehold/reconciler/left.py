@@ -10,6 +10,7 @@ import structlog
 
 from leasehold.domain.place import LOCAL
 from leasehold.domain.plan import Job
+from leasehold.domain.unserved import counted
 from leasehold.reconciler.ports import Meter
 
 log = structlog.get_logger()
@@ -67,8 +68,9 @@ class LeftBehind:
         """Why this server does not do what it is for: others run what it has no engine for."""
         if not self._foreign:
             return None
-        shown = ", ".join(f"{count} live replicas on engine {name}" for name, count in sorted(self._foreign.items()))
-        return f"There are {shown}, and this server's setting engines has no such engine: give all servers the same."
+        shown = ", ".join(f"{counted(count)} on engine {name}" for name, count in sorted(self._foreign.items()))
+        why = f"Elsewhere there run: {shown}. This server's setting engines has no such engine"
+        return f"{why}: give all servers the same."
 
     def broken(self) -> str | None:
         """Nothing of this is for ever."""

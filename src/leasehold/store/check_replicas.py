@@ -10,6 +10,7 @@ import msgspec
 from leasehold.domain.lease import LEFT
 from leasehold.domain.place import LOCAL
 from leasehold.domain.unit import Placement
+from leasehold.domain.unserved import counted
 from leasehold.store.queries import Fetch
 
 SHOWN_MAX: Final = 1000
@@ -39,7 +40,7 @@ def replica_remarks(fetch: Fetch) -> Iterator[str]:
     for engine, node, count in rows:
         if not any(engine in engines and (engine not in LOCAL or node == here) for here, engines in up):
             yield (
-                f"{count} live replicas are on engine {engine} of {node}, and no server that is up looks after them: "
+                f"{counted(count)} on engine {engine} of {node}, and no server that is up would look after that: "
                 "start one there with the setting engines that serves them, or see the setting engines_gone"
             )
 
@@ -79,8 +80,8 @@ def _ready(fetch: Fetch) -> Iterator[str]:
         "ON r.service_id = s.id WHERE s.ready <> coalesce(r.ready, 0) LIMIT ?",
         (SHOWN_MAX,),
     )
-    for service, shown, counted in rows:
-        yield f"service {service} says that {shown} of its replicas are ready, and {counted} are"
+    for service, shown, ready in rows:
+        yield f"service {service} says that {shown} of its replicas are ready, and {ready} are"
 
 
 def _missing(fetch: Fetch) -> Iterator[str]:
