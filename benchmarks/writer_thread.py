@@ -15,6 +15,7 @@ from leasehold.cli.main import main
 from leasehold.domain.book import Book, Changes, Needed
 from leasehold.store import sqlite
 from leasehold.store.disk import Disk
+from leasehold.store.writer import Writer
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
@@ -38,12 +39,12 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
     def __init__(
         self,
         connection: sqlite3.Connection,
-        commits: ThreadPoolExecutor,
+        writer: Writer,
         disk: Disk,
         checkpointer: sqlite.Checkpointer,
     ) -> None:
-        super().__init__(connection, commits, disk, checkpointer)
-        self._writer = connection
+        super().__init__(connection, writer, disk, checkpointer)
+        self._here = connection
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Load in the thread."""
@@ -56,7 +57,7 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
 
     async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - here nothing is done on the loop
         """Commit in the thread."""
-        await _there(self._writer.commit)
+        await _there(self._here.commit)
 
 
 if __name__ == "__main__":

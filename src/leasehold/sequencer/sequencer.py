@@ -169,8 +169,8 @@ class Sequencer:
         the account that asks; None: this service itself. Parties take turns, and what is too much is refused to the one
         that has most waiting.
 
-        Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done, and
-        whatever went wrong otherwise; then nothing was done either.
+        Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done,
+        OutcomeUnknown where it may have been done, and whatever went wrong otherwise; then nothing was done either.
         """
         if self._closing:
             raise Closed
@@ -263,8 +263,8 @@ class Sequencer:
         due: list[Due] = []
         try:
             await self._try(batch, due)
-        except (Unavailable, OutcomeUnknown) as error:
-            self._keep_notes(batch, sure=isinstance(error, Unavailable))
+        except Unavailable as error:
+            self._keep_notes(batch, sure=not isinstance(error, OutcomeUnknown))
             # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
             log.error("the store cannot write", error=str(error), detail=getattr(error, "detail", ""))  # noqa: TRY400
             for waiting in batch.callers:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,19 +20,28 @@ from leasehold.domain.event import EventPage
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.private import create_private
 from leasehold.questions import Questions
-from leasehold.sequencer import Unavailable
 from leasehold.store import audit, revisions
 from leasehold.store.asked_queries import answer
-from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.codec import CODECS, EVENTS
 from leasehold.store.directory import STORE, locked, take
 from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
 from leasehold.store.outbox_queries import clearing
-from leasehold.store.queries import HALTED_TEXT, Queries, columns
+from leasehold.store.queries import HALTED_TEXT, Queries
 from leasehold.store.readers import Connection, Readers
 from leasehold.store.signature_queries import forgetting
-from leasehold.store.updates import Changed, columns_of, updates
+from leasehold.store.sqlite_texts import (
+    EVENT_PAGE,
+    EVENT_UNITS,
+    LAST_PAGE,
+    LOAD,
+    LOAD_ONE,
+    SHELF,
+    statements_of,
+    written_keys,
+)
+from leasehold.store.writer import LOCK_WAIT_S, TOLD, Writer
 
 T = TypeVar("T")
 
@@ -102,8 +109,10 @@ def queries_on(connection: sqlite3.Connection) -> Queries:
 class SqliteStore:
     """A data directory that one server works on."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, lock_wait_s: float = LOCK_WAIT_S) -> None:
         """Open the directory, creating it and bringing its schema up to date where needed.
+
+        A batch waits for the write lock for ``lock_wait_s`` where another program has it.
 
         Raises StoreInUse where another server has it, NewerStore where a newer version wrote it, and
         BadStore where it is damaged or cannot be written; then nothing is touched.
@@ -113,18 +122,17 @@ class SqliteStore:
         self.path: Final = directory / FILE
         self._lock = take(directory)
         try:
-            self._writer = _prepared(self.path)
+            self._writer = Writer(_prepared(self.path), lambda: _opened(self.path), lock_wait_s)
         except BaseException:
             os.close(self._lock)
             raise
-        self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._disk = Disk()
         self._checkpointer = Checkpointer(self.path)
         self._readers = Readers(self._open_reader, READERS)
 
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
-        return SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer)
+        return SqliteTransaction(await self._writer.begin(), self._writer, self._disk, self._checkpointer)
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
         """Return nothing: rows of this store are nobody else's."""
@@ -141,7 +149,6 @@ class SqliteStore:
     async def close(self) -> None:
         """Close every connection and give the directory free."""
         self._readers.close()
-        self._commits.shutdown()
         self._checkpointer.close()
         self._writer.close()
         os.close(self._lock)
@@ -188,6 +195,18 @@ def _look_first(path: Path) -> None:
 
 def _look(connection: sqlite3.Connection, path: Path) -> str | None:
     return revisions.look(lambda text: connection.execute(text).fetchall(), revisions.SQLITE_TABLES, str(path))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a connection that writes as the writer does."""
+    connection = connect(path)
+    try:
+        for pragma in WRITER_PRAGMAS:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _prepare(writer: sqlite3.Connection, path: Path) -> None:
@@ -259,20 +278,15 @@ class SqliteTransaction(audit.AuditReads):
     the disk is quick and nobody else waits, because the way to the helper and back takes 0.1 ms.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, commits: ThreadPoolExecutor, disk: Disk, checkpointer: Checkpointer
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, writer: Writer, disk: Disk, checkpointer: Checkpointer) -> None:
+        """``connection`` is the writer's, on which the transaction has begun."""
         self._connection = connection
-        self._commits = commits
+        self._writer = writer
         self._disk = disk
         self._checkpointer = checkpointer
         # There is one server: whoever changes a key tells it here.
         self.identity_epoch: str | None = None
         self.has_company = False
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise _cannot_write(error) from None
 
     def now(self) -> Instant | None:
         """There is one server, and its clock counts."""
@@ -287,7 +301,7 @@ class SqliteTransaction(audit.AuditReads):
         wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
             if isinstance(need, Shelf):
-                rows = self._connection.execute(_SHELF, (need.type,)).fetchall()
+                rows = self._connection.execute(SHELF, (need.type,)).fetchall()
                 book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
             elif isinstance(need, KeysOf):
                 rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
@@ -302,9 +316,9 @@ class SqliteTransaction(audit.AuditReads):
             codec = CODECS[table]
             # One key is looked up directly; for many there is one statement, whose text never changes.
             found = (
-                self._connection.execute(_LOAD_ONE[table], keys[0])
+                self._connection.execute(LOAD_ONE[table], keys[0])
                 if len(keys) == 1
-                else self._connection.execute(_LOAD[table], (_written_keys(keys),))
+                else self._connection.execute(LOAD[table], (written_keys(keys),))
             )
             for row in found:
                 loaded = codec.read(row)
@@ -329,23 +343,21 @@ class SqliteTransaction(audit.AuditReads):
 
     def save_part(self, changes: Changes) -> None:
         """Write a part, table by table, at once: the same processor decides and writes here."""
-        try:
+        with TOLD:
             self._save_events(changes.events)
-            for text, rows in _statements(changes):
+            for text, rows in statements_of(changes):
                 self._connection.executemany(text, rows)
             if changes.audit:
                 audit.write(self._connection, changes.audit)
-        except sqlite3.OperationalError as error:
-            raise _cannot_write(error) from None
 
     def _save_events(self, pages: Sequence[EventPage]) -> None:
         """Write pages of events and their index, numbered here: nobody else writes, and it takes two statements."""
         if not pages:
             return
-        ((last,),) = self._connection.execute(_LAST_PAGE)
+        ((last,),) = self._connection.execute(LAST_PAGE)
         first = (last or 0) + 1
         self._connection.executemany(
-            _EVENT_PAGE, [(number, *EVENTS.values(page)) for number, page in enumerate(pages, first)]
+            EVENT_PAGE, [(number, *EVENTS.values(page)) for number, page in enumerate(pages, first)]
         )
         told = [
             (unit_id, number)
@@ -353,117 +365,48 @@ class SqliteTransaction(audit.AuditReads):
             for unit_id in {event.unit_id for event in page.events}
             if unit_id is not None
         ]
-        self._connection.executemany(_EVENT_UNITS, told)
+        self._connection.executemany(EVENT_UNITS, told)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
-        self._connection.execute(
-            "DELETE FROM tokens WHERE (account_id, value) IN "
-            "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
-            (before, limit),
-        )
+        with TOLD:
+            self._connection.execute(
+                "DELETE FROM tokens WHERE (account_id, value) IN "
+                "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+                (before, limit),
+            )
 
     async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
         """Forget at most so many used nonces, and old rows of refused calls."""
-        for text, params in forgetting(nonces_before, refused_before, limit):
-            self._connection.execute(text, params)
+        with TOLD:
+            for text, params in forgetting(nonces_before, refused_before, limit):
+                self._connection.execute(text, params)
 
     async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
         """Write when access keys were last used."""
-        self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
+        with TOLD:
+            self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits."""
-        for text, params in clearing(now, limit):
-            self._connection.execute(text, params)
+        with TOLD:
+            for text, params in clearing(now, limit):
+                self._connection.execute(text, params)
 
     async def commit(self, *, alone: bool = False) -> None:
-        """Make it durable; raises Unavailable, with everything taken back, where the disk refuses."""
+        """Make it durable; raises Unavailable, with everything taken back, where the disk refuses.
+
+        Raises Unsure where the disk failed in the act, and nobody can say what a restart would find.
+        """
         try:
             if alone and self._disk.is_quick:
                 self._disk.timed(self._connection.commit)
             else:
-                await asyncio.get_running_loop().run_in_executor(
-                    self._commits, self._disk.timed, self._connection.commit
-                )
+                await self._writer.off_loop(partial(self._disk.timed, self._connection.commit))
         except sqlite3.OperationalError as error:
-            await self.rollback()
-            raise _cannot_write(error) from None
+            raise await self._writer.failed(error) from None
         self._checkpointer.soon()
 
     async def rollback(self) -> None:
-        """Forget it. A full disk may have ended the transaction already."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-
-def _cannot_write(error: sqlite3.Error) -> Unavailable:
-    return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
-
-
-def _statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
-    """Return what writes the changes: statements, each with the values for many rows."""
-    for table, rows in changes.inserted.items():
-        yield _INSERT[table.name], map(CODECS[table].values, rows)
-    for table, rows in changes.updated.items():
-        for changed, values in updates(CODECS[table], changes.before[table], rows).items():
-            yield _update_text(CODECS[table], changed), values
-    others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
-        (_INSERT["orders"], ORDERS.values, changes.orders),
-        (_INSERT["postings"], POSTINGS.values, changes.postings),
-        (_DUE_GONE, _due_values, changes.due_gone),
-        (_DUE_NEW, _due_values, changes.due_new),
-        (_PLACED_GONE, tuple, changes.placed_gone),
-        (_PLACED_NEW, tuple, changes.placed_new),
-    )
-    for text, values_of, written in others:
-        if written:
-            yield text, map(values_of, written)
-
-
-def _due_values(due: Due) -> tuple[int, int, str]:
-    return due.at, int(due.kind), due.unit_id
-
-
-def _load_text(codec: Codec[Any]) -> str:
-    """Read the rows of many keys with one statement whose text never changes."""
-    names = ", ".join(f'"{name}"' for name in codec.key)
-    values = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(len(codec.key)))
-    values = values if len(codec.key) > 1 else "value"
-    return f"SELECT {columns(codec)} FROM {codec.name} WHERE ({names}) IN (SELECT {values} FROM json_each(?))"
-
-
-def _written_keys(keys: Sequence[tuple[Any, ...]]) -> str:
-    """Write many keys as the parameter of that statement."""
-    return json.dumps([key for (key,) in keys] if len(keys[0]) == 1 else keys)
-
-
-def _load_one_text(codec: Codec[Any]) -> str:
-    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
-    return f"SELECT {columns(codec)} FROM {codec.name} WHERE {where}"
-
-
-def _insert_text(codec: Codec[Any]) -> str:
-    marks = ", ".join("?" for _ in codec.columns)
-    return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
-
-
-@lru_cache(maxsize=1024)
-def _update_text(codec: Codec[Any], changed: Changed) -> str:
-    """Return the statement that sets those of the columns that may change."""
-    values = ", ".join(f'"{name}" = ?' for name in columns_of(codec, changed))
-    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
-    return f"UPDATE {codec.name} SET {values} WHERE {where}"
-
-
-_LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
-_LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
-_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
-_SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
-_DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
-_DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"
-_PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
-_LAST_PAGE = "SELECT max(seq) FROM event_pages"
-_EVENT_PAGE = f"INSERT INTO event_pages (seq, {columns(EVENTS)}) VALUES (?, {', '.join('?' for _ in EVENTS.columns)})"
-_EVENT_UNITS = "INSERT INTO event_units (unit_id, page) VALUES (?, ?)"
-_PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"
+        """Forget it."""
+        self._writer.rollback()
