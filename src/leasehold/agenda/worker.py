@@ -14,7 +14,7 @@ from leasehold.domain.book import Changes
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.refusal import NOT_SUPPORTED, Refusal
 from leasehold.questions import Reader
-from leasehold.sequencer import DEFERRED, DueRequest, LockedOut, Note, Sequencer, Unavailable
+from leasehold.sequencer import DEFERRED, DueRequest, LockedOut, Note, Sequencer, Spell, Unavailable
 
 log = structlog.get_logger()
 
@@ -54,6 +54,7 @@ class Agenda:
         self._resting: dict[Due, float] = {}
         self._patience_s = SOON_S
         self._stopping = False
+        self._spell = Spell(log)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -98,12 +99,13 @@ class Agenda:
             try:
                 async with self._turn:
                     again = await self._work()
+                self._spell.ends()
                 if again:
                     self._patience_s = SOON_S
                 elif not self._stopping:
                     await self._sleep()
             except Unavailable as error:
-                log.warning("due work waits for the store", error=str(error))
+                self._spell.goes_on("due work waits for the store", error=str(error))
                 await asyncio.sleep(LOOK_EVERY_S)
             except Exception:
                 log.exception("due work cannot be done")

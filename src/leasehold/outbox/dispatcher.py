@@ -25,7 +25,7 @@ from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
 from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasehold.questions import EventPlace, Head, Reader, Working
-from leasehold.sequencer import Closed, Overloaded, Sequencer, Unavailable
+from leasehold.sequencer import Closed, Overloaded, Sequencer, Spell, Unavailable
 
 log = structlog.get_logger()
 
@@ -105,6 +105,7 @@ class Dispatcher:
         self._alone = alone
         self._soon = asyncio.Event()
         self._stopping = False
+        self._spell = Spell(log)
         self._task: asyncio.Task[None] | None = None
         self._attempts: dict[asyncio.Task[None], Delivery] = {}
         self._turns = Turns(places or Places())
@@ -151,10 +152,11 @@ class Dispatcher:
             self._soon.clear()
             try:
                 again = await self._turn()
+                self._spell.ends()
             except Closed:
                 return
             except (Unavailable, Overloaded) as error:
-                log.warning("deliveries wait for the store", error=repr(error))
+                self._spell.goes_on("deliveries wait for the store", error=repr(error))
                 again = False
             except Exception:
                 log.exception("deliveries cannot be made")

@@ -22,6 +22,7 @@ from leasehold.reconciler.hands import GRACE_S, Hands
 from leasehold.reconciler.ports import LATER, Books, MachineTime, Meter, Reader, Time, Timing
 from leasehold.reconciler.sight import Watch
 from leasehold.reconciler.stocktaker import Speaker, Stocktaker, log_differences
+from leasehold.sequencer import Spell
 
 log = structlog.get_logger()
 
@@ -72,6 +73,7 @@ class Reconciler:
         self._books = books
         self._routes = routes
         self._worker_id = worker_id
+        self._living, self._looking = Spell(log), Spell(log)
         self._node = node
         self._alone = alone
         self._limits = limits = _exposing(limits, engines)
@@ -183,10 +185,11 @@ class Reconciler:
         while True:
             try:
                 await self.beat()
+                self._living.ends()
                 self._wake.set()
                 await asyncio.sleep(self._timing.lease_s / 5)
             except LATER as error:
-                log.warning("the worker cannot say that it lives", error=repr(error))
+                self._living.goes_on("the worker cannot say that it lives", error=repr(error))
                 await asyncio.sleep(RETRY_S)
 
     def _dead(self, workers: Iterable[Worker]) -> dict[str, int]:
@@ -282,8 +285,9 @@ class Reconciler:
                 if due:
                     looked = self._time.steady()
                 await self.turn(everything=due)
+                self._looking.ends()
             except LATER as error:
-                log.warning("replicas wait for the store", error=repr(error))
+                self._looking.goes_on("replicas wait for the store", error=repr(error))
                 await asyncio.sleep(RETRY_S)
             except Exception:
                 log.exception("replicas cannot be looked after")

@@ -20,8 +20,10 @@ from leasehold.sequencer.ports import (
 )
 from leasehold.sequencer.queue import CommandQueue
 from leasehold.sequencer.sequencer import Sequencer
+from leasehold.sequencer.spell import Spell
 from leasehold.sequencer.trail import Keys, Note, Trail
 from leasehold.sequencer.uses import KeyUses
+from leasehold.sequencer.writing import Prober, Writing
 
 __all__ = [
     "DEFERRED",
@@ -39,13 +41,16 @@ __all__ = [
     "Note",
     "OutcomeUnknown",
     "Overloaded",
+    "Prober",
     "Sequencer",
+    "Spell",
     "StaleIdentity",
     "Store",
     "Trail",
     "Transaction",
     "Unavailable",
     "Watcher",
+    "Writing",
     "decide_in_parts",
     "load",
 ]

@@ -46,6 +46,7 @@ from leasehold.sequencer.queue import CommandQueue
 from leasehold.sequencer.trail import Note, Trail
 from leasehold.sequencer.uses import KeyUses
 from leasehold.sequencer.waiting import Batch, Waiting, answer
+from leasehold.sequencer.writing import Writing
 
 log = structlog.get_logger()
 ALONE_AFTER_S: Final = 0.5
@@ -97,6 +98,7 @@ class Sequencer:
         self._pruner = Pruner(rules, uses)
         self._called_at = float("-inf")
         self._trail = trail
+        self.writing: Final = Writing()
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushing = False
         self._flushed: list[asyncio.Future[None]] = []
@@ -261,12 +263,13 @@ class Sequencer:
     async def _serve(self, batch: Batch) -> None:
         """Take a batch and answer everybody in it, whatever happens."""
         due: list[Due] = []
+        self.writing.begins()
         try:
             await self._try(batch, due)
         except Unavailable as error:
             self._keep_notes(batch, sure=not isinstance(error, OutcomeUnknown))
             # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
-            log.error("the store cannot write", error=str(error), detail=getattr(error, "detail", ""))  # noqa: TRY400
+            self.writing.failed(error)
             for waiting in batch.callers:
                 waiting.fail(error)
             if batch.wants_due is not None and not batch.wants_due.done():
@@ -275,6 +278,8 @@ class Sequencer:
             log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
             self._keep_notes(batch, sure=True)
             await self._one_by_one(batch, due, error)
+        finally:
+            self.writing.ends()
         if not self._callers:
             self._deliver()
         if self._trail is not None and not self._trail.waits:
@@ -309,6 +314,9 @@ class Sequencer:
         for waiting in batch.callers:
             try:
                 await self._try(Batch([waiting]), [])
+            except Unavailable as its_own:
+                self.writing.failed(its_own)
+                waiting.fail(its_own)
             except Exception as its_own:
                 log.exception("command failed", command=type(waiting.command).__name__)
                 waiting.fail(its_own)
@@ -387,6 +395,8 @@ class Sequencer:
             await transaction.rollback()
             raise
         committed_at = time.perf_counter()
+        if changes or parts:
+            self.writing.wrote()
         self._clock.moved(max(now, stands))
         self._written(batch, changes, noted)
         self._tell(changes.after(parts))

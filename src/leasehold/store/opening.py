@@ -14,6 +14,7 @@ from leasehold.sequencer import Transaction
 from leasehold.store.directory import prepare
 from leasehold.store.errors import BadStore
 from leasehold.store.revisions import latest
+from leasehold.store.writer import LOCK_WAIT_S
 
 T = TypeVar("T")
 
@@ -63,6 +64,10 @@ class OpenStore(Protocol):
         """Ask a question off the event loop; one that may take ``long`` keeps no other waiting."""
         ...
 
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Ask a short question on behalf of monitors, who wait for nobody else's."""
+        ...
+
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question right here; for the start only."""
         ...
@@ -71,12 +76,15 @@ class OpenStore(Protocol):
         """Close every connection."""
 
 
-def open_store(where: Target) -> OpenStore:
-    """Open a store, and bring its schema up to date; raises what its constructor raises."""
+def open_store(where: Target, *, lock_wait_s: float | None = None) -> OpenStore:
+    """Open a store, and bring its schema up to date; raises what its constructor raises.
+
+    A batch of the embedded store waits for ``lock_wait_s`` for another program that has the write lock.
+    """
     if where.url is None:
         from leasehold.store.sqlite import SqliteStore
 
-        return SqliteStore(where.directory)
+        return SqliteStore(where.directory, LOCK_WAIT_S if lock_wait_s is None else lock_wait_s)
     from leasehold.store.postgres import PostgresStore
 
     prepare(where.directory)

@@ -98,12 +98,17 @@ class Readers:
         self._open_reader = open_reader
         self._short = _Desk(readers, "read")
         self._long = _Desk(LONG, "read-long")
+        self._monitors = _Desk(1, "read-monitor")
         self._local = threading.local()
         self._open: dict[int, Connection] = {}
 
     async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop, on behalf of an account; None: of this service itself."""
         return await (self._long if long else self._short).ask(party, partial(self.ask, question))
+
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question on behalf of monitors, who wait for nobody else's."""
+        return await self._monitors.ask(None, partial(self.ask, question))
 
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question on this thread's connection; on a new one where that is lost.
@@ -125,5 +130,6 @@ class Readers:
         """Finish what is being read, and close every connection."""
         self._short.close()
         self._long.close()
+        self._monitors.close()
         for connection in self._open.values():
             connection.close()

@@ -142,6 +142,10 @@ class SqliteStore:
         """Ask a question on a connection of its own, off the event loop."""
         return await self._readers.read(question, long=long, party=party)
 
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Ask a short question on behalf of monitors."""
+        return await self._readers.glance(question)
+
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question right here; for the start only."""
         return self._readers.ask(question)
