@@ -40,6 +40,10 @@ class LockedOut(Unavailable):
         super().__init__("another session of the database holds rows that this needs")
 
 
+class NeedsRestart(Unavailable):
+    """The store will not write again before this process has ended and another has begun; nothing was done."""
+
+
 class OutcomeUnknown(Unavailable):
     """The store failed in the act of committing: nobody can say whether it was done, and it must not be tried again.
 

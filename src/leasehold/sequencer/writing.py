@@ -12,7 +12,7 @@ import structlog
 
 from leasehold.commands.command import Command
 from leasehold.commands.proving import ProveWriting
-from leasehold.sequencer.ports import LockedOut, OutcomeUnknown, Unavailable
+from leasehold.sequencer.ports import LockedOut, NeedsRestart, OutcomeUnknown, Unavailable
 
 log = structlog.get_logger()
 
@@ -44,6 +44,7 @@ class Writing:
         self._wrote_at = float("-inf")
         self._failing_since: float | None = None
         self._text = self._why = ""
+        self._needs_restart = False
         self._began_at: float | None = None
         self._meter: WriteMeter | None = None
         self._on_failure: Callable[[], None] | None = None
@@ -82,6 +83,7 @@ class Writing:
         if self._failing_since is None:
             self._failing_since = time.monotonic()
         self._text = str(error)
+        self._needs_restart = self._needs_restart or isinstance(error, NeedsRestart)
         if (why := _without_figures(self._text)) != self._why:
             self._why = why
             log.error("the store cannot write", error=str(error), detail=error.detail)
@@ -110,8 +112,8 @@ class Writing:
         return f"The store has kept a batch waiting for {waits_s:.0f} s." if waits_s > SLOW_S else None
 
     def broken(self) -> str | None:
-        """Nothing that a batch can tell of needs a restart."""
-        return None
+        """Why nothing will be written again before a restart."""
+        return f"Nothing can be written: {self._text}." if self._needs_restart else None
 
 
 def _without_figures(text: str) -> str:

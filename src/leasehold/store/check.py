@@ -17,7 +17,6 @@ from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.money import amount_text
 from leasehold.domain.unit import Placement
 from leasehold.seals import AuditKeys
-from leasehold.store import sqlite
 from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_identity import Identities
@@ -30,6 +29,7 @@ from leasehold.store.check_trust import check_trust
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
+from leasehold.store.still import still
 
 GRACE_US: Final = 60 * SECOND_US
 """Due work of the last minute may be in the hands of a server that works on the store."""
@@ -81,15 +81,12 @@ def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
 def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
     """Check an embedded store."""
     path = directory / "leasehold.db"
-    if not path.exists():
-        raise BadStore(f"There is no store in {directory}: {path} does not exist.")
-    connection = sqlite.connect(path, read_only=True)
+    connection = still(path)
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return connection.execute(text, params).fetchall()
 
     try:
-        connection.execute("BEGIN")
         damage = [row[0] for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
         report = check(fetch, keys)
     except sqlite3.Error as error:

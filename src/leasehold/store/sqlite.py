@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -20,6 +21,7 @@ from leasehold.domain.event import EventPage
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.private import create_private
 from leasehold.questions import Questions
+from leasehold.sequencer import NeedsRestart
 from leasehold.store import audit, revisions
 from leasehold.store.asked_queries import answer
 from leasehold.store.codec import CODECS, EVENTS
@@ -27,6 +29,7 @@ from leasehold.store.directory import STORE, locked, take
 from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
+from leasehold.store.log_bound import LOG_BYTES_KEPT, LOST_WRITES, LogBound
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, Queries
 from leasehold.store.readers import Connection, Readers
@@ -55,11 +58,11 @@ WRITER_PRAGMAS: Final = (
     # The commit returns once the log is on the disk. NORMAL would be faster and could lose the last
     # answered purchases when the power fails; in batches of a hundred it gains less than a tenth.
     "PRAGMA synchronous = FULL",
-    # The log is copied into the file beside the writer (Checkpointer). Where that does not keep up, the writer
-    # does the rest of it at 80 MiB: a page that many batches change is so written to the file once. The log is used
-    # again from its start, never cut: growing a file costs a second write to the disk at every sync.
-    "PRAGMA wal_autocheckpoint = 20000",
-    "PRAGMA journal_size_limit = -1",
+    # The log is copied into the file beside the writer (Checkpointer). Where that does not keep up, the next batch
+    # waits for the rest of it at 80 MiB: a page that many batches change is so written to the file once. The log is
+    # used again from its start, and cut only where it has grown far: growing costs a second write at every sync.
+    "PRAGMA wal_autocheckpoint = 0",
+    f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}",
     # 64 MiB of pages, so that the hot part of a million instances stays in memory.
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -132,6 +135,7 @@ class SqliteStore:
 
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
+        await self._checkpointer.catch_up()
         return SqliteTransaction(await self._writer.begin(), self._writer, self._disk, self._checkpointer)
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
@@ -153,8 +157,8 @@ class SqliteStore:
     async def close(self) -> None:
         """Close every connection and give the directory free."""
         self._readers.close()
-        self._checkpointer.close()
         self._writer.close()
+        self._checkpointer.close()
         os.close(self._lock)
 
     def _open_reader(self) -> tuple[Connection, Queries]:
@@ -250,7 +254,7 @@ class Checkpointer:
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = connect(path)
+        self._bound = LogBound(connect(path), path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._done_at = time.monotonic()
         self._is_running = False
@@ -261,17 +265,23 @@ class Checkpointer:
             self._is_running = True
             self._thread.submit(self._run)
 
+    async def catch_up(self) -> None:
+        """Have a log that is long begun anew before the next batch; raises NeedsRestart where it must not be."""
+        if self._bound.has_lost_writes:
+            raise NeedsRestart(LOST_WRITES)
+        if self._bound.is_long:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._bound.begin_anew)
+
     def _run(self) -> None:
-        # What goes wrong here goes wrong for the writer too, which has somebody to tell it to.
-        with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if not self._bound.has_lost_writes:
+            self._bound.copy()
         self._done_at = time.monotonic()
         self._is_running = False
 
     def close(self) -> None:
-        """Finish, and close the connection."""
+        """Finish, and close the connection, after every other of this process."""
         self._thread.shutdown()
-        self._connection.close()
+        self._bound.close()
 
 
 class SqliteTransaction(audit.AuditReads):
