@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 SLOW_S: Final = 3.0
 """A batch that takes longer waits for the store: for a lock, a disk, or a database that does not answer."""
-FRESH_S: Final = 5.0
+FRESH_S: Final = 3.0
 """So long a write proves that the next will succeed. An idle server writes no more often, and only if it is asked."""
 AGAIN_S: Final = 2.0
 """While writes fail one is tried so often, so that it is known when they succeed again."""
