@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-LOG_PAGES_MAX: Final = 20_000
+LOG_PAGES_MAX = 20_000
 """80 MiB: a log that is longer is begun anew before the next batch."""
-LOG_BYTES_KEPT: Final = 2 * LOG_PAGES_MAX * 4096
-"""What is longer still is cut once it is begun anew. Short of that, growing again would cost more than the space."""
+KEPT: Final = 2
+"""What is so many times as long is cut once it is begun anew. Short of that, growing again would cost more than space."""
+PAGE_BYTES: Final = 4096
 PATIENCE_S, PATIENCE_MAX_S = 0.02, 4.0
 """So long readers are waited for who look at the log, while nothing is written. A log of twice the length is worth four
 times as long: a question is answered in seconds at most, and ends; another one that begins meanwhile needs no log."""
@@ -25,12 +26,18 @@ LOST_WRITES: Final = (
 )
 
 
+def bytes_kept() -> int:
+    """Return how long the log's file stays once it has been begun anew."""
+    return KEPT * LOG_PAGES_MAX * PAGE_BYTES
+
+
 class LogBound:
     """Copies the log into the file, and has it begun anew where it is long."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         """Work on a connection of its own, from one thread at a time."""
         self._connection = connection
+        self._log = path.with_name(f"{path.name}-wal")
         self._pages = 0
         self._rest_until = 0.0
         # It is told of every write to the file that the kernel could not do since it was opened.
@@ -39,10 +46,21 @@ class LogBound:
         self.has_lost_writes = False
         """Whether pages of the file may be missing that the log is thought to be rid of."""
 
-    @property
-    def is_long(self) -> bool:
-        """Whether the log should be begun anew before more is written, and it is time to try."""
-        return self._pages >= LOG_PAGES_MAX and time.monotonic() >= self._rest_until
+    def is_long(self, *, copying: bool) -> bool:
+        """Whether the log should be begun anew before more is written, and it is time to try.
+
+        ``copying``: a copy is under way, and only its end will tell how long the log is. Where the disk is so slow that
+        it has grown far meanwhile, that end is to be waited for.
+        """
+        if time.monotonic() < self._rest_until:
+            return False
+        return self._pages >= LOG_PAGES_MAX or (copying and self._size() > bytes_kept())
+
+    def _size(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
 
     def copy(self) -> None:
         """Copy what nobody looks at any more, and wait for nobody."""

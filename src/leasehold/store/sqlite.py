@@ -29,7 +29,7 @@ from leasehold.store.directory import STORE, locked, take
 from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
-from leasehold.store.log_bound import LOG_BYTES_KEPT, LOST_WRITES, LogBound
+from leasehold.store.log_bound import LOST_WRITES, LogBound, bytes_kept
 from leasehold.store.outbox_queries import clearing
 from leasehold.store.queries import HALTED_TEXT, Queries
 from leasehold.store.readers import Connection, Readers
@@ -62,7 +62,7 @@ WRITER_PRAGMAS: Final = (
     # waits for the rest of it at 80 MiB: a page that many batches change is so written to the file once. The log is
     # used again from its start, and cut only where it has grown far: growing costs a second write at every sync.
     "PRAGMA wal_autocheckpoint = 0",
-    f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}",
+    f"PRAGMA journal_size_limit = {bytes_kept()}",
     # 64 MiB of pages, so that the hot part of a million instances stays in memory.
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -269,7 +269,7 @@ class Checkpointer:
         """Have a log that is long begun anew before the next batch; raises NeedsRestart where it must not be."""
         if self._bound.has_lost_writes:
             raise NeedsRestart(LOST_WRITES)
-        if self._bound.is_long:
+        if self._bound.is_long(copying=self._is_running):
             await asyncio.get_running_loop().run_in_executor(self._thread, self._bound.begin_anew)
 
     def _run(self) -> None:
