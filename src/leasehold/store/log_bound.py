@@ -12,7 +12,7 @@ from typing import Final
 LOG_PAGES_MAX = 20_000
 """80 MiB: a log that is longer is begun anew before the next batch."""
 KEPT: Final = 2
-"""What is so many times as long is cut once it is begun anew. Short of that, growing again would cost more than space."""
+"""What is so many times as long is cut once it is begun anew. Short of that, growing again costs more than space."""
 PAGE_BYTES: Final = 4096
 PATIENCE_S, PATIENCE_MAX_S = 0.02, 4.0
 """So long readers are waited for who look at the log, while nothing is written. A log of twice the length is worth four
