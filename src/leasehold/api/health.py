@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -193,11 +194,17 @@ class Health:
         task = self._looks.get(what)
         if task is None:
             task = self._looks[what] = asyncio.ensure_future(look())
-            task.add_done_callback(lambda _: self._looks.pop(what, None))
+            task.add_done_callback(partial(self._looked, what))
         await asyncio.wait({task}, timeout=LOOK_S)
         if not task.done():
             raise TimeoutError
         return task.result()  # type: ignore[no-any-return]
+
+    def _looked(self, what: str, task: asyncio.Task[Any]) -> None:
+        del self._looks[what]
+        if not task.cancelled():
+            # Nobody may have waited for it to the end.
+            task.exception()
 
 
 class Monitor:
