@@ -14,7 +14,7 @@ import pytest
 
 from leasehold.domain.book import Fact
 from leasehold.sequencer import Unavailable
-from leasehold.store import log_bound, sqlite
+from leasehold.store import backup, log_bound, sqlite
 from leasehold.store.backup import back_up
 from leasehold.store.check import check_store
 from leasehold.store.errors import BadStore
@@ -86,7 +86,11 @@ def test_a_log_stays_short_however_long_a_check_or_an_export_reads(directory: Pa
         assert ask.fact("f0") is not None
 
 
-def test_a_log_stays_short_where_there_is_always_somebody_who_reads(directory: Path) -> None:
+def test_a_log_stays_short_where_there_is_always_somebody_who_reads(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_bound, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(log_bound, "REST", 1)
     with readers_in_turn(directory / sqlite.FILE):
         assert pages_of_log_while(directory) < LENGTH_MAX
 
@@ -99,7 +103,7 @@ def readers_in_turn(path: Path) -> Iterator[None]:
     def read() -> None:
         connections = [sqlite3.connect(path, isolation_level=None, check_same_thread=False) for _ in range(2)]
         turn = 0
-        while not ended.wait(0.001):
+        while not ended.wait(0.02):
             connections[turn % 2].execute("BEGIN")
             connections[turn % 2].execute("SELECT count(*) FROM facts").fetchall()
             turn += 1
@@ -141,6 +145,13 @@ def test_a_backup_that_fails_leaves_nothing_and_one_that_was_killed_is_cleared_b
 ) -> None:
     goal = tmp_path / "backup.db"
     leftovers = [goal.with_name(f"backup.db.part{ending}") for ending in ("", "-journal", "-wal", "-shm")]
+    for path in leftovers:
+        path.write_bytes(b"half")
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "copy_whole", _full)
+        with pytest.raises(BadStore, match="No space left"):
+            back_up(directory, goal)
+    assert not [path for path in leftovers if path.exists()]
     for path in leftovers:
         path.write_bytes(b"half")
     assert back_up(directory, goal) > 0

@@ -17,7 +17,7 @@ PAGE_BYTES: Final = 4096
 PATIENCE_S, PATIENCE_MAX_S = 0.02, 4.0
 """So long readers are waited for who look at the log, while nothing is written. A log of twice the length is worth four
 times as long: a question is answered in seconds at most, and ends; another one that begins meanwhile needs no log."""
-REST: Final = 10
+REST = 10
 """After waiting in vain, so many times as long passes before the next try: a reader who never ends costs a tenth."""
 
 LOST_WRITES: Final = (
