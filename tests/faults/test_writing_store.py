@@ -162,9 +162,11 @@ def test_a_file_that_may_have_lost_writes_is_not_trusted_and_the_next_start_copi
         assert alive.status == HTTPStatus.INTERNAL_SERVER_ERROR
         assert "restart" in alive.body["status"]
         before = store.with_name(LOG).read_bytes()[:32]
+        # What was dropped is not there again because the disk is well again.
+        place.disk.mend()
+        assert told.buy(caller, "well-again").code == "StoreUnavailable"
         place.server.stop()
         assert store.with_name(LOG).read_bytes()[:32] == before, "the log is left to the next start"
-        place.disk.mend()
         place.server.start()
         place.server.wait()
 
