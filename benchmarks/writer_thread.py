@@ -16,6 +16,7 @@ from leasehold.domain.book import Book, Changes, Needed
 from leasehold.store import sqlite
 from leasehold.store.acknowledged import Acknowledged
 from leasehold.store.disk import Disk
+from leasehold.store.writer import Writer
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
@@ -39,13 +40,12 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
     def __init__(
         self,
         connection: sqlite3.Connection,
-        commits: ThreadPoolExecutor,
+        writer: Writer,
         disk: Disk,
         checkpointer: sqlite.Checkpointer,
         acknowledged: Acknowledged,
     ) -> None:
-        super().__init__(connection, commits, disk, checkpointer, acknowledged)
-        self._writer = connection
+        super().__init__(connection, writer, disk, checkpointer, acknowledged)
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Load in the thread."""

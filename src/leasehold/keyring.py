@@ -18,7 +18,7 @@ from leasehold.domain.book import FACTS, Changes
 from leasehold.domain.identity_log import MASTER_KEY
 from leasehold.questions import Questions, Reader
 from leasehold.seals import AuditKeys, PastKey
-from leasehold.sequencer import Unavailable
+from leasehold.sequencer import Spell, Unavailable
 from leasehold.settings import Settings
 from leasehold.vault import BadMasterKey, Vault, check_fingerprint, fingerprint, load_master_key
 
@@ -196,6 +196,7 @@ class KeyKeeper:
         self._audit = audit
         self._reader = reader
         self._missing = ""
+        self._spell = Spell(log)
         self._over_since: float | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -301,10 +302,11 @@ class KeyKeeper:
             self._wake.clear()
             try:
                 standing = await self.look()
+                self._spell.ends()
                 if standing.goes_on and self._driver is not None:
                     self._driver.go_on()
             except Unavailable as error:
-                log.warning("the store does not say which master key seals", error=str(error))
+                self._spell.goes_on("the store does not say which master key seals", error=str(error))
             except Exception:
                 log.exception("it cannot be followed which master key seals")
             with contextlib.suppress(TimeoutError):

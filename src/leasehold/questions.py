@@ -488,3 +488,11 @@ class Reader(Protocol):
     async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
         """Answer, off the event loop, from what is committed; what may take ``long`` keeps nobody else waiting."""
         ...
+
+
+class Glancer(Reader, Protocol):
+    """Somebody who has a thread of its own for the questions of monitors."""
+
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Answer a short question that waits for nobody else's."""
+        ...

@@ -18,7 +18,7 @@ from leasehold.sequencer import Limits, Sequencer
 from leasehold.settings import Settings
 from leasehold.store.errors import BadStore, StoreInUse
 from leasehold.store.opening import OpenStore, Target, open_store
-from leasehold.store.snapshot import snapshot
+from leasehold.store.snapshot import glimpse
 from leasehold.store.turning import announce
 from leasehold.telemetry import Metrics
 from leasehold.vault import BadMasterKey, fingerprint
@@ -61,7 +61,7 @@ def abandon(where: Target) -> None:
 
 def look(where: Target) -> Turning:
     """Return how a store stands; raises BadStore."""
-    with snapshot(where) as ask:
+    with glimpse(where) as ask:
         return turning_of(ask)
 
 

@@ -35,7 +35,8 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
             Whole(1, 300, "seconds"),
             "How long a call waits, on PostgreSQL, for rows that another session of the database holds; then it is "
             "answered `RowsLocked`. With less than 7 calls are refused whose rows are with a server that stands still, "
-            "until that is sent away.",
+            "until that is sent away. On the embedded store: for the write lock, where another program has it; then "
+            "it is answered `StoreUnavailable`.",
         ),
     ] = 8
 

@@ -178,6 +178,15 @@ class Metrics:
             "leasehold_batch_seconds", "Time of a batch: load, decide, save and commit.", _SECONDS
         )
         self._commit_seconds = self._histogram("leasehold_commit_seconds", "Time of a batch's commit.", _SECONDS)
+        self._writes_failed = self._counter(
+            "leasehold_store_writes_failed_total",
+            "Batches that the store did not take, by what became of them: refused, nothing was done; or unknown.",
+            "outcome",
+        )
+        self._writes_failing = self._gauge(
+            "leasehold_store_writes_failing_seconds",
+            "For how long nothing could be written to the store; 0 while it can be written.",
+        )
         self._queue_length = self._gauge("leasehold_queue_length", "Commands that wait for a batch.")
         self._calls_waiting = self._gauge(
             "leasehold_calls_waiting",
@@ -357,6 +366,14 @@ class Metrics:
         self._batch_size.observe(size)
         self._batch_seconds.observe(seconds)
         self._commit_seconds.observe(commit_seconds)
+
+    def writes_failed(self, outcome: str) -> None:
+        """Count a batch that the store did not take: ``refused``, or ``unknown``."""
+        self._writes_failed.labels(outcome).inc()
+
+    def writes_failing(self, seconds: Callable[[], float]) -> None:
+        """Have it read off, whenever somebody looks, for how long nothing could be written."""
+        self._writes_failing.set_function(seconds)
 
     def queue_length(self, length: int) -> None:
         """Set how many commands wait for a batch."""

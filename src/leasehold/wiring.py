@@ -57,7 +57,7 @@ from leasehold.reconciler.ports import Timing
 from leasehold.reconciler.worker import Reconciler
 from leasehold.rotation import Driver, Rotation, standing_of
 from leasehold.seals import AuditKeys
-from leasehold.sequencer import KeyUses, Limits, Sequencer, Watcher
+from leasehold.sequencer import KeyUses, Limits, Prober, Sequencer, Watcher
 from leasehold.settings import Settings
 from leasehold.store.opening import MayBeAway, OnFiles, OpenStore, Target, open_store
 from leasehold.telemetry import Metrics
@@ -171,11 +171,13 @@ async def running(
             metrics.store_away(store.away())
         if isinstance(store, OnFiles):
             health.watch(store.files)
+        prober = _watch_writing(sequencer, health, metrics)
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:
             keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
-        for stop in (sequencer.close, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop):
+        stops = (sequencer.close, prober.stop, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop)
+        for stop in stops:
             parts.push_async_callback(stop)
         root_key = await found(settings, store, sequencer, vault, clock, where.directory)
         if demo:
@@ -263,6 +265,15 @@ def _sealing(settings: Settings, where: Target, store: OpenStore) -> _Sealing:
         key = load_master_key(ring.path, settings.master_key, create=True)
         vault, audit_keys = Vault(key), AuditKeys(key)
     return _Sealing(ring, vault, audit_keys, KeyKeeper(ring, vault, audit_keys, store), KeyUses())
+
+
+def _watch_writing(sequencer: Sequencer, health: Health, metrics: Metrics) -> Prober:
+    """Have /readyz tell whether batches are written, and whether one would be."""
+    prober = Prober(sequencer.writing, sequencer.submit)
+    sequencer.writing.count(metrics)
+    health.watch(sequencer.writing)
+    health.ask_first(prober.look)
+    return prober
 
 
 def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:

@@ -167,6 +167,8 @@ def test_every_reason_is_given_at_once_and_a_store_that_cannot_be_read_is_one(sh
         async def read(self, question: Any, *, long: bool = False, party: str | None = None) -> Any:  # noqa: ARG002
             raise OSError(f"no disk to ask {question!r}")
 
+        glance = read
+
     health = Health(Broken(), shared.running.sequencer, VirtualClock(Instant(0)), Metrics(), lateness_max_s=30)
     health.stopping = True
     found: list[Any] = []

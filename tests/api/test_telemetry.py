@@ -274,6 +274,8 @@ NAMES = {
     "leasehold_batch_size": "histogram",
     "leasehold_batch_seconds": "histogram",
     "leasehold_commit_seconds": "histogram",
+    "leasehold_store_writes_failed": "counter",
+    "leasehold_store_writes_failing_seconds": "gauge",
     "leasehold_queue_length": "gauge",
     "leasehold_refusals": "counter",
     "leasehold_refused_calls_unlisted": "counter",

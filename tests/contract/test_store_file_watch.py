@@ -78,7 +78,7 @@ async def _store(data: Path) -> SqliteStore:
 
 async def _write(store: SqliteStore, name: str, between: Callable[[], None] = lambda: None) -> None:
     transaction = await store.begin()
-    store._writer.execute("INSERT INTO facts (name, value) VALUES (?, '')", (name,))
+    store._writer.connection.execute("INSERT INTO facts (name, value) VALUES (?, '')", (name,))
     try:
         between()
         await transaction.commit(alone=True)

@@ -284,7 +284,7 @@ def play(
         store = opener()
         if isinstance(store, SqliteStore):
             # A life is thousands of commits, and no power fails meanwhile.
-            store._writer.execute("PRAGMA synchronous = OFF")
+            store._writer.connection.execute("PRAGMA synchronous = OFF")
         try:
             await whole(store)
         finally:

@@ -97,6 +97,10 @@ class MemoryStore:
         """Answer from what is committed."""
         return question(MemoryQuestions(self))
 
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Answer."""
+        return await self.read(question)
+
     async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
         """Answer from what is committed."""
         return self.ask(question)

@@ -15,7 +15,7 @@ from leasehold.domain.book import Changes
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.refusal import NOT_SUPPORTED, Refusal
 from leasehold.questions import Reader
-from leasehold.sequencer import DEFERRED, DueRequest, LockedOut, Note, OutcomeUnknown, Outdated, Sequencer, Unavailable
+from leasehold.sequencer import DEFERRED, DueRequest, LockedOut, Note, Outdated, Sequencer, Spell, Unavailable
 
 log = structlog.get_logger()
 
@@ -56,6 +56,7 @@ class Agenda:
         self._resting: dict[Due, float] = {}
         self._patience_s = SOON_S
         self._stopping = False
+        self._spell = Spell(log)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -102,14 +103,15 @@ class Agenda:
             try:
                 async with self._turn:
                     again = await self._work()
+                self._spell.ends()
                 if again:
                     self._patience_s = SOON_S
                 elif not self._stopping:
                     await self._sleep()
             except Outdated:
                 return
-            except (Unavailable, OutcomeUnknown) as error:
-                log.warning("due work waits for the store", error=str(error))
+            except Unavailable as error:
+                self._spell.goes_on("due work waits for the store", error=str(error))
                 await asyncio.sleep(LOOK_EVERY_S)
             except Exception:
                 log.exception("due work cannot be done")

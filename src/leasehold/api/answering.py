@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 JSON: Final = b"application/json; charset=utf-8"
 LOCKED_AGAIN_S: Final = 5
+UNKNOWN_AGAIN_S: Final = 5
 encode = msgspec.json.Encoder().encode
 
 
@@ -42,8 +43,11 @@ class Failure(msgspec.Struct):
     log_id: str
 
 
-def fault_of(error: Exception) -> Fault:
-    """Return what a caller gets to read of an error; what nobody expected is logged."""
+def fault_of(error: Exception, *, has_token: bool = False) -> Fault:
+    """Return what a caller gets to read of an error; what nobody expected is logged.
+
+    ``has_token``: the call has a client token, with which it can be sent again and is done once.
+    """
     match error:
         case Fault():
             return error
@@ -56,11 +60,7 @@ def fault_of(error: Exception) -> Fault:
         case Closed():
             return Fault(e.OVERLOADED, "The service is stopping. Nothing was done; try again in a moment.")
         case OutcomeUnknown():
-            return Fault(
-                e.INTERNAL_ERROR,
-                "The database was lost in the act of committing: it may or may not have been done. Look, or send the "
-                "same request again with the same client token if it had one.",
-            )
+            return _unknown(has_token=has_token)
         case LockedOut():
             return Fault(
                 e.ROWS_LOCKED,
@@ -73,6 +73,26 @@ def fault_of(error: Exception) -> Fault:
         case _:
             log.error("request failed", exc_info=error)
             return Fault(e.INTERNAL_ERROR, "Something went wrong here. The requestId finds it in the log.")
+
+
+def _unknown(*, has_token: bool) -> Fault:
+    """Return what is said where nobody knows whether it was done.
+
+    Clients send a call again by themselves that was answered 503. Without a client token it would be done twice, so
+    such a call is answered otherwise.
+    """
+    if has_token:
+        return Fault(
+            e.OUTCOME_UNKNOWN,
+            "The store failed in the act of writing: it may or may not have been done. Ask again with the same "
+            "clientToken, which finds it out and does nothing twice, or list what you have.",
+            retry_after_s=UNKNOWN_AGAIN_S,
+        )
+    return Fault(
+        e.INTERNAL_ERROR,
+        "The outcome is unknown: the store failed in the act of writing, and it may or may not have been done. List "
+        "what you have before you ask again; a call with a clientToken could be sent again as it is.",
+    )
 
 
 def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:

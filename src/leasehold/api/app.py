@@ -162,7 +162,7 @@ class App:
             status = 200
             body = result if isinstance(result, Streamed | Followed) else encode(Success(request_id, result))
         except Exception as error:  # noqa: BLE001 - every failure has an answer
-            fault = fault_of(error)
+            fault = fault_of(error, has_token=record is not None and record.token)
             status, code, message = fault.error.status, fault.error.code, fault.message
             if isinstance(error, Refusal):
                 self._meter.refused(code)

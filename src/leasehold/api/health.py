@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 import structlog
 
 from leasehold.clock import Clock
 from leasehold.domain.calendar import SECOND_US
-from leasehold.questions import Reader
-from leasehold.sequencer import Sequencer, Unavailable
+from leasehold.questions import Glancer
+from leasehold.sequencer import Sequencer, Spell
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
+LOOK_S: Final = 0.8
+"""So long the store is waited for, whatever keeps it: whoever asks is answered within a second."""
 COUNT_EVERY_S: Final = 60.0
 READY: Final = 200
 _JSON: Final = b"application/json; charset=utf-8"
@@ -72,7 +76,7 @@ class Health:
     """Answers /healthz, /readyz and /metrics."""
 
     def __init__(
-        self, reader: Reader, sequencer: Sequencer, clock: Clock, gauges: Gauges, *, lateness_max_s: int
+        self, reader: Glancer, sequencer: Sequencer, clock: Clock, gauges: Gauges, *, lateness_max_s: int
     ) -> None:
         self._reader = reader
         self._sequencer = sequencer
@@ -80,6 +84,9 @@ class Health:
         self._gauges = gauges
         self._lateness_max_s = lateness_max_s
         self._concerns: list[Concern] = []
+        self._first: list[Callable[[float], Awaitable[None]]] = []
+        self._looks: dict[str, asyncio.Task[Any]] = {}
+        self._spell = Spell(log)
         self.stopping = False
         self.apart = False
         """Whether monitors have a port of their own, so that strangers are told less."""
@@ -88,6 +95,10 @@ class Health:
     def watch(self, *concerns: Concern) -> None:
         """Ask these as well whenever somebody asks how the service does."""
         self._concerns += concerns
+
+    def ask_first(self, look: Callable[[float], Awaitable[None]]) -> None:
+        """Have something looked at before it is said whether the service is ready; it is given so many seconds."""
+        self._first.append(look)
 
     async def page(self, path: str) -> Page | None:
         """Return the page at that path; None where it is none of ours."""
@@ -98,10 +109,8 @@ class Health:
             case "/readyz":
                 return await self._ready()
             case "/metrics":
-                # What this process knows by itself is told also while the store is away.
-                with suppress(Unavailable):
-                    await self._overdue_s()
-                    await self._count_units()
+                # What is not known in time is as it was when it was last seen.
+                await asyncio.gather(self._overdue_s(), self._count_units(), return_exceptions=True)
                 body, content_type = self._gauges.render()
                 return Page(200, body, content_type.encode())
             case _:
@@ -130,16 +139,22 @@ class Health:
         reasons = []
         if self.stopping:
             reasons.append("The service is stopping.")
-        try:
-            overdue_s = await self._overdue_s()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is why we are not ready
+        overdue, *_ = await asyncio.gather(
+            self._overdue_s(), *(look(LOOK_S) for look in self._first), return_exceptions=True
+        )
+        if isinstance(overdue, TimeoutError):
+            reasons.append(f"The store did not answer within {LOOK_S} s.")
+            self._spell.goes_on("the store does not answer a monitor", within_s=LOOK_S)
+        elif isinstance(overdue, BaseException):
             # Whoever asks may be anybody: what a driver says names hosts and users.
             reasons.append("The store cannot be read; the log says why.")
-            log.warning("the store cannot be read", error=repr(error), detail=getattr(error, "detail", ""))
+            detail = getattr(overdue, "detail", "")
+            self._spell.goes_on("the store cannot be read", error=repr(overdue), detail=detail)
         else:
-            if overdue_s > self._lateness_max_s:
+            self._spell.ends()
+            if overdue is not None and overdue > self._lateness_max_s:
                 reasons.append(
-                    f"The oldest overdue release is {overdue_s:.0f} s late; up to {self._lateness_max_s} s are allowed."
+                    f"The oldest overdue release is {overdue:.0f} s late; up to {self._lateness_max_s} s are allowed."
                 )
         held = self._clock.held()
         if held is not None:
@@ -151,21 +166,46 @@ class Health:
 
     async def _count_units(self) -> None:
         """Count the live instances, but not at every look: a million take a while to count."""
-        if time.monotonic() - self._counted_at < COUNT_EVERY_S:
+        if time.monotonic() - self._counted_at < COUNT_EVERY_S and "counts" not in self._looks:
             return
         self._counted_at = time.monotonic()
-        units, replicas = await self._reader.read(lambda ask: (ask.unit_counts(), ask.replica_counts()), long=True)
-        self._gauges.units(units)
-        self._gauges.replicas(replicas)
+
+        async def count() -> None:
+            units, replicas = await self._reader.read(lambda ask: (ask.unit_counts(), ask.replica_counts()), long=True)
+            self._gauges.units(units)
+            self._gauges.replicas(replicas)
+
+        await self._soon("counts", count)
 
     async def _overdue_s(self) -> float:
-        now = self._clock.now()
-        since = await self._reader.read(lambda ask: ask.oldest_release_due(now), long=True)
-        seconds = 0.0 if since is None else (now - since) / SECOND_US
-        self._gauges.oldest_overdue_release(seconds)
         self._gauges.clock_held(held=self._clock.held() is not None)
         self._gauges.queue_length(self._sequencer.queue_length)
+
+        async def look() -> float:
+            now = self._clock.now()
+            since = await self._reader.glance(lambda ask: ask.oldest_release_due(now))
+            return 0.0 if since is None else (now - since) / SECOND_US
+
+        seconds = await self._soon("overdue", look)
+        self._gauges.oldest_overdue_release(seconds)
         return seconds
+
+    async def _soon(self, what: str, look: Callable[[], Awaitable[T]]) -> T:
+        """Look, one at a time however many ask; raises TimeoutError where it takes too long, and goes on looking."""
+        task = self._looks.get(what)
+        if task is None:
+            task = self._looks[what] = asyncio.ensure_future(look())
+            task.add_done_callback(partial(self._looked, what))
+        await asyncio.wait({task}, timeout=LOOK_S)
+        if not task.done():
+            raise TimeoutError
+        return task.result()  # type: ignore[no-any-return]
+
+    def _looked(self, what: str, task: asyncio.Task[Any]) -> None:
+        del self._looks[what]
+        if not task.cancelled():
+            # Nobody may have waited for it to the end.
+            task.exception()
 
 
 class Monitor:

@@ -109,14 +109,14 @@ class LinkPages:
             name, amount = (attempt[1].decode(), attempt[2]) if attempt else ("", None)
             value = hashlib.sha256(f"link {token} {name} {amount!r}".encode()).hexdigest()
             return await self._try(link, value, None if amount is None else int(amount), record)
-        except (Overloaded, Closed, Unavailable) as error:
-            return _unavailable(error)
         except OutcomeUnknown:
             return Sheet(
                 500,
                 "It may or may not have been done",
-                ("The database was lost in the act of committing. Open the link again: it says what is so.",),
+                ("The store failed in the act of writing. Open the link again: it says what is so.",),
             )
+        except (Overloaded, Closed, Unavailable) as error:
+            return _unavailable(error)
 
     async def _try(self, link: Link, value: str, amount: int | None, record: CallRecord) -> Sheet:
         for _ in range(TRIES):

@@ -26,7 +26,7 @@ from leasehold.clock import Mode
 from leasehold.engines.building import NoEngine
 from leasehold.founding import CREDENTIALS, WrongRoot
 from leasehold.homes import NotServed
-from leasehold.sequencer import OutcomeUnknown, Unavailable
+from leasehold.sequencer import Unavailable
 from leasehold.serving.admin import Admin
 from leasehold.serving.caps import Caps, most_of, raise_file_limit
 from leasehold.serving.connection import Limits
@@ -49,7 +49,7 @@ With Python's own 5 ms a crowd of readers makes a buyer wait for 25 ms."""
 
 NOT_TO_BE_STARTED: Final = (
     *(BadStore, StoreInUse, NewerStore, BadMasterKey, WrongClock, WrongRoot, NoEngine, NotServed),
-    *(Unavailable, OutcomeUnknown),
+    Unavailable,
 )
 
 

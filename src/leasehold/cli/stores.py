@@ -94,12 +94,12 @@ def audit_keys(where: Target) -> AuditKeys | None:
     """Return the keys of the audit log where the store's master key is at hand; None where it is not."""
     from leasehold.keyring import Keyring, keys_of, turning_of
     from leasehold.settings import BadSettings, load_settings
-    from leasehold.store.snapshot import snapshot
+    from leasehold.store.snapshot import glimpse
     from leasehold.vault import BadMasterKey
 
     try:
         ring = Keyring(load_settings(None, os.environ), where.directory)
-        with snapshot(where) as ask:
+        with glimpse(where) as ask:
             standing = turning_of(ask)
         return keys_of(ring, standing)[1]
     except (BadSettings, BadMasterKey):

@@ -13,7 +13,7 @@ from leasehold.domain.calendar import HOUR_US, Instant
 from leasehold.domain.refusal import BAD_VALUE, Refusal
 from leasehold.gateway.ports import Counted
 from leasehold.gateway.usage import TOKENS_MAX, Tokens
-from leasehold.sequencer import Closed, Overloaded, Sequencer, Unavailable
+from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, Sequencer, Unavailable
 
 log = structlog.get_logger()
 
@@ -74,6 +74,9 @@ class Counts:
         )
         try:
             await self._sequencer.submit(command)
+        except OutcomeUnknown:
+            # Counted twice would be worse than not at all: calls cost money.
+            log.exception("calls may not be counted", service=key.service_id, calls=sum(sums[2:]))
         except (Overloaded, Unavailable):
             self._plus(key, sums)
         except Refusal as refusal:

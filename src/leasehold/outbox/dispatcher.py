@@ -25,7 +25,7 @@ from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
 from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasehold.questions import EventPlace, Head, Reader, Working
-from leasehold.sequencer import Closed, OutcomeUnknown, Outdated, Overloaded, Sequencer, Unavailable
+from leasehold.sequencer import Closed, Outdated, Overloaded, Sequencer, Spell, Unavailable
 
 log = structlog.get_logger()
 
@@ -105,6 +105,7 @@ class Dispatcher:
         self._alone = alone
         self._soon = asyncio.Event()
         self._stopping = False
+        self._spell = Spell(log)
         self._task: asyncio.Task[None] | None = None
         self._attempts: dict[asyncio.Task[None], Delivery] = {}
         self._turns = Turns(places or Places())
@@ -151,10 +152,11 @@ class Dispatcher:
             self._soon.clear()
             try:
                 again = await self._turn()
+                self._spell.ends()
             except (Closed, Outdated):
                 return
-            except (Unavailable, OutcomeUnknown, Overloaded) as error:
-                log.warning("deliveries wait for the store", error=repr(error))
+            except (Unavailable, Overloaded) as error:
+                self._spell.goes_on("deliveries wait for the store", error=repr(error))
                 again = False
             except Exception:
                 log.exception("deliveries cannot be made")
@@ -304,5 +306,5 @@ class Dispatcher:
         )
         try:
             await self._sequencer.submit(command)
-        except (Unavailable, OutcomeUnknown, Overloaded, Closed) as error:
+        except (Unavailable, Overloaded, Closed) as error:
             log.warning("an attempt cannot be written down, so it will be made again", error=repr(error))

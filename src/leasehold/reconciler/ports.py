@@ -12,11 +12,11 @@ from leasehold.clock import Clock, SteadyWall, boot_us
 from leasehold.commands.command import Command
 from leasehold.domain.supply import Count
 from leasehold.questions import Questions
-from leasehold.sequencer import Closed, OutcomeUnknown, Overloaded, Unavailable
+from leasehold.sequencer import Closed, Overloaded, Unavailable
 
 T = TypeVar("T")
 
-LATER: Final = (Closed, Overloaded, Unavailable, OutcomeUnknown)
+LATER: Final = (Closed, Overloaded, Unavailable)
 """What the sequencer says where it cannot decide now; everything is planned anew then."""
 
 

@@ -18,7 +18,7 @@ from leasehold.domain.supply import FITS, SHARED, Supply, Word, changes, served_
 from leasehold.engines.contract import ReplicaEngine, Unreachable
 from leasehold.questions import Questions
 from leasehold.reconciler.ports import LATER, Books, Meter, Reader, Time, Timing
-from leasehold.sequencer import Outdated
+from leasehold.sequencer import Outdated, Spell
 
 log = structlog.get_logger()
 
@@ -66,16 +66,20 @@ class Stocktaker:
         self._node = speaker.node if engine.local else SHARED
         self._beats: dict[str, tuple[int, float]] = {}
         self._said_at = float("-inf")
+        self._spell = Spell(log)
 
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
         while True:
             try:
                 await self.look()
+                self._spell.ends()
             except Outdated:
                 return
             except LATER as error:
-                log.warning("what an engine has waits for the store", engine=self._engine.name, error=repr(error))
+                self._spell.goes_on(
+                    "what an engine has waits for the store", engine=self._engine.name, error=repr(error)
+                )
             except Exception:
                 log.exception("stock cannot be compared", engine=self._engine.name)
             await asyncio.sleep(self._timing.count_s)

@@ -25,7 +25,7 @@ from leasehold.reconciler.left import LeftBehind
 from leasehold.reconciler.ports import LATER, Books, MachineTime, Meter, Reader, Time, Timing
 from leasehold.reconciler.sight import Watch
 from leasehold.reconciler.stocktaker import Speaker, Stocktaker, log_differences
-from leasehold.sequencer import Outdated
+from leasehold.sequencer import Outdated, Spell
 
 log = structlog.get_logger()
 
@@ -86,6 +86,7 @@ class Reconciler:
         self._books = books
         self._routes = routes
         self._worker_id = worker_id
+        self._living, self._looking = Spell(log), Spell(log)
         self._node = node
         self._alone = alone
         self._limits = limits = _exposing(limits, engines)
@@ -200,12 +201,13 @@ class Reconciler:
         while True:
             try:
                 await self.beat()
+                self._living.ends()
                 self._wake.set()
                 await asyncio.sleep(self._timing.lease_s / 5)
             except Outdated:
                 return
             except LATER as error:
-                log.warning("the worker cannot say that it lives", error=repr(error))
+                self._living.goes_on("the worker cannot say that it lives", error=repr(error))
                 await asyncio.sleep(RETRY_S)
             except Exception:
                 log.exception("the worker cannot say that it lives")
@@ -312,10 +314,11 @@ class Reconciler:
                 if due:
                     looked = self._time.steady()
                 await self.turn(everything=due)
+                self._looking.ends()
             except Outdated:
                 return
             except LATER as error:
-                log.warning("replicas wait for the store", error=repr(error))
+                self._looking.goes_on("replicas wait for the store", error=repr(error))
                 await asyncio.sleep(RETRY_S)
             except Exception:
                 log.exception("replicas cannot be looked after")

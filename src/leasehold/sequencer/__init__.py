@@ -10,6 +10,7 @@ from leasehold.sequencer.ports import (
     Limits,
     LockedOut,
     Meter,
+    NeedsRestart,
     OutcomeUnknown,
     Outdated,
     Overloaded,
@@ -21,8 +22,10 @@ from leasehold.sequencer.ports import (
 )
 from leasehold.sequencer.queue import CommandQueue
 from leasehold.sequencer.sequencer import Sequencer
+from leasehold.sequencer.spell import Spell
 from leasehold.sequencer.trail import Keys, Note, Trail
 from leasehold.sequencer.uses import KeyUses
+from leasehold.sequencer.writing import Prober, Writing
 
 __all__ = [
     "DEFERRED",
@@ -37,17 +40,21 @@ __all__ = [
     "Limits",
     "LockedOut",
     "Meter",
+    "NeedsRestart",
     "Note",
     "OutcomeUnknown",
     "Outdated",
     "Overloaded",
+    "Prober",
     "Sequencer",
+    "Spell",
     "StaleIdentity",
     "Store",
     "Trail",
     "Transaction",
     "Unavailable",
     "Watcher",
+    "Writing",
     "decide_in_parts",
     "load",
 ]

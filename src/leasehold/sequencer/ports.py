@@ -51,8 +51,16 @@ class LockedOut(Unavailable):
         super().__init__("another session of the database holds rows that this needs")
 
 
-class OutcomeUnknown(Exception):
-    """The store was lost in the act of committing and did not come back: nobody can say yes or no, or try again."""
+class NeedsRestart(Unavailable):
+    """The store will not write again before this process has ended and another has begun; nothing was done."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The store failed in the act of committing: nobody can say whether it was done, and it must not be tried again.
+
+    Whoever asked with a client token finds it out by asking again with the same one. It is the one kind of Unavailable
+    after which something may have been done.
+    """
 
 
 class Conflict(Exception):

@@ -35,7 +35,6 @@ from leasehold.sequencer.ports import (
     Limits,
     Meter,
     OutcomeUnknown,
-    Outdated,
     Overloaded,
     Store,
     Transaction,
@@ -47,6 +46,7 @@ from leasehold.sequencer.queue import CommandQueue
 from leasehold.sequencer.trail import Note, Trail
 from leasehold.sequencer.uses import KeyUses
 from leasehold.sequencer.waiting import Batch, Waiting, answer
+from leasehold.sequencer.writing import Writing
 
 log = structlog.get_logger()
 ALONE_AFTER_S: Final = 0.5
@@ -98,6 +98,7 @@ class Sequencer:
         self._pruner = Pruner(rules, uses, mode=clock.mode)
         self._called_at = float("-inf")
         self._trail = trail
+        self.writing: Final = Writing()
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushing = False
         self._flushed: list[asyncio.Future[None]] = []
@@ -170,8 +171,8 @@ class Sequencer:
         the account that asks; None: this service itself. Parties take turns, and what is too much is refused to the one
         that has most waiting.
 
-        Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done, and
-        whatever went wrong otherwise; then nothing was done either.
+        Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done,
+        OutcomeUnknown where it may have been done, and whatever went wrong otherwise; then nothing was done either.
         """
         if self._closing:
             raise Closed
@@ -262,13 +263,13 @@ class Sequencer:
     async def _serve(self, batch: Batch) -> None:
         """Take a batch and answer everybody in it, whatever happens."""
         due: list[Due] = []
+        self.writing.begins()
         try:
             await self._try(batch, due)
-        except (Unavailable, OutcomeUnknown) as error:
-            self._keep_notes(batch, sure=isinstance(error, Unavailable))
+        except Unavailable as error:
+            self._keep_notes(batch, sure=not isinstance(error, OutcomeUnknown))
             # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
-            if not isinstance(error, Outdated) or error.is_news:
-                log.error("the store cannot write", error=str(error), detail=getattr(error, "detail", ""))  # noqa: TRY400
+            self.writing.failed(error)
             for waiting in batch.callers:
                 waiting.fail(error)
             if batch.wants_due is not None and not batch.wants_due.done():
@@ -282,6 +283,8 @@ class Sequencer:
             log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
             self._keep_notes(batch, sure=True)
             await self._one_by_one(batch, due, error)
+        finally:
+            self.writing.ends()
         if not self._callers:
             self._deliver()
         if self._trail is not None and not self._trail.waits:
@@ -316,7 +319,10 @@ class Sequencer:
         for waiting in batch.callers:
             try:
                 await self._try(Batch([waiting]), [])
-            except (Unavailable, OutcomeUnknown, Conflict) as its_own:
+            except Unavailable as its_own:
+                self.writing.failed(its_own)
+                waiting.fail(its_own)
+            except Conflict as its_own:
                 log.error("command failed", command=type(waiting.command).__name__, error=str(its_own))  # noqa: TRY400
                 waiting.fail(its_own)
             except Exception as its_own:
@@ -398,6 +404,8 @@ class Sequencer:
             await transaction.rollback()
             raise
         committed_at = time.perf_counter()
+        if changes or parts:
+            self.writing.wrote()
         self._clock.moved(max(now, stands))
         self._written(batch, changes, noted)
         self._tell(changes.after(parts))

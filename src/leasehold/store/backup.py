@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from leasehold.private import create_private
 from leasehold.store import sqlite
 from leasehold.store.errors import BadStore
+from leasehold.store.still import copy_whole
 
 
 def back_up(directory: Path, goal: Path) -> int:
@@ -25,12 +27,13 @@ def back_up(directory: Path, goal: Path) -> int:
     part = goal.with_name(f"{goal.name}.part")
     source = sqlite.connect(path, read_only=True)
     try:
-        part.unlink(missing_ok=True)
+        # Of one that was killed.
+        _clear(part)
         create_private(part)
         copy = sqlite3.connect(part)
         try:
-            # In one piece: in several, every write in between would make it begin again.
-            source.backup(copy, pages=-1)
+            copy_whole(source, copy)
+            # The copy is of a store that has a log, and says so.
             copy.execute("PRAGMA journal_mode = DELETE")
         finally:
             copy.close()
@@ -38,8 +41,15 @@ def back_up(directory: Path, goal: Path) -> int:
             os.fsync(written.fileno())
         part.rename(goal)
     except (sqlite3.Error, OSError) as error:
-        part.unlink(missing_ok=True)
         raise BadStore(f"{goal} cannot be written: {error}") from None
     finally:
         source.close()
+        with suppress(OSError):
+            _clear(part)
     return goal.stat().st_size
+
+
+def _clear(part: Path) -> None:
+    """Remove what a backup has not finished, and whatever SQLite has made beside it."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        part.with_name(f"{part.name}{ending}").unlink(missing_ok=True)

@@ -18,7 +18,6 @@ from leasehold.domain.clock_mark import read
 from leasehold.domain.money import amount_text
 from leasehold.domain.unit import Placement
 from leasehold.seals import AuditKeys
-from leasehold.store import sqlite
 from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_identity import Identities
@@ -32,6 +31,7 @@ from leasehold.store.check_trust import check_trust
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
+from leasehold.store.still import still
 
 GRACE_US: Final = 60 * SECOND_US
 CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
@@ -87,13 +87,12 @@ def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
     if not path.exists():
         raise BadStore(f"There is no store in {directory}: {path} does not exist.")
     mark = MarkCheck(directory)
-    connection = sqlite.connect(path, read_only=True)
+    connection = still(path)
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return connection.execute(text, params).fetchall()
 
     try:
-        connection.execute("BEGIN")
         damage = [f"file: {row[0]}" for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
         report = check(fetch, keys)
         damage += mark.findings(fetch, keys)

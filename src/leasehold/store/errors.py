@@ -1,5 +1,9 @@
 """Why a store cannot be used."""
 
+from __future__ import annotations
+
+from leasehold.sequencer import OutcomeUnknown
+
 
 class StoreInUse(Exception):
     """Another server works on this data directory; the message says so in one line."""
@@ -11,3 +15,7 @@ class BadStore(Exception):
 
 class NewerStore(Exception):
     """The store was written by a newer version; the message says so in one line."""
+
+
+class Unsure(OutcomeUnknown):
+    """A commit failed, and the store cannot say what became of it: it may be there once the store is opened again."""

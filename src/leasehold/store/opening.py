@@ -74,6 +74,10 @@ class OpenStore(Protocol):
         """Ask a question off the event loop; one that may take ``long`` keeps no other waiting."""
         ...
 
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Ask a short question on behalf of monitors, who wait for nobody else's."""
+        ...
+
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question right here; for the start only."""
         ...
@@ -107,12 +111,12 @@ class OnFiles(Protocol):
 def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
     """Open a store, and bring its schema up to date; raises what its constructor raises.
 
-    ``patience``: how long a shared one is waited for.
+    ``patience``: how long a shared one is waited for, and another program that has the embedded one's write lock.
     """
     if where.url is None:
         from leasehold.store.sqlite import SqliteStore
 
-        return SqliteStore(where.directory, new=where.new)
+        return SqliteStore(where.directory, (patience or Patience()).lock_wait_s, new=where.new)
     from leasehold.store.postgres import PostgresStore
 
     prepare(where.directory)

@@ -302,6 +302,13 @@ class PostgresStore:
                 if began >= until:
                     raise self._reading.unavailable() from None
 
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Ask a short question on behalf of monitors; raises Unavailable at once where the database does not answer."""
+        try:
+            return await self._readers.glance(question)
+        except LostError as error:
+            raise Unavailable("the database does not answer", str(error)) from None
+
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question right here; for the start only. Raises BadStore where the database has gone meanwhile."""
         try:

@@ -110,6 +110,7 @@ class Readers:
         self._open_long = open_long or open_reader
         self._short = _Desk(readers, "read")
         self._long = _Desk(LONG, "read-long")
+        self._monitors = _Desk(1, "read-monitor")
         self._local = threading.local()
         self._open: dict[int, Connection] = {}
 
@@ -122,6 +123,10 @@ class Readers:
     def connections(self) -> list[Connection]:
         """Every connection that is open."""
         return list(self._open.values())
+
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Ask a question on behalf of monitors, who wait for nobody else's."""
+        return await self._monitors.ask(None, partial(self.ask, question))
 
     def ask(self, question: Callable[[Questions], T], opened: Open | None = None) -> T:
         """Ask a question on this thread's connection; on a new one where that is lost.
@@ -145,5 +150,6 @@ class Readers:
         """Finish what is being read, and close every connection."""
         self._short.close()
         self._long.close()
+        self._monitors.close()
         for connection in self._open.values():
             connection.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from leasehold.questions import Questions
@@ -13,15 +14,29 @@ from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch, Queries
 from leasehold.store.revisions import latest
+from leasehold.store.still import still
 
 
 @contextmanager
 def snapshot(where: Target) -> Iterator[Questions]:
-    """Look at a store as it is at one moment; nothing is written.
+    """Look at a store as it is at one moment, for as long as it takes; nothing is written.
 
     Raises BadStore where there is none, it cannot be read, or its schema is not this version's.
     """
-    with _embedded(where) if where.url is None else _shared(where.url) as fetch:
+    with _look(where, still) as ask:
+        yield ask
+
+
+@contextmanager
+def glimpse(where: Target) -> Iterator[Questions]:
+    """Look for a moment only: the log of an embedded store grows meanwhile. Otherwise as `snapshot`."""
+    with _look(where, _opened) as ask:
+        yield ask
+
+
+@contextmanager
+def _look(where: Target, open_: Callable[[Path], sqlite3.Connection]) -> Iterator[Questions]:
+    with _embedded(where, open_) if where.url is None else _shared(where.url) as fetch:
         revision = str(fetch("SELECT max(version_num) FROM alembic_version", ())[0][0])
         if revision != latest():
             raise BadStore(
@@ -32,11 +47,9 @@ def snapshot(where: Target) -> Iterator[Questions]:
 
 
 @contextmanager
-def _embedded(where: Target) -> Iterator[Fetch]:
+def _embedded(where: Target, open_: Callable[[Path], sqlite3.Connection]) -> Iterator[Fetch]:
     path = where.directory / sqlite.FILE
-    if not path.exists():
-        raise BadStore(f"There is no store in {where.directory}: {path} does not exist.")
-    connection = sqlite.connect(path, read_only=True)
+    connection = open_(path)
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return connection.execute(text, params).fetchall()
@@ -48,6 +61,12 @@ def _embedded(where: Target) -> Iterator[Fetch]:
         raise BadStore(f"{path} cannot be read: {error}") from None
     finally:
         connection.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise BadStore(f"There is no store in {path.parent}: {path} does not exist.")
+    return sqlite.connect(path, read_only=True)
 
 
 @contextmanager

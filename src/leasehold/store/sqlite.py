@@ -20,7 +20,7 @@ from leasehold.domain.event import EventPage
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.private import create_private
 from leasehold.questions import Questions
-from leasehold.sequencer import Outdated, Unavailable
+from leasehold.sequencer import NeedsRestart, Outdated
 from leasehold.store import audit, revisions
 from leasehold.store.acknowledged import Acknowledged
 from leasehold.store.asked_queries import answer
@@ -31,6 +31,7 @@ from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.file_watch import FileWatch
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
+from leasehold.store.log_bound import LOST_WRITES, LogBound, bytes_kept
 from leasehold.store.mark import Mark, Seals, position
 from leasehold.store.missing import make_ready
 from leasehold.store.newer import REVISION_NOW, WRITABLE_FROM, Schema
@@ -48,6 +49,7 @@ from leasehold.store.sqlite_statements import (
     statements,
     written_keys,
 )
+from leasehold.store.writer import LOCK_WAIT_S, TOLD, Writer
 
 T = TypeVar("T")
 
@@ -61,11 +63,11 @@ WRITER_PRAGMAS: Final = (
     # The commit returns once the log is on the disk. NORMAL would be faster and could lose the last
     # answered purchases when the power fails; in batches of a hundred it gains less than a tenth.
     "PRAGMA synchronous = FULL",
-    # The log is copied into the file beside the writer (Checkpointer). Where that does not keep up, the writer
-    # does the rest of it at 80 MiB: a page that many batches change is so written to the file once. The log is used
-    # again from its start, never cut: growing a file costs a second write to the disk at every sync.
-    "PRAGMA wal_autocheckpoint = 20000",
-    "PRAGMA journal_size_limit = -1",
+    # The log is copied into the file beside the writer (Checkpointer). Where that does not keep up, the next batch
+    # waits for the rest of it at 80 MiB: a page that many batches change is so written to the file once. The log is
+    # used again from its start, and cut only where it has grown far: growing costs a second write at every sync.
+    "PRAGMA wal_autocheckpoint = 0",
+    f"PRAGMA journal_size_limit = {bytes_kept()}",
     # 64 MiB of pages, so that the hot part of a million instances stays in memory.
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -115,8 +117,10 @@ def queries_on(connection: sqlite3.Connection) -> Queries:
 class SqliteStore:
     """A data directory that one server works on."""
 
-    def __init__(self, directory: Path, *, new: bool = False) -> None:
+    def __init__(self, directory: Path, lock_wait_s: float = LOCK_WAIT_S, *, new: bool = False) -> None:
         """Open the directory, creating it and bringing its schema up to date where needed.
+
+        A batch waits for the write lock for ``lock_wait_s`` where another program has it.
 
         Raises StoreInUse where another server has it, NewerStore where a newer version wrote it, and
         BadStore where it is damaged or cannot be written, and where it is gone and not to be founded ``new``; then
@@ -131,7 +135,7 @@ class SqliteStore:
             self.mark: Final = Mark(directory)
             if new:
                 self.mark.set_aside()
-            self._writer = _prepared(self.path)
+            self._writer = Writer(_prepared(self.path), lambda: _opened(self.path), lock_wait_s)
             self.files: Final = FileWatch(self.path, directory / LOCK)
             self._acknowledged = self._acknowledging()
         except BaseException:
@@ -139,7 +143,6 @@ class SqliteStore:
             raise
         self.schema: Final = Schema()
         self._data_version = -1
-        self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._disk = Disk()
         self._checkpointer = Checkpointer(self.path, self.files)
         self._readers = Readers(self._open_reader, READERS)
@@ -147,7 +150,7 @@ class SqliteStore:
 
     def _acknowledging(self) -> Acknowledged:
         try:
-            return Acknowledged(self._writer, self.mark, self.files)
+            return Acknowledged(self._writer.connection, self.mark, self.files)
         except sqlite3.Error as error:
             self._writer.close()
             raise unusable(self.path, error) from None
@@ -164,19 +167,22 @@ class SqliteStore:
     async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
         """Open the transaction of the next batch."""
         self.schema.require()
-        transaction = SqliteTransaction(self._writer, self._commits, self._disk, self._checkpointer, self._acknowledged)
+        self._acknowledged.begin()
+        await self._checkpointer.catch_up()
+        connection = await self._writer.begin()
+        transaction = SqliteTransaction(connection, self._writer, self._disk, self._checkpointer, self._acknowledged)
         try:
-            self._look_again()
+            self._look_again(connection)
         except Outdated:
             await transaction.rollback()
             raise
         return transaction
 
-    def _look_again(self) -> None:
+    def _look_again(self, connection: sqlite3.Connection) -> None:
         """See which schema the file has, where somebody else has written to it. Raises Outdated."""
-        ((version,),) = self._writer.execute("PRAGMA data_version").fetchall()
+        ((version,),) = connection.execute("PRAGMA data_version").fetchall()
         if version != self._data_version:
-            ((revision, writable_from),) = self._writer.execute(REVISION_NOW, (WRITABLE_FROM,)).fetchall()
+            ((revision, writable_from),) = connection.execute(REVISION_NOW, (WRITABLE_FROM,)).fetchall()
             self.schema.see(revision, writable_from)
             self._data_version = version
 
@@ -188,6 +194,10 @@ class SqliteStore:
         """Ask a question on a connection of its own, off the event loop."""
         self.files.before_reading()
         return await self._readers.read(question, long=long, party=party)
+
+    async def glance(self, question: Callable[[Questions], T]) -> T:
+        """Ask a short question on behalf of monitors."""
+        return await self._readers.glance(question)
 
     def ask(self, question: Callable[[Questions], T]) -> T:
         """Ask a question right here; for the start only. Raises BadStore where what is read is damaged."""
@@ -202,9 +212,8 @@ class SqliteStore:
         self.files.close()
         self.mark.close()
         self._readers.close()
-        self._commits.shutdown()
-        self._checkpointer.close()
         self._writer.close()
+        self._checkpointer.close()
         os.close(self._lock)
 
     def _open_reader(self) -> tuple[Connection, Queries]:
@@ -257,6 +266,18 @@ def _look(connection: sqlite3.Connection, path: Path) -> str | None:
     return revisions.look(lambda text: connection.execute(text).fetchall(), revisions.SQLITE_TABLES, str(path))
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a connection that writes as the writer does."""
+    connection = connect(path)
+    try:
+        for pragma in WRITER_PRAGMAS:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _prepare(writer: sqlite3.Connection, path: Path) -> None:
     try:
         for pragma in WRITER_PRAGMAS:
@@ -294,7 +315,7 @@ class Checkpointer:
     """
 
     def __init__(self, path: Path, files: FileWatch) -> None:
-        self._connection = connect(path)
+        self._bound = LogBound(connect(path), path)
         self._files = files
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._done_at = time.monotonic()
@@ -306,18 +327,23 @@ class Checkpointer:
             self._is_running = True
             self._thread.submit(self._run)
 
+    async def catch_up(self) -> None:
+        """Have a log that is long begun anew before the next batch; raises NeedsRestart where it must not be."""
+        if self._bound.has_lost_writes:
+            raise NeedsRestart(LOST_WRITES)
+        if self._bound.is_long(copying=self._is_running):
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._bound.begin_anew)
+
     def _run(self) -> None:
-        # What goes wrong here goes wrong for the writer too, which has somebody to tell it to.
-        with suppress(sqlite3.Error):
-            if self._files.look() is None:
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if not self._bound.has_lost_writes and self._files.look() is None:
+            self._bound.copy()
         self._done_at = time.monotonic()
         self._is_running = False
 
     def close(self) -> None:
-        """Finish, and close the connection."""
+        """Finish, and close the connection, after every other of this process."""
         self._thread.shutdown()
-        self._connection.close()
+        self._bound.close()
 
 
 class SqliteTransaction(audit.AuditReads):
@@ -331,24 +357,20 @@ class SqliteTransaction(audit.AuditReads):
     def __init__(
         self,
         connection: sqlite3.Connection,
-        commits: ThreadPoolExecutor,
+        writer: Writer,
         disk: Disk,
         checkpointer: Checkpointer,
         acknowledged: Acknowledged,
     ) -> None:
-        acknowledged.begin()
+        """``connection`` is the writer's, on which the transaction has begun."""
         self._connection = connection
-        self._commits = commits
+        self._writer = writer
         self._disk = disk
         self._checkpointer = checkpointer
         self._acknowledged = acknowledged
         # There is one server: whoever changes a key tells it here.
         self.identity_epoch: str | None = None
         self.has_company = False
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise _cannot_write(error) from None
 
     def now(self) -> Instant | None:
         """There is one server, and its clock counts."""
@@ -405,14 +427,12 @@ class SqliteTransaction(audit.AuditReads):
 
     def save_part(self, changes: Changes) -> None:
         """Write a part, table by table, at once: the same processor decides and writes here."""
-        try:
+        with TOLD:
             self._save_events(changes.events)
             for text, rows in statements(changes):
                 self._connection.executemany(text, rows)
             if changes.audit:
                 self._acknowledged.audit_until(audit.write(self._connection, changes.audit))
-        except sqlite3.OperationalError as error:
-            raise _cannot_write(error) from None
 
     def _save_events(self, pages: Sequence[EventPage]) -> None:
         """Write pages of events and their index, numbered here: nobody else writes, and it takes two statements."""
@@ -434,40 +454,44 @@ class SqliteTransaction(audit.AuditReads):
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
         """Forget at most so many client tokens that are older."""
-        self._connection.execute(
-            "DELETE FROM tokens WHERE (account_id, value) IN "
-            "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
-            (before, limit),
-        )
+        with TOLD:
+            self._connection.execute(
+                "DELETE FROM tokens WHERE (account_id, value) IN "
+                "(SELECT account_id, value FROM tokens WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+                (before, limit),
+            )
 
     async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
         """Forget at most so many used nonces, and old rows of refused calls."""
-        for text, params in forgetting(nonces_before, refused_before, limit):
-            self._connection.execute(text, params)
+        with TOLD:
+            for text, params in forgetting(nonces_before, refused_before, limit):
+                self._connection.execute(text, params)
 
     async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
         """Write when access keys were last used."""
-        self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
+        with TOLD:
+            self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries, and lanes in which nothing waits."""
-        for text, params in clearing(now, limit):
-            self._connection.execute(text, params)
+        with TOLD:
+            for text, params in clearing(now, limit):
+                self._connection.execute(text, params)
 
     async def commit(self, *, alone: bool = False) -> None:
         """Make it durable; raises Unavailable, with everything taken back, where the disk refuses.
 
-        Raises OutcomeUnknown where the store's files were exchanged meanwhile, so that nobody is answered.
+        Raises Unsure where the disk failed in the act, and nobody can say what a restart would find, and
+        OutcomeUnknown where the store's files were exchanged meanwhile, so that nobody is answered.
         """
         try:
             if alone and self._disk.is_quick:
                 self._disk.timed(self._connection.commit)
                 self._acknowledged.committed()
             else:
-                await asyncio.get_running_loop().run_in_executor(self._commits, self._commit)
+                await self._writer.off_loop(self._commit)
         except sqlite3.OperationalError as error:
-            await self.rollback()
-            raise _cannot_write(error) from None
+            raise await self._writer.failed(error) from None
         self._checkpointer.soon()
 
     def _commit(self) -> None:
@@ -475,10 +499,5 @@ class SqliteTransaction(audit.AuditReads):
         self._acknowledged.committed()
 
     async def rollback(self) -> None:
-        """Forget it. A full disk may have ended the transaction already."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-
-def _cannot_write(error: sqlite3.Error) -> Unavailable:
-    return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
+        """Forget it."""
+        self._writer.rollback()

@@ -70,6 +70,13 @@ ENTITY_TOO_LARGE: Final = ErrorCode("EntityTooLarge", 413, 720010, "The body is 
 STORE_UNAVAILABLE: Final = ErrorCode(
     "StoreUnavailable", 503, 720011, "The store cannot write now, for example because its disk is full."
 )
+OUTCOME_UNKNOWN: Final = ErrorCode(
+    "OutcomeUnknown",
+    503,
+    720022,
+    "The store failed in the act of writing, and it may or may not have been done. The call had a client token: the "
+    "same call with the same token finds it out, and never does it twice.",
+)
 BODY_DIGEST_MISMATCH: Final = ErrorCode(
     "BodyDigestMismatch", 400, 720012, "The body is not the one that a header of the request says it is."
 )

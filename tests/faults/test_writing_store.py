@@ -1,0 +1,236 @@
+"""A disk that fails under a real server on the embedded store, and another program that keeps the store locked."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.crash.fleet import ROUNDS, UNITS, Account, Caller, Process, eventually, postpaid
+from tests.crash.lone import data_of, every_page, prove_books
+from tests.faults.writing_scene import (
+    EIO,
+    ENOSPC,
+    EROFS,
+    FOR_EVER,
+    LOG,
+    STORE,
+    TYPE,
+    Disk,
+    Told,
+    metric,
+    page,
+    served,
+    shimmed,
+    store_of,
+    with_settings,
+)
+
+LOCK_WAIT_S = 1
+
+
+class Place(NamedTuple):
+    """A server, its disk, its only customer, and what that customer was told so far."""
+
+    folder: Path
+    disk: Disk
+    server: Process
+    account: Account
+    told: Told
+
+    def caller(self) -> Caller:
+        """Return the customer."""
+        assert self.server.port is not None
+        return self.account.caller([self.server.port], timeout_s=20)
+
+    def restart(self) -> None:
+        """Kill the server, so that nothing is cleared up, and start it on a disk that is well."""
+        self.server.kill()
+        self.disk.mend()
+        self.server.start()
+        self.server.wait()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("writing")
+    disk = shimmed(folder)
+    before = (*disk.before, *with_settings({"STORE_LOCK_WAIT_SECONDS": LOCK_WAIT_S}))
+    with served(folder, before) as (server, account):
+        yield Place(folder, disk, server, account, Told({}, set(), set()))
+        server.stop()
+        prove_books(data_of(folder))
+
+
+@pytest.fixture
+def place(running: Place) -> Iterator[Place]:
+    """The server on a disk that is well; at the end everything must be as the customer was told."""
+    running.disk.mend()
+    eventually("it is ready", lambda: page(running.server, "/readyz").status == HTTPStatus.OK)
+    yield running
+    running.disk.mend()
+    eventually("it is ready", lambda: page(running.server, "/readyz").status == HTTPStatus.OK)
+    with running.caller() as caller:
+        _is_as_told(caller, running.told)
+
+
+def _is_as_told(caller: Caller, told: Told) -> None:
+    found = {row["instanceId"] for row in every_page(caller, UNITS, "DescribeComputeUnits", "computeUnitInstanceList")}
+    assert set(told.bought.values()) - found == set(), "acknowledged and lost"
+    assert found - set(told.bought.values()) == set(), "called undone, and there"
+    assert not told.unknown
+
+
+def _finds_out(caller: Caller, told: Told, token: str) -> None:
+    """Ask until the store is well again; the same token is answered the same purchase ever after."""
+    eventually("the token finds it out", lambda: told.buy(caller, token).status == HTTPStatus.OK, within_s=10)
+    told.unknown.discard(token)
+    bought = told.bought[token]
+    assert told.buy(caller, token).result["instanceId"] == bought
+
+
+# --- syncs that fail -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.crash
+def test_what_is_called_undone_after_a_failed_sync_is_not_there_after_a_restart(place: Place) -> None:
+    told = place.told
+    for turn in range(ROUNDS):
+        with place.caller() as caller:
+            told.buy(caller, f"before-{turn}")
+            # What the sync leaves is written over before anybody is answered, so that it is sure.
+            place.disk.fail("sync", LOG, EIO, 1)
+            assert told.buy(caller, f"once-{turn}").code == "StoreUnavailable"
+            assert place.disk.failed
+            told.buy(caller, f"between-{turn}")
+            place.disk.fail("sync", LOG, EIO, 1)
+            assert told.buy(caller, f"last-{turn}").code == "StoreUnavailable"
+            assert place.disk.failed
+        place.restart()
+
+
+@pytest.mark.crash
+def test_where_it_is_not_sure_the_answer_says_so_and_the_same_token_finds_it_out(place: Place) -> None:
+    told = place.told
+    for turn in range(ROUNDS):
+        with place.caller() as caller:
+            place.disk.fail("sync", LOG, EIO, FOR_EVER)
+            answer = told.buy(caller, f"unsure-{turn}")
+            assert answer.code == "OutcomeUnknown"
+            assert "same clientToken" in answer.body["message"]
+            # Nothing is begun on a store of which nobody knows what it holds.
+            assert told.buy(caller, f"after-{turn}").code == "StoreUnavailable"
+            assert metric(place.server, 'leasehold_store_writes_failed_total{outcome="unknown"}') > 0
+        if turn % 2:
+            place.disk.mend()
+        else:
+            place.restart()
+        with place.caller() as caller:
+            _finds_out(caller, told, f"unsure-{turn}")
+
+
+@pytest.mark.crash
+def test_a_call_without_a_token_is_told_in_a_way_that_no_client_repeats_by_itself(place: Place) -> None:
+    with place.caller() as caller:
+        place.disk.fail("sync", LOG, EIO, FOR_EVER)
+        answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", postpaid(TYPE))
+        assert (answer.status, answer.code) == (HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError")
+        assert "may or may not have been done" in answer.body["message"]
+
+
+@pytest.mark.crash
+def test_a_file_that_may_have_lost_writes_is_not_trusted_and_the_next_start_copies_the_log_again(place: Place) -> None:
+    told, store = place.told, store_of(place.folder)
+    with place.caller() as caller:
+        with closing(sqlite3.connect(store)) as reader:
+            # While somebody looks at an older state, only a part of the log is copied, and the file is not synced.
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM units").fetchall()
+            for number in range(10):
+                told.buy(caller, f"copied-{number}")
+            place.disk.fail("sync", STORE, EIO, FOR_EVER)
+
+        tokens = (f"refused-{number}" for number in count())
+        eventually("nothing more is written", lambda: told.buy(caller, next(tokens)).status != HTTPStatus.OK)
+        alive = page(place.server, "/healthz")
+        assert alive.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        assert "restart" in alive.body["status"]
+        before = store.with_name(LOG).read_bytes()[:32]
+        # What was dropped is not there again because the disk is well again.
+        place.disk.mend()
+        assert told.buy(caller, "well-again").code == "StoreUnavailable"
+        place.server.stop()
+        assert store.with_name(LOG).read_bytes()[:32] == before, "the log is left to the next start"
+        place.server.start()
+        place.server.wait()
+
+
+# --- a disk that takes nothing, and a monitor that asks ---------------------------------------------------------
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize(
+    ("number", "words"), [(ENOSPC, "full"), (EIO, "I/O"), (EROFS, "I/O")], ids=["full", "an I/O error", "read-only"]
+)
+def test_a_monitor_is_told_that_nothing_can_be_written_though_nobody_calls_and_that_it_can_again(
+    place: Place, number: int, words: str
+) -> None:
+    said, failed = len(place.server.log()), metric(place.server, "leasehold_store_writes_failed_total")
+    place.disk.fail("write", LOG, number, FOR_EVER)
+    told = eventually("a monitor is told", lambda: (p := page(place.server, "/readyz")).status == 503 and p)
+    assert words in told.reasons
+    assert "written" in told.reasons
+    assert page(place.server, "/healthz").status == HTTPStatus.OK
+    with place.caller() as caller:
+        for turn in range(20):
+            assert place.told.buy(caller, f"{words}-{number}-{turn}").code == "StoreUnavailable"
+        # Who only reads notices nothing.
+        assert caller.call_at(0, UNITS, "DescribeComputeUnits").status == HTTPStatus.OK
+    assert metric(place.server, "leasehold_store_writes_failed_total") >= failed + 20
+    assert metric(place.server, "leasehold_store_writes_failing_seconds") > 0
+    lines = place.server.log_since(said)
+    assert lines.count("the store cannot write") == 1, lines
+    assert "Traceback" not in lines
+    place.disk.mend()
+    eventually("it is ready again", lambda: page(place.server, "/readyz").status == HTTPStatus.OK, within_s=5)
+    assert place.server.log_since(said).count("the store can be written again") == 1
+    assert metric(place.server, "leasehold_store_writes_failing_seconds") == 0
+
+
+# --- a lock that another program holds --------------------------------------------------------------------------
+
+
+@pytest.mark.crash
+def test_a_lock_that_another_program_holds_keeps_writes_and_nothing_else(place: Place) -> None:
+    told = place.told
+    with place.caller() as caller, closing(sqlite3.connect(store_of(place.folder), isolation_level=None)) as other:
+        told.buy(caller, "before-the-lock")
+        other.execute("BEGIN IMMEDIATE")
+        answer = told.buy(caller, "locked")
+        assert answer.code == "StoreUnavailable"
+        assert "another program" in answer.body["message"]
+        assert caller.slowest_s < LOCK_WAIT_S + 2
+        # Who comes when it has been held for long already does not wait as long again.
+        waits = [page(place.server, "/healthz").took_s for _ in range(20)]
+        assert sorted(waits)[10] < 0.1
+        assert max(waits) < 1
+        assert "another program" in page(place.server, "/readyz").reasons
+        assert caller.call_at(0, UNITS, "DescribeComputeUnits").status == HTTPStatus.OK
+        other.execute("ROLLBACK")
+        eventually("it is bought", lambda: told.buy(caller, "locked").status == HTTPStatus.OK, within_s=5)
+
+
+@pytest.mark.crash
+def test_a_lock_that_is_let_go_in_time_is_waited_for(place: Place) -> None:
+    with place.caller() as caller, closing(sqlite3.connect(store_of(place.folder), isolation_level=None)) as other:
+        for turn in range(3):
+            other.execute("BEGIN IMMEDIATE")
+            assert page(place.server, "/healthz").status == HTTPStatus.OK
+            other.execute("ROLLBACK")
+            assert place.told.buy(caller, f"in-time-{turn}").status == HTTPStatus.OK
