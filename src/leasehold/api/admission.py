@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from leasehold.api.asgi import Headers
-from leasehold.sequencer import CommandQueue, Overloaded
+from leasehold.api.refusing import Refuser
+from leasehold.sequencer import CommandQueue
 
 PRESENT_S: Final = 10.0
 """So long after an account's last call the others still make room for its next."""
@@ -91,6 +92,7 @@ class Admission:
         """The last that was called in at the end."""
         self._left: list[Name] = []
         self._proved: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._refuser = Refuser()
 
     @property
     def waiting(self) -> int:
@@ -122,8 +124,8 @@ class Admission:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         refused = lane.waiting.put(party, future)
-        if refused is not None and not refused.done():
-            refused.set_exception(Overloaded())
+        if refused is not None:
+            self._refuser.refuse(refused)
         try:
             await future
         except asyncio.CancelledError:
@@ -146,6 +148,10 @@ class Admission:
         self._proved[key] = account_id
         if len(self._proved) > PROVED_MAX:
             self._proved.popitem(last=False)
+
+    def known(self, address: str, access_key: str) -> str:
+        """Return the account that has been seen to call from there with that key; empty where none has."""
+        return self._proved.get((address, access_key), STRANGERS)
 
     def _room(self, name: Name, now: float) -> int:
         """Return how many places a lane has now. Strangers are nobody's company, or any of them could slow us down."""

@@ -187,7 +187,7 @@ class App:
 
     def _note(self, record: CallRecord, status: int, code: str, message: str) -> None:
         """Write down a call that reached no batch, or of which something else became after that."""
-        if record.is_proved:
+        if record.is_proved and code != e.OVERLOADED.code:
             self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
         else:
             self._context.refusals.count(record.address, record.access_key or "", record.account_id, code)
@@ -257,7 +257,13 @@ class App:
     ) -> Any:
         assert record is not None  # noqa: S101 - every action is at one of our paths
         key = claimed_key(scope["headers"], query.authorization)
-        turn = await self._admission.enter(record.address, key, writes=action.writes)
+        try:
+            turn = await self._admission.enter(record.address, key, writes=action.writes)
+        except Overloaded:
+            # Before the signature was looked at: it is counted for whoever was seen to have that key there.
+            record.claimed(key)
+            record.account_id = self._admission.known(record.address, key)
+            raise
         try:
             return await self._called(action, query, scope, receive, record, turn)
         finally:
