@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from leasehold.api import present
+from leasehold.api.bodies import Bodies
 from leasehold.api.callers import Callers, SignatureLimits
 from leasehold.api.identity import Identities
 from leasehold.api.ids import hex_id
@@ -153,7 +154,7 @@ def _offsets(text: str) -> tuple[int, ...]:
     return to_offsets(tuple(int(span[:-1]) * SPANS_US[span[-1]] for span in text.split(",")))
 
 
-def callers_of(settings: Settings, identities: Identities) -> Callers:
+def callers_of(settings: Settings, identities: Identities, bodies: Bodies) -> Callers:
     """Return what lets callers in."""
     limits = SignatureLimits(
         body_max=settings.server_body_max_bytes,
@@ -162,7 +163,7 @@ def callers_of(settings: Settings, identities: Identities) -> Callers:
         without_port=settings.signature_host_without_port == "yes",
         operators_strict=settings.signature_operators_strict == "yes",
     )
-    return Callers(identities, limits, path_prefix=settings.path_prefix)
+    return Callers(identities, limits, bodies, path_prefix=settings.path_prefix)
 
 
 def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> Trail:

@@ -40,6 +40,17 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         ),
     ] = 1024
 
+    http_bodies_max_bytes: Annotated[
+        int,
+        Declared(
+            "http.bodies_max_bytes",
+            Whole(16_384, 1 << 40, "bytes"),
+            "How much memory the bodies of calls take together, from when they are read to the answer. Whoever comes "
+            "when there is no room waits `http.body_seconds` for some; one account has at most half. Bodies up to 16 "
+            "KiB need none.",
+        ),
+    ] = 64 << 20
+
     http_idle_seconds: Annotated[
         int,
         Declared(

@@ -14,6 +14,7 @@ from leasehold.agenda.worker import Agenda
 from leasehold.api.admission import Admission
 from leasehold.api.admission import Limits as InFlight
 from leasehold.api.app import App
+from leasehold.api.bodies import Bodies
 from leasehold.api.context import Context, HookMaker, KeyMaker
 from leasehold.api.health import Health
 from leasehold.api.hub import Hub
@@ -180,11 +181,18 @@ def _app(
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
     admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
-    metrics.calls_waiting({"turn": lambda: admission.waiting, "rows": lambda: sequencer.aside_length})
+    bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
+    metrics.calls_waiting(
+        {
+            "turn": lambda: admission.waiting,
+            "rows": lambda: sequencer.aside_length,
+            "room": lambda: bodies.waiting,
+        }
+    )
     return App(
         context,
         identities,
-        callers_of(settings, identities),
+        callers_of(settings, identities, bodies),
         health,
         metrics,
         path_prefix=settings.path_prefix,

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from leasehold.api.asgi import Headers
+from leasehold.api.bodies import Room
 from leasehold.api.refusing import Refuser
 from leasehold.sequencer import CommandQueue
 
@@ -59,9 +60,11 @@ class _Lane:
 class Turn:
     """A call's turn, from when it has one until it gives it back."""
 
-    __slots__ = ("_admission", "_key", "_lane")
+    __slots__ = ("_admission", "_key", "_lane", "room")
 
     def __init__(self, admission: Admission, lane: Name, key: tuple[str, str]) -> None:
+        self.room: Room | None = None
+        """Room for the call's body, which goes with the turn."""
         self._admission = admission
         self._lane: Name | None = lane
         self._key = key
@@ -81,6 +84,9 @@ class Turn:
         if self._lane is not None:
             self._admission.leave(self._lane)
             self._lane = None
+        if self.room is not None:
+            self.room.leave()
+            self.room = None
 
 
 class Admission:

@@ -238,7 +238,7 @@ class App:
                 peer = scope.get("client")
                 address = self._addresses.of(peer[0] if peer else "", scope["headers"])
                 record = CallRecord(uuid4_text(), address, "/links", "UseLink")
-                sheet = await self._links.do(token, await self._callers.body(scope["headers"], receive), record)
+                sheet = await self._links.do(token, await self._callers.small_body(scope["headers"], receive), record)
             else:
                 sheet = Sheet(NO_METHOD, "This is a page", ("Open it in a browser.",))
         except Fault as fault:
@@ -282,7 +282,8 @@ class App:
                     self._throttle.admit(admitted.caller)
                 if body is None:
                     # Only from whoever may be listened to. What is left unread of others the server throws away.
-                    body = await self._callers.body_of(scope["headers"], receive)
+                    account_id = admitted.caller.account_id
+                    body = await self._callers.body_of(scope["headers"], receive, turn, account_id)
                     if not self._identities.knows(admitted.caller):
                         # While the body came, the key may have been disabled.
                         continue

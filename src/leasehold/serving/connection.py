@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 BODY_AHEAD_MAX: Final = 64 * 1024
 """So much of a body is read before the application takes it."""
+UNASKED_MAX: Final = 4 * 1024
+"""And beyond this nothing before it asks: it looks at the head first, and most bodies are in the same packet."""
 THROWN_AWAY_MAX: Final = 64 * 1024
 """So much of a body that nobody wants is read for the sake of the next request; beyond it the connection ends."""
 LINGER_S: Final = 5.0
@@ -306,7 +308,11 @@ class Connection(asyncio.BufferedProtocol):
             hold = bool(self._unread)
         elif self._does is BODY:
             exchange = self._exchange
-            hold = exchange is not None and not exchange.complete and len(exchange.body) > BODY_AHEAD_MAX
+            hold = (
+                exchange is not None
+                and not exchange.complete
+                and len(exchange.body) > (BODY_AHEAD_MAX if exchange.asked else UNASKED_MAX)
+            )
         else:
             hold = False
         if hold is self._paused or self._does is HANDED or self.transport.is_closing():
