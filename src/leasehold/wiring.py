@@ -26,6 +26,7 @@ from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasehold.commands.examples import LoadExamples
 from leasehold.commands.founding import CLOCK_MODE
+from leasehold.descriptors import Plan
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
@@ -118,11 +119,12 @@ async def running(
     targets: Targets | None = None,
     engines: Mapping[str, ReplicaEngine] | None = None,
     timing: Timing | None = None,
+    plan: Plan | None = None,
 ) -> AsyncIterator[Service]:
     """Run the service on a store, without a socket; stops it cleanly at the end.
 
     ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
-    the reconciler's.
+    the reconciler's, and ``plan`` how the files of this process are shared out.
 
     Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock or NoEngine where it cannot start; then nothing
     was touched.
@@ -148,7 +150,7 @@ async def running(
             uses=uses,
         )
         agenda = Agenda(store, sequencer, clock, metrics)
-        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper)
+        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
         identities = Identities(
