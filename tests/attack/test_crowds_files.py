@@ -39,8 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 def taken(opened: ExitStack, server: Process) -> list[socket.socket]:
     """Take every connection that is to be had, from many addresses, and say nothing."""
     crowd = []
-    for number in range(2, 22):
-        for _ in range(40):
+    for number in range(2, 82):
+        for _ in range(10):
             with suppress(OSError):
                 crowd.append(opened.enter_context(connected(server, source=f"127.0.0.{number}")))
     return crowd
