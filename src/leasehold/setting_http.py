@@ -75,7 +75,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
             "http.connections_max",
             Whole(1, 1_000_000, "connections"),
             "How many connections are open at once.",
-            unset="half of what the limit of open files leaves, at most 10000",
+            unset="half of what the limit of open files leaves beside what is kept, at most 10000",
         ),
     ] = None
 
