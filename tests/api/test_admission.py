@@ -108,7 +108,7 @@ def test_calls_that_look_have_a_lane_of_their_own_and_fewer_turns() -> None:
         assert desk.count("a") == 1
         desk.crowd(20, "ka", "a")
         await settle()
-        assert desk.count("a") == 2 + 8
+        assert desk.count("a") == 1 + 8
 
     play(act)
 
