@@ -53,10 +53,13 @@ def cpu_exact_s(pid: int) -> float:
 class Server:
     """A server process on a store of its own.
 
-    ``command`` is what stands for ``leasehold``: a variant of the server takes the same arguments.
+    ``command`` is what stands for ``leasehold``: a variant of the server takes the same arguments. ``serving`` are
+    arguments of ``serve`` besides those that say which store it is.
     """
 
-    def __init__(self, name: str, command: Sequence[str], store: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], store: Sequence[str], log: Path, *, serving: Sequence[str] = ()
+    ) -> None:
         self.name = name
         self.port = free_port()
         self._command = tuple(command)
@@ -64,7 +67,7 @@ class Server:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*command, "serve", "--host", HOST, "--port", str(self.port), *store, "--demo"],
+                [*command, "serve", "--host", HOST, "--port", str(self.port), *store, *serving, "--demo"],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=_environment() | (PATIENT if command[0] == sys.executable else {}),

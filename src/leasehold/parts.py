@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from leasehold.api import present
+from leasehold.api.bodies import Bodies
 from leasehold.api.callers import Callers, SignatureLimits
 from leasehold.api.identity import Identities
 from leasehold.api.ids import hex_id
@@ -22,6 +23,7 @@ from leasehold.api.streams import StreamBounds, Streams
 from leasehold.api.throttle import Rate, Throttle
 from leasehold.clock import Clock
 from leasehold.commands.founding import ROOT_USER
+from leasehold.descriptors import DELIVERIES_MAX, Plan
 from leasehold.domain import asked
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, rfc3339, to_datetime
 from leasehold.domain.event import Event
@@ -75,6 +77,8 @@ class Ground(msgspec.Struct, frozen=True):
     metrics: Metrics
     facts: Facts
     keeper: KeyKeeper
+    plan: Plan | None = None
+    """How the files of this process are shared out; None: there is no end of them."""
 
     @property
     def alone(self) -> bool:
@@ -177,7 +181,7 @@ def _offsets(text: str) -> tuple[int, ...]:
     return to_offsets(tuple(int(span[:-1]) * SPANS_US[span[-1]] for span in text.split(",")))
 
 
-def callers_of(settings: Settings, identities: Identities) -> Callers:
+def callers_of(settings: Settings, identities: Identities, bodies: Bodies) -> Callers:
     """Return what lets callers in."""
     limits = SignatureLimits(
         body_max=settings.server_body_max_bytes,
@@ -186,7 +190,7 @@ def callers_of(settings: Settings, identities: Identities) -> Callers:
         without_port=settings.signature_host_without_port == "yes",
         operators_strict=settings.signature_operators_strict == "yes",
     )
-    return Callers(identities, limits, path_prefix=settings.path_prefix)
+    return Callers(identities, limits, bodies, path_prefix=settings.path_prefix)
 
 
 def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> Trail:
@@ -215,9 +219,10 @@ def allowed_of(settings: Settings) -> Allowed:
     return Allowed(settings.webhook_allow_http == "yes", networks_of(settings.webhook_allow_private or ""))
 
 
-def places_of(settings: Settings) -> Places:
+def places_of(settings: Settings, plan: Plan | None) -> Places:
     """Return how many attempts to deliver may be under way at once."""
     return Places(
+        all_max=DELIVERIES_MAX if plan is None else plan.deliveries,
         quick=settings.webhook_attempts_max,
         account=settings.webhook_attempts_per_account,
         receiver=settings.webhook_attempts_per_receiver,
@@ -262,7 +267,7 @@ def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
         show,
         holder=hex_id(),
         alone=ground.alone,
-        places=places_of(settings),
+        places=places_of(settings, ground.plan),
     )
 
 
@@ -294,6 +299,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
         meter=ground.metrics,
         limits=CallLimits(
             connect_s=settings.gateway_connect_seconds,
+            connections_max=None if ground.plan is None else ground.plan.upstream,
             first_byte_s=settings.gateway_first_byte_seconds,
             idle_s=settings.gateway_idle_seconds,
             headers_max=settings.gateway_headers_max_bytes,

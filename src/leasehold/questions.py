@@ -273,7 +273,7 @@ class Questions(IdentityQuestions, Protocol):
         ...
 
     def balance_at(self, account_id: str, until: Instant) -> int:
-        """Sum up an account's postings before a moment."""
+        """Return what an account had before a moment."""
         ...
 
     def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
@@ -286,6 +286,12 @@ class Questions(IdentityQuestions, Protocol):
 
     def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
         """Return an instance's postings in a stretch of time, in the order in which they were written."""
+        ...
+
+    def bills(
+        self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
+    ) -> Iterator[tuple[str, list[Posting]]]:
+        """Yield the bills of instances of an account, in the order in which they are named."""
         ...
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:

@@ -40,6 +40,17 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         ),
     ] = 1024
 
+    http_bodies_max_bytes: Annotated[
+        int,
+        Declared(
+            "http.bodies_max_bytes",
+            Whole(16_384, 1 << 40, "bytes"),
+            "How much memory the bodies of calls take together, from when they are read to the answer. Whoever comes "
+            "when there is no room waits `http.body_seconds` for some; one account has at most half. Bodies up to 16 "
+            "KiB need none.",
+        ),
+    ] = 64 << 20
+
     http_idle_seconds: Annotated[
         int,
         Declared(
@@ -64,7 +75,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
             "http.connections_max",
             Whole(1, 1_000_000, "connections"),
             "How many connections are open at once.",
-            unset="half of what the limit of open files leaves, at most 10000",
+            unset="half of what the limit of open files leaves beside what is kept, at most 10000",
         ),
     ] = None
 

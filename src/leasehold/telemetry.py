@@ -190,7 +190,8 @@ class Metrics:
         self._queue_length = self._gauge("leasehold_queue_length", "Commands that wait for a batch.")
         self._calls_waiting = self._gauge(
             "leasehold_calls_waiting",
-            "Calls that wait: for a turn of their account, or for rows that another session of the database holds.",
+            "Calls that wait: for a turn of their account, for rows that another session of the database holds, or for "
+            "room for their bodies.",
             "for",
         )
         self._store_away = self._gauge(
@@ -379,7 +380,7 @@ class Metrics:
         """Set how many commands wait for a batch."""
         self._queue_length.set(length)
 
-    def calls_waiting(self, counts: Mapping[Literal["turn", "rows"], Callable[[], int]]) -> None:
+    def calls_waiting(self, counts: Mapping[Literal["turn", "rows", "room"], Callable[[], int]]) -> None:
         """Have it counted, whenever somebody looks, how many calls wait for what."""
         for what, count in counts.items():
             self._calls_waiting.labels(what).set_function(count)

@@ -14,6 +14,7 @@ from leasehold.agenda.worker import Agenda
 from leasehold.api.admission import Admission
 from leasehold.api.admission import Limits as InFlight
 from leasehold.api.app import App
+from leasehold.api.bodies import Bodies
 from leasehold.api.context import Context, HookMaker, KeyMaker
 from leasehold.api.health import Concern, Health
 from leasehold.api.hub import Hub
@@ -26,6 +27,7 @@ from leasehold.commands.clock import CLOCK_SEEN
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
 from leasehold.commands.examples import LoadExamples
 from leasehold.commands.founding import CLOCK_MODE
+from leasehold.descriptors import Plan
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.clock_mark import read
 from leasehold.domain.money import Micro
@@ -121,11 +123,12 @@ async def running(
     targets: Targets | None = None,
     engines: Mapping[str, ReplicaEngine] | None = None,
     timing: Timing | None = None,
+    plan: Plan | None = None,
 ) -> AsyncIterator[Service]:
     """Run the service on a store, without a socket; stops it cleanly at the end.
 
     ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
-    the reconciler's.
+    the reconciler's, and ``plan`` how the files of this process are shared out.
 
     Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
     nothing was touched.
@@ -155,7 +158,7 @@ async def running(
             uses=uses,
         )
         agenda = Agenda(store, sequencer, clock, metrics)
-        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper)
+        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
         identities = Identities(
@@ -198,11 +201,18 @@ def _app(
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
     admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
-    metrics.calls_waiting({"turn": lambda: admission.waiting, "rows": lambda: sequencer.aside_length})
+    bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
+    metrics.calls_waiting(
+        {
+            "turn": lambda: admission.waiting,
+            "rows": lambda: sequencer.aside_length,
+            "room": lambda: bodies.waiting,
+        }
+    )
     return App(
         context,
         identities,
-        callers_of(settings, identities),
+        callers_of(settings, identities, bodies),
         health,
         metrics,
         path_prefix=settings.path_prefix,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from leasehold.domain.account import Account
@@ -383,6 +383,13 @@ class MemoryQuestions(
     def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
         """Return an instance's postings in a stretch of time."""
         return [row for row in self._store.postings if row.unit_id == unit_id and since <= row.at < until]
+
+    def bills(
+        self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
+    ) -> Iterator[tuple[str, list[Posting]]]:
+        """Yield the bills of instances of an account."""
+        rows = [row for row in self._store.postings if row.account_id == account_id and since <= row.at < until]
+        return ((unit_id, [row for row in rows if row.unit_id == unit_id]) for unit_id in unit_ids)
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
         """Return the instances with postings in a stretch of time or a paid term that reaches into it."""

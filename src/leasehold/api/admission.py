@@ -14,7 +14,9 @@ from typing import Final
 import msgspec
 
 from leasehold.api.asgi import Headers
-from leasehold.sequencer import CommandQueue, Overloaded
+from leasehold.api.bodies import Room
+from leasehold.api.refusing import Refuser
+from leasehold.sequencer import CommandQueue
 
 PRESENT_S: Final = 10.0
 """So long after an account's last call the others still make room for its next."""
@@ -24,7 +26,7 @@ first after a while waits for all of them."""
 AT_ONCE: Final = 2
 """So many calls of an account begin in one turn of the loop; then it looks who else has called."""
 PROVED_MAX: Final = 10_000
-LOOKS_SHARE: Final = 4
+LOOKS_SHARE: Final = 8
 """Calls that only look gain nothing by being many at once, as those do that share a commit: they get a part of that."""
 STRANGERS: Final = ""
 """The account of those who have not proved yet, from where they call, that they hold the key that they name."""
@@ -57,9 +59,11 @@ class _Lane:
 class Turn:
     """A call's turn, from when it has one until it gives it back."""
 
-    __slots__ = ("_admission", "_key", "_lane")
+    __slots__ = ("_admission", "_key", "_lane", "room")
 
     def __init__(self, admission: Admission, lane: _Lane, key: tuple[str, str]) -> None:
+        self.room: Room | None = None
+        """Room for the call's body, which goes with the turn."""
         self._admission = admission
         self._lane: _Lane | None = lane
         self._key = key
@@ -77,6 +81,9 @@ class Turn:
         if self._lane is not None:
             self._admission.leave(self._lane)
             self._lane = None
+        if self.room is not None:
+            self.room.leave()
+            self.room = None
 
 
 class Admission:
@@ -89,6 +96,7 @@ class Admission:
         self._left: list[_Lane] = []
         self._proved: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._time = time.monotonic
+        self._refuser = Refuser()
 
     @property
     def waiting(self) -> int:
@@ -154,14 +162,18 @@ class Admission:
     async def _wait(self, lane: _Lane, party: str) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         refused = lane.waiting.put(party, future)
-        if refused is not None and not refused.done():
-            refused.set_exception(Overloaded())
+        if refused is not None:
+            self._refuser.refuse(refused)
         try:
             await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
                 self.leave(lane)
             raise
+
+    def known(self, address: str, access_key: str) -> str:
+        """Return the account that has been seen to call from there with that key; empty where none has."""
+        return self._proved.get((address, access_key), STRANGERS)
 
     def _room(self, lane: _Lane, now: float) -> int:
         """Return how many places a lane has now. Strangers are nobody's company, or any of them could slow us down."""

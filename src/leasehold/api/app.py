@@ -187,7 +187,7 @@ class App:
 
     def _note(self, record: CallRecord, status: int, code: str, message: str) -> None:
         """Write down a call that reached no batch, or of which something else became after that."""
-        if record.is_proved:
+        if record.is_proved and code != e.OVERLOADED.code:
             self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
         else:
             self._context.refusals.count(record.address, record.access_key or "", record.account_id, code)
@@ -238,7 +238,7 @@ class App:
                 peer = scope.get("client")
                 address = self._addresses.of(peer[0] if peer else "", scope["headers"])
                 record = CallRecord(uuid4_text(), address, "/links", "UseLink")
-                sheet = await self._links.do(token, await self._callers.body(scope["headers"], receive), record)
+                sheet = await self._links.do(token, await self._callers.small_body(scope["headers"], receive), record)
             else:
                 sheet = Sheet(NO_METHOD, "This is a page", ("Open it in a browser.",))
         except Fault as fault:
@@ -257,7 +257,13 @@ class App:
     ) -> Any:
         assert record is not None  # noqa: S101 - every action is at one of our paths
         key = claimed_key(scope["headers"], query.authorization)
-        turn = await self._admission.enter(record.address, key, writes=action.writes)
+        try:
+            turn = await self._admission.enter(record.address, key, writes=action.writes)
+        except Overloaded:
+            # Before the signature was looked at: it is counted for whoever was seen to have that key there.
+            record.claimed(key)
+            record.account_id = self._admission.known(record.address, key)
+            raise
         try:
             return await self._called(action, query, scope, receive, record, turn)
         finally:
@@ -276,7 +282,8 @@ class App:
                     self._throttle.admit(admitted.caller)
                 if body is None:
                     # Only from whoever may be listened to. What is left unread of others the server throws away.
-                    body = await self._callers.body_of(scope["headers"], receive)
+                    account_id = admitted.caller.account_id
+                    body = await self._callers.body_of(scope["headers"], receive, turn, account_id)
                     if not self._identities.knows(admitted.caller):
                         # While the body came, the key may have been disabled.
                         continue

@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from leasehold.api.admission import Turn
 from leasehold.api.asgi import Headers, Receive, Scope
+from leasehold.api.bodies import SMALL, Bodies
 from leasehold.api.fault import Fault, refused
 from leasehold.api.identity import Identities, Identity
 from leasehold.api.once import Once, SeenNonces
@@ -58,7 +60,10 @@ class Admitted(NamedTuple):
 class Callers:
     """Lets callers in by their signatures, and reads the bodies of those who are."""
 
-    def __init__(self, identities: Identities, limits: SignatureLimits, *, path_prefix: str = "") -> None:
+    def __init__(
+        self, identities: Identities, limits: SignatureLimits, bodies: Bodies, *, path_prefix: str = ""
+    ) -> None:
+        self._bodies = bodies
         self._identities = identities
         self._limits = limits
         self._prefix = path_prefix.rstrip("/").encode()
@@ -149,9 +154,15 @@ class Callers:
             raise refused(refusal) from None
         return once
 
-    async def body_of(self, headers: Headers, receive: Receive) -> bytes:
-        """Read a body and see that it is what the headers say of it; raises Fault."""
-        body = await self.body(headers, receive)
+    async def body_of(self, headers: Headers, receive: Receive, turn: Turn, account_id: str) -> bytes:
+        """Read a body and see that it is what the headers say of it; raises Fault, and Overloaded without room for it.
+
+        Room is given back with the turn. Nobody is told to send (``Expect: 100-continue``) before there is some.
+        """
+        size = self._announced(headers, self._limits.body_max)
+        if size > SMALL:
+            turn.room = await self._bodies.room(account_id, size)
+        body = await self._read(receive, self._limits.body_max)
         try:
             check_body(headers, body)
         except BadProof as error:
@@ -160,13 +171,27 @@ class Callers:
             raise Fault(e.BODY_DIGEST_MISMATCH, str(error)) from None
         return body
 
-    async def body(self, headers: Headers, receive: Receive) -> bytes:
-        """Read the body up to the limit; raises Fault beyond it, and where it does not end."""
-        most = self._limits.body_max
+    async def small_body(self, headers: Headers, receive: Receive) -> bytes:
+        """Read a body of somebody who signs nothing: it may have as much as any connection may; raises Fault."""
+        most = min(SMALL, self._limits.body_max)
+        self._announced(headers, most)
+        return await self._read(receive, most)
+
+    def _announced(self, headers: Headers, most: int) -> int:
+        """Return how many bytes a body will have at most; raises Fault where that is too much."""
+        size = 0
         for name, value in headers:
             # Nineteen digits say enough, and thousands would take long to read.
-            if name == b"content-length" and value.isdigit() and int(value[:19]) > most:
-                raise self._too_large(f"{value[:20].decode()} bytes")
+            if name == b"content-length" and value.isdigit():
+                size = int(value[:19])
+                if size > most:
+                    raise self._too_large(f"{value[:20].decode()} bytes", most)
+            elif name == b"transfer-encoding":
+                size = most
+        return size
+
+    async def _read(self, receive: Receive, most: int) -> bytes:
+        """Read a body up to a limit; raises Fault beyond it, and where it does not end."""
         message = await receive()
         whole: bytes = message.get("body", b"")
         if message["type"] == "http.request" and not message.get("more_body") and len(whole) <= most:
@@ -180,15 +205,15 @@ class Callers:
                 raise Fault(e.INVALID_HTTP_REQUEST, "The connection ended before the body did. Nothing was done.")
             piece: bytes = message.get("body", b"")
             size += len(piece)
-            if size > self._limits.body_max:
-                raise self._too_large(f"more than {self._limits.body_max} bytes")
+            if size > most:
+                raise self._too_large(f"more than {most} bytes", most)
             pieces.append(piece)
             if not message.get("more_body", False):
                 return b"".join(pieces)
             message = await receive()
 
-    def _too_large(self, size: str) -> Fault:
+    def _too_large(self, size: str, most: int) -> Fault:
         return Fault(
             e.ENTITY_TOO_LARGE,
-            f"The body has {size}; at most {self._limits.body_max} are taken. No action needs more than a few hundred.",
+            f"The body has {size}; at most {most} are taken. No action needs more than a few hundred.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from leasehold.domain import refusal as r
+from leasehold.domain.calendar import SECOND_US
 from leasehold.wire import errors as e
 from leasehold.wire.signing import SignatureFault
 
@@ -57,7 +58,8 @@ class Fault(Exception):
 
 def refused(refusal: r.Refusal) -> Fault:
     """Return a refusal as its caller sees it."""
-    return Fault(error_of(refusal.reason), refusal.message, refusal.field)
+    again_s = None if refusal.again_us is None else max(1, -(-refusal.again_us // SECOND_US))
+    return Fault(error_of(refusal.reason), refusal.message, refusal.field, retry_after_s=again_s)
 
 
 def error_of(reason: str) -> e.ErrorCode:

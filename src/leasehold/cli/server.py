@@ -23,12 +23,14 @@ from leasehold.api.health import Monitor
 from leasehold.api.record import Addresses
 from leasehold.cli.sockets import SocketProtocol
 from leasehold.clock import Mode
+from leasehold.descriptors import ADMIN, SPARE, Plan, TooFewFiles, planned
 from leasehold.engines.building import NoEngine
 from leasehold.founding import CREDENTIALS, WrongRoot
 from leasehold.homes import NotServed
+from leasehold.parts import routes_of
 from leasehold.sequencer import Unavailable
 from leasehold.serving.admin import Admin
-from leasehold.serving.caps import Caps, most_of, raise_file_limit
+from leasehold.serving.caps import Caps, raise_file_limit
 from leasehold.serving.connection import Limits
 from leasehold.serving.listener import Listener, Make, Server
 from leasehold.serving.tls import BadTls, Tls
@@ -42,7 +44,6 @@ from leasehold.wiring import Service, WrongClock, running
 log = structlog.get_logger()
 
 BACKLOG: Final = 2048
-ADMIN_CONNECTIONS_MAX: Final = 64
 SWITCH_S: Final = 0.0005
 """How long a thread that reads keeps the interpreter from the loop, which asks for it several times for every call.
 With Python's own 5 ms a crowd of readers makes a buyer wait for 25 ms."""
@@ -60,7 +61,7 @@ class CannotStart(Exception):
 def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str) -> None:
     """Serve until told to stop; raises CannotStart."""
     _configure_logging(settings)
-    raise_file_limit()
+    plan = _plan(settings, where)
     tls = _tls(settings)
     # The sockets first: where a port is taken, nothing else has been touched.
     listener = _listen(host, port)
@@ -69,7 +70,7 @@ def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, 
         if settings.admin_port is not None:
             admin = _listen(settings.admin_host, settings.admin_port, "--admin-port")
         doors = _Doors(listener, admin, tls)
-        uvloop.run(_serve(settings, where, doors, demo=demo, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(_serve(settings, where, doors, plan, demo=demo, clock_mode=cast("Mode", clock_mode)))
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
@@ -105,10 +106,10 @@ def work(settings: Settings, where: Target, *, host: str, port: int | None, cloc
     if where.url is None:
         raise CannotStart("The embedded store is served by one process, which does its due work; see --store.")
     _configure_logging(settings)
-    raise_file_limit()
+    plan = _plan(settings, where)
     listener = None if port is None else _listen(host, port)
     try:
-        uvloop.run(_work(settings, where, listener, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(_work(settings, where, listener, plan, clock_mode=cast("Mode", clock_mode)))
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
@@ -116,10 +117,12 @@ def work(settings: Settings, where: Target, *, host: str, port: int | None, cloc
             listener.close()
 
 
-async def _work(settings: Settings, where: Target, listener: socket.socket | None, *, clock_mode: Mode) -> None:
-    async with running(settings, where, clock_mode=clock_mode) as service:
+async def _work(
+    settings: Settings, where: Target, listener: socket.socket | None, plan: Plan, *, clock_mode: Mode
+) -> None:
+    async with running(settings, where, clock_mode=clock_mode, plan=plan) as service:
         log.info("doing due work", store=where.name)
-        caps = Caps(ADMIN_CONNECTIONS_MAX, None, lambda _: False)
+        caps = Caps(ADMIN, None, lambda _: False, seats=0)
         server = Server(_config(Monitor(service.health), settings), _made(settings, caps, service))
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -162,10 +165,28 @@ def _made(settings: Settings, caps: Caps, service: Service, tls: Tls | None = No
     return make
 
 
-def _caps(settings: Settings) -> Caps:
+def _plan(settings: Settings, where: Target) -> Plan:
+    """Share out the files that this process may open; raises CannotStart where they are too few."""
+    engines = frozenset(route.engine for route in routes_of(settings, where))
+    try:
+        plan = planned(settings, engines, raise_file_limit())
+    except TooFewFiles as error:
+        raise CannotStart(str(error)) from None
+    wanted = settings.http_connections_max
+    if wanted is not None and wanted > plan.connections:
+        log.warning(
+            "fewer connections than http.connections_max says: the limit of open files leaves no more",
+            connections=plan.connections,
+            wanted=wanted,
+            files=plan.files,
+            kept=plan.kept,
+        )
+    return plan
+
+
+def _caps(settings: Settings, plan: Plan) -> Caps:
     proxies = Addresses([text for text in settings.trusted_proxies.split(",") if text])
-    most = settings.http_connections_max or most_of(raise_file_limit())
-    return Caps(most, settings.http_connections_per_address_max, proxies.trusts)
+    return Caps(plan.connections, settings.http_connections_per_address_max, proxies.trusts, seats=SPARE)
 
 
 def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
@@ -189,9 +210,10 @@ def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, where: Target, doors: _Doors, *, demo: bool, clock_mode: Mode) -> None:
-    async with running(settings, where, clock_mode=clock_mode, demo=demo) as service:
-        server = Server(_config(service.app, settings), _made(settings, _caps(settings), service, doors.tls, "callers"))
+async def _serve(settings: Settings, where: Target, doors: _Doors, plan: Plan, *, demo: bool, clock_mode: Mode) -> None:
+    async with running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan) as service:
+        caps = _caps(settings, plan)
+        server = Server(_config(service.app, settings), _made(settings, caps, service, doors.tls, "callers"))
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -218,7 +240,7 @@ async def _administered(settings: Settings, listener: socket.socket | None, serv
         yield
         return
     service.health.apart = True
-    caps = Caps(ADMIN_CONNECTIONS_MAX, None, lambda _: False)
+    caps = Caps(ADMIN, None, lambda _: False, seats=0)
     server = Server(_config(Admin(service.health), settings), _made(settings, caps, service))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -256,7 +256,7 @@ def _take(draft: Draft, bounds: Iterable[Bound], rules: Rules, now: Instant) -> 
         rate = taken(bound, draft.get(NOTICE_RATES, bound.name), now)
         if not isinstance(rate, NoticeRate):
             again = rfc3339(Instant(-(-rate // SECOND_US) * SECOND_US), rules.time_zone)
-            raise Refusal(QUOTA, f"{bound.what}. Try again at {again}.", field="subscriptionId")
+            raise Refusal(QUOTA, f"{bound.what}. Try again at {again}.", field="subscriptionId", again_us=rate - now)
         rates.append(rate)
     for rate in rates:
         draft.put(NOTICE_RATES, rate)

@@ -9,14 +9,16 @@ class Refusal(Exception):
     """A command that is refused changed nothing.
 
     ``reason`` is one of the constants below, ``message`` a sentence for the caller, ``field`` the
-    parameter at fault where one is (dotted, as on the wire).
+    parameter at fault where one is (dotted, as on the wire). ``again_us``, where it is known, is after how many
+    microseconds the same would not be refused for this.
     """
 
-    def __init__(self, reason: str, message: str, *, field: str | None = None) -> None:
+    def __init__(self, reason: str, message: str, *, field: str | None = None, again_us: int | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.field = field
+        self.again_us = again_us
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Refusal) and self._facts() == other._facts()

@@ -41,10 +41,10 @@ def _rows(ask: Questions, account: Account, month: Month, seller: Seller) -> Ite
     after = ""
     while True:
         page = ask.spenders(account.id, *month, after=after, limit=PAGE)
-        for spender in page:
+        bills = ask.bills(account.id, [spender.unit_id for spender in page], *month)
+        for spender, (_, bill) in zip(page, bills, strict=True):
             unit = ask.unit(spender.unit_id)
             assert unit is not None  # noqa: S101 - instances are kept for ever (decision 17)
-            bill = ask.bill(unit.id, *month)
             terms = ask.terms(unit.id, month.until) if spender.prepaid else []
             yield from rows_of(account, unit, month, bill, terms, seller)
         if len(page) < PAGE:

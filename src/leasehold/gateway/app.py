@@ -74,7 +74,9 @@ class Gateway:
         self._counts = Counts(sequencer, clock)
         self._refusals = Refusals(sequencer, clock)
         self._address_of = address_of
-        self._upstream = Upstream(connect_s=limits.connect_s, headers_max=limits.headers_max)
+        self._upstream = Upstream(
+            connect_s=limits.connect_s, headers_max=limits.headers_max, connections_max=limits.connections_max
+        )
         self._meter = meter
         self._limits = limits
         self._sockets = Sockets(limits)

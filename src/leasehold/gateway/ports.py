@@ -103,6 +103,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     first_byte_s: float = 300.0
     idle_s: float = 300.0
     headers_max: int = 32 * 1024
+    connections_max: int | None = None
+    """Connections to replicas, with those that wait for the next call; None: any number."""
     concurrency_max: int = 256
     socket_idle_s: float = 300.0
     socket_message_max: int = 16 << 20

@@ -78,10 +78,40 @@ class Bounded(ResponseHandler):
         super().feed_data(data, size)
 
 
+class _Pool(aiohttp.TCPConnector):
+    """Connections to all replicas, of which those that nobody uses make room for new ones.
+
+    The client's own bound counts those in use only. They are as many as there are calls, which is bounded elsewhere;
+    but each replica that was ever called may have left some open for a while.
+    """
+
+    def __init__(self, most: int | None, **options: Any) -> None:
+        super().__init__(limit=0, **options)
+        self._most = most
+
+    async def _create_connection(self, *given: Any, **named: Any) -> ResponseHandler:
+        self._make_room()
+        return await super()._create_connection(*given, **named)
+
+    def _make_room(self) -> None:
+        """Close what has been idle for longest, until there is room for the one that is being made."""
+        if self._most is None:
+            return
+        idle = sum(map(len, self._conns.values()))
+        while idle and len(self._acquired) + idle > self._most:
+            key = min(self._conns, key=lambda one: self._conns[one][0][1])
+            unused, _ = self._conns[key].popleft()
+            if not self._conns[key]:
+                del self._conns[key]
+            unused.close()
+            idle -= 1
+
+
 class Upstream:
     """Connections to replicas, kept open between calls."""
 
-    def __init__(self, *, connect_s: float, headers_max: int) -> None:
+    def __init__(self, *, connect_s: float, headers_max: int, connections_max: int | None = None) -> None:
+        self._most = connections_max
         self._connect_s = connect_s
         self._headers_max = headers_max
         self._open: aiohttp.ClientSession | None = None
@@ -89,7 +119,7 @@ class Upstream:
     def _session(self) -> aiohttp.ClientSession:
         """Open the connections' pool, which has to be done in the event loop that uses it."""
         if self._open is None:
-            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=30)
+            connector = _Pool(self._most, ttl_dns_cache=60, keepalive_timeout=30)
             # There is no other way to say it.
             make = functools.partial(Bounded, asyncio.get_running_loop(), self._headers_max)
             connector._factory = make  # type: ignore[assignment]  # noqa: SLF001

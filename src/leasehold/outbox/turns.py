@@ -28,7 +28,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
     An attempt is quick until it has lasted ``slow_us``; after that it takes no quick place any more. A receiver that
     took so long is slow for ``slow_for_us``: attempts at it have places of their own, ``slow`` in all and
-    ``slow_account`` of one account. ``account`` and ``receiver`` bound all attempts of an account and at a receiver.
+    ``slow_account`` of one account. ``account`` and ``receiver`` bound all attempts of an account and at a receiver,
+    ``all_max`` all there are.
     """
 
     quick: int = 64
@@ -38,6 +39,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     slow_account: int = 4
     slow_us: int = 2 * SECOND_US
     slow_for_us: int = 10 * MINUTE_US
+    all_max: int = ALL_MAX
 
 
 class Due(NamedTuple):
@@ -199,7 +201,7 @@ class Turns:
         if tally.receiver[one.receiver] >= places.receiver and tally.place[one.place]:
             # The first of each account is let in: else one account could keep others from whom they share.
             return "receiver"
-        if tally.all >= ALL_MAX:
+        if tally.all >= self._places.all_max:
             return "all"
         if self._is_slow(one, now_us):
             full = tally.slow >= places.slow or tally.slow_account[one.account_id] >= places.slow_account

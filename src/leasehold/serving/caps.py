@@ -11,10 +11,8 @@ from typing import Final, Literal
 
 Reason = Literal["total", "address"]
 
-FILES_KEPT: Final = 256
-"""Kept for the store, the log, engines and receivers of events."""
-CONNECTIONS_MAX: Final = 10_000
 PER_ADDRESS_MAX: Final = 1024
+SEATS: Final = 16
 LAST_PART: Final = 8
 """The last eighth is for addresses that have few."""
 FEW: Final = 4
@@ -33,11 +31,6 @@ def raise_file_limit() -> int:
     return wanted
 
 
-def most_of(files: int) -> int:
-    """Return how many connections a process with so many files takes: a call that is passed on needs a second one."""
-    return max(1, min(CONNECTIONS_MAX, (files - FILES_KEPT) // 2))
-
-
 class Caps:
     """Says who is let in, and counts them.
 
@@ -46,8 +39,12 @@ class Caps:
     the bound of all connections is for them.
     """
 
-    def __init__(self, most: int, per_address: int | None, excepted: Callable[[str], bool]) -> None:
+    def __init__(
+        self, most: int, per_address: int | None, excepted: Callable[[str], bool], *, seats: int = SEATS
+    ) -> None:
         self.most = most
+        self.seats = seats
+        """Connections beyond them, for monitors only."""
         self.per_address = min(PER_ADDRESS_MAX, max(1, most // 2)) if per_address is None else per_address
         self._crowded = most - most // LAST_PART
         self._excepted = lru_cache(maxsize=1024)(excepted)

@@ -9,17 +9,17 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
-from leasehold.api.answering import JSON, Failure, encode
-from leasehold.api.ids import uuid4_text
 from leasehold.serving.chunks import Chunks
-from leasehold.serving.exchange import STATUS_LINES, Application, Exchange
+from leasehold.serving.exchange import Application, Exchange
 from leasehold.serving.head import BadRequest, Head, check_partial, read_head
-from leasehold.wire import errors as e
+from leasehold.serving.refusal import MONITORED, TOO_MANY, refusal, too_slow
 
 log = structlog.get_logger()
 
 BODY_AHEAD_MAX: Final = 64 * 1024
 """So much of a body is read before the application takes it."""
+UNASKED_MAX: Final = 4 * 1024
+"""And beyond this nothing before it asks: it looks at the head first, and most bodies are in the same packet."""
 THROWN_AWAY_MAX: Final = 64 * 1024
 """So much of a body that nobody wants is read for the sake of the next request; beyond it the connection ends."""
 LINGER_S: Final = 5.0
@@ -69,6 +69,9 @@ class House(Protocol):
     def closed(self, connection: Connection) -> None:
         """Take note that a connection is gone."""
 
+    def turned_away(self, connection: Connection) -> None:
+        """Take note that somebody was told that there is no room."""
+
     def timed_out(self, kind: str) -> None:
         """Count a connection that was too slow."""
 
@@ -100,6 +103,7 @@ class Connection(asyncio.BufferedProtocol):
         "address",
         "client",
         "loop",
+        "spare",
         "transport",
         "writable",
     )
@@ -110,6 +114,8 @@ class Connection(asyncio.BufferedProtocol):
         self.client = client
         self.address = address
         """Under what the listener counts it."""
+        self.spare = False
+        """Whether it is beyond all places, and may ask only how the server does."""
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # until it is made
         self.writable: asyncio.Event | None = None
         self._does = HEAD
@@ -231,6 +237,9 @@ class Connection(asyncio.BufferedProtocol):
             self._unread = data
             return b""
         head, rest = read_head(data[:end]), data[end + 4 :]
+        if self.spare and head.path not in MONITORED:
+            self.turn_away()
+            return b""
         if head.websocket and self._house.ws_class is not None:
             self._hand_over(head, rest)
             return b""
@@ -255,7 +264,9 @@ class Connection(asyncio.BufferedProtocol):
             "raw_path": head.path,
             "query_string": head.query,
         }
-        exchange = self._exchange = Exchange(self, scope, keep_alive=head.keep_alive, expects=head.expects)
+        exchange = self._exchange = Exchange(
+            self, scope, keep_alive=head.keep_alive and not self.spare, expects=head.expects
+        )
         length = head.length
         if length is not None and length <= len(rest):
             exchange.body, rest = rest[:length], rest[length:]
@@ -306,7 +317,11 @@ class Connection(asyncio.BufferedProtocol):
             hold = bool(self._unread)
         elif self._does is BODY:
             exchange = self._exchange
-            hold = exchange is not None and not exchange.complete and len(exchange.body) > BODY_AHEAD_MAX
+            hold = (
+                exchange is not None
+                and not exchange.complete
+                and len(exchange.body) > (BODY_AHEAD_MAX if exchange.asked else UNASKED_MAX)
+            )
         else:
             hold = False
         if hold is self._paused or self._does is HANDED or self.transport.is_closing():
@@ -381,6 +396,13 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- refusing ---
 
+    def turn_away(self) -> None:
+        """Say that there is no room, and close at once: who lingers has a file that nobody counts."""
+        self._house.turned_away(self)
+        if self._exchange is None:
+            self.write(refusal(TOO_MANY, self.headers()))
+        self.transport.close()
+
     def _refuse(self, error: BadRequest) -> None:
         """Answer that a request cannot be taken, and close."""
         exchange, self._unread = self._exchange, b""
@@ -428,7 +450,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._house.timed_out("head")
             if self._unread:
-                self._refuse(_too_slow(f"The request's head was not whole after {self._house.limits.head_s:g} s."))
+                self._refuse(too_slow(f"The request's head was not whole after {self._house.limits.head_s:g} s."))
             else:
                 self.transport.close()
 
@@ -453,25 +475,4 @@ class Connection(asyncio.BufferedProtocol):
         if exchange is not None and exchange.complete:
             self.transport.close()
         else:
-            self._refuse(_too_slow(f"The body came more slowly than {limits.body_rate:g} bytes a second."))
-
-
-def _too_slow(what: str) -> BadRequest:
-    return BadRequest(e.REQUEST_TIMEOUT, f"{what} Nothing was done.")
-
-
-def refusal(error: BadRequest, headers: list[tuple[bytes, bytes]]) -> bytes:
-    """Return a whole answer that refuses what came; the connection ends with it."""
-    request_id = uuid4_text()
-    fault = error.error
-    body = encode(Failure(request_id, fault.code, error.message, fault.number, error.message, request_id))
-    lines = [
-        *headers,
-        (b"content-type", JSON),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-bce-request-id", request_id.encode()),
-        (b"x-bce-error-code", fault.code.encode()),
-        (b"connection", b"close"),
-    ]
-    written = b"".join(b"%b: %b\r\n" % line for line in lines)
-    return b"%b%b\r\n%b" % (STATUS_LINES[fault.status], written, body)
+            self._refuse(too_slow(f"The body came more slowly than {limits.body_rate:g} bytes a second."))

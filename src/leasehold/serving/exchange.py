@@ -79,6 +79,8 @@ class Exchange:
     started = False
     complete = False
     gone = False
+    asked = False
+    """Whether the application has asked for the body."""
     _news: asyncio.Event | None = None
     _fresh = False
     _held = b""
@@ -147,6 +149,10 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Return the next piece of the body, or that the caller has gone."""
+        if not self.asked:
+            self.asked = True
+            if self.more_body:
+                self._wire.wants_more()
         if self.expects and not self.started and not self.gone:
             self.expects = False
             self._wire.write(CONTINUE)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -14,11 +15,10 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from leasehold.serving.caps import Caps
-from leasehold.serving.connection import Connection, Limits, refusal
+from leasehold.serving.connection import Connection, Limits
 from leasehold.serving.exchange import Application
-from leasehold.serving.head import BadRequest
+from leasehold.serving.refusal import TOO_MANY, refusal
 from leasehold.serving.tls import Tls
-from leasehold.wire import errors as e
 
 log = structlog.get_logger()
 
@@ -29,6 +29,8 @@ REST_S: Final = 0.5
 """How long nobody is let in after the process had no file left."""
 TOLD_EVERY_S: Final = 10.0
 TLS_END_S: Final = 5.0
+SEAT_S: Final = 1.0
+"""How long a TLS handshake may take of somebody who has a seat, which nobody else gets meanwhile."""
 HOW_TO_LET_IN: Final = {
     "total": "raise http.connections_max, and the limit of open files with it",
     "address": "if it is a proxy, name it in trusted_proxies; else raise http.connections_per_address_max",
@@ -84,6 +86,9 @@ class Listener:
         self.buffer = memoryview(bytearray(READ_SIZE))
         self._open: set[Connection] = set()
         self._coming: set[asyncio.Task[None]] = set()
+        self._seats: dict[Connection, None] = {}
+        """The one that was given first comes first."""
+        self._seats_max = caps.seats
         self._untold = 0
         self._told_at = -TOLD_EVERY_S
         self._closed = False
@@ -125,17 +130,41 @@ class Listener:
             key, reason = self._caps.enter(host)
             if reason is None:
                 client = (host, int(name[1])) if isinstance(name, tuple) else None
-                task = self.loop.create_task(self._welcome(caller, Connection(self, client, key)))
-                self._coming.add(task)
-                task.add_done_callback(self._coming.discard)
+                self._begin(caller, Connection(self, client, key))
+            elif reason == "total" and self._seats_max:
+                self._seat(caller, (host, int(name[1])) if isinstance(name, tuple) else None)
             else:
                 self._not_let_in(reason, host)
                 self._turn_away(caller)
 
+    def _seat(self, caller: socket.socket, client: tuple[str, int] | None) -> None:
+        """Let somebody in beyond all places, who may ask how the server does and nothing else.
+
+        There are a few seats. Who has had one for longest makes room, of the address that has most of them.
+        """
+        if len(self._seats) >= self._seats_max:
+            seated = [one for one in self._seats if one.transport is not None]
+            if not seated:
+                self._not_let_in("total", "" if client is None else client[0])
+                self._turn_away(caller)
+                return
+            crowd = Counter(one.client and one.client[0] for one in seated)
+            ((most, _),) = crowd.most_common(1)
+            next(one for one in seated if (one.client and one.client[0]) == most).turn_away()
+        connection = Connection(self, client, None)
+        connection.spare = True
+        self._seats[connection] = None
+        self._begin(caller, connection)
+
+    def _begin(self, caller: socket.socket, connection: Connection) -> None:
+        task = self.loop.create_task(self._welcome(caller, connection))
+        self._coming.add(task)
+        task.add_done_callback(self._coming.discard)
+
     async def _welcome(self, caller: socket.socket, connection: Connection) -> None:
         """Make a connection of a socket; with TLS that takes a handshake."""
         context = None if self._tls is None else self._tls.context
-        wait_s = None if context is None else self.limits.head_s
+        wait_s = None if context is None else SEAT_S if connection.spare else self.limits.head_s
         end_s = None if context is None else TLS_END_S
         try:
             await self.loop.connect_accepted_socket(
@@ -143,7 +172,7 @@ class Listener:
             )
         except BaseException as error:
             if connection.transport is None:
-                self._caps.leave(connection.address)
+                self._left(connection)
             if not isinstance(error, OSError):
                 raise
             if isinstance(error, ConnectionAbortedError):
@@ -157,9 +186,8 @@ class Listener:
         with caller:
             if self._tls is not None:
                 return
-            error = BadRequest(e.OVERLOADED, "There are too many connections. Nothing was done; try again in a moment.")
             try:
-                caller.send(refusal(error, [*self.state.default_headers, (b"retry-after", b"1")]))
+                caller.send(refusal(TOO_MANY, self.state.default_headers))
                 caller.shutdown(socket.SHUT_WR)
                 # What was sent and not read would take the answer back.
                 caller.recv(READ_SIZE)
@@ -196,7 +224,18 @@ class Listener:
         """Take note that a connection is gone."""
         self._open.discard(connection)
         self.state.connections.discard(connection)
-        self._caps.leave(connection.address)
+        self._left(connection)
+
+    def _left(self, connection: Connection) -> None:
+        if connection.spare:
+            self._seats.pop(connection, None)
+        else:
+            self._caps.leave(connection.address)
+
+    def turned_away(self, connection: Connection) -> None:
+        """Take note that somebody was told that there is no room, and give the seat free."""
+        self._seats.pop(connection, None)
+        self._not_let_in("total", connection.client[0] if connection.client else "")
 
     def timed_out(self, kind: str) -> None:
         """Count a connection that was too slow."""

@@ -13,7 +13,6 @@ from leasehold.domain.calling import Package
 from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering, PriceList
 from leasehold.domain.event import Event, types_mask
 from leasehold.domain.guard import Guard
-from leasehold.domain.ledger import Posting, wallet
 from leasehold.domain.money import Micro
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
@@ -24,11 +23,11 @@ from leasehold.questions import (
     Numbered,
     Place,
     ServiceFilter,
-    Spender,
     UnitFilter,
     Used,
 )
 from leasehold.store.audit import AuditQueries, Fetch, columns
+from leasehold.store.bill_queries import BillQueries
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 from leasehold.store.identity_queries import IdentityQueries
 from leasehold.store.outbox_queries import OutboxQueries
@@ -78,6 +77,7 @@ _RUN_STATUS = {
 
 
 class Queries(
+    BillQueries,
     SignatureQueries,
     AuditQueries,
     IdentityQueries,
@@ -271,63 +271,6 @@ class Queries(
             where.append("at <= ? AND (at < ? OR seq < ?)")
             params += [after.at, after.at, after.seq]
         return self._numbered(POSTINGS, where, params, "at DESC, seq DESC", limit)
-
-    def balance_at(self, account_id: str, until: Instant) -> int:
-        """Sum up an account's postings before a moment."""
-        ((total,),) = self._fetch(
-            "SELECT coalesce(sum(CASE WHEN credit = ? THEN amount ELSE -amount END), 0) FROM postings "
-            "WHERE account_id = ? AND at < ?",
-            (wallet(account_id), account_id, until),
-        )
-        return int(total)
-
-    def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
-        """Sum up what was paid in, and what was charged less refunds, in a stretch of time."""
-        own = wallet(account_id)
-        ((paid_in, charged),) = self._fetch(
-            "SELECT coalesce(sum(CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END), 0), "
-            "coalesce(sum(CASE WHEN kind = 'TopUp' THEN 0 WHEN debit = ? THEN amount ELSE -amount END), 0) "
-            "FROM postings WHERE account_id = ? AND at >= ? AND at < ?",
-            (own, account_id, since, until),
-        )
-        return int(paid_in), int(charged)
-
-    def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
-        """Return the ids of instances that have postings in a stretch of time, in order."""
-        rows = self._fetch(
-            "SELECT DISTINCT unit_id FROM postings WHERE account_id = ? AND at >= ? AND at < ? AND unit_id > ? "
-            "ORDER BY unit_id LIMIT ?",
-            (account_id, since, until, after, limit),
-        )
-        return [row[0] for row in rows]
-
-    def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
-        """Return an instance's postings in a stretch of time, in the order in which they were written."""
-        rows = self._fetch(
-            f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND at >= ? AND at < ? ORDER BY seq",
-            (unit_id, since, until),
-        )
-        return [POSTINGS.read(row) for row in rows]
-
-    def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
-        """Return the instances with postings in a stretch of time or a paid term that reaches into it, by their ids."""
-        rows = self._fetch(
-            "SELECT unit_id, max(prepaid) FROM (SELECT unit_id, CASE WHEN kind = 'Usage' THEN 0 ELSE 1 END AS prepaid "
-            "FROM postings WHERE account_id = ? AND at >= ? AND at < ? AND unit_id > ? "
-            # Said in the words of the index of what is unusual.
-            "UNION ALL SELECT unit_id, 1 AS prepaid FROM postings WHERE account_id = ? AND kind <> 'Usage' AND at < ? "
-            "AND since < ? AND until > ? AND unit_id > ?) AS spent GROUP BY unit_id ORDER BY unit_id LIMIT ?",
-            (account_id, since, until, after, account_id, until, until, since, after, limit),
-        )
-        return [Spender(unit_id, bool(prepaid)) for unit_id, prepaid in rows]
-
-    def terms(self, unit_id: str, until: Instant) -> list[Posting]:
-        """Return what was paid in advance for an instance, or paid back, before a moment, in the order of writing."""
-        rows = self._fetch(
-            f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind <> 'Usage' AND at < ? ORDER BY seq",
-            (unit_id, until),
-        )
-        return [POSTINGS.read(row) for row in rows]
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Unit]:
         """Return an account's live quota instances of a model."""

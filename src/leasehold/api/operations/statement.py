@@ -50,7 +50,8 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
         opening = ask.balance_at(account_id, since)
         paid_in, charged = ask.turnover(account_id, since, until)
         ids = ask.billed_units(account_id, since, until, after=after, limit=size + 1)
-        units = [(unit, ask.bill(unit_id, since, until)) for unit_id in ids if (unit := ask.unit(unit_id)) is not None]
+        bills = ask.bills(account_id, ids, since, until)
+        units = [(unit, bill) for unit_id, bill in bills if (unit := ask.unit(unit_id)) is not None]
         return _Month(account, since, until, opening, paid_in, charged, units)
 
     found = await context.read(call, look, long=True)

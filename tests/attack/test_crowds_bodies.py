@@ -1,0 +1,116 @@
+"""Bodies by the thousand: nobody's is read who has not signed, and those of callers have a bound together."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from tests.attack.http_place import (
+    HOST,
+    connected,
+    is_well,
+    memory_of,
+    metric,
+    read_answer,
+    server_with,
+    signed_post,
+    until,
+)
+from tests.crash.fleet import Process
+from tests.crash.lone import root_of
+
+MIB = 1 << 20
+CROWD = 150
+UNSIGNED = f"POST /v2/clock?Action=DescribeClock HTTP/1.1\r\nHost: {HOST}\r\n".encode()
+LENGTH = f"Content-Length: {MIB}\r\n\r\n".encode()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    settings = {"http.bodies_max_bytes": 8 * MIB, "http.body_seconds": 3, "http.write_seconds": 30}
+    with server_with(tmp_path_factory.mktemp("bodies"), settings) as running:
+        yield running
+        assert "Traceback" not in running.log()
+
+
+def poured(opened: ExitStack, server: Process, head: bytes) -> list[socket.socket]:
+    """Open many connections, and send nearly the whole body on each, as far as it is taken."""
+    crowd = [opened.enter_context(connected(server)) for _ in range(CROWD)]
+    left = dict.fromkeys(crowd, MIB - 1)
+    for one in crowd:
+        one.sendall(head)
+        one.setblocking(False)
+    give_up = time.monotonic() + 2
+    while left and time.monotonic() < give_up:
+        for one, rest in tuple(left.items()):
+            try:
+                left[one] = rest - one.send(b" " * min(rest, 65536))
+            except BlockingIOError:
+                continue
+            except OSError:
+                del left[one]
+                continue
+            if not left[one]:
+                del left[one]
+    for one in crowd:
+        one.settimeout(10)
+    return crowd
+
+
+def test_bodies_that_nobody_signed_take_no_memory_and_are_refused_at_once(server: Process) -> None:
+    is_well(server)
+    before = memory_of(server)
+    for head in (
+        UNSIGNED + LENGTH,
+        signed_post().replace(b"/v2/clock?", b"/v2/clock?a=b&") + LENGTH,
+        f"POST /links/abc HTTP/1.1\r\nHost: {HOST}\r\n".encode() + LENGTH,
+        f"POST /services/some/v1 HTTP/1.1\r\nHost: {HOST}\r\n".encode() + LENGTH,
+    ):
+        with ExitStack() as opened:
+            crowd = poured(opened, server, head)
+            assert memory_of(server) - before < 40 * MIB
+            assert is_well(server) < 2.0
+            answered = 0
+            for one in crowd:
+                with suppress(OSError):
+                    got = read_answer(one)
+                    assert got is None or (400 <= got.status < 500 and got.headers["connection"] == "close"), got
+                    answered += got is not None
+            assert answered > CROWD / 2, "some may have lost the answer, since they sent on"
+
+
+def test_bodies_of_callers_have_a_bound_together_and_small_ones_need_not_wait(server: Process) -> None:
+    with ExitStack() as opened:
+        root = opened.enter_context(root_of(server))
+        root.call("/v2/clock", "DescribeClock")
+        before = memory_of(server)
+        crowd = poured(opened, server, signed_post() + LENGTH)
+        assert memory_of(server) - before < 40 * MIB
+        assert metric(server, 'leasehold_calls_waiting{for="room"}') > 0
+        assert root.call("/v2/clock", "DescribeClock").status == 200, "a small body needs no room"
+        # Those that have room lose it where they are too slow, and those that wait for long are to come again.
+        answers = []
+        for one in crowd:
+            with suppress(OSError):
+                answers.append(read_answer(one))
+        codes = {got.code for got in answers if got is not None}
+        assert codes == {"RequestTimeout", "Overloaded"}
+        assert {got.headers.get("retry-after") for got in answers if got and got.code == "Overloaded"} == {"1"}
+    until(lambda: metric(server, 'leasehold_calls_waiting{for="room"}') == 0, "nobody waits any more")
+    # And now there is room again.
+    with connected(server) as one:
+        one.sendall(signed_post() + LENGTH + b"{" + b" " * (MIB - 2) + b"}")
+        got = read_answer(one)
+        assert got is not None
+        assert got.status == 200
+
+
+def test_word_that_a_body_may_be_sent_is_given_to_callers_only(server: Process) -> None:
+    for head, begins in ((UNSIGNED, b"HTTP/1.1 4"), (signed_post(), b"HTTP/1.1 100 Continue")):
+        with connected(server) as one:
+            one.sendall(head + b"Expect: 100-continue\r\n" + LENGTH)
+            assert one.recv(65536).startswith(begins)
