@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from leasehold.store.packing import PACK_MIN, packed, unpacked
+from leasehold.store.packing import PACK_MIN, packed, summed, unpacked
 
 
 @given(st.lists(st.text(max_size=40), max_size=200))
@@ -42,6 +42,17 @@ def test_damage_is_never_taken_for_what_was_written(cut: int, more: bytes) -> No
     # What is left may be a page by chance, as the figure 0 is. Mostly it is none.
     with suppress(msgspec.DecodeError):
         assert msgspec.json.decode(unpacked(damaged)) != lines
+
+
+@pytest.mark.parametrize("length", [2, PACK_MIN - 2, PACK_MIN, 5000])
+def test_of_a_page_with_a_sum_no_byte_changes_unseen(length: int) -> None:
+    page = msgspec.json.encode("a" * length)
+    whole = summed(page)
+    assert unpacked(whole) == page
+    for place in (0, 1, len(whole) // 2, len(whole) - 1):
+        damaged = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+        with pytest.raises(msgspec.DecodeError):
+            msgspec.json.decode(unpacked(damaged))
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, -5, -1])
