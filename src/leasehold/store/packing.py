@@ -23,7 +23,7 @@ def packed(page: bytes) -> bytes:
 
 
 def summed(page: bytes) -> bytes:
-    """Return a page as it is stored that nothing else proves: a short one as it is too, with a sum that shows damage."""
+    """Return a page as it is stored that nothing else proves: a short one has a sum, too, which shows damage."""
     return zlib.compress(page, _LEVEL if len(page) >= PACK_MIN else 0)
 
 
