@@ -19,6 +19,7 @@ from leasehold.domain.audit import (
     head_message,
     read_body,
 )
+from leasehold.domain.row_digest import BYTES
 from leasehold.seals import AuditKeys, is_signed
 from leasehold.store.audit import Fetch, columns
 from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES
@@ -52,6 +53,18 @@ class Audited(msgspec.Struct):
     """Whether a master key took the place of another: closures are signed for several public keys then."""
     marks: list[Mark] = []
     """What pages say of how far the log of identities went."""
+    wanted: set[bytes] = set()
+    """Digests of rows that were on no page so far (``check_rows``)."""
+    unnoted_until: int | None = None
+    """Rows until then may have been written without a digest, or that of theirs was closed; None: there are none."""
+
+    def note(self, digests: bytes) -> None:
+        """Take digests of rows from a page."""
+        self.wanted.difference_update(digests[at : at + BYTES] for at in range(0, len(digests), BYTES))
+
+    def unnoted(self, until: int) -> None:
+        """Take note that digests of rows until then may be missing."""
+        self.unnoted_until = max(until, self.unnoted_until or 0)
 
     def summary(self, *, keyed: bool) -> str:
         """Say it, and what could not be proved."""
@@ -102,6 +115,8 @@ class _Walk:
         self._done = done
         self._number = 0
         self._hash = NOTHING
+        self._notes_rows = False
+        self._last_at = 0
 
     def findings(self) -> Iterator[str]:
         yield from (f"audit chain {self._chain}: {what}" for what in self._wrong())
@@ -112,6 +127,8 @@ class _Walk:
         for page in self._pages():
             yield from self._page(page)
         yield from self._end()
+        if not self._notes_rows:
+            self._done.unnoted(self._last_at)
 
     def _closures(self) -> Iterator[tuple[int, Closure]]:
         last = 0
@@ -145,6 +162,7 @@ class _Walk:
             yield f"{place} is signed by another key than others are"
         self._done.public_key = closure.public_key
         self._done.closed += closure.size
+        self._done.unnoted(closure.last_at)
         self._number, self._hash = closure.last_number, closure.hash_after
 
     def _page(self, page: AuditPage) -> Iterator[str]:
@@ -170,6 +188,10 @@ class _Walk:
             yield f"page {page.number} cannot be read"
             return
         times = [entry.at for entry in body.entries]
+        self._last_at = max(self._last_at, page.last_at)
+        if body.rows is not None:
+            self._notes_rows = True
+            self._done.note(body.rows)
         if body.mark is not None:
             self._done.marks.append(body.mark)
         # A page without entries is there for its mark, and its time is nobody's.

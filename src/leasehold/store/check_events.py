@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.event import STORY, Event
+from leasehold.domain.event import Event
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.statement import month_of
 from leasehold.store.check_identity import Identities
-from leasehold.store.check_stories import Stories, Story, Told
+from leasehold.store.check_stories import BESIDES, WHOLE, Stories, Story, Told
 from leasehold.store.packing import unpacked
 from leasehold.store.queries import Fetch
 
@@ -124,7 +124,7 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
         yield "the store does not say from which unit on events tell of purchases: bring it up to date first"
     last = 0
     while rows := fetch(
-        f"SELECT seq, id, account_id, {', '.join(STORY)} FROM units WHERE seq > ? ORDER BY seq LIMIT ?",
+        f"SELECT seq, id, account_id, {', '.join((*WHOLE, *BESIDES))} FROM units WHERE seq > ? ORDER BY seq LIMIT ?",
         (last, ROWS_AT_ONCE),
     ):
         last = rows[-1][0]
@@ -160,6 +160,11 @@ def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
     for name, told in story.told.items():
         if told != row[name]:
             yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
+    if is_new:
+        for name, told in story.besides().items():
+            # An instance that stands still has no meter, and one that ended was reminded of nothing.
+            if told != row[name] and (name == "extensions" or row[name] is not None):
+                yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
 
 
 def _pages(fetch: Fetch) -> Iterator[list[tuple[Any, ...]]]:
