@@ -33,6 +33,7 @@ from leasehold.domain.book import (
     REFUSED,
     REMEMBERED,
     SERVICES,
+    SUPPLIES,
     UNITS,
     USED_LINKS,
     Changes,
@@ -94,6 +95,7 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     ACCOUNTS: Noted(ACCOUNTS.name, ACCOUNTS.row, ("id", "remind_before_us")),
     GUARDS: Noted(GUARDS.name, GUARDS.row, ("account_id", "rules")),
     HOOKS: _all_but(HOOKS, "page"),
+    SUPPLIES: Noted(SUPPLIES.name, SUPPLIES.row, ("engine", "told_to")),
     USED_LINKS: _all_but(USED_LINKS),
     REFUSED: _all_but(REFUSED),
 }

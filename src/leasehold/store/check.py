@@ -23,6 +23,7 @@ from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_files import Amcheck, embedded, embedded_schema, integrity, shared_schema
 from leasehold.store.check_identity import Identities
+from leasehold.store.check_indexes import delivery_findings, named_findings
 from leasehold.store.check_looking import Looking
 from leasehold.store.check_orders import order_findings
 from leasehold.store.check_outbox import outbox
@@ -31,7 +32,7 @@ from leasehold.store.check_rows import Rows, kinds, unproved
 from leasehold.store.check_sealed import has_turned, sealed_findings
 from leasehold.store.check_signatures import check_signatures
 from leasehold.store.check_supply import supply_findings, supply_remarks
-from leasehold.store.check_ties import tie_findings
+from leasehold.store.check_ties import fact_findings, price_findings, tie_findings
 from leasehold.store.check_trust import check_trust
 from leasehold.store.check_units import unit_findings
 from leasehold.store.errors import BadStore
@@ -170,8 +171,12 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
         ("whose rows are", tie_findings(fetch)),
         ("the audit log", check_audit(fetch, keys, audited)),
         ("digests of rows", unproved(fetch, rows, audited)),
+        ("the index of the audit log", named_findings(fetch)),
         ("reminders", _reminders(fetch)),
         ("the outbox", outbox(fetch, SHOWN_MAX)),
+        ("events of deliveries", delivery_findings(fetch)),
+        ("prices of offerings", price_findings(fetch)),
+        ("facts", fact_findings(fetch)),
         ("replicas", replica_findings(fetch)),
         ("limits", check_limits(fetch)),
         ("events", check_events(fetch, identities)),

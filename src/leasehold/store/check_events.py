@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.event import Event
+from leasehold.domain.event import Event, types_mask
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.statement import month_of
 from leasehold.store.check_identity import Identities
@@ -101,7 +101,7 @@ def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
 def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iterator[str]:
     """Each page can be read and is of the times that it says. What it tells goes to the stories."""
     for rows in _pages(fetch):
-        for seq, account, first_at, last_at, text in rows:
+        for seq, account, first_at, last_at, types, text in rows:
             events = _events(text)
             if events is None:
                 yield f"page {seq} of the events of account {account} cannot be read"
@@ -112,6 +112,8 @@ def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iter
             times = [event.at for event in events]
             if not times or (min(times), max(times)) != (first_at, last_at):
                 yield f"page {seq} of the events of account {account} is of other times than it says"
+            if types != types_mask({event.type for event in events}):
+                yield f"page {seq} of the events of account {account} is of other types than it says"
 
 
 def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
@@ -153,6 +155,8 @@ def _before_events(fetch: Fetch) -> int | None:
 
 def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
     unit, account = story.unit_id, story.account_id
+    if not is_new and story.bought_by is not None:
+        yield f"unit {unit} is older than events, and one tells that it was bought"
     if is_new and story.bought_by is None:
         yield f"unit {unit} was bought, and no event tells of it"
     elif story.bought_by not in (None, account):
@@ -162,15 +166,16 @@ def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
             yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
     if is_new:
         for name, told in story.besides().items():
-            # An instance that stands still has no meter, and one that ended was reminded of nothing.
-            if told != row[name] and (name == "extensions" or row[name] is not None):
+            # Prepaid there is no meter; and what is reminded of nothing any more has forgotten of what it was.
+            is_said = {"meter_from": row["payment_timing"] == "Postpaid", "reminded_at": row[name] is not None}
+            if told != row[name] and is_said.get(name, True):
                 yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
 
 
 def _pages(fetch: Fetch) -> Iterator[list[tuple[Any, ...]]]:
     seq = -1
     while rows := fetch(
-        "SELECT seq, account_id, first_at, last_at, events FROM event_pages WHERE seq > ? ORDER BY seq LIMIT ?",
+        "SELECT seq, account_id, first_at, last_at, types, events FROM event_pages WHERE seq > ? ORDER BY seq LIMIT ?",
         (seq, PAGES_AT_ONCE),
     ):
         seq = rows[-1][0]

@@ -89,10 +89,17 @@ RULES: Final = (
         "posting {0} charges unit {1} from {2} for {3} minutes, at {4}",
     ),
     Rule(
+        "SELECT p.seq, p.unit_id, p.since, p.minutes, p.at FROM postings p JOIN units u ON u.id = p.unit_id "
+        "JOIN prices l ON l.region = u.region AND l.type = u.type WHERE p.kind = 'Usage' AND p.price IS NOT NULL "
+        f"AND p.since IS NOT NULL AND p.at > {_END} AND l.changes NOT LIKE '%null%' AND l.changes NOT LIKE '%,0]%' "
+        "AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.unit_id = p.unit_id AND q.at = p.at AND q.since > p.since)",
+        "posting {0} charges unit {1} from {2} for {3} minutes only at {4}",
+    ),
+    Rule(
         "SELECT seq, kind, count, minutes, price, since, until FROM postings WHERE "
         "CASE WHEN kind IN ('TopUp', 'Refund') THEN count IS NOT NULL OR minutes IS NOT NULL OR price IS NOT NULL "
         "OR since IS NOT NULL OR until IS NOT NULL "
-        "WHEN kind = 'Usage' THEN (count IS NULL) <> (price IS NULL) OR (since IS NULL) <> (price IS NULL) "
+        "WHEN kind = 'Usage' THEN price IS NOT NULL AND (count IS NULL OR since IS NULL OR minutes IS NULL) "
         "ELSE minutes IS NOT NULL OR since >= until END",
         "posting {0} is a {1} of {2} units for {3} minutes at {4}, from {5} until {6}, which none can be",
     ),

@@ -79,6 +79,7 @@ CALLED: Final = {
     "hooks": "subscription",
     "used_links": "used link",
     "refused_calls": "refused calls",
+    "supplies": "what is known of engine",
     "orders": "order",
     "postings": "posting",
 }
@@ -230,8 +231,15 @@ def unproved(fetch: Fetch, rows: Rows, audited: Audited) -> Iterator[str]:
                 except Exception:  # noqa: BLE001, S112 - it was found already that it cannot be read
                     continue
                 if is_missing and _must_be_noted(name, found, audited):
-                    key = " ".join(str(row[place]) for place in kind.key)
-                    yield f"{CALLED[name]} {key} is not what a server wrote: the audit log does not have its digest"
+                    what = f"{CALLED[name]} {_key(kind, row)}"
+                    yield f"{what} is not what a server wrote: the audit log does not have its digest"
+
+
+def _key(kind: _Kind, row: Sequence[Any]) -> str:
+    names = [column.name for column in kind.table.columns]
+    # What is numbered is known by its id.
+    places = [names.index("id")] if "id" in names else kind.key
+    return " ".join(str(row[place]) for place in places)
 
 
 def _must_be_noted(name: str, row: Any, audited: Audited) -> bool:

@@ -21,6 +21,7 @@ from leasehold.domain.event import (
     REMINDED,
     RESUMED,
     RUNNING,
+    STOPPED,
     STORY,
     Event,
 )
@@ -138,7 +139,7 @@ def _more(event: Event) -> Told:
     match event.type:
         case "unit.bought":
             told = {"created_at": at, "region": data.get("region"), "type": data.get("type")}
-            told["order_id"] = data.get("orderId")
+            told |= {"order_id": data.get("orderId"), "failure": None}
             return told if event.user_id is None else told | {"created_by": event.user_id}
         case "unit.running":
             return {"started_at": at}
@@ -158,6 +159,8 @@ def _reckon(story: Story, line: _Line, told: Told) -> None:
     """Reckon what no event tells by itself, before the event is part of the story."""
     if line.type in (RUNNING, RESUMED, BILLING_CHANGED):
         story.metered_from = line.at
+    elif line.type == STOPPED:
+        story.metered_from = None
     elif line.type == REMINDED:
         story.reminded_at = line.at
     elif line.type == RELEASE_CLEARED:

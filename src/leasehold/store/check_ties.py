@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
+from leasehold.commands.clock import VIRTUAL_NOW
+from leasehold.commands.demo import DEMO_LOADED, SERVICE_ID
+from leasehold.commands.founding import CLOCK_MODE, FOUNDED, ROOT_USER
+from leasehold.commands.master_key import BEFORE_KEY, NEXT_KEY, PAST_KEYS
+from leasehold.domain.identity_log import LOG_END, MASTER_KEY
 from leasehold.domain.model import EVERYBODYS
+from leasehold.questions import IDENTITY_EPOCH
+from leasehold.store.check_events import UNITS_BEFORE_EVENTS
 from leasehold.store.check_orders import Rule, by_rules
 from leasehold.store.queries import Fetch
 
@@ -91,11 +101,64 @@ RULES: Final = (
         "worker {1} looks after unit {0}, which does not exist",
     ),
     Rule(
+        "SELECT s.id, s.made, count(m.id) FROM model_sets s LEFT JOIN models m ON m.set_id = s.id "
+        "GROUP BY s.id, s.made HAVING s.made <> count(m.id)",
+        "model set {0} says that it ever had {1} versions, and {2} are there",
+    ),
+    Rule(
         "SELECT p.region, p.type FROM prices p LEFT JOIN offerings o ON o.region = p.region AND o.type = p.type "
         "WHERE o.type IS NULL",
         "prices of {0} {1} are of nothing that the catalogue has",
     ),
 )
+
+
+FACTS: Final = {
+    CLOCK_MODE: "virtual|real",
+    VIRTUAL_NOW: "[0-9]+",
+    FOUNDED: "[0-9]+",
+    DEMO_LOADED: "[0-9]+",
+    UNITS_BEFORE_EVENTS: "[0-9]+",
+    IDENTITY_EPOCH: "[0-9]+",
+    ROOT_USER: "[0-9a-f]{32}",
+    LOG_END: "[0-9]+:[0-9a-f]{64}",
+    MASTER_KEY: "[0-9a-f]{64}",
+    NEXT_KEY: "([0-9a-f]{64})?",
+    BEFORE_KEY: "([0-9a-f]{64})?",
+    PAST_KEYS: "(?s).*",
+}
+"""What the store remembers by which name, and how that is written."""
+
+
+def fact_findings(fetch: Fetch) -> Iterator[str]:
+    """What the store remembers is written as it must be, and all of it is there."""
+    found: dict[str, str] = dict(fetch("SELECT name, value FROM facts", ()))
+    for name, value in found.items():
+        if name in FACTS and re.fullmatch(FACTS[name], value) is None:
+            yield f"the store remembers {name} as {value!r}, which it cannot be"
+    if FOUNDED in found:
+        for name in (CLOCK_MODE, ROOT_USER, MASTER_KEY, UNITS_BEFORE_EVENTS):
+            if name not in found:
+                yield f"the store does not remember {name}"
+        if (found.get(CLOCK_MODE) == "virtual") != (VIRTUAL_NOW in found):
+            yield f"the store's clock is {found.get(CLOCK_MODE)}, and it stands at {found.get(VIRTUAL_NOW)}"
+    if DEMO_LOADED not in found and fetch("SELECT 1 FROM services WHERE id = ?", (SERVICE_ID,)):
+        yield f"the store has the demo and does not remember {DEMO_LOADED}"
+
+
+def price_findings(fetch: Fetch) -> Iterator[str]:
+    """An offering's price a minute is the last of its prices; one that never had any is not sold so."""
+    for region, unit_type, price, changes in fetch(
+        "SELECT o.region, o.type, o.per_minute, p.changes FROM offerings o LEFT JOIN prices p ON p.region = o.region "
+        "AND p.type = o.type",
+        (),
+    ):
+        told = [] if changes is None else msgspec.json.decode(changes, type=list[tuple[int, int | None]])
+        last = told[-1][1] if told else None
+        if last != price:
+            yield f"offering {region} {unit_type} costs {price} micro a minute, and its prices say {last}"
+        if told != sorted(told, key=lambda change: change[0]):
+            yield f"prices of {region} {unit_type} do not follow one another"
 
 
 def tie_findings(fetch: Fetch) -> Iterator[str]:

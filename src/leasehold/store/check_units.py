@@ -145,6 +145,7 @@ def unit_findings(fetch: Fetch) -> Iterator[str]:
 def _terms(fetch: Fetch) -> Iterator[str]:
     """A term is so many months after its anchor, in the account's zone, and the next try to renew it is before it."""
     zones: dict[str, str] = dict(fetch("SELECT id, time_zone FROM accounts", ()))
+    turned = set(fetch("SELECT unit_id, created_at FROM orders WHERE kind = 'Conversion'", ()))
     tries = {days * DAY_US for days in RENEWAL_DAYS}
 
     @cache
@@ -164,7 +165,7 @@ def _terms(fetch: Fetch) -> Iterator[str]:
                 continue
             if end(anchor, months, zone) != expires:
                 yield f"unit {unit} has a term of {months} months from {anchor}, which does not end at {expires}"
-            if since is not None and started is not None and not started <= since < expires:
+            if since is not None and started is not None and since != started and (unit, since) not in turned:
                 yield f"unit {unit} started at {started} and has a term from {since} to {expires}"
             if renew is not None and expires - renew not in tries:
                 yield f"unit {unit} is renewed at {renew}, and its term ends at {expires}"
