@@ -67,6 +67,9 @@ class Audited(msgspec.Struct):
         """Take digests of rows from a page."""
         self.wanted.difference_update(digests[at : at + BYTES] for at in range(0, len(digests), BYTES))
 
+    is_torn: bool = False
+    """Whether something is wrong with a chain: then nobody knows which digests it had."""
+
     @property
     def unnoted_until(self) -> int | None:
         """Until when rows were written of which nothing is noted, or is not any more; None: all are noted.
@@ -132,7 +135,9 @@ class _Walk:
         self._last_seq = -1
 
     def findings(self) -> Iterator[str]:
-        yield from (f"audit chain {self._chain}: {what}" for what in self._wrong())
+        for what in self._wrong():
+            self._done.is_torn = True
+            yield f"audit chain {self._chain}: {what}"
 
     def _wrong(self) -> Iterator[str]:
         for seq, closure in self._closures():

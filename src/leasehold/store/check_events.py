@@ -121,7 +121,7 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
 
     Of one that is older than events only what was told since is compared.
     """
-    before = _before_events(fetch)
+    before = units_before_events(fetch)
     if before is None:
         yield "the store does not say from which unit on events tell of purchases: bring it up to date first"
     last = 0
@@ -147,7 +147,7 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
             yield from _compared(story, story.row, is_new=before is not None and story.seq > before)
 
 
-def _before_events(fetch: Fetch) -> int | None:
+def units_before_events(fetch: Fetch) -> int | None:
     """Return the number of the last unit that is older than events."""
     found = fetch("SELECT value FROM facts WHERE name = ?", (UNITS_BEFORE_EVENTS,))
     return int(found[0][0]) if found and found[0][0].isdigit() else None

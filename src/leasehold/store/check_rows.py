@@ -219,7 +219,7 @@ def _misfits(kind: _Kind, row: Sequence[Any]) -> Iterator[str]:
 
 def unproved(fetch: Fetch, rows: Rows, audited: Audited) -> Iterator[str]:
     """Name the rows whose digest the audit log does not have, where it would if a server had written them."""
-    if not audited.chains or not rows.wanted:
+    if not audited.chains or not rows.wanted or audited.is_torn:
         return
     for name, noted in _NOTED.items():
         kind = _kind(metadata.tables[name])

@@ -162,5 +162,6 @@ def price_findings(fetch: Fetch) -> Iterator[str]:
 
 
 def tie_findings(fetch: Fetch) -> Iterator[str]:
-    """Return a line for each row that names what there is not."""
-    yield from by_rules(fetch, RULES)
+    """Return a line for each row that names what there is not, in a store that was founded."""
+    if fetch("SELECT 1 FROM facts WHERE name = ?", (FOUNDED,)):
+        yield from by_rules(fetch, RULES)

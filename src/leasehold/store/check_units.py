@@ -10,6 +10,7 @@ import msgspec
 
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, add_months
 from leasehold.domain.term import RENEWAL_DAYS
+from leasehold.store.check_events import units_before_events
 from leasehold.store.check_orders import HOURLY_MAX, Rule, by_rules
 from leasehold.store.queries import Fetch
 
@@ -113,7 +114,7 @@ RULES: Final = (
     Rule(
         "SELECT p.seq, u.id, p.since FROM units u JOIN postings p ON p.unit_id = u.id "
         "WHERE p.kind = 'Usage' AND u.meter_from = u.started_at AND p.since >= u.meter_from "
-        f"AND (p.since - u.meter_from) % {MINUTE_US} <> 0",
+        f"AND (p.since - u.meter_from) / {MINUTE_US} * {MINUTE_US} <> p.since - u.meter_from",
         "posting {0} charges unit {1} from {2}, when no minute of its meter began",
     ),
     Rule(
@@ -152,7 +153,7 @@ def _terms(fetch: Fetch) -> Iterator[str]:
     def end(anchor: Instant, months: int, zone: str) -> Instant:
         return add_months(anchor, months, zone)
 
-    last = 0
+    last = units_before_events(fetch) or 0
     while rows := fetch(
         "SELECT seq, id, account_id, status, term_anchor, term_months, expires_at, term_from, started_at, renew_at "
         "FROM units WHERE seq > ? AND term_anchor IS NOT NULL ORDER BY seq LIMIT ?",
