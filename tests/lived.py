@@ -29,7 +29,6 @@ def live(where: Target) -> None:
     with a_scene(where, environment=ENVIRONMENT, engines=engines, timing=TIMING) as scene:
         caller = Recorder(scene.runner, scene.desk)
         caller.kept = {}
-        caller.do(ACCOUNT, "TopUpAccount", {"amount": "90000"})
         lead_a_whole_life(scene, caller)
         _use_a_link(scene)
         _run_replicas(scene, caller)
@@ -39,6 +38,7 @@ def live(where: Target) -> None:
 
 def _run_replicas(scene: Scene, caller: Recorder) -> None:
     """Have replicas of a service run on an engine, and end some of them again."""
+    caller.do(ACCOUNT, "TopUpAccount", {"amount": "90000"})
     caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "9000000"}})
     offering = {"region": "bj", "type": "h100", "pricePerMinute": "0.01", "pricePerMonth": "1", "stockTotal": 50}
     caller.do(CATALOG, "SetOffering", offering)
