@@ -15,6 +15,7 @@ _SEEN: Final = "what an engine was last seen to have, and it is asked again with
 UNPROVED: Final[dict[str, str]] = {
     "access_keys.used_at": "when a key was used last is written down outside of batches, to the second",
     "audit_chains.last_at": "it only orders chains in lists",
+    **{f"audit_pages.{name}": "the time of a page without entries is nobody's" for name in ("first_at", "last_at")},
     **{
         f"{table}.seq": _NUMBER
         for table in (
