@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Final
 
 import msgspec
@@ -86,16 +87,16 @@ def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
     What they tell of accounts, users and keys goes to ``identities``.
     """
     ((units,),) = fetch("SELECT count(*) FROM units", ())
-    stories = Stories(units)
-    yield from _check_pages(fetch, stories, identities)
-    lost = fetch(
-        "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
-        "WHERE p.seq IS NULL LIMIT 1000",
-        (),
-    )
-    for unit, page in lost:
-        yield f"unit {unit} has events on page {page}, which does not exist"
-    yield from _check_stories(fetch, stories)
+    with closing(Stories(units)) as stories:
+        yield from _check_pages(fetch, stories, identities)
+        lost = fetch(
+            "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
+            "WHERE p.seq IS NULL LIMIT 1000",
+            (),
+        )
+        for unit, page in lost:
+            yield f"unit {unit} has events on page {page}, which does not exist"
+        yield from _check_stories(fetch, stories)
 
 
 def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iterator[str]:

@@ -95,6 +95,11 @@ class Stories:
             for _ in range(1 + units // UNITS_AT_ONCE)
         ]
 
+    def close(self) -> None:
+        """Let go of the files, also where something broke on the way."""
+        for file in self._files:
+            file.close()
+
     def tell(self, page: int, account: str, event: Event) -> None:
         """Take an event from a page of an account's."""
         if event.unit_id is None:
