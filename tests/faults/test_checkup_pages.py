@@ -119,3 +119,13 @@ def test_no_damaged_page_goes_unseen_and_none_ends_in_a_traceback(lived: Path, t
         if differs - UNPROVED.keys():
             unseen.append(f"page {at // PAGE + 1} {way.__name__}: {sorted(differs)}")
     assert unseen == []
+
+
+def test_an_index_that_does_not_have_what_its_table_has_is_found(lived: Path, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes((lived / FILE).read_bytes())
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = 'CREATE INDEX orders_unit ON orders (id, seq)' WHERE name = 'orders_unit'"
+        )
+    assert any("missing from index orders_unit" in finding for finding in check_directory(tmp_path).findings)
