@@ -351,12 +351,17 @@ def rows(directory: Path) -> dict[str, list[Any]]:
 
 @contextmanager
 def a_scene(
-    where: Path | Target, *, clock: Mode = "virtual", demo: bool = False, environment: Mapping[str, str] | None = None
+    where: Path | Target,
+    *,
+    clock: Mode = "virtual",
+    demo: bool = False,
+    environment: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Iterator[Scene]:
-    """Run a service while its callers are called one after another."""
+    """Run a service while its callers are called one after another. ``more`` is for the service."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        service = a_service(where, clock=clock, demo=demo, environment=environment)
+        service = a_service(where, clock=clock, demo=demo, environment=environment, **more)
         desk = runner.run(stack.enter_async_context(service))
         try:
             with Scene(runner, desk, Target(where) if isinstance(where, Path) else where) as scene:

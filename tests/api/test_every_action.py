@@ -198,60 +198,63 @@ def keep_models(caller: Caller) -> None:
     caller.do(SERVICE, "DeleteServiceKey", {"keyId": lone["keyId"]})
 
 
+def lead_a_whole_life(scene: Scene, caller: Caller) -> None:
+    """Call every action, in the course of one small history."""
+    caller.do(CLOCK, "AdvanceClock", {"to": "2030-01-15 08:00:00"})
+    caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
+    caller.do(ACCOUNT, "DescribeAccount")
+    scene.sell(stock=20)
+    scene.sell_quota()
+    run_the_service(caller)
+    use_units(caller)
+    names = ("PurchaseComputeUnit", ("DescribeComputeUnits",), "DescribeComputeUnit", "ReleaseComputeUnit")
+    use_replicas(caller, RESOURCES, *names)
+    use_replicas(caller, CHARGE, *names)
+    older = ("DescribeServiceResources", "DescribeServiceResourceList")
+    use_replicas(caller, CHARGE, "PurchaseServiceResource", older, "DescribeServiceResource", "ReleaseServiceResource")
+    lead_a_longer_life(caller)
+    use_quota(caller)
+    run_a_service(caller)
+    subscribe(caller)
+    keep_models(caller)
+    bought = caller.do(SERVICE, "CreateService", {**new_service(replicasCount=1, qps=2.5), "billing": billing_of()})
+    caller.do(SERVICE, "DescribeService", {"serviceId": bought["serviceId"]})
+    caller.do(SERVICE, "DescribeServices", {"maxKeys": 2})
+    caller.schedule(bought["instanceId"], "2030-01-15 10:30:00")
+    scene.advance("2030-03-20 08:00:00")
+    caller.do(UNITS, "DescribeComputeUnits")
+    for name in ("DescribeOrders", "DescribePostings"):
+        caller.do(ACCOUNT, name, {"maxKeys": 3})
+        caller.do(ACCOUNT, name, {"maxKeys": 100})
+    caller.do(ACCOUNT, "SetReminders", {"beforeSeconds": [60, 3600]})
+    caller.do(ACCOUNT, "DescribeReminders")
+    for month in ("2030-01", "2030-02", "2030-03"):
+        caller.do(ACCOUNT, "DescribeStatement", {"month": month})
+    caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
+    unit = caller.buy()
+    caller.refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})
+    caller.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})
+    caller.do(ACCOUNT, "DescribeAuditLog", {"maxKeys": 100})
+    caller.do(ACCOUNT, "DescribeAuditLog", {"instanceId": unit})
+    caller.do(ACCOUNT, "DescribeAuditProof")
+    service = {"serviceId": caller.create_service()}
+    caller.do(SERVICE, "DescribeReplicas", service)
+    caller.do(SERVICE, "DescribeReplicaLogs", {**service, "instanceId": unit})
+    caller.do(EVENTS, "DescribeEvents", {"maxKeys": 100})
+    caller.do(EVENTS, "DescribeEvents", {"maxKeys": 1})
+    caller.do(EVENTS, "FollowEvents", {"after": "1-0"})
+    caller.do(ACCOUNT, "DescribeGuardRails")
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "0.5"}})
+    caller.do(ACCOUNT, "DescribeGuardRails")
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Key, list[Any]]]:
     """Everything that the actions answered in the course of one small history."""
     with a_scene(tmp_path_factory.mktemp("data")) as scene:
         caller = Recorder(scene.runner, scene.desk)
         caller.kept = {}
-        caller.do(CLOCK, "AdvanceClock", {"to": "2030-01-15 08:00:00"})
-        caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
-        caller.do(ACCOUNT, "DescribeAccount")
-        scene.sell(stock=20)
-        scene.sell_quota()
-        run_the_service(caller)
-        use_units(caller)
-        names = ("PurchaseComputeUnit", ("DescribeComputeUnits",), "DescribeComputeUnit", "ReleaseComputeUnit")
-        use_replicas(caller, RESOURCES, *names)
-        use_replicas(caller, CHARGE, *names)
-        older = ("DescribeServiceResources", "DescribeServiceResourceList")
-        use_replicas(
-            caller, CHARGE, "PurchaseServiceResource", older, "DescribeServiceResource", "ReleaseServiceResource"
-        )
-        lead_a_longer_life(caller)
-        use_quota(caller)
-        run_a_service(caller)
-        subscribe(caller)
-        keep_models(caller)
-        bought = caller.do(SERVICE, "CreateService", {**new_service(replicasCount=1, qps=2.5), "billing": billing_of()})
-        caller.do(SERVICE, "DescribeService", {"serviceId": bought["serviceId"]})
-        caller.do(SERVICE, "DescribeServices", {"maxKeys": 2})
-        caller.schedule(bought["instanceId"], "2030-01-15 10:30:00")
-        scene.advance("2030-03-20 08:00:00")
-        caller.do(UNITS, "DescribeComputeUnits")
-        for name in ("DescribeOrders", "DescribePostings"):
-            caller.do(ACCOUNT, name, {"maxKeys": 3})
-            caller.do(ACCOUNT, name, {"maxKeys": 100})
-        caller.do(ACCOUNT, "SetReminders", {"beforeSeconds": [60, 3600]})
-        caller.do(ACCOUNT, "DescribeReminders")
-        for month in ("2030-01", "2030-02", "2030-03"):
-            caller.do(ACCOUNT, "DescribeStatement", {"month": month})
-        caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
-        unit = caller.buy()
-        caller.refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})
-        caller.do(UNITS, "ExplainComputeUnit", {"instanceId": unit})
-        caller.do(ACCOUNT, "DescribeAuditLog", {"maxKeys": 100})
-        caller.do(ACCOUNT, "DescribeAuditLog", {"instanceId": unit})
-        caller.do(ACCOUNT, "DescribeAuditProof")
-        service = {"serviceId": caller.create_service()}
-        caller.do(SERVICE, "DescribeReplicas", service)
-        caller.do(SERVICE, "DescribeReplicaLogs", {**service, "instanceId": unit})
-        caller.do(EVENTS, "DescribeEvents", {"maxKeys": 100})
-        caller.do(EVENTS, "DescribeEvents", {"maxKeys": 1})
-        caller.do(EVENTS, "FollowEvents", {"after": "1-0"})
-        caller.do(ACCOUNT, "DescribeGuardRails")
-        caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "0.5"}})
-        caller.do(ACCOUNT, "DescribeGuardRails")
+        lead_a_whole_life(scene, caller)
         yield caller.kept
 
 

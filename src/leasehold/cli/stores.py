@@ -106,15 +106,26 @@ def audit_keys(where: Target) -> AuditKeys | None:
         return None
 
 
+def _keys_if_any(where: Target) -> AuditKeys | None:
+    """Return the keys of the audit log, as far as a store that may be damaged says which they are."""
+    from leasehold.store.errors import BadStore
+
+    try:
+        return audit_keys(where)
+    except (BadStore, ValueError, LookupError):
+        # What is wrong with the store the check says, row by row.
+        return None
+
+
 @click.command()
 @store_options
 def check(data: Path, store: str | None) -> None:
-    """Prove the books of a store, and its audit log, also while a server works on it."""
+    """Prove a store: its files, its books and its audit log, also while a server works on it."""
     from leasehold.store.check import check_store
 
     with refusing():
         where = target(data, store)
-        report = check_store(where, audit_keys(where))
+        report = check_store(where, _keys_if_any(where))
     for finding in report.findings:
         click.echo(finding)
     if not report.findings:

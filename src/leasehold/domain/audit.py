@@ -70,12 +70,15 @@ class PageBody(msgspec.Struct, frozen=True, array_like=True):
     """What a page says. ``heads``: on a chain's first page, the ends of all other chains that are known then.
 
     ``mark``: how far the log of identities went (``identity_log``), on the first page of every batch that wrote to it.
+    ``rows``: the digests of rows that the batch wrote (``row_digest``), one after another, on its first page. None: it
+    is another page of a batch, or an earlier version wrote it, which took note of none.
     """
 
     account_id: str
     entries: tuple[Entry, ...]
     heads: tuple[Head, ...]
     mark: Mark | None = None
+    rows: bytes | None = None
 
 
 class AuditPage(msgspec.Struct, frozen=True):
@@ -165,27 +168,38 @@ def closure_message(closure: Closure) -> bytes:
 
 
 def pages_of(
-    end: Head, lines: Iterable[Line], heads: Sequence[Head] = (), mark: Mark | None = None, now: Instant = NEVER
+    end: Head,
+    lines: Iterable[Line],
+    heads: Sequence[Head] = (),
+    mark: Mark | None = None,
+    now: Instant = NEVER,
+    rows: bytes | None = None,
 ) -> list[AuditPage]:
-    """Put entries on pages, one an account, after that end of a chain. ``heads`` and ``mark`` go on the first of them.
+    """Put entries on pages, one an account, after that end of a chain; on the first ``heads``, ``mark`` and ``rows``.
 
-    A mark gets a page, of ``now``, also where there are no entries.
+    A mark gets a page, of ``now``, also where there are no entries, and so do digests of rows.
     """
     accounts: dict[str, list[Entry]] = {}
     for account_id, entry in lines:
         accounts.setdefault(account_id, []).append(entry)
-    if mark is not None and not accounts:
+    if (mark is not None or rows) and not accounts:
         accounts[""] = []
     pages: list[AuditPage] = []
     number, before = end.number, end.hash
     for account_id, entries in accounts.items():
         number += 1
-        said = PageBody(account_id, tuple(entries), tuple(heads) if number == 1 else (), None if pages else mark)
-        body = _write(said if said.mark is not None else msgspec.structs.astuple(said)[:-1])
+        first = (None, None) if pages else (mark, rows)
+        said = PageBody(account_id, tuple(entries), tuple(heads) if number == 1 else (), *first)
+        body = _write(msgspec.structs.astuple(said)[: _told_of(said)])
         before = chain_hash(before, end.chain, number, body)
         times = [entry.at for entry in entries] or [now]
         pages.append(AuditPage(end.chain, number, account_id, min(times), max(times), len(entries), before, body))
     return pages
+
+
+def _told_of(said: PageBody) -> int:
+    """Return how many of a page's fields are written: none at its end that say nothing."""
+    return 5 if said.rows is not None else 4 if said.mark is not None else 3
 
 
 def day_before(now: Instant, keep_us: int) -> Instant:

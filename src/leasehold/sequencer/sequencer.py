@@ -23,6 +23,7 @@ from leasehold.domain.agenda import Due
 from leasehold.domain.audit import Line, Mark
 from leasehold.domain.book import Book, Changes
 from leasehold.domain.calendar import Instant
+from leasehold.domain.row_digest import digests_of
 from leasehold.domain.rules import Rules
 from leasehold.sequencer.batch import decide_in_parts
 from leasehold.sequencer.locks import Aside
@@ -389,7 +390,8 @@ class Sequencer:
                 for waiting, decided in zip(callers, outcomes[len(due) :], strict=False)
                 if waiting.note is not None
             ]
-            await self._record(transaction, changes, [*batch.notes, *(line for _, line in noted)], mark, now)
+            lines = [*batch.notes, *(line for _, line in noted)]
+            await self._record(transaction, [*parts, changes], lines, mark, now)
             self._deliver()
             if changes or parts:
                 await transaction.save(changes)
@@ -448,11 +450,11 @@ class Sequencer:
             held()
 
     async def _record(
-        self, transaction: Transaction, changes: Changes, lines: list[Line], mark: Mark | None, now: Instant
+        self, transaction: Transaction, parts: list[Changes], lines: list[Line], mark: Mark | None, now: Instant
     ) -> None:
-        """Put entries, and how far the log of identities goes, on the next pages of the audit log."""
+        """Put entries, how far the log of identities goes, and digests of rows on the next pages of the audit log."""
         if self._trail is not None:
-            changes.audit = await self._trail.record(transaction, lines, mark, now)
+            parts[-1].audit = await self._trail.record(transaction, lines, mark, now, digests_of(parts))
 
     def _written(self, batch: Batch, changes: Changes, noted: Sequence[tuple[Note, Line]]) -> None:
         if self._trail is not None:

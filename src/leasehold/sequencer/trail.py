@@ -165,8 +165,10 @@ class Trail:
         """Number and seal the identity events of a batch; returns how far their log goes then, None: there are none."""
         return seal_events(book, self._keys.seal_under, now)
 
-    async def record(self, reads: Reads, lines: Sequence[Line], mark: Mark | None, now: Instant) -> Audit | None:
-        """Put entries on the next pages of the log, and close the oldest where their time has come.
+    async def record(
+        self, reads: Reads, lines: Sequence[Line], mark: Mark | None, now: Instant, rows: bytes | None = None
+    ) -> Audit | None:
+        """Put entries, and digests of ``rows``, on the next pages of the log, and close the oldest that are old enough.
 
         How far the log of identities goes is written with whatever changes it, at the beginning of every chain, and
         wherever pages are closed that may have said so.
@@ -174,25 +176,30 @@ class Trail:
         before = self.closes(now)
         oldest = None if before is None else await reads.audit_oldest(CLOSED_MAX)
         end = mark
-        if end is None and (oldest is not None or (lines and self.is_new)):
+        if end is None and (oldest is not None or ((lines or rows) and self.is_new)):
             end = await reads.audit_mark()
         closing = None
         if oldest is not None and before is not None:
             closing = self.closing(*oldest, before, now, end)
-        if mark is not None or closing is not None or (lines and self.is_new):
-            audit = self.pages(lines, await reads.audit_heads() if self.is_new else (), end, now)
-        elif lines:
-            audit = self.pages(lines, ())
+        if mark is not None or closing is not None or ((lines or rows) and self.is_new):
+            audit = self.pages(lines, await reads.audit_heads() if self.is_new else (), end, now, rows)
+        elif lines or rows:
+            audit = self.pages(lines, (), None, now, rows)
         else:
             return None
         audit.closing = closing
         return audit
 
     def pages(
-        self, lines: Sequence[Line], heads: Sequence[Head], mark: Mark | None = None, now: Instant = NEVER
+        self,
+        lines: Sequence[Line],
+        heads: Sequence[Head],
+        mark: Mark | None = None,
+        now: Instant = NEVER,
+        rows: bytes | None = None,
     ) -> Audit:
         """Put entries on the next pages of the chain, and seal its end."""
-        pages = pages_of(self._end, lines, heads, mark, now)
+        pages = pages_of(self._end, lines, heads, mark, now, rows)
         named = {(account_id, name) for account_id, entry in lines if account_id for name in entry.names}
         return Audit(pages, self._sealed(pages[-1]), sorted(named))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from leasehold.clock import RealClock
+from leasehold.clock import RealClock, wall_us
 from leasehold.commands.clock import CLOCK_SEEN, VIRTUAL_NOW
 from leasehold.commands.founding import CLOCK_MODE
 from leasehold.domain.agenda import DueKind
@@ -20,14 +21,21 @@ from leasehold.domain.unit import Placement
 from leasehold.seals import AuditKeys
 from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_events, check_limits
+from leasehold.store.check_files import Amcheck, embedded, embedded_schema, integrity, shared_schema
 from leasehold.store.check_identity import Identities
+from leasehold.store.check_indexes import delivery_findings, named_findings
+from leasehold.store.check_looking import Looking
 from leasehold.store.check_mark import MarkCheck
+from leasehold.store.check_orders import order_findings
 from leasehold.store.check_outbox import outbox
 from leasehold.store.check_replicas import replica_findings, replica_remarks
+from leasehold.store.check_rows import Rows, kinds, unproved
 from leasehold.store.check_sealed import has_turned, sealed_findings
 from leasehold.store.check_signatures import check_signatures
 from leasehold.store.check_supply import supply_findings, supply_remarks
+from leasehold.store.check_ties import fact_findings, price_findings, tie_findings
 from leasehold.store.check_trust import check_trust
+from leasehold.store.check_units import unit_findings
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
@@ -74,7 +82,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
-    """Check a store, also while servers work on it; raises BadStore where there is none or it cannot be read.
+    """Check a store, also while servers work on it; raises BadStore where there is none or nothing of it can be read.
 
     With the ``keys`` of its master key the seals of the audit log are proved too.
     """
@@ -82,25 +90,22 @@ def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
 
 
 def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
-    """Check an embedded store."""
+    """Check an embedded store: its file, and all that it says."""
     path = directory / "leasehold.db"
     if not path.exists():
         raise BadStore(f"There is no store in {directory}: {path} does not exist.")
     mark = MarkCheck(directory)
     connection = still(path)
-
-    def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return connection.execute(text, params).fetchall()
-
     try:
-        damage = [f"file: {row[0]}" for row in connection.execute("PRAGMA quick_check(100)") if row[0] != "ok"]
-        report = check(fetch, keys)
-        damage += mark.findings(fetch, keys)
+        looking = Looking(embedded(connection))
+        looking.part("the file", integrity(connection))
+        looking.part("the schema", embedded_schema(looking.fetch))
+        looking.part("the mark beside the store", mark.findings(looking.fetch, keys))
+        return _checked(looking, keys, "SQLite's integrity_check looked at its file")
     except sqlite3.Error as error:
         raise BadStore(f"{path} cannot be read: {error}") from None
     finally:
         connection.close()
-    return msgspec.structs.replace(report, findings=damage + report.findings)
 
 
 def check_database(url: str, keys: AuditKeys | None = None) -> Report:
@@ -114,10 +119,25 @@ def check_database(url: str, keys: AuditKeys | None = None) -> Report:
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return connection.execute(text.replace("?", "%s").encode(), params).fetchall()
 
+    @contextmanager
+    def shelter() -> Iterator[None]:
+        connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except Exception as error:
+            if connection.closed:
+                raise BadStore(f"The database cannot be read: {error}") from None
+            connection.execute("ROLLBACK TO SAVEPOINT part")
+            raise
+
     try:
         connection.execute("SET statement_timeout = 0")
+        looking, own = Looking(fetch), Amcheck(connection)
+        looking.part("the database's own files", own.findings())
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return check(fetch, keys)
+        looking = Looking(fetch, shelter, looking.findings)
+        looking.part("the schema", shared_schema(looking.fetch))
+        return _checked(looking, keys, own.summary)
     except psycopg.Error as error:
         raise BadStore(f"The database cannot be read: {error}") from None
     finally:
@@ -126,35 +146,55 @@ def check_database(url: str, keys: AuditKeys | None = None) -> Report:
 
 def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
     """Check everything that one consistent view of a store shows."""
-    audited, identities = Audited(turned=has_turned(fetch)), Identities()
-    now, grace = _now(fetch)
-    findings = [
-        *_postings(fetch),
-        *_balances(fetch),
-        *_charges(fetch),
-        *_prices(fetch),
-        *_arrears(fetch),
-        *_orders(fetch),
-        *_stock(fetch),
-        *supply_findings(fetch),
-        *_placements(fetch),
-        *_services(fetch),
-        *_models(fetch),
-        *_overdue(fetch, Instant(now - grace)),
-        *_agenda(fetch),
-        *check_audit(fetch, keys, audited),
-        *_reminders(fetch),
-        *outbox(fetch, SHOWN_MAX),
-        *replica_findings(fetch),
-        *check_limits(fetch),
-        *check_events(fetch, identities),
-        *identities.findings(fetch, keys, audited.marks),
-        *sealed_findings(fetch),
-        *check_signatures(fetch),
-        *check_trust(fetch),
-    ]
-    summary = f"{_summary(fetch)}, {audited.summary(keyed=keys is not None)}"
-    return Report(findings, summary, [*supply_remarks(fetch), *replica_remarks(fetch)])
+    return _checked(Looking(fetch), keys, "")
+
+
+def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
+    """Look at every part; ``own`` says what the database itself proved."""
+    fetch, rows = looking.fetch, Rows()
+    turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
+    now, grace = looking.ask("the clock", lambda: _now(fetch), otherwise=(Instant(wall_us()), GRACE_US))
+    audited, identities = Audited(turned=turned, wanted=rows.wanted), Identities()
+    for name, kind in kinds().items():
+        looking.part(f"table {name}", rows.findings(fetch, kind))
+    for what, lines in (
+        ("postings", _postings(fetch)),
+        ("balances", _balances(fetch)),
+        ("charges", _charges(fetch)),
+        ("prices of charges", _prices(fetch)),
+        ("arrears", _arrears(fetch)),
+        ("orders", order_findings(fetch)),
+        ("stock", _stock(fetch)),
+        ("engines' stock", supply_findings(fetch)),
+        ("placements", _placements(fetch)),
+        ("services", _services(fetch)),
+        ("models", _models(fetch)),
+        ("overdue work", _overdue(fetch, Instant(now - grace))),
+        ("the agenda", _agenda(fetch)),
+        ("meters and terms", unit_findings(fetch)),
+        ("whose rows are", tie_findings(fetch)),
+        ("the audit log", check_audit(fetch, keys, audited)),
+        ("digests of rows", unproved(fetch, rows, audited)),
+        ("the index of the audit log", named_findings(fetch)),
+        ("reminders", _reminders(fetch)),
+        ("the outbox", outbox(fetch, SHOWN_MAX)),
+        ("events of deliveries", delivery_findings(fetch)),
+        ("prices of offerings", price_findings(fetch)),
+        ("facts", fact_findings(fetch)),
+        ("replicas", replica_findings(fetch)),
+        ("limits", check_limits(fetch)),
+        ("events", check_events(fetch, identities)),
+        ("identities", identities.findings(fetch, keys, audited.marks)),
+        ("what is sealed", sealed_findings(fetch)),
+        ("signatures", check_signatures(fetch)),
+        ("trust", check_trust(fetch)),
+    ):
+        looking.part(what, lines)
+    counted = looking.ask("how much there is", lambda: _summary(fetch), otherwise="")
+    remarks = looking.ask("what engines have", lambda: list(supply_remarks(fetch)), otherwise=[])
+    remarks += looking.ask("what runs where", lambda: list(replica_remarks(fetch)), otherwise=[])
+    parts = (counted, audited.summary(keyed=keys is not None), own)
+    return Report(looking.findings, "; ".join([", ".join(filter(None, parts[:2])), *filter(None, parts[2:])]), remarks)
 
 
 def _now(fetch: Fetch) -> tuple[Instant, int]:
@@ -292,22 +332,6 @@ def _models(fetch: Fetch) -> Iterator[str]:
         for placed in msgspec.json.decode(text, type=tuple[Placement, ...]):
             if placed.runs is not (placed.service_id in runs):
                 yield f"unit {unit} and service {placed.service_id} disagree about whether its replicas are run"
-
-
-def _orders(fetch: Fetch) -> Iterator[str]:
-    rows = fetch(
-        "SELECT o.id, o.unit_id FROM orders o LEFT JOIN units u ON u.id = o.unit_id WHERE u.id IS NULL LIMIT ?",
-        (SHOWN_MAX,),
-    )
-    for order, unit in rows:
-        yield f"order {order} is for unit {unit}, which does not exist"
-    rows = fetch(
-        "SELECT u.id, count(o.id) FROM units u LEFT JOIN orders o ON o.unit_id = u.id AND o.kind = 'Purchase' "
-        "GROUP BY u.id HAVING count(o.id) <> 1 LIMIT ?",
-        (SHOWN_MAX,),
-    )
-    for unit, count in rows:
-        yield f"unit {unit} was bought by {count} orders"
 
 
 def _stock(fetch: Fetch) -> Iterator[str]:

@@ -19,16 +19,18 @@ from leasehold.domain.audit import (
     head_message,
     read_body,
 )
+from leasehold.domain.row_digest import BYTES
 from leasehold.seals import AuditKeys, is_signed
 from leasehold.store.audit import Fetch, columns
 from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES
 
 PAGES: Final = 200
 """Pages in memory at once."""
+FOREVER: Final = 2**63
 FOUND_MAX: Final = 100
 """Findings a chain; one with more is beyond mending."""
 _PAGES_TEXT: Final = (
-    f"SELECT {columns(AUDIT_PAGES)} FROM audit_pages WHERE chain = ? AND number > ? ORDER BY number LIMIT ?"
+    f"SELECT {columns(AUDIT_PAGES)}, seq FROM audit_pages WHERE chain = ? AND number > ? ORDER BY number LIMIT ?"
 )
 _CLOSURES_TEXT: Final = (
     f"SELECT seq, {columns(AUDIT_CLOSURES)} FROM audit_closures WHERE chain = ? AND last_number > ? "
@@ -52,6 +54,32 @@ class Audited(msgspec.Struct):
     """Whether a master key took the place of another: closures are signed for several public keys then."""
     marks: list[Mark] = []
     """What pages say of how far the log of identities went."""
+    wanted: set[bytes] = set()
+    """Digests of rows that were on no page so far (``check_rows``)."""
+    closed_until: int | None = None
+    """Until then pages were closed, with the digests on them."""
+    older_seq: int = -1
+    """The last page that a server of an earlier version wrote, which took note of no row."""
+    noting: list[tuple[int, int]] = []
+    """Of each chain whose server took note of rows: the number and the time of its first page."""
+
+    def note(self, digests: bytes) -> None:
+        """Take digests of rows from a page."""
+        self.wanted.difference_update(digests[at : at + BYTES] for at in range(0, len(digests), BYTES))
+
+    is_torn: bool = False
+    """Whether something is wrong with a chain: then nobody knows which digests it had."""
+
+    @property
+    def unnoted_until(self) -> int | None:
+        """Until when rows were written of which nothing is noted, or is not any more; None: all are noted.
+
+        A server of an earlier version may have written rows until another took its place.
+        """
+        if self.older_seq < 0:
+            return self.closed_until
+        after = [at for seq, at in self.noting if seq > self.older_seq]
+        return max(min(after, default=FOREVER), self.closed_until or 0)
 
     def summary(self, *, keyed: bool) -> str:
         """Say it, and what could not be proved."""
@@ -102,16 +130,27 @@ class _Walk:
         self._done = done
         self._number = 0
         self._hash = NOTHING
+        self._notes_rows = False
+        self._first: tuple[int, int] | None = None
+        self._last_seq = -1
 
     def findings(self) -> Iterator[str]:
-        yield from (f"audit chain {self._chain}: {what}" for what in self._wrong())
+        for what in self._wrong():
+            self._done.is_torn = True
+            yield f"audit chain {self._chain}: {what}"
 
     def _wrong(self) -> Iterator[str]:
         for seq, closure in self._closures():
             yield from self._closed(seq, closure)
-        for page in self._pages():
+        for seq, page in self._pages():
+            self._first = self._first or (seq, page.last_at)
+            self._last_seq = seq
             yield from self._page(page)
         yield from self._end()
+        if self._first is not None and self._notes_rows:
+            self._done.noting.append(self._first)
+        elif not self._notes_rows:
+            self._done.older_seq = max(self._done.older_seq, self._last_seq)
 
     def _closures(self) -> Iterator[tuple[int, Closure]]:
         last = 0
@@ -121,14 +160,14 @@ class _Walk:
                 last = closure.last_number
                 yield row[0], closure
 
-    def _pages(self) -> Iterator[AuditPage]:
+    def _pages(self) -> Iterator[tuple[int, AuditPage]]:
         # From the very beginning: pages that a closure stands for must be gone.
         last = 0
         while rows := self._fetch(_PAGES_TEXT, (self._chain, last, PAGES)):
             for row in rows:
-                page = AUDIT_PAGES.read(row)
+                page = AUDIT_PAGES.read(row[:-1])
                 last = page.number
-                yield page
+                yield row[-1], page
 
     def _closed(self, seq: int, closure: Closure) -> Iterator[str]:
         place = f"the closure of pages {closure.first_number} to {closure.last_number}"
@@ -145,6 +184,7 @@ class _Walk:
             yield f"{place} is signed by another key than others are"
         self._done.public_key = closure.public_key
         self._done.closed += closure.size
+        self._done.closed_until = max(closure.last_at, self._done.closed_until or 0)
         self._number, self._hash = closure.last_number, closure.hash_after
 
     def _page(self, page: AuditPage) -> Iterator[str]:
@@ -170,6 +210,9 @@ class _Walk:
             yield f"page {page.number} cannot be read"
             return
         times = [entry.at for entry in body.entries]
+        if body.rows is not None:
+            self._notes_rows = True
+            self._done.note(body.rows)
         if body.mark is not None:
             self._done.marks.append(body.mark)
         # A page without entries is there for its mark, and its time is nobody's.

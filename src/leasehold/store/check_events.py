@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.event import STORY, Event
+from leasehold.domain.event import Event, types_mask
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.statement import month_of
 from leasehold.store.check_identity import Identities
-from leasehold.store.check_stories import Stories, Story, Told
+from leasehold.store.check_stories import BESIDES, WHOLE, Stories, Story, Told
 from leasehold.store.packing import unpacked
 from leasehold.store.queries import Fetch
 
@@ -86,22 +87,22 @@ def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
     What they tell of accounts, users and keys goes to ``identities``.
     """
     ((units,),) = fetch("SELECT count(*) FROM units", ())
-    stories = Stories(units)
-    yield from _check_pages(fetch, stories, identities)
-    lost = fetch(
-        "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
-        "WHERE p.seq IS NULL LIMIT 1000",
-        (),
-    )
-    for unit, page in lost:
-        yield f"unit {unit} has events on page {page}, which does not exist"
-    yield from _check_stories(fetch, stories)
+    with closing(Stories(units)) as stories:
+        yield from _check_pages(fetch, stories, identities)
+        lost = fetch(
+            "SELECT e.unit_id, e.page FROM event_units e LEFT JOIN event_pages p ON p.seq = e.page "
+            "WHERE p.seq IS NULL LIMIT 1000",
+            (),
+        )
+        for unit, page in lost:
+            yield f"unit {unit} has events on page {page}, which does not exist"
+        yield from _check_stories(fetch, stories)
 
 
 def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iterator[str]:
     """Each page can be read and is of the times that it says. What it tells goes to the stories."""
     for rows in _pages(fetch):
-        for seq, account, first_at, last_at, text in rows:
+        for seq, account, first_at, last_at, types, text in rows:
             events = _events(text)
             if events is None:
                 yield f"page {seq} of the events of account {account} cannot be read"
@@ -112,6 +113,8 @@ def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iter
             times = [event.at for event in events]
             if not times or (min(times), max(times)) != (first_at, last_at):
                 yield f"page {seq} of the events of account {account} is of other times than it says"
+            if types != types_mask({event.type for event in events}):
+                yield f"page {seq} of the events of account {account} is of other types than it says"
 
 
 def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
@@ -119,12 +122,12 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
 
     Of one that is older than events only what was told since is compared.
     """
-    before = _before_events(fetch)
+    before = units_before_events(fetch)
     if before is None:
         yield "the store does not say from which unit on events tell of purchases: bring it up to date first"
     last = 0
     while rows := fetch(
-        f"SELECT seq, id, account_id, {', '.join(STORY)} FROM units WHERE seq > ? ORDER BY seq LIMIT ?",
+        f"SELECT seq, id, account_id, {', '.join((*WHOLE, *BESIDES))} FROM units WHERE seq > ? ORDER BY seq LIMIT ?",
         (last, ROWS_AT_ONCE),
     ):
         last = rows[-1][0]
@@ -145,7 +148,7 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
             yield from _compared(story, story.row, is_new=before is not None and story.seq > before)
 
 
-def _before_events(fetch: Fetch) -> int | None:
+def units_before_events(fetch: Fetch) -> int | None:
     """Return the number of the last unit that is older than events."""
     found = fetch("SELECT value FROM facts WHERE name = ?", (UNITS_BEFORE_EVENTS,))
     return int(found[0][0]) if found and found[0][0].isdigit() else None
@@ -153,6 +156,8 @@ def _before_events(fetch: Fetch) -> int | None:
 
 def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
     unit, account = story.unit_id, story.account_id
+    if not is_new and story.bought_by is not None:
+        yield f"unit {unit} is older than events, and one tells that it was bought"
     if is_new and story.bought_by is None:
         yield f"unit {unit} was bought, and no event tells of it"
     elif story.bought_by not in (None, account):
@@ -160,12 +165,18 @@ def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
     for name, told in story.told.items():
         if told != row[name]:
             yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
+    if is_new:
+        for name, told in story.besides().items():
+            # Prepaid there is no meter; and what is reminded of nothing any more has forgotten of what it was.
+            is_said = {"meter_from": row["payment_timing"] == "Postpaid", "reminded_at": row[name] is not None}
+            if told != row[name] and is_said.get(name, True):
+                yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
 
 
 def _pages(fetch: Fetch) -> Iterator[list[tuple[Any, ...]]]:
     seq = -1
     while rows := fetch(
-        "SELECT seq, account_id, first_at, last_at, events FROM event_pages WHERE seq > ? ORDER BY seq LIMIT ?",
+        "SELECT seq, account_id, first_at, last_at, types, events FROM event_pages WHERE seq > ? ORDER BY seq LIMIT ?",
         (seq, PAGES_AT_ONCE),
     ):
         seq = rows[-1][0]

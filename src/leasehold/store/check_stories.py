@@ -13,12 +13,32 @@ from zlib import crc32
 
 import msgspec
 
-from leasehold.domain.event import BOUGHT, STORY, Event
+from leasehold.domain.event import (
+    BILLING_CHANGED,
+    BOUGHT,
+    RELEASE_CLEARED,
+    RELEASE_MOVED,
+    REMINDED,
+    RESUMED,
+    RUNNING,
+    STOPPED,
+    STORY,
+    Event,
+)
 
 UNITS_AT_ONCE: Final = 100_000
 """About so many instances share a file. Their stories take some 100 MB of memory."""
 SPOOL_BYTES: Final = 1 << 20
 """What fits into so much stays in memory: a small store is proved without a file."""
+
+WHOLE: Final = (
+    *STORY,
+    *("created_at", "created_by", "region", "type", "order_id", "started_at"),
+    *("ended_at", "end_reason", "released_at", "charged", "failure"),
+)
+"""What events tell of an instance, by the columns of its row."""
+BESIDES: Final = ("extensions", "meter_from", "reminded_at")
+"""Columns that are compared with what is reckoned from events."""
 
 Told = dict[str, Any]
 
@@ -34,6 +54,8 @@ class _Line(msgspec.Struct, array_like=True):
     told: Told | None
     account_id: str | None = None
     seq: int = 0
+    at: int | None = None
+    type: str = ""
 
 
 class Story(msgspec.Struct):
@@ -50,6 +72,13 @@ class Story(msgspec.Struct):
     row: Told | None = None
     account_id: str | None = None
     seq: int = 0
+    extensions: int = 0
+    metered_from: int | None = None
+    reminded_at: int | None = None
+
+    def besides(self) -> Told:
+        """Return what is reckoned from its events, by the columns that must say so; None: that is nobody's to say."""
+        return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
 
 
 _write: Final = msgspec.json.Encoder().encode
@@ -66,6 +95,11 @@ class Stories:
             for _ in range(1 + units // UNITS_AT_ONCE)
         ]
 
+    def close(self) -> None:
+        """Let go of the files, also where something broke on the way."""
+        for file in self._files:
+            file.close()
+
     def tell(self, page: int, account: str, event: Event) -> None:
         """Take an event from a page of an account's."""
         if event.unit_id is None:
@@ -75,15 +109,16 @@ class Stories:
         if event.type == BOUGHT:
             # What a purchase does not tell the instance does not have.
             told, bought_by = dict.fromkeys(STORY) | told, account
-        self._add(_Line(event.unit_id, page, told, bought_by))
+        told |= _more(event)
+        self._add(_Line(event.unit_id, page, told, bought_by, 0, event.at, event.type))
 
     def listed(self, unit_id: str, page: int) -> None:
         """Take note that a page is listed as one that tells of an instance."""
         self._add(_Line(unit_id, page, None))
 
     def row(self, unit_id: str, account: str, seq: int, values: Sequence[Any]) -> None:
-        """Take the row of an instance: its number, and the values of ``STORY``."""
-        self._add(_Line(unit_id, None, dict(zip(STORY, values, strict=True)), account, seq))
+        """Take the row of an instance: its number, and the values of ``WHOLE`` and ``BESIDES``."""
+        self._add(_Line(unit_id, None, dict(zip((*WHOLE, *BESIDES), values, strict=True)), account, seq))
 
     def _add(self, line: _Line) -> None:
         self._files[crc32(line.unit_id.encode()) % len(self._files)].write(_write(line) + b"\n")
@@ -103,6 +138,43 @@ class Stories:
             yield from found.values()
 
 
+def _more(event: Event) -> Told:
+    """Return what an event tells besides: when it was tells of some columns, and of some what stands in it."""
+    at, data = event.at, event.data
+    match event.type:
+        case "unit.bought":
+            told = {"created_at": at, "region": data.get("region"), "type": data.get("type")}
+            told |= {"order_id": data.get("orderId"), "failure": None}
+            return told if event.user_id is None else told | {"created_by": event.user_id}
+        case "unit.running":
+            return {"started_at": at}
+        case "unit.releasing":
+            return {"ended_at": data.get("endedAt"), "end_reason": data.get("reason"), "charged": data.get("charged")}
+        case "unit.released":
+            return {"released_at": at}
+        case "unit.createFailed" | "unit.resizeFailed":
+            return {"failure": data.get("failure")}
+        case "unit.resizing" | "unit.resized":
+            return {"failure": None}
+        case _:
+            return {}
+
+
+def _reckon(story: Story, line: _Line, told: Told) -> None:
+    """Reckon what no event tells by itself, before the event is part of the story."""
+    if line.type in (RUNNING, RESUMED, BILLING_CHANGED):
+        story.metered_from = line.at
+    elif line.type == STOPPED:
+        story.metered_from = None
+    elif line.type == REMINDED:
+        story.reminded_at = line.at
+    elif line.type == RELEASE_CLEARED:
+        story.extensions += 1
+    elif line.type == RELEASE_MOVED:
+        was, now = story.told.get("release_at"), told.get("release_at")
+        story.extensions += isinstance(was, int) and isinstance(now, int) and now > was
+
+
 def _put(story: Story, line: _Line) -> None:
     if line.page is None:
         story.row, story.account_id, story.seq = line.told, line.account_id, line.seq
@@ -110,5 +182,6 @@ def _put(story: Story, line: _Line) -> None:
         story.listed_on.add(line.page)
     else:
         story.told_on.add(line.page)
+        _reckon(story, line, line.told)
         story.told = {**story.told, **line.told}
         story.bought_by = line.account_id or story.bought_by

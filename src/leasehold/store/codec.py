@@ -49,7 +49,7 @@ from leasehold.domain.money import Micro
 from leasehold.domain.replica import RunSpec
 from leasehold.domain.supply import Count, Word
 from leasehold.domain.unit import Placement
-from leasehold.store.packing import packed, unpacked
+from leasehold.store.packing import packed, summed, unpacked
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -134,7 +134,7 @@ def _events(stored: bytes | str) -> tuple[Event, ...]:
 
 
 def _packed_events(events: tuple[Event, ...]) -> bytes:
-    return packed(_write_events(events))
+    return summed(_write_events(events))
 
 
 _numbers = msgspec.json.Decoder(tuple[int, ...]).decode

@@ -7,6 +7,7 @@ than the purchase of an instance that no event tells of.
 from __future__ import annotations
 
 import json
+import zlib
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,7 +55,8 @@ def _first_told(connection: sa.Connection) -> int | None:
 def _events(text: bytes | str) -> list[list[object]]:
     """Read a page: a list of times, types, instances, users and data; nothing where it is damaged."""
     try:
-        events: list[list[object]] = json.loads(bytes(text) if isinstance(text, memoryview) else text)
-    except ValueError:
+        page = text.encode() if isinstance(text, str) else bytes(text)
+        events: list[list[object]] = json.loads(zlib.decompress(page) if page.startswith(b"x") else page)
+    except (ValueError, zlib.error):
         return []
     return events

@@ -1,0 +1,61 @@
+"""What ``check`` cannot prove of a row, and why: columns whose truth is written down nowhere else.
+
+Each value still is of its column's kind, and whatever breaks a page or an index of the database is found there too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_NUMBER: Final = "a row's number says only where it stands in lists"
+_PRESENCE: Final = "processes say anew within seconds who works, on what, and since when"
+_ATTEMPTS: Final = "what came of an attempt to deliver is known to the receiver only, and is forgotten after a while"
+_SEEN: Final = "what an engine was last seen to have, and it is asked again within seconds"
+
+UNPROVED: Final[dict[str, str]] = {
+    "access_keys.used_at": "when a key was used last is written down outside of batches, to the second",
+    "audit_chains.last_at": "it only orders chains in lists",
+    **{f"audit_pages.{name}": "the time of a page without entries is nobody's" for name in ("first_at", "last_at")},
+    **{
+        f"{table}.seq": _NUMBER
+        for table in (
+            *("audit_closures", "audit_pages", "event_pages", "model_sets", "models", "orders", "packages"),
+            *("postings", "refused_calls", "service_keys", "services", "units"),
+        )
+    },
+    **{f"workers.{name}": _PRESENCE for name in ("id", "node", "beat", "started_at", "keys")},
+    **{f"leases.{name}": _PRESENCE for name in ("unit_id", "holder", "node", "since")},
+    **{
+        f"deliveries.{name}": _ATTEMPTS
+        for name in ("since", "attempts", "next_at", "status", "failure", "done_at", "clear_at")
+    },
+    **{f"lanes.{name}": _ATTEMPTS for name in ("next_at", "holder", "leased_until")},
+    "notice_rates.name": "how often a link may be asked for is forgotten within minutes",
+    "notice_rates.free_at": "how often a link may be asked for is forgotten within minutes",
+    **{
+        f"replicas.{name}": _SEEN
+        for name in (
+            *("number", "engine", "node", "units", "generation", "state", "since", "address", "devices", "reason"),
+            *("trouble", "restarts", "not_before", "deadline"),
+        )
+    },
+    "accounts.arrears_since": "the day on which a debt began; whether there is one is proved",
+    "guards.month": "where nothing was spent it says nothing",
+    "hooks.page": "how far a subscription came: deliveries that are done are forgotten",
+    "facts.value": "of when the store was founded, and of the number of its changes of rights, nothing else tells",
+    "postings.at": "within the last minute that an hourly charge is for",
+    "postings.since": "within the minute, of an instance that stood still in between",
+    "supplies.words": _SEEN,
+    "supplies.stocks": _SEEN,
+    "units.metered_minutes": "of an instance that ended standing still: its meter is over, and its charges are proved",
+    "units.metered_peak": "of an instance that ended standing still: its meter is over, and its charges are proved",
+    "units.stop_at": "when an unpaid instance stops hangs on a setting; that the agenda has it is proved",
+    "units.retire_at": "when a stopped instance is released hangs on a setting; that the agenda has it is proved",
+    "units.remind_before_us": "how long before an end the later reminders are due; the next one is proved",
+}
+"""By table and column: the reason.
+
+Besides: a row that is put back as it once was has a digest, too; rows that an earlier version wrote, and those of which
+the audit log is closed, have none, so of these only what other rows tell is proved; and a row of a table that forgets
+(``tokens``, ``nonces``, ``deliveries``) may be missing.
+"""

@@ -1,0 +1,83 @@
+"""A store in which everything has happened once: rows in every table, for whoever spoils them or carries them over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from leasehold.engines.fake import FakeEngine, FakeWorld
+from leasehold.reconciler.ports import Timing
+from leasehold.store.opening import Target
+from tests.api.scene import ACCOUNT, CATALOG, MODEL, NOTIFICATION, SERVICE, UNITS, Scene, a_scene, new_service, order
+from tests.api.test_every_action import Recorder, lead_a_whole_life
+from tests.api.test_links import links_of, pressed
+
+TIMING: Final = Timing(look_s=0.05, observe_s=0.05, busy_s=0.02, again_s=0.0)
+ENVIRONMENT: Final = {"LEASEHOLD_ENGINES": "h100=process, *=instant", "LEASEHOLD_AUDIT_KEEP_DAYS": "0"}
+"""The audit log is never closed, so that it has every digest."""
+
+
+class Engine(FakeEngine):
+    """An engine in memory, under the name of one that is known."""
+
+    name = "process"
+
+
+def live(where: Target) -> None:
+    """Have everything happen once, on an empty store."""
+    engines = {"process": Engine(FakeWorld(lambda: 1e9, {"h100": 100}))}
+    with a_scene(where, environment=ENVIRONMENT, engines=engines, timing=TIMING) as scene:
+        caller = Recorder(scene.runner, scene.desk)
+        caller.kept = {}
+        lead_a_whole_life(scene, caller)
+        _use_a_link(scene)
+        _run_replicas(scene, caller)
+        _ask_twice(caller)
+        _tell_nobody(caller)
+
+
+def _run_replicas(scene: Scene, caller: Recorder) -> None:
+    """Have replicas of a service run on an engine, and end some of them again."""
+    caller.do(ACCOUNT, "TopUpAccount", {"amount": "90000"})
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "9000000"}})
+    offering = {"region": "bj", "type": "h100", "pricePerMinute": "0.01", "pricePerMonth": "1", "stockTotal": 50}
+    caller.do(CATALOG, "SetOffering", offering)
+    made = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "runs"})
+    made |= {"modelId": caller.do(MODEL, "CreateCustomModel", {**made, "run": {"command": ["serve"]}})["modelId"]}
+    names = {"modelSetId": made["modelSetId"], "modelId": made["modelId"]}
+    service = caller.do(SERVICE, "CreateService", {**new_service(type="H100-1"), **names})["serviceId"]
+    units = [caller.buy_replicas(service, count) for count in (2, 1)]
+
+    async def wait(status: str) -> None:
+        for _ in range(1000):
+            shown = await scene.desk.call(UNITS, "DescribeComputeUnit", {"instanceId": units[-1]})
+            if shown.result["computeUnitInstance"]["status"] == status:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{units[-1]} does not become {status}")
+
+    scene.runner.run(wait("Running"))
+    caller.release(units[-1])
+    scene.runner.run(wait("Released"))
+
+
+def _ask_twice(caller: Recorder) -> None:
+    """Buy with a client token, and be refused with one."""
+    for token in ("once", "once", "again"):
+        caller.do(UNITS, "PurchaseComputeUnit", {**order(), "clientToken": token})
+    caller.refused(UNITS, "PurchaseComputeUnit", {**order(count=10_000), "clientToken": "too much"})
+
+
+def _use_a_link(scene: Scene) -> None:
+    """Press the button of a reminder's link."""
+    customer = scene.customer("100")
+    customer.buy(release="2030-03-21 08:30:00")
+    scene.advance("2030-03-20 08:31:00")
+    pressed(scene, links_of(customer)["keep"], "ab" * 16)
+
+
+def _tell_nobody(caller: Recorder) -> None:
+    """Subscribe somebody who is never there, so that what happens waits."""
+    caller.do(NOTIFICATION, "CreateSubscription", {"kind": "Webhook", "url": "https://receiver.invalid/"})
+    unit = caller.buy()
+    caller.schedule(unit, "2030-06-01 08:00:00")
