@@ -15,6 +15,7 @@ from leasehold.cli.main import main
 from leasehold.domain.book import Book, Changes, Needed
 from leasehold.store import sqlite
 from leasehold.store.acknowledged import Acknowledged
+from leasehold.store.checkpointer import Checkpointer
 from leasehold.store.disk import Disk
 from leasehold.store.writer import Writer
 
@@ -42,7 +43,7 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
         connection: sqlite3.Connection,
         writer: Writer,
         disk: Disk,
-        checkpointer: sqlite.Checkpointer,
+        checkpointer: Checkpointer,
         acknowledged: Acknowledged,
     ) -> None:
         super().__init__(connection, writer, disk, checkpointer, acknowledged)

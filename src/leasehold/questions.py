@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace, Head, Working
 from leasehold.domain.account import Account, User
 from leasehold.domain.agenda import Due
 from leasehold.domain.audit import OK, AuditPage, Entry, Sealed
@@ -184,37 +185,6 @@ class RefusedFilter(msgspec.Struct, frozen=True, kw_only=True):
     access_key_id: str | None = None
     since: Instant | None = None
     until: Instant | None = None
-
-
-class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which deliveries of an account to list; None: whatever it is."""
-
-    account_id: str
-    hook_id: str | None = None
-    unit_id: str | None = None
-    state: str | None = None
-
-
-class DeliveryPlace(NamedTuple):
-    """Where a delivery stands in lists: by its event, then by its hook."""
-
-    page: int
-    line: int
-    hook_id: str
-
-
-class Working(NamedTuple):
-    """A hook that has something to do, or may have; ``behind``: events came since it was looked after."""
-
-    hook: Hook
-    behind: bool
-
-
-class Head(NamedTuple):
-    """The first delivery that waits in a lane, and its event."""
-
-    delivery: Delivery
-    event: Event
 
 
 class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -147,16 +147,9 @@ async def running(
         for made in engines.values():
             parts.push_async_callback(made.close)
         rules = placing_rules(settings, routes, engines)
-        sequencer = Sequencer(
-            store,
-            clock,
-            rules,
-            engine=RoutedEngine(routes),
-            limits=_limits(settings, where),
-            meter=metrics,
-            trail=trail_of(settings, audit_keys, clock, metrics),
-            uses=uses,
-        )
+        trail = trail_of(settings, audit_keys, clock, metrics)
+        limits, engine = _limits(settings, where), RoutedEngine(routes)
+        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, trail=trail, uses=uses)
         agenda = Agenda(store, sequencer, clock, metrics)
         ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
@@ -168,13 +161,7 @@ async def running(
         refusals = Refusals(sequencer, clock, metrics)
         context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
-        if isinstance(store, Concern):
-            health.watch(store)
-        if isinstance(store, MayBeAway):
-            metrics.store_away(store.away())
-        if isinstance(store, OnFiles):
-            health.watch(store.files)
-        prober = _watch_writing(sequencer, health, metrics)
+        prober = _watch_store(store, sequencer, health, metrics)
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
         sequencer.start()
         if ground.alone:
@@ -190,7 +177,7 @@ async def running(
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes)
-        health.watch(reconciler.left, store.schema)
+        health.watch(reconciler.left)
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
 
@@ -277,8 +264,15 @@ def _sealing(settings: Settings, where: Target, store: OpenStore) -> _Sealing:
     return _Sealing(ring, vault, audit_keys, KeyKeeper(ring, vault, audit_keys, store), KeyUses())
 
 
-def _watch_writing(sequencer: Sequencer, health: Health, metrics: Metrics) -> Prober:
-    """Have /readyz tell whether batches are written, and whether one would be."""
+def _watch_store(store: OpenStore, sequencer: Sequencer, health: Health, metrics: Metrics) -> Prober:
+    """Have /readyz and /healthz tell how the store does: whether it is there, and whether it takes what is written."""
+    health.watch(store.schema)
+    if isinstance(store, Concern):
+        health.watch(store)
+    if isinstance(store, MayBeAway):
+        metrics.store_away(store.away())
+    if isinstance(store, OnFiles):
+        health.watch(store.files)
     prober = Prober(sequencer.writing, sequencer.submit)
     sequencer.writing.count(metrics)
     health.watch(sequencer.writing)

@@ -14,7 +14,9 @@ import pytest
 
 from leasehold.sequencer import OutcomeUnknown, Unavailable
 from leasehold.store import sqlite
+from leasehold.store.checkpointer import CHECKPOINT_EVERY_S, Checkpointer
 from leasehold.store.file_watch import FileWatch
+from leasehold.store.log_bound import LogBound
 from leasehold.store.sqlite import FILE, SqliteStore
 from tests.copies import put_tables
 
@@ -151,12 +153,12 @@ def test_a_checkpoint_is_not_made_into_files_that_are_gone(tmp_path: Path) -> No
     with closing(sqlite.connect(path)) as writer:
         writer.execute("INSERT INTO facts (name, value) VALUES ('more', '')")
         files = FileWatch(path, path)
-        checkpointer = sqlite.Checkpointer(path, files)
+        checkpointer = Checkpointer(LogBound(sqlite.connect(path), path), files)
         moved = path.with_name("moved")
         path.rename(moved)
         before = moved.stat().st_mtime_ns
         checkpointer.soon()
-        time.sleep(sqlite.CHECKPOINT_EVERY_S + 0.01)
+        time.sleep(CHECKPOINT_EVERY_S + 0.01)
         checkpointer.soon()
         checkpointer.close()
         assert files.broken() is not None

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
+from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace
 from leasehold.domain.book import DELIVERIES, LANES, NOTICE_RATES, USED_LINKS, Changes
 from leasehold.domain.calendar import DAY_US, Instant
 from leasehold.domain.event import BOUGHT, RUNNING, Event, page_of
 from leasehold.domain.notice import NoticeRate, UsedLink
 from leasehold.domain.outbox import Delivery, Hook, Lane
-from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace
+from leasehold.questions import EventPlace
 from leasehold.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, write
 from tests.contract.rows import HIGH

@@ -173,7 +173,6 @@ def test_a_store_that_does_not_say_since_when_is_named(overdue: Target) -> None:
 def test_a_copy_says_the_same(overdue: Target, tmp_path_factory: pytest.TempPathFactory) -> None:
     upgrade(overdue)
     lived(overdue, "unit-a")
-    sql(overdue, "INSERT INTO facts (name, value) VALUES ('founded_at', '1')")
     goal = Target(tmp_path_factory.mktemp("copy"))
     copy(overdue, goal)
     assert value(goal, FACT) == str(len(UNITS))

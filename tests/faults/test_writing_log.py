@@ -14,7 +14,7 @@ import pytest
 
 from leasehold.domain.book import Fact
 from leasehold.sequencer import Unavailable
-from leasehold.store import backup, log_bound, sqlite
+from leasehold.store import backup, checkpointer, log_bound, sqlite
 from leasehold.store.backup import back_up
 from leasehold.store.check import check_store
 from leasehold.store.errors import BadStore
@@ -36,7 +36,7 @@ PAGE = 4096
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log is long sooner, so that less has to be written."""
     monkeypatch.setattr(log_bound, "LOG_PAGES_MAX", PAGES_MAX)
-    monkeypatch.setattr(sqlite, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(checkpointer, "CHECKPOINT_EVERY_S", 0.0)
     limit = f"PRAGMA journal_size_limit = {log_bound.bytes_kept()}"
     texts = (limit if "journal_size_limit" in text else text for text in sqlite.WRITER_PRAGMAS)
     monkeypatch.setattr(sqlite, "WRITER_PRAGMAS", tuple(texts))

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from leasehold.api.fault import Fault
-from leasehold.questions import DeliveryPlace, EventPlace, Numbered, Place
+from leasehold.delivery_questions import DeliveryPlace
+from leasehold.questions import EventPlace, Numbered, Place
 from leasehold.wire.errors import INVALID_MARKER
 from leasehold.wire.shapes import PagedRequest
 

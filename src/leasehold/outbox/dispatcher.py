@@ -18,13 +18,14 @@ import structlog
 
 from leasehold.clock import Clock, wall_us
 from leasehold.commands.outbox import ClaimLanes, DeliveryDone, EndHook, FanOut, Told
+from leasehold.delivery_questions import Head, Working
 from leasehold.domain.book import FACTS, HOOKS, LANES, Changes
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.event import HOOK_CONFIRMING, Event
 from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
 from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
-from leasehold.questions import EventPlace, Head, Reader, Working
+from leasehold.questions import EventPlace, Reader
 from leasehold.sequencer import Closed, Outdated, Overloaded, Sequencer, Spell, Unavailable
 
 log = structlog.get_logger()

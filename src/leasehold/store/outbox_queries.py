@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace, Head, Working
 from leasehold.domain.book import DELIVERIES, HOOKS, USED_LINKS, Table
 from leasehold.domain.calendar import DAY_US, Instant
 from leasehold.domain.event import Event
 from leasehold.domain.notice import UsedLink
 from leasehold.domain.outbox import Delivery, Hook
-from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace, Head, Working
+from leasehold.questions import EventPlace
 from leasehold.store.codec import CODECS, EVENTS
 
 WALKS_MAX: Final = 100

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,10 +17,11 @@ from leasehold.domain.event import EventPage
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.private import create_private
 from leasehold.questions import Questions
-from leasehold.sequencer import NeedsRestart, Outdated
+from leasehold.sequencer import Outdated
 from leasehold.store import audit, revisions
 from leasehold.store.acknowledged import Acknowledged
 from leasehold.store.asked_queries import answer
+from leasehold.store.checkpointer import Checkpointer
 from leasehold.store.codec import CODECS, EVENTS
 from leasehold.store.damage import UNREADABLE, check_header, unusable
 from leasehold.store.directory import LOCK, STORE, locked, take
@@ -31,7 +29,7 @@ from leasehold.store.disk import Disk
 from leasehold.store.errors import BadStore
 from leasehold.store.file_watch import FileWatch
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
-from leasehold.store.log_bound import LOST_WRITES, LogBound, bytes_kept
+from leasehold.store.log_bound import LogBound, bytes_kept
 from leasehold.store.mark import Mark, Seals, position
 from leasehold.store.missing import make_ready
 from leasehold.store.newer import REVISION_NOW, WRITABLE_FROM, Schema
@@ -76,8 +74,6 @@ WRITER_PRAGMAS: Final = (
 READERS: Final = 1
 """The driver lets go of the interpreter at every row, and two threads would spend their time taking it again: with
 four of them a page of a hundred takes 1.6 times as long."""
-CHECKPOINT_EVERY_S: Final = 0.05
-"""Often, and so little at a time that no commit behind it waits long for the disk."""
 # Only migrations and backups can hold the file for long; five seconds see them through.
 BUSY_MS: Final = 5000
 
@@ -144,7 +140,7 @@ class SqliteStore:
         self.schema: Final = Schema()
         self._data_version = -1
         self._disk = Disk()
-        self._checkpointer = Checkpointer(self.path, self.files)
+        self._checkpointer = Checkpointer(LogBound(connect(self.path), self.path), self.files)
         self._readers = Readers(self._open_reader, READERS)
         self.files.start()
 
@@ -306,44 +302,6 @@ def _migrate(writer: sqlite3.Connection, path: Path) -> None:
         raise unusable(path, error.orig or error) from None
     # The toolkit leaves its own idea of transactions on the connection; ours are begun by hand.
     writer.isolation_level = None
-
-
-class Checkpointer:
-    """Copies the log into the file on a connection of its own, while the writer goes on.
-
-    Left to the writer, a commit every now and then would take the time of all those pages.
-    """
-
-    def __init__(self, path: Path, files: FileWatch) -> None:
-        self._bound = LogBound(connect(path), path)
-        self._files = files
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._done_at = time.monotonic()
-        self._is_running = False
-
-    def soon(self) -> None:
-        """Something was committed: begin, unless it was done a moment ago or is being done."""
-        if not self._is_running and time.monotonic() - self._done_at > CHECKPOINT_EVERY_S:
-            self._is_running = True
-            self._thread.submit(self._run)
-
-    async def catch_up(self) -> None:
-        """Have a log that is long begun anew before the next batch; raises NeedsRestart where it must not be."""
-        if self._bound.has_lost_writes:
-            raise NeedsRestart(LOST_WRITES)
-        if self._bound.is_long(copying=self._is_running):
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._bound.begin_anew)
-
-    def _run(self) -> None:
-        if not self._bound.has_lost_writes and self._files.look() is None:
-            self._bound.copy()
-        self._done_at = time.monotonic()
-        self._is_running = False
-
-    def close(self) -> None:
-        """Finish, and close the connection, after every other of this process."""
-        self._thread.shutdown()
-        self._bound.close()
 
 
 class SqliteTransaction(audit.AuditReads):

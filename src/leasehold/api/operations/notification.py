@@ -10,12 +10,13 @@ from leasehold.api.fault import Fault, bad_field
 from leasehold.api.operations.events import place_of, types_of
 from leasehold.api.paging import OWN, delivery_of, marker_of, part
 from leasehold.commands import outbox as commands
+from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace
 from leasehold.domain.calendar import Instant
 from leasehold.domain.outbox import Delivery, Hook, HookKind
 from leasehold.outbox.address import BadAddress, check_url
 from leasehold.outbox.mailbox import ADDRESS
 from leasehold.outbox.signature import new_secret
-from leasehold.questions import DeliveryFilter, DeliveryPlace, EventPlace
+from leasehold.questions import EventPlace
 from leasehold.wire import notification_shapes as n
 from leasehold.wire.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 
