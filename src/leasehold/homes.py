@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from leasehold.access import DIRECTORY, READ, NoAccess, check_access
 from leasehold.commands.home import ClaimHome
 from leasehold.domain.lease import Worker
 from leasehold.domain.place import LOCAL
@@ -166,6 +167,8 @@ def _mark(folder: Path, *, make: bool) -> str:
     """Return what tells a directory from every other one; nothing where it has no mark yet. Raises NotServed."""
     path = folder / MARK
     try:
+        check_access(folder, DIRECTORY)
+        check_access(path, READ)
         if make and not path.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             made = folder / f"{MARK}.{secrets.token_hex(4)}"
@@ -176,6 +179,8 @@ def _mark(folder: Path, *, make: bool) -> str:
                 path.hardlink_to(made)
             made.unlink()
         return path.read_text().strip() if path.exists() else ""
+    except NoAccess as error:
+        raise NotServed(f"engines: the process engine keeps its replicas in {folder}: {error}") from None
     except OSError as error:
         raise NotServed(
             f"{path} cannot be used: {error.strerror}. What the process engine runs is kept there."

@@ -23,7 +23,7 @@ UNPROVED: Final[dict[str, str]] = {
             *("postings", "refused_calls", "service_keys", "services", "units"),
         )
     },
-    **{f"workers.{name}": _PRESENCE for name in ("id", "node", "beat", "started_at", "keys")},
+    **{f"workers.{name}": _PRESENCE for name in ("id", "node", "beat", "started_at", "keys", "engines")},
     **{f"leases.{name}": _PRESENCE for name in ("unit_id", "holder", "node", "since")},
     **{
         f"deliveries.{name}": _ATTEMPTS
