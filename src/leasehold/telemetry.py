@@ -12,13 +12,14 @@ import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from leasehold import __version__
 from leasehold.domain.supply import Count
 from leasehold.redaction import Event, Redaction
 from leasehold.settings import Secret
 from leasehold.telemetry_connections import ConnectionMetrics
-from leasehold.telemetry_requests import RequestCounts
+from leasehold.telemetry_requests import Family, RequestCounts
 
 # --- logs ------------------------------------------------------------------------------------------------
 
@@ -151,7 +152,6 @@ class Metrics:
     def __init__(self, version: str = __version__) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names and tell nobody anything
         self._registry = CollectorRegistry()
-        self._requests = RequestCounts(self._registry, _SECONDS)
         self._due_children: dict[str, Callable[[], None]] = {}
         self._define_requests()
         self._define_batches()
@@ -165,6 +165,8 @@ class Metrics:
         self._gauge("leasehold_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:
+        self._requests = RequestCounts(_SECONDS)
+        self._collected(self._requests, self._requests.families)
         self._refusals = self._counter("leasehold_refusals_total", "Commands refused, by error code.", "code")
 
         self._refused_unlisted = self._counter(
@@ -336,6 +338,10 @@ class Metrics:
         self._stock_oversold = self._gauge(
             "leasehold_stock_oversold_units", "Units of a type that are sold beyond what an engine has.", *_STOCK
         )
+
+    def _collected(self, collector: Collector, _families: Iterable[Family]) -> None:
+        """Have somebody asked for these metrics who counts by other means."""
+        self._registry.register(collector)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)

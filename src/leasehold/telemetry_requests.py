@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
+
+
+class Family(NamedTuple):
+    """A metric as it is described: its name, its kind, what it tells, and its labels."""
+
+    name: str
+    kind: str
+    meaning: str
+    labels: tuple[str, ...]
 
 
 class Key(NamedTuple):
@@ -18,6 +27,12 @@ class Key(NamedTuple):
     action: str
     status: int
     code: str
+
+
+ANSWERED: Final = Family("leasehold_requests_total", "counter", "Answered requests.", Key._fields)
+SECONDS: Final = Family(
+    "leasehold_request_seconds", "histogram", "Time from a request's last byte to its answer.", ("action",)
+)
 
 
 class _Tally:
@@ -34,11 +49,12 @@ class _Tally:
 class RequestCounts(Collector):
     """Counts requests, and adds them up whenever somebody looks."""
 
-    def __init__(self, registry: CollectorRegistry, bounds: tuple[float, ...]) -> None:
+    families: Final = (ANSWERED, SECONDS)
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
         """``bounds``: of the histogram's buckets, in seconds, upwards."""
         self._bounds = bounds
         self._tallies: dict[tuple[str, str, int, str], _Tally] = {}
-        registry.register(self)
 
     def done(self, key: tuple[str, str, int, str], seconds: float) -> None:
         """Count one; ``key`` has the fields of ``Key``."""
@@ -51,11 +67,8 @@ class RequestCounts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Return the counter and the histogram."""
-        labels = ("path", "action", "status", "code")
-        answered = CounterMetricFamily("leasehold_requests", "Answered requests.", labels=labels)
-        times = HistogramMetricFamily(
-            "leasehold_request_seconds", "Time from a request's last byte to its answer.", labels=("action",)
-        )
+        answered = CounterMetricFamily(ANSWERED.name.removesuffix("_total"), ANSWERED.meaning, labels=ANSWERED.labels)
+        times = HistogramMetricFamily(SECONDS.name, SECONDS.meaning, labels=SECONDS.labels)
         by_action: dict[str, _Tally] = {}
         for (path, action, status, code), tally in self._tallies.items():
             answered.add_metric((path, action, str(status), code), tally.count)

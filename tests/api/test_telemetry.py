@@ -12,6 +12,7 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+from leasehold.cli.reference import metrics_page
 from leasehold.settings import Secret, load_settings
 from leasehold.telemetry import LogFormat, LogLevel, Metrics, configure_logging, request_id
 
@@ -318,6 +319,12 @@ def test_the_names_and_types_are_these() -> None:
     body, _ = Metrics("1.2.3").render()
     families = text_string_to_metric_families(body.decode())
     assert {family.name: family.type for family in families} == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_has_each_of_them(name: str) -> None:
+    shown = f"`{name}_total`" if NAMES[name] == "counter" else f"`{name}`"
+    assert f"| {shown} | {NAMES[name]} |" in metrics_page()
 
 
 def test_requests_are_counted_and_timed() -> None:

@@ -7,9 +7,11 @@ from typing import Any, Final, get_args
 
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
 
 from leasehold.domain.unit import GONE, LEGAL, MOVES, UP, UnitStatus
 from leasehold.telemetry import Metrics
+from leasehold.telemetry_requests import Family
 from leasehold.wire.action import ALWAYS, WRITES, Action
 from leasehold.wire.actions import ACTIONS
 from leasehold.wire.errors import ERRORS, GATEWAY, ErrorCode
@@ -163,6 +165,11 @@ class Listing(Metrics):
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, str, str]] = []
         super().__init__()
+
+    def _collected(self, collector: Collector, families: Iterable[Family]) -> None:
+        for family in families:
+            self._note(family.name, family.kind, family.meaning, family.labels)
+        super()._collected(collector, families)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         self._note(name, "counter", meaning, labels)
