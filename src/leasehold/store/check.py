@@ -22,6 +22,7 @@ from leasehold.store.check_audit import Audited, check_audit
 from leasehold.store.check_events import check_events, check_limits
 from leasehold.store.check_identity import Identities
 from leasehold.store.check_outbox import outbox
+from leasehold.store.check_prices import price_findings
 from leasehold.store.check_replicas import replica_findings
 from leasehold.store.check_sealed import has_turned, sealed_findings
 from leasehold.store.check_signatures import check_signatures
@@ -129,6 +130,7 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
         *_balances(fetch),
         *_charges(fetch),
         *_prices(fetch),
+        *price_findings(fetch, SHOWN_MAX),
         *_arrears(fetch),
         *_orders(fetch),
         *_stock(fetch),
