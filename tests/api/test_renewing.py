@@ -141,3 +141,15 @@ def test_a_term_can_be_made_a_hundred_years_long_and_no_longer(either: Scene) ->
         renew(caller, unit, months=36)
     assert caller.unit(unit)["expiredTime"] == "2130-01-15T08:00:00+08:00"
     assert caller.field_refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1}) == "months"
+
+
+def test_a_duration_is_counted_on_the_accounts_clocks(either: Scene) -> None:
+    # Two months from 15 July 00:30 in Berlin: in the zone of the service and in UTC that day is another in January.
+    caller = either.customer("10000", zone="Europe/Berlin")
+    either.advance("2030-07-15T00:30:00+02:00")
+    unit = caller.buy(months=1)
+    renew(caller, unit, months=1, expiryDay=15)
+    shown = caller.unit(unit)
+    assert (shown["duration"], shown["expiredTime"]) == (2, "2030-09-15T06:30:00+08:00")
+    (listed,) = caller.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]
+    assert listed["duration"] == 2
