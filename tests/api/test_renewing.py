@@ -144,12 +144,12 @@ def test_a_term_can_be_made_a_hundred_years_long_and_no_longer(either: Scene) ->
 
 
 def test_a_duration_is_counted_on_the_accounts_clocks(either: Scene) -> None:
-    # Two months from 15 July 00:30 in Berlin: in the zone of the service and in UTC that day is another in January.
+    # Two months from 15 July 01:30 in Berlin: in UTC that is the 14th, and the same time in January is not.
     caller = either.customer("10000", zone="Europe/Berlin")
-    either.advance("2030-07-15T00:30:00+02:00")
+    either.advance("2030-07-15T01:30:00+02:00")
     unit = caller.buy(months=1)
     renew(caller, unit, months=1, expiryDay=15)
     shown = caller.unit(unit)
-    assert (shown["duration"], shown["expiredTime"]) == (2, "2030-09-15T06:30:00+08:00")
+    assert (shown["duration"], shown["expiredTime"]) == (2, "2030-09-15T07:30:00+08:00")
     (listed,) = caller.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]
     assert listed["duration"] == 2

@@ -110,7 +110,7 @@ def test_a_term_that_was_renewed_to_a_day_keeps_its_time_of_day_where_the_clocks
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("day", ["2030-07-15 00:30", "2030-01-15 23:30"])
+@pytest.mark.parametrize("day", ["2030-07-15 00:30", "2030-07-15 01:30", "2030-01-15 23:30"])
 def test_a_term_counts_its_months_on_the_accounts_clocks(day: str, zone: str) -> None:
     since = at(day, zone)
     term = term_of(since, 1, zone)
