@@ -271,9 +271,11 @@ class Scene:
         """Call with a key pair as it was answered."""
         return Caller(self.runner, self.desk.as_user(key["accessKeyId"], key["secretAccessKey"]))
 
-    def customer(self, funds: str | None = "1000") -> Caller:
+    def customer(self, funds: str | None = "1000", *, zone: str | None = None) -> Caller:
         """Open an account with some money; returns its root."""
-        made = self.operator.do(IAM, "CreateAccount", {"name": "customer"})
+        made = self.operator.do(
+            IAM, "CreateAccount", {"name": "customer"} | ({} if zone is None else {"timeZone": zone})
+        )
         if funds is not None:
             self.operator.do(ACCOUNT, "TopUpAccount", {"amount": funds, "accountId": made["accountId"]})
         return self.caller(made)

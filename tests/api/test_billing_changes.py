@@ -28,7 +28,8 @@ def test_a_postpaid_instance_is_charged_and_then_paid_in_advance(either: Scene) 
     assert movements(caller) == [("Usage", "11.00"), ("Conversion", "600.00")]
     shown = caller.unit(unit)
     assert (shown["status"], shown["paymentTiming"], shown["duration"]) == ("Running", "Prepaid", 3)
-    assert shown["expiredTime"] == "2030-04-15T08:10:30+08:00"
+    # From where the minute ends that was charged.
+    assert shown["expiredTime"] == "2030-04-15T08:11:00+08:00"
     assert shown["startTime"] == "2030-01-15T08:00:00+08:00"
     assert "releaseTime" not in shown
     (order,) = caller.do(ACCOUNT, "DescribeOrders", {"kind": "Conversion"})["orders"]
@@ -39,10 +40,10 @@ def test_a_postpaid_instance_is_charged_and_then_paid_in_advance(either: Scene) 
         "600.00",
     )
     # Neither is it metered any more, nor released at the time that was set before.
-    either.advance("2030-04-15 08:10:29")
+    either.advance("2030-04-15 08:10:59")
     assert caller.unit(unit)["status"] == "Running"
     assert caller.balance() == "389.00"
-    either.advance("2030-04-22 08:10:30")
+    either.advance("2030-04-22 08:11:00")
     assert caller.unit(unit)["status"] == "Released"
     assert caller.balance() == "389.00"
 

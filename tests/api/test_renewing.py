@@ -35,12 +35,12 @@ def amount(hundreds: Fraction) -> str:
         ({"months": 1}, "2030-03-15", Fraction(1)),
         ({"months": 36}, "2033-02-15", Fraction(36)),
         ({"expiryDay": 20}, "2030-02-20", Fraction(5, 31)),
-        ({"expiryDay": 10}, "2030-03-10", Fraction(23, 28)),
+        ({"expiryDay": 10}, "2030-03-10", Fraction(26, 31)),
         ({"expiryDay": 15}, "2030-03-15", Fraction(1)),
-        ({"expiryDay": 31}, "2030-02-28", Fraction(13, 28)),
+        ({"expiryDay": 31}, "2030-02-28", Fraction(16, 31)),
         ({"months": 1, "expiryDay": 20}, "2030-03-20", 1 + Fraction(5, 31)),
         ({"months": 1, "expiryDay": 15}, "2030-03-15", Fraction(1)),
-        ({"months": 2, "expiryDay": 1}, "2030-05-01", 2 + Fraction(14, 28)),
+        ({"months": 2, "expiryDay": 1}, "2030-05-01", 2 + Fraction(17, 31)),
     ],
 )
 def test_a_renewal_reaches_from_the_end_of_the_term_and_costs_its_part_of_months(
@@ -55,6 +55,7 @@ def test_a_renewal_reaches_from_the_end_of_the_term_and_costs_its_part_of_months
     assert paid(caller) == [amount(months)]
     (order,) = caller.do(ACCOUNT, "DescribeOrders", {"kind": "Renewal"})["orders"]
     assert (order["orderId"], order["instanceId"]) == (answer["orderId"], unit)
+    assert order.get("months") == wanted.get("months"), "the whole ones that were asked for"
     posting = caller.postings()[-1]
     assert (posting["startTime"], posting["endTime"]) == ("2030-02-15T08:00:00+08:00", answer["expiredTime"])
     assert (posting["count"], posting["price"], posting["time"]) == (1, "100.00", "2030-01-20T12:34:56+08:00")
@@ -140,3 +141,15 @@ def test_a_term_can_be_made_a_hundred_years_long_and_no_longer(either: Scene) ->
         renew(caller, unit, months=36)
     assert caller.unit(unit)["expiredTime"] == "2130-01-15T08:00:00+08:00"
     assert caller.field_refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1}) == "months"
+
+
+def test_a_duration_is_counted_on_the_accounts_clocks(either: Scene) -> None:
+    # Two months from 15 July 01:30 in Berlin: in UTC that is the 14th, and the same time in January is not.
+    caller = either.customer("10000", zone="Europe/Berlin")
+    either.advance("2030-07-15T01:30:00+02:00")
+    unit = caller.buy(months=1)
+    renew(caller, unit, months=1, expiryDay=15)
+    shown = caller.unit(unit)
+    assert (shown["duration"], shown["expiredTime"]) == (2, "2030-09-15T07:30:00+08:00")
+    (listed,) = caller.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]
+    assert listed["duration"] == 2

@@ -60,10 +60,10 @@ def test_a_started_minute_is_charged_once_for_the_most_units_held_in_it(either: 
         either.advance(f"2030-01-15 08:10:{second}")
         resize(caller, unit, count)
     # Eleven minutes of two; the eleventh then held three more, and at last one more than ever before.
-    begun = [("08:10:30", 11, 2, "11.00"), ("08:10:30", 1, 3, "1.50"), ("08:10:55", 1, 1, "0.50")]
+    begun = [("08:10:30", 11, 2, "11.00"), ("08:10:45", 1, 3, "1.50")]
     assert charges(caller) == begun
     either.advance("2030-01-15 09:00:00")
-    assert charges(caller) == [*begun, ("09:00:00", 49, 6, "147.00")]
+    assert charges(caller) == [*begun, ("09:00:00", 1, 1, "0.50"), ("09:00:00", 49, 6, "147.00")]
     assert caller.balance() == "840.00"
 
 
@@ -184,5 +184,5 @@ def test_a_new_price_holds_for_what_is_added_later_and_for_minutes_that_begin_la
     assert caller.balance() == "869.00"
     either.advance("2030-01-15 08:30:00")
     resize(caller, postpaid, 2)
-    # The minute that began at the very moment of the change costs the new price.
-    assert charges(caller) == [("08:30:00", 30, 1, "60.00")]
+    # The minute that began with the purchase, before the change at the same moment, costs the old price.
+    assert charges(caller) == [("08:30:00", 1, 1, "0.50"), ("08:30:00", 29, 1, "58.00")]

@@ -89,8 +89,8 @@ def test_a_statement_has_a_line_for_every_stretch_with_one_number_of_units_and_o
         ("Usage", "01-15T08:00", "01-15T10:30", 150, 2, "0.50", "150.00"),
         ("Usage", "01-15T10:30", "01-15T12:00", 90, 3, "0.50", "135.00"),
         ("Usage", "01-15T12:00", "01-15T13:31", 91, 3, "0.333333", "90.999909"),
-        ("Conversion", "01-15T13:30", "02-15T13:30", None, 3, "100.00", "300.00"),
-        ("Renewal", "02-15T13:30", "03-15T13:30", None, 3, "100.00", "300.00"),
+        ("Conversion", "01-15T13:31", "02-15T13:31", None, 3, "100.00", "300.00"),
+        ("Renewal", "02-15T13:31", "03-15T13:31", None, 3, "100.00", "300.00"),
     ]
     assert {name: billed[name] for name in ("instanceId", "kind", "region", "type", "paymentTiming", "amount")} == {
         "instanceId": unit,

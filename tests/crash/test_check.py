@@ -80,6 +80,17 @@ LEASED, SUBSCRIBED = ONE_UNIT.format("Postpaid"), ONE_UNIT.format("Prepaid")
         ("seq FROM postings WHERE kind = 'Usage'", "UPDATE postings SET amount = 0 WHERE seq = ?", "posting {}"),
         ("unit_id FROM postings WHERE kind = 'Purchase'", "DELETE FROM postings WHERE unit_id = ?", "unit {}"),
         (f"type FROM offerings WHERE type = '{TYPE}'", "UPDATE offerings SET stock_free = 99 WHERE type = ?", "bj {}"),
+        (
+            f"type FROM offerings WHERE type = '{TYPE}'",
+            "UPDATE offerings SET price_number = 2 WHERE type = ?",
+            "{} in bj",
+        ),
+        (
+            f"type FROM offerings WHERE type = '{TYPE}'",
+            "UPDATE offerings SET per_minute = 7 WHERE type = ?",
+            "{} in bj",
+        ),
+        (f"id {LEASED}", "UPDATE units SET quoted_price = 7 WHERE id = ?", "unit {}"),
         (f"id {LEASED}", "UPDATE units SET status = 'Released' WHERE id = ?", "unit {}"),
         (f"id {SUBSCRIBED}", "UPDATE units SET status = 'Stopped' WHERE id = ?", "unit {}"),
         (f"id {LEASED}", "UPDATE units SET release_at = release_at + 1 WHERE id = ?", "unit {}"),

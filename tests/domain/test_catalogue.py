@@ -43,6 +43,11 @@ price_lists = st.lists(st.builds(PriceChange, moments, prices_per_minute), max_s
 uses = st.builds(Use, price_lists, st.integers(0, MAX_MINUTES))
 
 
+def cost_per_unit(prices: PriceList, start: Instant, first: int, end: int) -> int:
+    """Price the minutes [first, end) counted from start, for one unit."""
+    return sum((until - begin) * price for begin, until, price in prices.stretches(start, first, end))
+
+
 def price_at(prices: PriceList, moment: int) -> int:
     """Look a price up as a person would: the last change that has come into force."""
     held = [change.per_minute for change in prices.changes if change.since <= moment]
@@ -98,20 +103,20 @@ def test_free_and_held_units_are_always_the_total(total: int, counts: list[int])
 
 @given(uses)
 def test_a_use_costs_what_it_costs_minute_by_minute(use: Use) -> None:
-    assert use.prices.cost_per_unit(START, 0, use.minutes) == cost_minute_by_minute(use.prices, 0, use.minutes)
+    assert cost_per_unit(use.prices, START, 0, use.minutes) == cost_minute_by_minute(use.prices, 0, use.minutes)
 
 
 @given(uses, st.integers(0, MAX_MINUTES))
 def test_the_rest_of_a_use_costs_what_it_costs_minute_by_minute(use: Use, first: int) -> None:
     expected = cost_minute_by_minute(use.prices, first, use.minutes)
-    assert use.prices.cost_per_unit(START, first, use.minutes) == expected
+    assert cost_per_unit(use.prices, START, first, use.minutes) == expected
 
 
 @given(uses, st.lists(st.integers(0, MAX_MINUTES), max_size=8))
 def test_the_parts_of_a_use_cost_what_the_whole_costs_however_it_is_cut(use: Use, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, use.minutes) for cut in cuts), use.minutes]
-    parts = [use.prices.cost_per_unit(START, *edges[index : index + 2]) for index in range(len(edges) - 1)]
-    assert sum(parts) == use.prices.cost_per_unit(START, 0, use.minutes)
+    parts = [cost_per_unit(use.prices, START, *edges[index : index + 2]) for index in range(len(edges) - 1)]
+    assert sum(parts) == cost_per_unit(use.prices, START, 0, use.minutes)
 
 
 @given(uses, moments, prices_per_minute)
@@ -123,9 +128,9 @@ def test_a_change_of_price_touches_only_minutes_that_begin_after_it(
     after = before.with_change(changed_at, per_minute)
     # The minutes that have begun before the change keep their price; the others have the new one.
     untouched = min(minutes_started(START, changed_at), use.minutes)
-    assert after.cost_per_unit(START, 0, untouched) == before.cost_per_unit(START, 0, untouched)
+    assert cost_per_unit(after, START, 0, untouched) == cost_per_unit(before, START, 0, untouched)
     rest = (use.minutes - untouched) * (per_minute or 0)
-    assert after.cost_per_unit(START, untouched, use.minutes) == rest
+    assert cost_per_unit(after, START, untouched, use.minutes) == rest
 
 
 @given(uses, st.integers(0, MAX_MINUTES))
@@ -135,7 +140,7 @@ def test_a_price_that_was_in_force_for_no_time_costs_nothing(use: Use, per_minut
     last = use.prices.changes[-1]
     flicker = msgspec.structs.replace(use.prices, changes=use.prices.changes[:-1])
     flicker = flicker.with_change(last.since, Micro(per_minute)).with_change(last.since, last.per_minute)
-    assert flicker.cost_per_unit(START, 0, use.minutes) == use.prices.cost_per_unit(START, 0, use.minutes)
+    assert cost_per_unit(flicker, START, 0, use.minutes) == cost_per_unit(use.prices, START, 0, use.minutes)
 
 
 @given(uses, st.integers(0, MAX_MINUTES))
@@ -149,41 +154,26 @@ def test_stretches_follow_each_other_and_hold_the_price_of_each_of_their_minutes
     assert all(stretch.first < stretch.end for stretch in found)
 
 
-@given(uses, moments, moments)
-def test_a_quote_keeps_the_prices_that_stood_when_it_was_made_and_later_ones_count_as_for_everybody(
-    use: Use, quoted_at: Instant, bought_at: Instant
-) -> None:
-    quoted_at, bought_at = min(quoted_at, bought_at), max(quoted_at, bought_at)
-    quoted = use.prices.as_quoted(quoted_at, bought_at)
+@given(uses, st.integers(0, 6))
+def test_a_change_that_came_after_a_meter_started_holds_for_no_minute_that_began_with_it(use: Use, number: int) -> None:
+    seen = use.prices.for_meter(START, number)
     for minute in range(MAX_MINUTES):
-        moment = START + minute * MINUTE_US
-        changed_since = any(bought_at < change.since <= moment for change in use.prices.changes)
-        expected = moment if moment <= quoted_at or changed_since else min(moment, quoted_at)
-        assert price_at(quoted, moment) == price_at(use.prices, expected)
+        begins = START + minute * MINUTE_US
+        held = [
+            change.per_minute
+            for place, change in enumerate(use.prices.changes)
+            if change.since <= begins and (place < number or minute)
+        ]
+        assert price_at(seen, begins) == ((held[-1] or 0) if held else 0)
 
 
-def test_without_a_quote_the_prices_are_what_they_are() -> None:
-    assert TARIFF.as_quoted(None, START) == TARIFF
+def test_a_meter_of_which_no_number_is_known_goes_by_the_times() -> None:
+    assert TARIFF.for_meter(START, None) == TARIFF
 
 
-# Quoted at, bought at: which of the tariff's changes are left. They are 1 us before the start, and 2, 4 and 6 minutes
-# after it or just later.
-QUOTED = [
-    (-1, 10, (0,)),
-    (0, 1, (0, 1, 2, 3)),
-    (0, 2, (0, 2, 3)),
-    (1, 5, (0, 3)),
-    (2, 5, (0, 1, 3)),
-    (2, 2, (0, 1, 2, 3)),
-    (7, 9, (0, 1, 2, 3)),
-]
-
-
-@pytest.mark.parametrize(("quoted", "bought", "left"), QUOTED)
-def test_changes_between_a_quote_and_its_purchase_do_not_count(quoted: int, bought: int, left: tuple[int, ...]) -> None:
-    quoted_at = Instant(START - 1 if quoted < 0 else START + quoted * MINUTE_US)
-    kept = TARIFF.as_quoted(quoted_at, Instant(START + bought * MINUTE_US)).changes
-    assert kept == tuple(TARIFF.changes[index] for index in left)
+@pytest.mark.parametrize(("number", "minute"), [(0, 0), (1, 2), (2, 5), (3, 6), (4, None)])
+def test_the_first_minute_for_which_a_later_change_holds(number: int, minute: int | None) -> None:
+    assert TARIFF.first_minute_after(number, START) == minute
 
 
 TARIFF = PriceList(
@@ -209,11 +199,11 @@ def test_the_stretches_of_a_tariff_by_hand() -> None:
     [(0, 0, 0), (0, 1, 100), (0, 2, 200), (0, 3, 210), (0, 5, 230), (0, 6, 231), (0, 90, 231), (1, 4, 120), (6, 90, 0)],
 )
 def test_a_tariff_by_hand(first: int, end: int, cost: int) -> None:
-    assert TARIFF.cost_per_unit(START, first, end) == cost
+    assert cost_per_unit(TARIFF, START, first, end) == cost
 
 
 def test_minutes_before_the_first_price_cost_nothing() -> None:
     prices = PriceList("bj", "gpu-1", ()).with_change(Instant(START + 5 * MINUTE_US), Micro(7))
-    assert prices.cost_per_unit(START, 0, 5) == 0
-    assert prices.cost_per_unit(START, 0, 6) == 7
-    assert PriceList("bj", "gpu-1", ()).cost_per_unit(START, 0, 100) == 0
+    assert cost_per_unit(prices, START, 0, 5) == 0
+    assert cost_per_unit(prices, START, 0, 6) == 7
+    assert cost_per_unit(PriceList("bj", "gpu-1", ()), START, 0, 100) == 0

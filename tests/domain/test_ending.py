@@ -216,7 +216,8 @@ def test_an_instance_that_runs_has_its_meter_or_its_term_counted_from_the_confir
     running = book.get(UNITS, "unit-1")
     # In Kathmandu it is 05:46.
     now = after(MINUTE_US)
-    assert running == replace(row, status="Running", started_at=now, meter_from=now, charge_at=after(15 * MINUTE_US))
+    started = {"started_at": now, "meter_from": now, "price_number": 0}
+    assert running == replace(row, status="Running", charge_at=after(15 * MINUTE_US), **started)
     for auto_renew in (False, True):
         row = unit(
             status="Creating",

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from leasehold.domain.account import Account
 from leasehold.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
 from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant
 from leasehold.domain.catalogue import PriceChange, PriceList
-from leasehold.domain.metering import charge_usage, grow, minutes_started
+from leasehold.domain.metering import charge_usage, minutes_started
 from leasehold.domain.money import Micro
 from leasehold.domain.unit import Unit
 
@@ -95,7 +96,9 @@ def play(first: int, steps: list[Step], end: int, prices: PriceList | None = Non
     draft = Draft(book)
     for step in steps:
         at = Instant(START + step.after)
-        unit = charge_usage(draft, unit, at) if step.units is None else grow(draft, unit, step.units, at)
+        unit = charge_usage(draft, unit, at)
+        if step.units is not None:
+            unit = msgspec.structs.replace(unit, count=step.units, sized_at=at)
     return draft, charge_usage(draft, unit, Instant(START + end))
 
 
@@ -106,8 +109,8 @@ def peaks(first: int, steps: list[Step], end: int) -> list[int]:
     found = []
     for begin in range(0, end, MINUTE_US):
         ended = begin + MINUTE_US
-        # A size for no time at all counts too, unless the minute only just begins then.
-        held = [count for since, until, count in stays if since < ended and (until > begin or since > begin)]
+        # A size for no time at all does not count, wherever in a minute that is.
+        held = [count for since, until, count in stays if since < ended and until > max(since, begin)]
         found.append(max(held))
     return found
 
@@ -149,8 +152,12 @@ GROWN = [
     (2, [Step(10 * S, 5), Step(20 * S, 2), Step(30 * S, 4)], M, 5),
     (2, [Step(10 * S, 3), Step(20 * S, 4), Step(30 * S, 5)], 2 * M, 10),
     (5, [Step(10 * S, 2), Step(20 * S, 5)], 2 * M, 10),
-    # At once up and down: in a minute it counts, between two of them it does not.
-    (2, [Step(10 * S, 5), Step(10 * S, 2)], M, 5),
+    # At once up and down: what is held for no time is not paid for, in a minute or between two of them.
+    (2, [Step(10 * S, 5), Step(10 * S, 2)], M, 2),
+    (2, [Step(10 * S, 5), Step(10 * S, 3)], M, 3),
+    (2, [Step(10 * S, 5), Step(10 * S, 2), Step(20 * S, 4), Step(20 * S, 9)], 20 * S, 2),
+    (2, [Step(0, 5), Step(0, 2)], M, 2),
+    (2, [Step(30 * S, 5)], 30 * S, 2),
     (2, [Step(M, 5), Step(M, 2)], 2 * M, 4),
     # Charged in between: that changes nothing.
     (2, [Step(10 * S, None), Step(20 * S, 5), Step(30 * S, None), Step(40 * S, 2)], M, 5),

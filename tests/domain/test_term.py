@@ -16,6 +16,7 @@ from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant, add_m
 from leasehold.domain.money import Micro
 from leasehold.domain.term import (
     Term,
+    length_of,
     months_between,
     next_try,
     own_term,
@@ -55,66 +56,74 @@ def between(since: int, until: int, part: Fraction) -> Instant:
 # Months
 
 MONTHS = [
-    # Anchor, months, since: months from there to the end.
-    ("2030-01-15 09:30", 1, "2030-01-15 09:30", Fraction(1)),
-    ("2030-01-15 09:30", 1, "2030-02-15 09:30", Fraction(0)),
-    ("2030-01-15 09:30", 1, "2030-01-30 21:30", Fraction(1, 2)),  # 15.5 of 31 days
-    ("2030-01-15 09:30", 3, "2030-01-15 09:30", Fraction(3)),
-    ("2030-01-15 09:30", 3, "2030-03-01 09:30", 1 + Fraction(14, 28)),
+    # Two ends, as the day of the month that each stands for and the months after its anchor: months between.
+    (("2030-01-15", 0), ("2030-01-15", 1), Fraction(1)),
+    (("2030-01-15", 0), ("2030-01-15", 0), Fraction(0)),
+    (("2030-01-15", 0), ("2030-01-15", 3), Fraction(3)),
     # A whole month is one, however long it is.
-    ("2030-01-31 00:00", 1, "2030-01-31 00:00", Fraction(1)),
-    ("2030-01-31 00:00", 2, "2030-02-28 00:00", Fraction(1)),
-    ("2030-01-31 00:00", 2, "2030-02-14 00:00", 1 + Fraction(14, 28)),
-    ("2032-01-31 00:00", 2, "2032-02-29 00:00", Fraction(1)),
-    # Longer than the term: counted on backwards from its anchor.
-    ("2030-03-31 00:00", 1, "2030-02-28 00:00", Fraction(2)),
-    ("2030-03-31 00:00", 1, "2029-12-31 00:00", Fraction(4)),
+    (("2030-01-31", 0), ("2030-01-31", 1), Fraction(1)),
+    (("2030-01-31", 1), ("2030-01-31", 2), Fraction(1)),
+    (("2032-02-28", 0), ("2032-02-28", 1), Fraction(1)),
+    # A day is a thirty-first, in a long month and in a short one.
+    (("2030-01-15", 0), ("2030-01-30", 0), Fraction(15, 31)),
+    (("2030-02-01", 0), ("2030-02-15", 0), Fraction(14, 31)),
+    (("2030-04-30", 0), ("2030-05-01", 0), Fraction(2, 31)),  # the last day stands for the one that is missing
+    (("2030-02-28", 0), ("2030-03-01", 0), Fraction(4, 31)),
+    (("2030-01-31", 1), ("2030-03-01", 0), Fraction(1, 31)),  # on 28 February, too, as the thirty-first
+    # From 28 January to 1 March and from 28 February to 31 March, as they were reported.
+    (("2030-01-28", 0), ("2030-03-01", 0), 1 + Fraction(4, 31)),
+    (("2030-02-28", 0), ("2030-03-31", 0), 1 + Fraction(3, 31)),
 ]
 
 
-@pytest.mark.parametrize(("anchor", "months", "since", "expected"), MONTHS)
-def test_months_are_counted_from_a_moment_to_the_end_of_a_term(
-    anchor: str, months: int, since: str, expected: Fraction
+@pytest.mark.parametrize(("before", "after", "expected"), MONTHS)
+def test_months_are_counted_from_the_day_of_one_end_to_the_day_of_another(
+    before: tuple[str, int], after: tuple[str, int], expected: Fraction
 ) -> None:
-    assert months_between(term_of(at(anchor), months, ZONE), at(since), ZONE) == expected
+    begin, end = (term_of(at(f"{day} 09:30"), months, ZONE) for day, months in (before, after))
+    assert months_between(begin, end, ZONE) == expected
 
 
-@given(anchors, lengths, st.integers(0, 30), zones)
-def test_whole_months_are_whole_numbers(anchor: Instant, months: int, more: int, zone: str) -> None:
-    term = term_of(anchor, months, zone)
-    for number in range(months + 1):
-        assert months_between(term, add_months(anchor, number, zone), zone) == months - number
-    # Also from before the term began.
-    assert months_between(term, add_months(anchor, -more, zone), zone) == months + more
+@given(anchors, st.integers(0, 30), st.integers(0, 30), zones)
+def test_whole_months_are_whole_numbers(anchor: Instant, first: int, second: int, zone: str) -> None:
+    begin, end = (term_of(anchor, months, zone) for months in (first, second))
+    assert months_between(begin, end, zone) == second - first
 
 
-@given(anchors, lengths, st.lists(parts, max_size=6), zones)
+@given(anchors, st.lists(st.tuples(st.integers(0, 24), st.integers(1, 31)), min_size=2, max_size=6), zones)
 def test_the_parts_of_an_interval_add_up_to_the_whole_exactly(
-    anchor: Instant, months: int, cuts: list[Fraction], zone: str
+    anchor: Instant, cuts: list[tuple[int, int]], zone: str
 ) -> None:
-    term = term_of(anchor, months, zone)
-    moments = [anchor, *sorted(between(anchor, term.expires_at, cut) for cut in cuts), term.expires_at]
-    left = [months_between(term, moment, zone) for moment in moments]
-    pieces = [earlier - later for earlier, later in pairwise(left)]
-    assert all(piece >= 0 for piece in pieces)
-    assert sum(pieces) == months == left[0]
-    assert left[-1] == 0
+    ends = [term_to_day(term_of(anchor, months, zone), day, zone, later=True) for months, day in cuts]
+    ends.sort(key=lambda term: (term.expires_at, months_between(term_of(anchor, 0, zone), term, zone)))
+    pieces = [months_between(earlier, later, zone) for earlier, later in pairwise(ends)]
+    assert all(piece >= 0 for piece in pieces), "the later the dearer"
+    assert sum(pieces) == months_between(ends[0], ends[-1], zone)
 
 
-@given(anchors, lengths, lengths, parts, zones)
-def test_what_is_added_by_a_renewal_is_the_difference(
-    anchor: Instant, months: int, more: int, part: Fraction, zone: str
-) -> None:
-    term, longer = term_of(anchor, months, zone), term_of(anchor, months + more, zone)
-    since = between(anchor, term.expires_at, part)
-    added = months_between(longer, term.expires_at, zone)
-    assert added == more
-    assert months_between(longer, since, zone) == months_between(term, since, zone) + added
+def test_a_term_that_was_renewed_to_a_day_keeps_its_time_of_day_where_the_clocks_skip_it() -> None:
+    # On 31 March 2030 the clocks of Berlin skip the hour after two.
+    zone = "Europe/Berlin"
+    term = term_of(at("2030-01-31 02:30", zone), 2, zone)
+    assert text(term.expires_at, zone) == "2030-03-31 03:30"
+    assert text(term_to_day(term, 10, zone, later=True).expires_at, zone) == "2030-04-10 02:30"
 
 
-def test_after_the_end_nothing_is_left() -> None:
-    term = term_of(at("2030-01-31 00:00"), 1, ZONE)
-    assert months_between(term, Instant(term.expires_at + 1), ZONE) == 0
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("day", ["2030-07-15 00:30", "2030-07-15 01:30", "2030-01-15 23:30"])
+def test_a_term_counts_its_months_on_the_accounts_clocks(day: str, zone: str) -> None:
+    since = at(day, zone)
+    term = term_of(since, 1, zone)
+    unit = prepaid(since, 1, zone)
+    assert length_of(unit, zone) == 1
+    # Renewed by a month, and to the day on which it ends then: two months, summer time or not.
+    longer = term_to_day(term_of(term.anchor, 2, zone), 15, zone, later=False)
+    unit = prepaid(since, 1, zone, term_anchor=longer.anchor, term_months=longer.months, expires_at=longer.expires_at)
+    assert length_of(unit, zone) == 2
+    # A part of a month counts as one.
+    longer = term_to_day(longer, 16, zone, later=True)
+    unit = prepaid(since, 1, zone, term_anchor=longer.anchor, term_months=longer.months, expires_at=longer.expires_at)
+    assert length_of(unit, zone) == 3
 
 
 # To a day of a month
@@ -173,7 +182,7 @@ def test_to_the_day_on_which_it_ends_anyway_a_term_may_stay(anchor: Instant, mon
     moved = term_to_day(term_of(anchor, months, zone), day, zone, later=True)
     assert term_to_day(moved, day, zone, later=False).expires_at == moved.expires_at
     again = term_to_day(moved, day, zone, later=True)
-    assert months_between(again, moved.expires_at, zone) == 1
+    assert months_between(moved, again, zone) == 1
 
 
 # Renewals

@@ -94,16 +94,17 @@ def metered(
 ) -> list[Entry]:
     """Return the charges of a meter from one moment to another, minute by minute.
 
-    A minute is charged when the first full hour, change of size or end comes after it has begun; what the instance
-    grows by within it is added at once. Without ``ends`` the meter goes on: what is not charged by then is left out.
+    A minute is charged when the first full hour, change of size or end comes after it has begun, and what the instance
+    grows by within it when the first of these comes after that. What it has for no time at all does not count. Without
+    ``ends`` the meter goes on: what is not charged by then is left out.
     """
     turns = [size.since for size in sizes if begin < size.since < end]
     charged_at = sorted({*(at for at in full_hours(begin, end, zone) if at < end or not ends), *turns})
     if ends:
         charged_at.append(end)
     found = [*_minutes(begin, end, sizes, prices, charged_at)]
-    # At a change of size what was used is charged first, and then what is added to the minute in progress.
-    found.sort(key=lambda charge: (charge.at, charge.growth, charge.begin))
+    # What came within a minute that was charged before is charged first, and then the minutes since.
+    found.sort(key=lambda charge: (charge.at, not charge.growth, charge.begin))
     entries = []
     for (at, _, which, units), group in groupby(found, key=lambda one: (one.at, one.growth, one.price, one.units)):
         same = list(group)
@@ -125,11 +126,12 @@ def _minutes(
         which, now = bisect_right(turns, minute) - 1, bisect_right(grown, minute)
         most = sizes[now - 1].units
         yield _Charge(charged_at[place], growth=False, price=which, units=most, begin=minute)
-        for since, units in sizes[now:]:
+        for (since, units), later in zip(sizes[now:], [*sizes[now + 1 :], None], strict=False):
             if since >= min(minute + MINUTE, end):
                 break
-            if units > most:
-                yield _Charge(since, growth=True, price=which, units=units - most, begin=minute)
+            when = bisect_right(charged_at, since)
+            if units > most and (later is None or later.since > since) and when < len(charged_at):
+                yield _Charge(charged_at[when], growth=True, price=which, units=units - most, begin=minute)
                 most = units
 
 

@@ -13,20 +13,20 @@ from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, metered,
 BASE = Price(0, PER_MINUTE)
 
 
-def test_postpaid_becomes_prepaid_at_once_with_the_minute_in_progress_charged_and_the_term_paid_from_now(
+def test_postpaid_becomes_prepaid_at_once_with_the_minute_in_progress_charged_and_the_term_paid_from_its_end(
     play_everywhere: Play,
 ) -> None:
-    turned = "2030-01-31 13:14:15"
+    turned, begins = "2030-01-31 13:14:15", "2030-01-31 13:15:00"
 
     async def scene(life: Life) -> None:
         unit = await life.buy(3, release_at=life.now + 90 * DAY)
         start = life.now
         at = await life.until(turned)
-        end, longer = months_after(turned, 1, life.zone), months_after(turned, 2, life.zone)
-        assert end == life.moment("2030-02-28 13:14:15")
+        end, longer = months_after(begins, 1, life.zone), months_after(begins, 2, life.zone)
+        assert end == life.moment("2030-02-28 13:15:00")
         await life.turn(unit, "Prepaid", months=1, auto_renew=True)
         life.expect(*metered(start, at, [Size(start, 3)], [BASE], life.zone))
-        life.expect_term("Conversion", at=at, since=at, until=end, months=1, count=3)
+        life.expect_term("Conversion", at=at, since=life.moment(begins), until=end, months=1, count=3)
         life.expect_term("Renewal", at=end - 7 * DAY, since=end, until=longer, months=1, count=3)
         now = life.unit(unit)
         # Its release time went with the meter.

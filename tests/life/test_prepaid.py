@@ -191,11 +191,11 @@ def test_a_renewal_costs_what_a_month_costs_then_for_the_units_that_it_has_then(
 @pytest.mark.parametrize(
     ("start", "day", "end", "part", "whole"),
     [
-        ("2030-02-28 10:00:00", 15, "2030-04-15 10:00:00", 18, 31),  # from 28 March, of 15 March to 15 April
+        ("2030-02-28 10:00:00", 15, "2030-04-15 10:00:00", 18, 31),  # from 28 March to 15 April
         ("2030-03-10 10:00:00", 10, "2030-05-10 10:00:00", 1, 1),  # it ends on that day already: the next one
-        ("2030-03-10 10:00:00", 31, "2030-04-30 10:00:00", 20, 30),  # of 31 March to 30 April
-        ("2030-01-10 10:00:00", 31, "2030-02-28 10:00:00", 18, 28),
-        ("2028-01-10 10:00:00", 31, "2028-02-29 10:00:00", 19, 29),
+        ("2030-03-10 10:00:00", 31, "2030-04-30 10:00:00", 21, 31),  # it stands for the 31st
+        ("2030-01-10 10:00:00", 31, "2030-02-28 10:00:00", 21, 31),
+        ("2028-01-10 10:00:00", 31, "2028-02-29 10:00:00", 21, 31),
         ("2030-01-31 10:00:00", 31, "2030-03-31 10:00:00", 1, 1),  # and February has no later day
         ("2030-11-20 10:00:00", 5, "2031-01-05 10:00:00", 16, 31),  # over the year's end
     ],
@@ -229,9 +229,9 @@ def test_instances_with_a_common_day_31_stay_together_over_short_months(play: Pl
             life.expect_term("Purchase", at=at, since=at, until=life.moment(end), months=1)
         at = await life.until("2030-01-25 10:00:00")
         common = life.moment("2030-02-28 10:00:00")
-        for unit, end, days in zip(units, first_ends, (18, 7), strict=True):
+        for unit, end, days in zip(units, first_ends, (21, 10), strict=True):
             assert await life.renew(unit, day=31) == common
-            amount = rounded_up(PER_MONTH * days, 28)
+            amount = rounded_up(PER_MONTH * days, 31)
             life.expect(Entry(at, "Renewal", amount, 1, None, PER_MONTH, life.moment(end), common))
         for text in ("2030-03-31 10:00:00", "2030-04-30 10:00:00", "2030-05-31 10:00:00"):
             longer = life.moment(text)

@@ -12,7 +12,7 @@ from leasehold.domain.agenda import DueKind
 from leasehold.domain.ledger import Posting
 from leasehold.domain.rules import Rules
 from leasehold.domain.unit import Unit
-from tests.simulation.terms import OwnTerm, begun, months_of, renewed, rest_price, whole_price
+from tests.simulation.terms import OwnTerm, begun, months_between, renewed, rest_price, whole_price
 
 DAY: Final = 86_400_000_000
 TRIES: Final = (7, 3, 1, 0)
@@ -37,7 +37,7 @@ class Advance:
         """What the renewal of an instance would cost; None: it is not sold by the month."""
         term = self._terms[unit_id]
         longer = renewed(term, months, None)
-        return None if price is None else whole_price(held, price, months_of(longer, term.ends))
+        return None if price is None else whole_price(held, price, months_between(term, longer))
 
     def see(
         self,
@@ -49,8 +49,9 @@ class Advance:
         zone: str,
         price: int | None,
         quoted: int | None,
+        begins: int,
     ) -> None:
-        """Work out what the commit must have cost, and compare."""
+        """Work out what the commit must have cost, and compare; ``begins`` is when a term does that begins in it."""
         paid = Counter({posting.kind: posting.amount for posting in postings if posting.kind != "Usage"})
         expected: Counter[str] = Counter()
         if before is None:
@@ -60,7 +61,7 @@ class Advance:
         elif before.payment_timing == "Postpaid" and unit.payment_timing == "Prepaid":
             assert price is not None
             expected["Conversion"] = unit.count * price * unit.term_months
-            self._begin(unit, now, zone)
+            self._begin(unit, begins, zone)
         elif before.expires_at != unit.expires_at and before.expires_at and unit.expires_at:
             expected["Renewal"] = self._renewed(before, unit, command, now, price)
         elif isinstance(command, Resize) and unit.payment_timing == "Prepaid" and command.count != before.count:
@@ -68,7 +69,7 @@ class Advance:
         assert +paid == +expected, f"{paid} and not {expected}: {before} {unit}"
         started = unit.started_at is not None and (before is None or before.started_at is None)
         if started and unit.payment_timing == "Prepaid":
-            self._begin(unit, now, zone)
+            self._begin(unit, begins, zone)
         if unit.status not in ("Creating", "Reconfiguring"):
             self._refundable.pop(unit.id, None)
         if unit.payment_timing == "Prepaid" and unit.expires_at is not None:
@@ -100,7 +101,7 @@ class Advance:
             assert isinstance(command, Renew)
             longer = renewed(term, command.months, command.day)
         self._terms[unit.id] = longer
-        months = months_of(longer, term.ends)
+        months = months_between(term, longer)
         held = max(before.count, before.target_count or 0)
         cost = whole_price(held, price, months)
         if before.status == "Reconfiguring":

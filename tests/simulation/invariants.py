@@ -159,7 +159,9 @@ def _check_payment(unit: Unit) -> None:
     else:
         assert (unit.expires_at, unit.term_from, unit.term_anchor, unit.term_months) == (None, None, None, 0), unit
         assert not unit.auto_renew, unit
-        assert unit.status in ENDED or is_up == (unit.meter_from is not None) == (unit.charge_at is not None), unit
+        assert unit.status in ENDED or is_up == (unit.charge_at is not None), unit
+        # What stopped keeps its meter: the minute in which it did is paid for.
+        assert unit.status in ("Stopped", *ENDED) or is_up == (unit.meter_from is not None), unit
         assert unit.status != "BillingChanging", unit
 
 

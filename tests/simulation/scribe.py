@@ -117,17 +117,14 @@ class Scribe:
                 self._now = Instant(self._now + step.seconds * SECOND_US)
                 commands = []
             else:
-                commands += self._commands(step, commands)
+                commands += self._commands(step)
         yield Round(self._now, tuple(commands))
 
-    def _commands(self, step: Ask | Again | Report, before: Sequence[Command]) -> Sequence[Command]:
+    def _commands(self, step: Ask | Again | Report) -> Sequence[Command]:
         if isinstance(step, Report):
             return tuple(self._reports(step))
         command = self._again(step) if isinstance(step, Again) else self._command(step.what, step)
         if command is None:
-            return ()
-        if isinstance(command, SetOffering) and any(isinstance(other, QuoteUnits) for other in before):
-            # A quote remembers when it was made and not what came first in that microsecond.
             return ()
         self._asked.append(command)
         return (command,)

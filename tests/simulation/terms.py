@@ -62,20 +62,27 @@ def renewed(term: OwnTerm, months: int, day: int | None) -> OwnTerm:
     longer = term._replace(months=term.months + months)
     if day is None:
         return longer
-    shown = local(longer.ends, term.zone).replace(tzinfo=None)
+    shown = longer.first + relativedelta(months=longer.months, day=longer.day)
     found = shown + relativedelta(day=day)
     if found < shown or (found == shown and not months):
         found = shown + relativedelta(months=1, day=day)
     return OwnTerm(term.zone, found.replace(day=1), day, 0, None)
 
 
+def place(term: OwnTerm) -> Fraction:
+    """Where the end of a term lies among all months: a day is a thirty-first of its month, whether it has it or not."""
+    month = term.first + relativedelta(months=term.months)
+    return month.year * 12 + month.month + Fraction(term.day, 31)
+
+
+def months_between(term: OwnTerm, longer: OwnTerm) -> Fraction:
+    """How many months there are from the end of a term to another one's."""
+    return place(longer) - place(term)
+
+
 def months_of(term: OwnTerm, since: int) -> Fraction:
-    """How many months there are from a moment to the end of the term, the first of them in part."""
-    end = term.months
-    while term.at(end - 1) >= since:
-        end -= 1
-    part = Fraction(term.at(end) - since, term.at(end) - term.at(end - 1))
-    return term.months - end + max(part, Fraction(0))
+    """How many months a term has that began at a moment."""
+    return months_between(begun(since, 0, term.zone), term)
 
 
 def whole_price(count: int, price: int, months: Fraction) -> int:

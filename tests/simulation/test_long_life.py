@@ -95,9 +95,9 @@ def utc(text: str) -> Instant:
         (0, 15, "2030-03-15", 2),  # it ends on that day already: the next one
         (1, 15, "2030-03-15", 2),  # a month more, and there it is
         (0, 16, "2030-02-16", 1 + 1 / 31),
-        (0, 31, "2030-02-28", 1 + 13 / 28),
-        (0, 14, "2030-03-14", 1 + 27 / 28),
-        (1, 31, "2030-03-31", 2 + 13 / 28),  # months are counted back from the new end; the part is the first
+        (0, 31, "2030-02-28", 1 + 16 / 31),  # it is the thirty-first that is paid for
+        (0, 14, "2030-03-14", 1 + 30 / 31),
+        (1, 31, "2030-03-31", 2 + 16 / 31),
     ],
 )
 def test_a_renewal_ends_on_the_day_that_was_asked_for(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import accumulate
 from typing import Final
 
@@ -15,7 +16,7 @@ from leasehold.domain.account import Account
 from leasehold.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.catalogue import PriceChange, PriceList
-from leasehold.domain.metering import charge_usage, grow
+from leasehold.domain.metering import charge_usage
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
 from leasehold.domain.term import (
@@ -58,49 +59,66 @@ def test_a_term_that_is_renewed_again_and_again_ends_and_counts_as_another_calen
     for longer, day in renewals:
         if not longer and day is None:
             continue
-        ended = term.expires_at
+        before, owned = term, own
         term = term_of(term.anchor, term.months + longer, zone) if longer else term
         term = term if day is None else term_to_day(term, day, zone, later=not longer)
         own = terms.renewed(own, longer, day)
-        assert term.expires_at == own.ends > ended
-        assert months_between(term, ended, zone) == terms.months_of(own, ended) > 0
-    assert months_between(term, anchor, zone) == terms.months_of(own, anchor)
+        assert term.expires_at == own.ends > before.expires_at
+        assert months_between(before, term, zone) == terms.months_between(owned, own) > 0
+    assert months_between(term_of(anchor, 0, zone), term, zone) == terms.months_of(own, anchor)
 
 
 @given(anchors, zones, st.lists(months, min_size=1, max_size=5), st.none() | days, st.integers(1, 4), prices)
 def test_renewals_by_months_cost_together_what_one_renewal_costs(
     anchor: Instant, zone: str, parts: list[int], day: int | None, count: int, price: Micro
 ) -> None:
-    term = term_of(anchor, 1, zone)
-    begin = term.expires_at
+    begin = term = term_of(anchor, 1, zone)
     paid = micros = 0
     if day is not None:
         # It may end on another day of the month first: what the part of a month costs is rounded up by itself.
         term, micros = term_to_day(term, day, zone, later=True), 1
-        paid += price_of_months(count, price, months_between(term, begin, zone))
+        paid += price_of_months(count, price, months_between(begin, term, zone))
     for part in parts:
         longer = term_of(term.anchor, term.months + part, zone)
-        assert months_between(longer, term.expires_at, zone) == part
-        paid += price_of_months(count, price, months_between(longer, term.expires_at, zone))
+        assert months_between(term, longer, zone) == part
+        paid += price_of_months(count, price, months_between(term, longer, zone))
         term = longer
-    whole = price_of_months(count, price, months_between(term, begin, zone))
+    whole = price_of_months(count, price, months_between(begin, term, zone))
     assert whole <= paid < whole + max(1, micros)
 
 
-@given(anchors, zones, months, st.sets(st.integers(1, 14)), st.integers(0, 10**12))
-def test_the_months_of_a_term_are_the_sum_of_its_parts(
-    anchor: Instant, zone: str, number: int, cuts: set[int], since: int
-) -> None:
-    term = term_of(anchor, number, zone)
-    begin = Instant(min(anchor + since, term.expires_at))
-    total, at = months_between(term, begin, zone), begin
-    summed = months_between(term, term.expires_at, zone)
-    for cut in [*sorted(cut for cut in cuts if cut < number), number]:
-        part = term_of(anchor, cut, zone)
-        if part.expires_at >= at:
-            summed += months_between(part, at, zone)
-            at = part.expires_at
-    assert summed == total
+ways = st.lists(st.tuples(st.integers(0, 3), st.none() | days).filter(lambda way: way != (0, None)), max_size=8)
+
+
+@given(anchors, zones, ways, ways, days, st.integers(1, 4), prices)
+def test_the_same_day_has_one_price_however_renewals_reach_it(
+    anchor: Instant, zone: str, first: list[tuple[int, int | None]], other: list[tuple[int, int | None]],
+    day: int, count: int, price: Micro,
+) -> None:  # fmt: skip
+    begin = term_of(anchor, 1, zone)
+
+    def walked(way: list[tuple[int, int | None]]) -> tuple[Term, list[Micro]]:
+        term, paid = begin, []
+        for longer, to in way:
+            before = term
+            term = term_of(term.anchor, term.months + longer, zone)
+            term = term if to is None else term_to_day(term, to, zone, later=not longer)
+            paid.append(price_of_months(count, price, months_between(before, term, zone)))
+        return term, paid
+
+    # Both ways end on one day of the month, and the one that ends earlier goes on by months.
+    one, other_one = (walked([*way, (0, day)])[0] for way in (first, other))
+    last = max(one.expires_at, other_one.expires_at)
+    sums, roundings = [], []
+    for way in (first, other):
+        term, paid = walked([*way, (0, day)])
+        while term.expires_at < last:
+            term = term_of(term.anchor, term.months + 1, zone)
+            paid.append(price_of_months(count, price, Fraction(1)))
+        assert term.expires_at == last
+        sums.append(sum(paid))
+        roundings.append(len(paid))
+    assert -roundings[1] < sums[0] - sums[1] < roundings[0]
 
 
 def prepaid(term: Term, since: Instant) -> Unit:
@@ -158,7 +176,7 @@ sizes = st.lists(st.tuples(moments, st.integers(1, 9)), max_size=6).map(sorted)
 
 def charged(
     price_list: Sequence[tuple[int, int]], resizes: Sequence[tuple[int, int]], cuts: Sequence[int]
-) -> tuple[int, dict[int, tuple[int, int]]]:
+) -> tuple[int, dict[int, dict[int, int]]]:
     """Meter an instance for three hours, and charge it at the cuts as well; returns the sum, and minute by minute."""
     listed = sorted((START + at, price) for at, price in price_list)
     unit = unit_row("unit-1", count=2, meter_from=START, created_at=START)
@@ -176,7 +194,7 @@ def charged(
         now = Instant(START + at)
         unit = charge_usage(draft, unit, now)
         if count is not None:
-            unit = grow(draft, msgspec.structs.replace(unit, count=count), count, now)
+            unit = msgspec.structs.replace(unit, count=count, sized_at=now)
     assert unit.charged == sum(posting.amount for posting in draft.postings)
     return unit.charged, charged_minutes(draft.postings)
 

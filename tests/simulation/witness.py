@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from leasehold.commands.command import Command, Decided, Engine
+from leasehold.commands.command import Command, Decided, DueCommand, Engine
 from leasehold.domain.account import Account
+from leasehold.domain.agenda import DueKind
 from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
 from leasehold.domain.calendar import Instant
 from leasehold.domain.ledger import Posting
@@ -20,7 +21,7 @@ from leasehold.engines.instant import InstantEngine
 from tests.simulation.advance import Advance
 from tests.simulation.invariants import UP
 from tests.simulation.memory_books import Books
-from tests.simulation.meters import MINUTE, Pin, Run, charged_minutes
+from tests.simulation.meters import MINUTE, Pin, Priced, Run, Size, charged_minutes
 from tests.simulation.terms import local
 
 Hop = tuple[UnitStatus | None, UnitStatus]
@@ -52,6 +53,9 @@ class Witness:
         self._quotes: dict[str, Quote] = {}
         self._placed: set[tuple[str, str]] = set()
         self._runs: defaultdict[str, list[Run]] = defaultdict(list)
+        self._quoted: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._charged_at: defaultdict[str, set[int]] = defaultdict(set)
         self._advance = Advance(rules)
         self._answers: dict[tuple[str, str], tuple[str, Decided]] = {}
 
@@ -108,13 +112,19 @@ class Witness:
                 self._see_end(before, unit, now)
             if unit.status == "Stopped" and before.status != "Stopped":
                 self._see_stop(before, unit, now)
-        self._see_meter(unit, now)
+        (command,) = commands
+        if before is None:
+            self._numbers[unit.id] = len(self._prices[unit.offering])
+        self._see_meter(before, unit, now, command)
         if self._on_time:
-            (command,) = commands
             zone = self._accounts[unit.account_id].time_zone
             price = self._by_month.get(unit.offering)
             quote = self._quotes.get(unit.id)
-            self._advance.see(before, unit, own, command, now, zone, price, None if quote is None else quote.price)
+            was_postpaid = before is not None and before.payment_timing == "Postpaid"
+            begins = self._runs[unit.id][-1].end if was_postpaid and unit.payment_timing == "Prepaid" else now
+            assert begins is not None
+            quoted = None if quote is None else quote.price
+            self._advance.see(before, unit, own, command, now, zone, price, quoted, begins)
 
     def _see_status(self, before: Unit | None, unit: Unit) -> None:
         start, end = None if before is None else before.status, unit.status
@@ -163,38 +173,58 @@ class Witness:
 
     # --- metered use -----------------------------------------------------------------------------------------
 
-    def _see_meter(self, unit: Unit, now: Instant) -> None:
-        runs = self._runs[unit.id]
+    def _see_meter(self, before: Unit | None, unit: Unit, now: Instant, command: Command) -> None:
+        runs, size = self._runs[unit.id], self._size(unit, now)
         is_open = bool(runs) and runs[-1].end is None
         meters = unit.status in UP and unit.payment_timing == "Postpaid"
-        if is_open and not (meters and unit.meter_from == runs[-1].start):
-            ended_at = self._meter_ended(unit)
-            assert ended_at == now or not self._on_time, unit
-            runs[-1].end = ended_at
-            assert unit.payment_timing == "Prepaid" or runs[-1].minutes == unit.metered_minutes, unit
-            is_open = False
-        if meters and not is_open:
+        if isinstance(command, DueCommand) and command.due.kind is DueKind.CHARGE and meters:
+            self._charged_at[unit.id].add(command.due.at)
+        if is_open and not meters:
+            self._charged_at[unit.id].add(now)
+            self._end_meter(runs[-1], unit, now)
+        elif meters and not is_open and runs and runs[-1].paid > now and before is not None:
+            assert before.status == "Stopped", unit
+            assert unit.meter_from == runs[-1].start, unit
+            runs[-1].goes_on(size)
+        elif meters and not is_open:
             assert unit.meter_from is not None
             assert unit.meter_from == now or not self._on_time, unit
-            runs.append(Run(unit.meter_from, unit.count, self._pin(unit.id)))
-        elif meters and runs[-1].sizes[-1][1] != unit.count:
-            runs[-1].sizes.append((now, unit.count))
+            prices = self._prices[unit.offering]
+            runs.append(Run(unit.meter_from, size._replace(at=unit.meter_from), self._pin(unit.id), len(prices)))
+        elif meters and before is not None and before.count != unit.count:
+            self._charged_at[unit.id].add(now)
+            runs[-1].sizes.append(size)
+
+    def _end_meter(self, run: Run, unit: Unit, now: Instant) -> None:
+        if unit.payment_timing == "Prepaid":
+            run.convert(now)
+            assert unit.term_from == run.end, unit
+            return
+        run.end = self._meter_ended(unit)
+        assert run.end == now or not self._on_time, unit
+        self._charged_at[unit.id].add(run.end)
+        assert run.minutes == unit.metered_minutes, unit
+
+    def _size(self, unit: Unit, now: Instant) -> Size:
+        """How many units it has, and how many of those it was bought with and never gave back."""
+        quote = self._quotes.get(unit.id)
+        if quote is None or quote.payment_timing == "Prepaid":
+            return Size(now, unit.count)
+        self._quoted[unit.id] = min(self._quoted.get(unit.id, quote.count), unit.count)
+        return Size(now, unit.count, self._quoted[unit.id])
 
     def _meter_ended(self, unit: Unit) -> int:
         if unit.ended_at is not None:
             return unit.ended_at
-        if unit.payment_timing == "Prepaid":
-            assert unit.term_from is not None
-            return unit.term_from
         # Who resizes an instance whose stop is overdue pays until then, in the size that it had.
-        return max((unit.retire_at or 0) - self._rules.retention_us, self._runs[unit.id][-1].sizes[-1][0])
+        return max((unit.retire_at or 0) - self._rules.retention_us, self._runs[unit.id][-1].sizes[-1].at)
 
     def _pin(self, unit_id: str) -> Pin | None:
         """Return the quoted price of a minute; a price that was quoted for a month says nothing about minutes."""
         quote = self._quotes.get(unit_id)
         if quote is None or quote.payment_timing == "Prepaid" or self._advance.was_prepaid(unit_id):
             return None
-        return Pin(quote.price, self._units[unit_id].created_at)
+        return Pin(quote.price, self._numbers[unit_id])
 
     def check_bills(self, books: Books) -> None:
         """Price every metered minute of every instance by itself, from what was seen to happen."""
@@ -204,10 +234,11 @@ class Witness:
                 usage[posting.unit_id or ""].append(posting)
         for unit in books.table(UNITS):
             runs = self._runs[unit.id]
-            expected: dict[int, tuple[int, int]] = {}
+            expected: dict[int, Priced] = {}
             for run in runs:
                 minutes = unit.metered_minutes if run.end is None else run.minutes
-                for begins, cost in run.costs(minutes, self._prices[unit.offering]):
+                charged_at = max(self._charged_at[unit.id], default=0)
+                for begins, cost in run.costs(minutes, self._prices[unit.offering], charged_at):
                     assert begins not in expected, f"charged twice: {unit}"
                     expected[begins] = cost
             assert charged_minutes(usage[unit.id]) == expected, unit
@@ -218,7 +249,7 @@ class Witness:
 
     def _check_hours(self, unit: Unit, usage: list[Posting]) -> None:
         """It is charged each full hour, and when something happens to it."""
-        events = {at for run in self._runs[unit.id] for at, _ in ((run.end, 0), *run.sizes)}
+        events = self._charged_at[unit.id]
         for posting in usage:
             shown = local(posting.at, self._accounts[posting.account_id].time_zone)
             full = (shown.minute, shown.second, shown.microsecond) == (0, 0, 0)

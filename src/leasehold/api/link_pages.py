@@ -29,6 +29,7 @@ from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
 from leasehold.domain.catalogue import EVERYWHERE, Offering, PriceList
 from leasehold.domain.guard import Guard
 from leasehold.domain.ledger import wallet
+from leasehold.domain.metering import uses
 from leasehold.domain.money import amount_text
 from leasehold.domain.notice import UsedLink
 from leasehold.domain.refusal import Refusal
@@ -234,8 +235,8 @@ class LinkPages:
         unit = seen.unit
         if unit.status not in UP or seen.prices is None:
             return "Nothing while it stands still; when it runs, it is paid by the minute."
-        prices = seen.prices.as_quoted(unit.quoted_at, unit.created_at)
-        cost = unit.count * prices.cost_per_unit(now, 0, KEPT_US // MINUTE_US)
+        fresh = msgspec.structs.replace(unit, meter_from=now, metered_minutes=0, metered_peak=0, sized_at=None)
+        cost = sum(use.amount for use in uses(fresh, seen.prices, Instant(now + KEPT_US)))
         return f"{self._money(cost)} for the two hours at the present price, charged by the minute."
 
     def _closed(self, link: Link, seen: Seen, now: Instant) -> Sheet | None:

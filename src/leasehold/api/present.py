@@ -47,8 +47,8 @@ def _end(unit: Unit) -> Instant | None:
     return unit.expires_at if unit.payment_timing == "Prepaid" else unit.ended_at
 
 
-def instance(unit: Unit, shown: Shown) -> s.ComputeUnitInstance:
-    """Show an instance as its account sees it."""
+def instance(unit: Unit, shown: Shown, zone: str) -> s.ComputeUnitInstance:
+    """Show an instance as its account sees it. ``zone`` is the account's."""
     prepaid = unit.payment_timing == "Prepaid"
     return s.ComputeUnitInstance(
         instance_id=unit.id,
@@ -61,7 +61,7 @@ def instance(unit: Unit, shown: Shown) -> s.ComputeUnitInstance:
         start_time=_when(shown, unit.started_at),
         expired_time=_when(shown, _end(unit)),
         release_time=_when(shown, _schedule(unit)),
-        duration=length_of(unit) if prepaid else None,
+        duration=length_of(unit, zone) if prepaid else None,
         duration_unit="Month" if prepaid else None,
         target_compute_units=unit.target_count,
         reason=unit.failure,

@@ -11,7 +11,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.ending import finish_release, settle_size
 from leasehold.domain.ledger import PREPAID_REVENUE, Posting, wallet
-from leasehold.domain.metering import charge_usage, grow, start_meter
+from leasehold.domain.metering import charge_usage, start_meter
 from leasehold.domain.money import Micro
 from leasehold.domain.needs import Halted
 from leasehold.domain.rules import Rules
@@ -119,8 +119,7 @@ class ConfirmResized(_Report, frozen=True, kw_only=True):
         target = unit.target_count
         assert target is not None  # noqa: S101 - it is being resized
         unit = settle_size(draft, charge_usage(draft, unit, now), target)
-        unit = grow(draft, unit, target, now)
-        change(draft, unit, status="Running", failure=None)
+        change(draft, unit, status="Running", failure=None, sized_at=None if unit.meter_from is None else now)
 
 
 class ConfirmResizeFailed(_Failure, frozen=True, kw_only=True):

@@ -7,9 +7,10 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
+from leasehold.commands.offering import reprice
 from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Draft, Fact
 from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import BY_ENGINE, EVERYWHERE, QUOTA, Offering, PriceList
+from leasehold.domain.catalogue import BY_ENGINE, EVERYWHERE, QUOTA, Offering
 from leasehold.domain.ledger import FUNDING, Order, Posting, wallet
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
@@ -113,13 +114,10 @@ class LoadDemo(Command, frozen=True, kw_only=True):
                 offering = draft.require(OFFERINGS, region, unit_type)
                 if offering.per_minute is not None or offering.stock_total > 0 or offering.stock_source == BY_ENGINE:
                     continue  # the operator has set it already
-                prices = draft.get(PRICES, region, unit_type) or PriceList(region, unit_type, ())
-                draft.put(PRICES, prices.with_change(now, demo.per_minute))
                 draft.put(
                     OFFERINGS,
                     msgspec.structs.replace(
-                        offering,
-                        per_minute=demo.per_minute,
+                        reprice(draft, offering, demo.per_minute, now),
                         per_month=demo.per_month,
                         stock_total=demo.stock,
                         stock_free=demo.stock,
@@ -130,12 +128,8 @@ class LoadDemo(Command, frozen=True, kw_only=True):
         for number, (model, demo) in enumerate(self.models.items(), start=len(REGIONS) * len(TYPES) + 1):
             if draft.get(OFFERINGS, EVERYWHERE, model) is not None:
                 continue  # the operator has it already
-            prices = PriceList(EVERYWHERE, model, ())
-            draft.put(PRICES, prices.with_change(now, demo.per_minute))
-            draft.put(
-                OFFERINGS,
-                Offering(EVERYWHERE, model, number, demo.per_minute, None, demo.stock, demo.stock, QUOTA),
-            )
+            offering = Offering(EVERYWHERE, model, number, None, None, demo.stock, demo.stock, QUOTA)
+            draft.put(OFFERINGS, reprice(draft, offering, demo.per_minute, now))
 
     def _service(self, now: Instant) -> Service:
         return Service(

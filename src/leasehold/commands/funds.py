@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, SERVICES, UNITS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.ledger import FUNDING, Posting, wallet
@@ -35,7 +35,7 @@ class TopUp(Command, frozen=True, kw_only=True):
         yield ACCOUNTS, (self.account_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """The services of what stands still."""
+        """What stands still holds and serves."""
         return halted_needs(book, self.account_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:  # noqa: ARG002
@@ -60,10 +60,11 @@ class TopUp(Command, frozen=True, kw_only=True):
 
 
 def halted_needs(book: Book, account_id: str) -> Needs:
-    """Return the services that instances which stand still have replicas of."""
+    """Return what instances that stand still hold, and the services that they have replicas of."""
     for unit_id in book.halted_ids(account_id):
         unit = book.get(UNITS, unit_id)
         if unit is not None:
+            yield OFFERINGS, unit.offering
             for placed in unit.placements:
                 yield SERVICES, (placed.service_id,)
 

@@ -76,8 +76,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
         if offering.kind == QUOTA and self.per_month is not None:
             raise Refusal(BAD_VALUE, "Quota is sold by the minute only.", field="pricePerMonth")
         if self.per_minute is not None and self.per_minute != offering.per_minute:
-            prices = draft.get(PRICES, self.region, self.unit_type) or PriceList(self.region, self.unit_type, ())
-            draft.put(PRICES, prices.with_change(now, self.per_minute))
+            offering = reprice(draft, offering, self.per_minute, now)
             offering = msgspec.structs.replace(offering, per_minute=self.per_minute)
         if self.per_month is not None:
             offering = msgspec.structs.replace(offering, per_month=self.per_month)
@@ -136,6 +135,14 @@ class SetOffering(Command, frozen=True, kw_only=True):
         draft.put(SUPPLIES, supply)
         for offering in changed:
             draft.put(OFFERINGS, offering)
+
+
+def reprice(draft: Draft, offering: Offering, per_minute: Micro, now: Instant) -> Offering:
+    """Write down the price a minute that holds from now on; returns the offering with it. Needs its prices."""
+    prices = draft.get(PRICES, offering.region, offering.type) or PriceList(offering.region, offering.type, ())
+    prices = prices.with_change(now, per_minute)
+    draft.put(PRICES, prices)
+    return msgspec.structs.replace(offering, per_minute=per_minute, price_number=len(prices.changes))
 
 
 def _no_source(why: str) -> Refusal:

@@ -17,7 +17,7 @@ from leasehold.domain.guard import default_release
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.money import Micro
 from leasehold.domain.needs import Shelf
-from leasehold.domain.quote import Wanted, check_quote
+from leasehold.domain.quote import Quote, Wanted, check_quote
 from leasehold.domain.refusal import BAD_VALUE, STOCK, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.selling import Deal, judge
@@ -243,8 +243,8 @@ def buy(
     Raises the first Refusal of ``judge``, or that of a quote which is none of this purchase.
     """
     billing = purchase.billing
-    quoted_at, price = _use_quote(draft, rules, now, purchase, offering, units)
-    deal = deal_of(draft, purchase, offering, units, price, now)
+    quote = _use_quote(draft, rules, now, purchase, offering, units)
+    deal = deal_of(draft, purchase, offering, units, None if quote is None else quote.price, now)
     for _, refusal in judge(draft, rules, now, deal):
         if refusal is not None:
             raise refusal
@@ -271,9 +271,12 @@ def buy(
         auto_renew=billing.auto_renew,
         auto_renew_months=billing.auto_renew_months,
         release_at=deal.release_at,
-        quoted_at=quoted_at,
         charged=amount,
     )
+    if quote is not None and billing.payment_timing == "Postpaid":
+        unit = msgspec.structs.replace(
+            unit, quoted_price=quote.price, quoted_count=units, quoted_number=offering.price_number
+        )
     draft.put(UNITS, reminding(draft, None, unit))
     count(draft, unit, 1)
     return Bought(purchase.unit_id, purchase.order_id)
@@ -299,14 +302,14 @@ def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amou
 
 def _use_quote(
     draft: Draft, rules: Rules, now: Instant, purchase: Purchase, offering: Offering, units: int
-) -> tuple[Instant | None, Micro | None]:
+) -> Quote | None:
     if purchase.quote_id is None:
-        return None, None
+        return None
     billing = purchase.billing
     wanted = Wanted(purchase.account_id, offering.region, offering.type, units, billing.payment_timing, billing.months)
     quote = check_quote(draft.get(QUOTES, purchase.quote_id), purchase.quote_id, wanted, rules, now)
     draft.put(QUOTES, msgspec.structs.replace(quote, used_by=purchase.unit_id))
-    return quote.created_at, quote.price
+    return quote
 
 
 def _charge(draft: Draft, purchase: Purchase, deal: Deal, now: Instant) -> None:

@@ -121,7 +121,7 @@ class Renew(Command, frozen=True, kw_only=True):
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
         if refusal is not None:
             raise refusal
-        _extend(draft, unit, term, amount, now, order_id=self.order_id, by=self.user_id)
+        _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.user_id)
         return Renewed(unit.id, self.order_id, term.expires_at)
 
 
@@ -145,7 +145,8 @@ def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Non
     if refusal is not None:
         change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, account.remind_before_us, now))
         return
-    _extend(draft, unit, term, amount, now, order_id=renewal_order(unit), by=unit.created_by)
+    months = unit.auto_renew_months
+    _extend(draft, unit, term, amount, now, months=months, order_id=renewal_order(unit), by=unit.created_by)
 
 
 def _next_try(unit: Unit, now: Instant) -> Instant | None:
@@ -167,10 +168,8 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: I
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
     if offering.per_month is None:
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
-    since = own_term(unit).expires_at
-    amount = price_of_months(
-        max(unit.count, unit.target_count or 0), offering.per_month, months_between(term, since, zone)
-    )
+    added = months_between(own_term(unit), term, zone)
+    amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
     asked = Asked(unit.created_by, unit.type, 0, amount, month_name(now, zone))
     limit = judge_spend(draft.get(GUARDS, unit.account_id), asked, rules.currency)
     if limit is not None:
@@ -181,8 +180,10 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: I
     return None, amount
 
 
-def _extend(draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *, order_id: str, by: str) -> None:
-    """Charge a renewal, and let the term be longer.
+def _extend(
+    draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *, months: int, order_id: str, by: str
+) -> None:
+    """Charge a renewal, and let the term be longer. ``months`` are the whole ones that were asked for.
 
     A stopped instance runs again, and one that was to turn postpaid stays prepaid.
     """
@@ -191,7 +192,8 @@ def _extend(draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *
     held = max(unit.count, unit.target_count or 0)
     # Where the resize that is under way fails, what was paid here for the units that it adds goes back, too.
     zone = draft.require(ACCOUNTS, unit.account_id).time_zone
-    without = price_of_months(unit.count, offering.per_month or Micro(0), months_between(term, since, zone))
+    added = months_between(own_term(unit), term, zone)
+    without = price_of_months(unit.count, offering.per_month or Micro(0), added)
     draft.order(
         Order(
             id=order_id,
@@ -202,7 +204,7 @@ def _extend(draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *
             region=unit.region,
             type=unit.type,
             count=unit.count,
-            months=max(0, term.months - unit.term_months) if term.anchor == unit.term_anchor else 0,
+            months=months,
             amount=amount,
             created_at=now,
             created_by=by,

@@ -12,7 +12,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.guard import Asked, judge_spend, judge_turn, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
-from leasehold.domain.metering import charge_usage
+from leasehold.domain.metering import charge_last_minute, paid_until
 from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
@@ -25,7 +25,8 @@ from leasehold.domain.whose import own_unit
 class ChangeBilling(Command, frozen=True, kw_only=True):
     """Change how an instance is paid from now on, or from the end of its term.
 
-    Postpaid becomes prepaid at once: what was used is charged, and the term that begins now is paid. Prepaid becomes
+    Postpaid becomes prepaid at once: what was used is charged, and the term is paid that begins when the started minute
+    ends. Prepaid becomes
     postpaid when its term ends, and shows BillingChanging until then; asked to be prepaid again it stays so. It gets
     the account's default release time then, counted from that moment, where the account has one.
     """
@@ -84,7 +85,9 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         if offering.per_month is None:
             raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month.")
         before = unit.charged
-        unit = charge_usage(draft, unit, now)
+        unit = charge_last_minute(draft, unit, now)
+        # What the meter has charged already is not paid again: the term begins where the started minute ends.
+        begins = Instant(max(now, paid_until(unit) or now))
         account = draft.require(ACCOUNTS, unit.account_id)
         amount = Micro(unit.count * offering.per_month * self.months)
         # What was used until now is charged with it, and not counted yet.
@@ -95,7 +98,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             raise limit
         if account.balance < amount or amount + unit.charged >= MICRO_MAX:
             raise balance_refusal(account.balance, amount, rules, f"{unit.count} units for {self.months} months")
-        term = term_of(now, self.months, account.time_zone)
+        term = term_of(begins, self.months, account.time_zone)
         if amount > 0:
             draft.post(
                 Posting(
@@ -109,7 +112,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
                     unit_id=unit.id,
                     count=unit.count,
                     price=offering.per_month,
-                    since=now,
+                    since=begins,
                     until=term.expires_at,
                 )
             )
@@ -118,8 +121,8 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             unit,
             payment_timing="Prepaid",
             term_months=self.months,
-            term_from=now,
-            term_anchor=now,
+            term_from=begins,
+            term_anchor=begins,
             expires_at=term.expires_at,
             auto_renew=self.auto_renew,
             auto_renew_months=self.auto_renew_months,
@@ -127,7 +130,11 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             meter_from=None,
             metered_minutes=0,
             metered_peak=0,
-            quoted_at=None,
+            sized_at=None,
+            price_number=None,
+            quoted_price=None,
+            quoted_count=0,
+            quoted_number=0,
             release_at=None,
             charge_at=None,
             stop_at=None,

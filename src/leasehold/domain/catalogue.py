@@ -28,7 +28,8 @@ RPM_PER_UNIT: Final = 33
 class Offering(msgspec.Struct, frozen=True):
     """One type of compute unit in one region; or the quota of one model, whose name is the type.
 
-    ``position`` is its place in the catalogue's order. A price of None means: not sold that way.
+    ``position`` is its place in the catalogue's order. A price of None means: not sold that way. ``price_number``
+    counts the prices per minute that it has had, so that purchases have an order among them (decision 24).
     Free stock plus the units held by live instances, less those that are ``oversold``, is always the total. Units are
     oversold only where the engine has fewer than are held; then none are free.
     """
@@ -43,6 +44,7 @@ class Offering(msgspec.Struct, frozen=True):
     kind: OfferingKind = UNITS_OF_COMPUTE
     stock_source: StockSource = BY_HAND
     oversold: int = 0
+    price_number: int = 0
 
     @property
     def held(self) -> int:
@@ -97,36 +99,39 @@ class PriceList(msgspec.Struct, frozen=True):
         """Add the price that holds from now on."""
         return msgspec.structs.replace(self, changes=(*self.changes, PriceChange(since, per_minute)))
 
-    def as_quoted(self, quoted_at: Instant | None, bought_at: Instant) -> PriceList:
-        """Return the prices as they stood when they were quoted: changes until the purchase do not count."""
-        if quoted_at is None:
-            return self
-        kept = tuple(change for change in self.changes if not quoted_at < change.since <= bought_at)
-        return msgspec.structs.replace(self, changes=kept)
+    def for_meter(self, start: Instant, number: int | None) -> PriceList:
+        """Return the prices as they hold for a meter that started after so many changes (decision 24).
 
-    def stretches(self, start: Instant, first_minute: int, end_minute: int) -> list[Stretch]:
-        """Cut the minutes [first_minute, end_minute) counted from start where the price changes, oldest first.
+        A later change holds for no minute that began before it, so it cannot hold for the first one, whatever its
+        time. A number of None: the meter started before changes were counted, so the times alone decide.
+        """
+        if number is None:
+            return self
+        later = tuple(
+            PriceChange(Instant(max(change.since, start + 1)), change.per_minute) for change in self.changes[number:]
+        )
+        return msgspec.structs.replace(self, changes=(*self.changes[:number], *later))
+
+    def first_minute_after(self, number: int, start: Instant) -> int | None:
+        """Return the first minute from start for which one of the changes after so many holds; None: for no minute."""
+        return min((first_minute(start, change) for change in self.changes[number:]), default=None)
+
+    def stretches(self, start: Instant, first: int, end: int) -> list[Stretch]:
+        """Cut the minutes [first, end) counted from start where the price changes, oldest first.
 
         Each minute costs what held at its first instant, so a change of price touches only minutes that
         begin after it, and any way to cut an interval into parts costs the same in sum.
         """
         found: list[Stretch] = []
-        until = end_minute
+        until = end
         for change in reversed(self.changes):
-            # The first minute that begins at or after the change (ceiling division, no float).
-            from_minute = max(first_minute, -((start - change.since) // MINUTE_US))
+            from_minute = max(first, first_minute(start, change))
             if from_minute < until:
                 found.append(Stretch(from_minute, until, change.per_minute or Micro(0)))
                 until = from_minute
-            if until <= first_minute:
+            if until <= first:
                 break
         return found[::-1]
-
-    def cost_per_unit(self, start: Instant, first_minute: int, end_minute: int) -> Micro:
-        """Price of the minutes [first_minute, end_minute) counted from start, for one unit."""
-        return Micro(
-            sum((end - first) * price for first, end, price in self.stretches(start, first_minute, end_minute))
-        )
 
 
 class Stretch(NamedTuple):
@@ -135,3 +140,8 @@ class Stretch(NamedTuple):
     first: int
     end: int
     price: Micro
+
+
+def first_minute(start: Instant, change: PriceChange) -> int:
+    """Return the first minute, counted from start, that begins at or after a change; negative where it is older."""
+    return -((start - change.since) // MINUTE_US)

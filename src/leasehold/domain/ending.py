@@ -49,7 +49,6 @@ def stop(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
         unit,
         status="Stopped",
         retire_at=Instant(now + rules.retention_us),
-        meter_from=None,
         charge_at=None,
         renew_at=None,
         stop_at=None,
@@ -57,11 +56,15 @@ def stop(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
 
 
 def settle_size(draft: Draft, unit: Unit, count: int) -> Unit:
-    """End a resize with that many units, and give back what it holds beyond them. Needs the offering."""
+    """End a resize with that many units, and give back what it holds beyond them. Needs the offering.
+
+    Units that were given back take the price that was quoted for them along: others are priced anew (decision 25).
+    """
     spare = unit.held - count
     if spare > 0:
         draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(spare))
-    return change(draft, unit, count=count, target_count=None, resize_paid=Micro(0))
+    quoted = min(count, unit.quoted_count)
+    return change(draft, unit, count=count, target_count=None, resize_paid=Micro(0), quoted_count=quoted)
 
 
 def finish_release(draft: Draft, unit: Unit, at: Instant) -> None:

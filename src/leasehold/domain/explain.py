@@ -12,7 +12,7 @@ from leasehold.domain.agenda import Due, DueKind, agenda_of
 from leasehold.domain.calendar import MINUTE_US, Instant, rfc3339, to_datetime
 from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.guard import Guard, judge_turn
-from leasehold.domain.metering import minutes_started
+from leasehold.domain.metering import minutes_started, uses
 from leasehold.domain.money import MICRO_MAX, Micro, amount_text
 from leasehold.domain.replica import Replica
 from leasehold.domain.rules import Rules
@@ -136,12 +136,7 @@ def _cost_at(
     until = max(now, month_end if end is None else min(month_end, end.at))
     if unit.release_at is not None:
         until = min(until, unit.release_at)
-    minutes = minutes_started(unit.meter_from, until)
-    listed = prices.as_quoted(unit.quoted_at, unit.created_at)
-    used = sum(
-        unit.count * (last - first) * price
-        for first, last, price in listed.stretches(unit.meter_from, unit.metered_minutes, minutes)
-    )
+    used = sum(use.amount for use in uses(unit, prices, until))
     return Micro(min(unit.charged + used, MICRO_MAX - 1))
 
 
@@ -152,8 +147,8 @@ def _renewals(unit: Unit, offering: Offering, account: Account, month_end: Insta
     while unit.auto_renew and term is not None and at is not None and at < month_end and offering.per_month is not None:
         months = unit.auto_renew_months
         longer = term_of(term.anchor, term.months + months, account.time_zone)
-        since = months_between(longer, term.expires_at, account.time_zone)
-        amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, since)
+        added = months_between(term, longer, account.time_zone)
+        amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
         if account.balance - paid < amount:
             break
         paid += amount

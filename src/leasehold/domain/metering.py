@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from leasehold.domain.book import ACCOUNTS, PRICES, Draft
+from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, Draft
 from leasehold.domain.calendar import MINUTE_US, Instant, next_full_hour
 from leasehold.domain.catalogue import PriceList
 from leasehold.domain.changing import change
@@ -24,65 +25,123 @@ def minutes_started(start: Instant, until: Instant) -> int:
 
 
 def start_meter(draft: Draft, unit: Unit, now: Instant, **more: Any) -> Unit:
-    """Meter a postpaid instance from now on. Needs its account and its services."""
-    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+    """Meter a postpaid instance from now on. Needs its account, its services and its offering.
+
+    One that stopped and comes back before the minute ends in which it stopped goes on with the same meter, since that
+    minute is paid for (decision 28).
+    """
+    more |= {
+        "status": "Running",
+        "charge_at": next_full_hour(now, draft.require(ACCOUNTS, unit.account_id).time_zone),
+        "retire_at": None,
+        "resume_at": None,
+    }
+    paid = paid_until(unit)
+    if paid is not None and now < paid:
+        return change(draft, unit, sized_at=now, **more)
+    number = draft.require(OFFERINGS, *unit.offering).price_number
     return change(
-        draft,
-        unit,
-        status="Running",
-        meter_from=now,
-        metered_minutes=0,
-        metered_peak=0,
-        charge_at=next_full_hour(now, zone),
-        retire_at=None,
-        resume_at=None,
-        **more,
+        draft, unit, meter_from=now, metered_minutes=0, metered_peak=0, sized_at=None, price_number=number, **more
     )
 
 
-def charge_usage(draft: Draft, unit: Unit, until: Instant, **more: Any) -> Unit:
-    """Charge the minutes of a postpaid instance that began before ``until`` and are not charged yet.
+def paid_until(unit: Unit) -> Instant | None:
+    """Return when the last minute ends that was charged; None: the instance is not metered."""
+    start = unit.meter_from
+    return None if start is None else Instant(start + unit.metered_minutes * MINUTE_US)
 
-    There is one posting for each price that held among them. ``more`` is what else changes, in any case. Needs the
-    instance's account and prices.
+
+class Use(NamedTuple):
+    """The minutes [first, end) of a meter, for which so many units are charged at one price."""
+
+    first: int
+    end: int
+    units: int
+    price: Micro
+
+    @property
+    def amount(self) -> int:
+        """What it costs, in micro-units."""
+        return self.units * (self.end - self.first) * self.price
+
+
+def uses(unit: Unit, prices: PriceList, until: Instant) -> Iterator[Use]:
+    """Return what a metered instance has used before ``until`` and was not charged for yet.
+
+    First what it grew by within a minute that was charged already, then the minutes that began since, each at the price
+    that held when it began. Units for which a price was quoted have that one until the next change (decision 25).
+    """
+    start = unit.meter_from
+    if start is None:
+        return
+    listed = prices.for_meter(start, unit.price_number)
+    done, minutes = unit.metered_minutes, minutes_started(start, until)
+    grown = _grown(unit, until)
+    if grown:
+        yield from _priced(listed, start, done - 1, done, grown)
+    quoted = 0 if unit.quoted_price is None else min(unit.count, unit.quoted_count)
+    if quoted:
+        turn = listed.first_minute_after(unit.quoted_number, start)
+        over = minutes if turn is None else max(done, min(minutes, turn))
+        if done < over:
+            yield Use(done, over, quoted, unit.quoted_price or Micro(0))
+            if unit.count > quoted:
+                yield from _priced(listed, start, done, over, unit.count - quoted)
+        done = over
+    if done < minutes:
+        yield from _priced(listed, start, done, minutes, unit.count)
+
+
+def _priced(listed: PriceList, start: Instant, first: int, end: int, count: int) -> Iterator[Use]:
+    for begin, until, price in listed.stretches(start, first, end):
+        yield Use(begin, until, count, price)
+
+
+def _grown(unit: Unit, until: Instant) -> int:
+    """Count the units by which it grew within a charged minute, and which it held before ``until`` for some time.
+
+    Units that were held for no time are not paid for, wherever in a minute that was (decision 28).
+    """
+    paid, sized_at = paid_until(unit), unit.sized_at
+    if paid is None or sized_at is None or not unit.metered_minutes or sized_at >= min(until, paid):
+        return 0
+    return max(0, unit.count - unit.metered_peak)
+
+
+def charge_usage(draft: Draft, unit: Unit, until: Instant, *, at: Instant | None = None, **more: Any) -> Unit:
+    """Charge what a postpaid instance used before ``until`` and was not charged for yet.
+
+    There is one posting for each price that held and number of units, of the time ``at``, or ``until``. ``more`` is
+    what else changes, in any case. Needs the instance's account and prices.
     """
     start = unit.meter_from
     if unit.release_at is not None:
         # Whatever comes before a release that is late: nobody pays beyond its time (decision 6).
         until = min(until, unit.release_at)
-    minutes = 0 if start is None else minutes_started(start, until)
     metered = unit.payment_timing == "Postpaid" and unit.status in UP
-    if start is None or not metered or minutes <= unit.metered_minutes:
+    minutes = 0 if start is None else minutes_started(start, until)
+    grown = _grown(unit, until)
+    if start is None or not metered or (minutes <= unit.metered_minutes and not grown):
         return change(draft, unit, **more) if more else unit
     charged = 0
-    for first, end, price in _prices(draft, unit).stretches(start, unit.metered_minutes, minutes):
-        charged += _post(draft, unit, charged, until, start, (first, end), unit.count, price)
+    for use in uses(unit, draft.require(PRICES, *unit.offering), until):
+        charged += _post(draft, unit, charged, until if at is None else at, start, use)
+    peak = unit.count if minutes > unit.metered_minutes else unit.metered_peak + grown
     return change(
         draft,
         unit,
-        metered_minutes=minutes,
-        metered_peak=unit.count,
+        metered_minutes=max(unit.metered_minutes, minutes),
+        metered_peak=peak,
         charged=Micro(unit.charged + charged),
         **more,
     )
 
 
-def grow(draft: Draft, unit: Unit, count: int, now: Instant) -> Unit:
-    """Let a metered instance have that many units from now on, or fewer.
-
-    The minute in progress is charged already; where it has more units now than ever before, they are added. So who
-    grows for half a minute and shrinks again pays for that minute, once. Needs the account and the prices.
-    """
+def charge_last_minute(draft: Draft, unit: Unit, now: Instant) -> Unit:
+    """Charge an instance whose meter ends now and which goes on: what it holds in the started minute counts in it."""
     unit = charge_usage(draft, unit, now)
-    start, minute = unit.meter_from, unit.metered_minutes
-    added = count - unit.metered_peak
-    charged, peak = 0, unit.metered_peak
-    over = unit.release_at is not None and unit.release_at < now
-    if start is not None and minute and start + minute * MINUTE_US > now and added > 0 and not over:
-        for first, end, price in _prices(draft, unit).stretches(start, minute - 1, minute):
-            charged += _post(draft, unit, charged, now, start, (first, end), added, price)
-        peak = count
-    return change(draft, unit, count=count, metered_peak=peak, charged=Micro(unit.charged + charged))
+    paid = paid_until(unit)
+    return unit if paid is None or paid <= now else charge_usage(draft, unit, paid, at=now)
 
 
 def note_arrears(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
@@ -94,25 +153,12 @@ def note_arrears(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
     return unit if unit.stop_at == stop_at else change(draft, unit, stop_at=stop_at)
 
 
-def _prices(draft: Draft, unit: Unit) -> PriceList:
-    return draft.require(PRICES, *unit.offering).as_quoted(unit.quoted_at, unit.created_at)
-
-
-def _post(
-    draft: Draft,
-    unit: Unit,
-    charged: int,
-    at: Instant,
-    start: Instant,
-    minutes: tuple[int, int],
-    count: int,
-    price: Micro,
-) -> int:
-    first, end = minutes
+def _post(draft: Draft, unit: Unit, charged: int, at: Instant, start: Instant, use: Use) -> int:
+    first, end, count, price = use
     # A price may be set so high that no store can hold the charge. It must not keep the instance from ending.
     account = draft.require(ACCOUNTS, unit.account_id)
     room = min(MICRO_MAX - 1 + min(account.balance, 0), MICRO_MAX - 1 - unit.charged - charged)
-    amount = Micro(min(count * (end - first) * price, room))
+    amount = Micro(min(use.amount, room))
     if amount <= 0:
         return 0
     draft.post(

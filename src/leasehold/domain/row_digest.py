@@ -81,7 +81,8 @@ NOTED: Final[dict[Table[Any], Noted]] = {
         UNITS.row,
         (
             *("id", "account_id", "created_by", "order_id", "service_id", "region", "type", "kind", "created_at"),
-            *("auto_renew", "auto_renew_months", "quoted_at"),
+            *("auto_renew", "auto_renew_months", "sized_at", "price_number"),
+            *("quoted_price", "quoted_count", "quoted_number"),
         ),
     ),
     SERVICES: _all_but(SERVICES, "replicas", "deploying", "prepaid_units", "postpaid_units", "ready"),

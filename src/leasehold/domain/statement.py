@@ -36,24 +36,34 @@ def month_of(year: int, month: int, zone_name: str) -> tuple[Instant, Instant]:
 
 
 def lines_of(postings: Iterable[Posting]) -> Iterator[Line]:
-    """Put an instance's postings in lines: charges that follow each other at one price are one line."""
-    last: Line | None = None
+    """Put an instance's postings in lines: charges that follow each other at one price are one line.
+
+    Units at a quoted price and others at the list's are charged side by side, so several lines may go on at a time.
+    """
+    lines: list[Line] = []
     for posting in postings:
         line = _line(posting)
-        if last is None:
-            last = line
-        elif _goes_on(last, line):
-            last = msgspec.structs.replace(
-                last,
-                until=line.until,
-                minutes=(last.minutes or 0) + (line.minutes or 0),
-                amount=last.amount + line.amount,
-            )
+        for place, last in enumerate(lines):
+            if _goes_on(last, line):
+                lines[place] = msgspec.structs.replace(
+                    last,
+                    until=line.until,
+                    minutes=(last.minutes or 0) + (line.minutes or 0),
+                    amount=last.amount + line.amount,
+                )
+                break
         else:
-            yield last
-            last = line
-    if last is not None:
-        yield last
+            while lines and not _may_go_on(lines[0], line):
+                yield lines.pop(0)
+            lines.append(line)
+    yield from lines
+
+
+def _may_go_on(last: Line, line: Line) -> bool:
+    """Whether another charge may go on with a line, seen from one that does not."""
+    if last.kind != "Usage" or line.kind != "Usage" or last.until is None or line.since is None:
+        return False
+    return last.until >= line.since
 
 
 def _line(posting: Posting) -> Line:

@@ -13,6 +13,8 @@ from leasehold.domain.unit import Unit
 
 RENEWAL_DAYS: Final = (7, 3, 1, 0)
 """So many times 24 hours before the end of a term a renewal is tried (decision 13)."""
+DAYS_MAX: Final = 31
+"""Days of the longest month. A day's part of a month's price is one part of so many, in every month (decision 26)."""
 
 
 class Term(NamedTuple):
@@ -33,11 +35,11 @@ def term_to_day(term: Term, day: int, zone_name: str, *, later: bool) -> Term:
 
     In a month without that day it ends on the last. With ``later`` it ends at least a moment later than it did.
     """
-    ends = to_datetime(term.expires_at, zone_name)
+    first = to_datetime(term.anchor, zone_name)
     # January has every day, so that it can be the anchor whatever the day.
-    naive = ends.replace(month=1, day=day, fold=0, tzinfo=None)
+    naive = first.replace(month=1, day=day, fold=0, tzinfo=None)
     anchor = from_datetime(naive.replace(tzinfo=zone(zone_name)))
-    months = ends.month - 1
+    months = first.month - 1 + term.months
     while True:
         found = term_of(anchor, months, zone_name)
         if found.expires_at > term.expires_at or (not later and found.expires_at == term.expires_at):
@@ -45,17 +47,25 @@ def term_to_day(term: Term, day: int, zone_name: str, *, later: bool) -> Term:
         months += 1
 
 
-def months_between(term: Term, since: Instant, zone_name: str) -> Fraction:
-    """Count the calendar months from a moment to the end of a term, the first of them in part.
+def months_between(before: Term, after: Term, zone_name: str) -> Fraction:
+    """Count the months from the end of one term to the end of another (decision 26).
 
-    The parts of an interval add up to the whole, and a whole month is one, however long it is.
+    Each end has its place: its month, and so many thirty-first parts of it as days come before its day. A day that its
+    month does not have has its place all the same. So the months between two ends do not depend on the way from one to
+    the other, and a whole month is one, whatever its day and its length.
     """
-    whole, begin = 0, term.expires_at
-    while True:
-        before = add_months(term.anchor, term.months - whole - 1, zone_name)
-        if before < since:
-            return whole + Fraction(max(0, begin - since), begin - before)
-        whole, begin = whole + 1, before
+    return _place(after, zone_name) - _place(before, zone_name)
+
+
+def _place(term: Term, zone_name: str) -> Fraction:
+    first = to_datetime(term.anchor, zone_name)
+    return first.year * 12 + first.month - 1 + term.months + Fraction(first.day - 1, DAYS_MAX)
+
+
+def months_of(unit: Unit, zone_name: str) -> Fraction:
+    """Count the months of a prepaid instance's term, renewals included, from its first day to its end."""
+    assert unit.term_from is not None  # noqa: S101 - a prepaid instance that runs has a term
+    return months_between(Term(unit.term_from, 0, unit.term_from), own_term(unit), zone_name)
 
 
 def next_try(expires_at: Instant, now: Instant) -> Instant | None:
@@ -79,8 +89,7 @@ def price_of_rest(unit: Unit, added: int, per_month: Micro, zone_name: str, now:
     full_s = Fraction(term.expires_at - since, SECOND_US)
     # Where the work runs late, a term may be over that has not been ended yet.
     rest_s = max(0, -((now - term.expires_at) // SECOND_US))
-    months = months_between(term, since, zone_name)
-    return Micro(ceil(added * per_month * months * rest_s / full_s))
+    return Micro(ceil(added * per_month * months_of(unit, zone_name) * rest_s / full_s))
 
 
 def own_term(unit: Unit) -> Term:
@@ -89,11 +98,13 @@ def own_term(unit: Unit) -> Term:
     return Term(unit.term_anchor, unit.term_months, unit.expires_at)
 
 
-def length_of(unit: Unit) -> int:
-    """Count the months of a prepaid instance's term; where it was renewed to a day, a part of a month counts as one."""
-    if unit.term_from is None or unit.term_from == unit.term_anchor:
-        return unit.term_months
-    return ceil(months_between(own_term(unit), unit.term_from, "UTC"))
+def length_of(unit: Unit, zone_name: str) -> int:
+    """Count the months of a prepaid instance's term; where it was renewed to a day, a part of a month counts as one.
+
+    The zone is the account's, in which terms are counted: on other clocks a term may begin on one day of the month and
+    end on another.
+    """
+    return unit.term_months if unit.term_from is None else ceil(months_of(unit, zone_name))
 
 
 def renewal_order(unit: Unit) -> str:

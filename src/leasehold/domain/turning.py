@@ -36,8 +36,6 @@ def turn_postpaid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
         release_at=release_at,
         auto_renew=False,
         renew_at=None,
-        # A price that was quoted for months says nothing about minutes.
-        quoted_at=None,
     )
     start_meter(draft, unit, now)
     return True

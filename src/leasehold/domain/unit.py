@@ -88,8 +88,14 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     ``target_count`` is what the instance will have, and ``resize_paid`` was paid for it.
 
     A postpaid instance is metered from ``meter_from`` on: ``metered_minutes`` since then are charged already, the last
-    of them for ``metered_peak`` units, and ``charge_at`` is when the next hour is. A prepaid one is paid from
-    ``term_from`` to ``expires_at``, which is ``term_months`` calendar months after ``term_anchor``; the anchor is the
+    of them for ``metered_peak`` units, and ``charge_at`` is when the next hour is. ``sized_at`` is when its number of
+    units changed last since then. ``price_number`` counts the changes of the offering's price a minute before the
+    meter started (None: that was not counted yet). ``quoted_count`` of the units cost ``quoted_price`` a minute until
+    the next change after ``quoted_number`` of them. A stopped one keeps all of these: the minute in which it stopped
+    is paid for.
+
+    A prepaid instance is paid from ``term_from`` to ``expires_at``, which is ``term_months`` calendar months after
+    ``term_anchor``; the anchor is the
     first day of the term unless it was renewed to another day. ``stop_at`` is when it stops unless the account pays
     its debt, ``retire_at`` when a stopped one is released. ``extensions`` counts how often its release was moved to
     later. ``generation`` counts how often an engine was asked to run something on it; with 0 there is nothing of it
@@ -125,7 +131,11 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     meter_from: Instant | None = None
     metered_minutes: int = 0
     metered_peak: int = 0
-    quoted_at: Instant | None = None
+    sized_at: Instant | None = None
+    price_number: int | None = None
+    quoted_price: Micro | None = None
+    quoted_count: int = 0
+    quoted_number: int = 0
     release_at: Instant | None = None
     charge_at: Instant | None = None
     expires_at: Instant | None = None

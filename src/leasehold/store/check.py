@@ -28,6 +28,7 @@ from leasehold.store.check_looking import Looking
 from leasehold.store.check_mark import MarkCheck
 from leasehold.store.check_orders import order_findings
 from leasehold.store.check_outbox import outbox
+from leasehold.store.check_prices import quote_findings
 from leasehold.store.check_replicas import replica_findings, replica_remarks
 from leasehold.store.check_rows import Rows, kinds, unproved
 from leasehold.store.check_sealed import has_turned, sealed_findings
@@ -180,6 +181,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
         ("the outbox", outbox(fetch, SHOWN_MAX)),
         ("events of deliveries", delivery_findings(fetch)),
         ("prices of offerings", price_findings(fetch)),
+        ("counts of prices, and quotes", quote_findings(fetch, SHOWN_MAX)),
         ("facts", fact_findings(fetch)),
         ("replicas", replica_findings(fetch)),
         ("limits", check_limits(fetch)),

@@ -231,7 +231,17 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         ),
         (
             OFFERINGS,
-            {"mutable": ("per_minute", "per_month", "stock_total", "stock_free", "stock_source", "oversold")},
+            {
+                "mutable": (
+                    "per_minute",
+                    "per_month",
+                    "stock_total",
+                    "stock_free",
+                    "stock_source",
+                    "oversold",
+                    "price_number",
+                )
+            },
         ),
         (
             PRICES,

@@ -72,6 +72,7 @@ offerings = _table(
     _named("kind", "ComputingUnit"),
     _named("stock_source", "Set"),
     _count("oversold"),
+    _count("price_number"),
 )
 
 # A row an engine: whoever says something of it, and whoever sets stock that it serves, take turns on that row.
@@ -113,7 +114,11 @@ units = _table(
     _big("meter_from", null=True),
     _big("metered_minutes"),
     _count("metered_peak"),
-    _big("quoted_at", null=True),
+    _big("sized_at", null=True),
+    _big("price_number", null=True),
+    _big("quoted_price", null=True),
+    _count("quoted_count"),
+    _count("quoted_number"),
     _big("release_at", null=True),
     _big("charge_at", null=True),
     _big("expires_at", null=True),

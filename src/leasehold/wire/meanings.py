@@ -92,7 +92,7 @@ MEANINGS: Final[Mapping[str, str]] = {
         "How many replicas are to run on the instance; 0 takes the service off it."
     ),
     "description": "Free text.",
-    "duration": "The months of a prepaid term.",
+    "duration": "The months of a prepaid term, on the account's clocks; a part of a month counts as one.",
     "durationUnit": "Month, with Prepaid.",
     "endpoint": "The same as urlSuffix.",
     "endRequired": "Whether a postpaid instance must have a release time.",
@@ -220,7 +220,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "qps": "Queries per second of a replica: so many calls, times the healthy replicas, are passed on.",
     "quoteExpiredTime": "Until when the price is kept.",
     "quoteId": "The quote that keeps the price, where that was asked for.",
-    "PurchaseComputeUnitRequest.quoteId": "The quote whose price is to count. It must be for the same purchase.",
+    "PurchaseComputeUnitRequest.quoteId": "The quote whose price is to count. It must be for the same purchase. "
+    "Units that a resize adds later cost what the catalogue says.",
     "reason": "Why due work is held, and what ends that.",
     "redelivered": "How much is sent anew.",
     "ComputeUnitInstance.reason": "Why it could not be provided or resized, in the engine's words.",

@@ -22,7 +22,8 @@ class ResizeComputeUnitRequest(Request, kw_only=True):
 class RenewComputeUnitRequest(Request, kw_only=True):
     """Renew a prepaid instance by ``months``, or until the next day ``expiryDay`` of a month, or first one, then both.
 
-    In a month without that day it ends on the last. The part of a month costs its part of the month's price.
+    In a month without that day it ends on the last. A day of a month costs one thirty-first of the month's price, and
+    the last day of a shorter month what is left of it: the same end costs the same, by days, by months, or by both.
     """
 
     instance_id: Id
@@ -39,7 +40,10 @@ class Renewed(Shape, kw_only=True):
 
 
 class ChangeBillingRequest(Request, kw_only=True):
-    """Make a postpaid instance prepaid now (give a ``reservation``), or a prepaid one postpaid when its term ends."""
+    """Make a postpaid instance prepaid now (give a ``reservation``), or a prepaid one postpaid when its term ends.
+
+    The new term begins where the minute ends that has been charged already.
+    """
 
     instance_id: Id
     payment_timing: PaymentTiming

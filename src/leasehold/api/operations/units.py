@@ -75,28 +75,39 @@ async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequ
         type=asked.type,
     )
     if asked.marker is None and asked.max_keys is None:
-        found = await context.read(call, lambda ask: ask.units(wanted, limit=PIECE + 1))
+        zone, found = await context.read(call, lambda ask: _units(ask, wanted, 0, PIECE + 1))
         if len(found) > PIECE:
             return _all_units(context, call, wanted)
-        return s.ComputeUnitList(compute_unit_instance_list=_instances(context, found))
+        return s.ComputeUnitList(compute_unit_instance_list=_instances(context, zone, found))
     scope = f"units {wanted}"
     size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope) or 0
-    found = await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1))
+    zone, found = await context.read(call, lambda ask: _units(ask, wanted, after, size + 1))
     page = cut(found, size, scope)
     return s.ComputeUnitList(
-        compute_unit_instance_list=_instances(context, page.rows),
+        compute_unit_instance_list=_instances(context, zone, page.rows),
         is_truncated=page.is_truncated,
         max_keys=size,
         next_marker=page.next_marker,
     )
 
 
-def _instances(context: Context, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
-    return [present.instance(numbered.row, context.shown) for numbered in rows]
+def _instances(context: Context, zone: str, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
+    return [present.instance(numbered.row, context.shown, zone) for numbered in rows]
 
 
-def _piece(wanted: UnitFilter, after: int, ask: Questions) -> list[Numbered]:
-    return ask.units(wanted, after=after, limit=PIECE)
+def _units(ask: Questions, wanted: UnitFilter, after: int, limit: int) -> tuple[str, list[Numbered]]:
+    """Return instances of an account, and its zone."""
+    return _zone(ask, wanted.account_id), ask.units(wanted, after=after, limit=limit)
+
+
+def _zone(ask: Questions, account_id: str) -> str:
+    account = ask.account(account_id)
+    assert account is not None  # noqa: S101 - its user asks, and no account is ever deleted
+    return account.time_zone
+
+
+def _piece(wanted: UnitFilter, after: int, ask: Questions) -> tuple[str, list[Numbered]]:
+    return _units(ask, wanted, after, PIECE)
 
 
 def _all_units(context: Context, call: Call[s.DescribeComputeUnitsRequest], wanted: UnitFilter) -> Streamed:
@@ -105,10 +116,10 @@ def _all_units(context: Context, call: Call[s.DescribeComputeUnitsRequest], want
     async def pieces() -> AsyncIterator[Sequence[s.ComputeUnitInstance]]:
         after = 0
         while True:
-            found = await context.read(call, partial(_piece, wanted, after))
+            zone, found = await context.read(call, partial(_piece, wanted, after))
             if not found:
                 return
-            yield _instances(context, found)
+            yield _instances(context, zone, found)
             after = found[-1].seq
 
     return Streamed("computeUnitInstanceList", pieces())
@@ -118,15 +129,16 @@ async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitReques
     """Show one instance, and which services use it."""
     wanted = call.request.instance_id
 
-    def look(ask: Questions) -> tuple[Unit | None, list[tuple[Placement, Service | None]]]:
+    def look(ask: Questions) -> tuple[str, Unit | None, list[tuple[Placement, Service | None]]]:
         unit = ask.unit(wanted)
         placed = unit.placements if unit is not None and present.used_units(unit) else ()
-        return unit, [(one, ask.service(one.service_id)) for one in placed]
+        zone = _zone(ask, call.caller.account_id)
+        return zone, unit, [(one, ask.service(one.service_id)) for one in placed]
 
-    unit, services = await context.read(call, look)
+    zone, unit, services = await context.read(call, look)
     unit = own_unit(unit, call, wanted)
     return s.ComputeUnitDetail(
-        compute_unit_instance=present.instance(unit, context.shown),
+        compute_unit_instance=present.instance(unit, context.shown, zone),
         service_usage_list=[present.usage(placed, service) for placed, service in services if service is not None],
     )
 
