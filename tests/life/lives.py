@@ -276,7 +276,8 @@ def play(
         life.close()
         if kind != "memory":
             keys = AuditKeys(MASTER_KEY)
-            assert store.ask(lambda ask: check(cast("Queries", ask)._fetch, keys)).findings == []
+            findings = store.ask(lambda ask: check(cast("Queries", ask)._fetch, keys)).findings
+            assert findings == [], findings
         if isinstance(store, SqliteStore):
             assert check_directory(store.path.parent).findings == []
 

@@ -13,6 +13,7 @@ from zlib import crc32
 
 import msgspec
 
+from leasehold.domain.calendar import MINUTE_US, Instant
 from leasehold.domain.event import (
     BILLING_CHANGED,
     BOUGHT,
@@ -25,6 +26,7 @@ from leasehold.domain.event import (
     STORY,
     Event,
 )
+from leasehold.domain.metering import minutes_started
 
 UNITS_AT_ONCE: Final = 100_000
 """About so many instances share a file. Their stories take some 100 MB of memory."""
@@ -74,6 +76,8 @@ class Story(msgspec.Struct):
     seq: int = 0
     extensions: int = 0
     metered_from: int | None = None
+    paid_until: int | None = None
+    """Since it stopped: when the minute ends that was begun then."""
     reminded_at: int | None = None
 
     def besides(self) -> Told:
@@ -162,10 +166,14 @@ def _more(event: Event) -> Told:
 
 def _reckon(story: Story, line: _Line, told: Told) -> None:
     """Reckon what no event tells by itself, before the event is part of the story."""
-    if line.type in (RUNNING, RESUMED, BILLING_CHANGED):
-        story.metered_from = line.at
-    elif line.type == STOPPED:
-        story.metered_from = None
+    if line.type in (RUNNING, RESUMED, BILLING_CHANGED) and line.at is not None:
+        # Back within the minute in which it stopped, it goes on with the same meter (decision 28).
+        if line.type == BILLING_CHANGED or story.paid_until is None or line.at >= story.paid_until:
+            story.metered_from = line.at
+        story.paid_until = None
+    elif line.type == STOPPED and story.metered_from is not None and line.at is not None:
+        begun = minutes_started(Instant(story.metered_from), Instant(line.at))
+        story.paid_until = story.metered_from + begun * MINUTE_US
     elif line.type == REMINDED:
         story.reminded_at = line.at
     elif line.type == RELEASE_CLEARED:

@@ -79,7 +79,7 @@ RULES: Final = (
         "OR (u.status = 'Stopped' AND u.retire_at IS NULL) "
         f"OR ({_UP} AND u.payment_timing = 'Postpaid' AND (u.charge_at IS NULL OR u.meter_from IS NULL)) "
         f"OR (u.payment_timing = 'Prepaid' AND (u.charge_at IS NOT NULL OR u.stop_at IS NOT NULL)) "
-        "OR (u.status IN ('Creating', 'Stopped', 'CreateFailed') AND u.meter_from IS NOT NULL)",
+        "OR (u.status IN ('Creating', 'CreateFailed') AND u.meter_from IS NOT NULL)",
         "unit {0} is {1}, and has times that are those of another status",
     ),
     Rule(
@@ -94,8 +94,7 @@ RULES: Final = (
         f"OR ({_UP} AND u.payment_timing = 'Postpaid' AND (u.metered_peak < 1) <> (u.metered_minutes < 1)) "
         f"OR ({_UP} AND u.payment_timing = 'Postpaid' AND ({_METERED} >= u.charge_at + {MINUTE_US} "
         f"OR {_METERED} < u.charge_at - {2 * HOUR_US})) "
-        f"OR (u.ended_at IS NOT NULL AND u.payment_timing = 'Postpaid' AND ({_METERED} < u.ended_at "
-        f"OR {_METERED} >= u.ended_at + {MINUTE_US}))",
+        f"OR (u.ended_at IS NOT NULL AND u.payment_timing = 'Postpaid' AND {_METERED} >= u.ended_at + {MINUTE_US})",
         "unit {0} is metered since {1} for {2} minutes, and charged next at {3}",
     ),
     Rule(
@@ -116,12 +115,6 @@ RULES: Final = (
         "WHERE p.kind = 'Usage' AND u.meter_from = u.started_at AND p.since >= u.meter_from "
         f"AND (p.since - u.meter_from) / {MINUTE_US} * {MINUTE_US} <> p.since - u.meter_from",
         "posting {0} charges unit {1} from {2}, when no minute of its meter began",
-    ),
-    Rule(
-        "SELECT u.id, u.quoted_at, q.id FROM units u LEFT JOIN quotes q ON q.used_by = u.id "
-        "WHERE u.payment_timing = 'Prepaid' AND u.term_from = u.started_at AND q.created_at <> u.quoted_at "
-        "OR u.quoted_at > u.created_at",
-        "unit {0} was quoted at {1}, and its quote {2} is of another time",
     ),
     Rule(
         "SELECT u.id, r.most, u.generation FROM units u JOIN (SELECT unit_id, max(generation) AS most FROM replicas "
