@@ -16,7 +16,7 @@ from leasehold.gateway.fault import Fault, send_fault
 from leasehold.gateway.inbound import CallerGone, CallerSlow, Inbound, Message, Receive, Send
 from leasehold.gateway.ports import CHECK_S, Outcome, Target
 from leasehold.gateway.routes import Route
-from leasehold.gateway.upstream import SAFE, Lost, NotConnected
+from leasehold.gateway.upstream import IDEMPOTENT, SAFE, Lost, NotConnected
 from leasehold.gateway.usage import Tokens, reader_of
 from leasehold.wire import errors as e
 
@@ -106,7 +106,8 @@ class Call:
 
     async def _exchange(self, route: Route, prefix: str, path: str, inbound: Inbound) -> None:
         tried: set[str] = set()
-        again = self._scope["method"] in SAFE and not h.has_body(self._scope["headers"])
+        method = "" if h.has_body(self._scope["headers"]) else self._scope["method"]
+        again = method in IDEMPOTENT
         while True:
             target = self._gateway.take(route, tried)
             try:
@@ -125,7 +126,7 @@ class Call:
             except Lost as error:
                 if inbound.error is not None:
                     raise inbound.error from None
-                if not again:
+                if not again or not (method in SAFE or error.met_closing):
                     self.outcome = "failed"
                     raise Fault(
                         e.REPLICA_FAILED,
