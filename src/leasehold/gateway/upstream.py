@@ -130,7 +130,7 @@ class Request(aiohttp.ClientRequest):
         await super().write_bytes(writer, conn, content_length)
 
 
-class _Body:
+class Body:
     """The body of a request. Its first piece is there before a connection is chosen, and is kept until it was written.
 
     A connection that waited for the caller could be closed meanwhile.
@@ -138,17 +138,18 @@ class _Body:
 
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
-        self._first = b""
+        self._first: bytes | None = None
 
     async def begin(self) -> None:
-        """Wait for the first piece; raises what the pieces raise."""
-        self._first = await anext(self._pieces, b"")
+        """Wait for the first piece, if it is not there; raises what the pieces raise."""
+        if self._first is None:
+            self._first = await anext(self._pieces, b"")
 
     async def sent(self) -> AsyncIterator[bytes]:
         """Yield the pieces. As long as none was asked for, this can be done again."""
-        first, self._first = self._first, b""
-        if first:
-            yield first
+        if self._first:
+            yield self._first
+            self._first = b""
         async for piece in self._pieces:
             yield piece
 
@@ -192,23 +193,23 @@ class Upstream:
         address: str,
         target: str,
         headers: Sequence[tuple[str, str]],
-        body: AsyncIterator[bytes] | None,
+        body: Body | None,
     ) -> aiohttp.ClientResponse:
         """Send a request; returns the answer once its headers are there. Raises NotConnected, Lost or BadAnswer.
 
         What could not be written, because the connection was closed, is written to the next one.
         """
-        url, whole = URL(f"http://{address}{target}", encoded=True), None if body is None else _Body(body)
+        url = URL(f"http://{address}{target}", encoded=True)
         try:
-            if whole is not None:
-                await whole.begin()
+            if body is not None:
+                await body.begin()
             while True:
                 with suppress(_Unwritten):
                     answer = await self._session().request(
                         method,
                         url,
                         headers=CIMultiDict(headers),
-                        data=None if whole is None else whole.sent(),
+                        data=None if body is None else body.sent(),
                         allow_redirects=False,
                     )
                     break
