@@ -169,8 +169,8 @@ def _target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
     if not target or target.translate(None, _TARGET):
         if b"#" in target:
             raise _malformed(
-                "its address has a #. A fragment (#...) is the caller's own and never sent: leave it out. Where # is part "
-                "of a path or a value, write it as %23"
+                "its address has a #. A fragment (#...) is the caller's own and never sent: leave it out. Where # is "
+                "part of a path or a value, write it as %23"
             )
         raise _malformed("its address may only have visible ASCII characters; write each byte of others as %XX")
     path, _, query = target.partition(b"?")
