@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.wire.test_signing import Sent, request_over
 
 
