@@ -196,7 +196,7 @@ def _written(pages: int) -> bytes:
 def _lost(pages: int) -> str:
     if pages >= EPOCH_PAGES:
         # The store was opened in between, and numbers begin anew with that.
-        return "acknowledged writes are lost"
+        return "pages of acknowledged writes lost"
     return f"{'1 page' if pages == 1 else f'{pages} pages'} of acknowledged writes lost"
 
 
