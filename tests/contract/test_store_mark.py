@@ -136,8 +136,8 @@ def test_a_damaged_mark_is_refused(data: Path, content: bytes) -> None:
 
 def test_the_mark_of_another_store_is_refused(data: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    put_tables(other)
-    _live(other, 1)
+    other.mkdir()
+    Mark(other).prove(KEYS, 1)
     shutil.copyfile(other / MARK, data / MARK)
     with pytest.raises(BadStore, match="does not have the seal"):
         _opens(data)

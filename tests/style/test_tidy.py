@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 FILE_LINES_MAX = 500
 LONG_FILES = {
-    "tests/wire/test_signing.py": 873,
+    "tests/wire/test_signing.py": 872,
 }
 """Today's exceptions. They may only shrink, and an entry goes when its file fits."""
 FUNCTION_LINES_MAX = 70

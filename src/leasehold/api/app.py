@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
+from leasehold import __version__
 from leasehold.api.admission import Admission, Turn, claimed_key
 from leasehold.api.answering import (
     JSON,
@@ -43,8 +44,10 @@ from leasehold.domain.refusal import Refusal
 from leasehold.sequencer import Overloaded, StaleIdentity
 from leasehold.telemetry import request_id as current_request_id
 from leasehold.wire import errors as e
+from leasehold.wire import openapi
 from leasehold.wire.action import CLOCK, Action
 from leasehold.wire.actions import TABLE
+from leasehold.wire.nearest import no_such, wrong_method
 from leasehold.wire.shapes import Request
 
 log = structlog.get_logger()
@@ -53,6 +56,8 @@ CLIENT_TOKEN: Final = re.compile(r"[!-~]{1,64}")
 IDENTITY_TRIES: Final = 5
 LINKS: Final = PATH.encode()
 NO_METHOD: Final = 405
+DOCUMENT: Final = "/openapi.json"
+"""Where the reference is, for programs as for people."""
 QUERY_REMEMBERED: Final = 512
 ACTION_MAX: Final = 64
 MESSAGE_MAX: Final = 300
@@ -193,7 +198,10 @@ class App:
             self._context.refusals.count(record.address, record.access_key or "", record.account_id, code)
 
     async def _monitored(self, scope: Scope, path: bytes, send: Send) -> bool:
-        """Answer a monitor; returns whether one asked."""
+        """Answer a monitor, or whoever asks for the reference; returns whether one asked."""
+        if self._own(path) == DOCUMENT.encode():
+            await answer(send, 200, openapi.served(__version__), JSON, (), head=scope["method"] == "HEAD")
+            return True
         page = await self._health.public_page(path.decode("latin-1"))
         if page is not None:
             await answer(send, page.status, page.body, page.content_type, (), head=scope["method"] == "HEAD")
@@ -214,13 +222,11 @@ class App:
         query = _query(scope["query_string"])
         action = TABLE.get((path.decode("latin-1"), query.action))
         if action is None:
-            raise Fault(
-                e.RESOURCE_NOT_FOUND,
-                f"There is no action {query.action[:64]!r} at {path[:128].decode('latin-1')!r}. The actions are "
-                "POST /v2/<path>?Action=<name>, spelled as in the reference.",
-            )
+            what = no_such(path.decode("latin-1"), query.action)
+            raise Fault(e.RESOURCE_NOT_FOUND, f"{what} {self._reference(scope)}")
         if scope["method"] != "POST" and not (action.follows and scope["method"] == "GET"):
-            raise Fault(e.INVALID_HTTP_REQUEST, f"Actions are called with POST, not {scope['method'][:16]}.")
+            what = wrong_method(action, scope["method"])
+            raise Fault(e.INVALID_HTTP_REQUEST, f"{what} {self._reference(scope)}")
         return action, query
 
     def _own(self, path: bytes) -> bytes:
@@ -337,6 +343,10 @@ class App:
             action, caller, request, query.client_token, last, record, partial(self._origin, scope), admitted.once
         )
         return await OPERATIONS[action.operation](self._context, call)
+
+    def _reference(self, scope: Scope) -> str:
+        """Say where every action is described."""
+        return f"All actions: {self._context.public_base or self._origin(scope)}{DOCUMENT}"
 
     def _origin(self, scope: Scope) -> str:
         """Return the address that the caller used, up to the prefix."""

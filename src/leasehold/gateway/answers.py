@@ -14,7 +14,7 @@ from leasehold.gateway.headers import HOP_BY_HOP, named, size_of
 
 STATUSES: Final = range(200, 600)
 """An answer ends with one of these. What comes before it (100, 103) is between the replica and the gateway."""
-BODILESS: Final = frozenset({204, 304})
+NO_CONTENT: Final = 204
 COUNT_MAX: Final = 100
 _SHOWN_MAX: Final = 60
 
@@ -76,7 +76,8 @@ def sent_back(
             continue
         seen.add(name)
         kept.append((name, value))
-    if length is not None and status not in BODILESS:
+    # On a 304 it says how long the answer to a plain call would be. A 204 has none, whatever it says.
+    if length is not None and status != NO_CONTENT:
         kept.append((b"content-length", length))
     return [*kept, (b"x-request-id", request_id.encode())]
 

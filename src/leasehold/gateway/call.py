@@ -16,7 +16,7 @@ from leasehold.gateway.fault import Fault, send_fault
 from leasehold.gateway.inbound import CallerGone, CallerSlow, Inbound, Message, Receive, Send
 from leasehold.gateway.ports import CHECK_S, Outcome, Target
 from leasehold.gateway.routes import Route
-from leasehold.gateway.upstream import SAFE, Lost, NotConnected
+from leasehold.gateway.upstream import IDEMPOTENT, SAFE, Body, Lost, NotConnected
 from leasehold.gateway.usage import Tokens, reader_of
 from leasehold.wire import errors as e
 
@@ -106,11 +106,13 @@ class Call:
 
     async def _exchange(self, route: Route, prefix: str, path: str, inbound: Inbound) -> None:
         tried: set[str] = set()
-        again = self._scope["method"] in SAFE and not h.has_body(self._scope["headers"])
+        method = "" if h.has_body(self._scope["headers"]) else self._scope["method"]
+        again = method in IDEMPOTENT
+        body = Body(inbound.body()) if h.has_body(self._scope["headers"]) else None
         while True:
             target = self._gateway.take(route, tried)
             try:
-                answer = await self._ask(target, prefix, path, inbound)
+                answer = await self._ask(target, prefix, path, body)
                 await self._answer(answer)
             except NotConnected as error:
                 # Not a byte of the request has gone anywhere, so any other replica may have it.
@@ -125,7 +127,7 @@ class Call:
             except Lost as error:
                 if inbound.error is not None:
                     raise inbound.error from None
-                if not again:
+                if not again or not (method in SAFE or error.met_closing):
                     self.outcome = "failed"
                     raise Fault(
                         e.REPLICA_FAILED,
@@ -141,7 +143,7 @@ class Call:
         """Return the headers that the replica gets."""
         return h.sent_on(self._scope["headers"], caller)
 
-    async def _ask(self, target: Target, prefix: str, path: str, inbound: Inbound) -> aiohttp.ClientResponse:
+    async def _ask(self, target: Target, prefix: str, path: str, body: Body | None) -> aiohttp.ClientResponse:
         """Send the request; returns the answer once its headers are there. Raises Fault where that takes too long."""
         scope = self._scope
         given: h.Pairs = scope["headers"]
@@ -161,7 +163,7 @@ class Call:
                     target.address,
                     path + (f"?{query.decode('latin-1')}" if query else ""),
                     self._asked(caller),
-                    inbound.body() if h.has_body(given) else None,
+                    body,
                 )
         except TimeoutError:
             self.outcome = "failed"

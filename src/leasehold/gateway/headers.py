@@ -67,18 +67,21 @@ def named(headers: Pairs) -> frozenset[bytes]:
 
 
 def sent_on(headers: Pairs, caller: Caller) -> list[tuple[str, str]]:
-    """Return what a replica gets of a caller's headers, and what it is told about the caller."""
+    """Return what a replica gets of a caller's headers, and what it is told about the caller.
+
+    Each character of a value stands for one byte, and is written as that one.
+    """
     dropped = NOT_SENT_ON | named(headers)
     if any(name == b"transfer-encoding" for name, _ in headers):
         dropped |= {b"content-length"}
     # Servers behind CGI and WSGI take the two signs for one, so that X_Forwarded_For would be read as ours.
     alike = dropped | FRAMING
     kept = [
-        (name.decode("latin-1"), _text(value))
+        (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in headers
         if name not in dropped and (b"_" not in name or name.replace(b"_", b"-") not in alike)
     ]
-    before = [_text(value) for name, value in headers if name == b"x-forwarded-for"]
+    before = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     return [
         *kept,
         ("X-Forwarded-For", ", ".join((*before, caller.address))),
@@ -87,14 +90,6 @@ def sent_on(headers: Pairs, caller: Caller) -> list[tuple[str, str]]:
         ("X-Forwarded-Prefix", caller.prefix),
         ("X-Request-Id", caller.request_id),
     ]
-
-
-def _text(value: bytes) -> str:
-    """Read a value so that the client, which writes UTF-8, writes the same bytes wherever they are that."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def has_body(headers: Pairs) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import aiohttp
@@ -22,6 +23,11 @@ PIECE_BYTES: Final = 64 * 1024
 OWN: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 """Headers that the client would add by itself where the caller sent none."""
 SAFE: Final = frozenset({"GET", "HEAD"})
+IDEMPOTENT: Final = SAFE | {"DELETE", "OPTIONS", "PUT"}
+"""What does nothing more when it is done twice."""
+IDLE_S: Final = 1.5
+"""So long a connection is kept that nobody uses. Model servers close theirs after 5 seconds (uvicorn, Node.js) or 2
+(gunicorn), and what is sent just then is lost. To connect anew takes less than a millisecond where replicas run."""
 VERSIONS: Final = (aiohttp.HttpVersion10, aiohttp.HttpVersion11)
 SWITCHING: Final = 101
 FINAL_MIN: Final = 200
@@ -32,7 +38,22 @@ class NotConnected(Exception):
 
 
 class Lost(Exception):
-    """The connection broke before any answer; the request may have arrived."""
+    """The connection broke before any answer; the request may have arrived.
+
+    ``met_closing``: it had been used before, and not a byte came on it, so that the replica was most likely closing it.
+    """
+
+    def __init__(self, message: str, *, met_closing: bool = False) -> None:
+        super().__init__(message)
+        self.met_closing = met_closing
+
+
+class _Unwritten(aiohttp.ClientError):
+    """The connection was closed before a byte of the request was written to it."""
+
+
+class _MetClosing(aiohttp.ClientError):
+    """The connection had been used before, and ended without a byte of an answer."""
 
 
 class Bounded(ResponseHandler):
@@ -47,10 +68,18 @@ class Bounded(ResponseHandler):
         self._before_max = before_max
         self._before = 0
         self._answered = True
+        self.asked = 0
+        """How many requests were sent on it, the present one among them."""
+
+    @property
+    def writing_paused(self) -> bool:
+        """Have every request written by ``Request.write_bytes``, also one without a body."""
+        return True
 
     def set_response_params(self, **params: Any) -> None:
         """Begin to wait for an answer."""
         self._before, self._answered = 0, False
+        self.asked += 1
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
@@ -67,6 +96,13 @@ class Bounded(ResponseHandler):
         if not self._answered and self._before > self._before_max and self.transport is not None:
             self.set_exception(aiohttp.ClientPayloadError(f"more than {self._before_max} bytes came before an answer"))
             self.transport.abort()
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """Tell whoever waits for an answer that none comes, and whether the connection was about to be closed."""
+        lost = isinstance(exc, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+        if lost and self.asked > 1 and not self._answered and not self._before:
+            exc = _MetClosing(f"{type(exc).__name__}: {exc}")
+        super().set_exception(exc, *cause)
 
     def _over(self) -> bool:
         return self._payload is None or self._payload.is_eof()
@@ -107,6 +143,46 @@ class _Pool(aiohttp.TCPConnector):
             idle -= 1
 
 
+class Request(aiohttp.ClientRequest):
+    """A request whose headers are written byte by byte: the client would write them in UTF-8."""
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        """Write the head and the body, unless the connection was closed before."""
+        protocol = conn.protocol
+        if protocol is not None and not protocol.is_connected():
+            protocol.set_exception(_Unwritten("nothing was written"))
+            return
+        # There is no other way in between. What ends a line was refused when this was put together.
+        line = writer._headers_buf.partition(b"\r\n")[0]  # noqa: SLF001
+        lines = [f"{name}: {value}\r\n".encode("latin-1") for name, value in self.headers.items()]
+        writer._headers_buf = b"".join((line, b"\r\n", *lines, b"\r\n"))  # noqa: SLF001
+        await super().write_bytes(writer, conn, content_length)
+
+
+class Body:
+    """The body of a request. Its first piece is there before a connection is chosen, and is kept until it was written.
+
+    A connection that waited for the caller could be closed meanwhile.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        self._first: bytes | None = None
+
+    async def begin(self) -> None:
+        """Wait for the first piece, if it is not there; raises what the pieces raise."""
+        if self._first is None:
+            self._first = await anext(self._pieces, b"")
+
+    async def sent(self) -> AsyncIterator[bytes]:
+        """Yield the pieces. As long as none was asked for, this can be done again."""
+        if self._first:
+            yield self._first
+            self._first = b""
+        async for piece in self._pieces:
+            yield piece
+
+
 class Upstream:
     """Connections to replicas, kept open between calls."""
 
@@ -119,12 +195,13 @@ class Upstream:
     def _session(self) -> aiohttp.ClientSession:
         """Open the connections' pool, which has to be done in the event loop that uses it."""
         if self._open is None:
-            connector = _Pool(self._most, ttl_dns_cache=60, keepalive_timeout=30)
+            connector = _Pool(self._most, ttl_dns_cache=60, keepalive_timeout=IDLE_S)
             # There is no other way to say it.
             make = functools.partial(Bounded, asyncio.get_running_loop(), self._headers_max)
             connector._factory = make  # type: ignore[assignment]  # noqa: SLF001
             session = aiohttp.ClientSession(
                 connector=connector,
+                request_class=Request,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
                 auto_decompress=False,
@@ -146,17 +223,26 @@ class Upstream:
         address: str,
         target: str,
         headers: Sequence[tuple[str, str]],
-        body: AsyncIterator[bytes] | None,
+        body: Body | None,
     ) -> aiohttp.ClientResponse:
-        """Send a request; returns the answer once its headers are there. Raises NotConnected, Lost or BadAnswer."""
+        """Send a request; returns the answer once its headers are there. Raises NotConnected, Lost or BadAnswer.
+
+        What could not be written, because the connection was closed, is written to the next one.
+        """
+        url = URL(f"http://{address}{target}", encoded=True)
         try:
-            answer = await self._session().request(
-                method,
-                URL(f"http://{address}{target}", encoded=True),
-                headers=CIMultiDict(headers),
-                data=body,
-                allow_redirects=False,
-            )
+            if body is not None:
+                await body.begin()
+            while True:
+                with suppress(_Unwritten):
+                    answer = await self._session().request(
+                        method,
+                        url,
+                        headers=CIMultiDict(headers),
+                        data=None if body is None else body.sent(),
+                        allow_redirects=False,
+                    )
+                    break
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotConnected(str(error)) from None
         except aiohttp.ClientPayloadError as error:
@@ -165,6 +251,8 @@ class Upstream:
             # Its message has the address and a piece of what came, and neither is for callers.
             log.info("answer cannot be read", address=address, reason=error.message[:200])
             raise BadAnswer("it is not well-formed HTTP/1.1") from None
+        except _MetClosing as error:
+            raise Lost(str(error)[:200], met_closing=True) from None
         except (aiohttp.ClientError, ValueError) as error:
             raise Lost(f"{type(error).__name__}: {error}"[:200]) from None
         if answer.version not in VERSIONS:

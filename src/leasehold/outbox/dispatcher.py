@@ -24,6 +24,7 @@ from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.event import HOOK_CONFIRMING, Event
 from leasehold.domain.outbox import TOLD, Delivery, Hook, Outcome, too_late
 from leasehold.outbox.sending import Parcel, Sender
+from leasehold.outbox.standing import Standing
 from leasehold.outbox.turns import OF_HOOK_MAX, Due, Places, Rota, Turns
 from leasehold.questions import EventPlace, Reader
 from leasehold.sequencer import Closed, Outdated, Overloaded, Sequencer, Spell, Unavailable
@@ -41,6 +42,8 @@ STOP_S: Final = 2.0
 """How long a server that stops waits for attempts under way."""
 COUNT_EVERY_S: Final = 10.0
 NEVER: Final = Instant(2**62)
+LANES_MAX: Final = 10_000
+"""So many lanes of a hook are tried at a start under a virtual clock, those that wait longest; the rest as it moves."""
 
 Show = Callable[[str, EventPlace, Event], bytes]
 """Writes an account's event as lists of events show it, in JSON."""
@@ -114,6 +117,7 @@ class Dispatcher:
         self._failed: set[asyncio.Task[None]] = set()
         self._accounts: set[str] = set()
         self._counted_at = -COUNT_EVERY_S
+        self._standing = Standing(sequencer) if clock.mode == "virtual" else None
 
     def start(self) -> None:
         """Begin to work."""
@@ -135,6 +139,8 @@ class Dispatcher:
         self._soon.set()
         if self._task is not None:
             await self._task
+        if self._standing is not None:
+            self._standing.stop()
         attempts = dict(self._attempts)
         if attempts:
             _, late = await asyncio.wait(attempts, timeout=STOP_S)
@@ -149,9 +155,13 @@ class Dispatcher:
             await sender.close()
 
     async def _run(self) -> None:
+        is_begun = self._standing is None
         while not self._stopping:
             self._soon.clear()
             try:
+                if not is_begun:
+                    await self._wake_all()
+                    is_begun = True
                 again = await self._turn()
                 self._spell.ends()
             except (Closed, Outdated):
@@ -165,6 +175,12 @@ class Dispatcher:
             if not again and not self._stopping:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._soon.wait(), LOOK_EVERY_S)
+
+    async def _wake_all(self) -> None:
+        """Under a virtual clock: have tried what waits since before this start."""
+        assert self._standing is not None  # noqa: S101 - only then is it asked
+        ids = [one.hook.id for one in await self._reader.read(lambda ask: ask.working_hooks())]
+        self._standing.begin(await self._reader.read(lambda ask: ask.due_lanes(ids, NEVER, None, LANES_MAX)))
 
     async def _turn(self) -> bool:
         """Do what there is to do now; returns whether to look again at once."""
@@ -306,6 +322,9 @@ class Dispatcher:
             outcome=outcome,
         )
         try:
-            await self._sequencer.submit(command)
+            settled = await self._sequencer.submit(command)
         except (Unavailable, Overloaded, Closed) as error:
             log.warning("an attempt cannot be written down, so it will be made again", error=repr(error))
+        else:
+            if self._standing is not None and settled is not None and not self._stopping:
+                self._standing.waits(settled, self._clock.now())

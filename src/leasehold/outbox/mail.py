@@ -59,10 +59,11 @@ class MailSender:
 
     async def send(self, parcel: Parcel) -> Outcome:
         """Hand the message to the mail server once. What that does with it later is not known here."""
+        taken = asyncio.Event()
         try:
             message = message_of(parcel, self._from, self._shown, self._confirming)
             async with asyncio.timeout(self._timeout_s):
-                await self._hand_over(parcel.hook.target, message.as_bytes())
+                await self._hand_over(parcel.hook.target, message.as_bytes(), taken)
         except aiosmtplib.SMTPAuthenticationError as error:
             # The mail server's operator and ours disagree; the receiver is not at fault.
             return Outcome("Retry", error.code, "The mail server does not let this service in.")
@@ -71,8 +72,10 @@ class MailSender:
         except aiosmtplib.SMTPResponseException as error:
             return _answered(error.code, error.message)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            words = " ".join(str(error).split()) or type(error).__name__
-            return Outcome("Retry", failure=f"The mail server cannot be used: {words}.")
+            if not taken.is_set():
+                words = " ".join(str(error).split()) or type(error).__name__
+                return Outcome("Retry", failure=f"The mail server cannot be used: {words}.")
+            # It has the message. How it says goodbye takes nothing of that back.
         return Outcome("Delivered", 250)
 
     async def rest(self, hook: Hook) -> None:  # noqa: ARG002 - all go through one server
@@ -82,7 +85,7 @@ class MailSender:
     async def close(self) -> None:
         """Nothing stays open."""
 
-    async def _hand_over(self, receiver: str, message: bytes) -> None:
+    async def _hand_over(self, receiver: str, message: bytes, taken: asyncio.Event) -> None:
         server = self._server
         connection = await self._connected()
         try:
@@ -100,6 +103,7 @@ class MailSender:
             )
             async with client:
                 await client.sendmail(self._from, [receiver], message)
+                taken.set()
         finally:
             connection.close()
 

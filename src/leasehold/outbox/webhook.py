@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ from leasehold.outbox.signature import signed
 
 ANSWER_MAX: Final = 4096
 """Bytes of an answer's body that are read; the rest is of no interest."""
+ANSWER_S: Final = 1.0
+"""So long a body is waited for whose answer is a success already."""
 USER_AGENT: Final = f"Leasehold/{__version__}"
 _GONE: Final = 410
 
@@ -82,7 +85,7 @@ class WebhookSender:
     """Sends events to URLs. Every delivery has a connection of its own, so that its address is checked anew.
 
     No proxy of the environment is used: it would connect to whatever it likes. ``timeout_s`` is for all of it: looking
-    the name up, connecting, sending, and the answer.
+    the name up, connecting, sending, and the head of the answer, whose status says what became of it.
     """
 
     def __init__(
@@ -109,8 +112,7 @@ class WebhookSender:
         """POST the event once."""
         try:
             check_url(parcel.hook.target, self._allowed)
-            async with asyncio.timeout(self._timeout_s):
-                return await self._post(parcel)
+            return await self._post(parcel)
         except TimeoutError:
             return Outcome("Retry", failure=f"There was no answer within {self._timeout_s:g} s.")
         except BadAddress as error:
@@ -131,18 +133,14 @@ class WebhookSender:
         await self._pool.aclose()
 
     async def _post(self, parcel: Parcel) -> Outcome:
-        async with self._pool.stream(
-            "POST", parcel.hook.target, headers=self._headers(parcel), content=parcel.body
-        ) as answer:
+        async with AsyncExitStack() as open_now:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await open_now.enter_async_context(
+                    self._pool.stream("POST", parcel.hook.target, headers=self._headers(parcel), content=parcel.body)
+                )
             outcome = _judged(answer.status, dict(answer.headers))
-            if outcome.kind != "Delivered":
-                return outcome
-            # A receiver that is still answering may not be done yet, so a little of its answer is waited for.
-            size = 0
-            async for piece in answer.aiter_stream():
-                size += len(piece)
-                if size > ANSWER_MAX:
-                    break
+            if outcome.kind == "Delivered":
+                await _heard_out(answer)
             return outcome
 
     def _headers(self, parcel: Parcel) -> list[tuple[str, str]]:
@@ -157,6 +155,20 @@ class WebhookSender:
             ("webhook-timestamp", str(timestamp)),
             ("webhook-signature", signed(message_id, timestamp, parcel.body, keys)),
         ]
+
+
+async def _heard_out(answer: httpcore.Response) -> None:
+    """Wait for a little of a body, since who hangs up at once is an error to some receivers.
+
+    The status was the answer: a body that comes late, cut or never takes nothing of it back.
+    """
+    size = 0
+    with suppress(TimeoutError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError):
+        async with asyncio.timeout(ANSWER_S):
+            async for piece in answer.aiter_stream():
+                size += len(piece)
+                if size > ANSWER_MAX:
+                    break
 
 
 def _words(error: Exception) -> str:

@@ -167,7 +167,12 @@ def _framed(method: bytes, target: bytes, version: str, headers: list[tuple[byte
 def _target(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
     """Return path and query of a request's target; raises BadRequest."""
     if not target or target.translate(None, _TARGET):
-        raise _malformed("its address may only have visible ASCII characters, and no #; encode others with %")
+        if b"#" in target:
+            raise _malformed(
+                "its address has a #. A fragment (#...) is the caller's own and never sent: leave it out. Where # is "
+                "part of a path or a value, write it as %23"
+            )
+        raise _malformed("its address may only have visible ASCII characters; write each byte of others as %XX")
     path, _, query = target.partition(b"?")
     if path[:1] == b"/" and method != b"CONNECT":
         return path, query

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from leasehold.clock import wall_us
+from leasehold.store.epochs import first_page
 from leasehold.store.file_watch import FileWatch
 from leasehold.store.mark import Mark, Seals, position
 
@@ -16,6 +18,8 @@ class Acknowledged:
         self._files = files
         self._events, self._audit = position(lambda text: writer.execute(text).fetchall())
         self._next = (self._events, self._audit)
+        self.epoch = first_page(self._events, wall_us())
+        """The number from which on pages of events are written since the store was opened."""
 
     @property
     def pages(self) -> int:

@@ -19,6 +19,7 @@ import structlog
 from leasehold.private import opened_private
 from leasehold.store.damage import unusable
 from leasehold.store.directory import MARK, STORE
+from leasehold.store.epochs import EPOCH_PAGES
 from leasehold.store.errors import BadStore
 
 log = structlog.get_logger()
@@ -79,7 +80,7 @@ class Marked(NamedTuple):
             return None
         return (
             f"{self.path} says that the server acknowledged up to page {self.pages} of its record, and "
-            f"{self.path.with_name(STORE)} has {pages}: {_count(self.pages - pages)} of acknowledged writes lost. Its "
+            f"{self.path.with_name(STORE)} has {pages}: {_lost(self.pages - pages)}. Its "
             f"log ({STORE}-wal) may be missing or cut, or an older file was put in its place"
         )
 
@@ -192,8 +193,11 @@ def _written(pages: int) -> bytes:
     return b"%020d" % pages
 
 
-def _count(pages: int) -> str:
-    return "1 page" if pages == 1 else f"{pages} pages"
+def _lost(pages: int) -> str:
+    if pages >= EPOCH_PAGES:
+        # The store was opened in between, and numbers begin anew with that.
+        return "pages of acknowledged writes lost"
+    return f"{'1 page' if pages == 1 else f'{pages} pages'} of acknowledged writes lost"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ import psycopg
 from leasehold.domain.book import Needed
 from leasehold.questions import Questions
 from leasehold.sequencer import LockedOut, Outdated, Unavailable
-from leasehold.store import revisions
+from leasehold.store import epochs, revisions
 from leasehold.store.errors import BadStore
 from leasehold.store.newer import Schema
 from leasehold.store.opening import Use
@@ -185,6 +185,8 @@ class PostgresStore:
         writer = self._writer
         if writer is None or writer.is_closed:
             writer = self._writer = Session(await self.connect(), self._patience.silent_s)
+            # The database may be another one than before: restored, or a standby that lacks the last transactions.
+            await writer.run([(text, ()) for text in ("BEGIN", *map(trusted, epochs.BEGIN), "COMMIT")])
         if self._is_stuck:
             # Whom we may not send away we wait for.
             with contextlib.suppress(psycopg.errors.InsufficientPrivilege):

@@ -397,7 +397,7 @@ class SqliteTransaction(audit.AuditReads):
         if not pages:
             return
         ((last,),) = self._connection.execute(LAST_PAGE)
-        first = (last or 0) + 1
+        first = max((last or 0) + 1, self._acknowledged.epoch)
         self._acknowledged.events_until(first + len(pages) - 1)
         self._connection.executemany(
             EVENT_PAGE, [(number, *EVENTS.values(page)) for number, page in enumerate(pages, first)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -78,6 +79,12 @@ def document(version: str) -> dict[str, Any]:
 def text(version: str) -> str:
     """Return the document as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(document(version)), indent=2).decode() + "\n"
+
+
+@cache
+def served(version: str) -> bytes:
+    """Return the document as a server answers it. To put it together takes a while, and it never changes."""
+    return text(version).encode()
 
 
 def schemas() -> dict[str, dict[str, Any]]:

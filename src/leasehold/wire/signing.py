@@ -52,6 +52,7 @@ _PATH = re.compile(rb"/[A-Za-z0-9\-._~/]*(?:%s[A-Za-z0-9\-._~/]*)*" % _PATH_ESCA
 _KEY = rb"((?!=)%s(?:%s%s)*)" % (_PLAIN, _ESCAPE, _PLAIN)
 _PAIR = re.compile(rb"%s=(%s(?:%s%s)*)" % (_KEY, _PLAIN, _ESCAPE, _PLAIN))
 _LAX_PLAIN = rb"[A-Za-z0-9\-._~!'()*]*"
+_BARE = re.compile(rb"[!'()*]")
 _LAX_PAIR = re.compile(rb"%s=(%s(?:%s%s)*)" % (_KEY, _LAX_PLAIN, _ESCAPE, _LAX_PLAIN))
 # An address in brackets has two colons or more: without its brackets it is then no name with a port.
 _ADDRESS = rb"\[(?=[^:]*:[^:]*:)[0-9A-Fa-f:.]{2,64}\]"
@@ -215,7 +216,7 @@ def verify(
     The official clients differ in what they sign, so several readings of one request are tried. Each reading
     tells any two requests apart, but for two things that some clients do not cover: the port of a Host that
     they signed without it, and one second of x-bce-date in the Java client's form. The order of the query's
-    keys never counts; a key named authorization is left out of it.
+    keys never counts, nor whether one of !'()* is escaped; a key named authorization is left out of it.
 
     Raises SignatureRefused: MALFORMED when a signed header occurs twice, otherwise MISMATCH. The message
     shows the text that should have been signed, or says what keeps the request from having one.
@@ -408,6 +409,12 @@ def _query_forms(query: bytes) -> tuple[str, ...]:
         lax_text = "&".join(sorted(f"{key}={value.replace('~', '%7E')}" for key, value in lax))
         if lax_text != strict:
             forms.append(lax_text)
+    # Baidu's JavaScript SDK sends the same five bare, in keys too, and signs them escaped. Both spellings stand for the
+    # same characters, so it is one request all the same.
+    if strict is None:
+        escaped = _strict_query(_BARE.sub(lambda found: b"%%%02X" % found[0][0], query))
+        if escaped is not None:
+            forms.append(escaped)
     return tuple(forms)
 
 

@@ -18,7 +18,7 @@ from leasehold.domain.identity_event import IAM_TYPES
 from leasehold.questions import EventFilter, EventPlace
 from leasehold.sequencer import StaleIdentity
 from leasehold.wire import event_shapes as v
-from leasehold.wire.errors import ACCESS_DENIED
+from leasehold.wire.errors import ACCESS_DENIED, INVALID_MARKER
 from leasehold.wire.policies import FULL, WRITERS
 
 AT_ONCE: Final = 200
@@ -28,6 +28,14 @@ KEEP_ALIVE_S: Final = 15.0
 """So long a stream is silent at most: what stands between would take it for dead."""
 _ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
 _encode: Final = msgspec.json.Encoder().encode
+_NEVER_GIVEN: Final = (
+    " is of no event of this account in this store. It may be another account's, or of events that were lost when the "
+    "store was restored from a backup."
+)
+_BEGIN_ANEW: Final = (
+    "What came of it since may be otherwise: look at the instances, list the events with DescribeEvents (oldestFirst), "
+    "and follow after the id of the last one."
+)
 
 
 def types_of(given: list[str] | None) -> tuple[str, ...] | None:
@@ -53,6 +61,10 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
     )
     scope, size = f"events {wanted} {oldest_first}", OWN.of(asked.max_keys)
     after = event_of(asked.marker, scope)
+    if after is not None:
+        await _require_given(
+            context, call, after, Fault(INVALID_MARKER, f"The marker{_NEVER_GIVEN} Begin without one.", "marker")
+        )
     found = await context.read(
         call, lambda ask: ask.events(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
     )
@@ -99,8 +111,18 @@ async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> 
     if after is None:
         # From now on: what happens after this was read is in the stream.
         after = await context.read(call, lambda ask: ask.last_event(account_id)) or EventPlace(0, -1)
+    else:
+        never = f"The id {after.page}-{after.line}{_NEVER_GIVEN} {_BEGIN_ANEW}"
+        await _require_given(context, call, after, bad_field("after", never))
     pieces = _stream(context, call, wanted, after)
     return Followed(context.hub.streams.opened(account_id, call.caller.access_key_id, pieces))
+
+
+async def _require_given(context: Context, call: Call[Any], place: EventPlace, otherwise: Fault) -> None:
+    """Raise the fault where the account has no event at that place: to go on after it would pass over others."""
+    account_id = call.caller.account_id
+    if await context.read(call, lambda ask: ask.event_at(account_id, place)) is None:
+        raise otherwise
 
 
 def place_of(text: str) -> EventPlace | None:

@@ -1,0 +1,75 @@
+"""Calls of what there is not: each is told what is nearest to it, how that is called, and where all is described."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leasehold import __version__
+from leasehold.wire import openapi
+from leasehold.wire.actions import ACTIONS
+from leasehold.wire.nearest import no_such
+from tests.api.scene import EVENTS, UNITS, Scene
+from tests.harness import a_service, play
+
+NEAREST = [
+    (UNITS, "PurchaseComputUnit", "POST /v2/computeunit?Action=PurchaseComputeUnit."),
+    (UNITS, "describecomputeunit", "POST /v2/computeunit?Action=DescribeComputeUnit."),
+    (UNITS, "AutoReleaseComputeUnits", "POST /v2/computeunit?Action=AutoReleaseComputeUnit."),
+    (UNITS, "TopUpAccount", "POST /v2/account?Action=TopUpAccount."),
+    ("/v2/computeunits", "PurchaseComputeUnit", "POST /v2/computeunit?Action=PurchaseComputeUnit."),
+    ("/v2/computeunit/", "PurchaseComputeUnit", "POST /v2/computeunit?Action=PurchaseComputeUnit."),
+    ("/V2/ComputeUnit", "PurchaseComputeUnit", "POST /v2/computeunit?Action=PurchaseComputeUnit."),
+    ("/", "SetGuardRail", "POST /v2/account?Action=SetGuardRails."),
+    ("/v2/acount", "", "The actions at /v2/account are DescribeAccount, "),
+    (UNITS, "", "The actions at /v2/computeunit are "),
+    (UNITS, "Nothing", "The actions at /v2/computeunit are "),
+    ("/nowhere", "", "The paths are /v2/serviceresources, /v2/computeunit, "),
+    ("/nowhere", "Nothing", "The paths are "),
+]
+
+
+@pytest.mark.parametrize(("path", "name", "said"), NEAREST)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_what_there_is_not_is_answered_with_what_is_nearest(
+    shared: Scene, path: str, name: str, said: str, method: str
+) -> None:
+    query = f"Action={name}" if name else ""
+    answer = shared.operator.send(path, query, b"{}", method=method, headers=[(b"host", b"leasehold.test")])
+    assert (answer.status, answer.code) == (404, "ResourceNotFound")
+    assert said in answer.body["message"]
+    assert answer.body["message"].endswith(" All actions: http://leasehold.test/openapi.json")
+
+
+def test_an_action_that_is_called_with_get_says_how_it_is_called(shared: Scene) -> None:
+    asked = {"method": "GET", "headers": [(b"host", b"leasehold.test")]}
+    answer = shared.operator.send(UNITS, "Action=DescribeComputeUnits", b"", **asked)
+    assert (answer.status, answer.code) == (400, "InvalidHTTPRequest")
+    message = answer.body["message"]
+    assert "POST, not GET: POST /v2/computeunit?Action=DescribeComputeUnits" in message
+    assert message.endswith("http://leasehold.test/openapi.json")
+    asked["method"] = "PUT"
+    answer = shared.operator.send(EVENTS, "Action=FollowEvents", b"", **asked)
+    assert "with POST, or with GET, not PUT" in answer.body["message"]
+
+
+def test_the_link_leads_to_the_reference_behind_a_prefix_and_a_public_address_too(tmp_path: Path) -> None:
+    async def scene() -> None:
+        settings = {"LEASEHOLD_PATH_PREFIX": "/units", "LEASEHOLD_PUBLIC_URL": "https://units.example.com"}
+        async with a_service(tmp_path, environment=settings) as desk:
+            answer = await desk.send("/units/v2/clocks", "Action=DescribeClock", b"", headers=[])
+            assert answer.body["message"].endswith(" All actions: https://units.example.com/units/openapi.json")
+            for path in ("/units/openapi.json", "/openapi.json"):
+                found = await desk.send(path, "", b"", method="GET", headers=[])
+                assert found.status == 200
+                assert found.body == json.loads(openapi.text(__version__))
+
+    play(scene)
+
+
+def test_every_action_is_nearest_to_itself_and_long_names_are_cut() -> None:
+    for action in ACTIONS:
+        assert f"POST {action.path}?Action={action.name}" in no_such(action.path, f"{action.name}x"), action.name
+    assert len(no_such("/" + "x" * 10_000, "y" * 10_000)) < 700
