@@ -12,7 +12,7 @@ from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draf
 from leasehold.domain.calendar import Instant, rfc3339
 from leasehold.domain.catalogue import Offering, OfferingKind
 from leasehold.domain.changing import change
-from leasehold.domain.guard import Asked, judge_spend, month_name
+from leasehold.domain.guard import Asked, judge_end, judge_extension, judge_spend, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
@@ -94,6 +94,7 @@ class Renew(Command, frozen=True, kw_only=True):
     order_id: str
     months: int
     day: int | None
+    by_manager: bool = False
 
     def needs(self) -> Needs:
         """The instance."""
@@ -104,7 +105,7 @@ class Renew(Command, frozen=True, kw_only=True):
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
-        """Raises Refusal where there is nothing to renew or too little money."""
+        """Raises Refusal where there is nothing to renew or too little money, and by the account's limits."""
         unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
         only_prepaid(unit)
         if unit.status not in RENEWABLE:
@@ -118,7 +119,9 @@ class Renew(Command, frozen=True, kw_only=True):
                 "Renew for longer.",
                 field="months",
             )
+        is_buyer = self.by == unit.created_by
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
+        refusal = refusal or _judge_longer(draft, rules, unit, term, now, is_buyer=is_buyer, is_manager=self.by_manager)
         if refusal is not None:
             raise refusal
         _extend(draft, unit, term, amount, now, order_id=self.order_id, by=self.user_id)
@@ -140,6 +143,7 @@ def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Non
     try:
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
+        refusal = refusal or _judge_longer(draft, rules, unit, term, now, is_buyer=True, is_manager=False)
     except Refusal as too_long:
         refusal = too_long
     if refusal is not None:
@@ -179,6 +183,21 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: I
     if balance < amount or amount + unit.charged >= MICRO_MAX:
         return balance_refusal(balance, amount, rules, f"the renewal of {unit.id}"), amount
     return None, amount
+
+
+def _judge_longer(
+    draft: Draft, rules: Rules, unit: Unit, term: Term, now: Instant, *, is_buyer: bool, is_manager: bool
+) -> Refusal | None:
+    """Judge a renewal by the limits on release times, where the instance had one that it gave up (decision 29).
+
+    ``extensions`` says so: nothing else counts there for an instance that is paid in advance.
+    """
+    if unit.extensions == 0:
+        return None
+    guard = draft.get(GUARDS, unit.account_id)
+    return judge_end(guard, term.expires_at, now, rules.time_zone) or judge_extension(
+        guard, is_buyer=is_buyer, is_manager=is_manager, extensions=unit.extensions, later=True
+    )
 
 
 def _extend(draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *, order_id: str, by: str) -> None:
@@ -233,6 +252,7 @@ def _extend(draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *
         term_months=term.months,
         expires_at=term.expires_at,
         retire_at=None,
+        extensions=unit.extensions + (unit.extensions > 0),
         resize_paid=Micro(unit.resize_paid + amount - without if held > unit.count else unit.resize_paid),
         charged=Micro(unit.charged + amount),
     )
