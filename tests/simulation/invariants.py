@@ -142,7 +142,8 @@ def _check_life(unit: Unit) -> None:
     assert (unit.status == "Stopped") == (unit.retire_at is not None), unit
     assert unit.resume_at is None or (unit.status == "Stopped" and unit.payment_timing == "Postpaid"), unit
     assert unit.stop_at is None or (unit.status in UP and unit.payment_timing == "Postpaid"), unit
-    assert unit.renew_at is None or (unit.status in UP and unit.auto_renew), unit
+    assert unit.renew_at is None or (unit.status in (*UP, "Stopped") and unit.auto_renew), unit
+    assert unit.status != "BillingChanging" or not unit.auto_renew, unit
     if unit.status not in ENDED:
         assert (unit.status == "Reconfiguring") == (unit.target_count is not None), unit
     assert unit.resize_paid == 0 or unit.status == "Reconfiguring", unit

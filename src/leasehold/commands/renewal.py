@@ -22,6 +22,7 @@ from leasehold.domain.selling import balance_refusal
 from leasehold.domain.term import (
     Term,
     months_between,
+    next_late_try,
     next_try,
     own_term,
     price_of_months,
@@ -52,8 +53,15 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
         yield UNITS, (self.unit_id,)
         yield ACCOUNTS, (self.account_id,)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none."""
+    def needs_more(self, book: Book) -> Needs:
+        """What it is and who pays: a stopped one is renewed at once."""
+        return unit_needs(book, self.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none.
+
+        And for one that is to become postpaid: a renewal would undo that without a word (decision 30).
+        """
         unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
         if self.kind not in (None, unit.kind):
             raise Refusal(BAD_VALUE, f"{unit.id} is {unit.kind}, not {self.kind}.", field="instanceType")
@@ -65,10 +73,19 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
                 raise Refusal(WRONG_STATE, f"{unit.id} has no auto-renew rule.", field="instanceId")
             change(draft, unit, auto_renew=False, renew_at=None)
             return True
+        if unit.status == "BillingChanging":
+            raise Refusal(
+                WRONG_STATE,
+                f"{unit.id} becomes postpaid when its term ends, and a rule would renew it instead. Have it stay "
+                "prepaid (ChangeBilling to Prepaid), and make the rule then.",
+                field="instanceId",
+            )
         # A try that is overdue stays due where there is a rule already: it is not passed over for being late.
         tried = unit.renew_at if unit.auto_renew else None
         unit = change(draft, unit, auto_renew=True, auto_renew_months=self.months)
-        change(draft, unit, renew_at=tried or _next_try(unit, now))
+        unit = change(draft, unit, renew_at=tried or _next_try(unit, now))
+        if unit.status == "Stopped":
+            renew_if_paid(draft, unit, rules, now)
         return True
 
 
@@ -137,24 +154,38 @@ def only_prepaid(unit: Unit) -> None:
 
 
 def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
-    """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13)."""
-    account = draft.require(ACCOUNTS, unit.account_id)
-    zone = account.time_zone
+    """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13).
+
+    One that has come to be on its way to postpaid in an older store loses the rule that would keep it from that.
+    """
+    if unit.status == "BillingChanging":
+        change(draft, unit, auto_renew=False, renew_at=None)
+    elif not renew_if_paid(draft, unit, rules, now):
+        offsets = draft.require(ACCOUNTS, unit.account_id).remind_before_us
+        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, offsets, now))
+
+
+def renew_if_paid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
+    """Renew an instance by its rule where that can be paid; answers whether. Otherwise nothing changes."""
+    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     try:
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
         refusal = refusal or _judge_longer(draft, rules, unit, term, now, is_buyer=True, is_manager=False)
-    except Refusal as too_long:
-        refusal = too_long
-    if refusal is not None:
-        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, account.remind_before_us, now))
-        return
+    except Refusal:
+        return False  # beyond all use
+    if refusal is not None or term.expires_at <= now:
+        return False
     _extend(draft, unit, term, amount, now, order_id=renewal_order(unit), by=unit.created_by)
+    return True
 
 
 def _next_try(unit: Unit, now: Instant) -> Instant | None:
-    due = unit.auto_renew and unit.expires_at is not None and unit.status != "Stopped"
-    return next_try(unit.expires_at, now) if due and unit.expires_at is not None else None
+    if not unit.auto_renew or unit.expires_at is None:
+        return None
+    if unit.status == "Stopped":
+        return None if unit.retire_at is None else next_late_try(unit.expires_at, unit.retire_at, now)
+    return next_try(unit.expires_at, now)
 
 
 def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:

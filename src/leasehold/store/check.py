@@ -46,7 +46,7 @@ SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
 UNION ALL
 SELECT expires_at, {DueKind.EXPIRE:d}, id FROM units WHERE expires_at IS NOT NULL AND {_UP}
 UNION ALL
-SELECT renew_at, {DueKind.RENEW:d}, id FROM units WHERE renew_at IS NOT NULL AND {_UP}
+SELECT renew_at, {DueKind.RENEW:d}, id FROM units WHERE renew_at IS NOT NULL AND (status = 'Stopped' OR {_UP})
 UNION ALL
 SELECT stop_at, {DueKind.STOP:d}, id FROM units WHERE stop_at IS NOT NULL AND {_UP}
 UNION ALL

@@ -30,6 +30,7 @@ from leasehold.questions import (
 )
 from leasehold.store.audit import AuditQueries, Fetch, columns
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.due import DUE_TEXT, TIE_TEXT, cut, in_order
 from leasehold.store.identity_queries import IdentityQueries
 from leasehold.store.outbox_queries import OutboxQueries
 from leasehold.store.replica_queries import ReplicaQueries
@@ -433,11 +434,9 @@ class Queries(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
-        rows = self._fetch(
-            "SELECT at, kind, unit_id FROM agenda WHERE at <= ? ORDER BY at, kind, unit_id LIMIT ?",
-            (until, limit),
-        )
-        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
+        rows = self._fetch(DUE_TEXT, (until, limit))
+        tie = cut(rows, limit)
+        return in_order(rows, () if tie is None else self._fetch(TIE_TEXT, tie))
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return since when the oldest release that should have been done by then is due."""
