@@ -132,7 +132,7 @@ def _check_quotes(books: Books) -> None:
             assert (unit.account_id, unit.region, unit.type) == (quote.account_id, quote.region, quote.type)
             assert quote.created_at <= unit.created_at < quote.expires_at, quote
     for package in books.table(PACKAGES):
-        assert package.used >= 0, package
+        assert 0 <= package.used <= package.specification, package
 
 
 def _check_life(unit: Unit) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.release import unit_needs
 from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant, rfc3339
+from leasehold.domain.calendar import Instant, add_months, rfc3339
 from leasehold.domain.catalogue import Offering, OfferingKind
 from leasehold.domain.changing import change
 from leasehold.domain.guard import Asked, judge_end, judge_extension, judge_spend, month_name
@@ -191,10 +191,14 @@ def _next_try(unit: Unit, now: Instant) -> Instant | None:
 def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:
     """Return the term as the renewal makes it; raises Refusal for one that is beyond all use."""
     term = own_term(unit)
-    if term.months + months > TERM_MONTHS_MAX:
-        raise Refusal(BAD_VALUE, f"No term is longer than {TERM_MONTHS_MAX} months.", field="months")
     longer = term_of(term.anchor, term.months + months, zone) if months else term
-    return longer if day is None else term_to_day(longer, day, zone, later=not months)
+    longer = longer if day is None else term_to_day(longer, day, zone, later=not months)
+    # Counted from the first day: a term that ends on another day of the month counts its own months anew.
+    begun = unit.term_from
+    if begun is not None and longer.expires_at > add_months(begun, TERM_MONTHS_MAX, zone):
+        field = "months" if months else "expiryDay"
+        raise Refusal(BAD_VALUE, f"No term is longer than {TERM_MONTHS_MAX} months.", field=field)
+    return longer
 
 
 def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: Instant) -> tuple[Refusal | None, Micro]:

@@ -32,6 +32,7 @@ from leasehold.store.check_trust import check_trust
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
+from leasehold.store.sums import summed
 
 GRACE_US: Final = 60 * SECOND_US
 CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
@@ -39,6 +40,8 @@ CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
 SHOWN_MAX: Final = 1000
 """Findings of one kind that are listed; a store with more is beyond reading."""
 
+_PAID: Final = "CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END"
+_CHARGED: Final = "CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END"
 _UP: Final = "status IN ('Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging')"
 _AGENDA: Final = f"""
 SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
@@ -128,7 +131,7 @@ def check_database(url: str, keys: AuditKeys | None = None) -> Report:
 def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
     """Check everything that one consistent view of a store shows."""
     audited, identities = Audited(turned=has_turned(fetch)), Identities()
-    now, grace = _now(fetch)
+    now, grace = store_now(fetch)
     findings = [
         *_postings(fetch),
         *_balances(fetch),
@@ -158,7 +161,8 @@ def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
     return Report(findings, summary, [*supply_remarks(fetch), *replica_remarks(fetch)])
 
 
-def _now(fetch: Fetch) -> tuple[Instant, int]:
+def store_now(fetch: Fetch) -> tuple[Instant, int]:
+    """Return what time it is for a store, and how much later than due work may be done."""
     facts: dict[str, str] = dict(fetch("SELECT name, value FROM facts", ()))
     if facts.get(CLOCK_MODE) == "virtual":
         # It stands still, so nothing but work due at this very moment can be in hand.
@@ -180,8 +184,8 @@ def _postings(fetch: Fetch) -> Iterator[str]:
 def _balances(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT a.id, a.balance, coalesce(p.total, 0) FROM accounts a LEFT JOIN "
-        "(SELECT account_id, sum(CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END) AS total "
-        "FROM postings GROUP BY account_id) p ON p.account_id = a.id WHERE a.balance <> coalesce(p.total, 0) LIMIT ?",
+        f"(SELECT account_id, {summed(_PAID)} AS total FROM postings GROUP BY account_id) p ON p.account_id = a.id "
+        "WHERE a.balance <> coalesce(p.total, 0) LIMIT ?",
         (SHOWN_MAX,),
     )
     for account, balance, total in rows:
@@ -197,8 +201,7 @@ def _balances(fetch: Fetch) -> Iterator[str]:
 def _charges(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT u.id, u.charged, coalesce(p.total, 0) FROM units u LEFT JOIN "
-        "(SELECT unit_id, sum(CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END) AS total "
-        "FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
+        f"(SELECT unit_id, {summed(_CHARGED)} AS total FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
         "ON p.unit_id = u.id WHERE u.charged <> coalesce(p.total, 0) LIMIT ?",
         (SHOWN_MAX,),
     )

@@ -36,6 +36,7 @@ from leasehold.store.outbox_queries import OutboxQueries
 from leasehold.store.replica_queries import ReplicaQueries
 from leasehold.store.repository_queries import RepositoryQueries
 from leasehold.store.signature_queries import SignatureQueries
+from leasehold.store.sums import parts_of, total
 from leasehold.store.supply_queries import SupplyQueries
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "held_of"]
@@ -54,10 +55,13 @@ HELD_TEXT = (
     "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
     "WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' GROUP BY created_by, type"
 )
+_CHARGED = "CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END"
 SPENT_TEXT = (
-    "SELECT u.created_by, sum(CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END) "
-    "FROM postings p JOIN units u ON u.id = p.unit_id WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
+    f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
+    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
 )
+_PAID_IN = "CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END"
+_CALLED = ", ".join(map(parts_of, ("input_tokens", "output_tokens", "succeeded", "failed")))
 PAGES_AT_ONCE = 16
 """Pages of events that are in memory at once; one has what happened in a batch."""
 WALKS_MAX = 100
@@ -275,23 +279,24 @@ class Queries(
 
     def balance_at(self, account_id: str, until: Instant) -> int:
         """Sum up an account's postings before a moment."""
-        ((total,),) = self._fetch(
-            "SELECT coalesce(sum(CASE WHEN credit = ? THEN amount ELSE -amount END), 0) FROM postings "
+        own = wallet(account_id)
+        (sums,) = self._fetch(
+            f"SELECT {parts_of('CASE WHEN credit = ? THEN amount ELSE -amount END')} FROM postings "
             "WHERE account_id = ? AND at < ?",
-            (wallet(account_id), account_id, until),
+            (own, own, account_id, until),
         )
-        return int(total)
+        return total(*sums)
 
     def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
         """Sum up what was paid in, and what was charged less refunds, in a stretch of time."""
         own = wallet(account_id)
-        ((paid_in, charged),) = self._fetch(
-            "SELECT coalesce(sum(CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END), 0), "
-            "coalesce(sum(CASE WHEN kind = 'TopUp' THEN 0 WHEN debit = ? THEN amount ELSE -amount END), 0) "
-            "FROM postings WHERE account_id = ? AND at >= ? AND at < ?",
-            (own, account_id, since, until),
+        charged = "CASE WHEN kind = 'TopUp' THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
+        (sums,) = self._fetch(
+            f"SELECT {parts_of(_PAID_IN)}, {parts_of(charged)} FROM postings "
+            "WHERE account_id = ? AND at >= ? AND at < ?",
+            (own, own, account_id, since, until),
         )
-        return int(paid_in), int(charged)
+        return total(*sums[:2]), total(*sums[2:])
 
     def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
         """Return the ids of instances that have postings in a stretch of time, in order."""
@@ -353,11 +358,11 @@ class Queries(
             where.append("app_id = ?")
             params.append(app)
         rows = self._fetch(
-            "SELECT service_id, app_id, sum(input_tokens), sum(output_tokens), sum(succeeded), sum(failed) FROM calls "
+            f"SELECT service_id, app_id, {_CALLED} FROM calls "
             f"WHERE {' AND '.join(where)} GROUP BY service_id, app_id ORDER BY service_id, app_id",
             params,
         )
-        return [Used(row[0], row[1], *map(int, row[2:])) for row in rows]
+        return [Used(row[0], row[1], *map(total, row[2::2], row[3::2])) for row in rows]
 
     def package(self, package_id: str) -> Package | None:
         """Return a package by id."""
@@ -465,7 +470,7 @@ def held_of(
     held: dict[str, dict[str, int]] = {}
     for user_id, unit_type, count in units:
         held.setdefault(user_id, {})[unit_type] = int(count)
-    return held, {user_id: Micro(int(amount)) for user_id, amount in spent}
+    return held, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:
