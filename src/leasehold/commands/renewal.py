@@ -84,7 +84,7 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
         tried = unit.renew_at if unit.auto_renew else None
         unit = change(draft, unit, auto_renew=True, auto_renew_months=self.months)
         unit = change(draft, unit, renew_at=tried or _next_try(unit, now))
-        if unit.status == "Stopped":
+        if unit.status == "Stopped" and unit.awaits_renewal:
             renew_if_paid(draft, unit, rules, now)
         return True
 

@@ -21,6 +21,7 @@ from leasehold.domain.selling import balance_refusal
 from leasehold.domain.term import next_try, term_of
 from leasehold.domain.unit import Unit
 from leasehold.domain.whose import own_unit
+from leasehold.domain.wording import counted
 
 
 class Turned(msgspec.Struct, frozen=True):
@@ -128,7 +129,9 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         if limit is not None:
             raise limit
         if account.balance < amount or amount + unit.charged >= MICRO_MAX:
-            raise balance_refusal(account.balance, amount, rules, f"{unit.count} units for {self.months} months")
+            raise balance_refusal(
+                account.balance, amount, rules, f"{counted(unit.count, 'unit')} for {counted(self.months, 'month')}"
+            )
         term = term_of(now, self.months, account.time_zone)
         gives_up = unit.release_at is not None
         self._judge_longer(draft, rules, now, unit, term.expires_at, later=gives_up)
