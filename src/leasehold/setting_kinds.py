@@ -5,12 +5,12 @@ import hmac
 import ipaddress
 import os.path
 import re
-import zoneinfo
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from leasehold.domain.calendar import zone_names
 from leasehold.domain.route import Routes, parse_counts, parse_routes
 
 PREFIX: Final = "LEASEHOLD_"
@@ -128,11 +128,8 @@ class Zone(Kind):
         """Refuse a name that the database does not hold, with the nearest one that it does hold."""
         if not isinstance(value, str):
             raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
-        try:
-            zoneinfo.ZoneInfo(value)
-        except (ValueError, KeyError, OSError):
-            # A folder of the database ("Asia") fails as an OSError, a path out of it as a ValueError.
-            raise ValueError(did_you_mean(value, zoneinfo.available_timezones())) from None
+        if value not in zone_names():
+            raise ValueError(did_you_mean(value, zone_names()))
         return value
 
 

@@ -377,7 +377,7 @@ SHAPES: dict[Key, Any] = {
     (CHARGE, "GrantPackageResource"): {"instance": PACKAGE},
     (UNITS, "ResizeComputeUnit"): PURCHASED,
     (UNITS, "RenewComputeUnit"): {**PURCHASED, "expiredTime": TIME},
-    (UNITS, "ChangeBilling"): PURCHASED,
+    (UNITS, "ChangeBilling"): {**PURCHASED, "droppedReleaseTime": Maybe(TIME)},
     (UNITS, "QuotePurchase"): QUOTE,
     (UNITS, "PurchaseComputeUnit"): PURCHASED,
     (UNITS, "DescribeComputeUnits"): LIST,

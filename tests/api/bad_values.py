@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping, Sized
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -139,11 +138,7 @@ def _within(found: mi.IntType | mi.FloatType, value: float) -> bool:
 def _is_decimal(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return False
-    try:
-        Decimal(str(value))
-    except InvalidOperation:
-        return False
-    return True
+    return re.fullmatch(r"[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)", str(value)) is not None
 
 
 def candidates(found: mi.Type) -> Iterator[Any]:

@@ -64,28 +64,94 @@ def test_a_rule_can_come_with_the_purchase(either: Scene) -> None:
     assert shown(caller, unit) == ("Running", "2030-05-15")
 
 
+def fund(scene: Scene, caller: Caller, amount: str) -> None:
+    """Put money on somebody's account."""
+    scene.operator.do(ACCOUNT, "TopUpAccount", {"amount": amount, "accountId": caller.account_id()})
+
+
 @pytest.mark.parametrize(
-    ("topped_up", "renewed_at"),
+    ("topped_up", "next_try"),
     [
-        ("2030-02-08 08:00:01", "2030-02-12 08:00:00"),
-        ("2030-02-12 08:00:01", "2030-02-14 08:00:00"),
-        ("2030-02-14 08:00:01", "2030-02-15 08:00:00"),
+        ("2030-02-08T08:00:01", "2030-02-12T08:00:00"),
+        ("2030-02-12T08:00:01", "2030-02-14T08:00:00"),
+        ("2030-02-14T08:00:01", "2030-02-15T08:00:00"),
+        ("2030-02-15T08:00:00", "2030-02-16T08:00:00"),
+        ("2030-02-20T09:00:00", "2030-02-21T08:00:00"),
+        ("2030-02-22T07:59:59", None),
     ],
 )
-def test_a_renewal_that_cannot_be_paid_is_tried_again_three_one_and_no_days_before(
-    either: Scene, topped_up: str, renewed_at: str
+def test_a_renewal_that_could_not_be_paid_is_made_as_soon_as_the_balance_allows(
+    either: Scene, topped_up: str, next_try: str | None
 ) -> None:
     caller = either.customer("100")
     unit = caller.buy(months=1, autoRenew=True)
-    either.advance(topped_up)
-    assert rules(caller)[0]["nextTryTime"] == f"{renewed_at.replace(' ', 'T')}+08:00"
-    either.operator.do(ACCOUNT, "TopUpAccount", {"amount": "100", "accountId": caller.account_id()})
-    assert caller.balance() == "100.00"
-    either.advance(renewed_at)
+    either.advance(f"{topped_up}+08:00")
+    assert rules(caller)[0].get("nextTryTime") == (None if next_try is None else f"{next_try}+08:00")
+    fund(either, caller, "99.999999")
+    assert caller.balance() == "99.999999"
+    fund(either, caller, "0.000001")
     assert caller.balance() == "0.00"
-    assert caller.postings()[-1]["time"] == f"{renewed_at.replace(' ', 'T')}+08:00"
-    either.advance("2030-02-20 00:00:00")
+    assert caller.postings()[-1]["time"] == f"{topped_up}+08:00"
     assert shown(caller, unit) == ("Running", "2030-03-15")
+    assert rules(caller)[0]["nextTryTime"] == "2030-03-08T08:00:00+08:00"
+
+
+def test_a_renewal_is_tried_every_day_after_the_end_so_that_a_lower_price_or_limit_is_seen(either: Scene) -> None:
+    caller = either.customer("150")
+    unit = caller.buy(months=1, autoRenew=True)
+    either.advance("2030-02-17 08:00:00")
+    assert shown(caller, unit)[0] == "Stopped"
+    either.operator.do("/v2/catalog", "SetOffering", {"region": "bj", "type": "gpu-1", "pricePerMonth": "50"})
+    either.advance("2030-02-18 07:59:59")
+    assert shown(caller, unit)[0] == "Stopped"
+    either.advance("2030-02-18 08:00:00")
+    assert (shown(caller, unit), caller.balance()) == (("Running", "2030-03-15"), "0.00")
+
+
+def test_a_rule_for_a_stopped_instance_renews_it_at_once_where_there_is_money(either: Scene) -> None:
+    caller = either.customer("200")
+    unit = caller.buy(months=1)
+    either.advance("2030-02-16 00:00:00")
+    caller.do(CHARGE, "CreateAutoRenewRules", {"instanceId": unit, **RULE})
+    assert (shown(caller, unit), caller.balance()) == (("Running", "2030-03-15"), "0.00")
+
+
+def test_what_would_be_over_before_it_began_is_not_renewed_by_a_rule(either: Scene) -> None:
+    caller = either.customer("150")
+    unit = caller.buy(months=1)
+    either.advance("2030-02-16 00:00:00")
+    caller.do(CHARGE, "CreateAutoRenewRules", {"instanceId": unit, **RULE})
+    assert rules(caller)[0]["nextTryTime"] == "2030-02-16T08:00:00+08:00"
+    assert shown(caller, unit)[0] == "Stopped"
+    caller.do(CHARGE, "DeleteAutoRenewRules", {"instanceId": unit})
+    fund(either, caller, "50")
+    assert (shown(caller, unit)[0], caller.balance()) == ("Stopped", "100.00")
+
+
+@pytest.mark.parametrize("waits", ["at its try", "for money, and runs", "for money, and is stopped"])
+def test_of_two_that_are_due_at_one_moment_the_older_one_is_renewed(fresh: Scene, waits: str) -> None:
+    caller = fresh.customer("1050")
+    units = [caller.buy(months=1, autoRenew=True) for _ in range(10)]
+    if waits == "at its try":
+        fund(fresh, caller, "300")
+        fresh.advance("2030-02-08 08:00:00")
+    else:
+        fresh.advance("2030-02-09 00:00:00" if waits.endswith("runs") else "2030-02-16 00:00:00")
+        fund(fresh, caller, "300")
+    renewed = [unit for unit in units if shown(caller, unit)[1] == "2030-03-15"]
+    assert renewed == units[:3]
+
+
+@BY_MISTAKE
+def test_a_rule_does_not_undo_that_an_instance_becomes_postpaid(either: Scene, action: str) -> None:
+    caller = either.customer()
+    unit = caller.buy(months=1)
+    caller.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": "Postpaid"})
+    answer = caller.ask(CHARGE, action, {"instanceId": unit, **RULE})
+    assert answer.code == "InvalidState"
+    assert "becomes postpaid when its term ends" in answer.body["message"]
+    either.advance("2030-02-15 08:00:00")
+    assert caller.unit(unit)["paymentTiming"] == "Postpaid"
 
 
 def test_a_renewal_that_is_never_paid_ends_with_the_term(either: Scene) -> None:
@@ -93,21 +159,22 @@ def test_a_renewal_that_is_never_paid_ends_with_the_term(either: Scene) -> None:
     unit = caller.buy(months=1, autoRenew=True)
     either.advance("2030-02-15 08:00:00")
     assert shown(caller, unit) == ("Stopped", "2030-02-15")
-    assert "nextTryTime" not in rules(caller)[0]
-    # Money that comes later is not taken by itself.
-    either.operator.do(ACCOUNT, "TopUpAccount", {"amount": "1000", "accountId": caller.account_id()})
+    assert rules(caller)[0]["nextTryTime"] == "2030-02-16T08:00:00+08:00"
     either.advance("2030-02-22 08:00:00")
     assert caller.unit(unit)["status"] == "Released"
+    fund(either, caller, "1000")
     assert caller.balance() == "1099.999999"
     assert rules(caller) == []
 
 
 def test_a_rule_goes_on_after_a_stopped_instance_was_renewed_by_hand(either: Scene) -> None:
-    caller = either.customer()
+    caller = either.customer("150")
     unit = caller.buy(months=1)
     either.advance("2030-02-16 00:00:00")
     caller.do(CHARGE, "CreateAutoRenewRules", {"instanceId": unit, **RULE})
+    either.operator.do("/v2/catalog", "SetOffering", {"region": "bj", "type": "gpu-1", "pricePerMonth": "50"})
     caller.do(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1})
+    fund(either, caller, "50")
     assert rules(caller)[0]["nextTryTime"] == "2030-03-08T08:00:00+08:00"
     either.advance("2030-03-08 08:00:00")
     assert shown(caller, unit) == ("Running", "2030-04-15")

@@ -24,7 +24,7 @@ def test_a_postpaid_instance_is_charged_and_then_paid_in_advance(either: Scene) 
     unit = caller.buy(count=2, release="2030-01-20 00:00:00")
     either.advance("2030-01-15 08:10:30")
     answer = turn(caller, unit, months=3)
-    assert answer["instanceId"] == unit
+    assert (answer["instanceId"], answer["droppedReleaseTime"]) == (unit, "2030-01-20T00:00:00+08:00")
     assert movements(caller) == [("Usage", "11.00"), ("Conversion", "600.00")]
     shown = caller.unit(unit)
     assert (shown["status"], shown["paymentTiming"], shown["duration"]) == ("Running", "Prepaid", 3)

@@ -119,9 +119,11 @@ def test_a_package_is_used_up_by_the_tokens_that_are_counted_on_it(either: Scene
     call(caller, service, inputTokens=60, outputTokens=39, packageId=package_id)
     assert (package(caller, package_id)["used"], package(caller, package_id)["status"]) == ("99", "Active")
     call(caller, service, inputTokens=0, outputTokens=5, packageId=package_id)
-    assert (package(caller, package_id)["used"], package(caller, package_id)["status"]) == ("104", "Exhausted")
+    assert (package(caller, package_id)["used"], package(caller, package_id)["status"]) == ("100", "Exhausted")
     listed = caller.do(CHARGE, "DescribePackageResources")["instances"]
     assert [(one["packageId"], one["status"]) for one in listed] == [(package_id, "Exhausted"), (other, "Active")]
+    again = {"serviceId": service, "appId": "app-1", "inputTokens": 1, "packageId": package_id}
+    assert caller.refused(SERVICE, "CountServiceCalls", again) == "InvalidState"
     assert sums(caller)[service, "app-1"][:3] == (60, 44, 104)
     assert caller.balance() == "1000.00"
 
@@ -154,3 +156,29 @@ def test_an_operator_gives_packages_to_accounts_that_there_are(either: Scene) ->
     assert either.customer().refused(CHARGE, "GrantPackageResource", later) == "AccessDenied"
     granted = either.operator.do(CHARGE, "GrantPackageResource", later)["instance"]
     assert either.operator.do(CHARGE, "DescribePackageResources")["instances"] == [granted]
+
+
+@pytest.mark.parametrize(("time", "code"), [("2030-01-31 23:59:59", 200), ("2030-02-01 00:00:00", 409)])
+def test_a_package_gives_nothing_from_its_end_on(either: Scene, time: str, code: int) -> None:
+    caller = either.customer()
+    service = caller.create_service()
+    package_id = either.grant(caller, 1000, expires="2030-02-01 00:00:00")
+    either.advance(time)
+    body = {"serviceId": service, "appId": "app-1", "inputTokens": 1, "packageId": package_id}
+    answer = caller.ask(SERVICE, "CountServiceCalls", {**body, "time": "2030-01-20 00:00:00"})
+    assert answer.status == code
+    assert (code == 200) or "is over since 2030-02-01T00:00:00+08:00" in answer.body["message"]
+    assert package(caller, package_id)["used"] == ("1" if code == 200 else "0")
+
+
+@pytest.mark.parametrize("counted", [[1000], [1200], [999, 2], [1, 1, 2000, 1], [0, 1000, 0]])
+def test_a_package_never_gives_more_than_it_has(shared: Scene, counted: list[int]) -> None:
+    caller = shared.customer()
+    service, package_id = caller.create_service(), shared.grant(caller, 1000)
+    for tokens in counted:
+        body = {"serviceId": service, "appId": "app-1", "inputTokens": tokens, "packageId": package_id}
+        left = 1000 - int(package(caller, package_id)["used"])
+        status = caller.ask(SERVICE, "CountServiceCalls", body).status
+        assert status == (200 if left or not tokens else 409)
+        assert int(package(caller, package_id)["used"]) == 1000 - left + min(left, tokens)
+    assert package(caller, package_id)["status"] == "Exhausted"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, RESOURCES, SERVICE, UNITS, Caller, Scene, a_scene, new_service, order
+from tests.api.scene import ACCOUNT, CATALOG, IAM, RESOURCES, SERVICE, UNITS, Caller, Scene, a_scene, new_service, order
 
 # --- prices ----------------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ def test_what_is_absent_or_null_stays_as_it_is(fresh: Scene) -> None:
     assert changed == {**before, "pricePerMonth": "3.00"}
 
 
-@pytest.mark.parametrize("amount", ["0.5", "12", "0.000001", 12, 0.5, "1e2", "00.50", "4000000000000"])
+@pytest.mark.parametrize("amount", ["0.5", "12", "0.000001", 12, 0.5, ".5", "00.50", "4000000000000"])
 def test_an_amount_is_kept_exactly(fresh: Scene, amount: Any) -> None:
     key = {"region": "bj", "type": "gpu-1"}
     shown = fresh.operator.do(CATALOG, "SetOffering", {**key, "pricePerMinute": amount})["pricePerMinute"]
@@ -66,6 +66,14 @@ def test_an_amount_is_kept_exactly(fresh: Scene, amount: Any) -> None:
 
 BAD_AMOUNTS = [
     "0.0000001",
+    "12_50",
+    "1_000",
+    "\u0665",
+    "\uff15",
+    " 5 ",
+    "5.",
+    "1e3",
+    1e22,
     "1e-7",
     "1e-2000000",
     "1e-999999999999999999",
@@ -91,12 +99,16 @@ BAD_AMOUNTS = [
 
 
 @pytest.mark.parametrize("amount", BAD_AMOUNTS)
-def test_what_is_no_amount_of_money_is_refused_and_changes_nothing(shared: Scene, amount: str) -> None:
+def test_what_is_no_amount_of_money_is_refused_and_changes_nothing(shared: Scene, amount: Any) -> None:
     commits = shared.commits()
     offering = {"region": "bj", "type": "gpu-1"}
     for field in ("pricePerMinute", "pricePerMonth"):
         assert shared.operator.field_refused(CATALOG, "SetOffering", {**offering, field: amount}) == field
     assert shared.operator.field_refused(ACCOUNT, "TopUpAccount", {"amount": amount}) == "amount"
+    for name, field in (("spend", "limits.spend"), ("budget", "limits.budget")):
+        asked = {"limits": {name: amount}}
+        assert shared.operator.field_refused(ACCOUNT, "SetGuardRails", asked) == field
+    assert shared.operator.field_refused(ACCOUNT, "SetGuardRails", {"limits": {"userSpend": {"x": amount}}})
     assert shared.commits() == commits
 
 
@@ -339,3 +351,10 @@ def test_another_accounts_instances_are_never_listed(fresh: Scene) -> None:
     assert stranger.do(UNITS, "DescribeComputeUnits") == {"computeUnitInstanceList": []}
     assert stranger.do(ACCOUNT, "DescribeOrders")["orders"] == []
     assert len(stranger.do(ACCOUNT, "DescribePostings")["postings"]) == 1
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "right/Asia/Shanghai", "posix/UTC", "Asia"])
+def test_an_account_has_a_zone_that_means_the_same_on_every_machine(shared: Scene, zone: str) -> None:
+    commits = shared.commits()
+    assert shared.operator.field_refused(IAM, "CreateAccount", {"name": "x", "timeZone": zone}) == "timeZone"
+    assert shared.commits() == commits

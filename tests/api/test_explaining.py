@@ -81,9 +81,11 @@ LIVES = [
         {"months": 1, "autoRenew": True, "autoRenewTimeUnit": "Month", "autoRenewTime": 2, "count": 2},
         (IN_FEBRUARY,),
         "expiry",
-        "2030-02-15T08:00:00+08:00",
-        "Its renewal by 2 months is tried at 2030-02-08T08:00:00+08:00",
+        "2030-06-15T08:00:00+08:00",
+        "Its renewal by 2 months is tried at 2030-02-08T08:00:00+08:00, and the balance pays for 2 in a row as things "
+        "stand: at 2030-06-15T08:00:00+08:00 its term ends then, and it stops.",
         MARCH,
+        funds="1100",
     ),
     Life(
         "prepaid with a renewal that cannot be paid",
@@ -91,7 +93,7 @@ LIVES = [
         (IN_FEBRUARY,),
         "expiry",
         "2030-02-15T08:00:00+08:00",
-        "Its renewal by 2 months is tried",
+        "Its renewal by 2 months is tried at 2030-02-08T08:00:00+08:00; as things stand, the balance or a limit does",
         MARCH,
         funds="150",
     ),

@@ -304,3 +304,15 @@ def test_a_rule_for_an_instance_that_is_gone_or_another_type_is_refused(fresh: S
     assert caller.do(CHARGE, "CreateAutoRenewRules", rule) is True  # stopped, and so still renewable
     fresh.advance("2030-03-20T00:00:00Z")
     assert caller.refused(CHARGE, "CreateAutoRenewRules", rule) == "InvalidState"
+
+
+def test_a_release_by_hand_leaves_no_schedule_to_be_seen_and_one_by_schedule_does(either: Scene) -> None:
+    caller = either.customer()
+    time = "2030-01-15T09:00:00+08:00"
+    by_hand, by_schedule = caller.buy(release=time), caller.buy(release=time)
+    caller.release(by_hand)
+    assert "releaseTime" not in caller.unit(by_hand)
+    assert caller.unit(by_schedule)["releaseTime"] == time
+    either.advance("2030-01-15 09:00:00")
+    assert caller.unit(by_schedule)["releaseTime"] == time
+    assert "releaseTime" not in caller.unit(by_hand)

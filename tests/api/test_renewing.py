@@ -153,3 +153,20 @@ def test_a_duration_is_counted_on_the_accounts_clocks(either: Scene) -> None:
     assert (shown["duration"], shown["expiredTime"]) == (2, "2030-09-15T07:30:00+08:00")
     (listed,) = caller.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]
     assert listed["duration"] == 2
+
+
+def test_no_term_is_longer_than_a_hundred_years_however_it_is_renewed(fresh: Scene) -> None:
+    fresh.sell(month="0")
+    caller = fresh.customer()
+    unit = caller.buy(months=1)
+    codes = []
+    for number in range(40):
+        day = {"expiryDay": number % 28 + 1}
+        codes.append(caller.ask(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 36, **day}).status)
+    assert codes == sorted(codes)
+    assert codes.count(200) > 30
+    assert codes[-1] == 400
+    last = caller.unit(unit)["expiredTime"]
+    assert "2128-01-01" < last < "2130-01-15T08:00:01"
+    answer = caller.ask(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 36, "expiryDay": 1})
+    assert "No term is longer than 1200 months." in answer.body["message"]

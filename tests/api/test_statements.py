@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leasehold.domain.calendar import parse_time
+from leasehold.store.archive import archive
+from leasehold.store.check import check_store
+from leasehold.store.errors import BadStore
 from tests.api.scene import ACCOUNT, CATALOG, IAM, UNITS, Caller, Scene, billing_of
 
 
@@ -185,3 +190,59 @@ def test_what_is_no_month_is_refused(either: Scene, month: Any) -> None:
 @pytest.mark.parametrize("month", ["0000-01", "1969-12", "9000-01"])
 def test_there_is_no_month_before_or_after_all_time(either: Scene, month: str) -> None:
     assert either.operator.refused(ACCOUNT, "DescribeStatement", {"month": month}) == "ResourceNotFound"
+
+
+def test_a_page_has_as_many_instances_as_are_asked_for(fresh: Scene) -> None:
+    fresh.sell(minute="1", month="1", stock=200)
+    caller = fresh.customer()
+    units = sorted(caller.buy(months=1) for _ in range(102))
+    assert [len(statement(caller, maxKeys=size)["instances"]) for size in (None, 101)] == [100, 101]
+    whole = statement(caller, maxKeys=1000)
+    assert [one["instanceId"] for one in whole["instances"]] == units
+    assert (whole["isTruncated"], whole["maxKeys"]) == (False, 1000)
+    pages = caller.pages(ACCOUNT, "DescribeStatement", {"month": "2030-01", "maxKeys": 51})
+    assert [one["instanceId"] for page in pages for one in page["instances"]] == units
+
+
+def test_a_month_in_which_more_is_charged_than_fits_64_bits_is_stated_and_limited(fresh: Scene) -> None:
+    dear = "4000000000000"
+    fresh.sell(month=dear)
+    caller = fresh.customer(None)
+    for _ in range(6):
+        fresh.operator.do(ACCOUNT, "TopUpAccount", {"amount": dear, "accountId": caller.account_id()})
+        caller.buy(months=1)
+    shown = statement(caller)
+    assert (shown["paidIn"], shown["charged"], shown["closingBalance"]) == ("24000000000000.00",) * 2 + ("0.00",)
+    limited = caller.do(ACCOUNT, "SetGuardRails", {"limits": {"spend": "1"}}, query="&clientToken=once")
+    assert limited["used"]["spend"] == "24000000000000.00"
+    assert caller.do(ACCOUNT, "SetGuardRails", {"limits": {"spend": "1"}}, query="&clientToken=once") == limited
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"budget": "1", "budgetWarnPercent": [100]}})
+    fresh.operator.do(ACCOUNT, "TopUpAccount", {"amount": dear, "accountId": caller.account_id()})
+    caller.buy(months=1)
+    assert caller.do(ACCOUNT, "DescribeGuardRails")["used"]["spend"] == "28000000000000.00"
+    assert statement(caller, "2030-02")["openingBalance"] == "0.00"
+    assert check_store(fresh.where).findings == []
+
+
+def test_archiving_changes_no_line_of_a_statement_and_takes_no_month_that_is_not_over(
+    fresh: Scene, tmp_path: Path
+) -> None:
+    caller = fresh.customer("100000")
+    unit = caller.buy(count=2)
+    for time, count in (("12:59:50", 4), ("14:30:10", 3), ("14:30:20", 5), ("17:00:00", 2), ("20:10:00", 1)):
+        fresh.advance(f"2030-01-15 {time}")
+        caller.do(UNITS, "ResizeComputeUnit", {"instanceId": unit, "count": count})
+    fresh.advance("2030-02-03 12:34:56")
+    before = [statement(caller, month) for month in ("2030-01", "2030-02")]
+    assert len(before[0]["instances"][0]["lines"]) > 5
+    for number, moment in enumerate(("2030-02-04T00:00:00Z", "2090-01-01T00:00:00Z", "2030-02-01T00:00:01Z")):
+        with pytest.raises(BadStore, match="is in a month that is not over; it is 2030-02-03T04:34:56"):
+            archive(fresh.where, parse_time(moment, "UTC"), tmp_path / f"{number}.jsonl.gz")
+    # The month began eight hours earlier on the account's clocks: what it has since is left alone.
+    done = archive(fresh.where, parse_time("2030-02-01T00:00:00Z", "UTC"), tmp_path / "charges.jsonl.gz")
+    assert done.hourly > 300
+    assert done.monthly < 10
+    assert [statement(caller, month) for month in ("2030-01", "2030-02")] == before
+    again = archive(fresh.where, parse_time("2030-02-01T00:00:00Z", "UTC"), tmp_path / "again.jsonl.gz")
+    assert again.hourly == 0
+    assert check_store(fresh.where).findings == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leasehold.domain.book import UNITS, Book, Draft, NotLoaded
-from leasehold.domain.calendar import Instant
+from leasehold.domain.calendar import DAY_US, Instant
 from leasehold.domain.needs import HALTED_MAX, Halted
 from leasehold.domain.unit import Placement, Unit
 from leasehold.questions import UnitFilter
@@ -102,6 +102,30 @@ def halted(unit_id: str, **changed: object) -> Unit:
 
 def found(book: Book, account_id: str) -> list[str]:
     return [row.id for row in Draft(book).halted(account_id)]
+
+
+def test_whose_renewal_waits_for_money_is_found_the_oldest_first(on_store: OnStore) -> None:
+    week = 7 * DAY_US
+    waits = {"payment_timing": "Prepaid", "auto_renew": True, "expires_at": Instant(2 * week)}
+
+    async def scene(store: OpenStore) -> None:
+        for row in (
+            unit("unit-7", **waits, status="Stopped"),
+            unit("unit-2", **waits, status="Stopped", renew_at=Instant(2 * week + 1)),
+            unit("unit-9", **waits, renew_at=Instant(week + 1)),
+            unit("unit-1", **waits, renew_at=Instant(week + 1), status="Reconfiguring", target_count=9),
+            unit("unit-3", **waits, renew_at=Instant(week)),  # its first try is to come
+            unit("unit-4", **waits, status="Released"),
+            unit("unit-5", **{**waits, "auto_renew": False}, status="Stopped"),
+            unit("unit-6", **waits, account_id="acc-2", status="Stopped"),
+        ):
+            await write(store, row)
+        for need in (Halted(account_id="acc-1"), Halted(unit_id="unit-3")):
+            book = await load(store, need)
+            assert [row.id for row in Draft(book).unrenewed("acc-1")] == ["unit-7", "unit-2", "unit-9", "unit-1"]
+            assert found(book, "acc-1") == []
+
+    on_store(scene)
 
 
 def test_what_stands_still_is_found_by_its_account_and_by_any_of_its_instances(on_store: OnStore) -> None:

@@ -79,6 +79,27 @@ def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore)
     on_store(scene)
 
 
+def test_renewals_and_expiries_of_one_moment_come_in_the_order_of_the_purchases(on_store: OnStore) -> None:
+    names = [f"unit-{number}" for number in (7, 3, 9, 1, 5)]
+    bought = {"payment_timing": "Prepaid", "auto_renew": True}
+    units = [unit(name, renew_at=Instant(10), expires_at=Instant(11), **bought) for name in names]
+    released = [unit(name, release_at=Instant(10)) for name in ("unit-8", "unit-2")]
+    order = [Due(Instant(10), RENEW, name) for name in names]
+    order += [Due(Instant(10), R, name) for name in ("unit-2", "unit-8")]
+    order += [Due(Instant(11), E, name) for name in names]
+
+    async def scene(store: OpenStore) -> None:
+        for one in (*units, *released):
+            await write(store, one)
+        for limit in range(1, len(order) + 1):
+            assert store.ask(lambda ask, limit=limit: ask.due(Instant(HIGH), limit)) == order[:limit]  # type: ignore[misc]
+            transaction = await store.begin()
+            assert await transaction.due(Instant(HIGH), limit, wait=False) == order[:limit]
+            await transaction.rollback()
+
+    on_store(scene)
+
+
 def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> None:
     steps: list[tuple[dict[str, Any], list[Due]]] = [
         ({"status": "Creating"}, []),

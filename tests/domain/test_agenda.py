@@ -29,7 +29,7 @@ FALLS_DUE: dict[UnitStatus, set[DueKind]] = {
     "Creating": {R, REMIND},
     "CreateFailed": set(),
     "Running": {R, E, C, RENEW, STOP, REMIND},
-    "Stopped": {R, T, RESUME, REMIND},
+    "Stopped": {R, T, RENEW, RESUME, REMIND},
     "Releasing": set(),
     "Released": set(),
     "Reconfiguring": {R, E, C, RENEW, STOP, REMIND},

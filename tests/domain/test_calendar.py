@@ -25,6 +25,7 @@ from leasehold.domain.calendar import (
     parse_time,
     rfc3339,
     to_datetime,
+    zone_names,
 )
 
 ZONES = (
@@ -323,3 +324,15 @@ def test_an_instant_and_its_datetime_are_the_same_to_the_microsecond(place: tupl
 def test_a_time_is_written_as_the_library_writes_it(place: tuple[str, Instant]) -> None:
     zone, at = place
     assert rfc3339(at, zone) == to_datetime(at, zone).isoformat()
+
+
+@pytest.mark.parametrize("name", sorted(zone_names())[::7])
+def test_every_zone_that_may_be_given_has_clocks(name: str) -> None:
+    at = Instant(1_893_456_000 * SECOND_US)
+    assert parse_time(rfc3339(at, name), "UTC") == at
+
+
+@pytest.mark.parametrize("name", ["localtime", "posixrules", "Factory", "right/UTC", "posix/Europe/Berlin", "Asia", ""])
+def test_what_means_another_zone_on_another_machine_may_not_be_given(name: str) -> None:
+    assert name not in zone_names()
+    assert {"UTC", "Asia/Shanghai", "Europe/Berlin", "Etc/GMT+1", "EST5EDT"} <= zone_names()

@@ -273,7 +273,7 @@ FIELD = {
 RUNNING: set[UnitStatus] = {"Running", "Reconfiguring", "ReconfigureFailed"}
 # Kind: in which statuses it is done, where the instance's own time for it is the due time.
 DONE_IN: dict[DueKind, set[UnitStatus]] = {
-    DueKind.RENEW: RUNNING | {"BillingChanging"},
+    DueKind.RENEW: RUNNING | {"BillingChanging", "Stopped"},
     DueKind.RELEASE: RUNNING | {"Creating", "Stopped"},
     DueKind.EXPIRE: RUNNING | {"BillingChanging"},
     DueKind.RETIRE: {"Stopped"},

@@ -27,8 +27,6 @@ READ = [
     ("0.00", 0),
     ("0.000001", 1),
     ("-0.000001", -1),
-    ("1e3", 1_000_000_000),
-    ("1e-6", 1),
     ("1.000000", 1_000_000),
     ("1.00000000", 1_000_000),
     (".5", 500_000),
@@ -38,23 +36,40 @@ READ = [
     ("-4611686018426.999999", -READABLE_MAX),
 ]
 
+ODD = [
+    *(
+        "12_50",
+        "1_000",
+        "\u0665",
+        "\uff15",
+        " 5 ",
+        "5 ",
+        "\n5",
+        "5.",
+        "1e3",
+        "1e-6",
+        "1E3",
+        "1e999999",
+        ".",
+        "+",
+        "5..",
+        "--5",
+    ),
+    *("NaN", "sNaN", "Infinity", "-Infinity", "\u00b2", "5\u00a0", "1\uff0e5", "0b1", "1'000"),
+]
+
 REFUSED = [
-    ("", "is not a decimal number"),
-    ("twelve", "is not a decimal number"),
-    ("1,5", "is not a decimal number"),
-    ("0x10", "is not a decimal number"),
-    ("1.2.3", "is not a decimal number"),
-    ("12 CNY", "is not a decimal number"),
-    ("NaN", "is not a finite number"),
-    ("sNaN", "is not a finite number"),
-    ("Infinity", "is not a finite number"),
-    ("-Infinity", "is not a finite number"),
+    ("", "is not a plain decimal number"),
+    ("twelve", "is not a plain decimal number"),
+    ("1,5", "is not a plain decimal number"),
+    ("0x10", "is not a plain decimal number"),
+    ("1.2.3", "is not a plain decimal number"),
+    ("12 CNY", "is not a plain decimal number"),
+    *((text, "is not a plain decimal number") for text in ODD),
     ("0.0000001", "has more than six decimal places"),
-    ("1e-7", "has more than six decimal places"),
     ("1.9999999", "has more than six decimal places"),
     ("4611686018427", "is too large"),
     ("-4611686018427", "is too large"),
-    ("1e999999", "is too large"),
 ]
 
 WRITTEN = [
@@ -98,7 +113,7 @@ def test_what_is_written_is_read_back_as_the_same_amount(amount: int) -> None:
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6))
 def test_an_amount_that_is_read_has_the_value_of_its_text(value: Decimal) -> None:
     try:
-        amount = parse_amount(str(value))
+        amount = parse_amount(f"{value:f}")
     except BadAmount:
         assert abs(value) >= MICRO_MAX // MICRO_PER_UNIT
     else:

@@ -57,3 +57,11 @@ def test_the_message_shows_both_times_in_the_zone_of_the_service() -> None:
     with pytest.raises(Refusal) as caught:
         check_release_time(NOW, FREE, NOW, field="releaseTime")
     assert caught.value.message.count("2030-01-01T08:00:00+08:00") == 2
+
+
+@pytest.mark.parametrize("before", [DAY_US + 2, 3650 * DAY_US])
+@pytest.mark.parametrize("wanted", [DAY_US + 1, DAY_US + 2])
+def test_a_release_that_is_too_far_away_by_a_newer_setting_can_come_nearer(before: int, wanted: int) -> None:
+    check_release_time(Instant(NOW + wanted), HORIZON, NOW, field="releaseTime", before=Instant(NOW + before))
+    with pytest.raises(Refusal, match="too far away"):
+        check_release_time(Instant(NOW + before + 1), HORIZON, NOW, field="x", before=Instant(NOW + before))

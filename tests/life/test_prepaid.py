@@ -44,8 +44,8 @@ def test_five_months_from_the_31st_of_january_end_on_the_last_days_of_short_mont
     play_everywhere(scene, start=start)
 
 
-@pytest.mark.parametrize("days", [7, 3, 1, 0])
-def test_a_renewal_is_tried_at_7_3_1_and_0_days_until_it_can_be_paid(play: Play, days: int) -> None:
+@pytest.mark.parametrize("days", [7, 3, 0, -2])
+def test_a_renewal_is_made_7_days_before_or_as_soon_as_it_can_be_paid(play: Play, days: int) -> None:
     start = "2029-11-30 08:15:30"
 
     async def scene(life: Life) -> None:
@@ -57,16 +57,17 @@ def test_a_renewal_is_tried_at_7_3_1_and_0_days_until_it_can_be_paid(play: Play,
         assert life.unit(unit).expires_at == end
         # A micro-unit too little was there before.
         await life.pay_in(1)
-        life.expect_term("Renewal", at=end - days * DAY, since=end, until=longer, months=2, count=3)
+        at = end - days * DAY - (days < 7)
+        life.expect_term("Renewal", at=at, since=end, until=longer, months=2, count=3)
         await life.until(end - days * DAY)
         assert (life.unit(unit).expires_at, life.unit(unit).renew_at) == (longer, longer - 7 * DAY)
-        await life.until(end + 1)
+        await life.until(end + 3 * DAY)
         assert (life.unit(unit).status, life.account.balance) == ("Running", 0)
 
     play(scene, start=start, funds=15 * PER_MONTH - 1)
 
 
-def test_where_all_four_tries_fail_it_stops_at_its_end_and_is_released_after_the_retention(play: Play) -> None:
+def test_where_all_tries_fail_it_stops_at_its_end_and_is_released_after_the_retention(play: Play) -> None:
     start = "2031-12-31 23:59:59"
 
     async def scene(life: Life) -> None:
@@ -81,9 +82,12 @@ def test_where_all_four_tries_fail_it_stops_at_its_end_and_is_released_after_the
         assert life.unit(unit).status == "Running"
         await life.until(end)
         stopped = life.unit(unit)
-        assert (stopped.status, stopped.renew_at, stopped.retire_at) == ("Stopped", None, end + 3 * DAY)
-        # Money that comes now brings nothing back by itself: a stopped one is renewed by hand.
-        await life.pay_in(PER_MONTH)
+        assert (stopped.status, stopped.renew_at, stopped.retire_at) == ("Stopped", end + DAY, end + 3 * DAY)
+        # It is tried every day until it is released.
+        await life.until(end + DAY)
+        assert life.unit(unit).renew_at == end + 2 * DAY
+        await life.until(end + 2 * DAY)
+        assert life.unit(unit).renew_at is None
         await life.until(end + 3 * DAY)
         assert (life.unit(unit).status, life.unit(unit).ended_at) == ("Released", end + 3 * DAY)
         assert life.free() == 20

@@ -94,11 +94,16 @@ class Advance:
         term = self._terms[unit.id]
         if isinstance(command, DueCommand):
             assert command.due.kind is DueKind.RENEW
-            assert now in {term.ends - days * DAY for days in TRIES}, f"renewed at another time: {unit}"
+            late = now > term.ends and (now - term.ends) % DAY == 0
+            assert late or now in {term.ends - days * DAY for days in TRIES}, f"renewed at another time: {unit}"
             assert before.auto_renew
             longer = renewed(term, before.auto_renew_months, None)
+        elif not isinstance(command, Renew):
+            # Money has come, or a rule: what could not be paid at its first try is made up for.
+            assert unit.auto_renew
+            assert now >= term.ends - max(TRIES) * DAY, f"renewed before its first try: {unit}"
+            longer = renewed(term, unit.auto_renew_months, None)
         else:
-            assert isinstance(command, Renew)
             longer = renewed(term, command.months, command.day)
         self._terms[unit.id] = longer
         months = months_between(term, longer)

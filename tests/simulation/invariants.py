@@ -132,7 +132,7 @@ def _check_quotes(books: Books) -> None:
             assert (unit.account_id, unit.region, unit.type) == (quote.account_id, quote.region, quote.type)
             assert quote.created_at <= unit.created_at < quote.expires_at, quote
     for package in books.table(PACKAGES):
-        assert package.used >= 0, package
+        assert 0 <= package.used <= package.specification, package
 
 
 def _check_life(unit: Unit) -> None:
@@ -142,7 +142,8 @@ def _check_life(unit: Unit) -> None:
     assert (unit.status == "Stopped") == (unit.retire_at is not None), unit
     assert unit.resume_at is None or (unit.status == "Stopped" and unit.payment_timing == "Postpaid"), unit
     assert unit.stop_at is None or (unit.status in UP and unit.payment_timing == "Postpaid"), unit
-    assert unit.renew_at is None or (unit.status in UP and unit.auto_renew), unit
+    assert unit.renew_at is None or (unit.status in (*UP, "Stopped") and unit.auto_renew), unit
+    assert unit.status != "BillingChanging" or not unit.auto_renew, unit
     if unit.status not in ENDED:
         assert (unit.status == "Reconfiguring") == (unit.target_count is not None), unit
     assert unit.resize_paid == 0 or unit.status == "Reconfiguring", unit

@@ -165,8 +165,10 @@ class MemoryTransaction:
                     if unit is None:
                         continue
                     account_id = unit.account_id
-                halted = [row for row in units.values() if row.account_id == account_id and row.is_halted]
-                book.load_halted(account_id, sorted(halted, key=lambda row: row.id)[:HALTED_MAX])
+                own = [row for row in units.values() if row.account_id == account_id]
+                halted = sorted((row for row in own if row.is_halted), key=lambda row: row.id)
+                unrenewed = [row for row in own if row.awaits_renewal]
+                book.load_halted(account_id, [*halted[:HALTED_MAX], *unrenewed[:HALTED_MAX]])
             else:
                 table, key = need
                 book.load(table, key, self._store.rows[table].get(key))
@@ -473,8 +475,11 @@ class MemoryQuestions(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
-        agenda = self._store.agenda
-        return agenda[: min(limit, bisect_right(agenda, until, key=lambda due: due.at))]
+        agenda, units = self._store.agenda, list(self._store.rows[UNITS])
+        due = agenda[: bisect_right(agenda, until, key=lambda due: due.at)]
+        first = {DueKind.RENEW, DueKind.EXPIRE}
+        due.sort(key=lambda one: (one.at, one.kind, units.index((one.unit_id,)) if one.kind in first else 0))
+        return due[:limit]
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return since when the oldest release that should have been done by then is due."""

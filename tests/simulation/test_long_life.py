@@ -71,13 +71,12 @@ def test_a_quote_is_for_one_purchase_just_like_it(steps: tuple[Step, ...], bough
 
 @pytest.mark.parametrize(
     ("money_comes", "renewed"),
-    [(31, 7), (8, 7), (7, 3), (6, 3), (3, 1), (2, 1), (1, 0), (0.5, 0)],
+    [(31, 7), (8, 7), (7, 7), (6, 6), (3, 3), (0.5, 0.5), (0, 0), (-0.5, -0.5), (-3, -3), (-6.5, -6.5)],
 )
-def test_a_term_is_renewed_at_the_first_try_after_the_money_came(money_comes: float, renewed: int) -> None:
+def test_a_term_is_renewed_a_week_before_its_end_or_when_the_money_comes(money_comes: float, renewed: float) -> None:
     buy = Ask(Buy(0, "bj", "gpu-1", 1, 1, None, 1))
-    # Where it comes at the very moment of a try, the try was before it.
     wait = int((31 - money_comes) * DAY)
-    history = found(buy, Wait(wait), Ask(Fund(0, MONTH)), Wait(32 * DAY - wait), funds=MONTH)
+    history = found(buy, Wait(wait), Ask(Fund(0, MONTH)), Wait(40 * DAY - wait), funds=MONTH)
     books, _ = told(history)
     (posting,) = (posting for posting in books.postings if posting.kind == "Renewal")
     assert posting.since is not None

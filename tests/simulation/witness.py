@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from leasehold.commands.command import Command, Decided, DueCommand, Engine
+from leasehold.commands.funds import TopUp
 from leasehold.domain.account import Account
 from leasehold.domain.agenda import DueKind
 from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
@@ -78,10 +79,22 @@ class Witness:
         for rows in (changes.inserted, changes.updated):
             for unit in rows.get(UNITS, ()):
                 self._see_unit(unit, changes.postings, now, commands)
+        if self._on_time and any(isinstance(command, TopUp) for command in commands):
+            self._see_none_waits()
         assert self._placed >= set(changes.placed_gone)
         self._placed -= set(changes.placed_gone)
         assert not self._placed & set(changes.placed_new)
         self._placed |= set(changes.placed_new)
+
+    def _see_none_waits(self) -> None:
+        """Where money has come, no term that is over waits for a renewal that the balance pays."""
+        for unit in self._units.values():
+            if unit.status == "Stopped" and unit.auto_renew:
+                cost = self._advance.renewal_price(
+                    unit.id, unit.auto_renew_months, unit.count, self._by_month.get(unit.offering)
+                )
+                longest = unit.term_months + unit.auto_renew_months > LONGEST
+                assert cost is None or cost > self._accounts[unit.account_id].balance or longest, f"it waits: {unit}"
 
     def _see_account(self, account: Account, changes: Changes, now: Instant) -> None:
         before = self._accounts.get(account.id)

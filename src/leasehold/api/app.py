@@ -47,6 +47,7 @@ from leasehold.wire import errors as e
 from leasehold.wire import openapi
 from leasehold.wire.action import CLOCK, Action
 from leasehold.wire.actions import TABLE
+from leasehold.wire.amounts import odd_amount
 from leasehold.wire.nearest import no_such, wrong_method
 from leasehold.wire.shapes import Request
 
@@ -356,12 +357,16 @@ class App:
     def _decode(self, action: Action, body: bytes) -> Request:
         """Read the body as the action's request; raises Fault naming the field (decision 21)."""
         try:
-            return self._decoders[action.request].decode(body or b"{}")
+            request: Request = self._decoders[action.request].decode(body or b"{}")
         except msgspec.ValidationError as error:
             field, what = _field(str(error))
             raise Fault(e.INAPPROPRIATE_JSON, f"{what}.", field) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
+        odd = odd_amount(action.request, body)
+        if odd is not None:
+            raise Fault(e.INAPPROPRIATE_JSON, f"{odd[1][:64]!r} is not a plain decimal number such as 12.5.", odd[0])
+        return request
 
 
 def _field(text: str) -> tuple[str | None, str]:

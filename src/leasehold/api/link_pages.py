@@ -198,6 +198,7 @@ class LinkPages:
                     order_id=hex_id(),
                     months=1,
                     day=None,
+                    by_manager=FULL in seen.policies,
                 )
         return UseLink(unit_id=unit.id, deadline=link.deadline, deed=link.deed, does=does, by=unit.created_by)
 

@@ -39,8 +39,13 @@ def used_units(unit: Unit) -> int:
 
 
 def _schedule(unit: Unit) -> Instant | None:
-    """Return the release time, which only a postpaid instance with a schedule has (decision 23)."""
-    return unit.release_at if unit.payment_timing == "Postpaid" else None
+    """Return the release time, which a postpaid instance with a schedule has (decision 23).
+
+    Of what has ended it is when it was released by its schedule; what ended otherwise was not released at that time.
+    """
+    if unit.payment_timing != "Postpaid" or unit.status == "CreateFailed":
+        return None
+    return unit.release_at if unit.ended_at is None or unit.end_reason == "Schedule" else None
 
 
 def _end(unit: Unit) -> Instant | None:

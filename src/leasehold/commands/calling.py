@@ -8,16 +8,19 @@ import msgspec
 
 from leasehold.commands.command import Command, Needs
 from leasehold.domain.book import ACCOUNTS, CALLS, PACKAGES, SERVICES, Draft
-from leasehold.domain.calendar import HOUR_US, Instant
+from leasehold.domain.calendar import HOUR_US, Instant, rfc3339
 from leasehold.domain.calling import Calls, Package
-from leasehold.domain.money import MICRO_MAX
-from leasehold.domain.refusal import BAD_VALUE, NO_RESOURCE, Refusal
+from leasehold.domain.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.whose import own_service
 
 
 class CountCalls(Command, frozen=True, kw_only=True):
-    """Count what an app called of a service, in the hour of ``at``; and take the tokens off a package."""
+    """Count what an app called of a service, in the hour of ``at``; and take the tokens off a package.
+
+    What has happened is counted whole. A package gives what it has: where that is less than the call took, the package
+    is exhausted, and from its end on it gives nothing (decision 34).
+    """
 
     answer: ClassVar[type] = bool
 
@@ -41,8 +44,11 @@ class CountCalls(Command, frozen=True, kw_only=True):
     def _key(self) -> tuple[str, str, int]:
         return self.service_id, self.app_id, self.at // HOUR_US * HOUR_US
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the account has no such service or package, or the calls are to come."""
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal where the account has no such service or package, or the calls are to come.
+
+        And for a package that has nothing left, or is over.
+        """
         service = own_service(draft, self.account_id, self.service_id)
         if self.at > now:
             raise Refusal(BAD_VALUE, "Calls that are still to come cannot be counted.", field="time")
@@ -53,9 +59,26 @@ class CountCalls(Command, frozen=True, kw_only=True):
             package = draft.get(PACKAGES, self.package_id)
             if package is None or package.account_id != self.account_id:
                 raise no_package(self.package_id)
-            used = min(package.used + self.input_tokens + self.output_tokens, MICRO_MAX)
+            tokens = self.input_tokens + self.output_tokens
+            _check_package(package, tokens, rules, now)
+            used = package.used + min(tokens, package.left())
             draft.put(PACKAGES, msgspec.structs.replace(package, used=used))
         return True
+
+
+def _check_package(package: Package, tokens: int, rules: Rules, now: Instant) -> None:
+    """Raise Refusal where tokens are to be taken off a package that has none left, or is over."""
+    if not tokens or package.status(now) == "Active":
+        return
+    why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
+    if package.status(now) == "Exhausted":
+        why = f"is exhausted: all of its {package.specification} tokens are used"
+    raise Refusal(
+        WRONG_STATE,
+        f"The package {package.id} {why}. Count the calls without it, or on another (DescribePackageResources, "
+        "/v2/charge).",
+        field="packageId",
+    )
 
 
 class GrantPackage(Command, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
-from leasehold.commands.funds import halted_needs, resume_some
+from leasehold.commands.funds import halted_needs, renew_waiting, resume_some
 from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
@@ -80,7 +80,10 @@ class ConfirmRunning(_Report, frozen=True, kw_only=True):
 
 
 class _Failure(_Report, frozen=True, kw_only=True):
-    """What was paid in advance goes back. That may pay a debt, and then what stood still for it runs again."""
+    """What was paid in advance goes back. That may pay a debt, and then what stood still for it runs again.
+
+    And it may pay for renewals that waited for money.
+    """
 
     reason: str
 
@@ -102,11 +105,12 @@ class ConfirmFailed(_Failure, frozen=True, kw_only=True):
 
     awaited: ClassVar[UnitStatus] = "Creating"
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
+    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
         """Take it back."""
         draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
         give_back_money(draft, unit, unit.charged, now)
         change(draft, unit, status="CreateFailed", charged=Micro(0), placements=(), failure=self.reason)
+        renew_waiting(draft, unit.account_id, rules, now)
 
 
 class ConfirmResized(_Report, frozen=True, kw_only=True):
@@ -127,12 +131,13 @@ class ConfirmResizeFailed(_Failure, frozen=True, kw_only=True):
 
     awaited: ClassVar[UnitStatus] = "Reconfiguring"
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
+    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
         """Take the resize back."""
         paid = unit.resize_paid
         give_back_money(draft, unit, paid, now)
         unit = settle_size(draft, unit, unit.count)
         change(draft, unit, status="ReconfigureFailed", charged=Micro(unit.charged - paid), failure=self.reason)
+        renew_waiting(draft, unit.account_id, rules, now)
 
 
 class ConfirmReleased(_Report, frozen=True, kw_only=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from leasehold.commands.command import Command, Needs
+from leasehold.commands.renewal import renew_if_paid
 from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, SERVICES, UNITS, Book, Draft
+from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, SERVICES, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
 from leasehold.domain.ledger import FUNDING, Posting, wallet
@@ -21,7 +22,7 @@ class TopUp(Command, frozen=True, kw_only=True):
     """Add a positive amount to the balance. Answers the account as it is then.
 
     Where that pays a debt, instances that stood still for it run again (decision 14): the first few hundred at once,
-    the others right after, as due work.
+    the others right after, as due work. Renewals by rule that waited for money are made (decision 30).
     """
 
     answer: ClassVar[type] = Account
@@ -38,7 +39,7 @@ class TopUp(Command, frozen=True, kw_only=True):
         """What stands still holds and serves."""
         return halted_needs(book, self.account_id)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:  # noqa: ARG002
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:
         """Raises Refusal where there is no such account."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
@@ -56,13 +57,17 @@ class TopUp(Command, frozen=True, kw_only=True):
             )
         )
         resume_some(draft, self.account_id, now)
+        renew_waiting(draft, self.account_id, rules, now)
         return draft.require(ACCOUNTS, self.account_id)
 
 
 def halted_needs(book: Book, account_id: str) -> Needs:
-    """Return what instances that stand still hold, and the services that they have replicas of."""
+    """Return what instances that stand still hold, the services that they have replicas of, and who limits renewals."""
     for unit_id in book.halted_ids(account_id):
         unit = book.get(UNITS, unit_id)
+        if unit is not None and unit.awaits_renewal:
+            yield GUARDS, (account_id,)
+            yield OFFERINGS, unit.offering
         if unit is not None:
             yield OFFERINGS, unit.offering
             for placed in unit.placements:
@@ -83,3 +88,12 @@ def resume_some(draft: Draft, account_id: str, now: Instant) -> None:
         start_meter(draft, unit, now)
     if more:
         change(draft, halted[HALTED_MAX - 1], resume_at=now)
+
+
+def renew_waiting(draft: Draft, account_id: str, rules: Rules, now: Instant) -> None:
+    """Make renewals by rule that waited for money, the oldest instance first, as far as the balance goes.
+
+    Of more than a few hundred the rest waits for its next try.
+    """
+    for unit in draft.unrenewed(account_id):
+        renew_if_paid(draft, unit, rules, now)

@@ -26,6 +26,7 @@ from leasehold.domain.term import term_of
 from leasehold.domain.trust import check_trusted_somewhere, is_exposed
 from leasehold.domain.unit import Placement, Unit
 from leasehold.domain.whose import own_service
+from leasehold.domain.wording import counted
 
 
 class Billing(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +191,7 @@ def choose(
     free = ", ".join(f"{offering.region} {offering.stock_free}" for offering in shelf)
     raise Refusal(
         STOCK,
-        f"No region has {count} free units of {unit_type} ({free}). "
+        f"No region has {counted(count, 'free unit')} of {unit_type} ({free}). "
         "Ask for fewer, or try again when units are released.",
     )
 

@@ -10,7 +10,7 @@ from leasehold.domain.calendar import Instant, rfc3339
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, OfferingKind
 from leasehold.domain.changing import change
 from leasehold.domain.ending import begin_release
-from leasehold.domain.guard import judge_end, judge_extension
+from leasehold.domain.guard import is_no_later, judge_end, judge_extension
 from leasehold.domain.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.scheduling import check_release_time
@@ -57,10 +57,11 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
         unit = own_unit(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
         only_postpaid(unit, "its release cannot be scheduled; it ends with its term")
         _only_alive(unit, rules, now)
-        check_release_time(self.release_at, rules, now, field="releaseTime")
-        later = unit.release_at is not None and (self.release_at is None or self.release_at > unit.release_at)
+        before = unit.release_at
+        check_release_time(self.release_at, rules, now, field="releaseTime", before=before)
+        later = before is not None and not is_no_later(self.release_at, before)
         guard = draft.get(GUARDS, self.account_id)
-        refusal = judge_end(guard, self.release_at, now, rules.time_zone) or judge_extension(
+        refusal = judge_end(guard, self.release_at, now, rules.time_zone, before=before) or judge_extension(
             guard,
             is_buyer=self.by == unit.created_by,
             is_manager=self.by_manager,

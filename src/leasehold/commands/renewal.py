@@ -9,10 +9,10 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.release import unit_needs
 from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant, rfc3339
+from leasehold.domain.calendar import Instant, add_months, rfc3339
 from leasehold.domain.catalogue import Offering, OfferingKind
 from leasehold.domain.changing import change
-from leasehold.domain.guard import Asked, judge_spend, month_name
+from leasehold.domain.guard import Asked, judge_end, judge_extension, judge_spend, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
@@ -22,6 +22,7 @@ from leasehold.domain.selling import balance_refusal
 from leasehold.domain.term import (
     Term,
     months_between,
+    next_late_try,
     next_try,
     own_term,
     price_of_months,
@@ -52,8 +53,15 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
         yield UNITS, (self.unit_id,)
         yield ACCOUNTS, (self.account_id,)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none."""
+    def needs_more(self, book: Book) -> Needs:
+        """What it is and who pays: a stopped one is renewed at once."""
+        return unit_needs(book, self.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none.
+
+        And for one that is to become postpaid: a renewal would undo that without a word (decision 30).
+        """
         unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
         if self.kind not in (None, unit.kind):
             raise Refusal(BAD_VALUE, f"{unit.id} is {unit.kind}, not {self.kind}.", field="instanceType")
@@ -65,10 +73,19 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
                 raise Refusal(WRONG_STATE, f"{unit.id} has no auto-renew rule.", field="instanceId")
             change(draft, unit, auto_renew=False, renew_at=None)
             return True
+        if unit.status == "BillingChanging":
+            raise Refusal(
+                WRONG_STATE,
+                f"{unit.id} becomes postpaid when its term ends, and a rule would renew it instead. Have it stay "
+                "prepaid (ChangeBilling to Prepaid), and make the rule then.",
+                field="instanceId",
+            )
         # A try that is overdue stays due where there is a rule already: it is not passed over for being late.
         tried = unit.renew_at if unit.auto_renew else None
         unit = change(draft, unit, auto_renew=True, auto_renew_months=self.months)
-        change(draft, unit, renew_at=tried or _next_try(unit, now))
+        unit = change(draft, unit, renew_at=tried or _next_try(unit, now))
+        if unit.status == "Stopped" and unit.awaits_renewal:
+            renew_if_paid(draft, unit, rules, now)
         return True
 
 
@@ -94,6 +111,7 @@ class Renew(Command, frozen=True, kw_only=True):
     order_id: str
     months: int
     day: int | None
+    by_manager: bool = False
 
     def needs(self) -> Needs:
         """The instance."""
@@ -104,7 +122,7 @@ class Renew(Command, frozen=True, kw_only=True):
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
-        """Raises Refusal where there is nothing to renew or too little money."""
+        """Raises Refusal where there is nothing to renew or too little money, and by the account's limits."""
         unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
         only_prepaid(unit)
         if unit.status not in RENEWABLE:
@@ -118,7 +136,9 @@ class Renew(Command, frozen=True, kw_only=True):
                 "Renew for longer.",
                 field="months",
             )
+        is_buyer = self.by == unit.created_by
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
+        refusal = refusal or _judge_longer(draft, rules, unit, term, now, is_buyer=is_buyer, is_manager=self.by_manager)
         if refusal is not None:
             raise refusal
         _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.user_id)
@@ -134,33 +154,52 @@ def only_prepaid(unit: Unit) -> None:
 
 
 def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
-    """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13)."""
-    account = draft.require(ACCOUNTS, unit.account_id)
-    zone = account.time_zone
+    """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13).
+
+    One that has come to be on its way to postpaid in an older store loses the rule that would keep it from that.
+    """
+    if unit.status == "BillingChanging":
+        change(draft, unit, auto_renew=False, renew_at=None)
+    elif not renew_if_paid(draft, unit, rules, now):
+        offsets = draft.require(ACCOUNTS, unit.account_id).remind_before_us
+        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, offsets, now))
+
+
+def renew_if_paid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
+    """Renew an instance by its rule where that can be paid; answers whether. Otherwise nothing changes."""
+    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     try:
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
-    except Refusal as too_long:
-        refusal = too_long
-    if refusal is not None:
-        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, account.remind_before_us, now))
-        return
+        refusal = refusal or _judge_longer(draft, rules, unit, term, now, is_buyer=True, is_manager=False)
+    except Refusal:
+        return False  # beyond all use
+    if refusal is not None or term.expires_at <= now:
+        return False
     months = unit.auto_renew_months
     _extend(draft, unit, term, amount, now, months=months, order_id=renewal_order(unit), by=unit.created_by)
+    return True
 
 
 def _next_try(unit: Unit, now: Instant) -> Instant | None:
-    due = unit.auto_renew and unit.expires_at is not None and unit.status != "Stopped"
-    return next_try(unit.expires_at, now) if due and unit.expires_at is not None else None
+    if not unit.auto_renew or unit.expires_at is None:
+        return None
+    if unit.status == "Stopped":
+        return None if unit.retire_at is None else next_late_try(unit.expires_at, unit.retire_at, now)
+    return next_try(unit.expires_at, now)
 
 
 def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:
     """Return the term as the renewal makes it; raises Refusal for one that is beyond all use."""
     term = own_term(unit)
-    if term.months + months > TERM_MONTHS_MAX:
-        raise Refusal(BAD_VALUE, f"No term is longer than {TERM_MONTHS_MAX} months.", field="months")
     longer = term_of(term.anchor, term.months + months, zone) if months else term
-    return longer if day is None else term_to_day(longer, day, zone, later=not months)
+    longer = longer if day is None else term_to_day(longer, day, zone, later=not months)
+    # Counted from the first day: a term that ends on another day of the month counts its own months anew.
+    begun = unit.term_from
+    if begun is not None and longer.expires_at > add_months(begun, TERM_MONTHS_MAX, zone):
+        field = "months" if months else "expiryDay"
+        raise Refusal(BAD_VALUE, f"No term is longer than {TERM_MONTHS_MAX} months.", field=field)
+    return longer
 
 
 def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: Instant) -> tuple[Refusal | None, Micro]:
@@ -178,6 +217,21 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: I
     if balance < amount or amount + unit.charged >= MICRO_MAX:
         return balance_refusal(balance, amount, rules, f"the renewal of {unit.id}"), amount
     return None, amount
+
+
+def _judge_longer(
+    draft: Draft, rules: Rules, unit: Unit, term: Term, now: Instant, *, is_buyer: bool, is_manager: bool
+) -> Refusal | None:
+    """Judge a renewal by the limits on release times, where the instance had one that it gave up (decision 29).
+
+    ``extensions`` says so: nothing else counts there for an instance that is paid in advance.
+    """
+    if unit.extensions == 0:
+        return None
+    guard = draft.get(GUARDS, unit.account_id)
+    return judge_end(guard, term.expires_at, now, rules.time_zone) or judge_extension(
+        guard, is_buyer=is_buyer, is_manager=is_manager, extensions=unit.extensions, later=True
+    )
 
 
 def _extend(
@@ -235,6 +289,7 @@ def _extend(
         term_months=term.months,
         expires_at=term.expires_at,
         retire_at=None,
+        extensions=unit.extensions + (unit.extensions > 0),
         resize_paid=Micro(unit.resize_paid + amount - without if held > unit.count else unit.resize_paid),
         charged=Micro(unit.charged + amount),
     )

@@ -21,6 +21,7 @@ from leasehold.domain.selling import Deal, balance_needed, balance_refusal
 from leasehold.domain.term import price_of_rest
 from leasehold.domain.unit import Unit
 from leasehold.domain.whose import own_unit
+from leasehold.domain.wording import counted
 
 
 class Resized(msgspec.Struct, frozen=True):
@@ -102,7 +103,9 @@ class Resize(Command, frozen=True, kw_only=True):
         account = draft.require(ACCOUNTS, unit.account_id)
         amount = price_of_rest(unit, added, offering.per_month, account.time_zone, now)
         if account.balance < amount or amount + unit.charged >= MICRO_MAX:
-            raise balance_refusal(account.balance, amount, rules, f"{added} more units for the rest of the term")
+            raise balance_refusal(
+                account.balance, amount, rules, f"{counted(added, 'more unit')} for the rest of the term"
+            )
         if amount > 0:
             draft.post(
                 Posting(
@@ -145,7 +148,7 @@ def _check(unit: Unit, count: int) -> None:
             WRONG_STATE, f"{unit.id} is {unit.status}; only a running instance is resized.", field="instanceId"
         )
     if count == unit.count:
-        raise Refusal(WRONG_STATE, f"{unit.id} has {count} units already.", field="count")
+        raise Refusal(WRONG_STATE, f"{unit.id} has {counted(count, 'unit')} already.", field="count")
     if count < unit.count and unit.payment_timing == "Prepaid":
         raise Refusal(
             NOT_SUPPORTED,
@@ -169,4 +172,4 @@ def _check_balance(draft: Draft, rules: Rules, unit: Unit, offering: Offering, a
     deal = Deal(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)
     balance, needed = draft.require(ACCOUNTS, unit.account_id).balance, max(balance_needed(deal, rules), 0)
     if balance < needed:
-        raise balance_refusal(balance, needed, rules, f"{added} more postpaid units to start")
+        raise balance_refusal(balance, needed, rules, f"{counted(added, 'more postpaid unit')} to start")

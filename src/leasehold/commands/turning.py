@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
+
 from leasehold.commands.command import Command, Needs
-from leasehold.commands.purchase import Bought
 from leasehold.commands.release import not_ending, unit_needs
 from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.changing import change
-from leasehold.domain.guard import Asked, judge_spend, judge_turn, month_name
+from leasehold.domain.guard import Asked, judge_end, judge_extension, judge_spend, judge_turn, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasehold.domain.metering import charge_last_minute, paid_until
 from leasehold.domain.money import MICRO_MAX, Micro
@@ -20,6 +21,15 @@ from leasehold.domain.selling import balance_refusal
 from leasehold.domain.term import next_try, term_of
 from leasehold.domain.unit import Unit
 from leasehold.domain.whose import own_unit
+from leasehold.domain.wording import counted
+
+
+class Turned(msgspec.Struct, frozen=True):
+    """What a change of billing answers. ``dropped`` is the release time that the instance had and has no more."""
+
+    unit_id: str
+    order_id: str
+    dropped: Instant | None = None
 
 
 class ChangeBilling(Command, frozen=True, kw_only=True):
@@ -29,9 +39,12 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     ends. Prepaid becomes
     postpaid when its term ends, and shows BillingChanging until then; asked to be prepaid again it stays so. It gets
     the account's default release time then, counted from that moment, where the account has one.
+
+    What is paid in advance has no release time. Whoever gives one up lets the instance live longer, and is judged like
+    whoever moves it to later, and to the end of the term (decision 29).
     """
 
-    answer: ClassVar[type] = Bought
+    answer: ClassVar[type] = Turned
 
     account_id: str
     user_id: str
@@ -41,6 +54,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     months: int = 0
     auto_renew: bool = False
     auto_renew_months: int = 1
+    by_manager: bool = False
 
     def needs(self) -> Needs:
         """The instance."""
@@ -50,10 +64,11 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         """What it holds and who pays."""
         return unit_needs(book, self.unit_id)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Turned:
         """Raises Refusal for another status, what is paid so already, too small a balance, and a release that came.
 
-        And where a postpaid instance needs a release time, and the account has no default one.
+        And where a postpaid instance needs a release time, and the account has no default one, or where the account's
+        limits do not let a release time be given up.
         """
         unit = own_unit(draft, self.account_id, self.unit_id)
         changing = unit.status == "BillingChanging"
@@ -71,14 +86,34 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
             ends = now if unit.expires_at is None else unit.expires_at
-            _, refusal = judge_turn(draft.get(GUARDS, self.account_id), ends, rules.time_zone)
+            release_at, refusal = judge_turn(draft.get(GUARDS, self.account_id), ends, rules.time_zone)
             if refusal is not None:
                 raise refusal
-            change(draft, unit, status="BillingChanging", auto_renew=False, renew_at=None)
+            longer = unit.extensions > 0 and release_at is None
+            self._judge_longer(draft, rules, now, unit, None, later=longer)
+            extensions = unit.extensions + longer
+            change(draft, unit, status="BillingChanging", auto_renew=False, renew_at=None, extensions=extensions)
         else:
             paid = self._prepay(draft, rules, unit, now)
         draft.order(self._order(unit, paid, now))
-        return Bought(unit.id, self.order_id)
+        return Turned(unit.id, self.order_id, unit.release_at)
+
+    def _judge_longer(
+        self, draft: Draft, rules: Rules, now: Instant, unit: Unit, ends: Instant | None, *, later: bool
+    ) -> None:
+        """Judge that an instance which has a release time, or had one, goes on without one; raises Refusal."""
+        guard = draft.get(GUARDS, unit.account_id)
+        refusal = judge_extension(
+            guard,
+            is_buyer=self.by == unit.created_by,
+            is_manager=self.by_manager,
+            extensions=unit.extensions,
+            later=later,
+        )
+        if refusal is None and unit.release_at is not None:
+            refusal = judge_end(guard, ends, now, rules.time_zone, before=unit.release_at)
+        if refusal is not None:
+            raise refusal
 
     def _prepay(self, draft: Draft, rules: Rules, unit: Unit, now: Instant) -> Micro:
         offering = draft.require(OFFERINGS, *unit.offering)
@@ -97,8 +132,12 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         if limit is not None:
             raise limit
         if account.balance < amount or amount + unit.charged >= MICRO_MAX:
-            raise balance_refusal(account.balance, amount, rules, f"{unit.count} units for {self.months} months")
+            raise balance_refusal(
+                account.balance, amount, rules, f"{counted(unit.count, 'unit')} for {counted(self.months, 'month')}"
+            )
         term = term_of(begins, self.months, account.time_zone)
+        gives_up = unit.release_at is not None
+        self._judge_longer(draft, rules, now, unit, term.expires_at, later=gives_up)
         if amount > 0:
             draft.post(
                 Posting(
@@ -136,6 +175,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             quoted_count=0,
             quoted_number=0,
             release_at=None,
+            extensions=unit.extensions + gives_up,
             charge_at=None,
             stop_at=None,
             charged=Micro(unit.charged + amount),

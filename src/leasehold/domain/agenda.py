@@ -30,8 +30,12 @@ class DueKind(IntEnum):
     REMIND = 7
 
 
+BY_AGE: Final = frozenset({DueKind.RENEW, DueKind.EXPIRE})
+"""Of these, what is due at one moment is done in the order of the purchases: the older pays first (decision 30)."""
+
+
 class Due(msgspec.Struct, frozen=True, order=True, gc=False):
-    """One piece of due work. Sorted, they are in the order in which they are to be done."""
+    """One piece of due work. Sorted, they are in the order in which they are to be done, but for those ``BY_AGE``."""
 
     at: Instant
     kind: DueKind
@@ -45,7 +49,7 @@ _WHEN: Final[dict[DueKind, tuple[frozenset[UnitStatus], Callable[[Unit], Instant
     DueKind.RELEASE: (ENDABLE, attrgetter("release_at")),
     DueKind.CHARGE: (UP, attrgetter("charge_at")),
     DueKind.EXPIRE: (UP, attrgetter("expires_at")),
-    DueKind.RENEW: (UP, attrgetter("renew_at")),
+    DueKind.RENEW: (UP | _STOPPED, attrgetter("renew_at")),
     DueKind.STOP: (UP, attrgetter("stop_at")),
     DueKind.RETIRE: (_STOPPED, attrgetter("retire_at")),
     DueKind.RESUME: (_STOPPED, attrgetter("resume_at")),

@@ -25,6 +25,7 @@ from leasehold.domain.event import (
     replica_events,
     supply_events,
     unit_events,
+    whose,
 )
 from leasehold.domain.guard import Guard, month_name
 from leasehold.domain.identity_event import identity_events
@@ -196,7 +197,7 @@ class Book:
         self._shelves[unit_type] = keys
 
     def load_halted(self, account_id: str, units: Iterable[Unit]) -> None:
-        """Put down instances of an account that stand still."""
+        """Put down instances of an account that stand still, and those whose renewal waits, the oldest first."""
         found = self._halted.setdefault(account_id, {})
         for unit in units:
             self.rows[UNITS].setdefault((unit.id,), unit)
@@ -227,12 +228,16 @@ class Book:
         except KeyError:
             raise NotLoaded(f"what {account_id} holds") from None
 
-    def halted_ids(self, account_id: str) -> list[str]:
-        """Return the instances that stood still when the batch began, or do since; in order of their ids."""
+    def waiting_ids(self, account_id: str) -> list[str]:
+        """Return the instances that stood still or waited when the batch began, or do since; as they were loaded."""
         try:
-            return sorted(self._halted[account_id])
+            return list(self._halted[account_id])
         except KeyError:
             raise NotLoaded(f"halted instances of {account_id}") from None
+
+    def halted_ids(self, account_id: str) -> list[str]:
+        """Return the same in order of their ids."""
+        return sorted(self.waiting_ids(account_id))
 
     def _shelve(self, offering: Offering) -> None:
         """Let an offering that is new stand where later commands of the batch look for it."""
@@ -281,14 +286,14 @@ class Book:
                 self._shelve(row)
             elif table is KEYS and row.user_id in self._keyed:
                 self._keyed[row.user_id][row.id] = None
-            elif self._halted and table is UNITS and row.is_halted and row.account_id in self._halted:
+            elif self._halted and table is UNITS and row.waits_for_money and row.account_id in self._halted:
                 self._halted[row.account_id][row.id] = None
         self.orders += draft.orders
         self.postings += draft.postings
 
     def _tell(self, told: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
         for kind, data in told:
-            account_id, unit_id = _whose(row)
+            account_id, unit_id = whose(row)
             if account_id is not None:
                 self.events.setdefault(account_id, []).append(Event(now, kind, unit_id, user_id, data))
 
@@ -368,23 +373,6 @@ class Book:
                     changes.due_new += new - old
                 changes.place(before, after)
         return changes
-
-
-def _whose(row: Any) -> tuple[str | None, str | None]:
-    """Return whose events tell of a row, None: nobody's; and of which instance they are."""
-    match row:
-        case Unit():
-            return row.account_id, row.id
-        case Account():
-            return row.id, None
-        case Replica():
-            return row.account_id, row.unit_id
-        case Supply():
-            return row.told_to, None
-        case Model():
-            return row.account_id or None, None
-        case _:
-            return row.account_id, None
 
 
 class Changes:
@@ -478,6 +466,11 @@ class Draft:
         """Return the account's instances that stand still, as far as they were loaded."""
         units = [self.require(UNITS, unit_id) for unit_id in self.book.halted_ids(account_id)]
         return [unit for unit in units if unit.is_halted]
+
+    def unrenewed(self, account_id: str) -> list[Unit]:
+        """Return the account's instances whose renewal waits for money, as far as they were loaded; oldest first."""
+        units = [self.require(UNITS, unit_id) for unit_id in self.book.waiting_ids(account_id)]
+        return sorted((unit for unit in units if unit.awaits_renewal), key=attrgetter("created_at"))
 
     def keys_of(self, user_id: str) -> list[AccessKey]:
         """Return every access key of a user."""

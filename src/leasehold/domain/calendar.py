@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NewType
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 Instant = NewType("Instant", int)
 """A moment: microseconds since 1970-01-01T00:00:00Z."""
@@ -36,6 +36,20 @@ class BadTime(ValueError):
 def zone(name: str) -> ZoneInfo:
     """Return the IANA time zone of that name; raises ZoneInfoNotFoundError or ValueError."""
     return ZoneInfo(name)
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """Return the time zones that may be given: names of the IANA database that mean the same on every machine.
+
+    ``localtime`` and ``posixrules`` are whatever an administrator made of them, ``Factory`` says that nobody set one,
+    and those of ``right/`` and ``posix/`` count leap seconds or are other names of the rest (decision 31).
+    """
+    return frozenset(name for name in available_timezones() if _means_the_same(name))
+
+
+def _means_the_same(name: str) -> bool:
+    return name not in {"localtime", "posixrules", "Factory"} and not name.startswith(("right/", "posix/"))
 
 
 def from_datetime(at: datetime) -> Instant:

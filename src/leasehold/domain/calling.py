@@ -45,6 +45,10 @@ class Package(msgspec.Struct, frozen=True):
     started_at: Instant
     expires_at: Instant
 
+    def left(self) -> int:
+        """Return how many tokens can still be taken off it."""
+        return max(0, self.specification - self.used)
+
     def status(self, now: Instant) -> Literal["Active", "Exhausted", "Expired"]:
         """Active, Exhausted or Expired."""
         if self.used >= self.specification:

@@ -8,6 +8,7 @@ from leasehold.domain.changing import change
 from leasehold.domain.metering import charge_usage
 from leasehold.domain.money import Micro
 from leasehold.domain.rules import Rules
+from leasehold.domain.term import next_late_try
 from leasehold.domain.unit import ENDABLE, EndReason, Unit
 
 
@@ -44,13 +45,14 @@ def stop(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
     unit = charge_usage(draft, unit, now)
     if unit.target_count is not None:
         unit = settle_size(draft, unit, unit.target_count)
+    retire_at = Instant(now + rules.retention_us)
     return change(
         draft,
         unit,
         status="Stopped",
-        retire_at=Instant(now + rules.retention_us),
+        retire_at=retire_at,
         charge_at=None,
-        renew_at=None,
+        renew_at=next_late_try(unit.expires_at, retire_at, now) if unit.auto_renew and unit.expires_at else None,
         stop_at=None,
     )
 

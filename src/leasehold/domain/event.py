@@ -284,3 +284,20 @@ def supply_events(before: Supply | None, after: Supply) -> Iterator[tuple[str, d
                 "oversold": count.oversold,
             },
         )
+
+
+def whose(row: Any) -> tuple[str | None, str | None]:
+    """Return whose events tell of a row, None: nobody's; and of which instance they are."""
+    match row:
+        case Unit():
+            return row.account_id, row.id
+        case Account():
+            return row.id, None
+        case Replica():
+            return row.account_id, row.unit_id
+        case Supply():
+            return row.told_to, None
+        case Model():
+            return row.account_id or None, None
+        case _:
+            return row.account_id, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -11,7 +11,7 @@ from leasehold.domain.account import Account
 from leasehold.domain.agenda import Due, DueKind, agenda_of
 from leasehold.domain.calendar import MINUTE_US, Instant, rfc3339, to_datetime
 from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.guard import Guard, judge_turn
+from leasehold.domain.guard import Asked, Guard, judge_spend, judge_turn, month_name
 from leasehold.domain.metering import minutes_started, uses
 from leasehold.domain.money import MICRO_MAX, Micro, amount_text
 from leasehold.domain.replica import Replica
@@ -19,6 +19,7 @@ from leasehold.domain.rules import Rules
 from leasehold.domain.selling import Deal, balance_needed
 from leasehold.domain.term import months_between, next_try, own_term, price_of_months, term_of
 from leasehold.domain.unit import GONE, UP, Unit
+from leasehold.domain.wording import counted
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -35,6 +36,8 @@ class Explained(msgspec.Struct, frozen=True):
     sentences: tuple[str, ...]
 
 
+RENEWALS_MAX: Final = 120
+"""So many renewals are foreseen; what pays for more is not about to end."""
 ENDS = {
     DueKind.RELEASE: "schedule",
     DueKind.EXPIRE: "expiry",
@@ -62,16 +65,19 @@ def explain(
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
     turn = None if end is None else _turn(unit, end, offering, account, rules, guard)
-    cost_then = _cost_at(unit, offering, prices, account, now, end, month_end, turn)
+    renewals = _renewals(unit, offering, account, rules, guard)
+    cost_then = _cost_at(unit, offering, prices, now, end, month_end, turn, renewals)
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
         *_why(unit, account, rules),
         *_waits(unit, replicas, rules),
-        *_end(unit, end, rules, turn),
+        *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, turn)),
         _costs(unit, cost_then, account, rules, month_end),
     ]
     if end is not None and turn is not None and turn.hindrance is None:
         end = None if turn.release_at is None else Due(turn.release_at, DueKind.RELEASE, unit.id)
+    if renewals:
+        end = Due(renewals[-1].ends_at, DueKind.EXPIRE, unit.id)
     return Explained(
         alive,
         None if end is None else end.at,
@@ -111,27 +117,25 @@ def _cost_at(
     unit: Unit,
     offering: Offering,
     prices: PriceList,
-    account: Account,
     now: Instant,
     end: Due | None,
     month_end: Instant,
     turn: _Turn | None,
+    renewals: Sequence[_Renewal],
 ) -> Micro:
     """Return what it will have cost at the month's end: metered use goes on, and renewals are paid when they are due.
 
     What no store can hold is cut where the books would cut it.
     """
-    if unit.status not in UP:
-        return unit.charged
     if unit.payment_timing == "Prepaid":
-        renewed = _renewals(unit, offering, account, month_end)
+        renewed: int = sum(one.amount for one in renewals if one.at < month_end)
         goes_on = turn is not None and turn.hindrance is None
         if goes_on and unit.expires_at is not None and unit.expires_at < month_end:
             until = month_end if turn is None or turn.release_at is None else min(month_end, turn.release_at)
             minutes = minutes_started(unit.expires_at, until)
             renewed += unit.count * minutes * (offering.per_minute or 0)
         return Micro(min(unit.charged + renewed, MICRO_MAX - 1))
-    if unit.meter_from is None:
+    if unit.meter_from is None or unit.status not in UP:
         return unit.charged
     until = max(now, month_end if end is None else min(month_end, end.at))
     if unit.release_at is not None:
@@ -140,20 +144,33 @@ def _cost_at(
     return Micro(min(unit.charged + used, MICRO_MAX - 1))
 
 
-def _renewals(unit: Unit, offering: Offering, account: Account, month_end: Instant) -> int:
-    """Sum up the renewals by rule that are due before the month's end, as far as the balance goes."""
-    paid = 0
-    at, term = unit.renew_at, own_term(unit) if unit.expires_at is not None else None
-    while unit.auto_renew and term is not None and at is not None and at < month_end and offering.per_month is not None:
-        months = unit.auto_renew_months
-        longer = term_of(term.anchor, term.months + months, account.time_zone)
-        added = months_between(term, longer, account.time_zone)
-        amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
-        if account.balance - paid < amount:
+class _Renewal(NamedTuple):
+    """A renewal by rule that is to come: when it is made, what it costs, and when the term ends then."""
+
+    at: Instant
+    amount: Micro
+    ends_at: Instant
+
+
+def _renewals(
+    unit: Unit, offering: Offering, account: Account, rules: Rules, guard: Guard | None
+) -> tuple[_Renewal, ...]:
+    """Foresee the renewals by rule, as far as the balance and the limits on spending of today go."""
+    found: list[_Renewal] = []
+    at, left = unit.renew_at, int(account.balance)
+    if not unit.auto_renew or unit.expires_at is None or offering.per_month is None:
+        return ()
+    term, held = own_term(unit), max(unit.count, unit.target_count or 0)
+    while at is not None and len(found) < RENEWALS_MAX:
+        longer = term_of(term.anchor, term.months + unit.auto_renew_months, account.time_zone)
+        amount = price_of_months(held, offering.per_month, months_between(term, longer, account.time_zone))
+        asked = Asked(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
+        if left < amount or judge_spend(guard, asked, rules.currency) is not None:
             break
-        paid += amount
+        found.append(_Renewal(at, amount, longer.expires_at))
+        left -= amount
         term, at = longer, next_try(longer.expires_at, at)
-    return paid
+    return tuple(found)
 
 
 def _why(unit: Unit, account: Account, rules: Rules) -> Iterator[str]:
@@ -161,7 +178,8 @@ def _why(unit: Unit, account: Account, rules: Rules) -> Iterator[str]:
         return "never" if at is None else rfc3339(at, rules.time_zone)
 
     yield (
-        f"{unit.id} is {unit.status}: {unit.count} units of {unit.type} in {unit.region}, bought by {unit.created_by} "
+        f"{unit.id} is {unit.status}: {counted(unit.count, 'unit')} of {unit.type} in {unit.region}, bought by "
+        f"{unit.created_by} "
         f"on {when(unit.created_at)}, {unit.payment_timing.lower()}."
     )
     if unit.status == "Stopped":
@@ -179,7 +197,8 @@ def _why(unit: Unit, account: Account, rules: Rules) -> Iterator[str]:
     else:
         yield f"It is alive because its release time, {when(unit.release_at)}, has not come."
     if unit.used:
-        yield f"{unit.replicas} replicas use {unit.used} of its {unit.count} units."
+        use = "uses" if unit.replicas == 1 else "use"
+        yield f"{counted(unit.replicas, 'replica')} {use} {unit.used} of its {counted(unit.count, 'unit')}."
     if account.arrears_since is not None and unit.status in UP:
         yield f"Its account is in debt since {when(account.arrears_since)}, with {amount_text(account.balance)}."
 
@@ -202,6 +221,7 @@ def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None) -> Itera
         yield "Nothing ends it by itself: release it, or give it a release time (AutoReleaseComputeUnit)."
         return
     at = rfc3339(end.at, rules.time_zone)
+    by = counted(unit.auto_renew_months, "month")
     match end.kind:
         case DueKind.RELEASE:
             yield f"It is released at {at}."
@@ -220,7 +240,16 @@ def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None) -> Itera
             yield f"At {at} it is released for good."
     if unit.auto_renew:
         tried = "not tried again" if unit.renew_at is None else f"tried at {rfc3339(unit.renew_at, rules.time_zone)}"
-        yield f"Its renewal by {unit.auto_renew_months} months is {tried}."
+        yield f"Its renewal by {by} is {tried}; as things stand, the balance or a limit does not allow it."
+
+
+def _renewed(unit: Unit, renewals: Sequence[_Renewal], rules: Rules) -> str:
+    first, last = (rfc3339(one, rules.time_zone) for one in (renewals[0].at, renewals[-1].ends_at))
+    by = counted(unit.auto_renew_months, "month")
+    return (
+        f"Its renewal by {by} is tried at {first}, and the balance pays for {len(renewals)} in a row as things stand: "
+        f"at {last} its term ends then, and it stops."
+    )
 
 
 def _costs(unit: Unit, cost_then: Micro, account: Account, rules: Rules, month_end: Instant) -> str:

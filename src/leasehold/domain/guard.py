@@ -173,9 +173,19 @@ def judge_spend(guard: Guard | None, asked: Asked | None, currency: str) -> Refu
     return None
 
 
-def judge_end(guard: Guard | None, release_at: Instant | None, now: Instant, zone_name: str) -> Refusal | None:
-    """Judge a postpaid unit's release time."""
-    if guard is None:
+def judge_end(
+    guard: Guard | None,
+    release_at: Instant | None,
+    now: Instant,
+    zone_name: str,
+    *,
+    before: Instant | None = None,
+) -> Refusal | None:
+    """Judge a postpaid unit's release time. ``before`` is the one that it has: no limit keeps it from ending earlier.
+
+    Where a unit comes to be paid in advance, ``release_at`` is when the paid term ends (decision 29).
+    """
+    if guard is None or is_no_later(release_at, before):
         return None
     rules = guard.rules
     if release_at is None:
@@ -184,6 +194,11 @@ def judge_end(guard: Guard | None, release_at: Instant | None, now: Instant, zon
         latest = rfc3339(Instant(now + rules.release_max_us), zone_name)
         return _refusal(f"The limit releaseMax allows a release until {latest}; give an earlier one.")
     return None
+
+
+def is_no_later(after: Instant | None, before: Instant | None) -> bool:
+    """Whether a unit that was to be released at some time ends by then all the same; None: nothing ends it."""
+    return before is not None and after is not None and after <= before
 
 
 def default_release(guard: Guard | None, release_at: Instant | None, now: Instant) -> Instant | None:

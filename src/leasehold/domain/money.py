@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import NewType
+
+from leasehold.wire.amounts import PLAIN
 
 Micro = NewType("Micro", int)
 """An amount in millionths of the currency unit (1.00 CNY = 1,000,000)."""
@@ -26,12 +28,12 @@ def parse_amount(text: str | Decimal) -> Micro:
     """Read a decimal amount such as ``"12.5"`` exactly.
 
     Raises BadAmount for anything but a finite decimal number with at most six decimal places
-    whose size stays below MICRO_MAX.
+    whose size stays below MICRO_MAX. A text is digits, a point and digits (decision 31): ``"1_000"``, ``"1e3"``,
+    ``"5."``, blanks and the digits of other scripts are none.
     """
-    try:
-        value = Decimal(text)
-    except (InvalidOperation, ValueError):
-        raise BadAmount(f"{text!r} is not a decimal number") from None
+    if isinstance(text, str) and not PLAIN.fullmatch(text):
+        raise BadAmount(f"{text[:64]!r} is not a plain decimal number such as 12.5")
+    value = Decimal(text)
     if not value.is_finite():
         raise BadAmount(f"{text!r} is not a finite number")
     # Looked at before it is scaled: 1e999999 would take for ever to become an integer.

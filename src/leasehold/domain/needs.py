@@ -16,7 +16,8 @@ class Shelf(msgspec.Struct, frozen=True):
 class Halted(msgspec.Struct, frozen=True):
     """Need instances that stand still until a debt is paid (``Unit.is_halted``), at most ``HALTED_MAX`` of them.
 
-    They are those of an account; or, where an instance is named, of its account.
+    And as many of those whose renewal waits for money (``Unit.awaits_renewal``), the oldest first. They are those of an
+    account; or, where an instance is named, of its account.
     """
 
     account_id: str | None = None

@@ -13,6 +13,7 @@ from leasehold.domain.money import MICRO_MAX, Micro, amount_text
 from leasehold.domain.refusal import BALANCE, NOT_SUPPORTED, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.scheduling import check_release_time
+from leasehold.domain.wording import counted
 
 RULES = ("releaseTime", "end", "stock", "units", "price", "spend", "balance")
 """What is judged, in the order in which a purchase is refused."""
@@ -107,7 +108,9 @@ def _of_balance(draft: Draft, deal: Deal, rules: Rules) -> Refusal | None:
     if balance >= (needed if deal.payment_timing == "Prepaid" else max(needed, 0)) and needed < MICRO_MAX:
         return None
     prepaid = deal.payment_timing == "Prepaid"
-    what = f"{deal.count} units for {deal.months} months" if prepaid else f"{deal.count} postpaid units to start"
+    what = f"{counted(deal.count, 'postpaid unit')} to start"
+    if prepaid:
+        what = f"{counted(deal.count, 'unit')} for {counted(deal.months, 'month')}"
     return balance_refusal(balance, needed, rules, what)
 
 

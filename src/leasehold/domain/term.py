@@ -77,6 +77,12 @@ def next_try(expires_at: Instant, now: Instant) -> Instant | None:
     return None
 
 
+def next_late_try(expires_at: Instant, retire_at: Instant, now: Instant) -> Instant | None:
+    """Return when the renewal of a term that is over is tried next, every 24 hours until the instance is released."""
+    at = Instant(expires_at + ((now - expires_at) // DAY_US + 1) * DAY_US)
+    return at if at < retire_at else None
+
+
 def price_of_months(count: int, per_month: Micro, months: Fraction) -> Micro:
     """Price so many units for so many months, rounded up once."""
     return Micro(ceil(count * per_month * months))

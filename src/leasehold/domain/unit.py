@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from leasehold.domain.calendar import Instant
+from leasehold.domain.calendar import DAY_US, Instant
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, OfferingKind
 from leasehold.domain.ledger import PaymentTiming
 from leasehold.domain.money import Micro
@@ -25,6 +25,9 @@ UnitStatus = Literal[
 """The documented statuses, and ours: Stopped (replicas down, capacity kept; decision 14)."""
 
 EndReason = Literal["User", "Schedule", "Expiry", "Arrears"]
+
+FIRST_TRY_US: Final = 7 * DAY_US
+"""So long before the end of a term its renewal by rule is tried first (decision 13)."""
 
 GONE: Final[frozenset[UnitStatus]] = frozenset({"Released", "CreateFailed"})
 """In these an instance holds nothing."""
@@ -177,6 +180,20 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     def is_halted(self) -> bool:
         """Whether it stands still until its account has paid its debt."""
         return self.status == "Stopped" and self.payment_timing == "Postpaid"
+
+    @property
+    def waits_for_money(self) -> bool:
+        """Whether money on its account brings it on: it is halted, or awaits its renewal."""
+        return self.is_halted or self.awaits_renewal
+
+    @property
+    def awaits_renewal(self) -> bool:
+        """Whether its renewal by rule was due, and is made up for as soon as the balance allows (decision 30)."""
+        if not self.auto_renew or self.payment_timing != "Prepaid" or self.expires_at is None:
+            return False
+        if self.status == "Stopped":
+            return True
+        return self.status in UP and self.renew_at is not None and self.expires_at - self.renew_at < FIRST_TRY_US
 
     def replicas_of(self, service_id: str) -> int:
         """Return how many replicas of that service are on it."""

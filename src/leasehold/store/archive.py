@@ -1,8 +1,9 @@
-"""Archiving the hourly charges of months long past, so that years of them stay affordable.
+"""Archiving the hourly charges of months that are over, so that years of them stay affordable.
 
 A postpaid instance makes a posting an hour, 8,760 a year. Once a month is settled, what matters of it in the
-books is one sum: the month's postings of an instance become one, of the same amount and the same minutes, and
-the hourly ones go into a compressed file. Balances, charges and every check stay as they were.
+books is one sum: what follows each other without a gap, for as many units at one price, becomes one posting of the
+same amount and the same minutes, and the hourly ones go into a compressed file. That is what a statement puts in one
+line, so balances, charges, every line of a statement and every check stay as they were.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, Final
@@ -19,10 +21,12 @@ from typing import IO, Any, Final
 import msgspec
 import psycopg
 
-from leasehold.domain.calendar import Instant, to_datetime
+from leasehold.domain.calendar import MINUTE_US, Instant, rfc3339, to_datetime
 from leasehold.domain.ledger import Posting
+from leasehold.domain.statement import month_of
 from leasehold.private import opened_private
 from leasehold.store.beside import Run, beside
+from leasehold.store.check import store_now
 from leasehold.store.codec import POSTINGS
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
@@ -53,16 +57,17 @@ class _Line(msgspec.Struct, frozen=True):
 def archive(where: Target, before: Instant, goal: Path) -> Archived:
     """Roll up the hourly charges before a moment, each month of the account by itself; servers may go on meanwhile.
 
+    Months that are not over on an account's clocks are left alone, and a moment beyond them is refused.
     The file is on the disk before anything in the books changes, and is never written over. What is rolled up
     twice, because of a crash in between, is in two files with the same numbers. Raises BadStore.
     """
     try:
         with (
-            beside(where, "archive") as (run, transaction),
+            _over(where, before) as (run, transaction, now),
             open(goal, "xb", opener=opened_private) as raw,
             gzip.open(raw, "wb") as file,
         ):
-            hourly, monthly = _roll_up(run, transaction, before, file, raw)
+            hourly, monthly = _roll_up(run, transaction, (before, now), file, raw)
     except FileExistsError:
         raise BadStore(f"{goal} exists already; an archive never writes over another.") from None
     except (OSError, sqlite3.Error, psycopg.Error) as error:
@@ -70,14 +75,34 @@ def archive(where: Target, before: Instant, goal: Path) -> Archived:
     return Archived(hourly, monthly, goal.stat().st_size)
 
 
+@contextmanager
+def _over(where: Target, before: Instant) -> Iterator[tuple[Run, Callable[[], Any], Instant]]:
+    """Open the store, and say what time it is there; raises BadStore where the moment lies beyond what is over."""
+    with beside(where, "archive") as (run, transaction):
+        now = store_now(run)[0]
+        zones = [str(zone) for (zone,) in run("SELECT DISTINCT time_zone FROM accounts", ())]
+        latest = max(_began(now, zone) for zone in (*zones, "UTC"))
+        if before > latest:
+            raise BadStore(
+                f"{rfc3339(before, 'UTC')} is in a month that is not over; it is {rfc3339(now, 'UTC')} for this store. "
+                f"Give {rfc3339(latest, 'UTC')} or an earlier moment."
+            )
+        yield run, transaction, now
+
+
+def _began(now: Instant, zone: str) -> Instant:
+    today = to_datetime(now, zone)
+    return month_of(today.year, today.month, zone)[0]
+
+
 def _roll_up(
-    run: Run, transaction: Callable[[], Any], before: Instant, file: gzip.GzipFile, raw: IO[bytes]
+    run: Run, transaction: Callable[[], Any], until: tuple[Instant, Instant], file: gzip.GzipFile, raw: IO[bytes]
 ) -> tuple[int, int]:
     hourly = monthly = 0
     last = ""
     while units := _next_units(run, last):
         last = units[-1]
-        lines = [line for unit in units for line in _lines(run, unit, before)]
+        lines = [line for unit in units for line in _lines(run, unit, *until)]
         if not lines:
             continue
         file.write(b"\n".join(map(msgspec.json.encode, lines)) + b"\n")
@@ -106,18 +131,38 @@ def _next_units(run: Run, last: str) -> list[str]:
     return units
 
 
-def _lines(run: Run, unit: str, before: Instant) -> Iterator[_Line]:
-    """Return the hourly charges that are to be rolled up, each with the last of its month."""
+def _lines(run: Run, unit: str, before: Instant, now: Instant) -> Iterator[_Line]:
+    """Return the hourly charges that are to be rolled up, each with the last of those that follow each other."""
     rows = run(
         f"SELECT seq, {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind = 'Usage' AND at < ? ORDER BY seq",
         (unit, before),
     )
     postings = [(row[0], POSTINGS.read(row[1:])) for row in rows]
-    zone = _zone_of(run, postings[0][1].account_id) if postings else "UTC"
-    for _, group in groupby(postings, lambda item: _sort_of(item[1], zone)):
-        month = list(group)
-        if len(month) > 1:
-            yield from (_Line(seq, month[-1][0], posting) for seq, posting in month)
+    if not postings:
+        return
+    zone = _zone_of(run, postings[0][1].account_id)
+    ended = _began(now, zone)
+    run_on: list[tuple[int, Posting]] = []
+    for item in postings:
+        if item[1].at >= ended:
+            break
+        if run_on and not _goes_on(run_on[-1][1], item[1], zone):
+            yield from _rolled(run_on)
+            run_on = []
+        run_on.append(item)
+    yield from _rolled(run_on)
+
+
+def _rolled(run_on: list[tuple[int, Posting]]) -> Iterator[_Line]:
+    if len(run_on) > 1:
+        yield from (_Line(seq, run_on[-1][0], posting) for seq, posting in run_on)
+
+
+def _goes_on(last: Posting, posting: Posting, zone: str) -> bool:
+    """Whether a charge begins where the last one ended: units that are added within a minute overlap it."""
+    if last.since is None or last.minutes is None or _sort_of(last, zone) != _sort_of(posting, zone):
+        return False
+    return last.since + last.minutes * MINUTE_US == posting.since
 
 
 def _zone_of(run: Run, account_id: str) -> str:

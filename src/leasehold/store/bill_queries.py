@@ -10,11 +10,14 @@ from leasehold.domain.ledger import Posting, wallet
 from leasehold.questions import Spender
 from leasehold.store.audit import Fetch, columns
 from leasehold.store.codec import POSTINGS
+from leasehold.store.sums import parts_of, total
 
 BILLS_AT_ONCE: Final = 100
 """So many instances' bills are read by one statement, and are in memory at once."""
-_EFFECT: Final = "coalesce(sum(CASE WHEN credit = ? THEN amount ELSE -amount END), 0)"
-"""What postings did to the ledger account of the parameter."""
+_EFFECT: Final = parts_of("CASE WHEN credit = ? THEN amount ELSE -amount END")
+"""What postings did to the ledger account that is twice the parameter, in two parts of a sum."""
+_PAID_IN: Final = "CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END"
+_TURNED: Final = "CASE WHEN kind = 'TopUp' THEN 0 WHEN debit = ? THEN amount ELSE -amount END"
 _BILLS: Final = (
     f"SELECT {columns(POSTINGS)} FROM postings WHERE unit_id IN ({', '.join('?' * BILLS_AT_ONCE)}) "
     "AND seq >= ? AND seq <= ? AND at >= ? AND at < ? ORDER BY seq"
@@ -38,30 +41,31 @@ class BillQueries:
         )
         if first is None or until <= first:
             return 0
+        own = wallet(account_id)
         if last - until < until - first:
             # In one statement, so that balance and postings are of one moment.
             today = self._fetch(
-                f"SELECT balance - (SELECT {_EFFECT} FROM postings WHERE account_id = ? AND at >= ?) "
-                "FROM accounts WHERE id = ?",
-                (wallet(account_id), account_id, until, account_id),
+                f"SELECT a.balance, p.* FROM accounts a, (SELECT {_EFFECT} FROM postings "
+                "WHERE account_id = ? AND at >= ?) AS p WHERE a.id = ?",
+                (own, own, account_id, until, account_id),
             )
             if today:
-                return int(today[0][0])
-        ((total,),) = self._fetch(
-            f"SELECT {_EFFECT} FROM postings WHERE account_id = ? AND at < ?", (wallet(account_id), account_id, until)
+                ((balance, *since),) = today
+                return int(balance) - total(*since)
+        (sums,) = self._fetch(
+            f"SELECT {_EFFECT} FROM postings WHERE account_id = ? AND at < ?", (own, own, account_id, until)
         )
-        return int(total)
+        return total(*sums)
 
     def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
         """Sum up what was paid in, and what was charged less refunds, in a stretch of time."""
         own = wallet(account_id)
-        ((paid_in, charged),) = self._fetch(
-            "SELECT coalesce(sum(CASE WHEN kind = 'TopUp' THEN amount ELSE 0 END), 0), "
-            "coalesce(sum(CASE WHEN kind = 'TopUp' THEN 0 WHEN debit = ? THEN amount ELSE -amount END), 0) "
-            "FROM postings WHERE account_id = ? AND at >= ? AND at < ?",
-            (own, account_id, since, until),
+        (sums,) = self._fetch(
+            f"SELECT {parts_of(_PAID_IN)}, {parts_of(_TURNED)} FROM postings "
+            "WHERE account_id = ? AND at >= ? AND at < ?",
+            (own, own, account_id, since, until),
         )
-        return int(paid_in), int(charged)
+        return total(*sums[:2]), total(*sums[2:])
 
     def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
         """Return the ids of instances that have postings in a stretch of time, in order."""

@@ -41,6 +41,7 @@ from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
 from leasehold.store.still import still
+from leasehold.store.sums import summed
 
 GRACE_US: Final = 60 * SECOND_US
 CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
@@ -48,6 +49,8 @@ CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
 SHOWN_MAX: Final = 1000
 """Findings of one kind that are listed; a store with more is beyond reading."""
 
+_PAID: Final = "CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END"
+_CHARGED: Final = "CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END"
 _UP: Final = "status IN ('Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging')"
 _AGENDA: Final = f"""
 SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
@@ -55,7 +58,7 @@ SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
 UNION ALL
 SELECT expires_at, {DueKind.EXPIRE:d}, id FROM units WHERE expires_at IS NOT NULL AND {_UP}
 UNION ALL
-SELECT renew_at, {DueKind.RENEW:d}, id FROM units WHERE renew_at IS NOT NULL AND {_UP}
+SELECT renew_at, {DueKind.RENEW:d}, id FROM units WHERE renew_at IS NOT NULL AND (status = 'Stopped' OR {_UP})
 UNION ALL
 SELECT stop_at, {DueKind.STOP:d}, id FROM units WHERE stop_at IS NOT NULL AND {_UP}
 UNION ALL
@@ -154,7 +157,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     """Look at every part; ``own`` says what the database itself proved."""
     fetch, rows = looking.fetch, Rows()
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
-    now, grace = looking.ask("the clock", lambda: _now(fetch), otherwise=(Instant(wall_us()), GRACE_US))
+    now, grace = looking.ask("the clock", lambda: store_now(fetch), otherwise=(Instant(wall_us()), GRACE_US))
     audited, identities = Audited(turned=turned, wanted=rows.wanted), Identities()
     for name, kind in kinds().items():
         looking.part(f"table {name}", rows.findings(fetch, kind))
@@ -199,7 +202,8 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     return Report(looking.findings, "; ".join([", ".join(filter(None, parts[:2])), *filter(None, parts[2:])]), remarks)
 
 
-def _now(fetch: Fetch) -> tuple[Instant, int]:
+def store_now(fetch: Fetch) -> tuple[Instant, int]:
+    """Return what time it is for a store, and how much later than due work may be done."""
     facts: dict[str, str] = dict(fetch("SELECT name, value FROM facts", ()))
     if facts.get(CLOCK_MODE) == "virtual":
         # It stands still, so nothing but work due at this very moment can be in hand.
@@ -221,8 +225,8 @@ def _postings(fetch: Fetch) -> Iterator[str]:
 def _balances(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT a.id, a.balance, coalesce(p.total, 0) FROM accounts a LEFT JOIN "
-        "(SELECT account_id, sum(CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END) AS total "
-        "FROM postings GROUP BY account_id) p ON p.account_id = a.id WHERE a.balance <> coalesce(p.total, 0) LIMIT ?",
+        f"(SELECT account_id, {summed(_PAID)} AS total FROM postings GROUP BY account_id) p ON p.account_id = a.id "
+        "WHERE a.balance <> coalesce(p.total, 0) LIMIT ?",
         (SHOWN_MAX,),
     )
     for account, balance, total in rows:
@@ -238,8 +242,7 @@ def _balances(fetch: Fetch) -> Iterator[str]:
 def _charges(fetch: Fetch) -> Iterator[str]:
     rows = fetch(
         "SELECT u.id, u.charged, coalesce(p.total, 0) FROM units u LEFT JOIN "
-        "(SELECT unit_id, sum(CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END) AS total "
-        "FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
+        f"(SELECT unit_id, {summed(_CHARGED)} AS total FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
         "ON p.unit_id = u.id WHERE u.charged <> coalesce(p.total, 0) LIMIT ?",
         (SHOWN_MAX,),
     )

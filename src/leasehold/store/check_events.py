@@ -15,6 +15,7 @@ from leasehold.store.check_identity import Identities
 from leasehold.store.check_stories import BESIDES, WHOLE, Stories, Story, Told
 from leasehold.store.packing import unpacked
 from leasehold.store.queries import Fetch
+from leasehold.store.sums import parts_of, total
 
 PAGES_AT_ONCE: Final = 500
 """Pages of events that are in memory at once."""
@@ -66,10 +67,10 @@ _HELD: Final = (
     "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
     "WHERE account_id = ? AND status NOT IN ('Released', 'CreateFailed') GROUP BY created_by, type"
 )
+_MOVED: Final = "CASE WHEN p.credit = 'wallet:' || p.account_id THEN -p.amount ELSE p.amount END"
 _SPENT: Final = (
-    "SELECT u.created_by, sum(CASE WHEN p.credit = 'wallet:' || p.account_id THEN -p.amount ELSE p.amount END) "
-    "FROM postings p JOIN units u ON u.id = p.unit_id WHERE p.account_id = ? AND p.at >= ? AND p.at < ? "
-    "GROUP BY u.created_by"
+    f"SELECT u.created_by, {parts_of(_MOVED)} FROM postings p JOIN units u ON u.id = p.unit_id "
+    "WHERE p.account_id = ? AND p.at >= ? AND p.at < ? GROUP BY u.created_by"
 )
 
 
@@ -78,7 +79,7 @@ def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro
         return {}
     year, number = map(int, month.split("-"))
     began, ended = month_of(year, number, zone)
-    return {user: Micro(int(amount)) for user, amount in fetch(_SPENT, (account, began, ended))}
+    return {user: Micro(total(*sums)) for user, *sums in fetch(_SPENT, (account, began, ended))}
 
 
 def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:

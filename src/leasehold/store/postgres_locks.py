@@ -15,7 +15,7 @@ from leasehold.domain.book import OFFERINGS, Needed, Table
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.store.codec import CODECS
 from leasehold.store.postgres_hosts import Silent
-from leasehold.store.statements import HALTED, LOAD, load_statement, trusted, written_keys
+from leasehold.store.statements import HALTED, LOAD, UNRENEWED, load_statement, trusted, written_keys
 
 Row = tuple[Any, ...]
 
@@ -48,8 +48,9 @@ class RowLocks:
                     held.add(need)
             elif isinstance(need, Halted):
                 account_id = need.account_id or await self._account_of(need.unit_id)
-                if account_id is not None and await self._lacks(trusted(HALTED), [account_id, HALTED_MAX]):
-                    held.add(need)
+                for text in (HALTED, UNRENEWED) if account_id is not None else ():
+                    if await self._lacks(trusted(text), [account_id, HALTED_MAX]):
+                        held.add(need)
             elif not isinstance(need, Held | KeysOf | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():

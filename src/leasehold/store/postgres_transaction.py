@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import psycopg
 
-from leasehold.domain.agenda import Due, DueKind
+from leasehold.domain.agenda import Due
 from leasehold.domain.asked import Asked
 from leasehold.domain.book import KEYS, OFFERINGS, REMEMBERED, TABLES, UNITS, Book, Changes, Needed, Table
 from leasehold.domain.calendar import Instant
@@ -18,6 +18,7 @@ from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.sequencer import Blocked, Conflict, OutcomeUnknown, Unavailable
 from leasehold.store.asked_queries import asking
 from leasehold.store.codec import CODECS
+from leasehold.store.due import cut, in_order
 from leasehold.store.identity_queries import KEYS_OF_TEXT
 from leasehold.store.newer import MIGRATION_LOCK, WRITABLE_FROM
 from leasehold.store.outbox_queries import clearing
@@ -29,11 +30,13 @@ from leasehold.store.queries import HELD_TEXT, SPENT_TEXT, held_of
 from leasehold.store.signature_queries import forgetting
 from leasehold.store.statements import (
     CLAIM,
+    CLAIM_TIE,
     HALTED,
     LOAD,
     NOTE_USES,
     PRUNE,
     TOKENS_AGAIN,
+    UNRENEWED,
     USES,
     load_statement,
     saving,
@@ -135,9 +138,10 @@ class PostgresTransaction(AuditReads):
 
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
         """Claim work that is due by then: its instances are locked, and those locked elsewhere are skipped."""
-        text = CLAIM if wait else f"{CLAIM} SKIP LOCKED"
-        rows = await self._rows(text, (until, limit))
-        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
+        skip = "" if wait else " SKIP LOCKED"
+        rows = await self._rows(CLAIM + skip, (until, limit))
+        tie = cut(rows, limit)
+        return in_order(rows, () if tie is None else await self._rows(CLAIM_TIE + skip, tie))
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         """Lock and read the needed rows, table by table in the one order, each table by key."""
@@ -197,6 +201,7 @@ class PostgresTransaction(AuditReads):
                 return
             account_id = str(found[0][0])
         rows = await self._rows(HALTED, (account_id, HALTED_MAX))
+        rows += await self._rows(UNRENEWED, (account_id, HALTED_MAX))
         book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     def save_part(self, changes: Changes) -> None:

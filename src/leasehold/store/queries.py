@@ -29,11 +29,13 @@ from leasehold.questions import (
 from leasehold.store.audit import AuditQueries, Fetch, columns
 from leasehold.store.bill_queries import BillQueries
 from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.due import DUE_TEXT, TIE_TEXT, cut, in_order
 from leasehold.store.identity_queries import IdentityQueries
 from leasehold.store.outbox_queries import OutboxQueries
 from leasehold.store.replica_queries import ReplicaQueries
 from leasehold.store.repository_queries import RepositoryQueries
 from leasehold.store.signature_queries import SignatureQueries
+from leasehold.store.sums import parts_of, total
 from leasehold.store.supply_queries import SupplyQueries
 
 __all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "held_of"]
@@ -52,10 +54,12 @@ HELD_TEXT = (
     "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
     "WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' GROUP BY created_by, type"
 )
+_CHARGED = "CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END"
 SPENT_TEXT = (
-    "SELECT u.created_by, sum(CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END) "
-    "FROM postings p JOIN units u ON u.id = p.unit_id WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
+    f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
+    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
 )
+_CALLED = ", ".join(map(parts_of, ("input_tokens", "output_tokens", "succeeded", "failed")))
 PAGES_AT_ONCE = 16
 """Pages of events that are in memory at once; one has what happened in a batch."""
 WALKS_MAX = 100
@@ -295,11 +299,11 @@ class Queries(
             where.append("app_id = ?")
             params.append(app)
         rows = self._fetch(
-            "SELECT service_id, app_id, sum(input_tokens), sum(output_tokens), sum(succeeded), sum(failed) FROM calls "
+            f"SELECT service_id, app_id, {_CALLED} FROM calls "
             f"WHERE {' AND '.join(where)} GROUP BY service_id, app_id ORDER BY service_id, app_id",
             params,
         )
-        return [Used(row[0], row[1], *map(int, row[2:])) for row in rows]
+        return [Used(row[0], row[1], *map(total, row[2::2], row[3::2])) for row in rows]
 
     def package(self, package_id: str) -> Package | None:
         """Return a package by id."""
@@ -376,11 +380,9 @@ class Queries(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
-        rows = self._fetch(
-            "SELECT at, kind, unit_id FROM agenda WHERE at <= ? ORDER BY at, kind, unit_id LIMIT ?",
-            (until, limit),
-        )
-        return [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in rows]
+        rows = self._fetch(DUE_TEXT, (until, limit))
+        tie = cut(rows, limit)
+        return in_order(rows, () if tie is None else self._fetch(TIE_TEXT, tie))
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
         """Return since when the oldest release that should have been done by then is due."""
@@ -409,7 +411,7 @@ def held_of(
     held: dict[str, dict[str, int]] = {}
     for user_id, unit_type, count in units:
         held.setdefault(user_id, {})[unit_type] = int(count)
-    return held, {user_id: Micro(int(amount)) for user_id, amount in spent}
+    return held, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:

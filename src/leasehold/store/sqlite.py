@@ -26,6 +26,7 @@ from leasehold.store.codec import CODECS, EVENTS
 from leasehold.store.damage import UNREADABLE, check_header, unusable
 from leasehold.store.directory import LOCK, STORE, locked, take
 from leasehold.store.disk import Disk
+from leasehold.store.due import UNRENEWED_TEXT
 from leasehold.store.errors import BadStore
 from leasehold.store.file_watch import FileWatch
 from leasehold.store.identity_queries import KEYS_OF_TEXT, USE_TEXT
@@ -377,6 +378,7 @@ class SqliteTransaction(audit.AuditReads):
                 return
             account_id = found[0]
         rows = self._connection.execute(HALTED_TEXT, (account_id, HALTED_MAX)).fetchall()
+        rows += self._connection.execute(UNRENEWED_TEXT, (account_id, HALTED_MAX)).fetchall()
         book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:

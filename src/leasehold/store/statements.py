@@ -13,6 +13,7 @@ from leasehold.domain.book import FACTS, KEYS, OFFERINGS, REMEMBERED, SERVICE_KE
 from leasehold.domain.identity_log import MASTER_KEY
 from leasehold.store.arrays import Arrays
 from leasehold.store.codec import AUDIT_CHAINS, AUDIT_CLOSURES, AUDIT_PAGES, CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasehold.store.due import DUE_TEXT, TIE_TEXT, UNRENEWED_TEXT
 from leasehold.store.queries import HALTED_TEXT, columns
 from leasehold.store.updates import Changed, columns_of, updates
 
@@ -210,10 +211,9 @@ def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
 
 
 HALTED: Final = HALTED_TEXT.replace("?", "%s") + " FOR UPDATE"
-CLAIM: Final = (
-    "SELECT a.at, a.kind, a.unit_id FROM agenda a JOIN units u ON u.id = a.unit_id "
-    "WHERE a.at <= %s ORDER BY a.at, a.kind, a.unit_id LIMIT %s FOR UPDATE OF u"
-)
+UNRENEWED: Final = UNRENEWED_TEXT.replace("?", "%s") + " FOR UPDATE"
+CLAIM: Final = DUE_TEXT.replace("?", "%s") + " FOR UPDATE OF u"
+CLAIM_TIE: Final = TIE_TEXT.replace("?", "%s") + " FOR UPDATE OF u"
 USES: Final = Arrays("access_keys", ("id", "used_at"))
 NOTE_USES: Final = trusted(
     f"WITH given AS (SELECT * FROM {USES.unnest} AS one(id, used_at)), free AS MATERIALIZED "

@@ -105,6 +105,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "AutoRenewRule.expiredTime": "When the term ends.",
     "GrantPackageRequest.expiredTime": "Until when it can be used.",
     "PackageDetail.expiredTime": "Until when it can be used.",
+    "BillingChanged.droppedReleaseTime": "The release time that the instance had, and has no more: its term ends it.",
     "Renewed.expiredTime": "When the term ends now.",
     "expiryDay": "The day of the month to which it is renewed.",
     "extendBy": "Who moves a release to later or takes it away: anybody, the buyer, or only managers.",

@@ -126,6 +126,6 @@ def _call_actions() -> list[Action]:
             v.CountServiceCallsRequest,
             bool,
             "Count calls of a service, for whatever passes them on.",
-            errors=FINDS,
+            errors=(*FINDS, e.INVALID_STATE),
         ),
     ]

@@ -83,7 +83,7 @@ def _life_actions() -> list[Action]:
             "ChangeBilling",
             "change_billing",
             u.ChangeBillingRequest,
-            s.Purchased,
+            u.BillingChanged,
             "Make a postpaid instance prepaid now, or a prepaid one postpaid from the end of its term.",
             errors=(*ENDS, e.INSUFFICIENT_BALANCE),
         ),

@@ -50,6 +50,14 @@ class ChangeBillingRequest(Request, kw_only=True):
     reservation: Reservation | None = None
 
 
+class BillingChanged(Shape, kw_only=True):
+    """The order of the change, and the release time that the instance gave up with it, where it had one."""
+
+    instance_id: str
+    order_id: str
+    dropped_release_time: str | None = None
+
+
 class QuotePurchaseRequest(Request, kw_only=True):
     """Ask what a purchase would cost and whether it would be refused; ``hold`` its price for some minutes."""
 

@@ -12,9 +12,8 @@ from leasehold.api.fault import Fault
 from leasehold.api.paging import OWN, id_of, marker_of
 from leasehold.domain.account import Account
 from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Posting
 from leasehold.domain.money import amount_text
-from leasehold.domain.statement import lines_of, month_of
+from leasehold.domain.statement import Line, lines_of, month_of
 from leasehold.domain.unit import Unit
 from leasehold.questions import Questions
 from leasehold.wire import own_shapes as own
@@ -29,7 +28,9 @@ class _Month(msgspec.Struct):
     opening: int
     paid_in: int
     charged: int
-    units: list[tuple[Unit, list[Posting]]]
+    units: list[tuple[Unit, list[Line]]]
+    last: str | None
+    """The last instance of the page, where more follow."""
 
 
 async def describe_statement(context: Context, call: Call[own.DescribeStatementRequest]) -> own.Statement:
@@ -39,7 +40,7 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
     if account_id != call.caller.account_id and OPERATOR not in call.caller.policies:
         raise Fault(ACCESS_DENIED, "Only an operator sees other accounts' statements.")
     year, month = map(int, asked.month.split("-"))
-    scope, size = f"statement {account_id} {asked.month}", min(OWN.of(asked.max_keys), 100)
+    scope, size = f"statement {account_id} {asked.month}", OWN.of(asked.max_keys)
     after = id_of(asked.marker, scope) or ""
 
     def look(ask: Questions) -> _Month | None:
@@ -50,15 +51,17 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
         opening = ask.balance_at(account_id, since)
         paid_in, charged = ask.turnover(account_id, since, until)
         ids = ask.billed_units(account_id, since, until, after=after, limit=size + 1)
-        bills = ask.bills(account_id, ids, since, until)
-        units = [(unit, bill) for unit_id, bill in bills if (unit := ask.unit(unit_id)) is not None]
-        return _Month(account, since, until, opening, paid_in, charged, units)
+        # A month of an instance is hundreds of postings and a few lines, so these are made one by one.
+        units = [
+            (unit, list(lines_of(bill)))
+            for unit_id, bill in ask.bills(account_id, ids[:size], since, until)
+            if (unit := ask.unit(unit_id)) is not None
+        ]
+        return _Month(account, since, until, opening, paid_in, charged, units, ids[size - 1] if ids[size:] else None)
 
     found = await context.read(call, look, long=True)
     if found is None:
         raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r} with a month {asked.month}.")
-    page = found.units[:size]
-    more = len(found.units) > size
     return own.Statement(
         account_id=account_id,
         month=asked.month,
@@ -69,15 +72,14 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
         paid_in=amount_text(found.paid_in),
         charged=amount_text(found.charged),
         closing_balance=amount_text(found.opening + found.paid_in - found.charged),
-        instances=[_unit(context, unit, postings) for unit, postings in page],
-        is_truncated=more,
+        instances=[_unit(context, unit, lines) for unit, lines in found.units],
+        is_truncated=found.last is not None,
         max_keys=size,
-        next_marker=marker_of(page[-1][0].id, scope) if more else None,
+        next_marker=None if found.last is None else marker_of(found.last, scope),
     )
 
 
-def _unit(context: Context, unit: Unit, postings: list[Posting]) -> own.StatementUnit:
-    lines = list(lines_of(postings))
+def _unit(context: Context, unit: Unit, lines: list[Line]) -> own.StatementUnit:
     return own.StatementUnit(
         instance_id=unit.id,
         kind=unit.kind,

@@ -17,7 +17,7 @@ from leasehold.commands.quote import Quoted, QuoteUnits
 from leasehold.commands.release import Release, ScheduleRelease
 from leasehold.commands.renewal import Renew, Renewed, SetAutoRenew
 from leasehold.commands.resize import Resize, Resized
-from leasehold.commands.turning import ChangeBilling
+from leasehold.commands.turning import ChangeBilling, Turned
 from leasehold.domain.catalogue import UNITS_OF_COMPUTE, OfferingKind
 from leasehold.domain.money import amount_text
 from leasehold.domain.service import Service
@@ -243,12 +243,13 @@ async def renew_unit(context: Context, call: Call[u.RenewComputeUnitRequest]) ->
         order_id=hex_id(),
         months=asked.months or 0,
         day=asked.expiry_day,
+        by_manager=FULL in call.caller.policies,
     )
     done: Renewed = await context.submit(call, command)
     return u.Renewed(instance_id=done.unit_id, order_id=done.order_id, expired_time=context.shown(done.expires_at))
 
 
-async def change_billing(context: Context, call: Call[u.ChangeBillingRequest]) -> s.Purchased:
+async def change_billing(context: Context, call: Call[u.ChangeBillingRequest]) -> u.BillingChanged:
     """Change how an instance is paid."""
     asked = call.request
     billing = read_billing(
@@ -264,8 +265,14 @@ async def change_billing(context: Context, call: Call[u.ChangeBillingRequest]) -
         months=billing.months,
         auto_renew=billing.auto_renew,
         auto_renew_months=billing.auto_renew_months,
+        by_manager=FULL in call.caller.policies,
     )
-    return _purchased(await context.submit(call, command))
+    done: Turned = await context.submit(call, command)
+    return u.BillingChanged(
+        instance_id=done.unit_id,
+        order_id=done.order_id,
+        dropped_release_time=None if done.dropped is None else context.shown(done.dropped),
+    )
 
 
 async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -> u.Quote:
