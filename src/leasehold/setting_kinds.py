@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from leasehold.addresses import host_of, place_of, web_of
 from leasehold.domain.route import Routes, parse_counts, parse_routes
 
 PREFIX: Final = "LEASEHOLD_"
+_NO_ZONES: Final = ("Factory", "localtime", "posixrules")
+"""What the database has besides zones: they mean what each machine makes of them."""
+_OTHER_ZONES: Final = ("right/", "posix/")
+"""Where it has zones a second time; those of the first count leap seconds, as no clock here does."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -128,11 +133,62 @@ class Zone(Kind):
         """Refuse a name that the database does not hold, with the nearest one that it does hold."""
         if not isinstance(value, str):
             raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+        if not self._has(value):
+            raise ValueError(did_you_mean(value, zoneinfo.available_timezones().difference(_NO_ZONES)))
+        return value
+
+    @staticmethod
+    def _has(name: str) -> bool:
+        if name in _NO_ZONES or name.startswith(_OTHER_ZONES):
+            return False
         try:
-            zoneinfo.ZoneInfo(value)
+            zoneinfo.ZoneInfo(name)
         except (ValueError, KeyError, OSError):
             # A folder of the database ("Asia") fails as an OSError, a path out of it as a ValueError.
-            raise ValueError(did_you_mean(value, zoneinfo.available_timezones())) from None
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Host(Kind):
+    """A name or an address of a machine."""
+
+    allowed: str
+
+    def check(self, value: object) -> str:
+        """Refuse what names no machine, with the reason."""
+        if not isinstance(value, str):
+            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+        return host_of(value)
+
+
+@dataclass(frozen=True, slots=True)
+class HostAndPort(Kind):
+    """A machine and a port of it."""
+
+    allowed: str
+
+    def check(self, value: object) -> str:
+        """Refuse what names no machine or no port, with the reason."""
+        if not isinstance(value, str):
+            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+        if place_of(value).port is None:
+            raise ValueError("it has no port")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Origin(Kind):
+    """An address of the web without a path."""
+
+    allowed: str
+
+    def check(self, value: object) -> str:
+        """Refuse what nobody could call, with the reason."""
+        if not isinstance(value, str):
+            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+        if web_of(value).path or value.endswith("/"):
+            raise ValueError("it has no path, and no slash at its end")
         return value
 
 
