@@ -44,10 +44,10 @@ attack: $(VENV)/.dev ## what strangers and tenants may try, for as long as MINUT
 	  round=$$(( round + 1 )); echo "round $$round"; \
 	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/attack || exit 1; done
 
-faults: $(VENV)/.dev ## what machines, databases, disks and clocks do, for as long as MINUTES says
+faults: $(VENV)/.dev ## what machines, databases, disks, clocks and chance do, for as long as MINUTES says
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
-	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash || exit 1; done
+	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash tests/simulation || exit 1; done
 
 docs: $(VENV)/.dev ## the generated pages are the ones that the code generates
 	$(BIN)/leasehold docs --check

@@ -130,7 +130,7 @@ class Server:
         original = self._migrated() if migrated else like.rpartition("/")[2] if like else "template1"
         template = f" TEMPLATE {original}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}{template}".encode())
+            connection.execute(f"CREATE DATABASE {name}{template} STRATEGY file_copy".encode())
         try:
             yield self.url(name)
         finally:

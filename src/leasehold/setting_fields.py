@@ -11,8 +11,10 @@ from leasehold.setting_kinds import (
     Counts,
     Declared,
     EngineRoutes,
+    HostAndPort,
     Networks,
     OneOf,
+    Origin,
     Secret,
     SecretText,
     Text,
@@ -219,10 +221,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         str | None,
         Declared(
             "public_url",
-            Text(
-                r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?",
-                'the address of this service without any path, such as "https://units.example.com"',
-            ),
+            Origin('the address of this service without any path, such as "https://units.example.com"'),
             "Where callers reach this server: links in reminders and the `url` of a service begin with it and "
             "`path_prefix`.",
             unset="links are paths without a host, and a service's `url` has the address that the caller used",
@@ -327,7 +326,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         str | None,
         Declared(
             "engines_ray.address",
-            Text(r"[A-Za-z0-9._\[\]:-]+:[0-9]{1,5}", 'host and port, such as "head.example.com:6379"'),
+            HostAndPort('host and port, such as "head.example.com:6379"'),
             "Where the head of the Ray cluster is. This machine has to be a node of it.",
             unset="no Ray cluster: no route may name it",
         ),

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from leasehold.setting_kinds import Declared, FilePath, Text, Whole
+from leasehold.setting_kinds import Declared, FilePath, Host, Whole
 from leasehold.setting_tenants import TenantSettings
-
-_HOST = r"[A-Za-z0-9.:_-]{1,255}"
 
 
 class HttpSettings(TenantSettings, frozen=True, kw_only=True):
@@ -125,7 +123,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         str,
         Declared(
             "admin.host",
-            Text(_HOST, "an address or a name of this machine"),
+            Host("an address or a name of this machine"),
             "Where the second port is listened on. Whoever reaches it reads everything there.",
         ),
     ] = "127.0.0.1"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from leasehold.addresses import host_of, place_of, web_of
 from leasehold.domain.calendar import zone_names
 from leasehold.domain.route import Routes, parse_counts, parse_routes
 
@@ -130,6 +131,49 @@ class Zone(Kind):
             raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
         if value not in zone_names():
             raise ValueError(did_you_mean(value, zone_names()))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Host(Kind):
+    """A name or an address of a machine."""
+
+    allowed: str
+
+    def check(self, value: object) -> str:
+        """Refuse what names no machine, with the reason."""
+        if not isinstance(value, str):
+            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+        return host_of(value)
+
+
+@dataclass(frozen=True, slots=True)
+class HostAndPort(Kind):
+    """A machine and a port of it."""
+
+    allowed: str
+
+    def check(self, value: object) -> str:
+        """Refuse what names no machine or no port, with the reason."""
+        if not isinstance(value, str):
+            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+        if place_of(value).port is None:
+            raise ValueError("it has no port")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Origin(Kind):
+    """An address of the web without a path."""
+
+    allowed: str
+
+    def check(self, value: object) -> str:
+        """Refuse what nobody could call, with the reason."""
+        if not isinstance(value, str):
+            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+        if web_of(value).path or value.endswith("/"):
+            raise ValueError("it has no path, and no slash at its end")
         return value
 
 

@@ -3,8 +3,9 @@
 from typing import Annotated, Literal
 
 from leasehold.outbox.address import networks_of
+from leasehold.outbox.mailbox import address_of
 from leasehold.setting_identity import IdentitySettings
-from leasehold.setting_kinds import Declared, OneOf, Parsed, Secret, SecretText, Text, Whole
+from leasehold.setting_kinds import Declared, OneOf, Parsed, Secret, SecretText, Whole
 
 
 class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
@@ -151,7 +152,7 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         str,
         Declared(
             "mail.from",
-            Text(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}", 'a mail address such as "leasehold@example.org"'),
+            Parsed(address_of, 'a mail address such as "leasehold@example.org"'),
             "Whom mails are from.",
         ),
     ] = "leasehold@localhost"

@@ -3,6 +3,7 @@
 import difflib
 import fnmatch
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from leasehold.domain.replica import VARIABLES
 from leasehold.outbox.mailbox import is_bare, is_here, server_of
 from leasehold.setting_fields import DECLARED, Settings
 from leasehold.setting_kinds import PREFIX, Declared, Secret, SecretText, did_you_mean
+from leasehold.setting_options import option_for
 
 __all__ = [
     "DECLARED",
@@ -132,14 +134,24 @@ def _check_together(settings: Settings, where: Mapping[str, str]) -> None:
     if settings.smtp_url is not None:
         try:
             server = server_of(settings.smtp_url.reveal())
-        except ValueError:
+        except ValueError as error:
             declared = DECLARED["smtp_url"]
-            raise _refusal(where["smtp_url"], "a value of another form (not shown)", declared, "") from None
+            found = "a value of another form (not shown)"
+            raise _refusal(where["smtp_url"], found, declared, str(error)) from None
         if is_bare(server) and not is_here(server):
             raise BadSettings(
                 f"{where['smtp_url']}: found smtp:// with a password (not shown), which would cross the network in the "
                 f"clear; write smtp://USER:PASSWORD@{server.host}:PORT?starttls, or smtps://…"
             )
+    _check_files(settings, where)
+
+
+def _check_files(settings: Settings, where: Mapping[str, str]) -> None:
+    """Refuse a directory where a file is meant. What is wrong with a file is for whoever opens it to say."""
+    for name, place in where.items():
+        path = getattr(settings, name)
+        if isinstance(path, Path) and os.path.isdir(path):  # noqa: PTH112 - it says no where nobody may look
+            raise _refusal(place, _quoted(str(path)), DECLARED[name], "that is a directory, and a file is meant")
 
 
 def _refusal(where: str, found: str, declared: Declared, hint: str) -> BadSettings:
@@ -264,6 +276,8 @@ def _dotted(path: tuple[str, ...]) -> str:
 
 def _nearest_setting(path: tuple[str, ...]) -> str:
     public = [declared.name for declared in DECLARED.values() if not declared.is_secret]
+    if option := option_for(".".join(path)):
+        return option
     # The right key in the wrong section looks like no other whole name.
     same_key = [name for name in public if name.rpartition(".")[2] == path[-1]]
     wanted = same_key[0] if same_key else ".".join(path)
@@ -305,6 +319,8 @@ def _from_environment(environ: Mapping[str, str]) -> Iterator[_Found]:
 
 
 def _nearest_variable(variable: str) -> str:
+    if option := option_for(variable.removeprefix(PREFIX)):
+        return option
     # Without the prefix, which would make all of them alike.
     known = [name.removeprefix(PREFIX) for name in (*_BY_VARIABLE, *_BY_FILE_VARIABLE)]
     nearest = difflib.get_close_matches(variable.removeprefix(PREFIX), known, n=1)

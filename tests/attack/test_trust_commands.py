@@ -16,7 +16,7 @@ from leasehold.engines.fake import FakeEngine, FakeWorld
 from leasehold.reconciler.ports import Timing
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
-from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, Scene, billing_of, new_service
+from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, Runner, Scene, billing_of, new_service
 from tests.copies import STORES, empty
 from tests.harness import a_service
 
@@ -38,7 +38,7 @@ def exposed(where: Target) -> Iterator[tuple[Scene, FakeWorld]]:
     world.missing = ("bubblewrap is not installed", "Landlock is too old")
     engines = {"process": Exposed(world)}
     environment = {"LEASEHOLD_ENGINES": "*=process"}
-    with asyncio.Runner() as runner:
+    with Runner() as runner:
         running = a_service(where, environment=environment, engines=engines, timing=TIMING)
         desk = runner.run(running.__aenter__())
         scene = Scene(runner, desk, where)

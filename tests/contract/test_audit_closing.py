@@ -177,17 +177,35 @@ def test_an_export_has_every_entry_with_its_page_and_hash(closed: tuple[Log, Any
 
 
 @pytest.mark.parametrize(
-    ("arguments", "count"),
+    ("arguments", "code", "said"),
     [
-        (["--account", ""], 0),
-        (["--account", "nobody"], 0),
-        (["--until", "2000-01-01 00:00:00"], 0),
-        (["--since", "9000-01-01T00:00:00Z"], 0),
+        (["--account", ""], 4, "No entry of the audit log is asked for by this."),
+        (["--until", "2000-01-01 00:00:00"], 4, "No entry of the audit log is asked for by this."),
+        (["--since", "9000-01-01T00:00:00Z"], 4, "No entry of the audit log is asked for by this."),
+        (["--account", "nobody"], 1, "There is no account 'nobody'."),
+        (["--since", "2000-01-01T00:00:00Z", "--until", "2000-01-01 00:00:00"], 2, "it is no later than --since"),
+        (["--bom"], 2, "only a CSV has one; add --format csv."),
     ],
 )
-def test_an_export_has_what_is_asked_for(closed: tuple[Log, Any], arguments: list[str], count: int) -> None:
+def test_an_export_of_nothing_is_not_silent(
+    closed: tuple[Log, Any], arguments: list[str], code: int, said: str
+) -> None:
     log, _ = closed
-    assert len(run(log, "audit", *arguments).output.splitlines()) == count
+    done = run(log, "audit", *arguments)
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1 or code == 2
+
+
+def test_an_empty_export_is_a_file_all_the_same(closed: tuple[Log, Any], tmp_path: Path) -> None:
+    log, _ = closed
+    goal = tmp_path / "log.csv"
+    done = run(log, "audit", "--until", "2000-01-01 00:00:00", "--format", "csv", "--bom", "--out", str(goal))
+    assert (done.exit_code, f"{goal} has none" in done.stderr) == (4, True)
+    with goal.open(newline="", encoding="utf-8-sig") as file:
+        (head,) = csv.reader(file)
+    assert head[0] == "chain"
+    assert goal.read_bytes().startswith(b"\xef\xbb\xbfchain,")
 
 
 def test_an_export_writes_over_nothing_and_leaves_no_part_behind(closed: tuple[Log, Any], tmp_path: Path) -> None:

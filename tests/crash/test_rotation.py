@@ -23,6 +23,7 @@ from leasehold.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, Turning, keys_
 from leasehold.rotation import NotYet, Rotation
 from leasehold.sequencer import Sequencer
 from leasehold.settings import load_settings
+from leasehold.store import turning
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target, open_store
 from leasehold.store.snapshot import snapshot
@@ -262,7 +263,7 @@ def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(rotating, "announce", cutting(announce))
         patch.setattr(Sequencer, "submit", cutting_later(Sequencer.submit))
-        patch.setattr("leasehold.rotation.reseal_heads", cutting(sys.modules["leasehold.rotation"].reseal_heads))
+        patch.setattr("leasehold.store.turning.reseal_heads", cutting(turning.reseal_heads))
         patch.setattr(Keyring, "settle", cutting(Keyring.settle))
         try:
             asyncio.run(rotate(where))

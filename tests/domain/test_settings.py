@@ -155,6 +155,18 @@ BAD_FILES = {
         "[log]\nlevel = 'info'\n[server]\nlevel = 'info'\n",
         "leasehold.toml, line 4: server.level: no such setting; did you mean log.level?",
     ),
+    "an option": ("\nport = 8000", "leasehold.toml, line 2: port: no such setting; it is the option --port"),
+    "an option in a section": (
+        "[server]\nhost = '::'",
+        "leasehold.toml, line 2: server.host: no such setting; it is the option --host",
+    ),
+    "a port that is none": (
+        "\npublic_url = 'https://a:99999'",
+        (
+            'leasehold.toml, line 2: public_url: found "https://a:99999" (a text); allowed: the address of this '
+            'service without any path, such as "https://units.example.com"; a port is a number from 1 to 65535'
+        ),
+    ),
     "a quoted dot is no section": (
         '"server.drain_seconds" = 5',
         'leasehold.toml, line 1: "server.drain_seconds": no such setting; did you mean server.drain_seconds?',
@@ -291,6 +303,7 @@ TEXTS = [
     ),
     ("postpaid.balance_min", ["1.5"], ["1.0000001", "1000000000000", " 1", "1\n", "NaN", "\u0661"]),
     ("time_zone", ["UTC", "America/New_York"], ["Asia", "/etc/passwd", "../UTC", "Mars/Base", " UTC", *NO_ZONES]),
+    ("time_zone", ["Etc/UTC"], ["zone.tab", "a\tb"]),
     ("server.drain_seconds", [], ["1_0", " 1", "1\n", "+1", "1.0", "0x1", "\u0661", "9" * 5000]),
     ("log.format", ["auto", "json", "console"], ["JSON", "text"]),
     ("log.level", ["debug", "info", "warning", "error", "critical"], ["INFO", "trace"]),
@@ -320,6 +333,11 @@ def test_environment_names_that_are_not_ours_are_left_alone() -> None:
 
 
 BAD_VARIABLES = {
+    "LEASEHOLD_PORT": "no such setting; it is the option --port",
+    "LEASEHOLD_SERVER_PORT": "no such setting; it is the option --port",
+    "LEASEHOLD_HOST": "no such setting; it is the option --host",
+    "LEASEHOLD_DATA": "no such setting; it is the option --data",
+    "LEASEHOLD_URL": "no such setting; it is the option --url of leasehold call, or QIANFAN_CONSOLE_API_BASE_URL",
     "LEASEHOLD_TIMEZONE": "no such setting; did you mean LEASEHOLD_TIME_ZONE?",
     "LEASEHOLD_ROOT_SECRET": "no such setting; did you mean LEASEHOLD_ROOT_SECRET_KEY?",
     "LEASEHOLD_REQUIRE_TOOLCHAINS_2": "no such setting; names with LEASEHOLD_ are kept for settings",

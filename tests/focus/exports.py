@@ -35,7 +35,7 @@ def exported(directory: Path, month: Month, goal: Path, *more: str) -> Path:
 
 def lines(file: Path) -> list[dict[str, str]]:
     """Read a CSV file."""
-    with file.open(newline="") as text:
+    with file.open(newline="", encoding="utf-8-sig") as text:
         return list(csv.DictReader(text))
 
 

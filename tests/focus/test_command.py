@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from pyarrow import parquet
 
+from leasehold.domain.money import amount_text
 from leasehold.focus.columns import COLUMNS, Row
 from leasehold.focus.files import HELD, CannotWriteError, write
 from tests.api.scene import Scene, a_scene
@@ -77,8 +79,29 @@ def test_one_account_is_exported_alone(life: Life, tmp_path: Path) -> None:
 
 
 def test_a_month_without_costs_is_a_file_with_its_columns(life: Life, tmp_path: Path) -> None:
-    assert lines(exported(life.directory, (2027, 1), tmp_path / "costs.csv")) == []
-    assert parquet.read_table(exported(life.directory, (2027, 1), tmp_path / "costs.parquet")).num_rows == 0
+    for goal in (tmp_path / "costs.csv", tmp_path / "costs.parquet"):
+        done = command("--data", life.directory, "--month", "2027-01", "--out", goal)
+        assert (done.exit_code, done.stdout) == (4, "")
+        assert done.stderr == (
+            f"leasehold: {goal} has no rows: nothing was charged in 2027-01, and no term paid in advance reaches into "
+            "it.\n"
+        )
+    assert lines(tmp_path / "costs.csv") == []
+    assert parquet.read_table(tmp_path / "costs.parquet").num_rows == 0
+
+
+def test_a_month_that_is_not_over_says_so(tmp_path: Path) -> None:
+    with a_scene(tmp_path / "data") as scene:
+        _buy_prepaid(scene)
+    for month, code, said in (
+        ("2029-12", 4, ""),
+        ("2030-01", 0, "leasehold: 2030-01 is not over: its costs are not final.\n"),
+        ("2030-02", 4, "leasehold: 2030-02 has not begun: its costs are not final.\n"),
+    ):
+        done = command("--data", tmp_path / "data", "--month", month, "--out", tmp_path / f"{month}.csv")
+        assert done.exit_code == code
+        assert done.stderr.startswith(said)
+        assert ("has no rows" in done.stderr) == (code == 4)
 
 
 def test_it_reads_beside_a_server(tmp_path: Path) -> None:
@@ -185,3 +208,42 @@ def test_long_files_are_written_in_parts(life: Life, tmp_path: Path) -> None:
     file = parquet.ParquetFile(goal)
     assert [file.metadata.row_group(part).num_rows for part in range(file.num_row_groups)] == [HELD, HELD, 1]
     assert (done.rows, done.billed) == (2 * HELD + 1, (2 * HELD + 1) * row.billed_cost)
+
+
+NAMES = [
+    'a "quoted" name, with a comma',
+    "two\nlines",
+    "a\rreturn",
+    "both\r\nof them",
+    "a\ttab",
+    "\u2028 and \x85 end lines elsewhere",
+    "\ufeffmarked",
+    "  blanks  ",
+    "x" * 500,
+    "计算单元",
+]
+FORMULAS = ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", "\uff1d1+1"]
+
+
+def _named(row: Row, name: str) -> Row:
+    return msgspec.structs.replace(row, billing_account_name=name)
+
+
+@pytest.mark.parametrize("bom", [False, True])
+def test_a_name_of_any_letters_is_one_cell_of_one_row(life: Life, tmp_path: Path, *, bom: bool) -> None:
+    (row, *_) = rows_in(life, (2028, 1))
+    goal = tmp_path / "costs.csv"
+    write(goal, (_named(row, name) for name in (*NAMES, *FORMULAS, "nothing\0here")), bom=bom)
+    assert goal.read_bytes().startswith(b"\xef\xbb\xbf") == bom
+    found = [line["BillingAccountName"] for line in lines(goal)]
+    assert found == [*NAMES, *(f"'{formula}" for formula in FORMULAS), "nothing\ufffdhere"]
+    assert {line["BilledCost"] for line in lines(goal)} == {amount_text(row.billed_cost)}
+
+
+def test_a_parquet_file_has_names_as_they_are_and_no_mark(life: Life, tmp_path: Path) -> None:
+    (row, *_) = rows_in(life, (2028, 1))
+    goal = tmp_path / "costs.parquet"
+    write(goal, (_named(row, name) for name in (*NAMES, *FORMULAS)))
+    assert parquet.read_table(goal)["BillingAccountName"].to_pylist() == [*NAMES, *FORMULAS]
+    with pytest.raises(CannotWriteError, match="only a CSV has a byte order mark"):
+        write(tmp_path / "marked.parquet", [row], bom=True)

@@ -215,7 +215,12 @@ def test_what_was_good_stays_in_use(tmp_path: Path) -> None:
         (("--tls-key", "{key}"), "tls.cert_file is not set, nor its option"),
         (("--tls-cert", "{cert}", "--tls-key", "{cert}"), "chmod 600"),
         (("--admin-port", "1", "--admin-host", "not a host"), "--admin-host: found"),
-        (("--admin-port", "{port}"), "Choose --admin-port."),
+        (("--admin-port", "{port}"), "Is another server running? Choose --admin-port."),
+        (("--admin-port", "0", "--admin-host", "192.0.2.1"), "choose one that is with --admin-host."),
+        (("--host", "192.0.2.1"), "That is no address of this machine: choose one that is with --host."),
+        (("--host", "nowhere.invalid"), "choose an address or a name of this machine with --host."),
+        (("--host", "a..b"), "Choose --host."),
+        (("--store", "postgresql://db:99999/books"), "--store: found an address (not shown) of which this is wrong"),
     ],
 )
 def test_a_start_that_makes_no_sense_is_refused_in_one_line(

@@ -19,6 +19,7 @@ from leasehold.domain.guard import GuardRules, month_name
 from leasehold.domain.money import Micro
 from leasehold.domain.statement import month_of
 from leasehold.domain.unit import LEGAL
+from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office
@@ -107,7 +108,7 @@ async def lived(history: History, late: int, batch: int) -> None:
         assert first.holds("cpu") <= 1
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60 * ROUNDS, deadline=None)
 @given(histories(new_regions=False), st.integers(0, 6), st.sampled_from((1, 5, 64)))
 def test_events_tell_and_limits_count_what_the_books_say(history: History, late: int, batch: int) -> None:
     asyncio.run(lived(history, late, batch))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,8 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from leasehold.cli.stores import FAILED, refusing, stop, store_options, target
+from leasehold.cli.exits import FAILED, NOTHING_IN_IT, stop
+from leasehold.cli.stores import refusing, store_options, target
 from leasehold.private import opened_private
+from leasehold.tables import Table, text_cell
 
 if TYPE_CHECKING:
     from leasehold.domain.calendar import Instant
@@ -57,6 +59,7 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> Instant 
 @click.option("--since", callback=_moment, default=None, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC.")
 @click.option("--until", callback=_moment, default=None, help="The same: the first moment that is left out.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("--bom", is_flag=True, help="Begin a CSV with the mark by which spreadsheets know UTF-8.")
 @click.option(
     "--out", "goal", type=click.Path(path_type=Path, dir_okay=False), default=None, help="A new file; none: stdout."
 )
@@ -67,6 +70,7 @@ def audit(
     since: Instant | None,
     until: Instant | None,
     form: str,
+    bom: bool,  # noqa: FBT001
     goal: Path | None,
 ) -> None:
     """Export the audit log, each entry with its page and hash, also while a server works on the store."""
@@ -74,13 +78,18 @@ def audit(
 
     from leasehold.store.snapshot import snapshot
 
+    if bom and form != "csv":
+        raise click.BadParameter("only a CSV has one; add --format csv.", param_hint="--bom")
+    if since is not None and until is not None and until <= since:
+        raise click.BadParameter("it is no later than --since, so that no entry can lie between.", param_hint="--until")
     count = 0
     try:
-        with refusing(), snapshot(target(data, store)) as ask, _opened(goal) as file:
-            put = _csv(file) if form == "csv" else _jsonl(file)
-            for line in _lines(ask, account, since, until):
-                put(line)
-                count += 1
+        with refusing(), snapshot(target(data, store)) as ask:
+            if account and ask.account(account) is None:
+                stop(f"There is no account {account[:64]!r}.", FAILED)
+            with _opened(goal) as file:
+                put = _csv(file, bom=bom) if form == "csv" else _jsonl(file)
+                count = _put_all(put, _lines(ask, account, since, until))
     except BrokenPipeError:
         # Whoever read has enough; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,14 +97,30 @@ def audit(
         stop(f"a page of the audit log cannot be read, run leasehold check: {error}", FAILED)
     except OSError as error:
         stop(f"{goal} cannot be written: {error.strerror or error}", FAILED)
+    if not count:
+        stop(
+            f"No entry of the audit log is asked for by this{'' if goal is None else f', and {goal} has none'}.",
+            NOTHING_IN_IT,
+        )
     if goal is not None:
         click.echo(f"{goal}: {count} entries.")
+
+
+def _put_all(put: Callable[[tuple[Any, ...]], None], lines: Iterator[tuple[Any, ...]]) -> int:
+    count = 0
+    for line in lines:
+        put(line)
+        count += 1
+    return count
 
 
 @contextmanager
 def _opened(goal: Path | None) -> Iterator[IO[str]]:
     """Open a new file, which has its name once it is complete and on the disk."""
     if goal is None:
+        # Whatever the locale says: names in every script are in it.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
         yield sys.stdout
         return
     if goal.exists():
@@ -154,21 +179,20 @@ def _jsonl(file: IO[str]) -> Callable[[tuple[Any, ...]], None]:
     return put
 
 
-def _csv(file: IO[str]) -> Callable[[tuple[Any, ...]], None]:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+def _csv(file: IO[str], *, bom: bool) -> Callable[[tuple[Any, ...]], None]:
+    table = Table(file, bom=bom)
+    table.put(COLUMNS)
 
     def put(line: tuple[Any, ...]) -> None:
-        writer.writerow([_cell(value) for value in line])
+        table.put([_cell(value) for value in line])
 
     return put
 
 
 def _cell(value: Any) -> str:
-    """Write a cell. What a spreadsheet would take for a formula gets an apostrophe: callers choose these texts."""
+    """Write a cell: callers choose these texts."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = " ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return text_cell(" ".join(value) if isinstance(value, list) else str(value))

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from leasehold.cli.stores import FAILED, refusing, stop, store_options, target
+from leasehold.cli.exits import FAILED, NOTHING_IN_IT, remark, stop
+from leasehold.cli.stores import refusing, store_options, target
+
+if TYPE_CHECKING:
+    from leasehold.domain.calendar import Instant
+    from leasehold.questions import Questions
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 YEARS = range(1970, 9000)
@@ -33,6 +40,7 @@ def _month(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int]:
 )
 @click.option("--account", default=None, help="One account's id; none: all accounts.")
 @click.option("--provider", default="Leasehold", show_default=True, help="Who sells, issues invoices and is published.")
+@click.option("--bom", is_flag=True, help="Begin a CSV with the mark by which spreadsheets know UTF-8.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
 def focus(
     data: Path,
@@ -41,11 +49,12 @@ def focus(
     goal: Path,
     account: str | None,
     provider: str,
+    bom: bool,  # noqa: FBT001
     config: Path | None,
 ) -> None:
     """Export a month's costs for FinOps tools (FOCUS), also while a server works on the store."""
     from leasehold.domain.money import amount_text
-    from leasehold.focus.export import UnknownAccountError, export
+    from leasehold.focus.export import UnknownAccountError, export, not_over
     from leasehold.focus.files import CannotWriteError, write
     from leasehold.focus.rows import Seller
     from leasehold.settings import BadSettings, load_settings
@@ -54,12 +63,32 @@ def focus(
     try:
         currency = load_settings(config, os.environ).currency
         with refusing(), snapshot(target(data, store)) as ask:
-            written = write(goal, export(ask, *month, Seller(provider, currency), account))
+            standing = not_over(ask, *month, _now(ask), account)
+            written = write(goal, export(ask, *month, Seller(provider, currency), account), bom=bom)
     except BadSettings as error:
         stop(error)
     except (CannotWriteError, UnknownAccountError) as error:
         stop(error, FAILED)
+    name = f"{month[0]}-{month[1]:02}"
+    if standing is not None:
+        remark(f"{name} {standing}: its costs are not final.")
+    if not written.rows:
+        stop(
+            f"{goal} has no rows: nothing was charged in {name}, and no term paid in advance reaches into it.",
+            NOTHING_IN_IT,
+        )
     click.echo(
         f"{goal}: {written.rows} rows, billed {amount_text(written.billed)} {currency}, "
         f"effective {amount_text(written.effective)} {currency}."
     )
+
+
+def _now(ask: Questions) -> Instant:
+    """Return what time it is for the store."""
+    from leasehold.commands.clock import VIRTUAL_NOW
+    from leasehold.commands.founding import CLOCK_MODE
+    from leasehold.domain.calendar import Instant
+
+    if ask.fact(CLOCK_MODE) == "virtual":
+        return Instant(int(ask.fact(VIRTUAL_NOW) or 0))
+    return Instant(time.time_ns() // 1000)

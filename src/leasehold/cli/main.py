@@ -10,10 +10,10 @@ import click
 
 from leasehold import __version__
 from leasehold.cli.audit import audit
+from leasehold.cli.exits import FAILED, NO_ANSWER, stop
 from leasehold.cli.focus import focus
 from leasehold.cli.master_key import rotate_master_key
 from leasehold.cli.stores import (
-    FAILED,
     accept_loss,
     archive,
     backup,
@@ -21,11 +21,11 @@ from leasehold.cli.stores import (
     copy,
     founding_new,
     migrate,
-    stop,
     store_options,
     target,
 )
 from leasehold.cli.tour import tour
+from leasehold.cli.urls import path_given, url_given
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -113,14 +113,16 @@ URL_OPTION = click.option(
     envvar=["QIANFAN_CONSOLE_API_BASE_URL"],
     default="http://127.0.0.1:8000",
     show_default=True,
-    help="Address of the service; no slash at its end.",
+    callback=url_given,
+    help="Address of the service.",
 )
+PATH_ARGUMENT = click.argument("path", callback=path_given)
 ACCESS_KEY_OPTION = click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", required=True, show_envvar=True)
 SECRET_KEY_OPTION = click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", required=True, show_envvar=True)
 
 
 @cli.command()
-@click.argument("path")
+@PATH_ARGUMENT
 @click.argument("action")
 @click.argument("body", default="{}")
 @URL_OPTION
@@ -128,10 +130,12 @@ SECRET_KEY_OPTION = click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", re
 @SECRET_KEY_OPTION
 def call(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
     """Call an action: leasehold call /v2/computeunit DescribeComputeUnits '{}'."""
-    from leasehold.cli.caller import post
+    from leasehold.cli.caller import NoAnswer, post
 
     try:
         status, text = post(url, path, action, body, access_key, secret_key)
+    except NoAnswer as error:
+        stop(error, NO_ANSWER)
     except (OSError, ValueError) as error:
         stop(error, FAILED)
     click.echo(text)
@@ -140,7 +144,7 @@ def call(path: str, action: str, body: str, url: str, access_key: str, secret_ke
 
 
 @cli.command()
-@click.argument("path")
+@PATH_ARGUMENT
 @click.argument("action")
 @click.argument("body", default="")
 @URL_OPTION

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from leasehold.cli.stores import FAILED, refusing, stop, store_options, target
+from leasehold.cli.exits import FAILED, stop
+from leasehold.cli.stores import refusing, store_options, target
 
 
 @click.command("rotate-master-key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import ipaddress
 import signal
@@ -189,6 +190,24 @@ def _caps(settings: Settings, plan: Plan) -> Caps:
     return Caps(plan.connections, settings.http_connections_per_address_max, proxies.trusts, seats=SPARE)
 
 
+def _host_of(option: str) -> str:
+    return option.replace("port", "host")
+
+
+def _why_not_heard(error: OSError, option: str) -> str:
+    """Say what is wrong with a place to listen at, and which option chooses another."""
+    said = f"{error.strerror or error}."
+    if isinstance(error, socket.gaierror):
+        return f"{said} Nobody knows that name: choose an address or a name of this machine with {_host_of(option)}."
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        return f"{said} That is no address of this machine: choose one that is with {_host_of(option)}."
+    if error.errno == errno.EACCES:
+        return f"{said} Ports below 1024 take a right of their own: choose another with {option}."
+    if error.errno == errno.EADDRINUSE:
+        return f"{said} Is another server running? Choose {option}."
+    return f"{said} Choose {_host_of(option)} and {option}."
+
+
 def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -203,8 +222,10 @@ def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
             listener.close()
             raise
     except OSError as error:
+        raise CannotStart(f"Cannot listen on {host}:{port}: {_why_not_heard(error, option)}") from None
+    except UnicodeError:
         raise CannotStart(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}. Is another server running? Choose {option}."
+            f"Cannot listen on {host}: that is no name of a machine. Choose {_host_of(option)}."
         ) from None
     listener.setblocking(False)
     return listener

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from leasehold.cli.exits import FAILED, NOTHING_IN_IT, stop
 
 if TYPE_CHECKING:
     from leasehold.seals import AuditKeys
@@ -19,14 +21,6 @@ if TYPE_CHECKING:
 _PASSWORD = re.compile(r"[a-z]+://[^/@:]*:[^/@]+@|.*[?&]password=")
 # A directory that cannot be read is refused by whoever needs it, with what mends it.
 DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
-FAILED = 1
-CANNOT_START = 2
-
-
-def stop(message: object, code: int = CANNOT_START) -> NoReturn:
-    """Say in one line what is wrong, and end."""
-    click.echo(f"leasehold: {' '.join(str(message).split())}", err=True)
-    sys.exit(code)
 
 
 def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,11 +39,12 @@ def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def target(data: Path, store: str | None) -> Target:
+def target(data: Path, store: str | None, option: str = "--store") -> Target:
     """Return the store that is meant, by ``--store`` or else by LEASEHOLD_STORE; ends where neither names one."""
     from leasehold.settings import BadSettings, secret_of
     from leasehold.store import opening
 
+    given = store is not None
     if store is None:
         try:
             named = secret_of("store", os.environ)
@@ -61,6 +56,7 @@ def target(data: Path, store: str | None) -> Target:
         shows_password = _PASSWORD.match(store) is not None
     with refusing():
         where = opening.target(data, store)
+        opening.check_address(where, option if given else _variable_of_store())
     if shows_password:
         click.echo(
             "leasehold: --store has a password in it, and every user of this machine can read a command line. "
@@ -68,6 +64,10 @@ def target(data: Path, store: str | None) -> Target:
             err=True,
         )
     return where
+
+
+def _variable_of_store() -> str:
+    return "LEASEHOLD_STORE" if "LEASEHOLD_STORE" in os.environ else "LEASEHOLD_STORE_FILE"
 
 
 def founding_new(where: Target) -> Target:
@@ -156,7 +156,7 @@ def copy(source: str, goal: str) -> None:
     """Copy a store into an empty one, and check the copy. The master key is not in the store: take it along."""
     from leasehold.store.copying import copy as copy_store
 
-    old, new = target(Path("data"), source), target(Path("data"), goal)
+    old, new = target(Path("data"), source, "--from"), target(Path("data"), goal, "--to")
     with refusing():
         copied = copy_store(old, new)
     click.echo(f"Copied {sum(copied.rows.values())} rows to {new.name}. The books are right: {copied.summary}.")
@@ -194,6 +194,11 @@ def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
         stop(f"--before: {error}")
     with refusing():
         done = archive_store(target(data, store), moment, goal)
+    if not done.hourly:
+        stop(
+            f"{goal} is empty: there is no month before {before} with several hourly charges of one kind.",
+            NOTHING_IN_IT,
+        )
     click.echo(f"{done.hourly} postings are in {goal} ({done.file_bytes} bytes); {done.monthly} stand for them now.")
 
 

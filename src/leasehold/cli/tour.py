@@ -16,8 +16,9 @@ from typing import Any, Final
 
 import click
 
-from leasehold.cli.caller import post, send
-from leasehold.cli.stores import FAILED, stop
+from leasehold.cli.caller import NoAnswer, post, send
+from leasehold.cli.exits import FAILED, NO_ANSWER, stop
+from leasehold.cli.urls import url_given
 
 UNITS, SERVICE, MODEL, ACCOUNT = "/v2/computeunit", "/v2/service", "/v2/model", "/v2/account"
 AHEAD_S: Final = 5
@@ -42,7 +43,10 @@ class Guide:
     def call(self, path: str, action: str, **body: Any) -> Any:
         """Call an action; raises WentWrong with what the service says."""
         status, text = post(self.url, path, action, json.dumps(body), *self._keys)
-        answer = json.loads(text)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            raise WentWrong(f"{action}: {self.url} answered {status} with what is no JSON: {text[:200]}") from None
         if status != OK:
             raise WentWrong(f"{action}: {answer['code']}: {answer['message']}")
         return answer["result"]
@@ -61,7 +65,12 @@ class Guide:
 
 
 @click.command()
-@click.option("--url", default=None, help="A server that runs with --demo; none: one is started, and gone afterwards.")
+@click.option(
+    "--url",
+    default=None,
+    callback=url_given,
+    help="A server that runs with --demo; none: one is started, and gone afterwards.",
+)
 @click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", default=None, show_envvar=True)
 @click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", default=None, show_envvar=True)
 def tour(url: str | None, access_key: str | None, secret_key: str | None) -> None:
@@ -69,6 +78,8 @@ def tour(url: str | None, access_key: str | None, secret_key: str | None) -> Non
     try:
         with _a_server() if url is None else _the_server(url, access_key, secret_key) as guide:
             lead(guide)
+    except NoAnswer as error:
+        stop(error, NO_ANSWER)
     except (WentWrong, OSError) as error:
         stop(error, FAILED)
 
@@ -147,7 +158,7 @@ def _a_server() -> Iterator[Guide]:
 def _the_server(url: str, access_key: str | None, secret_key: str | None) -> Iterator[Guide]:
     if not access_key or not secret_key:
         raise WentWrong("Give --access-key and --secret-key of the server at --url.")
-    yield Guide(url.rstrip("/"), access_key, secret_key)
+    yield Guide(url, access_key, secret_key)
 
 
 def _address(server: subprocess.Popen[str]) -> str:

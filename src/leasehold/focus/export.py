@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from leasehold.domain.account import Account
+from leasehold.domain.calendar import Instant
 from leasehold.domain.statement import month_of
 from leasehold.focus.columns import Row
 from leasehold.focus.rows import Month, Seller, rows_of
@@ -26,6 +27,17 @@ def export(ask: Questions, year: int, month: int, seller: Seller, account_id: st
     """
     for account in _accounts(ask, account_id):
         yield from _rows(ask, account, Month(*month_of(year, month, account.time_zone)), seller)
+
+
+def not_over(ask: Questions, year: int, month: int, now: Instant, account_id: str | None = None) -> str | None:
+    """Say of a month that is not over for one account, or for any of all, how it stands; None: it is over.
+
+    Raises UnknownAccountError.
+    """
+    months = [month_of(year, month, account.time_zone) for account in _accounts(ask, account_id)]
+    if months and all(now < since for since, _ in months):
+        return "has not begun"
+    return "is not over" if any(now < until for _, until in months) else None
 
 
 def _accounts(ask: Questions, account_id: str | None) -> list[Account]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.money import amount_text
 from leasehold.focus.columns import COLUMNS, Kind, Row
 from leasehold.private import create_private, opened_private
+from leasehold.tables import Table, text_cell
 
 HELD: Final = 10_000
 """Rows that are put together before they are written: a row group of a Parquet file."""
@@ -56,12 +56,18 @@ def format_of(goal: Path) -> Format:
     return _write_parquet
 
 
-def write(goal: Path, rows: Iterable[Row]) -> Written:
+def write(goal: Path, rows: Iterable[Row], *, bom: bool = False) -> Written:
     """Write rows into a new file, which has its name once it is complete and on the disk.
+
+    ``bom``: let a CSV begin with the mark by which spreadsheets know UTF-8.
 
     Raises CannotWriteError where it exists already or cannot be written; then nothing is left of it.
     """
     form = format_of(goal)
+    if bom:
+        if form is not _write_csv:
+            raise CannotWriteError(f"{goal}: only a CSV has a byte order mark; leave --bom out")
+        form = _write_csv_marked
     if goal.exists():
         raise CannotWriteError(f"{goal} exists already; an export never writes over another file")
     part = goal.with_name(f"{goal.name}.part")
@@ -89,14 +95,18 @@ def _counted(rows: Iterable[Row], done: Written) -> Iterator[Row]:
         yield row
 
 
-def _write_csv(part: Path, rows: Iterable[Row]) -> None:
+def _write_csv_marked(part: Path, rows: Iterable[Row]) -> None:
+    _write_csv(part, rows, bom=True)
+
+
+def _write_csv(part: Path, rows: Iterable[Row], *, bom: bool = False) -> None:
     with open(part, "w", encoding="utf-8", newline="", opener=opened_private) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(column.name for column in COLUMNS)
+        table = Table(file, bom=bom)
+        table.put(column.name for column in COLUMNS)
         cells = [(column.field, _TEXTS[column.kind]) for column in COLUMNS]
         for row in rows:
             values = ((getattr(row, field), text) for field, text in cells)
-            writer.writerow("" if value is None else text(value) for value, text in values)
+            table.put("" if value is None else text(value) for value, text in values)
 
 
 def _moment_text(at: Instant) -> str:
@@ -113,7 +123,7 @@ _TEXTS: Final[dict[Kind, Callable[[Any], str]]] = {
     "money": amount_text,
     "quantity": _quantity_text,
     "moment": _moment_text,
-    "text": str,
+    "text": text_cell,
 }
 
 

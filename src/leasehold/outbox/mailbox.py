@@ -5,15 +5,17 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import msgspec
+
+from leasehold.addresses import place_of, unescaped
 
 # One address, without a name, comments or quotes: nothing that could end a header or add a receiver.
 ADDRESS: Final = re.compile(
     r"(?=.{3,254}\Z)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
+_URL: Final = re.compile(r"(smtps?)://(?:([^/?#]*)@)?([^@/?#]*)/?(?:\?([^#]*))?")
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -40,20 +42,33 @@ def is_here(server: Server) -> bool:
         return server.host.rstrip(".").lower() == "localhost"
 
 
+def address_of(text: str) -> str:
+    """Return a mail address as it is; raises ValueError."""
+    if not ADDRESS.fullmatch(text):
+        raise ValueError
+    return text
+
+
 def server_of(url: str) -> Server:
-    """Read ``smtp://user:password@host:port``, ``smtps://…`` or ``smtp://…?starttls``; raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path not in ("", "/"):
-        raise ValueError
-    if parts.query not in ("", "starttls") or (parts.scheme == "smtps" and parts.query):
-        raise ValueError
-    if (parts.username is None) != (parts.password is None):
-        raise ValueError
+    """Read ``smtp://user:password@host:port``, ``smtps://…`` or ``smtp://…?starttls``.
+
+    Raises ValueError, which says what is wrong and shows nothing of the address: there may be a password in it.
+    """
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise ValueError("it has no path, and a /, ? or # before its @ is %2F, %3F or %23")
+    scheme, login, place, query = found.groups()
+    if query not in (None, "", "starttls") or (scheme == "smtps" and query):
+        raise ValueError("after its ? stands starttls, with smtp:// only")
+    user, colon, password = (login or "").partition(":")
+    if login is not None and not (user and colon):
+        raise ValueError("before its @ stand a user and a password")
+    host, port = place_of(place)
     return Server(
-        host=parts.hostname,
-        port=parts.port or (465 if parts.scheme == "smtps" else 587 if parts.query else 25),
-        user=None if parts.username is None else unquote(parts.username),
-        password=None if parts.password is None else unquote(parts.password),
-        tls=parts.scheme == "smtps",
-        start_tls=parts.query == "starttls",
+        host=host,
+        port=port or (465 if scheme == "smtps" else 587 if query else 25),
+        user=None if login is None else unescaped(user),
+        password=None if login is None else unescaped(password),
+        tls=scheme == "smtps",
+        start_tls=query == "starttls",
     )

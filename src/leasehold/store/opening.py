@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from leasehold.addresses import port_of, unescaped
 from leasehold.domain.book import Needed
 from leasehold.questions import Questions
 from leasehold.sequencer import Transaction
@@ -52,6 +53,29 @@ def target(directory: Path, url: str | None) -> Target:
         return Target(directory, url.replace("postgres://", "postgresql://", 1))
     scheme = url.partition("://")[0]
     raise BadStore(f"--store {scheme}://…: the stores are sqlite:///DIRECTORY and postgresql://HOST/DATABASE.")
+
+
+def check_address(where: Target, named: str) -> None:
+    """Raise BadStore where no database can have that address; ``named`` is where it is written. It is not shown."""
+    if where.url is not None and (fault := _fault_of(where.url)):
+        raise BadStore(f"{named}: found an address (not shown) of which {fault}; write postgresql://HOST/DATABASE.")
+
+
+def _fault_of(url: str) -> str:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        unescaped(url)
+        given = conninfo_to_dict(url)
+        for port in filter(None, str(given.get("port") or "").split(",")):
+            port_of(port)
+    except psycopg.Error as error:
+        # What the library says shows parts of the address, and a password may be in it.
+        return "PostgreSQL's library makes nothing" if "@" in url else " ".join(f"PostgreSQL says {error}".split())
+    except ValueError as error:
+        return f"this is wrong: {error}"
+    return ""
 
 
 class OpenStore(Protocol):

@@ -1,0 +1,50 @@
+"""Rows as CSV: the same bytes on every Python, and no cell that a spreadsheet takes for a formula."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+BOM: Final = "\ufeff"
+"""What spreadsheets know UTF-8 by; other programs take it for a part of the first column's name."""
+# The wide ones are the same to spreadsheets of East Asia; blanks at the beginning are dropped by some.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NOTHING: Final = "\ufffd"
+"""What stands for NUL, at which some programs end a cell and others the file."""
+
+
+class Takes(Protocol):
+    """Something that text can be written to."""
+
+    def write(self, text: str, /) -> object:
+        """Take a piece of text."""
+
+
+def text_cell(text: str) -> str:
+    """Return a text that others chose as a cell: one that could be taken for a formula gets an apostrophe before it."""
+    text = text.replace("\0", _NOTHING)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+class Table:
+    """Writes rows, each ended by a line feed; a cell with a line break of any kind in it stands in quotes.
+
+    ``bom``: begin with the mark by which spreadsheets know UTF-8.
+    """
+
+    def __init__(self, file: Takes, *, bom: bool = False) -> None:
+        self._file = file
+        # Some Pythons put a cell in quotes only for what is in their own end of a line: both characters are in this
+        # one, which `write` takes off again.
+        self._writer = csv.writer(self, lineterminator="\r\n")
+        if bom:
+            file.write(BOM)
+
+    def put(self, cells: Iterable[str]) -> None:
+        """Write a row."""
+        self._writer.writerow(cells)
+
+    def write(self, line: str, /) -> None:
+        """Take a row from the writer."""
+        self._file.write(line.removesuffix("\r\n") + "\n")
