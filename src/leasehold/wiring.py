@@ -233,7 +233,12 @@ def _context(
         agenda=agenda,
         clock=ground.clock,
         rules=rules,
-        keys=KeyMaker(make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
+        keys=KeyMaker(
+            make_key,
+            lambda key_id, secret: vault.seal(secret, context=key_id),
+            lambda key_id, sealed: vault.open(sealed, context=key_id),
+            vault.derived,
+        ),
         hub=hub,
         identities=identities,
         refusals=refusals,

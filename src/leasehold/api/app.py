@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 
 from leasehold.api.admission import Admission, Turn, claimed_key
@@ -26,6 +25,7 @@ from leasehold.api.answering import (
     send_pieces,
 )
 from leasehold.api.asgi import Receive, Scope, Send
+from leasehold.api.bodies import IGNORED, PARAMETERS, read_body
 from leasehold.api.callers import Admitted, Callers
 from leasehold.api.context import Call, Context, Followed, Streamed
 from leasehold.api.fault import Fault
@@ -45,7 +45,6 @@ from leasehold.telemetry import request_id as current_request_id
 from leasehold.wire import errors as e
 from leasehold.wire.action import CLOCK, Action
 from leasehold.wire.actions import TABLE
-from leasehold.wire.shapes import Request
 
 log = structlog.get_logger()
 
@@ -55,8 +54,6 @@ LINKS: Final = PATH.encode()
 NO_METHOD: Final = 405
 QUERY_REMEMBERED: Final = 512
 ACTION_MAX: Final = 64
-MESSAGE_MAX: Final = 300
-"""A value that will not do is shown in the message, and may be as long as the body."""
 
 
 class Query(NamedTuple):
@@ -65,6 +62,8 @@ class Query(NamedTuple):
     action: str
     client_token: str | None
     authorization: str | None
+    unknown: tuple[str, ...] = ()
+    """The names of parameters that no action has."""
 
 
 class Meter(Protocol):
@@ -116,7 +115,6 @@ class App:
         self._health = health
         self._meter = meter
         self._prefix = path_prefix.rstrip("/").encode()
-        self._decoders = {action.request: msgspec.json.Decoder(action.request) for action in TABLE.values()}
         self._addresses = Addresses(trusted_proxies)
         # A logger of a module looks up how to write at every line, which takes 2 us, also where it writes nothing.
         self._log = log.bind()
@@ -170,8 +168,7 @@ class App:
             more += error_headers(fault)
         if record is not None and record.written_code != (code or OK):
             self._note(record, status, code, message)
-        if self._stopping:
-            more += ((b"connection", b"close"),)
+        more += self._besides(record)
         name = action.name if action is not None else "unknown"
         seconds = time.perf_counter() - began
         self._meter.request_done(action.path if action is not None else "unknown", name, status, code, seconds)
@@ -184,6 +181,11 @@ class App:
             await send_followed(send, receive, body, more)
         else:
             await answer(send, status, body, JSON, more)
+
+    def _besides(self, record: CallRecord | None) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the headers that only some answers have: what was passed over, and that the connection ends."""
+        ignored = ((IGNORED, record.ignored),) if record is not None and record.ignored else ()
+        return (*ignored, (b"connection", b"close")) if self._stopping else ignored
 
     def _note(self, record: CallRecord, status: int, code: str, message: str) -> None:
         """Write down a call that reached no batch, or of which something else became after that."""
@@ -315,49 +317,25 @@ class App:
             await self._identities.confirm(caller)
             # Whoever asks what was tried with an instance wants to know of this, too.
             with suppress(Fault):
-                record.asks(self._decode(action, body), query.client_token)
+                record.asks(read_body(action, body, record), query.client_token)
             raise Fault(
                 e.ACCESS_DENIED,
                 f"{action.name} takes one of {', '.join(sorted(action.policies))}, "
                 "and this key's user has none of them.",
             )
-        request = self._decode(action, body)
+        request = read_body(action, body, record, query.unknown)
         record.asks(request, query.client_token)
         if query.client_token is not None and not CLIENT_TOKEN.fullmatch(query.client_token):
             raise Fault(e.INAPPROPRIATE_JSON, "A client token is up to 64 visible ASCII characters.", "clientToken")
         last = _last_event_id(scope) if action.follows else None
-        call = Call(
-            action, caller, request, query.client_token, last, record, partial(self._origin, scope), admitted.once
-        )
+        origin, zone = partial(self._origin, scope), self._context.rules.time_zone
+        call = Call(action, caller, request, query.client_token, last, record, origin, admitted.once, zone)
         return await OPERATIONS[action.operation](self._context, call)
 
     def _origin(self, scope: Scope) -> str:
         """Return the address that the caller used, up to the prefix."""
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
         return f"{scope.get('scheme', 'http')}://{host}{self._prefix.decode()}"
-
-    def _decode(self, action: Action, body: bytes) -> Request:
-        """Read the body as the action's request; raises Fault naming the field (decision 21)."""
-        try:
-            return self._decoders[action.request].decode(body or b"{}")
-        except msgspec.ValidationError as error:
-            field, what = _field(str(error))
-            raise Fault(e.INAPPROPRIATE_JSON, f"{what}.", field) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
-
-
-def _field(text: str) -> tuple[str | None, str]:
-    """Take the field's name out of a validation message."""
-    # The place comes last, whatever stands in the value that is shown before it.
-    what, found, place = text.rpartition(" - at `")
-    if not found:
-        what, place = text, ""
-    path = place.rstrip("`").removeprefix("$").removeprefix(".")
-    if what.startswith("Object missing required field `"):
-        name = what.split("`")[1]
-        return (f"{path}.{name}" if path else name), "A required field is missing"
-    return path or None, what[:MESSAGE_MAX].replace("`", "")
 
 
 def _query(text: bytes) -> Query:
@@ -372,7 +350,8 @@ def _read_query(text: bytes) -> Query:
         key, _, value = pair.partition("=")
         found.setdefault(unquote(key), unquote(value))
     authorization = next((value for key, value in found.items() if key.lower() == "authorization"), None)
-    return Query(found.get("Action", ""), found.get("clientToken") or None, authorization)
+    unknown = tuple(key for key in found if key and key not in PARAMETERS and key.lower() != "authorization")
+    return Query(found.get("Action", ""), found.get("clientToken") or None, authorization, unknown)
 
 
 _short_query = lru_cache(maxsize=1024)(_read_query)

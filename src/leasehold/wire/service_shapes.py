@@ -7,7 +7,20 @@ from typing import Annotated, Literal
 import msgspec
 
 from leasehold.wire.charge_shapes import Model
-from leasehold.wire.shapes import Billing, Count, Id, Name, Paged, PagedRequest, RegionOrAny, Request, Shape, Text, Time
+from leasehold.wire.shapes import (
+    Billing,
+    Count,
+    Id,
+    Name,
+    Paged,
+    PagedRequest,
+    Part,
+    RegionOrAny,
+    Request,
+    Shape,
+    Text,
+    Time,
+)
 
 ServiceType = Literal["chat", "completions", "text2image", "image2text"]
 RunStatus = Literal["New", "Deploying", "Serving", "Failed", "Stopped"]
@@ -17,7 +30,7 @@ Qps = Annotated[float, msgspec.Meta(gt=0, le=50)]
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class ResourceConfig(Shape, kw_only=True):
+class ResourceConfig(Part, kw_only=True):
     """What a replica takes, and how many replicas to buy units for."""
 
     region: RegionOrAny | None = None
@@ -26,14 +39,14 @@ class ResourceConfig(Shape, kw_only=True):
     replicas_count: Count | None = None
 
 
-class DeploymentComputeUnit(Shape, kw_only=True):
+class DeploymentComputeUnit(Part, kw_only=True):
     """So many replicas on an instance that the account has."""
 
     instance_id: Id
     deployment_replicas_count: Count
 
 
-class DeploymentConfig(Shape, kw_only=True):
+class DeploymentConfig(Part, kw_only=True):
     """Which instances a service is to run on. An empty list means that units are to be bought."""
 
     deployment_compute_unit_list: Annotated[list[DeploymentComputeUnit], msgspec.Meta(max_length=100)] | None = None
