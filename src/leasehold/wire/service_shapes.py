@@ -58,7 +58,8 @@ class DeploymentConfig(Part, kw_only=True):
 class CreateServiceRequest(Request, kw_only=True):
     """Create a service: on instances that there are (deploymentConfig), or on units bought now (billing).
 
-    With neither it has no replicas until some are bought or placed.
+    With neither it has no replicas until some are bought or placed. Whether one whose model nobody knows is refused or
+    ``counted`` the request may say (an addition of ours), and else the setting services.unknown_models.
     """
 
     model_set_id: Id
@@ -73,6 +74,7 @@ class CreateServiceRequest(Request, kw_only=True):
     billing: Billing | None = None
     service_type: ServiceType | None = None
     protocol_version: Protocol | None = None
+    counted: bool | None = None
 
 
 class CreatedService(Shape, kw_only=True):
@@ -101,7 +103,9 @@ class ServiceResource(Shape, kw_only=True):
 class ServiceDetail(Shape, kw_only=True):
     """A service. ``updateStatus`` of None: no change of it is under way.
 
-    DescribeService says in ``whyNotRun`` where its version may not run for want of trust.
+    ``counted``: nothing runs of it, whatever its status.
+
+    DescribeService says in ``whyNotRun`` why nothing runs of it, or where its version may not run.
     """
 
     service_id: str
@@ -124,6 +128,7 @@ class ServiceDetail(Shape, kw_only=True):
     resource_config: ServiceResource
     creator: str
     create_time: str
+    counted: bool
     why_not_run: list[str] | None = None
 
 
@@ -158,6 +163,7 @@ class ModifyServiceRequest(Request, kw_only=True):
     service_id: Id
     model_set_id: Id
     model_id: Id
+    counted: bool | None = None
 
 
 class ScaleServiceRequest(Request, kw_only=True):
