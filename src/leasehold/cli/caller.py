@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -56,4 +57,7 @@ def send(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
         answer = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S)
     except httpx.HTTPError as error:
         raise OSError(f"{url} does not answer: {error}") from None
+    ignored = answer.headers.get("x-leasehold-ignored")
+    if ignored is not None:
+        sys.stderr.write(f"Not known there, and passed over: {ignored}\n")
     return answer.status_code, answer.text
