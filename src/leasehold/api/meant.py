@@ -75,9 +75,27 @@ def _plain(value: Decimal) -> Decimal:
 
 @cache
 def _fields(shape: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    """Return the fields that can be spelled in several ways; all others need not be looked at."""
     of = inspect.type_info(shape)
     assert isinstance(of, inspect.StructType)  # noqa: S101 - a struct's type is one
-    return tuple(_Field(field.name, field.default is None, _is_time(field.type)) for field in of.fields)
+    found = (_Field(field.name, field.default is None, _is_time(field.type)) for field in of.fields)
+    return tuple(
+        one for one, field in zip(found, of.fields, strict=True) if _varies(field.type, is_optional=one.is_optional)
+    )
+
+
+def _varies(of: inspect.Type, *, is_optional: bool) -> bool:
+    match of:
+        case inspect.UnionType(types=types):
+            return any(_varies(one, is_optional=is_optional) for one in types)
+        case inspect.Metadata(type=inner):
+            return _is_time(of) or _varies(inner, is_optional=is_optional)
+        case inspect.StrType(min_length=least):
+            return is_optional and not least
+        case inspect.StructType() | inspect.ListType() | inspect.DictType() | inspect.DecimalType():
+            return True
+        case _:
+            return False
 
 
 def _is_time(of: inspect.Type) -> bool:
