@@ -134,10 +134,16 @@ def streams_of(settings: Settings, metrics: Metrics) -> Streams:
     return Streams(bounds, metrics)
 
 
-def placing_rules(settings: Settings, routes: Routes, engines: Mapping[str, ReplicaEngine]) -> Rules:
-    """Return the rules of this server, which knows where replicas run and how far they are kept apart there."""
+def placing_rules(
+    settings: Settings, routes: Routes, engines: Mapping[str, ReplicaEngine], *, is_trial: bool = False
+) -> Rules:
+    """Return the rules of this server, which knows where replicas run and how far they are kept apart there.
+
+    ``is_trial``: it has the demo or a virtual clock, so that what the documents' samples name may be bought as it is.
+    """
     missing = {name: engine.isolation().missing for name, engine in engines.items()}
-    return msgspec.structs.replace(rules_of(settings), routes=routes, missing=missing)
+    counts = settings.services_unknown_models or ("count" if is_trial else "refuse")
+    return msgspec.structs.replace(rules_of(settings), routes=routes, missing=missing, counts_unknown=counts == "count")
 
 
 def patience_of(settings: Settings) -> Patience:
@@ -310,6 +316,7 @@ def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
             sockets_account_max=settings.gateway_sockets_per_account_max,
         ),
         alone=ground.alone,
+        engines=routes_of(settings, ground.where),
         path_prefix=settings.path_prefix,
         address_of=Addresses([text for text in settings.trusted_proxies.split(",") if text]).of,
     )

@@ -28,6 +28,7 @@ from leasehold.domain.service_key import ServiceKey
 from leasehold.domain.supply import Supply
 from leasehold.domain.unit import Unit
 from leasehold.identity_questions import IdentityQuestions
+from leasehold.place_questions import PlaceQuestions
 
 T = TypeVar("T")
 
@@ -195,7 +196,7 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class Questions(IdentityQuestions, Protocol):
+class Questions(IdentityQuestions, PlaceQuestions, Protocol):
     """Questions, each answered from one consistent view."""
 
     def fact(self, name: str) -> str | None:

@@ -1,9 +1,9 @@
-"""The settings about stock that comes from engines."""
+"""The settings about stock that comes from engines, and about what no engine runs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from leasehold.setting_http import HttpSettings
-from leasehold.setting_kinds import Declared, Whole
+from leasehold.setting_kinds import Declared, OneOf, Whole
 
 
 class StockSettings(HttpSettings, frozen=True, kw_only=True):
@@ -27,3 +27,15 @@ class StockSettings(HttpSettings, frozen=True, kw_only=True):
             "What is sold stays sold.",
         ),
     ] = 10
+
+    services_unknown_models: Annotated[
+        Literal["refuse", "count"] | None,
+        Declared(
+            "services.unknown_models",
+            OneOf(("refuse", "count")),
+            "What becomes of a service whose version of a model the repository does not have. `refuse`: CreateService "
+            "and ModifyService answer ResourceNotFound. `count`: its units are sold and counted, and nothing runs. "
+            "A request may ask for either (`counted`).",
+            unset="`count` with `--demo` and with `--clock virtual`, else `refuse`",
+        ),
+    ] = None

@@ -314,6 +314,9 @@ class Metrics:
 
     def _define_replicas(self) -> None:
         self._replicas = self._gauge("leasehold_replicas", "Replicas that are not gone, by state.", "state")
+        self._instances_unrun = self._gauge(
+            "leasehold_instances_unrun", "Instances with replicas of services that no engine will run."
+        )
         self._step_seconds = self._histogram(
             "leasehold_reconciler_step_seconds", "Time of a step of the reconciler, by kind.", _SECONDS, "step"
         )
@@ -444,6 +447,10 @@ class Metrics:
         """Set how many deliveries wait, and for how many seconds the oldest has; 0 when there is none."""
         self._waiting.set(count)
         self._oldest_waiting.set(oldest_seconds)
+
+    def instances_unrun(self, count: int) -> None:
+        """Set how many instances have replicas that no engine will run."""
+        self._instances_unrun.set(count)
 
     def replicas(self, by_state: Mapping[str, int]) -> None:
         """Set how many replicas there are in each state; states that are left out have none."""

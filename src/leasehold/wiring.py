@@ -22,6 +22,7 @@ from leasehold.api.identity import Identities
 from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PURPOSE, Links
 from leasehold.api.refusals import Refusals
+from leasehold.api.unrun import Unrun
 from leasehold.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasehold.commands.clock import CLOCK_SEEN
 from leasehold.commands.demo import TYPES, DemoModel, DemoOffering, LoadDemo
@@ -146,7 +147,7 @@ async def running(
         engines = engines_of(settings, where, routes) if engines is None else engines
         for made in engines.values():
             parts.push_async_callback(made.close)
-        rules = placing_rules(settings, routes, engines)
+        rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
         trail = trail_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, trail=trail, uses=uses)
@@ -176,7 +177,7 @@ async def running(
             part.start()
         await homes.claim(sequencer)
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
-        await _join(ground, reconciler, homes)
+        await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
         context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
@@ -232,7 +233,12 @@ def _context(
         agenda=agenda,
         clock=ground.clock,
         rules=rules,
-        keys=KeyMaker(make_key, lambda key_id, secret: vault.seal(secret, context=key_id)),
+        keys=KeyMaker(
+            make_key,
+            lambda key_id, secret: vault.seal(secret, context=key_id),
+            lambda key_id, sealed: vault.open(sealed, context=key_id),
+            vault.derived,
+        ),
         hub=hub,
         identities=identities,
         refusals=refusals,
@@ -285,8 +291,13 @@ def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
         sequencer.watch(watcher)
 
 
-async def _join(ground: Ground, reconciler: Reconciler, homes: Homes) -> None:
-    """Let other servers know that this one lives, and then see that they have the same places and master keys."""
+async def _join(ground: Ground, reconciler: Reconciler, homes: Homes, health: Health) -> None:
+    """Let other servers know that this one lives, and then see that they have the same places and master keys.
+
+    And warn of what is paid and never runs.
+    """
+    health.unrun = Unrun(ground.store, routes_of(ground.settings, ground.where), ground.metrics)
+    await health.unrun.warnings()
     if not ground.alone:
         await reconciler.beat()
         await homes.confirm()

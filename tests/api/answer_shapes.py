@@ -148,6 +148,7 @@ SERVICE_DETAIL = {
     "resourceConfig": {"type": str, "replicasCount": int, "region": Maybe(str), "qps": Maybe(float)},
     "creator": HEX_ID,
     "createTime": TIME,
+    "counted": bool,
     "whyNotRun": Maybe(list),
 }
 ACCOUNT_DETAIL = {"accountId": HEX_ID, "balance": AMOUNT, "currency": str, "name": str, "timeZone": str}

@@ -148,11 +148,13 @@ def test_a_call_to_no_path_of_ours_is_not_written(shared: Scene) -> None:
 def test_no_secret_is_written(shared: Scene) -> None:
     caller = shared.customer()
     user = caller.do(IAM, "CreateUser", {"name": "user"})["userId"]
-    made = caller.do(IAM, "CreateAccessKey", {"userId": user, "secretAccessKey": "given-by-mistake"})
+    mistaken = {"userId": user, "secretAccessKey": "given-by-mistake"}
+    assert caller.refused(IAM, "CreateAccessKey", mistaken) == "InappropriateJSON"
+    assert "[redacted]" in last(caller)["body"]
+    made = caller.do(IAM, "CreateAccessKey", {"userId": user})
     text = json.dumps(entries(caller))
     assert "given-by-mistake" not in text
     assert made["secretAccessKey"] not in text
-    assert "[redacted]" in last(caller)["body"]
 
 
 def test_the_log_is_filtered_by_everything_that_it_can_be_asked_for(shared: Scene) -> None:

@@ -206,6 +206,7 @@ def test_what_becomes_postpaid_has_the_end_that_the_limits_ask_for(either: Scene
     unit = caller.buy(months=1)
 
     def limit(limits: dict[str, Any]) -> None:
+        caller.do(ACCOUNT, "SetGuardRails", {"limits": None})
         caller.do(ACCOUNT, "SetGuardRails", {"limits": limits})
 
     limit(turn.asked_under)

@@ -238,15 +238,6 @@ def test_every_write_of_a_longer_life_is_done_once_too(fresh: Scene) -> None:
         assert fresh.rows() == once
 
 
-def test_an_answer_with_a_secret_is_not_remembered(fresh: Scene) -> None:
-    root = fresh.customer()
-    user = {"userId": root.do(IAM, "CreateUser", {"name": "user"})["userId"]}
-    one, two = (root.do(IAM, "CreateAccessKey", user, query="&clientToken=k") for _ in range(2))
-    assert one["accessKeyId"] != two["accessKeyId"]
-    one, two = (fresh.operator.do(IAM, "CreateAccount", {}, query="&clientToken=a") for _ in range(2))
-    assert one["accountId"] != two["accountId"]
-
-
 @pytest.mark.parametrize(
     "token",
     ["x" * 65, "x" * 5000, "%E2%82%AC", "%00", "a%00b", "a%20b", "a%0Ab", "%0A", "abc%0A", "%FF", "%7F", "%ED%A0%80"],

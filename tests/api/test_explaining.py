@@ -190,6 +190,7 @@ def test_what_is_said_of_an_instance_comes_true(fresh: Scene, life: Life) -> Non
             case "price":
                 fresh.sell(minute=value)
             case "limits":
+                caller.do(ACCOUNT, "SetGuardRails", {"limits": None})
                 caller.do(ACCOUNT, "SetGuardRails", {"limits": value})
             case "turn":
                 caller.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": value})

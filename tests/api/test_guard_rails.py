@@ -208,7 +208,7 @@ def test_the_release_of_a_leased_instance_is_near_and_given_where_none_is(either
     assert "releaseMax" in refusal(customer, UNITS, "AutoReleaseComputeUnit", far)
     paid = customer.buy(months=1)
     turning = {"instanceId": paid, "paymentTiming": "Postpaid"}
-    limit(customer, endRequired=True)
+    limit(customer, releaseMaxSeconds=None, releaseDefaultSeconds=None)
     assert "endRequired" in refusal(customer, UNITS, "ChangeBilling", turning)
     assert "endRequired" in refusal(customer, *buying())
 
@@ -257,6 +257,63 @@ def test_operators_set_any_accounts_limits_and_others_only_their_own(either: Sce
     assert other.do(ACCOUNT, "DescribeGuardRails")["limits"] == {}
     nobody = {"accountId": "nobody", "limits": {}}
     assert either.operator.refused(ACCOUNT, "SetGuardRails", nobody) == "ResourceNotFound"
+
+
+def limits_of(of: Caller) -> Any:
+    return of.do(ACCOUNT, "DescribeGuardRails")["limits"]
+
+
+def test_a_limit_that_is_not_named_stays(either: Scene) -> None:
+    customer = either.customer()
+    quotas = {"units": {"gpu-1": 20, "cpu": 5}, "userUnits": {"*": {"gpu-1": 4}}, "extendBy": "buyer"}
+    limit(customer, **quotas)
+    limit(customer, budget="4000", budgetWarnPercent=[50, 80])
+    assert limits_of(customer) == quotas | {"budget": "4000.00", "budgetWarnPercent": [50, 80]}
+    limit(customer)
+    assert limits_of(customer) == quotas | {"budget": "4000.00", "budgetWarnPercent": [50, 80]}
+
+
+def test_null_clears_what_is_named_and_entries_change_one_by_one(either_shared: Scene) -> None:
+    customer = either_shared.customer()
+    limit(customer, units={"gpu-1": 20, "cpu": 5}, userUnits={"*": {"gpu-1": 4, "cpu": 2}, "u": {"cpu": 1}}, spend="9")
+    limit(customer, units={"cpu": None, "gpu-2": 7}, userUnits={"*": {"cpu": None}, "u": None}, spend=None)
+    assert limits_of(customer) == {"units": {"gpu-1": 20, "gpu-2": 7}, "userUnits": {"*": {"gpu-1": 4}}}
+    limit(customer, units=None, userUnits={"*": {"gpu-1": None}}, userSpend={"*": "5", "u": "6"})
+    assert limits_of(customer) == {"userSpend": {"*": "5.00", "u": "6.00"}}
+    limit(customer, userSpend={"u": None}, endRequired=True, extensionsMax=0, releaseMaxSeconds=60)
+    limit(customer, endRequired=None, extensionsMax=None, releaseMaxSeconds=None)
+    assert limits_of(customer) == {"userSpend": {"*": "5.00"}}
+    customer.do(ACCOUNT, "SetGuardRails", {"limits": None})
+    assert limits_of(customer) == {}
+
+
+def test_a_budget_goes_with_its_parts_and_they_need_it(either_shared: Scene) -> None:
+    customer = either_shared.customer()
+    alone = {"limits": {"budgetWarnPercent": [50]}}
+    assert customer.field_refused(ACCOUNT, "SetGuardRails", alone) == "limits.budget"
+    limit(customer, budget="10", budgetRefusePercent=100, budgetWarnPercent=[50], spend="7")
+    kept = {"limits": {"budget": None, "budgetWarnPercent": [60]}}
+    assert customer.field_refused(ACCOUNT, "SetGuardRails", kept) == "limits.budget"
+    limit(customer, budget=None)
+    assert limits_of(customer) == {"spend": "7.00"}
+
+
+def test_a_misspelt_limit_changes_nothing_and_the_right_name_is_told(either_shared: Scene) -> None:
+    customer = either_shared.customer()
+    limit(customer, units={"gpu-1": 20})
+    answer = customer.ask(ACCOUNT, "SetGuardRails", {"limits": {"unit": {"gpu-1": 4}}})
+    assert answer.code == "InappropriateJSON"
+    assert "Did you mean 'units'?" in answer.body["message"]
+    assert answer.body["message"].endswith("param[limits.unit]")
+    assert limits_of(customer) == {"units": {"gpu-1": 20}}
+
+
+def test_limits_name_no_more_than_a_thousand_whoever_adds_them(either_shared: Scene) -> None:
+    customer = either_shared.customer()
+    limit(customer, units={f"type-{number}": 1 for number in range(1000)})
+    more = {"limits": {"units": {"one-more": 1}}}
+    assert customer.field_refused(ACCOUNT, "SetGuardRails", more) == "limits.units"
+    limit(customer, units={"type-0": None, "one-more": 1})
 
 
 def test_the_same_token_sets_limits_once(either: Scene) -> None:

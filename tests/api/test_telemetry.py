@@ -296,6 +296,7 @@ NAMES = {
     "leasehold_orphans_stopped": "counter",
     "leasehold_reconciler_step_seconds": "histogram",
     "leasehold_replicas": "gauge",
+    "leasehold_instances_unrun": "gauge",
     "leasehold_replicas_unserved": "gauge",
     "leasehold_stock_offered_units": "gauge",
     "leasehold_stock_engine_units": "gauge",

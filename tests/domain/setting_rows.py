@@ -105,6 +105,7 @@ ROWS = [
     Row("mail.from", "leasehold@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
     Row("stock.ask_seconds", 10, "1", 1, "3600", 3600),
     Row("stock.node_gone_minutes", 10, "1", 1, "10080", 10080),
+    Row("services.unknown_models", None, '"refuse"', "refuse", "count", "count"),
     Row("store.connect_seconds", 3, "1", 1, "60", 60),
     Row("store.answer_seconds", 7, "1", 1, "300", 300),
     Row("store.away_seconds", 5, "0", 0, "60", 60),

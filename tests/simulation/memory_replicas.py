@@ -11,6 +11,7 @@ from leasehold.domain.plan import Job
 from leasehold.domain.replica import Replica, Target
 from leasehold.domain.supply import Supply
 from leasehold.domain.unit import GONE, UP
+from leasehold.domain.unrun import RunPlace
 from leasehold.questions import Questions
 from leasehold.store.replica_queries import job_of
 
@@ -50,6 +51,21 @@ class ReplicaQuestions(Questions):
             ),
             key=lambda row: row.key,
         )
+
+    def run_places(self, service_id: str | None = None) -> list[RunPlace]:
+        """Return where replicas are to run now."""
+        found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        services = self._rows(SERVICES)
+        for unit in self._rows(UNITS).values():
+            for placed in unit.placements if unit.status in UP or unit.status == "Creating" else ():
+                service = services[placed.service_id,]
+                is_on = service.runs and service.active and service.deleted_at is None
+                if is_on and service_id in (None, service.id):
+                    found.setdefault(unit.offering, set()).add((service.id, unit.id))
+        return [
+            RunPlace(*place, len({one for one, _ in pairs}), len({one for _, one in pairs}))
+            for place, pairs in sorted(found.items())
+        ]
 
     def jobs(self, unit_ids: Sequence[str] | None) -> list[Job]:
         """Return instances whose replicas somebody must look after."""

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import Any, Final
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from leasehold.domain.book import GUARDS, UNITS
 from leasehold.domain.calendar import Instant, to_datetime
 from leasehold.domain.event import STORY, TYPES
 from leasehold.domain.guard import GuardRules, month_name
+from leasehold.domain.guard_change import GuardChange
 from leasehold.domain.money import Micro
 from leasehold.domain.statement import month_of
 from leasehold.domain.unit import LEGAL
@@ -39,7 +41,11 @@ RULES: Final = GuardRules(
 def setting(history: History, account: str, at: Instant) -> SetGuardRails:
     zone = history.zones[ACCOUNTS.index(account)]
     today = to_datetime(at, zone)
-    return SetGuardRails(account_id=account, rules=RULES, month_began=month_of(today.year, today.month, zone)[0])
+    return SetGuardRails(
+        account_id=account,
+        change=GuardChange(**msgspec.structs.asdict(RULES)),
+        month_began=month_of(today.year, today.month, zone)[0],
+    )
 
 
 def check_told(store: MemoryStore) -> None:

@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 
 from leasehold import __version__
@@ -37,6 +36,7 @@ from leasehold.api.link_html import HEADERS, HTML, Sheet, written
 from leasehold.api.link_pages import LinkPages
 from leasehold.api.links import PATH
 from leasehold.api.operations import OPERATIONS
+from leasehold.api.reading import IGNORED, PARAMETERS, read_body
 from leasehold.api.record import PATHS, Addresses, CallRecord
 from leasehold.api.throttle import Throttle
 from leasehold.domain.audit import OK
@@ -47,9 +47,7 @@ from leasehold.wire import errors as e
 from leasehold.wire import openapi
 from leasehold.wire.action import CLOCK, Action
 from leasehold.wire.actions import TABLE
-from leasehold.wire.amounts import odd_amount
 from leasehold.wire.nearest import no_such, wrong_method
-from leasehold.wire.shapes import Request
 
 log = structlog.get_logger()
 
@@ -61,8 +59,6 @@ DOCUMENT: Final = "/openapi.json"
 """Where the reference is, for programs as for people."""
 QUERY_REMEMBERED: Final = 512
 ACTION_MAX: Final = 64
-MESSAGE_MAX: Final = 300
-"""A value that will not do is shown in the message, and may be as long as the body."""
 
 
 class Query(NamedTuple):
@@ -71,6 +67,8 @@ class Query(NamedTuple):
     action: str
     client_token: str | None
     authorization: str | None
+    unknown: tuple[str, ...] = ()
+    """The names of parameters that no action has."""
 
 
 class Meter(Protocol):
@@ -122,7 +120,6 @@ class App:
         self._health = health
         self._meter = meter
         self._prefix = path_prefix.rstrip("/").encode()
-        self._decoders = {action.request: msgspec.json.Decoder(action.request) for action in TABLE.values()}
         self._addresses = Addresses(trusted_proxies)
         # A logger of a module looks up how to write at every line, which takes 2 us, also where it writes nothing.
         self._log = log.bind()
@@ -176,8 +173,7 @@ class App:
             more += error_headers(fault)
         if record is not None and record.written_code != (code or OK):
             self._note(record, status, code, message)
-        if self._stopping:
-            more += ((b"connection", b"close"),)
+        more += self._besides(record)
         name = action.name if action is not None else "unknown"
         seconds = time.perf_counter() - began
         self._meter.request_done(action.path if action is not None else "unknown", name, status, code, seconds)
@@ -190,6 +186,11 @@ class App:
             await send_followed(send, receive, body, more)
         else:
             await answer(send, status, body, JSON, more)
+
+    def _besides(self, record: CallRecord | None) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the headers that only some answers have: what was passed over, and that the connection ends."""
+        ignored = ((IGNORED, record.ignored),) if record is not None and record.ignored else ()
+        return (*ignored, (b"connection", b"close")) if self._stopping else ignored
 
     def _note(self, record: CallRecord, status: int, code: str, message: str) -> None:
         """Write down a call that reached no batch, or of which something else became after that."""
@@ -329,20 +330,19 @@ class App:
             await self._identities.confirm(caller)
             # Whoever asks what was tried with an instance wants to know of this, too.
             with suppress(Fault):
-                record.asks(self._decode(action, body), query.client_token)
+                record.asks(read_body(action, body, record), query.client_token)
             raise Fault(
                 e.ACCESS_DENIED,
                 f"{action.name} takes one of {', '.join(sorted(action.policies))}, "
                 "and this key's user has none of them.",
             )
-        request = self._decode(action, body)
+        request = read_body(action, body, record, query.unknown)
         record.asks(request, query.client_token)
         if query.client_token is not None and not CLIENT_TOKEN.fullmatch(query.client_token):
             raise Fault(e.INAPPROPRIATE_JSON, "A client token is up to 64 visible ASCII characters.", "clientToken")
         last = _last_event_id(scope) if action.follows else None
-        call = Call(
-            action, caller, request, query.client_token, last, record, partial(self._origin, scope), admitted.once
-        )
+        origin, zone = partial(self._origin, scope), self._context.rules.time_zone
+        call = Call(action, caller, request, query.client_token, last, record, origin, admitted.once, zone)
         return await OPERATIONS[action.operation](self._context, call)
 
     def _reference(self, scope: Scope) -> str:
@@ -353,33 +353,6 @@ class App:
         """Return the address that the caller used, up to the prefix."""
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
         return f"{scope.get('scheme', 'http')}://{host}{self._prefix.decode()}"
-
-    def _decode(self, action: Action, body: bytes) -> Request:
-        """Read the body as the action's request; raises Fault naming the field (decision 21)."""
-        try:
-            request: Request = self._decoders[action.request].decode(body or b"{}")
-        except msgspec.ValidationError as error:
-            field, what = _field(str(error))
-            raise Fault(e.INAPPROPRIATE_JSON, f"{what}.", field) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
-        odd = odd_amount(action.request, body)
-        if odd is not None:
-            raise Fault(e.INAPPROPRIATE_JSON, f"{odd[1][:64]!r} is not a plain decimal number such as 12.5.", odd[0])
-        return request
-
-
-def _field(text: str) -> tuple[str | None, str]:
-    """Take the field's name out of a validation message."""
-    # The place comes last, whatever stands in the value that is shown before it.
-    what, found, place = text.rpartition(" - at `")
-    if not found:
-        what, place = text, ""
-    path = place.rstrip("`").removeprefix("$").removeprefix(".")
-    if what.startswith("Object missing required field `"):
-        name = what.split("`")[1]
-        return (f"{path}.{name}" if path else name), "A required field is missing"
-    return path or None, what[:MESSAGE_MAX].replace("`", "")
 
 
 def _query(text: bytes) -> Query:
@@ -394,7 +367,8 @@ def _read_query(text: bytes) -> Query:
         key, _, value = pair.partition("=")
         found.setdefault(unquote(key), unquote(value))
     authorization = next((value for key, value in found.items() if key.lower() == "authorization"), None)
-    return Query(found.get("Action", ""), found.get("clientToken") or None, authorization)
+    unknown = tuple(key for key in found if key and key not in PARAMETERS and key.lower() != "authorization")
+    return Query(found.get("Action", ""), found.get("clientToken") or None, authorization, unknown)
 
 
 _short_query = lru_cache(maxsize=1024)(_read_query)

@@ -13,6 +13,7 @@ from leasehold.api.fault import bad_field
 from leasehold.api.hub import Hub
 from leasehold.api.identity import Identities, Identity
 from leasehold.api.links import Links
+from leasehold.api.meant import meant
 from leasehold.api.once import Once
 from leasehold.api.refusals import Refusals
 from leasehold.clock import Clock
@@ -42,10 +43,16 @@ ReplicaLogs = Callable[[Replica, int], Awaitable[tuple[list[str], str | None]]]
 
 
 class KeyMaker(msgspec.Struct, frozen=True):
-    """Makes key pairs: ``make`` returns id and secret, ``seal`` what the store keeps of the secret."""
+    """Makes key pairs: ``make`` returns id and secret, ``seal`` what the store keeps of the secret.
+
+    ``open`` gives that back, under the same id; ``derived`` returns what each master key gives for one purpose, the one
+    that seals now first.
+    """
 
     make: Callable[[], tuple[str, str]]
     seal: Callable[[str, str], bytes]
+    open: Callable[[str, bytes], str]
+    derived: Callable[[str], list[bytes]]
 
 
 class HookMaker(msgspec.Struct, frozen=True):
@@ -162,7 +169,7 @@ class Context:
 class Call(Generic[R]):
     """One call: who asks for what."""
 
-    __slots__ = ("action", "caller", "last_event_id", "once", "origin", "query_token", "record", "request")
+    __slots__ = ("action", "caller", "last_event_id", "once", "origin", "query_token", "record", "request", "zone")
 
     def __init__(
         self,
@@ -174,6 +181,7 @@ class Call(Generic[R]):
         record: Note | None = None,
         origin: Callable[[], str] = str,
         once: Once | None = None,
+        zone: str = "UTC",
     ) -> None:
         self.action = action
         self.once = once
@@ -183,17 +191,25 @@ class Call(Generic[R]):
         self.query_token = query_token
         self.last_event_id = last_event_id
         self.record = record
+        self.zone = zone
+        """In which times are read that name none."""
         self.origin = origin
         """Returns the address that the caller used, up to the prefix."""
 
     def token(self) -> Token | None:
         """Return the client token, from the query or the body, with a digest of everything else asked for."""
+        return self._token(self.action.operation)
+
+    def personal_token(self) -> Token | None:
+        """Return the same for an answer that shows a secret: only to the user who asked first (decision 38)."""
+        return self._token(f"{self.action.operation} {self.caller.user_id}")
+
+    def _token(self, what: str) -> Token | None:
         value = self.query_token or self.request.client_token
         if not value:
             return None
-        asked = msgspec.json.encode(msgspec.structs.replace(self.request, client_token=None))
-        digest = hashlib.sha256(self.action.operation.encode() + b"\n" + asked).hexdigest()
-        return Token(self.caller.account_id, value, digest)
+        asked = msgspec.json.encode(meant(msgspec.structs.replace(self.request, client_token=None), self.zone))
+        return Token(self.caller.account_id, value, hashlib.sha256(what.encode() + b"\n" + asked).hexdigest())
 
 
 class Followed:

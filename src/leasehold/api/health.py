@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 import msgspec
 import structlog
 
+from leasehold.api.unrun import Unrun
 from leasehold.clock import Clock
 from leasehold.domain.calendar import SECOND_US
 from leasehold.questions import Glancer
@@ -88,6 +89,8 @@ class Health:
         self._looks: dict[str, asyncio.Task[Any]] = {}
         self._spell = Spell(log)
         self.stopping = False
+        self.unrun: Unrun | None = None
+        """Says what is paid and never runs; it keeps nothing from its work."""
         self.apart = False
         """Whether monitors have a port of their own, so that strangers are told less."""
         self._counted_at = -COUNT_EVERY_S
@@ -162,7 +165,8 @@ class Health:
         reasons += [why for concern in self._concerns if (why := concern.broken() or concern.unready())]
         if reasons:
             return _json(503, {"status": "not ready", "reasons": reasons})
-        return _json(200, {"status": "ready"})
+        warnings = [] if self.unrun is None else await self.unrun.warnings()
+        return _json(200, {"status": "ready", "warnings": warnings} if warnings else {"status": "ready"})
 
     async def _count_units(self) -> None:
         """Count the live instances, but not at every look: a million take a while to count."""

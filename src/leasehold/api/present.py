@@ -124,6 +124,7 @@ def service(row: Service, shown: Shown, url: str) -> v.ServiceDetail:
         ),
         creator=row.created_by,
         create_time=shown(row.created_at),
+        counted=not row.runs,
     )
 
 

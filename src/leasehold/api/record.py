@@ -37,6 +37,7 @@ class CallRecord:
         "action",
         "address",
         "body",
+        "ignored",
         "names",
         "path",
         "request_id",
@@ -55,6 +56,8 @@ class CallRecord:
         self.user_id: str | None = None
         self.access_key: str | None = None
         self.body = b""
+        self.ignored = b""
+        """The names of keys that are not known and were passed over, as a header says them."""
         self.names: tuple[str, ...] = ()
         self.token = False
         self.well_formed = False

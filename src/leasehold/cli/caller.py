@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 from datetime import UTC, datetime
 
 from leasehold.addresses import web_of
@@ -79,4 +80,7 @@ def send(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
             f"{url} does not answer: {said}. The call was sent, and may have been done: look, or send it again with "
             "the clientToken that it had."
         ) from None
+    ignored = answer.headers.get("x-leasehold-ignored")
+    if ignored is not None:
+        sys.stderr.write(f"Not known there, and passed over: {ignored}\n")
     return answer.status_code, answer.text

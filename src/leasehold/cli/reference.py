@@ -48,7 +48,7 @@ published documents of this API are silent. [States](states.md) shows how an ins
 ## Calling
 
 Every action is `POST <address><path>?Action=<name>` with a JSON object as its body, signed with bce-auth-v1; paths and
-names are spelled exactly so. An empty body counts as `{}`, unknown keys are ignored, and an optional key may be null.
+names are spelled exactly so. An empty body counts as `{}`, and an optional key may be null.
 
     leasehold call /v2/computeunit DescribeComputeUnit '{"instanceId": "unit-xxx"}'
 
@@ -57,6 +57,10 @@ A success is `200` with `{"requestId": …, "result": …}`. Every error has ano
 that look there. Either way the header `x-bce-request-id` names the request. A key without a value is left out of a
 result.
 
+- **Unknown keys**: an action that no public document knows refuses a key that it does not know, and a parameter of the
+  query, with `InappropriateJSON`, and names the nearest one. The documented actions pass over them, as the cloud does,
+  and say so in the header `x-leasehold-ignored`: at most 20 of them, with their places (`billing.autorenew`; a
+  parameter of the query with a question mark before it), all but ASCII percent-encoded, `...` where there were more.
 - **Times** are given as RFC 3339, or as `YYYY-MM-DD HH:MM:SS` in the service's zone (setting `time_zone`), and are
   returned as RFC 3339 in that zone.
 - **Amounts** are decimal strings of at most six places, in the service's currency (setting `currency`).
@@ -66,7 +70,8 @@ result.
   again, refusals for stock, balance or state included; with other parameters it gets `IdempotentParameterMismatch`. It
   belongs to the account, and is kept for at least `tokens.keep_hours` once its request is decided: badly signed, not
   permitted, with a bad value or `Overloaded`, a request may come again as if it were new. Reads ignore the token; the
-  writes that do too say so.
+  writes that do too say so. The same parameters are those that mean the same: an optional key that is empty, null or
+  absent, a time or an amount in another spelling. Keys that were passed over are none.
 - **Digests and nonces**: what `x-bce-content-sha256` (hexadecimal) and `content-md5` (base64) say of the body must be
   so, signed or not. A signature that covers `x-bce-nonce`, 16 to 64 letters and digits drawn anew, is good once; sent
   again, the same request gets `RequestReplayed`. Whoever had no answer signs anew, with the same client token.

@@ -8,13 +8,14 @@ from leasehold.commands.command import Command, Needs
 from leasehold.domain.book import ACCOUNTS, GUARDS, Draft
 from leasehold.domain.calendar import Instant
 from leasehold.domain.guard import Guard, GuardRules, month_name
+from leasehold.domain.guard_change import GuardChange
 from leasehold.domain.needs import Held
 from leasehold.domain.refusal import NO_RESOURCE, Refusal
 from leasehold.domain.rules import Rules
 
 
 class SetGuardRails(Command, frozen=True, kw_only=True):
-    """Give an account limits, in place of those that it has. They hold for whatever is decided from now on.
+    """Change an account's limits. They hold for whatever is decided from now on.
 
     ``month_began`` is when the month began that it is now, so that what was charged since counts. Answers the limits
     with what is used of them.
@@ -23,7 +24,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
     answer: ClassVar[type] = Guard
 
     account_id: str
-    rules: GuardRules
+    change: GuardChange
     month_began: Instant
 
     def needs(self) -> Needs:
@@ -33,7 +34,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         yield Held(self.account_id, self.month_began)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Guard:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where there is no such account."""
+        """Raises Refusal where there is no such account, or the limits make no sense together."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
@@ -41,7 +42,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         month = month_name(self.month_began, account.time_zone)
         if guard is None:
             held, spent = draft.book.held(self.account_id)
-            guard = Guard(self.account_id, self.rules, held, month, spent)
-        guard = guard.with_rules(self.rules, month)
+            guard = Guard(self.account_id, GuardRules(), held, month, spent)
+        guard = guard.with_rules(self.change.applied(guard.rules), month)
         draft.put(GUARDS, guard)
         return guard

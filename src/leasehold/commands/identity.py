@@ -29,10 +29,29 @@ class NewKey(msgspec.Struct, frozen=True):
     sealed: bytes
 
 
-class CreateAccount(Command, frozen=True, kw_only=True):
-    """Open an account with a root user and the root's first key. Answers the account."""
+class AccountMade(msgspec.Struct, frozen=True):
+    """A new account, its root user and the root's first key."""
 
-    answer: ClassVar[type] = Account
+    account_id: str
+    user_id: str
+    key_id: str
+
+
+class KeyMade(msgspec.Struct, frozen=True):
+    """A new key, and whose it is."""
+
+    key_id: str
+    user_id: str
+
+
+# Answers are kept for client tokens, so they say nothing of a secret, not even sealed: nothing there is sealed anew
+# when one master key takes the place of another.
+
+
+class CreateAccount(Command, frozen=True, kw_only=True):
+    """Open an account with a root user and the root's first key. Answers what was made."""
+
+    answer: ClassVar[type] = AccountMade
 
     account_id: str
     user_id: str
@@ -49,7 +68,7 @@ class CreateAccount(Command, frozen=True, kw_only=True):
         yield USERS, (self.user_id,)
         yield KEYS, (self.key.id,)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountMade:
         """Raises Refusal where the key id is taken."""
         _refuse_taken(draft, self.key.id)
         account = Account(
@@ -72,7 +91,7 @@ class CreateAccount(Command, frozen=True, kw_only=True):
             from_environment=self.from_environment,
         )
         draft.put(KEYS, key)
-        return account
+        return AccountMade(account.id, self.user_id, key.id)
 
 
 class CreateUser(Command, frozen=True, kw_only=True):
@@ -100,9 +119,9 @@ class CreateUser(Command, frozen=True, kw_only=True):
 
 
 class CreateAccessKey(Command, frozen=True, kw_only=True):
-    """Give a user another key pair. Answers the key."""
+    """Give a user another key pair. Answers which key it is."""
 
-    answer: ClassVar[type] = AccessKey
+    answer: ClassVar[type] = KeyMade
 
     account_id: str
     user_id: str
@@ -118,7 +137,7 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
             self.account_id, counted(KEYS_MADE, self.account_id), counted(USER_KEYS_MADE, self.user_id)
         )
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccessKey:
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> KeyMade:
         """Raises Refusal where the account has no such user or only an operator may, or the user has enough keys."""
         user = own_user(draft, self.account_id, self.user_id)
         if not self.by_operator:
@@ -126,9 +145,8 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
         _refuse_taken(draft, self.key.id)
         check_bound(draft, rules, USER_KEYS_MADE, user.id)
         check_bound(draft, rules, KEYS_MADE, user.account_id)
-        key = AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
-        draft.put(KEYS, key)
-        return key
+        draft.put(KEYS, AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now))
+        return KeyMade(self.key.id, user.id)
 
 
 class RootKeyTaken(msgspec.Struct, frozen=True):

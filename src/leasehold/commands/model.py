@@ -12,7 +12,7 @@ from leasehold.domain.book import MODEL_SETS, MODELS, Draft
 from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
 from leasehold.domain.model import EVERYBODYS, Model, ModelSet, check_run, is_seen
-from leasehold.domain.refusal import WRONG_STATE, Refusal
+from leasehold.domain.refusal import NO_RESOURCE, WRONG_STATE, Refusal
 from leasehold.domain.replica import RunSpec
 from leasehold.domain.rules import Rules
 from leasehold.domain.service import Service
@@ -216,6 +216,26 @@ def model_of(service: Service | None) -> Needs:
 def run_model(draft: Draft, service: Service) -> Model | None:
     """Return the version that engines run for a service; None: what it has is only counted."""
     return draft.require(MODELS, service.model_id) if service.runs else None
+
+
+def is_run(draft: Draft, rules: Rules, service: Service, counted: bool | None) -> bool:  # noqa: FBT001 - as asked
+    """Whether an engine runs a service's version, or its units are only counted (decision 39).
+
+    ``counted``: what the request asks for; None: nothing. Raises Refusal where nothing could run and that is not asked.
+    """
+    if counted:
+        return False
+    if knows(draft, service):
+        return True
+    if counted is None and rules.counts_unknown:
+        return False
+    raise Refusal(
+        NO_RESOURCE,
+        f"The set {service.model_set_id[:64]!r} has no version {service.model_id[:64]!r} here, so that nothing would "
+        "run, and the units would be paid. DescribeModelSets and DescribeModelSet (/v2/model) list what there is. With "
+        '"counted": true the units are bought all the same, and nothing runs on them.',
+        field="modelId",
+    )
 
 
 def knows(draft: Draft, service: Service) -> bool:

@@ -42,7 +42,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class CreateHook(Command, frozen=True, kw_only=True):
-    """Subscribe to an account's events after a page of the log. Answers the hook.
+    """Subscribe to an account's events after a page of the log. Answers the hook without its secret.
 
     A mail address is asked first whether it wants them.
     """
@@ -90,7 +90,12 @@ class CreateHook(Command, frozen=True, kw_only=True):
             confirm_until=Instant(now + CONFIRM_US) if is_mail else None,
         )
         draft.put(HOOKS, hook)
-        return hook
+        return _without_secrets(hook)
+
+
+def _without_secrets(hook: Hook) -> Hook:
+    """Return a hook as an answer has it, which is kept for a client token and never sealed anew."""
+    return msgspec.structs.replace(hook, sealed=b"", sealed_before=b"")
 
 
 class _OfHook(Command, frozen=True, kw_only=True):
@@ -105,7 +110,7 @@ class _OfHook(Command, frozen=True, kw_only=True):
 
 
 class SetHook(_OfHook, frozen=True, kw_only=True):
-    """Change a hook; what is None stays. Answers it.
+    """Change a hook; what is None stays. Answers it without its secrets.
 
     With a new secret the old one goes on signing for a while, unless it is to be revoked. ``page`` moves it forward in
     the log: what stands before is not delivered.
@@ -150,7 +155,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
             changed["page"] = max(hook.page, self.page)
         hook = msgspec.structs.replace(hook, **changed)
         draft.put(HOOKS, hook)
-        return hook
+        return _without_secrets(hook)
 
 
 class DeleteHook(_OfHook, frozen=True, kw_only=True):

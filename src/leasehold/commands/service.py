@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.commands.model import knows, model_of, run_model, use_model
+from leasehold.commands.model import is_run, model_of, run_model, use_model
 from leasehold.commands.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
 from leasehold.domain.asked import PLACES, Asked
 from leasehold.domain.asked import SERVICES as MADE
@@ -48,6 +48,8 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
     qps: float | None
     service_type: ServiceType = "chat"
     protocol_version: int = 1
+    counted: bool | None = None
+    """Whether it is only to be counted, or to be run; None: the settings say what becomes of an unknown model."""
 
     def row(self, resource_type: str, region: str | None, now: Instant) -> Service:
         """Return it as it begins."""
@@ -76,13 +78,13 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
         yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
     def enter(self, draft: Draft, rules: Rules, resource_type: str, region: str | None, now: Instant) -> Service:
-        """Write its first row; an engine runs it where the repository knows its model, and else it is only counted.
+        """Write its first row, which says whether an engine runs it or it is only counted.
 
-        Raises Refusal where the account has too many.
+        Raises Refusal where the account has too many, or nothing could run it.
         """
         check_bound(draft, rules, MADE, self.account_id)
         service = self.row(resource_type, region, now)
-        service = msgspec.structs.replace(service, runs=knows(draft, service))
+        service = msgspec.structs.replace(service, runs=is_run(draft, rules, service, self.counted))
         draft.put(SERVICES, service)
         use_model(draft, service, 1)
         return service
@@ -193,6 +195,8 @@ class ModifyService(Command, frozen=True, kw_only=True):
     service_id: str
     model_set_id: str
     model_id: str
+    counted: bool | None = None
+    """As for a new service."""
 
     def needs(self) -> Needs:
         """The service, and the model that it is to run."""
@@ -207,14 +211,15 @@ class ModifyService(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
         """Raises Refusal where the account has no such service, or its replicas would begin or cease to be run.
 
-        And where it has replicas on an instance that may not run the version.
+        And where nothing could run the version and that is not asked for, or where it has replicas on an instance that
+        may not run it.
 
         What is placed says of each replica whether an engine runs it, in the rows of the instances. Those may be
         many, so a service changes between what is run and what is only counted while it has none.
         """
         before = own_service(draft, self.account_id, self.service_id)
         after = msgspec.structs.replace(before, model_set_id=self.model_set_id, model_id=self.model_id)
-        after = msgspec.structs.replace(after, runs=knows(draft, after))
+        after = msgspec.structs.replace(after, runs=is_run(draft, rules, after, self.counted))
         if after.runs is not before.runs and before.instances:
             known = f"{self.model_id[:64]!r} of the set {self.model_set_id[:64]!r}"
             raise Refusal(

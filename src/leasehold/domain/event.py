@@ -64,6 +64,7 @@ IAM_KEY_CHANGED: Final = "iam.accessKeyChanged"
 IAM_SERVICE_KEY_CREATED: Final = "iam.serviceKeyCreated"
 IAM_SERVICE_KEY_CHANGED: Final = "iam.serviceKeyChanged"
 IAM_FOUND: Final = "iam.found"
+REPLICA_FAILING: Final = "replica.failing"
 
 TYPES: Final[dict[str, str]] = {
     BOUGHT: "An instance was bought.",
@@ -107,6 +108,7 @@ TYPES: Final[dict[str, str]] = {
     IAM_SERVICE_KEY_CREATED: "A key for calling services was made.",
     IAM_SERVICE_KEY_CHANGED: "A key for calling services was deleted, or something else of it is another one now.",
     IAM_FOUND: "An account, user or key was there when the store began to tell of them; nothing happened to it.",
+    REPLICA_FAILING: "A replica failed three times in a row; it is paid, and tried again with longer rests.",
 }
 """Every type, and what it means."""
 
@@ -158,6 +160,11 @@ class EventPage(msgspec.Struct, frozen=True):
     types: int
     events: tuple[Event, ...]
 
+
+FAILURES_TOLD: Final = 3
+"""So many in a row are a loop, and no mishap."""
+REASON_MAX: Final = 500
+"""A reason has the last lines of a log in it."""
 
 _BIT: Final = {kind: 1 << place for place, kind in enumerate(TYPES)}
 
@@ -255,7 +262,22 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
 
 
 def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell what keeps an engine from doing its work: once, however often it is tried."""
+    """Tell what keeps an engine from its work, and what fails again and again: once, however often it is tried."""
+    if (
+        after.trouble is None
+        and after.restarts >= FAILURES_TOLD
+        and (before is None or before.restarts < FAILURES_TOLD)
+    ):
+        yield (
+            REPLICA_FAILING,
+            {
+                "engine": after.engine,
+                "serviceId": after.service_id,
+                "replica": after.number,
+                "failures": after.restarts,
+                "message": (after.reason or "")[:REASON_MAX],
+            },
+        )
     if after.trouble is not None and (before is None or before.trouble is None):
         yield (
             ENGINE_TROUBLE,

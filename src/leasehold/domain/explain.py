@@ -19,6 +19,7 @@ from leasehold.domain.rules import Rules
 from leasehold.domain.selling import Deal, balance_needed
 from leasehold.domain.term import months_between, next_try, own_term, price_of_months, term_of
 from leasehold.domain.unit import GONE, UP, Unit
+from leasehold.domain.unrun import idle
 from leasehold.domain.wording import counted
 
 
@@ -71,6 +72,7 @@ def explain(
     sentences = [
         *_why(unit, account, rules),
         *_waits(unit, replicas, rules),
+        *idle(unit, rules.routes),
         *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, turn)),
         _costs(unit, cost_then, account, rules, month_end),
     ]

@@ -16,6 +16,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     ``routes`` say which engine serves an offering, and ``missing`` what each engine of this server lacks to keep a
     replica apart (``Isolation.missing``). An engine that is not in it is another server's, which judges by itself.
+    ``counts_unknown``: a service whose model nobody knows is counted where its request does not say, and not refused.
     ``bounds`` are how many there may be of what ``domain.bounds`` counts; what is not in it is not bounded.
     """
 
@@ -37,4 +38,5 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     account_tests_an_hour: int = 60
     routes: Routes = ()
     missing: Mapping[str, tuple[str, ...]] = {}
+    counts_unknown: bool = True
     bounds: Mapping[str, int] = {}

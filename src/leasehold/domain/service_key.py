@@ -20,7 +20,7 @@ class ServiceKey(msgspec.Struct, frozen=True):
     """A key for calling the services of an account; with ``service_id`` for that one only.
 
     ``name`` is the app that its calls are counted under. Of the key itself only ``digest`` is kept, the SHA-256 of
-    its text in hex: its 256 bits were thrown by dice, so no slower digest would make it any harder to guess.
+    its text in hex: its 256 bits are random, so no slower digest would make it any harder to guess.
     """
 
     id: str
@@ -68,7 +68,7 @@ class KeyText(NamedTuple):
 
 
 def key_text(key_id: str, secret: str) -> str:
-    """Write a key: its id, by which it is looked up, and 43 characters from the dice."""
+    """Write a key: its id, by which it is looked up, and 43 random characters."""
     return f"lsk-{key_id.removeprefix('key-')}-{secret}"
 
 

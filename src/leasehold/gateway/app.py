@@ -13,6 +13,7 @@ import structlog
 
 from leasehold.clock import Clock
 from leasehold.domain.book import Changes
+from leasehold.domain.route import Routes as EngineRoutes
 from leasehold.domain.service_key import ServiceKey
 from leasehold.facts import Facts
 from leasehold.gateway import headers as h
@@ -64,11 +65,12 @@ class Gateway:
         meter: Meter,
         limits: Limits,
         alone: bool,
+        engines: EngineRoutes = (),
         path_prefix: str = "",
         address_of: Callable[[str, h.Pairs], str] = lambda peer, _: peer,
     ) -> None:
         self._keys = Keys(reader, facts, alone=alone)
-        self._routes = Routes(reader, targets, alone=alone)
+        self._routes = Routes(reader, targets, alone=alone, engines=engines)
         self._balance = Balance(limits.concurrency_max)
         self._rates = Rates()
         self._counts = Counts(sequencer, clock)

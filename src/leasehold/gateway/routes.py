@@ -9,8 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from leasehold.domain.book import CALLS, Changes
+from leasehold.domain.route import Routes as EngineRoutes
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
+from leasehold.domain.unrun import RunPlace, unrun, why_counted, why_unrun
 from leasehold.gateway.ports import Target, Targets
 from leasehold.questions import Questions, Reader
 
@@ -25,6 +27,8 @@ class Route(msgspec.Struct, frozen=True):
     service: Service
     targets: tuple[Target, ...]
     read_at: float
+    unrun: tuple[RunPlace, ...] = ()
+    """Where it has replicas that no engine will run, where it has none that can be called."""
 
     @property
     def takes(self) -> bool:
@@ -49,10 +53,10 @@ class Route(msgspec.Struct, frozen=True):
                 return f"Everything that {service.id} runs on stands still, for a term that ended or a debt."
             return f"{service.id} has no replicas. Buy some (PurchaseComputeUnit), or place some (ScaleService)."
         if not service.runs:
-            return (
-                f"Nothing runs behind {service.id}: the repository has no version {service.model_id[:64]!r} of its "
-                "model. ModifyService names another."
-            )
+            return why_counted(service)
+        if self.unrun:
+            place = self.unrun[0]
+            return f"Nothing runs behind {service.id}. {why_unrun(place.region, place.type)}"
         return (
             f"None of the {service.replicas} replicas of {service.id} is healthy and within reach of this server now. "
             "Try again in a moment."
@@ -62,8 +66,9 @@ class Route(msgspec.Struct, frozen=True):
 class Routes:
     """What was looked up, and forgotten with every commit that concerns it."""
 
-    def __init__(self, reader: Reader, targets: Targets, *, alone: bool) -> None:
+    def __init__(self, reader: Reader, targets: Targets, *, alone: bool, engines: EngineRoutes = ()) -> None:
         self._reader = reader
+        self._engines = engines
         self._targets = targets
         self._alone = alone
         self._known: dict[tuple[str, str], Route] = {}
@@ -88,16 +93,22 @@ class Routes:
         found = await self._reader.read(lambda ask: self._look(ask, account_id, name))
         if found is None:
             return None
-        route = Route(found[0], tuple(found[1]), began)
+        route = Route(found[0], tuple(found[1]), began, tuple(found[2]))
         if turn == self._turn:
             self._keep((account_id, name), route)
         return route
 
-    def _look(self, ask: Questions, account_id: str, name: str) -> tuple[Service, Sequence[Target]] | None:
+    def _look(
+        self, ask: Questions, account_id: str, name: str
+    ) -> tuple[Service, Sequence[Target], Sequence[RunPlace]] | None:
         service = ask.service(ask.services_at(account_id, [name]).get(name, name))
         if service is None or service.account_id != account_id or service.deleted_at is not None:
             return None
-        return service, self._targets.of(ask, service.id) if service.runs else ()
+        targets = self._targets.of(ask, service.id) if service.runs else ()
+        places = ask.run_places(service.id) if service.runs and not targets else []
+        nowhere = unrun(self._engines, places)
+        # Where an engine runs some of them they are to come yet.
+        return service, targets, nowhere if len(nowhere) == len(places) else ()
 
     def _keep(self, name: tuple[str, str], route: Route) -> None:
         if len(self._known) >= KNOWN_MAX:

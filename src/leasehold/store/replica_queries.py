@@ -14,6 +14,7 @@ from leasehold.domain.plan import Job
 from leasehold.domain.replica import Replica, Target
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
+from leasehold.domain.unrun import RunPlace
 from leasehold.questions import Questions
 from leasehold.store.codec import CODECS
 
@@ -88,6 +89,19 @@ class ReplicaQueries(Questions):
             job_of(unit, leases.get(unit.id), services, models, replicas.get(unit.id, ()))
             for unit in sorted(units, key=lambda unit: unit.id)
         ]
+
+    def run_places(self, service_id: str | None = None) -> list[RunPlace]:
+        """Return where replicas are to run now."""
+        rows = self._fetch(
+            "SELECT u.region, u.type, count(DISTINCT p.service_id), count(DISTINCT p.unit_id) FROM placements p "
+            "JOIN services s ON s.id = p.service_id JOIN units u ON u.id = p.unit_id "
+            "WHERE s.runs AND s.active AND s.deleted_at IS NULL "
+            "AND u.status IN ('Creating', 'Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging') "
+            f"{'' if service_id is None else 'AND p.service_id = ? '}"
+            "GROUP BY u.region, u.type ORDER BY u.region, u.type",
+            () if service_id is None else (service_id,),
+        )
+        return [RunPlace(*row) for row in rows]
 
     def workers(self) -> list[Worker]:
         """Return who looks after replicas, or did and has leases yet."""

@@ -9,6 +9,7 @@ import msgspec
 from leasehold.wire import errors as e
 from leasehold.wire import policies as p
 from leasehold.wire import shapes as s
+from leasehold.wire.documented import DOCUMENTED
 
 ALWAYS: Final = (
     e.INVALID_HTTP_REQUEST,
@@ -56,6 +57,11 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     legacy: bool = False
     follows: bool = False
     """The answer is a stream of server-sent events, which browsers ask for with GET."""
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether the public documents or the official clients know it; others are ours, and refuse unknown keys."""
+        return (self.path, self.name) in DOCUMENTED
 
     @property
     def all_errors(self) -> tuple[e.ErrorCode, ...]:

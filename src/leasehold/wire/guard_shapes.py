@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from leasehold.wire.own_shapes import Amount
-from leasehold.wire.shapes import Id, Request, Shape
+from leasehold.wire.shapes import Id, Part, Request, Shape
 
 Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Seconds = Annotated[int, msgspec.Meta(ge=60, le=100 * 366 * 86400)]
@@ -40,10 +41,34 @@ class GuardRails(Shape, kw_only=True):
     extensions_max: Limit | None = None
 
 
-class SetGuardRailsRequest(Request, kw_only=True):
-    """Give the account these limits in place of those that it has. An operator may name another account."""
+LimitsChange = Annotated[dict[str, Limit | None], msgspec.Meta(max_length=1000)]
 
-    limits: GuardRails
+
+class GuardRailsChange(Part, kw_only=True):
+    """Limits as in GuardRails. What is named changes, null clears, and what is absent stays as it is.
+
+    Of ``units``, ``userUnits`` and ``userSpend`` the entries that are named change, and null clears one. A budget
+    that is cleared takes its parts with it.
+    """
+
+    units: LimitsChange | UnsetType | None = UNSET
+    user_units: Annotated[dict[str, LimitsChange | None], msgspec.Meta(max_length=1000)] | UnsetType | None = UNSET
+    spend: Amount | UnsetType | None = UNSET
+    user_spend: Annotated[dict[str, Amount | None], msgspec.Meta(max_length=1000)] | UnsetType | None = UNSET
+    budget: Amount | UnsetType | None = UNSET
+    budget_warn_percent: Annotated[list[Percent], msgspec.Meta(max_length=20)] | UnsetType | None = UNSET
+    budget_refuse_percent: Percent | UnsetType | None = UNSET
+    release_max_seconds: Seconds | UnsetType | None = UNSET
+    release_default_seconds: Seconds | UnsetType | None = UNSET
+    end_required: bool | UnsetType | None = UNSET
+    extend_by: Literal["anybody", "buyer", "managers"] | UnsetType | None = UNSET
+    extensions_max: Limit | UnsetType | None = UNSET
+
+
+class SetGuardRailsRequest(Request, kw_only=True):
+    """Change the account's limits; null for ``limits`` takes all away. An operator may name another account."""
+
+    limits: GuardRailsChange | None
     account_id: Id | None = None
 
 

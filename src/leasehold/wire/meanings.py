@@ -149,7 +149,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     ),
     "StatementUnit.kind": "ComputingUnit, or TPM for quota of a model.",
     "GuardRailsDetail.limits": "Its limits; what is absent is not limited.",
-    "SetGuardRailsRequest.limits": "The limits, in place of all that there were.",
+    "SetGuardRailsRequest.limits": "What changes. Null: all limits are taken away.",
     "lines": "What it cost, in the order in which it was charged.",
     "marker": "The nextMarker of the page before.",
     "ServicePage.marker": "The marker that was given.",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from leasehold.wire.shapes import Id, Paged, PagedRequest, Request, Shape, Text
+from leasehold.wire.shapes import Id, Paged, PagedRequest, Part, Request, Shape, Text
 
 SetName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Marker = Annotated[str, msgspec.Meta(max_length=64)]
@@ -16,13 +16,15 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Word = Annotated[str, msgspec.Meta(max_length=32_768)]
 
 
-class Run(Shape, kw_only=True, omit_defaults=False):
+class Run(Part, kw_only=True, omit_defaults=False):
     """How one replica is run: a command, or an image, or both (then the command runs in the image); or an application.
 
     ``{port}`` in the command and in values of ``env`` stands for the port that the replica must listen on, and the
     variable PORT has it too. With a ``port`` of null it listens on none, with 0 the port is chosen. It is well while
     ``healthPath`` is answered with a status from 200 to 399; without one, while the port takes connections.
     """
+
+    is_ours: ClassVar[bool] = True
 
     command: Annotated[list[Word], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=list)
     image: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None

@@ -14,18 +14,14 @@ from leasehold.wire.actions import ACTIONS
 from leasehold.wire.errors import ErrorCode
 from leasehold.wire.examples import EXAMPLES
 from leasehold.wire.meanings import MEANINGS
+from leasehold.wire.unknown import parts_of
 
 SCHEMA: Final = "#/components/schemas/{name}"
 FAILURE: Final = "Failure"
 SECURITY: Final = "bce-auth-v1"
 
-FORGETFUL: Final = frozenset(
-    {
-        *("create_account", "create_access_key", "create_subscription", "modify_subscription", "create_service_key"),
-        *("advance_clock", "confirm_clock"),
-    }
-)
-"""Writes that keep no client token: some answer with a secret, which is kept nowhere; others can be repeated anyway."""
+FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
+"""Writes that keep no client token: done twice they do what they do once."""
 
 _ABOUT: Final = """\
 Compute units: buy them by the month or by the minute, set the time at which they are released, and see the bill.
@@ -36,8 +32,10 @@ server's address each key is the address that is called. Read apart, path and ac
 operations with the same `operation` there are one thing under several names, and those that only the older path \
 has are marked deprecated.
 
-`x-policies` lists the policies of which a caller needs one; where it is empty any valid key will do. Unknown keys \
-of a body are ignored, and an empty body counts as `{}`. Every answer carries the header `x-bce-request-id`.
+`x-policies` lists the policies of which a caller needs one; where it is empty any valid key will do. Where \
+`documented` is true in `x-leasehold`, keys of a body and parameters of a query that are not known are passed over, \
+and the header `x-leasehold-ignored` names them; all other actions refuse them. An empty body counts as `{}`. Every \
+answer carries the header `x-bce-request-id`.
 """
 _SIGNED: Final = """\
 The signature bce-auth-v1 of one request: \
@@ -68,6 +66,11 @@ def document(version: str) -> dict[str, Any]:
             "parameters": {"clientToken": _client_token()},
             "headers": {
                 "x-bce-request-id": {"description": "The id of the request.", "schema": {"type": "string"}},
+                "x-leasehold-ignored": {
+                    "description": "Keys of the body, and parameters of the query (with a question mark before them), "
+                    "that were passed over.",
+                    "schema": {"type": "string"},
+                },
                 "x-bce-error-code": {"description": "The code of the error.", "schema": {"type": "string"}},
             },
             "responses": _error_groups(),
@@ -92,13 +95,23 @@ def schemas() -> dict[str, dict[str, Any]]:
     types = {named(action.request): action.request for action in ACTIONS}
     types |= {named(action.result): action.result for action in ACTIONS}
     _, found = msgspec.json.schema_components([types[name] for name in sorted(types)], ref_template=SCHEMA)
+    tolerant = _tolerant()
     for name, schema in found.items():
+        if name in tolerant:
+            del schema["additionalProperties"]
         schema["description"] = prose(schema["description"])
         for field, value in schema["properties"].items():
             meaning = meaning_of(name, field)
             if meaning:
                 value["description"] = meaning
     return dict(sorted(found.items()))
+
+
+def _tolerant() -> set[str]:
+    """Name the shapes that stand in bodies of documented actions, which pass over keys that they do not know."""
+    requests = {action.request for action in ACTIONS if action.is_documented}
+    inner = {kind for request in requests for kind in parts_of(request)}
+    return {named(kind) for kind in inner if not getattr(kind, "is_ours", False)}
 
 
 def named(shape: Any) -> str:
@@ -134,7 +147,12 @@ def _operation(action: Action) -> dict[str, Any]:
         "tags": [action.path],
         **({"deprecated": True} if action.legacy else {}),
         "x-policies": sorted(action.policies),
-        "x-leasehold": {"path": action.path, "action": action.name, "operation": action.operation},
+        "x-leasehold": {
+            "path": action.path,
+            "action": action.name,
+            "operation": action.operation,
+            "documented": action.is_documented,
+        },
         **({"parameters": [{"$ref": "#/components/parameters/clientToken"}]} if remembers else {}),
         "requestBody": {
             "required": required,
@@ -163,9 +181,10 @@ def _success(action: Action) -> dict[str, Any]:
             "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
             "content": {"text/event-stream": {"schema": result}},
         }
+    headers = ("x-bce-request-id", *(("x-leasehold-ignored",) if action.is_documented else ()))
     return {
         "description": "Done.",
-        "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
         "content": {
             "application/json": {
                 "schema": {

@@ -235,12 +235,15 @@ class CreateAccountRequest(Request, kw_only=True):
 
 
 class CreatedAccount(Shape, kw_only=True):
-    """The account, its root user, and the root's key. The secret is shown this once."""
+    """The account, its root user, and the root's key.
+
+    Only a repeated call with its client token shows the secret again, and not once the key is disabled.
+    """
 
     account_id: str
     user_id: str
     access_key_id: str
-    secret_access_key: str
+    secret_access_key: str | None = None
 
 
 class CreateUserRequest(Request, kw_only=True):
@@ -265,11 +268,11 @@ class CreateAccessKeyRequest(Request, kw_only=True):
 
 
 class CreatedAccessKey(Shape, kw_only=True):
-    """The key. The secret is shown this once."""
+    """The key. Only a repeated call with its client token shows the secret again, and not once the key is disabled."""
 
     user_id: str
     access_key_id: str
-    secret_access_key: str
+    secret_access_key: str | None = None
 
 
 class DisableAccessKeyRequest(Request, kw_only=True):

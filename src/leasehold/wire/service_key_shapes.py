@@ -21,10 +21,10 @@ class CreateServiceKeyRequest(Request, kw_only=True):
 
 
 class CreatedServiceKey(Shape, kw_only=True):
-    """The new key. It is in this answer only."""
+    """The new key. Only a repeated call with its client token shows it again."""
 
     key_id: str
-    key: str
+    key: str | None = None
     name: str
     service_id: str | None = None
 

@@ -7,7 +7,20 @@ from typing import Annotated, Literal
 import msgspec
 
 from leasehold.wire.charge_shapes import Model
-from leasehold.wire.shapes import Billing, Count, Id, Name, Paged, PagedRequest, RegionOrAny, Request, Shape, Text, Time
+from leasehold.wire.shapes import (
+    Billing,
+    Count,
+    Id,
+    Name,
+    Paged,
+    PagedRequest,
+    Part,
+    RegionOrAny,
+    Request,
+    Shape,
+    Text,
+    Time,
+)
 
 ServiceType = Literal["chat", "completions", "text2image", "image2text"]
 RunStatus = Literal["New", "Deploying", "Serving", "Failed", "Stopped"]
@@ -17,7 +30,7 @@ Qps = Annotated[float, msgspec.Meta(gt=0, le=50)]
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class ResourceConfig(Shape, kw_only=True):
+class ResourceConfig(Part, kw_only=True):
     """What a replica takes, and how many replicas to buy units for."""
 
     region: RegionOrAny | None = None
@@ -26,14 +39,14 @@ class ResourceConfig(Shape, kw_only=True):
     replicas_count: Count | None = None
 
 
-class DeploymentComputeUnit(Shape, kw_only=True):
+class DeploymentComputeUnit(Part, kw_only=True):
     """So many replicas on an instance that the account has."""
 
     instance_id: Id
     deployment_replicas_count: Count
 
 
-class DeploymentConfig(Shape, kw_only=True):
+class DeploymentConfig(Part, kw_only=True):
     """Which instances a service is to run on. An empty list means that units are to be bought."""
 
     deployment_compute_unit_list: Annotated[list[DeploymentComputeUnit], msgspec.Meta(max_length=100)] | None = None
@@ -45,7 +58,8 @@ class DeploymentConfig(Shape, kw_only=True):
 class CreateServiceRequest(Request, kw_only=True):
     """Create a service: on instances that there are (deploymentConfig), or on units bought now (billing).
 
-    With neither it has no replicas until some are bought or placed.
+    With neither it has no replicas until some are bought or placed. Whether one whose model nobody knows is refused or
+    ``counted`` the request may say (an addition of ours), and else the setting services.unknown_models.
     """
 
     model_set_id: Id
@@ -60,6 +74,7 @@ class CreateServiceRequest(Request, kw_only=True):
     billing: Billing | None = None
     service_type: ServiceType | None = None
     protocol_version: Protocol | None = None
+    counted: bool | None = None
 
 
 class CreatedService(Shape, kw_only=True):
@@ -88,7 +103,9 @@ class ServiceResource(Shape, kw_only=True):
 class ServiceDetail(Shape, kw_only=True):
     """A service. ``updateStatus`` of None: no change of it is under way.
 
-    DescribeService says in ``whyNotRun`` where its version may not run for want of trust.
+    ``counted``: nothing runs of it, whatever its status.
+
+    DescribeService says in ``whyNotRun`` why nothing runs of it, or where its version may not run.
     """
 
     service_id: str
@@ -111,6 +128,7 @@ class ServiceDetail(Shape, kw_only=True):
     resource_config: ServiceResource
     creator: str
     create_time: str
+    counted: bool
     why_not_run: list[str] | None = None
 
 
@@ -145,6 +163,7 @@ class ModifyServiceRequest(Request, kw_only=True):
     service_id: Id
     model_set_id: Id
     model_id: Id
+    counted: bool | None = None
 
 
 class ScaleServiceRequest(Request, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -10,7 +10,15 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern="^[^\\x00]
 PaymentTiming = Literal["Prepaid", "Postpaid"]
 Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Months = Annotated[int, msgspec.Meta(ge=1, le=6)]
-Time = Annotated[str, msgspec.Meta(max_length=64, description="RFC 3339, or YYYY-MM-DD HH:MM:SS in the service's zone")]
+TIME: Final = "time"
+Time = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=64,
+        description="RFC 3339, or YYYY-MM-DD HH:MM:SS in the service's zone",
+        extra={"means": TIME},
+    ),
+]
 # To Python $ also stands before a last line break, which these forbid.
 Region = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+(?!\\n)$")]
 RegionOrAny = Annotated[str, msgspec.Meta(max_length=32, pattern="^[a-z0-9-]*(?!\\n)$")]
@@ -21,10 +29,17 @@ Name = Annotated[str, msgspec.Meta(min_length=2, max_length=20, pattern="^[^\\x0
 
 
 class Shape(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
-    """A JSON object: lower camel case, unknown keys ignored (decision 21)."""
+    """A JSON object: lower camel case."""
 
 
-class Request(Shape, kw_only=True):
+class Part(Shape, kw_only=True, forbid_unknown_fields=True):
+    """A JSON object in the body of a request. A key that is not known is told apart at once (decision 21)."""
+
+    is_ours: ClassVar[bool] = False
+    """Whether no document knows the object, so that its keys are ours also in the body of a documented action."""
+
+
+class Request(Part, kw_only=True):
     """The body of a request. ``clientToken`` makes it idempotent (decision 10); reads ignore it."""
 
     client_token: ClientToken | None = None
@@ -49,7 +64,7 @@ class Paged(Shape, kw_only=True):
     next_marker: str | None = None
 
 
-class Reservation(Shape, kw_only=True):
+class Reservation(Part, kw_only=True):
     """For how long a prepaid purchase is; ignored with Postpaid (decision 5)."""
 
     reservation_time_unit: str | None = None
@@ -59,7 +74,7 @@ class Reservation(Shape, kw_only=True):
     auto_renew_time: int | None = None
 
 
-class Billing(Shape, kw_only=True):
+class Billing(Part, kw_only=True):
     """How it is paid. ``releaseTime`` counts with Postpaid only, ``reservation`` with Prepaid only."""
 
     payment_timing: PaymentTiming
@@ -68,7 +83,7 @@ class Billing(Shape, kw_only=True):
     charge_type: Literal["ComputingUnit", "Tokens"] | None = None
 
 
-class ComputeUnitConfig(Shape, kw_only=True):
+class ComputeUnitConfig(Part, kw_only=True):
     """What to buy: a type, in a region or in whichever has stock (decision 8)."""
 
     region: RegionOrAny | None = None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from msgspec import UnsetType
+
 from leasehold.api.context import Call, Context, Operation
-from leasehold.api.fault import Fault, bad_field
+from leasehold.api.fault import Fault
 from leasehold.api.operations.account import amount
 from leasehold.commands.guard import SetGuardRails
 from leasehold.domain.calendar import SECOND_US, to_datetime
-from leasehold.domain.guard import Guard, GuardRules, month_name
+from leasehold.domain.guard import Guard, month_name
+from leasehold.domain.guard_change import CLEARED, GuardChange
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.statement import month_of
 from leasehold.wire import guard_shapes as g
@@ -18,7 +21,7 @@ from leasehold.wire.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 
 
 async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsDetail:
-    """Give an account limits."""
+    """Change an account's limits."""
     account_id = _whose(call)
     account = await context.read(call, lambda ask: ask.account(account_id))
     if account is None:
@@ -27,7 +30,7 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
     command = SetGuardRails(
         token=call.token(),
         account_id=account_id,
-        rules=_rules(call.request.limits),
+        change=_change(call.request.limits),
         month_began=month_of(today.year, today.month, account.time_zone)[0],
     )
     return _detail(account_id, await context.submit(call, command))
@@ -51,30 +54,34 @@ def _whose(call: Call[Any]) -> str:
     return account_id
 
 
-def _us(seconds: int | None) -> int | None:
-    return None if seconds is None else seconds * SECOND_US
+def _us(seconds: int | UnsetType | None) -> int | UnsetType | None:
+    return seconds * SECOND_US if isinstance(seconds, int) else seconds
 
 
-def _rules(asked: g.GuardRails) -> GuardRules:
-    if asked.budget is None and (asked.budget_warn_percent or asked.budget_refuse_percent):
-        raise bad_field("limits.budget", "Parts of a budget need the budget: give it.")
-    return GuardRules(
-        units=asked.units or {},
-        user_units=asked.user_units or {},
-        spend=amount(asked.spend, "limits.spend"),
-        user_spend={
-            user: amount(most, f"limits.userSpend.{user}") or Micro(0)
-            for user, most in (asked.user_spend or {}).items()
-        },
-        budget=amount(asked.budget, "limits.budget"),
-        budget_warn_percent=tuple(sorted(set(asked.budget_warn_percent or ()))),
+def _change(asked: g.GuardRailsChange | None) -> GuardChange:
+    if asked is None:
+        return CLEARED
+    warn, by_user = asked.budget_warn_percent, asked.user_spend
+    return GuardChange(
+        units=asked.units,
+        user_units=asked.user_units,
+        spend=_amount(asked.spend, "limits.spend"),
+        user_spend={user: amount(most, f"limits.userSpend.{user}") for user, most in by_user.items()}
+        if isinstance(by_user, dict)
+        else by_user,
+        budget=_amount(asked.budget, "limits.budget"),
+        budget_warn_percent=tuple(sorted(set(warn))) if isinstance(warn, list) else warn,
         budget_refuse_percent=asked.budget_refuse_percent,
         release_max_us=_us(asked.release_max_seconds),
         release_default_us=_us(asked.release_default_seconds),
-        end_required=bool(asked.end_required),
-        extend_by=asked.extend_by or "anybody",
+        end_required=asked.end_required,
+        extend_by=asked.extend_by,
         extensions_max=asked.extensions_max,
     )
+
+
+def _amount(given: Decimal | UnsetType | None, field: str) -> Micro | UnsetType | None:
+    return given if isinstance(given, UnsetType) else amount(given, field)
 
 
 def _money(given: Micro | None) -> Decimal | None:

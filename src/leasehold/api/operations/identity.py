@@ -10,6 +10,7 @@ from leasehold.api.fault import Fault, bad_field
 from leasehold.api.identity import Identity
 from leasehold.api.ids import hex_id
 from leasehold.api.paging import WHOLE, ends, key_of, marker_of
+from leasehold.api.secrets_again import secret_of_key
 from leasehold.commands import identity as commands
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.calendar import zone_names
@@ -40,14 +41,19 @@ async def create_account(context: Context, call: Call[own.CreateAccountRequest])
         raise bad_field("timeZone", f"{name!r} is no time zone of the IANA database, such as Asia/Shanghai.")
     key, secret = _new_key(context)
     command = commands.CreateAccount(
-        account_id=hex_id(), user_id=hex_id(), name=call.request.name or "", time_zone=name, key=key
+        token=call.personal_token(),
+        account_id=hex_id(),
+        user_id=hex_id(),
+        name=call.request.name or "",
+        time_zone=name,
+        key=key,
     )
-    await context.submit(call, command)
+    made: commands.AccountMade = await context.submit(call, command)
     return own.CreatedAccount(
-        account_id=command.account_id,
-        user_id=command.user_id,
-        access_key_id=key.id,
-        secret_access_key=secret,
+        account_id=made.account_id,
+        user_id=made.user_id,
+        access_key_id=made.key_id,
+        secret_access_key=secret if made.key_id == key.id else await secret_of_key(context, call, made.key_id),
     )
 
 
@@ -64,17 +70,22 @@ async def create_user(context: Context, call: Call[own.CreateUserRequest]) -> ow
 
 
 async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequest]) -> own.CreatedAccessKey:
-    """Give a user another key pair. The secret is in this answer only, so no client token keeps it."""
+    """Give a user another key pair."""
     key, secret = _new_key(context)
     command = commands.CreateAccessKey(
+        token=call.personal_token(),
         account_id=account_meant(call.caller, call.request.account_id),
         user_id=call.request.user_id or call.caller.user_id,
         key=key,
         by_operator=call.caller.is_operator,
         operators=OPERATOR,
     )
-    made: AccessKey = await context.submit(call, command)
-    return own.CreatedAccessKey(user_id=made.user_id, access_key_id=made.id, secret_access_key=secret)
+    made: commands.KeyMade = await context.submit(call, command)
+    return own.CreatedAccessKey(
+        user_id=made.user_id,
+        access_key_id=made.key_id,
+        secret_access_key=secret if made.key_id == key.id else await secret_of_key(context, call, made.key_id),
+    )
 
 
 async def disable_access_key(context: Context, call: Call[own.DisableAccessKeyRequest]) -> bool:

@@ -9,6 +9,7 @@ from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import Fault, bad_field
 from leasehold.api.operations.events import place_of, types_of
 from leasehold.api.paging import OWN, delivery_of, marker_of, part
+from leasehold.api.secrets_again import secret_of_hook
 from leasehold.commands import outbox as commands
 from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace
 from leasehold.domain.calendar import Instant
@@ -22,7 +23,7 @@ from leasehold.wire.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, R
 
 
 async def create_subscription(context: Context, call: Call[n.CreateSubscriptionRequest]) -> n.SubscriptionDetail:
-    """Subscribe to the account's events from now on. The secret is in this answer only, so no client token keeps it."""
+    """Subscribe to the account's events from now on."""
     asked, account_id = call.request, call.caller.account_id
     target, types = _target(context, asked), types_of(asked.types) or ()
     last, unit = await context.read(
@@ -37,6 +38,7 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
     hook_id = ids.hook_id()
     secret = new_secret() if asked.kind == "Webhook" else None
     command = commands.CreateHook(
+        token=call.personal_token(),
         hook_id=hook_id,
         account_id=account_id,
         kind=asked.kind,
@@ -46,7 +48,8 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         unit_id=asked.instance_id,
         page=0 if last is None else last.page,
     )
-    return _detail(context, await context.submit(call, command), secret)
+    made: Hook = await context.submit(call, command)
+    return _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
 
 
 def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
@@ -86,7 +89,7 @@ async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscrip
 
 
 async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionRequest]) -> n.SubscriptionDetail:
-    """Change a subscription. A new secret is in this answer only, so no client token keeps it."""
+    """Change a subscription."""
     asked, account_id = call.request, call.caller.account_id
     hook, last = await context.read(call, lambda ask: (ask.hook(asked.subscription_id), ask.last_event(account_id)))
     if (
@@ -99,7 +102,9 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
             "rotateSecret" if asked.rotate_secret else "revokeSecret", "An e-mail subscription has no secret."
         )
     secret = new_secret() if asked.rotate_secret else None
+    token = call.personal_token()
     command = commands.SetHook(
+        token=token,
         account_id=account_id,
         hook_id=asked.subscription_id,
         status=asked.status,
@@ -108,7 +113,11 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
         revoke=bool(asked.revoke_secret),
         page=last.page if asked.skip_missed and last is not None else None,
     )
-    return _detail(context, await context.submit(call, command), secret)
+    made: Hook = await context.submit(call, command)
+    if secret is not None and token is not None:
+        # Whether it is this call's secret, or that of the one that came before with the same token, the row says.
+        secret = await secret_of_hook(context, call, made)
+    return _detail(context, made, secret)
 
 
 async def delete_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:

@@ -8,6 +8,7 @@ from leasehold.api.context import Call, Context, Operation
 from leasehold.api.fault import refused
 from leasehold.api.ids import service_key
 from leasehold.api.paging import OWN, cut, place_of
+from leasehold.api.secrets_again import new_service_key, service_key_again
 from leasehold.commands.service_key import CreateServiceKey, DeleteServiceKey
 from leasehold.domain.account import User
 from leasehold.domain.service_key import Orphan, ServiceKey, digest_of, orphan_of
@@ -18,9 +19,11 @@ from leasehold.wire.policies import WRITERS
 
 
 async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequest]) -> k.CreatedServiceKey:
-    """Make a key. It is in this answer only, so no client token keeps it."""
-    made = service_key()
+    """Make a key."""
+    token = call.personal_token()
+    made = service_key() if token is None else new_service_key(context, token)
     command = CreateServiceKey(
+        token=token,
         key_id=made.id,
         account_id=call.caller.account_id,
         user_id=call.caller.user_id,
@@ -29,7 +32,11 @@ async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequ
         digest=digest_of(made.text),
     )
     row: ServiceKey = await context.submit(call, command)
-    return k.CreatedServiceKey(key_id=row.id, key=made.text, name=row.name, service_id=row.service_id)
+    if token is None or row.id == made.id:
+        key: str | None = made.text
+    else:
+        key = await service_key_again(context, call, token, row.id)
+    return k.CreatedServiceKey(key_id=row.id, key=key, name=row.name, service_id=row.service_id)
 
 
 async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKeysRequest]) -> k.ServiceKeyPage:

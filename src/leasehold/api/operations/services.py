@@ -33,6 +33,7 @@ from leasehold.domain.route import engine_for
 from leasehold.domain.service import Service, shape_of
 from leasehold.domain.trust import hindrances
 from leasehold.domain.unit import Unit
+from leasehold.domain.unrun import unrun, why_counted, why_unrun
 from leasehold.domain.whose import no_service
 from leasehold.questions import Numbered, Questions, ServiceFilter, Used
 from leasehold.wire import service_shapes as v
@@ -67,6 +68,7 @@ def _new(call: Call[v.CreateServiceRequest], qps: float | None) -> NewService:
         qps=qps,
         service_type=asked.service_type or "chat",
         protocol_version=asked.protocol_version or 1,
+        counted=asked.counted,
     )
 
 
@@ -127,13 +129,17 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
 
 
 def _hindrances(context: Context, ask: Questions, row: Service) -> list[str]:
-    """Say which engines may not run a service's version: those of its replicas, and of offerings of its type."""
+    """Say why nothing runs of a service: it is counted, or no engine is there; and which engines may not run it.
+
+    Those are the engines of its replicas, and of offerings of its type.
+    """
     if not row.runs:
-        return []
+        return [why_counted(row)]
+    nowhere = [why_unrun(one.region, one.type) for one in unrun(context.rules.routes, ask.run_places(row.id))]
     rules, unit_type = context.rules, row.shape.unit_type
     engines = {engine_for(rules.routes, one.region, one.type) for one in ask.offerings() if one.type == unit_type}
     engines |= {one.engine for one in ask.replicas(row.account_id, service_id=row.id) if one.state != "Ready"}
-    return list(hindrances(rules, ask.model(row.model_id), engines))
+    return [*nowhere, *hindrances(rules, ask.model(row.model_id), engines)]
 
 
 def _url(context: Context, call: Call[Any], row: Service, named: dict[str, str]) -> str:
@@ -187,6 +193,7 @@ async def modify_service(context: Context, call: Call[v.ModifyServiceRequest]) -
         service_id=asked.service_id,
         model_set_id=asked.model_set_id,
         model_id=asked.model_id,
+        counted=asked.counted,
     )
     done: bool = await context.submit(call, command)
     return done

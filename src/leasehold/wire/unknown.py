@@ -1,0 +1,130 @@
+"""Keys of a body that its action does not know: finding them, and naming the one that was probably meant.
+
+Shapes of requests refuse unknown keys when they are read, which costs nothing. Only what was refused comes here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from msgspec import inspect
+
+REFUSED: Final = "Object contains unknown field "
+"""How msgspec begins to say that there is an unknown key."""
+KNOWN_SHOWN: Final = 30
+NAMED_MAX: Final = 20
+NAME_MAX: Final = 64
+_SAFE: Final = "[]-_.~?"
+
+
+class Unknown(NamedTuple):
+    """A key that is not known: where it stands (``limits.unit``), and which are known there.
+
+    ``is_ours``: it stands in an object that no document knows.
+    """
+
+    path: str
+    key: str
+    known: tuple[str, ...]
+    is_ours: bool = False
+
+    def nearest(self) -> str | None:
+        """Return the known key that is spelled most like it; None: none is."""
+        folded = {name.casefold(): name for name in self.known}
+        found = difflib.get_close_matches(self.key[:NAME_MAX].casefold(), folded, n=1)
+        return folded[found[0]] if found else None
+
+    def told(self) -> str:
+        """Say what is wrong and what to do, in a sentence or two."""
+        near = self.nearest()
+        if near is not None:
+            hint = f"Did you mean {near!r}?"
+        elif self.known:
+            shown = ", ".join(self.known[:KNOWN_SHOWN])
+            hint = f"Known here: {shown}{', …' if len(self.known) > KNOWN_SHOWN else ''}."
+        else:
+            hint = "None is known here."
+        return f"There is no key {self.key[:NAME_MAX]!r} here, and nothing was done. {hint}"
+
+
+def pruned(request: type[object], body: bytes) -> tuple[bytes, list[Unknown]]:
+    """Return a body without the keys that a request does not know, and those keys in the order in which they stand.
+
+    ``body`` is well-formed JSON as far as the first unknown key; raises msgspec.DecodeError where it is not after it.
+    """
+    found: list[Unknown] = []
+    return bytes(_pruned(inspect.type_info(request), msgspec.Raw(body), "", found)), found
+
+
+def header_of(found: Sequence[Unknown]) -> bytes:
+    """Write the paths of unknown keys as the value of a header: a list of visible ASCII, of so many at most.
+
+    Anything else in a name is percent-encoded, and ``...`` at the end says that there were more.
+    """
+    names = [quote(one.path[:NAME_MAX], safe=_SAFE, errors="replace") for one in found[:NAMED_MAX]]
+    names = [name[: 3 * NAME_MAX] for name in names]
+    return ", ".join([*names, *(["..."] if len(found) > NAMED_MAX else [])]).encode("ascii")
+
+
+def parts_of(request: type[object]) -> set[type[object]]:
+    """Return the shape of a body and of every object in it."""
+    found: set[type[object]] = set()
+    waiting = [inspect.type_info(request)]
+    while waiting:
+        for one in _alternatives(waiting.pop()):
+            match one:
+                case inspect.StructType(cls=cls, fields=fields) if cls not in found:
+                    found.add(cls)
+                    waiting += [field.type for field in fields]
+                case inspect.ListType(item_type=inner) | inspect.DictType(value_type=inner):
+                    waiting.append(inner)
+    return found
+
+
+def _pruned(of: inspect.Type, raw: msgspec.Raw, at: str, found: list[Unknown]) -> msgspec.Raw:
+    """Prune one value, where its type says what is known in it; anything else stays as it is."""
+    first = bytes(raw).lstrip()[:1]
+    for one in _alternatives(of):
+        if first == b"{" and isinstance(one, inspect.StructType):
+            return _object(one, raw, at, found)
+        if first == b"{" and isinstance(one, inspect.DictType):
+            return _each(one.value_type, raw, at, found)
+        if first == b"[" and isinstance(one, inspect.ListType):
+            items = msgspec.json.decode(raw, type=list[msgspec.Raw])
+            kept = [_pruned(one.item_type, item, f"{at}[{place}]", found) for place, item in enumerate(items)]
+            return msgspec.Raw(msgspec.json.encode(kept))
+    return raw
+
+
+def _alternatives(of: inspect.Type) -> Iterator[inspect.Type]:
+    if isinstance(of, inspect.UnionType):
+        for one in of.types:
+            yield from _alternatives(one)
+    elif isinstance(of, inspect.Metadata):
+        yield from _alternatives(of.type)
+    else:
+        yield of
+
+
+def _object(of: inspect.StructType, raw: msgspec.Raw, at: str, found: list[Unknown]) -> msgspec.Raw:
+    fields = {field.encode_name: field.type for field in of.fields}
+    kept: dict[str, msgspec.Raw] = {}
+    for key, value in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
+        path = f"{at}.{key}" if at else key
+        if key in fields:
+            kept[key] = _pruned(fields[key], value, path, found)
+        else:
+            found.append(Unknown(path, key, tuple(fields), getattr(of.cls, "is_ours", False)))
+    return msgspec.Raw(msgspec.json.encode(kept))
+
+
+def _each(of: inspect.Type, raw: msgspec.Raw, at: str, found: list[Unknown]) -> msgspec.Raw:
+    """Prune the values of an object whose keys callers choose."""
+    values = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    return msgspec.Raw(
+        msgspec.json.encode({key: _pruned(of, value, f"{at}.{key}", found) for key, value in values.items()})
+    )

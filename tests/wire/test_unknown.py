@@ -1,0 +1,89 @@
+"""Keys that an action does not know: which they are, what was probably meant, and what is left without them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from leasehold.wire.actions import ACTIONS
+from leasehold.wire.documented import DOCUMENTED
+from leasehold.wire.guard_shapes import SetGuardRailsRequest
+from leasehold.wire.model_shapes import CreateCustomModelRequest
+from leasehold.wire.own_shapes import TopUpAccountRequest
+from leasehold.wire.service_shapes import CreateServiceRequest
+from leasehold.wire.shapes import Part, PurchaseComputeUnitRequest, Request
+from leasehold.wire.unknown import NAMED_MAX, REFUSED, Unknown, header_of, parts_of, pruned
+
+
+def test_every_object_in_every_body_notices_keys_that_it_does_not_know() -> None:
+    found = {one for action in ACTIONS for one in parts_of(action.request)}
+    assert {"GuardRailsChange", "Reservation", "DeploymentComputeUnit", "Run"} <= {one.__name__ for one in found}
+    assert all(issubclass(one, Part) and one.__struct_config__.forbid_unknown_fields for one in found)
+
+
+def test_every_older_name_is_documented_and_what_is_documented_is_no_typo() -> None:
+    table = {(action.path, action.name): action for action in ACTIONS}
+    assert all(action.is_documented for action in ACTIONS if action.legacy)
+    # Documented, and not there.
+    assert DOCUMENTED - table.keys() <= {("/v2/service", "DescribeServiceStats"), ("/v2/service", "AttachLogStore")}
+    assert not table["/v2/account", "SetGuardRails"].is_documented
+    assert table["/v2/computeunit", "PurchaseComputeUnit"].is_documented
+
+
+@pytest.mark.parametrize(
+    ("request_type", "body", "path", "near"),
+    [
+        (SetGuardRailsRequest, {"limits": {"unit": {"gpu-1": 4}}}, "limits.unit", "units"),
+        (TopUpAccountRequest, {"amount": "1", "ClientToken": "t"}, "ClientToken", "clientToken"),
+        (TopUpAccountRequest, {"amount": "1", "account_id": "a"}, "account_id", "accountId"),
+        (CreateServiceRequest, {"billing": {"reservation": {"autorenew": 1}}}, "billing.reservation.autorenew", None),
+        (CreateCustomModelRequest, {"run": {"healthpath": "/"}}, "run.healthpath", "healthPath"),
+        (
+            CreateServiceRequest,
+            {"deploymentConfig": {"deploymentComputeUnitList": [{}, {"instanceid": "x"}]}},
+            "deploymentConfig.deploymentComputeUnitList[1].instanceid",
+            "instanceId",
+        ),
+    ],
+)
+def test_a_key_is_found_wherever_it_stands_and_the_nearest_is_named(
+    request_type: type[Request], body: Any, path: str, near: str | None
+) -> None:
+    _, found = pruned(request_type, msgspec.json.encode(body))
+    assert [one.path for one in found] == [path]
+    assert near is None or found[0].nearest() == near
+    assert near is None or repr(near) in found[0].told()
+
+
+def test_what_is_left_is_what_was_sent_to_the_last_digit() -> None:
+    body = b'{"x": 1, "amount": 123456789012345678901234.123456, "accountId": "a", "y": {"amount": 5}}'
+    left, found = pruned(TopUpAccountRequest, body)
+    assert [one.path for one in found] == ["x", "y"]
+    assert left == b'{"amount":123456789012345678901234.123456,"accountId":"a"}'
+
+
+def test_a_value_of_another_kind_is_left_for_the_decoder_to_refuse() -> None:
+    body = b'{"billing": [1], "computeUnitConfig": "x", "computeUnitCount": 1, "unknown": 1}'
+    left, found = pruned(PurchaseComputeUnitRequest, body)
+    assert [one.path for one in found] == ["unknown"]
+    with pytest.raises(msgspec.ValidationError, match="Expected `object`"):
+        msgspec.json.decode(left, type=PurchaseComputeUnitRequest)
+
+
+def test_the_decoder_says_it_in_the_words_that_are_looked_for() -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode(b'{"amount": "1", "x": 1}', type=TopUpAccountRequest)
+    assert str(caught.value).startswith(REFUSED)
+
+
+def test_a_header_names_keys_in_visible_ascii_and_not_without_end() -> None:
+    odd = [Unknown(name, name, ()) for name in ("a.b[0]", "x\r\ny: z", "键", "a,b", "n" * 1000)]
+    text = header_of(odd)
+    assert text.startswith(b"a.b[0], x%0D%0Ay%3A%20z, %E9%94%AE, a%2Cb, nnn")
+    assert all(0x20 <= byte < 0x7F for byte in text)
+    many = header_of([Unknown("键" * 1000, "", ())] * 10_000)
+    assert many.count(b",") == NAMED_MAX
+    assert many.endswith(b", ...")
+    assert len(many) < 8000
