@@ -139,7 +139,9 @@ def unit_findings(fetch: Fetch) -> Iterator[str]:
 def _terms(fetch: Fetch) -> Iterator[str]:
     """A term is so many months after its anchor, in the account's zone, and the next try to renew it is before it."""
     zones: dict[str, str] = dict(fetch("SELECT id, time_zone FROM accounts", ()))
-    turned = set(fetch("SELECT unit_id, created_at FROM orders WHERE kind = 'Conversion'", ()))
+    turned: dict[str, list[int]] = {}
+    for unit, at in fetch("SELECT unit_id, created_at FROM orders WHERE kind = 'Conversion'", ()):
+        turned.setdefault(unit, []).append(at)
     tries = {days * DAY_US for days in RENEWAL_DAYS}
 
     @cache
@@ -153,15 +155,19 @@ def _terms(fetch: Fetch) -> Iterator[str]:
         (last, ROWS_AT_ONCE),
     ):
         last = rows[-1][0]
-        for _, unit, account, _status, anchor, months, expires, since, started, renew in rows:
+        for _, unit, account, status, anchor, months, expires, since, started, renew in rows:
             zone = zones.get(account)
             if zone is None or expires is None:
                 continue
             if end(anchor, months, zone) != expires:
                 yield f"unit {unit} has a term of {months} months from {anchor}, which does not end at {expires}"
-            if since is not None and started is not None and since != started and (unit, since) not in turned:
+            # What turns prepaid has a term from where its last minute ends (decision 28).
+            begins = since in (None, started) or any(at <= since < at + MINUTE_US for at in turned.get(unit, ()))
+            if started is not None and not begins:
                 yield f"unit {unit} started at {started} and has a term from {since} to {expires}"
-            if renew is not None and expires - renew not in tries:
+            # In retention it is tried every day (decision 30).
+            late = status == "Stopped" and renew is not None and renew > expires and (renew - expires) % DAY_US == 0
+            if renew is not None and expires - renew not in tries and not late:
                 yield f"unit {unit} is renewed at {renew}, and its term ends at {expires}"
 
 
