@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from leasehold.domain.account import Account
@@ -35,7 +35,7 @@ from leasehold.domain.catalogue import Offering, PriceList
 from leasehold.domain.event import Event, EventPage
 from leasehold.domain.guard import Guard
 from leasehold.domain.identity_log import LOG_END, read_mark
-from leasehold.domain.ledger import Order, Posting, wallet
+from leasehold.domain.ledger import Order, Posting
 from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
 from leasehold.domain.service import Service
 from leasehold.domain.unit import Unit
@@ -44,10 +44,8 @@ from leasehold.questions import (
     EventPlace,
     HistoryFilter,
     Numbered,
-    Place,
     Questions,
     ServiceFilter,
-    Spender,
     UnitFilter,
     Used,
 )
@@ -55,6 +53,7 @@ from leasehold.sequencer import Blocked
 from leasehold.store.newer import Schema
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
+from tests.simulation.memory_bills import BillQuestions, matches
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_keys import KeyQuestions
 from tests.simulation.memory_outbox import OutboxOfMemory, clear
@@ -268,6 +267,7 @@ class MemoryTransaction:
 
 class MemoryQuestions(
     MemoryAuditQuestions,
+    BillQuestions,
     KeyQuestions,
     OutboxOfMemory,
     MemoryRepository,
@@ -280,6 +280,7 @@ class MemoryQuestions(
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self._audit = store.audit
+        self._all_postings = store.postings
         self._uses = store.uses
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
@@ -352,62 +353,9 @@ class MemoryQuestions(
         found = [
             Numbered(seq, row)
             for seq, row in enumerate(self._store.orders, start=1)
-            if _matches(wanted, row, row.created_at) and (after is None or seq < after)
+            if matches(wanted, row, row.created_at) and (after is None or seq < after)
         ]
         return found[::-1][:limit]
-
-    def _postings(self, wanted: HistoryFilter) -> list[Numbered]:
-        return [
-            Numbered(seq, row) for seq, row in enumerate(self._store.postings, start=1) if _matches(wanted, row, row.at)
-        ]
-
-    def postings(self, wanted: HistoryFilter, *, after: Place | None, limit: int) -> list[Numbered]:
-        """Return an account's postings, newest first."""
-        found = sorted(self._postings(wanted), key=lambda one: (one.row.at, one.seq), reverse=True)
-        return [one for one in found if after is None or (one.row.at, one.seq) < after][:limit]
-
-    def balance_at(self, account_id: str, until: Instant) -> int:
-        """Sum up an account's postings before a moment."""
-        found = self._postings(HistoryFilter(account_id=account_id, until=until))
-        return sum(one.row.effect_on(wallet(account_id)) for one in found)
-
-    def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
-        """Sum up what was paid in, and what was charged less refunds."""
-        rows = [one.row for one in self._postings(HistoryFilter(account_id=account_id, since=since, until=until))]
-        paid_in = sum(row.amount for row in rows if row.kind == "TopUp")
-        return paid_in, -sum(row.effect_on(wallet(account_id)) for row in rows if row.kind != "TopUp")
-
-    def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
-        """Return the ids of instances that have postings in a stretch of time."""
-        found = self._postings(HistoryFilter(account_id=account_id, since=since, until=until))
-        return sorted({one.row.unit_id for one in found if (one.row.unit_id or "") > after})[:limit]
-
-    def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
-        """Return an instance's postings in a stretch of time."""
-        return [row for row in self._store.postings if row.unit_id == unit_id and since <= row.at < until]
-
-    def bills(
-        self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
-    ) -> Iterator[tuple[str, list[Posting]]]:
-        """Yield the bills of instances of an account."""
-        rows = [row for row in self._store.postings if row.account_id == account_id and since <= row.at < until]
-        return ((unit_id, [row for row in rows if row.unit_id == unit_id]) for unit_id in unit_ids)
-
-    def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
-        """Return the instances with postings in a stretch of time or a paid term that reaches into it."""
-        found: dict[str, bool] = {}
-        for row in self._store.postings:
-            termed = row.at < until and row.since is not None and row.until is not None
-            reaches = termed and row.kind != "Usage" and (row.since or 0) < until and (row.until or 0) > since
-            if row.account_id == account_id and (row.unit_id or "") > after and (since <= row.at < until or reaches):
-                found[str(row.unit_id)] = found.get(str(row.unit_id), False) or row.kind != "Usage"
-        return [Spender(unit_id, prepaid) for unit_id, prepaid in sorted(found.items())][:limit]
-
-    def terms(self, unit_id: str, until: Instant) -> list[Posting]:
-        """Return what was paid in advance for an instance, or paid back, before a moment."""
-        return [
-            row for row in self._store.postings if row.unit_id == unit_id and row.kind != "Usage" and row.at < until
-        ]
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Unit]:
         """Return an account's live quota instances of a model."""
@@ -493,13 +441,3 @@ class MemoryQuestions(
             if row.status != "Released":
                 counts[row.status] = counts.get(row.status, 0) + 1
         return counts
-
-
-def _matches(wanted: HistoryFilter, row: Order | Posting, moment: Instant) -> bool:
-    return (
-        row.account_id == wanted.account_id
-        and wanted.kind in (None, row.kind)
-        and wanted.unit_id in (None, row.unit_id)
-        and (wanted.since is None or moment >= wanted.since)
-        and (wanted.until is None or moment < wanted.until)
-    )
