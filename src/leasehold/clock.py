@@ -74,7 +74,7 @@ class RealClock:
     A clock that is set forward would make everything fall due that lies between: releases that cannot be undone. So it
     is compared with the time since boot, which nobody sets. A difference of more than ``jump_max_us``, forward or back,
     is not followed: time goes on as if nobody had set the clock, and due work is held, until the clock comes back or an
-    operator confirms it (decision 6a, ADR 0025). Smaller differences are followed; time never goes back.
+    operator confirms it (decision 6a, ADR 0024). Smaller differences are followed; time never goes back.
 
     ``mark`` is what the store remembers of its clock, so that a jump is seen that happened while nobody looked.
     """

@@ -105,10 +105,10 @@ def test_calls_that_look_have_a_lane_of_their_own_and_fewer_turns() -> None:
         await desk.call(THERE, "kb", "b")
         desk.crowd(20, "ka", "a", writes=False)
         await settle()
-        assert desk.count("a") == 1
+        assert desk.count("a") == 2
         desk.crowd(20, "ka", "a")
         await settle()
-        assert desk.count("a") == 1 + 8
+        assert desk.count("a") == 2 + 8
 
     play(act)
 

@@ -11,7 +11,7 @@ from leasehold.wire.action import Action
 from leasehold.wire.actions import ACTIONS
 from tests.api.bad_values import ABSENT, KINDS, Place, allowed, candidates, is_of, places, put, with_unknown_keys
 from tests.api.office import AnnexeOfOffice
-from tests.api.scene import CLOCK, IAM, Scene, a_scene, new_service, order
+from tests.api.scene import CLOCK, EVENTS, IAM, Scene, a_scene, new_service, order
 
 ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
 
@@ -54,7 +54,7 @@ class Office(AnnexeOfOffice):
         placed = {"deploymentComputeUnitList": [], "replicasCount": 1, "qps": 1.5, "replicaComputeUnitCount": 2}
         kind = {"serviceType": "completions", "protocolVersion": 2}
         return self._billed(
-            {**new_service(**resource), **kind, "description": "words", "deploymentConfig": placed},
+            {**new_service(**resource), **kind, "description": "words", "deploymentConfig": placed, "counted": True},
         )
 
     def purchase_quota(self) -> Any:
@@ -140,7 +140,7 @@ class Office(AnnexeOfOffice):
         return {"maxKeys": 5, "pageReverse": True, "name": "trans", **words, **states}
 
     def modify_service(self) -> Any:
-        return {"serviceId": self.service, "modelSetId": "am-1", "modelId": "amv-1"}
+        return {"serviceId": self.service, "modelSetId": "am-1", "modelId": "amv-1", "counted": True}
 
     def scale_service(self) -> Any:
         named = {"serviceId": self.service, "instanceId": self.operator.buy(count=5)}
@@ -202,7 +202,8 @@ class Office(AnnexeOfOffice):
         return {"maxKeys": 3, "instanceId": "unit-00000000", "types": ["unit.bought"], "oldestFirst": True, **times}
 
     def follow_events(self) -> Any:
-        return {"instanceId": "unit-00000000", "types": ["unit.bought"], "after": "1-0"}
+        last = self.operator.do(EVENTS, "DescribeEvents", {"maxKeys": 1})["events"][0]["id"]
+        return {"instanceId": "unit-00000000", "types": ["unit.bought"], "after": last}
 
     def set_reminders(self) -> Any:
         return {"beforeSeconds": [86400, 60], "accountId": self.user["accountId"]}

@@ -61,7 +61,7 @@ MAKERS: Final = {
         end=(MODEL, "DeleteModel", {"modelId": "modelId"}),
     ),
     "services": Maker(
-        *(SERVICE, "CreateService", new_service(), "account.services_max"),
+        *(SERVICE, "CreateService", {**new_service(), "counted": True}, "account.services_max"),
         end=(SERVICE, "DeleteService", {"serviceId": "serviceId"}),
     ),
     "subscriptions": Maker(

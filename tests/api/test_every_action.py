@@ -241,8 +241,8 @@ def lead_a_whole_life(scene: Scene, caller: Caller) -> None:
     caller.do(SERVICE, "DescribeReplicas", service)
     caller.do(SERVICE, "DescribeReplicaLogs", {**service, "instanceId": unit})
     caller.do(EVENTS, "DescribeEvents", {"maxKeys": 100})
-    caller.do(EVENTS, "DescribeEvents", {"maxKeys": 1})
-    caller.do(EVENTS, "FollowEvents", {"after": "1-0"})
+    newest = caller.do(EVENTS, "DescribeEvents", {"maxKeys": 1})["events"][0]["id"]
+    caller.do(EVENTS, "FollowEvents", {"after": newest})
     caller.do(ACCOUNT, "DescribeGuardRails")
     caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "0.5"}})
     caller.do(ACCOUNT, "DescribeGuardRails")

@@ -112,7 +112,7 @@ BY_FILTER: list[tuple[str, str, dict[str, Any]]] = [
     (ACCOUNT, "DescribePostings", {"instanceId": "UNIT"}),
     (SERVICE, "DescribeServiceMetric", {**NOWHEN, "serviceId": ["SERVICE"]}),
     (EVENTS, "DescribeEvents", {"instanceId": "UNIT"}),
-    (EVENTS, "FollowEvents", {"instanceId": "UNIT", "after": "1-0"}),
+    (EVENTS, "FollowEvents", {"instanceId": "UNIT"}),
     (NOTIFICATION, "DescribeDeliveries", {"instanceId": "UNIT"}),
     (NOTIFICATION, "DescribeDeliveries", {"subscriptionId": "HOOK"}),
     (ACCOUNT, "DescribeAuditLog", {"instanceId": "UNIT"}),
@@ -214,8 +214,7 @@ def test_the_id_of_another_accounts_order_opens_nothing(shared: Scene) -> None:
     stranger = shared.customer()
     for path, action in ((ACCOUNT, "DescribeOrders"), (ACCOUNT, "DescribePostings")):
         assert stranger.refused(path, action, {"marker": bought["orderId"]}) == "InvalidMarker"
-        answer = stranger.ask(path, action, {"orderId": bought["orderId"]})
-        assert bought["orderId"] not in json.dumps(answer.result)
+        assert stranger.refused(path, action, {"orderId": bought["orderId"]}) == "InappropriateJSON"
 
 
 def test_a_user_whose_key_is_of_one_account_is_not_found_in_another(shared: Scene) -> None:

@@ -292,7 +292,7 @@ def test_a_rule_never_touches_a_schedule(fresh: Scene, path: str, kind: str, mor
 
 
 def test_a_rule_for_an_instance_that_is_gone_or_another_type_is_refused(fresh: Scene) -> None:
-    caller = fresh.customer()
+    caller = fresh.customer("100")
     unit = caller.buy(months=1)
     rule = {"instanceId": unit, "instanceType": "ComputingUnit"}
     tpm = {**rule, "instanceType": "TPM"}

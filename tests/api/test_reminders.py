@@ -281,9 +281,9 @@ def test_only_managers_set_it_all_may_look_and_an_operator_does_both_for_anybody
     assert other.refused(ACCOUNT, "DescribeReminders", {"accountId": account}) == "AccessDenied"
     shared.operator.do(ACCOUNT, "SetReminders", {"beforeSeconds": [120], "accountId": account})
     assert shared.operator.do(ACCOUNT, "DescribeReminders", {"accountId": account})["beforeSeconds"] == [120]
-    for action in ("SetReminders", "DescribeReminders"):
-        body = {"beforeSeconds": [60], "accountId": "nobody"}
-        assert shared.operator.refused(ACCOUNT, action, body) == "ResourceNotFound"
+    nobody: dict[str, Any] = {"accountId": "nobody"}
+    assert shared.operator.refused(ACCOUNT, "SetReminders", {"beforeSeconds": [60], **nobody}) == "ResourceNotFound"
+    assert shared.operator.refused(ACCOUNT, "DescribeReminders", nobody) == "ResourceNotFound"
 
 
 @pytest.mark.parametrize(("text", "expected"), [("none", []), ("30m,2d", [2 * DAY, 1800]), ("1h,60m", [HOUR])])

@@ -216,7 +216,7 @@ def test_a_month_in_which_more_is_charged_than_fits_64_bits_is_stated_and_limite
     limited = caller.do(ACCOUNT, "SetGuardRails", {"limits": {"spend": "1"}}, query="&clientToken=once")
     assert limited["used"]["spend"] == "24000000000000.00"
     assert caller.do(ACCOUNT, "SetGuardRails", {"limits": {"spend": "1"}}, query="&clientToken=once") == limited
-    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"budget": "1", "budgetWarnPercent": [100]}})
+    caller.do(ACCOUNT, "SetGuardRails", {"limits": {"spend": None, "budget": "1", "budgetWarnPercent": [100]}})
     fresh.operator.do(ACCOUNT, "TopUpAccount", {"amount": dear, "accountId": caller.account_id()})
     caller.buy(months=1)
     assert caller.do(ACCOUNT, "DescribeGuardRails")["used"]["spend"] == "28000000000000.00"

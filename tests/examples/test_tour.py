@@ -12,7 +12,7 @@ def test_the_tour_leads_from_the_purchase_to_the_bill() -> None:
     assert done.returncode == 0, done.stderr
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert [line[0] for line in lines if line[:2] in {f"{number}." for number in range(1, 10)}] == list("1234567")
-    told = [line.split()[1] for line in lines if " unit." in line or " Usage " in line]
+    told = [line.split()[1] for line in lines if "  unit." in line or "  Usage " in line]
     assert told == [
         "unit.bought",
         "unit.running",

@@ -26,7 +26,7 @@ first after a while waits for all of them."""
 AT_ONCE: Final = 2
 """So many calls of an account begin in one turn of the loop; then it looks who else has called."""
 PROVED_MAX: Final = 10_000
-LOOKS_SHARE: Final = 8
+LOOKS_SHARE: Final = 4
 """Calls that only look gain nothing by being many at once, as those do that share a commit: they get a part of that."""
 STRANGERS: Final = ""
 """The account of those who have not proved yet, from where they call, that they hold the key that they name."""

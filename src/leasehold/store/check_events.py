@@ -169,7 +169,11 @@ def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
     if is_new:
         for name, told in story.besides().items():
             # Prepaid there is no meter; and what is reminded of nothing any more has forgotten of what it was.
-            is_said = {"meter_from": row["payment_timing"] == "Postpaid", "reminded_at": row[name] is not None}
+            is_said = {
+                "meter_from": row["payment_timing"] == "Postpaid",
+                "reminded_at": row[name] is not None,
+                "extensions": story.counts_extensions,
+            }
             if told != row[name] and is_said.get(name, True):
                 yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
 

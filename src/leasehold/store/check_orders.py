@@ -92,7 +92,8 @@ RULES: Final = (
     Rule(
         "SELECT p.seq, p.unit_id, p.since, p.minutes, p.at FROM postings p JOIN units u ON u.id = p.unit_id "
         "JOIN prices l ON l.region = u.region AND l.type = u.type WHERE p.kind = 'Usage' AND p.price IS NOT NULL "
-        f"AND p.since IS NOT NULL AND p.at > {_END} "
+        # What came to a minute that was charged already is charged by itself, and later (decision 28).
+        f"AND p.since IS NOT NULL AND p.minutes > 1 AND p.at > {_END} "
         "AND replace(l.changes, 'null', '') = l.changes AND replace(l.changes, ',0]', '') = l.changes "
         "AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.unit_id = p.unit_id AND q.at = p.at AND q.since > p.since)",
         "posting {0} charges unit {1} from {2} for {3} minutes only at {4}",

@@ -16,10 +16,12 @@ import msgspec
 from leasehold.domain.calendar import MINUTE_US, Instant
 from leasehold.domain.event import (
     BILLING_CHANGED,
+    BILLING_CHANGING,
     BOUGHT,
     RELEASE_CLEARED,
     RELEASE_MOVED,
     REMINDED,
+    RENEWED,
     RESUMED,
     RUNNING,
     STOPPED,
@@ -75,6 +77,8 @@ class Story(msgspec.Struct):
     account_id: str | None = None
     seq: int = 0
     extensions: int = 0
+    counts_extensions: bool = True
+    """Whether its events tell how often it was made to live longer."""
     metered_from: int | None = None
     paid_until: int | None = None
     """Since it stopped: when the minute ends that was begun then."""
@@ -174,7 +178,15 @@ def _reckon(story: Story, line: _Line, told: Told) -> None:
     elif line.type == STOPPED and story.metered_from is not None and line.at is not None:
         begun = minutes_started(Instant(story.metered_from), Instant(line.at))
         story.paid_until = story.metered_from + begun * MINUTE_US
-    elif line.type == REMINDED:
+    if line.type == BILLING_CHANGED and story.told.get("release_at") is not None and told.get("release_at", 0) is None:
+        # What is paid in advance gives its release time up, and that counts as a move to later (decision 29).
+        story.extensions += 1
+    elif line.type == BILLING_CHANGING:
+        # Whether a release time follows, and with it whether this counts, no event tells yet.
+        story.counts_extensions = story.counts_extensions and not story.extensions
+    elif line.type == RENEWED:
+        story.extensions += story.extensions > 0
+    if line.type == REMINDED:
         story.reminded_at = line.at
     elif line.type == RELEASE_CLEARED:
         story.extensions += 1

@@ -74,7 +74,8 @@ RULES: Final = (
     ),
     Rule(
         "SELECT u.id, u.status FROM units u WHERE "
-        f"(NOT ({_UP}) AND (u.charge_at IS NOT NULL OR u.renew_at IS NOT NULL OR u.stop_at IS NOT NULL)) "
+        f"(NOT ({_UP}) AND (u.charge_at IS NOT NULL OR u.stop_at IS NOT NULL)) "
+        f"OR (NOT ({_UP}) AND u.status <> 'Stopped' AND u.renew_at IS NOT NULL) "
         "OR (u.status <> 'Stopped' AND (u.retire_at IS NOT NULL OR u.resume_at IS NOT NULL)) "
         "OR (u.status = 'Stopped' AND u.retire_at IS NULL) "
         f"OR ({_UP} AND u.payment_timing = 'Postpaid' AND (u.charge_at IS NULL OR u.meter_from IS NULL)) "
