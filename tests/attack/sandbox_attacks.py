@@ -120,7 +120,7 @@ def attacks(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "read another replica's working directory": lambda: os.listdir(at["other_work"]),
         "read another replica's orders": lambda: read(f"{at['other_state']}/environ"),
         "read its own state directory": lambda: read(f"{at['own_state']}/keep"),
-        "move its own deadline": lambda: write(f"{at['own_state']}/deadline"),
+        "move its own deadline": lambda: write(f"{at['own_state']}/ends"),
         "read the accounts of the machine": lambda: read("/etc/shadow"),
         "write to the system": write_system,
         "signal the server": lambda: os.kill(at["server"], signal.SIGCONT),

@@ -92,17 +92,24 @@ def log(lived: Target, tmp_path: Path) -> Iterator[Log]:
         yield Log(copy)
 
 
+def _plain(log: Log) -> int:
+    """Return the place of a page that is not packed and tells of an offering, after the first."""
+    return next(place for place, page in enumerate(log.pages(log.first)) if place and b"SetOffering" in page[3])
+
+
 def alter(log: Log) -> None:
-    seq, _, _, body = log.pages(log.first)[3]
+    seq, _, _, body = log.pages(log.first)[_plain(log)]
     log.forge(seq, body.replace(b"SetOffering", b"BuyOffering"))
 
 
 def alter_and_mend_that_page(log: Log) -> None:
     pages = log.pages(log.first)
-    seq, number, _, body = pages[3]
+    place = _plain(log)
+    seq, number, _, body = pages[place]
     body = body.replace(b"SetOffering", b"BuyOffering")
     log.forge(seq, body)
-    log.run("UPDATE audit_pages SET hash = ? WHERE seq = ?", chain_hash(pages[2][2], log.first, number, body), seq)
+    before = pages[place - 1][2]
+    log.run("UPDATE audit_pages SET hash = ? WHERE seq = ?", chain_hash(before, log.first, number, body), seq)
 
 
 def alter_and_mend_the_chain(log: Log) -> None:
@@ -210,8 +217,8 @@ def damage_a_page(log: Log) -> None:
 
 # What was done to it, what is said of it, and whether that takes the master key.
 TAMPERED: Final[list[tuple[Callable[[Log], None], str, bool]]] = [
-    (alter, "page 4 is not what was written", False),
-    (alter_and_mend_that_page, "page 5 is not what was written, or does not follow page 4", False),
+    (alter, "is not what was written, or does not follow", False),
+    (alter_and_mend_that_page, "is not what was written, or does not follow", False),
     (alter_and_mend_the_chain, "was another one when this one began", False),
     (alter_the_newest_and_mend_the_chain, "does not have the seal of the master key", True),
     (remove_a_page, "page 5 was removed", False),

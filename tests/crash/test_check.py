@@ -43,6 +43,7 @@ def _buy_each(caller: Caller) -> None:
     assert caller.call(UNITS, "ReleaseComputeUnit", {"instanceId": units[-1]}).result is True
     reservation = {"reservationTimeUnit": "Month", "reservationLength": 1, "autoRenew": True}
     service = {
+        "counted": True,
         "modelSetId": "am-1",
         "modelId": "amv-1",
         "name": "served",

@@ -53,12 +53,12 @@ def read_body(action: Action, body: bytes, notes: Notes, parameters: Sequence[st
         else:
             if passed:
                 _pass_over(action, given, passed, notes)
+        odd = odd_amount(action.request, given)
     except msgspec.ValidationError as error:
         field, what = _field(str(error))
         raise Fault(e.INAPPROPRIATE_JSON, f"{what}.", field) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
-    odd = odd_amount(action.request, given)
     if odd is not None:
         raise Fault(e.INAPPROPRIATE_JSON, f"{odd[1][:64]!r} is not a plain decimal number such as 12.5.", odd[0])
     return request

@@ -51,6 +51,7 @@ UNPROVED: Final[dict[str, str]] = {
     "units.metered_peak": "of an instance that ended standing still: its meter is over, and its charges are proved",
     "units.stop_at": "when an unpaid instance stops hangs on a setting; that the agenda has it is proved",
     "units.retire_at": "when a stopped instance is released hangs on a setting; that the agenda has it is proved",
+    "units.failure": "why an instance cannot begin to run is in its row only; what failed in the end is told by events",
     "units.remind_before_us": "how long before an end the later reminders are due; the next one is proved",
 }
 """By table and column: the reason.
