@@ -97,8 +97,12 @@ class Customer:
         self.bought.append(Bought(token, self.account.id, result["instanceId"], result["orderId"]))
 
     def _look(self) -> None:
-        action = ((UNITS, "DescribeComputeUnits"), (ACCOUNT, "DescribeAccount"), (CATALOG, "DescribeOfferings"))
-        assert self.caller.call(*action[self.looked % 3], {"maxKeys": 10}).status == HTTPStatus.OK
+        asked: tuple[tuple[str, str, dict[str, int]], ...] = (
+            (UNITS, "DescribeComputeUnits", {"maxKeys": 10}),
+            (ACCOUNT, "DescribeAccount", {}),
+            (CATALOG, "DescribeOfferings", {}),
+        )
+        assert self.caller.call(*asked[self.looked % 3]).status == HTTPStatus.OK
         self.looked += 1
 
 
@@ -318,6 +322,8 @@ def test_nobody_is_told_yes_or_no_where_the_database_is_lost_in_the_act_and_noth
     async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
         monkeypatch.setattr(Patience, "doubt_s", 0.3)
         for committed, cut in enumerate((Cut.BEFORE, Cut.ANSWERED)):
+            # What waits to be written down would else be the batch that is cut.
+            await desk.service.sequencer.flush()
             proxy.closes_with_cut = True
             proxy.arm("COMMIT", cut)
             answer = await desk.call(ACCOUNT, "TopUpAccount", {"amount": "7"})
