@@ -226,6 +226,10 @@ def test_what_keeps_the_service_from_its_work_is_told_and_what_ends_it_ends_it(t
         assert get(scene, "/readyz").body["reasons"] == ["The file is gone."]
         answer = get(scene, "/healthz")
         assert (answer.status, answer.body["status"]) == (500, "The file is gone.")
+        # Where monitors have a port of their own, strangers learn nothing of files.
+        scene.running.health.apart = True
+        answer = get(scene, "/healthz")
+        assert (answer.status, answer.body["status"]) == (500, "broken; restart")
 
 
 # --- numbers ---------------------------------------------------------------------------------------------

@@ -129,6 +129,9 @@ class Health:
             case "/readyz":
                 page = await self._ready()
                 return _json(page.status, {"status": "ready" if page.status == READY else "not ready"})
+            case "/healthz":
+                # The reason may name files of this machine.
+                return _json(500, {"status": "broken; restart"}) if self._broken() else _json(200, {"status": "ok"})
             case _:
                 return await self.page(path)
 
