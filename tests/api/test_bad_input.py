@@ -31,7 +31,7 @@ class Office(AnnexeOfOffice):
         self.operator = scene.operator
         self.service = self.operator.create_service(region="bj", qps=1.5)
         self.user = self.operator.do(IAM, "CreateUser", {"name": "somebody"})
-        self.package = scene.grant(self.operator)
+        self.package = scene.grant(self.operator, specification=1_000_000_000)
         self.stored = scene.rows()
 
     def body(self, operation: str) -> Any:
