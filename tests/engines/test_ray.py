@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: leasehold[ray], requirements/ray.txt"
 )
 
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 SLEEP = ("sleep", "600")
 UNITS = 4
 
