@@ -12,7 +12,7 @@ import msgspec
 
 from leasehold.clock import RealClock, wall_us
 from leasehold.commands.clock import CLOCK_SEEN, VIRTUAL_NOW
-from leasehold.commands.founding import CLOCK_MODE
+from leasehold.commands.founding import CLOCK_MODE, FOUNDED
 from leasehold.domain.agenda import DueKind
 from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
 from leasehold.domain.clock_mark import read
@@ -158,7 +158,8 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     fetch, rows = looking.fetch, Rows()
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
     now, grace = looking.ask("the clock", lambda: store_now(fetch), otherwise=(Instant(wall_us()), GRACE_US))
-    audited, identities = Audited(turned=turned, wanted=rows.wanted), Identities()
+    founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
+    audited, identities = Audited(founded_at=founded, turned=turned, wanted=rows.wanted), Identities()
     for name, kind in kinds().items():
         looking.part(f"table {name}", rows.findings(fetch, kind))
     for what, lines in (
@@ -200,6 +201,11 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     remarks += looking.ask("what runs where", lambda: list(replica_remarks(fetch)), otherwise=[])
     parts = (counted, audited.summary(keyed=keys is not None), own)
     return Report(looking.findings, "; ".join([", ".join(filter(None, parts[:2])), *filter(None, parts[2:])]), remarks)
+
+
+def _founded_at(fetch: Fetch) -> int | None:
+    found = fetch("SELECT value FROM facts WHERE name = ?", (FOUNDED,))
+    return int(found[0][0]) if found and str(found[0][0]).isdigit() else None
 
 
 def store_now(fetch: Fetch) -> tuple[Instant, int]:

@@ -50,6 +50,8 @@ class Audited(msgspec.Struct):
     entries: int = 0
     closed: int = 0
     public_key: str | None = None
+    founded_at: int | None = None
+    """When the store was founded, on its own clock."""
     turned: bool = False
     """Whether a master key took the place of another: closures are signed for several public keys then."""
     marks: list[Mark] = []
@@ -76,7 +78,10 @@ class Audited(msgspec.Struct):
 
         A server of an earlier version may have written rows until another took its place.
         """
-        if self.older_seq < 0:
+        first = min((at for _, at in self.noting), default=None)
+        # Whoever founds a store takes note of it at once. A store of an earlier version may have no page of that time.
+        was_older = self.founded_at is not None and first is not None and first > self.founded_at
+        if self.older_seq < 0 and not was_older:
             return self.closed_until
         after = [at for seq, at in self.noting if seq > self.older_seq]
         return max(min(after, default=FOREVER), self.closed_until or 0)

@@ -1,0 +1,23 @@
+"""From when on rows must have their digest in the audit log."""
+
+from __future__ import annotations
+
+import pytest
+
+from leasehold.store.check_audit import Audited
+
+
+@pytest.mark.parametrize(
+    ("founded", "older", "noting", "until"),
+    [
+        (5, -1, [(1, 5)], None),
+        # Founded by a version that took note of nothing, and never called before the upgrade.
+        (5, -1, [(1, 9)], 9),
+        (5, 3, [(4, 9)], 9),
+        (None, -1, [(1, 9)], None),
+    ],
+)
+def test_rows_of_an_earlier_version_need_no_digest(
+    founded: int | None, older: int, noting: list[tuple[int, int]], until: int | None
+) -> None:
+    assert Audited(founded_at=founded, older_seq=older, noting=noting).unnoted_until == until
