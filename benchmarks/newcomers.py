@@ -35,7 +35,7 @@ GET: Final = "GET {} HTTP/1.1\r\nHost: monitor\r\nConnection: close\r\n\r\n"
 
 
 class Errand(msgspec.Struct, frozen=True):
-    """So many clients, each of which connects, sends, takes the answer and goes, again and again or once each."""
+    """Clients that open a connection for each request. Each makes one request, or goes on until the time is over."""
 
     port: int
     request: bytes

@@ -1,8 +1,8 @@
 """What refusing costs an overloaded server: ``python -m benchmarks.overload``.
 
-The queue is short and the crowd large, and whoever is refused comes again at once. The server's processor time is
-counted: a purchase costs what it costs beside a few clients that are all served; what is spent beyond that in the
-overload is what the refusals cost. The aim is a fifth of a purchase.
+The queue is short, the crowd is large, and a client that is refused sends again at once. The benchmark counts the
+server's processor time. First a few clients are all served, which gives the cost of a purchase. In the overload, the
+time beyond that is the cost of the refusals. The aim is a fifth of a purchase.
 """
 
 from __future__ import annotations

@@ -119,6 +119,13 @@ class OneOf(Kind):
         return value
 
 
+def _text(value: object) -> str:
+    """Return a value that is a text; raises ValueError for any other."""
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Zone(Kind):
     """A time zone that the zone database knows."""
@@ -127,11 +134,10 @@ class Zone(Kind):
 
     def check(self, value: object) -> str:
         """Refuse a name that the database does not hold, with the nearest one that it does hold."""
-        if not isinstance(value, str):
-            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
-        if value not in zone_names():
-            raise ValueError(did_you_mean(value, zone_names()))
-        return value
+        name = _text(value)
+        if name not in zone_names():
+            raise ValueError(did_you_mean(name, zone_names()))
+        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +148,7 @@ class Host(Kind):
 
     def check(self, value: object) -> str:
         """Refuse what names no machine, with the reason."""
-        if not isinstance(value, str):
-            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
-        return host_of(value)
+        return host_of(_text(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,10 @@ class HostAndPort(Kind):
 
     def check(self, value: object) -> str:
         """Refuse what names no machine or no port, with the reason."""
-        if not isinstance(value, str):
-            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
-        if place_of(value).port is None:
+        text = _text(value)
+        if place_of(text).port is None:
             raise ValueError("it has no port")
-        return value
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +173,10 @@ class Origin(Kind):
 
     def check(self, value: object) -> str:
         """Refuse what nobody could call, with the reason."""
-        if not isinstance(value, str):
-            raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
-        if web_of(value).path or value.endswith("/"):
+        text = _text(value)
+        if web_of(text).path or text.endswith("/"):
             raise ValueError("it has no path, and no slash at its end")
-        return value
+        return text
 
 
 @dataclass(frozen=True, slots=True)

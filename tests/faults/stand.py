@@ -55,8 +55,6 @@ ROOM: Final = 64
 LATE_S: Final = 5.0
 """So long after it is back what fell due meanwhile may take."""
 SHOPPERS: Final = 4
-UNCLEAR_MAX: Final = 200
-"""So many answers of 500 one shopper takes for a trouble that passes."""
 REST_S: Final = 0.02
 """Between two purchases of one, so that hours of them can be proved."""
 PATIENCE_S: Final = 120.0
@@ -71,8 +69,6 @@ class Shopper:
     def __init__(self, caller: Caller, dice: Random) -> None:
         self.caller = caller
         self.orders: dict[str, str] = {}
-        self.unclear = 0
-        """Answers that do not say what became of the purchase (500); it is sent again with its token."""
         self._dice = dice
 
     def run(self, stop: threading.Event) -> None:
@@ -81,11 +77,6 @@ class Shopper:
             at = moment(self._dice.uniform(1, 3)) if self._dice.random() < 0.5 else None
             body, token = postpaid(TYPE, at), uuid.uuid4().hex
             answer = self.caller.call(UNITS, "PurchaseComputeUnit", body, token=token)
-            while answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                self.unclear += 1
-                assert self.unclear < UNCLEAR_MAX, answer
-                time.sleep(REST_S)
-                answer = self.caller.call(UNITS, "PurchaseComputeUnit", body, token=token)
             if answer.status == HTTPStatus.BAD_REQUEST and at is not None:
                 continue  # that moment has passed while there was no server
             result = answer.result
@@ -97,11 +88,6 @@ class Shopper:
     def _release(self, unit_id: str) -> None:
         token = uuid.uuid4().hex
         answer = self.caller.call(UNITS, "ReleaseComputeUnit", {"instanceId": unit_id}, token=token)
-        while answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.unclear += 1
-            assert self.unclear < UNCLEAR_MAX, answer
-            time.sleep(REST_S)
-            answer = self.caller.call(UNITS, "ReleaseComputeUnit", {"instanceId": unit_id}, token=token)
         assert answer.result is True
 
 
@@ -120,7 +106,6 @@ class Stand:
         self.late_s = 0.0
         """How long after it was ready again what fell due meanwhile was not done, at worst."""
         self.checks = 0
-        self.unclear = 0
         self.acknowledged: dict[str, str] = {}
         self.root = Caller([server.port or 0], ROOT_KEY, ROOT_SECRET, patience_s=120)
         self.account = self._open()
@@ -160,7 +145,6 @@ class Stand:
             shopper.caller.close()
             assert not self.acknowledged.keys() & shopper.orders.keys(), "an order was answered twice"
             self.acknowledged |= shopper.orders
-            self.unclear += shopper.unclear
         self.times[phase] += 1
         self._prove_orders()
 
