@@ -81,7 +81,7 @@ class Audited(msgspec.Struct):
         first = min((at for _, at in self.noting), default=None)
         # Whoever founds a store takes note of it at once. A store of an earlier version may have no page of that time.
         was_older = self.founded_at is not None and first is not None and first > self.founded_at
-        # Where pages were closed, that first page may be among them, and what was written until then is not noted anyway.
+        # Where pages were closed, that first page may be among them, and their digests are gone with them.
         if self.older_seq < 0 and (self.closed_until is not None or not was_older):
             return self.closed_until
         after = [at for seq, at in self.noting if seq > self.older_seq]
