@@ -31,6 +31,7 @@ import time
 from leasehold.engines import keeper_clock
 from leasehold.engines.entering import CONFINED, enter
 from leasehold.engines.keeper_disk import Log, Scale, remove
+from leasehold.engines.keeper_ports import Listens, heard, pair
 
 CLOSED = b"\x01"
 """What comes before everything else from whoever becomes the command: from then on nothing can stop it but itself."""
@@ -206,7 +207,7 @@ class Child:
         self.status: int | None = None
         self.output, output = os.pipe()
         os.set_blocking(self.output, False)
-        failed, report = os.pipe()
+        failed, report = pair()
         if self.cgroup:
             _join_limits(self.cgroup, orders)
         keeper = os.getpid()
@@ -215,10 +216,10 @@ class Child:
             _become(orders, keeper, output, report)
         os.close(output)
         os.close(report)
-        found = b""
-        while part := os.read(failed, _CHUNK_BYTES):
-            found += part
+        found, asked = heard(failed)
         os.close(failed)
+        port = orders.get("port")
+        self.listens = None if asked is None else Listens(asked, None if port is None else int(port))
         if found != CLOSED:
             os.waitpid(self.pid, 0)
             remove_group(self.cgroup)
@@ -400,6 +401,8 @@ class Keeper:
         poll = select.poll()
         for descriptor in (self._bell, self._woken, self._child.output):
             poll.register(descriptor, select.POLLIN)
+        if (listens := self._child.listens) is not None:
+            poll.register(listens.descriptor, select.POLLIN)
         rest = self._look()
         looked = time.monotonic()
         while True:
@@ -409,10 +412,15 @@ class Keeper:
             if self._kill_at is not None and self._child.status is not None and not self._child.left():
                 break
             timeout = self._press(None if rest is None else max(0.0, looked + rest - time.monotonic()))
-            ready = {descriptor for descriptor, _ in poll.poll(None if timeout is None else timeout * 1000 + 1)}
+            ready = dict(poll.poll(None if timeout is None else timeout * 1000 + 1))
+            if listens is not None and listens.descriptor in ready:
+                if ready[listens.descriptor] & select.POLLIN:
+                    listens.answer()
+                else:
+                    poll.unregister(listens.descriptor)  # Nobody is left who could ask.
             if self._child.output in ready and not self._copy():
                 poll.unregister(self._child.output)
-            for descriptor in ready & {self._bell, self._woken}:
+            for descriptor in ready.keys() & {self._bell, self._woken}:
                 with contextlib.suppress(BlockingIOError):
                     os.read(descriptor, _CHUNK_BYTES)
             if self._bell in ready or (rest is not None and time.monotonic() >= looked + rest):

@@ -212,6 +212,7 @@ class ProcessEngine:
         if confinement is not None:
             orders |= {"disk.max": str(self._sandbox.disk_max_bytes)} | ({"guard": "1"} if self._layers.bwrap else {})
             environ = {"HOME": confinement.home, "TMPDIR": confinement.tmp} | _environment(spec)
+            orders |= {} if port is None else {"port": str(port)}
         command, environ = _filled(spec.command, environ, port)
         environ |= {
             RUN: run.token,

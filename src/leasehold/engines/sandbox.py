@@ -8,6 +8,7 @@ found out once, by trying it.
 from __future__ import annotations
 
 import os
+import platform
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -160,6 +161,9 @@ def confine(sandbox: Sandbox, layers: Layers, occupant: Occupant) -> Confinement
     if layers.landlock:
         orders += ["landlock", *_rules(sandbox, occupant, home, tmp, inside=inside)]
     filter_ = seccomp.here(datagrams=bool(occupant.connects)) if layers.filtered else b""
+    if layers.filtered:
+        number, program = seccomp.asking(platform.machine())
+        orders.append(f"ask {number} {program.hex()}")
     numbers = {name: number for number, name in entering.FILES.items()}
     files = (*(str(numbers[name]) for name in (entering.ORDERS, "command", "environ")), str(entering.REPORT_FD))
     mounts: tuple[str, ...] = ()
