@@ -29,7 +29,7 @@ import signal
 import time
 
 from leasehold.engines import keeper_clock
-from leasehold.engines.entering import CONFINED, enter
+from leasehold.engines.entering import CONFINED, enter, go_first
 from leasehold.engines.keeper_disk import Log, Scale, remove
 from leasehold.engines.keeper_ports import Listens, heard, pair
 
@@ -41,7 +41,7 @@ READY_FD = 3
 """Where a keeper says so."""
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_CHUNK_BYTES = 65_536
+_CHUNK_BYTES, _CHUNKS_MAX = 65_536, 16
 _SIGNALLED = 128
 """Bubblewrap ends with this and the number of the signal that ended the command, as shells do."""
 _LOOK_AGAIN_S = 5.0
@@ -294,6 +294,7 @@ def _become(orders: dict[str, str], keeper: int, output: int, report: int) -> No
 
             limit = int(orders["data.max"])
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        go_first()
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -380,19 +381,31 @@ class Keeper:
 
     def _weigh(self, scale: Scale) -> float:
         """See to it that it has no more on disk than it may; return when to look again, in seconds."""
-        if scale.rest_s() == 0 and scale.is_over(self._child.left()):
+        if scale.rest_s() == 0 and scale.is_over(self._child.left):
             # Not told to end, but killed: it might write on.
-            self._end(0.0, f"it had more than {self._orders['disk.max']} bytes in its working directory and /tmp")
+            most = f"it had more than {self._orders['disk.max']} bytes in its working directory and /tmp"
+            self._end(0.0, f"{most}, or what cannot be counted")
             return 0.0
         return scale.rest_s()
 
     def _copy(self) -> bool:
         """Keep what it wrote; whether its streams are still open."""
         with contextlib.suppress(BlockingIOError):
-            while part := os.read(self._child.output, _CHUNK_BYTES):
+            # Whoever writes without end must not keep us from all else; so much is the most that a pipe holds.
+            for _ in range(_CHUNKS_MAX):
+                if not (part := os.read(self._child.output, _CHUNK_BYTES)):
+                    return False
                 self._log.add(part)
-            return False
         return True
+
+    def _answer(self, poll: select.poll, ready: dict[int, int]) -> None:
+        """Answer a call of its that waits for that, if there is one."""
+        listens = self._child.listens
+        if listens is not None and (what := ready.get(listens.descriptor)):
+            if what & select.POLLIN:
+                listens.answer()
+            else:
+                poll.unregister(listens.descriptor)  # Nobody is left who could ask.
 
     def run(self) -> None:
         """Keep it until nothing of it runs any more."""
@@ -401,8 +414,8 @@ class Keeper:
         poll = select.poll()
         for descriptor in (self._bell, self._woken, self._child.output):
             poll.register(descriptor, select.POLLIN)
-        if (listens := self._child.listens) is not None:
-            poll.register(listens.descriptor, select.POLLIN)
+        if self._child.listens is not None:
+            poll.register(self._child.listens.descriptor, select.POLLIN)
         rest = self._look()
         looked = time.monotonic()
         while True:
@@ -413,11 +426,7 @@ class Keeper:
                 break
             timeout = self._press(None if rest is None else max(0.0, looked + rest - time.monotonic()))
             ready = dict(poll.poll(None if timeout is None else timeout * 1000 + 1))
-            if listens is not None and listens.descriptor in ready:
-                if ready[listens.descriptor] & select.POLLIN:
-                    listens.answer()
-                else:
-                    poll.unregister(listens.descriptor)  # Nobody is left who could ask.
+            self._answer(poll, ready)
             if self._child.output in ready and not self._copy():
                 poll.unregister(self._child.output)
             for descriptor in ready.keys() & {self._bell, self._woken}:

@@ -100,7 +100,7 @@ class Listens:
 
 def _process_of(thread: int) -> int:
     """Return the process that a thread is of."""
-    with open(f"/proc/{thread}/status", "rb") as status:
+    with open(f"/proc/{thread}/status", "rb") as status:  # noqa: PTH123 - it is quick to import
         for line in status:
             if line.startswith(b"Tgid:"):
                 return int(line.split()[1])

@@ -18,8 +18,9 @@ Orders are lines of a word and its value:
     folder     where the command starts
     program    the file that is executed
 
-REPORT is a socket. It gets one byte 1 once the sandbox is closed, with the descriptor of whom ``ask`` asks, and after it why the command could not be executed, if so. Anything
-before that byte says why the sandbox could not be closed. Then nothing has run.
+REPORT is a socket. It gets one byte 1 once the sandbox is closed, with the descriptor of whom ``ask`` asks, and after
+it why the command could not be executed, if so. Anything before that byte says why the sandbox could not be closed.
+Then nothing has run.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ _X32: Final = 0x40000000
 
 _NAMESPACES: Final = 0x7E020080
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and NEWTIME."""
+_CLONE_FILES, _CLONE_THREAD, _CLOSE_RANGE_UNSHARE = 0x400, 0x10000, 2
+"""A thread with open files of its own hides them from who lists those of its process, and so from the disk's count."""
 _FAST_OPEN: Final = 0x20000000
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
 _STREAM, _DATAGRAM, _KIND = 1, 2, 0xF
@@ -115,6 +117,7 @@ UNKNOWN: Final[Mapping[str, Numbers]] = {
 }
 """Answered with ENOSYS, so that programs do without."""
 _CLONE: Final[Numbers] = (56, 220)
+_CLOSE_RANGE: Final[Numbers] = (436, 436)
 _IOCTL: Final[Numbers] = (16, 29)
 _SOCKETS: Final[tuple[Numbers, ...]] = ((41, 198), (53, 199))
 """socket and socketpair."""
@@ -200,7 +203,11 @@ def assemble(machine: str, *, datagrams: bool) -> bytes:
         for numbers in calls.values():
             if (number := numbers[place]) is not None:
                 program += _if_call(number, _fails(error))
-    program += _if_call(_CLONE[place] or 0, _argument(0) + _if(_NAMESPACES, _fails(errno.EPERM), _ANY_BIT) + _PASS)
+    namespaces = _argument(0) + _if(_NAMESPACES, _fails(errno.EPERM), _ANY_BIT)
+    files = _instruction(_AND, _CLONE_THREAD | _CLONE_FILES) + _if(_CLONE_THREAD, _fails(errno.EPERM))
+    program += _if_call(_CLONE[place] or 0, namespaces + files + _PASS)
+    own_files = _argument(2) + _if(_CLOSE_RANGE_UNSHARE, _fails(errno.EINVAL), _ANY_BIT) + _PASS
+    program += _if_call(_CLOSE_RANGE[place] or 0, own_files)
     pushes = _argument(1) + _if(_TIOCSTI, _fails(errno.EPERM)) + _if(_TIOCLINUX, _fails(errno.EPERM)) + _PASS
     program += _if_call(_IOCTL[place] or 0, pushes)
     for numbers in _SOCKETS:
