@@ -167,7 +167,8 @@ async def test_a_replica_has_no_more_processes_than_it_may(scene: Scene) -> None
 @in_a_loop
 async def test_a_replica_that_fills_the_disk_is_ended(scene: Scene) -> None:
     need_complete()
-    for how in (KEPT_BY_NAME, KEPT_OPEN, KEPT_DEEP, KEPT_MAPPED):
+    # Of a file that is only mapped, nobody but root is told more than how much of it is mapped.
+    for how in (KEPT_BY_NAME, KEPT_OPEN, KEPT_DEEP, *((KEPT_MAPPED,) if os.geteuid() == 0 else ())):
         for kept, sandbox in both(scene, disk_max_bytes=4 * MIB):
             engine = scene.engine(sandbox=sandbox)
             name = f"fills-{kept}-{len(how)}"
