@@ -139,13 +139,17 @@ def is_seen(sandbox: Sandbox, path: str) -> bool:
 
 def unseen(sandbox: Sandbox, program: str) -> str | None:
     """Return why a program cannot be run in the sandbox; None: it can be seen there."""
-    for path in (program, str(Path(program).resolve())):
-        if not is_seen(sandbox, path):
-            return (
-                f"{program} cannot be seen from the sandbox of a replica: {path} is none of the system's paths. "
-                "The operator may add its folder to engines_process.paths."
-            )
-    return None
+    return outside(sandbox, program) or outside(sandbox, str(Path(program).resolve()), program)
+
+
+def outside(sandbox: Sandbox, path: str, program: str | None = None) -> str | None:
+    """Return why a path, at which a program is, is not seen in the sandbox; nothing is looked up for that."""
+    if is_seen(sandbox, path):
+        return None
+    return (
+        f"{program or path} cannot be seen from the sandbox of a replica: {path} is none of the system's paths. "
+        "The operator may add its folder to engines_process.paths."
+    )
 
 
 def confine(sandbox: Sandbox, layers: Layers, occupant: Occupant) -> Confinement:
