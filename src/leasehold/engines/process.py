@@ -268,16 +268,17 @@ class ProcessEngine:
         return str(Path(found).absolute())
 
     def _which(self, program: str, path: str) -> str | None:
-        """Find a program where the replica would, which sees only some of the folders of a path, and else in ours.
+        """Find a program where the replica would, which sees only some of the folders of a path.
 
-        What is found in ours and cannot be seen is told; elsewhere a tenant learns nothing.
+        What is found on our own path beyond those is told, so that the operator can show it; on one that a tenant
+        gives, nothing is looked for.
         """
-        seen, ours = path, path
-        if self._layers.any:
-            folders = (os.path.normpath(folder) for folder in path.split(os.pathsep))
-            seen = os.pathsep.join(folder for folder in folders if is_seen(self._sandbox, folder))
-            ours = os.environ.get("PATH", _PATH)
-        return shutil.which(program, path=seen) or shutil.which(program, path=ours)
+        if not self._layers.any:
+            return shutil.which(program, path=path)
+        folders = (os.path.normpath(folder) for folder in path.split(os.pathsep))
+        seen = os.pathsep.join(folder for folder in folders if is_seen(self._sandbox, folder))
+        found = shutil.which(program, path=seen)
+        return found or (shutil.which(program, path=path) if path == os.environ.get("PATH", _PATH) else None)
 
     def _uid(self, taken: set[int | None]) -> int | None:
         """Choose whose a replica is to be, where we may. From anywhere, as with ports."""
