@@ -109,11 +109,11 @@ def test_a_program_that_is_not_there_and_an_engine_that_is_full_are_told_with_al
 ) -> None:
     with running(migrated) as scene:
         customer = scene.customer()
-        lost = served(customer, "lost", "/no/such/program")
+        lost = served(customer, "lost", "/usr/no/such/program")
         (failed,) = until(scene, lambda: events(customer, types=["unit.createFailed"]))
         assert failed["subject"] == lost["instanceId"]
         why = failed["data"].pop("failure")
-        assert why.startswith("it cannot run: There is no command /no/such/program that may be executed")
+        assert why.startswith("it cannot run: There is no command /usr/no/such/program that may be executed")
         assert failed["data"] == {"status": "CreateFailed"}
         assert customer.unit(lost["instanceId"])["reason"] == why
 

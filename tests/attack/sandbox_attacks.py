@@ -18,7 +18,11 @@ from collections.abc import Callable
 from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-SYSCALLS = {"x86_64": {"keyctl": 250, "io_uring_setup": 425}, "aarch64": {"keyctl": 219, "io_uring_setup": 425}}
+SYSCALLS = {
+    "x86_64": {"keyctl": 250, "io_uring_setup": 425, "close_range": 436},
+    "aarch64": {"keyctl": 219, "io_uring_setup": 425, "close_range": 436},
+}
+UNSHARE_FILES = 2
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 MPTCP, FAST_OPEN = 262, 0x20000000
 
@@ -61,6 +65,11 @@ def connect_by_sending(port: int) -> None:
 def bind(port: int) -> None:
     with socket.socket() as made:
         made.bind(("127.0.0.1", port))
+
+
+def listen_anywhere(family: int) -> None:
+    with socket.socket(family) as made:
+        made.listen()
 
 
 def datagram(port: int) -> None:
@@ -132,6 +141,8 @@ def attacks(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "connect to the control plane by sending": lambda: connect_by_sending(at["server_port"]),
         "connect to another replica": lambda: connect(at["other_port"]),
         "listen on another port": lambda: bind(at["free_port"]),
+        "listen where the kernel chooses": lambda: listen_anywhere(socket.AF_INET),
+        "listen where the kernel chooses, by IPv6": lambda: listen_anywhere(socket.AF_INET6),
         "send by UDP": lambda: datagram(at["udp_port"]),
         "get at an abstract socket": lambda: abstract(at["abstract"]),
         "listen to all packets": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close(),
@@ -142,6 +153,7 @@ def attacks(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "make a namespace of users": lambda: unshare(0x10000000),
         "get at keys of the kernel": lambda: _done(_call("keyctl", 0, -3, 1)),
         "use io_uring": io_uring,
+        "have open files that are not its process's": lambda: _done(_call("close_range", 1000, 1001, UNSHARE_FILES)),
     }
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from leasehold.engines.entering import OOM_SCORE
+from leasehold.engines.keeper import Child, Keeper
+from leasehold.engines.keeper_disk import Log
 from leasehold.engines.process_limits import Limits
 from leasehold.engines.sandbox import Sandbox
 from tests.attack.sandbox_scene import OFF, Scene, in_a_loop, need_complete
@@ -36,13 +39,54 @@ time.sleep(600)
 FILLS = """
 import os, time
 for number in range(12):
-    with open(f"{os.getcwd()}/part-{number}", "wb") as file:
+    with open(f"part-{number}", "wb") as file:
         file.write(bytes(1 << 20))
     KEPT
 print("done", flush=True)
 time.sleep(600)
 """
+LISTENS = """
+import os, socket, threading
+def listen(family, address):
+    one = socket.socket(family)
+    try:
+        if address:
+            one.bind(address)
+        one.listen()
+        print("listens", one.getsockname()[1] == own, flush=True)
+    except OSError as error:
+        print(error.strerror, flush=True)
+    held.append(one)
+held = []
+own = int(os.environ["PORT"])
+listen(socket.AF_INET, ("127.0.0.1", own))
+listen(socket.AF_INET6, ("::1", own))
+listen(socket.AF_UNIX, "\\0at")
+listen(socket.AF_INET, None)
+one = threading.Thread(target=listen, args=(socket.AF_INET6, None))
+one.start()
+one.join()
+# Taken apart, it would get another port with the next call.
+for _ in range(300):
+    listen(socket.AF_INET, None)
+print("done", flush=True)
+"""
 KEPT_BY_NAME = "pass"
+KEPT_DEEP = "[(os.mkdir('a' * 100), os.chdir('a' * 100)) for _ in range(0 if number else 45)]"
+KEPT_MAPPED = """
+    import mmap
+    held = locals().setdefault('held', [])
+    descriptor = os.open(file.name, os.O_RDONLY)
+    held.append(mmap.mmap(descriptor, 4096, prot=mmap.PROT_READ))
+    os.close(descriptor)
+    for name in os.listdir('/proc/self/fd'):
+        try:
+            if 'part-' in os.readlink(f'/proc/self/fd/{name}'):
+                os.close(int(name))
+        except OSError:
+            pass
+    os.unlink(file.name)
+"""
 KEPT_OPEN = "held = locals().setdefault('held', []); held.append(open(file.name, 'rb')); os.unlink(file.name)"
 HUGE = """
 import os, signal
@@ -123,7 +167,8 @@ async def test_a_replica_has_no_more_processes_than_it_may(scene: Scene) -> None
 @in_a_loop
 async def test_a_replica_that_fills_the_disk_is_ended(scene: Scene) -> None:
     need_complete()
-    for how in (KEPT_BY_NAME, KEPT_OPEN):
+    # Of a file that is only mapped, nobody but root is told more than how much of it is mapped.
+    for how in (KEPT_BY_NAME, KEPT_OPEN, KEPT_DEEP, *((KEPT_MAPPED,) if os.geteuid() == 0 else ())):
         for kept, sandbox in both(scene, disk_max_bytes=4 * MIB):
             engine = scene.engine(sandbox=sandbox)
             name = f"fills-{kept}-{len(how)}"
@@ -135,6 +180,40 @@ async def test_a_replica_that_fills_the_disk_is_ended(scene: Scene) -> None:
             seen = await see(scene, engine, name, ("Exited",))
             assert seen is not None
             assert f"it had more than {4 * MIB} bytes" in (seen.reason or "")
+
+
+@in_a_loop
+async def test_a_replica_listens_on_its_own_port_and_else_nowhere(scene: Scene) -> None:
+    need_complete()
+    engine = scene.engine()
+    await engine.start(scene.attacking("listens", LISTENS, port=0))
+    lines = await scene.log_of(engine, "listens")
+    assert lines == ["listens True", "listens True", "listens False", *["Permission denied"] * 302, "done"]
+
+
+def test_what_a_replica_writes_without_end_keeps_its_keeper_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What comes is there at once, always: more than any writer can do.
+    monkeypatch.chdir(tmp_path)
+    keeper = object.__new__(Keeper)
+    keeper._log = Log(MIB)
+    keeper._child = object.__new__(Child)
+    keeper._child.output = os.open("/dev/zero", os.O_RDONLY)
+    try:
+        assert keeper._copy()
+    finally:
+        os.close(keeper._child.output)
+
+
+@in_a_loop
+async def test_where_memory_runs_out_a_replica_goes_before_the_server(scene: Scene) -> None:
+    for name, sandbox in (("in", scene.sandbox()), ("out", OFF)):
+        engine = scene.engine(sandbox=sandbox)
+        await engine.start(scene.wanted(name))
+        await ready(scene, engine, name)
+        assert {score_of(pid) for pid in scene.pids(name)} == {OOM_SCORE}
+        assert {score_of(pid) for pid in scene.keepers(name)} == {score_of("self")}
 
 
 @in_a_loop
@@ -188,6 +267,10 @@ async def test_whatever_a_replica_makes_in_its_directory_is_cleared_away(scene: 
     for part in ("replicas", "gone", "new"):
         await until(scene, f"{part} is empty", lambda part=part: not list((scene.root / part).iterdir()))  # type: ignore[misc]
     assert (outside / "file").exists()
+
+
+def score_of(pid: int | str) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
 
 def port_of(pid: int) -> int:

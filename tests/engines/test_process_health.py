@@ -73,6 +73,7 @@ def answer(status: int) -> bytes:
         (answer(503), "/h was answered with 503"),
         (b"HTTP/1.0 200 OK\r\n\r\n", None),
         (b"SSH-2.0-OpenSSH\r\n", "/h was not answered with HTTP"),
+        (b"HTTP/1.1 " + b"5" * 4000 + b"\r\n", "/h was not answered with HTTP"),
         (b"HTTP/1.1 two\r\n", "/h was not answered with HTTP"),
         (b"\r\n", "/h was not answered with HTTP"),
         (b"", "/h was not answered with HTTP"),

@@ -158,6 +158,25 @@ async def test_a_program_that_cannot_be_seen_is_refused_with_what_mends_it(bench
     assert await engine.observe() == {}
 
 
+async def test_nobody_learns_from_a_refusal_what_there_is_beyond_what_a_replica_sees(
+    bench: ProcessBench, tmp_path: Path
+) -> None:
+    if not find_layers(bench.sandbox()).any:
+        pytest.skip("this machine has nothing of a sandbox")
+    there = tmp_path / "a-tool"
+    there.write_text("#!/bin/sh\nexit 0\n")
+    there.chmod(0o755)
+    (tmp_path / "a-link").symlink_to(there)
+    engine = bench.engine(sandbox=bench.sandbox(mode="prefer"))
+    for before, env in ((f"{tmp_path}/", {}), (f"/usr/bin/../..{tmp_path}/", {}), ("", {"PATH": str(tmp_path)})):
+        said = set()
+        for name in ("a-tool", "a-link", "a-gap"):
+            with pytest.raises(CannotRun) as refused:
+                await engine.start(make("a", 1, RunSpec(command=(before + name,), env=env)))
+            said.add(str(refused.value).replace(name, "NAME"))
+        assert len(said) == 1, said
+
+
 async def test_a_program_is_found_in_the_first_folder_of_the_path_that_a_replica_sees(
     bench: ProcessBench, tmp_path: Path
 ) -> None:

@@ -305,3 +305,17 @@ def test_a_receiver_that_asks_for_time_gets_it_and_an_hour_at_most(tmp_path: Pat
             assert datetime.fromisoformat(row["nextTryTime"]) - began == timedelta(seconds=seconds)
 
     played(tmp_path, scene)
+
+
+def test_a_receiver_that_asks_for_a_time_that_is_none_is_tried_again_like_any_other(tmp_path: Path) -> None:
+    async def scene(desk: Desk, receiver: Receiver) -> None:
+        asked = {"a": f"Mon, 1 Jan {'9' * 20} 00:00:00 GMT", "b": "1 Jan 2030 00:00:00 +9" + "9" * 20, "c": "\xb2"}
+        receiver.answer = lambda got: status(503, f"Retry-After: {asked[got.head.split()[1][-1]]}")
+        hooks = [await subscribe(desk, f"{receiver.url}/{name}", types=["unit.bought"]) for name in asked]
+        await buy(desk)
+        for hook in hooks:
+            await tried(desk, 1, subscriptionId=hook["subscriptionId"])
+            (row,) = await deliveries(desk, subscriptionId=hook["subscriptionId"])
+            assert row["failure"] == "The receiver answered 503."
+
+    played(tmp_path, scene)

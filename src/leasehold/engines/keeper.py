@@ -29,8 +29,9 @@ import signal
 import time
 
 from leasehold.engines import keeper_clock
-from leasehold.engines.entering import CONFINED, enter
+from leasehold.engines.entering import CONFINED, enter, go_first
 from leasehold.engines.keeper_disk import Log, Scale, remove
+from leasehold.engines.keeper_ports import Listens, heard, pair
 
 CLOSED = b"\x01"
 """What comes before everything else from whoever becomes the command: from then on nothing can stop it but itself."""
@@ -40,7 +41,7 @@ READY_FD = 3
 """Where a keeper says so."""
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_CHUNK_BYTES = 65_536
+_CHUNK_BYTES, _CHUNKS_MAX = 65_536, 16
 _SIGNALLED = 128
 """Bubblewrap ends with this and the number of the signal that ended the command, as shells do."""
 _LOOK_AGAIN_S = 5.0
@@ -206,7 +207,7 @@ class Child:
         self.status: int | None = None
         self.output, output = os.pipe()
         os.set_blocking(self.output, False)
-        failed, report = os.pipe()
+        failed, report = pair()
         if self.cgroup:
             _join_limits(self.cgroup, orders)
         keeper = os.getpid()
@@ -215,10 +216,10 @@ class Child:
             _become(orders, keeper, output, report)
         os.close(output)
         os.close(report)
-        found = b""
-        while part := os.read(failed, _CHUNK_BYTES):
-            found += part
+        found, asked = heard(failed)
         os.close(failed)
+        port = orders.get("port")
+        self.listens = None if asked is None else Listens(asked, None if port is None else int(port))
         if found != CLOSED:
             os.waitpid(self.pid, 0)
             remove_group(self.cgroup)
@@ -293,6 +294,7 @@ def _become(orders: dict[str, str], keeper: int, output: int, report: int) -> No
 
             limit = int(orders["data.max"])
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        go_first()
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -379,19 +381,31 @@ class Keeper:
 
     def _weigh(self, scale: Scale) -> float:
         """See to it that it has no more on disk than it may; return when to look again, in seconds."""
-        if scale.rest_s() == 0 and scale.is_over(self._child.left()):
+        if scale.rest_s() == 0 and scale.is_over(self._child.left):
             # Not told to end, but killed: it might write on.
-            self._end(0.0, f"it had more than {self._orders['disk.max']} bytes in its working directory and /tmp")
+            most = f"it had more than {self._orders['disk.max']} bytes in its working directory and /tmp"
+            self._end(0.0, f"{most}, or what cannot be counted")
             return 0.0
         return scale.rest_s()
 
     def _copy(self) -> bool:
         """Keep what it wrote; whether its streams are still open."""
         with contextlib.suppress(BlockingIOError):
-            while part := os.read(self._child.output, _CHUNK_BYTES):
+            # Whoever writes without end must not keep us from all else; so much is the most that a pipe holds.
+            for _ in range(_CHUNKS_MAX):
+                if not (part := os.read(self._child.output, _CHUNK_BYTES)):
+                    return False
                 self._log.add(part)
-            return False
         return True
+
+    def _answer(self, poll: select.poll, ready: dict[int, int]) -> None:
+        """Answer a call of its that waits for that, if there is one."""
+        listens = self._child.listens
+        if listens is not None and (what := ready.get(listens.descriptor)):
+            if what & select.POLLIN:
+                listens.answer()
+            else:
+                poll.unregister(listens.descriptor)  # Nobody is left who could ask.
 
     def run(self) -> None:
         """Keep it until nothing of it runs any more."""
@@ -400,6 +414,8 @@ class Keeper:
         poll = select.poll()
         for descriptor in (self._bell, self._woken, self._child.output):
             poll.register(descriptor, select.POLLIN)
+        if self._child.listens is not None:
+            poll.register(self._child.listens.descriptor, select.POLLIN)
         rest = self._look()
         looked = time.monotonic()
         while True:
@@ -409,10 +425,11 @@ class Keeper:
             if self._kill_at is not None and self._child.status is not None and not self._child.left():
                 break
             timeout = self._press(None if rest is None else max(0.0, looked + rest - time.monotonic()))
-            ready = {descriptor for descriptor, _ in poll.poll(None if timeout is None else timeout * 1000 + 1)}
+            ready = dict(poll.poll(None if timeout is None else timeout * 1000 + 1))
+            self._answer(poll, ready)
             if self._child.output in ready and not self._copy():
                 poll.unregister(self._child.output)
-            for descriptor in ready & {self._bell, self._woken}:
+            for descriptor in ready.keys() & {self._bell, self._woken}:
                 with contextlib.suppress(BlockingIOError):
                     os.read(descriptor, _CHUNK_BYTES)
             if self._bell in ready or (rest is not None and time.monotonic() >= looked + rest):

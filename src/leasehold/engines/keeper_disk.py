@@ -6,11 +6,15 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 _BLOCK_BYTES = 512
-_ENTRY_BYTES = 1024
+_ENTRY_BYTES = 4096
 """What a name in a directory counts, so that a million empty files are not free."""
+_LONG = 2000
+"""So many characters of a path are looked up at once; the kernel takes no more than 4095."""
+_SLICE_S = 0.05
 _EVERY_S = 1.0
 _REST_MIN = 10.0
 """A count takes at most the eleventh part of a keeper's time, however many files there are."""
@@ -38,60 +42,147 @@ class Log:
         self._size += len(text)
 
 
-def _below(path: str, seen: set[tuple[int, int]]) -> int:
-    """Return what lies below a folder, in bytes; each file counts once. Links are not followed."""
-    total, ask = 0, [path]
-    while ask:
-        with contextlib.suppress(OSError), os.scandir(ask.pop()) as entries:
-            for entry in entries:
-                total += _ENTRY_BYTES
-                with contextlib.suppress(OSError):
-                    found = entry.stat(follow_symlinks=False)
-                    if (found.st_dev, found.st_ino) not in seen:
-                        seen.add((found.st_dev, found.st_ino))
-                        total += found.st_blocks * _BLOCK_BYTES
-                    if entry.is_dir(follow_symlinks=False):
-                        ask.append(entry.path)
-    return total
+def _below(path: str, seen: set[int]) -> Iterator[int]:
+    """Yield what lies below a folder, in bytes; each file counts once. Links are not followed.
+
+    Whoever fills it makes it as deep as no path is long. So of a long path the beginning is opened, and the rest goes
+    on from there. Raises Unseen for a folder that does not let us in.
+    """
+    opened: list[int] = []
+    # Where a path begins, and the path; without one: what began there is done, and is closed.
+    ask: list[tuple[int | None, str | None]] = [(None, path)]
+    try:
+        while ask:
+            base, name = ask.pop()
+            if name is None:
+                os.close(opened.pop())
+                continue
+            folder = _folder(name, base)
+            if folder is None:
+                continue
+            opened.append(folder)
+            if len(name) > _LONG:
+                ask.append((folder, None))
+                base, name = folder, "."
+            for inner, size in _entries(folder, seen):
+                ask += [(base, f"{name}/{inner}")] if inner is not None else []
+                yield size
+            if base != folder:
+                os.close(opened.pop())
+    except OSError as error:
+        raise Unseen from error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
-def _deleted(pids: Iterable[int], device: int, seen: set[tuple[int, int]]) -> int:
-    """Return what deleted files that are still open hold on a device, in bytes."""
-    total = 0
+def _entries(folder: int, seen: set[int]) -> Iterator[tuple[str | None, int]]:
+    """Yield what each entry of a folder has, in bytes, with its name where it is a folder itself."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            size = _ENTRY_BYTES
+            if found.st_nlink == 1 or found.st_ino not in seen:
+                size += found.st_blocks * _BLOCK_BYTES
+            is_folder = stat.S_ISDIR(found.st_mode)
+            if found.st_nlink > 1 and not is_folder:
+                # Only what has several names is met again.
+                seen.add(found.st_ino)
+            yield entry.name if is_folder else None, size
+
+
+def _folder(name: str, base: int | None) -> int | None:
+    """Open a folder; None where it is gone, or something else by now."""
+    try:
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=base)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _deleted(pids: Iterable[int], device: int) -> Iterator[int]:
+    """Yield what deleted files hold on a device that are open or mapped still, in bytes."""
+    seen: set[int] = set()
     for pid in pids:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    found = os.stat(f"/proc/{pid}/fd/{name}")
-                    key = (found.st_dev, found.st_ino)
-                    if found.st_nlink == 0 and found.st_dev == device and stat.S_ISREG(found.st_mode):
-                        total += 0 if key in seen else found.st_blocks * _BLOCK_BYTES
-                        seen.add(key)
-    return total
+        for path, least in chain(_open_files(pid), _mapped_files(pid, device)):
+            try:
+                found = os.stat(path)
+            except PermissionError:
+                # Only root may look at a file that is mapped; others see how much of it is.
+                yield least
+                continue
+            except OSError:
+                continue
+            is_file = found.st_nlink == 0 and found.st_dev == device and stat.S_ISREG(found.st_mode)
+            if is_file and found.st_ino not in seen:
+                seen.add(found.st_ino)
+                yield found.st_blocks * _BLOCK_BYTES
+
+
+def _open_files(pid: int) -> Iterator[tuple[str, int]]:
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            yield f"/proc/{pid}/fd/{name}", 0
+
+
+def _mapped_files(pid: int, device: int) -> Iterator[tuple[str, int]]:
+    """Yield the deleted files that a process has mapped, and how much of each, as far as that lies on the device."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps", "rb") as maps:
+        for line in maps:
+            if line.endswith(b" (deleted)\n"):
+                where, _, _, major_minor, _ = line.split(None, 4)
+                first, last = (int(number, 16) for number in where.split(b"-"))
+                # Memory that several share counts as a deleted file, too, of another device.
+                here = os.makedev(*(int(number, 16) for number in major_minor.split(b":"))) == device
+                yield f"/proc/{pid}/map_files/{first:x}-{last:x}", last - first if here else 0
+
+
+class Unseen(Exception):
+    """Something is there that cannot be weighed."""
 
 
 class Scale:
-    """Weighs what a replica has on disk, now and then."""
+    """Weighs what a replica has on disk, now and then, and a little at a time: its keeper has other things to do."""
 
     def __init__(self, folders: tuple[str, ...], bytes_max: int) -> None:
         self._folders = folders
         self._bytes_max = bytes_max
         self._next = time.monotonic() + _EVERY_S
+        self._parts: Iterator[int] | None = None
+        self._used = 0
 
     def rest_s(self) -> float:
-        """Return how long until it is to be weighed again."""
+        """Return how long until it is to be weighed again, or further."""
         return max(0.0, self._next - time.monotonic())
 
-    def is_over(self, pids: Iterable[int]) -> bool:
-        """Weigh it; whether it has more than it may."""
+    def is_over(self, pids: Callable[[], Iterable[int]]) -> bool:
+        """Weigh on; whether it has more than it may, or does not let itself be weighed. ``pids`` are its processes."""
         began = time.monotonic()
-        seen: set[tuple[int, int]] = set()
-        used = sum(_below(folder, seen) for folder in self._folders)
-        with contextlib.suppress(OSError):
-            used += _deleted(pids, os.stat(self._folders[0]).st_dev, seen)
+        if self._parts is None:
+            self._parts, self._used = self._weigh(pids), 0
+        try:
+            for part in self._parts:
+                self._used += part
+                if self._used > self._bytes_max:
+                    return True
+                if time.monotonic() - began > _SLICE_S:
+                    break
+            else:
+                self._parts = None
+        except Unseen:
+            return True
         took = time.monotonic() - began
-        self._next = began + took + max(_EVERY_S, took * _REST_MIN)
-        return used > self._bytes_max
+        # What is not done yet goes on after a rest; done, it begins anew a second later.
+        self._next = began + took + (took * _REST_MIN if self._parts else max(_EVERY_S, took * _REST_MIN))
+        return False
+
+    def _weigh(self, pids: Callable[[], Iterable[int]]) -> Iterator[int]:
+        seen: set[int] = set()
+        for folder in self._folders:
+            yield from _below(folder, seen)
+        yield from _deleted(pids(), os.stat(self._folders[0]).st_dev)
 
 
 def remove(path: str) -> None:

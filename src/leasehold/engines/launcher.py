@@ -14,11 +14,13 @@ Orders are lines of a word and its value:
     device     a path: devices below it may be read, written and asked
     bind       a TCP port, and ``connect``
     filter     the number of an open file with a filter of system calls
+    ask        the number of the call ``seccomp``, and in hexadecimal digits a filter by which somebody is asked
     folder     where the command starts
     program    the file that is executed
 
-REPORT gets one byte 1 once the sandbox is closed, and after it why the command could not be executed, if so. Anything
-before that byte says why the sandbox could not be closed. Then nothing has run.
+REPORT is a socket. It gets one byte 1 once the sandbox is closed, with the descriptor of whom ``ask`` asks, and after
+it why the command could not be executed, if so. Anything before that byte says why the sandbox could not be closed.
+Then nothing has run.
 """
 
 from __future__ import annotations
@@ -29,11 +31,13 @@ import resource
 import signal
 import struct
 import sys
+from _socket import SCM_RIGHTS, SOL_SOCKET, socket
 
 CLOSED = b"\x01"
 
 _PR_CAPBSET_DROP, _CAPABILITIES_MAX, _CAPABILITY_VERSION_3 = 24, 64, 0x20080522
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 1, 38, 22, 2
+_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
 # The same numbers on every processor.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ABI_VERSION = 1
@@ -155,8 +159,22 @@ def _give_up_powers() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def confine(orders: list[tuple[str, str]]) -> None:
-    """Give up what the orders say. Raises OSError and ValueError."""
+def _shown(program: ctypes.Array[ctypes.c_char], size: int) -> bytes:
+    """Return a struct sock_fprog: a length in instructions, and where they are."""
+    return struct.pack("@HP", size // 8, ctypes.addressof(program))
+
+
+def _ask(value: str) -> int:
+    """Have some system calls asked about; returns the descriptor on which that is done."""
+    number, _, digits = value.partition(" ")
+    program = bytes.fromhex(digits)
+    held = ctypes.create_string_buffer(program, len(program))
+    shown = _shown(held, len(program))
+    return _call("asking about system calls", int(number), _SET_MODE_FILTER, _NEW_LISTENER, shown)
+
+
+def confine(orders: list[tuple[str, str]]) -> int | None:
+    """Give up what the orders say; returns the descriptor of ``ask``. Raises OSError and ValueError."""
     _bound_powers()
     rules = Landlock() if any(word == "landlock" for word, _ in orders) else None
     filters = [_read(int(value)) for word, value in orders if word == "filter"]
@@ -177,9 +195,20 @@ def confine(orders: list[tuple[str, str]]) -> None:
         rules.close()
     for program in filters:
         held = ctypes.create_string_buffer(program, len(program))
-        # struct sock_fprog: a length in instructions, and where they are.
-        shown = struct.pack("@HP", len(program) // 8, ctypes.addressof(held))
-        _prctl("filter of system calls", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, shown)
+        _prctl("filter of system calls", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, _shown(held, len(program)))
+    asks = [value for word, value in orders if word == "ask"]
+    return _ask(asks[0]) if asks else None
+
+
+def _say_closed(report: int, asked: int | None) -> None:
+    """Say that the sandbox is closed, and hand over who is asked; from then on nobody in here has that."""
+    if asked is None:
+        os.write(report, CLOSED)
+        return
+    channel = socket(fileno=report)
+    channel.sendmsg([CLOSED], [(SOL_SOCKET, SCM_RIGHTS, struct.pack("i", asked))])
+    channel.detach()
+    os.close(asked)
 
 
 def main(orders: int, command: int, environ: int, report: int) -> None:
@@ -191,16 +220,16 @@ def main(orders: int, command: int, environ: int, report: int) -> None:
         given = [(word, value) for word, _, value in (line.partition(" ") for line in told)]
         path = dict(given)["program"]
         os.set_inheritable(report, False)
-        confine(given)
-        os.closerange(3, report)
-        os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
+        asked = confine(given)
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
+        _say_closed(report, asked)
+        os.closerange(3, report)
+        os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
     except (OSError, ValueError, KeyError) as error:
         os.write(report, str(error).encode(errors="replace"))
         os._exit(127)
     try:
-        os.write(report, CLOSED)
         os.execve(path, words, dict(entry.split("=", 1) for entry in entries))  # noqa: S606 - it is what this is for
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

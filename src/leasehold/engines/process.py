@@ -39,7 +39,7 @@ from leasehold.engines.process_files import Files, Found, Run
 from leasehold.engines.process_health import FAILURES_MAX, Checks, Health, Target
 from leasehold.engines.process_limits import Limits, find_limits
 from leasehold.engines.process_ports import Listeners
-from leasehold.engines.sandbox import Confinement, Occupant, Sandbox, confine, is_seen, unseen
+from leasehold.engines.sandbox import Confinement, Occupant, Sandbox, confine, is_seen, outside, unseen
 from leasehold.engines.sandbox_layers import find_layers, isolation_of, python_running, say
 
 LOG_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -212,6 +212,7 @@ class ProcessEngine:
         if confinement is not None:
             orders |= {"disk.max": str(self._sandbox.disk_max_bytes)} | ({"guard": "1"} if self._layers.bwrap else {})
             environ = {"HOME": confinement.home, "TMPDIR": confinement.tmp} | _environment(spec)
+            orders |= {} if port is None else {"port": str(port)}
         command, environ = _filled(spec.command, environ, port)
         environ |= {
             RUN: run.token,
@@ -252,20 +253,32 @@ class ProcessEngine:
             raise CannotRun(f"{wanted.units} units of {kind} are wanted, and this engine has {has}.")
         if spec.accelerators > (len(self._devices) if name_of(self._units, kind) in self._accelerated else 0):
             raise CannotRun(f"{spec.accelerators} accelerators are wanted, and this engine has fewer for {kind}.")
-        program = spec.command[0]
+        return self._program(spec.command[0], path)
+
+    def _program(self, program: str, path: str) -> str:
+        """Return where a program is; raises CannotRun where there is none that may be run."""
         if "/" in program and not program.startswith("/"):
             raise CannotRun(f"{program} is relative: name the command by its whole path, or one that PATH finds.")
+        if program.startswith("/") and self._layers.any and (why := outside(self._sandbox, os.path.normpath(program))):
+            # Whether there is such a file is none of a tenant's business, so it is not looked for.
+            raise CannotRun(why)
         found = None if "\n" in program or "\0" in program else self._which(program, path)
         if found is None:
             raise CannotRun(f"There is no command {program} that may be executed, looked for in {path}.")
         return str(Path(found).absolute())
 
     def _which(self, program: str, path: str) -> str | None:
-        """Find a program where the replica would, which sees only some of the folders of a path, and else anywhere."""
-        seen = path
-        if self._layers.any:
-            seen = os.pathsep.join(folder for folder in path.split(os.pathsep) if is_seen(self._sandbox, folder))
-        return shutil.which(program, path=seen) or shutil.which(program, path=path)
+        """Find a program where the replica would, which sees only some of the folders of a path.
+
+        What is found on our own path beyond those is told, so that the operator can show it; on one that a tenant
+        gives, nothing is looked for.
+        """
+        if not self._layers.any:
+            return shutil.which(program, path=path)
+        folders = (os.path.normpath(folder) for folder in path.split(os.pathsep))
+        seen = os.pathsep.join(folder for folder in folders if is_seen(self._sandbox, folder))
+        found = shutil.which(program, path=seen)
+        return found or (shutil.which(program, path=path) if path == os.environ.get("PATH", _PATH) else None)
 
     def _uid(self, taken: set[int | None]) -> int | None:
         """Choose whose a replica is to be, where we may. From anywhere, as with ports."""

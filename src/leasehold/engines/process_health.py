@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -13,6 +14,8 @@ FAILURES_MAX: Final = 3
 """A replica that was healthy is unhealthy once it has failed so many checks in a row."""
 _AT_ONCE_MAX: Final = 128
 _HEALTHY: Final = range(200, 400)
+_STATUS: Final = re.compile(rb"[0-9]{3}")
+"""Longer numbers would stand in the reason that is kept and shown."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -45,7 +48,7 @@ async def _ask(target: Target) -> str | None:
         writer.write(request.encode())
         line = await reader.readline()
         words = line.split(None, 2)
-        if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():  # noqa: PLR2004
+        if len(words) < 2 or not words[0].startswith(b"HTTP/") or not _STATUS.fullmatch(words[1]):  # noqa: PLR2004
             return f"{target.path} was not answered with HTTP"
         return None if int(words[1]) in _HEALTHY else f"{target.path} was answered with {words[1].decode()}"
     finally:

@@ -8,6 +8,7 @@ found out once, by trying it.
 from __future__ import annotations
 
 import os
+import platform
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -138,13 +139,17 @@ def is_seen(sandbox: Sandbox, path: str) -> bool:
 
 def unseen(sandbox: Sandbox, program: str) -> str | None:
     """Return why a program cannot be run in the sandbox; None: it can be seen there."""
-    for path in (program, str(Path(program).resolve())):
-        if not is_seen(sandbox, path):
-            return (
-                f"{program} cannot be seen from the sandbox of a replica: {path} is none of the system's paths. "
-                "The operator may add its folder to engines_process.paths."
-            )
-    return None
+    return outside(sandbox, program) or outside(sandbox, str(Path(program).resolve()), program)
+
+
+def outside(sandbox: Sandbox, path: str, program: str | None = None) -> str | None:
+    """Return why a path, at which a program is, is not seen in the sandbox; nothing is looked up for that."""
+    if is_seen(sandbox, path):
+        return None
+    return (
+        f"{program or path} cannot be seen from the sandbox of a replica: {path} is none of the system's paths. "
+        "The operator may add its folder to engines_process.paths."
+    )
 
 
 def confine(sandbox: Sandbox, layers: Layers, occupant: Occupant) -> Confinement:
@@ -160,6 +165,9 @@ def confine(sandbox: Sandbox, layers: Layers, occupant: Occupant) -> Confinement
     if layers.landlock:
         orders += ["landlock", *_rules(sandbox, occupant, home, tmp, inside=inside)]
     filter_ = seccomp.here(datagrams=bool(occupant.connects)) if layers.filtered else b""
+    if layers.filtered:
+        number, program = seccomp.asking(platform.machine())
+        orders.append(f"ask {number} {program.hex()}")
     numbers = {name: number for number, name in entering.FILES.items()}
     files = (*(str(numbers[name]) for name in (entering.ORDERS, "command", "environ")), str(entering.REPORT_FD))
     mounts: tuple[str, ...] = ()

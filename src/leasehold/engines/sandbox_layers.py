@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from leasehold.domain.replica import Isolation
-from leasehold.engines import entering, launcher, seccomp
+from leasehold.engines import entering, keeper_ports, launcher, seccomp
 from leasehold.engines.sandbox import ACCOUNTS, Layers, Occupant, Sandbox, accounts, confine
 
 log = structlog.get_logger()
@@ -116,20 +116,37 @@ def _trial(sandbox: Sandbox, layers: Layers) -> str | None:
         (root / "command").write_text(f"sh\0-c\0: >here && : >{confinement.tmp}/there && exit {_DONE}\0")
         (root / "environ").write_text("")
         try:
+            code, reported, complained = _try_in(root)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if code == _DONE and reported == launcher.CLOSED:
+            return None
+        said = (reported + b" " + complained).decode(errors="replace").strip().splitlines()
+        return said[-1][-_TOLD_MAX:] if said else f"it ended with {code}"
+
+
+def _try_in(folder: Path) -> tuple[int, bytes, bytes]:
+    """Run what was arranged in a folder; return what it ended with, what it reported, and what it complained about."""
+    ours, theirs = keeper_ports.pair()
+    try:
+        try:
             tried = subprocess.run(  # noqa: S603 - the same as for every replica
                 python_running("entering"),
-                cwd=root,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=theirs,
+                stderr=subprocess.PIPE,
                 timeout=_TRY_MAX_S,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
-        if tried.returncode == _DONE and tried.stdout == launcher.CLOSED:
-            return None
-        said = (tried.stdout + b" " + tried.stderr).decode(errors="replace").strip().splitlines()
-        return said[-1][-_TOLD_MAX:] if said else f"it ended with {tried.returncode}"
+        finally:
+            os.close(theirs)
+        reported, asked = keeper_ports.heard(ours)
+        if asked is not None:
+            os.close(asked)
+        return tried.returncode, reported, tried.stderr
+    finally:
+        os.close(ours)
 
 
 def python_running(module: str, *arguments: str) -> list[str]:

@@ -9,6 +9,9 @@ those by which a TCP connection could be made past Landlock, which sees ``bind``
 * ``sendto`` and its kin with MSG_FASTOPEN, which connect without ``connect``;
 * io_uring, whose calls no filter sees.
 
+``listen`` is not decided here but by the replica's keeper (``asking``): Landlock does not see it where the socket was
+not bound before.
+
 UDP has no ports that Landlock could bound. So a replica has it only where it may connect somewhere (name servers are
 asked by UDP); then it may send UDP anywhere.
 """
@@ -23,13 +26,15 @@ from typing import Final
 
 # Of linux/filter.h and linux/seccomp.h.
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_ALLOW, _KILL, _ERRNO, _ASK = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FC00000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _X32: Final = 0x40000000
 """Calls of the x32 kind have this bit in their number, and would be none on the list."""
 
 _NAMESPACES: Final = 0x7E020080
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and NEWTIME."""
+_CLONE_FILES, _CLONE_THREAD, _CLOSE_RANGE_UNSHARE = 0x400, 0x10000, 2
+"""A thread with open files of its own hides them from who lists those of its process, and so from the disk's count."""
 _FAST_OPEN: Final = 0x20000000
 _AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
 _STREAM, _DATAGRAM, _KIND = 1, 2, 0xF
@@ -112,11 +117,15 @@ UNKNOWN: Final[Mapping[str, Numbers]] = {
 }
 """Answered with ENOSYS, so that programs do without."""
 _CLONE: Final[Numbers] = (56, 220)
+_CLOSE_RANGE: Final[Numbers] = (436, 436)
 _IOCTL: Final[Numbers] = (16, 29)
 _SOCKETS: Final[tuple[Numbers, ...]] = ((41, 198), (53, 199))
 """socket and socketpair."""
 _SENDS: Final[Mapping[Numbers, int]] = {(44, 206): 3, (46, 211): 2, (307, 269): 3}
 """sendto, sendmsg and sendmmsg, and which of their arguments has the flags."""
+
+_LISTEN: Final[Numbers] = (50, 201)
+_SECCOMP: Final[Numbers] = (317, 277)
 
 ARCHITECTURES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 """What the kernel calls each, and its place in ``Numbers``."""
@@ -194,7 +203,11 @@ def assemble(machine: str, *, datagrams: bool) -> bytes:
         for numbers in calls.values():
             if (number := numbers[place]) is not None:
                 program += _if_call(number, _fails(error))
-    program += _if_call(_CLONE[place] or 0, _argument(0) + _if(_NAMESPACES, _fails(errno.EPERM), _ANY_BIT) + _PASS)
+    namespaces = _argument(0) + _if(_NAMESPACES, _fails(errno.EPERM), _ANY_BIT)
+    files = _instruction(_AND, _CLONE_THREAD | _CLONE_FILES) + _if(_CLONE_THREAD, _fails(errno.EPERM))
+    program += _if_call(_CLONE[place] or 0, namespaces + files + _PASS)
+    own_files = _argument(2) + _if(_CLOSE_RANGE_UNSHARE, _fails(errno.EINVAL), _ANY_BIT) + _PASS
+    program += _if_call(_CLOSE_RANGE[place] or 0, own_files)
     pushes = _argument(1) + _if(_TIOCSTI, _fails(errno.EPERM)) + _if(_TIOCLINUX, _fails(errno.EPERM)) + _PASS
     program += _if_call(_IOCTL[place] or 0, pushes)
     for numbers in _SOCKETS:
@@ -203,6 +216,18 @@ def assemble(machine: str, *, datagrams: bool) -> bytes:
         send = _argument(flags) + _if(_FAST_OPEN, _fails(errno.EOPNOTSUPP), _ANY_BIT) + _PASS
         program += _if_call(numbers[place] or 0, send)
     return program + _PASS
+
+
+def asking(machine: str) -> tuple[int, bytes]:
+    """Return the number of ``seccomp``, and the filter by which ``listen`` is asked about. Raises NoFilter.
+
+    It goes beside ``assemble``, which has looked at the processor before.
+    """
+    if machine not in ARCHITECTURES:
+        raise NoFilter(f"there is no filter of system calls for {machine} (only for {' and '.join(ARCHITECTURES)})")
+    _, place = ARCHITECTURES[machine]
+    program = _instruction(_LOAD, _NUMBER) + _if(_LISTEN[place] or 0, _instruction(_RETURN, _ASK)) + _PASS
+    return _SECCOMP[place] or 0, program
 
 
 def here(*, datagrams: bool) -> bytes:

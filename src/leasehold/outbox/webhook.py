@@ -193,5 +193,5 @@ def _wait_us(text: bytes) -> int | None:
         return int(given[:9]) * SECOND_US
     try:
         return max(0, from_datetime(parsedate_to_datetime(given)) - wall_us())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
