@@ -235,6 +235,27 @@ def judge_extension(
     return None
 
 
+def judge_renewal(
+    guard: Guard | None,
+    ends: Instant,
+    now: Instant,
+    zone_name: str,
+    *,
+    extensions: int,
+    is_buyer: bool = True,
+    is_manager: bool = False,
+) -> Refusal | None:
+    """Judge a term that is to end later, where the unit had a release time that it gave up (decision 29).
+
+    ``extensions`` says so: nothing else counts there for a unit that is paid in advance. A rule renews as the buyer.
+    """
+    if extensions == 0:
+        return None
+    return judge_end(guard, ends, now, zone_name) or judge_extension(
+        guard, is_buyer=is_buyer, is_manager=is_manager, extensions=extensions, later=True
+    )
+
+
 def _own(limits: dict[str, T], user_id: str) -> T | None:
     return limits.get(user_id, limits.get(EVERYBODY))
 
