@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.scene import ACCOUNT, CHARGE, UNITS, Caller, Scene, a_scene, billing_of
 
-RULE = {"autoRenewTimeUnit": "Month", "autoRenewTime": 1}
+RULE: dict[str, Any] = {"autoRenewTimeUnit": "Month", "autoRenewTime": 1}
 
 
 @pytest.fixture
