@@ -60,8 +60,8 @@ def read_body(action: Action, body: bytes, notes: Notes, parameters: Sequence[st
     except msgspec.ValidationError as error:
         field, what = _field(action.request, str(error))
         if passed and what == MISSING:
-            unknown = ", ".join(one.path[:FIELD_MAX] for one in passed[:PASSED_SHOWN])
-            what = f"{what}; passed over as unknown: {unknown}"
+            names = ", ".join(one.path[:FIELD_MAX] for one in passed[:PASSED_SHOWN])
+            what = f"{what}; passed over as unknown: {names}"
         raise Fault(e.INAPPROPRIATE_JSON, f"{what}.", field) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
