@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from typing import Final, Protocol
 
 BOM: Final = "\ufeff"
 """What spreadsheets know UTF-8 by; other programs take it for a part of the first column's name."""
-# The wide ones are the same to spreadsheets of East Asia; blanks at the beginning are dropped by some.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# The wide ones are the same to spreadsheets of East Asia. Blanks at the beginning, of any kind or none to be seen, are
+# dropped by some; a tab or a line break there is a danger by itself.
+_FORMULA: Final = re.compile(
+    r"[\t\r\n]|[\s\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+)
 _NOTHING: Final = "\ufffd"
 """What stands for NUL, at which some programs end a cell and others the file."""
 
@@ -24,7 +28,7 @@ class Takes(Protocol):
 def text_cell(text: str) -> str:
     """Return a text that others chose as a cell: one that could be taken for a formula gets an apostrophe before it."""
     text = text.replace("\0", _NOTHING)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 class Table:

@@ -127,7 +127,7 @@ def test_a_program_that_is_not_there_and_an_engine_that_is_full_are_told_with_al
             "serviceId": second["serviceId"],
             "replica": 0,
             "state": "Stopping",
-            "message": "process has no room: 1 units of cpu are wanted; 1 of 1 are used.",
+            "message": "process has no room: 1 unit of cpu is wanted; 1 of 1 are used.",
         }
         units = [one["instanceId"] for one in (first, second)]
         for unit in units:

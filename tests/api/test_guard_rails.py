@@ -201,11 +201,11 @@ def test_the_release_of_a_leased_instance_is_near_and_given_where_none_is(either
     unit = customer.buy()
     assert customer.unit(unit)["releaseTime"] == "2030-01-15T09:00:00+08:00"
     message = refusal(customer, *buying(release="2030-01-15T10:00:01+08:00"))
-    assert "releaseMax allows a release until 2030-01-15T10:00:00+08:00" in message
+    assert "releaseMaxSeconds allows an end until 2030-01-15T10:00:00+08:00" in message
     clear = {"instanceId": unit, "releaseTime": None}
     assert "endRequired" in refusal(customer, UNITS, "AutoReleaseComputeUnit", clear)
     far = {"instanceId": unit, "releaseTime": "2030-01-15T11:00:00+08:00"}
-    assert "releaseMax" in refusal(customer, UNITS, "AutoReleaseComputeUnit", far)
+    assert "releaseMaxSeconds" in refusal(customer, UNITS, "AutoReleaseComputeUnit", far)
     paid = customer.buy(months=1)
     turning = {"instanceId": paid, "paymentTiming": "Postpaid"}
     limit(customer, releaseMaxSeconds=None, releaseDefaultSeconds=None)
@@ -226,7 +226,7 @@ def test_who_may_move_a_release_to_later_and_how_often(either: Scene) -> None:
     limit(root, extendBy="buyer", extensionsMax=2)
     assert "extendBy" in moves(colleague, 10)
     assert [moves(buyer, hour) for hour in (10, 11)] == ["moved", "moved"]
-    assert "extensionsMax is 2, and it was moved 2 times already" in moves(buyer, 12)
+    assert "extensionsMax is 2, and it was moved 2 times." in moves(buyer, 12)
     assert moves(buyer, 10) == "moved", "to sooner is no extension"
     assert moves(manager, 12) == "moved"
     limit(root, extendBy="managers")

@@ -309,7 +309,7 @@ def test_a_link_ends_at_its_deadline_also_where_the_work_of_that_moment_is_late(
 LIMITS: Final = [
     ({"extendBy": "managers"}, "extendBy"),
     ({"extensionsMax": 0}, "extensionsMax"),
-    ({"releaseMaxSeconds": 3600}, "releaseMax"),
+    ({"releaseMaxSeconds": 3600}, "releaseMaxSeconds"),
 ]
 
 

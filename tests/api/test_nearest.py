@@ -28,6 +28,10 @@ NEAREST = [
     (UNITS, "Nothing", "The actions at /v2/computeunit are "),
     ("/nowhere", "", "The paths are /v2/serviceresources, /v2/computeunit, "),
     ("/nowhere", "Nothing", "The paths are "),
+    ("/health", "", "The nearest is GET /healthz."),
+    ("/healthz/", "", "The nearest is GET /healthz."),
+    ("/ready", "", "The nearest is GET /readyz."),
+    ("/openapi", "", "The nearest is GET /openapi.json."),
 ]
 
 
@@ -41,6 +45,17 @@ def test_what_there_is_not_is_answered_with_what_is_nearest(
     assert (answer.status, answer.code) == (404, "ResourceNotFound")
     assert said in answer.body["message"]
     assert answer.body["message"].endswith(" All actions: http://leasehold.test/openapi.json")
+
+
+@pytest.mark.parametrize("spelled", ["action", "ACTION", "actoin", "%41ctions"])
+def test_the_parameter_that_names_the_action_may_be_the_one_that_is_misspelt(shared: Scene, spelled: str) -> None:
+    asked = {"headers": [(b"host", b"leasehold.test")]}
+    answer = shared.operator.send(UNITS, f"{spelled}=DescribeComputeUnits", b"{}", **asked)
+    assert (answer.status, answer.code) == (404, "ResourceNotFound")
+    meant = spelled.replace("%41", "A")
+    assert f"the parameter of the query is spelled Action, not {meant!r}. The actions at" in answer.body["message"]
+    answer = shared.operator.send(UNITS, "Action=Describe&action=DescribeComputeUnits", b"{}", **asked)
+    assert "There is no action 'Describe'" in answer.body["message"]
 
 
 def test_an_action_that_is_called_with_get_says_how_it_is_called(shared: Scene) -> None:

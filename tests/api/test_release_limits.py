@@ -57,15 +57,15 @@ def test_a_change_of_billing_counts_as_a_move_to_later_and_is_bound_by_the_longe
     limit(root, releaseMaxSeconds=30 * 86400, extensionsMax=1)
     refused = change(buyer, unit, months=1)
     assert refused.code == LIMITED
-    assert "releaseMax allows a release until 2030-02-14T08:00:00+08:00" in refused.body["message"]
+    assert "releaseMaxSeconds allows an end until 2030-02-14T08:00:00+08:00" in refused.body["message"]
     limit(root, releaseMaxSeconds=31 * 86400, extensionsMax=1)
     assert change(buyer, unit, months=1).result["droppedReleaseTime"] == SOON
     # What gave its release time up lives on under the same limits, in advance and by the minute.
     assert "extensionsMax" in change(buyer, unit).body["message"]
     limit(root, releaseMaxSeconds=58 * 86400)
-    assert "releaseMax" in renew(buyer, unit).body["message"]
+    assert "releaseMaxSeconds" in renew(buyer, unit).body["message"]
     limit(root, releaseMaxSeconds=59 * 86400, extensionsMax=1)
-    assert "extensionsMax is 1, and it was moved 1 times already" in renew(buyer, unit).body["message"]
+    assert "extensionsMax is 1, and it was moved 1 time." in renew(buyer, unit).body["message"]
     limit(root, releaseMaxSeconds=59 * 86400, extensionsMax=2)
     assert renew(buyer, unit).status == 200
     assert renew(buyer, unit).code == LIMITED

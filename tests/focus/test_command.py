@@ -135,12 +135,13 @@ def test_no_file_is_written_over(life: Life, tmp_path: Path, suffix: str) -> Non
     ("more", "code", "message"),
     [
         (("--account", "nobody"), 1, "There is no account 'nobody'."),
-        (("--out", "costs.xlsx"), 1, "costs.xlsx: the name of the file has to end in .csv or .parquet"),
+        (("--out", "costs.xlsx"), 2, "costs.xlsx: the name of the file has to end in .csv or .parquet"),
         (
             ("--out", "no/such/folder/costs.csv"),
             1,
             "no/such/folder/costs.csv cannot be written: No such file or directory",
         ),
+        (("--out", "costs.parquet", "--bom"), 2, "costs.parquet: only a CSV has a byte order mark; leave --bom out"),
         (("--data", "nowhere"), 2, "There is no store in nowhere: nowhere/leasehold.db does not exist."),
         (("--store", "mysql://somewhere"), 2, "--store mysql://…: the stores are"),
         (("--config", "none.toml"), 2, "none.toml: cannot be read"),
@@ -222,7 +223,21 @@ NAMES = [
     "x" * 500,
     "计算单元",
 ]
-FORMULAS = ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", "\uff1d1+1"]
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@sum",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\uff1d1+1",
+    " =1+1",
+    "\u3000 @sum",
+    "\ufeff=1",
+    "\x0b+1",
+]
+FORMULAS += ["\u200b-1", "\u2028=1", "\u202e=1+1"]
 
 
 def _named(row: Row, name: str) -> Row:

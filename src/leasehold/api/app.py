@@ -224,7 +224,7 @@ class App:
         query = _query(scope["query_string"])
         action = TABLE.get((path.decode("latin-1"), query.action))
         if action is None:
-            what = no_such(path.decode("latin-1"), query.action)
+            what = no_such(path.decode("latin-1"), query.action, query.unknown)
             raise Fault(e.RESOURCE_NOT_FOUND, f"{what} {self._reference(scope)}")
         if scope["method"] != "POST" and not (action.follows and scope["method"] == "GET"):
             what = wrong_method(action, scope["method"])

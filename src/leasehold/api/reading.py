@@ -13,6 +13,7 @@ from leasehold.wire.action import Action
 from leasehold.wire.actions import ACTIONS
 from leasehold.wire.amounts import odd_amount
 from leasehold.wire.shapes import Request
+from leasehold.wire.told import in_words
 from leasehold.wire.unknown import REFUSED, Unknown, header_of, pruned
 
 IGNORED: Final = b"x-leasehold-ignored"
@@ -21,6 +22,8 @@ PARAMETERS: Final = ("Action", "clientToken")
 """What a query has; besides ``authorization``, in any spelling."""
 FIELD_MAX: Final = 128
 MESSAGE_MAX: Final = 300
+PASSED_SHOWN: Final = 5
+MISSING: Final = "A required field is missing"
 """A value that will not do is shown in the message, and may be as long as the body."""
 
 _DECODERS: Final = {action.request: msgspec.json.Decoder(action.request) for action in ACTIONS}
@@ -55,7 +58,10 @@ def read_body(action: Action, body: bytes, notes: Notes, parameters: Sequence[st
                 _pass_over(action, given, passed, notes)
         odd = odd_amount(action.request, given)
     except msgspec.ValidationError as error:
-        field, what = _field(str(error))
+        field, what = _field(action.request, str(error))
+        if passed and what == MISSING:
+            names = ", ".join(one.path[:FIELD_MAX] for one in passed[:PASSED_SHOWN])
+            what = f"{what}; passed over as unknown: {names}"
         raise Fault(e.INAPPROPRIATE_JSON, f"{what}.", field) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Fault(e.MALFORMED_JSON, f"The body is not well-formed JSON in UTF-8: {error}.") from None
@@ -73,8 +79,8 @@ def _pass_over(action: Action, given: bytes, passed: Sequence[Unknown], notes: N
     return given
 
 
-def _field(text: str) -> tuple[str | None, str]:
-    """Take the field's name out of a validation message."""
+def _field(request: type[Request], text: str) -> tuple[str | None, str]:
+    """Take the field's name out of a validation message, and say what is wrong."""
     # The place comes last, whatever stands in the value that is shown before it.
     what, found, place = text.rpartition(" - at `")
     if not found:
@@ -82,5 +88,5 @@ def _field(text: str) -> tuple[str | None, str]:
     path = place.rstrip("`").removeprefix("$").removeprefix(".")
     if what.startswith("Object missing required field `"):
         name = what.split("`")[1]
-        return (f"{path}.{name}" if path else name), "A required field is missing"
-    return path or None, what[:MESSAGE_MAX].replace("`", "")
+        return (f"{path}.{name}" if path else name), MISSING
+    return path or None, in_words(request, path, what)[:MESSAGE_MAX].replace("`", "")

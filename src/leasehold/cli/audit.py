@@ -14,6 +14,7 @@ import click
 
 from leasehold.cli.exits import FAILED, NOTHING_IN_IT, stop
 from leasehold.cli.stores import refusing, store_options, target
+from leasehold.domain.wording import counted
 from leasehold.private import opened_private
 from leasehold.tables import Table, text_cell
 
@@ -103,7 +104,7 @@ def audit(
             NOTHING_IN_IT,
         )
     if goal is not None:
-        click.echo(f"{goal}: {count} entries.")
+        click.echo(f"{goal}: {counted(count, 'entry', 'entries')}.")
 
 
 def _put_all(put: Callable[[tuple[Any, ...]], None], lines: Iterator[tuple[Any, ...]]) -> int:

@@ -12,6 +12,7 @@ import click
 
 from leasehold.cli.exits import FAILED, NOTHING_IN_IT, remark, stop
 from leasehold.cli.stores import refusing, store_options, target
+from leasehold.domain.wording import counted
 
 if TYPE_CHECKING:
     from leasehold.domain.calendar import Instant
@@ -55,7 +56,7 @@ def focus(
     """Export a month's costs for FinOps tools (FOCUS), also while a server works on the store."""
     from leasehold.domain.money import amount_text
     from leasehold.focus.export import UnknownAccountError, export, not_over
-    from leasehold.focus.files import CannotWriteError, write
+    from leasehold.focus.files import CannotWriteError, WrongNameError, write
     from leasehold.focus.rows import Seller
     from leasehold.settings import BadSettings, load_settings
     from leasehold.store.snapshot import snapshot
@@ -66,6 +67,8 @@ def focus(
             standing = not_over(ask, *month, _now(ask), account)
             written = write(goal, export(ask, *month, Seller(provider, currency), account), bom=bom)
     except BadSettings as error:
+        stop(error)
+    except WrongNameError as error:
         stop(error)
     except (CannotWriteError, UnknownAccountError) as error:
         stop(error, FAILED)
@@ -78,7 +81,7 @@ def focus(
             NOTHING_IN_IT,
         )
     click.echo(
-        f"{goal}: {written.rows} rows, billed {amount_text(written.billed)} {currency}, "
+        f"{goal}: {counted(written.rows, 'row')}, billed {amount_text(written.billed)} {currency}, "
         f"effective {amount_text(written.effective)} {currency}."
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from leasehold.cli.exits import FAILED, NOTHING_IN_IT, stop
+from leasehold.domain.wording import are
 
 if TYPE_CHECKING:
     from leasehold.seals import AuditKeys
@@ -133,7 +134,7 @@ def check(data: Path, store: str | None) -> None:
     for remark in report.remarks:
         click.echo(f"remark: {remark}")
     if report.findings:
-        click.echo(f"{len(report.findings)} rows are wrong: {report.summary}", err=True)
+        click.echo(f"{are(len(report.findings), 'row')} wrong: {report.summary}", err=True)
         sys.exit(FAILED)
 
 

@@ -13,6 +13,7 @@ from leasehold.domain.calling import Calls, Package
 from leasehold.domain.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
 from leasehold.domain.rules import Rules
 from leasehold.domain.whose import own_service
+from leasehold.domain.wording import counted
 
 
 class CountCalls(Command, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ def _check_package(package: Package, tokens: int, rules: Rules, now: Instant) ->
         return
     why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
     if package.status(now) == "Exhausted":
-        why = f"is exhausted: all of its {package.specification} tokens are used"
+        why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
     raise Refusal(
         WRONG_STATE,
         f"The package {package.id} {why}. Count the calls without it, or on another (DescribePackageResources, "

@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasehold.commands.command import Command, Needs
-from leasehold.domain import asked
+from leasehold.domain import asked, wording
 from leasehold.domain.book import MODEL_SETS, MODELS, Draft
 from leasehold.domain.bounds import bound_needs, check_bound, counted
 from leasehold.domain.calendar import Instant
@@ -96,8 +96,8 @@ class DeleteModel(Command, frozen=True, kw_only=True):
         if model.services:
             raise Refusal(
                 WRONG_STATE,
-                f"{model.services} services use {model.id}. Let them run another version (ModifyService), or delete "
-                "them, and take it out then.",
+                f"{model.id} is used by {wording.counted(model.services, 'service')}. Let that run another version "
+                "(ModifyService), or delete it, and take the version out then.",
                 field="modelId",
             )
         draft.put(MODELS, msgspec.structs.replace(model, deleted_at=now))

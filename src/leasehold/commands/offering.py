@@ -26,6 +26,7 @@ from leasehold.domain.route import Routes, engine_for
 from leasehold.domain.rules import Rules
 from leasehold.domain.service import resource_type_of, shape_of
 from leasehold.domain.supply import serves
+from leasehold.domain.wording import are
 
 
 class SetOffering(Command, frozen=True, kw_only=True):
@@ -163,7 +164,7 @@ def _restock(offering: Offering, total: int) -> Offering:
     if total < held:
         raise Refusal(
             WRONG_STATE,
-            f"{held} units of {offering.name} are held by instances, so its stock cannot be {total}. "
+            f"{are(held, 'unit', f'of {offering.name}')} held by instances, so its stock cannot be {total}. "
             f"Set {held} or more, or release instances first.",
             field="stockTotal",
         )

@@ -9,10 +9,10 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.release import unit_needs
 from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant, add_months, rfc3339
+from leasehold.domain.calendar import Instant, rfc3339
 from leasehold.domain.catalogue import Offering, OfferingKind
 from leasehold.domain.changing import change
-from leasehold.domain.guard import Asked, judge_end, judge_extension, judge_spend, month_name
+from leasehold.domain.guard import Asked, judge_renewal, judge_spend, month_name
 from leasehold.domain.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasehold.domain.money import MICRO_MAX, Micro
 from leasehold.domain.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
@@ -20,7 +20,9 @@ from leasehold.domain.reminder import unpaid
 from leasehold.domain.rules import Rules
 from leasehold.domain.selling import balance_refusal
 from leasehold.domain.term import (
+    TERM_MONTHS_MAX,
     Term,
+    is_too_long,
     months_between,
     next_late_try,
     next_try,
@@ -34,8 +36,6 @@ from leasehold.domain.unit import Unit
 from leasehold.domain.whose import own_unit
 
 RENEWABLE = frozenset({"Running", "Stopped", "Reconfiguring", "ReconfigureFailed", "BillingChanging"})
-TERM_MONTHS_MAX = 1200
-"""A hundred years ahead are enough; dates beyond some thousands cannot be written."""
 
 
 class SetAutoRenew(Command, frozen=True, kw_only=True):
@@ -136,9 +136,16 @@ class Renew(Command, frozen=True, kw_only=True):
                 "Renew for longer.",
                 field="months",
             )
-        is_buyer = self.by == unit.created_by
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
-        refusal = refusal or _judge_longer(draft, rules, unit, term, now, is_buyer=is_buyer, is_manager=self.by_manager)
+        refusal = refusal or judge_renewal(
+            draft.get(GUARDS, unit.account_id),
+            term.expires_at,
+            now,
+            rules.time_zone,
+            extensions=unit.extensions,
+            is_buyer=self.by == unit.created_by,
+            is_manager=self.by_manager,
+        )
         if refusal is not None:
             raise refusal
         _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.user_id)
@@ -171,7 +178,8 @@ def renew_if_paid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
     try:
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
-        refusal = refusal or _judge_longer(draft, rules, unit, term, now, is_buyer=True, is_manager=False)
+        guard, ends = draft.get(GUARDS, unit.account_id), term.expires_at
+        refusal = refusal or judge_renewal(guard, ends, now, rules.time_zone, extensions=unit.extensions)
     except Refusal:
         return False  # beyond all use
     if refusal is not None or term.expires_at <= now:
@@ -194,9 +202,7 @@ def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:
     term = own_term(unit)
     longer = term_of(term.anchor, term.months + months, zone) if months else term
     longer = longer if day is None else term_to_day(longer, day, zone, later=not months)
-    # Counted from the first day: a term that ends on another day of the month counts its own months anew.
-    begun = unit.term_from
-    if begun is not None and longer.expires_at > add_months(begun, TERM_MONTHS_MAX, zone):
+    if is_too_long(unit, longer, zone):
         field = "months" if months else "expiryDay"
         raise Refusal(BAD_VALUE, f"No term is longer than {TERM_MONTHS_MAX} months.", field=field)
     return longer
@@ -217,21 +223,6 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: I
     if balance < amount or amount + unit.charged >= MICRO_MAX:
         return balance_refusal(balance, amount, rules, f"the renewal of {unit.id}"), amount
     return None, amount
-
-
-def _judge_longer(
-    draft: Draft, rules: Rules, unit: Unit, term: Term, now: Instant, *, is_buyer: bool, is_manager: bool
-) -> Refusal | None:
-    """Judge a renewal by the limits on release times, where the instance had one that it gave up (decision 29).
-
-    ``extensions`` says so: nothing else counts there for an instance that is paid in advance.
-    """
-    if unit.extensions == 0:
-        return None
-    guard = draft.get(GUARDS, unit.account_id)
-    return judge_end(guard, term.expires_at, now, rules.time_zone) or judge_extension(
-        guard, is_buyer=is_buyer, is_manager=is_manager, extensions=unit.extensions, later=True
-    )
 
 
 def _extend(

@@ -9,6 +9,7 @@ import msgspec
 from leasehold.commands.command import Command, Needs
 from leasehold.commands.model import is_run, model_of, run_model, use_model
 from leasehold.commands.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
+from leasehold.domain import wording
 from leasehold.domain.asked import PLACES, Asked
 from leasehold.domain.asked import SERVICES as MADE
 from leasehold.domain.book import MODELS, SERVICES, UNITS, Book, Draft
@@ -341,8 +342,8 @@ def _check_room(unit: Unit, service: Service, replicas: int) -> None:
     if needed > free:
         raise Refusal(
             WRONG_STATE,
-            f"{replicas} replicas of {service.id} take {needed} units, and {unit.id} has {max(free, 0)} for them. "
-            "Ask for fewer, or resize the instance (ResizeComputeUnit).",
+            f"{wording.counted(replicas, 'replica')} of {service.id} would take {wording.counted(needed, 'unit')}, and "
+            f"{unit.id} has {max(free, 0)} for them. Ask for fewer, or resize the instance (ResizeComputeUnit).",
             field="deploymentReplicasCount",
         )
 

@@ -9,6 +9,7 @@ import msgspec
 from leasehold.domain.calendar import MINUTE_US, Instant
 from leasehold.domain.money import Micro
 from leasehold.domain.refusal import STOCK, Refusal
+from leasehold.domain.wording import were
 
 OfferingKind = Literal["ComputingUnit", "TPM"]
 """What is sold: units of compute, or quota of calls to a model (the documents' instanceType)."""
@@ -61,7 +62,7 @@ class Offering(msgspec.Struct, frozen=True):
         if count > self.stock_free:
             raise Refusal(
                 STOCK,
-                f"{count} units of {self.name} were asked for and {self.stock_free} of {self.stock_total} are "
+                f"{were(count, 'unit', f'of {self.name}')} asked for and {self.stock_free} of {self.stock_total} are "
                 "free. Ask for fewer, choose another region or type, or try again when units are released.",
             )
         return msgspec.structs.replace(self, stock_free=self.stock_free - count)

@@ -11,13 +11,13 @@ from leasehold.domain.account import Account
 from leasehold.domain.agenda import Due, DueKind, agenda_of
 from leasehold.domain.calendar import MINUTE_US, Instant, rfc3339, to_datetime
 from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.guard import Asked, Guard, judge_spend, judge_turn, month_name
+from leasehold.domain.guard import Asked, Guard, judge_renewal, judge_spend, judge_turn, month_name
 from leasehold.domain.metering import minutes_started, uses
 from leasehold.domain.money import MICRO_MAX, Micro, amount_text
 from leasehold.domain.replica import Replica
 from leasehold.domain.rules import Rules
 from leasehold.domain.selling import Deal, balance_needed
-from leasehold.domain.term import months_between, next_try, own_term, price_of_months, term_of
+from leasehold.domain.term import Term, is_too_long, months_between, next_try, own_term, price_of_months, term_of
 from leasehold.domain.unit import GONE, UP, Unit
 from leasehold.domain.unrun import idle
 from leasehold.domain.wording import counted
@@ -66,14 +66,14 @@ def explain(
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
     turn = None if end is None else _turn(unit, end, offering, account, rules, guard)
-    renewals = _renewals(unit, offering, account, rules, guard)
+    renewals, hindrance = _renewals(unit, offering, account, rules, guard)
     cost_then = _cost_at(unit, offering, prices, now, end, month_end, turn, renewals)
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
         *_why(unit, account, rules),
         *_waits(unit, replicas, rules),
         *idle(unit, rules.routes),
-        *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, turn)),
+        *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, turn, hindrance)),
         _costs(unit, cost_then, account, rules, month_end),
     ]
     if end is not None and turn is not None and turn.hindrance is None:
@@ -147,32 +147,73 @@ def _cost_at(
 
 
 class _Renewal(NamedTuple):
-    """A renewal by rule that is to come: when it is made, what it costs, and when the term ends then."""
+    """A renewal by rule that is to come: when it is made, what it costs, and the term as it is then."""
 
     at: Instant
     amount: Micro
-    ends_at: Instant
+    term: Term
+
+    @property
+    def ends_at(self) -> Instant:
+        """When the term ends then."""
+        return self.term.expires_at
 
 
 def _renewals(
     unit: Unit, offering: Offering, account: Account, rules: Rules, guard: Guard | None
-) -> tuple[_Renewal, ...]:
-    """Foresee the renewals by rule, as far as the balance and the limits on spending of today go."""
+) -> tuple[tuple[_Renewal, ...], str | None]:
+    """Foresee the renewals by rule, as far as the balance and the limits of today go; and say what hinders the next.
+
+    What hinders it is None where so many are foreseen that nothing need to, or where there is none to be made.
+    """
     found: list[_Renewal] = []
-    at, left = unit.renew_at, int(account.balance)
-    if not unit.auto_renew or unit.expires_at is None or offering.per_month is None:
-        return ()
-    term, held = own_term(unit), max(unit.count, unit.target_count or 0)
-    while at is not None and len(found) < RENEWALS_MAX:
+    at, left, term = unit.renew_at, int(account.balance), own_term(unit) if unit.expires_at is not None else None
+    while unit.auto_renew and term is not None and at is not None and len(found) < RENEWALS_MAX:
         longer = term_of(term.anchor, term.months + unit.auto_renew_months, account.time_zone)
-        amount = price_of_months(held, offering.per_month, months_between(term, longer, account.time_zone))
-        asked = Asked(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
-        if left < amount or judge_spend(guard, asked, rules.currency) is not None:
-            break
-        found.append(_Renewal(at, amount, longer.expires_at))
-        left -= amount
+        next_one = _Renewal(at, _price_of(unit, offering, term, longer, account), longer)
+        hindrance = _hindrance(unit, offering, account, rules, guard, next_one, left, len(found))
+        if hindrance is not None:
+            return tuple(found), hindrance
+        found.append(next_one)
+        left -= next_one.amount
+        if guard is not None:
+            guard = guard.plus_spent(unit.created_by, month_name(at, account.time_zone), next_one.amount)
         term, at = longer, next_try(longer.expires_at, at)
-    return tuple(found)
+    return tuple(found), None
+
+
+def _price_of(unit: Unit, offering: Offering, term: Term, longer: Term, account: Account) -> Micro:
+    held = max(unit.count, unit.target_count or 0)
+    return price_of_months(held, offering.per_month or Micro(0), months_between(term, longer, account.time_zone))
+
+
+def _hindrance(
+    unit: Unit,
+    offering: Offering,
+    account: Account,
+    rules: Rules,
+    guard: Guard | None,
+    renewal: _Renewal,
+    left: int,
+    before: int,
+) -> str | None:
+    """Say why ``commands.renewal`` would not make a renewal, where so much is left and so many were made before it."""
+    at, amount, longer = renewal
+    if is_too_long(unit, longer, account.time_zone):
+        return "its term would be longer than any can be"
+    if longer.expires_at <= at:
+        return "the renewal would be over before it began: renew it for longer by hand (RenewComputeUnit)"
+    if offering.per_month is None:
+        return "it is not sold by the month any more"
+    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
+    extensions = unit.extensions + before if unit.extensions else 0
+    if (
+        left < amount
+        or judge_spend(guard, asked, rules.currency) is not None
+        or judge_renewal(guard, longer.expires_at, at, rules.time_zone, extensions=extensions) is not None
+    ):
+        return "the balance or a limit does not allow it"
+    return None
 
 
 def _why(unit: Unit, account: Account, rules: Rules) -> Iterator[str]:
@@ -216,7 +257,7 @@ def _waits(unit: Unit, replicas: Sequence[Replica], rules: Rules) -> Iterator[st
         yield f"{begin} replica {row.number} of {row.service_id}, {row.state} since {since}{reason}."
 
 
-def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None) -> Iterator[str]:
+def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None, hindrance: str | None) -> Iterator[str]:
     if unit.status in GONE or unit.status == "Releasing":
         return
     if end is None:
@@ -242,7 +283,7 @@ def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None) -> Itera
             yield f"At {at} it is released for good."
     if unit.auto_renew:
         tried = "not tried again" if unit.renew_at is None else f"tried at {rfc3339(unit.renew_at, rules.time_zone)}"
-        yield f"Its renewal by {by} is {tried}; as things stand, the balance or a limit does not allow it."
+        yield f"Its renewal by {by} is {tried}{'' if hindrance is None else f'; as things stand, {hindrance}'}."
 
 
 def _renewed(unit: Unit, renewals: Sequence[_Renewal], rules: Rules) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from leasehold.domain.calendar import Instant, rfc3339, to_datetime
 from leasehold.domain.money import Micro, amount_text
 from leasehold.domain.refusal import QUOTA, Refusal
+from leasehold.domain.wording import counted
 
 T = TypeVar("T")
 
@@ -192,7 +193,7 @@ def judge_end(
         return _refusal("The limit endRequired asks for a release time; give one.") if rules.end_required else None
     if rules.release_max_us is not None and release_at > now + rules.release_max_us:
         latest = rfc3339(Instant(now + rules.release_max_us), zone_name)
-        return _refusal(f"The limit releaseMax allows a release until {latest}; give an earlier one.")
+        return _refusal(f"The limit releaseMaxSeconds allows an end until {latest}; choose an earlier one.")
     return None
 
 
@@ -230,9 +231,30 @@ def judge_extension(
         return _refusal("The limit extendBy leaves moving a release to later to whoever bought the instance.")
     if rules.extensions_max is not None and extensions >= rules.extensions_max and not is_manager:
         return _refusal(
-            f"The limit extensionsMax is {rules.extensions_max}, and it was moved {extensions} times already."
+            f"The limit extensionsMax is {rules.extensions_max}, and it was moved {counted(extensions, 'time')}."
         )
     return None
+
+
+def judge_renewal(
+    guard: Guard | None,
+    ends: Instant,
+    now: Instant,
+    zone_name: str,
+    *,
+    extensions: int,
+    is_buyer: bool = True,
+    is_manager: bool = False,
+) -> Refusal | None:
+    """Judge a term that is to end later, where the unit had a release time that it gave up (decision 29).
+
+    ``extensions`` says so: nothing else counts there for a unit that is paid in advance. A rule renews as the buyer.
+    """
+    if extensions == 0:
+        return None
+    return judge_end(guard, ends, now, zone_name) or judge_extension(
+        guard, is_buyer=is_buyer, is_manager=is_manager, extensions=extensions, later=True
+    )
 
 
 def _own(limits: dict[str, T], user_id: str) -> T | None:

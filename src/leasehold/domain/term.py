@@ -15,6 +15,8 @@ RENEWAL_DAYS: Final = (7, 3, 1, 0)
 """So many times 24 hours before the end of a term a renewal is tried (decision 13)."""
 DAYS_MAX: Final = 31
 """Days of the longest month. A day's part of a month's price is one part of so many, in every month (decision 26)."""
+TERM_MONTHS_MAX: Final = 1200
+"""A hundred years ahead are enough; dates beyond some thousands cannot be written."""
 
 
 class Term(NamedTuple):
@@ -60,6 +62,15 @@ def months_between(before: Term, after: Term, zone_name: str) -> Fraction:
 def _place(term: Term, zone_name: str) -> Fraction:
     first = to_datetime(term.anchor, zone_name)
     return first.year * 12 + first.month - 1 + term.months + Fraction(first.day - 1, DAYS_MAX)
+
+
+def is_too_long(unit: Unit, term: Term, zone_name: str) -> bool:
+    """Whether an instance's term would be longer than any is, counted from its first day (decision 32).
+
+    A term that ends on another day of the month counts its own months anew.
+    """
+    begun = unit.term_from
+    return begun is not None and term.expires_at > add_months(begun, TERM_MONTHS_MAX, zone_name)
 
 
 def months_of(unit: Unit, zone_name: str) -> Fraction:

@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 from leasehold.domain.replica import Isolation, Seen, SeenState, Wanted
+from leasehold.domain.wording import are
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
 
 _FIRST_PORT = 20_000
@@ -226,7 +227,7 @@ class FakeWorld:
         if spec.application is not None:
             raise CannotRun(f"This engine pretends commands only, and application {spec.application} needs Ray.")
         if wanted.units > most or spec.accelerators > len(self.devices):
-            raise CannotRun(f"{wanted.units} units of {kind} are wanted, and there are {most}.")
+            raise CannotRun(f"{are(wanted.units, 'unit', f'of {kind}')} wanted, and there are {most}.")
         used = sum(run.wanted.units for run in here if run.wanted.unit_type == kind)
         owned = {device for run in here for device in run.devices}
         free = tuple(device for device in self.devices if device not in owned)

@@ -32,6 +32,7 @@ from leasehold.domain.replica import (
     Wanted,
 )
 from leasehold.domain.supply import name_of, units_of
+from leasehold.domain.wording import are
 from leasehold.engines import keeper, keeper_clock, process_ports
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
 from leasehold.engines.process_devices import DeviceFinder, NvmlDevices
@@ -194,7 +195,7 @@ class ProcessEngine:
         used = sum(run.wanted.units for run in others if run.wanted.unit_type == wanted.unit_type)
         has = units_of(self._units, wanted.unit_type) or 0
         if used + wanted.units > has:
-            raise NoRoom(f"{wanted.units} units of {wanted.unit_type} are wanted; {used} of {has} are used.")
+            raise NoRoom(f"{are(wanted.units, 'unit', f'of {wanted.unit_type}')} wanted; {used} of {has} are used.")
         owned = {device for run in others for device in run.devices}
         free = [device for device in self._devices if device not in owned]
         if len(free) < spec.accelerators:
@@ -250,7 +251,7 @@ class ProcessEngine:
         if has is None:
             raise CannotRun(f"This engine has no units of {kind}; it has {', '.join(sorted(self._units)) or 'none'}.")
         if wanted.units > has:
-            raise CannotRun(f"{wanted.units} units of {kind} are wanted, and this engine has {has}.")
+            raise CannotRun(f"{are(wanted.units, 'unit', f'of {kind}')} wanted, and this engine has {has}.")
         if spec.accelerators > (len(self._devices) if name_of(self._units, kind) in self._accelerated else 0):
             raise CannotRun(f"{spec.accelerators} accelerators are wanted, and this engine has fewer for {kind}.")
         return self._program(spec.command[0], path)

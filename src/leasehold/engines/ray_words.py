@@ -9,6 +9,7 @@ import msgspec
 
 from leasehold.domain.place import place_of
 from leasehold.domain.replica import REPLICA, RUN, SERVICE, UNIT, Wanted
+from leasehold.domain.wording import are
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ def hopeless(wanted: Wanted, units_max: dict[str, int] | None) -> str | None:
     if units_max is not None and wanted.units > units_max.get(wanted.unit_type, 0):
         most = units_max.get(wanted.unit_type, 0)
         return (
-            f"{wanted.units} units of {wanted.unit_type} are wanted on one node, and no node ever has more than {most}."
+            f"{are(wanted.units, 'unit', f'of {wanted.unit_type}')} wanted on one node, and none has more than {most}."
         )
     return None
 

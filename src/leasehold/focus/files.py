@@ -30,6 +30,10 @@ class CannotWriteError(Exception):
     """The file cannot be written; the message says why, and what to do."""
 
 
+class WrongNameError(CannotWriteError):
+    """No file of that name could be what was asked for, wherever it is written."""
+
+
 class Written(msgspec.Struct):
     """How many rows a file has, and what they come to in micro-units."""
 
@@ -46,7 +50,7 @@ def format_of(goal: Path) -> Format:
     if goal.suffix == ".csv":
         return _write_csv
     if goal.suffix != ".parquet":
-        raise CannotWriteError(f"{goal}: the name of the file has to end in .csv or .parquet")
+        raise WrongNameError(f"{goal}: the name of the file has to end in .csv or .parquet")
     try:
         importlib.import_module("pyarrow.parquet")
     except ImportError:
@@ -66,7 +70,7 @@ def write(goal: Path, rows: Iterable[Row], *, bom: bool = False) -> Written:
     form = format_of(goal)
     if bom:
         if form is not _write_csv:
-            raise CannotWriteError(f"{goal}: only a CSV has a byte order mark; leave --bom out")
+            raise WrongNameError(f"{goal}: only a CSV has a byte order mark; leave --bom out")
         form = _write_csv_marked
     if goal.exists():
         raise CannotWriteError(f"{goal} exists already; an export never writes over another file")

@@ -58,7 +58,7 @@ class Route(msgspec.Struct, frozen=True):
             place = self.unrun[0]
             return f"Nothing runs behind {service.id}. {why_unrun(place.region, place.type)}"
         return (
-            f"None of the {service.replicas} replicas of {service.id} is healthy and within reach of this server now. "
+            f"None of the replicas of {service.id} ({service.replicas}) is healthy and within reach now. "
             "Try again in a moment."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
@@ -12,20 +13,27 @@ from leasehold.wire.actions import ACTIONS
 ACTION_MAX: Final = 64
 PATH_MAX: Final = 128
 LISTED_MAX: Final = 10
+PAGES: Final = ("/healthz", "/readyz", "/openapi.json")
+"""What is there for everybody without a signature, and is no action."""
 _PATHS: Final = tuple(dict.fromkeys(action.path for action in ACTIONS))
 _AT: Final = {path: tuple(action.name for action in ACTIONS if action.path == path) for path in _PATHS}
 _NAMES: Final = tuple(dict.fromkeys(action.name for action in ACTIONS))
 
 
-def no_such(path: str, name: str) -> str:
-    """Say that there is no action of that name at that path, and which is nearest. Both are cut where they are long."""
-    path, name = path[:PATH_MAX], name[:ACTION_MAX]
-    return _no_such(path, name)
+def no_such(path: str, name: str, parameters: Sequence[str] = ()) -> str:
+    """Say that there is no action of that name at that path, and which is nearest. Both are cut where they are long.
+
+    ``parameters`` are those of the query that no action has: one may be the action's, misspelt.
+    """
+    misspelt = next((one for one in parameters if _close(one[:ACTION_MAX], ("Action",))), "")
+    return _no_such(path[:PATH_MAX], name[:ACTION_MAX], "" if name else misspelt[:ACTION_MAX])
 
 
 @lru_cache(maxsize=512)
-def _no_such(path: str, name: str) -> str:
-    if not name:
+def _no_such(path: str, name: str, misspelt: str) -> str:
+    if misspelt:
+        what = f"No action was named: the parameter of the query is spelled Action, not {misspelt!r}."
+    elif not name:
         what = f"No action was named, and {path!r} alone is none: send POST PATH?Action=NAME."
     else:
         what = f"There is no action {name!r} at {path!r}."
@@ -45,6 +53,9 @@ def _nearest(path: str, name: str) -> str:
         names = _AT[near_path]
         more = f" and {len(names) - LISTED_MAX} more" if len(names) > LISTED_MAX else ""
         return f"The actions at {near_path} are {', '.join(names[:LISTED_MAX])}{more}."
+    page = None if name else _close(path.rstrip("/"), PAGES)
+    if page is not None:
+        return f"The nearest is GET {page}."
     return f"The paths are {', '.join(_PATHS)}."
 
 

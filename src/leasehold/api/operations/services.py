@@ -35,6 +35,7 @@ from leasehold.domain.trust import hindrances
 from leasehold.domain.unit import Unit
 from leasehold.domain.unrun import unrun, why_counted, why_unrun
 from leasehold.domain.whose import no_service
+from leasehold.domain.wording import counted
 from leasehold.questions import Numbered, Questions, ServiceFilter, Used
 from leasehold.wire import service_shapes as v
 from leasehold.wire.errors import OPERATION_NOT_SUPPORTED
@@ -80,7 +81,8 @@ def _deployed(call: Call[v.CreateServiceRequest], places: list[v.DeploymentCompu
     total = sum(place.deployment_replicas_count for place in places)
     if config.replicas_count not in (None, total):
         raise bad_field(
-            "deploymentConfig.replicasCount", f"The instances are to run {total} replicas, not {config.replicas_count}."
+            "deploymentConfig.replicasCount",
+            f"The instances are to run {counted(total, 'replica')}, not {config.replicas_count}.",
         )
     return DeployService(
         token=call.token(),

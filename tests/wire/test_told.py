@@ -1,0 +1,94 @@
+"""What is wrong with a value is told with what is allowed there, in words and not in the decoder's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from msgspec import inspect
+
+from leasehold.api.fault import Fault
+from leasehold.api.reading import read_body
+from leasehold.wire.action import Action
+from leasehold.wire.actions import ACTIONS, TABLE
+from leasehold.wire.told import WORDS
+from leasehold.wire.unknown import parts_of
+
+UNITS, ACCOUNT, NOTIFICATION, MODEL = "/v2/computeunit", "/v2/account", "/v2/notification", "/v2/model"
+
+
+class Notes:
+    """What was passed over."""
+
+    ignored = b""
+
+
+def told(action: Action, body: str) -> str:
+    with pytest.raises(Fault) as caught:
+        read_body(action, body.encode(), Notes())
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "body", "said"),
+    [
+        (
+            NOTIFICATION,
+            "CreateSubscription",
+            '{"kind": "webhook"}',
+            "'webhook' is none of Email, Webhook (did you mean Webhook?). param[kind]",
+        ),
+        (
+            UNITS,
+            "ChangeBilling",
+            '{"instanceId": "u", "paymentTiming": "monthly"}',
+            "'monthly' is none of Postpaid, Prepaid. param[paymentTiming]",
+        ),
+        (
+            ACCOUNT,
+            "SetGuardRails",
+            '{"limits": {"extendBy": "manager"}}',
+            "'manager' is none of anybody, buyer, managers (did you mean managers?). param[limits.extendBy]",
+        ),
+        (ACCOUNT, "DescribeStatement", '{"month": "2030-2"}', "Expected a month such as 2026-11. param[month]"),
+        (ACCOUNT, "TopUpAccount", '{"amount": "x"}', "Expected a plain decimal number such as 12.5. param[amount]"),
+        (
+            ACCOUNT,
+            "SetGuardRails",
+            '{"limits": {"userSpend": {"*": ""}}}',
+            "Expected a plain decimal number such as 12.5. param[limits.userSpend[...]]",
+        ),
+        (
+            MODEL,
+            "CreateCustomModelSet",
+            '{"name": "words"}',
+            "A required field is missing; passed over as unknown: name. param[modelSetName]",
+        ),
+    ],
+)
+def test_a_refused_value_is_told_with_what_is_allowed(path: str, name: str, body: str, said: str) -> None:
+    assert told(TABLE[path, name], body) == said
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
+def test_every_pattern_of_a_request_has_words(action: Action) -> None:
+    assert set(_patterns(action.request)) <= set(WORDS)
+
+
+def _patterns(request: type[object]) -> Iterator[str]:
+    for part in parts_of(request):
+        of = inspect.type_info(part)
+        assert isinstance(of, inspect.StructType)
+        waiting = [field.type for field in of.fields]
+        while waiting:
+            match waiting.pop():
+                case inspect.UnionType(types=types):
+                    waiting += types
+                case inspect.Metadata(type=inner) | inspect.ListType(item_type=inner):
+                    waiting.append(inner)
+                case inspect.DictType(key_type=key, value_type=value):
+                    waiting += [key, value]
+                case inspect.StrType(pattern=pattern) if pattern is not None:
+                    yield pattern
+                case _:
+                    pass
