@@ -8,6 +8,7 @@ The files of a state directory, all written whole and then renamed into place:
 
     keep       key and value a line: what the keeper has to know (``Orders``)
     command    the arguments, each ended by a zero byte; ``environ`` likewise
+    users      whose it is to be, where the server is not root: see ``own_user``
     confined   how it is started in a sandbox, with what else ``entering`` says; not there: it is executed as it is
     ends       when it is to end by itself: a start of the machine, and seconds since that; or nothing (keeper_clock)
     stop       the grace in seconds; it is there once the replica was told to end
@@ -27,10 +28,12 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 
 from leasehold.engines import keeper_clock
 from leasehold.engines.entering import CONFINED, enter
 from leasehold.engines.keeper_disk import Log, Scale, remove
+from leasehold.engines.own_user import FOLDERS, USERS, settle
 
 CLOSED = b"\x01"
 """What comes before everything else from whoever becomes the command: from then on nothing can stop it but itself."""
@@ -152,7 +155,9 @@ def kill_group(cgroup: str | None) -> None:
                 os.close(descriptor)
 
 
-def put_away(name: str, directory: str, root: str, bytes_max: int) -> None:
+def put_away(
+    name: str, directory: str, root: str, bytes_max: int, delete: Callable[[str], None] = remove
+) -> None:
     """Take a replica off: its log to ``ended``, its directory out of ``replicas`` in one step, then away.
 
     The paths may be relative. May be done again, and by two at once.
@@ -163,7 +168,7 @@ def put_away(name: str, directory: str, root: str, bytes_max: int) -> None:
     gone = f"{root}/gone/{name}.{os.getpid()}.{time.monotonic_ns()}"
     with contextlib.suppress(FileNotFoundError):
         os.rename(f"{root}/replicas/{name}", gone)
-        remove(gone)
+        delete(gone)
 
 
 def remove_group(cgroup: str | None) -> None:
@@ -335,7 +340,7 @@ class Keeper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._log = Log(int(orders["log_bytes_max"]))
         limit = orders.get("disk.max")
-        self._scale = None if limit is None else Scale(("work", "tmp"), int(limit))
+        self._scale = None if limit is None else Scale(FOLDERS, int(limit))
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self._child = Child(orders)
         self._note(main=f"{self._child.pid} {began(self._child.pid) or '-'}")
@@ -470,6 +475,8 @@ def main(directory: str) -> None:
     # Before the command is there: a replica that may have run once is never run again.
     write("state", lines(state))
     try:
+        if (users := read(USERS)) is not None:
+            settle(users)
         keeper = Keeper(name, orders, state)
     except (CannotStart, OSError) as error:
         message = " ".join(str(error).split())

@@ -26,8 +26,9 @@ import msgspec
 from leasehold.domain.replica import RUN, Wanted
 from leasehold.engines import keeper, keeper_clock
 from leasehold.engines.entering import CONFINED, FILTER, MOUNTS, ORDERS
-from leasehold.engines.keeper_disk import remove
+from leasehold.engines.own_user import FOLDERS, USERS
 from leasehold.engines.sandbox import ACCOUNTS, Confinement, accounts
+from leasehold.engines.subuids import clear
 
 _FLOCK = "hhqqi"
 """The kernel's struct flock: type, whence, start, length, pid."""
@@ -123,7 +124,7 @@ class Files:
         """Remove what was left by whoever was killed while making a state directory, or clearing one away."""
         with self.locked():
             for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
-                remove(str(left))
+                clear(str(left))
 
     def find(self, name: str) -> Found | None:
         """Return a replica's state directory as it is; None: there is none."""
@@ -180,15 +181,22 @@ class Files:
         command: Sequence[str],
         environ: Mapping[str, str],
         confinement: Confinement | None = None,
+        users: str | None = None,
     ) -> None:
-        """Write a new state directory; it is there as a whole or not at all."""
+        """Write a new state directory; it is there as a whole or not at all.
+
+        ``users`` is what the keeper is told of the replica's uid (``own_user``). None: either it has none, or we are
+        root and give it ourselves.
+        """
         name = run.wanted.name
         directory = self.new / f"{name}.{run.token}"
-        for part in ("work", "tmp"):
+        for part in FOLDERS:
             (directory / part).mkdir(mode=0o700, parents=True)
-            if run.uid is not None:
+            if run.uid is not None and users is None:
                 # All else in the state directory stays ours, and out of its reach.
                 os.chown(directory / part, run.uid, run.uid)
+        if users is not None:
+            keeper.write(str(directory / USERS), users)
         if confinement is not None:
             _write_confinement(directory, confinement, run.uid)
         os.mkfifo(directory / "bell", 0o600)
@@ -251,7 +259,7 @@ class Files:
         found = self.find(name)
         if found is not None and not found.alive:
             self._sweep(found)
-            keeper.put_away(name, str(self.replicas / name), str(self.root), self._log_bytes_max)
+            keeper.put_away(name, str(self.replicas / name), str(self.root), self._log_bytes_max, clear)
 
     def mourn(self, name: str) -> None:
         """Where a keeper was killed, kill what it left and write that down."""

@@ -17,6 +17,7 @@ from typing import Final, Literal
 import msgspec
 
 from leasehold.engines import entering, launcher, seccomp
+from leasehold.engines.subuids import Range
 
 Mode = Literal["require", "prefer", "off"]
 
@@ -70,6 +71,9 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
     """What this machine has of a sandbox. ``landlock`` is the version that its kernel has (0: none).
 
+    ``own_uids``: the server is root and gives replicas the uids of ``Sandbox.uids``. ``subuids``: it is not, and gives
+    them its user's own; None: it does not, for the reason that ``shared`` tells.
+
     ``missing`` names what a complete sandbox lacks, each with what mends it.
     """
 
@@ -77,7 +81,15 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
     landlock: int = 0
     filtered: bool = False
     own_uids: bool = False
+    subuids: Range | None = None
+    shared: str | None = None
     missing: tuple[str, ...] = ()
+
+    def uids(self, sandbox: Sandbox) -> tuple[int, int] | None:
+        """Return the first and the last uid that replicas may have for their own; None: there is none."""
+        if self.own_uids:
+            return sandbox.uids
+        return None if self.subuids is None else self.subuids.uids
 
     @property
     def any(self) -> bool:
