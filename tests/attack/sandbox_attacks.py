@@ -129,7 +129,7 @@ def attacks(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "read the server's environment": lambda: environment_of(at["server"], at["secret"]),
         "read another replica's environment": lambda: environment_of(at["other"], at["other_secret"]),
         "read another replica's memory": lambda: memory_of(at["other"]),
-        "get at another replica's root": lambda: os.listdir(f"/proc/{at['other']}/root/"),
+        "get at another replica's root": lambda: os.listdir(f"/proc/{at['other']}/root"),
         "read another replica's working directory": lambda: os.listdir(at["other_work"]),
         "read another replica's orders": lambda: read(f"{at['other_state']}/environ"),
         "read its own state directory": lambda: read(f"{at['own_state']}/keep"),

@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from leasehold.engines import subuids
+from leasehold.engines import own_user, subuids
 from tests.attack import sandbox_attacks
 from tests.attack.sandbox_scene import need_complete
+from tests.attack.test_sandbox_devices import made_cards
 
 HERE = Path(__file__).parents[2]
 EXPECTED = errno.EPERM, errno.EACCES
@@ -81,7 +82,7 @@ def made() -> Iterator[Made]:
 def _end_all_of(uid: int) -> None:
     """End what a user who was made here has left running, keepers and with them their replicas."""
     give_up = time.monotonic() + GIVE_UP_S
-    while left := [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _owner(pid) == uid]:
+    while left := [int(path.name) for path in Path("/proc").glob("[0-9]*") if _owner(path) == uid]:
         assert time.monotonic() < give_up, left
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
@@ -89,14 +90,25 @@ def _end_all_of(uid: int) -> None:
         time.sleep(0.05)
 
 
-def _owner(pid: int) -> int:
+def _owner(path: Path) -> int:
     with contextlib.suppress(OSError):
-        return os.stat(f"/proc/{pid}").st_uid
+        return path.stat().st_uid
     return -1
 
 
 @pytest.fixture(scope="module")
-def found(made: Made) -> Iterator[dict[str, Any]]:
+def cards() -> Iterator[Path | None]:
+    """Files of cards; None where nobody can make any."""
+    with contextlib.ExitStack() as held:
+        try:
+            made: Path | None = held.enter_context(made_cards())
+        except PermissionError:
+            made = None
+        yield made
+
+
+@pytest.fixture(scope="module")
+def found(made: Made, cards: Path | None) -> dict[str, Any]:
     """What the server of that user has found, and what root saw meanwhile (``seen``)."""
     python = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     if not os.access(python, os.X_OK):
@@ -104,7 +116,7 @@ def found(made: Made) -> Iterator[dict[str, Any]]:
     roots = {str(Path(msgspec.__file__ or "").parents[1]), str(HERE / "src"), str(HERE)}
     as_user = ("setpriv", f"--reuid={made.uid}", f"--regid={made.gid}", "--clear-groups")
     with subprocess.Popen(
-        (*as_user, python, "-m", "tests.attack.users_inside", str(made.folder)),
+        (*as_user, python, "-m", "tests.attack.users_inside", str(made.folder), *([str(cards)] if cards else [])),
         env={"PYTHONPATH": os.pathsep.join(sorted(roots)), "PATH": os.defpath, "TMPDIR": str(made.folder)},
         cwd="/",
         stdin=subprocess.PIPE,
@@ -122,7 +134,9 @@ def found(made: Made) -> Iterator[dict[str, Any]]:
                     name, value = json.loads(line)
                     found[name] = value
                 if line.startswith('["neighbours"'):
-                    found["seen"] = _as_the_attacker(*(found["neighbours"][name] for name in ("attacker", "other-attacker")))
+                    found["seen"] = _as_the_attacker(
+                        *(found["neighbours"][name] for name in ("attacker", "other-attacker"))
+                    )
                     inside.stdin.write("\n")
                     inside.stdin.flush()
         finally:
@@ -132,7 +146,7 @@ def found(made: Made) -> Iterator[dict[str, Any]]:
     if not subids or missing:
         _skip(f"that user cannot give users to replicas here: {shared} {missing}")
     assert "shared" in found, "".join(said)
-    yield found
+    return found
 
 
 def _as_the_attacker(attacker: list[Any], other: list[Any]) -> dict[str, int]:
@@ -143,9 +157,9 @@ def _as_the_attacker(attacker: list[Any], other: list[Any]) -> dict[str, int]:
         "trace": lambda: sandbox_attacks.trace(pid),
         "environ": lambda: Path(f"/proc/{pid}/environ").read_bytes(),
         "mem": lambda: Path(f"/proc/{pid}/mem").read_bytes(),
-        "root": lambda: os.listdir(f"/proc/{pid}/root/"),
-        "files": lambda: os.listdir(f"/proc/{pid}/fd"),
-        "cwd": lambda: os.listdir(f"/proc/{pid}/cwd/"),
+        "root": lambda: list(Path(f"/proc/{pid}/root").iterdir()),
+        "files": lambda: list(Path(f"/proc/{pid}/fd").iterdir()),
+        "cwd": lambda: list(Path(f"/proc/{pid}/cwd").iterdir()),
     }
     heard, say = os.pipe()
     child = os.fork()
@@ -158,7 +172,7 @@ def _as_the_attacker(attacker: list[Any], other: list[Any]) -> dict[str, int]:
         finally:
             os._exit(0)
     os.close(say)
-    with open(heard, "rb") as file:
+    with os.fdopen(heard, "rb") as file:
         said = file.read()
     os.waitpid(child, 0)
     outcomes: dict[str, int] = json.loads(said)
@@ -200,6 +214,7 @@ def test_its_server_ends_it_and_clears_away_what_it_left(found: dict[str, Any]) 
     assert found["left when they were told to end"] == []
     assert found["runs on"] is False
     assert found["left when its keeper was killed"] == []
+    assert found["killed"] == [False, False, True], "what a keeper left is known by its namespace"
 
 
 def test_its_disk_is_counted(found: dict[str, Any]) -> None:
@@ -209,6 +224,17 @@ def test_its_disk_is_counted(found: dict[str, Any]) -> None:
 def test_its_port_is_its_own(found: dict[str, Any]) -> None:
     assert "a process listens there that is none of this replica's" in found["squatted"]
     assert found["ready"].startswith("127.0.0.1:")
+
+
+def test_it_uses_its_own_card_and_sees_no_other(found: dict[str, Any]) -> None:
+    if "cards" not in found:
+        pytest.skip("this machine lets nobody make device files")
+    seen = {name: [line.rpartition(" ")[2] for line in lines[:3]] for name, lines in found["cards"].items()}
+    assert seen == {
+        "first": ["'ENOTTY')", "ENOENT", "'EINVAL')"],
+        "second": ["ENOENT", "'ENOTTY')", "'EINVAL')"],
+        "none": ["ENOENT"] * 3,
+    }
 
 
 def test_without_newuidmap_it_runs_in_a_namespace_of_the_servers_user(made: Made, found: dict[str, Any]) -> None:
@@ -263,7 +289,19 @@ def test_a_range_that_is_missing_or_holds_root_or_the_server_is_none(
     assert why in str(raised.value)
 
 
-def test_a_uid_that_runs_or_is_about_to_is_not_given_again() -> None:
-    assert os.geteuid() in subuids.in_use()
-    # No process but this one has seen it yet.
-    assert subuids.own_user.mapped() <= subuids.in_use()
+def test_a_uid_that_is_about_to_run_is_seen_by_other_keepers() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root maps just any uid")
+    assert os.geteuid() in subuids.in_use(), "what runs"
+    heard, say = os.pipe()
+    with subprocess.Popen(
+        ("unshare", "--user", "sh", "-c", "echo; read end"), stdin=subprocess.PIPE, stdout=say
+    ) as holder:
+        os.close(say)
+        os.read(heard, 1)
+        Path(f"/proc/{holder.pid}/uid_map").write_text("7 1999999777 1\n")
+        found = own_user.mapped()
+        holder.communicate(b"\n")
+    os.close(heard)
+    assert 1_999_999_777 in found, "mapped, and nobody runs as it yet"
+    assert 1_999_999_777 not in own_user.mapped()

@@ -1,4 +1,4 @@
-"""What a user who is not root sees of its own replicas' users: ``python -m tests.attack.users_inside FOLDER``.
+"""What a user who is not root sees of its own replicas' users: ``python -m tests.attack.users_inside FOLDER [CARDS]``.
 
 ``test_sandbox_users`` runs it as a user with a range of subordinate uids. Each finding is a line of JSON: its name, and
 what was found. ``neighbours`` waits for a line on the standard input, so that root may look meanwhile.
@@ -13,10 +13,14 @@ import signal
 import sys
 from pathlib import Path
 
+from leasehold.domain.cards import parse_cards
 from leasehold.engines import keeper, sandbox_layers, subuids
+from leasehold.engines.process_devices import DeclaredDevices
+from leasehold.engines.process_files import kill_marked
 from leasehold.engines.process_limits import Limits
 from tests.attack.sandbox_scene import Scene, Targets, serving
 from tests.attack.test_sandbox_bounds import DEEP, FILLS, KEPT_OPEN, MIB, listening
+from tests.attack.test_sandbox_devices import declared, used_by
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import Behaviour
 
@@ -85,19 +89,29 @@ async def fill(scene: OwnUsers) -> None:
 async def be_squatted(scene: OwnUsers) -> None:
     engine = scene.engine()
     await engine.start(scene.wanted("a", Behaviour(waits=True)))
-    run = engine._files.runs()[0]  # noqa: SLF001 - its port, before anybody listens there
+    run = engine._files.runs()[0]  # Its port, before anybody listens there.
     with listening(run.port or 0):
         say("squatted", (await engine.observe())["a"].reason)
     scene.tell("a", "go")
     await ready(scene, engine, "a")
     say("ready", (await engine.observe())["a"].address)
+    found = engine._files.find("a")
+    assert found is not None
+    pid, number = scene.pids("a")[0], (found.state or {})["users"]
+    say("killed", [kill_marked(pid, b"of another", 0, one) for one in (None, "1", number)])
+    await see(scene, engine, "a", ("Exited",))
     await engine.stop("a", 10)
     await gone(scene, engine, "a")
 
 
+async def use_cards(scene: OwnUsers, folder: Path) -> None:
+    scene.finder = DeclaredDevices(parse_cards(declared(folder)))
+    say("cards", await used_by(scene, folder, trusted=False))
+
+
 async def fall_back(scene: OwnUsers) -> None:
     sandbox_layers._found.cache_clear()
-    subuids.FOLDERS = ("/nowhere",)  # type: ignore[misc]
+    vars(subuids)["FOLDERS"] = ("/nowhere",)
     engine = scene.engine()
     await engine.start(scene.attacking("shared", "import os; print(os.getuid(), flush=True)"))
     lines = await scene.log_of(engine, "shared", str(os.geteuid()))
@@ -106,7 +120,7 @@ async def fall_back(scene: OwnUsers) -> None:
     await gone(scene, engine, "shared")
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, cards: Path | None) -> None:
     scene = OwnUsers(folder)
     layers = sandbox_layers.find_layers(scene.sandbox())
     say("layers", [layers.subuids.uids if layers.subuids else None, layers.shared, list(layers.missing)])
@@ -117,10 +131,12 @@ async def main(folder: Path) -> None:
         await be_killed(scene)
         await fill(scene)
         await be_squatted(scene)
+        if cards is not None:
+            await use_cards(scene, cards)
         await fall_back(scene)
     finally:
         scene.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else None))

@@ -155,9 +155,7 @@ def kill_group(cgroup: str | None) -> None:
                 os.close(descriptor)
 
 
-def put_away(
-    name: str, directory: str, root: str, bytes_max: int, delete: Callable[[str], None] = remove
-) -> None:
+def put_away(name: str, directory: str, root: str, bytes_max: int, delete: Callable[[str], None] = remove) -> None:
     """Take a replica off: its log to ``ended``, its directory out of ``replicas`` in one step, then away.
 
     The paths may be relative. May be done again, and by two at once.
@@ -476,7 +474,8 @@ def main(directory: str) -> None:
     write("state", lines(state))
     try:
         if (users := read(USERS)) is not None:
-            settle(users)
+            state["users"] = settle(users)
+            write("state", lines(state))
         keeper = Keeper(name, orders, state)
     except (CannotStart, OSError) as error:
         message = " ".join(str(error).split())

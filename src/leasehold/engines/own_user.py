@@ -99,14 +99,18 @@ def _mapper(words: list[str], go: int, let_go: int, said: int) -> int:
     return pid
 
 
-def settle(told: str) -> None:
-    """Go into the namespace, and give the replica its folders. Raises OSError, also where its uid is another's."""
+def settle(told: str) -> str:
+    """Go into the namespace, and give the replica its folders. Raises OSError, also where its uid is another's.
+
+    Returns the number (inode) by which all in this namespace are known.
+    """
     enter(told)
     own = int(pairs(told)["own"])
     if own in mapped():
         raise OSError(f"uid {own} was taken by another replica of this machine in the same moment")
     for folder in FOLDERS:
         os.chown(folder, own, own)
+    return str(os.stat("/proc/self/ns/user").st_ino)
 
 
 def main(path: str, *told: str) -> None:

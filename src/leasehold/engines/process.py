@@ -34,7 +34,7 @@ from leasehold.domain.replica import (
 from leasehold.domain.supply import name_of, units_of
 from leasehold.engines import keeper, keeper_clock, process_ports, subuids
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
-from leasehold.engines.process_devices import DeviceFinder, NvmlDevices
+from leasehold.engines.process_devices import DeviceFinder, NvmlDevices, say_unusable
 from leasehold.engines.process_files import Files, Found, Run
 from leasehold.engines.process_health import FAILURES_MAX, Checks, Health, Target
 from leasehold.engines.process_limits import Limits, find_limits
@@ -96,6 +96,9 @@ class ProcessEngine:
         self._sandbox = sandbox or Sandbox(hidden=(str(directory.absolute()),))
         self._layers = find_layers(self._sandbox)
         say(self._sandbox, self._layers)
+        if self._devices:
+            own = self._layers.uids(self._sandbox) is not None
+            say_unusable(self._finder.nodes(self._devices), own_uids=own)
         self._files = Files(directory, log_bytes_max)
         self._listeners = Listeners()
         self._checks = checks or Checks()
@@ -219,7 +222,7 @@ class ProcessEngine:
             UNIT: wanted.unit_id,
             SERVICE: wanted.service_id,
             REPLICA: wanted.name,
-            "CUDA_VISIBLE_DEVICES": ",".join(run.devices),
+            "CUDA_VISIBLE_DEVICES": ",".join(self._finder.visible(run.devices, alone=self._layers.bwrap is not None)),
         }
         if port is not None:
             environ["PORT"] = str(port)
@@ -271,7 +274,7 @@ class ProcessEngine:
         return shutil.which(program, path=seen) or shutil.which(program, path=path)
 
     def _uid(self, taken: set[int | None]) -> int | None:
-        """Choose whose a replica is to be, where we may: nobody else's on this machine. From anywhere, as with ports."""
+        """Choose whose a replica is to be, where we may: nobody else's on this host. As with ports, from anywhere."""
         span = self._layers.uids(self._sandbox)
         if span is None:
             return None

@@ -274,6 +274,8 @@ class Files:
     def _sweep(self, found: Found) -> None:
         """Kill what a keeper that was killed left of its replica: found by the mark in the environment, never by pid.
 
+        Or by their user namespace, where that is the replica's and keeps us from reading its environments.
+
         The command itself was killed by the kernel together with its keeper.
         """
         if found.run is None or not found.orphaned:
@@ -283,8 +285,9 @@ class Files:
             keeper.kill_group(cgroup)
             mark = f"{RUN}={found.run.token}".encode()
             since = int((found.state or {})["keeper"].split()[1])
+            users = (found.state or {}).get("users")
             for _ in range(100):  # They may fork meanwhile.
-                if not [pid for pid in _processes() if kill_marked(pid, mark, since)]:
+                if not [pid for pid in _processes() if kill_marked(pid, mark, since, users)]:
                     break
         keeper.remove_group(cgroup)
 
@@ -324,8 +327,10 @@ def _processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - thousands of names
 
 
-def kill_marked(pid: int, mark: bytes, since: int) -> bool:
+def kill_marked(pid: int, mark: bytes, since: int, users: str | None = None) -> bool:
     """Kill a process if its environment has the mark and it is no older than its keeper; whether it was so.
+
+    One whose environment we may not read counts as marked in the user namespace of this number (inode).
 
     ``since`` is when the keeper started, in ticks since boot: what is older can be nothing of this replica, whatever it
     looks like. The process is taken hold of first and looked at then, so that no other with the same pid can be hit.
@@ -335,8 +340,7 @@ def kill_marked(pid: int, mark: bytes, since: int) -> bool:
     except OSError:
         return False
     try:
-        environ = Path(f"/proc/{pid}/environ").read_bytes()
-        if mark not in environ.split(b"\0") or int(keeper.began(pid) or -1) < since:
+        if not _is_marked(Path(f"/proc/{pid}"), mark, users) or int(keeper.began(pid) or -1) < since:
             return False
         signal.pidfd_send_signal(handle, signal.SIGKILL)
     except OSError:
@@ -344,3 +348,10 @@ def kill_marked(pid: int, mark: bytes, since: int) -> bool:
     finally:
         os.close(handle)
     return True
+
+
+def _is_marked(process: Path, mark: bytes, users: str | None) -> bool:
+    try:
+        return mark in (process / "environ").read_bytes().split(b"\0")
+    except PermissionError:
+        return str((process / "ns" / "user").stat().st_ino) == users

@@ -72,7 +72,7 @@ def check_connects(connects: Iterable[int], ports: range) -> None:
 
 
 def listeners() -> Mapping[int, Mapping[str, int]]:
-    """Return all sockets that listen for TCP, by port, whatever their address: by their inodes, the uids that made them."""
+    """Return whose the sockets are that listen for TCP: by port, whatever their address, by inode, the maker's uid."""
     found: dict[int, dict[str, int]] = {}
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/net/{name}", "rb") as table:  # noqa: PTH123

@@ -232,8 +232,7 @@ def _mounts(sandbox: Sandbox, occupant: Occupant) -> Iterator[str]:
     yield from ("--proc", "/proc", "--dev", "/dev")
     shared = min(occupant.memory_bytes or GIB, sandbox.disk_max_bytes)
     yield from ("--perms", "1777", "--size", str(shared), "--tmpfs", "/dev/shm")  # noqa: S108 - its own
-    for device in occupant.devices:
-        yield from ("--dev-bind-try", device, device)
+    yield from _devices(occupant.devices)
     for path in _SYSTEM:
         yield from _shown(path)
     yield from ("--bind", occupant.tmp, "/tmp")  # noqa: S108 - its own
@@ -257,6 +256,14 @@ def _mounts(sandbox: Sandbox, occupant: Occupant) -> Iterator[str]:
     yield from ("--bind", occupant.work, FOLDER)
     # Both lie in memory that nothing counts.
     yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/")
+
+
+def _devices(devices: Sequence[str]) -> Iterator[str]:
+    for folder in dict.fromkeys(str(Path(device).parent) for device in devices):
+        if folder != "/dev":
+            yield from ("--perms", "0755", "--dir", folder)
+    for device in devices:
+        yield from ("--dev-bind-try", device, device)
 
 
 def _shown(path: str) -> Iterator[str]:

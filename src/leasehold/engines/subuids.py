@@ -26,7 +26,7 @@ _CLEAR_MAX_S: Final = 600.0
 
 
 class NoRange(Exception):
-    """This server has no uids to give; the message says why, and what mends it."""
+    """A server that has no uids to give. The message says why, and what mends it."""
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +98,8 @@ def _longest(path: Path, name: str, uid: int) -> tuple[int, int]:
 
 
 def in_use() -> set[int]:
-    """Return the uids that something on this machine runs as, or is about to."""
-    found = own_user.mapped()
+    """Return the uids that something on this machine runs as."""
+    found = set()
     for name in os.listdir("/proc"):  # noqa: PTH208 - thousands of names
         if name.isdigit():
             with contextlib.suppress(OSError):
