@@ -214,7 +214,14 @@ def test_its_server_ends_it_and_clears_away_what_it_left(found: dict[str, Any]) 
     assert found["left when they were told to end"] == []
     assert found["runs on"] is False
     assert found["left when its keeper was killed"] == []
-    assert found["killed"] == [False, False, True], "what a keeper left is known by its namespace"
+
+
+def test_what_a_keeper_left_is_known_by_its_namespace(found: dict[str, Any]) -> None:
+    assert found["killed"] == [False, False, True]
+
+
+def test_no_two_replicas_have_one_uid_though_two_servers_choose_it(found: dict[str, Any]) -> None:
+    assert "was taken by another replica of this machine in the same moment" in found["twin"]
 
 
 def test_its_disk_is_counted(found: dict[str, Any]) -> None:

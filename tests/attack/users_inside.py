@@ -12,9 +12,11 @@ import os
 import signal
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from leasehold.domain.cards import parse_cards
 from leasehold.engines import keeper, sandbox_layers, subuids
+from leasehold.engines.contract import NoRoom
 from leasehold.engines.process_devices import DeclaredDevices
 from leasehold.engines.process_files import kill_marked
 from leasehold.engines.process_limits import Limits
@@ -98,6 +100,13 @@ async def be_squatted(scene: OwnUsers) -> None:
     found = engine._files.find("a")
     assert found is not None
     pid, number = scene.pids("a")[0], (found.state or {})["users"]
+    twin = scene.engine()
+    with patch.object(twin, "_uid", lambda _: uids_of(pid)[0]):
+        try:
+            await twin.start(scene.wanted("twin"))
+            say("twin", "")
+        except NoRoom as error:
+            say("twin", str(error))
     say("killed", [kill_marked(pid, b"of another", 0, one) for one in (None, "1", number)])
     await see(scene, engine, "a", ("Exited",))
     await engine.stop("a", 10)
