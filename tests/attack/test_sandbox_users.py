@@ -24,6 +24,7 @@ import msgspec
 import pytest
 
 from leasehold.engines import own_user, subuids
+from leasehold.engines.keeper_disk import remove
 from tests.attack import sandbox_attacks
 from tests.attack.sandbox_scene import need_complete
 from tests.attack.test_sandbox_devices import made_cards
@@ -75,8 +76,8 @@ def made() -> Iterator[Made]:
         yield Made(name, user.pw_uid, user.pw_gid, folder)
     finally:
         _end_all_of(pwd.getpwnam(name).pw_uid)
-        shutil.rmtree(folder, ignore_errors=True)
         _accounts("userdel", name)
+        remove(str(folder))  # As deep as replicas have made it.
 
 
 def _end_all_of(uid: int) -> None:

@@ -57,12 +57,17 @@ async def attack(scene: OwnUsers, folder: Path) -> None:
         for name in pids:
             await engine.stop(name, 10)
             await gone(scene, engine, name)
-        say("left when they were told to end", left(scene))
+        say("left when they were told to end", await left(scene))
 
 
-def left(scene: OwnUsers) -> list[str]:
-    """Return what is left of replicas on disk."""
-    return [str(path) for part in ("replicas", "gone", "new") for path in (scene.root / part).iterdir()]
+async def left(scene: OwnUsers) -> list[str]:
+    """Return what stays of replicas on disk. What a keeper deletes is out of sight before it is gone."""
+    give_up = scene.now() + scene.patience_s
+    while there := [str(path) for part in ("replicas", "gone", "new") for path in (scene.root / part).iterdir()]:
+        if scene.now() > give_up:
+            break
+        await scene.wait(scene.step_s)
+    return there
 
 
 async def be_killed(scene: OwnUsers) -> None:
@@ -77,7 +82,7 @@ async def be_killed(scene: OwnUsers) -> None:
     say("runs on", keeper.began(pid) is not None)
     await engine.stop("deep", 0)
     await gone(scene, engine, "deep")
-    say("left when its keeper was killed", left(scene))
+    say("left when its keeper was killed", await left(scene))
 
 
 async def fill(scene: OwnUsers) -> None:
