@@ -26,6 +26,7 @@ from leasehold.commands.founding import ROOT_USER
 from leasehold.descriptors import DELIVERIES_MAX, Plan
 from leasehold.domain import asked
 from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant, rfc3339, to_datetime
+from leasehold.domain.cards import parse_cards
 from leasehold.domain.event import Event
 from leasehold.domain.money import parse_amount
 from leasehold.domain.place import may_be_called
@@ -177,6 +178,7 @@ def engines_of(settings: Settings, where: Target, routes: Routes) -> Mapping[str
         settings.engines_ray_address,
         settings.engines_ray_serve_port,
         sandbox_of(settings),
+        None if settings.engines_process_devices is None else parse_cards(settings.engines_process_devices),
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from leasehold.domain.cards import parse_cards
 from leasehold.domain.unserved import parse_gone
 from leasehold.setting_kinds import Declared, OneOf, Parsed, Paths, Span, Text, Whole
 
@@ -61,9 +62,25 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
             "engines_process.uids",
             Span(1, 4_294_967_293, "uids"),
             "A server that runs as root gives each replica one of these users for its own. They and the groups of the "
-            "same numbers must belong to nobody else.",
+            "same numbers must belong to nobody else. Any other server takes them from its user's ranges in "
+            "`/etc/subuid` and `/etc/subgid`.",
         ),
     ] = "2000000000-2000009999"
+
+    engines_process_devices: Annotated[
+        str | None,
+        Declared(
+            "engines_process.devices",
+            Parsed(
+                parse_cards,
+                "cards with their files below /dev, `*` for what all of them need, each file once, such as "
+                '"a=/dev/dri/renderD128, b=/dev/dri/renderD129, *=/dev/kfd"',
+            ),
+            "The accelerators of this machine, and the device files of each: a replica sees those of its own cards and "
+            "of `*`, and no others. A name that is a UUID (`GPU-...`) stands in CUDA_VISIBLE_DEVICES as it is.",
+            unset="the NVIDIA cards that are found",
+        ),
+    ] = None
 
     engines_process_disk_max_bytes: Annotated[
         int,

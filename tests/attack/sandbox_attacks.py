@@ -50,6 +50,17 @@ def environment_of(pid: int, secret: str) -> None:
         raise Failed("it is another process")
 
 
+def memory_of(pid: int) -> None:
+    for line in read(f"/proc/{pid}/maps").splitlines():
+        span, rights, *_ = line.split()
+        if rights.startswith(b"rw"):
+            with open(f"/proc/{pid}/mem", "rb", 0) as file:
+                file.seek(int(span.partition(b"-")[0], 16))
+                file.read(1)
+            return
+    raise Failed("it has no memory")
+
+
 def connect(port: int, protocol: int = 0) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol) as made:
         made.settimeout(2)
@@ -126,6 +137,8 @@ def attacks(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "list the data directory": lambda: os.listdir(at["data"]),
         "read the server's environment": lambda: environment_of(at["server"], at["secret"]),
         "read another replica's environment": lambda: environment_of(at["other"], at["other_secret"]),
+        "read another replica's memory": lambda: memory_of(at["other"]),
+        "get at another replica's root": lambda: os.listdir(f"/proc/{at['other']}/root"),
         "read another replica's working directory": lambda: os.listdir(at["other_work"]),
         "read another replica's orders": lambda: read(f"{at['other_state']}/environ"),
         "read its own state directory": lambda: read(f"{at['own_state']}/keep"),

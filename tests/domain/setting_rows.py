@@ -73,6 +73,7 @@ ROWS = [
     Row("engines_process.units", None, '"cpu=4, gpu-1=8"', {"cpu": 4, "gpu-1": 8}, "cpu=0", {"cpu": 0}),
     Row("engines_process.sandbox", "require", '"prefer"', "prefer", "off", "off"),
     Row("engines_process.paths", "", '"/models/, /opt/a"', "/models,/opt/a", "/models", "/models"),
+    Row("engines_process.devices", None, '"a=/dev/a"', "a=/dev/a", "0=/dev/b/c, *=/dev/d", "0=/dev/b/c, *=/dev/d"),
     Row("engines_process.uids", "2000000000-2000009999", '"5-9"', "5-9", "1-2", "1-2"),
     Row("engines_process.disk_max_bytes", 32 << 30, "1048576", 1 << 20, "1125899906842624", 1 << 50),
     Row("engines_process.processes_max", 4096, "16", 16, "4194304", 4_194_304),

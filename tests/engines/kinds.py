@@ -29,6 +29,7 @@ from leasehold.domain.replica import RunSpec, Wanted
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.fake import FakeEngine, FakeWorld
 from leasehold.engines.process import ProcessEngine
+from leasehold.engines.process_devices import DeviceFinder
 from leasehold.engines.process_files import Files
 from leasehold.engines.process_health import Checks
 from leasehold.engines.process_limits import Limits
@@ -200,10 +201,15 @@ class PretendedDevices:
     def nodes(self, devices: Sequence[str]) -> tuple[str, ...]:
         return tuple(f"/dev/{device}" for device in devices)
 
+    def visible(self, devices: Sequence[str], *, alone: bool) -> tuple[str, ...]:
+        del alone
+        return tuple(devices)
+
 
 class ProcessBench(Bench):
     """A directory of its own, with real processes of a small server. All of them carry the bench's mark."""
 
+    finder: DeviceFinder = PretendedDevices()
     has_devices = True
     can_be_cut = True
     patience_s = 30.0
@@ -228,7 +234,7 @@ class ProcessBench(Bench):
             self.root,
             UNITS,
             accelerated=frozenset({GPU}),
-            devices=PretendedDevices(),
+            devices=self.finder,
             limits=limits,
             sandbox=msgspec.structs.replace(given, mode=mode),
             checks=Checks(every_s=0.02, timeout_s=0.5),

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from leasehold.domain.replica import RunSpec, Wanted
-from leasehold.engines import keeper, process
+from leasehold.engines import keeper, keeper_kin, process
 from leasehold.engines.contract import CannotRun, NoRoom
 from leasehold.engines.process import ProcessEngine
 from leasehold.engines.process_devices import NvmlDevices
@@ -45,7 +45,7 @@ def environ(pid: int) -> Mapping[str, str]:
 
 def daemon_of(bench: ProcessBench, name: str) -> int:
     """Return the process that a replica has left behind: the later of its two."""
-    main, daemon = sorted(bench.pids(name), key=lambda pid: int(keeper.began(pid) or 0) * 10**7 + pid)
+    main, daemon = sorted(bench.pids(name), key=lambda pid: int(keeper_kin.began(pid) or 0) * 10**7 + pid)
     del main
     return daemon
 
@@ -86,7 +86,10 @@ async def test_a_pid_that_is_used_again_is_neither_believed_nor_killed(bench: Pr
     await until(bench, "a is dead", lambda: bench.running("a") == 0)
     innocent = bench.pids("innocent")[0]
     write_state(
-        bench, "a", main=f"{innocent} {keeper.began(innocent)}", keeper=f"{os.getpid()} {keeper.began(os.getpid())}"
+        bench,
+        "a",
+        main=f"{innocent} {keeper_kin.began(innocent)}",
+        keeper=f"{os.getpid()} {keeper_kin.began(os.getpid())}",
     )
     seen = (await bench.engine().observe())["a"]
     assert (seen.state, seen.reason) == ("Exited", "its keeper was killed")
@@ -125,8 +128,8 @@ async def test_when_its_keeper_is_killed_a_replica_does_not_linger(bench: Proces
     daemon = daemon_of(bench, "a")
     main = next(pid for pid in bench.pids("a") if pid != daemon)
     await keeper_killed(bench)
-    await until(bench, "the kernel kills the command with its keeper", lambda: keeper.began(main) is None)
-    assert keeper.began(daemon) is not None, "nobody could know of it yet"
+    await until(bench, "the kernel kills the command with its keeper", lambda: keeper_kin.began(main) is None)
+    assert keeper_kin.began(daemon) is not None, "nobody could know of it yet"
     seen = (await engine.observe())["a"]
     assert seen.state == "Exited"
     await until(bench, "what it had left is killed", lambda: bench.running("a") == 0)
@@ -163,7 +166,7 @@ async def test_what_is_older_than_its_keeper_is_never_killed_for_it(bench: Proce
     await ready(bench, engine, "a")
     pid = bench.pids("a")[0]
     mark = f"TEST_MARK={bench.mark}".encode()
-    started = int(keeper.began(pid) or 0)
+    started = int(keeper_kin.began(pid) or 0)
     assert not kill_marked(pid, mark, started + 1)
     assert not kill_marked(pid, b"TEST_MARK=another", started)
     assert bench.pids("a") == [pid]
@@ -203,7 +206,7 @@ async def test_what_a_replica_left_behind_goes_with_it(bench: ProcessBench, limi
     else:
         bench.tell("a", "die")
         await see(bench, engine, "a", ("Exited",))
-    assert keeper.began(daemon) is None
+    assert keeper_kin.began(daemon) is None
     assert bench.running("a") == 0
 
 

@@ -9,12 +9,13 @@ from typing import Final
 import msgspec
 
 from leasehold.access import DIRECTORY, FILE, NoAccess, check_access
+from leasehold.domain.cards import Cards
 from leasehold.domain.plan import INSTANT
 from leasehold.domain.route import Routes
 from leasehold.domain.supply import UNBOUNDED
 from leasehold.engines.contract import ReplicaEngine
 from leasehold.engines.process import ProcessEngine
-from leasehold.engines.process_devices import NvmlDevices
+from leasehold.engines.process_devices import DeclaredDevices, DeviceFinder, NotDevice, NvmlDevices
 from leasehold.engines.process_files import PARTS
 from leasehold.engines.sandbox import Sandbox, checked_paths
 
@@ -36,6 +37,7 @@ def build_engines(
     ray_address: str | None = None,
     ray_serve_port: int = 8000,
     sandbox: Sandbox | None = None,
+    cards: Cards | None = None,
 ) -> dict[str, ReplicaEngine]:
     """Make every engine that is named, by its name. Raises NoEngine."""
     engines: dict[str, ReplicaEngine] = {}
@@ -49,20 +51,32 @@ def build_engines(
         # offered tomorrow runs as well.
         has = {EVERY: UNBOUNDED} if units is None else dict(units)
         accelerated: frozenset[str] = frozenset()
-        if NvmlDevices().find():
+        finder = _finder(cards)
+        if finder.find():
             has |= {f"{ACCELERATED}*": UNBOUNDED} if units is None else {}
             accelerated = frozenset(one for one in has if one.startswith(ACCELERATED))
-        engines[name] = _process(directory, has, accelerated, sandbox or Sandbox())
+        engines[name] = _process(directory, has, accelerated, sandbox or Sandbox(), finder)
     return engines
 
 
-def _process(directory: Path, has: Mapping[str, int], accelerated: frozenset[str], sandbox: Sandbox) -> ProcessEngine:
+def _finder(cards: Cards | None) -> DeviceFinder:
+    if cards is None:
+        return NvmlDevices()
+    try:
+        return DeclaredDevices(cards)
+    except NotDevice as error:
+        raise NoEngine(f"engines_process.devices: {error}; name the files of accelerators.") from None
+
+
+def _process(
+    directory: Path, has: Mapping[str, int], accelerated: frozenset[str], sandbox: Sandbox, finder: DeviceFinder
+) -> ProcessEngine:
     root = directory / "replicas"
     try:
         for part in (root, *(root / name for name in PARTS)):
             check_access(part, DIRECTORY)
         check_access(root / "lock", FILE)
-        return ProcessEngine(root, has, accelerated=accelerated, sandbox=_hiding(directory, sandbox))
+        return ProcessEngine(root, has, accelerated=accelerated, devices=finder, sandbox=_hiding(directory, sandbox))
     except NoAccess as error:
         raise NoEngine(
             f"engines: the process engine keeps its replicas in {root}, and that cannot be used: {error}"

@@ -6,6 +6,7 @@ The files lie in the working directory, which is the replica's state directory:
     mounts     more words for bubblewrap, likewise: a command line can be seen by the replica
     orders     what the launcher is told; see there
     filter     the filter of system calls
+    users      whose it is to be, where the server is not root: see ``own_user``
     command    the command's words, and ``environ`` its variables, each ended by a zero byte
 
 It imports only what is quick to import.
@@ -17,6 +18,8 @@ import contextlib
 import fcntl
 import os
 import sys
+
+from leasehold.engines.own_user import USERS, settle
 
 CONFINED, MOUNTS, ORDERS, FILTER = "confined", "mounts", "orders", "filter"
 FILES = {3: ORDERS, 4: "command", 5: "environ", 6: FILTER, 8: MOUNTS}
@@ -54,6 +57,9 @@ def enter(words: list[str], report: int) -> None:
 
 def main() -> None:
     """Try it: the working directory is as a state directory, and the report goes to the standard output."""
+    if os.path.exists(USERS):
+        with open(USERS) as told:
+            settle(told.read())
     with open(CONFINED, "rb") as file:
         words = os.fsdecode(file.read()).split("\0")[:-1]
     enter(words, os.dup(sys.stdout.fileno()))

@@ -8,6 +8,7 @@ The files of a state directory, all written whole and then renamed into place:
 
     keep       key and value a line: what the keeper has to know (``Orders``)
     command    the arguments, each ended by a zero byte; ``environ`` likewise
+    users      whose it is to be, where the server is not root: see ``own_user``
     confined   how it is started in a sandbox, with what else ``entering`` says; not there: it is executed as it is
     ends       when it is to end by itself: a start of the machine, and seconds since that; or nothing (keeper_clock)
     stop       the grace in seconds; it is there once the replica was told to end
@@ -27,11 +28,14 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 
 from leasehold.engines import keeper_clock
 from leasehold.engines.entering import CONFINED, enter, go_first
 from leasehold.engines.keeper_disk import Log, Scale, remove
+from leasehold.engines.keeper_kin import began, descendants, kin
 from leasehold.engines.keeper_ports import Listens, heard, pair
+from leasehold.engines.own_user import FOLDERS, USERS, settle
 
 CLOSED = b"\x01"
 """What comes before everything else from whoever becomes the command: from then on nothing can stop it but itself."""
@@ -88,60 +92,6 @@ def lines(values: dict[str, str]) -> str:
     return "".join(f"{key} {value}\n" for key, value in values.items())
 
 
-def began(pid: int) -> str | None:
-    """Return when a process started, in ticks since boot (field 22 of its stat); None: there is none that runs.
-
-    Together with the pid it names a process for as long as the machine is up. What has ended and is only waited for
-    counts as gone.
-    """
-    try:
-        text = read(f"/proc/{pid}/stat")
-    except OSError:
-        return None
-    if text is None:
-        return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else fields[19]
-
-
-def _children(pid: int) -> list[int]:
-    found = []
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            found += [int(child) for child in (read(f"/proc/{pid}/task/{thread}/children") or "").split()]
-    return found
-
-
-def _children_scanned(pid: int) -> list[int]:
-    """Find children where the kernel was built without lists of them, by asking every process for its parent."""
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            fields = (read(f"/proc/{name}/stat") or "").rpartition(")")[2].split()
-            if fields and int(fields[1]) == pid:
-                found.append(int(name))
-    return found
-
-
-def _kin(pid: int) -> list[int]:
-    me = os.getpid()
-    listed = os.path.exists(f"/proc/{me}/task/{me}/children")
-    return _children(pid) if listed else _children_scanned(pid)
-
-
-def descendants(pid: int) -> list[int]:
-    """Return everything that a process started and that lives, those whose parents have ended included.
-
-    The latter only where the process is a subreaper, which a keeper is.
-    """
-    found, ask = [], [pid]
-    while ask:
-        new = _kin(ask.pop())
-        found += new
-        ask += new
-    return found
-
-
 def kill_group(cgroup: str | None) -> None:
     """Kill everything in a control group, whatever it forks meanwhile."""
     if cgroup:
@@ -153,7 +103,7 @@ def kill_group(cgroup: str | None) -> None:
                 os.close(descriptor)
 
 
-def put_away(name: str, directory: str, root: str, bytes_max: int) -> None:
+def put_away(name: str, directory: str, root: str, bytes_max: int, delete: Callable[[str], None] = remove) -> None:
     """Take a replica off: its log to ``ended``, its directory out of ``replicas`` in one step, then away.
 
     The paths may be relative. May be done again, and by two at once.
@@ -164,7 +114,7 @@ def put_away(name: str, directory: str, root: str, bytes_max: int) -> None:
     gone = f"{root}/gone/{name}.{os.getpid()}.{time.monotonic_ns()}"
     with contextlib.suppress(FileNotFoundError):
         os.rename(f"{root}/replicas/{name}", gone)
-        remove(gone)
+        delete(gone)
 
 
 def remove_group(cgroup: str | None) -> None:
@@ -250,7 +200,7 @@ class Child:
             kill_group(self.cgroup)
         elif self.guarded:
             # Those who stand before it would end at once, and it with them.
-            guards = {self.pid, *_kin(self.pid)}
+            guards = {self.pid, *kin(self.pid)}
             for pid in self.left():
                 if pid not in guards:
                     with contextlib.suppress(OSError):
@@ -337,7 +287,7 @@ class Keeper:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._log = Log(int(orders["log_bytes_max"]))
         limit = orders.get("disk.max")
-        self._scale = None if limit is None else Scale(("work", "tmp"), int(limit))
+        self._scale = None if limit is None else Scale(FOLDERS, int(limit))
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         self._child = Child(orders)
         self._note(main=f"{self._child.pid} {began(self._child.pid) or '-'}")
@@ -487,6 +437,9 @@ def main(directory: str) -> None:
     # Before the command is there: a replica that may have run once is never run again.
     write("state", lines(state))
     try:
+        if (users := read(USERS)) is not None:
+            state["users"] = settle(users)
+            write("state", lines(state))
         keeper = Keeper(name, orders, state)
     except (CannotStart, OSError) as error:
         message = " ".join(str(error).split())

@@ -33,15 +33,16 @@ from leasehold.domain.replica import (
 )
 from leasehold.domain.supply import name_of, units_of
 from leasehold.domain.wording import are
-from leasehold.engines import keeper, keeper_clock, process_ports
+from leasehold.engines import keeper, keeper_clock, process_ports, subuids
 from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
-from leasehold.engines.process_devices import DeviceFinder, NvmlDevices
+from leasehold.engines.process_devices import DeviceFinder, NvmlDevices, say_unusable
 from leasehold.engines.process_files import Files, Found, Run
 from leasehold.engines.process_health import FAILURES_MAX, Checks, Health, Target
 from leasehold.engines.process_limits import Limits, find_limits
-from leasehold.engines.process_ports import Listeners
+from leasehold.engines.process_ports import Listeners, Owner
+from leasehold.engines.python import python_running
 from leasehold.engines.sandbox import Confinement, Occupant, Sandbox, confine, is_seen, outside, unseen
-from leasehold.engines.sandbox_layers import find_layers, isolation_of, python_running, say
+from leasehold.engines.sandbox_layers import find_layers, isolation_of, say
 
 LOG_BYTES_MAX: Final = 2 * 1024 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
@@ -85,7 +86,6 @@ class ProcessEngine:
         host: str = "127.0.0.1",
         log_bytes_max: int = LOG_BYTES_MAX,
     ) -> None:
-        self._files = Files(directory, log_bytes_max)
         self._finder = devices or NvmlDevices()
         self._devices = tuple(self._finder.find()) if accelerated else ()
         self._accelerated = accelerated
@@ -94,9 +94,13 @@ class ProcessEngine:
         }
         self._limits = limits or find_limits()
         self._limits.say()
-        self._sandbox = sandbox or Sandbox(hidden=(str(self._files.root),))
+        self._sandbox = sandbox or Sandbox(hidden=(str(directory.absolute()),))
         self._layers = find_layers(self._sandbox)
         say(self._sandbox, self._layers)
+        if self._devices:
+            own = self._layers.uids(self._sandbox) is not None
+            say_unusable(self._finder.nodes(self._devices), own_uids=own)
+        self._files = Files(directory, log_bytes_max)
         self._listeners = Listeners()
         self._checks = checks or Checks()
         self._ports = ports
@@ -220,13 +224,15 @@ class ProcessEngine:
             UNIT: wanted.unit_id,
             SERVICE: wanted.service_id,
             REPLICA: wanted.name,
-            "CUDA_VISIBLE_DEVICES": ",".join(run.devices),
+            "CUDA_VISIBLE_DEVICES": ",".join(self._finder.visible(run.devices, alone=self._layers.bwrap is not None)),
         }
         if port is not None:
             environ["PORT"] = str(port)
         if any("\0" in text for text in (*command, *environ, *environ.values())) or any("=" in key for key in environ):
             raise CannotRun("A command and its environment cannot hold zero bytes, nor the name of a variable '='.")
-        self._files.make(run, orders, command, environ, confinement)
+        given = self._layers.subuids
+        users = None if given is None or run.uid is None else given.users(run.uid)
+        self._files.make(run, orders, command, environ, confinement, users)
 
     def _command(self, wanted: Wanted, path: str) -> str:
         """Return the program that is to run; raises CannotRun for what can never run here."""
@@ -282,10 +288,12 @@ class ProcessEngine:
         return found or (shutil.which(program, path=path) if path == os.environ.get("PATH", _PATH) else None)
 
     def _uid(self, taken: set[int | None]) -> int | None:
-        """Choose whose a replica is to be, where we may. From anywhere, as with ports."""
-        if not self._layers.own_uids:
+        """Choose whose a replica is to be, where we may: nobody else's on this host. As with ports, from anywhere."""
+        span = self._layers.uids(self._sandbox)
+        if span is None:
             return None
-        first, last = self._sandbox.uids
+        first, last = span
+        taken = taken | subuids.in_use()
         count = last - first + 1
         start = random.randrange(count)  # noqa: S311 - nobody gains by guessing it
         for offset in range(count):
@@ -361,7 +369,7 @@ class ProcessEngine:
     def _strangers(self, found: Sequence[Found]) -> dict[str, str]:
         return self._listeners.strangers(
             {
-                one.name: (one.run.port, int((one.state or {})["keeper"].split()[0]))
+                one.name: Owner(one.run.port, int((one.state or {})["keeper"].split()[0]), one.run.uid)
                 for one in found
                 if one.run is not None and one.run.port is not None and _runs(one)
             }

@@ -24,10 +24,11 @@ from pathlib import Path
 import msgspec
 
 from leasehold.domain.replica import RUN, Wanted
-from leasehold.engines import keeper, keeper_clock
+from leasehold.engines import keeper, keeper_clock, keeper_kin
 from leasehold.engines.entering import CONFINED, FILTER, MOUNTS, ORDERS
-from leasehold.engines.keeper_disk import remove
+from leasehold.engines.own_user import FOLDERS, USERS
 from leasehold.engines.sandbox import ACCOUNTS, Confinement, accounts
+from leasehold.engines.subuids import clear
 
 _FLOCK = "hhqqi"
 """The kernel's struct flock: type, whence, start, length, pid."""
@@ -123,7 +124,7 @@ class Files:
         """Remove what was left by whoever was killed while making a state directory, or clearing one away."""
         with self.locked():
             for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
-                remove(str(left))
+                clear(str(left))
 
     def find(self, name: str) -> Found | None:
         """Return a replica's state directory as it is; None: there is none."""
@@ -180,15 +181,22 @@ class Files:
         command: Sequence[str],
         environ: Mapping[str, str],
         confinement: Confinement | None = None,
+        users: str | None = None,
     ) -> None:
-        """Write a new state directory; it is there as a whole or not at all."""
+        """Write a new state directory; it is there as a whole or not at all.
+
+        ``users`` is what the keeper is told of the replica's uid (``own_user``). None: either it has none, or we are
+        root and give it ourselves.
+        """
         name = run.wanted.name
         directory = self.new / f"{name}.{run.token}"
-        for part in ("work", "tmp"):
+        for part in FOLDERS:
             (directory / part).mkdir(mode=0o700, parents=True)
-            if run.uid is not None:
+            if run.uid is not None and users is None:
                 # All else in the state directory stays ours, and out of its reach.
                 os.chown(directory / part, run.uid, run.uid)
+        if users is not None:
+            keeper.write(str(directory / USERS), users)
         if confinement is not None:
             _write_confinement(directory, confinement, run.uid)
         os.mkfifo(directory / "bell", 0o600)
@@ -251,7 +259,7 @@ class Files:
         found = self.find(name)
         if found is not None and not found.alive:
             self._sweep(found)
-            keeper.put_away(name, str(self.replicas / name), str(self.root), self._log_bytes_max)
+            keeper.put_away(name, str(self.replicas / name), str(self.root), self._log_bytes_max, clear)
 
     def mourn(self, name: str) -> None:
         """Where a keeper was killed, kill what it left and write that down."""
@@ -266,6 +274,8 @@ class Files:
     def _sweep(self, found: Found) -> None:
         """Kill what a keeper that was killed left of its replica: found by the mark in the environment, never by pid.
 
+        Or by their user namespace, where that is the replica's and keeps us from reading its environments.
+
         The command itself was killed by the kernel together with its keeper.
         """
         if found.run is None or not found.orphaned:
@@ -275,8 +285,9 @@ class Files:
             keeper.kill_group(cgroup)
             mark = f"{RUN}={found.run.token}".encode()
             since = int((found.state or {})["keeper"].split()[1])
+            users = (found.state or {}).get("users")
             for _ in range(100):  # They may fork meanwhile.
-                if not [pid for pid in _processes() if kill_marked(pid, mark, since)]:
+                if not [pid for pid in _processes() if kill_marked(pid, mark, since, users)]:
                     break
         keeper.remove_group(cgroup)
 
@@ -316,8 +327,10 @@ def _processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - thousands of names
 
 
-def kill_marked(pid: int, mark: bytes, since: int) -> bool:
+def kill_marked(pid: int, mark: bytes, since: int, users: str | None = None) -> bool:
     """Kill a process if its environment has the mark and it is no older than its keeper; whether it was so.
+
+    One whose environment we may not read counts as marked in the user namespace of this number (inode).
 
     ``since`` is when the keeper started, in ticks since boot: what is older can be nothing of this replica, whatever it
     looks like. The process is taken hold of first and looked at then, so that no other with the same pid can be hit.
@@ -327,8 +340,7 @@ def kill_marked(pid: int, mark: bytes, since: int) -> bool:
     except OSError:
         return False
     try:
-        environ = Path(f"/proc/{pid}/environ").read_bytes()
-        if mark not in environ.split(b"\0") or int(keeper.began(pid) or -1) < since:
+        if not _is_marked(Path(f"/proc/{pid}"), mark, users) or int(keeper_kin.began(pid) or -1) < since:
             return False
         signal.pidfd_send_signal(handle, signal.SIGKILL)
     except OSError:
@@ -336,3 +348,10 @@ def kill_marked(pid: int, mark: bytes, since: int) -> bool:
     finally:
         os.close(handle)
     return True
+
+
+def _is_marked(process: Path, mark: bytes, users: str | None) -> bool:
+    try:
+        return mark in (process / "environ").read_bytes().split(b"\0")
+    except PermissionError:
+        return str((process / "ns" / "user").stat().st_ino) == users

@@ -7,16 +7,24 @@ import os
 import random
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from leasehold.engines import keeper
+from leasehold.engines import keeper_kin
 from leasehold.engines.contract import CannotRun, NoRoom
 
 _PORT_MAX: Final = 65_535
 _PRIVILEGED: Final = range(1, 1024)
 _LISTENS: Final = b"0A"
 """The kernel's number for a TCP socket that listens; it lists all of those first."""
-_PORT_AT, _STATE_AT, _INODE_AT = 1, 3, 9
+_PORT_AT, _STATE_AT, _UID_AT, _INODE_AT = 1, 3, 7, 9
+
+
+class Owner(NamedTuple):
+    """Whose a port is to be: a replica with this keeper, and with this uid of its own; None: with the keeper's."""
+
+    port: int
+    keeper: int
+    uid: int | None
 
 
 def is_free(port: int) -> bool:
@@ -63,9 +71,9 @@ def check_connects(connects: Iterable[int], ports: range) -> None:
             raise CannotRun(f"Port {port} may not be connected to: this server listens there.")
 
 
-def listeners() -> Mapping[int, frozenset[str]]:
-    """Return the inodes of all sockets that listen for TCP, by port, whatever their address."""
-    found: dict[int, set[str]] = {}
+def listeners() -> Mapping[int, Mapping[str, int]]:
+    """Return whose the sockets are that listen for TCP: by port, whatever their address, by inode, the maker's uid."""
+    found: dict[int, dict[str, int]] = {}
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/net/{name}", "rb") as table:  # noqa: PTH123
             next(table, None)
@@ -74,8 +82,8 @@ def listeners() -> Mapping[int, frozenset[str]]:
                 if fields[_STATE_AT] != _LISTENS:
                     break
                 port = int(fields[_PORT_AT].rpartition(b":")[2], 16)
-                found.setdefault(port, set()).add(fields[_INODE_AT].decode())
-    return {port: frozenset(inodes) for port, inodes in found.items()}
+                found.setdefault(port, {})[fields[_INODE_AT].decode()] = int(fields[_UID_AT])
+    return found
 
 
 def _sockets(pid: int | str) -> set[str]:
@@ -93,7 +101,7 @@ def _sockets(pid: int | str) -> set[str]:
 def own_ports() -> frozenset[int]:
     """Return the ports that this very process listens on: whatever the server was told to."""
     ours = _sockets("self")
-    return frozenset(port for port, inodes in listeners().items() if inodes & ours)
+    return frozenset(port for port, inodes in listeners().items() if inodes.keys() & ours)
 
 
 class Listeners:
@@ -105,11 +113,12 @@ class Listeners:
     def __init__(self) -> None:
         self._known: dict[str, frozenset[str]] = {}
 
-    def strangers(self, replicas: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    def strangers(self, replicas: Mapping[str, Owner]) -> dict[str, str]:
         """Return why a replica's port is not to be believed, for each whose port a stranger listens on.
 
-        ``replicas`` are their ports and the pids of their keepers, by name. Where nobody listens yet there is nothing
-        to be said.
+        ``replicas`` are by name. Where nobody listens yet there is nothing to be said. Whose a socket is tells what has
+        it open; and where we may not see that, because the replica is another user's than we are, the uid that made
+        it, which is nobody else's.
         """
         if not replicas:
             self._known.clear()
@@ -118,13 +127,15 @@ class Listeners:
         there = listeners()
         for name in self._known.keys() - replicas.keys():
             del self._known[name]
-        for name, (port, pid) in replicas.items():
-            inodes = there.get(port, frozenset())
+        for name, owner in replicas.items():
+            port, made = owner.port, there.get(owner.port, {})
+            inodes = frozenset(made)
             if not inodes or self._known.get(name) == inodes:
                 continue
-            mine: set[str] = set()
-            for one in keeper.descendants(pid):
-                mine |= _sockets(one)
+            if owner.uid is not None and os.geteuid() not in (0, owner.uid):
+                mine = {inode for inode, uid in made.items() if uid == owner.uid}
+            else:
+                mine = {inode for one in keeper_kin.descendants(owner.keeper) for inode in _sockets(one)}
             if inodes <= mine:
                 self._known[name] = inodes
             else:

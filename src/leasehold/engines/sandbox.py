@@ -18,6 +18,7 @@ from typing import Final, Literal
 import msgspec
 
 from leasehold.engines import entering, launcher, seccomp
+from leasehold.engines.subuids import Range
 
 Mode = Literal["require", "prefer", "off"]
 
@@ -71,6 +72,9 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
     """What this machine has of a sandbox. ``landlock`` is the version that its kernel has (0: none).
 
+    ``own_uids``: the server is root and gives replicas the uids of ``Sandbox.uids``. ``subuids``: it is not, and gives
+    them its user's own; None: it does not, for the reason that ``shared`` tells.
+
     ``missing`` names what a complete sandbox lacks, each with what mends it.
     """
 
@@ -78,7 +82,15 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
     landlock: int = 0
     filtered: bool = False
     own_uids: bool = False
+    subuids: Range | None = None
+    shared: str | None = None
     missing: tuple[str, ...] = ()
+
+    def uids(self, sandbox: Sandbox) -> tuple[int, int] | None:
+        """Return the first and the last uid that replicas may have for their own; None: there is none."""
+        if self.own_uids:
+            return sandbox.uids
+        return None if self.subuids is None else self.subuids.uids
 
     @property
     def any(self) -> bool:
@@ -228,8 +240,7 @@ def _mounts(sandbox: Sandbox, occupant: Occupant) -> Iterator[str]:
     yield from ("--proc", "/proc", "--dev", "/dev")
     shared = min(occupant.memory_bytes or GIB, sandbox.disk_max_bytes)
     yield from ("--perms", "1777", "--size", str(shared), "--tmpfs", "/dev/shm")  # noqa: S108 - its own
-    for device in occupant.devices:
-        yield from ("--dev-bind-try", device, device)
+    yield from _devices(occupant.devices)
     for path in _SYSTEM:
         yield from _shown(path)
     yield from ("--bind", occupant.tmp, "/tmp")  # noqa: S108 - its own
@@ -253,6 +264,14 @@ def _mounts(sandbox: Sandbox, occupant: Occupant) -> Iterator[str]:
     yield from ("--bind", occupant.work, FOLDER)
     # Both lie in memory that nothing counts.
     yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/")
+
+
+def _devices(devices: Sequence[str]) -> Iterator[str]:
+    for folder in dict.fromkeys(str(Path(device).parent) for device in devices):
+        if folder != "/dev":
+            yield from ("--perms", "0755", "--dir", folder)
+    for device in devices:
+        yield from ("--dev-bind-try", device, device)
 
 
 def _shown(path: str) -> Iterator[str]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
 from leasehold.domain.replica import Isolation
 from leasehold.engines import entering, keeper_ports, launcher, seccomp
+from leasehold.engines.own_user import FOLDERS, USERS
+from leasehold.engines.python import python_running
 from leasehold.engines.sandbox import ACCOUNTS, Layers, Occupant, Sandbox, accounts, confine
+from leasehold.engines.subuids import NoRange, clear, clear_as, find_range
 
 log = structlog.get_logger()
 
@@ -57,19 +60,33 @@ def _found(paths: tuple[str, ...], uids: tuple[int, int], bwrap_paths: tuple[str
         )
     bwrap = next((path for path in bwrap_paths if os.access(path, os.X_OK)), None)
     tried = Layers(bwrap=bwrap, landlock=abi, filtered=filtered, own_uids=own_uids)
+    why: str | None
     if bwrap is None:
         missing.insert(0, "bubblewrap is not installed (Debian: apt install bubblewrap)")
-    elif (why := _trial(Sandbox(paths=paths, uids=uids), tried)) is not None:
-        bwrap = None
-        missing.insert(0, f"bubblewrap does not work here: {why} ({_remedy(why)})")
+    else:
+        tried, why = _tried(Sandbox(paths=paths, uids=uids), tried)
+        if why is not None:
+            tried = msgspec.structs.replace(tried, bwrap=None)
+            missing.insert(0, f"bubblewrap does not work here: {why} ({_remedy(why)})")
     # Without namespaces of its own a replica of another uid could not even get at its directory.
-    return Layers(
-        bwrap=bwrap,
-        landlock=abi,
-        filtered=filtered,
-        own_uids=own_uids and bwrap is not None,
-        missing=tuple(missing),
-    )
+    return msgspec.structs.replace(tried, own_uids=own_uids and tried.bwrap is not None, missing=tuple(missing))
+
+
+def _tried(sandbox: Sandbox, layers: Layers) -> tuple[Layers, str | None]:
+    """Try the whole sandbox: with users of our user's range where we are not root, and else without.
+
+    Returns what works, and why nothing does.
+    """
+    if os.geteuid() == 0:
+        return layers, _trial(sandbox, layers)
+    try:
+        own = msgspec.structs.replace(layers, subuids=find_range())
+        if (why := _trial(sandbox, own)) is None:
+            return own, None
+        shared = f"newuidmap does not work here: {why}"
+    except NoRange as error:
+        shared = str(error)
+    return msgspec.structs.replace(layers, shared=shared), _trial(sandbox, layers)
 
 
 def _remedy(why: str) -> str:
@@ -93,39 +110,24 @@ def _are_mapped(first: int, last: int) -> bool:
 
 
 def _trial(sandbox: Sandbox, layers: Layers) -> str | None:
-    """Put a command into the whole sandbox; return why that does not work, or None."""
-    with tempfile.TemporaryDirectory(prefix="leasehold-trial-") as folder:
-        root = Path(folder)
-        uid = sandbox.uids[0] if layers.own_uids else None
-        for name in ("work", "tmp"):
-            (root / name).mkdir(mode=0o700)
-            if uid is not None:
-                os.chown(root / name, uid, uid)
-        for name, text in zip(ACCOUNTS, accounts(uid), strict=True):
-            (root / name).write_text(text)
-            (root / name).chmod(0o644)
-        occupant = Occupant(
-            program="/bin/sh", work=str(root / "work"), tmp=str(root / "tmp"), accounts=folder, uid=uid, port=1
-        )
-        confinement = confine(sandbox, layers, occupant)
-        (root / entering.CONFINED).write_text("".join(f"{word}\0" for word in confinement.execute))
-        (root / entering.MOUNTS).write_text("".join(f"{word}\0" for word in confinement.mounts))
-        (root / entering.ORDERS).write_text(confinement.orders)
-        (root / entering.FILTER).write_bytes(confinement.filter)
-        # It writes where it may, which it could not if the wrong things were mounted.
-        (root / "command").write_text(f"sh\0-c\0: >here && : >{confinement.tmp}/there && exit {_DONE}\0")
-        (root / "environ").write_text("")
-        try:
-            code, reported, complained = _try_in(root)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
+    """Put a command into the whole sandbox, and clear away after it; return why that does not work, or None."""
+    folder = tempfile.mkdtemp(prefix="leasehold-trial-")
+    try:
+        _lay_out(Path(folder), sandbox, layers)
+        code, reported, complained = _try_in(folder)
         if code == _DONE and reported == launcher.CLOSED:
+            if layers.subuids is not None:
+                clear_as(layers.subuids, folder)
             return None
-        said = (reported + b" " + complained).decode(errors="replace").strip().splitlines()
-        return said[-1][-_TOLD_MAX:] if said else f"it ended with {code}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    finally:
+        clear(folder)
+    said = (reported + b" " + complained).decode(errors="replace").strip().splitlines()
+    return said[-1][-_TOLD_MAX:] if said else f"it ended with {code}"
 
 
-def _try_in(folder: Path) -> tuple[int, bytes, bytes]:
+def _try_in(folder: str) -> tuple[int, bytes, bytes]:
     """Run what was arranged in a folder; return what it ended with, what it reported, and what it complained about."""
     ours, theirs = keeper_ports.pair()
     try:
@@ -149,14 +151,30 @@ def _try_in(folder: Path) -> tuple[int, bytes, bytes]:
         os.close(ours)
 
 
-def python_running(module: str, *arguments: str) -> list[str]:
-    """Return how a module of this package is run on its own, without anybody's settings and site-packages."""
-    root = str(Path(launcher.__file__).absolute().parents[2])
-    # After the standard library, so that nothing beside this package is taken for a part of that.
-    code = (
-        f"import sys; sys.path.append({root!r}); from leasehold.engines import {module}; {module}.main(*sys.argv[1:])"
+def _lay_out(root: Path, sandbox: Sandbox, layers: Layers) -> None:
+    """Fill a folder as the state directory of a replica is filled."""
+    uids = layers.uids(sandbox)
+    uid = None if uids is None else uids[0]
+    for name in FOLDERS:
+        (root / name).mkdir(mode=0o700)
+        if layers.own_uids and uid is not None:
+            os.chown(root / name, uid, uid)
+    if layers.subuids is not None and uid is not None:
+        (root / USERS).write_text(layers.subuids.users(uid))
+    for name, text in zip(ACCOUNTS, accounts(uid), strict=True):
+        (root / name).write_text(text)
+        (root / name).chmod(0o644)
+    occupant = Occupant(
+        program="/bin/sh", work=str(root / "work"), tmp=str(root / "tmp"), accounts=str(root), uid=uid, port=1
     )
-    return [sys.executable, "-I", "-S", "-c", code, *arguments]
+    confinement = confine(sandbox, layers, occupant)
+    (root / entering.CONFINED).write_text("".join(f"{word}\0" for word in confinement.execute))
+    (root / entering.MOUNTS).write_text("".join(f"{word}\0" for word in confinement.mounts))
+    (root / entering.ORDERS).write_text(confinement.orders)
+    (root / entering.FILTER).write_bytes(confinement.filter)
+    # It writes where it may, which it could not if the wrong things were mounted.
+    (root / "command").write_text(f"sh\0-c\0: >here && : >{confinement.tmp}/there && exit {_DONE}\0")
+    (root / "environ").write_text("")
 
 
 # --- telling ---------------------------------------------------------------------------------------------
@@ -179,7 +197,14 @@ def _facts(layers: Layers) -> Iterator[tuple[str, str | None]]:
     yield "signals", " and ".join(by_signals) or None
     yield "abstract unix sockets", f"Landlock {abi}" if abi >= _LANDLOCK_SCOPED else None
     yield "system calls, other sockets", "seccomp" if layers.filtered else None
-    yield "user", "a uid of its own" if layers.own_uids else "a user namespace" if bwrap else None
+    yield "user", _user(layers)
+
+
+def _user(layers: Layers) -> str | None:
+    if layers.subuids is not None:
+        first, last = layers.subuids.uids
+        return f"a uid of its own from {first} to {last} (newuidmap)"
+    return "a uid of its own" if layers.own_uids else "a user namespace" if layers.bwrap else None
 
 
 def say(sandbox: Sandbox, layers: Layers) -> None:
@@ -195,6 +220,8 @@ def say(sandbox: Sandbox, layers: Layers) -> None:
             log.warning("Replicas are not kept apart", what=what)
         else:
             log.info("Replicas are kept apart", what=what, by=by)
+    if layers.shared is not None and layers.bwrap is not None:
+        log.info("Replicas have this server's own uid, each in a namespace", why=layers.shared)
     for missing in layers.missing:
         log.warning("The sandbox of replicas is not complete", missing=missing)
     if layers.missing:
