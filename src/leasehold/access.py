@@ -11,6 +11,7 @@ from typing import Final
 FILE: Final = os.R_OK | os.W_OK
 READ: Final = os.R_OK
 DIRECTORY: Final = os.R_OK | os.W_OK | os.X_OK
+LOOK: Final = os.R_OK | os.X_OK
 
 
 class NoAccess(Exception):
@@ -18,7 +19,7 @@ class NoAccess(Exception):
 
 
 def check_access(path: Path, wanted: int) -> None:
-    """Raise NoAccess where this process may not use a path as ``wanted`` (FILE, READ or DIRECTORY).
+    """Raise NoAccess where this process may not use a path as ``wanted``: FILE or READ; DIRECTORY or LOOK.
 
     Links are followed, and what is not there is no fault. The file is not opened: to close it again would drop every
     lock that this process has on it.
@@ -29,18 +30,19 @@ def check_access(path: Path, wanted: int) -> None:
         return
     except OSError as error:
         raise NoAccess(f"{path} cannot be looked at: {error.strerror}. {_who()} must be able to.") from None
-    if wanted == DIRECTORY and not stat.S_ISDIR(found.st_mode):
+    is_directory = bool(wanted & os.X_OK)
+    if is_directory and not stat.S_ISDIR(found.st_mode):
         raise NoAccess(f"{path} is not a directory. Move it away, or choose another directory.")
-    if wanted != DIRECTORY and not stat.S_ISREG(found.st_mode):
+    if not is_directory and not stat.S_ISREG(found.st_mode):
         raise NoAccess(f"{path} is not a regular file. Move it away, and restore what was there.")
     if os.access(path, wanted, effective_ids=True):
         return
-    if os.statvfs(path).f_flag & os.ST_RDONLY:
+    if wanted & os.W_OK and os.statvfs(path).f_flag & os.ST_RDONLY:
         raise NoAccess(
             f"{path} lies on a file system that is mounted read-only. Mount it writable, or choose another directory."
         )
-    mode = "700" if wanted == DIRECTORY else "600"
-    use = "read" if wanted == READ else "read and write"
+    mode = "700" if is_directory else "600"
+    use = "read and write" if wanted & os.W_OK else "read"
     raise NoAccess(
         f"{_who()} may not {use} {path}: it belongs to {_name(found.st_uid)} and has mode "
         f"{stat.S_IMODE(found.st_mode):04o}. {_remedy(path, found.st_uid, mode)}"

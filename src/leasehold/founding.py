@@ -18,6 +18,7 @@ from leasehold.domain.calendar import Instant
 from leasehold.domain.refusal import Refusal
 from leasehold.sequencer import Sequencer
 from leasehold.settings import Settings
+from leasehold.store.errors import BadStore
 from leasehold.store.opening import OpenStore
 from leasehold.vault import BadMasterKey, Vault, new_access_key
 from leasehold.wire.policies import OPERATOR
@@ -41,7 +42,7 @@ async def found(
 ) -> str:
     """Found a new store, or let the environment's root key be that of an old one; returns the root's access key.
 
-    Raises WrongRoot or BadMasterKey.
+    Raises WrongRoot, BadMasterKey or BadStore.
     """
     key_id, secret, is_given = _root_key(settings)
     sealed = NewKey(key_id, vault.seal(secret, context=key_id))
@@ -150,11 +151,14 @@ def _founding(settings: Settings, vault: Vault, clock: Clock, key: NewKey, *, is
 
 
 def _write_credentials(directory: Path, key_id: str, secret: str) -> None:
-    """Write the first key where only its owner can read it; the store keeps it sealed."""
+    """Write the first key where only its owner can read it; the store keeps it sealed. Raises BadStore."""
     path = directory / CREDENTIALS
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"QIANFAN_ACCESS_KEY={key_id}\nQIANFAN_SECRET_KEY={secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"QIANFAN_ACCESS_KEY={key_id}\nQIANFAN_SECRET_KEY={secret}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BadStore(f"{path} cannot be written: {error.strerror}. No store was founded.") from None

@@ -178,7 +178,8 @@ def _mark(folder: Path, *, make: bool) -> str:
             with contextlib.suppress(FileExistsError):
                 path.hardlink_to(made)
             made.unlink()
-        return path.read_text().strip() if path.exists() else ""
+        # One that something was written over is another mark, and no reason to stop without saying what runs there.
+        return path.read_text(errors="replace").strip() if path.exists() else ""
     except NoAccess as error:
         raise NotServed(f"engines: the process engine keeps its replicas in {folder}: {error}") from None
     except OSError as error:

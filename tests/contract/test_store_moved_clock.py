@@ -17,7 +17,7 @@ from leasehold.domain.calendar import HOUR_US, SECOND_US, Instant
 from leasehold.domain.clock_mark import ClockMark, read, written
 from leasehold.domain.rules import Rules
 from leasehold.sequencer import pruning
-from leasehold.store import check
+from leasehold.store import check_overdue
 from leasehold.store.opening import OpenStore
 from tests.contract.batches import OnStore
 
@@ -76,9 +76,9 @@ def test_a_machine_that_was_set_ahead_forgets_no_nonce_of_a_signature_that_still
 
 def test_what_only_a_clock_that_was_set_makes_overdue_is_not_overdue() -> None:
     facts = [(CLOCK_MODE, "real")]
-    now, _ = check.store_now(lambda *_: facts)
+    now, _ = check_overdue.store_now(lambda *_: facts)
     assert abs(now - wall_us()) < SECOND_US
     two_hours_ago = ClockMark(wall_us() - 2 * HOUR_US, wall_us() - 2 * HOUR_US, boot_id(), boot_us())
     facts.append((CLOCK_SEEN, written(two_hours_ago)))
-    now, _ = check.store_now(lambda *_: facts)
+    now, _ = check_overdue.store_now(lambda *_: facts)
     assert abs(now - wall_us() + 2 * HOUR_US) < SECOND_US

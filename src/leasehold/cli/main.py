@@ -13,6 +13,7 @@ from leasehold.cli.audit import audit
 from leasehold.cli.exits import FAILED, NO_ANSWER, stop
 from leasehold.cli.focus import focus
 from leasehold.cli.master_key import rotate_master_key
+from leasehold.cli.signals import AskedToStop
 from leasehold.cli.stores import (
     accept_loss,
     archive,
@@ -61,6 +62,7 @@ def serve(
     admin_port: int | None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was accepted."""
+    asked = AskedToStop().listen()
     from leasehold.cli.server import CannotStart, run
     from leasehold.private import keep_to_itself
     from leasehold.settings import BadSettings, given, load_settings, secret_variables
@@ -76,7 +78,7 @@ def serve(
         keep_to_itself(secret_variables())
         if new:
             where = founding_new(where)
-        run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode)
+        run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode, asked=asked)
     except (BadSettings, CannotStart) as error:
         stop(error)
 
@@ -91,6 +93,7 @@ def work(  # one parameter an option
     data: Path, store: str | None, clock_mode: str, config: Path | None, host: str, port: int | None
 ) -> None:
     """Do due work only, beside servers on the same PostgreSQL, until SIGTERM or Ctrl-C."""
+    asked = AskedToStop().listen()
     from leasehold.cli.server import CannotStart
     from leasehold.cli.server import work as do_work
     from leasehold.private import keep_to_itself
@@ -99,7 +102,7 @@ def work(  # one parameter an option
     try:
         settings, where = load_settings(config, os.environ), target(data, store)
         keep_to_itself(secret_variables())
-        do_work(settings, where, host=host, port=port, clock_mode=clock_mode)
+        do_work(settings, where, host=host, port=port, clock_mode=clock_mode, asked=asked)
     except (BadSettings, CannotStart) as error:
         stop(error)
 

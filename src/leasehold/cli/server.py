@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, NamedTuple, cast
 
 import click
@@ -22,7 +22,9 @@ from uvicorn.server import ServerState
 from leasehold.api.app import App
 from leasehold.api.health import Monitor
 from leasehold.api.record import Addresses
+from leasehold.cli.signals import SIGNALS, AskedToStop
 from leasehold.cli.sockets import SocketProtocol
+from leasehold.cli.starting import entered
 from leasehold.clock import Mode
 from leasehold.descriptors import ADMIN, SPARE, Plan, TooFewFiles, planned
 from leasehold.engines.building import NoEngine
@@ -59,8 +61,10 @@ class CannotStart(Exception):
     """Why the server does not start, in one line."""
 
 
-def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str) -> None:
-    """Serve until told to stop; raises CannotStart."""
+def run(
+    settings: Settings, where: Target, *, host: str, port: int, demo: bool, clock_mode: str, asked: AskedToStop
+) -> None:
+    """Serve until told to stop; raises CannotStart. ``asked`` heeds signals until it serves."""
     _configure_logging(settings)
     plan = _plan(settings, where)
     tls = _tls(settings)
@@ -71,7 +75,7 @@ def run(settings: Settings, where: Target, *, host: str, port: int, demo: bool, 
         if settings.admin_port is not None:
             admin = _listen(settings.admin_host, settings.admin_port, "--admin-port")
         doors = _Doors(listener, admin, tls)
-        uvloop.run(_serve(settings, where, doors, plan, demo=demo, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(_serve(settings, where, doors, plan, asked, demo=demo, clock_mode=cast("Mode", clock_mode)))
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
@@ -102,7 +106,9 @@ def _configure_logging(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level, secrets_of(settings))
 
 
-def work(settings: Settings, where: Target, *, host: str, port: int | None, clock_mode: str) -> None:
+def work(
+    settings: Settings, where: Target, *, host: str, port: int | None, clock_mode: str, asked: AskedToStop
+) -> None:
     """Do due work until told to stop, and answer monitors where a port is given; raises CannotStart."""
     if where.url is None:
         raise CannotStart("The embedded store is served by one process, which does its due work; see --store.")
@@ -110,7 +116,7 @@ def work(settings: Settings, where: Target, *, host: str, port: int | None, cloc
     plan = _plan(settings, where)
     listener = None if port is None else _listen(host, port)
     try:
-        uvloop.run(_work(settings, where, listener, plan, clock_mode=cast("Mode", clock_mode)))
+        uvloop.run(_work(settings, where, listener, plan, asked, clock_mode=cast("Mode", clock_mode)))
     except NOT_TO_BE_STARTED as error:
         raise CannotStart(str(error)) from None
     finally:
@@ -119,15 +125,23 @@ def work(settings: Settings, where: Target, *, host: str, port: int | None, cloc
 
 
 async def _work(
-    settings: Settings, where: Target, listener: socket.socket | None, plan: Plan, *, clock_mode: Mode
+    settings: Settings,
+    where: Target,
+    listener: socket.socket | None,
+    plan: Plan,
+    asked: AskedToStop,
+    *,
+    clock_mode: Mode,
 ) -> None:
-    async with running(settings, where, clock_mode=clock_mode, plan=plan) as service:
+    async with AsyncExitStack() as stack:
+        service = await entered(stack, running(settings, where, clock_mode=clock_mode, plan=plan), where)
         log.info("doing due work", store=where.name)
         caps = Caps(ADMIN, None, lambda _: False, seats=0)
         server = Server(_config(Monitor(service.health), settings), _made(settings, caps, service))
         stopped = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, _stop, server, service, stopped)
+        asked.look()
         if listener is None:
             await stopped.wait()
         else:
@@ -231,14 +245,26 @@ def _listen(host: str, port: int, option: str = "--port") -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, where: Target, doors: _Doors, plan: Plan, *, demo: bool, clock_mode: Mode) -> None:
-    async with running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan) as service:
+async def _serve(
+    settings: Settings,
+    where: Target,
+    doors: _Doors,
+    plan: Plan,
+    asked: AskedToStop,
+    *,
+    demo: bool,
+    clock_mode: Mode,
+) -> None:
+    async with AsyncExitStack() as stack:
+        starting = running(settings, where, clock_mode=clock_mode, demo=demo, plan=plan)
+        service = await entered(stack, starting, where)
         caps = _caps(settings, plan)
         server = Server(_config(service.app, settings), _made(settings, caps, service, doors.tls, "callers"))
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             loop.add_signal_handler(number, _stop, server, service, stopped)
+        asked.look()
         if doors.tls is not None:
             loop.add_signal_handler(signal.SIGHUP, doors.tls.reload)
         _greet(doors, service, where, settings)

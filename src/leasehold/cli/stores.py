@@ -82,13 +82,15 @@ def founding_new(where: Target) -> Target:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """End with one line where a store cannot be used."""
+    """End with one line where a store, or a file that belongs to it, cannot be used."""
     from leasehold.store.errors import BadStore, NewerStore, StoreInUse
 
     try:
         yield
     except (BadStore, NewerStore, StoreInUse) as error:
         stop(error)
+    except OSError as error:
+        stop(f"{error.filename}: {error.strerror}" if error.filename else error)
 
 
 def audit_keys(where: Target) -> AuditKeys | None:
@@ -113,7 +115,7 @@ def _keys_if_any(where: Target) -> AuditKeys | None:
 
     try:
         return audit_keys(where)
-    except (BadStore, ValueError, LookupError):
+    except (BadStore, OSError, ValueError, LookupError):
         # What is wrong with the store the check says, row by row.
         return None
 

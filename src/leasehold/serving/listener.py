@@ -219,6 +219,10 @@ class Listener:
         """Take note of a connection."""
         self._open.add(connection)
         self.state.connections.add(connection)
+        if self._closed:
+            # Those that were open have been told that the service stops. This one was on its way in: nothing of it
+            # was read, and nobody would tell it, so that the stop would wait for it as long as it may.
+            connection.shutdown()
 
     def closed(self, connection: Connection) -> None:
         """Take note that a connection is gone."""

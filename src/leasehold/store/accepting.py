@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from leasehold.store import sqlite
-from leasehold.store.directory import MARK, STORE, locked
+from leasehold.store.directory import MARK, locked
 from leasehold.store.errors import BadStore
 from leasehold.store.mark import Mark, Seals, pages_in
+from leasehold.store.there import store_in
 
 
 def accept_loss(directory: Path, seals: Seals | None) -> str:
@@ -16,9 +17,7 @@ def accept_loss(directory: Path, seals: Seals | None) -> str:
     The mark stays beside the store under another name. Its seal is looked at where ``seals`` can be had. Raises
     BadStore where there is no store or no mark, or the mark keeps no server from starting, and StoreInUse.
     """
-    path = directory / STORE
-    if not path.exists():
-        raise BadStore(f"There is no store in {directory}: {path} does not exist.")
+    path = store_in(directory, writing=True)
     with locked(directory):
         mark = Mark(directory)
         if not mark.path.exists():

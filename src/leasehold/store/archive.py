@@ -26,7 +26,7 @@ from leasehold.domain.ledger import Posting
 from leasehold.domain.statement import month_of
 from leasehold.private import opened_private
 from leasehold.store.beside import Run, beside
-from leasehold.store.check import store_now
+from leasehold.store.check_overdue import store_now
 from leasehold.store.codec import POSTINGS
 from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
@@ -46,6 +46,14 @@ class Archived(msgspec.Struct, frozen=True):
     file_bytes: int
 
 
+class _Done(msgspec.Struct):
+    """How far it has come; ``changes``: a transaction was begun, so that the books may have changed."""
+
+    hourly: int = 0
+    monthly: int = 0
+    changes: bool = False
+
+
 class _Line(msgspec.Struct, frozen=True):
     """A line of the file: the posting's number, the number of the one that stands for it, and itself."""
 
@@ -59,20 +67,39 @@ def archive(where: Target, before: Instant, goal: Path) -> Archived:
 
     Months that are not over on an account's clocks are left alone, and a moment beyond them is refused.
     The file is on the disk before anything in the books changes, and is never written over. What is rolled up
-    twice, because of a crash in between, is in two files with the same numbers. Raises BadStore.
+    twice, because of a crash in between, is in two files with the same numbers. Raises BadStore; the file is left only
+    where the books may have changed.
     """
+    done = _Done()
     try:
-        with (
-            _over(where, before) as (run, transaction, now),
-            open(goal, "xb", opener=opened_private) as raw,
-            gzip.open(raw, "wb") as file,
-        ):
-            hourly, monthly = _roll_up(run, transaction, (before, now), file, raw)
+        with _over(where, before) as (run, transaction, now), _new_file(goal, done) as (file, raw):
+            _roll_up(run, transaction, (before, now), file, raw, done)
     except FileExistsError:
         raise BadStore(f"{goal} exists already; an archive never writes over another.") from None
     except (OSError, sqlite3.Error, psycopg.Error) as error:
-        raise BadStore(f"archiving {where.name} to {goal} stopped: {error}") from None
-    return Archived(hourly, monthly, goal.stat().st_size)
+        kept = (
+            f"Keep the file: {done.hourly} postings or more are rolled up, and are only there. Go on with another --to"
+            if done.changes
+            else "Nothing was changed, and no file is left"
+        )
+        reason = " ".join(str(error).split())
+        raise BadStore(f"archiving {where.name} to {goal} stopped: {reason}. {kept}.") from None
+    return Archived(done.hourly, done.monthly, goal.stat().st_size)
+
+
+@contextmanager
+def _new_file(goal: Path, done: _Done) -> Iterator[tuple[gzip.GzipFile, IO[bytes]]]:
+    """Make the file, and take it away again where it holds nothing that the books have lost."""
+    try:
+        # What is still to be written goes out when they are closed.
+        with open(goal, "xb", opener=opened_private) as raw, gzip.open(raw, "wb") as file:
+            yield file, raw
+    except FileExistsError:
+        raise
+    except BaseException:
+        if not done.changes:
+            goal.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -96,9 +123,13 @@ def _began(now: Instant, zone: str) -> Instant:
 
 
 def _roll_up(
-    run: Run, transaction: Callable[[], Any], until: tuple[Instant, Instant], file: gzip.GzipFile, raw: IO[bytes]
-) -> tuple[int, int]:
-    hourly = monthly = 0
+    run: Run,
+    transaction: Callable[[], Any],
+    until: tuple[Instant, Instant],
+    file: gzip.GzipFile,
+    raw: IO[bytes],
+    done: _Done,
+) -> None:
     last = ""
     while units := _next_units(run, last):
         last = units[-1]
@@ -108,13 +139,13 @@ def _roll_up(
         file.write(b"\n".join(map(msgspec.json.encode, lines)) + b"\n")
         file.flush()
         os.fsync(raw.fileno())
+        done.changes = True
         with transaction():
             for kept, group in groupby(lines, lambda line: line.rolled_into):
                 _replace(run, kept, list(group))
-                monthly += 1
-        hourly += len(lines)
+                done.monthly += 1
+        done.hourly += len(lines)
         time.sleep(PAUSE_S)
-    return hourly, monthly
 
 
 def _next_units(run: Run, last: str) -> list[str]:

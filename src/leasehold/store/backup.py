@@ -10,18 +10,23 @@ from pathlib import Path
 from leasehold.private import create_private
 from leasehold.store import sqlite
 from leasehold.store.errors import BadStore
+from leasehold.store.mark import Mark, position
 from leasehold.store.still import copy_whole
+from leasehold.store.there import store_in
 
 
 def back_up(directory: Path, goal: Path) -> int:
     """Copy the store into one file, as it is at one moment; returns its size in bytes.
 
     Servers go on working on it meanwhile. The file is complete once it has its name: it is written under
-    another one first. Raises BadStore where there is no store, or the file exists already or cannot be written.
+    another one first. Raises BadStore where there is no store, or it lacks what was acknowledged, so that a backup
+    would seem to have it; and where the file exists already or cannot be written.
     """
-    path = directory / sqlite.FILE
-    if not path.exists():
-        raise BadStore(f"There is no store in {directory}: {path} does not exist.")
+    path = store_in(directory)
+    if not path.stat().st_size:
+        raise BadStore(f"There is no store in {directory}: {path} is empty.")
+    # Before the copy is made: a server moves it on only after what it stands for is in the store.
+    marked = Mark(directory).read()
     if goal.exists():
         raise BadStore(f"{goal} exists already; a backup never writes over another.")
     part = goal.with_name(f"{goal.name}.part")
@@ -33,6 +38,8 @@ def back_up(directory: Path, goal: Path) -> int:
         copy = sqlite3.connect(part)
         try:
             copy_whole(source, copy)
+            if marked is not None:
+                marked.check(sum(position(lambda text: copy.execute(text).fetchall())))
             # The copy is of a store that has a log, and says so.
             copy.execute("PRAGMA journal_mode = DELETE")
         finally:

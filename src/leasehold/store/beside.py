@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 
 from leasehold.store import postgres, sqlite
-from leasehold.store.errors import BadStore
 from leasehold.store.opening import Target
 from leasehold.store.patience import Patience
 from leasehold.store.postgres_hosts import Hosts
+from leasehold.store.there import store_in
 
 Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -22,9 +22,7 @@ Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 def beside(where: Target, what: str) -> Iterator[tuple[Run, Callable[[], Any]]]:
     """Open a store for short transactions beside its servers; ``what`` names it to the database."""
     if where.url is None:
-        path = where.directory / sqlite.FILE
-        if not path.exists():
-            raise BadStore(f"There is no store in {where.directory}.")
+        path = store_in(where.directory, writing=True)
         connection = sqlite.connect(path)
         connection.execute("PRAGMA synchronous = FULL")
         try:

@@ -10,12 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.clock import RealClock, wall_us
-from leasehold.commands.clock import CLOCK_SEEN, VIRTUAL_NOW
-from leasehold.commands.founding import CLOCK_MODE, FOUNDED
+from leasehold.commands.founding import FOUNDED
 from leasehold.domain.agenda import DueKind
-from leasehold.domain.calendar import SECOND_US, Instant, rfc3339
-from leasehold.domain.clock_mark import read
+from leasehold.domain.calendar import Instant, rfc3339
 from leasehold.domain.money import amount_text
 from leasehold.domain.unit import Placement
 from leasehold.seals import AuditKeys
@@ -28,6 +25,7 @@ from leasehold.store.check_looking import Looking
 from leasehold.store.check_mark import MarkCheck
 from leasehold.store.check_orders import order_findings
 from leasehold.store.check_outbox import outbox
+from leasehold.store.check_overdue import Overdue
 from leasehold.store.check_prices import quote_findings
 from leasehold.store.check_replicas import replica_findings, replica_remarks
 from leasehold.store.check_rows import Rows, kinds, unproved
@@ -42,10 +40,8 @@ from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch
 from leasehold.store.still import still
 from leasehold.store.sums import summed
+from leasehold.store.there import store_in
 
-GRACE_US: Final = 60 * SECOND_US
-CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
-"""Due work of the last minute may be in the hands of a server that works on the store."""
 SHOWN_MAX: Final = 1000
 """Findings of one kind that are listed; a store with more is beyond reading."""
 
@@ -95,9 +91,7 @@ def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
 
 def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
     """Check an embedded store: its file, and all that it says."""
-    path = directory / "leasehold.db"
-    if not path.exists():
-        raise BadStore(f"There is no store in {directory}: {path} does not exist.")
+    path = store_in(directory)
     mark = MarkCheck(directory)
     connection = still(path)
     try:
@@ -157,7 +151,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     """Look at every part; ``own`` says what the database itself proved."""
     fetch, rows = looking.fetch, Rows()
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
-    now, grace = looking.ask("the clock", lambda: store_now(fetch), otherwise=(Instant(wall_us()), GRACE_US))
+    overdue = looking.ask("the clock", lambda: Overdue.of(fetch), otherwise=Overdue())
     founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
     audited, identities = Audited(founded_at=founded, turned=turned, wanted=rows.wanted), Identities()
     for name, kind in kinds().items():
@@ -174,7 +168,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
         ("placements", _placements(fetch)),
         ("services", _services(fetch)),
         ("models", _models(fetch)),
-        ("overdue work", _overdue(fetch, Instant(now - grace))),
+        ("overdue work", overdue.findings(fetch, SHOWN_MAX)),
         ("the agenda", _agenda(fetch)),
         ("meters and terms", unit_findings(fetch)),
         ("whose rows are", tie_findings(fetch)),
@@ -199,6 +193,7 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
     counted = looking.ask("how much there is", lambda: _summary(fetch), otherwise="")
     remarks = looking.ask("what engines have", lambda: list(supply_remarks(fetch)), otherwise=[])
     remarks += looking.ask("what runs where", lambda: list(replica_remarks(fetch)), otherwise=[])
+    remarks += looking.ask("what waits", lambda: list(overdue.remarks(fetch)), otherwise=[])
     parts = (counted, audited.summary(keyed=keys is not None), own)
     return Report(looking.findings, "; ".join([", ".join(filter(None, parts[:2])), *filter(None, parts[2:])]), remarks)
 
@@ -206,16 +201,6 @@ def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
 def _founded_at(fetch: Fetch) -> int | None:
     found = fetch("SELECT value FROM facts WHERE name = ?", (FOUNDED,))
     return int(found[0][0]) if found and str(found[0][0]).isdigit() else None
-
-
-def store_now(fetch: Fetch) -> tuple[Instant, int]:
-    """Return what time it is for a store, and how much later than due work may be done."""
-    facts: dict[str, str] = dict(fetch("SELECT name, value FROM facts", ()))
-    if facts.get(CLOCK_MODE) == "virtual":
-        # It stands still, so nothing but work due at this very moment can be in hand.
-        return Instant(int(facts[VIRTUAL_NOW])), 0
-    # A clock that was set makes nothing overdue: servers hold what only that makes due.
-    return RealClock(CLOCK_JUMP_MAX_US, mark=read(facts.get(CLOCK_SEEN))).now(), GRACE_US
 
 
 def _postings(fetch: Fetch) -> Iterator[str]:
@@ -358,20 +343,6 @@ def _stock(fetch: Fetch) -> Iterator[str]:
     for region, unit_type, total, free, oversold, held in rows:
         more = f", {oversold} more than there are" if oversold else ""
         yield f"offering {region} {unit_type} has {total} units, and {free} are free and {held} held{more}"
-
-
-def _overdue(fetch: Fetch, before: Instant) -> Iterator[str]:
-    held = fetch(
-        "SELECT id, status, min(coalesce(release_at, retire_at, expires_at)) FROM units WHERE "
-        f"((status IN ('Creating', 'Stopped') OR {_UP}) AND release_at < ?) OR (status = 'Stopped' AND retire_at < ?) "
-        f"OR ({_UP} AND expires_at < ?) GROUP BY id, status LIMIT ?",
-        (before, before, before, SHOWN_MAX),
-    )
-    for unit, status, end in held:
-        yield f"unit {unit} is still {status}, and its end was {rfc3339(Instant(end), 'UTC')}"
-    late = fetch("SELECT at, kind, unit_id FROM agenda WHERE at < ? ORDER BY at LIMIT ?", (before, SHOWN_MAX))
-    for at, kind, unit in late:
-        yield f"due work {DueKind(kind).name.lower()} of unit {unit} was due at {rfc3339(Instant(at), 'UTC')}"
 
 
 def _agenda(fetch: Fetch) -> Iterator[str]:

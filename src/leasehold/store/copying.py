@@ -21,6 +21,7 @@ from leasehold.store.mark import Mark, pages_in
 from leasehold.store.missing import check_log
 from leasehold.store.opening import Target
 from leasehold.store.schema import facts, metadata
+from leasehold.store.there import store_in
 
 ROWS: Final = 2000
 """How many rows are held in memory at once."""
@@ -40,14 +41,45 @@ def copy(source: Target, goal: Target) -> Copied:
     is taken. Raises BadStore where the goal is not empty or the copy does not check, StoreInUse and NewerStore.
     """
     _require(source)
+    stage = _Stage()
     try:
-        return _copy(source, goal)
+        rows = _copy(source, goal, stage)
     except DBAPIError as error:
         reason = " ".join(str(error.orig or error).split())
-        raise BadStore(f"copying {source.name} to {goal.name} stopped, and nothing was copied: {reason}") from None
+        what = (
+            "in the act of committing, and nobody can say whether anything was copied. If it was, the same command "
+            f"refuses {goal.name}, since it is not empty"
+            if stage.commits
+            else "and nothing was copied"
+        )
+        raise BadStore(f"copying {source.name} to {goal.name} stopped, {what}: {reason}") from None
+    return Copied(rows, _checked(source, goal))
 
 
-def _copy(source: Target, goal: Target) -> Copied:
+class _Stage(msgspec.Struct):
+    """How far a copy has come."""
+
+    commits: bool = False
+
+
+def _checked(source: Target, goal: Target) -> str:
+    """Prove what was copied; returns the summary. Raises BadStore, and then the copy is there all the same."""
+    try:
+        report = check_store(goal)
+    except BadStore as error:
+        raise BadStore(
+            f"everything was copied from {source.name} to {goal.name}, and the check of it did not come to its end: "
+            f"{error}. Prove it with leasehold check before it is served"
+        ) from None
+    if report.findings:
+        raise BadStore(
+            f"the copy does not check: {report.findings[0]} (and {len(report.findings) - 1} more). See with leasehold "
+            f"check whether {source.name} has the same; what was copied stays in {goal.name}, for you to remove"
+        )
+    return report.summary
+
+
+def _copy(source: Target, goal: Target, stage: _Stage) -> dict[str, int]:
     if goal.url is None:
         # What a store that was there before had acknowledged is nothing to this one.
         _require_empty(goal)
@@ -66,10 +98,8 @@ def _copy(source: Target, goal: Target) -> Copied:
             new.execute(delete(facts))
             rows = {table.name: _copy_table(old, new, table) for table in metadata.sorted_tables}
             _set_epoch(new, goal)
-    report = check_store(goal)
-    if report.findings:
-        raise BadStore(f"the copy does not check: {report.findings[0]} (and {len(report.findings) - 1} more)")
-    return Copied(rows, report.summary)
+            stage.commits = True
+    return rows
 
 
 def _set_epoch(new: Connection, goal: Target) -> None:
@@ -86,10 +116,10 @@ def _require_empty(goal: Target) -> None:
 
 
 def _require(source: Target) -> None:
-    if source.url is None and not (source.directory / sqlite.FILE).exists():
-        raise BadStore(f"There is no store in {source.directory}.")
-    if source.url is None and (marked := Mark(source.directory).read()) is not None:
-        path = source.directory / sqlite.FILE
+    if source.url is not None:
+        return
+    path = store_in(source.directory, writing=True)
+    if (marked := Mark(source.directory).read()) is not None:
         marked.check(pages_in(sqlite.connect(path, read_only=True), path))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from contextlib import suppress
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import waiting
@@ -22,6 +22,15 @@ _PROBES: Final = 3
 WATCH_S: Final = 0.1
 """So often whoever waits looks whether to go on waiting."""
 _CAN_WRITE: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
+HISTORY: Final = trusted(
+    "SELECT (SELECT system_identifier::text FROM pg_control_system()), "
+    "substr(pg_walfile_name(CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_lsn() END), 1, 8)"
+)
+"""Which cluster it is, and the timeline that it writes on, in hexadecimal digits: each promotion begins the next."""
+UNTOLD: Final = (psycopg.ProgrammingError, psycopg.NotSupportedError)
+"""What a database says that does not let everybody know whose history it has, as some that are like PostgreSQL."""
+OTHERS_S: Final = 1.0
+"""So long the first connection of all waits for the other hosts, so that of two that take writes the newer is found."""
 
 
 class Silent(psycopg.OperationalError):
@@ -34,6 +43,17 @@ class Silent(psycopg.OperationalError):
 
 class ReadOnly(psycopg.OperationalError):
     """The database lets us in and takes no writes."""
+
+
+class Replaced(psycopg.OperationalError):
+    """The database takes writes, and should not: another one was promoted in its place, and was written to since."""
+
+
+class History(NamedTuple):
+    """Whose history a database has: the cluster's name, and how often a standby of it was promoted, so to speak."""
+
+    cluster: str
+    timeline: int
 
 
 DOUBTFUL: Final = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError)
@@ -61,6 +81,9 @@ class PromptConnection(psycopg.AsyncConnection[Any]):
 
     The driver would ask the database to cancel it, and wait for that: ten seconds where nobody is there.
     """
+
+    history: History | None = None
+    """Of the database at the other end, where that takes writes and tells it."""
 
     async def wait(self, gen: Any, interval: float = WATCH_S, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as the driver has it
         """Wait for an answer; whoever is cancelled meanwhile leaves a connection that is closed."""
@@ -99,6 +122,7 @@ class Hosts:
         each_s = max(patience.connect_s, float(given.get("connect_timeout") or 0))
         self._connect_s = each_s * (1 if self._at_once else self.count) + GRACE_S / 2
         self._best = 0
+        self._newest: History | None = None
 
     def _single(self, number: int) -> str:
         """Return what libpq is told of one host."""
@@ -129,11 +153,13 @@ class Hosts:
             async with asyncio.timeout(self._connect_s):
                 if self._at_once:
                     return await self._first(setup, writing=writing)
-                return await self._opened(self.address, setup, writing=writing)
+                opened = await self._opened(self.address, setup, writing=writing)
+                self._newest = opened.history or self._newest
+                return opened
         except TimeoutError:
             raise Silent("the database does not let us in in time", began) from None
 
-    async def _first(self, setup: LiteralString, *, writing: bool) -> psycopg.AsyncConnection[Any]:
+    async def _first(self, setup: LiteralString, *, writing: bool) -> PromptConnection:
         """Ask every host at once: one that is gone must not keep us from the one that took its place."""
         tasks = [
             asyncio.create_task(self._opened(self._single(number), setup, writing=writing))
@@ -144,11 +170,17 @@ class Hosts:
             while waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 good = [task for task in done if task.exception() is None]
+                if good and self._newest is None and waiting:
+                    done, waiting = await asyncio.wait(waiting, timeout=OTHERS_S)
+                    good += [task for task in done if task.exception() is None]
                 if good:
-                    self._best = tasks.index(good[0])
-                    for spare in good[1:]:
-                        await spare.result().close()
-                    return good[0].result()
+                    found = max(good, key=lambda task: getattr(task.result().history, "timeline", 0))
+                    self._best = tasks.index(found)
+                    for spare in good:
+                        if spare is not found:
+                            await spare.result().close()
+                    self._newest = found.result().history or self._newest
+                    return found.result()
         finally:
             for task in waiting:
                 task.cancel()
@@ -161,10 +193,26 @@ class Hosts:
             )
         )
 
-    @staticmethod
-    async def _opened(address: str, setup: LiteralString, *, writing: bool) -> psycopg.AsyncConnection[Any]:
+    def check_not_replaced(self, history: History | None) -> None:
+        """Raise Replaced for a primary that came back after another took its place: what it lacks would be done again.
+
+        A cluster of another name is another database, such as one that was restored.
+        """
+        newest = self._newest
+        if history is None or newest is None or history.cluster != newest.cluster:
+            return
+        if history.timeline < newest.timeline:
+            raise Replaced(
+                f"it was replaced: it writes on timeline {history.timeline}, and this server has worked on timeline "
+                f"{newest.timeline}. Stop it, and make a standby of it. If it is the one to go on with, restart this "
+                "server"
+            )
+
+    async def _opened(self, address: str, setup: LiteralString, *, writing: bool) -> PromptConnection:
         connection = await PromptConnection.connect(address, autocommit=True, client_encoding="utf8")
         try:
+            connection.history = await _history(connection)
+            self.check_not_replaced(connection.history)
             if writing:
                 cursor = await connection.execute(trusted(_CAN_WRITE))
                 ((stands_by, read_only),) = await cursor.fetchall()
@@ -176,6 +224,20 @@ class Hosts:
                 await connection.close()
             raise
         return connection
+
+
+async def _history(connection: PromptConnection) -> History | None:
+    """Return whose history a database has; None where it stands by, or does not tell."""
+    with suppress(*UNTOLD):
+        cursor = await connection.execute(HISTORY)
+        return history_of(await cursor.fetchall())
+    return None
+
+
+def history_of(rows: list[tuple[Any, ...]]) -> History | None:
+    """Read what HISTORY returned."""
+    ((cluster, timeline),) = rows
+    return None if timeline is None else History(str(cluster), int(timeline, 16))
 
 
 def _check_writable(*, stands_by: bool, read_only: bool) -> None:

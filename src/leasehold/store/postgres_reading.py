@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -11,7 +12,17 @@ import psycopg
 from leasehold.sequencer import LockedOut, Unavailable
 from leasehold.store.errors import BadStore
 from leasehold.store.patience import GRACE_S
-from leasehold.store.postgres_hosts import Hosts, Silent, is_doubtful, limits_statement, one_line, since_of
+from leasehold.store.postgres_hosts import (
+    HISTORY,
+    UNTOLD,
+    Hosts,
+    Silent,
+    history_of,
+    is_doubtful,
+    limits_statement,
+    one_line,
+    since_of,
+)
 from leasehold.store.queries import Queries
 from leasehold.store.readers import LostError
 from leasehold.store.statements import trusted
@@ -62,7 +73,7 @@ class ReadingConnection(psycopg.Connection[Any]):
 def open_reading(hosts: Hosts, *, answer_s: float | None) -> ReadingConnection:
     """Open a connection for reading; a statement takes ``answer_s`` at most, None: as long as it takes.
 
-    Raises psycopg.Error, and BadStore for a PostgreSQL that is too old.
+    Raises psycopg.Error, Replaced among them, and BadStore for a PostgreSQL that is too old.
     """
     connection = ReadingConnection.connect(hosts.address, autocommit=True)
     version = connection.info.server_version
@@ -70,6 +81,8 @@ def open_reading(hosts: Hosts, *, answer_s: float | None) -> ReadingConnection:
         connection.close()
         raise BadStore(f"PostgreSQL 15 or newer is needed, and this is {version // 10000}.")
     try:
+        with suppress(*UNTOLD):
+            hosts.check_not_replaced(history_of(connection.execute(HISTORY).fetchall()))
         if answer_s is not None:
             connection.answer_s = answer_s + GRACE_S
             connection.execute(limits_statement(answer_s))

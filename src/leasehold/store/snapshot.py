@@ -15,6 +15,7 @@ from leasehold.store.opening import Target
 from leasehold.store.queries import Fetch, Queries
 from leasehold.store.revisions import latest
 from leasehold.store.still import still
+from leasehold.store.there import store_in
 
 
 @contextmanager
@@ -64,8 +65,7 @@ def _embedded(where: Target, open_: Callable[[Path], sqlite3.Connection]) -> Ite
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        raise BadStore(f"There is no store in {path.parent}: {path} does not exist.")
+    store_in(path.parent)
     return sqlite.connect(path, read_only=True)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leasehold.store import sqlite
 from leasehold.store.errors import BadStore
+from leasehold.store.there import store_in
 
 
 def still(path: Path) -> sqlite3.Connection:
@@ -18,8 +19,7 @@ def still(path: Path) -> sqlite3.Connection:
 
     Raises BadStore where there is no store, or it cannot be copied.
     """
-    if not path.exists():
-        raise BadStore(f"There is no store in {path.parent}: {path} does not exist.")
+    store_in(path.parent)
     source = sqlite.connect(path, read_only=True)
     # No name: SQLite's word for a file that it removes as soon as it has opened it.
     copy = sqlite3.connect("", isolation_level=None)
