@@ -112,7 +112,7 @@ def test_nothing_is_acknowledged_after_the_files_are_gone(tmp_path: Path, take_a
             _ready_to_sell(server)
             buyers = Buyers(server, 3)
             eventually("purchases are answered", lambda: len(buyers.answers) > 20)  # noqa: B023
-            # Until the log is copied into it, the file is the one that was kept, and writing that over it changes nothing.
+            # Until the log is copied into it, the file is the one that was kept, and writing it over changes nothing.
             old = (data.parent / "old.db").stat().st_size
             eventually("the file has grown", lambda: (data / STORE).stat().st_size > old)  # noqa: B023
             take_away(data)
