@@ -163,9 +163,13 @@ def _import_everything() -> None:
 
 
 if __name__ == "__main__":
+    import leasehold
     from leasehold.cli.main import main
 
     _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    sys.argv = _forking(socket.socket(fileno=int(sys.argv[1])))
+    _, *words = _forking(socket.socket(fileno=int(sys.argv[1])))
+    # As "python -m leasehold" leaves it, which is how usage is told.
+    __package__ = "leasehold"
+    sys.argv = [str(Path(leasehold.__file__).parent / "__main__.py"), *words]
     main()
