@@ -21,9 +21,9 @@ def test_it_says_and_ends_as_one_of_a_new_interpreter(arguments: tuple[str, ...]
     assert (done.returncode, done.stdout, done.stderr) == (new.returncode, new.stdout, new.stderr)
 
 
-def test_it_has_the_environment_that_it_was_given() -> None:
+def test_it_has_the_environment_that_it_was_given(tmp_path: Path) -> None:
     bad = environment() | {"LEASEHOLD_DRIAN_SECONDS": "5"}
-    done = run(["serve", "--port", str(free_port()), "--data", "absent"], env=bad)
+    done = run(["serve", "--port", str(free_port()), "--data", str(tmp_path / "data")], env=bad)
     assert (done.returncode, "LEASEHOLD_DRIAN_SECONDS" in done.stderr) == (2, True)
 
 
