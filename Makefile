@@ -7,13 +7,15 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8000
 SERVE  ?= --demo
 MINUTES ?= 60
+T       ?= tests
+STORE   ?=
 # One more than there are cores: half of a test that talks to a database or a process is waiting.
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run tour ray attack faults test check lint types layers tests docs format lock clean bench
+.PHONY: help run tour ray attack faults test quick t check lint types layers tests docs format lock clean bench
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +41,12 @@ layers: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## all tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
+quick: lint types $(VENV)/.dev ## lint, types, and the tests of rules, wire and the embedded store
+	LEASEHOLD_TEST_STORE=sqlite $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
+
+t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one store where STORE=sqlite or postgres
+	LEASEHOLD_TEST_STORE=$(STORE) $(BIN)/pytest $(T)
+
 attack: $(VENV)/.dev ## what strangers and tenants may try, for as long as MINUTES says
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
@@ -47,7 +55,8 @@ attack: $(VENV)/.dev ## what strangers and tenants may try, for as long as MINUT
 faults: $(VENV)/.dev ## what machines, databases, disks, clocks and chance do, for as long as MINUTES says
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
-	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash tests/simulation || exit 1; done
+	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash tests/simulation \
+	    tests/reconciler/test_troubles.py || exit 1; done
 
 docs: $(VENV)/.dev ## the generated pages are the ones that the code generates
 	$(BIN)/leasehold docs --check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -38,6 +39,36 @@ def write_to_memory() -> None:
         # The processes that tests start find it there, too.
         os.environ["TMPDIR"] = str(MEMORY)
         tempfile.tempdir = None
+
+
+def pytest_sessionstart() -> None:
+    """Have nothing collected while ten thousand tests are made: none of them is garbage."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on the collector need not look again at what lives to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of the other stores where LEASEHOLD_TEST_STORE names one."""
+    wanted = os.environ.get("LEASEHOLD_TEST_STORE")
+    if not wanted:
+        return
+    if wanted not in STORES:
+        raise pytest.UsageError(f"LEASEHOLD_TEST_STORE is {wanted}: it may be {' or '.join(STORES)}")
+    others = set(STORES) - {wanted}
+    left_out = [item for item in items if not others.isdisjoint(_parameters(item))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if others.isdisjoint(_parameters(item))]
+
+
+def _parameters(item: pytest.Item) -> set[str]:
+    """Return the words in the brackets behind a test's name."""
+    return set(item.name.partition("[")[2].rstrip("]").split("-"))
 
 
 def pytest_report_header() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from leasehold.store.sqlite import FILE
 from tests.postgres import shared_server
 
 STORES = ("sqlite", "postgres")
+ROUNDS = max(1, int(os.environ.get("LEASEHOLD_TEST_ROUNDS", "1")))
+"""How many times more there is to do than in an ordinary run."""
 
 
 @contextmanager

@@ -112,6 +112,9 @@ class Server:
             f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync={sync} "
             f"-c full_page_writes={sync} -c max_connections=200 -c shared_buffers=128MB"
         )
+        if not self._durable:
+            # No database of it lives long enough to be vacuumed.
+            options += " -c autovacuum=off"
         log = str(self._folder / "log")
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "start")
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 import structlog
@@ -14,7 +15,10 @@ import structlog
 from leasehold.store.check import check_store
 from leasehold.store.opening import Target
 from tests.api.scene import Scene, a_scene
-from tests.copies import STORES, copy_of, empty
+from tests.copies import ROUNDS, STORES, copy_of, empty
+
+PROVED_EVERY = 3
+"""One in so many tests on PostgreSQL has its books proved."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -85,7 +89,16 @@ def a_copy(request: pytest.FixtureRequest, directory: Path) -> Iterator[Scene]:
     )
     with copy_of(original, directory) as where, a_scene(where) as scene:
         yield scene
-        assert check_store(where).findings == []
+        if is_proved(request):
+            assert check_store(where).findings == []
+
+
+def is_proved(request: pytest.FixtureRequest) -> bool:
+    """Whether the books are proved in the end: of the embedded store always, of PostgreSQL for a third of the tests.
+
+    They are the same rows and the same check, which takes PostgreSQL longer than all that a test does.
+    """
+    return request.param == "sqlite" or ROUNDS > 1 or crc32(request.node.nodeid.encode()) % PROVED_EVERY == 0
 
 
 @pytest.fixture(params=STORES)

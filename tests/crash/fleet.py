@@ -23,14 +23,16 @@ from typing import Any, NamedTuple, Self
 import psycopg
 
 from leasehold.wire.signing import sign
+from tests import forked
+from tests.copies import ROUNDS as ROUNDS  # noqa: PLC0414 - the tests of this package take it from here
+from tests.forked import Forked
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 
-ROUNDS = max(1, int(os.environ.get("LEASEHOLD_TEST_ROUNDS", "1")))
-"""How many times more there is to do than in an ordinary run."""
 MASTER_KEY = "5ea1" * 16
 HOST = "leasehold.test"
 SIGNED_FOR_S, SIGNED_ANEW_S = 300, 60.0
 START_S = 30.0
+LEASEHOLD = ("-m", "leasehold")
 STOP_S = 30.0
 
 UNITS, ACCOUNT, CATALOG, IAM, CLOCK = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam", "/v2/clock"
@@ -81,7 +83,7 @@ def seeded(seed: object) -> Random:
 class Process:
     """A server or a worker, which may be killed, paused and started again."""
 
-    program: Sequence[str] = ("-m", "leasehold")
+    program: Sequence[str] = LEASEHOLD
     """What Python is told to run."""
 
     def __init__(
@@ -100,20 +102,23 @@ class Process:
         if port is not None:
             self._arguments += ["--port", str(port)]
         self._log = folder / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self) -> None:
         """Start it; does not wait until it serves."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._before, sys.executable, *self.program, *self._arguments],
-                stdout=log,
-                stderr=log,
-                env=environment(),
-            )
+            if self._before or self.program != LEASEHOLD:
+                self._process = subprocess.Popen(
+                    [*self._before, sys.executable, *self.program, *self._arguments],
+                    stdout=log,
+                    stderr=log,
+                    env=environment(),
+                )
+            else:
+                self._process = Forked(self._arguments, env=environment(), stdout=log.fileno(), stderr=log.fileno())
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Forked:
         """The running process."""
         assert self._process is not None, f"{self.name} was never started"
         return self._process
@@ -200,14 +205,7 @@ class Fleet:
 
 def check(url: str) -> str:
     """Have the books of a database proved by the command line; returns what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "leasehold", "check", "--store", url],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=120,
-        check=False,
-    )
+    done = forked.run(["check", "--store", url], env=environment())
     assert done.returncode == 0, f"leasehold check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

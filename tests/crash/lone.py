@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests import forked
 from tests.copies import put_tables
 from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, Caller, Process, environment, free_port
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
@@ -54,14 +54,7 @@ def root_of(server: Process, *, patience_s: float = 60.0) -> Caller:
 
 def leasehold(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end, in the environment of all these servers unless told another."""
-    return subprocess.run(
-        [sys.executable, "-m", "leasehold", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment() if variables is None else dict(variables),
-        timeout=120,
-        check=False,
-    )
+    return forked.run([*map(str, arguments)], env=environment() if variables is None else variables)
 
 
 def prove_books(data: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.crash.fleet import (
+    ROUNDS,
     UNITS,
     Account,
     Caller,
@@ -28,7 +29,7 @@ from tests.crash.fleet import (
 )
 from tests.crash.lone import Record, data_of, lone_server, prove, prove_books, root_of, show
 
-KILLS = int(os.environ.get("LEASEHOLD_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("LEASEHOLD_TEST_KILLS") or 3 * ROUNDS)
 FUNDS = 10_000_000
 TYPE = "killed"
 

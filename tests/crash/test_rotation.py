@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,8 +28,9 @@ from leasehold.store.snapshot import snapshot
 from leasehold.store.turning import announce
 from leasehold.vault import BadMasterKey, Vault, fingerprint, load_master_key
 from tests.copies import STORES, copy_of, empty
-from tests.crash.fleet import Caller, environment, eventually
+from tests.crash.fleet import ROUNDS, Caller, environment, eventually
 from tests.crash.lone import data_of, leasehold, lone_server
+from tests.forked import Forked
 from tests.harness import ENVIRONMENT, ROOT_KEY, ROOT_SECRET, Answer, Desk, a_service
 
 IAM, HOOKS, EVENTS = "/v2/iam", "/v2/notification", "/v2/events"
@@ -136,29 +135,30 @@ async def crowd(desks: list[Desk], made: dict[str, str]) -> AsyncIterator[list[s
     stop = asyncio.Event()
 
     async def use(desk: Desk, key: str, secret: str) -> None:
-        while not stop.is_set():
-            answer = await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})
-            answers.append(_said(answer))
-            # What is remembered of a caller hides the sealed secret.
-            desk.service.app._identities.forget()
-            await asyncio.sleep(0.02)
+        answer = await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})
+        answers.append(_said(answer))
+        # What is remembered of a caller hides the sealed secret. Nobody else calls here now, who would be looked up anew.
+        desk.service.app._identities.forget()
 
     async def make(desk: Desk) -> None:
-        while not stop.is_set():
-            user = (await desk.call(IAM, "CreateUser", {"name": "meanwhile"})).result["userId"]
-            key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
-            made[key["accessKeyId"]] = key["secretAccessKey"]
-            used = await desk.as_user(key["accessKeyId"], key["secretAccessKey"]).call(IAM, "DescribeUsers")
-            assert used.code == "AccessDenied"
-            asked = {"userId": user, "policyName": "QianfanReadAccessPolicy"}
-            answers.append(_said(await desk.call(IAM, "AttachPolicy", asked)))
-            await asyncio.sleep(0.02)
+        user = (await desk.call(IAM, "CreateUser", {"name": "meanwhile"})).result["userId"]
+        key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
+        made[key["accessKeyId"]] = key["secretAccessKey"]
+        used = await desk.as_user(key["accessKeyId"], key["secretAccessKey"]).call(IAM, "DescribeUsers")
+        assert used.code == "AccessDenied"
+        asked = {"userId": user, "policyName": "QianfanReadAccessPolicy"}
+        answers.append(_said(await desk.call(IAM, "AttachPolicy", asked)))
 
+    async def call(desk: Desk) -> None:
+        while not stop.is_set():
+            await make(desk)
+            for key, secret in some:
+                await use(desk, key, secret)
+
+    some = list(made.items())[:4]
     async with asyncio.TaskGroup() as tasks:
         for desk in desks:
-            tasks.create_task(make(desk))
-            for key, secret in list(made.items())[:4]:
-                tasks.create_task(use(desk, key, secret))
+            tasks.create_task(call(desk))
         yield answers
         stop.set()
     assert answers
@@ -215,13 +215,15 @@ def test_wherever_it_is_cut_off_the_store_works_and_the_next_run_finishes(
     lived: tuple[Target, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, made = lived
-    cut, done = 0, False
+    # On PostgreSQL another third of the places every day: what it is cut off in is the same code on both.
+    every = 1 if original.url is None or ROUNDS > 1 else 3
+    cut, done = (int(time.time()) // 86_400) % every, False
     while not done:
         for late in (False, True):
             with copy_of(original, tmp_path / f"data-{cut}-{late}") as where:
                 done = _cut_at(where, cut, late=late, monkeypatch=monkeypatch)
                 is_right(where)
-                if cut % 3 == 0 and late:
+                if cut // every % 3 == 0 and late:
                     asyncio.run(serves(where, made))
                     is_right(where)
                 asyncio.run(rotate(where))
@@ -231,7 +233,7 @@ def test_wherever_it_is_cut_off_the_store_works_and_the_next_run_finishes(
                 (where.directory / "master.key.before").unlink(missing_ok=True)
                 is_right(where)
                 assert Keyring(load_settings(None, ENVIRONMENT), where.directory).key(now.current) is not None
-        cut += 1
+        cut += every
     # An announcement, the turn, a batch each of keys and webhooks, three passes over chains, the end, a file.
     assert cut > 8
 
@@ -365,11 +367,13 @@ def test_a_server_and_the_command_are_killed_again_and_again_and_the_server_fini
                 root.call(IAM, "CreateAccessKey", user)
         before = standing(Target(data)).current
         for milliseconds in (30, 60, 120):
-            command = subprocess.Popen(
-                [sys.executable, "-m", "leasehold", "rotate-master-key", "--data", str(data)],
-                env=_without_master_key(environment())(),
-                stdout=subprocess.DEVNULL,
-            )
+            with (tmp_path / "said").open("wb") as said:
+                command = Forked(
+                    ["rotate-master-key", "--data", str(data)],
+                    env=_without_master_key(environment())(),
+                    stdout=said.fileno(),
+                    stderr=said.fileno(),
+                )
             eventually("it is announced", lambda now=before: standing(Target(data))[:2] != (now, ""))  # type: ignore[misc]
             time.sleep(milliseconds / 1000)
             command.send_signal(signal.SIGKILL)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +18,7 @@ from leasehold.store.opening import Target
 from leasehold.store.postgres import PostgresStore
 from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, environment, postpaid
 from tests.faults.databases import need_postgres, patient
+from tests.forked import run
 from tests.harness import Desk, a_service
 from tests.postgres import shared_server
 
@@ -138,18 +137,10 @@ def test_a_statement_timeout_of_the_database_is_an_answer_and_a_line_and_no_trac
         told = capsys.readouterr()
         assert "Traceback" not in told.out + told.err
         with held(url, "LOCK TABLE facts, postings IN ACCESS EXCLUSIVE MODE"):
-            running = [
-                subprocess.Popen(
-                    [sys.executable, "-m", "leasehold", *arguments],
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    env=environment(),
-                )
-                for arguments in _commands(url, tmp_path)
-            ]
-            for command in running:
-                _, said = command.communicate(timeout=60)
+            with ThreadPoolExecutor() as threads:
+                done = list(threads.map(lambda told: run(told, env=environment()), _commands(url, tmp_path)))
+            for command in done:
+                said = command.stderr
                 assert command.returncode != 0, command.args
                 assert "Traceback" not in said, (command.args, said[-2000:])
                 assert len(said.strip().splitlines()) == 1, (command.args, said)
@@ -160,6 +151,6 @@ async def _founded(url: str, folder: Path) -> None:
         pass
 
 
-def _commands(url: str, folder: Path) -> list[list[Any]]:
+def _commands(url: str, folder: Path) -> list[list[str]]:
     archived = ["--before", "2026-01-01 00:00:00", "--to", str(folder / "charges.gz")]
     return [["archive", "--store", url, *archived], ["serve", "--store", url, "--port", "0"], ["check", "--store", url]]

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import urllib.request
 import uuid
@@ -22,6 +21,7 @@ from tests.copies import put_tables
 from tests.crash.fleet import UNITS, Caller, Process, books, environment, eventually, free_port, offer
 from tests.crash.test_replicas import SERVES, keepers, running
 from tests.faults.test_moves_versions import page
+from tests.forked import run
 from tests.harness import ROOT_KEY, ROOT_SECRET
 from tests.postgres import shared_server
 
@@ -134,8 +134,8 @@ def pids(units: Sequence[str]) -> set[int]:
 
 
 def leasehold(*words: str) -> str:
-    command = [sys.executable, "-m", "leasehold", *words]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60, check=True)
+    done = run(words, env=environment())
+    done.check_returncode()
     return done.stdout
 
 

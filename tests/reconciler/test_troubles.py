@@ -18,6 +18,7 @@ from leasehold.commands.service import ModifyService, ScaleService, SwitchServic
 from leasehold.domain.book import OFFERINGS
 from leasehold.domain.calendar import SECOND_US, Instant
 from leasehold.domain.unit import GONE
+from tests.copies import ROUNDS
 from tests.reconciler.acts import ACCOUNT, USER, EndUnit, Runs, StopUnit, buying
 from tests.reconciler.house import House
 
@@ -145,7 +146,7 @@ def check_end(house: House) -> None:
     assert house.store.ask(lambda ask: ask.jobs(None)) == []
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTS, max_size=25), st.sampled_from([(1, False), (2, False), (2, True)]))
 def test_whatever_happens_nothing_is_started_twice_and_nothing_is_left(
     acts: list[tuple[Any, ...]], kind: tuple[int, bool]

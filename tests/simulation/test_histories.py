@@ -43,13 +43,13 @@ T = TypeVar("T")
 MASTER_KEY = bytes(32)
 
 
-@settings(max_examples=100 * ROUNDS, deadline=None)
+@settings(max_examples=50 * ROUNDS, deadline=None)
 @given(histories(), st.booleans())
 def test_after_every_step_the_books_are_right(history: History, twice: bool) -> None:  # noqa: FBT001
     asyncio.run(watched(history, twice=twice))
 
 
-@settings(max_examples=25 * ROUNDS, deadline=None)
+@settings(max_examples=15 * ROUNDS, deadline=None)
 @given(histories(new_regions=False))
 def test_the_same_history_in_batches_of_other_sizes_gives_the_same_books(history: History) -> None:
     async def scene() -> None:
@@ -72,7 +72,7 @@ def _without_said(books: Books) -> Books:
     return sorted_books._replace(rows=sorted_books.rows | {"units": units})
 
 
-@settings(max_examples=25 * ROUNDS, deadline=None)
+@settings(max_examples=15 * ROUNDS, deadline=None)
 @given(histories(), st.sampled_from((1, 2, 7, 64)))
 def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_was_on_time(
     history: History, batch: int
@@ -93,7 +93,7 @@ def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_wa
     asyncio.run(scene())
 
 
-@settings(max_examples=25 * ROUNDS, deadline=None)
+@settings(max_examples=15 * ROUNDS, deadline=None)
 @given(histories(), st.sets(st.integers(0, 12), max_size=3), st.sampled_from((1, 7, 64)))
 def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_release_time(
     history: History, working: set[int], batch: int

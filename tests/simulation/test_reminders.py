@@ -56,7 +56,7 @@ def check(store: MemoryStore, rules: Rules) -> None:
         assert unit.reminded_at is None or unit.reminded_at < unit.remind_at
 
 
-@settings(max_examples=30 * ROUNDS, deadline=None)
+@settings(max_examples=15 * ROUNDS, deadline=None)
 @given(histories(new_regions=False))
 def test_each_reminder_is_given_once_at_its_own_time(history: History) -> None:
     async def scene() -> None:
@@ -67,7 +67,7 @@ def test_each_reminder_is_given_once_at_its_own_time(history: History) -> None:
     asyncio.run(scene())
 
 
-@settings(max_examples=30 * ROUNDS, deadline=None)
+@settings(max_examples=15 * ROUNDS, deadline=None)
 @given(histories(new_regions=False), st.sets(st.integers(0, 12), max_size=4), st.sampled_from((1, 7, 64)))
 def test_while_the_agenda_stops_none_is_given_twice_and_none_of_what_has_passed(
     history: History, working: set[int], batch: int

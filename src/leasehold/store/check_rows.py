@@ -7,6 +7,7 @@ that wrote it (``domain/row_digest.py``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -124,6 +125,7 @@ def _taken(column: Column[Any], words: Any) -> Any:
     return kind | None if column.nullable else kind
 
 
+@cache
 def _kind(table: Table) -> _Kind:
     codec = _BY_NAME.get(table.name)
     hints = get_type_hints(codec.row) if codec is not None else {}
