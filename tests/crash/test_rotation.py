@@ -137,7 +137,7 @@ async def crowd(desks: list[Desk], made: dict[str, str]) -> AsyncIterator[list[s
     async def use(desk: Desk, key: str, secret: str) -> None:
         answer = await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})
         answers.append(_said(answer))
-        # What is remembered of a caller hides the sealed secret. Nobody else calls here now, who would be looked up anew.
+        # What is remembered of a caller hides the sealed secret. Nobody else calls here meanwhile.
         desk.service.app._identities.forget()
 
     async def make(desk: Desk) -> None:
