@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from leasehold.domain.former_name import SEALED
 from leasehold.vault import BadMasterKey, fingerprint
 
 KEY_BYTES: Final = 32
 # Part of what every seal and signature is: they never change.
-_SEALS: Final = b"leasehold audit head seals 1"
-_SIGNATURES: Final = b"leasehold audit closure signatures 1"
+_SEALS: Final = SEALED + b"audit head seals 1"
+_SIGNATURES: Final = SEALED + b"audit closure signatures 1"
 
 
 class PastKey(msgspec.Struct, frozen=True):

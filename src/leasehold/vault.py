@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from leasehold.access import READ, NoAccess, check_access
+from leasehold.domain.former_name import SEALED
 from leasehold.settings import Secret
 
 KEY_BYTES: Final = 32
@@ -29,7 +30,7 @@ _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _FILE_MAX: Final = 1024
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_FINGERPRINT_OF: Final = b"leasehold master key"
+_FINGERPRINT_OF: Final = SEALED + b"master key"
 _ALLOWED: Final = "64 hexadecimal digits, or base64 of 32 bytes"
 
 
@@ -141,7 +142,7 @@ class Vault:
     def _derive(self, name: str, purpose: str) -> bytes:
         found = self._derived.get((name, purpose))
         if found is None:
-            hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=b"leasehold " + purpose.encode())
+            hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=SEALED + purpose.encode())
             found = self._derived[name, purpose] = hkdf.derive(self._keys[name])
         return found
 

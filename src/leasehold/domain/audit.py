@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from leasehold.domain.calendar import DAY_US, Instant
+from leasehold.domain.former_name import SEALED
 
 OK: Final = "OK"
 """The verdict on a call that was done; any other is an error code."""
@@ -159,12 +160,12 @@ def chain_hash(before: bytes, chain: str, number: int, body: bytes) -> bytes:
 
 def head_message(chain: str, number: int, page_hash: bytes) -> bytes:
     """Return what the seal of a chain's end is for."""
-    return b"leasehold audit head\n%b\n%d\n%b" % (chain.encode(), number, page_hash)
+    return SEALED + b"audit head\n%b\n%d\n%b" % (chain.encode(), number, page_hash)
 
 
 def closure_message(closure: Closure) -> bytes:
     """Return what the signature of a closure is for: all of it but the signature."""
-    return b"leasehold audit closure\n" + _write(msgspec.structs.astuple(closure)[:-1])
+    return SEALED + b"audit closure\n" + _write(msgspec.structs.astuple(closure)[:-1])
 
 
 def pages_of(

@@ -17,6 +17,7 @@ from leasehold.domain.audit import NOTHING, Mark
 from leasehold.domain.book import FACTS, KEYS, SERVICE_KEYS, USERS, Book, Draft, Fact, Needed
 from leasehold.domain.calendar import Instant
 from leasehold.domain.event import IAM_FOUND, Event
+from leasehold.domain.former_name import SEALED
 from leasehold.domain.identity_event import IAM_TYPES
 
 LOG_END: Final = "identity_log"
@@ -59,7 +60,7 @@ def message_of(before: bytes, number: int, account_id: str, event: Event) -> byt
     """Return what the seal of an event is for."""
     bare: Any = msgspec.structs.replace(event, data={k: v for k, v in event.data.items() if k != PLACE})
     text = msgspec.json.encode(bare)
-    return b"leasehold identity event\n%b\n%d\n%b\n%b" % (before, number, account_id.encode(), text)
+    return SEALED + b"identity event\n%b\n%d\n%b\n%b" % (before, number, account_id.encode(), text)
 
 
 def plus_found(before: bytes, account_id: str, event: Event) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 
+from leasehold.domain.former_name import SEALED
 from leasehold.private import opened_private
 from leasehold.store.damage import unusable
 from leasehold.store.directory import MARK, STORE
@@ -28,8 +29,8 @@ LOST: Final = f"{MARK}.lost"
 POSITION_TEXT: Final = (
     "SELECT coalesce((SELECT max(seq) FROM event_pages), 0), coalesce((SELECT max(seq) FROM audit_pages), 0)"
 )
-_RECORD: Final = re.compile(rb"leasehold mark 1\npages ([0-9]{20})\nseal ([0-9a-f]{64})\n")
-_PURPOSE: Final = b"leasehold high-water mark 1\n"
+_RECORD: Final = re.compile(SEALED + rb"mark 1\npages ([0-9]{20})\nseal ([0-9a-f]{64})\n")
+_PURPOSE: Final = SEALED + b"high-water mark 1\n"
 """What distinguishes a sealed mark from other sealed messages; part of every seal, so it never changes."""
 
 Fetch = Callable[[str], Sequence[Sequence[Any]]]
@@ -186,7 +187,7 @@ def _write(descriptor: int, seals: Seals, pages: int) -> None:
     said = _written(pages)
     seal = seals.seal(_PURPOSE + said).hex().encode()
     # All records are equally long, and one is less than a sector: it replaces the last one whole.
-    os.pwrite(descriptor, b"leasehold mark 1\npages %b\nseal %b\n" % (said, seal), 0)
+    os.pwrite(descriptor, SEALED + b"mark 1\npages %b\nseal %b\n" % (said, seal), 0)
 
 
 def _written(pages: int) -> bytes:

@@ -18,6 +18,7 @@ from alembic import op
 
 # The place of a type in the table never changes.
 from leasehold.domain.event import types_mask
+from leasehold.domain.former_name import SEALED
 
 revision = "0014"
 down_revision = "0013"
@@ -56,7 +57,7 @@ def upgrade() -> None:
         events = [[now, FOUND, None, None, data] for data in _told(connection, account_id)]
         for event in events:
             text = msgspec.json.encode(event)
-            head = b"leasehold identity event\n%b\n%d\n%b\n" % (digest, 0, account_id.encode())
+            head = SEALED + b"identity event\n%b\n%d\n%b\n" % (digest, 0, account_id.encode())
             digest, found = sha256(head + text).digest(), True
         connection.execute(
             pages.insert().values(
