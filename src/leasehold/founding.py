@@ -11,10 +11,12 @@ import structlog
 from leasehold.api.ids import hex_id
 from leasehold.clock import Clock, VirtualClock
 from leasehold.commands.clock import VIRTUAL_NOW
+from leasehold.commands.former_name import NAME, TODAY, TakeNewName
 from leasehold.commands.founding import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, Found
 from leasehold.commands.identity import CreateAccount, NewKey, RootKeyTaken, TakeRootKey
 from leasehold.domain.account import AccessKey, User
 from leasehold.domain.calendar import Instant
+from leasehold.domain.former_name import FORMER_OPERATOR
 from leasehold.domain.refusal import Refusal
 from leasehold.sequencer import Sequencer
 from leasehold.settings import Settings
@@ -57,11 +59,22 @@ async def found(
             clock.stand(stands(store) or clock.now())
         if not is_given:
             (directory / CREDENTIALS).unlink(missing_ok=True)
+    await _rename(store, sequencer)
     root = root_user(store)
     if is_given and await _take(store, sequencer, vault, root, sealed, secret):
         return key_id
     active = [key.id for key in _keys_of(store, root) if key.status == "Active"]
     return active[0] if active else ""
+
+
+async def _rename(store: OpenStore, sequencer: Sequencer) -> None:
+    """Give the operator's policy the name of today in a store from before the project was renamed."""
+    if store.ask(lambda ask: ask.fact(NAME)) is None:
+        holders = store.ask(lambda ask: ask.holders(FORMER_OPERATOR))
+        renamed = await sequencer.submit(TakeNewName(user_ids=tuple(holders), operators=OPERATOR))
+        log.warning(
+            "the operator's policy was renamed, as the project was", before=FORMER_OPERATOR, now=OPERATOR, users=renamed
+        )
 
 
 async def _take(store: OpenStore, sequencer: Sequencer, vault: Vault, root: User, key: NewKey, secret: str) -> bool:
@@ -135,7 +148,7 @@ def root_user(store: OpenStore) -> User:
 
 
 def _founding(settings: Settings, vault: Vault, clock: Clock, key: NewKey, *, is_given: bool) -> Found:
-    facts = {MASTER_KEY: vault.fingerprint, CLOCK_MODE: clock.mode}
+    facts = {MASTER_KEY: vault.fingerprint, CLOCK_MODE: clock.mode, NAME: TODAY}
     if clock.mode == "virtual":
         facts[VIRTUAL_NOW] = str(clock.now())
     root = CreateAccount(

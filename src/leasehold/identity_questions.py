@@ -38,6 +38,10 @@ class IdentityQuestions(Protocol):
         """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
         ...
 
+    def holders(self, policy: str) -> list[str]:
+        """Return the ids of all users who have a policy."""
+        ...
+
     def key_uses(self, account_id: str) -> dict[str, Instant]:
         """Return when the keys of an account were last used, as far as that was written; the others are missing."""
         ...

@@ -29,6 +29,10 @@ class KeyQuestions:
         """Return a user by id."""
         return self._rows(USERS).get((user_id,))
 
+    def holders(self, policy: str) -> list[str]:
+        """Return the ids of all users who have a policy."""
+        return sorted(user.id for user in self._rows(USERS).values() if policy in user.policies)
+
     def users(
         self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
     ) -> list[tuple[User, list[AccessKey]]]:

@@ -10,6 +10,7 @@ import msgspec
 
 from leasehold.commands.clock import VIRTUAL_NOW
 from leasehold.commands.demo import DEMO_LOADED, SERVICE_ID
+from leasehold.commands.former_name import NAME
 from leasehold.commands.founding import CLOCK_MODE, FOUNDED, ROOT_USER
 from leasehold.commands.master_key import BEFORE_KEY, NEXT_KEY, PAST_KEYS
 from leasehold.domain.identity_log import LOG_END, MASTER_KEY
@@ -121,6 +122,7 @@ FACTS: Final = {
     UNITS_BEFORE_EVENTS: "[0-9]+",
     IDENTITY_EPOCH: "[0-9]+",
     ROOT_USER: "[!-~]+",
+    NAME: "[a-z]+",
     LOG_END: "[0-9]+:[0-9a-f]{64}",
     MASTER_KEY: "[0-9a-f]{64}",
     NEXT_KEY: "([0-9a-f]{64})?",

@@ -10,6 +10,7 @@ from leasehold.access import DIRECTORY, FILE, NoAccess, check_access
 from leasehold.private import create_private
 from leasehold.store.directory import LOCK, MARK, STORE, prepare
 from leasehold.store.errors import BadStore
+from leasehold.store.former_files import rename
 
 KEY: Final = "master.key"
 CREDENTIALS: Final = "credentials.env"
@@ -29,6 +30,7 @@ def make_ready(directory: Path, *, new: bool = False) -> None:
     """
     try:
         check_access(directory, DIRECTORY)
+        rename(directory)
         prepare(directory)
         for name in (STORE, LOG, INDEX, LOCK, MARK):
             check_access(directory / name, FILE)

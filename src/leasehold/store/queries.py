@@ -117,6 +117,11 @@ class Queries(
         found: User | None = self._one(USERS, "id = ?", user_id)
         return found
 
+    def holders(self, policy: str) -> list[str]:
+        """Return the ids of all users who have a policy."""
+        rows = self._fetch("SELECT id FROM users WHERE policies LIKE ? ORDER BY id", (f'%"{policy}"%',))
+        return [str(row[0]) for row in rows]
+
     def users(
         self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
     ) -> list[tuple[User, list[AccessKey]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from leasehold.access import DIRECTORY, FILE, LOOK, READ, NoAccess, check_access
 from leasehold.store.directory import STORE
 from leasehold.store.errors import BadStore
+from leasehold.store.former_files import FORMER_STORE, is_former
 
 
 def store_in(directory: Path, *, writing: bool = False) -> Path:
@@ -20,6 +21,11 @@ def store_in(directory: Path, *, writing: bool = False) -> Path:
         check_access(path, FILE if writing else READ)
     except NoAccess as error:
         raise BadStore(str(error)) from None
+    if is_former(directory):
+        raise BadStore(
+            f"{directory / FORMER_STORE} has the name from before this project was renamed. Serve or migrate the store "
+            f"once: that renames it to {STORE}."
+        )
     if not path.exists():
         raise BadStore(f"There is no store in {directory}: {path} does not exist.")
     return path
