@@ -19,25 +19,25 @@ from typing import Any, Final, cast
 import msgspec
 import psycopg
 
-from benchmarks.serving import LEASEHOLD, Server
-from leasehold.api.ids import UNIT_COMMON, UNIT_RUN
-from leasehold.clock import wall_us
-from leasehold.commands.founding import ROOT_USER
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import agenda_of
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, UNITS
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasehold.domain.catalogue import Offering, PriceChange
-from leasehold.domain.event import Event, page_of, unit_events
-from leasehold.domain.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Order, PaymentTiming, Posting, wallet
-from leasehold.domain.metering import minutes_started
-from leasehold.domain.money import Micro
-from leasehold.domain.unit import Unit, UnitStatus
-from leasehold.store import postgres, sqlite
-from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
-from leasehold.store.directory import locked
-from leasehold.store.opening import Target
-from leasehold.store.queries import Queries, columns
+from benchmarks.serving import LEASEBOOK, Server
+from leasebook.api.ids import UNIT_COMMON, UNIT_RUN
+from leasebook.clock import wall_us
+from leasebook.commands.founding import ROOT_USER
+from leasebook.domain.account import Account
+from leasebook.domain.agenda import agenda_of
+from leasebook.domain.book import ACCOUNTS, OFFERINGS, PRICES, UNITS
+from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.catalogue import Offering, PriceChange
+from leasebook.domain.event import Event, page_of, unit_events
+from leasebook.domain.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Order, PaymentTiming, Posting, wallet
+from leasebook.domain.metering import minutes_started
+from leasebook.domain.money import Micro
+from leasebook.domain.unit import Unit, UnitStatus
+from leasebook.store import postgres, sqlite
+from leasebook.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.directory import locked
+from leasebook.store.opening import Target
+from leasebook.store.queries import Queries, columns
 
 CHUNK: Final = 20_000
 OTHERS: Final = 200
@@ -199,7 +199,7 @@ def store_options(where: Target) -> list[str]:
 def found(where: Target) -> None:
     """Have a server found a store, with the demo's catalogue."""
     where.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    server = Server("founder", LEASEHOLD, store_options(where), where.directory / "founder.log")
+    server = Server("founder", LEASEBOOK, store_options(where), where.directory / "founder.log")
     try:
         server.wait_until_ready()
         server.stop()

@@ -14,22 +14,22 @@ from pathlib import Path
 
 from tests.reconciler.acts import ACCOUNT, buying, founding
 
-from leasehold.clock import RealClock
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.release import Release
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.plan import Limits
-from leasehold.domain.route import parse_routes
-from leasehold.domain.rules import Rules
-from leasehold.engines.contract import ReplicaEngine
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.routed import RoutedEngine
-from leasehold.reconciler.worker import Reconciler
-from leasehold.sequencer import Limits as Sizes
-from leasehold.sequencer import Sequencer
-from leasehold.store.sqlite import SqliteStore
-from leasehold.telemetry import Metrics
+from leasebook.clock import RealClock
+from leasebook.commands.offering import SetOffering
+from leasebook.commands.release import Release
+from leasebook.domain.calendar import SECOND_US
+from leasebook.domain.plan import Limits
+from leasebook.domain.route import parse_routes
+from leasebook.domain.rules import Rules
+from leasebook.engines.contract import ReplicaEngine
+from leasebook.engines.fake import FakeEngine, FakeWorld
+from leasebook.engines.process import ProcessEngine
+from leasebook.engines.routed import RoutedEngine
+from leasebook.reconciler.worker import Reconciler
+from leasebook.sequencer import Limits as Sizes
+from leasebook.sequencer import Sequencer
+from leasebook.store.sqlite import SqliteStore
+from leasebook.telemetry import Metrics
 
 LOOK_S = 0.05
 PATIENCE_S = 400.0
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=1000)
     parser.add_argument("--process", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="leasebook-bench-") as folder:
         asyncio.run(measure(asked.units, Path(folder), process=asked.process))
 
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from leasehold.cli.main import main
-from leasehold.domain.book import Book, Changes, Needed
-from leasehold.store import sqlite
-from leasehold.store.acknowledged import Acknowledged
-from leasehold.store.checkpointer import Checkpointer
-from leasehold.store.disk import Disk
-from leasehold.store.writer import Writer
+from leasebook.cli.main import main
+from leasebook.domain.book import Book, Changes, Needed
+from leasebook.store import sqlite
+from leasebook.store.acknowledged import Acknowledged
+from leasebook.store.checkpointer import Checkpointer
+from leasebook.store.disk import Disk
+from leasebook.store.writer import Writer
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.yardstick import Buyer, Job, Shape, master_key_of
-from leasehold.cli.main import main
-from leasehold.commands.command import Command
-from leasehold.commands.purchase import Bought, BuyUnits
-from leasehold.domain.audit import Entry, Line
-from leasehold.domain.calendar import Instant
-from leasehold.sequencer import Note, Sequencer
-from leasehold.store.opening import Target
+from leasebook.cli.main import main
+from leasebook.commands.command import Command
+from leasebook.commands.purchase import Bought, BuyUnits
+from leasebook.domain.audit import Entry, Line
+from leasebook.domain.calendar import Instant
+from leasebook.sequencer import Note, Sequencer
+from leasebook.store.opening import Target
 
 
 class Counter:

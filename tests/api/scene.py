@@ -12,15 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, LEASES, NONCES, REFUSED, SUPPLIES, WORKERS, Changes
-from leasehold.store.opening import Target
-from leasehold.wire.actions import TABLE
-from leasehold.wire.errors import ERRORS
+from leasebook.domain.book import DELIVERIES, HOOKS, LANES, LEASES, NONCES, REFUSED, SUPPLIES, WORKERS, Changes
+from leasebook.store.opening import Target
+from leasebook.wire.actions import TABLE
+from leasebook.wire.errors import ERRORS
 from tests.harness import Answer, Desk, a_service
 
 if TYPE_CHECKING:
-    from leasehold.clock import Mode
-    from leasehold.wiring import Service
+    from leasebook.clock import Mode
+    from leasebook.wiring import Service
 
 UNITS, RESOURCES, CHARGE, SERVICE = "/v2/computeunit", "/v2/serviceresources", "/v2/charge", "/v2/service"
 ACCOUNT, CATALOG, CLOCK, IAM = "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
@@ -282,7 +282,7 @@ class Scene:
     def _watcher(self) -> sqlite3.Connection:
         """The embedded store, looked at from outside."""
         if self._open is None:
-            self._open = sqlite3.connect(self.directory / "leasehold.db")
+            self._open = sqlite3.connect(self.directory / "leasebook.db")
         return self._open
 
     @property
@@ -361,7 +361,7 @@ class Scene:
 
 def rows(directory: Path) -> dict[str, list[Any]]:
     """Return every row of a store but what calls leave behind anyway, and what the service does by itself."""
-    with closing(sqlite3.connect(directory / "leasehold.db")) as store:
+    with closing(sqlite3.connect(directory / "leasebook.db")) as store:
         names = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
         kept = [name for name in names if name not in UNASKED and not name.startswith("audit_")]
         if "access_keys" in kept:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from leasehold.domain.calendar import Instant
-from leasehold.sequencer import KeyUses
-from leasehold.store.opening import Target
+from leasebook.domain.calendar import Instant
+from leasebook.sequencer import KeyUses
+from leasebook.store.opening import Target
 from tests.api.scene import IAM, Caller, Scene, a_scene
 
 

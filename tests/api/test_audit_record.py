@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.api.record import Addresses, names_of
-from leasehold.api.redacting import shown_body, shown_text
-from leasehold.domain.audit import BODY_MAX
-from leasehold.wire.shapes import DescribeComputeUnitRequest, Empty
+from leasebook.api.record import Addresses, names_of
+from leasebook.api.redacting import shown_body, shown_text
+from leasebook.domain.audit import BODY_MAX
+from leasebook.wire.shapes import DescribeComputeUnitRequest, Empty
 
 SECRET = "hunter2-and-more"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.event import IAM_FOUND, Event
-from leasehold.domain.outbox import Hook
-from leasehold.wire.signing import sign
+from leasebook.domain.event import IAM_FOUND, Event
+from leasebook.domain.outbox import Hook
+from leasebook.wire.signing import sign
 from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, Scene, order
 from tests.harness import Desk
 
@@ -99,7 +99,7 @@ def test_a_refused_change_is_no_event(either_shared: Scene) -> None:
     customer = either_shared.customer(None)
     before = told(customer)
     user = before[1]["data"]["targetUserId"]
-    asked = {"userId": user, "policyName": "LeaseholdOperatorPolicy"}
+    asked = {"userId": user, "policyName": "LeasebookOperatorPolicy"}
     assert customer.refused(IAM, "AttachPolicy", asked) == "AccessDenied"
     assert (
         customer.refused(IAM, "DisableAccessKey", {"accessKeyId": before[2]["data"]["accessKeyId"]}) == "InvalidState"
@@ -164,11 +164,11 @@ class Stream:
             method="POST",
             path=EVENTS,
             query=query,
-            headers={"host": "leasehold.test"},
+            headers={"host": "leasebook.test"},
             timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             signed_headers=("host",),
         )
-        headers = [(b"host", b"leasehold.test"), (b"authorization", authorization.encode())]
+        headers = [(b"host", b"leasebook.test"), (b"authorization", authorization.encode())]
         path = {"path": EVENTS, "raw_path": EVENTS.encode(), "query_string": query.encode()}
         requests = [{"type": "http.request", "body": b"", "more_body": False}]
 

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from leasehold.agenda.worker import Agenda
-from leasehold.clock import VirtualClock
-from leasehold.domain.book import UNITS as UNIT_ROWS
-from leasehold.domain.book import Changes
-from leasehold.domain.calendar import Instant, parse_time, rfc3339
-from leasehold.domain.ledger import Posting
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.check import check_directory
-from leasehold.store.sqlite import SqliteStore
+from leasebook.agenda.worker import Agenda
+from leasebook.clock import VirtualClock
+from leasebook.domain.book import UNITS as UNIT_ROWS
+from leasebook.domain.book import Changes
+from leasebook.domain.calendar import Instant, parse_time, rfc3339
+from leasebook.domain.ledger import Posting
+from leasebook.domain.rules import Rules
+from leasebook.domain.unit import Unit
+from leasebook.engines.instant import InstantEngine
+from leasebook.sequencer import Limits, Sequencer
+from leasebook.store.check import check_directory
+from leasebook.store.sqlite import SqliteStore
 from tests.api.scene import CLOCK, SERVICE, UNITS, Caller, Scene, a_scene, order, rows
 from tests.harness import play
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasehold import rotating
-from leasehold.domain.audit import Closure, chain_hash, closure_message, head_message
-from leasehold.domain.identity_log import LOG_END, read_mark
-from leasehold.seals import AuditKeys
-from leasehold.settings import load_settings
-from leasehold.store.check import check_store
-from leasehold.store.codec import AUDIT_CLOSURES
-from leasehold.store.opening import Target
-from leasehold.store.packing import unpacked
-from leasehold.vault import Vault, load_master_key
+from leasebook import rotating
+from leasebook.domain.audit import Closure, chain_hash, closure_message, head_message
+from leasebook.domain.identity_log import LOG_END, read_mark
+from leasebook.seals import AuditKeys
+from leasebook.settings import load_settings
+from leasebook.store.check import check_store
+from leasebook.store.codec import AUDIT_CLOSURES
+from leasebook.store.opening import Target
+from leasebook.store.packing import unpacked
+from leasebook.vault import Vault, load_master_key
 from tests.attack.books import OPERATOR, Books
 from tests.attack.test_identity_rows import _found
 from tests.copies import copy_of, empty

@@ -6,18 +6,18 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leasehold.domain.book import (
+from leasebook.domain.book import (
     TABLES,
     Book,
     Draft,
     Needed,
     Table,
 )
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order, Posting
-from leasehold.questions import Numbered
-from leasehold.sequencer import Transaction
-from leasehold.store.opening import OpenStore
+from leasebook.domain.calendar import Instant
+from leasebook.domain.ledger import Order, Posting
+from leasebook.questions import Numbered
+from leasebook.sequencer import Transaction
+from leasebook.store.opening import OpenStore
 
 Scene = Callable[[OpenStore], Awaitable[None]]
 OnStore = Callable[[Scene], None]

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.account import AccessKey, Account, User
-from leasehold.domain.book import (
+from leasebook.domain.account import AccessKey, Account, User
+from leasebook.domain.book import (
     ACCOUNTS,
     CALLS,
     DELIVERIES,
@@ -38,24 +38,24 @@ from leasehold.domain.book import (
     Fact,
     Table,
 )
-from leasehold.domain.calendar import Instant
-from leasehold.domain.calling import Calls, Package
-from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.guard import Guard, GuardRules
-from leasehold.domain.lease import Lease, Worker
-from leasehold.domain.ledger import Order, Posting
-from leasehold.domain.model import EVERYBODYS, Model, ModelSet
-from leasehold.domain.money import Micro
-from leasehold.domain.notice import NoticeRate, UsedLink
-from leasehold.domain.outbox import Delivery, Hook, Lane
-from leasehold.domain.quote import Quote
-from leasehold.domain.replica import Replica, RunSpec
-from leasehold.domain.service import Service
-from leasehold.domain.service_key import ServiceKey
-from leasehold.domain.signature import Nonce, RefusedCalls
-from leasehold.domain.supply import Count, Supply, Word
-from leasehold.domain.token import Remembered
-from leasehold.domain.unit import Placement, Unit
+from leasebook.domain.calendar import Instant
+from leasebook.domain.calling import Calls, Package
+from leasebook.domain.catalogue import Offering, PriceChange, PriceList
+from leasebook.domain.guard import Guard, GuardRules
+from leasebook.domain.lease import Lease, Worker
+from leasebook.domain.ledger import Order, Posting
+from leasebook.domain.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.money import Micro
+from leasebook.domain.notice import NoticeRate, UsedLink
+from leasebook.domain.outbox import Delivery, Hook, Lane
+from leasebook.domain.quote import Quote
+from leasebook.domain.replica import Replica, RunSpec
+from leasebook.domain.service import Service
+from leasebook.domain.service_key import ServiceKey
+from leasebook.domain.signature import Nonce, RefusedCalls
+from leasebook.domain.supply import Count, Supply, Word
+from leasebook.domain.token import Remembered
+from leasebook.domain.unit import Placement, Unit
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""

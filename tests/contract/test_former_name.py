@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold import founding
-from leasehold.cli.stores import audit_keys
-from leasehold.commands.former_name import NAME
-from leasehold.domain.former_name import FORMER_NAME, FORMER_OPERATOR
-from leasehold.store import former_files
-from leasehold.store.check import check_store
-from leasehold.store.directory import MARK, STORE
-from leasehold.store.errors import BadStore, StoreInUse
-from leasehold.store.opening import Target, upgrade
-from leasehold.store.snapshot import snapshot
-from leasehold.store.there import store_in
+from leasebook import founding
+from leasebook.cli.stores import audit_keys
+from leasebook.commands.former_name import NAME
+from leasebook.domain.former_name import FORMER_NAME, FORMER_OPERATOR
+from leasebook.store import former_files
+from leasebook.store.check import check_store
+from leasebook.store.directory import MARK, STORE
+from leasebook.store.errors import BadStore, StoreInUse
+from leasebook.store.opening import Target, upgrade
+from leasebook.store.snapshot import snapshot
+from leasebook.store.there import store_in
 from tests.copies import STORES, empty
 from tests.harness import Desk, a_service
 
@@ -120,7 +120,7 @@ def test_commands_that_read_say_how_it_gets_its_name(former: Path) -> None:
 
 
 def test_it_is_left_alone_while_its_server_works(former: Path) -> None:
-    from leasehold.store.directory import locked
+    from leasebook.store.directory import locked
 
     with locked(former), pytest.raises(StoreInUse):
         former_files.rename(former)

@@ -13,14 +13,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from leasehold.sequencer import Unavailable
-from leasehold.store.patience import Patience
-from leasehold.store.postgres import PostgresStore
-from leasehold.store.postgres_hosts import Hosts, PromptConnection, Silent
-from leasehold.store.postgres_presence import Presence
-from leasehold.store.postgres_reading import open_reading, queries_on
-from leasehold.store.postgres_session import Session
-from leasehold.store.readers import LostError
+from leasebook.sequencer import Unavailable
+from leasebook.store.patience import Patience
+from leasebook.store.postgres import PostgresStore
+from leasebook.store.postgres_hosts import Hosts, PromptConnection, Silent
+from leasebook.store.postgres_presence import Presence
+from leasebook.store.postgres_reading import open_reading, queries_on
+from leasebook.store.postgres_session import Session
+from leasebook.store.readers import LostError
 from tests.postgres import shared_server
 
 SLEEP = "SELECT pg_sleep(20)"

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from leasehold.questions import Questions
-from leasehold.store.queries import Queries
-from leasehold.store.readers import Connection, Readers
+from leasebook.questions import Questions
+from leasebook.store.queries import Queries
+from leasebook.store.readers import Connection, Readers
 
 PATIENCE_S = 10.0
 

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain import asked as a
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.asked import Answers, Asked
-from leasehold.domain.book import ACCOUNTS, HOOKS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, Book
-from leasehold.domain.calendar import Instant
-from leasehold.domain.unit import Placement
-from leasehold.store.opening import OpenStore
+from leasebook.domain import asked as a
+from leasebook.domain.account import AccessKey, User
+from leasebook.domain.asked import Answers, Asked
+from leasebook.domain.book import ACCOUNTS, HOOKS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, Book
+from leasebook.domain.calendar import Instant
+from leasebook.domain.unit import Placement
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.rows import ROWS, service, unit
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasehold.domain.audit import NOTHING, Audit, Head, Sealed, closing_of, pages_of
-from leasehold.domain.book import UNITS, Book, Changes
-from leasehold.domain.calendar import Instant
-from leasehold.domain.unit import Unit
-from leasehold.questions import AuditFilter, EventPlace
-from leasehold.store.opening import OpenStore
+from leasebook.domain.audit import NOTHING, Audit, Head, Sealed, closing_of, pages_of
+from leasebook.domain.book import UNITS, Book, Changes
+from leasebook.domain.calendar import Instant
+from leasebook.domain.unit import Unit
+from leasebook.questions import AuditFilter, EventPlace
+from leasebook.store.opening import OpenStore
 from tests.contract.conftest import OnStore
 from tests.contract.rows import TEXT, unit
 from tests.domain.test_audit import entry

@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.domain.account import Account
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.questions import Questions
-from leasehold.store.opening import OpenStore
-from leasehold.store.queries import Queries
-from leasehold.store.sqlite import FILE
+from leasebook.domain.account import Account
+from leasebook.domain.calendar import Instant
+from leasebook.domain.ledger import Posting, wallet
+from leasebook.domain.money import Micro
+from leasebook.questions import Questions
+from leasebook.store.opening import OpenStore
+from leasebook.store.queries import Queries
+from leasebook.store.sqlite import FILE
 from tests.contract.batches import Batch, OnStore
 from tests.contract.rows import posting
 from tests.contract.stores import KINDS, postgres, sqlite

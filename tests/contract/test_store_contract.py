@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.domain.account import Account, User
-from leasehold.domain.book import FACTS, KEYS, OFFERINGS, PRICES, SERVICE_KEYS, TABLES, UNITS, USERS, Book, Draft, Fact
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.money import MICRO_MAX, Micro
-from leasehold.domain.needs import Shelf
-from leasehold.questions import HistoryFilter, Questions, UnitFilter
-from leasehold.store.codec import CODECS
-from leasehold.store.opening import OpenStore
+from leasebook.commands.clock import VIRTUAL_NOW
+from leasebook.domain.account import Account, User
+from leasebook.domain.book import FACTS, KEYS, OFFERINGS, PRICES, SERVICE_KEYS, TABLES, UNITS, USERS, Book, Draft, Fact
+from leasebook.domain.calendar import Instant
+from leasebook.domain.catalogue import Offering, PriceList
+from leasebook.domain.money import MICRO_MAX, Micro
+from leasebook.domain.needs import Shelf
+from leasebook.questions import HistoryFilter, Questions, UnitFilter
+from leasebook.store.codec import CODECS
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import TABLE_OF, Batch, OnStore, get, load, rows_of, write
 from tests.contract.rows import CHANGED, HIGH, LOW, ROWS, TEXT, offering, order, posting, unit
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order, Posting, wallet
-from leasehold.domain.money import MICRO_MAX
-from leasehold.questions import HistoryFilter, Numbered, Place, Questions
-from leasehold.store.opening import OpenStore
+from leasebook.domain.calendar import Instant
+from leasebook.domain.ledger import Order, Posting, wallet
+from leasebook.domain.money import MICRO_MAX
+from leasebook.questions import HistoryFilter, Numbered, Place, Questions
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import Batch, OnStore, rows_of
 from tests.contract.rows import HIGH, LOW, order, posting
 

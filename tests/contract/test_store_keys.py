@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from leasehold.domain.account import AccessKey, Account, User
-from leasehold.domain.book import KEYS, USERS, Book, Draft, NotLoaded
-from leasehold.domain.calendar import Instant
-from leasehold.domain.money import ZERO
-from leasehold.domain.needs import KeysOf
-from leasehold.store.opening import OpenStore
+from leasebook.domain.account import AccessKey, Account, User
+from leasebook.domain.book import KEYS, USERS, Book, Draft, NotLoaded
+from leasebook.domain.calendar import Instant
+from leasebook.domain.money import ZERO
+from leasebook.domain.needs import KeysOf
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.stores import KINDS, Opener
 

@@ -10,15 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Needed
-from leasehold.domain.calendar import Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.needs import Halted, Held, Shelf
-from leasehold.sequencer import Blocked
-from leasehold.store.opening import OpenStore
-from leasehold.store.postgres import PostgresStore
-from leasehold.store.postgres_transaction import LOCKED_AFTER_MS
+from leasebook.domain.account import Account
+from leasebook.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Needed
+from leasebook.domain.calendar import Instant
+from leasebook.domain.money import Micro
+from leasebook.domain.needs import Halted, Held, Shelf
+from leasebook.sequencer import Blocked
+from leasebook.store.opening import OpenStore
+from leasebook.store.postgres import PostgresStore
+from leasebook.store.postgres_transaction import LOCKED_AFTER_MS
 from tests.contract.batches import OnStore, load, write
 from tests.contract.conftest import on_store
 from tests.contract.rows import offering, unit

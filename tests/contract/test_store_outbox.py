@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace
-from leasehold.domain.book import DELIVERIES, LANES, NOTICE_RATES, USED_LINKS, Changes
-from leasehold.domain.calendar import DAY_US, Instant
-from leasehold.domain.event import BOUGHT, RUNNING, Event, page_of
-from leasehold.domain.notice import NoticeRate, UsedLink
-from leasehold.domain.outbox import Delivery, Hook, Lane
-from leasehold.questions import EventPlace
-from leasehold.store.opening import OpenStore
+from leasebook.delivery_questions import DeliveryFilter, DeliveryPlace
+from leasebook.domain.book import DELIVERIES, LANES, NOTICE_RATES, USED_LINKS, Changes
+from leasebook.domain.calendar import DAY_US, Instant
+from leasebook.domain.event import BOUGHT, RUNNING, Event, page_of
+from leasebook.domain.notice import NoticeRate, UsedLink
+from leasebook.domain.outbox import Delivery, Hook, Lane
+from leasebook.questions import EventPlace
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, write
 from tests.contract.rows import HIGH
 

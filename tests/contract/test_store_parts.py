@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Command
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import FACTS, UNITS, Book, Draft, Fact, Table
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import HistoryFilter, UnitFilter
-from leasehold.sequencer import Limits, Sequencer, Transaction
-from leasehold.store.opening import OpenStore
+from leasebook.clock import VirtualClock
+from leasebook.commands.command import Command
+from leasebook.commands.funds import TopUp
+from leasebook.domain.book import FACTS, UNITS, Book, Draft, Fact, Table
+from leasebook.domain.calendar import Instant
+from leasebook.domain.ledger import Order
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.questions import HistoryFilter, UnitFilter
+from leasebook.sequencer import Limits, Sequencer, Transaction
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import get, rows_of, write
 from tests.contract.conftest import OnStore
 from tests.contract.rows import order, unit

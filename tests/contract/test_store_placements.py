@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.book import UNITS, Book, Draft, NotLoaded
-from leasehold.domain.calendar import DAY_US, Instant
-from leasehold.domain.needs import HALTED_MAX, Halted
-from leasehold.domain.unit import Placement, Unit
-from leasehold.questions import UnitFilter
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book import UNITS, Book, Draft, NotLoaded
+from leasebook.domain.calendar import DAY_US, Instant
+from leasebook.domain.needs import HALTED_MAX, Halted
+from leasebook.domain.unit import Placement, Unit
+from leasebook.questions import UnitFilter
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import Batch, OnStore, get, ids, load, write
 from tests.contract.rows import TEXT, unit
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from leasehold.domain.account import AccessKey, Account, User
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import REMEMBERED, UNITS, Book, Fact
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.money import Micro
-from leasehold.domain.token import Remembered
-from leasehold.domain.unit import Placement, Unit
-from leasehold.questions import Questions, UnitFilter
-from leasehold.store.opening import OpenStore
+from leasebook.domain.account import AccessKey, Account, User
+from leasebook.domain.agenda import Due, DueKind
+from leasebook.domain.book import REMEMBERED, UNITS, Book, Fact
+from leasebook.domain.calendar import Instant
+from leasebook.domain.catalogue import Offering
+from leasebook.domain.money import Micro
+from leasebook.domain.token import Remembered
+from leasebook.domain.unit import Placement, Unit
+from leasebook.questions import Questions, UnitFilter
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, load, rows_of, write
 from tests.contract.rows import HIGH, offering, unit
 

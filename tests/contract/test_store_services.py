@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.book import CALLS, PACKAGES, SERVICES
-from leasehold.domain.calendar import HOUR_US, Instant
-from leasehold.domain.calling import Calls, Package
-from leasehold.domain.service import Service
-from leasehold.questions import ServiceFilter, Used
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book import CALLS, PACKAGES, SERVICES
+from leasebook.domain.calendar import HOUR_US, Instant
+from leasebook.domain.calling import Calls, Package
+from leasebook.domain.service import Service
+from leasebook.questions import ServiceFilter, Used
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, ids, load, rows_of, write
 from tests.contract.rows import HIGH, service
 

@@ -9,22 +9,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import REPLAYED_TEXT, Command
-from leasehold.commands.funds import TopUp
-from leasehold.commands.signature import UseNonce
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.book import ACCOUNTS, KEYS, NONCES, REFUSED, USERS, Book, Draft
-from leasehold.domain.calendar import HOUR_US, Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import NO_RESOURCE, REPLAYED, Refusal
-from leasehold.domain.rules import Rules
-from leasehold.domain.signature import Nonce, RefusedCalls
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import HistoryFilter, RefusedFilter
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.opening import OpenStore
-from leasehold.store.postgres import PostgresStore
+from leasebook.clock import VirtualClock
+from leasebook.commands.command import REPLAYED_TEXT, Command
+from leasebook.commands.funds import TopUp
+from leasebook.commands.signature import UseNonce
+from leasebook.domain.account import AccessKey, User
+from leasebook.domain.book import ACCOUNTS, KEYS, NONCES, REFUSED, USERS, Book, Draft
+from leasebook.domain.calendar import HOUR_US, Instant
+from leasebook.domain.money import Micro
+from leasebook.domain.refusal import NO_RESOURCE, REPLAYED, Refusal
+from leasebook.domain.rules import Rules
+from leasebook.domain.signature import Nonce, RefusedCalls
+from leasebook.engines.instant import InstantEngine
+from leasebook.questions import HistoryFilter, RefusedFilter
+from leasebook.sequencer import Limits, Sequencer
+from leasebook.store.opening import OpenStore
+from leasebook.store.postgres import PostgresStore
 from tests.contract.batches import OnStore, get, load, write
 from tests.contract.rows import ROWS
 from tests.life.lives import ACCOUNT, opening

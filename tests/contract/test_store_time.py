@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.domain.book import OFFERINGS, UNITS, Book, Fact
-from leasehold.store.opening import OpenStore
+from leasebook.commands.clock import VIRTUAL_NOW
+from leasebook.domain.book import OFFERINGS, UNITS, Book, Fact
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 
 

@@ -12,20 +12,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from leasehold.commands.command import Command, decide
-from leasehold.commands.funds import TopUp
-from leasehold.commands.purchase import Billing, BuyUnits, Purchase
-from leasehold.domain.book import Book
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.store import migrate, postgres
-from leasehold.store.check import check_store
-from leasehold.store.check_events import UNITS_BEFORE_EVENTS
-from leasehold.store.copying import copy
-from leasehold.store.opening import OpenStore, Target, open_store, upgrade
-from leasehold.store.sqlite import FILE
+from leasebook.commands.command import Command, decide
+from leasebook.commands.funds import TopUp
+from leasebook.commands.purchase import Billing, BuyUnits, Purchase
+from leasebook.domain.book import Book
+from leasebook.domain.calendar import HOUR_US, MINUTE_US, Instant
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.store import migrate, postgres
+from leasebook.store.check import check_store
+from leasebook.store.check_events import UNITS_BEFORE_EVENTS
+from leasebook.store.copying import copy
+from leasebook.store.opening import OpenStore, Target, open_store, upgrade
+from leasebook.store.sqlite import FILE
 from tests.contract.test_store_upgrade import NOW, UNITS, live
 from tests.contract.test_store_upgrade import old as old  # noqa: PLC0414 - a fixture
 

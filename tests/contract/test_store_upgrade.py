@@ -11,23 +11,23 @@ from alembic import command
 from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import decide
-from leasehold.commands.due import DoDue
-from leasehold.commands.founding import CLOCK_MODE
-from leasehold.domain.agenda import Due, DueKind, agenda_of
-from leasehold.domain.book import Book, Fact
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Placement, Unit
-from leasehold.engines.instant import InstantEngine
-from leasehold.private import create_private
-from leasehold.questions import UnitFilter
-from leasehold.store import migrate, postgres
-from leasehold.store.check import check_store
-from leasehold.store.opening import OpenStore, Target, open_store, upgrade
-from leasehold.store.sqlite import FILE
+from leasebook.commands.clock import VIRTUAL_NOW
+from leasebook.commands.command import decide
+from leasebook.commands.due import DoDue
+from leasebook.commands.founding import CLOCK_MODE
+from leasebook.domain.agenda import Due, DueKind, agenda_of
+from leasebook.domain.book import Book, Fact
+from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.rules import Rules
+from leasebook.domain.service import Service
+from leasebook.domain.unit import Placement, Unit
+from leasebook.engines.instant import InstantEngine
+from leasebook.private import create_private
+from leasebook.questions import UnitFilter
+from leasebook.store import migrate, postgres
+from leasebook.store.check import check_store
+from leasebook.store.opening import OpenStore, Target, open_store, upgrade
+from leasebook.store.sqlite import FILE
 from tests.contract.batches import ids, write
 
 NOW: Final = 1_893_456_000_000_000  # a full hour
@@ -455,7 +455,7 @@ def test_users_and_keys_of_an_upgraded_store_are_what_its_events_tell(target: Ta
     assert [finding for finding in check_store(target).findings if "events" in finding] == []
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE users SET policies = '[\"LeaseholdOperatorPolicy\"]'"))
+        connection.execute(text("UPDATE users SET policies = '[\"LeasebookOperatorPolicy\"]'"))
     engine.dispose()
     (finding,) = [finding for finding in check_store(target).findings if "events" in finding]
     assert "user user-1 has policies" in finding

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact
-from leasehold.domain.calendar import Instant
-from leasehold.domain.needs import Held
-from leasehold.domain.unit import Unit
+from leasebook.domain.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact
+from leasebook.domain.calendar import Instant
+from leasebook.domain.needs import Held
+from leasebook.domain.unit import Unit
 
 ACCOUNT = "acc-1"
 

@@ -7,20 +7,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.commands.command import Command, Decided, Engine, decide
-from leasehold.commands.confirm import ConfirmRunning
-from leasehold.commands.funds import TopUp
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, Bought, BuyReplicas, BuyUnits, Purchase
-from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.renewal import SetAutoRenew
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book
-from leasehold.domain.calendar import DAY_US, HOUR_US, Instant
-from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.ledger import PREPAID_REVENUE, Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import (
+from leasebook.commands.command import Command, Decided, Engine, decide
+from leasebook.commands.confirm import ConfirmRunning
+from leasebook.commands.funds import TopUp
+from leasebook.commands.offering import SetOffering
+from leasebook.commands.purchase import Billing, Bought, BuyReplicas, BuyUnits, Purchase
+from leasebook.commands.release import Release, ScheduleRelease
+from leasebook.commands.renewal import SetAutoRenew
+from leasebook.domain.account import Account
+from leasebook.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book
+from leasebook.domain.calendar import DAY_US, HOUR_US, Instant
+from leasebook.domain.catalogue import Offering, PriceChange, PriceList
+from leasebook.domain.ledger import PREPAID_REVENUE, Posting, wallet
+from leasebook.domain.money import Micro
+from leasebook.domain.refusal import (
     BAD_VALUE,
     BALANCE,
     NO_INSTANCE,
@@ -30,9 +30,9 @@ from leasehold.domain.refusal import (
     STOCK,
     WRONG_STATE,
 )
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Placement, Unit
+from leasebook.domain.rules import Rules
+from leasebook.domain.service import Service
+from leasebook.domain.unit import Placement, Unit
 
 NOW = Instant(1_893_456_000_000_000)
 SOON = Instant(NOW + HOUR_US)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.calling import Calls
+from leasebook.domain.calendar import Instant
+from leasebook.domain.calling import Calls
 
 HELD_MAX = 2**63 - 1
 

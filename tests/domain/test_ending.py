@@ -7,26 +7,26 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from leasehold.commands.command import Engine, decide
-from leasehold.commands.confirm import (
+from leasebook.commands.command import Engine, decide
+from leasebook.commands.confirm import (
     ConfirmFailed,
     ConfirmReleased,
     ConfirmResized,
     ConfirmResizeFailed,
     ConfirmRunning,
 )
-from leasehold.commands.due import DoDue
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
-from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.ending import begin_release, finish_release
-from leasehold.domain.metering import charge_usage
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Service
-from leasehold.domain.unit import UP, Placement, Unit, UnitStatus
+from leasebook.commands.due import DoDue
+from leasebook.domain.account import Account
+from leasebook.domain.agenda import Due, DueKind
+from leasebook.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
+from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasebook.domain.catalogue import Offering, PriceChange, PriceList
+from leasebook.domain.ending import begin_release, finish_release
+from leasebook.domain.metering import charge_usage
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.domain.service import Service
+from leasebook.domain.unit import UP, Placement, Unit, UnitStatus
 
 START = Instant(1_893_456_000_000_000)
 PRICE = 500_000

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
-from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasehold.domain.catalogue import PriceChange, PriceList
-from leasehold.domain.metering import charge_usage, minutes_started
-from leasehold.domain.money import Micro
-from leasehold.domain.unit import Unit
+from leasebook.domain.account import Account
+from leasebook.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
+from leasebook.domain.calendar import MINUTE_US, SECOND_US, Instant
+from leasebook.domain.catalogue import PriceChange, PriceList
+from leasebook.domain.metering import charge_usage, minutes_started
+from leasebook.domain.money import Micro
+from leasebook.domain.unit import Unit
 
 START = Instant(1_893_456_017_250_000)
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.book import SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.changing import change, count
-from leasehold.domain.service import Service
-from leasehold.domain.unit import ENDABLE, GONE, LEGAL, MOVES, UP, Placement, Unit, UnitStatus
+from leasebook.domain.book import SERVICES, UNITS, Book, Draft
+from leasebook.domain.calendar import Instant
+from leasebook.domain.changing import change, count
+from leasebook.domain.service import Service
+from leasebook.domain.unit import ENDABLE, GONE, LEGAL, MOVES, UP, Placement, Unit, UnitStatus
 
 STATUSES: tuple[UnitStatus, ...] = get_args(UnitStatus)
 PAIRS = [(start, end) for start, end in product(STATUSES, STATUSES) if start != end]

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.commands.outbox import ConfirmHook
-from leasehold.domain.book import HOOKS
-from leasehold.domain.calendar import DAY_US, HOUR_US, Instant
-from leasehold.domain.notice import Bound, NoticeRate, bounds_of_mails, bounds_of_tests, mail_name, taken
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.rules import Rules
+from leasebook.commands.outbox import ConfirmHook
+from leasebook.domain.book import HOOKS
+from leasebook.domain.calendar import DAY_US, HOUR_US, Instant
+from leasebook.domain.notice import Bound, NoticeRate, bounds_of_mails, bounds_of_tests, mail_name, taken
+from leasebook.domain.refusal import Refusal
+from leasebook.domain.rules import Rules
 from tests.domain.test_outbox import NOW, book_of, done, hook
 
 BOUND = Bound("x", 3, HOUR_US, "words")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.commands.command import Command, Decided, Engine, decide
-from leasehold.commands.outbox import (
+from leasebook.commands.command import Command, Decided, Engine, decide
+from leasebook.commands.outbox import (
     ClaimLanes,
     DeleteHook,
     DeliveryDone,
@@ -22,9 +22,9 @@ from leasehold.commands.outbox import (
     SetHook,
     Told,
 )
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, TABLES, Book, Table
-from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
-from leasehold.domain.event import (
+from leasebook.domain.book import DELIVERIES, HOOKS, LANES, TABLES, Book, Table
+from leasebook.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
+from leasebook.domain.event import (
     BOUGHT,
     HOOK_CONFIRMING,
     HOOK_GAVE_UP,
@@ -35,7 +35,7 @@ from leasehold.domain.event import (
     TYPES,
     Event,
 )
-from leasehold.domain.outbox import (
+from leasebook.domain.outbox import (
     BACK_OFF_MAX_US,
     BACK_OFF_MIN_US,
     Delivery,
@@ -48,7 +48,7 @@ from leasehold.domain.outbox import (
     settle,
     too_late,
 )
-from leasehold.domain.rules import Rules
+from leasebook.domain.rules import Rules
 
 NOW = Instant(1_000 * DAY_US)
 RULES = Rules()

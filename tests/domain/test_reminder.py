@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasehold.domain.event import REMINDED, unit_events
-from leasehold.domain.reminder import armed, deadline_of, disarmed, is_rearmed, said, to_offsets, unpaid, wants_none
-from leasehold.domain.unit import ENDABLE, UP, Unit
+from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.event import REMINDED, unit_events
+from leasebook.domain.reminder import armed, deadline_of, disarmed, is_rearmed, said, to_offsets, unpaid, wants_none
+from leasebook.domain.unit import ENDABLE, UP, Unit
 from tests.contract.rows import unit
 
 END: Final = Instant(1_893_456_000_000_000)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.calendar import DAY_US, SECOND_US, Instant
-from leasehold.domain.refusal import BAD_VALUE, Refusal
-from leasehold.domain.rules import Rules
-from leasehold.domain.scheduling import check_release_time
+from leasebook.domain.calendar import DAY_US, SECOND_US, Instant
+from leasebook.domain.refusal import BAD_VALUE, Refusal
+from leasebook.domain.rules import Rules
+from leasebook.domain.scheduling import check_release_time
 
 NOW = Instant(1_893_456_000_000_000)
 FREE = Rules()

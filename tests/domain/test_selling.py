@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, GUARDS, Book, Draft
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant
-from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering
-from leasehold.domain.guard import Guard, GuardRules, month_name
-from leasehold.domain.money import MICRO_MAX, Micro
-from leasehold.domain.quote import Quote, Wanted, check_quote
-from leasehold.domain.refusal import (
+from leasebook.domain.account import Account
+from leasebook.domain.book import ACCOUNTS, GUARDS, Book, Draft
+from leasebook.domain.calendar import HOUR_US, MINUTE_US, Instant
+from leasebook.domain.catalogue import EVERYWHERE, QUOTA, Offering
+from leasebook.domain.guard import Guard, GuardRules, month_name
+from leasebook.domain.money import MICRO_MAX, Micro
+from leasebook.domain.quote import Quote, Wanted, check_quote
+from leasebook.domain.refusal import (
     BAD_VALUE,
     BALANCE,
     NO_RESOURCE,
@@ -25,9 +25,9 @@ from leasehold.domain.refusal import (
     WRONG_STATE,
     Refusal,
 )
-from leasehold.domain.refusal import QUOTA as OVER_QUOTA
-from leasehold.domain.rules import Rules
-from leasehold.domain.selling import RULES, Deal, balance_needed, judge
+from leasebook.domain.refusal import QUOTA as OVER_QUOTA
+from leasebook.domain.rules import Rules
+from leasebook.domain.selling import RULES, Deal, balance_needed, judge
 
 NOW = Instant(1_893_456_000_000_000)
 OFFERING = Offering("bj", "gpu-1", 1, Micro(10), Micro(1000), 100, 5)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.catalogue import QUOTA, Offering
-from leasehold.domain.event import STOCK_DIFFERS, STOCK_FITS, supply_events
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.route import parse_routes
-from leasehold.domain.supply import UNBOUNDED, Count, Supply, Word, served_types, units_of
+from leasebook.domain.catalogue import QUOTA, Offering
+from leasebook.domain.event import STOCK_DIFFERS, STOCK_FITS, supply_events
+from leasebook.domain.money import Micro
+from leasebook.domain.refusal import Refusal
+from leasebook.domain.route import parse_routes
+from leasebook.domain.supply import UNBOUNDED, Count, Supply, Word, served_types, units_of
 
 ROUTES = parse_routes("gpu-*=ray, gz/gpu-1=process, cpu=instant")
 STEPS = st.lists(st.tuples(st.sampled_from(["take", "give", "stock"]), st.integers(0, 12)), max_size=40)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant, add_months, from_datetime, to_datetime
-from leasehold.domain.money import Micro
-from leasehold.domain.term import (
+from leasebook.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant, add_months, from_datetime, to_datetime
+from leasebook.domain.money import Micro
+from leasebook.domain.term import (
     Term,
     length_of,
     months_between,
@@ -26,7 +26,7 @@ from leasehold.domain.term import (
     term_of,
     term_to_day,
 )
-from leasehold.domain.unit import Unit
+from leasebook.domain.unit import Unit
 
 ZONES = ("Asia/Shanghai", "UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe")
 ZONE = "Asia/Shanghai"

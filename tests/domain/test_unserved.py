@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasehold.domain.plan import Job
-from leasehold.domain.replica import Replica, ReplicaState
-from leasehold.domain.route import engine_for, parse_routes
-from leasehold.domain.unit import Unit
-from leasehold.domain.unserved import Gone, Left, parse_gone, serving, unserved, written
+from leasebook.domain.plan import Job
+from leasebook.domain.replica import Replica, ReplicaState
+from leasebook.domain.route import engine_for, parse_routes
+from leasebook.domain.unit import Unit
+from leasebook.domain.unserved import Gone, Left, parse_gone, serving, unserved, written
 from tests.reconciler.scene import unit as a_unit
 
 HERE, AWAY = "here", "away"

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.domain.book import Fact
-from leasehold.sequencer import Unavailable
-from leasehold.store import backup, checkpointer, log_bound, sqlite
-from leasehold.store.backup import back_up
-from leasehold.store.check import check_store
-from leasehold.store.errors import BadStore
-from leasehold.store.opening import Target
-from leasehold.store.snapshot import glimpse, snapshot
-from leasehold.store.sqlite import SqliteStore, upgrade
-from leasehold.store.still import still
+from leasebook.domain.book import Fact
+from leasebook.sequencer import Unavailable
+from leasebook.store import backup, checkpointer, log_bound, sqlite
+from leasebook.store.backup import back_up
+from leasebook.store.check import check_store
+from leasebook.store.errors import BadStore
+from leasebook.store.opening import Target
+from leasebook.store.snapshot import glimpse, snapshot
+from leasebook.store.sqlite import SqliteStore, upgrade
+from leasebook.store.still import still
 from tests.contract.batches import write
 
 PAGES_MAX = 200

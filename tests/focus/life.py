@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from leasehold import wiring
-from leasehold.commands.command import Command
-from leasehold.commands.confirm import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook import wiring
+from leasebook.commands.command import Command
+from leasebook.commands.confirm import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
+from leasebook.domain.unit import Unit
+from leasebook.engines.instant import InstantEngine
 from tests.api.scene import ACCOUNT, CHARGE, IAM, UNITS, Caller, Scene, a_scene
 
 Month = tuple[int, int]

@@ -7,14 +7,14 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.replica import Target as Row
-from leasehold.gateway.answers import sent_back
-from leasehold.gateway.balance import Balance, Rates
-from leasehold.gateway.headers import Caller, sent_on
-from leasehold.gateway.ports import Target
-from leasehold.gateway.usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
-from leasehold.parts import Replicas
-from leasehold.questions import Questions
+from leasebook.domain.replica import Target as Row
+from leasebook.gateway.answers import sent_back
+from leasebook.gateway.balance import Balance, Rates
+from leasebook.gateway.headers import Caller, sent_on
+from leasebook.gateway.ports import Target
+from leasebook.gateway.usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
+from leasebook.parts import Replicas
+from leasebook.questions import Questions
 
 REPLICAS = [Target(f"r{number}", f"h:{number}") for number in range(3)]
 

@@ -6,32 +6,32 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import Command, Decided, Engine
-from leasehold.commands.founding import CLOCK_MODE, Found
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyUnits, Purchase
-from leasehold.commands.quote import QuoteUnits
-from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.renewal import Renew, Renewed, SetAutoRenew
-from leasehold.commands.resize import Resize
-from leasehold.commands.turning import ChangeBilling
-from leasehold.domain.account import Account
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.ledger import PaymentTiming, Posting
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.statement import lines_of
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import HistoryFilter, UnitFilter
-from leasehold.seals import AuditKeys
-from leasehold.store.check import check, check_directory
-from leasehold.store.queries import Queries
-from leasehold.store.sqlite import SqliteStore
+from leasebook.commands.clock import VIRTUAL_NOW
+from leasebook.commands.command import Command, Decided, Engine
+from leasebook.commands.founding import CLOCK_MODE, Found
+from leasebook.commands.funds import TopUp
+from leasebook.commands.identity import CreateAccount, NewKey
+from leasebook.commands.offering import SetOffering
+from leasebook.commands.purchase import Billing, BuyUnits, Purchase
+from leasebook.commands.quote import QuoteUnits
+from leasebook.commands.release import Release, ScheduleRelease
+from leasebook.commands.renewal import Renew, Renewed, SetAutoRenew
+from leasebook.commands.resize import Resize
+from leasebook.commands.turning import ChangeBilling
+from leasebook.domain.account import Account
+from leasebook.domain.calendar import Instant
+from leasebook.domain.catalogue import Offering
+from leasebook.domain.ledger import PaymentTiming, Posting
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.domain.statement import lines_of
+from leasebook.domain.unit import Unit
+from leasebook.engines.instant import InstantEngine
+from leasebook.questions import HistoryFilter, UnitFilter
+from leasebook.seals import AuditKeys
+from leasebook.store.check import check, check_directory
+from leasebook.store.queries import Queries
+from leasebook.store.sqlite import SqliteStore
 from tests.contract.stores import KINDS
 from tests.life.reckoning import Entry, moment, total
 from tests.simulation.office import Office

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import UNITS, Book, Changes, Needed
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Limits, Sequencer, Unavailable, sequencer
-from leasehold.sequencer.sequencer import CROWD_MIN
+from leasebook.clock import VirtualClock
+from leasebook.commands.funds import TopUp
+from leasebook.domain.book import UNITS, Book, Changes, Needed
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.sequencer import Limits, Sequencer, Unavailable, sequencer
+from leasebook.sequencer.sequencer import CROWD_MIN
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction

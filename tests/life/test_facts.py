@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.facts import Facts, Standing
-from leasehold.questions import IDENTITY_EPOCH, Questions, Reader
-from leasehold.sequencer import Unavailable
+from leasebook.commands.clock import VIRTUAL_NOW
+from leasebook.facts import Facts, Standing
+from leasebook.questions import IDENTITY_EPOCH, Questions, Reader
+from leasebook.sequencer import Unavailable
 
 
 class Shelf:

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import Book, Needed
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Limits, Sequencer
+from leasebook.clock import VirtualClock
+from leasebook.commands.funds import TopUp
+from leasebook.domain.book import Book, Needed
+from leasebook.domain.calendar import SECOND_US, Instant
+from leasebook.domain.money import Micro
+from leasebook.domain.refusal import Refusal
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.sequencer import Limits, Sequencer
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction

@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.commands.command import Command
-from leasehold.commands.release import Release
-from leasehold.domain.asked import Asked
-from leasehold.domain.book import REMEMBERED, TABLES, UNITS, Book, Needed, Table
-from leasehold.domain.needs import Halted, Held, KeysOf, Shelf
-from leasehold.domain.rules import Rules
-from leasehold.domain.token import Token
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import load
+from leasebook.commands.command import Command
+from leasebook.commands.release import Release
+from leasebook.domain.asked import Asked
+from leasebook.domain.book import REMEMBERED, TABLES, UNITS, Book, Needed, Table
+from leasebook.domain.needs import Halted, Held, KeysOf, Shelf
+from leasebook.domain.rules import Rules
+from leasebook.domain.token import Token
+from leasebook.engines.instant import InstantEngine
+from leasebook.sequencer import load
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction

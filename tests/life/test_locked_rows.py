@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import ACCOUNTS, UNITS, Needed
-from leasehold.domain.calendar import Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
+from leasebook.clock import VirtualClock
+from leasebook.commands.funds import TopUp
+from leasebook.commands.identity import CreateAccount, NewKey
+from leasebook.domain.agenda import Due, DueKind
+from leasebook.domain.book import ACCOUNTS, UNITS, Needed
+from leasebook.domain.calendar import Instant
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.sequencer import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
 from tests.life.lives import ACCOUNT, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore

@@ -7,15 +7,15 @@ from collections import Counter
 
 import pytest
 
-from leasehold.agenda.worker import Agenda
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Command
-from leasehold.commands.funds import TopUp
-from leasehold.domain.calendar import Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import DueRequest, Limits, Sequencer
+from leasebook.agenda.worker import Agenda
+from leasebook.clock import VirtualClock
+from leasebook.commands.command import Command
+from leasebook.commands.funds import TopUp
+from leasebook.domain.calendar import Instant
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.sequencer import DueRequest, Limits, Sequencer
 from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, Life, opening
 from tests.life.reckoning import DAY, HOUR, MINUTE, moment
 from tests.simulation.memory_books import Books

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from leasehold.commands.command import Command, Engine
-from leasehold.commands.confirm import ConfirmResized, ConfirmResizeFailed
-from leasehold.domain.rules import Rules
-from leasehold.domain.statement import lines_of
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook.commands.command import Command, Engine
+from leasebook.commands.confirm import ConfirmResized, ConfirmResizeFailed
+from leasebook.domain.rules import Rules
+from leasebook.domain.statement import lines_of
+from leasebook.domain.unit import Unit
+from leasebook.engines.instant import InstantEngine
 from tests.life.lives import PER_MINUTE, Life, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, full_hours, metered, total
 

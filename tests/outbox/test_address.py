@@ -15,13 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.event import BOUGHT, Event
-from leasehold.domain.outbox import Hook, Outcome, delivery_of
-from leasehold.outbox.address import Address, Allowed, BadAddress, check_address, check_url, networks_of
-from leasehold.outbox.sending import Parcel
-from leasehold.outbox.signature import new_secret
-from leasehold.outbox.webhook import WebhookSender
+from leasebook.domain.calendar import Instant
+from leasebook.domain.event import BOUGHT, Event
+from leasebook.domain.outbox import Hook, Outcome, delivery_of
+from leasebook.outbox.address import Address, Allowed, BadAddress, check_address, check_url, networks_of
+from leasebook.outbox.sending import Parcel
+from leasebook.outbox.signature import new_secret
+from leasebook.outbox.webhook import WebhookSender
 from tests.harness import a_service, play
 from tests.outbox.receivers import PATH, Receiver, a_receiver
 

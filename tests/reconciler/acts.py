@@ -6,19 +6,19 @@ from typing import Any
 
 import msgspec
 
-from leasehold.commands.command import Command, Needs
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyReplicas, Purchase
-from leasehold.domain.book import ACCOUNTS, GUARDS, MODELS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.changing import change
-from leasehold.domain.ending import begin_release, stop
-from leasehold.domain.metering import start_meter
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import ENDABLE
+from leasebook.commands.command import Command, Needs
+from leasebook.commands.funds import TopUp
+from leasebook.commands.identity import CreateAccount, NewKey
+from leasebook.commands.offering import SetOffering
+from leasebook.commands.purchase import Billing, BuyReplicas, Purchase
+from leasebook.domain.book import ACCOUNTS, GUARDS, MODELS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
+from leasebook.domain.calendar import Instant
+from leasebook.domain.changing import change
+from leasebook.domain.ending import begin_release, stop
+from leasebook.domain.metering import start_meter
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.domain.unit import ENDABLE
 from tests.reconciler.scene import model, service
 
 ACCOUNT, USER = "acc-1", "user-1"

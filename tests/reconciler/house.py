@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import Command, Decided
-from leasehold.domain.book import FACTS, LEASES, OFFERINGS, REPLICAS, SERVICES, UNITS, Book, Changes, Draft, Fact
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.plan import Limits
-from leasehold.domain.replica import Isolation, Replica, Seen, Wanted
-from leasehold.domain.route import Route
-from leasehold.domain.rules import Rules
-from leasehold.domain.supply import Count
-from leasehold.domain.unit import GONE, Unit
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.routed import RoutedEngine
-from leasehold.questions import Questions
-from leasehold.reconciler.ports import Timing
-from leasehold.reconciler.worker import Reconciler
+from leasebook.commands.clock import VIRTUAL_NOW
+from leasebook.commands.command import Command, Decided
+from leasebook.domain.book import FACTS, LEASES, OFFERINGS, REPLICAS, SERVICES, UNITS, Book, Changes, Draft, Fact
+from leasebook.domain.calendar import SECOND_US, Instant
+from leasebook.domain.plan import Limits
+from leasebook.domain.replica import Isolation, Replica, Seen, Wanted
+from leasebook.domain.route import Route
+from leasebook.domain.rules import Rules
+from leasebook.domain.supply import Count
+from leasebook.domain.unit import GONE, Unit
+from leasebook.engines.fake import FakeEngine, FakeWorld
+from leasebook.engines.routed import RoutedEngine
+from leasebook.questions import Questions
+from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.worker import Reconciler
 from tests.reconciler.acts import founding
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office

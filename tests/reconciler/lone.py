@@ -16,22 +16,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leasehold.clock import RealClock
-from leasehold.commands.command import Command
-from leasehold.commands.release import Release
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.plan import Limits
-from leasehold.domain.route import Route
-from leasehold.domain.rules import Rules
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.routed import RoutedEngine
-from leasehold.questions import Questions
-from leasehold.reconciler.ports import Timing
-from leasehold.reconciler.worker import Reconciler
-from leasehold.sequencer import Limits as Sizes
-from leasehold.sequencer import Sequencer
-from leasehold.store.sqlite import SqliteStore
-from leasehold.telemetry import Metrics
+from leasebook.clock import RealClock
+from leasebook.commands.command import Command
+from leasebook.commands.release import Release
+from leasebook.domain.calendar import SECOND_US
+from leasebook.domain.plan import Limits
+from leasebook.domain.route import Route
+from leasebook.domain.rules import Rules
+from leasebook.engines.process import ProcessEngine
+from leasebook.engines.routed import RoutedEngine
+from leasebook.questions import Questions
+from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.worker import Reconciler
+from leasebook.sequencer import Limits as Sizes
+from leasebook.sequencer import Sequencer
+from leasebook.store.sqlite import SqliteStore
+from leasebook.telemetry import Metrics
 from tests.reconciler.acts import ACCOUNT, buying, founding
 
 T = TypeVar("T")

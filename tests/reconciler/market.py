@@ -6,29 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from leasehold.clock import RealClock
-from leasehold.commands.command import Command
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyUnits, Purchase
-from leasehold.commands.release import Release
-from leasehold.commands.replica import HoldLeases
-from leasehold.domain.book import Changes
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.event import STOCK_DIFFERS, STOCK_FITS, Event
-from leasehold.domain.lease import Worker
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.route import Route
-from leasehold.domain.rules import Rules
-from leasehold.domain.supply import Supply
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.routed import RoutedEngine
-from leasehold.questions import EventFilter
-from leasehold.reconciler.ports import Time, Timing
-from leasehold.reconciler.stocktaker import Speaker, Stocktaker, log_differences
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.opening import OpenStore
-from leasehold.telemetry import Metrics
+from leasebook.clock import RealClock
+from leasebook.commands.command import Command
+from leasebook.commands.offering import SetOffering
+from leasebook.commands.purchase import Billing, BuyUnits, Purchase
+from leasebook.commands.release import Release
+from leasebook.commands.replica import HoldLeases
+from leasebook.domain.book import Changes
+from leasebook.domain.calendar import SECOND_US
+from leasebook.domain.catalogue import Offering
+from leasebook.domain.event import STOCK_DIFFERS, STOCK_FITS, Event
+from leasebook.domain.lease import Worker
+from leasebook.domain.refusal import Refusal
+from leasebook.domain.route import Route
+from leasebook.domain.rules import Rules
+from leasebook.domain.supply import Supply
+from leasebook.engines.fake import FakeEngine, FakeWorld
+from leasebook.engines.routed import RoutedEngine
+from leasebook.questions import EventFilter
+from leasebook.reconciler.ports import Time, Timing
+from leasebook.reconciler.stocktaker import Speaker, Stocktaker, log_differences
+from leasebook.sequencer import Limits, Sequencer
+from leasebook.store.opening import OpenStore
+from leasebook.telemetry import Metrics
 from tests.contract.stores import KINDS
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, USER, founding

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.lease import Lease
-from leasehold.domain.model import Model
-from leasehold.domain.plan import Job, Limits, Plan, Sight, plan
-from leasehold.domain.replica import Replica, RunSpec, Seen
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Placement, Unit
+from leasebook.domain.calendar import SECOND_US, Instant
+from leasebook.domain.lease import Lease
+from leasebook.domain.model import Model
+from leasebook.domain.plan import Job, Limits, Plan, Sight, plan
+from leasebook.domain.replica import Replica, RunSpec, Seen
+from leasebook.domain.service import Service
+from leasebook.domain.unit import Placement, Unit
 from tests.contract import rows
 
 NOW: Final = 1_900_000_000 * SECOND_US

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, SECOND_US
-from leasehold.domain.plan import MoveDeadline, Sight
-from leasehold.domain.replica import Replica, ReplicaState, Seen
-from leasehold.reconciler.deadlines import Deadlines
-from leasehold.reconciler.ports import Time
+from leasebook.domain.calendar import HOUR_US, MINUTE_US, SECOND_US
+from leasebook.domain.plan import MoveDeadline, Sight
+from leasebook.domain.replica import Replica, ReplicaState, Seen
+from leasebook.reconciler.deadlines import Deadlines
+from leasebook.reconciler.ports import Time
 
 START = 1_900_000_000 * SECOND_US
 

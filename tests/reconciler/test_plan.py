@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasehold.domain.plan import (
+from leasebook.domain.calendar import MINUTE_US, SECOND_US, Instant
+from leasebook.domain.plan import (
     INSTANT,
     GiveUp,
     Halt,
@@ -22,8 +22,8 @@ from leasehold.domain.plan import (
     orphans,
     plan,
 )
-from leasehold.domain.replica import Replica, Seen
-from leasehold.domain.unit import Placement
+from leasebook.domain.replica import Replica, Seen
+from leasebook.domain.unit import Placement
 from tests.reconciler.scene import (
     LIMITS,
     NOW,

@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from leasehold.clock import RealClock
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.plan import Job, Limits
-from leasehold.domain.route import parse_routes
-from leasehold.domain.rules import Rules
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.routed import RoutedEngine
-from leasehold.reconciler.ports import Timing
-from leasehold.reconciler.worker import Reconciler
-from leasehold.sequencer import Limits as Sizes
-from leasehold.sequencer import Sequencer
-from leasehold.store.opening import OpenStore
-from leasehold.telemetry import Metrics
+from leasebook.clock import RealClock
+from leasebook.domain.calendar import SECOND_US
+from leasebook.domain.plan import Job, Limits
+from leasebook.domain.route import parse_routes
+from leasebook.domain.rules import Rules
+from leasebook.engines.fake import FakeEngine, FakeWorld
+from leasebook.engines.routed import RoutedEngine
+from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.worker import Reconciler
+from leasebook.sequencer import Limits as Sizes
+from leasebook.sequencer import Sequencer
+from leasebook.store.opening import OpenStore
+from leasebook.telemetry import Metrics
 from tests.contract.stores import postgres
 from tests.harness import play
 from tests.reconciler.acts import buying, founding

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.resize import Resize
-from leasehold.commands.supply import ReportSupply
-from leasehold.domain.calendar import DAY_US, SECOND_US
-from leasehold.domain.refusal import STOCK, Refusal
-from leasehold.domain.route import Route
-from leasehold.domain.supply import UNBOUNDED, Word
+from leasebook.commands.offering import SetOffering
+from leasebook.commands.resize import Resize
+from leasebook.commands.supply import ReportSupply
+from leasebook.domain.calendar import DAY_US, SECOND_US
+from leasebook.domain.refusal import STOCK, Refusal
+from leasebook.domain.route import Route
+from leasebook.domain.supply import UNBOUNDED, Word
 from tests.contract.stores import KINDS, postgres
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, USER, founding
@@ -392,10 +392,10 @@ def test_both_numbers_are_metrics(kind: str) -> None:
         await hand.look()
         page = market.metrics.render()[0].decode()
         for name, value in (("offered", 12), ("engine", 8), ("oversold", 2)):
-            assert f'leasehold_stock_{name}_units{{engine="fake",type="gpu-1"}} {value}.0\n' in page
+            assert f'leasebook_stock_{name}_units{{engine="fake",type="gpu-1"}} {value}.0\n' in page
         world.units["gpu-1"] = UNBOUNDED
         await hand.look()
-        assert "leasehold_stock_engine_units{" not in market.metrics.render()[0].decode()
+        assert "leasebook_stock_engine_units{" not in market.metrics.render()[0].decode()
 
     trade(kind, scene)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from leasehold.commands.model import ApproveModel, WithdrawApproval
-from leasehold.domain.event import MODEL_APPROVED, MODEL_WITHDRAWN
-from leasehold.engines.fake import FakeEngine
-from leasehold.questions import EventFilter
+from leasebook.commands.model import ApproveModel, WithdrawApproval
+from leasebook.domain.event import MODEL_APPROVED, MODEL_WITHDRAWN
+from leasebook.engines.fake import FakeEngine
+from leasebook.questions import EventFilter
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, Install, buying
 from tests.reconciler.house import House

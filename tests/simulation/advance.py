@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from leasehold.commands.command import Command, DueCommand
-from leasehold.commands.renewal import Renew
-from leasehold.commands.resize import Resize
-from leasehold.domain.agenda import DueKind
-from leasehold.domain.ledger import Posting
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import Unit
+from leasebook.commands.command import Command, DueCommand
+from leasebook.commands.renewal import Renew
+from leasebook.commands.resize import Resize
+from leasebook.domain.agenda import DueKind
+from leasebook.domain.ledger import Posting
+from leasebook.domain.rules import Rules
+from leasebook.domain.unit import Unit
 from tests.simulation.terms import OwnTerm, begun, months_between, renewed, rest_price, whole_price
 
 DAY: Final = 86_400_000_000

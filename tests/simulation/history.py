@@ -8,17 +8,17 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import Command, Engine
-from leasehold.commands.founding import CLOCK_MODE, Found
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.commands.offering import SetOffering
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, parse_time
-from leasehold.domain.catalogue import EVERYWHERE, QUOTA
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
+from leasebook.commands.clock import VIRTUAL_NOW
+from leasebook.commands.command import Command, Engine
+from leasebook.commands.founding import CLOCK_MODE, Found
+from leasebook.commands.funds import TopUp
+from leasebook.commands.identity import CreateAccount, NewKey
+from leasebook.commands.offering import SetOffering
+from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, parse_time
+from leasebook.domain.catalogue import EVERYWHERE, QUOTA
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.simulation.asks import (
     Again,
     Ask,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final
 
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import agenda_of
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PACKAGES, QUOTES, SERVICES, UNITS
-from leasehold.domain.calendar import Instant
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Shape
-from leasehold.domain.unit import Unit
+from leasebook.domain.account import Account
+from leasebook.domain.agenda import agenda_of
+from leasebook.domain.book import ACCOUNTS, OFFERINGS, PACKAGES, QUOTES, SERVICES, UNITS
+from leasebook.domain.calendar import Instant
+from leasebook.domain.rules import Rules
+from leasebook.domain.service import Shape
+from leasebook.domain.unit import Unit
 from tests.simulation.memory_books import Books
 from tests.simulation.meters import MINUTE
 

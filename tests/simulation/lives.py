@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from leasehold.commands.command import Engine
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import Instant, parse_time
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook.commands.command import Engine
+from leasebook.domain.book import UNITS
+from leasebook.domain.calendar import Instant, parse_time
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.domain.unit import Unit
+from leasebook.engines.instant import InstantEngine
 from tests.simulation.asks import Ask, Buy, Step
 from tests.simulation.history import History
 from tests.simulation.memory_books import Books

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from leasehold.domain.asked import COUNTED, PLACES, Asked
-from leasehold.domain.book import UNITS, Key, Table
-from leasehold.domain.ledger import Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.domain.needs import Held
-from leasehold.domain.quote import Quote
-from leasehold.domain.unit import GONE
+from leasebook.domain.asked import COUNTED, PLACES, Asked
+from leasebook.domain.book import UNITS, Key, Table
+from leasebook.domain.ledger import Posting, wallet
+from leasebook.domain.money import Micro
+from leasebook.domain.needs import Held
+from leasebook.domain.quote import Quote
+from leasebook.domain.unit import GONE
 
 Rows = Mapping[Table[Any], Mapping[Key, Any]]
 

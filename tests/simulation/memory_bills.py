@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order, Posting, wallet
-from leasehold.questions import HistoryFilter, Numbered, Place, Questions, Spender
+from leasebook.domain.calendar import Instant
+from leasebook.domain.ledger import Order, Posting, wallet
+from leasebook.questions import HistoryFilter, Numbered, Place, Questions, Spender
 
 
 class BillQuestions(Questions):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.book import HOOKS, KEYS, USERS, Key, Table
-from leasehold.identity_questions import SealedRow
+from leasebook.domain.account import AccessKey, User
+from leasebook.domain.book import HOOKS, KEYS, USERS, Key, Table
+from leasebook.identity_questions import SealedRow
 
 if TYPE_CHECKING:
-    from leasehold.domain.calendar import Instant
+    from leasebook.domain.calendar import Instant
 
 
 class KeyQuestions:

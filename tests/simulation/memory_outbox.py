@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace, Head, Working
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, NOTICE_RATES, USED_LINKS, Key, Table
-from leasehold.domain.calendar import DAY_US, Instant
-from leasehold.domain.event import Event, EventPage
-from leasehold.domain.notice import UsedLink
-from leasehold.domain.outbox import Delivery, Hook
-from leasehold.questions import EventPlace
+from leasebook.delivery_questions import DeliveryFilter, DeliveryPlace, Head, Working
+from leasebook.domain.book import DELIVERIES, HOOKS, LANES, NOTICE_RATES, USED_LINKS, Key, Table
+from leasebook.domain.calendar import DAY_US, Instant
+from leasebook.domain.event import Event, EventPage
+from leasebook.domain.notice import UsedLink
+from leasebook.domain.outbox import Delivery, Hook
+from leasebook.questions import EventPlace
 
 
 def clear(rows: dict[Table[Any], dict[Key, Any]], now: Instant, limit: int) -> None:

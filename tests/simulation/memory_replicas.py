@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.book import LEASES, MODELS, REPLICAS, SERVICES, SUPPLIES, UNITS, WORKERS, Key, Table
-from leasehold.domain.lease import LEFT, Worker
-from leasehold.domain.plan import Job
-from leasehold.domain.replica import Replica, Target
-from leasehold.domain.supply import Supply
-from leasehold.domain.unit import GONE, UP
-from leasehold.domain.unrun import RunPlace
-from leasehold.questions import Questions
-from leasehold.store.replica_queries import job_of
+from leasebook.domain.book import LEASES, MODELS, REPLICAS, SERVICES, SUPPLIES, UNITS, WORKERS, Key, Table
+from leasebook.domain.lease import LEFT, Worker
+from leasebook.domain.plan import Job
+from leasebook.domain.replica import Replica, Target
+from leasebook.domain.supply import Supply
+from leasebook.domain.unit import GONE, UP
+from leasebook.domain.unrun import RunPlace
+from leasebook.questions import Questions
+from leasebook.store.replica_queries import job_of
 
 
 class ReplicaQuestions(Questions):

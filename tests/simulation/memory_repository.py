@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.account import User
-from leasehold.domain.book import KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
-from leasehold.domain.model import EVERYBODYS, Model, ModelSet
-from leasehold.domain.service_key import ServiceKey
-from leasehold.questions import ModelSetFilter, Numbered
+from leasebook.domain.account import User
+from leasebook.domain.book import KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
+from leasebook.domain.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.service_key import ServiceKey
+from leasebook.questions import ModelSetFilter, Numbered
 
 
 class MemoryRepository:

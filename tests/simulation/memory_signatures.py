@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.book import KEYS, NONCES, REFUSED, USERS, Key, Table
-from leasehold.domain.calendar import Instant
-from leasehold.questions import Numbered, RefusedFilter
+from leasebook.domain.account import AccessKey, User
+from leasebook.domain.book import KEYS, NONCES, REFUSED, USERS, Key, Table
+from leasebook.domain.calendar import Instant
+from leasebook.questions import Numbered, RefusedFilter
 
 
 class SignaturesOfMemory:

@@ -6,11 +6,11 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.asked import Asked
-from leasehold.domain.audit import AuditPage, Head, Mark
-from leasehold.domain.book import (
+from leasebook.domain.account import Account
+from leasebook.domain.agenda import Due, DueKind
+from leasebook.domain.asked import Asked
+from leasebook.domain.audit import AuditPage, Head, Mark
+from leasebook.domain.book import (
     ACCOUNTS,
     CALLS,
     FACTS,
@@ -29,17 +29,17 @@ from leasehold.domain.book import (
     Needed,
     Table,
 )
-from leasehold.domain.calendar import Instant
-from leasehold.domain.calling import Package
-from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.event import Event, EventPage
-from leasehold.domain.guard import Guard
-from leasehold.domain.identity_log import LOG_END, read_mark
-from leasehold.domain.ledger import Order, Posting
-from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Unit
-from leasehold.questions import (
+from leasebook.domain.calendar import Instant
+from leasebook.domain.calling import Package
+from leasebook.domain.catalogue import Offering, PriceList
+from leasebook.domain.event import Event, EventPage
+from leasebook.domain.guard import Guard
+from leasebook.domain.identity_log import LOG_END, read_mark
+from leasebook.domain.ledger import Order, Posting
+from leasebook.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
+from leasebook.domain.service import Service
+from leasebook.domain.unit import Unit
+from leasebook.questions import (
     EventFilter,
     EventPlace,
     HistoryFilter,
@@ -49,8 +49,8 @@ from leasehold.questions import (
     UnitFilter,
     Used,
 )
-from leasehold.sequencer import Blocked
-from leasehold.store.newer import Schema
+from leasebook.sequencer import Blocked
+from leasebook.store.newer import Schema
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from leasehold.commands.clock import MoveClock
-from leasehold.commands.command import Command, Decided, Engine
-from leasehold.commands.due import DoDue
-from leasehold.domain.book import Changes, NotLoaded
-from leasehold.domain.calendar import Instant
-from leasehold.domain.rules import Rules
-from leasehold.questions import Questions
-from leasehold.sequencer import Trail, Transaction, decide_in_parts, load
+from leasebook.commands.clock import MoveClock
+from leasebook.commands.command import Command, Decided, Engine
+from leasebook.commands.due import DoDue
+from leasebook.domain.book import Changes, NotLoaded
+from leasebook.domain.calendar import Instant
+from leasebook.domain.rules import Rules
+from leasebook.questions import Questions
+from leasebook.sequencer import Trail, Transaction, decide_in_parts, load
 
 T = TypeVar("T")
 Witness = Callable[[Changes, Instant, Sequence[Command]], None]

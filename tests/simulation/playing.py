@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasehold.commands.command import Decided
-from leasehold.domain.book import REMEMBERED
-from leasehold.seals import AuditKeys
-from leasehold.sequencer import Trail
+from leasebook.commands.command import Decided
+from leasebook.domain.book import REMEMBERED
+from leasebook.seals import AuditKeys
+from leasebook.sequencer import Trail
 from tests.simulation.history import History
 from tests.simulation.invariants import check_books
 from tests.simulation.memory_books import Books

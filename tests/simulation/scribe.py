@@ -7,24 +7,24 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from leasehold.commands.calling import CountCalls, GrantPackage
-from leasehold.commands.command import Command
-from leasehold.commands.confirm import (
+from leasebook.commands.calling import CountCalls, GrantPackage
+from leasebook.commands.command import Command
+from leasebook.commands.confirm import (
     ConfirmFailed,
     ConfirmReleased,
     ConfirmResized,
     ConfirmResizeFailed,
     ConfirmRunning,
 )
-from leasehold.commands.funds import TopUp
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyReplicas, BuyUnits, Purchase
-from leasehold.commands.quote import QuoteUnits
-from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.renewal import Renew as RenewUnit
-from leasehold.commands.renewal import SetAutoRenew
-from leasehold.commands.resize import Resize as ResizeUnit
-from leasehold.commands.service import (
+from leasebook.commands.funds import TopUp
+from leasebook.commands.offering import SetOffering
+from leasebook.commands.purchase import Billing, BuyReplicas, BuyUnits, Purchase
+from leasebook.commands.quote import QuoteUnits
+from leasebook.commands.release import Release, ScheduleRelease
+from leasebook.commands.renewal import Renew as RenewUnit
+from leasebook.commands.renewal import SetAutoRenew
+from leasebook.commands.resize import Resize as ResizeUnit
+from leasebook.commands.service import (
     CreateService,
     DeleteService,
     DeployService,
@@ -33,12 +33,12 @@ from leasehold.commands.service import (
     ScaleService,
     SwitchService,
 )
-from leasehold.commands.service import Place as Placed
-from leasehold.commands.turning import ChangeBilling
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.catalogue import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, OfferingKind
-from leasehold.domain.money import Micro
-from leasehold.domain.token import Token
+from leasebook.commands.service import Place as Placed
+from leasebook.commands.turning import ChangeBilling
+from leasebook.domain.calendar import SECOND_US, Instant
+from leasebook.domain.catalogue import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, OfferingKind
+from leasebook.domain.money import Micro
+from leasebook.domain.token import Token
 from tests.simulation.asks import (
     Again,
     Ask,

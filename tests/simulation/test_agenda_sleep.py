@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from leasehold.agenda.worker import LOOK_EVERY_S, SOON_S, Agenda
-from leasehold.clock import RealClock
-from leasehold.commands.command import Decided
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.sequencer import DueDone, DueRequest
+from leasebook.agenda.worker import LOOK_EVERY_S, SOON_S, Agenda
+from leasebook.clock import RealClock
+from leasebook.commands.command import Decided
+from leasebook.domain.agenda import Due, DueKind
+from leasebook.domain.calendar import SECOND_US, Instant
+from leasebook.sequencer import DueDone, DueRequest
 
 NOW = Instant(1_900_000_000 * SECOND_US)
 
@@ -58,7 +58,7 @@ def sleeps(scene: Scene, times: int, monkeypatch: pytest.MonkeyPatch) -> list[fl
                 agenda._stopping = True
             raise TimeoutError
 
-        monkeypatch.setattr("leasehold.agenda.worker.asyncio.wait_for", slept)
+        monkeypatch.setattr("leasebook.agenda.worker.asyncio.wait_for", slept)
         await agenda._run()
 
     asyncio.run(play())

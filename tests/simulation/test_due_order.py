@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from leasehold.commands.command import Decided
-from leasehold.commands.due import DoDue
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant, parse_time
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import DEFERRED, decide_in_parts, load
+from leasebook.commands.command import Decided
+from leasebook.commands.due import DoDue
+from leasebook.domain.agenda import Due, DueKind
+from leasebook.domain.book import UNITS
+from leasebook.domain.calendar import HOUR_US, MINUTE_US, Instant, parse_time
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.sequencer import DEFERRED, decide_in_parts, load
 from tests.simulation.asks import Ask, Buy, Offer, Wait
 from tests.simulation.history import History
 from tests.simulation.memory_books import Books

@@ -12,22 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from leasehold.agenda.worker import Agenda
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Decided
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import FACTS, TABLES, UNITS
-from leasehold.domain.calendar import Instant
-from leasehold.domain.refusal import Refusal
-from leasehold.questions import IDENTITY_EPOCH, Questions
-from leasehold.seals import AuditKeys
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.check import check, check_directory
-from leasehold.store.check_events import UNITS_BEFORE_EVENTS
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
-from leasehold.store.opening import OpenStore
-from leasehold.store.queries import Fetch, Queries, columns
-from leasehold.store.sqlite import SqliteStore
+from leasebook.agenda.worker import Agenda
+from leasebook.clock import VirtualClock
+from leasebook.commands.command import Decided
+from leasebook.domain.agenda import Due, DueKind
+from leasebook.domain.book import FACTS, TABLES, UNITS
+from leasebook.domain.calendar import Instant
+from leasebook.domain.refusal import Refusal
+from leasebook.questions import IDENTITY_EPOCH, Questions
+from leasebook.seals import AuditKeys
+from leasebook.sequencer import Limits, Sequencer
+from leasebook.store.check import check, check_directory
+from leasebook.store.check_events import UNITS_BEFORE_EVENTS
+from leasebook.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasebook.store.opening import OpenStore
+from leasebook.store.queries import Fetch, Queries, columns
+from leasebook.store.sqlite import SqliteStore
 from tests.contract.stores import KINDS
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories

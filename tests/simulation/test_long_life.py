@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.commands.command import Engine
-from leasehold.domain.book import QUOTES, UNITS
-from leasehold.domain.calendar import DAY_US, Instant, parse_time
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import resource_type_of
+from leasebook.commands.command import Engine
+from leasebook.domain.book import QUOTES, UNITS
+from leasebook.domain.calendar import DAY_US, Instant, parse_time
+from leasebook.domain.rules import Rules
+from leasebook.domain.service import resource_type_of
 from tests.simulation.asks import (
     Ask,
     Buy,

@@ -14,20 +14,20 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Decided
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import OFFERINGS, SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import HOUR_US, BadTime, Instant, from_datetime, next_full_hour, parse_time, rfc3339
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.money import MICRO_MAX, BadAmount, Micro, parse_amount
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import ServiceFilter, UnitFilter
-from leasehold.sequencer import DueRequest, Limits, Sequencer
-from leasehold.store.errors import NewerStore
-from leasehold.store.opening import Target, upgrade
-from leasehold.store.sqlite import FILE, SqliteStore
+from leasebook.clock import VirtualClock
+from leasebook.commands.command import Decided
+from leasebook.commands.funds import TopUp
+from leasebook.domain.book import OFFERINGS, SERVICES, UNITS, Book, Draft
+from leasebook.domain.calendar import HOUR_US, BadTime, Instant, from_datetime, next_full_hour, parse_time, rfc3339
+from leasebook.domain.catalogue import Offering
+from leasebook.domain.money import MICRO_MAX, BadAmount, Micro, parse_amount
+from leasebook.domain.rules import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.questions import ServiceFilter, UnitFilter
+from leasebook.sequencer import DueRequest, Limits, Sequencer
+from leasebook.store.errors import NewerStore
+from leasebook.store.opening import Target, upgrade
+from leasebook.store.sqlite import FILE, SqliteStore
 from tests.contract.rows import service
 from tests.contract.stores import KINDS
 from tests.simulation.asks import Ask, Buy, Fund, Offer, Wait

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from leasehold.commands.command import Decided, Engine
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import parse_time
-from leasehold.domain.refusal import WRONG_STATE
-from leasehold.domain.rules import Rules
+from leasebook.commands.command import Decided, Engine
+from leasebook.domain.book import UNITS
+from leasebook.domain.calendar import parse_time
+from leasebook.domain.refusal import WRONG_STATE
+from leasebook.domain.rules import Rules
 from tests.simulation.asks import (
     Ask,
     AutoRenew,

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from leasehold.commands.command import Engine
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import HOUR_US
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import MOVES, EndReason, UnitStatus
+from leasebook.commands.command import Engine
+from leasebook.domain.book import UNITS
+from leasebook.domain.calendar import HOUR_US
+from leasebook.domain.rules import Rules
+from leasebook.domain.unit import MOVES, EndReason, UnitStatus
 from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, Turn, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER
 from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told

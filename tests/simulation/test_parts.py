@@ -12,14 +12,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import PriceChange, PriceList
-from leasehold.domain.metering import charge_usage
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.term import (
+from leasebook.domain.account import Account
+from leasebook.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
+from leasebook.domain.calendar import Instant
+from leasebook.domain.catalogue import PriceChange, PriceList
+from leasebook.domain.metering import charge_usage
+from leasebook.domain.money import Micro
+from leasebook.domain.rules import Rules
+from leasebook.domain.term import (
     Term,
     months_between,
     price_of_months,
@@ -27,8 +27,8 @@ from leasehold.domain.term import (
     term_of,
     term_to_day,
 )
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook.domain.unit import Unit
+from leasebook.engines.instant import InstantEngine
 from tests.contract.rows import unit as unit_row
 from tests.simulation import terms
 from tests.simulation.asks import Ask, Buy, Renew, Step, Wait

@@ -11,16 +11,16 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasehold.commands.guard import SetGuardRails
-from leasehold.domain.book import ACCOUNTS as ACCOUNT_ROWS
-from leasehold.domain.book import GUARDS, UNITS
-from leasehold.domain.calendar import Instant, to_datetime
-from leasehold.domain.event import STORY, TYPES
-from leasehold.domain.guard import GuardRules, month_name
-from leasehold.domain.guard_change import GuardChange
-from leasehold.domain.money import Micro
-from leasehold.domain.statement import month_of
-from leasehold.domain.unit import LEGAL
+from leasebook.commands.guard import SetGuardRails
+from leasebook.domain.book import ACCOUNTS as ACCOUNT_ROWS
+from leasebook.domain.book import GUARDS, UNITS
+from leasebook.domain.calendar import Instant, to_datetime
+from leasebook.domain.event import STORY, TYPES
+from leasebook.domain.guard import GuardRules, month_name
+from leasebook.domain.guard_change import GuardChange
+from leasebook.domain.money import Micro
+from leasebook.domain.statement import month_of
+from leasebook.domain.unit import LEGAL
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories
 from tests.simulation.memory_store import MemoryStore

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from leasehold.commands.command import Command, Decided, DueCommand, Engine
-from leasehold.commands.funds import TopUp
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import DueKind
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Posting
-from leasehold.domain.quote import Quote
-from leasehold.domain.refusal import TOKEN_MISMATCH
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import LEGAL, Unit, UnitStatus
-from leasehold.engines.instant import InstantEngine
+from leasebook.commands.command import Command, Decided, DueCommand, Engine
+from leasebook.commands.funds import TopUp
+from leasebook.domain.account import Account
+from leasebook.domain.agenda import DueKind
+from leasebook.domain.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
+from leasebook.domain.calendar import Instant
+from leasebook.domain.ledger import Posting
+from leasebook.domain.quote import Quote
+from leasebook.domain.refusal import TOKEN_MISMATCH
+from leasebook.domain.rules import Rules
+from leasebook.domain.unit import LEGAL, Unit, UnitStatus
+from leasebook.engines.instant import InstantEngine
 from tests.simulation.advance import Advance
 from tests.simulation.invariants import UP
 from tests.simulation.memory_books import Books

@@ -10,13 +10,13 @@ from typing import get_args
 import msgspec
 import pytest
 
-from leasehold.api import operations
-from leasehold.api.operations import OPERATIONS
-from leasehold.cli.reference import reference_page
-from leasehold.wire import policies as p
-from leasehold.wire.action import ALWAYS, Action
-from leasehold.wire.actions import ACTIONS, TABLE
-from leasehold.wire.shapes import Request
+from leasebook.api import operations
+from leasebook.api.operations import OPERATIONS
+from leasebook.cli.reference import reference_page
+from leasebook.wire import policies as p
+from leasebook.wire.action import ALWAYS, Action
+from leasebook.wire.actions import ACTIONS, TABLE
+from leasebook.wire.shapes import Request
 
 MODULES = [
     import_module(f"{operations.__name__}.{module.name}") for module in pkgutil.iter_modules(operations.__path__)

@@ -15,13 +15,13 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.harness import Answer, Desk, a_service, play
 
-from leasehold import __version__
-from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS, TABLE
-from leasehold.wire.errors import ERRORS
-from leasehold.wire.examples import EXAMPLES
-from leasehold.wire.meanings import MEANINGS
-from leasehold.wire.openapi import FORGETFUL, document, meaning_of, schemas, text
+from leasebook import __version__
+from leasebook.wire.action import Action
+from leasebook.wire.actions import ACTIONS, TABLE
+from leasebook.wire.errors import ERRORS
+from leasebook.wire.examples import EXAMPLES
+from leasebook.wire.meanings import MEANINGS
+from leasebook.wire.openapi import FORGETFUL, document, meaning_of, schemas, text
 
 DOCUMENT = document(__version__)
 PATHS: Mapping[str, Any] = DOCUMENT["paths"]
@@ -206,7 +206,7 @@ def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp
                     check(resolved(success), answer.body)
 
     play(scene)
-    with sqlite3.connect(tmp_path / "leasehold.db") as store:
+    with sqlite3.connect(tmp_path / "leasebook.db") as store:
         remembered |= {value for (value,) in store.execute("SELECT value FROM tokens")}
     store.close()
     writes = {action.operation for action in ACTIONS if action.writes}
