@@ -21,23 +21,32 @@ import psycopg
 
 from benchmarks.serving import LEASEBOOK, Server
 from leasebook.api.ids import UNIT_COMMON, UNIT_RUN
-from leasebook.clock import wall_us
-from leasebook.commands.founding import ROOT_USER
-from leasebook.domain.account import Account
-from leasebook.domain.agenda import agenda_of
-from leasebook.domain.book import ACCOUNTS, OFFERINGS, PRICES, UNITS
-from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasebook.domain.catalogue import Offering, PriceChange
-from leasebook.domain.event import Event, page_of, unit_events
-from leasebook.domain.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Order, PaymentTiming, Posting, wallet
-from leasebook.domain.metering import minutes_started
-from leasebook.domain.money import Micro
-from leasebook.domain.unit import Unit, UnitStatus
-from leasebook.store import postgres, sqlite
-from leasebook.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
-from leasebook.store.directory import locked
+from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, PRICES, UNITS
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Unit, UnitStatus
+from leasebook.domain.model.offering import Offering, PriceChange
+from leasebook.domain.record.agenda import agenda_of
+from leasebook.domain.record.event import Event, page_of, unit_events
+from leasebook.domain.record.ledger import (
+    FUNDING,
+    PREPAID_REVENUE,
+    USAGE_REVENUE,
+    Order,
+    PaymentTiming,
+    Posting,
+    wallet,
+)
+from leasebook.domain.rules.metering import minutes_started
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
-from leasebook.store.queries import Queries, columns
+from leasebook.store.postgres import store as postgres
+from leasebook.store.queries.read_repository import Queries, columns
+from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.directory import locked
 
 CHUNK: Final = 20_000
 OTHERS: Final = 200

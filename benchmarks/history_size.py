@@ -21,12 +21,12 @@ import psycopg
 from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, bytes_of, sink, store_options, stores, usage
 from benchmarks.serving import LEASEBOOK, Server
-from leasebook.clock import wall_us
-from leasebook.domain.calendar import HOUR_US, Instant
-from leasebook.domain.money import Micro
-from leasebook.domain.unit import Unit
-from leasebook.store import sqlite
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.clock import wall_us
 from leasebook.store.opening import Target
+from leasebook.store.sqlite import store as sqlite
 
 YEAR_HOURS: Final = 8760
 UNITS: Final = 10_000

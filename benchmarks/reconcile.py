@@ -14,22 +14,22 @@ from pathlib import Path
 
 from tests.reconciler.acts import ACCOUNT, buying, founding
 
-from leasebook.clock import RealClock
-from leasebook.commands.offering import SetOffering
-from leasebook.commands.release import Release
-from leasebook.domain.calendar import SECOND_US
-from leasebook.domain.plan import Limits
-from leasebook.domain.route import parse_routes
-from leasebook.domain.rules import Rules
+from leasebook.batch import Limits as Sizes
+from leasebook.batch import Sequencer
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.replicas.engine_route import parse_routes
+from leasebook.domain.replicas.planner import Limits
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
 from leasebook.engines.contract import ReplicaEngine
-from leasebook.engines.fake import FakeEngine, FakeWorld
-from leasebook.engines.process import ProcessEngine
-from leasebook.engines.routed import RoutedEngine
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock
 from leasebook.reconciler.worker import Reconciler
-from leasebook.sequencer import Limits as Sizes
-from leasebook.sequencer import Sequencer
-from leasebook.store.sqlite import SqliteStore
-from leasebook.telemetry import Metrics
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 
 LOOK_S = 0.05
 PATIENCE_S = 400.0

@@ -17,8 +17,8 @@ import msgspec
 from benchmarks import history
 from benchmarks.purchase import Sample, keep_off_the_hour, measure, prepare, requests
 from benchmarks.serving import LEASEBOOK, Server
-from leasebook.store import sqlite
-from leasebook.store.check_events import UNITS_BEFORE_EVENTS
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.verify.nouns.events import UNITS_BEFORE_EVENTS
 
 PURCHASE = "purchase"
 AIM = 1.10

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 
 ACCESS_KEY, SECRET_KEY = "AKBENCH", "secret-of-the-benchmark"
 HOST = "127.0.0.1"

@@ -39,7 +39,7 @@ BODY: Final = json.dumps(
 
 def signed(kind: str, path: str = PATH, query: str = QUERY, body: bytes = BODY) -> list[tuple[bytes, bytes]]:
     """Return the headers of a request."""
-    from leasebook.wire.signing import sign
+    from leasebook.contract.signing import sign
 
     covered = {"host": HOST}
     if kind != "plain":
@@ -92,10 +92,10 @@ async def _block(app: Any, kind: str) -> float:
 
 
 async def _measure(blocks: int, folder: Path) -> dict[str, float]:
-    from leasebook.settings import load_settings
+    from leasebook.config.load import load_settings
+    from leasebook.observability.metrics import configure_logging
+    from leasebook.server.composition import running
     from leasebook.store.opening import Target
-    from leasebook.telemetry import configure_logging
-    from leasebook.wiring import running
 
     root = {"LEASEBOOK_ROOT_ACCESS_KEY": KEY, "LEASEBOOK_ROOT_SECRET_KEY": SECRET}
     settings = load_settings(None, {**root, "LEASEBOOK_ENGINES": "*=instant"})

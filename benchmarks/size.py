@@ -30,9 +30,9 @@ from benchmarks.purchase import PURCHASE, keep_off_the_hour, measure, requests
 from benchmarks.serving import HOST, LEASEBOOK
 from benchmarks.storm import Watched, serving
 from leasebook.api.paging import marker_of
-from leasebook.commands.founding import ROOT_USER
-from leasebook.domain.calendar import SECOND_US, Instant, next_full_hour
-from leasebook.questions import EventFilter, HistoryFilter, UnitFilter
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
+from leasebook.ports.queries.read_repository import EventFilter, HistoryFilter, UnitFilter
 from leasebook.store.opening import Target
 
 SMALL, LARGE = "small", "large"

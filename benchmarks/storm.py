@@ -31,8 +31,8 @@ from benchmarks.filling import Filler, Sale, aim, asking, sink, store_options, s
 from benchmarks.load import _Client
 from benchmarks.purchase import PURCHASE, prepare, requests
 from benchmarks.serving import LEASEBOOK, Server, cpu_s
-from leasebook.domain.calendar import SECOND_US, Instant, next_full_hour
-from leasebook.domain.metering import minutes_started
+from leasebook.domain.rules.metering import minutes_started
+from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
 from leasebook.store.opening import Target
 
 RATE_AIM, P99_AIM_MS = 8_000, 100

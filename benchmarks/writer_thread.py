@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from leasebook.cli.main import main
-from leasebook.domain.book import Book, Changes, Needed
-from leasebook.store import sqlite
-from leasebook.store.acknowledged import Acknowledged
-from leasebook.store.checkpointer import Checkpointer
-from leasebook.store.disk import Disk
-from leasebook.store.writer import Writer
+from leasebook.domain.book.book import Book, Changes, Needed
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.acknowledged import Acknowledged
+from leasebook.store.sqlite.checkpointer import Checkpointer
+from leasebook.store.sqlite.disk import Disk
+from leasebook.store.sqlite.writer import Writer
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 

@@ -35,16 +35,16 @@ from benchmarks.purchase import PURCHASE, keep_off_the_hour, prepare, requests
 from benchmarks.serving import LEASEBOOK, Server
 from benchmarks.storm import database_cpu_s
 from leasebook.api.ids import hex_id, unit_id
-from leasebook.clock import wall_us
-from leasebook.commands.founding import ROOT_USER
-from leasebook.domain.agenda import DueKind
-from leasebook.domain.audit import NOTHING, OK, AuditPage, Entry, Head, Line, head_message, pages_of
-from leasebook.domain.calendar import DAY_US, HOUR_US, Instant, add_months, next_full_hour, to_datetime
-from leasebook.domain.event import BOUGHT, RUNNING, Event, page_of
-from leasebook.domain.ledger import PREPAID_REVENUE, wallet
-from leasebook.seals import AuditKeys
-from leasebook.store.codec import AUDIT_PAGES, EVENTS
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.record.agenda import DueKind
+from leasebook.domain.record.audit_log import NOTHING, OK, AuditPage, Entry, Head, Line, head_message, pages_of
+from leasebook.domain.record.event import BOUGHT, RUNNING, Event, page_of
+from leasebook.domain.record.ledger import PREPAID_REVENUE, wallet
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant, add_months, next_full_hour, to_datetime
+from leasebook.ports.clock import wall_us
+from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.opening import Target
+from leasebook.store.rows.codec import AUDIT_PAGES, EVENTS
 
 RATIO_AIM: Final = 8
 FACED: Final = (2, 8)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.yardstick import Buyer, Job, Shape, master_key_of
+from leasebook.batch import Note, Sequencer
 from leasebook.cli.main import main
-from leasebook.commands.command import Command
-from leasebook.commands.purchase import Bought, BuyUnits
-from leasebook.domain.audit import Entry, Line
-from leasebook.domain.calendar import Instant
-from leasebook.sequencer import Note, Sequencer
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.purchase import Bought, BuyUnits
+from leasebook.domain.record.audit_log import Entry, Line
+from leasebook.domain.values.calendar import Instant
 from leasebook.store.opening import Target
 
 

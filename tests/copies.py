@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from leasebook.private import create_private
+from leasebook.security.private_files import create_private
 from leasebook.store.opening import Target, upgrade
-from leasebook.store.sqlite import FILE
+from leasebook.store.sqlite.store import FILE
 from tests.postgres import shared_server
 
 STORES = ("sqlite", "postgres")

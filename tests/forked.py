@@ -151,12 +151,12 @@ def _born(requests: socket.socket, wanted: dict[str, Any], files: list[int]) -> 
 
 
 def _import_everything() -> None:
-    import leasebook.cli.server
-    import leasebook.rotating
-    import leasebook.store.check
+    import leasebook.server.rotate_master_key
+    import leasebook.server.serve
     import leasebook.store.migrate
-    import leasebook.store.postgres
-    import leasebook.store.sqlite  # noqa: F401
+    import leasebook.store.postgres.store
+    import leasebook.store.sqlite.store
+    import leasebook.store.verify.check  # noqa: F401
 
     gc.collect()
     gc.freeze()

@@ -12,19 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from leasebook.api.callers import STRICT as STRICT_OPERATIONS
-from leasebook.settings import load_settings
+from leasebook.api.auth.callers import STRICT as STRICT_OPERATIONS
+from leasebook.config.load import load_settings
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.signing import sign
+from leasebook.server.composition import Service, running
 from leasebook.store.opening import Target
-from leasebook.wire.actions import ACTIONS
-from leasebook.wire.signing import sign
-from leasebook.wiring import Service, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from leasebook.clock import Mode
     from leasebook.engines.contract import ReplicaEngine
     from leasebook.gateway.ports import Targets
+    from leasebook.ports.clock import Mode
     from leasebook.reconciler.ports import Timing
 
 ROOT_KEY, ROOT_SECRET = "AKROOT", "root-secret-for-tests"

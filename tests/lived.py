@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from leasebook.engines.fake import FakeEngine, FakeWorld
 from leasebook.reconciler.ports import Timing
 from leasebook.store.opening import Target
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.api.scene import ACCOUNT, CATALOG, MODEL, NOTIFICATION, SERVICE, UNITS, Scene, a_scene, new_service, order
 from tests.api.test_every_action import Recorder, lead_a_whole_life
 from tests.api.test_links import links_of, pressed

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasebook.store.postgres import upgrade
+from leasebook.store.postgres.store import upgrade
 
 VERSION_MIN = 15
 

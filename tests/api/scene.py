@@ -12,15 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from leasebook.domain.book import DELIVERIES, HOOKS, LANES, LEASES, NONCES, REFUSED, SUPPLIES, WORKERS, Changes
+from leasebook.contract.actions import TABLE
+from leasebook.contract.errors import ERRORS
+from leasebook.domain.book.book import DELIVERIES, HOOKS, LANES, LEASES, NONCES, REFUSED, SUPPLIES, WORKERS, Changes
 from leasebook.store.opening import Target
-from leasebook.wire.actions import TABLE
-from leasebook.wire.errors import ERRORS
 from tests.harness import Answer, Desk, a_service
 
 if TYPE_CHECKING:
-    from leasebook.clock import Mode
-    from leasebook.wiring import Service
+    from leasebook.ports.clock import Mode
+    from leasebook.server.composition import Service
 
 UNITS, RESOURCES, CHARGE, SERVICE = "/v2/computeunit", "/v2/serviceresources", "/v2/charge", "/v2/service"
 ACCOUNT, CATALOG, CLOCK, IAM = "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"

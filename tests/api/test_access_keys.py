@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from leasebook.domain.calendar import Instant
-from leasebook.sequencer import KeyUses
+from leasebook.batch import KeyUses
+from leasebook.domain.values.calendar import Instant
 from leasebook.store.opening import Target
 from tests.api.scene import IAM, Caller, Scene, a_scene
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.needs import HALTED_MAX
-from leasebook.store.check import check_store
+from leasebook.domain.book.loads import HALTED_MAX
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, CATALOG, SERVICE, UNITS, Caller, Scene, a_scene, order
 

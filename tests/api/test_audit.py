@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.audit import read_body
+from leasebook.domain.record.audit_log import read_body
 from tests.api.scene import ACCOUNT, CATALOG, IAM, MODEL, NOTIFICATION, UNITS, Caller, Scene, a_scene, order
 from tests.harness import CLIENT
 

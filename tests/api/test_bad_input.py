@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.wire.action import Action
-from leasebook.wire.actions import ACTIONS
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
 from tests.api.bad_values import ABSENT, KINDS, Place, allowed, candidates, is_of, places, put, with_unknown_keys
 from tests.api.office import AnnexeOfOffice
 from tests.api.scene import CLOCK, EVENTS, IAM, Scene, a_scene, new_service, order

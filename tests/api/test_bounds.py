@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from leasebook.store.check import check_store
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.scene import IAM, MODEL, NOTIFICATION, SERVICE, UNITS, Caller, Scene, a_scene, new_service, order
 from tests.copies import STORES, empty
 from tests.harness import Desk, a_service

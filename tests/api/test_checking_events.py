@@ -10,8 +10,8 @@ from typing import Any, Final, Protocol
 import psycopg
 import pytest
 
-from leasebook.store.check import check
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, UNITS, a_scene
 
@@ -91,10 +91,10 @@ def test_units_in_parts_are_compared_like_all_at_once(
         open_up(scene)
         customer = scene.customer()
         units = [customer.buy() for _ in range(3)]
-    monkeypatch.setattr("leasebook.store.check_stories.UNITS_AT_ONCE", kept)
-    monkeypatch.setattr("leasebook.store.check_stories.SPOOL_BYTES", 1)
-    monkeypatch.setattr("leasebook.store.check_events.ROWS_AT_ONCE", kept)
-    monkeypatch.setattr("leasebook.store.check_events.PAGES_AT_ONCE", kept)
+    monkeypatch.setattr("leasebook.store.verify.nouns.stories.UNITS_AT_ONCE", kept)
+    monkeypatch.setattr("leasebook.store.verify.nouns.stories.SPOOL_BYTES", 1)
+    monkeypatch.setattr("leasebook.store.verify.nouns.events.ROWS_AT_ONCE", kept)
+    monkeypatch.setattr("leasebook.store.verify.nouns.events.PAGES_AT_ONCE", kept)
     with tampering(migrated) as run:
         assert check(run).findings == []
         run("UPDATE units SET count = 9")

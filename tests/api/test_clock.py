@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.clock import RealClock, VirtualClock
-from leasebook.domain.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
-from leasebook.domain.clock_mark import ClockMark
-from leasebook.store.check import check_directory
+from leasebook.domain.record.clock_mark import ClockMark
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasebook.ports.clock import RealClock, VirtualClock
+from leasebook.store.verify.check import check_directory
 from tests.api.scene import CLOCK, IAM, UNITS, Caller, Scene, a_scene, check_envelope, order
 from tests.harness import Answer
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from leasebook.store.check import check_store
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, MODEL, SERVICE, UNITS, Caller, Scene, a_scene, billing_of, new_service
 from tests.copies import STORES, empty

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.domain.supply import UNBOUNDED
-from leasebook.engines.fake import FakeEngine, FakeWorld
+from leasebook.domain.model.engine_capacity import UNBOUNDED
 from leasebook.reconciler.ports import Timing
-from leasebook.store.check import check_store
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.api.scene import CATALOG, EVENTS
 from tests.harness import Desk, a_service, play
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from leasebook.wire.action import Action
-from leasebook.wire.actions import ACTIONS
-from leasebook.wire.errors import ERRORS
-from leasebook.wire.signing import sign
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.errors import ERRORS
+from leasebook.contract.signing import sign
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,

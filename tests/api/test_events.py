@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, Scene, order
 
 MORNING = "2030-01-15T08:00:00+08:00"
@@ -228,7 +228,7 @@ def test_a_silent_stream_says_so_again_and_again_on_either_store(
     either: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On a shared store others' events are looked for meanwhile: that must not count as something told.
-    monkeypatch.setattr("leasebook.api.operations.events.KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr("leasebook.api.handlers.events.KEEP_ALIVE_S", 0.05)
     monkeypatch.setattr("leasebook.api.hub.LOOK_EVERY_S", 0.01)
     customer = either.customer()
     assert customer.desk.service is either.running

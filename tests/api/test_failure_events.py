@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from leasebook import wiring
-from leasebook.commands.command import Command
-from leasebook.commands.confirm import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
-from leasebook.store.check import check_store
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.engine_report import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
+from leasebook.server import composition as wiring
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import MODEL, SERVICE, UNITS, Caller, Scene, a_scene, new_service
 from tests.api.test_events import events

@@ -11,9 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from leasebook.api.health import Health
-from leasebook.clock import RealClock, VirtualClock
-from leasebook.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasebook.telemetry import Metrics
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock, VirtualClock
 from tests.api.scene import CLOCK, UNITS, Scene, a_scene
 from tests.harness import Answer
 

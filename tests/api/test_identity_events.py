@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.event import IAM_FOUND, Event
-from leasebook.domain.outbox import Hook
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
+from leasebook.domain.model.subscription import Hook
+from leasebook.domain.record.event import IAM_FOUND, Event
 from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, Scene, order
 from tests.harness import Desk
 

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from leasebook.commands.clock import MoveClock
-from leasebook.domain.calendar import parse_time
-from leasebook.store.check import check_store
+from leasebook.domain.commands.store.clock import MoveClock
+from leasebook.domain.values.calendar import parse_time
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, Scene, a_scene
 from tests.harness import Answer

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.store.check import check_store
+from leasebook.store.verify.check import check_store
 from tests.api.scene import MODEL, SERVICE, UNITS, Caller, Scene, billing_of, new_service
 from tests.api.test_services import deployed, scale
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from leasebook import __version__
-from leasebook.wire import openapi
-from leasebook.wire.actions import ACTIONS
-from leasebook.wire.nearest import no_such
+from leasebook.contract import openapi
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.nearest import no_such
 from tests.api.scene import EVENTS, UNITS, Scene
 from tests.harness import a_service, play
 

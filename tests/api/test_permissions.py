@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from leasebook.wire.action import Action
-from leasebook.wire.actions import ACTIONS
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
 from tests.api.permitted import REPOSITORY, SUBSCRIPTIONS, model_bodies, subscription_bodies
 from tests.api.scene import (
     ACCOUNT,

@@ -13,14 +13,14 @@ import msgspec
 import psycopg
 import pytest
 
-from leasebook.api.refusals import ADDRESS_KEYS, HOUR_ROWS, MINUTE_ROWS, Refusals
-from leasebook.commands.command import Command
-from leasebook.commands.signature import NoteRefused
-from leasebook.domain.audit import Line
-from leasebook.domain.calendar import HOUR_US, MINUTE_US
-from leasebook.domain.signature import RefusedCalls
-from leasebook.questions import Reader
-from leasebook.sequencer import Unavailable
+from leasebook.api.auth.refused_calls import ADDRESS_KEYS, HOUR_ROWS, MINUTE_ROWS, Refusals
+from leasebook.batch import Unavailable
+from leasebook.domain.commands.account.signature import NoteRefused
+from leasebook.domain.commands.command import Command
+from leasebook.domain.record.audit_log import Line
+from leasebook.domain.record.signature import RefusedCalls
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US
+from leasebook.ports.queries.read_repository import Reader
 from leasebook.store.opening import Target
 from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, Scene, a_scene
 from tests.copies import STORES, empty

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.api.admission import ALONE_MAX, Admission, Limits
-from leasebook.api.callers import Callers
-from leasebook.api.refusing import AT_ONCE, WAIT_S, Refuser
-from leasebook.sequencer import Overloaded
+from leasebook.api.auth.admission import ALONE_MAX, Admission, Limits
+from leasebook.api.auth.callers import Callers
+from leasebook.api.auth.overload import AT_ONCE, WAIT_S, Refuser
+from leasebook.batch import Overloaded
 from tests.api.scene import ACCOUNT, UNITS, a_scene, order
 
 

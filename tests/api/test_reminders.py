@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.domain.book import Fact
-from leasebook.domain.calendar import Instant, parse_time
-from leasebook.store.check import check_store
+from leasebook.domain.book.book import Fact
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.values.calendar import Instant, parse_time
 from leasebook.store.opening import Target, open_store
+from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, UNITS, Caller, Scene, a_scene
 from tests.contract.batches import write
 

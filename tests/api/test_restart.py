@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from leasebook.agenda.worker import Agenda
-from leasebook.clock import VirtualClock
-from leasebook.domain.book import UNITS as UNIT_ROWS
-from leasebook.domain.book import Changes
-from leasebook.domain.calendar import Instant, parse_time, rfc3339
-from leasebook.domain.ledger import Posting
-from leasebook.domain.rules import Rules
-from leasebook.domain.unit import Unit
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import UNITS as UNIT_ROWS
+from leasebook.domain.book.book import Changes
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.values.calendar import Instant, parse_time, rfc3339
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.sequencer import Limits, Sequencer
-from leasebook.store.check import check_directory
-from leasebook.store.sqlite import SqliteStore
+from leasebook.ports.clock import VirtualClock
+from leasebook.scheduler.worker import Agenda
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.store.verify.check import check_directory
 from tests.api.scene import CLOCK, SERVICE, UNITS, Caller, Scene, a_scene, order, rows
 from tests.harness import play
 

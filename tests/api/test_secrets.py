@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import structlog
 
-from leasebook.settings import load_settings
+from leasebook.config.load import load_settings
+from leasebook.observability.metrics import configure_logging
+from leasebook.server.composition import running
 from leasebook.store.opening import Target
-from leasebook.telemetry import configure_logging
-from leasebook.wiring import running
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Scene, a_scene, order
 from tests.harness import ROOT_SECRET, Answer, Desk, play
 
@@ -122,7 +122,7 @@ def test_a_failure_of_ours_is_logged_with_its_trace_and_without_secrets(
         account = listener.create("CreateAccount", {"name": "customer"})
         caller = scene.caller({**account, "secretAccessKey": listener.secrets[-1]})
         assert caller.balance() == "0.00"
-        monkeypatch.setattr("leasebook.api.present.account", broken)
+        monkeypatch.setattr("leasebook.api.presenters.rows.account", broken)
         answer = caller.ask(ACCOUNT, "DescribeAccount")
     assert (answer.status, answer.code) == (500, "InternalError")
     assert "it broke" not in answer.body["message"]

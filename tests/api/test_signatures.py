@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.api.scene import ACCOUNT, CLOCK, UNITS, Caller, Scene, a_scene, order
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 

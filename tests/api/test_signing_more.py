@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.store.check import check_store
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.examples import EXAMPLES
 from leasebook.store.opening import Target
-from leasebook.wire.actions import ACTIONS
-from leasebook.wire.examples import EXAMPLES
+from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Caller, Scene, a_scene, order
 from tests.copies import STORES, empty
 from tests.harness import ROOT_KEY, Answer, Desk, a_service, play

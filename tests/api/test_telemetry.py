@@ -12,9 +12,9 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from leasebook.cli.reference import metrics_page
-from leasebook.settings import Secret, load_settings
-from leasebook.telemetry import LogFormat, LogLevel, Metrics, configure_logging, request_id
+from leasebook.config.load import Secret, load_settings
+from leasebook.docsgen.reference import metrics_page
+from leasebook.observability.metrics import LogFormat, LogLevel, Metrics, configure_logging, request_id
 
 SECRET = "0123456789abcdefSECRET"
 SIGNATURE = "bce-auth-v1/ALTAKone/2030-01-15T01:30:00Z/1800/host;x-bce-date/9f86d081884c7d65"

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.api import throttle
+from leasebook.api.auth import rate_limit as throttle
+from leasebook.api.auth.identity import Identity
+from leasebook.api.auth.rate_limit import Bucket, Rate, Throttle
 from leasebook.api.fault import Fault
-from leasebook.api.identity import Identity
-from leasebook.api.throttle import Bucket, Rate, Throttle
-from leasebook.domain.account import AccessKey, User
-from leasebook.domain.calendar import Instant
-from leasebook.telemetry import Metrics
-from leasebook.wire.errors import TOO_MANY_REQUESTS
+from leasebook.contract.errors import TOO_MANY_REQUESTS
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.values.calendar import Instant
+from leasebook.observability.metrics import Metrics
 from tests.api.scene import ACCOUNT, Scene, a_scene
 from tests.api.test_telemetry import value
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.wire.action import Action
-from leasebook.wire.actions import ACTIONS
-from leasebook.wire.openapi import FORGETFUL
-from leasebook.wire.policies import FULL
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.openapi import FORGETFUL
+from leasebook.contract.policies import FULL
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from leasebook.api.app import _query, _short_query
-from leasebook.sequencer import Unavailable
-from leasebook.store.check import check_directory
+from leasebook.batch import Unavailable
+from leasebook.store.verify.check import check_directory
 from tests.api.scene import ACCOUNT, CLOCK, UNITS, Caller, Scene, a_scene, check_envelope, order
 from tests.harness import Answer
 
@@ -137,7 +137,7 @@ def test_while_the_store_cannot_write_reads_work_and_writes_say_that_nothing_was
 
 def test_a_mistake_of_ours_in_one_command_spoils_no_other(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = fresh.customer("100000")
-    from leasebook.commands import release
+    from leasebook.domain.commands.instance import release
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError

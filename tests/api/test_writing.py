@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.commands.proving import WRITTEN
-from leasebook.domain.calendar import Instant
-from leasebook.gateway.counting import Counts
-from leasebook.gateway.usage import Tokens
-from leasebook.questions import Questions
-from leasebook.sequencer import LockedOut, NeedsRestart, OutcomeUnknown, Unavailable, Writing
+from leasebook.batch import LockedOut, NeedsRestart, OutcomeUnknown, Unavailable, Writing
+from leasebook.domain.commands.store.write_probe import WRITTEN
+from leasebook.domain.values.calendar import Instant
+from leasebook.gateway.token_usage import Tokens
+from leasebook.gateway.usage_counter import Counts
+from leasebook.ports.queries.read_repository import Questions
 from tests.api.scene import UNITS, Scene, order
 from tests.harness import Answer
 
@@ -103,7 +103,7 @@ def test_a_monitor_is_told_at_its_first_look_that_nothing_can_be_written_and_at_
 def test_a_server_that_nobody_asks_finds_out_by_itself_that_writes_succeed_again(
     either_shared: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leasebook.sequencer.writing.AGAIN_S", 0.01)
+    monkeypatch.setattr("leasebook.batch.write_health.AGAIN_S", 0.01)
     writing = either_shared.running.sequencer.writing
     caller = either_shared.customer()
     with failing(either_shared, lambda: Unavailable(FULL)):

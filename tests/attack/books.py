@@ -12,12 +12,12 @@ import msgspec
 import psycopg
 
 from leasebook.cli.stores import audit_keys
-from leasebook.domain.audit import Mark
-from leasebook.domain.event import Event
-from leasebook.domain.identity_log import LOG_END, PLACE, message_of, read_mark, write_mark
-from leasebook.store.check import check_store
+from leasebook.domain.record.audit_log import Mark
+from leasebook.domain.record.event import Event
+from leasebook.domain.record.identity_log import LOG_END, PLACE, message_of, read_mark, write_mark
 from leasebook.store.opening import Target
-from leasebook.store.packing import unpacked
+from leasebook.store.rows.packing import unpacked
+from leasebook.store.verify.check import check_store
 
 OPERATOR = "LeasebookOperatorPolicy"
 

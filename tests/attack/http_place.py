@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import Process
 from tests.crash.lone import lone_server
 from tests.harness import ROOT_KEY, ROOT_SECRET

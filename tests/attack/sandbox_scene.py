@@ -19,11 +19,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.replica import RunSpec, Wanted
-from leasebook.engines import sandbox_layers
-from leasebook.engines.process import ProcessEngine
-from leasebook.engines.process_limits import Limits
-from leasebook.engines.sandbox import Sandbox
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.sandbox import layers as sandbox_layers
+from leasebook.engines.sandbox.sandbox import Sandbox
 from tests.engines.checks import see
 from tests.engines.kinds import ProcessBench, make
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.attack.http_place import GET, HOST, ask, connected, ends, is_well, read_answer, server_with
 from tests.crash.fleet import Process, dice
 from tests.harness import ROOT_KEY, ROOT_SECRET

@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasebook import rotating
-from leasebook.domain.audit import Closure, chain_hash, closure_message, head_message
-from leasebook.domain.identity_log import LOG_END, read_mark
-from leasebook.seals import AuditKeys
-from leasebook.settings import load_settings
-from leasebook.store.check import check_store
-from leasebook.store.codec import AUDIT_CLOSURES
+from leasebook.config.load import load_settings
+from leasebook.domain.record.audit_log import Closure, chain_hash, closure_message, head_message
+from leasebook.domain.record.identity_log import LOG_END, read_mark
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.security.vault import Vault, load_master_key
+from leasebook.server import rotate_master_key as rotating
 from leasebook.store.opening import Target
-from leasebook.store.packing import unpacked
-from leasebook.vault import Vault, load_master_key
+from leasebook.store.rows.codec import AUDIT_CLOSURES
+from leasebook.store.rows.packing import unpacked
+from leasebook.store.verify.check import check_store
 from tests.attack.books import OPERATOR, Books
 from tests.attack.test_identity_rows import _found
 from tests.copies import copy_of, empty

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from leasebook.cli.main import cli
-from leasebook.domain.identity_log import LOG_END, PLACE, read_mark, write_mark
-from leasebook.store.directory import MARK
+from leasebook.domain.record.identity_log import LOG_END, PLACE, read_mark, write_mark
 from leasebook.store.opening import Target
+from leasebook.store.sqlite.directory import MARK
 from tests.attack.books import OPERATOR, Books
 from tests.copies import STORES, copy_of, empty
 from tests.harness import Desk, a_service

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.outbox import Hook
+from leasebook.domain.model.subscription import Hook
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import LOCAL, PATH, Receiver, a_receiver, buy, deliveries, status, subscribe, until
 

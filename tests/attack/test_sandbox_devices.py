@@ -18,10 +18,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from leasebook.domain.cards import parse_cards
-from leasebook.domain.route import Route
-from leasebook.engines import sandbox_layers
-from leasebook.engines.building import NoEngine, build_engines
-from leasebook.engines.process_devices import DeclaredDevices, NvmlDevices, say_unusable
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.engines.process.devices import DeclaredDevices, NvmlDevices, say_unusable
+from leasebook.engines.registry import NoEngine, build_engines
+from leasebook.engines.sandbox import layers as sandbox_layers
 from tests.attack.sandbox_scene import Scene, in_a_loop, need_complete
 
 NUMBERS = {"card0": 5, "card1": 7, "control": 9}

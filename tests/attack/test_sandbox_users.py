@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from leasebook.engines import own_user, subuids
-from leasebook.engines.keeper_disk import remove
+from leasebook.engines.process import own_user, subuids
+from leasebook.engines.process.keeper_disk import remove
 from tests.attack import sandbox_attacks
 from tests.attack.sandbox_scene import need_complete
 from tests.attack.test_sandbox_devices import made_cards

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import ACCOUNT, CLOCK, UNITS, Process
 from tests.crash.lone import lone_server
 from tests.harness import ROOT_KEY, ROOT_SECRET

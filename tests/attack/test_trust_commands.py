@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.engines.fake import FakeEngine, FakeWorld
 from leasebook.reconciler.ports import Timing
-from leasebook.store.check import check_store
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, Runner, Scene, billing_of, new_service
 from tests.copies import STORES, empty
 from tests.harness import a_service

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import pytest
 
+from leasebook.api.event_streams import StreamBounds, Streams
 from leasebook.api.fault import Fault
-from leasebook.api.streams import StreamBounds, Streams
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.harness import CLIENT, Desk, a_service, play
 
 EVENTS: Final = "/v2/events"

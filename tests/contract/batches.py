@@ -6,17 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leasebook.domain.book import (
-    TABLES,
-    Book,
-    Draft,
-    Needed,
-    Table,
-)
-from leasebook.domain.calendar import Instant
-from leasebook.domain.ledger import Order, Posting
-from leasebook.questions import Numbered
-from leasebook.sequencer import Transaction
+from leasebook.batch import Transaction
+from leasebook.domain.book.book import TABLES, Book, Draft, Needed, Table
+from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Numbered
 from leasebook.store.opening import OpenStore
 
 Scene = Callable[[OpenStore], Awaitable[None]]

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.account import AccessKey, Account, User
-from leasebook.domain.book import (
+from leasebook.domain.book.book import (
     ACCOUNTS,
     CALLS,
     DELIVERIES,
@@ -38,24 +37,25 @@ from leasebook.domain.book import (
     Fact,
     Table,
 )
-from leasebook.domain.calendar import Instant
-from leasebook.domain.calling import Calls, Package
-from leasebook.domain.catalogue import Offering, PriceChange, PriceList
-from leasebook.domain.guard import Guard, GuardRules
-from leasebook.domain.lease import Lease, Worker
-from leasebook.domain.ledger import Order, Posting
-from leasebook.domain.model import EVERYBODYS, Model, ModelSet
-from leasebook.domain.money import Micro
-from leasebook.domain.notice import NoticeRate, UsedLink
-from leasebook.domain.outbox import Delivery, Hook, Lane
-from leasebook.domain.quote import Quote
-from leasebook.domain.replica import Replica, RunSpec
-from leasebook.domain.service import Service
-from leasebook.domain.service_key import ServiceKey
-from leasebook.domain.signature import Nonce, RefusedCalls
-from leasebook.domain.supply import Count, Supply, Word
-from leasebook.domain.token import Remembered
-from leasebook.domain.unit import Placement, Unit
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.engine_capacity import Count, Supply, Word
+from leasebook.domain.model.idempotency import Remembered
+from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.lease import Lease, Worker
+from leasebook.domain.model.limits import Guard, GuardRules
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.offering import Offering, PriceChange, PriceList
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.model.replica import Replica, RunSpec
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.model.subscription import Delivery, Hook, Lane
+from leasebook.domain.model.usage import Calls, Package
+from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.record.notice import NoticeRate, UsedLink
+from leasebook.domain.record.signature import Nonce, RefusedCalls
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""

@@ -13,10 +13,10 @@ from typing import Final
 import psycopg
 
 from leasebook.store.opening import OpenStore
-from leasebook.store.postgres import PostgresStore
-from leasebook.store.postgres import upgrade as upgrade_database
-from leasebook.store.schema import metadata
-from leasebook.store.sqlite import SqliteStore, upgrade
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.postgres.store import upgrade as upgrade_database
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.store import SqliteStore, upgrade
 from tests.postgres import shared_server
 from tests.simulation.memory_store import MemoryStore
 

@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 
 from leasebook.cli.audit import _cell
 from leasebook.cli.main import cli
-from leasebook.domain.audit import closure_message
-from leasebook.keyring import MASTER_KEY_FILE
-from leasebook.seals import AuditKeys, is_signed
-from leasebook.store.codec import AUDIT_CLOSURES
+from leasebook.domain.record.audit_log import closure_message
+from leasebook.security.audit_keys import AuditKeys, is_signed
+from leasebook.security.keyring import MASTER_KEY_FILE
 from leasebook.store.opening import Target
-from leasebook.store.queries import columns
+from leasebook.store.queries.read_repository import columns
+from leasebook.store.rows.codec import AUDIT_CLOSURES
 from tests.contract.test_audit_tampering import Log
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service

@@ -14,12 +14,12 @@ import psycopg
 import pytest
 
 from leasebook.cli.stores import audit_keys
-from leasebook.domain.audit import NOTHING, PageBody, chain_hash, head_message, read_body
-from leasebook.keyring import MASTER_KEY_FILE
-from leasebook.seals import AuditKeys
-from leasebook.store.check import check_store
+from leasebook.domain.record.audit_log import NOTHING, PageBody, chain_hash, head_message, read_body
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.security.keyring import MASTER_KEY_FILE
 from leasebook.store.opening import Target
-from leasebook.store.packing import unpacked
+from leasebook.store.rows.packing import unpacked
+from leasebook.store.verify.check import check_store
 from tests import postgres
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service

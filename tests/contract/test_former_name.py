@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook import founding
 from leasebook.cli.stores import audit_keys
-from leasebook.commands.former_name import NAME
-from leasebook.domain.former_name import FORMER_NAME, FORMER_OPERATOR
-from leasebook.store import former_files
-from leasebook.store.check import check_store
-from leasebook.store.directory import MARK, STORE
+from leasebook.domain.commands.store.former_name import NAME
+from leasebook.domain.values.former_name import FORMER_NAME, FORMER_OPERATOR
+from leasebook.server import bootstrap as founding
 from leasebook.store.errors import BadStore, StoreInUse
 from leasebook.store.opening import Target, upgrade
-from leasebook.store.snapshot import snapshot
-from leasebook.store.there import store_in
+from leasebook.store.queries.snapshot import snapshot
+from leasebook.store.sqlite import former_files
+from leasebook.store.sqlite.directory import MARK, STORE
+from leasebook.store.sqlite.there import store_in
+from leasebook.store.verify.check import check_store
 from tests.copies import STORES, empty
 from tests.harness import Desk, a_service
 
@@ -120,7 +120,7 @@ def test_commands_that_read_say_how_it_gets_its_name(former: Path) -> None:
 
 
 def test_it_is_left_alone_while_its_server_works(former: Path) -> None:
-    from leasebook.store.directory import locked
+    from leasebook.store.sqlite.directory import locked
 
     with locked(former), pytest.raises(StoreInUse):
         former_files.rename(former)

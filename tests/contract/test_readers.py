@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from leasebook.questions import Questions
-from leasebook.store.queries import Queries
-from leasebook.store.readers import Connection, Readers
+from leasebook.ports.queries.read_repository import Questions
+from leasebook.store.queries.read_repository import Queries
+from leasebook.store.queries.readers import Connection, Readers
 
 PATIENCE_S = 10.0
 

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain import asked as a
-from leasebook.domain.account import AccessKey, User
-from leasebook.domain.asked import Answers, Asked
-from leasebook.domain.book import ACCOUNTS, HOOKS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, Book
-from leasebook.domain.calendar import Instant
-from leasebook.domain.unit import Placement
+from leasebook.domain.book import store_queries as a
+from leasebook.domain.book.book import ACCOUNTS, HOOKS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, Book
+from leasebook.domain.book.store_queries import Answers, Asked
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.instance import Placement
+from leasebook.domain.values.calendar import Instant
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.rows import ROWS, service, unit

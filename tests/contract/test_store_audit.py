@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasebook.domain.audit import NOTHING, Audit, Head, Sealed, closing_of, pages_of
-from leasebook.domain.book import UNITS, Book, Changes
-from leasebook.domain.calendar import Instant
-from leasebook.domain.unit import Unit
-from leasebook.questions import AuditFilter, EventPlace
+from leasebook.domain.book.book import UNITS, Book, Changes
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.record.audit_log import NOTHING, Audit, Head, Sealed, closing_of, pages_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import AuditFilter, EventPlace
 from leasebook.store.opening import OpenStore
 from tests.contract.conftest import OnStore
 from tests.contract.rows import TEXT, unit

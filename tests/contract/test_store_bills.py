@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasebook.domain.account import Account
-from leasebook.domain.calendar import Instant
-from leasebook.domain.ledger import Posting, wallet
-from leasebook.domain.money import Micro
-from leasebook.questions import Questions
+from leasebook.domain.model.account import Account
+from leasebook.domain.record.ledger import Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.queries.read_repository import Questions
 from leasebook.store.opening import OpenStore
-from leasebook.store.queries import Queries
-from leasebook.store.sqlite import FILE
+from leasebook.store.queries.read_repository import Queries
+from leasebook.store.sqlite.store import FILE
 from tests.contract.batches import Batch, OnStore
 from tests.contract.rows import posting
 from tests.contract.stores import KINDS, postgres, sqlite

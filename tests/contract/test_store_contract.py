@@ -8,16 +8,28 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.domain.account import Account, User
-from leasebook.domain.book import FACTS, KEYS, OFFERINGS, PRICES, SERVICE_KEYS, TABLES, UNITS, USERS, Book, Draft, Fact
-from leasebook.domain.calendar import Instant
-from leasebook.domain.catalogue import Offering, PriceList
-from leasebook.domain.money import MICRO_MAX, Micro
-from leasebook.domain.needs import Shelf
-from leasebook.questions import HistoryFilter, Questions, UnitFilter
-from leasebook.store.codec import CODECS
+from leasebook.domain.book.book import (
+    FACTS,
+    KEYS,
+    OFFERINGS,
+    PRICES,
+    SERVICE_KEYS,
+    TABLES,
+    UNITS,
+    USERS,
+    Book,
+    Draft,
+    Fact,
+)
+from leasebook.domain.book.loads import Shelf
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.account import Account, User
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import MICRO_MAX, Micro
+from leasebook.ports.queries.read_repository import HistoryFilter, Questions, UnitFilter
 from leasebook.store.opening import OpenStore
+from leasebook.store.rows.codec import CODECS
 from tests.contract.batches import TABLE_OF, Batch, OnStore, get, load, rows_of, write
 from tests.contract.rows import CHANGED, HIGH, LOW, ROWS, TEXT, offering, order, posting, unit
 

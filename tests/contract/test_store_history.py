@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.calendar import Instant
-from leasebook.domain.ledger import Order, Posting, wallet
-from leasebook.domain.money import MICRO_MAX
-from leasebook.questions import HistoryFilter, Numbered, Place, Questions
+from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import MICRO_MAX
+from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, Questions
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import Batch, OnStore, rows_of
 from tests.contract.rows import HIGH, LOW, order, posting

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from leasebook.domain.account import AccessKey, Account, User
-from leasebook.domain.book import KEYS, USERS, Book, Draft, NotLoaded
-from leasebook.domain.calendar import Instant
-from leasebook.domain.money import ZERO
-from leasebook.domain.needs import KeysOf
+from leasebook.domain.book.book import KEYS, USERS, Book, Draft, NotLoaded
+from leasebook.domain.book.loads import KeysOf
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import ZERO
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.stores import KINDS, Opener

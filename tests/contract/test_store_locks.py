@@ -10,15 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasebook.domain.account import Account
-from leasebook.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Needed
-from leasebook.domain.calendar import Instant
-from leasebook.domain.money import Micro
-from leasebook.domain.needs import Halted, Held, Shelf
-from leasebook.sequencer import Blocked
+from leasebook.batch import Blocked
+from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, UNITS, Book, Needed
+from leasebook.domain.book.loads import Halted, Held, Shelf
+from leasebook.domain.model.account import Account
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 from leasebook.store.opening import OpenStore
-from leasebook.store.postgres import PostgresStore
-from leasebook.store.postgres_transaction import LOCKED_AFTER_MS
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.postgres.transaction import LOCKED_AFTER_MS
 from tests.contract.batches import OnStore, load, write
 from tests.contract.conftest import on_store
 from tests.contract.rows import offering, unit

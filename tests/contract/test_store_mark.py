@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from leasebook import rotating
-from leasebook.seals import AuditKeys
-from leasebook.settings import load_settings
-from leasebook.store.accepting import accept_loss
-from leasebook.store.backup import back_up
-from leasebook.store.check import check_store
-from leasebook.store.copying import copy
-from leasebook.store.directory import MARK
+from leasebook.config.load import load_settings
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.security.vault import load_master_key
+from leasebook.server import rotate_master_key as rotating
 from leasebook.store.errors import BadStore
-from leasebook.store.mark import Mark
+from leasebook.store.maintenance.accept_loss import accept_loss
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
-from leasebook.store.sqlite import FILE, SqliteStore
-from leasebook.vault import load_master_key
+from leasebook.store.sqlite.directory import MARK
+from leasebook.store.sqlite.mark import Mark
+from leasebook.store.sqlite.store import FILE, SqliteStore
+from leasebook.store.verify.check import check_store
 from tests.copies import put_tables
 from tests.harness import ENVIRONMENT, a_service, play
 
@@ -241,7 +241,7 @@ def test_a_mark_that_cannot_be_moved_keeps_nobody_from_an_answer(data: Path, mon
                 raise OSError(28, "No space left on device")
 
             before = _marked(data)
-            monkeypatch.setattr("leasebook.store.mark.os.pwrite", full)
+            monkeypatch.setattr("leasebook.store.sqlite.mark.os.pwrite", full)
             assert (await desk.call("/v2/account", "TopUpAccount", {"amount": "1"})).status == 200
             assert _marked(data) == before
             monkeypatch.undo()

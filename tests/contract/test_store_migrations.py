@@ -18,12 +18,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.pool import NullPool
 
-from leasebook.store import migrate, postgres, revisions
-from leasebook.store.directory import locked
+from leasebook.store import migrate, revisions
 from leasebook.store.errors import NewerStore, StoreInUse
 from leasebook.store.opening import Target, open_store, upgrade
-from leasebook.store.schema import metadata
-from leasebook.store.sqlite import FILE, SqliteStore
+from leasebook.store.postgres import store as postgres
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.directory import locked
+from leasebook.store.sqlite.store import FILE, SqliteStore
 
 
 @contextmanager

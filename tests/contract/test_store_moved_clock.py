@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from leasebook.clock import boot_id, boot_us, wall_us
-from leasebook.commands.clock import CLOCK_SEEN, NoteClock
-from leasebook.commands.command import Engine, decide
-from leasebook.commands.founding import CLOCK_MODE
-from leasebook.domain.book import Book, Changes
-from leasebook.domain.calendar import HOUR_US, SECOND_US, Instant
-from leasebook.domain.clock_mark import ClockMark, read, written
-from leasebook.domain.rules import Rules
-from leasebook.sequencer import pruning
-from leasebook.store import check_overdue
+from leasebook.batch import housekeeping as pruning
+from leasebook.domain.book.book import Book, Changes
+from leasebook.domain.commands.command import Engine, decide
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
+from leasebook.domain.commands.store.clock import CLOCK_SEEN, NoteClock
+from leasebook.domain.record.clock_mark import ClockMark, read, written
+from leasebook.domain.values.calendar import HOUR_US, SECOND_US, Instant
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.ports.clock import boot_id, boot_us, wall_us
 from leasebook.store.opening import OpenStore
+from leasebook.store.verify.nouns import overdue as check_overdue
 from tests.contract.batches import OnStore
 
 

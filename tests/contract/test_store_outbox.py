@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from leasebook.delivery_questions import DeliveryFilter, DeliveryPlace
-from leasebook.domain.book import DELIVERIES, LANES, NOTICE_RATES, USED_LINKS, Changes
-from leasebook.domain.calendar import DAY_US, Instant
-from leasebook.domain.event import BOUGHT, RUNNING, Event, page_of
-from leasebook.domain.notice import NoticeRate, UsedLink
-from leasebook.domain.outbox import Delivery, Hook, Lane
-from leasebook.questions import EventPlace
+from leasebook.domain.book.book import DELIVERIES, LANES, NOTICE_RATES, USED_LINKS, Changes
+from leasebook.domain.model.subscription import Delivery, Hook, Lane
+from leasebook.domain.record.event import BOUGHT, RUNNING, Event, page_of
+from leasebook.domain.record.notice import NoticeRate, UsedLink
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
+from leasebook.ports.queries.read_repository import EventPlace
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, write
 from tests.contract.rows import HIGH

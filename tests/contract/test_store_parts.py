@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from leasebook.clock import VirtualClock
-from leasebook.commands.command import Command
-from leasebook.commands.funds import TopUp
-from leasebook.domain.book import FACTS, UNITS, Book, Draft, Fact, Table
-from leasebook.domain.calendar import Instant
-from leasebook.domain.ledger import Order
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
+from leasebook.batch import Limits, Sequencer, Transaction
+from leasebook.domain.book.book import FACTS, UNITS, Book, Draft, Fact, Table
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command
+from leasebook.domain.record.ledger import Order
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.questions import HistoryFilter, UnitFilter
-from leasebook.sequencer import Limits, Sequencer, Transaction
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import get, rows_of, write
 from tests.contract.conftest import OnStore

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.domain.book import UNITS, Book, Draft, NotLoaded
-from leasebook.domain.calendar import DAY_US, Instant
-from leasebook.domain.needs import HALTED_MAX, Halted
-from leasebook.domain.unit import Placement, Unit
-from leasebook.questions import UnitFilter
+from leasebook.domain.book.book import UNITS, Book, Draft, NotLoaded
+from leasebook.domain.book.loads import HALTED_MAX, Halted
+from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.ports.queries.read_repository import UnitFilter
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import Batch, OnStore, get, ids, load, write
 from tests.contract.rows import TEXT, unit

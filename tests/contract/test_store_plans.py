@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from leasebook.questions import HistoryFilter, UnitFilter
+from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
 from leasebook.store.opening import Target, upgrade
-from leasebook.store.queries import HALTED_TEXT, Queries
-from leasebook.store.sqlite import FILE
+from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
+from leasebook.store.sqlite.store import FILE
 
 WHO = "account-1"
 KINDS: list[dict[str, Any]] = [

@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from leasebook.domain.account import AccessKey, Account, User
-from leasebook.domain.agenda import Due, DueKind
-from leasebook.domain.book import REMEMBERED, UNITS, Book, Fact
-from leasebook.domain.calendar import Instant
-from leasebook.domain.catalogue import Offering
-from leasebook.domain.money import Micro
-from leasebook.domain.token import Remembered
-from leasebook.domain.unit import Placement, Unit
-from leasebook.questions import Questions, UnitFilter
+from leasebook.domain.book.book import REMEMBERED, UNITS, Book, Fact
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.idempotency import Remembered
+from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.queries.read_repository import Questions, UnitFilter
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, load, rows_of, write
 from tests.contract.rows import HIGH, offering, unit

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasebook.domain.calendar import Instant
-from leasebook.domain.model import EVERYBODYS, Model, ModelSet
-from leasebook.domain.replica import RunSpec
-from leasebook.domain.service_key import ServiceKey
-from leasebook.questions import ModelSetFilter
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import ModelSetFilter
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, ids, write
 from tests.contract.rows import service

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from leasebook.domain.calendar import Instant
-from leasebook.domain.unrun import RunPlace
+from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.domain.values.calendar import Instant
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.rows import service, unit

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.book import CALLS, PACKAGES, SERVICES
-from leasebook.domain.calendar import HOUR_US, Instant
-from leasebook.domain.calling import Calls, Package
-from leasebook.domain.service import Service
-from leasebook.questions import ServiceFilter, Used
+from leasebook.domain.book.book import CALLS, PACKAGES, SERVICES
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.usage import Calls, Package
+from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.ports.queries.read_repository import ServiceFilter, Used
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, ids, load, rows_of, write
 from tests.contract.rows import HIGH, service

@@ -9,22 +9,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.clock import VirtualClock
-from leasebook.commands.command import REPLAYED_TEXT, Command
-from leasebook.commands.funds import TopUp
-from leasebook.commands.signature import UseNonce
-from leasebook.domain.account import AccessKey, User
-from leasebook.domain.book import ACCOUNTS, KEYS, NONCES, REFUSED, USERS, Book, Draft
-from leasebook.domain.calendar import HOUR_US, Instant
-from leasebook.domain.money import Micro
-from leasebook.domain.refusal import NO_RESOURCE, REPLAYED, Refusal
-from leasebook.domain.rules import Rules
-from leasebook.domain.signature import Nonce, RefusedCalls
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import ACCOUNTS, KEYS, NONCES, REFUSED, USERS, Book, Draft
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.signature import UseNonce
+from leasebook.domain.commands.command import REPLAYED_TEXT, Command
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.record.signature import Nonce, RefusedCalls
+from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import NO_RESOURCE, REPLAYED, Refusal
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.questions import HistoryFilter, RefusedFilter
-from leasebook.sequencer import Limits, Sequencer
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import HistoryFilter, RefusedFilter
 from leasebook.store.opening import OpenStore
-from leasebook.store.postgres import PostgresStore
+from leasebook.store.postgres.store import PostgresStore
 from tests.contract.batches import OnStore, get, load, write
 from tests.contract.rows import ROWS
 from tests.life.lives import ACCOUNT, opening

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.domain.book import OFFERINGS, UNITS, Book, Fact
+from leasebook.domain.book.book import OFFERINGS, UNITS, Book, Fact
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 

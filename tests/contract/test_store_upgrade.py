@@ -11,23 +11,24 @@ from alembic import command
 from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.commands.command import decide
-from leasebook.commands.due import DoDue
-from leasebook.commands.founding import CLOCK_MODE
-from leasebook.domain.agenda import Due, DueKind, agenda_of
-from leasebook.domain.book import Book, Fact
-from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasebook.domain.rules import Rules
-from leasebook.domain.service import Service
-from leasebook.domain.unit import Placement, Unit
+from leasebook.domain.book.book import Book, Fact
+from leasebook.domain.commands.command import decide
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.service import Service
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.private import create_private
-from leasebook.questions import UnitFilter
-from leasebook.store import migrate, postgres
-from leasebook.store.check import check_store
+from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.security.private_files import create_private
+from leasebook.store import migrate
 from leasebook.store.opening import OpenStore, Target, open_store, upgrade
-from leasebook.store.sqlite import FILE
+from leasebook.store.postgres import store as postgres
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import check_store
 from tests.contract.batches import ids, write
 
 NOW: Final = 1_893_456_000_000_000  # a full hour

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests import forked
 from tests.copies import ROUNDS as ROUNDS  # noqa: PLC0414 - the tests of this package take it from here
 from tests.forked import Forked

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from leasebook.cli.main import cli
-from leasebook.store.sqlite import FILE
+from leasebook.store.sqlite.store import FILE
 from tests.crash.fleet import UNITS, Caller, environment, moment, offer, open_account, postpaid, prepaid
 from tests.crash.lone import data_of, leasebook, lone_server, root_of
 

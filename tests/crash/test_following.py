@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import (
     HOST,
     IAM,

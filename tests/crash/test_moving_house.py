@@ -14,15 +14,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasebook.domain.calendar import parse_time
-from leasebook.store import sqlite
-from leasebook.store.archive import archive
-from leasebook.store.backup import back_up
-from leasebook.store.check import check_store
-from leasebook.store.copying import copy
+from leasebook.domain.values.calendar import parse_time
 from leasebook.store.errors import BadStore, StoreInUse
+from leasebook.store.maintenance.archive import archive
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
-from leasebook.store.schema import metadata
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.verify.check import check_store
 from tests.harness import Desk, a_service
 from tests.postgres import shared_server
 

@@ -20,9 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasebook.store.check import check_store
 from leasebook.store.opening import Target
-from leasebook.store.patience import Patience
+from leasebook.store.postgres.timeouts import Patience
+from leasebook.store.verify.check import check_store
 from tests.crash.fleet import (
     ACCOUNT,
     CATALOG,

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from leasebook.domain.replica import REPLICA, UNIT
-from leasebook.store.check import check_store
+from leasebook.domain.model.replica import REPLICA, UNIT
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.crash.fleet import (
     CATALOG,
     UNITS,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.founding import WrongRoot
-from leasebook.store.check import check_store
+from leasebook.server.bootstrap import WrongRoot
 from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.harness import ROOT_KEY, ROOT_SECRET, Desk, a_service
 
 IAM = "/v2/iam"

@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 
-from leasebook import rotating
-from leasebook.api.links import PURPOSE, Link, Links
+from leasebook.api.links.tokens import PURPOSE, Link, Links
+from leasebook.batch import Sequencer
 from leasebook.cli.stores import audit_keys
-from leasebook.domain.calendar import Instant
-from leasebook.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, Turning, keys_of, turning_of
-from leasebook.rotation import NotYet, Rotation
-from leasebook.sequencer import Sequencer
-from leasebook.settings import load_settings
-from leasebook.store import turning
-from leasebook.store.check import check_store
+from leasebook.config.load import load_settings
+from leasebook.domain.values.calendar import Instant
+from leasebook.security.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, Turning, keys_of, turning_of
+from leasebook.security.vault import BadMasterKey, Vault, fingerprint, load_master_key
+from leasebook.server import rotate_master_key as rotating
+from leasebook.server.master_key_rotation import NotYet, Rotation
+from leasebook.store.maintenance import master_key as turning
+from leasebook.store.maintenance.master_key import announce
 from leasebook.store.opening import Target, open_store
-from leasebook.store.snapshot import snapshot
-from leasebook.store.turning import announce
-from leasebook.vault import BadMasterKey, Vault, fingerprint, load_master_key
+from leasebook.store.queries.snapshot import snapshot
+from leasebook.store.verify.check import check_store
 from tests.copies import STORES, copy_of, empty
 from tests.crash.fleet import ROUNDS, Caller, environment, eventually
 from tests.crash.lone import data_of, leasebook, lone_server
@@ -269,7 +269,7 @@ def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(rotating, "announce", cutting(announce))
         patch.setattr(Sequencer, "submit", cutting_later(Sequencer.submit))
-        patch.setattr("leasebook.store.turning.reseal_heads", cutting(turning.reseal_heads))
+        patch.setattr("leasebook.store.maintenance.master_key.reseal_heads", cutting(turning.reseal_heads))
         patch.setattr(Keyring, "settle", cutting(Keyring.settle))
         try:
             asyncio.run(rotate(where))
@@ -420,7 +420,7 @@ def test_a_server_forgets_the_key_before_a_while_after_the_change_and_not_at_onc
     where, _ = copied
     ring = Keyring(load_settings(None, ENVIRONMENT), where.directory)
     now = 1000.0
-    monkeypatch.setattr("leasebook.keyring.time.monotonic", lambda: now)
+    monkeypatch.setattr("leasebook.security.keyring.time.monotonic", lambda: now)
 
     async def scene() -> None:
         nonlocal now

@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from leasebook.agenda.worker import Agenda
-from leasebook.clock import RealClock, wall_us
-from leasebook.domain.calendar import HOUR_US, SECOND_US
+from leasebook.batch import Limits, Sequencer
+from leasebook.config.load import load_settings
+from leasebook.domain.values.calendar import HOUR_US, SECOND_US
 from leasebook.engines.instant import InstantEngine
-from leasebook.parts import rules_of
-from leasebook.sequencer import Limits, Sequencer
-from leasebook.settings import load_settings
-from leasebook.store.check import check_store
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock, wall_us
+from leasebook.scheduler.worker import Agenda
+from leasebook.server.factories import rules_of
 from leasebook.store.opening import Target
-from leasebook.store.postgres import PostgresStore
-from leasebook.telemetry import Metrics
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.verify.check import check_store
 from tests.crash.fleet import (
     ACCOUNT,
     CATALOG,
@@ -197,7 +197,7 @@ def test_servers_that_found_a_store_together_show_one_virtual_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = count(1_900_000_000, 100)
-    monkeypatch.setattr("leasebook.wiring.wall_us", lambda: next(seconds) * SECOND_US)
+    monkeypatch.setattr("leasebook.server.composition.wall_us", lambda: next(seconds) * SECOND_US)
 
     async def scene(url: str) -> None:
         async with AsyncExitStack() as stack:

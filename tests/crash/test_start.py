@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.private import create_private
+from leasebook.security.private_files import create_private
 from tests.crash.fleet import environment, free_port
 from tests.crash.lone import data_of, leasebook, lone_server
 

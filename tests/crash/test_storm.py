@@ -14,9 +14,9 @@ from random import Random
 
 import pytest
 
-from leasebook.domain.calendar import Instant
-from leasebook.domain.metering import minutes_started
-from leasebook.store.sqlite import FILE
+from leasebook.domain.rules.metering import minutes_started
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.sqlite.store import FILE
 from tests.crash.fleet import (
     ROUNDS,
     UNITS,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from leasebook.domain.book import ACCOUNTS, REMEMBERED, Book, Needed
-from leasebook.domain.calendar import Instant
-from leasebook.domain.token import Remembered
-from leasebook.store.postgres import PostgresStore
+from leasebook.domain.book.book import ACCOUNTS, REMEMBERED, Book, Needed
+from leasebook.domain.model.idempotency import Remembered
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.postgres.store import PostgresStore
 from tests.contract.batches import Batch, write
 from tests.contract.rows import ROWS
 from tests.postgres import shared_server

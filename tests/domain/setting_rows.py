@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from leasebook.domain.route import Route
+from leasebook.domain.replicas.engine_route import Route
 from tests.domain.http_rows import HTTP_ROWS
 from tests.domain.tenant_settings import TENANTS
 

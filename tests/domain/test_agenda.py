@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
-from leasebook.domain.agenda import Due, DueKind, agenda_of
-from leasebook.domain.calendar import Instant
-from leasebook.domain.unit import Unit, UnitStatus
+from leasebook.domain.model.instance import Unit, UnitStatus
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.values.calendar import Instant
 
 R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
 RENEW, STOP, RESUME, REMIND = DueKind.RENEW, DueKind.STOP, DueKind.RESUME, DueKind.REMIND

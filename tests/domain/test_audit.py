@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.audit import (
+from leasebook.domain.record.audit_log import (
     ENTRIES_CLOSED_MAX,
     NOTHING,
     AuditPage,
@@ -27,7 +27,7 @@ from leasebook.domain.audit import (
     pages_of,
     read_body,
 )
-from leasebook.domain.calendar import DAY_US, Instant
+from leasebook.domain.values.calendar import DAY_US, Instant
 
 START = Head("chain-a", 0, NOTHING)
 Found = list[tuple[int, AuditPage]]

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from leasebook.domain.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact
-from leasebook.domain.calendar import Instant
-from leasebook.domain.needs import Held
-from leasebook.domain.unit import Unit
+from leasebook.domain.book.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact
+from leasebook.domain.book.loads import Held
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.values.calendar import Instant
 
 ACCOUNT = "acc-1"
 

@@ -7,20 +7,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.commands.command import Command, Decided, Engine, decide
-from leasebook.commands.confirm import ConfirmRunning
-from leasebook.commands.funds import TopUp
-from leasebook.commands.offering import SetOffering
-from leasebook.commands.purchase import Billing, Bought, BuyReplicas, BuyUnits, Purchase
-from leasebook.commands.release import Release, ScheduleRelease
-from leasebook.commands.renewal import SetAutoRenew
-from leasebook.domain.account import Account
-from leasebook.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book
-from leasebook.domain.calendar import DAY_US, HOUR_US, Instant
-from leasebook.domain.catalogue import Offering, PriceChange, PriceList
-from leasebook.domain.ledger import PREPAID_REVENUE, Posting, wallet
-from leasebook.domain.money import Micro
-from leasebook.domain.refusal import (
+from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command, Decided, Engine, decide
+from leasebook.domain.commands.instance.engine_report import ConfirmRunning
+from leasebook.domain.commands.instance.purchase import Billing, Bought, BuyReplicas, BuyUnits, Purchase
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import SetAutoRenew
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.offering import Offering, PriceChange, PriceList
+from leasebook.domain.model.service import Service
+from leasebook.domain.record.ledger import PREPAID_REVENUE, Posting, wallet
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import (
     BAD_VALUE,
     BALANCE,
     NO_INSTANCE,
@@ -30,9 +32,7 @@ from leasebook.domain.refusal import (
     STOCK,
     WRONG_STATE,
 )
-from leasebook.domain.rules import Rules
-from leasebook.domain.service import Service
-from leasebook.domain.unit import Placement, Unit
+from leasebook.domain.values.rule_settings import Rules
 
 NOW = Instant(1_893_456_000_000_000)
 SOON = Instant(NOW + HOUR_US)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from leasebook.domain.calendar import Instant
-from leasebook.domain.calling import Calls
+from leasebook.domain.model.usage import Calls
+from leasebook.domain.values.calendar import Instant
 
 HELD_MAX = 2**63 - 1
 

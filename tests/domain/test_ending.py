@@ -7,26 +7,26 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from leasebook.commands.command import Engine, decide
-from leasebook.commands.confirm import (
+from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
+from leasebook.domain.commands.command import Engine, decide
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.instance.engine_report import (
     ConfirmFailed,
     ConfirmReleased,
     ConfirmResized,
     ConfirmResizeFailed,
     ConfirmRunning,
 )
-from leasebook.commands.due import DoDue
-from leasebook.domain.account import Account
-from leasebook.domain.agenda import Due, DueKind
-from leasebook.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
-from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
-from leasebook.domain.catalogue import Offering, PriceChange, PriceList
-from leasebook.domain.ending import begin_release, finish_release
-from leasebook.domain.metering import charge_usage
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
-from leasebook.domain.service import Service
-from leasebook.domain.unit import UP, Placement, Unit, UnitStatus
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import UP, Placement, Unit, UnitStatus
+from leasebook.domain.model.offering import Offering, PriceChange, PriceList
+from leasebook.domain.model.service import Service
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.rules.metering import charge_usage
+from leasebook.domain.rules.release import begin_release, finish_release
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 
 START = Instant(1_893_456_000_000_000)
 PRICE = 500_000

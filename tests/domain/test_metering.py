@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.account import Account
-from leasebook.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
-from leasebook.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasebook.domain.catalogue import PriceChange, PriceList
-from leasebook.domain.metering import charge_usage, minutes_started
-from leasebook.domain.money import Micro
-from leasebook.domain.unit import Unit
+from leasebook.domain.book.book import ACCOUNTS, PRICES, UNITS, Book, Draft
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.offering import PriceChange, PriceList
+from leasebook.domain.rules.metering import charge_usage, minutes_started
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
+from leasebook.domain.values.money import Micro
 
 START = Instant(1_893_456_017_250_000)
 

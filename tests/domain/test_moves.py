@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.book import SERVICES, UNITS, Book, Draft
-from leasebook.domain.calendar import Instant
-from leasebook.domain.changing import change, count
-from leasebook.domain.service import Service
-from leasebook.domain.unit import ENDABLE, GONE, LEGAL, MOVES, UP, Placement, Unit, UnitStatus
+from leasebook.domain.book.book import SERVICES, UNITS, Book, Draft
+from leasebook.domain.model.instance import ENDABLE, GONE, LEGAL, MOVES, UP, Placement, Unit, UnitStatus
+from leasebook.domain.model.service import Service
+from leasebook.domain.rules.lifecycle import change, count
+from leasebook.domain.values.calendar import Instant
 
 STATUSES: tuple[UnitStatus, ...] = get_args(UnitStatus)
 PAIRS = [(start, end) for start, end in product(STATUSES, STATUSES) if start != end]

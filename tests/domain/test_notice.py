@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.commands.outbox import ConfirmHook
-from leasebook.domain.book import HOOKS
-from leasebook.domain.calendar import DAY_US, HOUR_US, Instant
-from leasebook.domain.notice import Bound, NoticeRate, bounds_of_mails, bounds_of_tests, mail_name, taken
-from leasebook.domain.refusal import Refusal
-from leasebook.domain.rules import Rules
+from leasebook.domain.book.book import HOOKS
+from leasebook.domain.commands.account.subscription import ConfirmHook
+from leasebook.domain.record.notice import Bound, NoticeRate, bounds_of_mails, bounds_of_tests, mail_name, taken
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant
+from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.rule_settings import Rules
 from tests.domain.test_outbox import NOW, book_of, done, hook
 
 BOUND = Bound("x", 3, HOUR_US, "words")

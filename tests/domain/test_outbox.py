@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.commands.command import Command, Decided, Engine, decide
-from leasebook.commands.outbox import (
+from leasebook.domain.book.book import DELIVERIES, HOOKS, LANES, TABLES, Book, Table
+from leasebook.domain.commands.account.subscription import (
     ClaimLanes,
     DeleteHook,
     DeliveryDone,
@@ -22,20 +22,8 @@ from leasebook.commands.outbox import (
     SetHook,
     Told,
 )
-from leasebook.domain.book import DELIVERIES, HOOKS, LANES, TABLES, Book, Table
-from leasebook.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
-from leasebook.domain.event import (
-    BOUGHT,
-    HOOK_CONFIRMING,
-    HOOK_GAVE_UP,
-    HOOK_PAUSED,
-    HOOK_TESTED,
-    REMINDED,
-    RUNNING,
-    TYPES,
-    Event,
-)
-from leasebook.domain.outbox import (
+from leasebook.domain.commands.command import Command, Decided, Engine, decide
+from leasebook.domain.model.subscription import (
     BACK_OFF_MAX_US,
     BACK_OFF_MIN_US,
     Delivery,
@@ -48,7 +36,19 @@ from leasebook.domain.outbox import (
     settle,
     too_late,
 )
-from leasebook.domain.rules import Rules
+from leasebook.domain.record.event import (
+    BOUGHT,
+    HOOK_CONFIRMING,
+    HOOK_GAVE_UP,
+    HOOK_PAUSED,
+    HOOK_TESTED,
+    REMINDED,
+    RUNNING,
+    TYPES,
+    Event,
+)
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US, Instant
+from leasebook.domain.values.rule_settings import Rules
 
 NOW = Instant(1_000 * DAY_US)
 RULES = Rules()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from leasebook.domain.place import may_be_called, place_of
-from leasebook.engines.ray_words import on_a_node
+from leasebook.domain.replicas.address import may_be_called, place_of
+from leasebook.engines.ray.messages import on_a_node
 
 
 @pytest.mark.parametrize(

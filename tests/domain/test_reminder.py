@@ -9,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasebook.domain.event import REMINDED, unit_events
-from leasebook.domain.reminder import armed, deadline_of, disarmed, is_rearmed, said, to_offsets, unpaid, wants_none
-from leasebook.domain.unit import ENDABLE, UP, Unit
+from leasebook.domain.model.instance import ENDABLE, UP, Unit
+from leasebook.domain.record.event import REMINDED, unit_events
+from leasebook.domain.rules.reminder import (
+    armed,
+    deadline_of,
+    disarmed,
+    is_rearmed,
+    said,
+    to_offsets,
+    unpaid,
+    wants_none,
+)
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
 from tests.contract.rows import unit
 
 END: Final = Instant(1_893_456_000_000_000)

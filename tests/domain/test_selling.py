@@ -9,25 +9,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.account import Account
-from leasebook.domain.book import ACCOUNTS, GUARDS, Book, Draft
-from leasebook.domain.calendar import HOUR_US, MINUTE_US, Instant
-from leasebook.domain.catalogue import EVERYWHERE, QUOTA, Offering
-from leasebook.domain.guard import Guard, GuardRules, month_name
-from leasebook.domain.money import MICRO_MAX, Micro
-from leasebook.domain.quote import Quote, Wanted, check_quote
-from leasebook.domain.refusal import (
-    BAD_VALUE,
-    BALANCE,
-    NO_RESOURCE,
-    NOT_SUPPORTED,
-    STOCK,
-    WRONG_STATE,
-    Refusal,
-)
-from leasebook.domain.refusal import QUOTA as OVER_QUOTA
-from leasebook.domain.rules import Rules
-from leasebook.domain.selling import RULES, Deal, balance_needed, judge
+from leasebook.domain.book.book import ACCOUNTS, GUARDS, Book, Draft
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.limits import Guard, GuardRules, month_name
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering
+from leasebook.domain.model.quote import Quote, Wanted, check_quote
+from leasebook.domain.rules.purchase_checks import RULES, Deal, balance_needed, judge
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.money import MICRO_MAX, Micro
+from leasebook.domain.values.refusal import BAD_VALUE, BALANCE, NO_RESOURCE, NOT_SUPPORTED, STOCK, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import QUOTA as OVER_QUOTA
+from leasebook.domain.values.rule_settings import Rules
 
 NOW = Instant(1_893_456_000_000_000)
 OFFERING = Offering("bj", "gpu-1", 1, Micro(10), Micro(1000), 100, 5)

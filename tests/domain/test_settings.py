@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from leasebook.cli.settings_page import settings_page
-from leasebook.settings import DECLARED, BadSettings, Declared, Secret, Settings, load_settings, secret_of, secrets_of
+from leasebook.config.load import (
+    DECLARED,
+    BadSettings,
+    Declared,
+    Secret,
+    Settings,
+    load_settings,
+    secret_of,
+    secrets_of,
+)
+from leasebook.docsgen.settings_page import settings_page
 from tests.domain.setting_rows import ROWS, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import pytest
 
-from leasebook.addresses import web_of
+from leasebook.addressing.host_port import web_of
 from leasebook.cli.main import cli
-from leasebook.setting_options import option_for
-from leasebook.settings import DECLARED, load_settings
+from leasebook.config.command_line import option_for
+from leasebook.config.load import DECLARED, load_settings
 from leasebook.store.errors import BadStore
 from leasebook.store.opening import Target, check_address
 from tests.domain.test_settings import attribute, refusal, variable, written

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.engines.sandbox import UIDS
-from leasebook.parts import sandbox_of
-from leasebook.settings import BadSettings, load_settings
+from leasebook.config.load import BadSettings, load_settings
+from leasebook.engines.sandbox.sandbox import UIDS
+from leasebook.server.factories import sandbox_of
 
 PATHS = ("/", "//", "models", "/a,b", "/proc", "/proc/1", "/sys", "/dev", "/a\nb", "/a/..", "/x/../proc", "../a")
 UID_SPANS = ("", "5", "9-5", "0-9", "1-4294967294", "a-b", "1-2-3", " 1-2")

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.catalogue import QUOTA, Offering
-from leasebook.domain.event import STOCK_DIFFERS, STOCK_FITS, supply_events
-from leasebook.domain.money import Micro
-from leasebook.domain.refusal import Refusal
-from leasebook.domain.route import parse_routes
-from leasebook.domain.supply import UNBOUNDED, Count, Supply, Word, served_types, units_of
+from leasebook.domain.model.engine_capacity import UNBOUNDED, Count, Supply, Word, served_types, units_of
+from leasebook.domain.model.offering import QUOTA, Offering
+from leasebook.domain.record.event import STOCK_DIFFERS, STOCK_FITS, supply_events
+from leasebook.domain.replicas.engine_route import parse_routes
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import Refusal
 
 ROUTES = parse_routes("gpu-*=ray, gz/gpu-1=process, cpu=instant")
 STEPS = st.lists(st.tuples(st.sampled_from(["take", "give", "stock"]), st.integers(0, 12)), max_size=40)

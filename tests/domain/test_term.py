@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant, add_months, from_datetime, to_datetime
-from leasebook.domain.money import Micro
-from leasebook.domain.term import (
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.rules.term import (
     Term,
     length_of,
     months_between,
@@ -26,7 +25,8 @@ from leasebook.domain.term import (
     term_of,
     term_to_day,
 )
-from leasebook.domain.unit import Unit
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US, Instant, add_months, from_datetime, to_datetime
+from leasebook.domain.values.money import Micro
 
 ZONES = ("Asia/Shanghai", "UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe")
 ZONE = "Asia/Shanghai"

@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from leasebook.commands.command import Command, Decided, Engine, decide, token_needs
-from leasebook.domain import refusal as refusals
-from leasebook.domain.book import FACTS, REMEMBERED, TABLES, Book, Draft, Fact, NotLoaded
-from leasebook.domain.calendar import Instant
-from leasebook.domain.refusal import REASONS, TOKEN_MISMATCH, Refusal
-from leasebook.domain.rules import Rules
-from leasebook.domain.token import Remembered, Token
+from leasebook.domain.book.book import FACTS, REMEMBERED, TABLES, Book, Draft, Fact, NotLoaded
+from leasebook.domain.commands.command import Command, Decided, Engine, decide, token_needs
+from leasebook.domain.model.idempotency import Remembered, Token
+from leasebook.domain.values import refusal as refusals
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import REASONS, TOKEN_MISMATCH, Refusal
+from leasebook.domain.values.rule_settings import Rules
 
 NOW, LATER = Instant(1_000), Instant(2_000)
 MINE = Token("acc-1", "t-1", "digest")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasebook.domain.plan import Job
-from leasebook.domain.replica import Replica, ReplicaState
-from leasebook.domain.route import engine_for, parse_routes
-from leasebook.domain.unit import Unit
-from leasebook.domain.unserved import Gone, Left, parse_gone, serving, unserved, written
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.replica import Replica, ReplicaState
+from leasebook.domain.replicas.engine_route import engine_for, parse_routes
+from leasebook.domain.replicas.planner import Job
+from leasebook.domain.replicas.unserved import Gone, Left, parse_gone, serving, unserved, written
 from tests.reconciler.scene import unit as a_unit
 
 HERE, AWAY = "here", "away"

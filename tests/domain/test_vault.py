@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.settings import Secret
-from leasebook.vault import (
+from leasebook.config.load import Secret
+from leasebook.security.vault import (
     BadMasterKey,
     Vault,
     check_fingerprint,
@@ -245,7 +245,7 @@ def test_a_file_that_cannot_be_created_is_a_clear_line(tmp_path: Path) -> None:
 RACER = """
 import sys, time
 from pathlib import Path
-from leasebook.vault import load_master_key
+from leasebook.security.vault import load_master_key
 folder, start = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 while not start.exists():

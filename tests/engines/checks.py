@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from leasebook.domain.replica import Seen, SeenState
+from leasebook.domain.model.replica import Seen, SeenState
 from leasebook.engines.contract import CannotRun, NoRoom, ReplicaEngine, Unreachable
 from tests.engines.kinds import CPU, GPU, UNITS, Behaviour, Bench
 

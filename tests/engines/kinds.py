@@ -25,17 +25,17 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 import pytest
 
-from leasebook.domain.replica import RunSpec, Wanted
+from leasebook.domain.model.replica import RunSpec, Wanted
 from leasebook.engines.contract import ReplicaEngine
-from leasebook.engines.fake import FakeEngine, FakeWorld
-from leasebook.engines.process import ProcessEngine
-from leasebook.engines.process_devices import DeviceFinder
-from leasebook.engines.process_files import Files
-from leasebook.engines.process_health import Checks
-from leasebook.engines.process_limits import Limits
-from leasebook.engines.ray import RayEngine
-from leasebook.engines.sandbox import Sandbox
-from leasebook.engines.sandbox_layers import find_layers
+from leasebook.engines.process.devices import DeviceFinder
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.files import Files
+from leasebook.engines.process.health import Checks
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.ray.engine import RayEngine
+from leasebook.engines.sandbox.layers import find_layers
+from leasebook.engines.sandbox.sandbox import Sandbox
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.engines.ray_cluster import RayCluster
 
 PROGRAM = Path(__file__).with_name("program.py")

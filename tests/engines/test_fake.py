@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.replica import RunSpec, SeenState, Wanted
+from leasebook.domain.model.replica import RunSpec, SeenState, Wanted
 from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
-from leasebook.engines.fake import FakeEngine, FakeWorld
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 
 
 class Scene:

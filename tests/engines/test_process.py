@@ -13,14 +13,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasebook.domain.replica import RunSpec, Wanted
-from leasebook.engines import keeper, keeper_kin, process
+from leasebook.domain.model.replica import RunSpec, Wanted
 from leasebook.engines.contract import CannotRun, NoRoom
-from leasebook.engines.process import ProcessEngine
-from leasebook.engines.process_devices import NvmlDevices
-from leasebook.engines.process_files import kill_marked
-from leasebook.engines.process_limits import Limits
-from leasebook.engines.sandbox import Sandbox
+from leasebook.engines.process import engine as process
+from leasebook.engines.process import keeper, keeper_kin
+from leasebook.engines.process.devices import NvmlDevices
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.files import kill_marked
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.sandbox.sandbox import Sandbox
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import DEVICES, LOG_BYTES_MAX, Behaviour, PretendedDevices, ProcessBench, make, plain, until
 from tests.engines.kinds import process as process_bench

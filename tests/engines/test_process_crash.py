@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.domain.replica import RunSpec
+from leasebook.domain.model.replica import RunSpec
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import ProcessBench, make, until
 from tests.engines.kinds import process as process_bench

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.domain.replica import RunSpec
-from leasebook.engines.process_limits import Limits, find_limits
+from leasebook.domain.model.replica import RunSpec
+from leasebook.engines.process.limits import Limits, find_limits
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import ProcessBench, plain, until
 from tests.engines.kinds import process as process_bench

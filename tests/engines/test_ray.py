@@ -25,10 +25,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.replica import RunSpec, Seen, Wanted
-from leasebook.engines import ray as ray_engine
+from leasebook.domain.model.replica import RunSpec, Seen, Wanted
 from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
-from leasebook.engines.ray import RayEngine, driver_environment
+from leasebook.engines.ray import engine as ray_engine
+from leasebook.engines.ray.engine import RayEngine, driver_environment
 from tests.engines.ray_cluster import RayCluster
 
 pytestmark = pytest.mark.skipif(
@@ -232,8 +232,8 @@ def test_a_control_plane_that_is_killed_leaves_replicas_that_the_next_one_adopts
     wanted = place.wanted("kept")
     code = (
         "import asyncio, sys, msgspec\n"
-        "from leasebook.domain.replica import Wanted\n"
-        "from leasebook.engines.ray import RayEngine\n"
+        "from leasebook.domain.model.replica import Wanted\n"
+        "from leasebook.engines.ray.engine import RayEngine\n"
         "async def main():\n"
         "    await RayEngine(sys.argv[1], namespace=sys.argv[2]).start(msgspec.json.decode(sys.argv[3], type=Wanted))\n"
         "    print('started', flush=True)\n"

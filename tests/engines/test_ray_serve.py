@@ -20,9 +20,9 @@ import msgspec
 import pytest
 
 from leasebook.cli import tour
-from leasebook.domain.replica import RunSpec, Seen, Wanted
+from leasebook.domain.model.replica import RunSpec, Seen, Wanted
 from leasebook.engines.contract import CannotRun, NoRoom
-from leasebook.engines.ray import RayEngine
+from leasebook.engines.ray.engine import RayEngine
 from tests.engines import checks
 from tests.engines.checks import Check, gone, ready, see
 from tests.engines.kinds import CPU, GPU, UNITS, Behaviour, RayBench, make, until

@@ -15,13 +15,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasebook.domain.replica import RunSpec, Wanted
-from leasebook.domain.route import Route
-from leasebook.engines import launcher, sandbox_layers, seccomp
-from leasebook.engines.building import NoEngine, build_engines
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.domain.replicas.engine_route import Route
 from leasebook.engines.contract import CannotRun
-from leasebook.engines.sandbox import Layers, Occupant, Sandbox, confine
-from leasebook.engines.sandbox_layers import find_layers
+from leasebook.engines.registry import NoEngine, build_engines
+from leasebook.engines.sandbox import launcher, seccomp
+from leasebook.engines.sandbox import layers as sandbox_layers
+from leasebook.engines.sandbox.layers import find_layers
+from leasebook.engines.sandbox.sandbox import Layers, Occupant, Sandbox, confine
 from tests.engines.checks import see
 from tests.engines.kinds import ProcessBench, make
 from tests.engines.kinds import process as process_bench
@@ -301,11 +302,11 @@ async def test_each_replica_has_a_user_of_its_own_where_we_may_give_one(bench: P
 AS_NOBODY = """
 import asyncio, os, sys
 from pathlib import Path
-from leasebook.domain.replica import RunSpec, Wanted
-from leasebook.domain.route import Route
-from leasebook.engines.process import ProcessEngine
-from leasebook.engines.process_devices import NoDevices
-from leasebook.engines.sandbox import Sandbox
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.devices import NoDevices
+from leasebook.engines.sandbox.sandbox import Sandbox
 
 async def main(folder):
     (Path(folder) / "secret").write_text("of nobody")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from leasebook.engines.contract import CannotRun
-from leasebook.engines.fake import Script
+from leasebook.testing.fake_engine import Script
 from tests.engines import checks
 from tests.engines.checks import CHECKS, Check
 from tests.engines.kinds import Behaviour, FakeBench

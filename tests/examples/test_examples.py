@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.commands.examples import EXAMPLES
+from leasebook.domain.commands.service.examples import EXAMPLES
 from leasebook.examples.markov import TEXT, Markov, tokens
 from tests.api.scene import MODEL, SERVICE, a_scene, new_service
 

@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 import pytest
 
+import leasebook.engines.registry
+
 # Before anything is forked: another user may not be able to read these modules.
-import leasebook.cli.server
-import leasebook.engines.building
-import leasebook.store.check
-import leasebook.store.sqlite  # noqa: F401
+import leasebook.server.serve
+import leasebook.store.sqlite.store
+import leasebook.store.verify.check  # noqa: F401
 from leasebook.cli.main import cli
-from leasebook.store.directory import STORE
+from leasebook.store.sqlite.directory import STORE
 from tests.harness import ENVIRONMENT, Desk, a_service, play
 
 CANNOT_START = 2

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import HOST, ROUNDS, eventually
 from tests.harness import ROOT_KEY, ROOT_SECRET
 from tests.postgres import Server, shared_server

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-import leasebook.store.archive
-import leasebook.store.copying
-import leasebook.wiring
-from leasebook.commands.clock import CLOCK_SEEN
-from leasebook.domain.calendar import SECOND_US
-from leasebook.domain.clock_mark import ClockMark, written
-from leasebook.store.backup import back_up
-from leasebook.store.check import check_store
-from leasebook.store.copying import copy
-from leasebook.store.directory import STORE
+import leasebook.server.composition
+import leasebook.store.maintenance.archive
+import leasebook.store.maintenance.copy
+from leasebook.domain.commands.store.clock import CLOCK_SEEN
+from leasebook.domain.record.clock_mark import ClockMark, written
+from leasebook.domain.values.calendar import SECOND_US
 from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
+from leasebook.store.sqlite.directory import STORE
+from leasebook.store.verify.check import check_store
 from tests.faults.kept import CANNOT_START, refused, run
 
 ANOTHER_UID = 64_321
@@ -66,13 +66,13 @@ def test_a_home_that_something_was_written_over_is_another_home(data: Path) -> N
 
 def _stops_when(name: str, number: int = signal.SIGTERM) -> None:
     """Have this process sent a signal when its start comes to a function."""
-    original = getattr(leasebook.wiring, name)
+    original = getattr(leasebook.server.composition, name)
 
     def stopped(*arguments: Any, **options: Any) -> Any:
         os.kill(os.getpid(), number)
         return original(*arguments, **options)
 
-    setattr(leasebook.wiring, name, stopped)
+    setattr(leasebook.server.composition, name, stopped)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -185,7 +185,7 @@ def test_a_copy_whose_check_is_cut_off_says_that_it_is_there(
     def gone(*_: Any) -> None:
         raise BadStore("The database cannot be read: server closed the connection")
 
-    monkeypatch.setattr(leasebook.store.copying, "check_store", gone)
+    monkeypatch.setattr(leasebook.store.maintenance.copy, "check_store", gone)
     with pytest.raises(BadStore, match=r"everything was copied from .*Prove it with leasebook check"):
         copy(Target(data), Target(tmp_path / "goal"))
     with pytest.raises(BadStore, match="is not empty"):
@@ -201,13 +201,13 @@ def test_a_copy_that_is_cut_off_in_its_commit_does_not_say_that_nothing_was_copi
     def lost(*_: Any) -> None:
         raise OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
 
-    original = leasebook.store.copying._set_epoch
+    original = leasebook.store.maintenance.copy._set_epoch
 
     def armed(new: Connection, goal: Target) -> None:
         original(new, goal)
         monkeypatch.setattr(new.dialect, "do_commit", lost)
 
-    monkeypatch.setattr(leasebook.store.copying, "_set_epoch", armed)
+    monkeypatch.setattr(leasebook.store.maintenance.copy, "_set_epoch", armed)
     with pytest.raises(BadStore, match="nobody can say whether anything was copied"):
         copy(Target(data), Target(tmp_path / "goal"))
 
@@ -217,7 +217,7 @@ def test_an_archive_that_the_disk_does_not_take_leaves_no_file(data: Path, tmp_p
 
     def limited() -> None:
         """Let no file grow while the store is rolled up; what is said afterwards goes into a file, too."""
-        roll_up = leasebook.store.archive._roll_up
+        roll_up = leasebook.store.maintenance.archive._roll_up
 
         def with_a_full_disk(*arguments: Any) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -229,8 +229,8 @@ def test_an_archive_that_the_disk_does_not_take_leaves_no_file(data: Path, tmp_p
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
-        archive = leasebook.store.archive.archive
-        vars(leasebook.store.archive).update(_roll_up=with_a_full_disk, archive=opened)
+        archive = leasebook.store.maintenance.archive.archive
+        vars(leasebook.store.maintenance.archive).update(_roll_up=with_a_full_disk, archive=opened)
 
     ended = run(*COMMANDS["archive"][:-1], goal, "--data", data, first=limited)
     assert ended.code == CANNOT_START

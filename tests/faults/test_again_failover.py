@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from leasebook.store.patience import Patience
-from leasebook.store.postgres_hosts import Hosts, Replaced
+from leasebook.store.postgres.hosts import Hosts, Replaced
+from leasebook.store.postgres.timeouts import Patience
 from tests.crash.fleet import UNITS, Caller, Process, books, check, eventually, free_port, offer, open_account, postpaid
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.faults.test_failover_standby import FUNDS

@@ -15,15 +15,15 @@ import pytest
 from sqlalchemy import Boolean, Column, Integer, Table
 
 from leasebook.cli.stores import audit_keys
-from leasebook.store.check import _checked, check_database, check_directory
-from leasebook.store.check_files import embedded
-from leasebook.store.check_looking import Looking
-from leasebook.store.check_unproved import UNPROVED
-from leasebook.store.copying import copy
+from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
-from leasebook.store.queries import Fetch
-from leasebook.store.schema import metadata
-from leasebook.store.sqlite import FILE
+from leasebook.store.queries.read_repository import Fetch
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import _checked, check_database, check_directory
+from leasebook.store.verify.files import embedded
+from leasebook.store.verify.looking import Looking
+from leasebook.store.verify.unproved import UNPROVED
 from tests.copies import empty
 from tests.lived import live
 

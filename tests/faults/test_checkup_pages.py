@@ -13,13 +13,13 @@ from typing import Any, Final
 import pytest
 
 from leasebook.cli.stores import audit_keys
-from leasebook.store.check import check_directory
-from leasebook.store.check_files import text_of
-from leasebook.store.check_unproved import UNPROVED
 from leasebook.store.errors import BadStore
 from leasebook.store.opening import Target
-from leasebook.store.schema import metadata
-from leasebook.store.sqlite import FILE
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import check_directory
+from leasebook.store.verify.files import text_of
+from leasebook.store.verify.unproved import UNPROVED
 from tests.lived import live
 
 ROUNDS: Final = int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1"))

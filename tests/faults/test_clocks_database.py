@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from leasebook.clock import RealClock
-from leasebook.domain.calendar import MINUTE_US, SECOND_US
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
+from leasebook.ports.clock import RealClock
 from leasebook.store.opening import Target
 from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, MASTER_KEY, UNITS, books, moment, postpaid
 from tests.faults.moved_clock import MovedClock, a_moved_database

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.private import create_private
-from leasebook.store.directory import MARK, STORE
-from leasebook.store.mark import Mark
+from leasebook.security.private_files import create_private
+from leasebook.store.sqlite.directory import MARK, STORE
+from leasebook.store.sqlite.mark import Mark
 from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, Process, eventually, free_port
 from tests.crash.lone import data_of, leasebook, lone_server, root_of
 from tests.harness import Answer

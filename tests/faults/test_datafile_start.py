@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+import leasebook.engines.registry
+
 # Before anything is forked: another user may not be able to read these modules.
-import leasebook.cli.server
-import leasebook.engines.building
-import leasebook.store.check
-import leasebook.store.sqlite  # noqa: F401
-from leasebook.store.directory import MARK, STORE
-from leasebook.store.mark import Mark
+import leasebook.server.serve
+import leasebook.store.sqlite.store
+import leasebook.store.verify.check  # noqa: F401
 from leasebook.store.opening import Target
+from leasebook.store.sqlite.directory import MARK, STORE
+from leasebook.store.sqlite.mark import Mark
 from tests.faults.kept import CANNOT_START, Places, refused, run
 from tests.harness import a_service, play
 

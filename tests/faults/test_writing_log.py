@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.domain.book import Fact
-from leasebook.sequencer import Unavailable
-from leasebook.store import backup, checkpointer, log_bound, sqlite
-from leasebook.store.backup import back_up
-from leasebook.store.check import check_store
+from leasebook.batch import Unavailable
+from leasebook.domain.book.book import Fact
 from leasebook.store.errors import BadStore
+from leasebook.store.maintenance import backup
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.still_copy import still
 from leasebook.store.opening import Target
-from leasebook.store.snapshot import glimpse, snapshot
-from leasebook.store.sqlite import SqliteStore, upgrade
-from leasebook.store.still import still
+from leasebook.store.queries.snapshot import glimpse, snapshot
+from leasebook.store.sqlite import checkpointer, log_bound
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.store import SqliteStore, upgrade
+from leasebook.store.verify.check import check_store
 from tests.contract.batches import write
 
 PAGES_MAX = 200

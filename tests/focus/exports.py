@@ -10,11 +10,11 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from leasebook.cli.main import cli
-from leasebook.focus.columns import Row
-from leasebook.focus.export import export
-from leasebook.focus.rows import Seller
+from leasebook.export.focus.columns import Row
+from leasebook.export.focus.export import export
+from leasebook.export.focus.rows import Seller
 from leasebook.store.opening import Target
-from leasebook.store.snapshot import snapshot
+from leasebook.store.queries.snapshot import snapshot
 from tests.focus.life import Life, Month
 
 SELLER = Seller("The Lessor", "CNY")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from leasebook import wiring
-from leasebook.commands.command import Command
-from leasebook.commands.confirm import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
-from leasebook.domain.unit import Unit
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.engine_report import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
+from leasebook.domain.model.instance import Unit
 from leasebook.engines.instant import InstantEngine
+from leasebook.server import composition as wiring
 from tests.api.scene import ACCOUNT, CHARGE, IAM, UNITS, Caller, Scene, a_scene
 
 Month = tuple[int, int]

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 from pyarrow import parquet
 
-from leasebook.domain.money import amount_text
-from leasebook.focus.columns import COLUMNS, Row
-from leasebook.focus.files import HELD, CannotWriteError, write
+from leasebook.domain.values.money import amount_text
+from leasebook.export.focus.columns import COLUMNS, Row
+from leasebook.export.focus.files import HELD, CannotWriteError, write
 from tests.api.scene import Scene, a_scene
 from tests.focus.exports import command, exported, lines, micro, rows_in
 from tests.focus.life import Life

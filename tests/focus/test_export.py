@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from leasebook.domain.calendar import Instant, parse_time
-from leasebook.focus.columns import Row
-from leasebook.store.archive import archive
-from leasebook.store.codec import POSTINGS
-from leasebook.store.copying import copy
+from leasebook.domain.values.calendar import Instant, parse_time
+from leasebook.export.focus.columns import Row
+from leasebook.store.maintenance.archive import archive
+from leasebook.store.maintenance.copy import copy
 from leasebook.store.opening import Target
-from leasebook.store.snapshot import snapshot
+from leasebook.store.queries.snapshot import snapshot
+from leasebook.store.rows.codec import POSTINGS
 from tests import postgres
 from tests.api.scene import ACCOUNT, a_scene
 from tests.focus.exports import MICRO, exported, micro, of, rows_in

@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 import uvicorn
 
-from leasebook.cli.sockets import SocketProtocol
 from leasebook.gateway.ports import Target
-from leasebook.questions import Questions
+from leasebook.ports.queries.read_repository import Questions
+from leasebook.server.transport.websocket_scope import SocketProtocol
 from leasebook.store.opening import Target as Store
 from tests.harness import Desk, a_service
 

@@ -15,8 +15,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from leasebook.store.check import check_store
 from leasebook.store.opening import Target as Store
+from leasebook.store.verify.check import check_store
 from tests.gateway.scene import SERVICE, Office, an_office, answer, body_of, echo, served
 from tests.harness import play
 

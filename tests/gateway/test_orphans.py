@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.domain.account import User
-from leasebook.domain.calendar import Instant
-from leasebook.domain.service_key import Orphan, ServiceKey, orphan_of
+from leasebook.contract.policies import WRITERS
+from leasebook.domain.model.account import User
+from leasebook.domain.model.service_key import Orphan, ServiceKey, orphan_of
+from leasebook.domain.values.calendar import Instant
 from leasebook.gateway.keys import Sought
-from leasebook.gateway.refusals import ENTRIES_MAX, Refusals
-from leasebook.store.check import check_store
+from leasebook.gateway.refused_keys import ENTRIES_MAX, Refusals
 from leasebook.store.opening import Target
-from leasebook.wire.policies import WRITERS
+from leasebook.store.verify.check import check_store
 from tests import postgres
 from tests.gateway.scene import SERVICE, Office, an_office, echo, served
 from tests.gateway.test_servers import _beside

@@ -7,14 +7,14 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.replica import Target as Row
-from leasebook.gateway.answers import sent_back
+from leasebook.domain.model.replica import Target as Row
 from leasebook.gateway.balance import Balance, Rates
 from leasebook.gateway.headers import Caller, sent_on
 from leasebook.gateway.ports import Target
-from leasebook.gateway.usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
-from leasebook.parts import Replicas
-from leasebook.questions import Questions
+from leasebook.gateway.response_check import sent_back
+from leasebook.gateway.token_usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
+from leasebook.ports.queries.read_repository import Questions
+from leasebook.server.factories import Replicas
 
 REPLICAS = [Target(f"r{number}", f"h:{number}") for number in range(3)]
 

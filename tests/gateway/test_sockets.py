@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
-from leasebook.gateway.frames import close_frame
-from leasebook.gateway.handshake import accept_of
+from leasebook.gateway.websocket.frames import close_frame
+from leasebook.gateway.websocket.handshake import accept_of
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, Office, an_office, bound, echo, raw, served, until
 from tests.harness import play
 

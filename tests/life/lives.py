@@ -6,32 +6,32 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.commands.command import Command, Decided, Engine
-from leasebook.commands.founding import CLOCK_MODE, Found
-from leasebook.commands.funds import TopUp
-from leasebook.commands.identity import CreateAccount, NewKey
-from leasebook.commands.offering import SetOffering
-from leasebook.commands.purchase import Billing, BuyUnits, Purchase
-from leasebook.commands.quote import QuoteUnits
-from leasebook.commands.release import Release, ScheduleRelease
-from leasebook.commands.renewal import Renew, Renewed, SetAutoRenew
-from leasebook.commands.resize import Resize
-from leasebook.commands.turning import ChangeBilling
-from leasebook.domain.account import Account
-from leasebook.domain.calendar import Instant
-from leasebook.domain.catalogue import Offering
-from leasebook.domain.ledger import PaymentTiming, Posting
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
-from leasebook.domain.statement import lines_of
-from leasebook.domain.unit import Unit
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.commands.command import Command, Decided, Engine
+from leasebook.domain.commands.instance.billing_switch import ChangeBilling
+from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
+from leasebook.domain.commands.instance.quote import QuoteUnits
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import Renew, Renewed, SetAutoRenew
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, Found
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.record.ledger import PaymentTiming, Posting
+from leasebook.domain.rules.statement import lines_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.questions import HistoryFilter, UnitFilter
-from leasebook.seals import AuditKeys
-from leasebook.store.check import check, check_directory
-from leasebook.store.queries import Queries
-from leasebook.store.sqlite import SqliteStore
+from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.store.queries.read_repository import Queries
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.store.verify.check import check, check_directory
 from tests.contract.stores import KINDS
 from tests.life.reckoning import Entry, moment, total
 from tests.simulation.office import Office

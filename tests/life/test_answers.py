@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasebook.clock import VirtualClock
-from leasebook.commands.funds import TopUp
-from leasebook.domain.book import UNITS, Book, Changes, Needed
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
+from leasebook.batch import Limits, Sequencer, Unavailable, sequencer
+from leasebook.batch.sequencer import CROWD_MIN
+from leasebook.domain.book.book import UNITS, Book, Changes, Needed
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.sequencer import Limits, Sequencer, Unavailable, sequencer
-from leasebook.sequencer.sequencer import CROWD_MIN
+from leasebook.ports.clock import VirtualClock
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.facts import Facts, Standing
-from leasebook.questions import IDENTITY_EPOCH, Questions, Reader
-from leasebook.sequencer import Unavailable
+from leasebook.batch import Unavailable
+from leasebook.batch.shared_state import Facts, Standing
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Questions, Reader
 
 
 class Shelf:

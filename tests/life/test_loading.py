@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.commands.command import Command
-from leasebook.commands.release import Release
-from leasebook.domain.asked import Asked
-from leasebook.domain.book import REMEMBERED, TABLES, UNITS, Book, Needed, Table
-from leasebook.domain.needs import Halted, Held, KeysOf, Shelf
-from leasebook.domain.rules import Rules
-from leasebook.domain.token import Token
+from leasebook.batch import load
+from leasebook.domain.book.book import REMEMBERED, TABLES, UNITS, Book, Needed, Table
+from leasebook.domain.book.loads import Halted, Held, KeysOf, Shelf
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.model.idempotency import Token
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.sequencer import load
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from leasebook.clock import VirtualClock
-from leasebook.commands.funds import TopUp
-from leasebook.commands.identity import CreateAccount, NewKey
-from leasebook.domain.agenda import Due, DueKind
-from leasebook.domain.book import ACCOUNTS, UNITS, Needed
-from leasebook.domain.calendar import Instant
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
+from leasebook.batch import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
+from leasebook.domain.book.book import ACCOUNTS, UNITS, Needed
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.sequencer import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
+from leasebook.ports.clock import VirtualClock
 from tests.life.lives import ACCOUNT, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore

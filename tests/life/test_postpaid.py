@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from leasebook.commands.command import Command, Engine
-from leasebook.commands.confirm import ConfirmResized, ConfirmResizeFailed
-from leasebook.domain.rules import Rules
-from leasebook.domain.statement import lines_of
-from leasebook.domain.unit import Unit
+from leasebook.domain.commands.command import Command, Engine
+from leasebook.domain.commands.instance.engine_report import ConfirmResized, ConfirmResizeFailed
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.rules.statement import lines_of
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from tests.life.lives import PER_MINUTE, Life, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, full_hours, metered, total

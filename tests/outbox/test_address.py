@@ -15,13 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from leasebook.domain.calendar import Instant
-from leasebook.domain.event import BOUGHT, Event
-from leasebook.domain.outbox import Hook, Outcome, delivery_of
-from leasebook.outbox.address import Address, Allowed, BadAddress, check_address, check_url, networks_of
-from leasebook.outbox.sending import Parcel
-from leasebook.outbox.signature import new_secret
-from leasebook.outbox.webhook import WebhookSender
+from leasebook.addressing.webhook import Address, Allowed, BadAddress, check_address, check_url, networks_of
+from leasebook.domain.model.subscription import Hook, Outcome, delivery_of
+from leasebook.domain.record.event import BOUGHT, Event
+from leasebook.domain.values.calendar import Instant
+from leasebook.notifications.ports import Parcel
+from leasebook.notifications.webhook import WebhookSender
+from leasebook.notifications.webhook_signature import new_secret
 from tests.harness import a_service, play
 from tests.outbox.receivers import PATH, Receiver, a_receiver
 

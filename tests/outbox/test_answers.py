@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.domain.calendar import Instant
-from leasebook.outbox import standing, webhook
-from leasebook.outbox.mail import MailSender
-from leasebook.outbox.mailbox import server_of
+from leasebook.addressing.mail import server_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.notifications import paused_clock as standing
+from leasebook.notifications import webhook
+from leasebook.notifications.mail import MailSender
 from leasebook.store.opening import Target
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import FAILED, LOCAL, OK, Got, Receiver, a_receiver, buy, deliveries, settled, subscribe
@@ -157,7 +158,7 @@ def test_under_a_clock_that_stands_still_what_waited_is_tried_at_the_next_start(
 
 
 def test_a_lane_that_was_moved_meanwhile_is_left_alone(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leasebook.commands.retrying import TryAgain, Waits
+    from leasebook.domain.commands.account.retry_deliveries import TryAgain, Waits
 
     monkeypatch.setattr(standing, "call_later", lambda _seconds, _call: asyncio.get_running_loop().call_later(99, int))
 

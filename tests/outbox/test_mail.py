@@ -17,14 +17,14 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
-from leasebook.domain.book import HOOKS, Changes
-from leasebook.domain.calendar import Instant
-from leasebook.domain.event import BOUGHT, Event
-from leasebook.domain.outbox import Hook, delivery_of
-from leasebook.outbox.mail import MailSender, message_of
-from leasebook.outbox.mailbox import ADDRESS, Server, server_of
-from leasebook.outbox.sending import Parcel
-from leasebook.settings import BadSettings, load_settings
+from leasebook.addressing.mail import ADDRESS, Server, server_of
+from leasebook.config.load import BadSettings, load_settings
+from leasebook.domain.book.book import HOOKS, Changes
+from leasebook.domain.model.subscription import Hook, delivery_of
+from leasebook.domain.record.event import BOUGHT, Event
+from leasebook.domain.values.calendar import Instant
+from leasebook.notifications.mail import MailSender, message_of
+from leasebook.notifications.ports import Parcel
 from tests.crash.fleet import free_port
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import PATH, buy, deliveries, settled, until

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasebook.domain.book import Changes
-from leasebook.domain.calendar import HOUR_US, Instant
-from leasebook.domain.event import REMINDED, Event, page_of
+from leasebook.domain.book.book import Changes
+from leasebook.domain.record.event import REMINDED, Event, page_of
+from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.store.opening import Target
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import (

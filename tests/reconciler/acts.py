@@ -6,19 +6,19 @@ from typing import Any
 
 import msgspec
 
-from leasebook.commands.command import Command, Needs
-from leasebook.commands.funds import TopUp
-from leasebook.commands.identity import CreateAccount, NewKey
-from leasebook.commands.offering import SetOffering
-from leasebook.commands.purchase import Billing, BuyReplicas, Purchase
-from leasebook.domain.book import ACCOUNTS, GUARDS, MODELS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
-from leasebook.domain.calendar import Instant
-from leasebook.domain.changing import change
-from leasebook.domain.ending import begin_release, stop
-from leasebook.domain.metering import start_meter
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
-from leasebook.domain.unit import ENDABLE
+from leasebook.domain.book.book import ACCOUNTS, GUARDS, MODELS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.purchase import Billing, BuyReplicas, Purchase
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.instance import ENDABLE
+from leasebook.domain.rules.lifecycle import change
+from leasebook.domain.rules.metering import start_meter
+from leasebook.domain.rules.release import begin_release, stop
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from tests.reconciler.scene import model, service
 
 ACCOUNT, USER = "acc-1", "user-1"

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.commands.command import Command, Decided
-from leasebook.domain.book import FACTS, LEASES, OFFERINGS, REPLICAS, SERVICES, UNITS, Book, Changes, Draft, Fact
-from leasebook.domain.calendar import SECOND_US, Instant
-from leasebook.domain.plan import Limits
-from leasebook.domain.replica import Isolation, Replica, Seen, Wanted
-from leasebook.domain.route import Route
-from leasebook.domain.rules import Rules
-from leasebook.domain.supply import Count
-from leasebook.domain.unit import GONE, Unit
-from leasebook.engines.fake import FakeEngine, FakeWorld
-from leasebook.engines.routed import RoutedEngine
-from leasebook.questions import Questions
+from leasebook.domain.book.book import FACTS, LEASES, OFFERINGS, REPLICAS, SERVICES, UNITS, Book, Changes, Draft, Fact
+from leasebook.domain.commands.command import Command, Decided
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.engine_capacity import Count
+from leasebook.domain.model.instance import GONE, Unit
+from leasebook.domain.model.replica import Isolation, Replica, Seen, Wanted
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.replicas.planner import Limits
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.ports.queries.read_repository import Questions
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.worker import Reconciler
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.reconciler.acts import founding
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office

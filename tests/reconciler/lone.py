@@ -16,22 +16,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leasebook.clock import RealClock
-from leasebook.commands.command import Command
-from leasebook.commands.release import Release
-from leasebook.domain.calendar import SECOND_US
-from leasebook.domain.plan import Limits
-from leasebook.domain.route import Route
-from leasebook.domain.rules import Rules
-from leasebook.engines.process import ProcessEngine
-from leasebook.engines.routed import RoutedEngine
-from leasebook.questions import Questions
+from leasebook.batch import Limits as Sizes
+from leasebook.batch import Sequencer
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.replicas.planner import Limits
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock
+from leasebook.ports.queries.read_repository import Questions
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.worker import Reconciler
-from leasebook.sequencer import Limits as Sizes
-from leasebook.sequencer import Sequencer
-from leasebook.store.sqlite import SqliteStore
-from leasebook.telemetry import Metrics
+from leasebook.store.sqlite.store import SqliteStore
 from tests.reconciler.acts import ACCOUNT, buying, founding
 
 T = TypeVar("T")

@@ -6,29 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from leasebook.clock import RealClock
-from leasebook.commands.command import Command
-from leasebook.commands.offering import SetOffering
-from leasebook.commands.purchase import Billing, BuyUnits, Purchase
-from leasebook.commands.release import Release
-from leasebook.commands.replica import HoldLeases
-from leasebook.domain.book import Changes
-from leasebook.domain.calendar import SECOND_US
-from leasebook.domain.catalogue import Offering
-from leasebook.domain.event import STOCK_DIFFERS, STOCK_FITS, Event
-from leasebook.domain.lease import Worker
-from leasebook.domain.refusal import Refusal
-from leasebook.domain.route import Route
-from leasebook.domain.rules import Rules
-from leasebook.domain.supply import Supply
-from leasebook.engines.fake import FakeEngine, FakeWorld
-from leasebook.engines.routed import RoutedEngine
-from leasebook.questions import EventFilter
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import Changes
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.commands.service.replica import HoldLeases
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.engine_capacity import Supply
+from leasebook.domain.model.lease import Worker
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.record.event import STOCK_DIFFERS, STOCK_FITS, Event
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock
+from leasebook.ports.queries.read_repository import EventFilter
+from leasebook.reconciler.capacity_poller import Speaker, Stocktaker, log_differences
 from leasebook.reconciler.ports import Time, Timing
-from leasebook.reconciler.stocktaker import Speaker, Stocktaker, log_differences
-from leasebook.sequencer import Limits, Sequencer
 from leasebook.store.opening import OpenStore
-from leasebook.telemetry import Metrics
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.contract.stores import KINDS
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, USER, founding

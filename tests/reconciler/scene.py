@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.calendar import SECOND_US, Instant
-from leasebook.domain.lease import Lease
-from leasebook.domain.model import Model
-from leasebook.domain.plan import Job, Limits, Plan, Sight, plan
-from leasebook.domain.replica import Replica, RunSpec, Seen
-from leasebook.domain.service import Service
-from leasebook.domain.unit import Placement, Unit
+from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.lease import Lease
+from leasebook.domain.model.model import Model
+from leasebook.domain.model.replica import Replica, RunSpec, Seen
+from leasebook.domain.model.service import Service
+from leasebook.domain.replicas.planner import Job, Limits, Plan, Sight, plan
+from leasebook.domain.values.calendar import SECOND_US, Instant
 from tests.contract import rows
 
 NOW: Final = 1_900_000_000 * SECOND_US

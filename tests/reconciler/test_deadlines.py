@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasebook.domain.calendar import HOUR_US, MINUTE_US, SECOND_US
-from leasebook.domain.plan import MoveDeadline, Sight
-from leasebook.domain.replica import Replica, ReplicaState, Seen
+from leasebook.domain.model.replica import Replica, ReplicaState, Seen
+from leasebook.domain.replicas.planner import MoveDeadline, Sight
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US
 from leasebook.reconciler.deadlines import Deadlines
 from leasebook.reconciler.ports import Time
 

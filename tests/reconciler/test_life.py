@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from leasebook.commands.release import Release
-from leasebook.commands.service import ModifyService, ScaleService, SwitchService
-from leasebook.domain.calendar import SECOND_US, Instant
-from leasebook.domain.event import ENGINE_TROUBLE
-from leasebook.questions import EventFilter
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.commands.service.service import ModifyService, ScaleService, SwitchService
+from leasebook.domain.record.event import ENGINE_TROUBLE
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.ports.queries.read_repository import EventFilter
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, Install, Runs, StopUnit, buying
 from tests.reconciler.house import House

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasebook.domain.plan import (
+from leasebook.domain.model.instance import Placement
+from leasebook.domain.model.replica import Replica, Seen
+from leasebook.domain.replicas.planner import (
     INSTANT,
     GiveUp,
     Halt,
@@ -22,8 +23,7 @@ from leasebook.domain.plan import (
     orphans,
     plan,
 )
-from leasebook.domain.replica import Replica, Seen
-from leasebook.domain.unit import Placement
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
 from tests.reconciler.scene import (
     LIMITS,
     NOW,

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.commands.offering import SetOffering
-from leasebook.commands.resize import Resize
-from leasebook.commands.supply import ReportSupply
-from leasebook.domain.calendar import DAY_US, SECOND_US
-from leasebook.domain.refusal import STOCK, Refusal
-from leasebook.domain.route import Route
-from leasebook.domain.supply import UNBOUNDED, Word
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.commands.store.engine_capacity import ReportSupply
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.engine_capacity import UNBOUNDED, Word
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.values.calendar import DAY_US, SECOND_US
+from leasebook.domain.values.refusal import STOCK, Refusal
 from tests.contract.stores import KINDS, postgres
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, USER, founding

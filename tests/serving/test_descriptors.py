@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.descriptors import CONNECTIONS_MIN, TooFewFiles, planned
-from leasebook.parts import places_of
-from leasebook.settings import Settings, load_settings
+from leasebook.config.load import Settings, load_settings
+from leasebook.server.descriptors import CONNECTIONS_MIN, TooFewFiles, planned
+from leasebook.server.factories import places_of
 from tests.crash.fleet import free_port
 
 CANNOT_START = 2

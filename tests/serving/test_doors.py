@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from leasebook.serving.admin import memory
-from leasebook.serving.tls import BadTls, Tls, load
+from leasebook.server.transport.admin import memory
+from leasebook.server.transport.tls import BadTls, Tls, load
 from tests.crash.fleet import Process, environment, eventually, free_port
 from tests.crash.lone import leasebook, lone_server
 
@@ -254,7 +254,7 @@ def test_operators_have_a_port_of_their_own_and_strangers_are_told_less(tmp_path
         assert 'leasebook_connections_open{listener="callers"}' in get(admin, "/metrics")[1]
         tasks = get(admin, "/debug/tasks")[1]
         assert "Dispatcher._run" in tasks
-        assert "outbox/dispatcher.py:" in tasks
+        assert "notifications/dispatcher.py:" in tasks
         assert "PYTHONTRACEMALLOC" in get(admin, "/debug/memory")[1]
         assert get(admin, "/v2/computeunit")[0] == 404
         log = server.log()

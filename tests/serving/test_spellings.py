@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.harness import ROOT_KEY, ROOT_SECRET, a_service, play
 from tests.serving.place import Place, listening
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from leasebook.commands.command import Command, DueCommand
-from leasebook.commands.renewal import Renew
-from leasebook.commands.resize import Resize
-from leasebook.domain.agenda import DueKind
-from leasebook.domain.ledger import Posting
-from leasebook.domain.rules import Rules
-from leasebook.domain.unit import Unit
+from leasebook.domain.commands.command import Command, DueCommand
+from leasebook.domain.commands.instance.renewal import Renew
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.record.agenda import DueKind
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.terms import OwnTerm, begun, months_between, renewed, rest_price, whole_price
 
 DAY: Final = 86_400_000_000

@@ -8,16 +8,16 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from leasebook.commands.clock import VIRTUAL_NOW
-from leasebook.commands.command import Command, Engine
-from leasebook.commands.founding import CLOCK_MODE, Found
-from leasebook.commands.funds import TopUp
-from leasebook.commands.identity import CreateAccount, NewKey
-from leasebook.commands.offering import SetOffering
-from leasebook.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, parse_time
-from leasebook.domain.catalogue import EVERYWHERE, QUOTA
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.commands.command import Command, Engine
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, Found
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, parse_time
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from tests.simulation.asks import (
     Again,

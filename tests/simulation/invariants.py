@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final
 
-from leasebook.domain.account import Account
-from leasebook.domain.agenda import agenda_of
-from leasebook.domain.book import ACCOUNTS, OFFERINGS, PACKAGES, QUOTES, SERVICES, UNITS
-from leasebook.domain.calendar import Instant
-from leasebook.domain.rules import Rules
-from leasebook.domain.service import Shape
-from leasebook.domain.unit import Unit
+from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, PACKAGES, QUOTES, SERVICES, UNITS
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.service import Shape
+from leasebook.domain.record.agenda import agenda_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.memory_books import Books
 from tests.simulation.meters import MINUTE
 

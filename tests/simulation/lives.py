@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from leasebook.commands.command import Engine
-from leasebook.domain.book import UNITS
-from leasebook.domain.calendar import Instant, parse_time
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
-from leasebook.domain.unit import Unit
+from leasebook.domain.book.book import UNITS
+from leasebook.domain.commands.command import Engine
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.values.calendar import Instant, parse_time
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from tests.simulation.asks import Ask, Buy, Step
 from tests.simulation.history import History

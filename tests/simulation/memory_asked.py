@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from leasebook.domain.asked import COUNTED, PLACES, Asked
-from leasebook.domain.book import UNITS, Key, Table
-from leasebook.domain.ledger import Posting, wallet
-from leasebook.domain.money import Micro
-from leasebook.domain.needs import Held
-from leasebook.domain.quote import Quote
-from leasebook.domain.unit import GONE
+from leasebook.domain.book.book import UNITS, Key, Table
+from leasebook.domain.book.loads import Held
+from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
+from leasebook.domain.model.instance import GONE
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.record.ledger import Posting, wallet
+from leasebook.domain.values.money import Micro
 
 Rows = Mapping[Table[Any], Mapping[Key, Any]]
 

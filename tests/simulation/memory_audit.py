@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from leasebook.domain.audit import NOTHING, Audit, AuditPage, Closure, Head, Sealed, read_body
-from leasebook.domain.calendar import Instant
-from leasebook.questions import AuditFilter, AuditFound, AuditLine, EventPlace, Numbered
+from leasebook.domain.record.audit_log import NOTHING, Audit, AuditPage, Closure, Head, Sealed, read_body
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import AuditFilter, AuditFound, AuditLine, EventPlace, Numbered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

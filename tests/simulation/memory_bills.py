@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from leasebook.domain.calendar import Instant
-from leasebook.domain.ledger import Order, Posting, wallet
-from leasebook.questions import HistoryFilter, Numbered, Place, Questions, Spender
+from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, Questions, Spender
 
 
 class BillQuestions(Questions):

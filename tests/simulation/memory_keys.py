@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leasebook.domain.account import AccessKey, User
-from leasebook.domain.book import HOOKS, KEYS, USERS, Key, Table
-from leasebook.identity_questions import SealedRow
+from leasebook.domain.book.book import HOOKS, KEYS, USERS, Key, Table
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.ports.queries.identities import SealedRow
 
 if TYPE_CHECKING:
-    from leasebook.domain.calendar import Instant
+    from leasebook.domain.values.calendar import Instant
 
 
 class KeyQuestions:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.delivery_questions import DeliveryFilter, DeliveryPlace, Head, Working
-from leasebook.domain.book import DELIVERIES, HOOKS, LANES, NOTICE_RATES, USED_LINKS, Key, Table
-from leasebook.domain.calendar import DAY_US, Instant
-from leasebook.domain.event import Event, EventPage
-from leasebook.domain.notice import UsedLink
-from leasebook.domain.outbox import Delivery, Hook
-from leasebook.questions import EventPlace
+from leasebook.domain.book.book import DELIVERIES, HOOKS, LANES, NOTICE_RATES, USED_LINKS, Key, Table
+from leasebook.domain.model.subscription import Delivery, Hook
+from leasebook.domain.record.event import Event, EventPage
+from leasebook.domain.record.notice import UsedLink
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
+from leasebook.ports.queries.read_repository import EventPlace
 
 
 def clear(rows: dict[Table[Any], dict[Key, Any]], now: Instant, limit: int) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book import LEASES, MODELS, REPLICAS, SERVICES, SUPPLIES, UNITS, WORKERS, Key, Table
-from leasebook.domain.lease import LEFT, Worker
-from leasebook.domain.plan import Job
-from leasebook.domain.replica import Replica, Target
-from leasebook.domain.supply import Supply
-from leasebook.domain.unit import GONE, UP
-from leasebook.domain.unrun import RunPlace
-from leasebook.questions import Questions
-from leasebook.store.replica_queries import job_of
+from leasebook.domain.book.book import LEASES, MODELS, REPLICAS, SERVICES, SUPPLIES, UNITS, WORKERS, Key, Table
+from leasebook.domain.model.engine_capacity import Supply
+from leasebook.domain.model.instance import GONE, UP
+from leasebook.domain.model.lease import LEFT, Worker
+from leasebook.domain.model.replica import Replica, Target
+from leasebook.domain.replicas.planner import Job
+from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.ports.queries.read_repository import Questions
+from leasebook.store.queries.replicas import job_of
 
 
 class ReplicaQuestions(Questions):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.account import User
-from leasebook.domain.book import KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
-from leasebook.domain.model import EVERYBODYS, Model, ModelSet
-from leasebook.domain.service_key import ServiceKey
-from leasebook.questions import ModelSetFilter, Numbered
+from leasebook.domain.book.book import KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
+from leasebook.domain.model.account import User
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered
 
 
 class MemoryRepository:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.account import AccessKey, User
-from leasebook.domain.book import KEYS, NONCES, REFUSED, USERS, Key, Table
-from leasebook.domain.calendar import Instant
-from leasebook.questions import Numbered, RefusedFilter
+from leasebook.domain.book.book import KEYS, NONCES, REFUSED, USERS, Key, Table
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 
 
 class SignaturesOfMemory:

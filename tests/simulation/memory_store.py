@@ -6,11 +6,8 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
-from leasebook.domain.account import Account
-from leasebook.domain.agenda import Due, DueKind
-from leasebook.domain.asked import Asked
-from leasebook.domain.audit import AuditPage, Head, Mark
-from leasebook.domain.book import (
+from leasebook.batch import Blocked
+from leasebook.domain.book.book import (
     ACCOUNTS,
     CALLS,
     FACTS,
@@ -29,17 +26,21 @@ from leasebook.domain.book import (
     Needed,
     Table,
 )
-from leasebook.domain.calendar import Instant
-from leasebook.domain.calling import Package
-from leasebook.domain.catalogue import Offering, PriceList
-from leasebook.domain.event import Event, EventPage
-from leasebook.domain.guard import Guard
-from leasebook.domain.identity_log import LOG_END, read_mark
-from leasebook.domain.ledger import Order, Posting
-from leasebook.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
-from leasebook.domain.service import Service
-from leasebook.domain.unit import Unit
-from leasebook.questions import (
+from leasebook.domain.book.loads import HALTED_MAX, Halted, Held, KeysOf, Shelf
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.limits import Guard
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.usage import Package
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.record.audit_log import AuditPage, Head, Mark
+from leasebook.domain.record.event import Event, EventPage
+from leasebook.domain.record.identity_log import LOG_END, read_mark
+from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import (
     EventFilter,
     EventPlace,
     HistoryFilter,
@@ -49,7 +50,6 @@ from leasebook.questions import (
     UnitFilter,
     Used,
 )
-from leasebook.sequencer import Blocked
 from leasebook.store.newer import Schema
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from leasebook.commands.clock import MoveClock
-from leasebook.commands.command import Command, Decided, Engine
-from leasebook.commands.due import DoDue
-from leasebook.domain.book import Changes, NotLoaded
-from leasebook.domain.calendar import Instant
-from leasebook.domain.rules import Rules
-from leasebook.questions import Questions
-from leasebook.sequencer import Trail, Transaction, decide_in_parts, load
+from leasebook.batch import Trail, Transaction, decide_in_parts, load
+from leasebook.domain.book.book import Changes, NotLoaded
+from leasebook.domain.commands.command import Command, Decided, Engine
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.store.clock import MoveClock
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.ports.queries.read_repository import Questions
 
 T = TypeVar("T")
 Witness = Callable[[Changes, Instant, Sequence[Command]], None]

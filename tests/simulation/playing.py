@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasebook.commands.command import Decided
-from leasebook.domain.book import REMEMBERED
-from leasebook.seals import AuditKeys
-from leasebook.sequencer import Trail
+from leasebook.batch import Trail
+from leasebook.domain.book.book import REMEMBERED
+from leasebook.domain.commands.command import Decided
+from leasebook.security.audit_keys import AuditKeys
 from tests.simulation.history import History
 from tests.simulation.invariants import check_books
 from tests.simulation.memory_books import Books

@@ -7,24 +7,23 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from leasebook.commands.calling import CountCalls, GrantPackage
-from leasebook.commands.command import Command
-from leasebook.commands.confirm import (
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.billing_switch import ChangeBilling
+from leasebook.domain.commands.instance.engine_report import (
     ConfirmFailed,
     ConfirmReleased,
     ConfirmResized,
     ConfirmResizeFailed,
     ConfirmRunning,
 )
-from leasebook.commands.funds import TopUp
-from leasebook.commands.offering import SetOffering
-from leasebook.commands.purchase import Billing, BuyReplicas, BuyUnits, Purchase
-from leasebook.commands.quote import QuoteUnits
-from leasebook.commands.release import Release, ScheduleRelease
-from leasebook.commands.renewal import Renew as RenewUnit
-from leasebook.commands.renewal import SetAutoRenew
-from leasebook.commands.resize import Resize as ResizeUnit
-from leasebook.commands.service import (
+from leasebook.domain.commands.instance.purchase import Billing, BuyReplicas, BuyUnits, Purchase
+from leasebook.domain.commands.instance.quote import QuoteUnits
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import Renew as RenewUnit
+from leasebook.domain.commands.instance.renewal import SetAutoRenew
+from leasebook.domain.commands.instance.resize import Resize as ResizeUnit
+from leasebook.domain.commands.service.service import (
     CreateService,
     DeleteService,
     DeployService,
@@ -33,12 +32,13 @@ from leasebook.commands.service import (
     ScaleService,
     SwitchService,
 )
-from leasebook.commands.service import Place as Placed
-from leasebook.commands.turning import ChangeBilling
-from leasebook.domain.calendar import SECOND_US, Instant
-from leasebook.domain.catalogue import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, OfferingKind
-from leasebook.domain.money import Micro
-from leasebook.domain.token import Token
+from leasebook.domain.commands.service.service import Place as Placed
+from leasebook.domain.commands.service.usage import CountCalls, GrantPackage
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.idempotency import Token
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, OfferingKind
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.money import Micro
 from tests.simulation.asks import (
     Again,
     Ask,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from leasebook.commands.command import Decided
-from leasebook.commands.due import DoDue
-from leasebook.domain.agenda import Due, DueKind
-from leasebook.domain.book import UNITS
-from leasebook.domain.calendar import HOUR_US, MINUTE_US, Instant, parse_time
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
+from leasebook.batch import DEFERRED, decide_in_parts, load
+from leasebook.domain.book.book import UNITS
+from leasebook.domain.commands.command import Decided
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant, parse_time
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.sequencer import DEFERRED, decide_in_parts, load
 from tests.simulation.asks import Ask, Buy, Offer, Wait
 from tests.simulation.history import History
 from tests.simulation.memory_books import Books

@@ -12,22 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from leasebook.agenda.worker import Agenda
-from leasebook.clock import VirtualClock
-from leasebook.commands.command import Decided
-from leasebook.domain.agenda import Due, DueKind
-from leasebook.domain.book import FACTS, TABLES, UNITS
-from leasebook.domain.calendar import Instant
-from leasebook.domain.refusal import Refusal
-from leasebook.questions import IDENTITY_EPOCH, Questions
-from leasebook.seals import AuditKeys
-from leasebook.sequencer import Limits, Sequencer
-from leasebook.store.check import check, check_directory
-from leasebook.store.check_events import UNITS_BEFORE_EVENTS
-from leasebook.store.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import FACTS, TABLES, UNITS
+from leasebook.domain.commands.command import Decided
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import Refusal
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Questions
+from leasebook.scheduler.worker import Agenda
+from leasebook.security.audit_keys import AuditKeys
 from leasebook.store.opening import OpenStore
-from leasebook.store.queries import Fetch, Queries, columns
-from leasebook.store.sqlite import SqliteStore
+from leasebook.store.queries.read_repository import Fetch, Queries, columns
+from leasebook.store.rows.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.store.verify.check import check, check_directory
+from leasebook.store.verify.nouns.events import UNITS_BEFORE_EVENTS
 from tests.contract.stores import KINDS
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.commands.command import Engine
-from leasebook.domain.book import QUOTES, UNITS
-from leasebook.domain.calendar import DAY_US, Instant, parse_time
-from leasebook.domain.rules import Rules
-from leasebook.domain.service import resource_type_of
+from leasebook.domain.book.book import QUOTES, UNITS
+from leasebook.domain.commands.command import Engine
+from leasebook.domain.model.service import resource_type_of
+from leasebook.domain.values.calendar import DAY_US, Instant, parse_time
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import (
     Ask,
     Buy,

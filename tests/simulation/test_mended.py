@@ -14,20 +14,28 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.clock import VirtualClock
-from leasebook.commands.command import Decided
-from leasebook.commands.funds import TopUp
-from leasebook.domain.book import OFFERINGS, SERVICES, UNITS, Book, Draft
-from leasebook.domain.calendar import HOUR_US, BadTime, Instant, from_datetime, next_full_hour, parse_time, rfc3339
-from leasebook.domain.catalogue import Offering
-from leasebook.domain.money import MICRO_MAX, BadAmount, Micro, parse_amount
-from leasebook.domain.rules import Rules
+from leasebook.batch import DueRequest, Limits, Sequencer
+from leasebook.domain.book.book import OFFERINGS, SERVICES, UNITS, Book, Draft
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Decided
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.values.calendar import (
+    HOUR_US,
+    BadTime,
+    Instant,
+    from_datetime,
+    next_full_hour,
+    parse_time,
+    rfc3339,
+)
+from leasebook.domain.values.money import MICRO_MAX, BadAmount, Micro, parse_amount
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from leasebook.questions import ServiceFilter, UnitFilter
-from leasebook.sequencer import DueRequest, Limits, Sequencer
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import ServiceFilter, UnitFilter
 from leasebook.store.errors import NewerStore
 from leasebook.store.opening import Target, upgrade
-from leasebook.store.sqlite import FILE, SqliteStore
+from leasebook.store.sqlite.store import FILE, SqliteStore
 from tests.contract.rows import service
 from tests.contract.stores import KINDS
 from tests.simulation.asks import Ask, Buy, Fund, Offer, Wait

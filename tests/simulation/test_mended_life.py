@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from leasebook.commands.command import Decided, Engine
-from leasebook.domain.book import UNITS
-from leasebook.domain.calendar import parse_time
-from leasebook.domain.refusal import WRONG_STATE
-from leasebook.domain.rules import Rules
+from leasebook.domain.book.book import UNITS
+from leasebook.domain.commands.command import Decided, Engine
+from leasebook.domain.values.calendar import parse_time
+from leasebook.domain.values.refusal import WRONG_STATE
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import (
     Ask,
     AutoRenew,

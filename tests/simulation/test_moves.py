@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from leasebook.commands.command import Engine
-from leasebook.domain.book import UNITS
-from leasebook.domain.calendar import HOUR_US
-from leasebook.domain.rules import Rules
-from leasebook.domain.unit import MOVES, EndReason, UnitStatus
+from leasebook.domain.book.book import UNITS
+from leasebook.domain.commands.command import Engine
+from leasebook.domain.model.instance import MOVES, EndReason, UnitStatus
+from leasebook.domain.values.calendar import HOUR_US
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, Turn, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER
 from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told

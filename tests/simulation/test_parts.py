@@ -12,22 +12,15 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.account import Account
-from leasebook.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
-from leasebook.domain.calendar import Instant
-from leasebook.domain.catalogue import PriceChange, PriceList
-from leasebook.domain.metering import charge_usage
-from leasebook.domain.money import Micro
-from leasebook.domain.rules import Rules
-from leasebook.domain.term import (
-    Term,
-    months_between,
-    price_of_months,
-    price_of_rest,
-    term_of,
-    term_to_day,
-)
-from leasebook.domain.unit import Unit
+from leasebook.domain.book.book import ACCOUNTS, PRICES, UNITS, Book, Draft
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.offering import PriceChange, PriceList
+from leasebook.domain.rules.metering import charge_usage
+from leasebook.domain.rules.term import Term, months_between, price_of_months, price_of_rest, term_of, term_to_day
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from tests.contract.rows import unit as unit_row
 from tests.simulation import terms

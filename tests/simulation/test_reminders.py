@@ -8,11 +8,11 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebook.domain.agenda import DueKind, agenda_of
-from leasebook.domain.book import UNITS
-from leasebook.domain.calendar import DAY_US, HOUR_US, SECOND_US
-from leasebook.domain.event import RELEASE_CLEARED, RELEASE_MOVED, RELEASE_SET, REMINDED, Event
-from leasebook.domain.rules import Rules
+from leasebook.domain.book.book import UNITS
+from leasebook.domain.record.agenda import DueKind, agenda_of
+from leasebook.domain.record.event import RELEASE_CLEARED, RELEASE_MOVED, RELEASE_SET, REMINDED, Event
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US
+from leasebook.domain.values.rule_settings import Rules
 from tests.crash.fleet import ROUNDS
 from tests.simulation.asks import Ask, Schedule, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER, History, histories

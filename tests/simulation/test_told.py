@@ -11,16 +11,16 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebook.commands.guard import SetGuardRails
-from leasebook.domain.book import ACCOUNTS as ACCOUNT_ROWS
-from leasebook.domain.book import GUARDS, UNITS
-from leasebook.domain.calendar import Instant, to_datetime
-from leasebook.domain.event import STORY, TYPES
-from leasebook.domain.guard import GuardRules, month_name
-from leasebook.domain.guard_change import GuardChange
-from leasebook.domain.money import Micro
-from leasebook.domain.statement import month_of
-from leasebook.domain.unit import LEGAL
+from leasebook.domain.book.book import ACCOUNTS as ACCOUNT_ROWS
+from leasebook.domain.book.book import GUARDS, UNITS
+from leasebook.domain.commands.account.limits import SetGuardRails
+from leasebook.domain.model.instance import LEGAL
+from leasebook.domain.model.limits import GuardRules, month_name
+from leasebook.domain.record.event import STORY, TYPES
+from leasebook.domain.rules.limits_change import GuardChange
+from leasebook.domain.rules.statement import month_of
+from leasebook.domain.values.calendar import Instant, to_datetime
+from leasebook.domain.values.money import Micro
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories
 from tests.simulation.memory_store import MemoryStore

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from leasebook.commands.command import Command, Decided, DueCommand, Engine
-from leasebook.commands.funds import TopUp
-from leasebook.domain.account import Account
-from leasebook.domain.agenda import DueKind
-from leasebook.domain.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
-from leasebook.domain.calendar import Instant
-from leasebook.domain.ledger import Posting
-from leasebook.domain.quote import Quote
-from leasebook.domain.refusal import TOKEN_MISMATCH
-from leasebook.domain.rules import Rules
-from leasebook.domain.unit import LEGAL, Unit, UnitStatus
+from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command, Decided, DueCommand, Engine
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import LEGAL, Unit, UnitStatus
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.record.agenda import DueKind
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import TOKEN_MISMATCH
+from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from tests.simulation.advance import Advance
 from tests.simulation.invariants import UP

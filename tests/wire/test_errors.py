@@ -7,12 +7,12 @@ import re
 import pytest
 
 from leasebook.api.fault import HINTS, REFUSALS, SIGNATURES, Fault, bad_field, refused
-from leasebook.domain import refusal as r
-from leasebook.wire import errors as e
-from leasebook.wire.action import ALWAYS, WRITES
-from leasebook.wire.actions import ACTIONS
-from leasebook.wire.errors import ERRORS, ErrorCode
-from leasebook.wire.signing import SignatureFault
+from leasebook.contract import errors as e
+from leasebook.contract.action import ALWAYS, WRITES
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.errors import ERRORS, ErrorCode
+from leasebook.contract.signing import SignatureFault
+from leasebook.domain.values import refusal as r
 
 RETRIED = frozenset({18, 336100, 336502, 500000})
 """Numbers on which one of the official clients sends the request again."""

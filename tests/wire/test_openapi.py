@@ -16,12 +16,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.harness import Answer, Desk, a_service, play
 
 from leasebook import __version__
-from leasebook.wire.action import Action
-from leasebook.wire.actions import ACTIONS, TABLE
-from leasebook.wire.errors import ERRORS
-from leasebook.wire.examples import EXAMPLES
-from leasebook.wire.meanings import MEANINGS
-from leasebook.wire.openapi import FORGETFUL, document, meaning_of, schemas, text
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS, TABLE
+from leasebook.contract.errors import ERRORS
+from leasebook.contract.examples import EXAMPLES
+from leasebook.contract.meanings import MEANINGS
+from leasebook.contract.openapi import FORGETFUL, document, meaning_of, schemas, text
 
 DOCUMENT = document(__version__)
 PATHS: Mapping[str, Any] = DOCUMENT["paths"]
@@ -115,7 +115,7 @@ def test_every_field_of_every_shape_has_a_meaning_and_no_meaning_is_left_over() 
     used: set[str] = set()
     for shape, schema in schemas().items():
         for field in schema["properties"]:
-            assert meaning_of(shape, field), f"say in wire/meanings.py what {shape}.{field} means"
+            assert meaning_of(shape, field), f"say in contract/meanings.py what {shape}.{field} means"
             used.add(f"{shape}.{field}" if f"{shape}.{field}" in MEANINGS else field)
     assert set(MEANINGS) == used
 

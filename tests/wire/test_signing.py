@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from leasebook.wire import signing
-from leasebook.wire.signing import (
+from leasebook.contract import signing
+from leasebook.contract.signing import (
     Authorization,
     SignatureFault,
     SignatureRefused,

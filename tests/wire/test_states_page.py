@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from leasebook.cli.pages import pages
-from leasebook.cli.reference import states_page
-from leasebook.domain.unit import GONE, LEGAL, MOVES, UP, UnitStatus
-from leasebook.wire.shapes import UnitStatus as Shown
+from leasebook.contract.nouns.instance import UnitStatus as Shown
+from leasebook.docsgen.pages import pages
+from leasebook.docsgen.reference import states_page
+from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, UnitStatus
 
 DOCS = Path(__file__).parents[2] / "docs"
 ROW = re.compile(r"^\| \[(\w+)\]\(#(\w+)\) \| (.+) \|$", re.MULTILINE)

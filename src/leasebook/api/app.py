@@ -13,8 +13,22 @@ from urllib.parse import unquote
 import structlog
 
 from leasebook import __version__
-from leasebook.api.admission import Admission, Turn, claimed_key
-from leasebook.api.answering import (
+from leasebook.api.asgi import Receive, Scope, Send
+from leasebook.api.audit_record import PATHS, Addresses, CallRecord
+from leasebook.api.auth.admission import Admission, Turn, claimed_key
+from leasebook.api.auth.callers import Admitted, Callers
+from leasebook.api.auth.identity import Identities
+from leasebook.api.auth.rate_limit import Throttle
+from leasebook.api.body.decoding import IGNORED, PARAMETERS, read_body
+from leasebook.api.context import Call, Context, Followed, Streamed
+from leasebook.api.fault import Fault
+from leasebook.api.handlers import OPERATIONS
+from leasebook.api.health import Health
+from leasebook.api.ids import uuid4_text
+from leasebook.api.links.html import HEADERS, HTML, Sheet, written
+from leasebook.api.links.pages import LinkPages
+from leasebook.api.links.tokens import PATH
+from leasebook.api.responses import (
     JSON,
     Failure,
     Success,
@@ -25,29 +39,15 @@ from leasebook.api.answering import (
     send_followed,
     send_pieces,
 )
-from leasebook.api.asgi import Receive, Scope, Send
-from leasebook.api.callers import Admitted, Callers
-from leasebook.api.context import Call, Context, Followed, Streamed
-from leasebook.api.fault import Fault
-from leasebook.api.health import Health
-from leasebook.api.identity import Identities
-from leasebook.api.ids import uuid4_text
-from leasebook.api.link_html import HEADERS, HTML, Sheet, written
-from leasebook.api.link_pages import LinkPages
-from leasebook.api.links import PATH
-from leasebook.api.operations import OPERATIONS
-from leasebook.api.reading import IGNORED, PARAMETERS, read_body
-from leasebook.api.record import PATHS, Addresses, CallRecord
-from leasebook.api.throttle import Throttle
-from leasebook.domain.audit import OK
-from leasebook.domain.refusal import Refusal
-from leasebook.sequencer import Overloaded, StaleIdentity
-from leasebook.telemetry import request_id as current_request_id
-from leasebook.wire import errors as e
-from leasebook.wire import openapi
-from leasebook.wire.action import CLOCK, Action
-from leasebook.wire.actions import TABLE
-from leasebook.wire.nearest import no_such, wrong_method
+from leasebook.batch import Overloaded, StaleIdentity
+from leasebook.contract import errors as e
+from leasebook.contract import openapi
+from leasebook.contract.action import CLOCK, Action
+from leasebook.contract.actions import TABLE
+from leasebook.contract.nearest import no_such, wrong_method
+from leasebook.domain.record.audit_log import OK
+from leasebook.domain.values.refusal import Refusal
+from leasebook.observability.metrics import request_id as current_request_id
 
 log = structlog.get_logger()
 

@@ -8,27 +8,27 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from leasebook.agenda.worker import Agenda
+from leasebook.addressing.webhook import Allowed
+from leasebook.api.auth.identity import Identities, Identity
+from leasebook.api.auth.nonce import Once
+from leasebook.api.auth.refused_calls import Refusals
+from leasebook.api.body.canonical import meant
 from leasebook.api.fault import bad_field
 from leasebook.api.hub import Hub
-from leasebook.api.identity import Identities, Identity
-from leasebook.api.links import Links
-from leasebook.api.meant import meant
-from leasebook.api.once import Once
-from leasebook.api.refusals import Refusals
-from leasebook.clock import Clock
-from leasebook.commands.command import Command
-from leasebook.domain.calendar import BadTime, Instant, parse_time, rfc3339
-from leasebook.domain.replica import Replica
-from leasebook.domain.route import Routes
-from leasebook.domain.rules import Rules
-from leasebook.domain.token import Token
-from leasebook.facts import Facts, Standing
-from leasebook.outbox.address import Allowed
-from leasebook.questions import IDENTITY_EPOCH, Questions, Reader
-from leasebook.sequencer import Note, Sequencer, StaleIdentity
-from leasebook.wire.action import Action
-from leasebook.wire.shapes import Request
+from leasebook.api.links.tokens import Links
+from leasebook.batch import Note, Sequencer, StaleIdentity
+from leasebook.batch.shared_state import Facts, Standing
+from leasebook.contract.action import Action
+from leasebook.contract.nouns.instance import Request
+from leasebook.domain.commands.command import Command
+from leasebook.domain.model.idempotency import Token
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.replicas.engine_route import Routes
+from leasebook.domain.values.calendar import BadTime, Instant, parse_time, rfc3339
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.ports.clock import Clock
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Questions, Reader
+from leasebook.scheduler.worker import Agenda
 
 R = TypeVar("R", bound=Request)
 T = TypeVar("T")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from leasebook.domain import refusal as r
-from leasebook.domain.calendar import SECOND_US
-from leasebook.wire import errors as e
-from leasebook.wire.signing import SignatureFault
+from leasebook.contract import errors as e
+from leasebook.contract.signing import SignatureFault
+from leasebook.domain.values import refusal as r
+from leasebook.domain.values.calendar import SECOND_US
 
 REFUSALS: Final[dict[str, e.ErrorCode]] = {
     r.BAD_VALUE: e.INAPPROPRIATE_JSON,

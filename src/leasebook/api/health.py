@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 import msgspec
 import structlog
 
-from leasebook.api.unrun import Unrun
-from leasebook.clock import Clock
-from leasebook.domain.calendar import SECOND_US
-from leasebook.questions import Glancer
-from leasebook.sequencer import Sequencer, Spell
+from leasebook.api.unrun_warnings import Unrun
+from leasebook.batch import Sequencer, Spell
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.ports.clock import Clock
+from leasebook.ports.queries.read_repository import Glancer
 
 log = structlog.get_logger()
 T = TypeVar("T")

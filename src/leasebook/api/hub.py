@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from leasebook.api.streams import Streams
-from leasebook.domain.book import KEYS, USERS, Changes
+from leasebook.api.event_streams import Streams
+from leasebook.domain.book.book import KEYS, USERS, Changes
 
 LOOK_EVERY_S: Final = 1.0
 """What other servers on the same store do is found by looking."""

@@ -6,7 +6,7 @@ import secrets
 import string
 from typing import Final
 
-from leasebook.domain.service_key import KeyText, key_text
+from leasebook.domain.model.service_key import KeyText, key_text
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BASE36 = string.digits + string.ascii_lowercase

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from leasebook.api.fault import Fault
-from leasebook.delivery_questions import DeliveryPlace
-from leasebook.questions import EventPlace, Numbered, Place
-from leasebook.wire.errors import INVALID_MARKER
-from leasebook.wire.shapes import PagedRequest
+from leasebook.contract.errors import INVALID_MARKER
+from leasebook.contract.nouns.instance import PagedRequest
+from leasebook.ports.queries.deliveries import DeliveryPlace
+from leasebook.ports.queries.read_repository import EventPlace, Numbered, Place
 
 T = TypeVar("T")
 

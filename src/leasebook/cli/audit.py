@@ -14,13 +14,13 @@ import click
 
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
 from leasebook.cli.stores import refusing, store_options, target
-from leasebook.domain.wording import counted
-from leasebook.private import opened_private
-from leasebook.tables import Table, text_cell
+from leasebook.domain.values.wording import counted
+from leasebook.export.csv_table import Table, text_cell
+from leasebook.security.private_files import opened_private
 
 if TYPE_CHECKING:
-    from leasebook.domain.calendar import Instant
-    from leasebook.questions import Questions
+    from leasebook.domain.values.calendar import Instant
+    from leasebook.ports.queries.read_repository import Questions
 
 COLUMNS: Final = (
     "chain",
@@ -46,7 +46,7 @@ COLUMNS: Final = (
 
 
 def _moment(_: click.Context, __: click.Parameter, text: str | None) -> Instant | None:
-    from leasebook.domain.calendar import BadTime, parse_time
+    from leasebook.domain.values.calendar import BadTime, parse_time
 
     try:
         return None if text is None else parse_time(text, "UTC")
@@ -77,7 +77,7 @@ def audit(
     """Export the audit log, each entry with its page and hash, also while a server works on the store."""
     import msgspec
 
-    from leasebook.store.snapshot import snapshot
+    from leasebook.store.queries.snapshot import snapshot
 
     if bom and form != "csv":
         raise click.BadParameter("only a CSV has one; add --format csv.", param_hint="--bom")
@@ -141,8 +141,8 @@ def _opened(goal: Path | None) -> Iterator[IO[str]]:
 def _lines(
     ask: Questions, account: str | None, since: Instant | None, until: Instant | None
 ) -> Iterator[tuple[Any, ...]]:
-    from leasebook.domain.audit import read_body
-    from leasebook.domain.calendar import rfc3339
+    from leasebook.domain.record.audit_log import read_body
+    from leasebook.domain.values.calendar import rfc3339
 
     for page in ask.audit_export(account, since, until):
         for index, entry in enumerate(read_body(page.body).entries):

@@ -7,8 +7,8 @@ import secrets
 import sys
 from datetime import UTC, datetime
 
-from leasebook.addresses import web_of
-from leasebook.wire.signing import sign
+from leasebook.addressing.host_port import web_of
+from leasebook.contract.signing import sign
 
 EXPIRES_S = 1800
 TIMEOUT_S = 60

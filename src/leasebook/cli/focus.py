@@ -12,11 +12,11 @@ import click
 
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, remark, stop
 from leasebook.cli.stores import refusing, store_options, target
-from leasebook.domain.wording import counted
+from leasebook.domain.values.wording import counted
 
 if TYPE_CHECKING:
-    from leasebook.domain.calendar import Instant
-    from leasebook.questions import Questions
+    from leasebook.domain.values.calendar import Instant
+    from leasebook.ports.queries.read_repository import Questions
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 YEARS = range(1970, 9000)
@@ -54,12 +54,12 @@ def focus(
     config: Path | None,
 ) -> None:
     """Export a month's costs for FinOps tools (FOCUS), also while a server works on the store."""
-    from leasebook.domain.money import amount_text
-    from leasebook.focus.export import UnknownAccountError, export, not_over
-    from leasebook.focus.files import CannotWriteError, WrongNameError, write
-    from leasebook.focus.rows import Seller
-    from leasebook.settings import BadSettings, load_settings
-    from leasebook.store.snapshot import snapshot
+    from leasebook.config.load import BadSettings, load_settings
+    from leasebook.domain.values.money import amount_text
+    from leasebook.export.focus.export import UnknownAccountError, export, not_over
+    from leasebook.export.focus.files import CannotWriteError, WrongNameError, write
+    from leasebook.export.focus.rows import Seller
+    from leasebook.store.queries.snapshot import snapshot
 
     try:
         currency = load_settings(config, os.environ).currency
@@ -88,9 +88,9 @@ def focus(
 
 def _now(ask: Questions) -> Instant:
     """Return what time it is for the store."""
-    from leasebook.commands.clock import VIRTUAL_NOW
-    from leasebook.commands.founding import CLOCK_MODE
-    from leasebook.domain.calendar import Instant
+    from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
+    from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+    from leasebook.domain.values.calendar import Instant
 
     if ask.fact(CLOCK_MODE) == "virtual":
         return Instant(int(ask.fact(VIRTUAL_NOW) or 0))

@@ -13,20 +13,10 @@ from leasebook.cli.audit import audit
 from leasebook.cli.exits import FAILED, NO_ANSWER, stop
 from leasebook.cli.focus import focus
 from leasebook.cli.master_key import rotate_master_key
-from leasebook.cli.signals import AskedToStop
-from leasebook.cli.stores import (
-    accept_loss,
-    archive,
-    backup,
-    check,
-    copy,
-    founding_new,
-    migrate,
-    store_options,
-    target,
-)
+from leasebook.cli.stores import accept_loss, archive, backup, check, copy, founding_new, migrate, store_options, target
 from leasebook.cli.tour import tour
 from leasebook.cli.urls import path_given, url_given
+from leasebook.server.signals import AskedToStop
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,9 +53,9 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what was accepted."""
     asked = AskedToStop().listen()
-    from leasebook.cli.server import CannotStart, run
-    from leasebook.private import keep_to_itself
-    from leasebook.settings import BadSettings, given, load_settings, secret_variables
+    from leasebook.config.load import BadSettings, given, load_settings, secret_variables
+    from leasebook.security.private_files import keep_to_itself
+    from leasebook.server.serve import CannotStart, run
 
     try:
         options = {
@@ -94,10 +84,10 @@ def work(  # one parameter an option
 ) -> None:
     """Do due work only, beside servers on the same PostgreSQL, until SIGTERM or Ctrl-C."""
     asked = AskedToStop().listen()
-    from leasebook.cli.server import CannotStart
-    from leasebook.cli.server import work as do_work
-    from leasebook.private import keep_to_itself
-    from leasebook.settings import BadSettings, load_settings, secret_variables
+    from leasebook.config.load import BadSettings, load_settings, secret_variables
+    from leasebook.security.private_files import keep_to_itself
+    from leasebook.server.serve import CannotStart
+    from leasebook.server.serve import work as do_work
 
     try:
         settings, where = load_settings(config, os.environ), target(data, store)
@@ -169,7 +159,7 @@ def sign(path: str, action: str, body: str, url: str, access_key: str, secret_ke
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The project's folder.")
 def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
     """Write the pages that are generated from the code."""
-    from leasebook.cli.pages import pages
+    from leasebook.docsgen.pages import pages
 
     stale = []
     for name, text in pages().items():

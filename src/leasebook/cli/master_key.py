@@ -27,12 +27,12 @@ def rotate_master_key(
     abandon: bool,  # noqa: FBT001
 ) -> None:
     """Seal everything under a new master key, while servers work. Run it again where it was cut off."""
-    from leasebook import rotating
-    from leasebook.rotation import NotYet
-    from leasebook.sequencer import OutcomeUnknown, Unavailable
-    from leasebook.settings import BadSettings, load_settings
-    from leasebook.telemetry import configure_logging
-    from leasebook.vault import BadMasterKey
+    from leasebook.batch import OutcomeUnknown, Unavailable
+    from leasebook.config.load import BadSettings, load_settings
+    from leasebook.observability.metrics import configure_logging
+    from leasebook.security.vault import BadMasterKey
+    from leasebook.server import rotate_master_key as rotating
+    from leasebook.server.master_key_rotation import NotYet
 
     where = target(data, store)
     try:

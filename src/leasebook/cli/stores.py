@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
-from leasebook.domain.wording import are
+from leasebook.domain.values.wording import are
 
 if TYPE_CHECKING:
-    from leasebook.seals import AuditKeys
+    from leasebook.security.audit_keys import AuditKeys
     from leasebook.store.opening import Target
 
 _PASSWORD = re.compile(r"[a-z]+://[^/@:]*:[^/@]+@|.*[?&]password=")
@@ -42,7 +42,7 @@ def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def target(data: Path, store: str | None, option: str = "--store") -> Target:
     """Return the store that is meant, by ``--store`` or else by LEASEBOOK_STORE; ends where neither names one."""
-    from leasebook.settings import BadSettings, secret_of
+    from leasebook.config.load import BadSettings, secret_of
     from leasebook.store import opening
 
     given = store is not None
@@ -95,10 +95,10 @@ def refusing() -> Iterator[None]:
 
 def audit_keys(where: Target) -> AuditKeys | None:
     """Return the keys of the audit log where the store's master key is at hand; None where it is not."""
-    from leasebook.keyring import Keyring, keys_of, turning_of
-    from leasebook.settings import BadSettings, load_settings
-    from leasebook.store.snapshot import glimpse
-    from leasebook.vault import BadMasterKey
+    from leasebook.config.load import BadSettings, load_settings
+    from leasebook.security.keyring import Keyring, keys_of, turning_of
+    from leasebook.security.vault import BadMasterKey
+    from leasebook.store.queries.snapshot import glimpse
 
     try:
         ring = Keyring(load_settings(None, os.environ), where.directory)
@@ -124,7 +124,7 @@ def _keys_if_any(where: Target) -> AuditKeys | None:
 @store_options
 def check(data: Path, store: str | None) -> None:
     """Prove a store: its files, its books and its audit log, also while a server works on it."""
-    from leasebook.store.check import check_store
+    from leasebook.store.verify.check import check_store
 
     with refusing():
         where = target(data, store)
@@ -157,7 +157,7 @@ def migrate(data: Path, store: str | None) -> None:
 @click.option("--to", "goal", required=True, help="An empty store of either kind.")
 def copy(source: str, goal: str) -> None:
     """Copy a store into an empty one, and check the copy. The master key is not in the store: take it along."""
-    from leasebook.store.copying import copy as copy_store
+    from leasebook.store.maintenance.copy import copy as copy_store
 
     old, new = target(Path("data"), source, "--from"), target(Path("data"), goal, "--to")
     with refusing():
@@ -169,10 +169,10 @@ def copy(source: str, goal: str) -> None:
 
 def _moved(old: Target, new: Target) -> list[str]:
     """Say what the servers of a copy need, to go on as those of the store it was made of."""
-    from leasebook.homes import moved
-    from leasebook.parts import routes_of
-    from leasebook.settings import BadSettings, load_settings
-    from leasebook.store.snapshot import snapshot
+    from leasebook.config.load import BadSettings, load_settings
+    from leasebook.server.engine_homes import moved
+    from leasebook.server.factories import routes_of
+    from leasebook.store.queries.snapshot import snapshot
 
     try:
         settings = load_settings(None, os.environ)
@@ -188,8 +188,8 @@ def _moved(old: Target, new: Target) -> list[str]:
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new .jsonl.gz.")
 def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
     """Roll up the hourly charges of months long past into one posting each; the hourly ones go into a file."""
-    from leasebook.domain.calendar import BadTime, parse_time
-    from leasebook.store.archive import archive as archive_store
+    from leasebook.domain.values.calendar import BadTime, parse_time
+    from leasebook.store.maintenance.archive import archive as archive_store
 
     try:
         moment = parse_time(before, "UTC")
@@ -210,7 +210,7 @@ def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
 def backup(data: Path, goal: Path) -> None:
     """Copy the embedded store into one file, while it is served. Keep the master key with it, elsewhere."""
-    from leasebook.store.backup import back_up
+    from leasebook.store.maintenance.backup import back_up
 
     with refusing():
         size = back_up(data, goal)
@@ -221,8 +221,8 @@ def backup(data: Path, goal: Path) -> None:
 @click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
 def accept_loss(data: Path) -> None:
     """Let the embedded store be served although it lacks writes that were acknowledged. Stop the server first."""
-    from leasebook.store.accepting import accept_loss as accept
     from leasebook.store.errors import BadStore
+    from leasebook.store.maintenance.accept_loss import accept_loss as accept
     from leasebook.store.opening import Target
 
     with refusing():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from leasebook.addresses import web_of
+from leasebook.addressing.host_port import web_of
 
 
 def url_given(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:

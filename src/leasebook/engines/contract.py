@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from leasebook.domain.replica import Isolation, Seen, Wanted
+from leasebook.domain.model.replica import Isolation, Seen, Wanted
 
 
 class Unreachable(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leasebook.domain.replica import Isolation, Seen, Wanted
+from leasebook.domain.model.replica import Isolation, Seen, Wanted
 from leasebook.engines.contract import NoRoom
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leasebook.commands.command import Command, Engine
-from leasebook.commands.confirm import ConfirmReleased, ConfirmResized, ConfirmRunning
-from leasebook.domain.unit import Unit
+from leasebook.domain.commands.command import Command, Engine
+from leasebook.domain.commands.instance.engine_report import ConfirmReleased, ConfirmResized, ConfirmRunning
+from leasebook.domain.model.instance import Unit
 
 
 class InstantEngine(Engine, frozen=True):

@@ -11,27 +11,27 @@ from urllib.parse import unquote
 
 import structlog
 
-from leasebook.clock import Clock
-from leasebook.domain.book import Changes
-from leasebook.domain.route import Routes as EngineRoutes
-from leasebook.domain.service_key import ServiceKey
-from leasebook.facts import Facts
+from leasebook.batch import Sequencer
+from leasebook.batch.shared_state import Facts
+from leasebook.contract import errors as e
+from leasebook.domain.book.book import Changes
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
 from leasebook.gateway import headers as h
-from leasebook.gateway.answers import has_control, shown
 from leasebook.gateway.balance import Balance, Rates
 from leasebook.gateway.call import Call
-from leasebook.gateway.counting import Counts
+from leasebook.gateway.caller import Message, Receive, Send
 from leasebook.gateway.fault import Fault
-from leasebook.gateway.inbound import Message, Receive, Send
 from leasebook.gateway.keys import Keys, Sought
 from leasebook.gateway.ports import Limits, Meter, Target, Targets
-from leasebook.gateway.refusals import Refusals
+from leasebook.gateway.refused_keys import Refusals
+from leasebook.gateway.response_check import has_control, shown
 from leasebook.gateway.routes import Route, Routes
-from leasebook.gateway.sockets import SocketCall, Sockets
 from leasebook.gateway.upstream import Upstream
-from leasebook.questions import Reader
-from leasebook.sequencer import Sequencer
-from leasebook.wire import errors as e
+from leasebook.gateway.usage_counter import Counts
+from leasebook.gateway.websocket.call import SocketCall, Sockets
+from leasebook.ports.clock import Clock
+from leasebook.ports.queries.read_repository import Reader
 
 log = structlog.get_logger()
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import structlog
 
-from leasebook.domain.service_key import ServiceKey
+from leasebook.contract import errors as e
+from leasebook.domain.model.service_key import ServiceKey
 from leasebook.gateway import headers as h
-from leasebook.gateway.answers import BadAnswer, sent_back
+from leasebook.gateway.caller import CallerGone, CallerSlow, Inbound, Message, Receive, Send
 from leasebook.gateway.fault import Fault, send_fault
-from leasebook.gateway.inbound import CallerGone, CallerSlow, Inbound, Message, Receive, Send
 from leasebook.gateway.ports import CHECK_S, Outcome, Target
+from leasebook.gateway.response_check import BadAnswer, sent_back
 from leasebook.gateway.routes import Route
+from leasebook.gateway.token_usage import Tokens, reader_of
 from leasebook.gateway.upstream import IDEMPOTENT, SAFE, Body, Lost, NotConnected
-from leasebook.gateway.usage import Tokens, reader_of
-from leasebook.wire import errors as e
 
 if TYPE_CHECKING:
     from leasebook.gateway.app import Gateway

@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from leasebook.gateway.inbound import Send
-from leasebook.wire.errors import ErrorCode
+from leasebook.contract.errors import ErrorCode
+from leasebook.gateway.caller import Send
 
 JSON: Final = b"application/json; charset=utf-8"
 

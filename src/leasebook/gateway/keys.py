@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from leasebook.domain.book import SERVICE_KEYS, USERS, Changes
-from leasebook.domain.service_key import DEAD, ServiceKey, orphan_of, read_key
-from leasebook.facts import Facts
-from leasebook.questions import IDENTITY_EPOCH, Reader
-from leasebook.wire.policies import WRITERS
+from leasebook.batch.shared_state import Facts
+from leasebook.contract.policies import WRITERS
+from leasebook.domain.book.book import SERVICE_KEYS, USERS, Changes
+from leasebook.domain.model.service_key import DEAD, ServiceKey, orphan_of, read_key
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader
 
 KNOWN_MAX: Final = 100_000
 

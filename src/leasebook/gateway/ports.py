@@ -8,8 +8,8 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from leasebook.domain.calendar import Instant
-from leasebook.questions import Questions
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Questions
 
 Outcome = Literal["succeeded", "failed", "refused", "aborted"]
 """Failed: by the replica. Refused: it reached none. Aborted: the caller went away."""

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.book import CALLS, Changes
-from leasebook.domain.route import Routes as EngineRoutes
-from leasebook.domain.service import Service
-from leasebook.domain.unit import Unit
-from leasebook.domain.unrun import RunPlace, unrun, why_counted, why_unrun
+from leasebook.domain.book.book import CALLS, Changes
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.service import Service
+from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
+from leasebook.domain.replicas.unrun import RunPlace, unrun, why_counted, why_unrun
 from leasebook.gateway.ports import Target, Targets
-from leasebook.questions import Questions, Reader
+from leasebook.ports.queries.read_repository import Questions, Reader
 
 FRESH_S: Final = 1.0
 """So old is what is remembered at most where other servers write."""

@@ -14,7 +14,7 @@ from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict
 from yarl import URL
 
-from leasebook.gateway.answers import COUNT_MAX, BadAnswer
+from leasebook.gateway.response_check import COUNT_MAX, BadAnswer
 
 log = structlog.get_logger()
 

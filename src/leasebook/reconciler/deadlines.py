@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from leasebook.domain.calendar import MINUTE_US, SECOND_US
-from leasebook.domain.plan import MoveDeadline, Sight
-from leasebook.domain.replica import Replica
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.replicas.planner import MoveDeadline, Sight
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
 from leasebook.reconciler.ports import Time
 
 APART_MAX_US: Final = 5 * SECOND_US

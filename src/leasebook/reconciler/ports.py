@@ -8,11 +8,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from leasebook.clock import Clock, SteadyWall, boot_us
-from leasebook.commands.command import Command
-from leasebook.domain.supply import Count
-from leasebook.questions import Questions
-from leasebook.sequencer import Closed, Overloaded, Unavailable
+from leasebook.batch import Closed, Overloaded, Unavailable
+from leasebook.domain.commands.command import Command
+from leasebook.domain.model.engine_capacity import Count
+from leasebook.ports.clock import Clock, SteadyWall, boot_us
+from leasebook.ports.queries.read_repository import Questions
 
 T = TypeVar("T")
 

@@ -9,23 +9,23 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from leasebook.commands.replica import GiveBackLease, HoldLeases, TakeLeases
-from leasebook.domain.book import MODELS, SERVICES, UNITS, Changes
-from leasebook.domain.calendar import SECOND_US
-from leasebook.domain.lease import LEFT, NOBODY, Worker
-from leasebook.domain.plan import INSTANT, Job, Limits, Plan, Sight, Step, orphans, plan, write_off
-from leasebook.domain.replica import Replica, Seen
-from leasebook.domain.route import Routes, engine_for
-from leasebook.domain.unit import Unit
-from leasebook.domain.unserved import Gone, is_gone
+from leasebook.batch import Outdated, Spell
+from leasebook.domain.book.book import MODELS, SERVICES, UNITS, Changes
+from leasebook.domain.commands.service.replica import GiveBackLease, HoldLeases, TakeLeases
+from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.lease import LEFT, NOBODY, Worker
+from leasebook.domain.model.replica import Replica, Seen
+from leasebook.domain.replicas.engine_route import Routes, engine_for
+from leasebook.domain.replicas.planner import INSTANT, Job, Limits, Plan, Sight, Step, orphans, plan, write_off
+from leasebook.domain.replicas.unserved import Gone, is_gone
+from leasebook.domain.values.calendar import SECOND_US
 from leasebook.engines.contract import ReplicaEngine, Unreachable
 from leasebook.engines.gone import GoneEngine
-from leasebook.reconciler.hands import GRACE_S, Hands
-from leasebook.reconciler.left import LeftBehind
+from leasebook.reconciler.capacity_poller import Speaker, Stocktaker, log_differences
+from leasebook.reconciler.executor import GRACE_S, Hands
+from leasebook.reconciler.observation import Watch
 from leasebook.reconciler.ports import LATER, Books, MachineTime, Meter, Reader, Time, Timing
-from leasebook.reconciler.sight import Watch
-from leasebook.reconciler.stocktaker import Speaker, Stocktaker, log_differences
-from leasebook.sequencer import Outdated, Spell
+from leasebook.reconciler.unserved import LeftBehind
 
 log = structlog.get_logger()
 

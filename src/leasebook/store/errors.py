@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leasebook.sequencer import OutcomeUnknown
+from leasebook.batch import OutcomeUnknown
 
 
 class StoreInUse(Exception):

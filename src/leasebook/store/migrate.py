@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from leasebook.store import revisions
 from leasebook.store.newer import MIGRATION_LOCK, WRITABLE_FROM
-from leasebook.store.schema import facts
+from leasebook.store.rows.schema import facts
 
 
 def _config(connection: Connection | None = None) -> Config:

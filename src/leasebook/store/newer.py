@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leasebook.sequencer import Outdated
+from leasebook.batch import Outdated
 from leasebook.store import revisions
 
 WRITABLE_FROM: Final = "schema_writable_from"

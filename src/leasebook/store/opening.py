@@ -8,17 +8,17 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from leasebook.addresses import port_of, unescaped
-from leasebook.domain.book import Needed
-from leasebook.questions import Questions
-from leasebook.sequencer import Transaction
-from leasebook.store.directory import prepare
+from leasebook.addressing.host_port import port_of, unescaped
+from leasebook.batch import Transaction
+from leasebook.domain.book.book import Needed
+from leasebook.ports.queries.read_repository import Questions
 from leasebook.store.errors import BadStore
-from leasebook.store.file_watch import FileWatch
-from leasebook.store.mark import Seals
 from leasebook.store.newer import Schema
-from leasebook.store.patience import Patience
+from leasebook.store.postgres.timeouts import Patience
 from leasebook.store.revisions import latest
+from leasebook.store.sqlite.directory import prepare
+from leasebook.store.sqlite.file_watch import FileWatch
+from leasebook.store.sqlite.mark import Seals
 
 T = TypeVar("T")
 
@@ -138,10 +138,10 @@ def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
     ``patience``: how long a shared one is waited for, and another program that has the embedded one's write lock.
     """
     if where.url is None:
-        from leasebook.store.sqlite import SqliteStore
+        from leasebook.store.sqlite.store import SqliteStore
 
         return SqliteStore(where.directory, (patience or Patience()).lock_wait_s, new=where.new)
-    from leasebook.store.postgres import PostgresStore
+    from leasebook.store.postgres.store import PostgresStore
 
     prepare(where.directory)
     return PostgresStore(where.url, patience)
@@ -150,11 +150,11 @@ def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
 def upgrade(where: Target) -> str:
     """Bring a store's schema up to date; returns the revision. Raises what opening the store raises."""
     if where.url is None:
-        from leasebook.store import sqlite
+        from leasebook.store.sqlite import store as sqlite
 
         sqlite.upgrade(where.directory)
     else:
-        from leasebook.store import postgres
+        from leasebook.store.postgres import store as postgres
 
         postgres.upgrade(where.url)
     return latest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from leasebook.store.schema import metadata
+from leasebook.store.rows.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from alembic import op
 
 # The place of a type in the table never changes.
-from leasebook.domain.event import types_mask
-from leasebook.domain.former_name import SEALED
+from leasebook.domain.record.event import types_mask
+from leasebook.domain.values.former_name import SEALED
 
 revision = "0014"
 down_revision = "0013"
