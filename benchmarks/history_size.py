@@ -21,7 +21,7 @@ import psycopg
 from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, bytes_of, sink, store_options, stores, usage
 from benchmarks.serving import LEASEBOOK, Server
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.money import Micro
 from leasebook.ports.clock import wall_us
@@ -87,7 +87,7 @@ def fill(where: Target, units: int) -> tuple[int, Instant]:
     return units * hours, end
 
 
-def _unit(sale: Sale) -> Unit:
+def _unit(sale: Sale) -> Instance:
     return sale.unit
 
 

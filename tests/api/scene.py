@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
-from leasebook.domain.book.book import DELIVERIES, HOOKS, LANES, LEASES, NONCES, REFUSED, SUPPLIES, WORKERS, Changes
+from leasebook.domain.book.book import (
+    DELIVERIES,
+    DELIVERY_QUEUES,
+    ENGINE_CAPACITIES,
+    LEASES,
+    NONCES,
+    REFUSED_CALLS,
+    SUBSCRIPTIONS,
+    WORKERS,
+    Changes,
+)
 from leasebook.store.opening import Target
 from tests.harness import Answer, Desk, a_service
 
@@ -240,7 +250,7 @@ UNASKED = ("tokens", "nonces", "refused_calls", "hooks", "lanes", "deliveries", 
 """Tables that change without anybody asking for it, or with every call."""
 
 
-UNASKED_ROWS = {LANES, DELIVERIES, WORKERS, LEASES, SUPPLIES, NONCES, REFUSED}
+UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCES, REFUSED_CALLS}
 
 
 class Commits:
@@ -252,9 +262,9 @@ class Commits:
     def committed(self, changes: Changes) -> None:
         """Count it."""
         tables = {*changes.inserted, *changes.updated} - UNASKED_ROWS
-        if HOOKS in tables and HOOKS not in changes.inserted and not changes.events:
+        if SUBSCRIPTIONS in tables and SUBSCRIPTIONS not in changes.inserted and not changes.events:
             # So far the log was read, and nothing was asked of anybody.
-            tables.remove(HOOKS)
+            tables.remove(SUBSCRIPTIONS)
         self.number += bool(changes.orders or changes.postings or changes.events or tables)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from leasebook.contract.signing import sign
-from leasebook.domain.model.subscription import Hook
+from leasebook.domain.model.subscription import Subscription
 from leasebook.domain.record.event import IAM_FOUND, Event
 from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, Scene, order
 from tests.harness import Desk
@@ -193,7 +193,7 @@ class Stream:
 
 @pytest.mark.parametrize("types", [(), (IAM_FOUND,)])
 def test_what_was_found_at_an_upgrade_is_sent_to_no_subscription(types: tuple[str, ...]) -> None:
-    hook = Hook("sub-1", "acc", "Webhook", "https://x", b"", types, None, "Active", "u", 0, 0, 0)  # type: ignore[arg-type]
+    hook = Subscription("sub-1", "acc", "Webhook", "https://x", b"", types, None, "Active", "u", 0, 0, 0)  # type: ignore[arg-type]
     assert not hook.wants(Event(0, IAM_FOUND, None, None, {}))  # type: ignore[arg-type]
     assert hook.wants(Event(0, "iam.userChanged", None, None, {})) is (types == ())  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.domain.book.book import Fact
+from leasebook.domain.book.book import StoreMetadata
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.values.calendar import Instant, parse_time
 from leasebook.store.opening import Target, open_store
@@ -242,7 +242,7 @@ def test_while_the_service_was_down_the_nearest_reminder_is_given_late_and_none_
 
 async def _clock_goes_on(directory: Path, to: Instant) -> None:
     store = open_store(Target(directory))
-    await write(store, Fact(VIRTUAL_NOW, str(to)))
+    await write(store, StoreMetadata(VIRTUAL_NOW, str(to)))
     await store.close()
 
 

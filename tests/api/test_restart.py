@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import UNITS as UNIT_ROWS
+from leasebook.domain.book.book import INSTANCES as UNIT_ROWS
 from leasebook.domain.book.book import Changes
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import Instant, parse_time, rfc3339
 from leasebook.domain.values.rule_settings import Rules
@@ -166,7 +166,7 @@ async def started(data: Path, clock: VirtualClock, awaited: Awaited, meter: Mete
         await store.close()
 
 
-async def released(store: SqliteStore, unit: str) -> Unit:
+async def released(store: SqliteStore, unit: str) -> Instance:
     found = await store.read(lambda ask: ask.unit(unit))
     assert found is not None
     assert found.status == "Released"

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from leasebook.config.load import load_settings
-from leasebook.domain.record.audit_log import Closure, chain_hash, closure_message, head_message
+from leasebook.domain.record.audit_log import PruneReceipt, chain_hash, closure_message, head_message
 from leasebook.domain.record.identity_log import LOG_END, read_mark
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.vault import Vault, load_master_key
@@ -77,7 +77,7 @@ def forge_a_closure(books: Books, keys: AuditKeys) -> None:
         "SELECT seq, first_at, size, body FROM audit_pages WHERE chain = ? AND number = 1", chain
     )
     after = chain_hash(bytes(32), chain, 1, unpacked(body))
-    closure = Closure(chain, 1, 1, at, at, size, bytes(32), after, {}, at, keys.public_key, b"")
+    closure = PruneReceipt(chain, 1, 1, at, at, size, bytes(32), after, {}, at, keys.public_key, b"")
     signed = msgspec.structs.replace(closure, signature=keys.sign(closure_message(closure)))
     names = ", ".join(f'"{name}"' for name in AUDIT_CLOSURES.columns)
     marks = ", ".join("?" for _ in AUDIT_CLOSURES.columns)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.model.subscription import Hook
+from leasebook.domain.model.subscription import Subscription
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import LOCAL, PATH, Receiver, a_receiver, buy, deliveries, status, subscribe, until
 
@@ -122,7 +122,7 @@ def test_what_was_public_when_it_was_subscribed_and_is_inner_when_it_is_called_i
             (row,) = await tried(desk, 1)
             assert row["failure"] == "127.0.0.1 is not a public address."
             stored = await desk.service.store.read(lambda ask: ask.hook(hook["subscriptionId"]))
-            assert isinstance(stored, Hook)
+            assert isinstance(stored, Subscription)
         assert canary.got == []
 
     async def whole() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from leasebook.domain.book import store_queries as a
-from leasebook.domain.book.book import ACCOUNTS, HOOKS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, Book
+from leasebook.domain.book.book import ACCOUNTS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, SUBSCRIPTIONS, Book
 from leasebook.domain.book.store_queries import Answers, Asked
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.model.instance import Placement
@@ -47,7 +47,9 @@ CASES: dict[str, tuple[Any, list[Any], int]] = {
     a.SERVICES: (OWNER, copies(SERVICES, {}, {"deleted_at": Instant(5)}, {"account_id": "acc-2"}), 1),
     a.HOOKS: (
         OWNER,
-        copies(HOOKS, {"status": "Active"}, {"status": "Paused"}, {"status": "Deleting"}, {"status": "Deleted"}),
+        copies(
+            SUBSCRIPTIONS, {"status": "Active"}, {"status": "Paused"}, {"status": "Deleting"}, {"status": "Deleted"}
+        ),
         2,
     ),
     a.QUOTES: (

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from leasebook.batch import Blocked
-from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, UNITS, Book, Needed
-from leasebook.domain.book.loads import Halted, Held, Shelf
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, Book, Needed
+from leasebook.domain.book.loads import OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.model.account import Account
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -30,13 +30,13 @@ NEEDS: Sequence[Needed] = (
     (ACCOUNTS, ("acc-1",)),
     (ACCOUNTS, ("acc-2",)),
     (ACCOUNTS, ("nobody",)),
-    (UNITS, ("unit-1",)),
+    (INSTANCES, ("unit-1",)),
     (OFFERINGS, ("bj", "gpu-1")),
-    Shelf("gpu-1"),
-    Shelf("cpu"),
-    Halted("acc-1"),
-    Halted(unit_id="unit-1"),
-    Held("acc-1", Instant(0)),
+    OfferingsOfType("gpu-1"),
+    OfferingsOfType("cpu"),
+    SuspendedInstances("acc-1"),
+    SuspendedInstances(unit_id="unit-1"),
+    UsageTotals("acc-1", Instant(0)),
 )
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import ACCOUNTS, KEYS, NONCES, REFUSED, USERS, Book, Draft
+from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS, Book, Draft
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.commands.command import REPLAYED_TEXT, Command
@@ -175,11 +175,13 @@ def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest
             book = await load(
                 store,
                 *[(NONCES, (KEY, f"{number:016}")) for number in range(10)],
-                *[(REFUSED, (f"row-{number}",)) for number in range(10)],
+                *[(REFUSED_CALLS, (f"row-{number}",)) for number in range(10)],
             )
             kept = [number for number in range(10) if book.get(NONCES, KEY, f"{number:016}") is not None]
             assert kept == list(range(10 - nonces, 10))
-            assert [number for number in range(10) if book.get(REFUSED, f"row-{number}")] == list(range(10 - rows, 10))
+            assert [number for number in range(10) if book.get(REFUSED_CALLS, f"row-{number}")] == list(
+                range(10 - rows, 10)
+            )
 
     on_store(scene)
 
@@ -210,7 +212,7 @@ def test_rows_of_refused_calls_are_listed_by_what_is_asked_for_the_last_first(on
 @pytest.mark.parametrize("many", [1, 2, 250])
 def test_many_keys_are_asked_for_at_once(on_store: OnStore, many: int) -> None:
     async def scene(store: OpenStore) -> None:
-        user, key = ROWS[USERS][0], ROWS[KEYS][0]
+        user, key = ROWS[USERS][0], ROWS[ACCESS_KEYS][0]
         users = [msgspec.structs.replace(user, id=f"user-{number}") for number in range(many)]
         keys = [
             msgspec.structs.replace(key, id=f"key-{number}", user_id=f"user-{number // 2}") for number in range(many)

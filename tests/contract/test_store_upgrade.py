@@ -11,12 +11,12 @@ from alembic import command
 from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from leasebook.domain.book.book import Book, Fact
+from leasebook.domain.book.book import Book, StoreMetadata
 from leasebook.domain.commands.command import decide
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
-from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
@@ -292,7 +292,7 @@ def test_no_version_of_an_account_is_trusted_after_the_upgrade_and_those_for_eve
     assert [one for one in check_store(target).findings if "model" in one] == []
 
 
-def everything(store: OpenStore) -> dict[str, Unit]:
+def everything(store: OpenStore) -> dict[str, Instance]:
     found = {unit_id: store.ask(lambda ask, unit_id=unit_id: ask.unit(unit_id)) for unit_id in UNITS}  # type: ignore[misc]
     return {unit_id: unit for unit_id, unit in found.items() if unit is not None}
 
@@ -389,7 +389,7 @@ async def live(store: OpenStore, until: int) -> None:
         assert decide(book, work, Rules(), work.due.at, InstantEngine()).answer is True
         await transaction.save(book.changes())
         await transaction.commit()
-    await write(store, Fact(VIRTUAL_NOW, str(until)))
+    await write(store, StoreMetadata(VIRTUAL_NOW, str(until)))
 
 
 def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target) -> None:

@@ -14,11 +14,11 @@ from leasebook.domain.record.audit_log import (
     NOTHING,
     AuditPage,
     BrokenChainError,
-    Closing,
     Entry,
     Head,
     Line,
     Mark,
+    Prune,
     chain_hash,
     closing_of,
     closure_message,
@@ -105,7 +105,7 @@ def test_the_parts_of_what_is_hashed_cannot_be_taken_for_one_another() -> None:
     assert head_message("1", 12, b"") != head_message("11", 2, b"")
 
 
-def closed(found: Found, before: int, hash_before: bytes = NOTHING) -> Closing | None:
+def closed(found: Found, before: int, hash_before: bytes = NOTHING) -> Prune | None:
     return closing_of(found, hash_before, Instant(before), Instant(99), "00")
 
 

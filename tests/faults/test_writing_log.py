@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from leasebook.batch import Unavailable
-from leasebook.domain.book.book import Fact
+from leasebook.domain.book.book import StoreMetadata
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance import backup
 from leasebook.store.maintenance.backup import back_up
@@ -65,7 +65,7 @@ def pages_of_log_while(directory: Path, meanwhile: Callable[[], None] = lambda: 
         store._writer.connection.execute("PRAGMA synchronous = OFF")
         try:
             for turn in range(MOVED // 10):
-                await write(store, *(Fact(f"f{number}", f"{turn:08}" * 440) for number in range(10)))
+                await write(store, *(StoreMetadata(f"f{number}", f"{turn:08}" * 440) for number in range(10)))
                 meanwhile()
             return store.path.with_name(f"{store.path.name}-wal").stat().st_size // PAGE
         finally:

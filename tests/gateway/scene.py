@@ -14,7 +14,7 @@ import aiohttp
 import uvicorn
 
 from leasebook.gateway.ports import Target
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.server.transport.websocket_scope import SocketProtocol
 from leasebook.store.opening import Target as Store
 from tests.harness import Desk, a_service
@@ -31,7 +31,7 @@ class Listed:
     def __init__(self) -> None:
         self.found: dict[str, list[Target]] = {}
 
-    def of(self, ask: Questions, service_id: str) -> Sequence[Target]:  # noqa: ARG002 - they are in no store
+    def of(self, ask: ReadRepository, service_id: str) -> Sequence[Target]:  # noqa: ARG002 - they are in no store
         """Return the healthy replicas."""
         return self.found.get(service_id, [])
 

@@ -8,18 +8,18 @@ from typing import Any, Final, cast
 
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey
-from leasebook.domain.commands.command import Command, Decided, Engine
+from leasebook.domain.commands.command import Command, Decision, Engine
 from leasebook.domain.commands.instance.billing_switch import ChangeBilling
 from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
 from leasebook.domain.commands.instance.quote import QuoteUnits
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew, Renewed, SetAutoRenew
 from leasebook.domain.commands.instance.resize import Resize
-from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, Found
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, BootstrapStore
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.commands.store.offering import SetOffering
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.record.ledger import PaymentTiming, Posting
 from leasebook.domain.rules.statement import lines_of
@@ -83,7 +83,7 @@ class Life:
         assert decided.refusal is not None, decided.answer
         return decided.refusal.reason
 
-    async def decided(self, command: Command) -> Decided:
+    async def decided(self, command: Command) -> Decision:
         """Have it decided now."""
         (decided,) = await self.office.say([command], Instant(self.now))
         return decided
@@ -186,9 +186,9 @@ class Life:
 
     # --- what came of it ---
 
-    def unit(self, unit_id: str) -> Unit:
+    def unit(self, unit_id: str) -> Instance:
         """Return an instance."""
-        return cast("Unit", self.store.ask(lambda ask: ask.unit(unit_id)))
+        return cast("Instance", self.store.ask(lambda ask: ask.unit(unit_id)))
 
     @property
     def account(self) -> Account:
@@ -300,7 +300,7 @@ def opening(zone: str, now: Instant) -> Sequence[Command]:
     root = CreateAccount(account_id=ACCOUNT, user_id=USER, name="acc", time_zone=zone, key=NewKey("key-1", b"sealed"))
     region, unit_type = PLACE
     return (
-        Found(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(now)}, root=root),
+        BootstrapStore(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(now)}, root=root),
         SetOffering(
             region=region,
             unit_type=unit_type,

@@ -9,7 +9,7 @@ import pytest
 
 from leasebook.batch import Limits, Sequencer, Unavailable, sequencer
 from leasebook.batch.sequencer import CROWD_MIN
-from leasebook.domain.book.book import UNITS, Book, Changes, Needed
+from leasebook.domain.book.book import INSTANCES, Book, Changes, Needed
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
@@ -229,7 +229,7 @@ class Told:
         self.due: list[set[str]] = []
 
     def committed(self, changes: Changes) -> None:
-        rows = (*changes.inserted.get(UNITS, ()), *changes.updated.get(UNITS, ()))
+        rows = (*changes.inserted.get(INSTANCES, ()), *changes.updated.get(INSTANCES, ()))
         self.units.append({unit.id for unit in rows})
         self.due.append({due.unit_id for due in changes.due_new})
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from leasebook.batch import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
-from leasebook.domain.book.book import ACCOUNTS, UNITS, Needed
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, Needed
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey
 from leasebook.domain.record.agenda import Due, DueKind
@@ -174,7 +174,7 @@ def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_
 
     async def act() -> None:
         mine, others = await buy(ACCOUNT), await buy(OTHER)
-        scene.store.held_elsewhere = {ROW if what == "the account" else (UNITS, (mine,))}
+        scene.store.held_elsewhere = {ROW if what == "the account" else (INSTANCES, (mine,))}
         scene.clock.moved(at)
         late: set[Due] = set()
         released: list[str] = []

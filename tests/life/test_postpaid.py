@@ -8,7 +8,7 @@ import pytest
 
 from leasebook.domain.commands.command import Command, Engine
 from leasebook.domain.commands.instance.engine_report import ConfirmResized, ConfirmResizeFailed
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.rules.statement import lines_of
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
@@ -234,7 +234,7 @@ def _cost(start: int, end: int, sizes: list[Size], prices: list[Price]) -> int:
 class Slow(Engine, frozen=True):
     """Confirms at once but for changes of size, which it takes its time for."""
 
-    def confirmations(self, unit: Unit) -> tuple[Command, ...]:
+    def confirmations(self, unit: Instance) -> tuple[Command, ...]:
         """Return the report."""
         return () if unit.status == "Reconfiguring" else tuple(InstantEngine().confirmations(unit))
 

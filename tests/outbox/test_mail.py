@@ -19,8 +19,8 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from leasebook.addressing.mail import ADDRESS, Server, server_of
 from leasebook.config.load import BadSettings, load_settings
-from leasebook.domain.book.book import HOOKS, Changes
-from leasebook.domain.model.subscription import Hook, delivery_of
+from leasebook.domain.book.book import SUBSCRIPTIONS, Changes
+from leasebook.domain.model.subscription import Subscription, delivery_of
 from leasebook.domain.record.event import BOUGHT, Event
 from leasebook.domain.values.calendar import Instant
 from leasebook.notifications.mail import MailSender, message_of
@@ -110,10 +110,12 @@ async def subscribe(desk: Desk) -> str:
     last = await desk.service.store.read(lambda ask: ask.last_event(account))
     now = desk.service.clock.now()
     page = 0 if last is None else last.page
-    hook = Hook("sub-before", account, "Email", TO, b"", ("unit.bought",), None, "Active", "user-1", now, now, page)
+    hook = Subscription(
+        "sub-before", account, "Email", TO, b"", ("unit.bought",), None, "Active", "user-1", now, now, page
+    )
     transaction = await desk.service.store.begin()
     changes = Changes([], [])
-    changes.inserted[HOOKS] = [hook]
+    changes.inserted[SUBSCRIPTIONS] = [hook]
     await transaction.save(changes)
     await transaction.commit()
     assert await status_of(desk) == ["Active"]
@@ -357,7 +359,7 @@ def confirming(hook_id: str, until: Instant) -> str:
 
 
 def parcel(unit_id: str, reason: str) -> Parcel:
-    hook = Hook("sub-1", "acc-1", "Email", TO, b"", (), None, "Active", "u", Instant(1), Instant(1), 0)
+    hook = Subscription("sub-1", "acc-1", "Email", TO, b"", (), None, "Active", "u", Instant(1), Instant(1), 0)
     event = Event(Instant(1), BOUGHT, unit_id, None, {"reason": reason})
     return Parcel(
         hook, delivery_of(hook, 1, 0, event, Instant(1)), event, b'{"reason": "%b"}' % reason.encode(), Instant(1)

@@ -28,7 +28,7 @@ from leasebook.engines.combined import RoutedEngine
 from leasebook.engines.process.engine import ProcessEngine
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import RealClock
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.reconciler.ports import Timing
 from leasebook.reconciler.worker import Reconciler
 from leasebook.store.sqlite.store import SqliteStore
@@ -88,14 +88,14 @@ def deadly_engine(engine: ProcessEngine, deadly: Deadly) -> ProcessEngine:
     return engine
 
 
-async def until(store: SqliteStore, condition: Callable[[Questions], bool]) -> None:
+async def until(store: SqliteStore, condition: Callable[[ReadRepository], bool]) -> None:
     """Wait until something is so in the books; at most half a minute."""
     async with asyncio.timeout(30):
         while not await store.read(condition):  # noqa: ASYNC110 - the books ring no bell
             await asyncio.sleep(0.02)
 
 
-def status(ask: Questions) -> str:
+def status(ask: ReadRepository) -> str:
     unit = ask.unit("unit-1")
     return "None" if unit is None else unit.status
 

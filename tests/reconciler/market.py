@@ -13,7 +13,7 @@ from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purch
 from leasebook.domain.commands.instance.release import Release
 from leasebook.domain.commands.service.replica import HoldLeases
 from leasebook.domain.commands.store.offering import SetOffering
-from leasebook.domain.model.engine_capacity import Supply
+from leasebook.domain.model.engine_capacity import EngineCapacity
 from leasebook.domain.model.lease import Worker
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.record.event import STOCK_DIFFERS, STOCK_FITS, Event
@@ -25,7 +25,7 @@ from leasebook.engines.combined import RoutedEngine
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import RealClock
 from leasebook.ports.queries.read_repository import EventFilter
-from leasebook.reconciler.capacity_poller import Speaker, Stocktaker, log_differences
+from leasebook.reconciler.capacity_poller import CapacityPoller, Reporter, log_differences
 from leasebook.reconciler.ports import Time, Timing
 from leasebook.store.opening import OpenStore
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
@@ -77,8 +77,8 @@ class Hand:
         self.name, self.node, self.world = name, node, world
         self._market = market
         self._beat = 0
-        speaker = Speaker(name, node, alone, ACCOUNT)
-        self.taker = Stocktaker(
+        speaker = Reporter(name, node, alone, ACCOUNT)
+        self.taker = CapacityPoller(
             engine,
             market.store,
             market.sequencer,
@@ -177,7 +177,7 @@ class Market:
         row = self.offering(region)
         return row.stock_total, row.stock_free, row.oversold
 
-    def supply(self) -> Supply:
+    def supply(self) -> EngineCapacity:
         """Return what the engine is said to have."""
         (row,) = self.store.ask(lambda ask: ask.supplies())
         return row

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey
 from leasebook.domain.commands.command import Command, Engine
-from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, Found
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, BootstrapStore
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.commands.store.offering import SetOffering
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA
@@ -99,7 +99,7 @@ def _opening(history: History) -> Iterator[Command]:
         )
         for account, zone in zip(ACCOUNTS, history.zones, strict=True)
     )
-    yield Found(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(history.start)}, root=first)
+    yield BootstrapStore(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(history.start)}, root=first)
     yield second
     for region, unit_type, per_minute, per_month, stock in (
         ("bj", "gpu-1", 500_000, 300_000_000, 12),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from leasebook.domain.book.book import UNITS
+from leasebook.domain.book.book import INSTANCES
 from leasebook.domain.commands.command import Engine
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.values.calendar import Instant, parse_time
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
@@ -41,7 +41,7 @@ def told(history: History) -> tuple[Books, Witness]:
     return asyncio.run(watched(history))
 
 
-def lived(history: History) -> list[Unit]:
+def lived(history: History) -> list[Instance]:
     """The same; returns the instances."""
-    units: list[Unit] = told(history)[0].table(UNITS)
+    units: list[Instance] = told(history)[0].table(INSTANCES)
     return units

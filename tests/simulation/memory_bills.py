@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from leasebook.domain.record.ledger import Order, Posting, wallet
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, Questions, Spender
+from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository, Spender
 
 
-class BillQuestions(Questions):
+class BillQuestions(ReadRepository):
     """Questions about stretches of time, asked of all postings there are."""
 
     _all_postings: list[Posting]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leasebook.batch import DueDone, DueRequest
-from leasebook.domain.commands.command import Decided
+from leasebook.domain.commands.command import Decision
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.ports.clock import RealClock
@@ -65,7 +65,7 @@ def sleeps(scene: Scene, times: int, monkeypatch: pytest.MonkeyPatch) -> list[fl
     return scene.slept
 
 
-DONE = DueDone(due(0), Decided(answer=True))
+DONE = DueDone(due(0), Decision(answer=True))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from leasebook.batch import DueRequest, Limits, Sequencer
-from leasebook.domain.book.book import OFFERINGS, SERVICES, UNITS, Book, Draft
+from leasebook.domain.book.book import INSTANCES, OFFERINGS, SERVICES, Book, Draft
 from leasebook.domain.commands.account.funds import TopUp
-from leasebook.domain.commands.command import Decided
+from leasebook.domain.commands.command import Decision
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.values.calendar import (
     HOUR_US,
@@ -51,10 +51,10 @@ def found(*steps: Any) -> History:
     return History(START, Micro(5_000_000_000), ("UTC", "UTC"), RULES, InstantEngine(), steps)
 
 
-async def played(history: History, *, batch: int) -> tuple[MemoryStore, list[Decided]]:
+async def played(history: History, *, batch: int) -> tuple[MemoryStore, list[Decision]]:
     store = MemoryStore()
     office = Office(store, history.rules, history.engine, batch=batch)
-    answers: list[Decided] = []
+    answers: list[Decision] = []
     for at, commands in history.rounds:
         await office.move(at)
         answers += await office.say(commands, at)
@@ -111,7 +111,7 @@ def test_an_instance_is_released_at_its_time_whatever_its_price_has_become() -> 
             ),
             batch=1,
         )
-        (unit,) = store.books().table(UNITS)
+        (unit,) = store.books().table(INSTANCES)
         assert unit.status == "Released"
 
     asyncio.run(scene())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasebook.batch import Conflict, Limits, OutcomeUnknown, Sequencer, Trail, Unavailable
+from leasebook.batch import AuditWriter, Conflict, Limits, OutcomeUnknown, Sequencer, Unavailable
 from leasebook.domain.book.book import Changes, Draft
 from leasebook.domain.commands.command import Command
 from leasebook.domain.record.audit_log import Entry, Line, read_body
@@ -108,7 +108,7 @@ class Office:
         self.store, self.meter, self.clock = TroubledStore(), Meter(), VirtualClock(START)
         numbers = count()
         self.keys = AuditKeys(b"k" * 32)
-        trail = Trail(
+        trail = AuditWriter(
             keys=self.keys,
             new_chain=lambda: f"chain-{next(numbers)}",
             lost=self.meter,

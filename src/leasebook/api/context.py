@@ -10,24 +10,24 @@ import msgspec
 
 from leasebook.addressing.webhook import Allowed
 from leasebook.api.auth.identity import Identities, Identity
-from leasebook.api.auth.nonce import Once
+from leasebook.api.auth.nonce import CallNonce
 from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.body.canonical import meant
 from leasebook.api.fault import bad_field
 from leasebook.api.hub import Hub
 from leasebook.api.links.tokens import Links
-from leasebook.batch import Note, Sequencer, StaleIdentity
-from leasebook.batch.shared_state import Facts, Standing
+from leasebook.batch import AuditContext, Sequencer, StaleIdentity
+from leasebook.batch.shared_state import SharedState, Standing
 from leasebook.contract.action import Action
 from leasebook.contract.nouns.instance import Request
 from leasebook.domain.commands.command import Command
-from leasebook.domain.model.idempotency import Token
+from leasebook.domain.model.idempotency import IdempotencyKey
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.replicas.engine_route import Routes
 from leasebook.domain.values.calendar import BadTime, Instant, parse_time, rfc3339
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
-from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Questions, Reader
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
 from leasebook.scheduler.worker import Agenda
 
 R = TypeVar("R", bound=Request)
@@ -69,7 +69,7 @@ class Context:
         self,
         *,
         reader: Reader,
-        facts: Facts,
+        facts: SharedState,
         sequencer: Sequencer,
         agenda: Agenda,
         clock: Clock,
@@ -125,7 +125,7 @@ class Context:
             raise StaleIdentity
         return standing
 
-    async def read(self, call: Call[Any], question: Callable[[Questions], T], *, long: bool = False) -> T:
+    async def read(self, call: Call[Any], question: Callable[[ReadRepository], T], *, long: bool = False) -> T:
         """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew.
 
         What may take ``long`` keeps nobody else waiting.
@@ -178,9 +178,9 @@ class Call(Generic[R]):
         request: R,
         query_token: str | None,
         last_event_id: str | None = None,
-        record: Note | None = None,
+        record: AuditContext | None = None,
         origin: Callable[[], str] = str,
-        once: Once | None = None,
+        once: CallNonce | None = None,
         zone: str = "UTC",
     ) -> None:
         self.action = action
@@ -196,20 +196,20 @@ class Call(Generic[R]):
         self.origin = origin
         """Returns the address that the caller used, up to the prefix."""
 
-    def token(self) -> Token | None:
+    def token(self) -> IdempotencyKey | None:
         """Return the client token, from the query or the body, with a digest of everything else asked for."""
         return self._token(self.action.operation)
 
-    def personal_token(self) -> Token | None:
+    def personal_token(self) -> IdempotencyKey | None:
         """Return the same for an answer that shows a secret: only to the user who asked first (decision 38)."""
         return self._token(f"{self.action.operation} {self.caller.user_id}")
 
-    def _token(self, what: str) -> Token | None:
+    def _token(self, what: str) -> IdempotencyKey | None:
         value = self.query_token or self.request.client_token
         if not value:
             return None
         asked = msgspec.json.encode(meant(msgspec.structs.replace(self.request, client_token=None), self.zone))
-        return Token(self.caller.account_id, value, hashlib.sha256(what.encode() + b"\n" + asked).hexdigest())
+        return IdempotencyKey(self.caller.account_id, value, hashlib.sha256(what.encode() + b"\n" + asked).hexdigest())
 
 
 class Followed:

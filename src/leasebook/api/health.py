@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from leasebook.api.unrun_warnings import Unrun
-from leasebook.batch import Sequencer, Spell
+from leasebook.batch import OutageLog, Sequencer
 from leasebook.domain.values.calendar import SECOND_US
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import Glancer
@@ -87,7 +87,7 @@ class Health:
         self._concerns: list[Concern] = []
         self._first: list[Callable[[float], Awaitable[None]]] = []
         self._looks: dict[str, asyncio.Task[Any]] = {}
-        self._spell = Spell(log)
+        self._spell = OutageLog(log)
         self.stopping = False
         self.unrun: Unrun | None = None
         """Says what is paid and never runs; it keeps nothing from its work."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from leasebook.api.event_streams import Streams
-from leasebook.domain.book.book import KEYS, USERS, Changes
+from leasebook.domain.book.book import ACCESS_KEYS, USERS, Changes
 
 LOOK_EVERY_S: Final = 1.0
 """What other servers on the same store do is found by looking."""
@@ -27,7 +27,7 @@ class Hub:
         """Wake up whoever follows an account that something happened to; everybody where anybody's rights changed."""
         if not self._followers:
             return
-        if KEYS in changes or USERS in changes:
+        if ACCESS_KEYS in changes or USERS in changes:
             self._wake_all()
         for page in changes.events:
             for follower in self._followers.get(page.account_id, ()):

@@ -1,9 +1,9 @@
 """The sequencer: one batch after another, each a page of the book."""
 
-from leasebook.batch.audit_writer import Keys, Note, Trail
+from leasebook.batch.audit_writer import AuditContext, AuditWriter, Keys
 from leasebook.batch.deciding import DEFERRED, decide_in_parts, load
 from leasebook.batch.key_uses import KeyUses
-from leasebook.batch.outage_log import Spell
+from leasebook.batch.outage_log import OutageLog
 from leasebook.batch.ports import (
     Blocked,
     Closed,
@@ -25,10 +25,12 @@ from leasebook.batch.ports import (
 )
 from leasebook.batch.queue import CommandQueue
 from leasebook.batch.sequencer import Sequencer
-from leasebook.batch.write_health import Prober, Writing
+from leasebook.batch.write_health import Prober, WriteHealth
 
 __all__ = [
     "DEFERRED",
+    "AuditContext",
+    "AuditWriter",
     "Blocked",
     "Closed",
     "CommandQueue",
@@ -41,20 +43,18 @@ __all__ = [
     "LockedOut",
     "Meter",
     "NeedsRestart",
-    "Note",
+    "OutageLog",
     "OutcomeUnknown",
     "Outdated",
     "Overloaded",
     "Prober",
     "Sequencer",
-    "Spell",
     "StaleIdentity",
     "Store",
-    "Trail",
     "Transaction",
     "Unavailable",
     "Watcher",
-    "Writing",
+    "WriteHealth",
     "decide_in_parts",
     "load",
 ]

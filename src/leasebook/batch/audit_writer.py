@@ -16,11 +16,11 @@ from leasebook.domain.record.audit_log import (
     Audit,
     AuditPage,
     BrokenChainError,
-    Closing,
     Entry,
     Head,
     Line,
     Mark,
+    Prune,
     Sealed,
     closing_of,
     closure_message,
@@ -42,7 +42,7 @@ CLOSED_MAX: Final = 64
 """Pages that one batch closes."""
 
 
-class Note(Protocol):
+class AuditContext(Protocol):
     """A call on its way to a batch, whose entry is written in the transaction that decides it."""
 
     def decided(self, at: Instant, refusal: Refusal | None) -> Line:
@@ -97,7 +97,7 @@ class Lost(Protocol):
         """Count entries that went to the log instead."""
 
 
-class Trail:
+class AuditWriter:
     """The chain of this run. Nothing here is a fact before the batch that writes it is committed.
 
     ``new_chain`` draws an id. ``keep_us``: pages are closed when they are older; None: never.
@@ -221,7 +221,7 @@ class Trail:
         before: Instant,
         now: Instant,
         mark: Mark | None = None,
-    ) -> Closing | None:
+    ) -> Prune | None:
         """Close the oldest pages of the store; None where none is old enough, until the next day."""
         try:
             closing = closing_of(found, hash_before, before, now, self._keys.public_key, mark)

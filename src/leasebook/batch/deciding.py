@@ -9,19 +9,19 @@ from typing import Any
 import msgspec
 
 from leasebook.batch.ports import Transaction
-from leasebook.domain.book.book import SERVICES, UNITS, Book, Needed, NotLoaded, Table
-from leasebook.domain.book.loads import Halted, Held, KeysOf, Shelf
+from leasebook.domain.book.book import INSTANCES, SERVICES, Book, Needed, NotLoaded, Table
+from leasebook.domain.book.loads import KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
-from leasebook.domain.commands.command import Command, Decided, DueCommand, Engine, decide, token_needs
+from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, token_needs
 from leasebook.domain.record import identity_log
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 
-FIRST: frozenset[Table[Any]] = frozenset({UNITS, SERVICES})
+FIRST: frozenset[Table[Any]] = frozenset({INSTANCES, SERVICES})
 """Tables whose rows tell which others are needed. They are loaded, and locked, before all others but client tokens."""
 
-DEFERRED = Decided(answer=None)
+DEFERRED = Decision(answer=None)
 """The outcome of due work that must wait its turn: something earlier fell due while the batch was decided."""
 
 
@@ -74,25 +74,27 @@ async def load(
 
 
 def _tells(need: Needed) -> bool:
-    if isinstance(need, Shelf | Held | KeysOf | Asked):
+    if isinstance(need, OfferingsOfType | UsageTotals | KeysOfUser | Asked):
         return False
-    return isinstance(need, Halted) or need[0] in FIRST
+    return isinstance(need, SuspendedInstances) or need[0] in FIRST
 
 
 def _missing(book: Book, need: Needed) -> bool:
-    return isinstance(need, Shelf | Halted | Held | KeysOf | Asked) or not book.has(*need)
+    return isinstance(need, OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked) or not book.has(
+        *need
+    )
 
 
 def decide_in_parts(
     book: Book, commands: Sequence[Command], rules: Rules, now: Instant, engine: Engine, size: int | None
-) -> Iterator[list[Decided]]:
+) -> Iterator[list[Decision]]:
     """Decide a batch on its book, in order, and return the outcomes of so many commands at a time; None: of all.
 
     Due work is decided as of its own due time, never before it, and strictly in its order (``Due``): what a
     piece of work makes due anew goes before what comes after that, which is put off to a batch of its own. So it
     makes no difference how late it is done, and how much of it together.
     """
-    outcomes: list[Decided] = []
+    outcomes: list[Decision] = []
     turn: Due | None = None
     last = max((command.due.at for command in commands if isinstance(command, DueCommand)), default=None)
     for command in commands:
@@ -112,9 +114,9 @@ def decide_in_parts(
             # Nothing that comes after it is later, and work makes nothing due that would be before itself.
             outcomes.append(decide(book, command, rules, due.at, engine))
             continue
-        before = agenda_of(book.get(UNITS, due.unit_id))
+        before = agenda_of(book.get(INSTANCES, due.unit_id))
         outcomes.append(decide(book, command, rules, due.at, engine))
-        for item in agenda_of(book.get(UNITS, due.unit_id)) - before:
+        for item in agenda_of(book.get(INSTANCES, due.unit_id)) - before:
             if turn is None or item < turn:
                 turn = item
     yield outcomes

@@ -7,7 +7,7 @@ from typing import Final
 
 from leasebook.batch.key_uses import KeyUses
 from leasebook.batch.ports import Transaction
-from leasebook.domain.book.book import NONCES, REMEMBERED, Changes
+from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, NONCES, Changes
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Mode, wall_us
@@ -37,7 +37,7 @@ class Pruner:
         """Forget what may be forgotten by now, and write when keys were last used."""
         if self._uses is not None:
             await self._uses.write(transaction)
-        self._remembered += len(changes.inserted.get(REMEMBERED, ()))
+        self._remembered += len(changes.inserted.get(IDEMPOTENCY_RECORDS, ()))
         self._used += len(changes.inserted.get(NONCES, ()))
         since = time.monotonic()
         if since - self._pruned_at > PRUNE_EVERY_S:

@@ -10,7 +10,7 @@ import structlog
 
 from leasebook.batch.deciding import load, needs_of
 from leasebook.batch.ports import Closed, DueDone, LockedOut, Transaction
-from leasebook.batch.waiting import Batch, Waiting
+from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.domain.book.book import Book, Needed
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.due import DoDue
@@ -39,14 +39,14 @@ class Aside:
     """
 
     def __init__(
-        self, locks: Locks, back: Callable[[str | None, Sequence[Waiting]], None], *, wait_s: float, most: int
+        self, locks: Locks, back: Callable[[str | None, Sequence[WaitingCall]], None], *, wait_s: float, most: int
     ) -> None:
         """``back`` takes those whose rows are free; no more than ``most`` wait here."""
         self._locks = locks
         self._back = back
         self._wait_s = wait_s
         self._most = most
-        self._waiting: list[tuple[Waiting, frozenset[Needed]]] = []
+        self._waiting: list[tuple[WaitingCall, frozenset[Needed]]] = []
         self._watch: asyncio.Task[None] | None = None
         self._since: dict[Needed, float] = {}
         """Since when each row is barred."""
@@ -73,10 +73,10 @@ class Aside:
         transaction: Transaction,
         batch: Batch,
         due: list[Due],
-        callers: list[Waiting],
+        callers: list[WaitingCall],
         commands: list[Command],
         book: Book,
-    ) -> tuple[list[Waiting], list[Command]]:
+    ) -> tuple[list[WaitingCall], list[Command]]:
         """Load the rows of a batch; returns the callers and commands without those whose rows somebody else holds.
 
         Such callers are put aside, and such due work is out of the batch.
@@ -86,7 +86,7 @@ class Aside:
         await load(transaction, commands, book, barred)
         if not barred:
             return callers, commands
-        left: list[Waiting] = []
+        left: list[WaitingCall] = []
         for waiting in callers:
             needs = needs_of(waiting.command, book)
             if barred.isdisjoint(needs):
@@ -99,7 +99,7 @@ class Aside:
         due[:] = [item for item in due if item not in out]
         return left, [*(DoDue(due=item) for item in due), *(waiting.command for waiting in left)]
 
-    def put(self, waiting: Waiting, needs: Collection[Needed]) -> None:
+    def put(self, waiting: WaitingCall, needs: Collection[Needed]) -> None:
         """Let somebody wait here, for what of their rows is barred.
 
         What has been for long already is looked at once more and not waited for: a crowd that takes turns would else
@@ -150,8 +150,8 @@ class Aside:
     def _let_go(self) -> None:
         """Send back whose rows are free, and refuse whose patience has ended."""
         now = asyncio.get_running_loop().time()
-        stay: list[tuple[Waiting, frozenset[Needed]]] = []
-        free: dict[str | None, list[Waiting]] = {}
+        stay: list[tuple[WaitingCall, frozenset[Needed]]] = []
+        free: dict[str | None, list[WaitingCall]] = {}
         for waiting, needs in self._waiting:
             if self.barred.isdisjoint(needs):
                 free.setdefault(waiting.party, []).append(waiting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Spell:
+class OutageLog:
     """A stretch of time in which something does not go: the first line of it is a warning, the others are for debug."""
 
     def __init__(self, log: Any) -> None:

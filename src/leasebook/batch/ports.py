@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from leasebook.domain.book.book import Book, Changes, Needed
-from leasebook.domain.commands.command import Decided
+from leasebook.domain.commands.command import Decision
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import AuditPage, Head, Mark
 from leasebook.domain.values.calendar import Instant
@@ -216,5 +216,5 @@ class DueDone(msgspec.Struct, frozen=True):
     """What became of a piece of due work: an outcome, or what went wrong. DEFERRED: it must wait its turn."""
 
     due: Due
-    outcome: Decided | None = None
+    outcome: Decision | None = None
     error: Exception | None = None

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from leasebook.batch.audit_writer import Note, Trail
+from leasebook.batch.audit_writer import AuditContext, AuditWriter
 from leasebook.batch.deciding import decide_in_parts
 from leasebook.batch.housekeeping import Pruner
 from leasebook.batch.key_uses import KeyUses
@@ -36,10 +36,10 @@ from leasebook.batch.ports import (
     Watcher,
 )
 from leasebook.batch.queue import CommandQueue
-from leasebook.batch.waiting import Batch, Waiting, answer
-from leasebook.batch.write_health import Writing
+from leasebook.batch.waiting import Batch, WaitingCall, answer
+from leasebook.batch.write_health import WriteHealth
 from leasebook.domain.book.book import Book, Changes
-from leasebook.domain.commands.command import Command, Decided, Engine
+from leasebook.domain.commands.command import Command, Decision, Engine
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
@@ -80,7 +80,7 @@ class Sequencer:
         limits: Limits,
         meter: Meter,
         watchers: Sequence[Watcher] = (),
-        trail: Trail | None = None,
+        trail: AuditWriter | None = None,
         uses: KeyUses | None = None,
     ) -> None:
         self._store = store
@@ -90,7 +90,7 @@ class Sequencer:
         self._limits = limits
         self._meter = meter
         self._watchers = list(watchers)
-        self._callers: CommandQueue[Waiting] = CommandQueue(limits.queue_max)
+        self._callers: CommandQueue[WaitingCall] = CommandQueue(limits.queue_max)
         self._aside = Aside(store, self._put_back, wait_s=limits.lock_wait_s, most=limits.queue_max)
         self._due: deque[tuple[DueRequest, asyncio.Future[list[DueDone]]]] = deque()
         self._work = asyncio.Event()
@@ -99,7 +99,7 @@ class Sequencer:
         self._pruner = Pruner(rules, uses, mode=clock.mode)
         self._called_at = float("-inf")
         self._trail = trail
-        self.writing: Final = Writing()
+        self.writing: Final = WriteHealth()
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushing = False
         self._flushed: list[asyncio.Future[None]] = []
@@ -163,7 +163,7 @@ class Sequencer:
         return len(self._aside)
 
     async def submit(
-        self, command: Command, epoch: str | None = None, note: Note | None = None, *, party: str | None = None
+        self, command: Command, epoch: str | None = None, note: AuditContext | None = None, *, party: str | None = None
     ) -> Any:
         """Have a command decided; returns its answer after the commit.
 
@@ -177,15 +177,15 @@ class Sequencer:
         """
         if self._closing:
             raise Closed
-        future: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
-        too_much = self._callers.put(party, Waiting(command, epoch, future, note, party))
+        future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        too_much = self._callers.put(party, WaitingCall(command, epoch, future, note, party))
         if too_much is not None:
             too_much.fail(Overloaded())
         self._called_at = time.monotonic()
         self._work.set()
         return (await future).result()
 
-    def _put_back(self, party: str | None, callers: Sequence[Waiting]) -> None:
+    def _put_back(self, party: str | None, callers: Sequence[WaitingCall]) -> None:
         """Have those taken next whose rows are free again."""
         self._callers.put_back(party, callers)
         self._work.set()
@@ -331,9 +331,9 @@ class Sequencer:
                 waiting.fail(its_own)
 
     async def _alone(self, item: Due) -> DueDone:
-        lone: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        lone: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         try:
-            await self._try(Batch([Waiting(DoDue(due=item), None, lone, patient=False)]), [])
+            await self._try(Batch([WaitingCall(DoDue(due=item), None, lone, patient=False)]), [])
             self._deliver()
             return DueDone(item, outcome=lone.result())
         except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
@@ -425,9 +425,9 @@ class Sequencer:
 
     def _decide(
         self, transaction: Transaction, book: Book, commands: Sequence[Command], now: Instant
-    ) -> tuple[list[Decided], list[Changes]]:
+    ) -> tuple[list[Decision], list[Changes]]:
         """Decide a batch; returns the outcomes, and what the store is writing already."""
-        outcomes: list[Decided] = []
+        outcomes: list[Decision] = []
         parts: list[Changes] = []
         for part in decide_in_parts(book, commands, self._rules, now, self._engine, self._limits.part_size):
             outcomes += part
@@ -456,7 +456,7 @@ class Sequencer:
         if self._trail is not None:
             parts[-1].audit = await self._trail.record(transaction, lines, mark, now, digests_of(parts))
 
-    def _written(self, batch: Batch, changes: Changes, noted: Sequence[tuple[Note, Line]]) -> None:
+    def _written(self, batch: Batch, changes: Changes, noted: Sequence[tuple[AuditContext, Line]]) -> None:
         if self._trail is not None:
             self._trail.committed(changes.audit)
             batch.notes = []

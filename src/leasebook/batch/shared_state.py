@@ -6,7 +6,7 @@ import asyncio
 from typing import NamedTuple
 
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
-from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Questions, Reader
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
 
 
 class Standing(NamedTuple):
@@ -18,7 +18,7 @@ class Standing(NamedTuple):
     """Where a virtual clock stands, in microseconds since the epoch, UTC; None where the clock is real."""
 
 
-class Facts:
+class SharedState:
     """Asks the store how things stand, one question for all who want to know.
 
     An answer was read after it was asked for: whoever comes while a question is on its way waits for the next one.
@@ -52,5 +52,5 @@ class Facts:
                         future.set_result(standing)
 
 
-def _standing(ask: Questions) -> Standing:
+def _standing(ask: ReadRepository) -> Standing:
     return Standing(ask.fact(IDENTITY_EPOCH), ask.fact(VIRTUAL_NOW))

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from leasebook.batch.audit_writer import Note
+from leasebook.batch.audit_writer import AuditContext
 from leasebook.batch.ports import DueDone, DueRequest, StaleIdentity
-from leasebook.domain.commands.command import Command, Decided
+from leasebook.domain.commands.command import Command, Decision
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Line
 
 
-class Waiting:
+class WaitingCall:
     """A command, and the future of whoever waits for its outcome.
 
     ``party`` is the account that asks; None: this service itself. ``patient``: whether it waits for rows that somebody
@@ -27,8 +27,8 @@ class Waiting:
         self,
         command: Command,
         epoch: str | None,
-        future: asyncio.Future[Decided],
-        note: Note | None = None,
+        future: asyncio.Future[Decision],
+        note: AuditContext | None = None,
         party: str | None = None,
         *,
         patient: bool = True,
@@ -46,7 +46,7 @@ class Waiting:
         """Whether the caller's identity is still what it was when it was looked up."""
         return self.epoch is None or self.epoch == epoch
 
-    def answer(self, decided: Decided) -> None:
+    def answer(self, decided: Decision) -> None:
         """Hand over the outcome; whoever asked may have gone."""
         if not self.future.done():
             self.future.set_result(decided)
@@ -60,7 +60,7 @@ class Waiting:
 class Batch(msgspec.Struct):
     """What is taken together: due work, as far as it is asked for, and then callers in their order."""
 
-    callers: list[Waiting]
+    callers: list[WaitingCall]
     request: DueRequest | None = None
     wants_due: asyncio.Future[list[DueDone]] | None = None
     notes: list[Line] = []
@@ -81,14 +81,14 @@ class Batch(msgspec.Struct):
         """Whether the store's virtual clock will stand elsewhere afterwards."""
         return self.is_moving or any(waiting.command.moves_clock for waiting in self.callers)
 
-    def answer_due(self, due: Sequence[Due], outcomes: Sequence[Decided]) -> None:
+    def answer_due(self, due: Sequence[Due], outcomes: Sequence[Decision]) -> None:
         """Say what became of the due work."""
         if self.wants_due is not None and not self.wants_due.done():
             done = [DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)]
             self.wants_due.set_result([*done, *self.held_up])
 
 
-def answer(batch: Batch, callers: Sequence[Waiting], outcomes: Sequence[Decided]) -> None:
+def answer(batch: Batch, callers: Sequence[WaitingCall], outcomes: Sequence[Decision]) -> None:
     """Answer everybody in a batch that is committed; those who are not among its callers any more are told so."""
     for waiting, decided in zip(callers, outcomes, strict=False):
         waiting.answer(decided)

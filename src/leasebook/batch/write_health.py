@@ -34,7 +34,7 @@ class WriteMeter(Protocol):
         """Have it read off, whenever somebody looks, for how long nothing could be written; 0: something can."""
 
 
-class Writing:
+class WriteHealth:
     """Knows at any moment whether batches are written; a `Concern` of /readyz.
 
     A batch that changed nothing proves nothing: on a full disk it succeeds.
@@ -123,7 +123,7 @@ def _without_figures(text: str) -> str:
 class Prober:
     """Finds out whether a write succeeds, as every write goes: where nothing was written lately, or writes fail."""
 
-    def __init__(self, writing: Writing, submit: Callable[[Command], Awaitable[Any]]) -> None:
+    def __init__(self, writing: WriteHealth, submit: Callable[[Command], Awaitable[Any]]) -> None:
         self._writing = writing
         self._submit = submit
         self._task: asyncio.Task[None] | None = None

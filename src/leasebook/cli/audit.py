@@ -20,7 +20,7 @@ from leasebook.security.private_files import opened_private
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
-    from leasebook.ports.queries.read_repository import Questions
+    from leasebook.ports.queries.read_repository import ReadRepository
 
 COLUMNS: Final = (
     "chain",
@@ -139,7 +139,7 @@ def _opened(goal: Path | None) -> Iterator[IO[str]]:
 
 
 def _lines(
-    ask: Questions, account: str | None, since: Instant | None, until: Instant | None
+    ask: ReadRepository, account: str | None, since: Instant | None, until: Instant | None
 ) -> Iterator[tuple[Any, ...]]:
     from leasebook.domain.record.audit_log import read_body
     from leasebook.domain.values.calendar import rfc3339

@@ -16,7 +16,7 @@ from leasebook.domain.values.wording import counted
 
 if TYPE_CHECKING:
     from leasebook.domain.values.calendar import Instant
-    from leasebook.ports.queries.read_repository import Questions
+    from leasebook.ports.queries.read_repository import ReadRepository
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 YEARS = range(1970, 9000)
@@ -86,7 +86,7 @@ def focus(
     )
 
 
-def _now(ask: Questions) -> Instant:
+def _now(ask: ReadRepository) -> Instant:
     """Return what time it is for the store."""
     from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
     from leasebook.domain.commands.store.clock import VIRTUAL_NOW

@@ -15,7 +15,7 @@ from leasebook.contract.errors import ERRORS, GATEWAY, ErrorCode
 from leasebook.contract.examples import EXAMPLES
 from leasebook.contract.nouns.instance import Request
 from leasebook.contract.openapi import FORGETFUL, named, prose, schemas
-from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, UnitStatus
+from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
 from leasebook.observability.metrics import Metrics
 from leasebook.observability.request_metrics import Family
 
@@ -121,7 +121,7 @@ and changes nothing.
 
 def states_page() -> str:
     """Return the page of the statuses of an instance and the moves between them."""
-    statuses: tuple[UnitStatus, ...] = get_args(UnitStatus)
+    statuses: tuple[InstanceStatus, ...] = get_args(InstanceStatus)
     rows = [
         (
             _status(status),
@@ -135,7 +135,7 @@ def states_page() -> str:
     return "\n".join([_STATES, _grid(head, rows), *(_state(status) for status in (None, *statuses))])
 
 
-def _state(status: UnitStatus | None) -> str:
+def _state(status: InstanceStatus | None) -> str:
     """Show where an instance can go from a status; None: where a new one begins."""
     title = "New" if status is None else status
     moves = [(_status(move.end), move.cause) for move in MOVES if move.start == status]
@@ -144,7 +144,7 @@ def _state(status: UnitStatus | None) -> str:
     return f"## {title}\n\n{_grid(('To', 'What causes it'), moves)}"
 
 
-def _status(status: UnitStatus) -> str:
+def _status(status: InstanceStatus) -> str:
     return f"[{status}](#{_anchor(status)})"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leasebook.domain.commands.command import Command, Engine
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.replicas.engine_route import Routes, engine_for
 from leasebook.domain.replicas.planner import INSTANT
 from leasebook.engines.instant import InstantEngine
@@ -21,7 +21,7 @@ class RoutedEngine(Engine, frozen=True):
 
     routes: Routes
 
-    def confirmations(self, unit: Unit) -> Sequence[Command]:
+    def confirmations(self, unit: Instance) -> Sequence[Command]:
         """Return the confirmation of the transition that the instance is in, where nothing runs or is to run on it."""
         if unit.generation > 0:
             return ()

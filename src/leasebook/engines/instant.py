@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from leasebook.domain.commands.command import Command, Engine
 from leasebook.domain.commands.instance.engine_report import ConfirmReleased, ConfirmResized, ConfirmRunning
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 
 
 class InstantEngine(Engine, frozen=True):
@@ -17,7 +17,7 @@ class InstantEngine(Engine, frozen=True):
     units back, as with any engine.
     """
 
-    def confirmations(self, unit: Unit) -> Sequence[Command]:
+    def confirmations(self, unit: Instance) -> Sequence[Command]:
         """Return the confirmation of the transition that the instance is in."""
         if unit.status == "Creating":
             return (ConfirmRunning(unit_id=unit.id),)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import structlog
 
 from leasebook.batch import Sequencer
-from leasebook.batch.shared_state import Facts
+from leasebook.batch.shared_state import SharedState
 from leasebook.contract import errors as e
 from leasebook.domain.book.book import Changes
 from leasebook.domain.model.service_key import ServiceKey
@@ -58,7 +58,7 @@ class Gateway:
         self,
         *,
         reader: Reader,
-        facts: Facts,
+        facts: SharedState,
         sequencer: Sequencer,
         clock: Clock,
         targets: Targets,

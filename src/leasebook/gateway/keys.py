@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from leasebook.batch.shared_state import Facts
+from leasebook.batch.shared_state import SharedState
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.book.book import SERVICE_KEYS, USERS, Changes
 from leasebook.domain.model.service_key import DEAD, ServiceKey, orphan_of, read_key
@@ -39,7 +39,7 @@ class Keys:
     epoch), and looks it up again if so.
     """
 
-    def __init__(self, reader: Reader, facts: Facts, *, alone: bool) -> None:
+    def __init__(self, reader: Reader, facts: SharedState, *, alone: bool) -> None:
         self._reader = reader
         self._facts = facts
         self._alone = alone

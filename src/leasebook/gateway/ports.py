@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 import msgspec
 
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 
 Outcome = Literal["succeeded", "failed", "refused", "aborted"]
 """Failed: by the replica. Refused: it reached none. Aborted: the caller went away."""
@@ -35,7 +35,7 @@ class Target(NamedTuple):
 class Targets(Protocol):
     """Where the replicas of services are found."""
 
-    def of(self, ask: Questions, service_id: str) -> Sequence[Target]:
+    def of(self, ask: ReadRepository, service_id: str) -> Sequence[Target]:
         """Return the healthy replicas of a service, as the store has them now."""
         ...
 

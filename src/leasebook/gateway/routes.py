@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.book.book import CALLS, Changes
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.book.book import SERVICE_USAGE, Changes
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.service import Service
 from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
 from leasebook.domain.replicas.unrun import RunPlace, unrun, why_counted, why_unrun
 from leasebook.gateway.ports import Target, Targets
-from leasebook.ports.queries.read_repository import Questions, Reader
+from leasebook.ports.queries.read_repository import Reader, ReadRepository
 
 FRESH_S: Final = 1.0
 """So old is what is remembered at most where other servers write."""
@@ -99,7 +99,7 @@ class Routes:
         return route
 
     def _look(
-        self, ask: Questions, account_id: str, name: str
+        self, ask: ReadRepository, account_id: str, name: str
     ) -> tuple[Service, Sequence[Target], Sequence[RunPlace]] | None:
         service = ask.service(ask.services_at(account_id, [name]).get(name, name))
         if service is None or service.account_id != account_id or service.deleted_at is not None:
@@ -122,7 +122,7 @@ def touched(changes: Changes) -> Iterator[str]:
     """Return the services that a batch had to do with: every row that names one, but for counts of calls."""
     for tables in (changes.inserted, changes.updated, changes.before):
         for table, rows in tables.items():
-            if table is not CALLS:
+            if table is not SERVICE_USAGE:
                 for row in rows:
                     yield from _services_of(row)
 
@@ -130,7 +130,7 @@ def touched(changes: Changes) -> Iterator[str]:
 def _services_of(row: Any) -> Iterator[str]:
     if isinstance(row, Service):
         yield row.id
-    elif isinstance(row, Unit):
+    elif isinstance(row, Instance):
         for placed in row.placements:
             yield placed.service_id
     else:

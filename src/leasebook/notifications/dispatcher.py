@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from leasebook.batch import Closed, Outdated, Overloaded, Sequencer, Spell, Unavailable
-from leasebook.domain.book.book import FACTS, HOOKS, LANES, Changes
-from leasebook.domain.commands.account.subscription import ClaimLanes, DeliveryDone, EndHook, FanOut, Told
-from leasebook.domain.model.subscription import TOLD, Delivery, Hook, Outcome, too_late
+from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
+from leasebook.domain.book.book import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS, Changes
+from leasebook.domain.commands.account.subscription import ClaimLanes, DeliveryDone, EndHook, EnqueueDeliveries, Told
+from leasebook.domain.model.subscription import TOLD, Delivery, Outcome, Subscription, too_late
 from leasebook.domain.record.event import HOOK_CONFIRMING, Event
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Rota, Turns
@@ -65,14 +65,14 @@ class Meter(Protocol):
         """Count deliveries that were due and waited for a place."""
 
 
-def receiver_of(hook: Hook) -> str:
+def receiver_of(hook: Subscription) -> str:
     """Return whom a subscription's attempts are made at: the host and port of its URL, or the mail server."""
     if hook.status == "Deleting":
         return hook.id  # nobody: what waits for it is dropped
     return "mail" if hook.kind == "Email" else urlsplit(hook.target).netloc.lower()
 
 
-def _due(hook: Hook, lane: str) -> Due:
+def _due(hook: Subscription, lane: str) -> Due:
     return Due(hook.id, lane, hook.account_id, receiver_of(hook))
 
 
@@ -109,11 +109,11 @@ class Dispatcher:
         self._alone = alone
         self._soon = asyncio.Event()
         self._stopping = False
-        self._spell = Spell(log)
+        self._spell = OutageLog(log)
         self._task: asyncio.Task[None] | None = None
         self._attempts: dict[asyncio.Task[None], Delivery] = {}
         self._turns = Turns(places or Places())
-        self._fans: Rota[Hook] = Rota(lambda hook: hook.account_id)
+        self._fans: Rota[Subscription] = Rota(lambda hook: hook.account_id)
         self._failed: set[asyncio.Task[None]] = set()
         self._accounts: set[str] = set()
         self._counted_at = -COUNT_EVERY_S
@@ -126,9 +126,9 @@ class Dispatcher:
     def committed(self, changes: Changes) -> None:
         """Wake up where there may be something to send; events of accounts without hooks are no matter."""
         if (
-            HOOKS in changes
-            or LANES in changes
-            or FACTS in changes
+            SUBSCRIPTIONS in changes
+            or DELIVERY_QUEUES in changes
+            or METADATA in changes
             or any(page.account_id in self._accounts for page in changes.events)
         ):
             self._soon.set()
@@ -208,7 +208,7 @@ class Dispatcher:
             self._meter.deliveries_waiting(count, age)
         self._meter.attempts_under_way(*self._turns.counts(_run_us()))
 
-    async def _fan_out(self, hook: Hook) -> bool:
+    async def _fan_out(self, hook: Subscription) -> bool:
         """Turn the next pages of the log into deliveries; returns whether there may be more."""
         pages = await self._reader.read(
             lambda ask: ask.event_pages(hook.account_id, after=hook.page, limit=PAGES_AT_ONCE)
@@ -218,7 +218,9 @@ class Dispatcher:
         found = tuple(
             Told(page, line, event) for page, events in pages for line, event in enumerate(events) if hook.wants(event)
         )
-        await self._sequencer.submit(FanOut(hook_id=hook.id, after=hook.page, page=pages[-1][0], found=found))
+        await self._sequencer.submit(
+            EnqueueDeliveries(hook_id=hook.id, after=hook.page, page=pages[-1][0], found=found)
+        )
         return len(pages) == PAGES_AT_ONCE
 
     async def _begin_attempts(self, working: list[Working]) -> bool:
@@ -263,7 +265,7 @@ class Dispatcher:
             ):
                 await self._sequencer.submit(EndHook(account_id="", hook_id=hook_id))
 
-    def _begin(self, due: Due, hook: Hook, head: Head, now: Instant) -> None:
+    def _begin(self, due: Due, hook: Subscription, head: Head, now: Instant) -> None:
         self._turns.begun(due, _run_us())
         task = asyncio.create_task(self._attempt(hook, head, now), name=f"delivery {head.delivery.id}")
         self._attempts[task] = head.delivery
@@ -277,7 +279,7 @@ class Dispatcher:
         if not task.cancelled() and task.exception() is not None:
             log.error("a delivery was tried, and what came of it is not written down", exc_info=task.exception())
 
-    async def _attempt(self, hook: Hook, head: Head, now: Instant) -> None:
+    async def _attempt(self, hook: Subscription, head: Head, now: Instant) -> None:
         """Send one delivery, and note what came of it; its place is free once nothing of it is left."""
         outcome = await self._outcome(hook, head, now)
         if outcome.kind not in ("Delivered", "Dropped"):
@@ -290,7 +292,7 @@ class Dispatcher:
         if sender is not None:
             await sender.rest(hook)
 
-    async def _outcome(self, hook: Hook, head: Head, now: Instant) -> Outcome:
+    async def _outcome(self, hook: Subscription, head: Head, now: Instant) -> Outcome:
         if hook.status == "Deleting":
             return Outcome("Dropped", failure="The subscription was deleted.")
         if (hook.status == "Pending") != (head.event.type == HOOK_CONFIRMING):

@@ -14,7 +14,7 @@ import aiosmtplib
 import msgspec
 
 from leasebook.addressing.mail import Server
-from leasebook.domain.model.subscription import Hook, Outcome
+from leasebook.domain.model.subscription import Outcome, Subscription
 from leasebook.domain.record.event import HOOK_CONFIRMING, TYPES
 from leasebook.domain.values.calendar import Instant, to_datetime
 from leasebook.notifications.name_lookup import Lookups
@@ -78,7 +78,7 @@ class MailSender:
             # It has the message. How it says goodbye takes nothing of that back.
         return Outcome("Delivered", 250)
 
-    async def rest(self, hook: Hook) -> None:  # noqa: ARG002 - all go through one server
+    async def rest(self, hook: Subscription) -> None:  # noqa: ARG002 - all go through one server
         """Wait until its name is not looked up any more."""
         await self._lookups.rest(self._server.host)
 

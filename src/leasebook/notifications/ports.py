@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from leasebook.domain.model.subscription import Delivery, Hook, Outcome
+from leasebook.domain.model.subscription import Delivery, Outcome, Subscription
 from leasebook.domain.record.event import Event
 from leasebook.domain.values.calendar import Instant
 
@@ -14,7 +14,7 @@ from leasebook.domain.values.calendar import Instant
 class Parcel(msgspec.Struct, frozen=True):
     """One delivery, ready to be sent. ``body`` is the event in JSON, as lists of events show it."""
 
-    hook: Hook
+    hook: Subscription
     delivery: Delivery
     event: Event
     body: bytes
@@ -29,7 +29,7 @@ class Sender(Protocol):
         """Try once; returns what came of it and never raises for what the other side does."""
         ...
 
-    async def rest(self, hook: Hook) -> None:
+    async def rest(self, hook: Subscription) -> None:
         """Wait until nothing is left of attempts at a hook that are over, such as a name that is still looked up."""
 
     async def close(self) -> None:

@@ -16,7 +16,7 @@ import httpcore
 
 from leasebook import __version__
 from leasebook.addressing.webhook import Address, Allowed, BadAddress, check_address, check_url
-from leasebook.domain.model.subscription import Hook, Outcome
+from leasebook.domain.model.subscription import Outcome, Subscription
 from leasebook.domain.values.calendar import SECOND_US, from_datetime
 from leasebook.notifications.name_lookup import Lookups
 from leasebook.notifications.ports import Parcel
@@ -91,7 +91,7 @@ class WebhookSender:
     def __init__(
         self,
         allowed: Allowed,
-        open_secret: Callable[[Hook, bytes], str],
+        open_secret: Callable[[Subscription, bytes], str],
         *,
         look_up: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
@@ -124,7 +124,7 @@ class WebhookSender:
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
             return Outcome("Retry", failure=f"There is no connection, or it broke: {_words(error)}.")
 
-    async def rest(self, hook: Hook) -> None:
+    async def rest(self, hook: Subscription) -> None:
         """Wait until the name is not looked up any more: who gave up waiting for that cannot end it."""
         await self._lookups.rest(urlsplit(hook.target).hostname or "")
 

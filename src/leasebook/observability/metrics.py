@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from leasebook import __version__
 from leasebook.config.load import Secret
-from leasebook.domain.model.engine_capacity import Count
+from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.observability.connection_metrics import ConnectionMetrics
 from leasebook.observability.redaction import Event, Redaction
 from leasebook.observability.request_metrics import Family, RequestCounts
@@ -331,7 +331,7 @@ class Metrics:
         )
 
     def _define_stock(self) -> None:
-        self._stocks: dict[str, Mapping[str, Count]] = {}
+        self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
         self._stock_offered = self._gauge(
             "leasebook_stock_offered_units", "Units of a type that are offered where an engine serves it.", *_STOCK
         )
@@ -476,7 +476,7 @@ class Metrics:
         for engine, count in by_engine.items():
             self._unserved.labels(engine).set(count)
 
-    def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
+    def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
         """Set what an engine has of each type, and what is offered of it; types that are left out are not offered."""
         self._stocks[engine] = stocks
         for gauge in (self._stock_offered, self._stock_engine, self._stock_oversold):

@@ -9,22 +9,22 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from leasebook.batch import Outdated, Spell
-from leasebook.domain.book.book import SUPPLIES, Changes
+from leasebook.batch import OutageLog, Outdated
+from leasebook.domain.book.book import ENGINE_CAPACITIES, Changes
 from leasebook.domain.commands.store.engine_capacity import ReportSupply
-from leasebook.domain.model.engine_capacity import FITS, SHARED, Supply, Word, changes, served_types
+from leasebook.domain.model.engine_capacity import FITS, SHARED, CapacityReport, EngineCapacity, changes, served_types
 from leasebook.domain.model.lease import LEFT, Worker
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.replicas.engine_route import Routes
 from leasebook.engines.contract import ReplicaEngine, Unreachable
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.reconciler.ports import LATER, Books, Meter, Reader, Time, Timing
 
 log = structlog.get_logger()
 
 
-class Speaker(NamedTuple):
-    """Whose word it is: a worker on a node. ``alone``: nobody else works on the store. ``told_to``: see ``Supply``."""
+class Reporter(NamedTuple):
+    """A worker on a node, which reports. ``alone``: nobody else works on the store. ``told_to``: see ``EngineCapacity``."""
 
     worker_id: str
     node: str
@@ -35,12 +35,12 @@ class Speaker(NamedTuple):
 class Known(NamedTuple):
     """What the books say of an engine."""
 
-    supply: Supply
+    supply: EngineCapacity
     offerings: list[Offering]
     holders: list[Worker]
 
 
-class Stocktaker:
+class CapacityPoller:
     """Asks one engine what it has, from time to time, and says so where that is news."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Stocktaker:
         reader: Reader,
         books: Books,
         routes: Routes,
-        speaker: Speaker,
+        speaker: Reporter,
         *,
         timing: Timing,
         time: Time,
@@ -66,7 +66,7 @@ class Stocktaker:
         self._node = speaker.node if engine.local else SHARED
         self._beats: dict[str, tuple[int, float]] = {}
         self._said_at = float("-inf")
-        self._spell = Spell(log)
+        self._spell = OutageLog(log)
 
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
@@ -94,8 +94,8 @@ class Stocktaker:
             known = await self._read()
         self._meter.stock_counted(self._engine.name, known.supply.stocks)
 
-    async def _ask(self) -> Word:
-        word = Word(self._node, self._speaker.worker_id)
+    async def _ask(self) -> CapacityReport:
+        word = CapacityReport(self._node, self._speaker.worker_id)
         try:
             async with asyncio.timeout(self._timing.call_s):
                 units = await self._engine.capacity()
@@ -112,13 +112,13 @@ class Stocktaker:
     async def _read(self) -> Known:
         name = self._engine.name
 
-        def look(ask: Questions) -> Known:
-            supply = next((one for one in ask.supplies() if one.engine == name), Supply(name))
+        def look(ask: ReadRepository) -> Known:
+            supply = next((one for one in ask.supplies() if one.engine == name), EngineCapacity(name))
             return Known(supply, ask.offerings(), ask.workers_named([word.holder for word in supply.words]))
 
         return await self._reader.read(look)
 
-    def _news(self, word: Word, known: Known) -> ReportSupply | None:
+    def _news(self, word: CapacityReport, known: Known) -> ReportSupply | None:
         """Return what is to be said; None where it is known, and was said lately, or is another worker's to say."""
         supply, offerings = known.supply, known.offerings
         dead, standing = self._standing(supply, known.holders)
@@ -151,7 +151,7 @@ class Stocktaker:
             gone=tuple(sorted(gone)),
         )
 
-    def _standing(self, supply: Supply, workers: Sequence[Worker]) -> tuple[dict[str, int], dict[str, float]]:
+    def _standing(self, supply: EngineCapacity, workers: Sequence[Worker]) -> tuple[dict[str, int], dict[str, float]]:
         """Return who of those whose word counts does not live, at which beat, and for how long each was seen to stand.
 
         As with leases nobody compares clocks: how long a beat stands still is measured by the own one.
@@ -173,7 +173,7 @@ class Stocktaker:
         return dead, standing
 
 
-def _without_age(supply: Supply, node: str) -> Supply:
+def _without_age(supply: EngineCapacity, node: str) -> EngineCapacity:
     """Return what is said, whenever it was seen on that node."""
     words = tuple(msgspec.structs.replace(one, seen_at=0) if one.node == node else one for one in supply.words)
     return msgspec.structs.replace(supply, words=words)
@@ -181,8 +181,8 @@ def _without_age(supply: Supply, node: str) -> Supply:
 
 def log_differences(differences: Changes) -> None:
     """Write a line for each difference between stock and engine that a commit of this server brought, or ended."""
-    before = {one.engine: one.stocks for one in differences.before.get(SUPPLIES, ())}
-    for rows in (differences.inserted.get(SUPPLIES, ()), differences.updated.get(SUPPLIES, ())):
+    before = {one.engine: one.stocks for one in differences.before.get(ENGINE_CAPACITIES, ())}
+    for rows in (differences.inserted.get(ENGINE_CAPACITIES, ()), differences.updated.get(ENGINE_CAPACITIES, ())):
         for supply in rows:
             for unit_type, count in changes(before.get(supply.engine, {}), supply.stocks):
                 facts = {"engine": supply.engine, "type": unit_type, "offered": count.offered, "has": count.has}

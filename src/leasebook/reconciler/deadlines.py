@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from leasebook.domain.model.replica import Replica
-from leasebook.domain.replicas.planner import MoveDeadline, Sight
+from leasebook.domain.replicas.planner import MoveDeadline, Observation
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
 from leasebook.reconciler.ports import Time
 
@@ -49,7 +49,7 @@ class Deadlines:
         """Forget one that has ended."""
         self._told.pop(name, None)
 
-    def stale(self, rows: Iterable[Replica], sights: Mapping[str, Sight]) -> Iterator[MoveDeadline]:
+    def stale(self, rows: Iterable[Replica], sights: Mapping[str, Observation]) -> Iterator[MoveDeadline]:
         """Yield what engines are to be told anew of what they show, though the books say what they said."""
         for row in rows:
             sight = sights.get(row.engine)

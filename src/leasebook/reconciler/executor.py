@@ -17,7 +17,7 @@ from leasebook.domain.commands.instance.engine_report import (
     ConfirmRunning,
 )
 from leasebook.domain.commands.service.replica import BeginStart, GiveUpCreating, Settled, WriteReplica
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica, Wanted
 from leasebook.domain.replicas.planner import (
@@ -36,7 +36,7 @@ from leasebook.domain.replicas.planner import (
 from leasebook.domain.replicas.trust import why_not
 from leasebook.engines.contract import CannotRun, NoRoom, ReplicaEngine, Unreachable
 from leasebook.reconciler.deadlines import Deadlines
-from leasebook.reconciler.observation import Watch
+from leasebook.reconciler.observation import EngineMonitor
 from leasebook.reconciler.ports import Books, Meter, Time, Timing
 
 log = structlog.get_logger()
@@ -46,13 +46,13 @@ GRACE_S: Final = 10.0
 REMEMBERED_MAX: Final = 100_000
 
 
-class Hands:
+class StepExecutor:
     """Carries out steps for the worker of that id on that node, as long as ``may_act``."""
 
     def __init__(
         self,
         books: Books,
-        watches: Mapping[str, Watch],
+        watches: Mapping[str, EngineMonitor],
         *,
         worker_id: str,
         node: str,
@@ -114,7 +114,7 @@ class Hands:
         self._asked[call] = now
         return True
 
-    async def _ask(self, watch: Watch, call: Callable[[], Awaitable[None]]) -> str | None:
+    async def _ask(self, watch: EngineMonitor, call: Callable[[], Awaitable[None]]) -> str | None:
         """Ask an engine for something; returns why nobody knows whether it was done. Raises CannotRun and NoRoom."""
         async with watch.calls:
             if not self._may_act():
@@ -226,7 +226,7 @@ def _check_trust(engine: ReplicaEngine, model: Model) -> None:
         raise CannotRun(why_not(model, engine.name, isolation.missing))
 
 
-def _report(unit: Unit, step: Settle) -> Command:
+def _report(unit: Instance, step: Settle) -> Command:
     match step.report:
         case "Running":
             return ConfirmRunning(unit_id=unit.id)

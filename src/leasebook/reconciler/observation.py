@@ -9,17 +9,17 @@ from typing import Final
 import structlog
 
 from leasebook.domain.model.replica import Seen
-from leasebook.domain.replicas.planner import Sight
+from leasebook.domain.replicas.planner import Observation
 from leasebook.engines.contract import ReplicaEngine, Unreachable
 from leasebook.reconciler.ports import Meter, Time, Timing
 
 log = structlog.get_logger()
 
-UNSEEN: Final = Sight(None)
+UNSEEN: Final = Observation(None)
 """Nobody has looked since the last thing that was done; no reason to think that anything is wrong."""
 
 
-class Watch:
+class EngineMonitor:
     """One engine, and what it showed last."""
 
     def __init__(self, engine: ReplicaEngine, timing: Timing, time: Time, meter: Meter) -> None:
@@ -31,7 +31,7 @@ class Watch:
         self._began = float("-inf")
         self._sight = UNSEEN
 
-    def sight(self, touched: float) -> Sight:
+    def sight(self, touched: float) -> Observation:
         """Return what it shows, as far as that was looked at after ``touched`` (steady seconds)."""
         if self._sight.seen is not None and self._began <= touched:
             return UNSEEN
@@ -63,12 +63,12 @@ class Watch:
         if self._sight.error is not None:
             log.info("engine can be asked again", engine=self.engine.name)
         before = self.seen
-        self._began, self._sight = began, Sight(seen)
+        self._began, self._sight = began, Observation(seen)
         self._meter.engine_reachable(self.engine.name, reachable=True)
         return {name for name in before.keys() | seen.keys() if before.get(name) != seen.get(name)}
 
     def _lost(self, error: str) -> None:
         if self._sight.error is None:
             log.error("engine cannot be asked", engine=self.engine.name, error=error)
-        self._sight = Sight(None, error, self._sight.since or self._time.wall())
+        self._sight = Observation(None, error, self._sight.since or self._time.wall())
         self._meter.engine_reachable(self.engine.name, reachable=False)

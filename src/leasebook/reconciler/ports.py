@@ -10,9 +10,9 @@ import msgspec
 
 from leasebook.batch import Closed, Overloaded, Unavailable
 from leasebook.domain.commands.command import Command
-from leasebook.domain.model.engine_capacity import Count
+from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.ports.clock import Clock, SteadyWall, boot_us
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Books(Protocol):
 class Reader(Protocol):
     """Who answers questions."""
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
         """Answer from what is committed."""
         ...
 
@@ -94,7 +94,7 @@ class Meter(Protocol):
     def unserved(self, by_engine: Mapping[str, int]) -> None:
         """Set how many replicas of each engine nobody looks after; engines that are left out have none."""
 
-    def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
+    def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
         """Set what an engine has of each type, and what is offered of it."""
 
 

@@ -9,21 +9,21 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from leasebook.batch import Outdated, Spell
-from leasebook.domain.book.book import MODELS, SERVICES, UNITS, Changes
+from leasebook.batch import OutageLog, Outdated
+from leasebook.domain.book.book import INSTANCES, MODELS, SERVICES, Changes
 from leasebook.domain.commands.service.replica import GiveBackLease, HoldLeases, TakeLeases
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import LEFT, NOBODY, Worker
 from leasebook.domain.model.replica import Replica, Seen
 from leasebook.domain.replicas.engine_route import Routes, engine_for
-from leasebook.domain.replicas.planner import INSTANT, Job, Limits, Plan, Sight, Step, orphans, plan, write_off
+from leasebook.domain.replicas.planner import INSTANT, Job, Limits, Observation, Plan, Step, orphans, plan, write_off
 from leasebook.domain.replicas.unserved import Gone, is_gone
 from leasebook.domain.values.calendar import SECOND_US
 from leasebook.engines.contract import ReplicaEngine, Unreachable
 from leasebook.engines.gone import GoneEngine
-from leasebook.reconciler.capacity_poller import Speaker, Stocktaker, log_differences
-from leasebook.reconciler.executor import GRACE_S, Hands
-from leasebook.reconciler.observation import Watch
+from leasebook.reconciler.capacity_poller import CapacityPoller, Reporter, log_differences
+from leasebook.reconciler.executor import GRACE_S, StepExecutor
+from leasebook.reconciler.observation import EngineMonitor
 from leasebook.reconciler.ports import LATER, Books, MachineTime, Meter, Reader, Time, Timing
 from leasebook.reconciler.unserved import LeftBehind
 
@@ -76,7 +76,7 @@ class Reconciler:
     ) -> None:
         given_up = {one.engine: GoneEngine(one.engine) for one in gone if one.engine not in engines}
         self.watches: Final = {
-            name: Watch(engine, timing, time or MachineTime(), meter)
+            name: EngineMonitor(engine, timing, time or MachineTime(), meter)
             for name, engine in {**given_up, **engines}.items()
         }
         self._gone = gone
@@ -86,14 +86,14 @@ class Reconciler:
         self._books = books
         self._routes = routes
         self._worker_id = worker_id
-        self._living, self._looking = Spell(log), Spell(log)
+        self._living, self._looking = OutageLog(log), OutageLog(log)
         self._node = node
         self._alone = alone
         self._limits = limits = _exposing(limits, engines)
         self._meter = meter
         self._timing = timing
         self._time = time or MachineTime()
-        self._hands = Hands(
+        self._hands = StepExecutor(
             books,
             self.watches,
             worker_id=worker_id,
@@ -104,7 +104,7 @@ class Reconciler:
             meter=meter,
             may_act=self.may_act,
         )
-        speaker = Speaker(worker_id, node, alone, told_to)
+        speaker = Reporter(worker_id, node, alone, told_to)
         self.stocktakers: Final = {name: self._stocktaker(engine, speaker) for name, engine in engines.items()}
         self._started_at = self._time.wall()
         self._beat = 0
@@ -123,8 +123,8 @@ class Reconciler:
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _stocktaker(self, engine: ReplicaEngine, speaker: Speaker) -> Stocktaker:
-        return Stocktaker(
+    def _stocktaker(self, engine: ReplicaEngine, speaker: Reporter) -> CapacityPoller:
+        return CapacityPoller(
             engine,
             self._reader,
             self._books,
@@ -167,7 +167,7 @@ class Reconciler:
     def committed(self, changes: Changes) -> None:
         """Wake up where something happened to an instance or a service that an engine runs."""
         log_differences(changes)
-        for rows in (changes.inserted.get(UNITS, ()), changes.updated.get(UNITS, ())):
+        for rows in (changes.inserted.get(INSTANCES, ()), changes.updated.get(INSTANCES, ())):
             for unit in rows:
                 if unit.generation > 0 or any(placed.runs for placed in unit.placements):
                     self._dirty.add(unit.id)
@@ -234,7 +234,7 @@ class Reconciler:
         """Whether nobody who lives looks after an instance."""
         return job.lease is None or job.lease.holder == NOBODY or job.lease.holder in dead
 
-    def _may_take(self, job: Job, dead: Mapping[str, int], sights: Mapping[str, Sight]) -> bool:
+    def _may_take(self, job: Job, dead: Mapping[str, int], sights: Mapping[str, Observation]) -> bool:
         """Whether an instance is nobody's, there is something to do about it, and it can be done here."""
         if not self._is_free(job, dead):
             return False
@@ -272,7 +272,7 @@ class Reconciler:
 
     # --- looking ------------------------------------------------------------------------------------------
 
-    def _engine_of(self, unit: Unit) -> str:
+    def _engine_of(self, unit: Instance) -> str:
         return engine_for(self._routes, unit.region, unit.type)
 
     def _touch(self, unit_id: str) -> None:
@@ -411,14 +411,14 @@ class Reconciler:
         elif self._is_for_others(job):
             self._spawn(unit_id, self._give_back(unit_id))
 
-    def _note(self, job: Job, planned: Plan, sights: Mapping[str, Sight]) -> None:
+    def _note(self, job: Job, planned: Plan, sights: Mapping[str, Observation]) -> None:
         unit_id = job.unit.id
         if planned.again_at is None:
             self._next.pop(unit_id, None)
         else:
             self._next[unit_id] = planned.again_at
         moving = any(row.state in ("Starting", "Stopping") for row in job.replicas)
-        unseen = any(row.is_live and sights.get(row.engine) == Sight(None) for row in job.replicas)
+        unseen = any(row.is_live and sights.get(row.engine) == Observation(None) for row in job.replicas)
         if moving or unseen:
             self._awaiting.add(unit_id)
         else:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from leasebook.batch import DEFERRED, DueRequest, LockedOut, Note, Outdated, Sequencer, Spell, Unavailable
+from leasebook.batch import DEFERRED, AuditContext, DueRequest, LockedOut, OutageLog, Outdated, Sequencer, Unavailable
 from leasebook.domain.book.book import Changes
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
@@ -56,7 +56,7 @@ class Agenda:
         self._resting: dict[Due, float] = {}
         self._patience_s = SOON_S
         self._stopping = False
-        self._spell = Spell(log)
+        self._spell = OutageLog(log)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Agenda:
         if self._sleeps_until is not None and any(due.at < self._sleeps_until for due in changes.due_new):
             self._sooner.set()
 
-    async def advance(self, to: Instant, note: Note | None = None) -> None:
+    async def advance(self, to: Instant, note: AuditContext | None = None) -> None:
         """Move the virtual clock forward. Everything due up to then is done, in order, each at its own time.
 
         The ``note`` is the call that asks for it, written down where the clock arrives. Raises Refusal on a real

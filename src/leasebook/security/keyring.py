@@ -13,12 +13,12 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 import structlog
 
-from leasebook.batch import Spell, Unavailable
+from leasebook.batch import OutageLog, Unavailable
 from leasebook.config.load import Settings
-from leasebook.domain.book.book import FACTS, Changes
+from leasebook.domain.book.book import METADATA, Changes
 from leasebook.domain.commands.store.master_key import BEFORE_KEY, NEXT_KEY, PAST_KEYS
 from leasebook.domain.record.identity_log import MASTER_KEY
-from leasebook.ports.queries.read_repository import Questions, Reader
+from leasebook.ports.queries.read_repository import Reader, ReadRepository
 from leasebook.security.audit_keys import AuditKeys, PastKey
 from leasebook.security.vault import BadMasterKey, Vault, check_fingerprint, fingerprint, load_master_key
 
@@ -49,7 +49,7 @@ class Turning(NamedTuple):
         return bool(self.next or self.before)
 
 
-def turning_of(ask: Questions) -> Turning:
+def turning_of(ask: ReadRepository) -> Turning:
     """Return how the store stands."""
     return Turning(*(ask.fact(name) or "" for name in (MASTER_KEY, NEXT_KEY, BEFORE_KEY, PAST_KEYS)))
 
@@ -196,7 +196,7 @@ class KeyKeeper:
         self._audit = audit
         self._reader = reader
         self._missing = ""
-        self._spell = Spell(log)
+        self._spell = OutageLog(log)
         self._over_since: float | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -237,7 +237,7 @@ class KeyKeeper:
 
     def committed(self, changes: Changes) -> None:
         """Follow what a batch of this server changed, before anybody is answered."""
-        found = {row.name: row.value for row in changes.updated.get(FACTS, ())}
+        found = {row.name: row.value for row in changes.updated.get(METADATA, ())}
         if MASTER_KEY in found:
             self.seal_under(found[MASTER_KEY])
         if not _FACTS.isdisjoint(found):

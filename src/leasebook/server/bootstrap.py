@@ -13,7 +13,7 @@ from leasebook.batch import Sequencer
 from leasebook.config.load import Settings
 from leasebook.contract.policies import OPERATOR
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey, RootKeyTaken, TakeRootKey
-from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, Found
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, FOUNDED, MASTER_KEY, ROOT_USER, BootstrapStore
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.commands.store.former_name import NAME, TODAY, TakeNewName
 from leasebook.domain.model.account import AccessKey, User
@@ -147,7 +147,7 @@ def root_user(store: OpenStore) -> User:
     return user
 
 
-def _founding(settings: Settings, vault: Vault, clock: Clock, key: NewKey, *, is_given: bool) -> Found:
+def _founding(settings: Settings, vault: Vault, clock: Clock, key: NewKey, *, is_given: bool) -> BootstrapStore:
     facts = {MASTER_KEY: vault.fingerprint, CLOCK_MODE: clock.mode, NAME: TODAY}
     if clock.mode == "virtual":
         facts[VIRTUAL_NOW] = str(clock.now())
@@ -160,7 +160,7 @@ def _founding(settings: Settings, vault: Vault, clock: Clock, key: NewKey, *, is
         policies=(OPERATOR,),
         from_environment=is_given,
     )
-    return Found(facts=facts, root=root)
+    return BootstrapStore(facts=facts, root=root)
 
 
 def _write_credentials(directory: Path, key_id: str, secret: str) -> None:

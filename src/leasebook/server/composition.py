@@ -23,7 +23,7 @@ from leasebook.api.links.pages import LinkPages
 from leasebook.api.links.tokens import PURPOSE, Links
 from leasebook.api.unrun_warnings import Unrun
 from leasebook.batch import KeyUses, Limits, Prober, Sequencer, Watcher
-from leasebook.batch.shared_state import Facts
+from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Settings
 from leasebook.domain.commands.service.examples import LoadExamples
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
@@ -46,10 +46,10 @@ from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
 from leasebook.security.vault import Vault, load_master_key
 from leasebook.server.bootstrap import found, make_key, root_user, stands
-from leasebook.server.descriptors import Plan
+from leasebook.server.descriptors import DescriptorPlan
 from leasebook.server.engine_homes import Homes
 from leasebook.server.factories import (
-    Ground,
+    Components,
     allowed_of,
     callers_of,
     dispatcher_of,
@@ -124,7 +124,7 @@ async def running(
     targets: Targets | None = None,
     engines: Mapping[str, ReplicaEngine] | None = None,
     timing: Timing | None = None,
-    plan: Plan | None = None,
+    plan: DescriptorPlan | None = None,
 ) -> AsyncIterator[Service]:
     """Run the service on a store, without a socket; stops it cleanly at the end.
 
@@ -152,7 +152,7 @@ async def running(
         limits, engine = _limits(settings, where), RoutedEngine(routes)
         sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, trail=trail, uses=uses)
         agenda = Agenda(store, sequencer, clock, metrics)
-        ground = Ground(settings, where, store, sequencer, clock, metrics, Facts(store), keeper, plan)
+        ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
         dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
         identities = Identities(
@@ -184,7 +184,7 @@ async def running(
 
 
 def _app(
-    ground: Ground, context: Context, identities: Identities, health: Health, links: LinkPages, gateway: Gateway
+    ground: Components, context: Context, identities: Identities, health: Health, links: LinkPages, gateway: Gateway
 ) -> App:
     """Return what answers requests."""
     settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
@@ -213,7 +213,7 @@ def _app(
 
 
 def _context(
-    ground: Ground,
+    ground: Components,
     agenda: Agenda,
     vault: Vault,
     links: Links,
@@ -291,7 +291,7 @@ def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
         sequencer.watch(watcher)
 
 
-async def _join(ground: Ground, reconciler: Reconciler, homes: Homes, health: Health) -> None:
+async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health: Health) -> None:
     """Let other servers know that this one lives, and then see that they have the same places and master keys.
 
     And warn of what is paid and never runs.

@@ -32,7 +32,7 @@ RAY: Final = 32
 """The driver of a Ray cluster, and its pipes."""
 
 
-class Plan(NamedTuple):
+class DescriptorPlan(NamedTuple):
     """How the files of a process are shared out: so many connections of callers, and of calls that are passed on."""
 
     files: int
@@ -67,7 +67,7 @@ def kept_of(engines: frozenset[str], deliveries: int) -> int:
     return kept
 
 
-def planned(settings: Settings, engines: frozenset[str], files: int) -> Plan:
+def planned(settings: Settings, engines: frozenset[str], files: int) -> DescriptorPlan:
     """Share out so many files; raises TooFewFiles where they are not enough for a server and a few callers.
 
     A call of a service needs a second connection, to its replica. So each connection of a caller counts twice.
@@ -81,4 +81,4 @@ def planned(settings: Settings, engines: frozenset[str], files: int) -> Plan:
             "itself (store, engines, deliveries, monitors), and two a connection. Raise the limit (ulimit -n, "
             "LimitNOFILE= of systemd)."
         )
-    return Plan(files, kept, min(settings.http_connections_max or CONNECTIONS_MAX, room), deliveries)
+    return DescriptorPlan(files, kept, min(settings.http_connections_max or CONNECTIONS_MAX, room), deliveries)

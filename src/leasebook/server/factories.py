@@ -23,8 +23,8 @@ from leasebook.api.event_streams import StreamBounds, Streams
 from leasebook.api.ids import hex_id
 from leasebook.api.links.tokens import Links
 from leasebook.api.presenters import rows as present
-from leasebook.batch import Sequencer, Trail
-from leasebook.batch.shared_state import Facts
+from leasebook.batch import AuditWriter, Sequencer
+from leasebook.batch.shared_state import SharedState
 from leasebook.config.load import Settings
 from leasebook.domain.book import store_queries as asked
 from leasebook.domain.cards import parse_cards
@@ -51,13 +51,13 @@ from leasebook.notifications.ports import Sender
 from leasebook.notifications.webhook import WebhookSender
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock
-from leasebook.ports.queries.read_repository import EventPlace, Questions
+from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 from leasebook.reconciler.ports import MachineTime, Timing
 from leasebook.reconciler.worker import Reconciler
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper
 from leasebook.security.vault import Vault
-from leasebook.server.descriptors import DELIVERIES_MAX, Plan
+from leasebook.server.descriptors import DELIVERIES_MAX, DescriptorPlan
 from leasebook.store.opening import OpenStore, Target
 from leasebook.store.postgres.timeouts import Patience
 
@@ -67,7 +67,7 @@ GIVEN_UP_KEEP_DAYS: Final = 30
 SPANS_US: Final = {"d": DAY_US, "h": HOUR_US, "m": MINUTE_US}
 
 
-class Ground(msgspec.Struct, frozen=True):
+class Components(msgspec.Struct, frozen=True):
     """What every part stands on."""
 
     settings: Settings
@@ -76,9 +76,9 @@ class Ground(msgspec.Struct, frozen=True):
     sequencer: Sequencer
     clock: Clock
     metrics: Metrics
-    facts: Facts
+    facts: SharedState
     keeper: KeyKeeper
-    plan: Plan | None = None
+    plan: DescriptorPlan | None = None
     """How the files of this process are shared out; None: there is no end of them."""
 
     @property
@@ -201,9 +201,9 @@ def callers_of(settings: Settings, identities: Identities, bodies: Bodies) -> Ca
     return Callers(identities, limits, bodies, path_prefix=settings.path_prefix)
 
 
-def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> Trail:
+def trail_of(settings: Settings, keys: AuditKeys, clock: Clock, metrics: Metrics) -> AuditWriter:
     """Begin the audit trail of this run."""
-    return Trail(
+    return AuditWriter(
         keys=keys,
         new_chain=lambda: f"{to_datetime(clock.now(), 'UTC'):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         lost=metrics,
@@ -227,7 +227,7 @@ def allowed_of(settings: Settings) -> Allowed:
     return Allowed(settings.webhook_allow_http == "yes", networks_of(settings.webhook_allow_private or ""))
 
 
-def places_of(settings: Settings, plan: Plan | None) -> Places:
+def places_of(settings: Settings, plan: DescriptorPlan | None) -> Places:
     """Return how many attempts to deliver may be under way at once."""
     return Places(
         all_max=DELIVERIES_MAX if plan is None else plan.deliveries,
@@ -240,7 +240,7 @@ def places_of(settings: Settings, plan: Plan | None) -> Places:
     )
 
 
-def dispatcher_of(ground: Ground, vault: Vault, links: Links) -> Dispatcher:
+def dispatcher_of(ground: Components, vault: Vault, links: Links) -> Dispatcher:
     """Return what tells the world, with everybody who can send."""
     settings = ground.settings
 
@@ -285,7 +285,7 @@ class Replicas(Targets):
     def __init__(self, here: str) -> None:
         self._here = here
 
-    def of(self, ask: Questions, service_id: str) -> Sequence[Answering]:
+    def of(self, ask: ReadRepository, service_id: str) -> Sequence[Answering]:
         """Return the healthy replicas of a service that can be called from here."""
         ready = [row for row in ask.targets(service_id) if row.state == "Ready"]
         return [
@@ -295,7 +295,7 @@ class Replicas(Targets):
         ]
 
 
-def gateway_of(ground: Ground, targets: Targets | None) -> Gateway:
+def gateway_of(ground: Components, targets: Targets | None) -> Gateway:
     """Return what passes calls of services on."""
     settings = ground.settings
     return Gateway(
@@ -353,7 +353,7 @@ def timing_of(settings: Settings) -> Timing:
 
 @asynccontextmanager
 async def reconciling(
-    ground: Ground, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing | None
+    ground: Components, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing | None
 ) -> AsyncIterator[Reconciler]:
     """Look after replicas meanwhile. What runs at the end goes on running."""
     settings = ground.settings

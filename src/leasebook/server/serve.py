@@ -30,7 +30,7 @@ from leasebook.ports.clock import Mode
 from leasebook.security.vault import BadMasterKey
 from leasebook.server.bootstrap import CREDENTIALS, WrongRoot
 from leasebook.server.composition import Service, WrongClock, running
-from leasebook.server.descriptors import ADMIN, SPARE, Plan, TooFewFiles, planned
+from leasebook.server.descriptors import ADMIN, SPARE, DescriptorPlan, TooFewFiles, planned
 from leasebook.server.engine_homes import NotServed
 from leasebook.server.factories import routes_of
 from leasebook.server.signals import SIGNALS, AskedToStop
@@ -128,7 +128,7 @@ async def _work(
     settings: Settings,
     where: Target,
     listener: socket.socket | None,
-    plan: Plan,
+    plan: DescriptorPlan,
     asked: AskedToStop,
     *,
     clock_mode: Mode,
@@ -180,7 +180,7 @@ def _made(settings: Settings, caps: Caps, service: Service, tls: Tls | None = No
     return make
 
 
-def _plan(settings: Settings, where: Target) -> Plan:
+def _plan(settings: Settings, where: Target) -> DescriptorPlan:
     """Share out the files that this process may open; raises CannotStart where they are too few."""
     engines = frozenset(route.engine for route in routes_of(settings, where))
     try:
@@ -199,7 +199,7 @@ def _plan(settings: Settings, where: Target) -> Plan:
     return plan
 
 
-def _caps(settings: Settings, plan: Plan) -> Caps:
+def _caps(settings: Settings, plan: DescriptorPlan) -> Caps:
     proxies = Addresses([text for text in settings.trusted_proxies.split(",") if text])
     return Caps(plan.connections, settings.http_connections_per_address_max, proxies.trusts, seats=SPARE)
 
@@ -249,7 +249,7 @@ async def _serve(
     settings: Settings,
     where: Target,
     doors: _Doors,
-    plan: Plan,
+    plan: DescriptorPlan,
     asked: AskedToStop,
     *,
     demo: bool,

@@ -11,7 +11,7 @@ import msgspec
 from leasebook.addressing.host_port import port_of, unescaped
 from leasebook.batch import Transaction
 from leasebook.domain.book.book import Needed
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.errors import BadStore
 from leasebook.store.newer import Schema
 from leasebook.store.postgres.timeouts import Patience
@@ -94,15 +94,15 @@ class OpenStore(Protocol):
         """Return which of these rows somebody else holds now."""
         ...
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop; one that may take ``long`` keeps no other waiting."""
         ...
 
-    async def glance(self, question: Callable[[Questions], T]) -> T:
+    async def glance(self, question: Callable[[ReadRepository], T]) -> T:
         """Ask a short question on behalf of monitors, who wait for nobody else's."""
         ...
 
-    def ask(self, question: Callable[[Questions], T]) -> T:
+    def ask(self, question: Callable[[ReadRepository], T]) -> T:
         """Ask a question right here; for the start only."""
         ...
 

@@ -10,7 +10,7 @@ from leasebook.api.asgi import Headers, Receive, Scope
 from leasebook.api.audit_record import CallRecord
 from leasebook.api.auth.admission import Turn
 from leasebook.api.auth.identity import Identities, Identity
-from leasebook.api.auth.nonce import Once, SeenNonces
+from leasebook.api.auth.nonce import CallNonce, SeenNonces
 from leasebook.api.body.budget import SMALL, Bodies
 from leasebook.api.fault import Fault, refused
 from leasebook.contract import errors as e
@@ -54,7 +54,7 @@ class Admitted(NamedTuple):
     """A caller whose signature holds. ``once`` is the nonce that it covers, None where it covers none."""
 
     caller: Identity
-    once: Once | None
+    once: CallNonce | None
 
 
 class Callers:
@@ -138,7 +138,7 @@ class Callers:
                 f"{who} signatures that cover more than this one does: {' and '.join(lacking)}. {HOW}",
             )
 
-    def _once(self, auth: Authorization, covered: dict[bytes, bytes]) -> Once | None:
+    def _once(self, auth: Authorization, covered: dict[bytes, bytes]) -> CallNonce | None:
         try:
             value = nonce_of(covered)
         except BadProof as error:
@@ -147,7 +147,7 @@ class Callers:
             return None
         # What the signer chose, and not what the server allows now: it may allow more after its next start.
         until = auth.signed_at_us + lifetime_s(auth) * SECOND_US
-        once = Once(Nonce(auth.access_key, value, hour_after(until)), self._seen)
+        once = CallNonce(Nonce(auth.access_key, value, hour_after(until)), self._seen)
         try:
             once.refuse_replay()
         except Refusal as refusal:

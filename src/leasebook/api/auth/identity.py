@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from leasebook.batch import KeyUses, StaleIdentity
-from leasebook.batch.shared_state import Facts
+from leasebook.batch.shared_state import SharedState
 from leasebook.contract.action import Action
 from leasebook.contract.policies import FULL, OPERATOR
 from leasebook.contract.signing import Authorization, signing_key
-from leasebook.domain.book.book import KEYS, USERS, Changes
+from leasebook.domain.book.book import ACCESS_KEYS, USERS, Changes
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.domain.values.calendar import Instant
@@ -130,7 +130,7 @@ class Identities:
     def __init__(
         self,
         reader: Reader,
-        facts: Facts,
+        facts: SharedState,
         open_secret: Callable[[AccessKey], str],
         uses: KeyUses | None = None,
         seal_under: Callable[[str | None], object] = bool,
@@ -146,7 +146,7 @@ class Identities:
 
     def committed(self, changes: Changes) -> None:
         """Forget whoever was touched; that is rare, so it is everybody."""
-        if any(table in changes for table in (KEYS, USERS)):
+        if any(table in changes for table in (ACCESS_KEYS, USERS)):
             self.forget()
 
     def forget(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.batch import Note, Sequencer
+from leasebook.batch import AuditContext, Sequencer
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.commands.command import REPLAYED_TEXT, Command
 from leasebook.domain.record.signature import Nonce
@@ -33,7 +33,7 @@ class SeenNonces:
         return (nonce.access_key_id, nonce.value) in self._seen
 
 
-class Once:
+class CallNonce:
     """The nonce of one call's signature, and whether the call has used it up by now."""
 
     def __init__(self, nonce: Nonce, seen: SeenNonces) -> None:
@@ -55,7 +55,13 @@ class Once:
             await self.submit(sequencer, UseNonce(), None, None, party=party)
 
     async def submit(
-        self, sequencer: Sequencer, command: Command, epoch: str | None, note: Note | None, *, party: str | None = None
+        self,
+        sequencer: Sequencer,
+        command: Command,
+        epoch: str | None,
+        note: AuditContext | None,
+        *,
+        party: str | None = None,
     ) -> Any:
         """Have a command decided that uses the nonce up, unless this call has done so already."""
         if self.is_spent:

@@ -9,7 +9,7 @@ from leasebook.api.fault import Fault
 from leasebook.api.paging import OWN, event_of, marker_of, place_of
 from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import audit_log as au
-from leasebook.domain.record.audit_log import Closure
+from leasebook.domain.record.audit_log import PruneReceipt
 from leasebook.ports.queries.read_repository import AuditFilter, AuditLine
 
 CHAINS_SHOWN: Final = 1000
@@ -87,7 +87,7 @@ async def describe_audit_proof(context: Context, call: Call[au.DescribeAuditProo
     )
 
 
-def _closure(context: Context, closure: Closure) -> au.AuditClosure:
+def _closure(context: Context, closure: PruneReceipt) -> au.AuditClosure:
     return au.AuditClosure(
         chain=closure.chain,
         first_page=closure.first_number,

@@ -13,13 +13,13 @@ from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
 from leasebook.contract.nouns import charge as c
 from leasebook.contract.policies import FULL
-from leasebook.domain.commands.instance.purchase import Bought, BuyUnits
+from leasebook.domain.commands.instance.purchase import BuyUnits, Purchased
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import SetAutoRenew
 from leasebook.domain.commands.instance.resize import Resize
 from leasebook.domain.commands.service.usage import GrantPackage, no_package
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA
-from leasebook.domain.model.usage import Package
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.ports.queries.read_repository import UnitFilter
 
 
@@ -78,7 +78,7 @@ async def purchase_quota(context: Context, call: Call[c.PurchaseTpmRequest]) -> 
         count=asked.purchase_count,
         kind=QUOTA,
     )
-    bought: Bought = await context.submit(call, command)
+    bought: Purchased = await context.submit(call, command)
     return c.PurchasedTpm(instance_id=bought.unit_id, order_id=bought.order_id)
 
 
@@ -196,7 +196,7 @@ async def grant_package(context: Context, call: Call[c.GrantPackageRequest]) -> 
         specification=asked.specification,
         expires_at=context.time(asked.expired_time, "expiredTime"),
     )
-    granted: Package = await context.submit(call, command)
+    granted: TokenPackage = await context.submit(call, command)
     return c.PackageResult(instance=present.package(granted, context.clock.now(), context.shown))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.paging import part
 from leasebook.contract.nouns import engine_capacity as su
-from leasebook.domain.model.engine_capacity import SHARED, UNBOUNDED, Count, Supply, Word
+from leasebook.domain.model.engine_capacity import SHARED, UNBOUNDED, CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.offering import BY_ENGINE, UNITS_OF_COMPUTE, Offering
 from leasebook.domain.replicas.engine_route import engine_for
 from leasebook.domain.replicas.planner import INSTANT
@@ -39,7 +39,7 @@ def _age(at: int | None, now: int) -> int | None:
     return None if at is None else max(0, now - at) // SECOND_US
 
 
-def _node(context: Context, engine: str, word: Word, now: int) -> su.EngineNode:
+def _node(context: Context, engine: str, word: CapacityReport, now: int) -> su.EngineNode:
     return su.EngineNode(
         engine=engine,
         node=None if word.node == SHARED else word.node,
@@ -56,15 +56,15 @@ def _node(context: Context, engine: str, word: Word, now: int) -> su.EngineNode:
 
 
 def _offered(
-    context: Context, known: dict[str, Supply], offerings: Iterable[Offering], now: int
+    context: Context, known: dict[str, EngineCapacity], offerings: Iterable[Offering], now: int
 ) -> Iterator[su.EngineStock]:
     """Every offering that an engine serves, and every one whose stock should come from one."""
     for row in offerings:
         engine = INSTANT if row.kind != UNITS_OF_COMPUTE else engine_for(context.routes, row.region, row.type)
         if engine == INSTANT and row.stock_source != BY_ENGINE:
             continue
-        supply = known.get(engine, Supply(engine))
-        count = supply.stocks.get(row.type, Count((), 0, None))
+        supply = known.get(engine, EngineCapacity(engine))
+        count = supply.stocks.get(row.type, TypeCapacity((), 0, None))
         yield su.EngineStock(
             engine=engine,
             region=row.region,
@@ -83,7 +83,7 @@ def _offered(
 
 
 def _not_offered(
-    context: Context, supplies: Iterable[Supply], offerings: Iterable[Offering], now: int
+    context: Context, supplies: Iterable[EngineCapacity], offerings: Iterable[Offering], now: int
 ) -> Iterator[su.EngineStock]:
     """Every type of which an engine has a number of units, and that is offered nowhere where it serves.
 
@@ -115,7 +115,7 @@ def _not_offered(
                 )
 
 
-def _trouble(engine: str, supply: Supply, row: Offering) -> str | None:
+def _trouble(engine: str, supply: EngineCapacity, row: Offering) -> str | None:
     """Say what keeps an offering's stock from being compared with its engine, or makes what was seen old."""
     if engine == INSTANT:
         return "No engine serves it any more, and its stock stays as it was. Route it to one, or set its stock."

@@ -10,8 +10,8 @@ from leasebook.api.fault import refused
 from leasebook.api.presenters import rows as present
 from leasebook.contract.nouns import explain as x
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.instance import Unit
-from leasebook.domain.model.limits import Guard
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.record.event import Event
@@ -20,7 +20,7 @@ from leasebook.domain.rules.ownership import no_instance
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import to_datetime
 from leasebook.domain.values.money import amount_text
-from leasebook.ports.queries.read_repository import AuditFilter, AuditLine, EventFilter, EventPlace, Questions
+from leasebook.ports.queries.read_repository import AuditFilter, AuditLine, EventFilter, EventPlace, ReadRepository
 
 SHOWN: Final = 100
 TRIED_SHOWN: Final = 20
@@ -29,21 +29,21 @@ TRIED_TOLD: Final = 3
 
 
 class _Found(NamedTuple):
-    unit: Unit
+    unit: Instance
     offering: Offering
     prices: PriceList
     account: Account
     events: list[tuple[EventPlace, Event]]
     tried: list[AuditLine]
     replicas: list[Replica]
-    guard: Guard | None
+    guard: AccountLimits | None
 
 
 async def explain_unit(context: Context, call: Call[x.ExplainComputeUnitRequest]) -> x.Explanation:
     """Explain an instance."""
     wanted, account_id = call.request.instance_id, call.caller.account_id
 
-    def look(ask: Questions) -> _Found | None:
+    def look(ask: ReadRepository) -> _Found | None:
         unit, account = ask.unit(wanted), ask.account(account_id)
         if unit is None or account is None or unit.account_id != account_id:
             return None

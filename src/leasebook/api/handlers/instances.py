@@ -19,23 +19,23 @@ from leasebook.contract.nouns import instance as s
 from leasebook.contract.nouns import instance_life as u
 from leasebook.contract.policies import FULL
 from leasebook.domain.commands.instance.billing_switch import ChangeBilling, Turned
-from leasebook.domain.commands.instance.purchase import Bought, BuyReplicas, BuyUnits
+from leasebook.domain.commands.instance.purchase import BuyReplicas, BuyUnits, Purchased
 from leasebook.domain.commands.instance.quote import Quoted, QuoteUnits
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew, Renewed, SetAutoRenew
 from leasebook.domain.commands.instance.resize import Resize, Resized
-from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.ownership import no_instance, no_service
 from leasebook.domain.values.money import amount_text
-from leasebook.ports.queries.read_repository import Numbered, Questions, UnitFilter
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 PIECE: Final = 1000
 """How many instances of a list are in memory at once."""
 
 
-def _purchased(bought: Bought) -> s.Purchased:
+def _purchased(bought: Purchased) -> s.Purchased:
     return s.Purchased(instance_id=bought.unit_id, order_id=bought.order_id)
 
 
@@ -95,18 +95,18 @@ def _instances(context: Context, zone: str, rows: Sequence[Numbered]) -> list[s.
     return [present.instance(numbered.row, context.shown, zone) for numbered in rows]
 
 
-def _units(ask: Questions, wanted: UnitFilter, after: int, limit: int) -> tuple[str, list[Numbered]]:
+def _units(ask: ReadRepository, wanted: UnitFilter, after: int, limit: int) -> tuple[str, list[Numbered]]:
     """Return instances of an account, and its zone."""
     return _zone(ask, wanted.account_id), ask.units(wanted, after=after, limit=limit)
 
 
-def _zone(ask: Questions, account_id: str) -> str:
+def _zone(ask: ReadRepository, account_id: str) -> str:
     account = ask.account(account_id)
     assert account is not None  # noqa: S101 - its user asks, and no account is ever deleted
     return account.time_zone
 
 
-def _piece(wanted: UnitFilter, after: int, ask: Questions) -> tuple[str, list[Numbered]]:
+def _piece(wanted: UnitFilter, after: int, ask: ReadRepository) -> tuple[str, list[Numbered]]:
     return _units(ask, wanted, after, PIECE)
 
 
@@ -129,7 +129,7 @@ async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitReques
     """Show one instance, and which services use it."""
     wanted = call.request.instance_id
 
-    def look(ask: Questions) -> tuple[str, Unit | None, list[tuple[Placement, Service | None]]]:
+    def look(ask: ReadRepository) -> tuple[str, Instance | None, list[tuple[Placement, Service | None]]]:
         unit = ask.unit(wanted)
         placed = unit.placements if unit is not None and present.used_units(unit) else ()
         zone = _zone(ask, call.caller.account_id)
@@ -333,7 +333,7 @@ def auto_renew(call: Call[Any], unit_id: str, kind: OfferingKind, months: int | 
     )
 
 
-def own_unit(unit: Unit | None, call: Call[Any], unit_id: str, kind: OfferingKind = UNITS_OF_COMPUTE) -> Unit:
+def own_unit(unit: Instance | None, call: Call[Any], unit_id: str, kind: OfferingKind = UNITS_OF_COMPUTE) -> Instance:
     """Return the instance where it is the caller's and of that kind; raises Fault."""
     if unit is None or unit.account_id != call.caller.account_id or unit.kind != kind:
         raise refused(no_instance(unit_id))

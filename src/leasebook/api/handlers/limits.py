@@ -13,7 +13,7 @@ from leasebook.api.handlers.account import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
 from leasebook.domain.commands.account.limits import SetGuardRails
-from leasebook.domain.model.limits import Guard, month_name
+from leasebook.domain.model.limits import AccountLimits, month_name
 from leasebook.domain.rules.limits_change import CLEARED, GuardChange
 from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import SECOND_US, to_datetime
@@ -92,7 +92,7 @@ def _seconds(span_us: int | None) -> int | None:
     return None if span_us is None else span_us // SECOND_US
 
 
-def _detail(account_id: str, guard: Guard | None) -> g.GuardRailsDetail:
+def _detail(account_id: str, guard: AccountLimits | None) -> g.GuardRailsDetail:
     if guard is None:
         return g.GuardRailsDetail(account_id=account_id, limits=g.GuardRails())
     rules = guard.rules

@@ -23,7 +23,7 @@ from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.replica import RunSpec
 from leasebook.domain.rules.ownership import no_model, no_model_set
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import ModelSetFilter, Questions
+from leasebook.ports.queries.read_repository import ModelSetFilter, ReadRepository
 
 
 async def create_model_set(context: Context, call: Call[m.CreateCustomModelSetRequest]) -> m.CreatedModelSet:
@@ -185,7 +185,7 @@ async def describe_model(context: Context, call: Call[m.DescribeModelRequest]) -
     """Show a version."""
     wanted = call.request.model_id
 
-    def look(ask: Questions) -> tuple[Model | None, ModelSet | None]:
+    def look(ask: ReadRepository) -> tuple[Model | None, ModelSet | None]:
         model = ask.model(wanted)
         return model, None if model is None else ask.model_set(model.set_id)
 

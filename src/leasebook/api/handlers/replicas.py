@@ -8,12 +8,12 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.paging import part
 from leasebook.contract.nouns import replica as r
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.ownership import no_instance, no_service
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 
 
 async def _found(
@@ -22,7 +22,7 @@ async def _found(
     """Return a service of the caller's, and its replicas; raises Fault where there is no such service or instance."""
     account_id = call.caller.account_id
 
-    def look(ask: Questions) -> tuple[Service | None, Unit | None, list[Replica]]:
+    def look(ask: ReadRepository) -> tuple[Service | None, Instance | None, list[Replica]]:
         unit = None if unit_id is None else ask.unit(unit_id)
         return ask.service(service_id), unit, ask.replicas(account_id, service_id=service_id, unit_id=unit_id)
 

@@ -15,7 +15,7 @@ from leasebook.domain.commands.service.service_key import CreateServiceKey, Dele
 from leasebook.domain.model.account import User
 from leasebook.domain.model.service_key import Orphan, ServiceKey, digest_of, orphan_of
 from leasebook.domain.rules.ownership import no_service
-from leasebook.ports.queries.read_repository import Numbered, Questions
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository
 
 
 async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequest]) -> k.CreatedServiceKey:
@@ -46,7 +46,7 @@ async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKe
     scope = f"service keys {account_id} {wanted} {status}"
     size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope)
 
-    def look(ask: Questions) -> tuple[list[Numbered], dict[str, tuple[User, bool]]]:
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, tuple[User, bool]]]:
         if wanted is not None:
             service = ask.service(wanted)
             if service is None or service.account_id != account_id:

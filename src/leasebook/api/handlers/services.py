@@ -29,7 +29,7 @@ from leasebook.domain.commands.service.service import (
     SwitchService,
 )
 from leasebook.domain.commands.service.usage import CountCalls
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.offering import QUOTA, Offering
 from leasebook.domain.model.service import Service, shape_of
 from leasebook.domain.replicas.engine_route import engine_for
@@ -38,7 +38,7 @@ from leasebook.domain.replicas.unrun import unrun, why_counted, why_unrun
 from leasebook.domain.rules.ownership import no_service
 from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.wording import counted
-from leasebook.ports.queries.read_repository import Numbered, Questions, ServiceFilter, Used
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository, ServiceFilter, Used
 
 TIMINGS: Final = {"Prepay": "Prepaid", "Postpay": "Postpaid"}
 NOTHING: Final = "-"
@@ -117,7 +117,7 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
     wanted = call.request.service_id
     account_id = call.caller.account_id
 
-    def look(ask: Questions) -> tuple[Service | None, dict[str, str], list[str]]:
+    def look(ask: ReadRepository) -> tuple[Service | None, dict[str, str], list[str]]:
         row = ask.service(wanted)
         if row is None or row.account_id != account_id:
             return None, {}, []
@@ -130,7 +130,7 @@ async def describe_service(context: Context, call: Call[v.DescribeServiceRequest
     return msgspec.structs.replace(shown, why_not_run=hindered or None)
 
 
-def _hindrances(context: Context, ask: Questions, row: Service) -> list[str]:
+def _hindrances(context: Context, ask: ReadRepository, row: Service) -> list[str]:
     """Say why nothing runs of a service: it is counted, or no engine is there; and which engines may not run it.
 
     Those are the engines of its replicas, and of offerings of its type.
@@ -169,7 +169,7 @@ async def describe_services(context: Context, call: Call[v.DescribeServicesReque
         protocol_version=asked.protocol_version,
     )
 
-    def look(ask: Questions) -> tuple[list[Numbered], dict[str, str]]:
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, str]]:
         rows = ask.services(wanted, after=after, limit=size + 1, reverse=reverse)
         return rows, ask.services_at(account_id, sorted({one.row.url_suffix for one in rows}))
 
@@ -264,7 +264,7 @@ async def describe_preset_services(context: Context, call: Call[v.DescribePreset
     """List the models that quota is sold of."""
     asked, account_id = call.request, call.caller.account_id
 
-    def look(ask: Questions) -> list[tuple[Offering, list[Unit]]]:
+    def look(ask: ReadRepository) -> list[tuple[Offering, list[Instance]]]:
         return [(row, ask.quota(account_id, row.type, status=None)) for row in ask.offerings() if row.kind == QUOTA]
 
     shown = [_preset(offering, units) for offering, units in await context.read(call, look)]
@@ -279,7 +279,7 @@ async def describe_preset_services(context: Context, call: Call[v.DescribePreset
     return v.PresetServices(service_list=[row for _, row in page], **end)
 
 
-def _preset(offering: Offering, units: list[Unit]) -> v.PresetService:
+def _preset(offering: Offering, units: list[Instance]) -> v.PresetService:
     running = any(unit.status != "Stopped" for unit in units)
     return v.PresetService(
         service_id=preset_id(offering.type),
@@ -300,7 +300,7 @@ async def describe_service_metric(context: Context, call: Call[v.DescribeService
         raise bad_field("endTime", "The end comes after the start.")
     services = tuple(asked.service_id) if asked.service_id else None
 
-    def look(ask: Questions) -> list[tuple[Used, str]]:
+    def look(ask: ReadRepository) -> list[tuple[Used, str]]:
         found = ask.calls(account_id, since, until, services=services, app=asked.app_id)
         names: dict[str, str] = {}
         for used in found:

@@ -14,11 +14,11 @@ from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import account as own
 from leasebook.contract.policies import OPERATOR
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.rules.statement import Line, lines_of, month_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import amount_text
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 
 
 class _Month(msgspec.Struct):
@@ -28,7 +28,7 @@ class _Month(msgspec.Struct):
     opening: int
     paid_in: int
     charged: int
-    units: list[tuple[Unit, list[Line]]]
+    units: list[tuple[Instance, list[Line]]]
     last: str | None
     """The last instance of the page, where more follow."""
 
@@ -43,7 +43,7 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
     scope, size = f"statement {account_id} {asked.month}", OWN.of(asked.max_keys)
     after = id_of(asked.marker, scope) or ""
 
-    def look(ask: Questions) -> _Month | None:
+    def look(ask: ReadRepository) -> _Month | None:
         account = ask.account(account_id)
         if account is None or not 1970 <= year < 9000:  # noqa: PLR2004 - what other times are bounded by
             return None
@@ -79,7 +79,7 @@ async def describe_statement(context: Context, call: Call[own.DescribeStatementR
     )
 
 
-def _unit(context: Context, unit: Unit, lines: list[Line]) -> own.StatementUnit:
+def _unit(context: Context, unit: Instance, lines: list[Line]) -> own.StatementUnit:
     return own.StatementUnit(
         instance_id=unit.id,
         kind=unit.kind,

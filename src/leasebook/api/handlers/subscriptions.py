@@ -15,7 +15,7 @@ from leasebook.api.paging import OWN, delivery_of, marker_of, part
 from leasebook.contract.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import subscription as n
 from leasebook.domain.commands.account import subscription as commands
-from leasebook.domain.model.subscription import Delivery, Hook, HookKind
+from leasebook.domain.model.subscription import Delivery, HookKind, Subscription
 from leasebook.domain.values.calendar import Instant
 from leasebook.notifications.webhook_signature import new_secret
 from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
@@ -48,7 +48,7 @@ async def create_subscription(context: Context, call: Call[n.CreateSubscriptionR
         unit_id=asked.instance_id,
         page=0 if last is None else last.page,
     )
-    made: Hook = await context.submit(call, command)
+    made: Subscription = await context.submit(call, command)
     return _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
 
 
@@ -113,7 +113,7 @@ async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionR
         revoke=bool(asked.revoke_secret),
         page=last.page if asked.skip_missed and last is not None else None,
     )
-    made: Hook = await context.submit(call, command)
+    made: Subscription = await context.submit(call, command)
     if secret is not None and token is not None:
         # Whether it is this call's secret, or that of the one that came before with the same token, the row says.
         secret = await secret_of_hook(context, call, made)
@@ -202,7 +202,7 @@ async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequ
     return n.Redelivered(redelivered=done.count, is_truncated=done.more)
 
 
-def _detail(context: Context, hook: Hook, secret: str | None = None) -> n.SubscriptionDetail:
+def _detail(context: Context, hook: Subscription, secret: str | None = None) -> n.SubscriptionDetail:
     until, is_webhook = hook.before_until, hook.kind == "Webhook"
     return n.SubscriptionDetail(
         subscription_id=hook.id,

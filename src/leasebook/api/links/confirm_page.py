@@ -11,17 +11,17 @@ from leasebook.api.links.tokens import Confirmation
 from leasebook.batch import Sequencer
 from leasebook.domain.commands.account.subscription import ConfirmHook
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.subscription import LIVE, Hook
+from leasebook.domain.model.subscription import LIVE, Subscription
 from leasebook.domain.values.calendar import to_datetime
 from leasebook.domain.values.refusal import Refusal
 from leasebook.ports.clock import Clock
-from leasebook.ports.queries.read_repository import Questions, Reader
+from leasebook.ports.queries.read_repository import Reader, ReadRepository
 
 _GONE = Sheet(410, "There is nothing to confirm", ("The subscription was deleted. No mail comes any more.",))
 
 
 class _Seen(NamedTuple):
-    hook: Hook
+    hook: Subscription
     account: Account
 
 
@@ -71,7 +71,7 @@ class ConfirmPages:
         )
 
     async def _look(self, link: Confirmation) -> _Seen | None:
-        def look(ask: Questions) -> _Seen | None:
+        def look(ask: ReadRepository) -> _Seen | None:
             hook = ask.hook(link.hook_id)
             account = None if hook is None else ask.account(hook.account_id)
             return None if hook is None or account is None or hook.status not in LIVE else _Seen(hook, account)

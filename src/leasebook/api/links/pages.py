@@ -21,14 +21,24 @@ from leasebook.api.links.html import Form, Sheet
 from leasebook.api.links.tokens import KEPT_US, Link, Links
 from leasebook.batch import Closed, OutcomeUnknown, Overloaded, Sequencer, StaleIdentity, Unavailable
 from leasebook.contract.policies import FULL, WRITERS
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, USED_LINKS, Book, Draft
+from leasebook.domain.book.book import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    OFFERINGS,
+    PRICES,
+    SERVICES,
+    USED_LINKS,
+    Book,
+    Draft,
+)
 from leasebook.domain.commands.instance.link import UseLink
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.idempotency import Token
-from leasebook.domain.model.instance import GONE, UP, Unit
-from leasebook.domain.model.limits import Guard
+from leasebook.domain.model.idempotency import IdempotencyKey
+from leasebook.domain.model.instance import GONE, UP, Instance
+from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import EVERYWHERE, Offering, PriceList
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.ledger import wallet
@@ -40,7 +50,7 @@ from leasebook.domain.values.money import amount_text
 from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
-from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Questions, Reader
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
 
 log = structlog.get_logger()
 
@@ -60,9 +70,9 @@ class Seen(NamedTuple):
     """What a link is about, in one view of the store."""
 
     epoch: str | None
-    unit: Unit
+    unit: Instance
     account: Account
-    guard: Guard | None
+    guard: AccountLimits | None
     offering: Offering
     prices: PriceList | None
     services: tuple[Service, ...]
@@ -128,7 +138,7 @@ class LinkPages:
                 return self._closed(link, seen, self._clock.now()) or _not_permitted(seen)
             # The same attempt has the same answer, however often the button is pressed.
             command = msgspec.structs.replace(
-                self._command(link, seen), amount=amount, token=Token(seen.unit.account_id, value, value)
+                self._command(link, seen), amount=amount, token=IdempotencyKey(seen.unit.account_id, value, value)
             )
             try:
                 record.pressed(seen.unit.account_id, seen.unit.created_by, link.deed, seen.unit.id)
@@ -153,7 +163,7 @@ class LinkPages:
         return asking._replace(status=409, sentences=(costs, *asking.sentences))
 
     async def _look(self, link: Link) -> Seen | None:
-        def look(ask: Questions) -> Seen | None:
+        def look(ask: ReadRepository) -> Seen | None:
             unit = ask.unit(link.unit_id)
             account = None if unit is None else ask.account(unit.account_id)
             if unit is None or account is None:
@@ -212,7 +222,7 @@ class LinkPages:
         except Refusal as refusal:
             return self._refused(seen, refusal)
         paid = sum(-posting.effect_on(wallet(seen.account.id)) for posting in draft.postings)
-        after = draft.require(UNITS, seen.unit.id)
+        after = draft.require(INSTANCES, seen.unit.id)
         deadline = self._time(seen, link.deadline)
         match link.deed:
             case "keep":
@@ -302,10 +312,10 @@ class LinkPages:
 def _book(link: Link, seen: Seen) -> Book:
     """Put down what was read, so that a command can be decided on it and thrown away."""
     book, unit = Book(), seen.unit
-    book.load(UNITS, (unit.id,), unit)
+    book.load(INSTANCES, (unit.id,), unit)
     book.load(ACCOUNTS, (unit.account_id,), seen.account)
     book.load(USED_LINKS, (unit.id, link.deadline), seen.used)
-    book.load(GUARDS, (unit.account_id,), seen.guard)
+    book.load(ACCOUNT_LIMITS, (unit.account_id,), seen.guard)
     book.load(OFFERINGS, unit.offering, seen.offering)
     book.load(PRICES, unit.offering, seen.prices)
     for service in seen.services:

@@ -12,10 +12,10 @@ from leasebook.contract.nouns import event as ev
 from leasebook.contract.nouns import instance as s
 from leasebook.contract.nouns import service as v
 from leasebook.domain.model.account import AccessKey, Account, User
-from leasebook.domain.model.instance import UP, Placement, Unit
+from leasebook.domain.model.instance import UP, Instance, Placement
 from leasebook.domain.model.offering import RPM_PER_UNIT, TPM_PER_UNIT, Offering
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import Package
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.event import REMINDED, Event
 from leasebook.domain.record.identity_event import IAM_TYPES
 from leasebook.domain.record.ledger import Order, Posting
@@ -33,12 +33,12 @@ def _when(shown: Shown, at: Instant | None) -> str | None:
     return None if at is None else shown(at)
 
 
-def used_units(unit: Unit) -> int:
+def used_units(unit: Instance) -> int:
     """Count the units that replicas take: a stopped instance has none running."""
     return unit.used if unit.status in UP or unit.status == "Creating" else 0
 
 
-def _schedule(unit: Unit) -> Instant | None:
+def _schedule(unit: Instance) -> Instant | None:
     """Return the release time, which a postpaid instance with a schedule has (decision 23).
 
     Of what has ended it is when it was released by its schedule; what ended otherwise was not released at that time.
@@ -48,11 +48,11 @@ def _schedule(unit: Unit) -> Instant | None:
     return unit.release_at if unit.ended_at is None or unit.end_reason == "Schedule" else None
 
 
-def _end(unit: Unit) -> Instant | None:
+def _end(unit: Instance) -> Instant | None:
     return unit.expires_at if unit.payment_timing == "Prepaid" else unit.ended_at
 
 
-def instance(unit: Unit, shown: Shown, zone: str) -> s.ComputeUnitInstance:
+def instance(unit: Instance, shown: Shown, zone: str) -> s.ComputeUnitInstance:
     """Show an instance as its account sees it. ``zone`` is the account's."""
     prepaid = unit.payment_timing == "Prepaid"
     return s.ComputeUnitInstance(
@@ -83,7 +83,7 @@ def usage(placed: Placement, service: Service) -> s.ServiceUsage:
     )
 
 
-def service_instance(unit: Unit, service_id: str, shown: Shown) -> s.ServiceInstance:
+def service_instance(unit: Instance, service_id: str, shown: Shown) -> s.ServiceInstance:
     """Show an instance as a service of it sees it."""
     return s.ServiceInstance(
         instance_id=unit.id,
@@ -128,7 +128,7 @@ def service(row: Service, shown: Shown, url: str) -> v.ServiceDetail:
     )
 
 
-def quota(unit: Unit, shown: Shown) -> c.TpmInstance:
+def quota(unit: Instance, shown: Shown) -> c.TpmInstance:
     """Show quota of a model."""
     return c.TpmInstance(
         instance_id=unit.id,
@@ -144,7 +144,7 @@ def quota(unit: Unit, shown: Shown) -> c.TpmInstance:
     )
 
 
-def renew_rule(unit: Unit, shown: Shown) -> c.AutoRenewRule:
+def renew_rule(unit: Instance, shown: Shown) -> c.AutoRenewRule:
     """Show an instance's auto-renew rule."""
     return c.AutoRenewRule(
         instance_id=unit.id,
@@ -157,7 +157,7 @@ def renew_rule(unit: Unit, shown: Shown) -> c.AutoRenewRule:
     )
 
 
-def package(row: Package, now: Instant, shown: Shown) -> c.PackageDetail:
+def package(row: TokenPackage, now: Instant, shown: Shown) -> c.PackageDetail:
     """Show a package of tokens."""
     return c.PackageDetail(
         package_id=row.id,

@@ -8,22 +8,22 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from leasebook.domain.book.loads import Halted, Held, KeysOf, Shelf
+from leasebook.domain.book.loads import KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Answers, Asked
 from leasebook.domain.model.account import AccessKey, Account, User
-from leasebook.domain.model.engine_capacity import Supply
-from leasebook.domain.model.idempotency import Remembered
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.engine_capacity import EngineCapacity
+from leasebook.domain.model.idempotency import IdempotencyRecord
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import Lease, Worker
-from leasebook.domain.model.limits import Guard, month_name
+from leasebook.domain.model.limits import AccountLimits, month_name
 from leasebook.domain.model.model import Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import Delivery, Hook, Lane, delivery_events, hook_events
-from leasebook.domain.model.usage import Calls, Package
+from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription, delivery_events, hook_events
+from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.record.agenda import Due, agenda_of
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.event import (
@@ -74,64 +74,64 @@ class Table(Generic[R]):
         return f"Table({self.name})"
 
 
-class Fact(msgspec.Struct, frozen=True):
+class StoreMetadata(msgspec.Struct, frozen=True):
     """A value that the store itself must remember, such as where its virtual clock stands."""
 
     name: str
     value: str
 
 
-REMEMBERED = Table("tokens", Remembered, "account_id", "value")
+IDEMPOTENCY_RECORDS = Table("tokens", IdempotencyRecord, "account_id", "value")
 NONCES = Table("nonces", Nonce, "access_key_id", "value")
-UNITS = Table("units", Unit, "id")
+INSTANCES = Table("units", Instance, "id")
 SERVICES = Table("services", Service, "id")
 MODEL_SETS = Table("model_sets", ModelSet, "id")
 MODELS = Table("models", Model, "id")
 QUOTES = Table("quotes", Quote, "id")
-CALLS = Table("calls", Calls, "service_id", "app_id", "hour")
-PACKAGES = Table("packages", Package, "id")
-SUPPLIES = Table("supplies", Supply, "engine")
+SERVICE_USAGE = Table("calls", ServiceUsage, "service_id", "app_id", "hour")
+TOKEN_PACKAGES = Table("packages", TokenPackage, "id")
+ENGINE_CAPACITIES = Table("supplies", EngineCapacity, "engine")
 OFFERINGS = Table("offerings", Offering, "region", "type")
 PRICES = Table("prices", PriceList, "region", "type")
 ACCOUNTS = Table("accounts", Account, "id")
 USERS = Table("users", User, "id")
-KEYS = Table("access_keys", AccessKey, "id")
-GUARDS = Table("guards", Guard, "account_id")
+ACCESS_KEYS = Table("access_keys", AccessKey, "id")
+ACCOUNT_LIMITS = Table("guards", AccountLimits, "account_id")
 SERVICE_KEYS = Table("service_keys", ServiceKey, "id")
-FACTS = Table("facts", Fact, "name")
-HOOKS = Table("hooks", Hook, "id")
-LANES = Table("lanes", Lane, "hook_id", "name")
+METADATA = Table("facts", StoreMetadata, "name")
+SUBSCRIPTIONS = Table("hooks", Subscription, "id")
+DELIVERY_QUEUES = Table("lanes", DeliveryQueue, "hook_id", "name")
 DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
 USED_LINKS = Table("used_links", UsedLink, "unit_id", "deadline")
 NOTICE_RATES = Table("notice_rates", NoticeRate, "name")
 WORKERS = Table("workers", Worker, "id")
 LEASES = Table("leases", Lease, "unit_id")
 REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
-REFUSED = Table("refused_calls", RefusedCalls, "id")
+REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
     # First, because under a virtual clock every batch begins with the lock on where that stands.
-    FACTS,
-    REMEMBERED,
+    METADATA,
+    IDEMPOTENCY_RECORDS,
     NONCES,
-    UNITS,
+    INSTANCES,
     SERVICES,
     MODEL_SETS,
     MODELS,
     QUOTES,
-    CALLS,
-    PACKAGES,
-    SUPPLIES,
+    SERVICE_USAGE,
+    TOKEN_PACKAGES,
+    ENGINE_CAPACITIES,
     OFFERINGS,
     PRICES,
     ACCOUNTS,
     # After the account: whoever sets an account's first limits and whoever buys take turns on that row.
-    GUARDS,
+    ACCOUNT_LIMITS,
     USERS,
-    KEYS,
+    ACCESS_KEYS,
     # Whatever makes or settles deliveries has their hook first.
-    HOOKS,
-    LANES,
+    SUBSCRIPTIONS,
+    DELIVERY_QUEUES,
     DELIVERIES,
     USED_LINKS,
     NOTICE_RATES,
@@ -139,20 +139,20 @@ TABLES: tuple[Table[Any], ...] = (
     WORKERS,
     LEASES,
     REPLICAS,
-    REFUSED,
+    REFUSED_CALLS,
 )
 
 TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {
-    UNITS: unit_events,
+    INSTANCES: unit_events,
     ACCOUNTS: lambda before, after: (*identity_events(before, after), *account_events(before, after)),
     USERS: identity_events,
-    KEYS: identity_events,
+    ACCESS_KEYS: identity_events,
     SERVICE_KEYS: identity_events,
-    GUARDS: guard_events,
-    HOOKS: hook_events,
+    ACCOUNT_LIMITS: guard_events,
+    SUBSCRIPTIONS: hook_events,
     DELIVERIES: delivery_events,
     REPLICAS: replica_events,
-    SUPPLIES: supply_events,
+    ENGINE_CAPACITIES: supply_events,
     MODELS: model_events,
 }
 """Tables whose changes are events, with what tells of two rows what happened between them."""
@@ -161,7 +161,7 @@ Need = tuple[Table[Any], Key]
 """A row that a command reads or writes. It need not exist."""
 
 
-Needed = Need | Shelf | Halted | Held | KeysOf | Asked
+Needed = Need | OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked
 
 
 class NotLoaded(LookupError):
@@ -196,14 +196,14 @@ class Book:
             keys.append(key)
         self._shelves[unit_type] = keys
 
-    def load_halted(self, account_id: str, units: Iterable[Unit]) -> None:
+    def load_halted(self, account_id: str, units: Iterable[Instance]) -> None:
         """Put down instances of an account that stand still, and those whose renewal waits, the oldest first."""
         found = self._halted.setdefault(account_id, {})
         for unit in units:
-            self.rows[UNITS].setdefault((unit.id,), unit)
+            self.rows[INSTANCES].setdefault((unit.id,), unit)
             found[unit.id] = None
 
-    def load_held(self, need: Held, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
+    def load_held(self, need: UsageTotals, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
         """Put down what an account's users hold, by type, and what they were charged."""
         self._held[need.account_id] = held, spent, need.since
 
@@ -211,7 +211,7 @@ class Book:
         """Put down every access key of a user."""
         found = self._keyed.setdefault(user_id, {})
         for key in keys:
-            self.rows[KEYS].setdefault((key.id,), key)
+            self.rows[ACCESS_KEYS].setdefault((key.id,), key)
             found[key.id] = None
 
     def key_ids(self, user_id: str) -> list[str]:
@@ -284,9 +284,9 @@ class Book:
                 self._tell(TOLD[table](before, row), row, now, user_id)
             if table is OFFERINGS:
                 self._shelve(row)
-            elif table is KEYS and row.user_id in self._keyed:
+            elif table is ACCESS_KEYS and row.user_id in self._keyed:
                 self._keyed[row.user_id][row.id] = None
-            elif self._halted and table is UNITS and row.waits_for_money and row.account_id in self._halted:
+            elif self._halted and table is INSTANCES and row.waits_for_money and row.account_id in self._halted:
                 self._halted[row.account_id][row.id] = None
         self.orders += draft.orders
         self.postings += draft.postings
@@ -299,26 +299,26 @@ class Book:
 
     def _count(self, draft: Draft) -> None:
         """Count what a command took or gave back, and charged, against the limits of whom it concerns."""
-        for after in [row for row in draft.changed.values() if type(row) is Unit]:
-            before = self.rows[UNITS].get((after.id,))
+        for after in [row for row in draft.changed.values() if type(row) is Instance]:
+            before = self.rows[INSTANCES].get((after.id,))
             added = after.held - (0 if before is None else before.held)
             if added:
                 self._count_units(draft, after, added)
         for posting in draft.postings:
             if posting.unit_id is not None:
-                self._count_spent(draft, posting, draft.require(UNITS, posting.unit_id).created_by)
+                self._count_spent(draft, posting, draft.require(INSTANCES, posting.unit_id).created_by)
 
-    def _count_units(self, draft: Draft, unit: Unit, added: int) -> None:
-        guard = draft.get(GUARDS, unit.account_id)
+    def _count_units(self, draft: Draft, unit: Instance, added: int) -> None:
+        guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
         if guard is not None:
-            draft.put(GUARDS, guard.plus_units(unit.created_by, unit.type, added))
+            draft.put(ACCOUNT_LIMITS, guard.plus_units(unit.created_by, unit.type, added))
         elif unit.account_id in self._held:
             # The account gets its first limits in this very batch: they begin with this, too.
             self._held_more(self._held[unit.account_id][0], unit, added)
 
     @staticmethod
-    def _held_more(held: dict[str, dict[str, int]], unit: Unit, added: int) -> None:
-        """Add to what a user holds; of what is held no more nothing stays (``Guard.plus_units``)."""
+    def _held_more(held: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
+        """Add to what a user holds; of what is held no more nothing stays (``AccountLimits.plus_units``)."""
         types = held.pop(unit.created_by, {})
         count = types.pop(unit.type, 0) + added
         if count:
@@ -327,10 +327,10 @@ class Book:
             held[unit.created_by] = types
 
     def _count_spent(self, draft: Draft, posting: Posting, user_id: str) -> None:
-        guard, amount = draft.get(GUARDS, posting.account_id), -posting.effect_on(wallet(posting.account_id))
+        guard, amount = draft.get(ACCOUNT_LIMITS, posting.account_id), -posting.effect_on(wallet(posting.account_id))
         if guard is not None:
             month = month_name(posting.at, draft.require(ACCOUNTS, posting.account_id).time_zone)
-            draft.put(GUARDS, guard.plus_spent(user_id, month, amount))
+            draft.put(ACCOUNT_LIMITS, guard.plus_spent(user_id, month, amount))
         elif posting.account_id in self._held and posting.at >= self._held[posting.account_id][2]:
             # Late work may charge for the month before.
             spent = self._held[posting.account_id][1]
@@ -343,7 +343,7 @@ class Book:
         what is written. All else is for the end: rows that every command changes, client tokens, for which batches of
         other servers wait in one order, and events, which are put in pages.
         """
-        return self._collected([place for place in self._first if place[0] is UNITS])
+        return self._collected([place for place in self._first if place[0] is INSTANCES])
 
     def changes(self) -> Changes:
         """Return everything that the batch changed, or what of it was in no part, for the store to write."""
@@ -366,7 +366,7 @@ class Book:
             else:
                 changes.updated.setdefault(table, []).append(after)
                 changes.before.setdefault(table, []).append(before)
-            if table is UNITS:
+            if table is INSTANCES:
                 old, new = agenda_of(before), agenda_of(after)
                 if old != new:
                     changes.due_gone += old - new
@@ -391,7 +391,7 @@ class Changes:
         self.placed_gone: list[tuple[str, str]] = []
         self.placed_new: list[tuple[str, str]] = []
 
-    def place(self, before: Unit | None, after: Unit) -> None:
+    def place(self, before: Instance | None, after: Instance) -> None:
         """Take note which services came to an instance, or left it: what a service's instances are found by."""
         if after.placements or (before is not None and before.placements):
             old = set() if before is None else {(placed.service_id, before.id) for placed in before.placements}
@@ -462,19 +462,19 @@ class Draft:
         """Return every offering of a type, in catalogue order."""
         return [self.require(OFFERINGS, *key) for key in self.book.shelf_keys(unit_type)]
 
-    def halted(self, account_id: str) -> list[Unit]:
+    def halted(self, account_id: str) -> list[Instance]:
         """Return the account's instances that stand still, as far as they were loaded."""
-        units = [self.require(UNITS, unit_id) for unit_id in self.book.halted_ids(account_id)]
+        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.halted_ids(account_id)]
         return [unit for unit in units if unit.is_halted]
 
-    def unrenewed(self, account_id: str) -> list[Unit]:
+    def unrenewed(self, account_id: str) -> list[Instance]:
         """Return the account's instances whose renewal waits for money, as far as they were loaded; oldest first."""
-        units = [self.require(UNITS, unit_id) for unit_id in self.book.waiting_ids(account_id)]
+        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.waiting_ids(account_id)]
         return sorted((unit for unit in units if unit.awaits_renewal), key=attrgetter("created_at"))
 
     def keys_of(self, user_id: str) -> list[AccessKey]:
         """Return every access key of a user."""
-        return [self.require(KEYS, key_id) for key_id in self.book.key_ids(user_id)]
+        return [self.require(ACCESS_KEYS, key_id) for key_id in self.book.key_ids(user_id)]
 
     def put(self, table: Table[R], row: R) -> None:
         """Write a row, new or changed."""

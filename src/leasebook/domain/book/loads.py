@@ -7,13 +7,13 @@ import msgspec
 from leasebook.domain.values.calendar import Instant
 
 
-class Shelf(msgspec.Struct, frozen=True):
+class OfferingsOfType(msgspec.Struct, frozen=True):
     """Need every offering of one type, whatever the region."""
 
     type: str
 
 
-class Halted(msgspec.Struct, frozen=True):
+class SuspendedInstances(msgspec.Struct, frozen=True):
     """Need instances that stand still until a debt is paid (``Unit.is_halted``), at most ``HALTED_MAX`` of them.
 
     And as many of those whose renewal waits for money (``Unit.awaits_renewal``), the oldest first. They are those of an
@@ -27,14 +27,14 @@ class Halted(msgspec.Struct, frozen=True):
 HALTED_MAX = 500
 
 
-class Held(msgspec.Struct, frozen=True):
+class UsageTotals(msgspec.Struct, frozen=True):
     """Need the sums that an account's limits begin with: units held by user and type, and money charged since."""
 
     account_id: str
     since: Instant
 
 
-class KeysOf(msgspec.Struct, frozen=True):
+class KeysOfUser(msgspec.Struct, frozen=True):
     """Need every access key of a user, whose row is needed as well: who makes keys takes turns on it."""
 
     user_id: str

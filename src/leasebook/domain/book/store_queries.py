@@ -12,12 +12,12 @@ from typing import Any, Final
 import msgspec
 
 from leasebook.domain.model.account import AccessKey, User
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import LIVE, Hook
+from leasebook.domain.model.subscription import LIVE, Subscription
 from leasebook.domain.values.calendar import Instant
 
 USERS: Final = "users"
@@ -68,7 +68,7 @@ class Answers:
         """Take note of a row that is new or different."""
         if not self._counts and not self._places:
             return
-        if type(after) is Unit:
+        if type(after) is Instance:
             for placed in after.placements:
                 if placed.service_id in self._places:
                     self._places[placed.service_id].add(after.offering)
@@ -106,7 +106,7 @@ def _service(row: Service) -> Iterator[tuple[str, str]]:
         yield SERVICES, row.account_id
 
 
-def _hook(row: Hook) -> Iterator[tuple[str, str]]:
+def _hook(row: Subscription) -> Iterator[tuple[str, str]]:
     if row.status in LIVE:
         yield HOOKS, row.account_id
 
@@ -127,7 +127,7 @@ COUNTED: Final[dict[type, Callable[[Any], Iterator[tuple[str, str]]]]] = {
     ModelSet: _model_set,
     Model: _model,
     Service: _service,
-    Hook: _hook,
+    Subscription: _hook,
     Quote: _quote,
     ServiceKey: _service_key,
 }

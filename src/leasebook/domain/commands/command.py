@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import NONCES, REMEMBERED, Book, Draft, Needed
-from leasebook.domain.model.idempotency import Remembered, Token
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, NONCES, Book, Draft, Needed
+from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.signature import Nonce
 from leasebook.domain.values.calendar import Instant
@@ -37,7 +37,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     moves_clock: ClassVar[bool] = False
     """Whether it moves the store's virtual clock, or makes it: then nobody else is at work meanwhile."""
 
-    token: Token | None = None
+    token: IdempotencyKey | None = None
     by: str | None = None
     """The user who asks; None: it happens by itself."""
     nonce: Nonce | None = None
@@ -69,12 +69,12 @@ class DueCommand(Command, frozen=True, kw_only=True):
 class Engine(msgspec.Struct, frozen=True):
     """The part of an engine that the rules can see: what it confirms without being asked."""
 
-    def confirmations(self, unit: Unit) -> Sequence[Command]:  # noqa: ARG002 - an ordinary engine must be asked
+    def confirmations(self, unit: Instance) -> Sequence[Command]:  # noqa: ARG002 - an ordinary engine must be asked
         """Return the reports that this engine makes at once about an instance in a state of transition."""
         return ()
 
 
-class Decided(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True):
     """The outcome of one command: its answer, or the refusal that stands in its place."""
 
     answer: Any = None
@@ -87,30 +87,30 @@ class Decided(msgspec.Struct, frozen=True):
         return self.answer
 
 
-def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Engine) -> Decided:
+def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Engine) -> Decision:
     """Decide one command on the book, in place; a refusal leaves the book as it was.
 
     What the engine confirms at once about instances that the command left in transition is decided right
     after it, by the same commands that slower engines report with.
     """
     if command.nonce is not None and not _first_use(book, command.nonce, now):
-        return Decided(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
+        return Decision(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
     token = command.token
     if token is not None:
-        before = book.get(REMEMBERED, token.account_id, token.value)
+        before = book.get(IDEMPOTENCY_RECORDS, token.account_id, token.value)
         if before is not None:
             return _again(before, token, command)
     draft = Draft(book, now)
     try:
-        decided = Decided(answer=command.decide(draft, rules, now))
+        decided = Decision(answer=command.decide(draft, rules, now))
     except Refusal as refusal:
         draft = Draft(book, now)
-        decided = Decided(refusal=refusal)
+        decided = Decision(refusal=refusal)
     if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):
-        draft.put(REMEMBERED, _remember(token, decided, now))
+        draft.put(IDEMPOTENCY_RECORDS, _remember(token, decided, now))
     book.accept(draft, now, command.by)
     for row in list(draft.changed.values()):
-        if type(row) is Unit and row.status in IN_TRANSITION:
+        if type(row) is Instance and row.status in IN_TRANSITION:
             for report in engine.confirmations(row):
                 decide(book, report, rules, now, engine)
     return decided
@@ -140,9 +140,9 @@ def token_needs(command: Command) -> Needs:
     """Return the rows that tell whether the command came before: by its client token, and by its signature's nonce."""
     token, nonce = command.token, command.nonce
     if nonce is None:
-        return () if token is None else ((REMEMBERED, (token.account_id, token.value)),)
+        return () if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)),)
     used: Needed = (NONCES, (nonce.access_key_id, nonce.value))
-    return (used,) if token is None else ((REMEMBERED, (token.account_id, token.value)), used)
+    return (used,) if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)), used)
 
 
 class _Refused(msgspec.Struct):
@@ -151,18 +151,20 @@ class _Refused(msgspec.Struct):
     field: str | None
 
 
-def _remember(token: Token, decided: Decided, now: Instant) -> Remembered:
+def _remember(token: IdempotencyKey, decided: Decision, now: Instant) -> IdempotencyRecord:
     refusal = decided.refusal
     kept = decided.answer if refusal is None else _Refused(refusal.reason, refusal.message, refusal.field)
-    return Remembered(token.account_id, token.value, token.digest, refusal is not None, msgspec.json.encode(kept), now)
+    return IdempotencyRecord(
+        token.account_id, token.value, token.digest, refusal is not None, msgspec.json.encode(kept), now
+    )
 
 
-def _again(before: Remembered, token: Token, command: Command) -> Decided:
+def _again(before: IdempotencyRecord, token: IdempotencyKey, command: Command) -> Decision:
     try:
         before.check(token)
     except Refusal as refusal:
-        return Decided(refusal=refusal)
+        return Decision(refusal=refusal)
     if before.refused:
         kept = msgspec.json.decode(before.answer, type=_Refused)
-        return Decided(refusal=Refusal(kept.reason, kept.message, field=kept.field))
-    return Decided(answer=msgspec.json.decode(before.answer, type=command.answer))
+        return Decision(refusal=Refusal(kept.reason, kept.message, field=kept.field))
+    return Decision(answer=msgspec.json.decode(before.answer, type=command.answer))

@@ -20,7 +20,7 @@ FORGOTTEN_US: Final = DAY_US
 """What a node said is forgotten so long after it stopped to count."""
 
 
-class Word(msgspec.Struct, frozen=True):
+class CapacityReport(msgspec.Struct, frozen=True):
     """What one worker last said of an engine on one node: the units of each type, used ones included.
 
     Times are the machine's, microseconds since 1970 UTC. ``units`` are those of ``seen_at``, None where the engine
@@ -42,7 +42,7 @@ class Word(msgspec.Struct, frozen=True):
         return self.units is not None and self.gone_since is None
 
 
-class Count(msgspec.Struct, frozen=True):
+class TypeCapacity(msgspec.Struct, frozen=True):
     """One type on one engine, over all ``regions`` that it serves: the units ``offered``, and those that it ``has``.
 
     ``has`` is None where nobody knows, or where there is no bound. ``oversold`` units are held by instances beyond what
@@ -82,7 +82,7 @@ def units_of(units: Mapping[str, int], unit_type: str) -> int | None:
     return None if name is None else units[name]
 
 
-class Supply(msgspec.Struct, frozen=True):
+class EngineCapacity(msgspec.Struct, frozen=True):
     """An engine: what is said of it, node by node, and how each type that is offered there compares with that.
 
     ``told_to`` is the account whose events tell of differences; None: nobody's.
@@ -90,10 +90,10 @@ class Supply(msgspec.Struct, frozen=True):
 
     engine: str
     told_to: str | None = None
-    words: tuple[Word, ...] = ()
-    stocks: dict[str, Count] = {}
+    words: tuple[CapacityReport, ...] = ()
+    stocks: dict[str, TypeCapacity] = {}
 
-    def word(self, node: str) -> Word | None:
+    def word(self, node: str) -> CapacityReport | None:
         """Return what was last said of a node."""
         return next((word for word in self.words if word.node == node), None)
 
@@ -107,11 +107,11 @@ class Supply(msgspec.Struct, frozen=True):
         """Return when the node was seen that was not seen for the longest time, of those that count."""
         return min((word.seen_at for word in self.words if word.counts and word.seen_at is not None), default=None)
 
-    def told(self, account_id: str | None) -> Supply:
+    def told(self, account_id: str | None) -> EngineCapacity:
         """Let an account's events tell of differences from now on."""
         return msgspec.structs.replace(self, told_to=account_id)
 
-    def hear(self, word: Word, dead: AbstractSet[str], gone: AbstractSet[str]) -> Supply | None:
+    def hear(self, word: CapacityReport, dead: AbstractSet[str], gone: AbstractSet[str]) -> EngineCapacity | None:
         """Take a worker's word, and let nodes go; None where somebody else's word counts, who is not ``dead``.
 
         A word without units is about trouble: what was last seen stays. Of the nodes that are ``gone`` those are let go
@@ -131,7 +131,9 @@ class Supply(msgspec.Struct, frozen=True):
                 words.append(other)
         return msgspec.structs.replace(self, words=tuple(sorted(words, key=lambda one: one.node)))
 
-    def reckon(self, unit_type: str, shelf: Iterable[Offering], routes: Routes) -> tuple[Supply, list[Offering]]:
+    def reckon(
+        self, unit_type: str, shelf: Iterable[Offering], routes: Routes
+    ) -> tuple[EngineCapacity, list[Offering]]:
         """Compare a type with what is offered of it, and let the stock that follows the engine follow it.
 
         ``shelf`` is every offering of the type. Returns also the offerings whose stock is another one now.
@@ -141,7 +143,7 @@ class Supply(msgspec.Struct, frozen=True):
         stocked = served if has is None else list(_followed(served, has))
         if stocked:
             held = sum(one.held for one in stocked)
-            stocks[unit_type] = Count(
+            stocks[unit_type] = TypeCapacity(
                 tuple(one.region for one in stocked),
                 sum(one.stock_total for one in stocked),
                 has,
@@ -151,7 +153,7 @@ class Supply(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, stocks=dict(sorted(stocks.items()))), changed
 
 
-def _merged(before: Word | None, word: Word) -> Word:
+def _merged(before: CapacityReport | None, word: CapacityReport) -> CapacityReport:
     if word.units is not None:
         return word
     since = word.trouble_since
@@ -185,9 +187,11 @@ def _followed(served: Sequence[Offering], has: int) -> Iterator[Offering]:
             rest = 0
 
 
-def changes(before: Mapping[str, Count], after: Mapping[str, Count]) -> Iterator[tuple[str, Count]]:
+def changes(
+    before: Mapping[str, TypeCapacity], after: Mapping[str, TypeCapacity]
+) -> Iterator[tuple[str, TypeCapacity]]:
     """Return the types whose difference appeared, became another one or ended; a type that is offered no more fits."""
     for unit_type in sorted(before.keys() | after.keys()):
         old, new = before.get(unit_type), after.get(unit_type)
         if (FITS if old is None else old.gap) != (FITS if new is None else new.gap):
-            yield unit_type, Count((), 0, None) if new is None else new
+            yield unit_type, TypeCapacity((), 0, None) if new is None else new

@@ -8,7 +8,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import TOKEN_MISMATCH, Refusal
 
 
-class Token(msgspec.Struct, frozen=True):
+class IdempotencyKey(msgspec.Struct, frozen=True):
     """What a request that carries a client token is recognised by: the token and a digest of the rest."""
 
     account_id: str
@@ -16,7 +16,7 @@ class Token(msgspec.Struct, frozen=True):
     digest: str
 
 
-class Remembered(msgspec.Struct, frozen=True):
+class IdempotencyRecord(msgspec.Struct, frozen=True):
     """The first decided answer to a token. ``answer`` is the result, or the refusal, as JSON."""
 
     account_id: str
@@ -26,7 +26,7 @@ class Remembered(msgspec.Struct, frozen=True):
     answer: bytes
     created_at: Instant
 
-    def check(self, token: Token) -> None:
+    def check(self, token: IdempotencyKey) -> None:
         """Raise Refusal where the token came with other parameters the first time."""
         if token.digest != self.digest:
             raise Refusal(

@@ -11,7 +11,7 @@ from leasebook.domain.record.ledger import PaymentTiming
 from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.domain.values.money import Micro
 
-UnitStatus = Literal[
+InstanceStatus = Literal[
     "Creating",
     "CreateFailed",
     "Running",
@@ -29,18 +29,18 @@ EndReason = Literal["User", "Schedule", "Expiry", "Arrears"]
 FIRST_TRY_US: Final = 7 * DAY_US
 """So long before the end of a term its renewal by rule is tried first (decision 13)."""
 
-GONE: Final[frozenset[UnitStatus]] = frozenset({"Released", "CreateFailed"})
+GONE: Final[frozenset[InstanceStatus]] = frozenset({"Released", "CreateFailed"})
 """In these an instance holds nothing."""
-UP: Final[frozenset[UnitStatus]] = frozenset({"Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging"})
+UP: Final[frozenset[InstanceStatus]] = frozenset({"Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging"})
 """In these what was bought is there: it is metered, its term runs, and replicas run on it."""
-ENDABLE: Final[frozenset[UnitStatus]] = UP | {"Creating", "Stopped"}
+ENDABLE: Final[frozenset[InstanceStatus]] = UP | {"Creating", "Stopped"}
 
 
 class Move(NamedTuple):
     """A change of status, and what causes it. ``start`` of None: the instance is new."""
 
-    start: UnitStatus | None
-    end: UnitStatus
+    start: InstanceStatus | None
+    end: InstanceStatus
     cause: str
 
 
@@ -84,7 +84,7 @@ class Placement(NamedTuple):
     runs: bool = False
 
 
-class Unit(msgspec.Struct, frozen=True, gc=False):
+class Instance(msgspec.Struct, frozen=True, gc=False):
     """One purchase of ``count`` units is one instance (decision 7).
 
     Times are instants; None where the thing has not happened or never will. While a resize is under way,
@@ -118,7 +118,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     type: str
     count: int
     payment_timing: PaymentTiming
-    status: UnitStatus
+    status: InstanceStatus
     created_at: Instant
     kind: OfferingKind = UNITS_OF_COMPUTE
     target_count: int | None = None

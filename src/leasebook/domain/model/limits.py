@@ -48,7 +48,7 @@ class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
     extensions_max: int | None = None
 
 
-class Guard(msgspec.Struct, frozen=True):
+class AccountLimits(msgspec.Struct, frozen=True):
     """An account's rules, and what counts against them: units held by user and type, and the month's spending by user.
 
     ``month`` is the one that ``spent`` is of, in the account's time zone (2026-11); ``crossed`` are the parts of the
@@ -73,7 +73,7 @@ class Guard(msgspec.Struct, frozen=True):
             return 0
         return sum(self.spent.values()) if user_id is None else self.spent.get(user_id, 0)
 
-    def plus_units(self, user_id: str, unit_type: str, added: int) -> Guard:
+    def plus_units(self, user_id: str, unit_type: str, added: int) -> AccountLimits:
         """Count units more, or fewer."""
         types = self.held.get(user_id, {})
         counted = types.get(unit_type, 0) + added
@@ -82,7 +82,7 @@ class Guard(msgspec.Struct, frozen=True):
             kept[unit_type] = counted
         return msgspec.structs.replace(self, held=self.held | {user_id: kept})
 
-    def plus_spent(self, user_id: str, month: str, amount: int) -> Guard:
+    def plus_spent(self, user_id: str, month: str, amount: int) -> AccountLimits:
         """Count money more, or less where it was given back. What is done late for a month before counts no more."""
         if month < self.month:
             return self
@@ -91,7 +91,7 @@ class Guard(msgspec.Struct, frozen=True):
         before = self.crossed if month == self.month else ()
         return msgspec.structs.replace(self, month=month, spent=spent, crossed=before).crossing()
 
-    def with_rules(self, rules: GuardRules, month: str) -> Guard:
+    def with_rules(self, rules: GuardRules, month: str) -> AccountLimits:
         """Count against other rules; what is over a part of the budget already is crossed now.
 
         ``month`` is the one that it is: what was charged in another one is over.
@@ -101,7 +101,7 @@ class Guard(msgspec.Struct, frozen=True):
             anew = msgspec.structs.replace(anew, month=month, spent={})
         return anew.crossing()
 
-    def crossing(self) -> Guard:
+    def crossing(self) -> AccountLimits:
         """Write down the parts of the budget that the month's spending has crossed; one that was stays so."""
         total, budget = sum(self.spent.values()), self.rules.budget
         reached = (part for part in self.rules.budget_warn_percent if budget and total * 100 >= budget * part)
@@ -124,7 +124,7 @@ class Asked(msgspec.Struct, frozen=True):
     month: str
 
 
-def judge_units(guard: Guard | None, asked: Asked | None) -> Refusal | None:
+def judge_units(guard: AccountLimits | None, asked: Asked | None) -> Refusal | None:
     """Judge a purchase by the limits on units; a refusal names the rule, the limit, what is used, who can change it."""
     if guard is None or asked is None:
         return None
@@ -147,7 +147,7 @@ def judge_units(guard: Guard | None, asked: Asked | None) -> Refusal | None:
     return None
 
 
-def judge_spend(guard: Guard | None, asked: Asked | None, currency: str) -> Refusal | None:
+def judge_spend(guard: AccountLimits | None, asked: Asked | None, currency: str) -> Refusal | None:
     """Judge a purchase by the limits on spending, the budget among them."""
     if guard is None or asked is None:
         return None
@@ -175,7 +175,7 @@ def judge_spend(guard: Guard | None, asked: Asked | None, currency: str) -> Refu
 
 
 def judge_end(
-    guard: Guard | None,
+    guard: AccountLimits | None,
     release_at: Instant | None,
     now: Instant,
     zone_name: str,
@@ -202,14 +202,14 @@ def is_no_later(after: Instant | None, before: Instant | None) -> bool:
     return before is not None and after is not None and after <= before
 
 
-def default_release(guard: Guard | None, release_at: Instant | None, now: Instant) -> Instant | None:
+def default_release(guard: AccountLimits | None, release_at: Instant | None, now: Instant) -> Instant | None:
     """Return the release time that a postpaid unit gets: the default one where none was given."""
     if release_at is None and guard is not None and guard.rules.release_default_us is not None:
         return Instant(now + guard.rules.release_default_us)
     return release_at
 
 
-def judge_turn(guard: Guard | None, turns_at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
+def judge_turn(guard: AccountLimits | None, turns_at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
     """Judge that a prepaid unit becomes postpaid at some time; returns the release time that it gets then, too.
 
     Nobody can give one with the change, so it is the default one, counted from that time.
@@ -219,7 +219,7 @@ def judge_turn(guard: Guard | None, turns_at: Instant, zone_name: str) -> tuple[
 
 
 def judge_extension(
-    guard: Guard | None, *, is_buyer: bool, is_manager: bool, extensions: int, later: bool
+    guard: AccountLimits | None, *, is_buyer: bool, is_manager: bool, extensions: int, later: bool
 ) -> Refusal | None:
     """Judge moving a release time to later, or taking it away."""
     if guard is None or not later:
@@ -237,7 +237,7 @@ def judge_extension(
 
 
 def judge_renewal(
-    guard: Guard | None,
+    guard: AccountLimits | None,
     ends: Instant,
     now: Instant,
     zone_name: str,

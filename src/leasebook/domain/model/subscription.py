@@ -50,7 +50,7 @@ _OWN_LANES: Final = {HOOK_TESTED: "test", HOOK_CONFIRMING: "confirm"}
 _ACCOUNT_LANE: Final = "account"
 
 
-class Hook(msgspec.Struct, frozen=True):
+class Subscription(msgspec.Struct, frozen=True):
     """Where an account's events go: a URL or a mail address, which ``target`` is.
 
     ``types`` are the event types that it gets; empty: all. With ``unit_id`` it gets only what happens to that
@@ -102,7 +102,7 @@ class Hook(msgspec.Struct, frozen=True):
         return (not self.types or event.type in self.types) and self.unit_id in (None, event.unit_id)
 
 
-class Lane(msgspec.Struct, frozen=True):
+class DeliveryQueue(msgspec.Struct, frozen=True):
     """What waits for one hook about one instance: it is delivered in order, and by one server at a time.
 
     ``next_at`` is when the first of them may be tried; None: nothing waits. ``holder`` is who delivers it, for as long
@@ -120,12 +120,12 @@ class Lane(msgspec.Struct, frozen=True):
         """Whether nobody is at it."""
         return self.leased_until is None or self.leased_until <= now
 
-    def plus(self, count: int, now: Instant) -> Lane:
+    def plus(self, count: int, now: Instant) -> DeliveryQueue:
         """Return the lane with more that waits."""
         at = now if self.next_at is None else self.next_at
         return msgspec.structs.replace(self, waiting=self.waiting + count, next_at=at)
 
-    def released(self, waiting: int, next_at: Instant | None) -> Lane:
+    def released(self, waiting: int, next_at: Instant | None) -> DeliveryQueue:
         """Return the lane without a holder."""
         at = next_at if waiting else None
         return msgspec.structs.replace(self, waiting=waiting, next_at=at, holder=None, leased_until=None)
@@ -185,7 +185,7 @@ class Outcome(msgspec.Struct, frozen=True):
     retry_after_us: int | None = None
 
 
-def delivery_of(hook: Hook, page: int, line: int, event: Event, now: Instant) -> Delivery:
+def delivery_of(hook: Subscription, page: int, line: int, event: Event, now: Instant) -> Delivery:
     """Return an event's delivery to a hook."""
     lane = _OWN_LANES.get(event.type) or event.unit_id or _ACCOUNT_LANE
     return Delivery(hook.id, page, line, hook.account_id, lane, event.unit_id, event.type, now)
@@ -212,7 +212,7 @@ def too_late(event: Event, now: Instant) -> str | None:
     return None
 
 
-def settle(delivery: Delivery, hook: Hook, outcome: Outcome, rules: Rules, now: Instant) -> Delivery:
+def settle(delivery: Delivery, hook: Subscription, outcome: Outcome, rules: Rules, now: Instant) -> Delivery:
     """Return a delivery after an attempt; one that still waits is tried again at its ``next_at``."""
     if outcome.kind == "PutBack":
         return delivery
@@ -252,7 +252,7 @@ def waits_anew(delivery: Delivery, now: Instant) -> Delivery:
     )
 
 
-def hook_events(before: Hook | None, after: Hook) -> Iterator[tuple[str, dict[str, Any]]]:
+def hook_events(before: Subscription | None, after: Subscription) -> Iterator[tuple[str, dict[str, Any]]]:
     """Tell what happened to a subscription between two of its rows."""
     if after.status == "Pending" and after.confirms != (0 if before is None else before.confirms):
         yield HOOK_CONFIRMING, {"subscriptionId": after.id, "untilTime": after.confirm_until}

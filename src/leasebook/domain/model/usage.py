@@ -10,7 +10,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX
 
 
-class Calls(msgspec.Struct, frozen=True):
+class ServiceUsage(msgspec.Struct, frozen=True):
     """What an app called of a service in an hour that began at ``hour``."""
 
     service_id: str
@@ -22,7 +22,7 @@ class Calls(msgspec.Struct, frozen=True):
     succeeded: int = 0
     failed: int = 0
 
-    def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int) -> Calls:
+    def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int) -> ServiceUsage:
         """Count more. A sum that no store could hold stays at the most that one can."""
         return msgspec.structs.replace(
             self,
@@ -33,7 +33,7 @@ class Calls(msgspec.Struct, frozen=True):
         )
 
 
-class Package(msgspec.Struct, frozen=True):
+class TokenPackage(msgspec.Struct, frozen=True):
     """A number of tokens that an account may use until a moment, for a service or model by name."""
 
     id: str

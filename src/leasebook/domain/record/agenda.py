@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from leasebook.domain.model.instance import ENDABLE, UP, Unit, UnitStatus
+from leasebook.domain.model.instance import ENDABLE, UP, Instance, InstanceStatus
 from leasebook.domain.values.calendar import Instant
 
 
@@ -44,8 +44,8 @@ class Due(msgspec.Struct, frozen=True, order=True, gc=False):
 
 NOTHING: frozenset[Due] = frozenset()
 
-_STOPPED: Final[frozenset[UnitStatus]] = frozenset({"Stopped"})
-_WHEN: Final[dict[DueKind, tuple[frozenset[UnitStatus], Callable[[Unit], Instant | None]]]] = {
+_STOPPED: Final[frozenset[InstanceStatus]] = frozenset({"Stopped"})
+_WHEN: Final[dict[DueKind, tuple[frozenset[InstanceStatus], Callable[[Instance], Instant | None]]]] = {
     DueKind.RELEASE: (ENDABLE, attrgetter("release_at")),
     DueKind.CHARGE: (UP, attrgetter("charge_at")),
     DueKind.EXPIRE: (UP, attrgetter("expires_at")),
@@ -62,7 +62,7 @@ _KINDS: Final = {
 """The same by status: every charge asks for it several times."""
 
 
-def agenda_of(unit: Unit | None) -> frozenset[Due]:
+def agenda_of(unit: Instance | None) -> frozenset[Due]:
     """List everything that will happen to this instance by itself.
 
     The agenda is a projection of the instances: the store keeps it in step with every change, and no
@@ -74,7 +74,7 @@ def agenda_of(unit: Unit | None) -> frozenset[Due]:
     return frozenset([Due(at, kind, unit.id) for kind, when in kinds if (at := when(unit)) is not None])
 
 
-def is_due(unit: Unit, due: Due) -> bool:
+def is_due(unit: Instance, due: Due) -> bool:
     """Whether that is among what will happen to the instance (``agenda_of``)."""
     statuses, when = _WHEN[due.kind]
     return unit.id == due.unit_id and unit.status in statuses and when(unit) == due.at

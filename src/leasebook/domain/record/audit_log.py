@@ -105,7 +105,7 @@ class Sealed(msgspec.Struct, frozen=True):
     seal: bytes
 
 
-class Closure(msgspec.Struct, frozen=True):
+class PruneReceipt(msgspec.Struct, frozen=True):
     """What stands for pages that were removed because they were old, signed so that the chain stays provable.
 
     ``counts`` are the entries by verdict. ``public_key`` is the Ed25519 key, in hexadecimal, that the signature is for.
@@ -125,10 +125,10 @@ class Closure(msgspec.Struct, frozen=True):
     signature: bytes
 
 
-class Closing(msgspec.Struct, frozen=True):
+class Prune(msgspec.Struct, frozen=True):
     """A closure, the pages that it stands for (their ``seq``), and their rows in the index of instances."""
 
-    closure: Closure
+    closure: PruneReceipt
     pages: tuple[int, ...]
     index: tuple[tuple[str, int], ...]
 
@@ -139,7 +139,7 @@ class Audit(msgspec.Struct):
     pages: list[AuditPage] = []
     head: Sealed | None = None
     named: list[tuple[str, str]] = []
-    closing: Closing | None = None
+    closing: Prune | None = None
 
     def __bool__(self) -> bool:
         return bool(self.pages) or self.closing is not None
@@ -163,7 +163,7 @@ def head_message(chain: str, number: int, page_hash: bytes) -> bytes:
     return SEALED + b"audit head\n%b\n%d\n%b" % (chain.encode(), number, page_hash)
 
 
-def closure_message(closure: Closure) -> bytes:
+def closure_message(closure: PruneReceipt) -> bytes:
     """Return what the signature of a closure is for: all of it but the signature."""
     return SEALED + b"audit closure\n" + _write(msgspec.structs.astuple(closure)[:-1])
 
@@ -226,7 +226,7 @@ def closing_of(
     now: Instant,
     public_key: str,
     mark: Mark | None = None,
-) -> Closing | None:
+) -> Prune | None:
     """Close the oldest pages of a chain, where they are old enough; the signature is still to come.
 
     ``found`` are the oldest of the store with their ``seq``, ``hash_before`` is what the first of them follows, and
@@ -257,7 +257,7 @@ def closing_of(
     if not closed:
         return None
     pages = [page for _, page in closed]
-    closure = Closure(
+    closure = PruneReceipt(
         chain=pages[0].chain,
         first_number=pages[0].number,
         last_number=pages[-1].number,
@@ -271,4 +271,4 @@ def closing_of(
         public_key=public_key,
         signature=b"",
     )
-    return Closing(closure, tuple(seq for seq, _ in closed), tuple(index))
+    return Prune(closure, tuple(seq for seq, _ in closed), tuple(index))

@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.engine_capacity import FITS, Supply, changes
-from leasebook.domain.model.instance import Unit
-from leasebook.domain.model.limits import Guard
+from leasebook.domain.model.engine_capacity import FITS, EngineCapacity, changes
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.rules.reminder import deadline_of, what_of
@@ -180,7 +180,7 @@ def page_of(account_id: str, events: Sequence[Event]) -> EventPage:
     return EventPage(account_id, min(times), max(times), types_mask({event.type for event in events}), tuple(events))
 
 
-def unit_events(before: Unit | None, after: Unit) -> Iterator[tuple[str, dict[str, Any]]]:
+def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
     """Tell what happened to an instance between two of its rows: type and data of each event."""
     if before is None:
         yield BOUGHT, _bought(after)
@@ -207,12 +207,12 @@ def unit_events(before: Unit | None, after: Unit) -> Iterator[tuple[str, dict[st
         yield RENEWAL_FAILED, {"nextTry": after.renew_at}
 
 
-def _bought(unit: Unit) -> dict[str, Any]:
+def _bought(unit: Instance) -> dict[str, Any]:
     story = {name: value for name in STORY if (value := getattr(unit, name)) is not None}
     return story | {"region": unit.region, "type": unit.type, "orderId": unit.order_id}
 
 
-def _reminded(unit: Unit, at: Instant) -> dict[str, Any]:
+def _reminded(unit: Instance, at: Instant) -> dict[str, Any]:
     deadline = deadline_of(unit)
     assert deadline is not None  # noqa: S101 - it is a deadline of which somebody is reminded
     return {
@@ -223,7 +223,7 @@ def _reminded(unit: Unit, at: Instant) -> dict[str, Any]:
     }
 
 
-def _status_event(before: Unit, after: Unit, changed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _status_event(before: Instance, after: Instance, changed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     kind = _BY_STATUS.get((before.status, after.status)) or _BY_END[after.status]
     if kind == BILLING_KEPT and "payment_timing" in changed:
         kind = BILLING_CHANGED
@@ -235,7 +235,7 @@ def _status_event(before: Unit, after: Unit, changed: dict[str, Any]) -> tuple[s
     return kind, changed
 
 
-def guard_events(before: Guard | None, after: Guard) -> Iterator[tuple[str, dict[str, Any]]]:
+def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator[tuple[str, dict[str, Any]]]:
     """Tell which parts of its budget an account crossed between two rows of its limits."""
     known = before.crossed if before is not None and before.month == after.month else ()
     for part in after.crossed:
@@ -291,7 +291,7 @@ def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str
         )
 
 
-def supply_events(before: Supply | None, after: Supply) -> Iterator[tuple[str, dict[str, Any]]]:
+def supply_events(before: EngineCapacity | None, after: EngineCapacity) -> Iterator[tuple[str, dict[str, Any]]]:
     """Tell where the stock that is offered differs from what an engine has: when it begins, changes, and ends."""
     for unit_type, count in changes({} if before is None else before.stocks, after.stocks):
         yield (
@@ -311,13 +311,13 @@ def supply_events(before: Supply | None, after: Supply) -> Iterator[tuple[str, d
 def whose(row: Any) -> tuple[str | None, str | None]:
     """Return whose events tell of a row, None: nobody's; and of which instance they are."""
     match row:
-        case Unit():
+        case Instance():
             return row.account_id, row.id
         case Account():
             return row.id, None
         case Replica():
             return row.account_id, row.unit_id
-        case Supply():
+        case EngineCapacity():
             return row.told_to, None
         case Model():
             return row.account_id or None, None

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.book.book import FACTS, KEYS, SERVICE_KEYS, USERS, Book, Draft, Fact, Needed
+from leasebook.domain.book.book import ACCESS_KEYS, METADATA, SERVICE_KEYS, USERS, Book, Draft, Needed, StoreMetadata
 from leasebook.domain.record.audit_log import NOTHING, Mark
 from leasebook.domain.record.event import IAM_FOUND, Event
 from leasebook.domain.record.identity_event import IAM_TYPES
@@ -38,8 +38,8 @@ START: Final = Mark(0, NOTHING)
 
 def needs_of(needs: set[Needed]) -> tuple[Needed, ...]:
     """Return what a batch needs besides, where it needs a row of which identity events tell."""
-    if any(isinstance(need, tuple) and need[0] in (USERS, KEYS, SERVICE_KEYS) for need in needs):
-        return (FACTS, (LOG_END,)), (FACTS, (MASTER_KEY,))
+    if any(isinstance(need, tuple) and need[0] in (USERS, ACCESS_KEYS, SERVICE_KEYS) for need in needs):
+        return (METADATA, (LOG_END,)), (METADATA, (MASTER_KEY,))
     return ()
 
 
@@ -72,8 +72,8 @@ def seal_events(book: Book, seal: Seal, now: Instant) -> Mark | None:
     """Number and seal the identity events of a batch, and write down how far the log goes; None: there are none."""
     if not any(event.type in _IAM for events in book.events.values() for event in events):
         return None
-    end = book.get(FACTS, LOG_END)
-    known = book.get(FACTS, MASTER_KEY)
+    end = book.get(METADATA, LOG_END)
+    known = book.get(METADATA, MASTER_KEY)
     mark = read_mark(None if end is None else end.value)
     for account_id, events in sorted(book.events.items()):
         for place, event in enumerate(events):
@@ -84,6 +84,6 @@ def seal_events(book: Book, seal: Seal, now: Instant) -> Mark | None:
                 told = event.data | {PLACE: [number, mark.seal.hex()]}
                 events[place] = msgspec.structs.replace(event, data=told)
     draft = Draft(book)
-    draft.put(FACTS, Fact(LOG_END, write_mark(mark)))
+    draft.put(METADATA, StoreMetadata(LOG_END, write_mark(mark)))
     book.take(draft, now, None)
     return mark

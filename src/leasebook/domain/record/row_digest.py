@@ -19,22 +19,22 @@ from typing import Any, Final
 import msgspec
 
 from leasebook.domain.book.book import (
+    ACCOUNT_LIMITS,
     ACCOUNTS,
-    CALLS,
-    GUARDS,
-    HOOKS,
+    ENGINE_CAPACITIES,
+    IDEMPOTENCY_RECORDS,
+    INSTANCES,
     MODEL_SETS,
     MODELS,
     NONCES,
     OFFERINGS,
-    PACKAGES,
     PRICES,
     QUOTES,
-    REFUSED,
-    REMEMBERED,
+    REFUSED_CALLS,
+    SERVICE_USAGE,
     SERVICES,
-    SUPPLIES,
-    UNITS,
+    SUBSCRIPTIONS,
+    TOKEN_PACKAGES,
     USED_LINKS,
     Changes,
     Table,
@@ -74,11 +74,11 @@ def _all_but(table: Table[Any], *others: str) -> Noted:
 
 
 NOTED: Final[dict[Table[Any], Noted]] = {
-    REMEMBERED: _all_but(REMEMBERED),
+    IDEMPOTENCY_RECORDS: _all_but(IDEMPOTENCY_RECORDS),
     NONCES: _all_but(NONCES),
-    UNITS: Noted(
-        UNITS.name,
-        UNITS.row,
+    INSTANCES: Noted(
+        INSTANCES.name,
+        INSTANCES.row,
         (
             *("id", "account_id", "created_by", "order_id", "service_id", "region", "type", "kind", "created_at"),
             *("auto_renew", "auto_renew_months", "sized_at", "price_number"),
@@ -89,16 +89,16 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     MODEL_SETS: _all_but(MODEL_SETS, "made", "models"),
     MODELS: _all_but(MODELS, "services"),
     QUOTES: _all_but(QUOTES),
-    CALLS: _all_but(CALLS),
-    PACKAGES: _all_but(PACKAGES),
+    SERVICE_USAGE: _all_but(SERVICE_USAGE),
+    TOKEN_PACKAGES: _all_but(TOKEN_PACKAGES),
     OFFERINGS: _all_but(OFFERINGS, "stock_total", "stock_free", "oversold"),
     PRICES: _all_but(PRICES),
     ACCOUNTS: Noted(ACCOUNTS.name, ACCOUNTS.row, ("id", "remind_before_us")),
-    GUARDS: Noted(GUARDS.name, GUARDS.row, ("account_id", "rules")),
-    HOOKS: _all_but(HOOKS, "page"),
-    SUPPLIES: Noted(SUPPLIES.name, SUPPLIES.row, ("engine", "told_to")),
+    ACCOUNT_LIMITS: Noted(ACCOUNT_LIMITS.name, ACCOUNT_LIMITS.row, ("account_id", "rules")),
+    SUBSCRIPTIONS: _all_but(SUBSCRIPTIONS, "page"),
+    ENGINE_CAPACITIES: Noted(ENGINE_CAPACITIES.name, ENGINE_CAPACITIES.row, ("engine", "told_to")),
     USED_LINKS: _all_but(USED_LINKS),
-    REFUSED: _all_but(REFUSED),
+    REFUSED_CALLS: _all_but(REFUSED_CALLS),
 }
 """The tables whose rows are noted. What is left out is counted or told elsewhere, and changes by itself."""
 ORDERS: Final = Noted("orders", Order, (field.name for field in msgspec.structs.fields(Order)))

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from leasebook.domain.model.instance import UP, Placement, Unit
+from leasebook.domain.model.instance import UP, Instance, Placement
 from leasebook.domain.model.lease import Lease
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica, Seen
@@ -29,14 +29,14 @@ WITHDRAWN: Final = "an operator took back the approval of its version, and the e
 class Job(msgspec.Struct, frozen=True):
     """An instance and everything that is known of its replicas. ``models`` are those of its services and replicas."""
 
-    unit: Unit
+    unit: Instance
     lease: Lease | None
     services: Mapping[str, Service]
     models: Mapping[str, Model]
     replicas: tuple[Replica, ...]
 
 
-class Sight(msgspec.Struct, frozen=True):
+class Observation(msgspec.Struct, frozen=True):
     """What an engine shows, by name. None: it cannot be asked, ``since`` then, for the reason in ``error``."""
 
     seen: Mapping[str, Seen] | None
@@ -120,7 +120,7 @@ class Plan(msgspec.Struct, frozen=True):
     again_at: int | None
 
 
-def wanted(unit: Unit, services: Mapping[str, Service]) -> Iterator[Placement]:
+def wanted(unit: Instance, services: Mapping[str, Service]) -> Iterator[Placement]:
     """Return what of an instance's placements is to run: all of it while the instance is up or comes up."""
     if unit.status in UP or (unit.status == "Creating" and unit.failure is None):
         for placed in unit.placements:
@@ -155,7 +155,7 @@ def write_off(rows: Sequence[Replica], now: int, limits: Limits) -> Plan | None:
     return Plan(tuple(steps), None) if steps else None
 
 
-def plan(job: Job, sights: Mapping[str, Sight], now: int, limits: Limits, engine: str) -> Plan:
+def plan(job: Job, sights: Mapping[str, Observation], now: int, limits: Limits, engine: str) -> Plan:
     """Say what is to be done next about an instance that ``engine`` is to run, at ``now`` of the machine.
 
     ``sights`` are what the engines show by now, fresher than anything that was done about this instance.
@@ -166,7 +166,7 @@ def plan(job: Job, sights: Mapping[str, Sight], now: int, limits: Limits, engine
 class _Planner:
     """One look at one instance."""
 
-    def __init__(self, job: Job, sights: Mapping[str, Sight], now: int, limits: Limits, engine: str) -> None:
+    def __init__(self, job: Job, sights: Mapping[str, Observation], now: int, limits: Limits, engine: str) -> None:
         self._job = job
         self._unit = job.unit
         self._sights = sights
@@ -310,7 +310,7 @@ class _Planner:
         elif row.deadline != (deadline := self._deadline()):
             yield MoveDeadline(row, msgspec.structs.replace(row, deadline=deadline))
 
-    def _unreachable(self, row: Replica, sight: Sight | None) -> Iterator[Step]:
+    def _unreachable(self, row: Replica, sight: Observation | None) -> Iterator[Step]:
         """Conclude nothing; but say so where it lasts."""
         if sight is None or sight.since is None:
             return

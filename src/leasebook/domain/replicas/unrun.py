@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from leasebook.domain.model.instance import UP, Unit
+from leasebook.domain.model.instance import UP, Instance
 from leasebook.domain.model.service import Service
 from leasebook.domain.replicas.engine_route import Routes, engine_for
 from leasebook.domain.replicas.planner import INSTANT
@@ -42,7 +42,7 @@ def why_counted(service: Service) -> str:
     )
 
 
-def idle(unit: Unit, routes: Routes) -> Iterator[str]:
+def idle(unit: Instance, routes: Routes) -> Iterator[str]:
     """Say of each service on an instance why none of its replicas there is run; nothing where an engine runs them."""
     if unit.status not in UP and unit.status != "Creating":
         return

@@ -8,14 +8,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.instance import GONE, UP, Unit
-from leasebook.domain.model.limits import Asked, Guard, judge_renewal, judge_spend, judge_turn, month_name
+from leasebook.domain.model.instance import GONE, UP, Instance
+from leasebook.domain.model.limits import AccountLimits, Asked, judge_renewal, judge_spend, judge_turn, month_name
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.replicas.unrun import idle
 from leasebook.domain.rules.metering import minutes_started, uses
-from leasebook.domain.rules.purchase_checks import Deal, balance_needed
+from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed
 from leasebook.domain.rules.term import Term, is_too_long, months_between, next_try, own_term, price_of_months, term_of
 from leasebook.domain.values.calendar import MINUTE_US, Instant, rfc3339, to_datetime
 from leasebook.domain.values.money import MICRO_MAX, Micro, amount_text
@@ -48,7 +48,7 @@ ENDS = {
 
 
 def explain(
-    unit: Unit,
+    unit: Instance,
     offering: Offering,
     prices: PriceList,
     account: Account,
@@ -56,7 +56,7 @@ def explain(
     now: Instant,
     month_end: Instant,
     replicas: Sequence[Replica] = (),
-    guard: Guard | None = None,
+    guard: AccountLimits | None = None,
 ) -> Explained:
     """Explain an instance as it stands now: nobody does anything, prices stay, and the balance is what it is.
 
@@ -98,13 +98,15 @@ class _Turn(NamedTuple):
 
 
 def _turn(
-    unit: Unit, end: Due, offering: Offering, account: Account, rules: Rules, guard: Guard | None
+    unit: Instance, end: Due, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
 ) -> _Turn | None:
     """Foresee what ``turning.turn_postpaid`` will do at the end of its term; None: it is not to become postpaid."""
     if unit.status != "BillingChanging" or end.kind is not DueKind.EXPIRE:
         return None
     release_at, refusal = judge_turn(guard, end.at, rules.time_zone)
-    deal = Deal(unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by)
+    deal = PurchaseTerms(
+        unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by
+    )
     hindrance = None
     if refusal is not None:
         hindrance = "the account's limits do not let it go on postpaid without a release time"
@@ -116,7 +118,7 @@ def _turn(
 
 
 def _cost_at(
-    unit: Unit,
+    unit: Instance,
     offering: Offering,
     prices: PriceList,
     now: Instant,
@@ -160,7 +162,7 @@ class _Renewal(NamedTuple):
 
 
 def _renewals(
-    unit: Unit, offering: Offering, account: Account, rules: Rules, guard: Guard | None
+    unit: Instance, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
 ) -> tuple[tuple[_Renewal, ...], str | None]:
     """Foresee the renewals by rule, as far as the balance and the limits of today go; and say what hinders the next.
 
@@ -182,17 +184,17 @@ def _renewals(
     return tuple(found), None
 
 
-def _price_of(unit: Unit, offering: Offering, term: Term, longer: Term, account: Account) -> Micro:
+def _price_of(unit: Instance, offering: Offering, term: Term, longer: Term, account: Account) -> Micro:
     held = max(unit.count, unit.target_count or 0)
     return price_of_months(held, offering.per_month or Micro(0), months_between(term, longer, account.time_zone))
 
 
 def _hindrance(
-    unit: Unit,
+    unit: Instance,
     offering: Offering,
     account: Account,
     rules: Rules,
-    guard: Guard | None,
+    guard: AccountLimits | None,
     renewal: _Renewal,
     left: int,
     before: int,
@@ -216,7 +218,7 @@ def _hindrance(
     return None
 
 
-def _why(unit: Unit, account: Account, rules: Rules) -> Iterator[str]:
+def _why(unit: Instance, account: Account, rules: Rules) -> Iterator[str]:
     def when(at: Instant | None) -> str:
         return "never" if at is None else rfc3339(at, rules.time_zone)
 
@@ -246,7 +248,7 @@ def _why(unit: Unit, account: Account, rules: Rules) -> Iterator[str]:
         yield f"Its account is in debt since {when(account.arrears_since)}, with {amount_text(account.balance)}."
 
 
-def _waits(unit: Unit, replicas: Sequence[Replica], rules: Rules) -> Iterator[str]:
+def _waits(unit: Instance, replicas: Sequence[Replica], rules: Rules) -> Iterator[str]:
     for row in replicas:
         if (row.state == "Ready" and row.trouble is None) or row.state == "Gone":
             continue
@@ -257,7 +259,7 @@ def _waits(unit: Unit, replicas: Sequence[Replica], rules: Rules) -> Iterator[st
         yield f"{begin} replica {row.number} of {row.service_id}, {row.state} since {since}{reason}."
 
 
-def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None, hindrance: str | None) -> Iterator[str]:
+def _end(unit: Instance, end: Due | None, rules: Rules, turn: _Turn | None, hindrance: str | None) -> Iterator[str]:
     if unit.status in GONE or unit.status == "Releasing":
         return
     if end is None:
@@ -286,7 +288,7 @@ def _end(unit: Unit, end: Due | None, rules: Rules, turn: _Turn | None, hindranc
         yield f"Its renewal by {by} is {tried}{'' if hindrance is None else f'; as things stand, {hindrance}'}."
 
 
-def _renewed(unit: Unit, renewals: Sequence[_Renewal], rules: Rules) -> str:
+def _renewed(unit: Instance, renewals: Sequence[_Renewal], rules: Rules) -> str:
     first, last = (rfc3339(one, rules.time_zone) for one in (renewals[0].at, renewals[-1].ends_at))
     by = counted(unit.auto_renew_months, "month")
     return (
@@ -295,7 +297,7 @@ def _renewed(unit: Unit, renewals: Sequence[_Renewal], rules: Rules) -> str:
     )
 
 
-def _costs(unit: Unit, cost_then: Micro, account: Account, rules: Rules, month_end: Instant) -> str:
+def _costs(unit: Instance, cost_then: Micro, account: Account, rules: Rules, month_end: Instant) -> str:
     so_far = f"It was charged {amount_text(unit.charged)} {rules.currency} so far"
     if cost_then == unit.charged:
         return f"{so_far}."

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, SERVICES, UNITS, Draft
-from leasebook.domain.model.instance import LEGAL, UP, Placement, Unit
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, SERVICES, Draft
+from leasebook.domain.model.instance import LEGAL, UP, Instance, Placement
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import DECIDES, armed, disarmed, is_rearmed, wants_none
 
 
-def change(draft: Draft, unit: Unit, **changes: Any) -> Unit:
+def change(draft: Draft, unit: Instance, **changes: Any) -> Instance:
     """Write an instance with some fields changed, count its services' replicas anew, and see to its reminders.
 
     Needs the rows of its services wherever its status, its payment or what is placed on it changes, and its account
@@ -24,14 +24,14 @@ def change(draft: Draft, unit: Unit, **changes: Any) -> Unit:
         raise AssertionError(f"{unit.id} cannot go from {unit.status} to {after.status}")
     if not DECIDES.isdisjoint(changes):
         after = reminding(draft, unit, after)
-    draft.put(UNITS, after)
+    draft.put(INSTANCES, after)
     if (unit.placements or after.placements) and _place(unit) != _place(after):
         count(draft, unit, -1)
         count(draft, after, 1)
     return after
 
 
-def reminding(draft: Draft, before: Unit | None, after: Unit) -> Unit:
+def reminding(draft: Draft, before: Instance | None, after: Instance) -> Instance:
     """Return an instance with the reminders of its deadline, where that is another one than before.
 
     Needs its account, which says how long before a deadline it wants to be reminded. None: the instance is new.
@@ -46,18 +46,18 @@ def reminding(draft: Draft, before: Unit | None, after: Unit) -> Unit:
     return msgspec.structs.replace(after, **armed(after, offsets, draft.as_of))
 
 
-def _place(unit: Unit) -> tuple[object, ...]:
+def _place(unit: Instance) -> tuple[object, ...]:
     return unit.status, unit.payment_timing, unit.placements
 
 
-def count(draft: Draft, unit: Unit, sign: int) -> None:
+def count(draft: Draft, unit: Instance, sign: int) -> None:
     """Add what an instance gives to its services, or take it off."""
     for placed in unit.placements:
         service = draft.require(SERVICES, placed.service_id)
         draft.put(SERVICES, _counted(service, unit, placed, sign))
 
 
-def _counted(service: Service, unit: Unit, placed: Placement, sign: int) -> Service:
+def _counted(service: Service, unit: Instance, placed: Placement, sign: int) -> Service:
     replicas, prepaid = sign * placed.replicas, unit.payment_timing == "Prepaid"
     return msgspec.structs.replace(
         service,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, PRICES, Draft
-from leasebook.domain.model.instance import UP, Unit
+from leasebook.domain.model.instance import UP, Instance
 from leasebook.domain.model.offering import PriceList
 from leasebook.domain.record.ledger import USAGE_REVENUE, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
@@ -24,7 +24,7 @@ def minutes_started(start: Instant, until: Instant) -> int:
     return max(0, -((start - until) // MINUTE_US))
 
 
-def start_meter(draft: Draft, unit: Unit, now: Instant, **more: Any) -> Unit:
+def start_meter(draft: Draft, unit: Instance, now: Instant, **more: Any) -> Instance:
     """Meter a postpaid instance from now on. Needs its account, its services and its offering.
 
     One that stopped and comes back before the minute ends in which it stopped goes on with the same meter, since that
@@ -45,7 +45,7 @@ def start_meter(draft: Draft, unit: Unit, now: Instant, **more: Any) -> Unit:
     )
 
 
-def paid_until(unit: Unit) -> Instant | None:
+def paid_until(unit: Instance) -> Instant | None:
     """Return when the last minute ends that was charged; None: the instance is not metered."""
     start = unit.meter_from
     return None if start is None else Instant(start + unit.metered_minutes * MINUTE_US)
@@ -65,7 +65,7 @@ class Use(NamedTuple):
         return self.units * (self.end - self.first) * self.price
 
 
-def uses(unit: Unit, prices: PriceList, until: Instant) -> Iterator[Use]:
+def uses(unit: Instance, prices: PriceList, until: Instant) -> Iterator[Use]:
     """Return what a metered instance has used before ``until`` and was not charged for yet.
 
     First what it grew by within a minute that was charged already, then the minutes that began since, each at the price
@@ -97,7 +97,7 @@ def _priced(listed: PriceList, start: Instant, first: int, end: int, count: int)
         yield Use(begin, until, count, price)
 
 
-def _grown(unit: Unit, until: Instant) -> int:
+def _grown(unit: Instance, until: Instant) -> int:
     """Count the units by which it grew within a charged minute, and which it held before ``until`` for some time.
 
     Units that were held for no time are not paid for, wherever in a minute that was (decision 28).
@@ -108,7 +108,7 @@ def _grown(unit: Unit, until: Instant) -> int:
     return max(0, unit.count - unit.metered_peak)
 
 
-def charge_usage(draft: Draft, unit: Unit, until: Instant, *, at: Instant | None = None, **more: Any) -> Unit:
+def charge_usage(draft: Draft, unit: Instance, until: Instant, *, at: Instant | None = None, **more: Any) -> Instance:
     """Charge what a postpaid instance used before ``until`` and was not charged for yet.
 
     There is one posting for each price that held and number of units, of the time ``at``, or ``until``. ``more`` is
@@ -137,14 +137,14 @@ def charge_usage(draft: Draft, unit: Unit, until: Instant, *, at: Instant | None
     )
 
 
-def charge_last_minute(draft: Draft, unit: Unit, now: Instant) -> Unit:
+def charge_last_minute(draft: Draft, unit: Instance, now: Instant) -> Instance:
     """Charge an instance whose meter ends now and which goes on: what it holds in the started minute counts in it."""
     unit = charge_usage(draft, unit, now)
     paid = paid_until(unit)
     return unit if paid is None or paid <= now else charge_usage(draft, unit, paid, at=now)
 
 
-def note_arrears(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
+def note_arrears(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> Instance:
     """Have an instance stopped where its account's debt stays unpaid for the grace, and not where it is paid."""
     since = draft.require(ACCOUNTS, unit.account_id).arrears_since
     if since is None:
@@ -153,7 +153,7 @@ def note_arrears(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
     return unit if unit.stop_at == stop_at else change(draft, unit, stop_at=stop_at)
 
 
-def _post(draft: Draft, unit: Unit, charged: int, at: Instant, start: Instant, use: Use) -> int:
+def _post(draft: Draft, unit: Instance, charged: int, at: Instant, start: Instant, use: Use) -> int:
     first, end, count, price = use
     # A price may be set so high that no store can hold the charge. It must not keep the instance from ending.
     account = draft.require(ACCOUNTS, unit.account_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from leasebook.domain.book.book import MODEL_SETS, MODELS, SERVICES, UNITS, Draft
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.book.book import INSTANCES, MODEL_SETS, MODELS, SERVICES, Draft
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
 from leasebook.domain.model.service import Service
@@ -40,9 +40,9 @@ def own_unit(
     service_id: str | None = None,
     *,
     kind: OfferingKind | None = UNITS_OF_COMPUTE,
-) -> Unit:
+) -> Instance:
     """Return the account's instance of that kind (None: any), of that service where one is named; raises Refusal."""
-    unit = draft.get(UNITS, unit_id)
+    unit = draft.get(INSTANCES, unit_id)
     if (
         unit is None
         or unit.account_id != account_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, Draft
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Draft
 from leasebook.domain.model.limits import Asked, judge_end, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.record.ledger import PaymentTiming
@@ -20,7 +20,7 @@ RULES = ("releaseTime", "end", "stock", "units", "price", "spend", "balance")
 Verdict = tuple[str, Refusal | None]
 
 
-class Deal(msgspec.Struct, frozen=True):
+class PurchaseTerms(msgspec.Struct, frozen=True):
     """So many units of an offering for an account; ``price`` is that of one for a minute or a month.
 
     A price of None: the offering is not sold that way.
@@ -42,7 +42,7 @@ class Deal(msgspec.Struct, frozen=True):
         return Micro(self.count * (self.price or 0) * self.months) if prepaid else Micro(0)
 
 
-def balance_needed(deal: Deal, rules: Rules) -> Micro:
+def balance_needed(deal: PurchaseTerms, rules: Rules) -> Micro:
     """Return what the balance must be: the term's price, or for metered use a minimum (decision 11)."""
     if deal.payment_timing == "Prepaid":
         return deal.at_once
@@ -51,9 +51,9 @@ def balance_needed(deal: Deal, rules: Rules) -> Micro:
     return Micro(deal.count * (deal.price or 0) * 60)
 
 
-def judge(draft: Draft, rules: Rules, now: Instant, deal: Deal) -> list[Verdict]:
+def judge(draft: Draft, rules: Rules, now: Instant, deal: PurchaseTerms) -> list[Verdict]:
     """Judge a purchase by every rule; a refusal of None: the rule does not mind."""
-    guard = draft.get(GUARDS, deal.account_id)
+    guard = draft.get(ACCOUNT_LIMITS, deal.account_id)
     asked = None if guard is None else asked_of(draft, deal, now)
     postpaid = deal.payment_timing == "Postpaid"
     return [
@@ -67,14 +67,14 @@ def judge(draft: Draft, rules: Rules, now: Instant, deal: Deal) -> list[Verdict]
     ]
 
 
-def asked_of(draft: Draft, deal: Deal, now: Instant) -> Asked:
+def asked_of(draft: Draft, deal: PurchaseTerms, now: Instant) -> Asked:
     """Return what limits are asked about: the units, and what they cost at once, or metered in their first hour."""
     zone = draft.require(ACCOUNTS, deal.account_id).time_zone
     cost = deal.at_once if deal.payment_timing == "Prepaid" else deal.count * (deal.price or 0) * 60
     return Asked(deal.user_id, deal.offering.type, deal.count, Micro(cost), month_name(now, zone))
 
 
-def _of_release_time(deal: Deal, rules: Rules, now: Instant) -> Refusal | None:
+def _of_release_time(deal: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:
     try:
         check_release_time(deal.release_at, rules, now, field="billing.releaseTime")
     except Refusal as refusal:
@@ -82,7 +82,7 @@ def _of_release_time(deal: Deal, rules: Rules, now: Instant) -> Refusal | None:
     return None
 
 
-def _of_stock(deal: Deal) -> Refusal | None:
+def _of_stock(deal: PurchaseTerms) -> Refusal | None:
     try:
         deal.offering.take(deal.count)
     except Refusal as refusal:
@@ -90,7 +90,7 @@ def _of_stock(deal: Deal) -> Refusal | None:
     return None
 
 
-def _of_price(deal: Deal) -> Refusal | None:
+def _of_price(deal: PurchaseTerms) -> Refusal | None:
     if deal.price is not None:
         return None
     prepaid = deal.payment_timing == "Prepaid"
@@ -101,7 +101,7 @@ def _of_price(deal: Deal) -> Refusal | None:
     )
 
 
-def _of_balance(draft: Draft, deal: Deal, rules: Rules) -> Refusal | None:
+def _of_balance(draft: Draft, deal: PurchaseTerms, rules: Rules) -> Refusal | None:
     balance = draft.require(ACCOUNTS, deal.account_id).balance
     needed = balance_needed(deal, rules)
     # An account in debt buys nothing more, whatever the minimum is.

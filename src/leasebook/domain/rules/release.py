@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leasebook.domain.book.book import OFFERINGS, Draft
-from leasebook.domain.model.instance import ENDABLE, EndReason, Unit
+from leasebook.domain.model.instance import ENDABLE, EndReason, Instance
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_usage
 from leasebook.domain.rules.term import next_late_try
@@ -12,7 +12,7 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 
 
-def begin_release(draft: Draft, unit: Unit, reason: EndReason, at: Instant) -> Unit:
+def begin_release(draft: Draft, unit: Instance, reason: EndReason, at: Instant) -> Instance:
     """End an instance: charge what it used until now, stop what runs on it, and ask for it to be gone.
 
     Metering ends at the scheduled release time even where the work runs late (decision 6). The units stay
@@ -37,7 +37,7 @@ def begin_release(draft: Draft, unit: Unit, reason: EndReason, at: Instant) -> U
     )
 
 
-def stop(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
+def stop(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> Instance:
     """Stop an instance whose term or whose account's credit is over: replicas down, units kept for a while.
 
     What is being resized has its new size from then on: its money is paid and its stock taken (decision 14).
@@ -57,7 +57,7 @@ def stop(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Unit:
     )
 
 
-def settle_size(draft: Draft, unit: Unit, count: int) -> Unit:
+def settle_size(draft: Draft, unit: Instance, count: int) -> Instance:
     """End a resize with that many units, and give back what it holds beyond them. Needs the offering.
 
     Units that were given back take the price that was quoted for them along: others are priced anew (decision 25).
@@ -69,7 +69,7 @@ def settle_size(draft: Draft, unit: Unit, count: int) -> Unit:
     return change(draft, unit, count=count, target_count=None, resize_paid=Micro(0), quoted_count=quoted)
 
 
-def finish_release(draft: Draft, unit: Unit, at: Instant) -> None:
+def finish_release(draft: Draft, unit: Instance, at: Instant) -> None:
     """Record that the engine confirmed: nothing of the instance is left, and its units go back to the stock."""
     draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
     change(draft, unit, status="Released", released_at=at, target_count=None)

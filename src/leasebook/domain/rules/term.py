@@ -7,7 +7,7 @@ from hashlib import sha256
 from math import ceil
 from typing import Final, NamedTuple
 
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.values.calendar import DAY_US, SECOND_US, Instant, add_months, from_datetime, to_datetime, zone
 from leasebook.domain.values.money import Micro
 
@@ -64,7 +64,7 @@ def _place(term: Term, zone_name: str) -> Fraction:
     return first.year * 12 + first.month - 1 + term.months + Fraction(first.day - 1, DAYS_MAX)
 
 
-def is_too_long(unit: Unit, term: Term, zone_name: str) -> bool:
+def is_too_long(unit: Instance, term: Term, zone_name: str) -> bool:
     """Whether an instance's term would be longer than any is, counted from its first day (decision 32).
 
     A term that ends on another day of the month counts its own months anew.
@@ -73,7 +73,7 @@ def is_too_long(unit: Unit, term: Term, zone_name: str) -> bool:
     return begun is not None and term.expires_at > add_months(begun, TERM_MONTHS_MAX, zone_name)
 
 
-def months_of(unit: Unit, zone_name: str) -> Fraction:
+def months_of(unit: Instance, zone_name: str) -> Fraction:
     """Count the months of a prepaid instance's term, renewals included, from its first day to its end."""
     assert unit.term_from is not None  # noqa: S101 - a prepaid instance that runs has a term
     return months_between(Term(unit.term_from, 0, unit.term_from), own_term(unit), zone_name)
@@ -99,7 +99,7 @@ def price_of_months(count: int, per_month: Micro, months: Fraction) -> Micro:
     return Micro(ceil(count * per_month * months))
 
 
-def price_of_rest(unit: Unit, added: int, per_month: Micro, zone_name: str, now: Instant) -> Micro:
+def price_of_rest(unit: Instance, added: int, per_month: Micro, zone_name: str, now: Instant) -> Micro:
     """Price more units for the rest of a term: pro rata by the second over the full term, rounded up (decision 15)."""
     term, since = own_term(unit), unit.term_from
     assert since is not None  # noqa: S101 - a prepaid instance that runs has a term
@@ -109,13 +109,13 @@ def price_of_rest(unit: Unit, added: int, per_month: Micro, zone_name: str, now:
     return Micro(ceil(added * per_month * months_of(unit, zone_name) * rest_s / full_s))
 
 
-def own_term(unit: Unit) -> Term:
+def own_term(unit: Instance) -> Term:
     """Return an instance's term."""
     assert unit.term_anchor is not None and unit.expires_at is not None  # noqa: S101, PT018 - it has one
     return Term(unit.term_anchor, unit.term_months, unit.expires_at)
 
 
-def length_of(unit: Unit, zone_name: str) -> int:
+def length_of(unit: Instance, zone_name: str) -> int:
     """Count the months of a prepaid instance's term; where it was renewed to a day, a part of a month counts as one.
 
     The zone is the account's, in which terms are counted: on other clocks a term may begin on one day of the month and
@@ -124,6 +124,6 @@ def length_of(unit: Unit, zone_name: str) -> int:
     return unit.term_months if unit.term_from is None else ceil(months_of(unit, zone_name))
 
 
-def renewal_order(unit: Unit) -> str:
+def renewal_order(unit: Instance) -> str:
     """Name the order of an automatic renewal: always the same for the same term, since nobody throws dice for it."""
     return sha256(f"renewal {unit.id} {unit.expires_at}".encode()).hexdigest()[:32]

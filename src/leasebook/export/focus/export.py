@@ -10,7 +10,7 @@ from leasebook.domain.rules.statement import month_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.export.focus.columns import Row
 from leasebook.export.focus.rows import Month, Seller, rows_of
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 
 PAGE: Final = 20_000
 """Names of instances at a time: a page costs a walk through the account's month, however short it is."""
@@ -20,7 +20,7 @@ class UnknownAccountError(Exception):
     """There is no such account; the message says so."""
 
 
-def export(ask: Questions, year: int, month: int, seller: Seller, account_id: str | None = None) -> Iterator[Row]:
+def export(ask: ReadRepository, year: int, month: int, seller: Seller, account_id: str | None = None) -> Iterator[Row]:
     """Return the rows of a month of one account or of all, one instance at a time.
 
     The month is each account's own. Raises UnknownAccountError.
@@ -29,7 +29,7 @@ def export(ask: Questions, year: int, month: int, seller: Seller, account_id: st
         yield from _rows(ask, account, Month(*month_of(year, month, account.time_zone)), seller)
 
 
-def not_over(ask: Questions, year: int, month: int, now: Instant, account_id: str | None = None) -> str | None:
+def not_over(ask: ReadRepository, year: int, month: int, now: Instant, account_id: str | None = None) -> str | None:
     """Say of a month that is not over for one account, or for any of all, how it stands; None: it is over.
 
     Raises UnknownAccountError.
@@ -40,7 +40,7 @@ def not_over(ask: Questions, year: int, month: int, now: Instant, account_id: st
     return "is not over" if any(now < until for _, until in months) else None
 
 
-def _accounts(ask: Questions, account_id: str | None) -> list[Account]:
+def _accounts(ask: ReadRepository, account_id: str | None) -> list[Account]:
     if account_id is None:
         return ask.accounts()
     account = ask.account(account_id)
@@ -49,7 +49,7 @@ def _accounts(ask: Questions, account_id: str | None) -> list[Account]:
     return [account]
 
 
-def _rows(ask: Questions, account: Account, month: Month, seller: Seller) -> Iterator[Row]:
+def _rows(ask: ReadRepository, account: Account, month: Month, seller: Seller) -> Iterator[Row]:
     after = ""
     while True:
         page = ask.spenders(account.id, *month, after=after, limit=PAGE)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from leasebook.domain.model.account import Account
-from leasebook.domain.model.instance import GONE, Unit
+from leasebook.domain.model.instance import GONE, Instance
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE
 from leasebook.domain.record.ledger import Posting, wallet
 from leasebook.domain.rules.statement import Line, lines_of
@@ -49,7 +49,7 @@ class _Priced(NamedTuple):
 
 
 def rows_of(
-    account: Account, unit: Unit, month: Month, bill: Sequence[Posting], terms: Sequence[Posting], seller: Seller
+    account: Account, unit: Instance, month: Month, bill: Sequence[Posting], terms: Sequence[Posting], seller: Seller
 ) -> Iterator[Row]:
     """Return an instance's rows: what was charged in the month, and the month's part of what was paid in advance.
 
@@ -70,7 +70,7 @@ def rows_of(
             yield from _parts(common, unit, month, spread, amount)
 
 
-def _common(account: Account, unit: Unit, month: Month, seller: Seller) -> dict[str, Any]:
+def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> dict[str, Any]:
     quota = unit.kind == QUOTA
     region = None if unit.region == EVERYWHERE else unit.region
     return {
@@ -105,7 +105,7 @@ def _common(account: Account, unit: Unit, month: Month, seller: Seller) -> dict[
     }
 
 
-def _metered(common: dict[str, Any], unit: Unit, month: Month, line: Line) -> Row:
+def _metered(common: dict[str, Any], unit: Instance, month: Month, line: Line) -> Row:
     count, minutes = line.count or unit.count, line.minutes or 0
     # A charge that no store could hold was cut to what it can; its price was not.
     priced = _priced(line.amount if line.price is None else count * minutes * line.price, line.price, MINUTES)
@@ -126,7 +126,7 @@ def _metered(common: dict[str, Any], unit: Unit, month: Month, line: Line) -> Ro
     )
 
 
-def _paid(common: dict[str, Any], unit: Unit, month: Month, posting: Posting, refunded: Posting | None) -> Row:
+def _paid(common: dict[str, Any], unit: Instance, month: Month, posting: Posting, refunded: Posting | None) -> Row:
     amount = -posting.effect_on(wallet(posting.account_id))
     told = refunded or posting
     what = _what(unit, told.count or unit.count)
@@ -147,7 +147,7 @@ def _paid(common: dict[str, Any], unit: Unit, month: Month, posting: Posting, re
     )
 
 
-def _parts(common: dict[str, Any], unit: Unit, month: Month, spread: Spread, amount: int) -> Iterator[Row]:
+def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread, amount: int) -> Iterator[Row]:
     """Return the month's part of a payment in advance: in two rows where some of the units are used and some not."""
     posting, count = spread.posting, spread.posting.count or unit.count
     begin, end = max(spread.begin, month.since), min(spread.end, month.until)
@@ -177,7 +177,7 @@ def _parts(common: dict[str, Any], unit: Unit, month: Month, spread: Spread, amo
         )
 
 
-def _by_use(unit: Unit, amount: int) -> list[tuple[Use | None, int, Fraction]]:
+def _by_use(unit: Instance, amount: int) -> list[tuple[Use | None, int, Fraction]]:
     """Part an amount by the units that replicas use and those that none does.
 
     What counts is what replicas use now: use over time is not on record. Of an instance that has ended nothing is
@@ -193,7 +193,7 @@ def _by_use(unit: Unit, amount: int) -> list[tuple[Use | None, int, Fraction]]:
 
 def _row(
     common: dict[str, Any],
-    unit: Unit,
+    unit: Instance,
     priced: _Priced,
     period: tuple[int, int],
     *,
@@ -235,11 +235,11 @@ def _priced(cost: int, price: int | None, unit: str) -> _Priced:
     return _Priced(cost, Fraction(1 if cost > 0 else -1), abs(cost), "Units")
 
 
-def _sku(unit: Unit) -> str:
+def _sku(unit: Instance) -> str:
     return f"{unit.kind}/{unit.region}/{unit.type}"
 
 
-def _what(unit: Unit, count: int) -> str:
+def _what(unit: Instance, count: int) -> str:
     kind = f"quota of {unit.type}" if unit.kind == QUOTA else f"{unit.type} in {unit.region}"
     return f"{count} unit{'' if count == 1 else 's'} of {kind}"
 

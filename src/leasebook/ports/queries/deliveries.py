@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from leasebook.domain.model.subscription import Delivery, Hook
+from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.domain.record.event import Event
 
 
@@ -30,7 +30,7 @@ class DeliveryPlace(NamedTuple):
 class Working(NamedTuple):
     """A hook that has something to do, or may have; ``behind``: events came since it was looked after."""
 
-    hook: Hook
+    hook: Subscription
     behind: bool
 
 

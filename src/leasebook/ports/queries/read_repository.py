@@ -8,17 +8,17 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from leasebook.domain.model.account import Account, User
-from leasebook.domain.model.engine_capacity import Supply
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.engine_capacity import EngineCapacity
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import Worker
-from leasebook.domain.model.limits import Guard
+from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.model import Model, ModelSet
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind, PriceList
 from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import Delivery, Hook
-from leasebook.domain.model.usage import Package
+from leasebook.domain.model.subscription import Delivery, Subscription
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import OK, AuditPage, Entry, Sealed
 from leasebook.domain.record.event import Event
@@ -196,7 +196,7 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
     name_part: str | None = None
 
 
-class Questions(IdentityQuestions, PlaceQuestions, Protocol):
+class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
     """Questions, each answered from one consistent view."""
 
     def fact(self, name: str) -> str | None:
@@ -211,7 +211,7 @@ class Questions(IdentityQuestions, PlaceQuestions, Protocol):
         """Return an account by id."""
         ...
 
-    def unit(self, unit_id: str) -> Unit | None:
+    def unit(self, unit_id: str) -> Instance | None:
         """Return an instance by id, released ones included (decision 17)."""
         ...
 
@@ -273,7 +273,7 @@ class Questions(IdentityQuestions, PlaceQuestions, Protocol):
         """Return what was paid in advance for an instance, or paid back, before a moment, in the order of writing."""
         ...
 
-    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Unit]:
+    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
         ...
 
@@ -283,11 +283,11 @@ class Questions(IdentityQuestions, PlaceQuestions, Protocol):
         """Sum up the calls of an account's services in a stretch of time, by service and app."""
         ...
 
-    def package(self, package_id: str) -> Package | None:
+    def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""
         ...
 
-    def packages(self, account_id: str) -> list[Package]:
+    def packages(self, account_id: str) -> list[TokenPackage]:
         """Return an account's packages, oldest first."""
         ...
 
@@ -301,7 +301,7 @@ class Questions(IdentityQuestions, PlaceQuestions, Protocol):
         """Return an account's events, newest first or in the order in which they happened."""
         ...
 
-    def guard(self, account_id: str) -> Guard | None:
+    def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits, with what is used of them."""
         ...
 
@@ -325,11 +325,11 @@ class Questions(IdentityQuestions, PlaceQuestions, Protocol):
         """Return what stands for pages that were removed, newest first."""
         ...
 
-    def hooks(self, account_id: str) -> list[Hook]:
+    def hooks(self, account_id: str) -> list[Subscription]:
         """Return an account's subscriptions, oldest first, without deleted ones."""
         ...
 
-    def hook(self, hook_id: str) -> Hook | None:
+    def hook(self, hook_id: str) -> Subscription | None:
         """Return a subscription by id."""
         ...
 
@@ -450,7 +450,7 @@ class Questions(IdentityQuestions, PlaceQuestions, Protocol):
         """Return workers by id, in order; those that are not known are left out."""
         ...
 
-    def supplies(self) -> list[Supply]:
+    def supplies(self) -> list[EngineCapacity]:
         """Return what every engine was last said to have, by the engine's name."""
         ...
 
@@ -462,7 +462,7 @@ class Questions(IdentityQuestions, PlaceQuestions, Protocol):
 class Reader(Protocol):
     """Somebody who answers questions."""
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
         """Answer, off the event loop, from what is committed; what may take ``long`` keeps nobody else waiting."""
         ...
 
@@ -470,6 +470,6 @@ class Reader(Protocol):
 class Glancer(Reader, Protocol):
     """Somebody who has a thread of its own for the questions of monitors."""
 
-    async def glance(self, question: Callable[[Questions], T]) -> T:
+    async def glance(self, question: Callable[[ReadRepository], T]) -> T:
         """Answer a short question that waits for nobody else's."""
         ...

@@ -11,7 +11,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from leasebook.domain.book.book import OFFERINGS, Needed, Table
-from leasebook.domain.book.loads import HALTED_MAX, Halted, Held, KeysOf, Shelf
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
 from leasebook.store.postgres.hosts import Silent
 from leasebook.store.postgres.statements import HALTED, LOAD, UNRENEWED, load_statement, trusted, written_keys
@@ -43,15 +43,15 @@ class RowLocks:
         held: set[Needed] = set()
         keys: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
-            if isinstance(need, Shelf):
+            if isinstance(need, OfferingsOfType):
                 if await self._lacks(*load_statement(OFFERINGS, [], [need.type])):
                     held.add(need)
-            elif isinstance(need, Halted):
+            elif isinstance(need, SuspendedInstances):
                 account_id = need.account_id or await self._account_of(need.unit_id)
                 for text in (HALTED, UNRENEWED) if account_id is not None else ():
                     if await self._lacks(trusted(text), [account_id, HALTED_MAX]):
                         held.add(need)
-            elif not isinstance(need, Held | KeysOf | Asked):
+            elif not isinstance(need, UsageTotals | KeysOfUser | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():
             lacking = await self._lacking(table, wanted)

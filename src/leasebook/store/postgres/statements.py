@@ -7,7 +7,17 @@ from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 from zlib import crc32
 
-from leasebook.domain.book.book import FACTS, KEYS, OFFERINGS, REMEMBERED, SERVICE_KEYS, TABLES, USERS, Changes, Table
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    IDEMPOTENCY_RECORDS,
+    METADATA,
+    OFFERINGS,
+    SERVICE_KEYS,
+    TABLES,
+    USERS,
+    Changes,
+    Table,
+)
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Audit
 from leasebook.domain.record.identity_log import MASTER_KEY
@@ -40,7 +50,7 @@ def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
     """Write everything that a batch changed."""
     yield from _written(changes)
     yield from _projected(changes)
-    if KEYS in changes or USERS in changes or SERVICE_KEYS in changes or _turns(changes):
+    if ACCESS_KEYS in changes or USERS in changes or SERVICE_KEYS in changes or _turns(changes):
         yield _NEW_EPOCH, []
     if changes.audit:
         yield from _audited(changes.audit)
@@ -53,7 +63,7 @@ def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
 
 def _turns(changes: Changes) -> bool:
     """Whether another master key seals from now on: who was looked up under the one before is looked up again."""
-    return any(row.name == MASTER_KEY for row in changes.updated.get(FACTS, ()))
+    return any(row.name == MASTER_KEY for row in changes.updated.get(METADATA, ()))
 
 
 def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
@@ -163,7 +173,7 @@ _DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
 LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
 # While a batch waited for its rows, another server may have answered the same client token. It is only looked for: who
 # would write it too waits for the other at the latest then.
-TOKENS_AGAIN: Final = trusted(LOAD[REMEMBERED].removesuffix(" FOR UPDATE"))
+TOKENS_AGAIN: Final = trusted(LOAD[IDEMPOTENCY_RECORDS].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
 _INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
 _DUE_GONE: Final = trusted(

@@ -16,7 +16,7 @@ import psycopg
 
 from leasebook.batch import LockedOut, Outdated, Unavailable
 from leasebook.domain.book.book import Needed
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store import revisions
 from leasebook.store.errors import BadStore
 from leasebook.store.newer import Schema
@@ -275,7 +275,7 @@ class PostgresStore:
 
     # --- reading ------------------------------------------------------------------------------------------
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop; waits a while for a database that restarts.
 
         Raises Unavailable where it does not come back, or does not answer in time.
@@ -288,7 +288,7 @@ class PostgresStore:
                 "the database did not answer in time", "too much is asked, or it takes too long"
             ) from None
 
-    async def _read(self, question: Callable[[Questions], T], *, long: bool, party: str | None) -> T:
+    async def _read(self, question: Callable[[ReadRepository], T], *, long: bool, party: str | None) -> T:
         until = time.monotonic() + self._patience.away_s
         while True:
             await self._reading.here()
@@ -305,14 +305,14 @@ class PostgresStore:
                 if began >= until:
                     raise self._reading.unavailable() from None
 
-    async def glance(self, question: Callable[[Questions], T]) -> T:
+    async def glance(self, question: Callable[[ReadRepository], T]) -> T:
         """Ask a short question on behalf of monitors; raises Unavailable at once where the database does not answer."""
         try:
             return await self._readers.glance(question)
         except LostError as error:
             raise Unavailable("the database does not answer", str(error)) from None
 
-    def ask(self, question: Callable[[Questions], T]) -> T:
+    def ask(self, question: Callable[[ReadRepository], T]) -> T:
         """Ask a question right here; for the start only. Raises BadStore where the database has gone meanwhile."""
         try:
             return self._readers.ask(question)

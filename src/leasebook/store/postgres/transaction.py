@@ -11,8 +11,18 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from leasebook.batch import Blocked, Conflict, OutcomeUnknown, Unavailable
-from leasebook.domain.book.book import KEYS, OFFERINGS, REMEMBERED, TABLES, UNITS, Book, Changes, Needed, Table
-from leasebook.domain.book.loads import HALTED_MAX, Halted, Held, KeysOf, Shelf
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    IDEMPOTENCY_RECORDS,
+    INSTANCES,
+    OFFERINGS,
+    TABLES,
+    Book,
+    Changes,
+    Needed,
+    Table,
+)
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
@@ -147,10 +157,10 @@ class PostgresTransaction(AuditReads):
         """Lock and read the needed rows, table by table in the one order, each table by key."""
         wanted, shelves, special = _by_table(needs)
         tables = [table for table in TABLES if table in wanted]
-        self._tokens += wanted.get(REMEMBERED, ())
+        self._tokens += wanted.get(IDEMPOTENCY_RECORDS, ())
         statements: list[Statement] = [load_statement(table, wanted[table], shelves) for table in tables]
-        if self._tokens and tables != [REMEMBERED]:
-            statements.append((TOKENS_AGAIN, written_keys(REMEMBERED, self._tokens)))
+        if self._tokens and tables != [IDEMPOTENCY_RECORDS]:
+            statements.append((TOKENS_AGAIN, written_keys(IDEMPOTENCY_RECORDS, self._tokens)))
         statements.append((_TIME, ()))
         with self._retried():
             # A moment that another server called past, while this one waited or stood still, is past here, too.
@@ -166,33 +176,33 @@ class PostgresTransaction(AuditReads):
             if table is OFFERINGS:
                 for unit_type in shelves:
                     book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
-        for token in map(CODECS[REMEMBERED].read, answered):
-            book.load(REMEMBERED, REMEMBERED.key_of(token), token)
+        for token in map(CODECS[IDEMPOTENCY_RECORDS].read, answered):
+            book.load(IDEMPOTENCY_RECORDS, IDEMPOTENCY_RECORDS.key_of(token), token)
         for need in special:
             await self._load_special(need, book)
 
-    async def _load_special(self, need: Halted | Held | KeysOf | Asked, book: Book) -> None:
+    async def _load_special(self, need: SuspendedInstances | UsageTotals | KeysOfUser | Asked, book: Book) -> None:
         """Look up what is asked for besides rows; what it depends on is locked by now."""
         match need:
-            case Halted():
+            case SuspendedInstances():
                 await self._load_halted(need, book)
-            case Held():
+            case UsageTotals():
                 await self._load_held(need, book)
-            case KeysOf():
+            case KeysOfUser():
                 # Whoever makes keys has the user's row, so that none comes meanwhile.
                 rows = await self._rows(KEYS_OF_TEXT.replace("?", "%s") + " FOR UPDATE", (need.user_id,))
-                book.load_keys(need.user_id, map(CODECS[KEYS].read, rows))
+                book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
             case Asked():
                 text, params = asking(need)
                 book.answers.load(need, await self._rows(text.replace("?", "%s"), params))
 
-    async def _load_held(self, need: Held, book: Book) -> None:
+    async def _load_held(self, need: UsageTotals, book: Book) -> None:
         """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
         units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
         spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
         book.load_held(need, *held_of(units, spent))
 
-    async def _load_halted(self, need: Halted, book: Book) -> None:
+    async def _load_halted(self, need: SuspendedInstances, book: Book) -> None:
         """Lock and read what stands still. It is rare, so it may cost a round trip of its own."""
         account_id = need.account_id
         if account_id is None:
@@ -202,7 +212,7 @@ class PostgresTransaction(AuditReads):
             account_id = str(found[0][0])
         rows = await self._rows(HALTED, (account_id, HALTED_MAX))
         rows += await self._rows(UNRENEWED, (account_id, HALTED_MAX))
-        book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
+        book.load_halted(account_id, [CODECS[INSTANCES].read(row) for row in rows])
 
     def save_part(self, changes: Changes) -> None:
         """Have the database write a part while the rest is decided. What goes wrong with it the next call raises."""
@@ -337,16 +347,18 @@ def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:
 
 def _by_table(
     needs: Iterable[Needed],
-) -> tuple[dict[Table[Any], list[tuple[str, ...]]], list[str], list[Halted | Held | KeysOf | Asked]]:
+) -> tuple[
+    dict[Table[Any], list[tuple[str, ...]]], list[str], list[SuspendedInstances | UsageTotals | KeysOfUser | Asked]
+]:
     """Return the needed keys by table, the shelves, and what is looked up after them."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
-    special: list[Halted | Held | KeysOf | Asked] = []
+    special: list[SuspendedInstances | UsageTotals | KeysOfUser | Asked] = []
     for need in needs:
-        if isinstance(need, Shelf):
+        if isinstance(need, OfferingsOfType):
             shelves.append(need.type)
             wanted.setdefault(OFFERINGS, [])
-        elif isinstance(need, Halted | Held | KeysOf | Asked):
+        elif isinstance(need, SuspendedInstances | UsageTotals | KeysOfUser | Asked):
             special.append(need)
         else:
             wanted.setdefault(need[0], []).append(need[1])

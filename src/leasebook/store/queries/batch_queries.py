@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from leasebook.domain.book import store_queries as a
 from leasebook.domain.book.book import Book
-from leasebook.domain.book.loads import Held
+from leasebook.domain.book.loads import UsageTotals
 from leasebook.domain.book.store_queries import Asked
 from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, held_of
 
@@ -27,7 +27,9 @@ _TEXTS: Final = {
 }
 
 
-def answer(need: Held | Asked, book: Book, fetch: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]) -> None:
+def answer(
+    need: UsageTotals | Asked, book: Book, fetch: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+) -> None:
     """Ask for what is needed, and put the answer into the book."""
     if isinstance(need, Asked):
         book.answers.load(need, fetch(*asking(need)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from leasebook.domain.book.book import UNITS
+from leasebook.domain.book.book import INSTANCES
 from leasebook.domain.model.instance import FIRST_TRY_US
 from leasebook.domain.record.agenda import BY_AGE, Due, DueKind
 from leasebook.domain.values.calendar import Instant
@@ -19,7 +19,7 @@ DUE_TEXT: Final = f"{_FROM} WHERE a.at <= ? ORDER BY a.at, a.kind, a.unit_id LIM
 TIE_TEXT: Final = f"{_FROM} WHERE a.at = ? AND a.kind = ? ORDER BY u.seq LIMIT ?"
 """What is due of one kind at one moment, in the order of purchases."""
 UNRENEWED_TEXT: Final = (
-    f"SELECT {columns(CODECS[UNITS])} FROM units WHERE account_id = ? AND auto_renew AND status <> 'Released' "
+    f"SELECT {columns(CODECS[INSTANCES])} FROM units WHERE account_id = ? AND auto_renew AND status <> 'Released' "
     "AND payment_timing = 'Prepaid' AND (status = 'Stopped' OR (status IN ('Running', 'Reconfiguring', "
     f"'ReconfigureFailed', 'BillingChanging') AND expires_at - renew_at < {FIRST_TRY_US})) "
     "ORDER BY seq LIMIT ?"

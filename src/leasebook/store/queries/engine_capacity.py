@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from leasebook.domain.book.book import SUPPLIES, WORKERS
-from leasebook.domain.model.engine_capacity import Supply
+from leasebook.domain.book.book import ENGINE_CAPACITIES, WORKERS
+from leasebook.domain.model.engine_capacity import EngineCapacity
 from leasebook.domain.model.lease import Worker
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.rows.codec import CODECS
 
 
-class SupplyQueries(Questions):
+class SupplyQueries(ReadRepository):
     """What is asked about what engines have."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
-    def supplies(self) -> list[Supply]:
+    def supplies(self) -> list[EngineCapacity]:
         """Return what every engine was last said to have, by the engine's name."""
-        codec = CODECS[SUPPLIES]
+        codec = CODECS[ENGINE_CAPACITIES]
         names = ", ".join(f'"{name}"' for name in codec.columns)
         return [codec.read(row) for row in self._fetch(f"SELECT {names} FROM supplies ORDER BY engine", ())]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.book import KEYS
+from leasebook.domain.book.book import ACCESS_KEYS
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.identities import SealedRow
 from leasebook.store.rows.codec import CODECS
 
 Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
-_COLUMNS: Final = ", ".join(f'"{name}"' for name in CODECS[KEYS].columns)
+_COLUMNS: Final = ", ".join(f'"{name}"' for name in CODECS[ACCESS_KEYS].columns)
 KEYS_OF_TEXT: Final = f"SELECT {_COLUMNS} FROM access_keys WHERE user_id = ? ORDER BY id"
 USE_TEXT: Final = "UPDATE access_keys SET used_at = ? WHERE id = ? AND (used_at IS NULL OR used_at < ?)"
 """When a key was last used is in no row of the book: it changes nobody's rights, and is nobody's event."""

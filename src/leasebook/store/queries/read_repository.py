@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    ACCOUNT_LIMITS,
     ACCOUNTS,
-    GUARDS,
-    KEYS,
+    INSTANCES,
     OFFERINGS,
-    PACKAGES,
     PRICES,
     SERVICES,
-    UNITS,
+    TOKEN_PACKAGES,
     USERS,
     Table,
 )
 from leasebook.domain.model.account import AccessKey, Account, User
-from leasebook.domain.model.instance import Unit
-from leasebook.domain.model.limits import Guard
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import AccountLimits
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering, PriceList
 from leasebook.domain.model.service import Service
-from leasebook.domain.model.usage import Package
+from leasebook.domain.model.usage import TokenPackage
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.record.event import Event, types_mask
 from leasebook.domain.values.calendar import Instant
@@ -57,7 +57,7 @@ def _select(table: Table[Any]) -> str:
 
 
 HALTED_TEXT = (
-    f"{_select(UNITS)} WHERE account_id = ? AND status = 'Stopped' AND payment_timing = 'Postpaid' "
+    f"{_select(INSTANCES)} WHERE account_id = ? AND status = 'Stopped' AND payment_timing = 'Postpaid' "
     "AND status <> 'Running' AND status <> 'Released' ORDER BY id LIMIT ?"
 )
 """What stands still of an account (``book.Halted``), said in the words of the index so that it is used."""
@@ -117,7 +117,7 @@ class Queries(
 
     def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
         """Return an access key with the user whom it belongs to."""
-        key: AccessKey | None = self._one(KEYS, "id = ?", access_key_id)
+        key: AccessKey | None = self._one(ACCESS_KEYS, "id = ?", access_key_id)
         if key is None:
             return None
         user: User = self._one(USERS, "id = ?", key.user_id)
@@ -145,8 +145,8 @@ class Queries(
         for begin in range(0, len(ids), WALKS_MAX):
             some = ids[begin : begin + WALKS_MAX]
             marks = ", ".join("?" for _ in some)
-            for row in self._fetch(f"{_select(KEYS)} WHERE user_id IN ({marks}) ORDER BY created_at, id", some):
-                key = CODECS[KEYS].read(row)
+            for row in self._fetch(f"{_select(ACCESS_KEYS)} WHERE user_id IN ({marks}) ORDER BY created_at, id", some):
+                key = CODECS[ACCESS_KEYS].read(row)
                 keys[key.user_id].append(key)
         return [(user, keys[user.id]) for user in users]
 
@@ -155,9 +155,9 @@ class Queries(
         found: Account | None = self._one(ACCOUNTS, "id = ?", account_id)
         return found
 
-    def unit(self, unit_id: str) -> Unit | None:
+    def unit(self, unit_id: str) -> Instance | None:
         """Return an instance by id, released ones included (decision 17)."""
-        found: Unit | None = self._one(UNITS, "id = ?", unit_id)
+        found: Instance | None = self._one(INSTANCES, "id = ?", unit_id)
         return found
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
@@ -204,7 +204,7 @@ class Queries(
         for name, value in kinds:
             where.append(of_kind.format(name))
             params.append(value)
-        return self._numbered(CODECS[UNITS], where, params, "seq", limit)
+        return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
 
     def _merged(self, wanted: UnitFilter, after: int, limit: int) -> list[Numbered]:
         """Merge a page from the walks along one index, a walk for each kind of instance that is asked for.
@@ -235,7 +235,7 @@ class Queries(
             numbers += [row[0] for row in self._fetch(f"{text} ORDER BY seq LIMIT ?", [*some, limit])]
         numbers = sorted(numbers)[:limit]
         where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
-        return self._numbered(CODECS[UNITS], where, numbers, "seq", None)
+        return self._numbered(CODECS[INSTANCES], where, numbers, "seq", None)
 
     def service(self, service_id: str) -> Service | None:
         """Return a service by id."""
@@ -292,15 +292,15 @@ class Queries(
             params += [after.at, after.at, after.seq]
         return self._numbered(POSTINGS, where, params, "at DESC, seq DESC", limit)
 
-    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Unit]:
+    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
         rows = self._fetch(
-            f"{_select(UNITS)} WHERE account_id = ? AND region = ? AND type = ? AND payment_timing IN "
+            f"{_select(INSTANCES)} WHERE account_id = ? AND region = ? AND type = ? AND payment_timing IN "
             f"('Postpaid', 'Prepaid') AND kind = ? AND status <> 'Released'{' AND status = ?' if status else ''} "
             "ORDER BY seq",
             (account_id, EVERYWHERE, model, QUOTA, *((status,) if status else ())),
         )
-        return [CODECS[UNITS].read(row) for row in rows]
+        return [CODECS[INSTANCES].read(row) for row in rows]
 
     def calls(
         self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
@@ -321,15 +321,15 @@ class Queries(
         )
         return [Used(row[0], row[1], *map(total, row[2::2], row[3::2])) for row in rows]
 
-    def package(self, package_id: str) -> Package | None:
+    def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""
-        found: Package | None = self._one(PACKAGES, "id = ?", package_id)
+        found: TokenPackage | None = self._one(TOKEN_PACKAGES, "id = ?", package_id)
         return found
 
-    def packages(self, account_id: str) -> list[Package]:
+    def packages(self, account_id: str) -> list[TokenPackage]:
         """Return an account's packages, oldest first."""
-        rows = self._fetch(f"{_select(PACKAGES)} WHERE account_id = ? ORDER BY seq", (account_id,))
-        return [CODECS[PACKAGES].read(row) for row in rows]
+        rows = self._fetch(f"{_select(TOKEN_PACKAGES)} WHERE account_id = ? ORDER BY seq", (account_id,))
+        return [CODECS[TOKEN_PACKAGES].read(row) for row in rows]
 
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""
@@ -382,9 +382,9 @@ class Queries(
             (*params, PAGES_AT_ONCE),
         )
 
-    def guard(self, account_id: str) -> Guard | None:
+    def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits, with what is used of them."""
-        found: Guard | None = self._one(GUARDS, "account_id = ?", account_id)
+        found: AccountLimits | None = self._one(ACCOUNT_LIMITS, "account_id = ?", account_id)
         return found
 
     def last_event(self, account_id: str) -> EventPlace | None:

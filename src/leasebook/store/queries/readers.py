@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.queries.read_repository import Queries
 
 T = TypeVar("T")
@@ -114,7 +114,7 @@ class Readers:
         self._local = threading.local()
         self._open: dict[int, Connection] = {}
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question off the event loop, on behalf of an account; None: of this service itself."""
         desk, opened = (self._long, self._open_long) if long else (self._short, self._open_reader)
         return await desk.ask(party, partial(self.ask, question, opened))
@@ -124,11 +124,11 @@ class Readers:
         """Every connection that is open."""
         return list(self._open.values())
 
-    async def glance(self, question: Callable[[Questions], T]) -> T:
+    async def glance(self, question: Callable[[ReadRepository], T]) -> T:
         """Ask a question on behalf of monitors, who wait for nobody else's."""
         return await self._monitors.ask(None, partial(self.ask, question))
 
-    def ask(self, question: Callable[[Questions], T], opened: Open | None = None) -> T:
+    def ask(self, question: Callable[[ReadRepository], T], opened: Open | None = None) -> T:
         """Ask a question on this thread's connection; on a new one where that is lost.
 
         Raises LostError where that is lost too, or cannot be had.

@@ -7,15 +7,15 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from leasebook.domain.book.book import LEASES, MODELS, REPLICAS, SERVICES, UNITS, WORKERS, Table
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.book.book import INSTANCES, LEASES, MODELS, REPLICAS, SERVICES, WORKERS, Table
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import LEFT, Lease, Worker
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.replica import Replica, Target
 from leasebook.domain.model.service import Service
 from leasebook.domain.replicas.planner import Job
 from leasebook.domain.replicas.unrun import RunPlace
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.rows.codec import CODECS
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -28,7 +28,7 @@ JOBS: Final = (
 """Instances with replicas that somebody must look after; said in the words of two indexes."""
 
 
-class ReplicaQueries(Questions):
+class ReplicaQueries(ReadRepository):
     """What is asked about replicas."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -74,7 +74,7 @@ class ReplicaQueries(Questions):
                 marks = ", ".join("?" for _ in some)
                 text = f"SELECT unit_id FROM ({JOBS}) jobs WHERE unit_id IN ({marks})"
                 found += [row[0] for row in self._fetch(text, some)]
-        units: list[Unit] = list(self._by(UNITS, "id", found))
+        units: list[Instance] = list(self._by(INSTANCES, "id", found))
         leases: dict[str, Lease] = {lease.unit_id: lease for lease in self._by(LEASES, "unit_id", found)}
         replicas: dict[str, list[Replica]] = {}
         for row in self._by(REPLICAS, "unit_id", found):
@@ -125,7 +125,7 @@ class ReplicaQueries(Questions):
 
 
 def job_of(
-    unit: Unit,
+    unit: Instance,
     lease: Lease | None,
     services: dict[str, Service],
     models: dict[str, Model],

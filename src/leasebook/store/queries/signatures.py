@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.book import KEYS, REFUSED, USERS
+from leasebook.domain.book.book import ACCESS_KEYS, REFUSED_CALLS, USERS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
@@ -23,7 +23,7 @@ class SignatureQueries:
 
     def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
         """Return those access keys that there are, each with the user whom it belongs to."""
-        keys = self._by_id(KEYS, access_key_ids)
+        keys = self._by_id(ACCESS_KEYS, access_key_ids)
         users = self._by_id(USERS, sorted({key.user_id for key in keys.values()}))
         return {key_id: (key, users[key.user_id]) for key_id, key in keys.items()}
 
@@ -53,11 +53,11 @@ class SignatureQueries:
                 where.append(text)
                 params.append(value)
         rows = self._fetch(
-            f"SELECT seq, {columns(CODECS[REFUSED])} FROM refused_calls WHERE {' AND '.join(where)} "
+            f"SELECT seq, {columns(CODECS[REFUSED_CALLS])} FROM refused_calls WHERE {' AND '.join(where)} "
             "ORDER BY seq DESC LIMIT ?",
             (*params, limit),
         )
-        return [Numbered(row[0], CODECS[REFUSED].read(row[1:])) for row in rows]
+        return [Numbered(row[0], CODECS[REFUSED_CALLS].read(row[1:])) for row in rows]
 
 
 def forgetting(

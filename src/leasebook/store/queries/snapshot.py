@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.still_copy import still
 from leasebook.store.opening import Target
@@ -19,7 +19,7 @@ from leasebook.store.sqlite.there import store_in
 
 
 @contextmanager
-def snapshot(where: Target) -> Iterator[Questions]:
+def snapshot(where: Target) -> Iterator[ReadRepository]:
     """Look at a store as it is at one moment, for as long as it takes; nothing is written.
 
     Raises BadStore where there is none, it cannot be read, or its schema is not this version's.
@@ -29,14 +29,14 @@ def snapshot(where: Target) -> Iterator[Questions]:
 
 
 @contextmanager
-def glimpse(where: Target) -> Iterator[Questions]:
+def glimpse(where: Target) -> Iterator[ReadRepository]:
     """Look for a moment only: the log of an embedded store grows meanwhile. Otherwise as `snapshot`."""
     with _look(where, _opened) as ask:
         yield ask
 
 
 @contextmanager
-def _look(where: Target, open_: Callable[[Path], sqlite3.Connection]) -> Iterator[Questions]:
+def _look(where: Target, open_: Callable[[Path], sqlite3.Connection]) -> Iterator[ReadRepository]:
     with _embedded(where, open_) if where.url is None else _shared(where.url) as fetch:
         revision = str(fetch("SELECT max(version_num) FROM alembic_version", ())[0][0])
         if revision != latest():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.book import DELIVERIES, HOOKS, USED_LINKS, Table
-from leasebook.domain.model.subscription import Delivery, Hook
+from leasebook.domain.book.book import DELIVERIES, SUBSCRIPTIONS, USED_LINKS, Table
+from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.domain.record.event import Event
 from leasebook.domain.record.notice import UsedLink
 from leasebook.domain.values.calendar import DAY_US, Instant
@@ -57,19 +57,19 @@ class OutboxQueries:
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
-    def hooks(self, account_id: str) -> list[Hook]:
+    def hooks(self, account_id: str) -> list[Subscription]:
         """Return an account's subscriptions, oldest first, without deleted ones."""
         rows = self._fetch(
-            f"SELECT {_columns(HOOKS)} FROM hooks WHERE account_id = ? AND status IN ('Active', 'Paused', 'Pending') "
+            f"SELECT {_columns(SUBSCRIPTIONS)} FROM hooks WHERE account_id = ? AND status IN ('Active', 'Paused', 'Pending') "
             "ORDER BY created_at, id",
             (account_id,),
         )
-        return [CODECS[HOOKS].read(row) for row in rows]
+        return [CODECS[SUBSCRIPTIONS].read(row) for row in rows]
 
-    def hook(self, hook_id: str) -> Hook | None:
+    def hook(self, hook_id: str) -> Subscription | None:
         """Return a subscription by id."""
-        rows = self._fetch(f"SELECT {_columns(HOOKS)} FROM hooks WHERE id = ?", (hook_id,))
-        return CODECS[HOOKS].read(rows[0]) if rows else None
+        rows = self._fetch(f"SELECT {_columns(SUBSCRIPTIONS)} FROM hooks WHERE id = ?", (hook_id,))
+        return CODECS[SUBSCRIPTIONS].read(rows[0]) if rows else None
 
     def used_link(self, unit_id: str, deadline: Instant) -> UsedLink | None:
         """Return which link of a deadline was used."""
@@ -81,12 +81,12 @@ class OutboxQueries:
     def working_hooks(self) -> list[Working]:
         """Return the hooks of all accounts that are active, to be confirmed, or being deleted."""
         rows = self._fetch(
-            f"SELECT {_columns(HOOKS, 'h.')}, EXISTS (SELECT 1 FROM event_pages p "
+            f"SELECT {_columns(SUBSCRIPTIONS, 'h.')}, EXISTS (SELECT 1 FROM event_pages p "
             "WHERE p.account_id = h.account_id AND p.seq > h.page) "
             "FROM hooks h WHERE h.status IN ('Active', 'Pending', 'Deleting') ORDER BY h.id",
             (),
         )
-        return [Working(CODECS[HOOKS].read(row[:-1]), bool(row[-1])) for row in rows]
+        return [Working(CODECS[SUBSCRIPTIONS].read(row[:-1]), bool(row[-1])) for row in rows]
 
     def event_pages(self, account_id: str, *, after: int, limit: int) -> list[tuple[int, tuple[Event, ...]]]:
         """Return the pages of an account's events after one, oldest first, each with its number."""

@@ -10,42 +10,42 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    ACCOUNT_LIMITS,
     ACCOUNTS,
-    CALLS,
     DELIVERIES,
-    FACTS,
-    GUARDS,
-    HOOKS,
-    KEYS,
-    LANES,
+    DELIVERY_QUEUES,
+    ENGINE_CAPACITIES,
+    IDEMPOTENCY_RECORDS,
+    INSTANCES,
     LEASES,
+    METADATA,
     MODEL_SETS,
     MODELS,
     NONCES,
     NOTICE_RATES,
     OFFERINGS,
-    PACKAGES,
     PRICES,
     QUOTES,
-    REFUSED,
-    REMEMBERED,
+    REFUSED_CALLS,
     REPLICAS,
     SERVICE_KEYS,
+    SERVICE_USAGE,
     SERVICES,
-    SUPPLIES,
+    SUBSCRIPTIONS,
     TABLES,
-    UNITS,
+    TOKEN_PACKAGES,
     USED_LINKS,
     USERS,
     WORKERS,
     Table,
 )
-from leasebook.domain.model.engine_capacity import Count, Word
+from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.model.limits import GuardRules
 from leasebook.domain.model.offering import PriceChange
 from leasebook.domain.model.replica import RunSpec
-from leasebook.domain.record.audit_log import AuditPage, Closure, Sealed
+from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.money import Micro
@@ -170,7 +170,9 @@ def _read_placements(text: str) -> tuple[Placement, ...]:
 UNIT_FIXED: Final = frozenset(
     {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
 )
-UNIT_MUTABLE: Final = tuple(field.name for field in msgspec.structs.fields(UNITS.row) if field.name not in UNIT_FIXED)
+UNIT_MUTABLE: Final = tuple(
+    field.name for field in msgspec.structs.fields(INSTANCES.row) if field.name not in UNIT_FIXED
+)
 SERVICE_MUTABLE: Final = (
     "model_set_id",
     "model_id",
@@ -192,9 +194,9 @@ REPLICA_MUTABLE: Final = tuple(
 CODECS: Final[dict[Table[Any], Codec[Any]]] = {
     table: Codec(table.name, table.row, table.key, **options)
     for table, options in (
-        (REMEMBERED, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
+        (IDEMPOTENCY_RECORDS, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
         (
-            UNITS,
+            INSTANCES,
             {
                 "to_column": {"placements": _written_placements, "remind_before_us": _written_numbers},
                 "to_field": {
@@ -216,15 +218,15 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (QUOTES, {"mutable": ("used_by",)}),
-        (CALLS, {"mutable": ("input_tokens", "output_tokens", "succeeded", "failed")}),
-        (PACKAGES, {"mutable": ("used",)}),
+        (SERVICE_USAGE, {"mutable": ("input_tokens", "output_tokens", "succeeded", "failed")}),
+        (TOKEN_PACKAGES, {"mutable": ("used",)}),
         (
-            SUPPLIES,
+            ENGINE_CAPACITIES,
             {
                 "to_column": dict.fromkeys(("words", "stocks"), _json),
                 "to_field": {
-                    "words": msgspec.json.Decoder(tuple[Word, ...]).decode,
-                    "stocks": msgspec.json.Decoder(dict[str, Count]).decode,
+                    "words": msgspec.json.Decoder(tuple[CapacityReport, ...]).decode,
+                    "stocks": msgspec.json.Decoder(dict[str, TypeCapacity]).decode,
                 },
                 "mutable": ("told_to", "words", "stocks"),
             },
@@ -264,7 +266,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (
-            KEYS,
+            ACCESS_KEYS,
             {
                 "to_column": {"requires": _written_names},
                 "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool},
@@ -273,7 +275,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
         ),
         (NONCES, {}),
         (
-            REFUSED,
+            REFUSED_CALLS,
             {
                 "to_column": {"codes": _json},
                 "to_field": {"codes": msgspec.json.Decoder(dict[str, int]).decode},
@@ -281,7 +283,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (
-            GUARDS,
+            ACCOUNT_LIMITS,
             {
                 "to_column": dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
                 "to_field": {
@@ -294,9 +296,9 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
             },
         ),
         (SERVICE_KEYS, {"mutable": ("status",)}),
-        (FACTS, {"mutable": ("value",)}),
+        (METADATA, {"mutable": ("value",)}),
         (
-            HOOKS,
+            SUBSCRIPTIONS,
             {
                 "to_column": {"types": _json},
                 "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes},
@@ -306,7 +308,7 @@ CODECS: Final[dict[Table[Any], Codec[Any]]] = {
                 ),
             },
         ),
-        (LANES, {"mutable": ("waiting", "next_at", "holder", "leased_until")}),
+        (DELIVERY_QUEUES, {"mutable": ("waiting", "next_at", "holder", "leased_until")}),
         (
             DELIVERIES,
             {"mutable": ("since", "state", "attempts", "next_at", "status", "failure", "done_at", "clear_at")},
@@ -330,7 +332,7 @@ AUDIT_PAGES: Final = Codec(
 AUDIT_CHAINS: Final = Codec("audit_chains", Sealed, ("chain",), to_field={"hash": bytes, "seal": bytes})
 AUDIT_CLOSURES: Final = Codec(
     "audit_closures",
-    Closure,
+    PruneReceipt,
     to_column={"counts": _json},
     to_field={
         "counts": msgspec.json.Decoder(dict[str, int]).decode,

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leasebook.batch import Outdated
-from leasebook.domain.book.book import KEYS, OFFERINGS, UNITS, Book, Changes, Needed, Table
-from leasebook.domain.book.loads import HALTED_MAX, Halted, Held, KeysOf, Shelf
+from leasebook.domain.book.book import ACCESS_KEYS, INSTANCES, OFFERINGS, Book, Changes, Needed, Table
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.event import EventPage
 from leasebook.domain.values.calendar import Instant
-from leasebook.ports.queries.read_repository import Questions
+from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.security.private_files import create_private
 from leasebook.store import revisions
 from leasebook.store.errors import BadStore
@@ -188,16 +188,16 @@ class SqliteStore:
         """Return nothing: rows of this store are nobody else's."""
         return frozenset()
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
         """Ask a question on a connection of its own, off the event loop."""
         self.files.before_reading()
         return await self._readers.read(question, long=long, party=party)
 
-    async def glance(self, question: Callable[[Questions], T]) -> T:
+    async def glance(self, question: Callable[[ReadRepository], T]) -> T:
         """Ask a short question on behalf of monitors."""
         return await self._readers.glance(question)
 
-    def ask(self, question: Callable[[Questions], T]) -> T:
+    def ask(self, question: Callable[[ReadRepository], T]) -> T:
         """Ask a question right here; for the start only. Raises BadStore where what is read is damaged."""
         try:
             return self._readers.ask(question)
@@ -344,15 +344,15 @@ class SqliteTransaction(audit.AuditReads):
         """Put the needed rows into the book. Nobody else writes while this transaction is open."""
         wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
-            if isinstance(need, Shelf):
+            if isinstance(need, OfferingsOfType):
                 rows = self._connection.execute(SHELF, (need.type,)).fetchall()
                 book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
-            elif isinstance(need, KeysOf):
+            elif isinstance(need, KeysOfUser):
                 rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
-                book.load_keys(need.user_id, map(CODECS[KEYS].read, rows))
-            elif isinstance(need, Held | Asked):
+                book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
+            elif isinstance(need, UsageTotals | Asked):
                 answer(need, book, lambda text, params: self._connection.execute(text, params).fetchall())
-            elif isinstance(need, Halted):
+            elif isinstance(need, SuspendedInstances):
                 self._load_halted(need, book)
             else:
                 wanted.setdefault(need[0], []).append(need[1])
@@ -371,7 +371,7 @@ class SqliteTransaction(audit.AuditReads):
                 if not book.has(table, key):
                     book.load(table, key, None)
 
-    def _load_halted(self, need: Halted, book: Book) -> None:
+    def _load_halted(self, need: SuspendedInstances, book: Book) -> None:
         account_id = need.account_id
         if account_id is None:
             found = self._connection.execute("SELECT account_id FROM units WHERE id = ?", (need.unit_id,)).fetchone()
@@ -380,7 +380,7 @@ class SqliteTransaction(audit.AuditReads):
             account_id = found[0]
         rows = self._connection.execute(HALTED_TEXT, (account_id, HALTED_MAX)).fetchall()
         rows += self._connection.execute(UNRENEWED_TEXT, (account_id, HALTED_MAX)).fetchall()
-        book.load_halted(account_id, [CODECS[UNITS].read(row) for row in rows])
+        book.load_halted(account_id, [CODECS[INSTANCES].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed, or the rest of it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, SERVICES, UNITS, Book, Draft
-from leasebook.domain.book.loads import HALTED_MAX, Halted
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, SERVICES, Book, Draft
+from leasebook.domain.book.loads import HALTED_MAX, SuspendedInstances
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.renewal import renew_if_paid
 from leasebook.domain.model.account import Account
@@ -32,7 +32,7 @@ class TopUp(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The account, and what stands still."""
-        yield Halted(account_id=self.account_id)
+        yield SuspendedInstances(account_id=self.account_id)
         yield ACCOUNTS, (self.account_id,)
 
     def needs_more(self, book: Book) -> Needs:
@@ -64,9 +64,9 @@ class TopUp(Command, frozen=True, kw_only=True):
 def halted_needs(book: Book, account_id: str) -> Needs:
     """Return what instances that stand still hold, the services that they have replicas of, and who limits renewals."""
     for unit_id in book.halted_ids(account_id):
-        unit = book.get(UNITS, unit_id)
+        unit = book.get(INSTANCES, unit_id)
         if unit is not None and unit.awaits_renewal:
-            yield GUARDS, (account_id,)
+            yield ACCOUNT_LIMITS, (account_id,)
             yield OFFERINGS, unit.offering
         if unit is not None:
             yield OFFERINGS, unit.offering

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, KEYS, USERS, Draft
-from leasebook.domain.book.loads import KeysOf
+from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, USERS, Draft
+from leasebook.domain.book.loads import KeysOfUser
 from leasebook.domain.book.store_queries import KEYS as KEYS_MADE
 from leasebook.domain.book.store_queries import USER_KEYS as USER_KEYS_MADE
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
@@ -66,7 +66,7 @@ class CreateAccount(Command, frozen=True, kw_only=True):
         """The new rows, to see that they are new."""
         yield ACCOUNTS, (self.account_id,)
         yield USERS, (self.user_id,)
-        yield KEYS, (self.key.id,)
+        yield ACCESS_KEYS, (self.key.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountMade:
         """Raises Refusal where the key id is taken."""
@@ -90,7 +90,7 @@ class CreateAccount(Command, frozen=True, kw_only=True):
             now,
             from_environment=self.from_environment,
         )
-        draft.put(KEYS, key)
+        draft.put(ACCESS_KEYS, key)
         return AccountMade(account.id, self.user_id, key.id)
 
 
@@ -132,7 +132,7 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The user, the new key, and how many there are."""
         yield USERS, (self.user_id,)
-        yield KEYS, (self.key.id,)
+        yield ACCESS_KEYS, (self.key.id,)
         yield from bound_needs(
             self.account_id, counted(KEYS_MADE, self.account_id), counted(USER_KEYS_MADE, self.user_id)
         )
@@ -145,7 +145,7 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
         _refuse_taken(draft, self.key.id)
         check_bound(draft, rules, USER_KEYS_MADE, user.id)
         check_bound(draft, rules, KEYS_MADE, user.account_id)
-        draft.put(KEYS, AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now))
+        draft.put(ACCESS_KEYS, AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now))
         return KeyMade(self.key.id, user.id)
 
 
@@ -175,27 +175,27 @@ class TakeRootKey(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The user with all keys, and the key."""
         yield USERS, (self.user_id,)
-        yield KEYS, (self.key.id,)
-        yield KeysOf(self.user_id)
+        yield ACCESS_KEYS, (self.key.id,)
+        yield KeysOfUser(self.user_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> RootKeyTaken:  # noqa: ARG002
         """Raises Refusal where the key is another user's."""
         user = draft.require(USERS, self.user_id)
-        key = draft.get(KEYS, self.key.id)
+        key = draft.get(ACCESS_KEYS, self.key.id)
         if key is not None and key.user_id != user.id:
             raise Refusal(WRONG_STATE, f"The access key id {key.id!r} is taken.", field="accessKeyId")
         if key is not None and key.status != "Active":
             return RootKeyTaken(active=False)
         made = key or AccessKey(self.key.id, user.id, user.account_id, self.key.sealed, "Active", now)
         sealed = made.sealed if self.is_known else self.key.sealed
-        draft.put(KEYS, msgspec.structs.replace(made, sealed=sealed, from_environment=True))
+        draft.put(ACCESS_KEYS, msgspec.structs.replace(made, sealed=sealed, from_environment=True))
         replaced = [
             one
             for one in draft.keys_of(user.id)
             if one.from_environment and one.status == "Active" and one.id != made.id
         ]
         for one in replaced:
-            draft.put(KEYS, msgspec.structs.replace(one, status="Disabled"))
+            draft.put(ACCESS_KEYS, msgspec.structs.replace(one, status="Disabled"))
         return RootKeyTaken(active=True, replaced=tuple(one.id for one in replaced))
 
 
@@ -213,12 +213,12 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The key, and the user whom the caller found it to belong to."""
-        yield KEYS, (self.access_key_id,)
+        yield ACCESS_KEYS, (self.access_key_id,)
         yield USERS, (self.user_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal where the account has no such key or only an operator may, or it signs this request."""
-        key = draft.get(KEYS, self.access_key_id)
+        key = draft.get(ACCESS_KEYS, self.access_key_id)
         if key is None or key.account_id != self.account_id:
             raise Refusal(
                 NO_RESOURCE,
@@ -234,7 +234,7 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
             )
         if not self.by_operator:
             refuse_operator(own_user(draft, self.account_id, key.user_id), self.operators, "accessKeyId")
-        draft.put(KEYS, msgspec.structs.replace(key, status="Disabled"))
+        draft.put(ACCESS_KEYS, msgspec.structs.replace(key, status="Disabled"))
         return True
 
 
@@ -286,5 +286,5 @@ def refuse_operator(user: User, operators: str, field: str) -> None:
 
 
 def _refuse_taken(draft: Draft, key_id: str) -> None:
-    if draft.get(KEYS, key_id) is not None:
+    if draft.get(ACCESS_KEYS, key_id) is not None:
         raise Refusal(WRONG_STATE, f"The access key id {key_id!r} is taken.", field="accessKeyId")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, Draft
-from leasebook.domain.book.loads import Held
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Draft
+from leasebook.domain.book.loads import UsageTotals
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.limits import Guard, GuardRules, month_name
+from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.rules.limits_change import GuardChange
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
@@ -21,7 +21,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
     with what is used of them.
     """
 
-    answer: ClassVar[type] = Guard
+    answer: ClassVar[type] = AccountLimits
 
     account_id: str
     change: GuardChange
@@ -30,19 +30,19 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The account, its limits, and what it holds."""
         yield ACCOUNTS, (self.account_id,)
-        yield GUARDS, (self.account_id,)
-        yield Held(self.account_id, self.month_began)
+        yield ACCOUNT_LIMITS, (self.account_id,)
+        yield UsageTotals(self.account_id, self.month_began)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Guard:  # noqa: ARG002 - no setting matters
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountLimits:  # noqa: ARG002 - no setting matters
         """Raises Refusal where there is no such account, or the limits make no sense together."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
-        guard = draft.get(GUARDS, self.account_id)
+        guard = draft.get(ACCOUNT_LIMITS, self.account_id)
         month = month_name(self.month_began, account.time_zone)
         if guard is None:
             held, spent = draft.book.held(self.account_id)
-            guard = Guard(self.account_id, GuardRules(), held, month, spent)
+            guard = AccountLimits(self.account_id, GuardRules(), held, month, spent)
         guard = guard.with_rules(self.change.applied(guard.rules), month)
-        draft.put(GUARDS, guard)
+        draft.put(ACCOUNT_LIMITS, guard)
         return guard

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import LANES, Draft
+from leasebook.domain.book.book import DELIVERY_QUEUES, Draft
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
@@ -33,16 +33,16 @@ class TryAgain(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The lanes."""
         for one in self.lanes:
-            yield LANES, (one.hook_id, one.lane)
+            yield DELIVERY_QUEUES, (one.hook_id, one.lane)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
         """Nothing is sent earlier than the machine's time allows: whoever submits this has waited for that."""
         count = 0
         for one in self.lanes:
-            lane = draft.get(LANES, one.hook_id, one.lane)
+            lane = draft.get(DELIVERY_QUEUES, one.hook_id, one.lane)
             if lane is None or lane.next_at is None or lane.next_at <= now or lane.holder is not None:
                 continue
             if one.next_at in (None, lane.next_at):
-                draft.put(LANES, msgspec.structs.replace(lane, next_at=now))
+                draft.put(DELIVERY_QUEUES, msgspec.structs.replace(lane, next_at=now))
                 count += 1
         return count

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import KEYS, REFUSED, USERS, Draft
+from leasebook.domain.book.book import ACCESS_KEYS, REFUSED_CALLS, USERS, Draft
 from leasebook.domain.commands.account.identity import own_user, refuse_operator
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.account import AccessKey, User
@@ -45,13 +45,13 @@ class SetKeyRules(Command, frozen=True, kw_only=True):
         """The user, and the key where one is meant."""
         yield USERS, (self.user_id,)
         if self.access_key_id is not None:
-            yield KEYS, (self.access_key_id,)
+            yield ACCESS_KEYS, (self.access_key_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal where the account has no such user or key, or only an operator may."""
         key = None
         if self.access_key_id is not None:
-            key = draft.get(KEYS, self.access_key_id)
+            key = draft.get(ACCESS_KEYS, self.access_key_id)
             if key is None or key.account_id != self.account_id or key.user_id != self.user_id:
                 raise Refusal(
                     NO_RESOURCE,
@@ -68,7 +68,7 @@ class SetKeyRules(Command, frozen=True, kw_only=True):
         if key is None:
             draft.put(USERS, msgspec.structs.replace(user, requires=self.requires))
         else:
-            draft.put(KEYS, msgspec.structs.replace(key, requires=self.requires))
+            draft.put(ACCESS_KEYS, msgspec.structs.replace(key, requires=self.requires))
 
 
 class NoteRefused(Command, frozen=True, kw_only=True):
@@ -81,10 +81,10 @@ class NoteRefused(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The rows."""
         for row in self.rows:
-            yield REFUSED, (row.id,)
+            yield REFUSED_CALLS, (row.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Put them down."""
         for row in self.rows:
-            draft.put(REFUSED, row)
+            draft.put(REFUSED_CALLS, row)
         return True

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, DELIVERIES, HOOKS, LANES, NOTICE_RATES, Draft
+from leasebook.domain.book.book import ACCOUNTS, DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, SUBSCRIPTIONS, Draft
 from leasebook.domain.book.store_queries import HOOKS as MADE
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.subscription import (
@@ -16,11 +16,11 @@ from leasebook.domain.model.subscription import (
     OLD_SECRET_US,
     TOLD,
     Delivery,
-    Hook,
+    DeliveryQueue,
     HookKind,
     HookStatus,
-    Lane,
     Outcome,
+    Subscription,
     delivery_of,
     settle,
     waits_anew,
@@ -55,7 +55,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
     A mail address is asked first whether it wants them.
     """
 
-    answer: ClassVar[type] = Hook
+    answer: ClassVar[type] = Subscription
 
     hook_id: str
     account_id: str
@@ -71,16 +71,16 @@ class CreateHook(Command, frozen=True, kw_only=True):
         if self.kind == "Email":
             yield from _account_rate(self.account_id)
             yield NOTICE_RATES, (mail_name(self.account_id, self.target),)
-        yield HOOKS, (self.hook_id,)
+        yield SUBSCRIPTIONS, (self.hook_id,)
         yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Subscription:
         """Raises Refusal where the account has too many, or the address, or others, were asked too often."""
         check_bound(draft, rules, MADE, self.account_id)
         is_mail = self.kind == "Email"
         if is_mail:
             _take(draft, bounds_of_mails(self.account_id, self.target, rules), rules, now)
-        hook = Hook(
+        hook = Subscription(
             id=self.hook_id,
             account_id=self.account_id,
             kind=self.kind,
@@ -97,11 +97,11 @@ class CreateHook(Command, frozen=True, kw_only=True):
             confirms=int(is_mail),
             confirm_until=Instant(now + CONFIRM_US) if is_mail else None,
         )
-        draft.put(HOOKS, hook)
+        draft.put(SUBSCRIPTIONS, hook)
         return _without_secrets(hook)
 
 
-def _without_secrets(hook: Hook) -> Hook:
+def _without_secrets(hook: Subscription) -> Subscription:
     """Return a hook as an answer has it, which is kept for a client token and never sealed anew."""
     return msgspec.structs.replace(hook, sealed=b"", sealed_before=b"")
 
@@ -114,7 +114,7 @@ class _OfHook(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The hook."""
-        yield HOOKS, (self.hook_id,)
+        yield SUBSCRIPTIONS, (self.hook_id,)
 
 
 class SetHook(_OfHook, frozen=True, kw_only=True):
@@ -124,7 +124,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
     the log: what stands before is not delivered.
     """
 
-    answer: ClassVar[type] = Hook
+    answer: ClassVar[type] = Subscription
 
     status: HookStatus | None = None
     types: tuple[str, ...] | None = None
@@ -132,7 +132,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
     revoke: bool = False
     page: int | None = None
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Hook:  # noqa: ARG002
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Subscription:  # noqa: ARG002
         """Raises Refusal where the account has no such hook, or it does not stand so that this can be done."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         changed: dict[str, Any] = {}
@@ -162,7 +162,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
         if self.page is not None:
             changed["page"] = max(hook.page, self.page)
         hook = msgspec.structs.replace(hook, **changed)
-        draft.put(HOOKS, hook)
+        draft.put(SUBSCRIPTIONS, hook)
         return _without_secrets(hook)
 
 
@@ -174,7 +174,9 @@ class DeleteHook(_OfHook, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal where the account has no such hook."""
         hook = own_hook(draft, self.account_id, self.hook_id)
-        draft.put(HOOKS, msgspec.structs.replace(hook, status="Deleting", sealed=b"", sealed_before=b"", target=""))
+        draft.put(
+            SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Deleting", sealed=b"", sealed_before=b"", target="")
+        )
         return True
 
 
@@ -185,10 +187,10 @@ class EndHook(_OfHook, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Nothing comes to wait for a hook that is being deleted, so whoever looked was right."""
-        hook = draft.require(HOOKS, self.hook_id)
+        hook = draft.require(SUBSCRIPTIONS, self.hook_id)
         if hook.status != "Deleting":
             return False
-        draft.put(HOOKS, msgspec.structs.replace(hook, status="Deleted"))
+        draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Deleted"))
         return True
 
 
@@ -207,7 +209,7 @@ class TestHook(_OfHook, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The hook, and how often it was tested."""
         yield from _account_rate(self.account_id)
-        yield HOOKS, (self.hook_id,)
+        yield SUBSCRIPTIONS, (self.hook_id,)
         yield NOTICE_RATES, (f"test {self.hook_id}",)
         yield NOTICE_RATES, (mail_name(self.account_id, self.address),)
 
@@ -217,14 +219,14 @@ class TestHook(_OfHook, frozen=True, kw_only=True):
         if hook.status == "Pending":
             _take(draft, bounds_of_mails(self.account_id, self.address, rules), rules, now)
             until = Instant(now + CONFIRM_US)
-            draft.put(HOOKS, msgspec.structs.replace(hook, confirms=hook.confirms + 1, confirm_until=until))
+            draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, confirms=hook.confirms + 1, confirm_until=until))
             return True
         if hook.status != "Active":
             raise Refusal(
                 WRONG_STATE, "The subscription is paused; activate it with ModifySubscription.", field="subscriptionId"
             )
         _take(draft, bounds_of_tests(self.account_id, hook.id, rules), rules, now)
-        draft.put(HOOKS, msgspec.structs.replace(hook, tests=hook.tests + 1))
+        draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, tests=hook.tests + 1))
         return True
 
 
@@ -238,11 +240,11 @@ class ConfirmHook(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The hook."""
-        yield HOOKS, (self.hook_id,)
+        yield SUBSCRIPTIONS, (self.hook_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal where the link does not hold any more. Answers whether it was news."""
-        hook = draft.get(HOOKS, self.hook_id)
+        hook = draft.get(SUBSCRIPTIONS, self.hook_id)
         if hook is None or hook.status not in LIVE:
             raise Refusal(NO_RESOURCE, "The subscription is gone.")
         if hook.status != "Pending":
@@ -252,7 +254,7 @@ class ConfirmHook(Command, frozen=True, kw_only=True):
                 WRONG_STATE,
                 f"This link ended at {rfc3339(min(self.until, now), rules.time_zone)}, or another mail came after it.",
             )
-        draft.put(HOOKS, msgspec.structs.replace(hook, status="Active", since=now, confirm_until=None))
+        draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Active", since=now, confirm_until=None))
         return True
 
 
@@ -275,7 +277,7 @@ def _take(draft: Draft, bounds: Iterable[Bound], rules: Rules, now: Instant) -> 
         draft.put(NOTICE_RATES, rate)
 
 
-class FanOut(Command, frozen=True, kw_only=True):
+class EnqueueDeliveries(Command, frozen=True, kw_only=True):
     """Turn pages of the log into deliveries for a hook: those after ``after`` up to ``page``.
 
     Answers how many there are. The hook remembers where it stands, so that none is made twice and none left out,
@@ -291,33 +293,33 @@ class FanOut(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The hook, and the lanes of what was found."""
-        yield HOOKS, (self.hook_id,)
+        yield SUBSCRIPTIONS, (self.hook_id,)
         for name in self._lanes():
-            yield LANES, (self.hook_id, name)
+            yield DELIVERY_QUEUES, (self.hook_id, name)
 
     def _lanes(self) -> set[str]:
         return {delivery.lane for delivery in self._deliveries(_NOBODY, Instant(0))}
 
-    def _deliveries(self, hook: Hook, now: Instant) -> list[Delivery]:
+    def _deliveries(self, hook: Subscription, now: Instant) -> list[Delivery]:
         return [delivery_of(hook, told.page, told.line, told.event, now) for told in self.found]
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
         """Do nothing where another server was quicker."""
-        hook = draft.get(HOOKS, self.hook_id)
+        hook = draft.get(SUBSCRIPTIONS, self.hook_id)
         if hook is None or hook.status not in TOLD or hook.page != self.after:
             return 0
         wanted = [
             one for one, told in zip(self._deliveries(hook, now), self.found, strict=True) if hook.wants(told.event)
         ]
         for delivery in wanted:
-            lane = draft.get(LANES, hook.id, delivery.lane) or Lane(hook.id, delivery.lane)
-            draft.put(LANES, lane.plus(1, now))
+            lane = draft.get(DELIVERY_QUEUES, hook.id, delivery.lane) or DeliveryQueue(hook.id, delivery.lane)
+            draft.put(DELIVERY_QUEUES, lane.plus(1, now))
             draft.put(DELIVERIES, delivery)
-        draft.put(HOOKS, msgspec.structs.replace(hook, page=self.page))
+        draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, page=self.page))
         return len(wanted)
 
 
-_NOBODY = Hook("", "", "Webhook", "", b"", (), None, "Active", "", Instant(0), Instant(0), 0)
+_NOBODY = Subscription("", "", "Webhook", "", b"", (), None, "Active", "", Instant(0), Instant(0), 0)
 
 
 class ClaimLanes(Command, frozen=True, kw_only=True):
@@ -339,22 +341,22 @@ class ClaimLanes(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The lanes, and their hooks."""
         for hook_id, name in self.lanes:
-            yield HOOKS, (hook_id,)
-            yield LANES, (hook_id, name)
+            yield SUBSCRIPTIONS, (hook_id,)
+            yield DELIVERY_QUEUES, (hook_id, name)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> list[tuple[str, str]]:  # noqa: ARG002
         """Leave out what another server has, or has done meanwhile."""
         claimed: list[tuple[str, str]] = []
         leased_at = now if self.machine_now is None else self.machine_now
         for hook_id, name in self.lanes:
-            hook, lane = draft.get(HOOKS, hook_id), draft.get(LANES, hook_id, name)
+            hook, lane = draft.get(SUBSCRIPTIONS, hook_id), draft.get(DELIVERY_QUEUES, hook_id, name)
             if hook is None or lane is None or lane.next_at is None:
                 continue
             is_due = hook.status == "Deleting" or (hook.status in TOLD and lane.next_at <= now)
             is_free = lane.is_free(leased_at) or (self.alone and lane.holder != self.holder)
             if is_due and is_free:
                 until = Instant(leased_at + self.lease_us)
-                draft.put(LANES, msgspec.structs.replace(lane, holder=self.holder, leased_until=until))
+                draft.put(DELIVERY_QUEUES, msgspec.structs.replace(lane, holder=self.holder, leased_until=until))
                 claimed.append((hook_id, name))
         return claimed
 
@@ -373,26 +375,26 @@ class DeliveryDone(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The hook, the lane and the delivery."""
-        yield HOOKS, (self.hook_id,)
-        yield LANES, (self.hook_id, self.lane)
+        yield SUBSCRIPTIONS, (self.hook_id,)
+        yield DELIVERY_QUEUES, (self.hook_id, self.lane)
         yield DELIVERIES, (self.hook_id, self.page, self.line)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery | None:
         """Whoever lost the lane meanwhile has nothing to say: the next one tries again under the same id."""
-        lane = draft.get(LANES, self.hook_id, self.lane)
+        lane = draft.get(DELIVERY_QUEUES, self.hook_id, self.lane)
         before = draft.get(DELIVERIES, self.hook_id, self.page, self.line)
         if lane is None or before is None or lane.holder != self.holder or before.state != "Waiting":
             return None
-        hook = draft.require(HOOKS, self.hook_id)
+        hook = draft.require(SUBSCRIPTIONS, self.hook_id)
         after = settle(before, hook, self.outcome, rules, now)
         if after.state == "Waiting":
-            draft.put(LANES, lane.released(lane.waiting, after.next_at or now))
+            draft.put(DELIVERY_QUEUES, lane.released(lane.waiting, after.next_at or now))
         else:
-            draft.put(LANES, lane.released(lane.waiting - 1, now))
+            draft.put(DELIVERY_QUEUES, lane.released(lane.waiting - 1, now))
         draft.put(DELIVERIES, after)
         if self.outcome.kind == "Gone" and hook.status == "Active":
             reason = "The receiver answered 410 Gone."
-            draft.put(HOOKS, msgspec.structs.replace(hook, status="Paused", reason=reason))
+            draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Paused", reason=reason))
         return after
 
 
@@ -405,9 +407,9 @@ class Redeliver(_OfHook, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The hook, the lane and the delivery."""
-        yield HOOKS, (self.hook_id,)
+        yield SUBSCRIPTIONS, (self.hook_id,)
         lane = delivery_of(_NOBODY, self.told.page, self.told.line, self.told.event, Instant(0)).lane
-        yield LANES, (self.hook_id, lane)
+        yield DELIVERY_QUEUES, (self.hook_id, lane)
         yield DELIVERIES, (self.hook_id, self.told.page, self.told.line)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery:  # noqa: ARG002
@@ -419,12 +421,12 @@ class Redeliver(_OfHook, frozen=True, kw_only=True):
             raise Refusal(WRONG_STATE, "The event is about to be delivered for the first time.", field="eventId")
         before = draft.get(DELIVERIES, hook.id, told.page, told.line)
         new = delivery_of(hook, told.page, told.line, told.event, now)
-        lane = draft.get(LANES, hook.id, new.lane) or Lane(hook.id, new.lane)
+        lane = draft.get(DELIVERY_QUEUES, hook.id, new.lane) or DeliveryQueue(hook.id, new.lane)
         if before is None or before.state != "Waiting":
             lane = lane.plus(1, now)
         delivery = new if before is None else waits_anew(before, now)
         draft.put(DELIVERIES, delivery)
-        draft.put(LANES, msgspec.structs.replace(lane, next_at=now))
+        draft.put(DELIVERY_QUEUES, msgspec.structs.replace(lane, next_at=now))
         return delivery
 
 
@@ -449,9 +451,9 @@ class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The hook, the lanes and the deliveries."""
-        yield HOOKS, (self.hook_id,)
+        yield SUBSCRIPTIONS, (self.hook_id,)
         for lane in sorted({one.lane for one in self.found}):
-            yield LANES, (self.hook_id, lane)
+            yield DELIVERY_QUEUES, (self.hook_id, lane)
         for one in self.found:
             yield DELIVERIES, (self.hook_id, one.page, one.line)
 
@@ -464,14 +466,14 @@ class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
             before = draft.get(DELIVERIES, hook.id, one.page, one.line)
             if before is None or before.state != "GivenUp":
                 continue
-            lane = draft.get(LANES, hook.id, before.lane) or Lane(hook.id, before.lane)
-            draft.put(LANES, msgspec.structs.replace(lane.plus(1, now), next_at=now))
+            lane = draft.get(DELIVERY_QUEUES, hook.id, before.lane) or DeliveryQueue(hook.id, before.lane)
+            draft.put(DELIVERY_QUEUES, msgspec.structs.replace(lane.plus(1, now), next_at=now))
             draft.put(DELIVERIES, waits_anew(before, now))
             count += 1
         return Redelivered(count, self.more)
 
 
-def _require_confirmed(hook: Hook) -> None:
+def _require_confirmed(hook: Subscription) -> None:
     if hook.status == "Pending":
         raise Refusal(
             WRONG_STATE,
@@ -480,9 +482,9 @@ def _require_confirmed(hook: Hook) -> None:
         )
 
 
-def own_hook(draft: Draft, account_id: str, hook_id: str) -> Hook:
+def own_hook(draft: Draft, account_id: str, hook_id: str) -> Subscription:
     """Return the account's hook; raises Refusal."""
-    hook = draft.get(HOOKS, hook_id)
+    hook = draft.get(SUBSCRIPTIONS, hook_id)
     if hook is None or hook.account_id != account_id or hook.status not in LIVE:
         raise Refusal(
             NO_RESOURCE,

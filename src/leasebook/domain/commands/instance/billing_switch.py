@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, Book, Draft
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import not_ending, unit_needs
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import Asked, judge_end, judge_extension, judge_spend, judge_turn, month_name
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
@@ -58,7 +58,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
         """What it holds and who pays."""
@@ -86,7 +86,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
             ends = now if unit.expires_at is None else unit.expires_at
-            release_at, refusal = judge_turn(draft.get(GUARDS, self.account_id), ends, rules.time_zone)
+            release_at, refusal = judge_turn(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.time_zone)
             if refusal is not None:
                 raise refusal
             longer = unit.extensions > 0 and release_at is None
@@ -99,10 +99,10 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         return Turned(unit.id, self.order_id, unit.release_at)
 
     def _judge_longer(
-        self, draft: Draft, rules: Rules, now: Instant, unit: Unit, ends: Instant | None, *, later: bool
+        self, draft: Draft, rules: Rules, now: Instant, unit: Instance, ends: Instant | None, *, later: bool
     ) -> None:
         """Judge that an instance which has a release time, or had one, goes on without one; raises Refusal."""
-        guard = draft.get(GUARDS, unit.account_id)
+        guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
         refusal = judge_extension(
             guard,
             is_buyer=self.by == unit.created_by,
@@ -115,7 +115,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         if refusal is not None:
             raise refusal
 
-    def _prepay(self, draft: Draft, rules: Rules, unit: Unit, now: Instant) -> Micro:
+    def _prepay(self, draft: Draft, rules: Rules, unit: Instance, now: Instant) -> Micro:
         offering = draft.require(OFFERINGS, *unit.offering)
         if offering.per_month is None:
             raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month.")
@@ -128,7 +128,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         # What was used until now is charged with it, and not counted yet.
         cost = Micro(amount + unit.charged - before)
         asked = Asked(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
-        limit = judge_spend(draft.get(GUARDS, account.id), asked, rules.currency)
+        limit = judge_spend(draft.get(ACCOUNT_LIMITS, account.id), asked, rules.currency)
         if limit is not None:
             raise limit
         if account.balance < amount or amount + unit.charged >= MICRO_MAX:
@@ -182,7 +182,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         )
         return amount
 
-    def _order(self, unit: Unit, amount: Micro, now: Instant) -> Order:
+    def _order(self, unit: Instance, amount: Micro, now: Instant) -> Order:
         return Order(
             id=self.order_id,
             account_id=unit.account_id,

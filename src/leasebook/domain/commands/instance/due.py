@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNTS, UNITS, Book, Draft, Needed
-from leasebook.domain.book.loads import Halted
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, Book, Draft, Needed
+from leasebook.domain.book.loads import SuspendedInstances
 from leasebook.domain.commands.account.funds import halted_needs, resume_some
 from leasebook.domain.commands.command import IN_TRANSITION, DueCommand, Needs
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.commands.instance.renewal import renew_by_itself
-from leasebook.domain.model.instance import EndReason, Unit
+from leasebook.domain.model.instance import EndReason, Instance
 from leasebook.domain.record.agenda import DueKind, is_due
 from leasebook.domain.rules.billing_switch import turn_postpaid
 from leasebook.domain.rules.lifecycle import change
@@ -31,20 +31,20 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance; and those that stand still with it, where they go on."""
-        unit: Needed = (UNITS, (self.due.unit_id,))
-        return (unit, Halted(unit_id=self.due.unit_id)) if self.due.kind is DueKind.RESUME else (unit,)
+        unit: Needed = (INSTANCES, (self.due.unit_id,))
+        return (unit, SuspendedInstances(unit_id=self.due.unit_id)) if self.due.kind is DueKind.RESUME else (unit,)
 
     def needs_more(self, book: Book) -> Needs:
         """What it holds and who pays. A reminder touches nothing but the instance."""
-        if self.due.kind is DueKind.REMIND and not _in_transition(book.get(UNITS, self.due.unit_id)):
+        if self.due.kind is DueKind.REMIND and not _in_transition(book.get(INSTANCES, self.due.unit_id)):
             return ()
         needs = unit_needs(book, self.due.unit_id)
-        unit = book.get(UNITS, self.due.unit_id) if self.due.kind is DueKind.RESUME else None
+        unit = book.get(INSTANCES, self.due.unit_id) if self.due.kind is DueKind.RESUME else None
         return needs if unit is None else [*needs, *halted_needs(book, unit.account_id)]
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Do it as of its due time, which is ``now`` here."""
-        unit = draft.get(UNITS, self.due.unit_id)
+        unit = draft.get(INSTANCES, self.due.unit_id)
         # A retry of the same moment under another number would find the work done: the instance says so.
         if unit is None or not is_due(unit, self.due):
             return False
@@ -71,19 +71,19 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
         return True
 
 
-def _in_transition(unit: Unit | None) -> bool:
+def _in_transition(unit: Instance | None) -> bool:
     """Whether its engine may confirm something right after the work, which takes what that takes."""
     return unit is not None and unit.status in IN_TRANSITION
 
 
-def _expire(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
+def _expire(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
     """End a term: the instance stops, or goes on postpaid where that was asked for (decision 14)."""
     if unit.status == "BillingChanging" and turn_postpaid(draft, unit, rules, now):
         return
     stop(draft, unit, rules, now)
 
 
-def _stop_unpaid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
+def _stop_unpaid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
     """Stop a postpaid instance whose account is in debt for the whole grace (decision 14)."""
     since = draft.require(ACCOUNTS, unit.account_id).arrears_since
     if since is not None and since + rules.arrears_grace_us <= now:

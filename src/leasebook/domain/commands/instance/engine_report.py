@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
-from leasebook.domain.book.loads import Halted
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book, Draft
+from leasebook.domain.book.loads import SuspendedInstances
 from leasebook.domain.commands.account.funds import halted_needs, renew_waiting, resume_some
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.instance import Unit, UnitStatus
+from leasebook.domain.model.instance import Instance, InstanceStatus
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_usage, start_meter
@@ -23,17 +23,17 @@ class _Report(Command, frozen=True, kw_only=True):
     """A report about an instance. It answers False, and changes nothing, where the instance does not wait for it."""
 
     answer: ClassVar[type] = bool
-    awaited: ClassVar[UnitStatus]
+    awaited: ClassVar[InstanceStatus]
 
     unit_id: str
 
     def needs(self) -> Needs:
         """The instance."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
         """Its account, its services, and what it holds."""
-        unit = book.get(UNITS, self.unit_id)
+        unit = book.get(INSTANCES, self.unit_id)
         if unit is not None:
             for placed in unit.placements:
                 yield SERVICES, (placed.service_id,)
@@ -41,17 +41,17 @@ class _Report(Command, frozen=True, kw_only=True):
             if self.awaited == "Reconfiguring":
                 yield PRICES, unit.offering
             yield ACCOUNTS, (unit.account_id,)
-            yield GUARDS, (unit.account_id,)
+            yield ACCOUNT_LIMITS, (unit.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """See the class."""
-        unit = draft.get(UNITS, self.unit_id)
+        unit = draft.get(INSTANCES, self.unit_id)
         if unit is None or unit.status != self.awaited:
             return False
         self.settle(draft, unit, rules, now)
         return True
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
+    def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
         """Do what the report means."""
         raise NotImplementedError
 
@@ -59,9 +59,9 @@ class _Report(Command, frozen=True, kw_only=True):
 class ConfirmRunning(_Report, frozen=True, kw_only=True):
     """The instance's capacity is there. Its term, or its meter, starts now."""
 
-    awaited: ClassVar[UnitStatus] = "Creating"
+    awaited: ClassVar[InstanceStatus] = "Creating"
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
+    def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
         """Start it."""
         if unit.payment_timing == "Postpaid":
             start_meter(draft, unit, now, started_at=now)
@@ -90,12 +90,12 @@ class _Failure(_Report, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """What stands still, too."""
         yield from super().needs()
-        yield Halted(unit_id=self.unit_id)
+        yield SuspendedInstances(unit_id=self.unit_id)
 
     def needs_more(self, book: Book) -> Needs:
         """And its services."""
         yield from super().needs_more(book)
-        unit = book.get(UNITS, self.unit_id)
+        unit = book.get(INSTANCES, self.unit_id)
         if unit is not None:
             yield from halted_needs(book, unit.account_id)
 
@@ -103,9 +103,9 @@ class _Failure(_Report, frozen=True, kw_only=True):
 class ConfirmFailed(_Failure, frozen=True, kw_only=True):
     """The instance's capacity cannot be had: what was paid for it and what it held go back."""
 
-    awaited: ClassVar[UnitStatus] = "Creating"
+    awaited: ClassVar[InstanceStatus] = "Creating"
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
+    def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
         """Take it back."""
         draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
         give_back_money(draft, unit, unit.charged, now)
@@ -116,9 +116,9 @@ class ConfirmFailed(_Failure, frozen=True, kw_only=True):
 class ConfirmResized(_Report, frozen=True, kw_only=True):
     """The instance has its new size from now on."""
 
-    awaited: ClassVar[UnitStatus] = "Reconfiguring"
+    awaited: ClassVar[InstanceStatus] = "Reconfiguring"
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
+    def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
         """Meter the new size, and give back what is not held any more."""
         target = unit.target_count
         assert target is not None  # noqa: S101 - it is being resized
@@ -129,9 +129,9 @@ class ConfirmResized(_Report, frozen=True, kw_only=True):
 class ConfirmResizeFailed(_Failure, frozen=True, kw_only=True):
     """The instance cannot have its new size, and goes on with the old one: what was paid for the new goes back."""
 
-    awaited: ClassVar[UnitStatus] = "Reconfiguring"
+    awaited: ClassVar[InstanceStatus] = "Reconfiguring"
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
+    def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
         """Take the resize back."""
         paid = unit.resize_paid
         give_back_money(draft, unit, paid, now)
@@ -143,14 +143,14 @@ class ConfirmResizeFailed(_Failure, frozen=True, kw_only=True):
 class ConfirmReleased(_Report, frozen=True, kw_only=True):
     """Nothing of the instance is left. Only now do its units go back to the stock (decision 6)."""
 
-    awaited: ClassVar[UnitStatus] = "Releasing"
+    awaited: ClassVar[InstanceStatus] = "Releasing"
 
-    def settle(self, draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
+    def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
         """End it."""
         finish_release(draft, unit, now)
 
 
-def give_back_money(draft: Draft, unit: Unit, amount: Micro, now: Instant) -> None:
+def give_back_money(draft: Draft, unit: Instance, amount: Micro, now: Instant) -> None:
     """Pay back what was paid in advance for something that is not there. The instance's own sum is the caller's."""
     in_debt = draft.require(ACCOUNTS, unit.account_id).arrears_since is not None
     if amount > 0:

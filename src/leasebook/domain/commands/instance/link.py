@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import UNITS, USED_LINKS, Book, Draft
+from leasebook.domain.book.book import INSTANCES, USED_LINKS, Book, Draft
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew
@@ -45,7 +45,7 @@ class UseLink(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal where the link does not hold, it costs something else, and for what the command is refused."""
         self.does_it(draft, rules, now)
-        unit = draft.require(UNITS, self.unit_id)
+        unit = draft.require(INSTANCES, self.unit_id)
         paid = sum(-posting.effect_on(wallet(unit.account_id)) for posting in draft.postings)
         if isinstance(self.does, Renew) and paid != self.amount:
             raise Refusal(WRONG_STATE, "The renewal costs something else than the page said.")
@@ -54,7 +54,7 @@ class UseLink(Command, frozen=True, kw_only=True):
 
     def does_it(self, draft: Draft, rules: Rules, now: Instant) -> None:
         """Do what the link says; raises Refusal where it does not hold, and for what the command is refused."""
-        unit = draft.get(UNITS, self.unit_id)
+        unit = draft.get(INSTANCES, self.unit_id)
         if unit is None:
             raise Refusal(NO_INSTANCE, "The instance is gone.")
         if draft.get(USED_LINKS, self.unit_id, self.deadline) is not None:

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, QUOTES, SERVICES, UNITS, Book, Draft
-from leasebook.domain.book.loads import Shelf
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES, Book, Draft
+from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import model_of, run_model
-from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.limits import default_release
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasebook.domain.model.quote import Quote, Wanted, check_quote
@@ -20,7 +20,7 @@ from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming
 from leasebook.domain.replicas.trust import check_trusted_somewhere, is_exposed
 from leasebook.domain.rules.lifecycle import count, reminding
 from leasebook.domain.rules.ownership import own_service
-from leasebook.domain.rules.purchase_checks import Deal, judge
+from leasebook.domain.rules.purchase_checks import PurchaseTerms, judge
 from leasebook.domain.rules.term import term_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -39,7 +39,7 @@ class Billing(msgspec.Struct, frozen=True, kw_only=True):
     release_at: Instant | None = None
 
 
-class Bought(msgspec.Struct, frozen=True):
+class Purchased(msgspec.Struct, frozen=True):
     """What a purchase answers (decision 7). ``unit_id`` names the instance."""
 
     unit_id: str
@@ -63,7 +63,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
     Quota is bought the same way: its type is the model, and its region is none.
     """
 
-    answer: ClassVar[type] = Bought
+    answer: ClassVar[type] = Purchased
 
     purchase: Purchase
     region: str | None
@@ -74,14 +74,14 @@ class BuyUnits(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The shelf, the quote, and who pays."""
         if self.region is None:
-            yield Shelf(self.unit_type)
+            yield OfferingsOfType(self.unit_type)
         else:
             yield OFFERINGS, (self.region, self.unit_type)
         if self.purchase.quote_id is not None:
             yield QUOTES, (self.purchase.quote_id,)
         yield from buyer_of(self.purchase)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
         """See buy()."""
         region = self.region
         if region is None and self.purchase.quote_id is not None:
@@ -97,7 +97,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
 class BuyReplicas(Command, frozen=True, kw_only=True):
     """Buy the units for more replicas of a service, and run them (decision 9)."""
 
-    answer: ClassVar[type] = Bought
+    answer: ClassVar[type] = Purchased
 
     purchase: Purchase
     service_id: str
@@ -115,7 +115,7 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
             yield from model_of(service)
         yield from buyer_of(self.purchase)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Bought:
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
         """See buy_replicas()."""
         service = own_service(draft, self.purchase.account_id, self.service_id)
         return buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
@@ -124,13 +124,13 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
 def buyer_of(purchase: Purchase) -> Needs:
     """Return who pays, and the account's limits."""
     yield ACCOUNTS, (purchase.account_id,)
-    yield GUARDS, (purchase.account_id,)
+    yield ACCOUNT_LIMITS, (purchase.account_id,)
 
 
 def shelf_of(service: Service) -> Needs:
     """Return the offerings that a service's units can come from."""
     if service.region is None:
-        yield Shelf(service.shape.unit_type)
+        yield OfferingsOfType(service.shape.unit_type)
     else:
         yield OFFERINGS, (service.region, service.shape.unit_type)
 
@@ -146,7 +146,7 @@ def offerings_of(draft: Draft, service: Service) -> list[Offering]:
 
 def buy_replicas(
     draft: Draft, rules: Rules, now: Instant, purchase: Purchase, service: Service, replicas: int
-) -> Bought:
+) -> Purchased:
     """Buy the units of that many replicas, and place them there."""
     each = service.shape.units_per_replica
     units = replicas * each
@@ -206,7 +206,7 @@ def _not_sold(what: str, field: str) -> Refusal:
 
 def deal_of(
     draft: Draft, purchase: Purchase, offering: Offering, units: int, price: Micro | None, now: Instant
-) -> Deal:
+) -> PurchaseTerms:
     """Return what is to be judged, at the offering's own price where no other is quoted.
 
     A postpaid purchase without a release time gets the account's default one, where it has one.
@@ -214,10 +214,10 @@ def deal_of(
     billing = purchase.billing
     release_at = billing.release_at
     if billing.payment_timing == "Postpaid":
-        release_at = default_release(draft.get(GUARDS, purchase.account_id), release_at, now)
+        release_at = default_release(draft.get(ACCOUNT_LIMITS, purchase.account_id), release_at, now)
     if price is None:
         price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
-    return Deal(
+    return PurchaseTerms(
         purchase.account_id,
         offering,
         units,
@@ -238,7 +238,7 @@ def buy(
     units: int,
     *,
     placed: Placement | None = None,
-) -> Bought:
+) -> Purchased:
     """Sell: take the stock, take the money or see that there is some, write the order and the instance.
 
     Raises the first Refusal of ``judge``, or that of a quote which is none of this purchase.
@@ -254,7 +254,7 @@ def buy(
     if amount > 0:
         _charge(draft, purchase, deal, now)
     draft.order(order_of(purchase, "Purchase", offering, units, amount, now))
-    unit = Unit(
+    unit = Instance(
         id=purchase.unit_id,
         account_id=purchase.account_id,
         created_by=purchase.user_id,
@@ -278,9 +278,9 @@ def buy(
         unit = msgspec.structs.replace(
             unit, quoted_price=quote.price, quoted_count=units, quoted_number=offering.price_number
         )
-    draft.put(UNITS, reminding(draft, None, unit))
+    draft.put(INSTANCES, reminding(draft, None, unit))
     count(draft, unit, 1)
-    return Bought(purchase.unit_id, purchase.order_id)
+    return Purchased(purchase.unit_id, purchase.order_id)
 
 
 def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amount: Micro, now: Instant) -> Order:
@@ -313,7 +313,7 @@ def _use_quote(
     return quote
 
 
-def _charge(draft: Draft, purchase: Purchase, deal: Deal, now: Instant) -> None:
+def _charge(draft: Draft, purchase: Purchase, deal: PurchaseTerms, now: Instant) -> None:
     """Charge a term whole at the purchase (decision 11). It is meant to begin now; the engine may need a moment."""
     zone = draft.require(ACCOUNTS, purchase.account_id).time_zone
     draft.post(

@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, QUOTES, Draft
-from leasebook.domain.book.loads import Shelf
+from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.book.store_queries import QUOTES as MADE
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.purchase import Purchase, buyer_of, choose, deal_of
@@ -62,7 +62,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The shelf, and who would pay."""
         if self.region is None:
-            yield Shelf(self.unit_type)
+            yield OfferingsOfType(self.unit_type)
         else:
             yield OFFERINGS, (self.region, self.unit_type)
         if self.quote_id is not None:

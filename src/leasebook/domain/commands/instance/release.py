@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft, Needed
+from leasebook.domain.book.book import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    OFFERINGS,
+    PRICES,
+    SERVICES,
+    Book,
+    Draft,
+    Needed,
+)
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.instance import ENDABLE, Unit
+from leasebook.domain.model.instance import ENDABLE, Instance
 from leasebook.domain.model.limits import is_no_later, judge_end, judge_extension
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
 from leasebook.domain.rules.lifecycle import change
@@ -20,14 +30,14 @@ from leasebook.domain.values.rule_settings import Rules
 
 def unit_needs(book: Book, unit_id: str) -> Needs:
     """Return everything that ending, charging or resizing an instance touches."""
-    unit = book.get(UNITS, unit_id)
+    unit = book.get(INSTANCES, unit_id)
     if unit is None:
         return []
     needs: list[Needed] = [
         (OFFERINGS, unit.offering),
         (PRICES, unit.offering),
         (ACCOUNTS, (unit.account_id,)),
-        (GUARDS, (unit.account_id,)),
+        (ACCOUNT_LIMITS, (unit.account_id,)),
     ]
     if unit.placements:
         needs += [(SERVICES, (placed.service_id,)) for placed in unit.placements]
@@ -48,9 +58,9 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance, the account and its limits."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
         yield ACCOUNTS, (self.account_id,)
-        yield GUARDS, (self.account_id,)
+        yield ACCOUNT_LIMITS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal for a prepaid or ended instance, a time that is not ahead, and by the account's limits."""
@@ -60,7 +70,7 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
         before = unit.release_at
         check_release_time(self.release_at, rules, now, field="releaseTime", before=before)
         later = before is not None and not is_no_later(self.release_at, before)
-        guard = draft.get(GUARDS, self.account_id)
+        guard = draft.get(ACCOUNT_LIMITS, self.account_id)
         refusal = judge_end(guard, self.release_at, now, rules.time_zone, before=before) or judge_extension(
             guard,
             is_buyer=self.by == unit.created_by,
@@ -87,7 +97,7 @@ class Release(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
         """What it holds and who pays."""
@@ -104,13 +114,13 @@ class Release(Command, frozen=True, kw_only=True):
         return True
 
 
-def only_postpaid(unit: Unit, why: str) -> None:
+def only_postpaid(unit: Instance, why: str) -> None:
     """Raise Refusal for a prepaid instance."""
     if unit.payment_timing != "Postpaid":
         raise Refusal(NOT_SUPPORTED, f"{unit.id} is prepaid: {why}.", field="instanceId")
 
 
-def _only_alive(unit: Unit, rules: Rules, now: Instant | None) -> None:
+def _only_alive(unit: Instance, rules: Rules, now: Instant | None) -> None:
     if unit.status not in ENDABLE:
         ended = "" if unit.ended_at is None else f" since {rfc3339(unit.ended_at, rules.time_zone)}"
         raise Refusal(
@@ -120,7 +130,7 @@ def _only_alive(unit: Unit, rules: Rules, now: Instant | None) -> None:
         not_ending(unit, rules, now)
 
 
-def not_ending(unit: Unit, rules: Rules, now: Instant) -> None:
+def not_ending(unit: Instance, rules: Rules, now: Instant) -> None:
     """Raise Refusal where the release time has come: the bill ended then already, however late that work is."""
     if unit.release_at is not None and unit.release_at <= now:
         raise Refusal(

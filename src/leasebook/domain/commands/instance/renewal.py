@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, Book, Draft
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import Asked, judge_renewal, judge_spend, month_name
 from leasebook.domain.model.offering import Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
@@ -50,7 +50,7 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance, and the account."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
         yield ACCOUNTS, (self.account_id,)
 
     def needs_more(self, book: Book) -> Needs:
@@ -115,7 +115,7 @@ class Renew(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
         """What it is, and who pays."""
@@ -138,7 +138,7 @@ class Renew(Command, frozen=True, kw_only=True):
             )
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
         refusal = refusal or judge_renewal(
-            draft.get(GUARDS, unit.account_id),
+            draft.get(ACCOUNT_LIMITS, unit.account_id),
             term.expires_at,
             now,
             rules.time_zone,
@@ -152,7 +152,7 @@ class Renew(Command, frozen=True, kw_only=True):
         return Renewed(unit.id, self.order_id, term.expires_at)
 
 
-def only_prepaid(unit: Unit) -> None:
+def only_prepaid(unit: Instance) -> None:
     """Raise Refusal for a postpaid instance."""
     if unit.payment_timing != "Prepaid":
         raise Refusal(
@@ -160,7 +160,7 @@ def only_prepaid(unit: Unit) -> None:
         )
 
 
-def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> None:
+def renew_by_itself(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
     """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13).
 
     One that has come to be on its way to postpaid in an older store loses the rule that would keep it from that.
@@ -172,13 +172,13 @@ def renew_by_itself(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> Non
         change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, offsets, now))
 
 
-def renew_if_paid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
+def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
     """Renew an instance by its rule where that can be paid; answers whether. Otherwise nothing changes."""
     zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     try:
         term = _longer(unit, unit.auto_renew_months, None, zone)
         refusal, amount = _judge(draft, rules, unit, term, zone, now)
-        guard, ends = draft.get(GUARDS, unit.account_id), term.expires_at
+        guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
         refusal = refusal or judge_renewal(guard, ends, now, rules.time_zone, extensions=unit.extensions)
     except Refusal:
         return False  # beyond all use
@@ -189,7 +189,7 @@ def renew_if_paid(draft: Draft, unit: Unit, rules: Rules, now: Instant) -> bool:
     return True
 
 
-def _next_try(unit: Unit, now: Instant) -> Instant | None:
+def _next_try(unit: Instance, now: Instant) -> Instant | None:
     if not unit.auto_renew or unit.expires_at is None:
         return None
     if unit.status == "Stopped":
@@ -197,7 +197,7 @@ def _next_try(unit: Unit, now: Instant) -> Instant | None:
     return next_try(unit.expires_at, now)
 
 
-def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:
+def _longer(unit: Instance, months: int, day: int | None, zone: str) -> Term:
     """Return the term as the renewal makes it; raises Refusal for one that is beyond all use."""
     term = own_term(unit)
     longer = term_of(term.anchor, term.months + months, zone) if months else term
@@ -208,7 +208,9 @@ def _longer(unit: Unit, months: int, day: int | None, zone: str) -> Term:
     return longer
 
 
-def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: Instant) -> tuple[Refusal | None, Micro]:
+def _judge(
+    draft: Draft, rules: Rules, unit: Instance, term: Term, zone: str, now: Instant
+) -> tuple[Refusal | None, Micro]:
     """Price a renewal, and see whether it can be paid."""
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
     if offering.per_month is None:
@@ -216,7 +218,7 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: I
     added = months_between(own_term(unit), term, zone)
     amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
     asked = Asked(unit.created_by, unit.type, 0, amount, month_name(now, zone))
-    limit = judge_spend(draft.get(GUARDS, unit.account_id), asked, rules.currency)
+    limit = judge_spend(draft.get(ACCOUNT_LIMITS, unit.account_id), asked, rules.currency)
     if limit is not None:
         return limit, amount
     balance = draft.require(ACCOUNTS, unit.account_id).balance
@@ -226,7 +228,7 @@ def _judge(draft: Draft, rules: Rules, unit: Unit, term: Term, zone: str, now: I
 
 
 def _extend(
-    draft: Draft, unit: Unit, term: Term, amount: Micro, now: Instant, *, months: int, order_id: str, by: str
+    draft: Draft, unit: Instance, term: Term, amount: Micro, now: Instant, *, months: int, order_id: str, by: str
 ) -> None:
     """Charge a renewal, and let the term be longer. ``months`` are the whole ones that were asked for.
 

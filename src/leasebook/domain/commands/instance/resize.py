@@ -6,16 +6,16 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, GUARDS, OFFERINGS, UNITS, Book, Draft
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, Book, Draft
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import Asked, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.ownership import own_unit
-from leasebook.domain.rules.purchase_checks import Deal, balance_needed, balance_refusal
+from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed, balance_refusal
 from leasebook.domain.rules.term import price_of_rest
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX, Micro
@@ -49,7 +49,7 @@ class Resize(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
         """What it holds and who pays."""
@@ -82,10 +82,10 @@ class Resize(Command, frozen=True, kw_only=True):
         return Resized(unit.id, self.order_id)
 
     def _check_limits(
-        self, draft: Draft, rules: Rules, now: Instant, unit: Unit, offering: Offering, added: int
+        self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, added: int
     ) -> None:
         """Judge what is added by the limits that a purchase of it would be judged by."""
-        guard = draft.get(GUARDS, unit.account_id)
+        guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
         if guard is None:
             return
         zone = draft.require(ACCOUNTS, unit.account_id).time_zone
@@ -97,7 +97,7 @@ class Resize(Command, frozen=True, kw_only=True):
         if refusal is not None:
             raise refusal
 
-    def _pay(self, draft: Draft, rules: Rules, now: Instant, unit: Unit, offering: Offering, added: int) -> Micro:
+    def _pay(self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, added: int) -> Micro:
         if offering.per_month is None:
             raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more.")
         account = draft.require(ACCOUNTS, unit.account_id)
@@ -125,7 +125,7 @@ class Resize(Command, frozen=True, kw_only=True):
             )
         return amount
 
-    def _order(self, unit: Unit, paid: Micro, now: Instant) -> Order:
+    def _order(self, unit: Instance, paid: Micro, now: Instant) -> Order:
         return Order(
             id=self.order_id,
             account_id=unit.account_id,
@@ -142,7 +142,7 @@ class Resize(Command, frozen=True, kw_only=True):
         )
 
 
-def _check(unit: Unit, count: int) -> None:
+def _check(unit: Instance, count: int) -> None:
     if unit.status not in ("Running", "ReconfigureFailed"):
         raise Refusal(
             WRONG_STATE, f"{unit.id} is {unit.status}; only a running instance is resized.", field="instanceId"
@@ -165,11 +165,11 @@ def _check(unit: Unit, count: int) -> None:
         )
 
 
-def _check_balance(draft: Draft, rules: Rules, unit: Unit, offering: Offering, added: int) -> None:
+def _check_balance(draft: Draft, rules: Rules, unit: Instance, offering: Offering, added: int) -> None:
     """See that the balance would do for a purchase of what is added (decision 11)."""
     if offering.per_minute is None:
         raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the minute any more.")
-    deal = Deal(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)
+    deal = PurchaseTerms(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)
     balance, needed = draft.require(ACCOUNTS, unit.account_id).balance, max(balance_needed(deal, rules), 0)
     if balance < needed:
         raise balance_refusal(balance, needed, rules, f"{counted(added, 'more postpaid unit')} to start")

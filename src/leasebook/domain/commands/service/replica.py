@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import LEASES, REPLICAS, SERVICES, UNITS, WORKERS, Book, Draft
+from leasebook.domain.book.book import INSTANCES, LEASES, REPLICAS, SERVICES, WORKERS, Book, Draft
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.instance import GONE
 from leasebook.domain.model.lease import LEFT, NOBODY, Lease, Worker
@@ -117,20 +117,20 @@ class BeginStart(_Held, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance and the service, the lease, and the row."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
         yield SERVICES, (self.after.service_id,)
         yield from super().needs()
         yield REPLICAS, self.after.key
 
     def needs_more(self, book: Book) -> Needs:
         """The other services on the instance, since the instance is written."""
-        unit = book.get(UNITS, self.unit_id)
+        unit = book.get(INSTANCES, self.unit_id)
         for placed in () if unit is None else unit.placements:
             yield SERVICES, (placed.service_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002 - no setting matters
         """Begin, where it is still wanted and nothing else became of it."""
-        unit = draft.get(UNITS, self.unit_id)
+        unit = draft.get(INSTANCES, self.unit_id)
         service = draft.get(SERVICES, self.after.service_id)
         if unit is None or service is None or not self.is_holder(draft):
             return 0
@@ -138,7 +138,7 @@ class BeginStart(_Held, frozen=True, kw_only=True):
         if service.id not in placed or draft.get(REPLICAS, *self.after.key) != self.before:
             return 0
         generation = unit.generation + 1
-        draft.put(UNITS, msgspec.structs.replace(unit, generation=generation))
+        draft.put(INSTANCES, msgspec.structs.replace(unit, generation=generation))
         draft.put(REPLICAS, msgspec.structs.replace(self.after, generation=generation))
         return generation
 
@@ -180,15 +180,15 @@ class GiveUpCreating(_Held, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The instance and the lease."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
         yield from super().needs()
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
         """Take note of the reason, where it is still being created."""
-        unit = draft.get(UNITS, self.unit_id)
+        unit = draft.get(INSTANCES, self.unit_id)
         if unit is None or unit.status != "Creating" or unit.failure is not None or not self.is_holder(draft):
             return False
-        draft.put(UNITS, msgspec.structs.replace(unit, failure=self.reason))
+        draft.put(INSTANCES, msgspec.structs.replace(unit, failure=self.reason))
         return True
 
 
@@ -216,13 +216,13 @@ class Settled(_Held, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises what the report raises."""
-        unit = draft.get(UNITS, self.unit_id)
+        unit = draft.get(INSTANCES, self.unit_id)
         if unit is None or unit.generation != self.generation or not self.is_holder(draft):
             return False
         if any(draft.get(REPLICAS, *row.key) != row for row in self.rows):
             return False
         if not self.report.decide(draft, rules, now):
             return False
-        if draft.require(UNITS, self.unit_id).status in GONE:
+        if draft.require(INSTANCES, self.unit_id).status in GONE:
             draft.put(LEASES, msgspec.structs.replace(draft.require(LEASES, self.unit_id), holder=NOBODY))
         return True

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import MODELS, SERVICES, UNITS, Book, Draft
+from leasebook.domain.book.book import INSTANCES, MODELS, SERVICES, Book, Draft
 from leasebook.domain.book.store_queries import PLACES, Asked
 from leasebook.domain.book.store_queries import SERVICES as MADE
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
 from leasebook.domain.commands.service.model import is_run, model_of, run_model, use_model
-from leasebook.domain.model.instance import Placement, Unit
+from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.service import Service, ServiceType, resource_type_of
 from leasebook.domain.replicas.trust import check_trust, check_trusted_somewhere
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
@@ -142,7 +142,7 @@ class DeployService(Command, frozen=True, kw_only=True):
         """What every new service needs, and the instances."""
         yield from self.new.needs()
         for place in self.places:
-            yield UNITS, (place.unit_id,)
+            yield INSTANCES, (place.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
         """The other services on the instances."""
@@ -171,7 +171,7 @@ class ScaleService(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The service and the instance."""
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
         yield SERVICES, (self.service_id,)
 
     def needs_more(self, book: Book) -> Needs:
@@ -311,7 +311,7 @@ class DeleteService(Command, frozen=True, kw_only=True):
         return True
 
 
-def place_replicas(draft: Draft, rules: Rules, unit: Unit, service: Service, replicas: int) -> None:
+def place_replicas(draft: Draft, rules: Rules, unit: Instance, service: Service, replicas: int) -> None:
     """Have that many replicas of a service on an instance; raises Refusal."""
     shape, has = service.shape, unit.replicas_of(service.id)
     others = tuple(placed for placed in unit.placements if placed.service_id != service.id)
@@ -326,7 +326,7 @@ def place_replicas(draft: Draft, rules: Rules, unit: Unit, service: Service, rep
     change(draft, unit, placements=(*others, *placed))
 
 
-def _check_room(unit: Unit, service: Service, replicas: int) -> None:
+def _check_room(unit: Instance, service: Service, replicas: int) -> None:
     shape = service.shape
     if unit.type != shape.unit_type:
         raise Refusal(
@@ -348,12 +348,12 @@ def _check_room(unit: Unit, service: Service, replicas: int) -> None:
         )
 
 
-def _not_up(unit: Unit) -> Refusal:
+def _not_up(unit: Instance) -> Refusal:
     return Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; replicas cannot be placed there.", field="instanceId")
 
 
 def _placed_needs(book: Book, unit_id: str) -> Needs:
-    unit = book.get(UNITS, unit_id)
+    unit = book.get(INSTANCES, unit_id)
     if unit is not None:
         for placed in unit.placements:
             yield SERVICES, (placed.service_id,)

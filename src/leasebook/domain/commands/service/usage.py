@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, CALLS, PACKAGES, SERVICES, Draft
+from leasebook.domain.book.book import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES, Draft
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.usage import Calls, Package
+from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.rules.ownership import own_service
 from leasebook.domain.values.calendar import HOUR_US, Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
@@ -38,9 +38,9 @@ class CountCalls(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The service, the hour's count, and the package."""
         yield SERVICES, (self.service_id,)
-        yield CALLS, self._key()
+        yield SERVICE_USAGE, self._key()
         if self.package_id is not None:
-            yield PACKAGES, (self.package_id,)
+            yield TOKEN_PACKAGES, (self.package_id,)
 
     def _key(self) -> tuple[str, str, int]:
         return self.service_id, self.app_id, self.at // HOUR_US * HOUR_US
@@ -54,20 +54,22 @@ class CountCalls(Command, frozen=True, kw_only=True):
         if self.at > now:
             raise Refusal(BAD_VALUE, "Calls that are still to come cannot be counted.", field="time")
         service_id, app_id, hour = self._key()
-        calls = draft.get(CALLS, *self._key()) or Calls(service_id, app_id, Instant(hour), service.account_id)
-        draft.put(CALLS, calls.plus(self.input_tokens, self.output_tokens, self.succeeded, self.failed))
+        calls = draft.get(SERVICE_USAGE, *self._key()) or ServiceUsage(
+            service_id, app_id, Instant(hour), service.account_id
+        )
+        draft.put(SERVICE_USAGE, calls.plus(self.input_tokens, self.output_tokens, self.succeeded, self.failed))
         if self.package_id is not None:
-            package = draft.get(PACKAGES, self.package_id)
+            package = draft.get(TOKEN_PACKAGES, self.package_id)
             if package is None or package.account_id != self.account_id:
                 raise no_package(self.package_id)
             tokens = self.input_tokens + self.output_tokens
             _check_package(package, tokens, rules, now)
             used = package.used + min(tokens, package.left())
-            draft.put(PACKAGES, msgspec.structs.replace(package, used=used))
+            draft.put(TOKEN_PACKAGES, msgspec.structs.replace(package, used=used))
         return True
 
 
-def _check_package(package: Package, tokens: int, rules: Rules, now: Instant) -> None:
+def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instant) -> None:
     """Raise Refusal where tokens are to be taken off a package that has none left, or is over."""
     if not tokens or package.status(now) == "Active":
         return
@@ -85,7 +87,7 @@ def _check_package(package: Package, tokens: int, rules: Rules, now: Instant) ->
 class GrantPackage(Command, frozen=True, kw_only=True):
     """Give an account a package of tokens. Answers it."""
 
-    answer: ClassVar[type] = Package
+    answer: ClassVar[type] = TokenPackage
 
     package_id: str
     account_id: str
@@ -96,16 +98,16 @@ class GrantPackage(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The account, and the new row."""
-        yield PACKAGES, (self.package_id,)
+        yield TOKEN_PACKAGES, (self.package_id,)
         yield ACCOUNTS, (self.account_id,)
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Package:  # noqa: ARG002 - no setting matters
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> TokenPackage:  # noqa: ARG002 - no setting matters
         """Raises Refusal where there is no such account, or the package would be over already."""
         if draft.get(ACCOUNTS, self.account_id) is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         if self.expires_at <= now:
             raise Refusal(BAD_VALUE, "The package would be over already. Give a later time.", field="expiredTime")
-        package = Package(
+        package = TokenPackage(
             id=self.package_id,
             account_id=self.account_id,
             created_by=self.user_id,
@@ -115,7 +117,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
             started_at=now,
             expires_at=self.expires_at,
         )
-        draft.put(PACKAGES, package)
+        draft.put(TOKEN_PACKAGES, package)
         return package
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from leasebook.domain.book.book import FACTS, Draft, Fact
+from leasebook.domain.book.book import METADATA, Draft, StoreMetadata
 from leasebook.domain.commands.account.identity import CreateAccount
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.store.demo import StockCatalogue
@@ -12,14 +12,14 @@ from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 
-__all__ = ["CLOCK_MODE", "FOUNDED", "MASTER_KEY", "ROOT_USER", "Found"]
+__all__ = ["CLOCK_MODE", "FOUNDED", "MASTER_KEY", "ROOT_USER", "BootstrapStore"]
 
 CLOCK_MODE: Final = "clock_mode"
 ROOT_USER: Final = "root_user"
 FOUNDED: Final = "founded_at"
 
 
-class Found(Command, frozen=True, kw_only=True):
+class BootstrapStore(Command, frozen=True, kw_only=True):
     """Found the store. Answers False, and changes nothing, where it is founded already."""
 
     answer: ClassVar[type] = bool
@@ -30,21 +30,21 @@ class Found(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """Everything that it writes."""
-        yield FACTS, (FOUNDED,)
-        yield FACTS, (ROOT_USER,)
+        yield METADATA, (FOUNDED,)
+        yield METADATA, (ROOT_USER,)
         for name in self.facts:
-            yield FACTS, (name,)
+            yield METADATA, (name,)
         yield from self.root.needs()
         yield from StockCatalogue().needs()
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """See the class."""
-        if draft.get(FACTS, FOUNDED) is not None:
+        if draft.get(METADATA, FOUNDED) is not None:
             return False
         for name, value in self.facts.items():
-            draft.put(FACTS, Fact(name, value))
-        draft.put(FACTS, Fact(FOUNDED, str(now)))
-        draft.put(FACTS, Fact(ROOT_USER, self.root.user_id))
+            draft.put(METADATA, StoreMetadata(name, value))
+        draft.put(METADATA, StoreMetadata(FOUNDED, str(now)))
+        draft.put(METADATA, StoreMetadata(ROOT_USER, self.root.user_id))
         self.root.decide(draft, rules, now)
         StockCatalogue().decide(draft, rules, now)
         return True

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import FACTS, Draft, Fact
+from leasebook.domain.book.book import METADATA, Draft, StoreMetadata
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.record.clock_mark import ClockMark, read, written
 from leasebook.domain.values.calendar import Instant, rfc3339
@@ -29,11 +29,11 @@ class MoveClock(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The clock's row."""
-        yield FACTS, (VIRTUAL_NOW,)
+        yield METADATA, (VIRTUAL_NOW,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Write it down; raises Refusal where the clock stands later already, moved by whichever server."""
-        stands = draft.get(FACTS, VIRTUAL_NOW)
+        stands = draft.get(METADATA, VIRTUAL_NOW)
         if stands is not None and self.to < int(stands.value):
             raise Refusal(
                 BAD_VALUE,
@@ -41,7 +41,7 @@ class MoveClock(Command, frozen=True, kw_only=True):
                 f"{rfc3339(Instant(int(stands.value)), rules.time_zone)} and only moves forward.",
                 field="to",
             )
-        draft.put(FACTS, Fact(VIRTUAL_NOW, str(self.to)))
+        draft.put(METADATA, StoreMetadata(VIRTUAL_NOW, str(self.to)))
         return True
 
 
@@ -59,11 +59,11 @@ class NoteClock(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The mark."""
-        yield FACTS, (CLOCK_SEEN,)
+        yield METADATA, (CLOCK_SEEN,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> ClockMark:  # noqa: ARG002 - no setting matters
         """Write it down."""
-        fact = draft.get(FACTS, CLOCK_SEEN)
+        fact = draft.get(METADATA, CLOCK_SEEN)
         before = read(None if fact is None else fact.value)
         after = self.mark
         if before is not None:
@@ -76,5 +76,5 @@ class NoteClock(Command, frozen=True, kw_only=True):
             after = msgspec.structs.replace(after, floor=max(before.floor, self.mark.floor))
         elif self.confirms:
             after = msgspec.structs.replace(after, confirmed=after.confirmed + 1)
-        draft.put(FACTS, Fact(CLOCK_SEEN, written(after)))
+        draft.put(METADATA, StoreMetadata(CLOCK_SEEN, written(after)))
         return after

@@ -6,10 +6,20 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, FACTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Draft, Fact
+from leasebook.domain.book.book import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    METADATA,
+    OFFERINGS,
+    PRICES,
+    SERVICES,
+    Draft,
+    StoreMetadata,
+)
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.store.offering import reprice
-from leasebook.domain.model.instance import Unit
+from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.offering import BY_ENGINE, EVERYWHERE, QUOTA, Offering
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.ledger import FUNDING, Order, Posting, wallet
@@ -78,11 +88,11 @@ class LoadDemo(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """Everything that it adds, and whether it did so before."""
-        yield FACTS, (DEMO_LOADED,)
+        yield METADATA, (DEMO_LOADED,)
         yield SERVICES, (SERVICE_ID,)
-        yield UNITS, (UNIT_ID,)
+        yield INSTANCES, (UNIT_ID,)
         yield ACCOUNTS, (self.account_id,)
-        yield GUARDS, (self.account_id,)
+        yield ACCOUNT_LIMITS, (self.account_id,)
         for region in REGIONS:
             for unit_type in TYPES:
                 yield OFFERINGS, (region, unit_type)
@@ -93,18 +103,18 @@ class LoadDemo(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Answers whether anything was added."""
-        if draft.get(FACTS, DEMO_LOADED) is not None:
+        if draft.get(METADATA, DEMO_LOADED) is not None:
             return False
-        draft.put(FACTS, Fact(DEMO_LOADED, str(now)))
+        draft.put(METADATA, StoreMetadata(DEMO_LOADED, str(now)))
         self._offer(draft, now)
         self._offer_quota(draft, now)
         draft.post(Posting(self.account_id, now, "TopUp", FUNDING, wallet(self.account_id), self.funds))
         if draft.get(SERVICES, SERVICE_ID) is None:
             draft.put(SERVICES, self._service(now))
-        if draft.get(UNITS, UNIT_ID) is None:
+        if draft.get(INSTANCES, UNIT_ID) is None:
             draft.put(OFFERINGS, draft.require(OFFERINGS, "bj", "gpu-1").take(1))
             unit = self._unit(now)
-            draft.put(UNITS, unit)
+            draft.put(INSTANCES, unit)
             draft.order(_order(unit))
         return True
 
@@ -148,8 +158,8 @@ class LoadDemo(Command, frozen=True, kw_only=True):
             created_at=now,
         )
 
-    def _unit(self, now: Instant) -> Unit:
-        return Unit(
+    def _unit(self, now: Instant) -> Instance:
+        return Instance(
             id=UNIT_ID,
             account_id=self.account_id,
             created_by=self.user_id,
@@ -164,7 +174,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
         )
 
 
-def _order(unit: Unit) -> Order:
+def _order(unit: Instance) -> Order:
     return Order(
         id=unit.order_id,
         account_id=unit.account_id,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import OFFERINGS, SUPPLIES, WORKERS, Draft
-from leasebook.domain.book.loads import Shelf
+from leasebook.domain.book.book import ENGINE_CAPACITIES, OFFERINGS, WORKERS, Draft
+from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.model.engine_capacity import Supply, Word
+from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity
 from leasebook.domain.model.lease import LEFT
 from leasebook.domain.replicas.engine_route import Routes
 from leasebook.domain.values.calendar import Instant
@@ -25,7 +25,7 @@ class ReportSupply(Command, frozen=True, kw_only=True):
     answer: ClassVar[type] = bool
 
     engine: str
-    word: Word
+    word: CapacityReport
     routes: Routes
     told_to: str | None
     types: tuple[str, ...]
@@ -34,15 +34,15 @@ class ReportSupply(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """What was said before, every offering of these types, and who is thought to be dead."""
-        yield SUPPLIES, (self.engine,)
+        yield ENGINE_CAPACITIES, (self.engine,)
         for unit_type in self.types:
-            yield Shelf(unit_type)
+            yield OfferingsOfType(unit_type)
         for worker_id, _ in self.dead:
             yield WORKERS, (worker_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
         """Write it down, where no living worker's word counts and nothing else is offered meanwhile."""
-        before = draft.get(SUPPLIES, self.engine) or Supply(self.engine)
+        before = draft.get(ENGINE_CAPACITIES, self.engine) or EngineCapacity(self.engine)
         if set(before.stocks) - set(self.types):
             return False
         dead = set()
@@ -57,5 +57,5 @@ class ReportSupply(Command, frozen=True, kw_only=True):
             supply, changed = supply.reckon(unit_type, draft.shelf(unit_type), self.routes)
             for offering in changed:
                 draft.put(OFFERINGS, offering)
-        draft.put(SUPPLIES, supply)
+        draft.put(ENGINE_CAPACITIES, supply)
         return True

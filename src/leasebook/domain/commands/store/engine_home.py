@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import FACTS, Draft, Fact
+from leasebook.domain.book.book import METADATA, Draft, StoreMetadata
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
@@ -21,12 +21,12 @@ class ClaimHome(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """What is written down."""
-        yield FACTS, (self.name,)
+        yield METADATA, (self.name,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
         """Write it, where nobody else did meanwhile."""
-        fact = draft.get(FACTS, self.name)
+        fact = draft.get(METADATA, self.name)
         if (None if fact is None else fact.value) != self.before:
             return False
-        draft.put(FACTS, Fact(self.name, self.after))
+        draft.put(METADATA, StoreMetadata(self.name, self.after))
         return True

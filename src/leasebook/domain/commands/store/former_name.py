@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import FACTS, USERS, Draft, Fact
+from leasebook.domain.book.book import METADATA, USERS, Draft, StoreMetadata
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.former_name import FORMER_OPERATOR
@@ -27,7 +27,7 @@ class TakeNewName(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The users, and what the store remembers of its name."""
-        yield FACTS, (NAME,)
+        yield METADATA, (NAME,)
         for user_id in self.user_ids:
             yield USERS, (user_id,)
 
@@ -40,5 +40,5 @@ class TakeNewName(Command, frozen=True, kw_only=True):
                 policies = tuple(self.operators if name == FORMER_OPERATOR else name for name in user.policies)
                 draft.put(USERS, msgspec.structs.replace(user, policies=policies))
                 renamed += 1
-        draft.put(FACTS, Fact(NAME, TODAY))
+        draft.put(METADATA, StoreMetadata(NAME, TODAY))
         return renamed

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import FACTS, HOOKS, KEYS, Draft, Fact
+from leasebook.domain.book.book import ACCESS_KEYS, METADATA, SUBSCRIPTIONS, Draft, StoreMetadata
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.record.identity_log import LOG_END, MASTER_KEY
 from leasebook.domain.values.calendar import Instant
@@ -41,7 +41,7 @@ class TurnMasterKey(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The facts."""
         for name in (MASTER_KEY, NEXT_KEY, BEFORE_KEY, PAST_KEYS, LOG_END):
-            yield FACTS, (name,)
+            yield METADATA, (name,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Raises Refusal where another master key is announced or seals."""
@@ -53,7 +53,7 @@ class TurnMasterKey(Command, frozen=True, kw_only=True):
         if value_of(draft, LOG_END) != self.log_end:
             return False
         for name, value in ((MASTER_KEY, self.to), (BEFORE_KEY, self.was), (NEXT_KEY, ""), (PAST_KEYS, self.past)):
-            draft.put(FACTS, Fact(name, value))
+            draft.put(METADATA, StoreMetadata(name, value))
         return True
 
 
@@ -78,20 +78,20 @@ class Reseal(Command, frozen=True, kw_only=True):
     def needs(self) -> Needs:
         """The rows."""
         for one in self.keys:
-            yield KEYS, (one.id,)
+            yield ACCESS_KEYS, (one.id,)
         for one in self.hooks:
-            yield HOOKS, (one.id,)
+            yield SUBSCRIPTIONS, (one.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Write them down."""
         for one in self.keys:
-            key = draft.get(KEYS, one.id)
+            key = draft.get(ACCESS_KEYS, one.id)
             if key is not None and key.sealed == one.was:
-                draft.put(KEYS, msgspec.structs.replace(key, sealed=one.now))
+                draft.put(ACCESS_KEYS, msgspec.structs.replace(key, sealed=one.now))
         for one in self.hooks:
-            hook = draft.get(HOOKS, one.id)
+            hook = draft.get(SUBSCRIPTIONS, one.id)
             if hook is not None and (hook.sealed, hook.sealed_before) == (one.was, one.was_before):
-                draft.put(HOOKS, msgspec.structs.replace(hook, sealed=one.now, sealed_before=one.now_before))
+                draft.put(SUBSCRIPTIONS, msgspec.structs.replace(hook, sealed=one.now, sealed_before=one.now_before))
         return True
 
 
@@ -105,18 +105,18 @@ class EndTurning(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """The facts."""
-        yield FACTS, (BEFORE_KEY,)
-        yield FACTS, (PAST_KEYS,)
+        yield METADATA, (BEFORE_KEY,)
+        yield METADATA, (PAST_KEYS,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Write it down, once."""
         if value_of(draft, BEFORE_KEY) == self.was:
-            draft.put(FACTS, Fact(BEFORE_KEY, ""))
-            draft.put(FACTS, Fact(PAST_KEYS, self.past))
+            draft.put(METADATA, StoreMetadata(BEFORE_KEY, ""))
+            draft.put(METADATA, StoreMetadata(PAST_KEYS, self.past))
         return True
 
 
 def value_of(draft: Draft, name: str) -> str:
     """Return a fact; empty where there is none."""
-    fact = draft.get(FACTS, name)
+    fact = draft.get(METADATA, name)
     return "" if fact is None else fact.value

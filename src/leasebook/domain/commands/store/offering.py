@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import OFFERINGS, PRICES, SUPPLIES, Draft
-from leasebook.domain.book.loads import Shelf
+from leasebook.domain.book.book import ENGINE_CAPACITIES, OFFERINGS, PRICES, Draft
+from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.engine_capacity import serves
 from leasebook.domain.model.offering import (
@@ -57,8 +57,8 @@ class SetOffering(Command, frozen=True, kw_only=True):
         yield OFFERINGS, (self.region, self.unit_type)
         yield PRICES, (self.region, self.unit_type)
         if self.engine != INSTANT:
-            yield SUPPLIES, (self.engine,)
-            yield Shelf(self.unit_type)
+            yield ENGINE_CAPACITIES, (self.engine,)
+            yield OfferingsOfType(self.unit_type)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Offering:  # noqa: ARG002
         """Raises Refusal for a stock smaller than what is held, another kind, and a type that reads as another.
@@ -108,7 +108,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
             raise Refusal(BAD_VALUE, "Quota runs on no engine; its stock is set.", field="stockSource")
         if self.engine == INSTANT:
             raise _no_source(f"No engine serves {offering.name}. Route it to one with the setting engines")
-        supply = draft.get(SUPPLIES, self.engine)
+        supply = draft.get(ENGINE_CAPACITIES, self.engine)
         if supply is None or not any(word.counts for word in supply.words):
             raise _no_source(f"The engine {self.engine} has not said yet what it has. Try again once it was seen")
         if supply.has(offering.type) is None:
@@ -126,14 +126,14 @@ class SetOffering(Command, frozen=True, kw_only=True):
 
     def _reckon(self, draft: Draft) -> None:
         """Count anew what the engine has and what is offered of it."""
-        supply = None if self.engine == INSTANT else draft.get(SUPPLIES, self.engine)
+        supply = None if self.engine == INSTANT else draft.get(ENGINE_CAPACITIES, self.engine)
         if supply is None:
             return
         shelf = {one.region: one for one in draft.shelf(self.unit_type)}
         shelf[self.region] = draft.require(OFFERINGS, self.region, self.unit_type)
         in_order = sorted(shelf.values(), key=lambda one: (one.position, one.region))
         supply, changed = supply.reckon(self.unit_type, in_order, self.routes)
-        draft.put(SUPPLIES, supply)
+        draft.put(ENGINE_CAPACITIES, supply)
         for offering in changed:
             draft.put(OFFERINGS, offering)
 

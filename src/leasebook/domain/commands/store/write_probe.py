@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from leasebook.domain.book.book import FACTS, Draft, Fact
+from leasebook.domain.book.book import METADATA, Draft, StoreMetadata
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
@@ -20,10 +20,10 @@ class ProveWriting(Command, frozen=True, kw_only=True):
 
     def needs(self) -> Needs:
         """Its own row."""
-        yield FACTS, (WRITTEN,)
+        yield METADATA, (WRITTEN,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
         """Count on: what does not change is not written."""
-        before = draft.get(FACTS, WRITTEN)
-        draft.put(FACTS, Fact(WRITTEN, str(1 if before is None else int(before.value) + 1)))
+        before = draft.get(METADATA, WRITTEN)
+        draft.put(METADATA, StoreMetadata(WRITTEN, str(1 if before is None else int(before.value) + 1)))
         return True

@@ -10,9 +10,9 @@ import msgspec
 from leasebook.domain.record.audit_log import (
     NOTHING,
     AuditPage,
-    Closure,
     Head,
     Mark,
+    PruneReceipt,
     Sealed,
     chain_hash,
     closure_message,
@@ -158,7 +158,7 @@ class _Walk:
         elif not self._notes_rows:
             self._done.older_seq = max(self._done.older_seq, self._last_seq)
 
-    def _closures(self) -> Iterator[tuple[int, Closure]]:
+    def _closures(self) -> Iterator[tuple[int, PruneReceipt]]:
         last = 0
         while rows := self._fetch(_CLOSURES_TEXT, (self._chain, last, PAGES)):
             for row in rows:
@@ -175,7 +175,7 @@ class _Walk:
                 last = page.number
                 yield row[-1], page
 
-    def _closed(self, seq: int, closure: Closure) -> Iterator[str]:
+    def _closed(self, seq: int, closure: PruneReceipt) -> Iterator[str]:
         place = f"the closure of pages {closure.first_number} to {closure.last_number}"
         if closure.first_number != self._number + 1 or closure.last_number < closure.first_number:
             yield f"{place} does not go on from page {self._number}"

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, KEYS, SERVICE_KEYS, USERS, Table
+from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, SERVICE_KEYS, USERS, Table
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.record.audit_log import NOTHING, Mark
 from leasebook.domain.record.event import IAM_FOUND, Event
@@ -28,7 +28,7 @@ FOUND_MAX: Final = 1_000
 TABLES: Final[dict[str, Table[Any]]] = {
     "account": ACCOUNTS,
     "user": USERS,
-    "accessKey": KEYS,
+    "accessKey": ACCESS_KEYS,
     "serviceKey": SERVICE_KEYS,
 }
 """By what events are about: where its rows are."""
