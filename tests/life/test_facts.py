@@ -27,8 +27,12 @@ class Shelf:
         return self.facts.get(name)
 
     async def read(
-        self, question: Callable[[ReadRepository], Any], *, long: bool = False, party: str | None = None
-    ) -> Any:  # noqa: ARG002 - all alike
+        self,
+        question: Callable[[ReadRepository], Any],
+        *,
+        long: bool = False,
+        party: str | None = None,  # noqa: ARG002 - all alike
+    ) -> Any:
         assert not long
         self.readings += 1
         found = question(cast("ReadRepository", self))

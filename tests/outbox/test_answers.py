@@ -128,11 +128,11 @@ def test_under_a_clock_that_stands_still_a_failure_is_tried_again_by_the_machine
         (row,) = await settled(desk, 1)
         assert row["attempts"] == 4
         assert len({got.id for got in receiver.got}) == 1
-        # The same waits as under a clock that runs: five seconds and more, longer each time at most.
+        # The same waits as under a clock that runs; what has passed of one already is not waited again.
         assert len(waits) == 3
-        assert 5 <= waits[0] <= 10
-        assert 5 <= waits[1] <= 20
-        assert 5 <= waits[2] <= 40
+        assert 0 < waits[0] <= 10
+        assert 0 < waits[1] <= 20
+        assert 0 < waits[2] <= 40
 
     played(migrated, scene)
 

@@ -96,8 +96,6 @@ def audit(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         stop(f"a page of the audit log cannot be read, run leasebook check: {error}", FAILED)
-    except OSError as error:
-        stop(f"{goal} cannot be written: {error.strerror or error}", FAILED)
     if not count:
         stop(
             f"No entry of the audit log is asked for by this{'' if goal is None else f', and {goal} has none'}.",
@@ -133,6 +131,9 @@ def _opened(goal: Path | None) -> Iterator[IO[str]]:
             file.flush()
             os.fsync(file.fileno())
         part.rename(goal)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        stop(f"{goal} cannot be written: {error.strerror or error}", FAILED)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -47,8 +47,11 @@ def back_up(directory: Path, goal: Path) -> int:
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.rename(goal)
-    except (sqlite3.Error, OSError) as error:
-        raise BadStore(f"{goal} cannot be written: {error}") from None
+    except sqlite3.DatabaseError as error:
+        # What is damaged is the store, and what is full or read-only is the backup's disk: SQLite says which.
+        raise BadStore(f"{path} cannot be copied to {goal}: {error}") from None
+    except OSError as error:
+        raise BadStore(f"{goal} cannot be written: {error.strerror or error}") from None
     finally:
         source.close()
         with suppress(OSError):

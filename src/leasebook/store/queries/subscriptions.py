@@ -60,8 +60,8 @@ class OutboxQueries:
     def hooks(self, account_id: str) -> list[Subscription]:
         """Return an account's subscriptions, oldest first, without deleted ones."""
         rows = self._fetch(
-            f"SELECT {_columns(SUBSCRIPTIONS)} FROM hooks WHERE account_id = ? AND status IN ('Active', 'Paused', 'Pending') "
-            "ORDER BY created_at, id",
+            f"SELECT {_columns(SUBSCRIPTIONS)} FROM hooks WHERE account_id = ? "
+            "AND status IN ('Active', 'Paused', 'Pending') ORDER BY created_at, id",
             (account_id,),
         )
         return [CODECS[SUBSCRIPTIONS].read(row) for row in rows]
