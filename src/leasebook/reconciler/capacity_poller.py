@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Reporter(NamedTuple):
-    """A worker on a node, which reports. ``alone``: nobody else works on the store. ``told_to``: see ``EngineCapacity``."""
+    """A worker on a node, which reports. ``alone``: nobody else works on the store. ``told_to``: its engine's account."""
 
     worker_id: str
     node: str
