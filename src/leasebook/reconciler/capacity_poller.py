@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class Reporter(NamedTuple):
-    """A worker on a node that reports. ``alone``: nobody else works on the store. For ``told_to`` see EngineCapacity."""
+    """A worker on a node that reports. ``alone``: nobody else works on the store. ``told_to``: see EngineCapacity."""
 
     worker_id: str
     node: str
