@@ -21,10 +21,10 @@ help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.runtime ## set everything up and serve on 127.0.0.1:8000 (SERVE= for an empty catalogue)
-	@$(BIN)/leasehold serve --host $(HOST) --port $(PORT) --data $(DATA) $(SERVE)
+	@$(BIN)/leasebook serve --host $(HOST) --port $(PORT) --data $(DATA) $(SERVE)
 
 tour: $(VENV)/.runtime ## buy, deploy, call, release and see the bill, in half a minute
-	@$(BIN)/leasehold tour
+	@$(BIN)/leasebook tour
 
 test: lint types layers docs tests ## everything that CI checks and that needs no other toolchain
 
@@ -42,29 +42,29 @@ tests: $(VENV)/.dev ## all tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 quick: lint types $(VENV)/.dev ## lint, types, and the tests of rules, wire and the embedded store
-	LEASEHOLD_TEST_STORE=sqlite $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
+	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
 
 t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one store where STORE=sqlite or postgres
-	LEASEHOLD_TEST_STORE=$(STORE) $(BIN)/pytest $(T)
+	LEASEBOOK_TEST_STORE=$(STORE) $(BIN)/pytest $(T)
 
 attack: $(VENV)/.dev ## what strangers and tenants may try, for as long as MINUTES says
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
-	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/attack || exit 1; done
+	  LEASEBOOK_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/attack || exit 1; done
 
 faults: $(VENV)/.dev ## what machines, databases, disks, clocks and chance do, for as long as MINUTES says
 	@until=$$(( $$(date +%s) + 60 * $(MINUTES) )); round=0; while [ $$(date +%s) -lt $$until ]; do \
 	  round=$$(( round + 1 )); echo "round $$round"; \
-	  LEASEHOLD_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash tests/simulation \
+	  LEASEBOOK_TEST_ROUNDS=$$(( 4 * round )) $(BIN)/pytest -q -n $(WORKERS) tests/faults tests/crash tests/simulation \
 	    tests/reconciler/test_troubles.py || exit 1; done
 
 docs: $(VENV)/.dev ## the generated pages are the ones that the code generates
-	$(BIN)/leasehold docs --check
+	$(BIN)/leasebook docs --check
 
 format: $(VENV)/.dev ## rewrite sources and generated pages
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/leasehold docs
+	$(BIN)/leasebook docs
 
 bench: $(VENV)/.dev ## the purchase benchmark (prints ratios)
 	$(BIN)/python -m benchmarks.purchase

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from benchmarks import history
 from benchmarks.purchase import NO_OP, PURCHASE, Sample, keep_off_the_hour, measure, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server
+from benchmarks.serving import LEASEBOOK, Server
 
 UVICORN = (sys.executable, "-m", "benchmarks.uvicorn_protocol")
 AIM = 0.97
@@ -70,7 +70,7 @@ def main() -> None:
         keep_off_the_hour(given.rounds * 4 * (given.seconds + 1) + 10)
         servers: list[Server] = []
         try:
-            for name, command in (("ours", LEASEHOLD), ("uvicorn", UVICORN)):
+            for name, command in (("ours", LEASEBOOK), ("uvicorn", UVICORN)):
                 store = ("--data", str(place.folder / name))
                 servers.append(Server(name, command, store, place.folder / f"{name}.log"))
             for server in servers:

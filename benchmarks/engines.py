@@ -22,9 +22,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from leasehold.domain.replica import RunSpec, Wanted
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.sandbox import Mode, Sandbox
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.sandbox.sandbox import Mode, Sandbox
 
 ECHO = """
 import socket, sys

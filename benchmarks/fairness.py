@@ -26,8 +26,8 @@ import psycopg
 
 from benchmarks.filling import aim, store_options, stores
 from benchmarks.load import Plan, Tally, drive_apart
-from benchmarks.serving import LEASEHOLD, Server, allow_many_files
-from leasehold.store.opening import Target
+from benchmarks.serving import LEASEBOOK, Server, allow_many_files
+from leasebook.store.opening import Target
 
 AIM: Final = 3.0
 ELSEWHERE: Final = "127.0.0.2"
@@ -161,7 +161,7 @@ def show(ratios: dict[str, list[tuple[Tally, Tally]]]) -> bool:
 
 def run(options: Options, folder: Path) -> bool:
     """Start a server, measure, stop it, and have its books checked."""
-    command = list(LEASEHOLD) if options.server is None else shlex.split(options.server)
+    command = list(LEASEBOOK) if options.server is None else shlex.split(options.server)
     with stores(options.store, folder, "fairness") as (where,):
         server = Server("fairness", command, store_options(where), folder / "fairness.log")
         try:
@@ -189,7 +189,7 @@ def main() -> int:
     given = _arguments()
     allow_many_files()
     options = Options(given.store, given.connections, given.rounds, given.seconds, given.server, tuple(given.kind))
-    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="leasebook-bench-") as folder:
         return 0 if run(options, Path(folder)) else 1
 
 

@@ -19,25 +19,34 @@ from typing import Any, Final, cast
 import msgspec
 import psycopg
 
-from benchmarks.serving import LEASEHOLD, Server
-from leasehold.api.ids import UNIT_COMMON, UNIT_RUN
-from leasehold.clock import wall_us
-from leasehold.commands.founding import ROOT_USER
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import agenda_of
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PRICES, UNITS
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasehold.domain.catalogue import Offering, PriceChange
-from leasehold.domain.event import Event, page_of, unit_events
-from leasehold.domain.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Order, PaymentTiming, Posting, wallet
-from leasehold.domain.metering import minutes_started
-from leasehold.domain.money import Micro
-from leasehold.domain.unit import Unit, UnitStatus
-from leasehold.store import postgres, sqlite
-from leasehold.store.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
-from leasehold.store.directory import locked
-from leasehold.store.opening import Target
-from leasehold.store.queries import Queries, columns
+from benchmarks.serving import LEASEBOOK, Server
+from leasebook.api.ids import UNIT_COMMON, UNIT_RUN
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, PRICES
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance, InstanceStatus
+from leasebook.domain.model.offering import Offering, PriceChange
+from leasebook.domain.record.agenda import agenda_of
+from leasebook.domain.record.event import Event, page_of, unit_events
+from leasebook.domain.record.ledger import (
+    FUNDING,
+    PREPAID_REVENUE,
+    USAGE_REVENUE,
+    Order,
+    PaymentTiming,
+    Posting,
+    wallet,
+)
+from leasebook.domain.rules.metering import minutes_started
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.clock import wall_us
+from leasebook.store.opening import Target
+from leasebook.store.postgres import store as postgres
+from leasebook.store.queries.read_repository import Queries, columns
+from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.directory import locked
 
 CHUNK: Final = 20_000
 OTHERS: Final = 200
@@ -55,7 +64,7 @@ _AGENDA: Final = '"at", "kind", "unit_id"'
 class Sale(msgspec.Struct, frozen=True):
     """An instance with the order that bought it and everything that was charged for it."""
 
-    unit: Unit
+    unit: Instance
     order: Order
     postings: Sequence[Posting] = ()
 
@@ -199,7 +208,7 @@ def store_options(where: Target) -> list[str]:
 def found(where: Target) -> None:
     """Have a server found a store, with the demo's catalogue."""
     where.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    server = Server("founder", LEASEHOLD, store_options(where), where.directory / "founder.log")
+    server = Server("founder", LEASEBOOK, store_options(where), where.directory / "founder.log")
     try:
         server.wait_until_ready()
         server.stop()
@@ -272,11 +281,11 @@ class Filler:
         """Throw a number, both ends included."""
         return self._dice.randint(low, high)
 
-    def _unit(self, timing: PaymentTiming, status: UnitStatus, created_at: Instant, **more: Any) -> Unit:
+    def _unit(self, timing: PaymentTiming, status: InstanceStatus, created_at: Instant, **more: Any) -> Instance:
         dice = self._dice
         tenant = dice.choices(self.tenants, cum_weights=self._tenant_shares)[0]
         region, kind = dice.choices(self._places, cum_weights=self._place_shares)[0]
-        return Unit(
+        return Instance(
             id=self._unit_id(),
             account_id=tenant.account_id,
             created_by=tenant.user_id,
@@ -295,7 +304,7 @@ class Filler:
             **more,
         )
 
-    def per_minute(self, unit: Unit) -> int:
+    def per_minute(self, unit: Instance) -> int:
         """Return what a minute of an instance costs."""
         return unit.count * (self.offerings[unit.offering].per_minute or 0)
 
@@ -355,7 +364,7 @@ class Filler:
             )
             yield Sale(sale.unit, msgspec.structs.replace(sale.order, amount=price), (paid,))
 
-    def _charged(self, unit: Unit, until: Instant) -> Sale:
+    def _charged(self, unit: Instance, until: Instant) -> Sale:
         """Charge an instance once for all of its time, as the archive leaves it."""
         minutes = max(1, minutes_started(unit.created_at, until))
         amount = Micro(minutes * self.per_minute(unit))
@@ -372,7 +381,7 @@ class Filler:
             units = [sale.unit for sale in chunk]
             postings = [posting for sale in chunk for posting in sale.postings]
             agenda = sorted(due for unit in units for due in agenda_of(unit))
-            self._insert(CODECS[UNITS], units)
+            self._insert(CODECS[INSTANCES], units)
             self._insert(ORDERS, [sale.order for sale in chunk])
             self._insert(POSTINGS, postings)
             self._tell(units)
@@ -387,7 +396,7 @@ class Filler:
             added += len(chunk)
         return added
 
-    def _tell(self, units: Sequence[Unit]) -> None:
+    def _tell(self, units: Sequence[Instance]) -> None:
         """Write an event for each instance, on a page of its own, which tells what it is."""
         events = [
             [Event(unit.created_at, kind, unit.id, unit.created_by, data) for kind, data in unit_events(None, unit)]
@@ -429,7 +438,7 @@ class Filler:
         self._out.commit()
 
 
-def usage(unit: Unit, at: Instant, first: int, minutes: int, price: Micro | None) -> Posting:
+def usage(unit: Instance, at: Instant, first: int, minutes: int, price: Micro | None) -> Posting:
     """Return the posting of a charge: of so many minutes from the first on."""
     price = price or Micro(0)
     return Posting(
@@ -447,7 +456,7 @@ def usage(unit: Unit, at: Instant, first: int, minutes: int, price: Micro | None
     )
 
 
-def _sale(unit: Unit, *postings: Posting) -> Sale:
+def _sale(unit: Instance, *postings: Posting) -> Sale:
     order = Order(
         id=unit.order_id,
         account_id=unit.account_id,

@@ -1,7 +1,7 @@
 """A year of hourly charges: ``python -m benchmarks.history_size [--store postgres]``.
 
 Every running postpaid instance makes a posting an hour. This writes a month of them, hour by hour as they come, for
-fewer instances than a big installation has, measures the bytes that a posting takes, has ``leasehold archive`` roll
+fewer instances than a big installation has, measures the bytes that a posting takes, has ``leasebook archive`` roll
 the month up, measures again, and reckons what a year of ten thousand instances is. The books are proved before and
 after.
 """
@@ -20,13 +20,13 @@ import psycopg
 
 from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, bytes_of, sink, store_options, stores, usage
-from benchmarks.serving import LEASEHOLD, Server
-from leasehold.clock import wall_us
-from leasehold.domain.calendar import HOUR_US, Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.unit import Unit
-from leasehold.store import sqlite
-from leasehold.store.opening import Target
+from benchmarks.serving import LEASEBOOK, Server
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.clock import wall_us
+from leasebook.store.opening import Target
+from leasebook.store.sqlite import store as sqlite
 
 YEAR_HOURS: Final = 8760
 UNITS: Final = 10_000
@@ -87,7 +87,7 @@ def fill(where: Target, units: int) -> tuple[int, Instant]:
     return units * hours, end
 
 
-def _unit(sale: Sale) -> Unit:
+def _unit(sale: Sale) -> Instance:
     return sale.unit
 
 
@@ -139,20 +139,20 @@ def archive(where: Target, before: Instant, goal: Path) -> tuple[float, int]:
     text = datetime.fromtimestamp(before / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
     began = time.monotonic()
     done = subprocess.run(
-        [*LEASEHOLD, "archive", *store_options(where), "--before", text, "--to", str(goal)],
+        [*LEASEBOOK, "archive", *store_options(where), "--before", text, "--to", str(goal)],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"leasehold archive failed:\n{done.stderr}")
+        raise RuntimeError(f"leasebook archive failed:\n{done.stderr}")
     print(done.stdout.strip())
     return time.monotonic() - began, goal.stat().st_size
 
 
 def prove(where: Target) -> None:
     """Have the books proved; raises RuntimeError where they are wrong."""
-    server = Server("archived", LEASEHOLD, store_options(where), where.directory / "server.log")
+    server = Server("archived", LEASEBOOK, store_options(where), where.directory / "server.log")
     try:
         server.wait_until_ready()
         server.stop()

@@ -27,7 +27,7 @@ import msgspec
 from benchmarks.fairness import ELSEWHERE, buying, party
 from benchmarks.filling import store_options, stores
 from benchmarks.load import COUNTER, TWELVE, Plan, Tally, drive_apart
-from benchmarks.serving import HOST, LEASEHOLD, Server, allow_many_files, free_port
+from benchmarks.serving import HOST, LEASEBOOK, Server, allow_many_files, free_port
 
 PATIENCE_S: Final = 30.0
 AT_ONCE: Final = 500
@@ -233,11 +233,11 @@ def main() -> int:
         errand = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Errand)
         sys.stdout.buffer.write(msgspec.msgpack.encode(_Runner(errand).run()))
         return 0
-    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="leasebook-bench-") as name:
         folder, admin = Path(name), free_port()
         with stores(given.store, folder, "newcomers") as (where,):
             port = ("--admin-port", str(admin))
-            server = Server("newcomers", LEASEHOLD, store_options(where), folder / "newcomers.log", serving=port)
+            server = Server("newcomers", LEASEBOOK, store_options(where), folder / "newcomers.log", serving=port)
             try:
                 measure(server, admin, given.connections, given.seconds)
                 server.stop()

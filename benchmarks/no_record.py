@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from leasehold import wiring
-from leasehold.api import app
-from leasehold.cli.main import main
-from leasehold.domain.book import Book
+from leasebook.api import app
+from leasebook.cli.main import main
+from leasebook.domain.book.book import Book
+from leasebook.server import composition as wiring
 
 
 class NoRecord:

@@ -20,7 +20,7 @@ import msgspec
 from benchmarks.fairness import Party, buying, party
 from benchmarks.filling import aim, store_options, stores
 from benchmarks.load import Plan, Tally, drive_apart
-from benchmarks.serving import LEASEHOLD, Server, allow_many_files
+from benchmarks.serving import LEASEBOOK, Server, allow_many_files
 
 AIM: Final = 0.2
 FEW: Final = 64
@@ -81,7 +81,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     given = parser.parse_args()
     allow_many_files()
-    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="leasebook-bench-") as name:
         folder = Path(name)
         config = folder / "settings.toml"
         most = 2 * given.clients
@@ -91,7 +91,7 @@ def main() -> int:
         )
         with stores(given.store, folder, "overload") as (where,):
             store = store_options(where)
-            server = Server("overload", LEASEHOLD, store, folder / "overload.log", serving=("--config", str(config)))
+            server = Server("overload", LEASEBOOK, store, folder / "overload.log", serving=("--config", str(config)))
             try:
                 met = measure(server, given)
                 server.stop()

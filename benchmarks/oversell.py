@@ -22,9 +22,9 @@ import msgspec
 from benchmarks import history
 from benchmarks.filling import aim, asking, stores
 from benchmarks.load import PATIENCE_S, _Client
-from benchmarks.serving import LEASEHOLD
+from benchmarks.serving import LEASEBOOK
 from benchmarks.storm import Watched, serving
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
 
 REGION, TYPE = "gz", "gpu-6"
 STOCK_ERROR: Final = "InsufficientStock"
@@ -118,7 +118,7 @@ def run(options: Options, folder: Path) -> dict[str, Any]:
     """Start the servers, race, and have the books proved."""
     with stores(options.store, folder, "race") as (where,), ExitStack() as stack:
         servers = [
-            stack.enter_context(serving(f"server {number + 1}", " ".join(LEASEHOLD), where))
+            stack.enter_context(serving(f"server {number + 1}", " ".join(LEASEBOOK), where))
             for number in range(options.servers)
         ]
         servers[0].call("/v2/account", "TopUpAccount", {"amount": "100000000"})

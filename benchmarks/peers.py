@@ -1,8 +1,8 @@
 """The peers: ``python -m benchmarks.peers``.
 
 Moto's server (start an instance; list a page of a hundred) and OpenStack Placement on PostgreSQL (claim and release
-an allocation), each from its published package and served the fastest sensible way, in turns with leasehold. The same
-load generator drives all of them, and each is credited with the number of clients that suits it best. Leasehold's
+an allocation), each from its published package and served the fastest sensible way, in turns with leasebook. The same
+load generator drives all of them, and each is credited with the number of clients that suits it best. Leasebook's
 requests are signed, checked and durable, the peers' are not signed at all.
 """
 
@@ -25,8 +25,8 @@ from benchmarks.filling import aim, store_options, stores
 from benchmarks.load import Plan, Tally, drive_apart
 from benchmarks.peer_servers import Moto, Placement
 from benchmarks.purchase import PURCHASE, keep_off_the_hour, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server
-from leasehold.store.opening import Target
+from benchmarks.serving import LEASEBOOK, Server
+from leasebook.store.opening import Target
 
 PROVISION, PAGE, CLAIM = "provision", "a page of 100", "claim and release"
 AIMS: Final = {PROVISION: 60, PAGE: 100, CLAIM: 40}
@@ -55,8 +55,8 @@ class Side(msgspec.Struct, frozen=True):
 
 @contextmanager
 def ours(name: str, where: Target) -> Iterator[Server]:
-    """Serve leasehold; the books are proved in the end."""
-    server = Server(name, LEASEHOLD, store_options(where), where.directory / "server.log")
+    """Serve leasebook; the books are proved in the end."""
+    server = Server(name, LEASEBOOK, store_options(where), where.directory / "server.log")
     try:
         prepare(server)
         yield server
@@ -67,11 +67,11 @@ def ours(name: str, where: Target) -> Iterator[Server]:
 
 
 def our_sides(server: Server, store: str, options: Options) -> Iterator[Side]:
-    """Return what leasehold does; on SQLite against moto, which keeps nothing, on PostgreSQL against Placement."""
+    """Return what leasebook does; on SQLite against moto, which keeps nothing, on PostgreSQL against Placement."""
     buy = requests(server, tokens=False)[PURCHASE]
 
     def side(job: str, plan: Plan) -> Side:
-        return Side(job, f"leasehold on {store}", plan, options.our_levels)
+        return Side(job, f"leasebook on {store}", plan, options.our_levels)
 
     if store == "SQLite":
         yield side(PROVISION, Plan(server.port, buy, 0, options.seconds))
@@ -125,7 +125,7 @@ def run(options: Options, folder: Path) -> dict[tuple[str, str, int], list[Tally
             moto.fill(options.instances)
             placement.wait_until_ready()
             placement.fill()
-            with ours("leasehold on SQLite", small) as ours_small, ours("leasehold on PostgreSQL", shared) as ours_big:
+            with ours("leasebook on SQLite", small) as ours_small, ours("leasebook on PostgreSQL", shared) as ours_big:
                 for _ in range(options.instances):
                     body = msgspec.json.decode(requests(ours_small, tokens=False)[PURCHASE].partition(b"\r\n\r\n")[2])
                     ours_small.call("/v2/computeunit", "PurchaseComputeUnit", body)
@@ -150,11 +150,11 @@ def show(found: dict[tuple[str, str, int], list[Tally]]) -> dict[str, float]:
         print(f"{f'{who}: {job}':<46}{clients:>8}{rate:>12,.1f}{p50:>9.1f}{p99:>9.1f}{refused:>9}")
         best[job, who] = max(rate, best.get((job, who), 0.0))
     for job, wanted in AIMS.items():
-        theirs, mine = sorted((who for kind, who in best if kind == job), key=lambda who: who.startswith("leasehold"))
+        theirs, mine = sorted((who for kind, who in best if kind == job), key=lambda who: who.startswith("leasebook"))
         ratio = best[job, mine] / best[job, theirs]
         aim(f"{job}: {mine} / {theirs}", ratio, wanted, at_most=False, unit="x")
-        figures |= {f"{job}: leasehold / {theirs}": ratio, f"{job}: {theirs}/s": best[job, theirs]}
-        figures |= {f"{job}: leasehold/s": best[job, mine]}
+        figures |= {f"{job}: leasebook / {theirs}": ratio, f"{job}: {theirs}/s": best[job, theirs]}
+        figures |= {f"{job}: leasebook/s": best[job, mine]}
     return figures
 
 
@@ -165,7 +165,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--levels", default="1,8,32", metavar="N,N", help="numbers of clients that peers are tried with"
     )
-    parser.add_argument("--our-levels", default="8,32,128", metavar="N,N", help="the same for leasehold")
+    parser.add_argument("--our-levels", default="8,32,128", metavar="N,N", help="the same for leasebook")
     parser.add_argument("--instances", type=int, default=300, help="there before anything is listed")
     return parser.parse_args()
 
@@ -177,7 +177,7 @@ def main() -> None:
     options = Options(given.rounds, given.seconds, levels, our_levels, given.instances)
     keep_off_the_hour(60 + options.rounds * (options.seconds + 1.5) * 3 * (len(levels) + len(our_levels)))
     with history.running("peers", given.json) as place:
-        print(f"leasehold as {shlex.join(LEASEHOLD[1:])}; the peers of requirements/bench.txt under gunicorn")
+        print(f"leasebook as {shlex.join(LEASEBOOK[1:])}; the peers of requirements/bench.txt under gunicorn")
         found = run(options, place.folder)
         figures = show(found)
         details = {f"{who}: {job}, {clients} clients": tallies for (job, who, clients), tallies in found.items()}

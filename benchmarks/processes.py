@@ -23,9 +23,9 @@ from benchmarks import history
 from benchmarks.filling import aim, stores
 from benchmarks.load import Plan, Tally, drive_apart
 from benchmarks.purchase import PURCHASE, keep_off_the_hour, requests
-from benchmarks.serving import LEASEHOLD
+from benchmarks.serving import LEASEBOOK
 from benchmarks.storm import Watched, database_cpu_s, serving
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
 
 CPU_AIM: Final = 1.25
 """By how much the processor time of a purchase may grow with a second server."""
@@ -95,7 +95,7 @@ def run(options: Options, folder: Path) -> dict[int, list[Sample]]:
     with stores("postgres", folder, "shared") as (where,), ExitStack() as stack:
         # The directory holds the master key, the same for all.
         names = [f"server {number + 1}" for number in range(max(options.servers))]
-        servers = [stack.enter_context(serving(name, " ".join(LEASEHOLD), where)) for name in names]
+        servers = [stack.enter_context(serving(name, " ".join(LEASEBOOK), where)) for name in names]
         first = 0
         for number in range(options.rounds):
             for count in options.servers if number % 2 == 0 else reversed(options.servers):

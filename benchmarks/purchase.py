@@ -19,7 +19,7 @@ import msgspec
 from benchmarks import disk, history
 from benchmarks.filling import store_options, stores
 from benchmarks.load import COUNTER, Plan, Tally, drive_apart
-from benchmarks.serving import LEASEHOLD, Server
+from benchmarks.serving import LEASEBOOK, Server
 
 LEVELS = (1, 32, 128)
 NO_OP, PURCHASE = "no-op", "purchase"
@@ -185,7 +185,7 @@ def show(report: Report, names: Sequence[str]) -> None:
 
 def commands_of(options: Options) -> dict[str, list[str]]:
     """Return what starts the server, and the variant that it is compared with."""
-    commands = {"leasehold": list(LEASEHOLD) if options.server is None else shlex.split(options.server)}
+    commands = {"leasebook": list(LEASEBOOK) if options.server is None else shlex.split(options.server)}
     if options.against is not None:
         commands["variant"] = shlex.split(options.against)
     return commands
@@ -237,7 +237,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", action="store_true", help="give every purchase a client token")
     parser.add_argument("--hashed", action="store_true", help="sign the body's SHA-256; not with --tokens")
     parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
-    parser.add_argument("--server", metavar="COMMAND", help="what stands for leasehold: another version of it")
+    parser.add_argument("--server", metavar="COMMAND", help="what stands for leasebook: another version of it")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
     return parser.parse_args()
 

@@ -14,22 +14,22 @@ from pathlib import Path
 
 from tests.reconciler.acts import ACCOUNT, buying, founding
 
-from leasehold.clock import RealClock
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.release import Release
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.plan import Limits
-from leasehold.domain.route import parse_routes
-from leasehold.domain.rules import Rules
-from leasehold.engines.contract import ReplicaEngine
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.routed import RoutedEngine
-from leasehold.reconciler.worker import Reconciler
-from leasehold.sequencer import Limits as Sizes
-from leasehold.sequencer import Sequencer
-from leasehold.store.sqlite import SqliteStore
-from leasehold.telemetry import Metrics
+from leasebook.batch import Limits as Sizes
+from leasebook.batch import Sequencer
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.replicas.engine_route import parse_routes
+from leasebook.domain.replicas.planner import Limits
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.engines.contract import ReplicaEngine
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock
+from leasebook.reconciler.worker import Reconciler
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 
 LOOK_S = 0.05
 PATIENCE_S = 400.0
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=1000)
     parser.add_argument("--process", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="leasehold-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="leasebook-bench-") as folder:
         asyncio.run(measure(asked.units, Path(folder), process=asked.process))
 
 

@@ -16,14 +16,14 @@ import msgspec
 
 from benchmarks import history
 from benchmarks.purchase import Sample, keep_off_the_hour, measure, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server
-from leasehold.store import sqlite
-from leasehold.store.check_events import UNITS_BEFORE_EVENTS
+from benchmarks.serving import LEASEBOOK, Server
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.verify.nouns.events import UNITS_BEFORE_EVENTS
 
 PURCHASE = "purchase"
 AIM = 1.10
 VARIANTS = {
-    "both": list(LEASEHOLD),
+    "both": list(LEASEBOOK),
     "events": [sys.executable, "-m", "benchmarks.no_record", "events"],
     "nothing": [sys.executable, "-m", "benchmarks.no_record", "nothing"],
 }

@@ -2,7 +2,7 @@
 
     python -m benchmarks.reliability --minutes 60 --store postgres --to docs/notes/reliability.md
 
-Everything acknowledged is compared with the store after each trouble, and every tenth time ``leasehold check`` proves
+Everything acknowledged is compared with the store after each trouble, and every tenth time ``leasebook check`` proves
 the books. It ends at the first thing that is not as it must be. ``--to`` adds a line of figures to a table.
 """
 

@@ -18,16 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 
 ACCESS_KEY, SECRET_KEY = "AKBENCH", "secret-of-the-benchmark"
 HOST = "127.0.0.1"
-LEASEHOLD = (sys.executable, "-m", "leasehold")
-PATIENT = {"LEASEHOLD_SIGNATURE_AGE_MAX_SECONDS": "86400", "LEASEHOLD_SIGNATURE_OPERATOR_AGE_MAX_SECONDS": "86400"}
+LEASEBOOK = (sys.executable, "-m", "leasebook")
+PATIENT = {"LEASEBOOK_SIGNATURE_AGE_MAX_SECONDS": "86400", "LEASEBOOK_SIGNATURE_OPERATOR_AGE_MAX_SECONDS": "86400"}
 """What is signed at the start of a benchmark is sent until its end; other versions of it know no such limits."""
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
-_BATCH = re.compile(r"^leasehold_batch_size_(sum|count) (\S+)$", re.MULTILINE)
+_BATCH = re.compile(r"^leasebook_batch_size_(sum|count) (\S+)$", re.MULTILINE)
 
 
 def free_port() -> int:
@@ -53,7 +53,7 @@ def cpu_exact_s(pid: int) -> float:
 class Server:
     """A server process on a store of its own.
 
-    ``command`` is what stands for ``leasehold``: a variant of the server takes the same arguments. ``serving`` are
+    ``command`` is what stands for ``leasebook``: a variant of the server takes the same arguments. ``serving`` are
     arguments of ``serve`` besides those that say which store it is.
     """
 
@@ -179,8 +179,8 @@ class Server:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEHOLD_")}
-    return {**kept, "LEASEHOLD_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEHOLD_ROOT_SECRET_KEY": SECRET_KEY}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEBOOK_")}
+    return {**kept, "LEASEBOOK_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEBOOK_ROOT_SECRET_KEY": SECRET_KEY}
 
 
 def allow_many_files() -> None:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-KEY, SECRET, HOST = "AKBENCH", "secret-of-the-benchmark", "leasehold.test"
+KEY, SECRET, HOST = "AKBENCH", "secret-of-the-benchmark", "leasebook.test"
 PATH, QUERY = "/v2/computeunit", "Action=PurchaseComputeUnit"
 CROWD: Final = 64
 PER_BLOCK: Final = 8 * CROWD
@@ -39,7 +39,7 @@ BODY: Final = json.dumps(
 
 def signed(kind: str, path: str = PATH, query: str = QUERY, body: bytes = BODY) -> list[tuple[bytes, bytes]]:
     """Return the headers of a request."""
-    from leasehold.wire.signing import sign
+    from leasebook.contract.signing import sign
 
     covered = {"host": HOST}
     if kind != "plain":
@@ -92,13 +92,13 @@ async def _block(app: Any, kind: str) -> float:
 
 
 async def _measure(blocks: int, folder: Path) -> dict[str, float]:
-    from leasehold.settings import load_settings
-    from leasehold.store.opening import Target
-    from leasehold.telemetry import configure_logging
-    from leasehold.wiring import running
+    from leasebook.config.load import load_settings
+    from leasebook.observability.metrics import configure_logging
+    from leasebook.server.composition import running
+    from leasebook.store.opening import Target
 
-    root = {"LEASEHOLD_ROOT_ACCESS_KEY": KEY, "LEASEHOLD_ROOT_SECRET_KEY": SECRET}
-    settings = load_settings(None, {**root, "LEASEHOLD_ENGINES": "*=instant"})
+    root = {"LEASEBOOK_ROOT_ACCESS_KEY": KEY, "LEASEBOOK_ROOT_SECRET_KEY": SECRET}
+    settings = load_settings(None, {**root, "LEASEBOOK_ENGINES": "*=instant"})
     configure_logging("json", "error", ())
     async with running(settings, Target(folder), demo=True) as service:
         more = b'{"region": "bj", "type": "gpu-1", "stockTotal": 1000000000}'

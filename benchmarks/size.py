@@ -27,13 +27,13 @@ from benchmarks import history
 from benchmarks.filling import Filler, aim, asking, bytes_of, sink, store_options, stores
 from benchmarks.load import Plan, drive
 from benchmarks.purchase import PURCHASE, keep_off_the_hour, measure, requests
-from benchmarks.serving import HOST, LEASEHOLD
+from benchmarks.serving import HOST, LEASEBOOK
 from benchmarks.storm import Watched, serving
-from leasehold.api.paging import marker_of
-from leasehold.commands.founding import ROOT_USER
-from leasehold.domain.calendar import SECOND_US, Instant, next_full_hour
-from leasehold.questions import EventFilter, HistoryFilter, UnitFilter
-from leasehold.store.opening import Target
+from leasebook.api.paging import marker_of
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
+from leasebook.ports.queries.read_repository import EventFilter, HistoryFilter, UnitFilter
+from leasebook.store.opening import Target
 
 SMALL, LARGE = "small", "large"
 BUYING_AIM, PAGES_AIM, MEMORY_AIM, LATENESS_AIM_MS = 1.3, 1.5, 1.5, 250
@@ -60,7 +60,7 @@ FILTERS: Final[Mapping[str, dict[str, str]]] = {
     "released, a region": {"status": "Released", "region": "bj"},
 }
 _COLUMNS: Final = {"paymentTiming": "payment_timing", "region": "region", "type": "type", "status": "status"}
-_LATE: Final = re.compile(r'^leasehold_release_lateness_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
+_LATE: Final = re.compile(r'^leasebook_release_lateness_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -365,7 +365,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--due-rate", type=int, default=500, help="releases a second")
     parser.add_argument("--due-seconds", type=int, default=20)
     parser.add_argument("--parts", default="buying,pages,steady,check", metavar="PART,PART")
-    parser.add_argument("--server", default=shlex.join(LEASEHOLD), metavar="COMMAND", help="what stands for leasehold")
+    parser.add_argument("--server", default=shlex.join(LEASEBOOK), metavar="COMMAND", help="what stands for leasebook")
     return parser.parse_args()
 
 

@@ -30,16 +30,16 @@ from benchmarks import history
 from benchmarks.filling import Filler, Sale, aim, asking, sink, store_options, stores
 from benchmarks.load import _Client
 from benchmarks.purchase import PURCHASE, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server, cpu_s
-from leasehold.domain.calendar import SECOND_US, Instant, next_full_hour
-from leasehold.domain.metering import minutes_started
-from leasehold.store.opening import Target
+from benchmarks.serving import LEASEBOOK, Server, cpu_s
+from leasebook.domain.rules.metering import minutes_started
+from leasebook.domain.values.calendar import SECOND_US, Instant, next_full_hour
+from leasebook.store.opening import Target
 
 RATE_AIM, P99_AIM_MS = 8_000, 100
 CALM_S: Final = 4.0
 """Purchases begin so long before the storm, and their times then are what its are compared with."""
 GIVE_UP_S: Final = 240
-_DONE: Final = re.compile(r'^leasehold_due_done_total\{kind="release"\} (\S+)$', re.MULTILINE)
+_DONE: Final = re.compile(r'^leasebook_due_done_total\{kind="release"\} (\S+)$', re.MULTILINE)
 
 
 class Watched(Server):
@@ -193,7 +193,7 @@ def database_cpu_s(where: Target) -> float:
     if where.url is None:
         return 0.0
     with asking(where) as (_, run):
-        pids = [pid for (pid,) in run("SELECT pid FROM pg_stat_activity WHERE application_name = ?", ("leasehold",))]
+        pids = [pid for (pid,) in run("SELECT pid FROM pg_stat_activity WHERE application_name = ?", ("leasebook",))]
     used = 0
     for pid in pids:
         stat = Path(f"/proc/{pid}/stat")
@@ -360,8 +360,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=500, help="purchases a second meanwhile")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--modes", default="alone,selling")
-    parser.add_argument("--workers", type=int, default=0, help="processes of `leasehold work` beside the server")
-    parser.add_argument("--server", default=shlex.join(LEASEHOLD), metavar="COMMAND", help="what stands for leasehold")
+    parser.add_argument("--workers", type=int, default=0, help="processes of `leasebook work` beside the server")
+    parser.add_argument("--server", default=shlex.join(LEASEBOOK), metavar="COMMAND", help="what stands for leasebook")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, measured in turns")
     return parser.parse_args()
 
@@ -369,7 +369,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the benchmark."""
     given = _arguments()
-    servers = {"leasehold": given.server} | ({"variant": given.against} if given.against else {})
+    servers = {"leasebook": given.server} | ({"variant": given.against} if given.against else {})
     modes = tuple(given.modes.split(","))
     options = Options(given.store, given.units, given.pending, given.rate, given.rounds, servers, modes, given.workers)
     with history.running("storm", given.json) as place:

@@ -21,7 +21,7 @@ from benchmarks import history
 from benchmarks.filling import store_options, stores
 from benchmarks.load import Plan, drive
 from benchmarks.purchase import NO_OP, PURCHASE, keep_off_the_hour, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server, allow_many_files
+from benchmarks.serving import LEASEBOOK, Server, allow_many_files
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ def main() -> None:
     """Measure."""
     parser = history.parser_of("turns", __doc__)
     parser.add_argument("--against", metavar="COMMAND", required=True, help="what stands for the other version")
-    parser.add_argument("--server", metavar="COMMAND", help="what stands for leasehold")
+    parser.add_argument("--server", metavar="COMMAND", help="what stands for leasebook")
     parser.add_argument("--levels", default="1,32,128", metavar="N,N", help="numbers of clients")
     parser.add_argument("--turns", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=0.4, help="of each turn")
@@ -69,7 +69,7 @@ def main() -> None:
     levels = [int(text) for text in arguments.levels.split(",")]
     keep_off_the_hour(2 * 2 * len(levels) * arguments.turns * (arguments.seconds + 0.2) + 10)
     commands = {
-        "new": shlex.split(arguments.server) if arguments.server else list(LEASEHOLD),
+        "new": shlex.split(arguments.server) if arguments.server else list(LEASEBOOK),
         "old": shlex.split(arguments.against),
     }
     with tempfile.TemporaryDirectory() as name:

@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from leasehold.cli import server
-from leasehold.cli.main import main
+from leasebook.cli.main import main
+from leasebook.server import serve as server
 
 
 class Joined:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from leasehold.cli.main import main
-from leasehold.domain.book import Book, Changes, Needed
-from leasehold.store import sqlite
-from leasehold.store.acknowledged import Acknowledged
-from leasehold.store.checkpointer import Checkpointer
-from leasehold.store.disk import Disk
-from leasehold.store.writer import Writer
+from leasebook.cli.main import main
+from leasebook.domain.book.book import Book, Changes, Needed
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.acknowledged import Acknowledged
+from leasebook.store.sqlite.checkpointer import Checkpointer
+from leasebook.store.sqlite.disk import Disk
+from leasebook.store.sqlite.writer import Writer
 
 _thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 

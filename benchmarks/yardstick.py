@@ -2,11 +2,11 @@
 
 The same purchase as a program would write it that has no batches: one transaction a purchase, one statement a row,
 SELECT … FOR UPDATE on every row that it decides by, over psycopg 3 with prepared statements. It leaves the very same
-rows behind, which ``leasehold check`` proves: events, reminders, and audit entries on a chain among them. It is called
+rows behind, which ``leasebook check`` proves: events, reminders, and audit entries on a chain among them. It is called
 directly: no HTTP, no signature, no policies, no validation; and the number of its connections, and whether it takes the
-hot rows first or last, is what suits it best. It also stands behind the very face that leasehold has
+hot rows first or last, is what suits it best. It also stands behind the very face that leasebook has
 (``yardstick_server``), which compares like with like: signed requests over HTTP from as many clients. Against both
-stands leasehold, on a database of the same PostgreSQL.
+stands leasebook, on a database of the same PostgreSQL.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from benchmarks import history
 from benchmarks.filling import aim, asking, sink, store_options, stores
 from benchmarks.load import Plan, drive_apart
 from benchmarks.purchase import PURCHASE, keep_off_the_hour, prepare, requests
-from benchmarks.serving import LEASEHOLD, Server
+from benchmarks.serving import LEASEBOOK, Server
 from benchmarks.storm import database_cpu_s
-from leasehold.api.ids import hex_id, unit_id
-from leasehold.clock import wall_us
-from leasehold.commands.founding import ROOT_USER
-from leasehold.domain.agenda import DueKind
-from leasehold.domain.audit import NOTHING, OK, AuditPage, Entry, Head, Line, head_message, pages_of
-from leasehold.domain.calendar import DAY_US, HOUR_US, Instant, add_months, next_full_hour, to_datetime
-from leasehold.domain.event import BOUGHT, RUNNING, Event, page_of
-from leasehold.domain.ledger import PREPAID_REVENUE, wallet
-from leasehold.seals import AuditKeys
-from leasehold.store.codec import AUDIT_PAGES, EVENTS
-from leasehold.store.opening import Target
+from leasebook.api.ids import hex_id, unit_id
+from leasebook.domain.commands.store.bootstrap import ROOT_USER
+from leasebook.domain.record.agenda import DueKind
+from leasebook.domain.record.audit_log import NOTHING, OK, AuditPage, Entry, Head, Line, head_message, pages_of
+from leasebook.domain.record.event import BOUGHT, RUNNING, Event, page_of
+from leasebook.domain.record.ledger import PREPAID_REVENUE, wallet
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant, add_months, next_full_hour, to_datetime
+from leasebook.ports.clock import wall_us
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.store.opening import Target
+from leasebook.store.rows.codec import AUDIT_PAGES, EVENTS
 
 RATIO_AIM: Final = 8
 FACED: Final = (2, 8)
@@ -337,16 +337,16 @@ def _request(server: Server, timing: str) -> bytes:
 
 
 def compare(options: Options, place: history.Run) -> dict[str, list[Score]]:
-    """Take turns: every shape of the yardstick, then leasehold, round after round; then have both books checked."""
+    """Take turns: every shape of the yardstick, then leasebook, round after round; then have both books checked."""
     found: dict[str, list[Score]] = {}
-    with stores("postgres", place.folder, "leasehold", "yardstick", *(f"faced_{number}" for number in FACED)) as (
+    with stores("postgres", place.folder, "leasebook", "yardstick", *(f"faced_{number}" for number in FACED)) as (
         ours,
         theirs,
         *faced,
     ):
         account, user = _owner(theirs)
         servers = {
-            "leasehold": (Server("leasehold", LEASEHOLD, store_options(ours), place.folder / "server.log"), ours)
+            "leasebook": (Server("leasebook", LEASEBOOK, store_options(ours), place.folder / "server.log"), ours)
         }
         for number, where in zip(FACED, faced, strict=True):
             command = (sys.executable, "-m", "benchmarks.yardstick_server", str(number))
@@ -382,7 +382,7 @@ def compare(options: Options, place: history.Run) -> dict[str, list[Score]]:
         finally:
             for server, _ in servers.values():
                 server.kill()
-        proof = Server("yardstick", LEASEHOLD, store_options(theirs), place.folder / "proof.log")
+        proof = Server("yardstick", LEASEBOOK, store_options(theirs), place.folder / "proof.log")
         try:
             proof.wait_until_ready()
             proof.stop()
@@ -409,7 +409,7 @@ def _drive(server: Server, where: Target, options: Options, first: int) -> tuple
 
 
 def _top_up(where: Target, account: str) -> None:
-    """Put as much money on the yardstick's account as leasehold's has."""
+    """Put as much money on the yardstick's account as leasebook's has."""
     with sink(where) as out:
         amount, now = 10**16, wall_us()
         out.run("UPDATE accounts SET balance = balance + ? WHERE id = ?", (amount, account))
@@ -426,21 +426,21 @@ def show(found: dict[str, list[Score]], options: Options) -> dict[str, float]:
     for name, scores in found.items():
         p50, p99, cpu = (statistics.median(getattr(row, field) for row in scores) for field in _FIELDS)
         print(f"{name:<34}{rates[name]:>12,.0f}{p50:>9.2f}{p99:>9.2f}{cpu:>9.0f}")
-    database = statistics.median(score.database_cpu_us for score in found["leasehold"])
-    print(f"leasehold: {database:.0f} us of the database's processor time a purchase")
+    database = statistics.median(score.database_cpu_us for score in found["leasebook"])
+    print(f"leasebook: {database:.0f} us of the database's processor time a purchase")
     faced = max(map(_faced, FACED), key=rates.__getitem__)
-    like = rates["leasehold"] / rates[faced]
-    aim(f"{options.timing}: leasehold / yardstick ({faced})", like, RATIO_AIM, at_most=False)
+    like = rates["leasebook"] / rates[faced]
+    aim(f"{options.timing}: leasebook / yardstick ({faced})", like, RATIO_AIM, at_most=False)
     best = max((name for name in rates if "hot rows" in name), key=rates.__getitem__)
-    ratio = rates["leasehold"] / rates[best]
-    aim(f"{options.timing}: leasehold over HTTP / yardstick without ({best})", ratio, RATIO_AIM, at_most=False)
+    ratio = rates["leasebook"] / rates[best]
+    aim(f"{options.timing}: leasebook over HTTP / yardstick without ({best})", ratio, RATIO_AIM, at_most=False)
     plain = max((name for name in rates if name.endswith("first")), key=rates.__getitem__)
-    print(f"leasehold / yardstick with the hot rows first ({plain}): {rates['leasehold'] / rates[plain]:.2f}")
+    print(f"leasebook / yardstick with the hot rows first ({plain}): {rates['leasebook'] / rates[plain]:.2f}")
     return {
-        f"{options.timing}: leasehold / yardstick behind the same HTTP": like,
-        f"{options.timing}: leasehold / yardstick": ratio,
+        f"{options.timing}: leasebook / yardstick behind the same HTTP": like,
+        f"{options.timing}: leasebook / yardstick": ratio,
         f"{options.timing}: yardstick purchases/s": rates[best],
-        f"{options.timing}: leasehold purchases/s": rates["leasehold"],
+        f"{options.timing}: leasebook purchases/s": rates["leasebook"],
     }
 
 
@@ -450,7 +450,7 @@ _FIELDS: Final = ("p50_ms", "p99_ms", "cpu_us")
 def _arguments() -> argparse.Namespace:
     parser = history.parser_of("yardstick", __doc__)
     parser.add_argument("--connections", default="1,8,16", metavar="N,N", help="what the yardstick is tried with")
-    parser.add_argument("--clients", type=int, default=128, help="of leasehold")
+    parser.add_argument("--clients", type=int, default=128, help="of leasebook")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--timing", choices=["Postpaid", "Prepaid"], default="Postpaid", help="how it is paid")

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.yardstick import Buyer, Job, Shape, master_key_of
-from leasehold.cli.main import main
-from leasehold.commands.command import Command
-from leasehold.commands.purchase import Bought, BuyUnits
-from leasehold.domain.audit import Entry, Line
-from leasehold.domain.calendar import Instant
-from leasehold.sequencer import Note, Sequencer
-from leasehold.store.opening import Target
+from leasebook.batch import AuditContext, Sequencer
+from leasebook.cli.main import main
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.purchase import BuyUnits, Purchased
+from leasebook.domain.record.audit_log import Entry, Line
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.opening import Target
 
 
 class Counter:
@@ -30,13 +30,13 @@ class Counter:
         self._threads = ThreadPoolExecutor(connections)
         self._local = threading.local()
 
-    async def buy(self, command: BuyUnits, note: Note) -> Bought:
+    async def buy(self, command: BuyUnits, note: AuditContext) -> Purchased:
         """Buy off the event loop."""
         bought, entry = await asyncio.get_running_loop().run_in_executor(self._threads, self._buy, command, note)
         note.written(entry)
         return bought
 
-    def _buy(self, command: BuyUnits, note: Note) -> tuple[Bought, Entry]:
+    def _buy(self, command: BuyUnits, note: AuditContext) -> tuple[Purchased, Entry]:
         purchase, token = command.purchase, command.token
         assert token is not None, "the yardstick is asked with client tokens"
         buyer: Buyer | None = getattr(self._local, "buyer", None)
@@ -51,7 +51,7 @@ class Counter:
             lines.append(note.decided(now, None))
             return lines[-1]
 
-        return Bought(*buyer.buy(token.value, token.digest, line)), lines[0][1]
+        return Purchased(*buyer.buy(token.value, token.digest, line)), lines[0][1]
 
 
 def _run() -> None:
@@ -65,7 +65,7 @@ def _run() -> None:
             self: Sequencer,
             command: Command,
             epoch: str | None = None,
-            note: Note | None = None,
+            note: AuditContext | None = None,
             *,
             party: str | None = None,
         ) -> Any:

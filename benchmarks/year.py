@@ -28,8 +28,8 @@ import msgspec
 
 from benchmarks import history
 from benchmarks.filling import aim, asking
-from benchmarks.serving import HOST, LEASEHOLD, Server
-from leasehold.store.opening import Target
+from benchmarks.serving import HOST, LEASEBOOK, Server
+from leasebook.store.opening import Target
 
 MINUTES_AIM: Final = 10
 SHANGHAI: Final = timezone(timedelta(hours=8))
@@ -182,7 +182,7 @@ def _arguments() -> argparse.Namespace:
     parser = history.parser_of("year", __doc__)
     parser.add_argument("--units", type=int, default=1_000)
     parser.add_argument("--months", type=int, default=12)
-    parser.add_argument("--server", default=shlex.join(LEASEHOLD), metavar="COMMAND", help="what stands for leasehold")
+    parser.add_argument("--server", default=shlex.join(LEASEBOOK), metavar="COMMAND", help="what stands for leasebook")
     parser.add_argument("--against", metavar="COMMAND", help="the same for a second server, which lives them in turns")
     return parser.parse_args()
 
@@ -190,7 +190,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Run the benchmark."""
     given = _arguments()
-    servers = {"leasehold": given.server} | ({"variant": given.against} if given.against else {})
+    servers = {"leasebook": given.server} | ({"variant": given.against} if given.against else {})
     options = Options(given.units, given.months, servers)
     with history.running("year", given.json) as place:
         found = run(options, place.folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
 from tests import postgres
 from tests.copies import STORES, empty
 from tests.once import read_once
@@ -54,12 +54,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of the other stores where LEASEHOLD_TEST_STORE names one."""
-    wanted = os.environ.get("LEASEHOLD_TEST_STORE")
+    """Leave out the tests of the other stores where LEASEBOOK_TEST_STORE names one."""
+    wanted = os.environ.get("LEASEBOOK_TEST_STORE")
     if not wanted:
         return
     if wanted not in STORES:
-        raise pytest.UsageError(f"LEASEHOLD_TEST_STORE is {wanted}: it may be {' or '.join(STORES)}")
+        raise pytest.UsageError(f"LEASEBOOK_TEST_STORE is {wanted}: it may be {' or '.join(STORES)}")
     others = set(STORES) - {wanted}
     left_out = [item for item in items if not others.isdisjoint(_parameters(item))]
     config.hook.pytest_deselected(items=left_out)

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from leasehold.private import create_private
-from leasehold.store.opening import Target, upgrade
-from leasehold.store.sqlite import FILE
+from leasebook.security.private_files import create_private
+from leasebook.store.opening import Target, upgrade
+from leasebook.store.sqlite.store import FILE
 from tests.postgres import shared_server
 
 STORES = ("sqlite", "postgres")
-ROUNDS = max(1, int(os.environ.get("LEASEHOLD_TEST_ROUNDS", "1")))
+ROUNDS = max(1, int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1")))
 """How many times more there is to do than in an ordinary run."""
 
 

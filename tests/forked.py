@@ -31,7 +31,7 @@ class Forked:
     """A running command line, with as much of ``subprocess.Popen`` as tests use."""
 
     def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str], stdout: int, stderr: int) -> None:
-        self.args = ["leasehold", *arguments]
+        self.args = ["leasebook", *arguments]
         self.returncode: int | None = None
         self._told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps({"arguments": self.args, "environment": dict(env)}).encode()
@@ -151,25 +151,25 @@ def _born(requests: socket.socket, wanted: dict[str, Any], files: list[int]) -> 
 
 
 def _import_everything() -> None:
-    import leasehold.cli.server
-    import leasehold.rotating
-    import leasehold.store.check
-    import leasehold.store.migrate
-    import leasehold.store.postgres
-    import leasehold.store.sqlite  # noqa: F401
+    import leasebook.server.rotate_master_key
+    import leasebook.server.serve
+    import leasebook.store.migrate
+    import leasebook.store.postgres.store
+    import leasebook.store.sqlite.store
+    import leasebook.store.verify.check  # noqa: F401
 
     gc.collect()
     gc.freeze()
 
 
 if __name__ == "__main__":
-    import leasehold
-    from leasehold.cli.main import main
+    import leasebook
+    from leasebook.cli.main import main
 
     _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _, *words = _forking(socket.socket(fileno=int(sys.argv[1])))
-    # As "python -m leasehold" leaves it, which is how usage is told.
-    __package__ = "leasehold"
-    sys.argv = [str(Path(leasehold.__file__).parent / "__main__.py"), *words]
+    # As "python -m leasebook" leaves it, which is how usage is told.
+    __package__ = "leasebook"
+    sys.argv = [str(Path(leasebook.__file__).parent / "__main__.py"), *words]
     main()

@@ -12,27 +12,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from leasehold.api.callers import STRICT as STRICT_OPERATIONS
-from leasehold.settings import load_settings
-from leasehold.store.opening import Target
-from leasehold.wire.actions import ACTIONS
-from leasehold.wire.signing import sign
-from leasehold.wiring import Service, running
+from leasebook.api.auth.callers import STRICT as STRICT_OPERATIONS
+from leasebook.config.load import load_settings
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.signing import sign
+from leasebook.server.composition import Service, running
+from leasebook.store.opening import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from leasehold.clock import Mode
-    from leasehold.engines.contract import ReplicaEngine
-    from leasehold.gateway.ports import Targets
-    from leasehold.reconciler.ports import Timing
+    from leasebook.engines.contract import ReplicaEngine
+    from leasebook.gateway.ports import Targets
+    from leasebook.ports.clock import Mode
+    from leasebook.reconciler.ports import Timing
 
 ROOT_KEY, ROOT_SECRET = "AKROOT", "root-secret-for-tests"
 CLIENT = ("192.0.2.1", 4711)
 """Where calls come from."""
 STRICT = [action.name for action in ACTIONS if action.operation in STRICT_OPERATIONS]
 """Actions that take no signature without a signed body and a nonce."""
-ENVIRONMENT = {"LEASEHOLD_ROOT_ACCESS_KEY": ROOT_KEY, "LEASEHOLD_ROOT_SECRET_KEY": ROOT_SECRET}
+ENVIRONMENT = {"LEASEBOOK_ROOT_ACCESS_KEY": ROOT_KEY, "LEASEBOOK_ROOT_SECRET_KEY": ROOT_SECRET}
 
 
 class Answer(NamedTuple):
@@ -93,7 +93,7 @@ class Desk:
 
         Where an action takes no other, it is strong in any case. ``more`` is for the signature.
         """
-        covered = {"host": "leasehold.test"}
+        covered = {"host": "leasebook.test"}
         if strong or any(f"Action={name}" in query for name in STRICT):
             covered["x-bce-content-sha256"] = hashlib.sha256(content).hexdigest()
             covered["x-bce-nonce"] = secrets.token_hex(16)

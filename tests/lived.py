@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.reconciler.ports import Timing
-from leasehold.store.opening import Target
+from leasebook.reconciler.ports import Timing
+from leasebook.store.opening import Target
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.api.scene import ACCOUNT, CATALOG, MODEL, NOTIFICATION, SERVICE, UNITS, Scene, a_scene, new_service, order
 from tests.api.test_every_action import Recorder, lead_a_whole_life
 from tests.api.test_links import links_of, pressed
 
 TIMING: Final = Timing(look_s=0.05, observe_s=0.05, busy_s=0.02, again_s=0.0)
-ENVIRONMENT: Final = {"LEASEHOLD_ENGINES": "h100=process, *=instant", "LEASEHOLD_AUDIT_KEEP_DAYS": "0"}
+ENVIRONMENT: Final = {"LEASEBOOK_ENGINES": "h100=process, *=instant", "LEASEBOOK_AUDIT_KEEP_DAYS": "0"}
 """The audit log is never closed, so that it has every digest."""
 
 

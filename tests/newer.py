@@ -10,7 +10,7 @@ from typing import Final
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from leasehold.store import migrate, revisions
+from leasebook.store import migrate, revisions
 
 NEXT: Final = "9999"
 _MIGRATION: Final = '''"""A table more."""
@@ -58,7 +58,7 @@ def becoming(folder: Path) -> Iterator[None]:
 
 def main(folder: str) -> None:
     """Run the command line of the next version."""
-    from leasehold.cli.main import main as run
+    from leasebook.cli.main import main as run
 
     with becoming(Path(folder)):
         run()

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.store.postgres import upgrade
+from leasebook.store.postgres.store import upgrade
 
 VERSION_MIN = 15
 
@@ -36,7 +36,7 @@ def _version(binaries: Path) -> int:
 
 
 def _installed() -> Iterator[Path]:
-    named = os.environ.get("LEASEHOLD_TEST_POSTGRES_BIN")
+    named = os.environ.get("LEASEBOOK_TEST_POSTGRES_BIN")
     if named:
         yield Path(named)
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -80,14 +80,14 @@ class Server:
     def __init__(self, *, durable: bool = False) -> None:
         self.binaries, self.words = binaries()
         self._as = _somebody()
-        self._folder = Path(tempfile.mkdtemp(prefix="leasehold-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="leasebook-postgres-"))
         if self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
         self.port = _free_port()
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self._run(
-            "initdb", "-D", str(self._folder / "data"), "-A", "trust", "-U", "leasehold", "-E", "UTF8", "--no-sync"
+            "initdb", "-D", str(self._folder / "data"), "-A", "trust", "-U", "leasebook", "-E", "UTF8", "--no-sync"
         )
         self._has_template = False
         atexit.register(self.remove)
@@ -124,7 +124,7 @@ class Server:
 
     def url(self, database: str) -> str:
         """Return the address of a database."""
-        return f"postgresql://leasehold@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://leasebook@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
     def database(self, *, migrated: bool = False, like: str | None = None) -> Iterator[str]:
@@ -175,6 +175,6 @@ def shared_server() -> Server:
     try:
         return _shared()
     except NoPostgresError as error:
-        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
+        if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
             raise
         pytest.skip(str(error))

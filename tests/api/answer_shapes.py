@@ -136,7 +136,7 @@ SERVICE_DETAIL = {
     "modelId": str,
     "modelVersionId": str,
     "urlSuffix": str,
-    "url": re.compile("http://leasehold.test/services/(translator|demo|svco-[0-9a-z]{12})"),
+    "url": re.compile("http://leasebook.test/services/(translator|demo|svco-[0-9a-z]{12})"),
     "endpoint": str,
     "serviceType": re.compile("chat"),
     "protocolVersion": int,

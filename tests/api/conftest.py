@@ -12,8 +12,8 @@ from zlib import crc32
 import pytest
 import structlog
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.scene import Scene, a_scene
 from tests.copies import ROUNDS, STORES, copy_of, empty
 

@@ -9,7 +9,7 @@ from tests.api.scene import EVENTS, MODEL, NOTIFICATION, SERVICE, Caller
 WRITERS: Final = {"QianfanFullControlAccessPolicy", "QianfanServiceOperateAccessPolicy"}
 READERS: Final = WRITERS | {"QianfanServiceReadAccessPolicy", "QianfanReadAccessPolicy"}
 MANAGERS: Final = {"QianfanFullControlAccessPolicy"}
-OPERATORS: Final = {"LeaseholdOperatorPolicy"}
+OPERATORS: Final = {"LeasebookOperatorPolicy"}
 
 REPOSITORY: Final[dict[str, set[str]]] = {
     "create_model_set": WRITERS | OPERATORS,

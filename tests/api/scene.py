@@ -12,15 +12,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, LEASES, NONCES, REFUSED, SUPPLIES, WORKERS, Changes
-from leasehold.store.opening import Target
-from leasehold.wire.actions import TABLE
-from leasehold.wire.errors import ERRORS
+from leasebook.contract.actions import TABLE
+from leasebook.contract.errors import ERRORS
+from leasebook.domain.book.book import (
+    DELIVERIES,
+    DELIVERY_QUEUES,
+    ENGINE_CAPACITIES,
+    LEASES,
+    NONCES,
+    REFUSED_CALLS,
+    SUBSCRIPTIONS,
+    WORKERS,
+    Changes,
+)
+from leasebook.store.opening import Target
 from tests.harness import Answer, Desk, a_service
 
 if TYPE_CHECKING:
-    from leasehold.clock import Mode
-    from leasehold.wiring import Service
+    from leasebook.ports.clock import Mode
+    from leasebook.server.composition import Service
 
 UNITS, RESOURCES, CHARGE, SERVICE = "/v2/computeunit", "/v2/serviceresources", "/v2/charge", "/v2/service"
 ACCOUNT, CATALOG, CLOCK, IAM = "/v2/account", "/v2/catalog", "/v2/clock", "/v2/iam"
@@ -240,7 +250,7 @@ UNASKED = ("tokens", "nonces", "refused_calls", "hooks", "lanes", "deliveries", 
 """Tables that change without anybody asking for it, or with every call."""
 
 
-UNASKED_ROWS = {LANES, DELIVERIES, WORKERS, LEASES, SUPPLIES, NONCES, REFUSED}
+UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCES, REFUSED_CALLS}
 
 
 class Commits:
@@ -252,9 +262,9 @@ class Commits:
     def committed(self, changes: Changes) -> None:
         """Count it."""
         tables = {*changes.inserted, *changes.updated} - UNASKED_ROWS
-        if HOOKS in tables and HOOKS not in changes.inserted and not changes.events:
+        if SUBSCRIPTIONS in tables and SUBSCRIPTIONS not in changes.inserted and not changes.events:
             # So far the log was read, and nothing was asked of anybody.
-            tables.remove(HOOKS)
+            tables.remove(SUBSCRIPTIONS)
         self.number += bool(changes.orders or changes.postings or changes.events or tables)
 
 
@@ -282,7 +292,7 @@ class Scene:
     def _watcher(self) -> sqlite3.Connection:
         """The embedded store, looked at from outside."""
         if self._open is None:
-            self._open = sqlite3.connect(self.directory / "leasehold.db")
+            self._open = sqlite3.connect(self.directory / "leasebook.db")
         return self._open
 
     @property
@@ -361,7 +371,7 @@ class Scene:
 
 def rows(directory: Path) -> dict[str, list[Any]]:
     """Return every row of a store but what calls leave behind anyway, and what the service does by itself."""
-    with closing(sqlite3.connect(directory / "leasehold.db")) as store:
+    with closing(sqlite3.connect(directory / "leasebook.db")) as store:
         names = [name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
         kept = [name for name in names if name not in UNASKED and not name.startswith("audit_")]
         if "access_keys" in kept:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from leasehold.domain.calendar import Instant
-from leasehold.sequencer import KeyUses
-from leasehold.store.opening import Target
+from leasebook.batch import KeyUses
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.opening import Target
 from tests.api.scene import IAM, Caller, Scene, a_scene
 
 

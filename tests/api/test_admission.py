@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from leasehold.api import admission
-from leasehold.api.admission import ALONE_MAX, AT_ONCE, Admission, Limits, Turn, claimed_key
-from leasehold.sequencer import Overloaded
+from leasebook.api.auth import admission
+from leasebook.api.auth.admission import ALONE_MAX, AT_ONCE, Admission, Limits, Turn, claimed_key
+from leasebook.batch import Overloaded
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 

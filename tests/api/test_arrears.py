@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.needs import HALTED_MAX
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.domain.book.loads import HALTED_MAX
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, CATALOG, SERVICE, UNITS, Caller, Scene, a_scene, order
 
@@ -206,7 +206,7 @@ def test_what_stands_still_is_neither_resized_nor_scaled_up_nor_turned(either: S
 @contextmanager
 def set_up(target: Target, **settings: str) -> Iterator[Scene]:
     """Run a service with other settings on an empty store, whose books are proved in the end."""
-    with a_scene(target, environment={f"LEASEHOLD_{name.upper()}": value for name, value in settings.items()}) as scene:
+    with a_scene(target, environment={f"LEASEBOOK_{name.upper()}": value for name, value in settings.items()}) as scene:
         open_up(scene)
         yield scene
         assert check_store(target).findings == []

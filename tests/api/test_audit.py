@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.audit import read_body
+from leasebook.domain.record.audit_log import read_body
 from tests.api.scene import ACCOUNT, CATALOG, IAM, MODEL, NOTIFICATION, UNITS, Caller, Scene, a_scene, order
 from tests.harness import CLIENT
 
@@ -237,7 +237,7 @@ def test_a_repeated_call_is_written_twice_and_done_once(shared: Scene) -> None:
 
 @pytest.fixture
 def proxied(tmp_path: Path) -> Iterator[Scene]:
-    with a_scene(tmp_path, environment={"LEASEHOLD_TRUSTED_PROXIES": "192.0.2.0/24, 10.0.0.0/8"}) as scene:
+    with a_scene(tmp_path, environment={"LEASEBOOK_TRUSTED_PROXIES": "192.0.2.0/24, 10.0.0.0/8"}) as scene:
         yield scene
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.api.record import Addresses, names_of
-from leasehold.api.redacting import shown_body, shown_text
-from leasehold.domain.audit import BODY_MAX
-from leasehold.wire.shapes import DescribeComputeUnitRequest, Empty
+from leasebook.api.audit_record import Addresses, names_of
+from leasebook.api.body.redaction import shown_body, shown_text
+from leasebook.contract.nouns.instance import DescribeComputeUnitRequest, Empty
+from leasebook.domain.record.audit_log import BODY_MAX
 
 SECRET = "hunter2-and-more"
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
 from tests.api.bad_values import ABSENT, KINDS, Place, allowed, candidates, is_of, places, put, with_unknown_keys
 from tests.api.office import AnnexeOfOffice
 from tests.api.scene import CLOCK, EVENTS, IAM, Scene, a_scene, new_service, order
@@ -244,7 +244,7 @@ class Office(AnnexeOfOffice):
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A service that gives everything away, so that money and stock stop nobody."""
-    keys = {"LEASEHOLD_USER_ACCESS_KEYS_MAX": "1000"}
+    keys = {"LEASEBOOK_USER_ACCESS_KEYS_MAX": "1000"}
     with a_scene(tmp_path_factory.mktemp("office"), environment=keys) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000_000)
         scene.sell_quota(MODEL, minute="0", stock=1_000_000_000)
@@ -333,7 +333,7 @@ def test_keys_that_nobody_knows_are_passed_over_as_the_cloud_does_or_refused_whe
     # How a replica is run no document says, so that block is ours wherever it stands.
     if action.is_documented and "run" not in body:
         assert is_of(answer.result, action.result)
-        ignored = answer.headers["x-leasehold-ignored"].split(", ")
+        ignored = answer.headers["x-leasebook-ignored"].split(", ")
         assert {"unknown", "client_token", "__class__"} <= set(ignored)
         inner = [name for name, value in body.items() if isinstance(value, dict) and name != "unknown"]
         assert {f"{name}.unknown" for name in inner} <= set(ignored)
@@ -348,7 +348,7 @@ def test_parameters_that_nobody_knows_are_passed_over_or_refused_like_keys(offic
     answer = office.operator.ask(action.path, action.name, body, query="&ClientToken=twice")
     if action.is_documented:
         assert is_of(answer.result, action.result)
-        assert answer.headers["x-leasehold-ignored"] == "?ClientToken"
+        assert answer.headers["x-leasebook-ignored"] == "?ClientToken"
     else:
         assert answer.code == "InappropriateJSON"
         assert "Did you mean 'clientToken'?" in answer.body["message"]

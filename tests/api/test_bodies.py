@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.api.bodies import SMALL, Bodies, Room
-from leasehold.sequencer import Overloaded
+from leasebook.api.body.budget import SMALL, Bodies, Room
+from leasebook.batch import Overloaded
 from tests.api.scene import CLOCK, a_scene
 from tests.api.test_refusing import MovedLoop
 

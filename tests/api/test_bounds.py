@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.scene import IAM, MODEL, NOTIFICATION, SERVICE, UNITS, Caller, Scene, a_scene, new_service, order
 from tests.copies import STORES, empty
 from tests.harness import Desk, a_service
@@ -18,7 +18,7 @@ from tests.postgres import shared_server
 
 MOST: Final = 4
 SETTINGS: Final = {
-    f"LEASEHOLD_{name}": str(MOST)
+    f"LEASEBOOK_{name}": str(MOST)
     for name in (
         "ACCOUNT_USERS_MAX",
         "ACCOUNT_ACCESS_KEYS_MAX",
@@ -29,7 +29,7 @@ SETTINGS: Final = {
         "ACCOUNT_HELD_QUOTES_MAX",
         "ACCOUNT_SERVICE_KEYS_MAX",
     )
-} | {"LEASEHOLD_USER_ACCESS_KEYS_MAX": "50"}
+} | {"LEASEBOOK_USER_ACCESS_KEYS_MAX": "50"}
 HOOK: Final = {"kind": "Webhook", "url": "https://receiver.invalid/"}
 
 
@@ -164,7 +164,7 @@ def test_two_servers_on_one_store_do_not_pass_a_bound_together(tmp_path: Any) ->
 
 
 def test_a_users_own_keys_are_bounded_and_disabled_ones_do_not_count(tmp_path: Any) -> None:
-    with a_scene(tmp_path / "data", environment={"LEASEHOLD_USER_ACCESS_KEYS_MAX": "2"}) as scene:
+    with a_scene(tmp_path / "data", environment={"LEASEBOOK_USER_ACCESS_KEYS_MAX": "2"}) as scene:
         customer = scene.customer()
         user = {"userId": customer.do(IAM, "CreateUser", {"name": "one"})["userId"]}
         first, _ = (customer.do(IAM, "CreateAccessKey", user) for _ in range(2))
@@ -176,7 +176,7 @@ def test_a_users_own_keys_are_bounded_and_disabled_ones_do_not_count(tmp_path: A
 
 
 def test_quotes_that_expired_or_were_used_make_room(tmp_path: Any) -> None:
-    with a_scene(tmp_path / "data", environment={"LEASEHOLD_ACCOUNT_HELD_QUOTES_MAX": "1"}) as scene:
+    with a_scene(tmp_path / "data", environment={"LEASEBOOK_ACCOUNT_HELD_QUOTES_MAX": "1"}) as scene:
         scene.advance("2030-01-15T08:00:00+08:00")
         scene.sell()
         customer = scene.customer()
@@ -193,10 +193,10 @@ def test_quotes_that_expired_or_were_used_make_room(tmp_path: Any) -> None:
 
 
 def test_a_server_gets_its_operators_root_key_whatever_the_bounds_say(tmp_path: Any) -> None:
-    tight = {"LEASEHOLD_ACCOUNT_ACCESS_KEYS_MAX": "1", "LEASEHOLD_USER_ACCESS_KEYS_MAX": "1"}
+    tight = {"LEASEBOOK_ACCOUNT_ACCESS_KEYS_MAX": "1", "LEASEBOOK_USER_ACCESS_KEYS_MAX": "1"}
     with a_scene(tmp_path / "data", environment=tight) as scene:
         scene.operator.do("/v2/clock", "DescribeClock")
-    other = {"LEASEHOLD_ROOT_ACCESS_KEY": "AKOTHER", "LEASEHOLD_ROOT_SECRET_KEY": "another-secret-for-tests"}
+    other = {"LEASEBOOK_ROOT_ACCESS_KEY": "AKOTHER", "LEASEBOOK_ROOT_SECRET_KEY": "another-secret-for-tests"}
     with a_scene(tmp_path / "data", environment=tight | other) as scene:
         Caller(scene.runner, scene.operator.desk.as_user("AKOTHER", "another-secret-for-tests")).do(
             IAM, "DescribeUsers"

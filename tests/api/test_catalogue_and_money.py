@@ -217,7 +217,7 @@ def test_a_purchase_whose_price_is_beyond_all_bounds_is_refused(fresh: Scene, mo
 
 def test_an_instance_whose_bill_is_beyond_all_bounds_can_still_be_released(opened: Path, tmp_path: Path) -> None:
     data = shutil.copytree(opened, tmp_path / "data")
-    with a_scene(data, environment={"LEASEHOLD_POSTPAID_BALANCE_MIN": "0"}) as scene:
+    with a_scene(data, environment={"LEASEBOOK_POSTPAID_BALANCE_MIN": "0"}) as scene:
         scene.sell(minute=MOST, stock=100_000)
         caller = scene.customer()
         unit = caller.buy(count=100_000)

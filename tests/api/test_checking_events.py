@@ -10,8 +10,8 @@ from typing import Any, Final, Protocol
 import psycopg
 import pytest
 
-from leasehold.store.check import check
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, UNITS, a_scene
 
@@ -24,7 +24,7 @@ class Sql(Protocol):
 def tampering(where: Target) -> Iterator[Sql]:
     """Change rows in a transaction that is rolled back in the end; the check reads them in it."""
     if where.url is None:
-        with closing(sqlite3.connect(where.directory / "leasehold.db")) as embedded:
+        with closing(sqlite3.connect(where.directory / "leasebook.db")) as embedded:
             yield lambda text, params=(): embedded.execute(text, params).fetchall()
             embedded.rollback()
         return
@@ -91,10 +91,10 @@ def test_units_in_parts_are_compared_like_all_at_once(
         open_up(scene)
         customer = scene.customer()
         units = [customer.buy() for _ in range(3)]
-    monkeypatch.setattr("leasehold.store.check_stories.UNITS_AT_ONCE", kept)
-    monkeypatch.setattr("leasehold.store.check_stories.SPOOL_BYTES", 1)
-    monkeypatch.setattr("leasehold.store.check_events.ROWS_AT_ONCE", kept)
-    monkeypatch.setattr("leasehold.store.check_events.PAGES_AT_ONCE", kept)
+    monkeypatch.setattr("leasebook.store.verify.nouns.stories.UNITS_AT_ONCE", kept)
+    monkeypatch.setattr("leasebook.store.verify.nouns.stories.SPOOL_BYTES", 1)
+    monkeypatch.setattr("leasebook.store.verify.nouns.events.ROWS_AT_ONCE", kept)
+    monkeypatch.setattr("leasebook.store.verify.nouns.events.PAGES_AT_ONCE", kept)
     with tampering(migrated) as run:
         assert check(run).findings == []
         run("UPDATE units SET count = 9")

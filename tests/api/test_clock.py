@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.clock import RealClock, VirtualClock
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
-from leasehold.domain.clock_mark import ClockMark
-from leasehold.store.check import check_directory
+from leasebook.domain.record.clock_mark import ClockMark
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasebook.ports.clock import RealClock, VirtualClock
+from leasebook.store.verify.check import check_directory
 from tests.api.scene import CLOCK, IAM, UNITS, Caller, Scene, a_scene, check_envelope, order
 from tests.harness import Answer
 
@@ -110,7 +110,7 @@ def test_one_big_step_comes_to_the_same_as_many_small_ones(opened: Path, tmp_pat
 def test_a_term_that_ends_without_retention_is_released_in_the_same_step(opened: Path, tmp_path: Path) -> None:
     directory = tmp_path / "data"
     shutil.copytree(opened, directory)
-    with a_scene(directory, environment={"LEASEHOLD_RETENTION_DAYS": "0"}) as scene:
+    with a_scene(directory, environment={"LEASEBOOK_RETENTION_DAYS": "0"}) as scene:
         caller = scene.customer()
         unit = caller.buy(months=1)
         scene.advance("2030-02-15 08:00:00")

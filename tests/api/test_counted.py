@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, MODEL, SERVICE, UNITS, Caller, Scene, a_scene, billing_of, new_service
 from tests.copies import STORES, empty
 
-REFUSE = {"LEASEHOLD_SERVICES_UNKNOWN_MODELS": "refuse"}
-NO_ENGINE = {"LEASEHOLD_ENGINES": "*=instant"}
+REFUSE = {"LEASEBOOK_SERVICES_UNKNOWN_MODELS": "refuse"}
+NO_ENGINE = {"LEASEBOOK_ENGINES": "*=instant"}
 
 
 @pytest.fixture(scope="module", params=STORES)
@@ -54,7 +54,7 @@ def shown(of: Caller, service: str) -> Any:
 def called(scene: Scene, of: Caller, name: str) -> tuple[int, Any]:
     """Call a service through the gateway; returns the status and the message."""
     key = of.do(SERVICE, "CreateServiceKey", {"name": "app"})["key"]
-    headers = [(b"authorization", f"Bearer {key}".encode()), (b"host", b"leasehold.test")]
+    headers = [(b"authorization", f"Bearer {key}".encode()), (b"host", b"leasebook.test")]
     sent = of.desk.send(f"/services/{name}/", "", b"", method="GET", headers=headers)
     answer = scene.runner.run(sent)
     body = answer.body if isinstance(answer.body, dict) else json.loads(answer.body)
@@ -166,7 +166,7 @@ def test_what_no_engine_will_run_is_told_at_the_start_to_monitors_and_to_whoever
             assert 'engines = "gpu-1=process"' in warning
             assert "services are paid and nothing runs" in capsys.readouterr().out
             metrics = scene.operator.send("/metrics", "", method="GET", headers=[]).body
-            assert "leasehold_instances_unrun 1.0" in metrics
+            assert "leasebook_instances_unrun 1.0" in metrics
             scene.running.health.apart = True
             assert readiness(scene) == {"status": "ready"}, "strangers are told less"
 

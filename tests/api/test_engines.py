@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.domain.supply import UNBOUNDED
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.reconciler.ports import Timing
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.domain.model.engine_capacity import UNBOUNDED
+from leasebook.reconciler.ports import Timing
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.api.scene import CATALOG, EVENTS
 from tests.harness import Desk, a_service, play
 
 PLACE = {"region": "bj", "type": "gpu-1"}
 QUICK = Timing(count_s=0.01)
-ROUTES = {"LEASEHOLD_ENGINES": "gpu-*=process, *=instant"}
+ROUTES = {"LEASEBOOK_ENGINES": "gpu-*=process, *=instant"}
 
 
 async def report(desk: Desk) -> Any:
@@ -161,7 +161,7 @@ def spoil(where: Target, text: str) -> None:
         import sqlite3
         from contextlib import closing
 
-        with closing(sqlite3.connect(where.directory / "leasehold.db")) as store, store:
+        with closing(sqlite3.connect(where.directory / "leasebook.db")) as store, store:
             assert store.execute(text).rowcount == 1
         return
     import psycopg
@@ -171,7 +171,7 @@ def spoil(where: Target, text: str) -> None:
 
 
 def test_the_process_engine_says_what_it_was_declared_to_have(migrated: Target) -> None:
-    environment = {"LEASEHOLD_ENGINES": "*=process", "LEASEHOLD_ENGINES_PROCESS_UNITS": "cpu=7"}
+    environment = {"LEASEBOOK_ENGINES": "*=process", "LEASEBOOK_ENGINES_PROCESS_UNITS": "cpu=7"}
 
     async def scene() -> None:
         async with a_service(migrated, environment=environment) as desk:
@@ -184,7 +184,7 @@ def test_the_process_engine_says_what_it_was_declared_to_have(migrated: Target) 
             cpu = {"region": "bj", "type": "cpu", "stockSource": "Engine"}
             assert (await desk.call(CATALOG, "SetOffering", cpu)).result["stockTotal"] == 7
             page = await desk.send("/metrics", "", b"", method="GET", headers=[])
-            assert 'leasehold_stock_engine_units{engine="process",type="cpu"} 7.0' in page.body
+            assert 'leasebook_stock_engine_units{engine="process",type="cpu"} 7.0' in page.body
         assert check_store(migrated).findings == []
 
     play(scene)
@@ -193,7 +193,7 @@ def test_the_process_engine_says_what_it_was_declared_to_have(migrated: Target) 
 @pytest.mark.parametrize("engines", ["*=instant", "*=process"])
 def test_an_offering_is_no_engines_where_none_serves_it_or_it_has_no_bound(migrated: Target, engines: str) -> None:
     async def scene() -> None:
-        async with a_service(migrated, environment={"LEASEHOLD_ENGINES": engines}) as desk:
+        async with a_service(migrated, environment={"LEASEBOOK_ENGINES": engines}) as desk:
             answer = await desk.call(CATALOG, "SetOffering", {**PLACE, "stockSource": "Engine"})
             assert answer.code == "InvalidState"
             assert "param[stockSource]" in answer.body["message"]
@@ -210,7 +210,7 @@ def test_an_offering_that_lost_its_engine_keeps_its_stock_and_the_report_says_so
         async with a_service(migrated, environment=ROUTES, engines=engines, timing=QUICK) as desk:
             await until(desk, engineUnits=6)
             _ = (await desk.call(CATALOG, "SetOffering", {**PLACE, "stockSource": "Engine"})).result
-        async with a_service(migrated, environment={"LEASEHOLD_ENGINES": "*=instant"}) as desk:
+        async with a_service(migrated, environment={"LEASEBOOK_ENGINES": "*=instant"}) as desk:
             shown = await line(desk)
             assert (shown["engine"], shown["stockTotal"]) == ("instant", 6)
             assert shown["trouble"].startswith("No engine serves it any more")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS
-from leasehold.wire.errors import ERRORS
-from leasehold.wire.signing import sign
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.errors import ERRORS
+from leasebook.contract.signing import sign
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
@@ -41,11 +41,11 @@ def authorization(caller: Caller, path: str, query: str, method: str = "POST") -
         method=method,
         path=path,
         query=query,
-        headers={"host": "leasehold.test"},
+        headers={"host": "leasebook.test"},
         timestamp=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         signed_headers=("host",),
     )
-    return [(b"host", b"leasehold.test"), (b"authorization", value.encode())]
+    return [(b"host", b"leasebook.test"), (b"authorization", value.encode())]
 
 
 # --- the forms of answers --------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_the_content_type_of_a_request_does_not_matter(shared: Scene, content_ty
 
 # --- the limit -------------------------------------------------------------------------------------------
 
-LIMIT = {"LEASEHOLD_SERVER_BODY_MAX_BYTES": "1024"}
+LIMIT = {"LEASEBOOK_SERVER_BODY_MAX_BYTES": "1024"}
 
 
 def chunks(*pieces: bytes) -> list[dict[str, Any]]:

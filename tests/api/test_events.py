@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, Scene, order
 
 MORNING = "2030-01-15T08:00:00+08:00"
@@ -228,8 +228,8 @@ def test_a_silent_stream_says_so_again_and_again_on_either_store(
     either: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On a shared store others' events are looked for meanwhile: that must not count as something told.
-    monkeypatch.setattr("leasehold.api.operations.events.KEEP_ALIVE_S", 0.05)
-    monkeypatch.setattr("leasehold.api.hub.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("leasebook.api.handlers.events.KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr("leasebook.api.hub.LOOK_EVERY_S", 0.01)
     customer = either.customer()
     assert customer.desk.service is either.running
     told: list[bytes] = []
@@ -243,11 +243,11 @@ def test_a_silent_stream_says_so_again_and_again_on_either_store(
             method="POST",
             path=EVENTS,
             query=query,
-            headers={"host": "leasehold.test"},
+            headers={"host": "leasebook.test"},
             timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             signed_headers=("host",),
         )
-        headers = [(b"host", b"leasehold.test"), (b"authorization", authorization.encode())]
+        headers = [(b"host", b"leasebook.test"), (b"authorization", authorization.encode())]
         path = {"path": EVENTS, "raw_path": EVENTS.encode(), "query_string": query.encode()}
         requests = [{"type": "http.request", "body": b"", "more_body": False}]
 

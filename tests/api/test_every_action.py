@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.actions import TABLE
+from leasebook.contract.actions import TABLE
 from tests.api.answer_shapes import SHAPES, Key, misfit
 from tests.api.answer_words import AMOUNT, TIME, Maybe
 from tests.api.scene import (

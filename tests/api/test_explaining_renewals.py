@@ -19,7 +19,7 @@ def kept(opened: Path, tmp_path: Path) -> Iterator[Scene]:
     """A service that keeps for two months what is over."""
     directory = tmp_path / "data"
     shutil.copytree(opened, directory)
-    with a_scene(directory, environment={"LEASEHOLD_RETENTION_DAYS": "60"}) as scene:
+    with a_scene(directory, environment={"LEASEBOOK_RETENTION_DAYS": "60"}) as scene:
         yield scene
 
 

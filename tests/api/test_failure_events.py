@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from leasehold import wiring
-from leasehold.commands.command import Command
-from leasehold.commands.confirm import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.engine_report import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
+from leasebook.server import composition as wiring
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import MODEL, SERVICE, UNITS, Caller, Scene, a_scene, new_service
 from tests.api.test_events import events
 from tests.focus.life import BIG, HesitantEngine
 
 PATIENCE_S = 60
-ENGINE = {"LEASEHOLD_ENGINES": "*=process", "LEASEHOLD_ENGINES_PROCESS_UNITS": "cpu=1"}
+ENGINE = {"LEASEBOOK_ENGINES": "*=process", "LEASEBOOK_ENGINES_PROCESS_UNITS": "cpu=1"}
 
 
 @pytest.fixture

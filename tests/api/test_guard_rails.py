@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.policies import FULL, OPERATE
+from leasebook.contract.policies import FULL, OPERATE
 from tests.api.scene import (
     ACCOUNT,
     CHARGE,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from leasehold.api.health import Health
-from leasehold.clock import RealClock, VirtualClock
-from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasehold.telemetry import Metrics
+from leasebook.api.health import Health
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock, VirtualClock
 from tests.api.scene import CLOCK, UNITS, Scene, a_scene
 from tests.harness import Answer
 
@@ -97,7 +97,7 @@ def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_s
             "status": "not ready",
             "reasons": ["The oldest overdue release is 31 s late; up to 30 s are allowed."],
         }
-        assert samples(fresh)["leasehold_oldest_overdue_release_seconds", ()] == 31
+        assert samples(fresh)["leasebook_oldest_overdue_release_seconds", ()] == 31
         assert get(fresh, "/healthz").status == 200
 
     late_by(fresh, 31, look)
@@ -106,7 +106,7 @@ def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_s
 def test_a_release_that_is_late_within_the_setting_leaves_the_service_ready(fresh: Scene) -> None:
     def look() -> None:
         assert get(fresh, "/readyz").body == READY
-        assert samples(fresh)["leasehold_oldest_overdue_release_seconds", ()] == 30
+        assert samples(fresh)["leasebook_oldest_overdue_release_seconds", ()] == 30
 
     late_by(fresh, 30, look)
 
@@ -114,7 +114,7 @@ def test_a_release_that_is_late_within_the_setting_leaves_the_service_ready(fres
 def test_the_setting_says_how_late_a_release_may_be(opened: Path, tmp_path: Path) -> None:
     directory = tmp_path / "data"
     shutil.copytree(opened, directory)
-    with a_scene(directory, environment={"LEASEHOLD_READINESS_LATENESS_MAX_SECONDS": "60"}) as scene:
+    with a_scene(directory, environment={"LEASEBOOK_READINESS_LATENESS_MAX_SECONDS": "60"}) as scene:
 
         def look() -> None:
             assert get(scene, "/readyz").body == READY
@@ -126,7 +126,7 @@ def test_a_service_is_ready_again_when_what_was_overdue_is_done(fresh: Scene) ->
     late_by(fresh, 3600, lambda: get(fresh, "/readyz"))
     fresh.advance("2030-01-15 10:00:01")
     assert get(fresh, "/readyz").body == READY
-    assert samples(fresh)["leasehold_oldest_overdue_release_seconds", ()] == 0
+    assert samples(fresh)["leasebook_oldest_overdue_release_seconds", ()] == 0
 
 
 def test_a_service_whose_clock_jumped_is_not_ready_and_says_why_until_an_operator_confirms(tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ def test_a_service_whose_clock_jumped_is_not_ready_and_says_why_until_an_operato
         (reason,) = answer.body["reasons"]
         assert "jumped" in reason
         assert "ConfirmClock" in reason
-        assert samples(scene)["leasehold_clock_held", ()] == 1
+        assert samples(scene)["leasebook_clock_held", ()] == 1
         shown = scene.operator.do(CLOCK, "DescribeClock")
         assert (shown["mode"], shown["held"], shown["reason"]) == ("real", True, reason)
         confirmed = scene.operator.do(CLOCK, "ConfirmClock")
         assert set(confirmed) == {"now", "mode"}
         assert get(scene, "/readyz").body == READY
-        assert samples(scene)["leasehold_clock_held", ()] == 0
+        assert samples(scene)["leasebook_clock_held", ()] == 0
 
 
 def test_a_service_that_is_stopping_is_not_ready_and_lets_its_connections_go(tmp_path: Path) -> None:
@@ -239,13 +239,13 @@ def test_the_promised_metrics_are_there_from_the_start(tmp_path: Path) -> None:
     with a_scene(tmp_path) as scene:
         names = {name for name, _ in samples(scene)}
     assert {
-        "leasehold_release_lateness_seconds_count",
-        "leasehold_release_lateness_seconds_sum",
-        "leasehold_release_lateness_seconds_bucket",
-        "leasehold_oldest_overdue_release_seconds",
-        "leasehold_clock_held",
-        "leasehold_queue_length",
-        "leasehold_build_info",
+        "leasebook_release_lateness_seconds_count",
+        "leasebook_release_lateness_seconds_sum",
+        "leasebook_release_lateness_seconds_bucket",
+        "leasebook_oldest_overdue_release_seconds",
+        "leasebook_clock_held",
+        "leasebook_queue_length",
+        "leasebook_build_info",
     } <= names
 
 
@@ -260,14 +260,14 @@ def test_requests_and_releases_are_counted(fresh: Scene) -> None:
 
     def requests(path: str, action: str, status: int, code: str) -> float:
         labels = {"path": path, "action": action, "status": str(status), "code": code}
-        return found["leasehold_requests_total", tuple(sorted(labels.items()))]
+        return found["leasebook_requests_total", tuple(sorted(labels.items()))]
 
     assert requests(UNITS, "PurchaseComputeUnit", 200, "") == 2
     assert requests(UNITS, "DescribeComputeUnit", 404, "InstanceNotFound") == 1
     assert requests("unknown", "unknown", 404, "ResourceNotFound") == 1
-    assert found["leasehold_release_lateness_seconds_count", ()] == 1
-    assert found["leasehold_due_done_total", (("kind", "release"),)] == 1
-    assert found["leasehold_due_done_total", (("kind", "charge"),)] == 1
+    assert found["leasebook_release_lateness_seconds_count", ()] == 1
+    assert found["leasebook_due_done_total", (("kind", "release"),)] == 1
+    assert found["leasebook_due_done_total", (("kind", "charge"),)] == 1
 
 
 def test_live_instances_are_counted_by_status(tmp_path: Path) -> None:
@@ -278,5 +278,5 @@ def test_live_instances_are_counted_by_status(tmp_path: Path) -> None:
         caller.buy()
         caller.release(caller.buy())
         found = samples(scene)
-    assert found["leasehold_units", (("status", "Running"),)] == 2
-    assert ("leasehold_units", (("status", "Released"),)) not in found
+    assert found["leasebook_units", (("status", "Running"),)] == 2
+    assert ("leasebook_units", (("status", "Released"),)) not in found

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.event import IAM_FOUND, Event
-from leasehold.domain.outbox import Hook
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
+from leasebook.domain.model.subscription import Subscription
+from leasebook.domain.record.event import IAM_FOUND, Event
 from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, Scene, order
 from tests.harness import Desk
 
@@ -99,7 +99,7 @@ def test_a_refused_change_is_no_event(either_shared: Scene) -> None:
     customer = either_shared.customer(None)
     before = told(customer)
     user = before[1]["data"]["targetUserId"]
-    asked = {"userId": user, "policyName": "LeaseholdOperatorPolicy"}
+    asked = {"userId": user, "policyName": "LeasebookOperatorPolicy"}
     assert customer.refused(IAM, "AttachPolicy", asked) == "AccessDenied"
     assert (
         customer.refused(IAM, "DisableAccessKey", {"accessKeyId": before[2]["data"]["accessKeyId"]}) == "InvalidState"
@@ -164,11 +164,11 @@ class Stream:
             method="POST",
             path=EVENTS,
             query=query,
-            headers={"host": "leasehold.test"},
+            headers={"host": "leasebook.test"},
             timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             signed_headers=("host",),
         )
-        headers = [(b"host", b"leasehold.test"), (b"authorization", authorization.encode())]
+        headers = [(b"host", b"leasebook.test"), (b"authorization", authorization.encode())]
         path = {"path": EVENTS, "raw_path": EVENTS.encode(), "query_string": query.encode()}
         requests = [{"type": "http.request", "body": b"", "more_body": False}]
 
@@ -193,7 +193,7 @@ class Stream:
 
 @pytest.mark.parametrize("types", [(), (IAM_FOUND,)])
 def test_what_was_found_at_an_upgrade_is_sent_to_no_subscription(types: tuple[str, ...]) -> None:
-    hook = Hook("sub-1", "acc", "Webhook", "https://x", b"", types, None, "Active", "u", 0, 0, 0)  # type: ignore[arg-type]
+    hook = Subscription("sub-1", "acc", "Webhook", "https://x", b"", types, None, "Active", "u", 0, 0, 0)  # type: ignore[arg-type]
     assert not hook.wants(Event(0, IAM_FOUND, None, None, {}))  # type: ignore[arg-type]
     assert hook.wants(Event(0, "iam.userChanged", None, None, {})) is (types == ())  # type: ignore[arg-type]
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import pytest
 
-from leasehold.api.ids import UNIT_COMMON, UNIT_RUN, Run, unit_id, uuid4_text
+from leasebook.api.ids import UNIT_COMMON, UNIT_RUN, Run, unit_id, uuid4_text
 
 BASE62 = string.digits + string.ascii_letters
 

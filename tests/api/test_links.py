@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from leasehold.commands.clock import MoveClock
-from leasehold.domain.calendar import parse_time
-from leasehold.store.check import check_store
+from leasebook.domain.commands.store.clock import MoveClock
+from leasebook.domain.values.calendar import parse_time
+from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
 from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, Scene, a_scene
 from tests.harness import Answer
@@ -435,12 +435,12 @@ def test_a_page_is_whole_in_itself_and_says_what_people_called_things_as_text(fr
 @pytest.mark.parametrize(
     ("environment", "address"),
     [
-        ({"LEASEHOLD_PUBLIC_URL": "https://units.example.com"}, "https://units.example.com/links/"),
+        ({"LEASEBOOK_PUBLIC_URL": "https://units.example.com"}, "https://units.example.com/links/"),
         (
-            {"LEASEHOLD_PUBLIC_URL": "https://a.example:8443", "LEASEHOLD_PATH_PREFIX": "/qianfan"},
+            {"LEASEBOOK_PUBLIC_URL": "https://a.example:8443", "LEASEBOOK_PATH_PREFIX": "/qianfan"},
             "https://a.example:8443/qianfan/links/",
         ),
-        ({"LEASEHOLD_PATH_PREFIX": "/qianfan"}, "/qianfan/links/"),
+        ({"LEASEBOOK_PATH_PREFIX": "/qianfan"}, "/qianfan/links/"),
     ],
 )
 def test_links_lead_to_where_the_service_is_reached(tmp_path: Path, environment: dict[str, str], address: str) -> None:
@@ -449,9 +449,9 @@ def test_links_lead_to_where_the_service_is_reached(tmp_path: Path, environment:
         customer, unit, links = about_to_be_released(scene)
         assert all(link.startswith(address) for link in links.values())
         # A proxy may have taken the prefix off, or not.
-        host = environment.get("LEASEHOLD_PUBLIC_URL", "")
+        host = environment.get("LEASEBOOK_PUBLIC_URL", "")
         path = links["keep"].removeprefix(host)
-        plain = path.removeprefix(environment.get("LEASEHOLD_PATH_PREFIX", ""))
+        plain = path.removeprefix(environment.get("LEASEBOOK_PATH_PREFIX", ""))
         assert shown(scene, path)[0] == shown(scene, plain)[0] == 200
         assert pressed(scene, path)[0] == 200
         assert customer.unit(unit)["releaseTime"] == KEPT

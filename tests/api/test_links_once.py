@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leasehold.store.check import check_store
+from leasebook.store.verify.check import check_store
 from tests.api.scene import CATALOG, Scene
 from tests.api.test_links import (
     EXPIRES,

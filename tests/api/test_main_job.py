@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.harness import a_service, play
 
 

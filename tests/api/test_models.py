@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.store.check import check_store
+from leasebook.store.verify.check import check_store
 from tests.api.scene import MODEL, SERVICE, UNITS, Caller, Scene, billing_of, new_service
 from tests.api.test_services import deployed, scale
 
@@ -337,7 +337,7 @@ def test_a_store_that_contradicts_itself_about_models_is_found_out(fresh: Scene,
     body = {**new_service(replicasCount=1), **of(add_model(caller, owner), owner), "billing": billing_of()}
     caller.do(SERVICE, "CreateService", body)
     assert check_store(fresh.where).findings == []
-    with closing(sqlite3.connect(fresh.directory / "leasehold.db")) as store:
+    with closing(sqlite3.connect(fresh.directory / "leasebook.db")) as store:
         store.execute(broken)
         store.commit()
     assert any(said in finding for finding in check_store(fresh.where).findings)
@@ -348,7 +348,7 @@ def test_a_version_that_was_made_trusted_behind_the_services_back_is_found_out(f
     owner = add_set(caller)
     caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": RUN})
     assert check_store(fresh.where).findings == []
-    with closing(sqlite3.connect(fresh.directory / "leasehold.db")) as store:
+    with closing(sqlite3.connect(fresh.directory / "leasebook.db")) as store:
         store.execute("UPDATE models SET approved_by = created_by, approved_at = 1")
         store.commit()
     one, other = check_store(fresh.where).findings
@@ -403,7 +403,7 @@ def test_a_service_key_is_shown_once_and_kept_as_a_digest_only(fresh: Scene) -> 
     assert kept["keyId"] == made["keyId"]
     assert "key" not in kept
     secret = made["key"].rpartition("-")[2]
-    assert secret.encode() not in (fresh.directory / "leasehold.db").read_bytes()
+    assert secret.encode() not in (fresh.directory / "leasebook.db").read_bytes()
     assert secret not in str(fresh.rows())
 
 

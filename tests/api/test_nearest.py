@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from leasehold import __version__
-from leasehold.wire import openapi
-from leasehold.wire.actions import ACTIONS
-from leasehold.wire.nearest import no_such
+from leasebook import __version__
+from leasebook.contract import openapi
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.nearest import no_such
 from tests.api.scene import EVENTS, UNITS, Scene
 from tests.harness import a_service, play
 
@@ -41,15 +41,15 @@ def test_what_there_is_not_is_answered_with_what_is_nearest(
     shared: Scene, path: str, name: str, said: str, method: str
 ) -> None:
     query = f"Action={name}" if name else ""
-    answer = shared.operator.send(path, query, b"{}", method=method, headers=[(b"host", b"leasehold.test")])
+    answer = shared.operator.send(path, query, b"{}", method=method, headers=[(b"host", b"leasebook.test")])
     assert (answer.status, answer.code) == (404, "ResourceNotFound")
     assert said in answer.body["message"]
-    assert answer.body["message"].endswith(" All actions: http://leasehold.test/openapi.json")
+    assert answer.body["message"].endswith(" All actions: http://leasebook.test/openapi.json")
 
 
 @pytest.mark.parametrize("spelled", ["action", "ACTION", "actoin", "%41ctions"])
 def test_the_parameter_that_names_the_action_may_be_the_one_that_is_misspelt(shared: Scene, spelled: str) -> None:
-    asked = {"headers": [(b"host", b"leasehold.test")]}
+    asked = {"headers": [(b"host", b"leasebook.test")]}
     answer = shared.operator.send(UNITS, f"{spelled}=DescribeComputeUnits", b"{}", **asked)
     assert (answer.status, answer.code) == (404, "ResourceNotFound")
     meant = spelled.replace("%41", "A")
@@ -59,12 +59,12 @@ def test_the_parameter_that_names_the_action_may_be_the_one_that_is_misspelt(sha
 
 
 def test_an_action_that_is_called_with_get_says_how_it_is_called(shared: Scene) -> None:
-    asked = {"method": "GET", "headers": [(b"host", b"leasehold.test")]}
+    asked = {"method": "GET", "headers": [(b"host", b"leasebook.test")]}
     answer = shared.operator.send(UNITS, "Action=DescribeComputeUnits", b"", **asked)
     assert (answer.status, answer.code) == (400, "InvalidHTTPRequest")
     message = answer.body["message"]
     assert "POST, not GET: POST /v2/computeunit?Action=DescribeComputeUnits" in message
-    assert message.endswith("http://leasehold.test/openapi.json")
+    assert message.endswith("http://leasebook.test/openapi.json")
     asked["method"] = "PUT"
     answer = shared.operator.send(EVENTS, "Action=FollowEvents", b"", **asked)
     assert "with POST, or with GET, not PUT" in answer.body["message"]
@@ -72,7 +72,7 @@ def test_an_action_that_is_called_with_get_says_how_it_is_called(shared: Scene) 
 
 def test_the_link_leads_to_the_reference_behind_a_prefix_and_a_public_address_too(tmp_path: Path) -> None:
     async def scene() -> None:
-        settings = {"LEASEHOLD_PATH_PREFIX": "/units", "LEASEHOLD_PUBLIC_URL": "https://units.example.com"}
+        settings = {"LEASEBOOK_PATH_PREFIX": "/units", "LEASEBOOK_PUBLIC_URL": "https://units.example.com"}
         async with a_service(tmp_path, environment=settings) as desk:
             answer = await desk.send("/units/v2/clocks", "Action=DescribeClock", b"", headers=[])
             assert answer.body["message"].endswith(" All actions: https://units.example.com/units/openapi.json")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.actions import ACTIONS, TABLE
+from leasebook.contract.actions import ACTIONS, TABLE
 from tests.api.permitted import NOWHERE
 from tests.api.scene import (
     ACCOUNT,

@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from leasehold.api.operations.identity import KEYS_SHOWN_MAX, shown_keys
-from leasehold.api.paging import WHOLE
-from leasehold.domain.account import AccessKey, KeyStatus
-from leasehold.domain.calendar import Instant
+from leasebook.api.handlers.identities import KEYS_SHOWN_MAX, shown_keys
+from leasebook.api.paging import WHOLE
+from leasebook.domain.model.account import AccessKey, KeyStatus
+from leasebook.domain.values.calendar import Instant
 from tests.api.scene import CATALOG, CHARGE, IAM, MODEL, NOTIFICATION, SERVICE, Caller, Scene
 
 HOOK: Final = {"kind": "Webhook", "url": "https://receiver.invalid/"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
 from tests.api.permitted import REPOSITORY, SUBSCRIPTIONS, model_bodies, subscription_bodies
 from tests.api.scene import (
     ACCOUNT,
@@ -27,7 +27,7 @@ from tests.api.scene import (
 FULL, OPERATE = "QianfanFullControlAccessPolicy", "QianfanServiceOperateAccessPolicy"
 SERVICE_READ, READ = "QianfanServiceReadAccessPolicy", "QianfanReadAccessPolicy"
 DATA_FULL, DATA_OPERATE = "QianfanDataFullControlAccessPolicy", "QianfanDataOperateAccessPolicy"
-OPERATOR = "LeaseholdOperatorPolicy"
+OPERATOR = "LeasebookOperatorPolicy"
 POLICIES = (FULL, OPERATE, SERVICE_READ, READ, DATA_FULL, DATA_OPERATE, OPERATOR)
 
 WRITERS, READERS = {FULL, OPERATE}, {FULL, OPERATE, SERVICE_READ, READ}

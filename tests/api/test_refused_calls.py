@@ -13,15 +13,15 @@ import msgspec
 import psycopg
 import pytest
 
-from leasehold.api.refusals import ADDRESS_KEYS, HOUR_ROWS, MINUTE_ROWS, Refusals
-from leasehold.commands.command import Command
-from leasehold.commands.signature import NoteRefused
-from leasehold.domain.audit import Line
-from leasehold.domain.calendar import HOUR_US, MINUTE_US
-from leasehold.domain.signature import RefusedCalls
-from leasehold.questions import Reader
-from leasehold.sequencer import Unavailable
-from leasehold.store.opening import Target
+from leasebook.api.auth.refused_calls import ADDRESS_KEYS, HOUR_ROWS, MINUTE_ROWS, Refusals
+from leasebook.batch import Unavailable
+from leasebook.domain.commands.account.signature import NoteRefused
+from leasebook.domain.commands.command import Command
+from leasebook.domain.record.audit_log import Line
+from leasebook.domain.record.signature import RefusedCalls
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US
+from leasebook.ports.queries.read_repository import Reader
+from leasebook.store.opening import Target
 from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, Scene, a_scene
 from tests.copies import STORES, empty
 from tests.crash.fleet import ROUNDS
@@ -214,7 +214,7 @@ def written(where: Target) -> dict[str, tuple[int, int]]:
     for table, size in columns.items():
         text = f"SELECT count(*), coalesce(sum({size}), 0) FROM {table}"
         if where.url is None:
-            with closing(sqlite3.connect(where.directory / "leasehold.db")) as store:
+            with closing(sqlite3.connect(where.directory / "leasebook.db")) as store:
                 found[table] = store.execute(text).fetchone()
         else:
             with psycopg.connect(where.url) as database:

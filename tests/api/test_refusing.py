@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.api.admission import ALONE_MAX, Admission, Limits
-from leasehold.api.callers import Callers
-from leasehold.api.refusing import AT_ONCE, WAIT_S, Refuser
-from leasehold.sequencer import Overloaded
+from leasebook.api.auth.admission import ALONE_MAX, Admission, Limits
+from leasebook.api.auth.callers import Callers
+from leasebook.api.auth.overload import AT_ONCE, WAIT_S, Refuser
+from leasebook.batch import Overloaded
 from tests.api.scene import ACCOUNT, UNITS, a_scene, order
 
 
@@ -128,7 +128,7 @@ def test_an_overload_is_refused_before_a_signature_is_looked_at_and_counted_inst
         looked_at.append("one")
         return await admit(self, *given)  # type: ignore[arg-type]
 
-    with a_scene(tmp_path, environment={"LEASEHOLD_QUEUE_LENGTH_MAX": "150"}) as scene:
+    with a_scene(tmp_path, environment={"LEASEBOOK_QUEUE_LENGTH_MAX": "150"}) as scene:
         scene.sell(stock=1000)
         caller = scene.customer("100000")
         assert caller.buy()

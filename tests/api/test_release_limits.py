@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.policies import FULL, OPERATE
+from leasebook.contract.policies import FULL, OPERATE
 from tests.api.scene import ACCOUNT, UNITS, Caller, Scene, billing_of
 from tests.api.test_guard_rails import LIMITED, limit
 

@@ -113,7 +113,7 @@ def test_a_message_about_a_passed_time_tells_what_time_it_is(fresh: Scene) -> No
 
 
 def test_the_operators_bounds_hold_for_release_times(tmp_path_factory: pytest.TempPathFactory) -> None:
-    bounds = {"LEASEHOLD_RELEASE_LEAD_MIN_SECONDS": "60", "LEASEHOLD_RELEASE_HORIZON_MAX_SECONDS": "3600"}
+    bounds = {"LEASEBOOK_RELEASE_LEAD_MIN_SECONDS": "60", "LEASEBOOK_RELEASE_HORIZON_MAX_SECONDS": "3600"}
     with a_scene(tmp_path_factory.mktemp("data"), environment=bounds) as scene:
         scene.advance("2030-01-15 08:00:00")
         scene.sell()

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.domain.book import Fact
-from leasehold.domain.calendar import Instant, parse_time
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target, open_store
+from leasebook.domain.book.book import StoreMetadata
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.values.calendar import Instant, parse_time
+from leasebook.store.opening import Target, open_store
+from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, UNITS, Caller, Scene, a_scene
 from tests.contract.batches import write
 
@@ -242,7 +242,7 @@ def test_while_the_service_was_down_the_nearest_reminder_is_given_late_and_none_
 
 async def _clock_goes_on(directory: Path, to: Instant) -> None:
     store = open_store(Target(directory))
-    await write(store, Fact(VIRTUAL_NOW, str(to)))
+    await write(store, StoreMetadata(VIRTUAL_NOW, str(to)))
     await store.close()
 
 
@@ -288,7 +288,7 @@ def test_only_managers_set_it_all_may_look_and_an_operator_does_both_for_anybody
 
 @pytest.mark.parametrize(("text", "expected"), [("none", []), ("30m,2d", [2 * DAY, 1800]), ("1h,60m", [HOUR])])
 def test_the_operator_says_how_new_accounts_begin(tmp_path: Path, text: str, expected: list[int]) -> None:
-    with a_scene(tmp_path, environment={"LEASEHOLD_REMINDERS_BEFORE": text}) as scene:
+    with a_scene(tmp_path, environment={"LEASEBOOK_REMINDERS_BEFORE": text}) as scene:
         assert scene.operator.do(ACCOUNT, "DescribeReminders")["beforeSeconds"] == expected
         assert scene.customer().do(ACCOUNT, "DescribeReminders")["beforeSeconds"] == expected
 
@@ -306,6 +306,6 @@ SPOILED: Final = {
 def test_the_check_finds_a_reminder_that_belongs_to_nothing(fresh: Scene, change: str) -> None:
     unit = fresh.customer("100000").buy(release=RELEASED)
     assert check_store(fresh.where).findings == []
-    with closing(sqlite3.connect(fresh.directory / "leasehold.db")) as store, store:
+    with closing(sqlite3.connect(fresh.directory / "leasebook.db")) as store, store:
         store.execute(change)
     assert any(unit in finding for finding in check_store(fresh.where).findings)

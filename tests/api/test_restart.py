@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from leasehold.agenda.worker import Agenda
-from leasehold.clock import VirtualClock
-from leasehold.domain.book import UNITS as UNIT_ROWS
-from leasehold.domain.book import Changes
-from leasehold.domain.calendar import Instant, parse_time, rfc3339
-from leasehold.domain.ledger import Posting
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.check import check_directory
-from leasehold.store.sqlite import SqliteStore
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import INSTANCES as UNIT_ROWS
+from leasebook.domain.book.book import Changes
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.values.calendar import Instant, parse_time, rfc3339
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
+from leasebook.scheduler.worker import Agenda
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.store.verify.check import check_directory
 from tests.api.scene import CLOCK, SERVICE, UNITS, Caller, Scene, a_scene, order, rows
 from tests.harness import play
 
@@ -166,7 +166,7 @@ async def started(data: Path, clock: VirtualClock, awaited: Awaited, meter: Mete
         await store.close()
 
 
-async def released(store: SqliteStore, unit: str) -> Unit:
+async def released(store: SqliteStore, unit: str) -> Instance:
     found = await store.read(lambda ask: ask.unit(unit))
     assert found is not None
     assert found.status == "Released"

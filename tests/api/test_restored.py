@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.store.check import check_store
-from leasehold.store.epochs import EPOCH_PAGES, first_page
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.rows.epochs import EPOCH_PAGES, first_page
+from leasebook.store.verify.check import check_store
 from tests.copies import copy_of
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import LOCAL, Receiver, a_receiver, now, until

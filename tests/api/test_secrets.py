@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import structlog
 
-from leasehold.settings import load_settings
-from leasehold.store.opening import Target
-from leasehold.telemetry import configure_logging
-from leasehold.wiring import running
+from leasebook.config.load import load_settings
+from leasebook.observability.metrics import configure_logging
+from leasebook.server.composition import running
+from leasebook.store.opening import Target
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Scene, a_scene, order
 from tests.harness import ROOT_SECRET, Answer, Desk, play
 
@@ -80,7 +80,7 @@ def use(scene: Scene) -> Listener:
 
 def bytes_of(directory: Path) -> bytes:
     """Everything that the store has on the disk, its log included."""
-    files = [path for path in directory.iterdir() if path.name.startswith("leasehold.db")]
+    files = [path for path in directory.iterdir() if path.name.startswith("leasebook.db")]
     return b"".join(path.read_bytes() for path in files)
 
 
@@ -122,7 +122,7 @@ def test_a_failure_of_ours_is_logged_with_its_trace_and_without_secrets(
         account = listener.create("CreateAccount", {"name": "customer"})
         caller = scene.caller({**account, "secretAccessKey": listener.secrets[-1]})
         assert caller.balance() == "0.00"
-        monkeypatch.setattr("leasehold.api.present.account", broken)
+        monkeypatch.setattr("leasebook.api.presenters.rows.account", broken)
         answer = caller.ask(ACCOUNT, "DescribeAccount")
     assert (answer.status, answer.code) == (500, "InternalError")
     assert "it broke" not in answer.body["message"]

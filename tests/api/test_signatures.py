@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.api.scene import ACCOUNT, CLOCK, UNITS, Caller, Scene, a_scene, order
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 
 QUERY = "Action=DescribeClock"
-HOST = (b"host", b"leasehold.test")
+HOST = (b"host", b"leasebook.test")
 
 
 def signature(*, path: str = CLOCK, query: str = QUERY, ahead: timedelta = timedelta(), **more: Any) -> str:
@@ -25,7 +25,7 @@ def signature(*, path: str = CLOCK, query: str = QUERY, ahead: timedelta = timed
         "access_key": ROOT_KEY,
         "secret_key": ROOT_SECRET,
         "method": "POST",
-        "headers": {"host": "leasehold.test"},
+        "headers": {"host": "leasebook.test"},
         "timestamp": (datetime.now(UTC) + ahead).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "signed_headers": ("host",),
     }
@@ -83,12 +83,12 @@ def test_a_signature_of_an_operator_is_good_for_five_minutes(shared: Scene) -> N
     assert "300 seconds" in late.body["message"]
     # Of one whose secret is wrong nobody learns whose it is.
     assert send(shared, signature(ahead=timedelta(minutes=-20), secret_key="x")).code == "SignatureDoesNotMatch"
-    nobody = shared.user(shared.customer(), "LeaseholdOperatorPolicy")
+    nobody = shared.user(shared.customer(), "LeasebookOperatorPolicy")
     assert send(shared, of(nobody, ahead=timedelta(minutes=-6))).code == "RequestExpired"
 
 
 def test_how_old_a_signature_may_be_is_a_setting(tmp_path: Path) -> None:
-    ages = {"LEASEHOLD_SIGNATURE_AGE_MAX_SECONDS": "60", "LEASEHOLD_SIGNATURE_OPERATOR_AGE_MAX_SECONDS": "86400"}
+    ages = {"LEASEBOOK_SIGNATURE_AGE_MAX_SECONDS": "60", "LEASEBOOK_SIGNATURE_OPERATOR_AGE_MAX_SECONDS": "86400"}
     with a_scene(tmp_path, environment=ages) as scene:
         assert send(scene, of(scene.customer(), ahead=timedelta(seconds=-70))).code == "RequestExpired"
         assert send(scene, signature(ahead=timedelta(seconds=-50))).status == 200
@@ -189,12 +189,12 @@ def test_another_client_token_than_the_signed_one_is_refused(shared: Scene) -> N
     assert shared.commits() == commits
 
 
-@pytest.mark.parametrize("host", [b"other.test", b"leasehold.test:8000", b"leasehold.test.evil", b""])
+@pytest.mark.parametrize("host", [b"other.test", b"leasebook.test:8000", b"leasebook.test.evil", b""])
 def test_another_host_than_the_signed_one_is_refused(shared: Scene, host: bytes) -> None:
     value = signature().encode()
     answer = shared.operator.send(CLOCK, QUERY, b"{}", headers=[(b"host", host), (b"authorization", value)])
     # A client may sign the host without the port that it sends.
-    assert answer.status == (200 if host == b"leasehold.test:8000" else 400)
+    assert answer.status == (200 if host == b"leasebook.test:8000" else 400)
 
 
 def test_a_signature_may_be_sent_again_while_it_is_in_force(shared: Scene) -> None:
@@ -240,7 +240,7 @@ PREFIX = "/qianfan"
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A service that is published under a prefix."""
-    with a_scene(tmp_path_factory.mktemp("behind"), environment={"LEASEHOLD_PATH_PREFIX": PREFIX}) as scene:
+    with a_scene(tmp_path_factory.mktemp("behind"), environment={"LEASEBOOK_PATH_PREFIX": PREFIX}) as scene:
         yield scene
 
 

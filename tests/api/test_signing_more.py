@@ -15,15 +15,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
-from leasehold.wire.actions import ACTIONS
-from leasehold.wire.examples import EXAMPLES
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.examples import EXAMPLES
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Caller, Scene, a_scene, order
 from tests.copies import STORES, empty
 from tests.harness import ROOT_KEY, Answer, Desk, a_service, play
 
-FULL, OPERATOR = "QianfanFullControlAccessPolicy", "LeaseholdOperatorPolicy"
+FULL, OPERATOR = "QianfanFullControlAccessPolicy", "LeasebookOperatorPolicy"
 BOTH = ["SignedBody", "Nonce"]
 BUY = "Action=PurchaseComputeUnit"
 
@@ -178,7 +178,7 @@ def test_the_same_nonce_of_another_key_is_another_nonce(market: Scene) -> None:
     caller = market.customer()
     colleague = market.user(caller, FULL)
     for one in (caller, colleague):
-        text = {"host": "leasehold.test", "x-bce-nonce": "the-same-for-both"}
+        text = {"host": "leasebook.test", "x-bce-nonce": "the-same-for-both"}
         signed = one.desk.signed(UNITS, BUY, body_of(1), headers=text, signed_headers=tuple(text))
         sent = [(name.encode(), value.encode()) for name, value in text.items()] + [signed[-1]]
         assert buy(one, sent, body_of(1)).status == 200
@@ -187,7 +187,7 @@ def test_the_same_nonce_of_another_key_is_another_nonce(market: Scene) -> None:
 
 def test_a_nonce_of_another_form_is_refused(market: Scene) -> None:
     caller = market.customer()
-    text = {"host": "leasehold.test", "x-bce-nonce": "short"}
+    text = {"host": "leasebook.test", "x-bce-nonce": "short"}
     signed = caller.desk.signed(UNITS, BUY, body_of(1), headers=text, signed_headers=tuple(text))
     sent = [(name.encode(), value.encode()) for name, value in text.items()] + [signed[-1]]
     answer = buy(caller, sent, body_of(1))
@@ -212,7 +212,7 @@ def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fres
     """What goes through no command of the caller's own has used the nonce up before it does anything."""
 
     def with_nonce(path: str, query: str) -> list[tuple[bytes, bytes]]:
-        covered = {"host": "leasehold.test", "x-bce-nonce": "used-for-both-of-them"}
+        covered = {"host": "leasebook.test", "x-bce-nonce": "used-for-both-of-them"}
         signed = fresh.operator.desk.signed(path, query, b"", headers=covered, signed_headers=tuple(covered))
         return [*((name.encode(), value.encode()) for name, value in covered.items()), signed[-1]]
 
@@ -296,7 +296,7 @@ def test_nobody_turns_a_rule_off_with_a_signature_that_leaves_the_body_out(marke
     off = {"accessKeyId": root.desk.access_key, "requires": []}
     content = msgspec.json.encode(off)
     query = "Action=SetKeyRules"
-    plain = [(b"host", b"leasehold.test")]
+    plain = [(b"host", b"leasebook.test")]
     # As somebody signs who listens on the wire and has a signature of the host only, whatever the key's own rule.
     for key in (root, market.customer()):
         weak = sign_host_only(key, query)
@@ -311,7 +311,7 @@ def test_nobody_turns_a_rule_off_with_a_signature_that_leaves_the_body_out(marke
 
 
 def sign_host_only(caller: Caller, query: str) -> bytes:
-    text = {"host": "leasehold.test"}
+    text = {"host": "leasebook.test"}
     return caller.desk.signed(IAM, query, b"", headers=text, signed_headers=("host",))[-1][1]
 
 
@@ -336,7 +336,7 @@ def test_only_managers_set_rules_and_those_of_an_operator_only_operators(market:
 
 
 def test_every_call_of_an_operator_is_made_to_sign_more_by_a_setting(tmp_path: Path) -> None:
-    with a_scene(tmp_path, environment={"LEASEHOLD_SIGNATURE_OPERATORS_STRICT": "yes"}) as scene:
+    with a_scene(tmp_path, environment={"LEASEBOOK_SIGNATURE_OPERATORS_STRICT": "yes"}) as scene:
         assert scene.operator.refused(CLOCK, "DescribeClock") == "SignatureTooWeak"
         headers = strong(scene.operator, CLOCK, "Action=DescribeClock")
         assert scene.operator.send(CLOCK, "Action=DescribeClock", b"{}", headers=headers).status == 200
@@ -348,9 +348,9 @@ def test_every_call_of_an_operator_is_made_to_sign_more_by_a_setting(tmp_path: P
 
 def test_a_host_without_its_port_is_taken_or_not_by_a_setting(tmp_path: Path) -> None:
     for number, (setting, status) in enumerate((("yes", 200), ("no", 400))):
-        environment = {"LEASEHOLD_SIGNATURE_HOST_WITHOUT_PORT": setting}
+        environment = {"LEASEBOOK_SIGNATURE_HOST_WITHOUT_PORT": setting}
         with a_scene(tmp_path / str(number), environment=environment) as scene:
-            for host, expected in ((b"leasehold.test:8000", status), (b"leasehold.test", 200)):
+            for host, expected in ((b"leasebook.test:8000", status), (b"leasebook.test", 200)):
                 signed = scene.operator.desk.signed(CLOCK, "Action=DescribeClock", b"{}")
                 headers = [(b"host", host), signed[-1]]
                 assert scene.operator.send(CLOCK, "Action=DescribeClock", b"{}", headers=headers).status == expected
@@ -373,7 +373,7 @@ def test_a_host_without_its_port_is_taken_or_not_by_a_setting(tmp_path: Path) ->
 def test_check_finds_rows_that_were_changed(checked: Path, tmp_path: Path, change: str, named: str) -> None:
     directory = Path(shutil.copytree(checked, tmp_path / "data"))
     assert check_store(Target(directory)).findings == []
-    with closing(sqlite3.connect(directory / "leasehold.db")) as store, store:
+    with closing(sqlite3.connect(directory / "leasebook.db")) as store, store:
         assert store.execute(change).rowcount > 0
     findings = check_store(Target(directory)).findings
     assert findings

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.calendar import parse_time
-from leasehold.store.archive import archive
-from leasehold.store.check import check_store
-from leasehold.store.errors import BadStore
+from leasebook.domain.values.calendar import parse_time
+from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.archive import archive
+from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, CATALOG, IAM, UNITS, Caller, Scene, billing_of
 
 

@@ -12,9 +12,9 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from leasehold.cli.reference import metrics_page
-from leasehold.settings import Secret, load_settings
-from leasehold.telemetry import LogFormat, LogLevel, Metrics, configure_logging, request_id
+from leasebook.config.load import Secret, load_settings
+from leasebook.docsgen.reference import metrics_page
+from leasebook.observability.metrics import LogFormat, LogLevel, Metrics, configure_logging, request_id
 
 SECRET = "0123456789abcdefSECRET"
 SIGNATURE = "bce-auth-v1/ALTAKone/2030-01-15T01:30:00Z/1800/host;x-bce-date/9f86d081884c7d65"
@@ -188,7 +188,7 @@ def test_a_short_secret_does_not_blank_out_innocent_words(logged: Logged) -> Non
 
 
 def test_settings_are_logged_without_secrets(logged: Logged) -> None:
-    settings = load_settings(None, {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": SECRET})
+    settings = load_settings(None, {"LEASEBOOK_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEBOOK_ROOT_SECRET_KEY": SECRET})
     configure_logging("json", "info")
     early_log.info("settings read", settings=settings, given=[settings.root_secret_key])
     assert SECRET not in logged.getvalue()
@@ -266,53 +266,53 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 
 NAMES = {
-    "leasehold_connections_open": "gauge",
-    "leasehold_connections_refused": "counter",
-    "leasehold_connection_timeouts": "counter",
-    "leasehold_requests_unread": "counter",
-    "leasehold_requests": "counter",
-    "leasehold_request_seconds": "histogram",
-    "leasehold_batch_size": "histogram",
-    "leasehold_batch_seconds": "histogram",
-    "leasehold_commit_seconds": "histogram",
-    "leasehold_store_writes_failed": "counter",
-    "leasehold_store_writes_failing_seconds": "gauge",
-    "leasehold_queue_length": "gauge",
-    "leasehold_refusals": "counter",
-    "leasehold_refused_calls_unlisted": "counter",
-    "leasehold_release_lateness_seconds": "histogram",
-    "leasehold_oldest_overdue_release_seconds": "gauge",
-    "leasehold_due_done": "counter",
-    "leasehold_units": "gauge",
-    "leasehold_clock_held": "gauge",
-    "leasehold_audit_lost": "counter",
-    "leasehold_delivery_attempts": "gauge",
-    "leasehold_deliveries_held": "counter",
-    "leasehold_deliveries": "counter",
-    "leasehold_deliveries_waiting": "gauge",
-    "leasehold_oldest_waiting_delivery_seconds": "gauge",
-    "leasehold_build_info": "gauge",
-    "leasehold_engine_reachable": "gauge",
-    "leasehold_orphans_stopped": "counter",
-    "leasehold_reconciler_step_seconds": "histogram",
-    "leasehold_replicas": "gauge",
-    "leasehold_instances_unrun": "gauge",
-    "leasehold_replicas_unserved": "gauge",
-    "leasehold_stock_offered_units": "gauge",
-    "leasehold_stock_engine_units": "gauge",
-    "leasehold_stock_oversold_units": "gauge",
-    "leasehold_gateway_calls": "counter",
-    "leasehold_calls_waiting": "gauge",
-    "leasehold_store_away_seconds": "gauge",
-    "leasehold_throttled": "counter",
-    "leasehold_gateway_first_byte_seconds": "histogram",
-    "leasehold_gateway_calls_in_flight": "gauge",
-    "leasehold_gateway_websockets": "gauge",
-    "leasehold_gateway_websockets_ended": "counter",
-    "leasehold_gateway_websocket_bytes": "counter",
-    "leasehold_gateway_keys_refused": "counter",
-    "leasehold_event_streams": "gauge",
-    "leasehold_event_streams_refused": "counter",
+    "leasebook_connections_open": "gauge",
+    "leasebook_connections_refused": "counter",
+    "leasebook_connection_timeouts": "counter",
+    "leasebook_requests_unread": "counter",
+    "leasebook_requests": "counter",
+    "leasebook_request_seconds": "histogram",
+    "leasebook_batch_size": "histogram",
+    "leasebook_batch_seconds": "histogram",
+    "leasebook_commit_seconds": "histogram",
+    "leasebook_store_writes_failed": "counter",
+    "leasebook_store_writes_failing_seconds": "gauge",
+    "leasebook_queue_length": "gauge",
+    "leasebook_refusals": "counter",
+    "leasebook_refused_calls_unlisted": "counter",
+    "leasebook_release_lateness_seconds": "histogram",
+    "leasebook_oldest_overdue_release_seconds": "gauge",
+    "leasebook_due_done": "counter",
+    "leasebook_units": "gauge",
+    "leasebook_clock_held": "gauge",
+    "leasebook_audit_lost": "counter",
+    "leasebook_delivery_attempts": "gauge",
+    "leasebook_deliveries_held": "counter",
+    "leasebook_deliveries": "counter",
+    "leasebook_deliveries_waiting": "gauge",
+    "leasebook_oldest_waiting_delivery_seconds": "gauge",
+    "leasebook_build_info": "gauge",
+    "leasebook_engine_reachable": "gauge",
+    "leasebook_orphans_stopped": "counter",
+    "leasebook_reconciler_step_seconds": "histogram",
+    "leasebook_replicas": "gauge",
+    "leasebook_instances_unrun": "gauge",
+    "leasebook_replicas_unserved": "gauge",
+    "leasebook_stock_offered_units": "gauge",
+    "leasebook_stock_engine_units": "gauge",
+    "leasebook_stock_oversold_units": "gauge",
+    "leasebook_gateway_calls": "counter",
+    "leasebook_calls_waiting": "gauge",
+    "leasebook_store_away_seconds": "gauge",
+    "leasebook_throttled": "counter",
+    "leasebook_gateway_first_byte_seconds": "histogram",
+    "leasebook_gateway_calls_in_flight": "gauge",
+    "leasebook_gateway_websockets": "gauge",
+    "leasebook_gateway_websockets_ended": "counter",
+    "leasebook_gateway_websocket_bytes": "counter",
+    "leasebook_gateway_keys_refused": "counter",
+    "leasebook_event_streams": "gauge",
+    "leasebook_event_streams_refused": "counter",
 }
 
 
@@ -334,9 +334,9 @@ def test_requests_are_counted_and_timed() -> None:
         metrics.request_done("/v2/computeunit", "PurchaseComputeUnit", 200, "", seconds)
     metrics.request_done("/v2/computeunit", "PurchaseComputeUnit", 409, "InsufficientStock", 0.003)
     labels = {"path": "/v2/computeunit", "action": "PurchaseComputeUnit"}
-    assert value(metrics, "leasehold_requests_total", **labels, status="200", code="") == 3
-    assert value(metrics, "leasehold_requests_total", **labels, status="409", code="InsufficientStock") == 1
-    timed = "leasehold_request_seconds"
+    assert value(metrics, "leasebook_requests_total", **labels, status="200", code="") == 3
+    assert value(metrics, "leasebook_requests_total", **labels, status="409", code="InsufficientStock") == 1
+    timed = "leasebook_request_seconds"
     assert value(metrics, f"{timed}_bucket", action="PurchaseComputeUnit", le="0.0005") == 1
     assert value(metrics, f"{timed}_bucket", action="PurchaseComputeUnit", le="0.005") == 3
     assert value(metrics, f"{timed}_count", action="PurchaseComputeUnit") == 4
@@ -348,11 +348,11 @@ def test_batches_and_the_queue_are_measured() -> None:
     metrics.batch_done(1, 0.002, 0.001)
     metrics.batch_done(1024, 0.2, 0.1)
     metrics.queue_length(7)
-    assert value(metrics, "leasehold_batch_size_bucket", le="1.0") == 1
-    assert value(metrics, "leasehold_batch_size_bucket", le="1024.0") == 2
-    assert value(metrics, "leasehold_batch_seconds_sum") == pytest.approx(0.202)
-    assert value(metrics, "leasehold_commit_seconds_sum") == pytest.approx(0.101)
-    assert value(metrics, "leasehold_queue_length") == 7
+    assert value(metrics, "leasebook_batch_size_bucket", le="1.0") == 1
+    assert value(metrics, "leasebook_batch_size_bucket", le="1024.0") == 2
+    assert value(metrics, "leasebook_batch_seconds_sum") == pytest.approx(0.202)
+    assert value(metrics, "leasebook_commit_seconds_sum") == pytest.approx(0.101)
+    assert value(metrics, "leasebook_queue_length") == 7
 
 
 def test_due_work_and_refusals_are_counted_and_only_releases_record_lateness() -> None:
@@ -361,12 +361,12 @@ def test_due_work_and_refusals_are_counted_and_only_releases_record_lateness() -
     metrics.due_done("release", 4000.0)
     metrics.due_done("charge", 1.0)
     metrics.refused("InsufficientStock")
-    assert value(metrics, "leasehold_due_done_total", kind="release") == 2
-    assert value(metrics, "leasehold_due_done_total", kind="charge") == 1
-    assert value(metrics, "leasehold_release_lateness_seconds_bucket", le="0.01") == 0
-    assert value(metrics, "leasehold_release_lateness_seconds_bucket", le="3600.0") == 1
-    assert value(metrics, "leasehold_release_lateness_seconds_count") == 2
-    assert value(metrics, "leasehold_refusals_total", code="InsufficientStock") == 1
+    assert value(metrics, "leasebook_due_done_total", kind="release") == 2
+    assert value(metrics, "leasebook_due_done_total", kind="charge") == 1
+    assert value(metrics, "leasebook_release_lateness_seconds_bucket", le="0.01") == 0
+    assert value(metrics, "leasebook_release_lateness_seconds_bucket", le="3600.0") == 1
+    assert value(metrics, "leasebook_release_lateness_seconds_count") == 2
+    assert value(metrics, "leasebook_refusals_total", code="InsufficientStock") == 1
 
 
 def test_gauges_show_what_is_so_now() -> None:
@@ -375,23 +375,23 @@ def test_gauges_show_what_is_so_now() -> None:
     metrics.units({"Running": 2})
     metrics.oldest_overdue_release(12.5)
     metrics.clock_held(held=True)
-    assert value(metrics, "leasehold_units", status="Running") == 2
-    assert ("leasehold_units", frozenset({("status", "Stopped")})) not in samples(metrics)
-    assert value(metrics, "leasehold_oldest_overdue_release_seconds") == 12.5
-    assert value(metrics, "leasehold_clock_held") == 1
+    assert value(metrics, "leasebook_units", status="Running") == 2
+    assert ("leasebook_units", frozenset({("status", "Stopped")})) not in samples(metrics)
+    assert value(metrics, "leasebook_oldest_overdue_release_seconds") == 12.5
+    assert value(metrics, "leasebook_clock_held") == 1
     metrics.clock_held(held=False)
-    assert value(metrics, "leasehold_clock_held") == 0
-    assert value(metrics, "leasehold_build_info", version="1.2.3") == 1
+    assert value(metrics, "leasebook_clock_held") == 0
+    assert value(metrics, "leasebook_build_info", version="1.2.3") == 1
 
 
 def test_two_services_in_one_process_do_not_share_metrics() -> None:
     one, two = Metrics(), Metrics()
     one.refused("Overloaded")
-    assert ("leasehold_refusals_total", frozenset({("code", "Overloaded")})) not in samples(two)
+    assert ("leasebook_refusals_total", frozenset({("code", "Overloaded")})) not in samples(two)
 
 
 def test_hostile_label_values_render_and_parse_again() -> None:
     metrics = Metrics()
     hostile = 'a"b\\c\nd{e="f"}'
     metrics.refused(hostile)
-    assert value(metrics, "leasehold_refusals_total", code=hostile) == 1
+    assert value(metrics, "leasebook_refusals_total", code=hostile) == 1

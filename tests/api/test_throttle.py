@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.api import throttle
-from leasehold.api.fault import Fault
-from leasehold.api.identity import Identity
-from leasehold.api.throttle import Bucket, Rate, Throttle
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.calendar import Instant
-from leasehold.telemetry import Metrics
-from leasehold.wire.errors import TOO_MANY_REQUESTS
+from leasebook.api.auth import rate_limit as throttle
+from leasebook.api.auth.identity import Identity
+from leasebook.api.auth.rate_limit import Bucket, Rate, Throttle
+from leasebook.api.fault import Fault
+from leasebook.contract.errors import TOO_MANY_REQUESTS
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.values.calendar import Instant
+from leasebook.observability.metrics import Metrics
 from tests.api.scene import ACCOUNT, Scene, a_scene
 from tests.api.test_telemetry import value
 
@@ -81,8 +81,8 @@ def test_keys_are_counted_apart_and_together_for_their_account() -> None:
     assert [desk.call("k1", "a"), desk.call("k1", "a"), desk.call("k1", "a")] == [None, None, 1]
     # What was refused took nothing from the account.
     assert [desk.call("k2", "a"), desk.call("k2", "a"), desk.call("k3", "b")] == [None, 1, None]
-    assert value(desk.metrics, "leasehold_throttled_total", by="key") == 1
-    assert value(desk.metrics, "leasehold_throttled_total", by="account") == 1
+    assert value(desk.metrics, "leasebook_throttled_total", by="key") == 1
+    assert value(desk.metrics, "leasebook_throttled_total", by="account") == 1
     desk.now = 1.0
     assert [desk.call("k1", "a"), desk.call("k1", "a")] == [None, 1]
 
@@ -103,7 +103,7 @@ def test_buckets_that_are_full_again_are_forgotten() -> None:
 
 
 def limited(**limits: str) -> dict[str, str]:
-    return {f"LEASEHOLD_THROTTLE_{name.upper()}": limit for name, limit in limits.items()}
+    return {f"LEASEBOOK_THROTTLE_{name.upper()}": limit for name, limit in limits.items()}
 
 
 def test_who_calls_too_often_is_told_when_to_come_again_and_nothing_was_done(tmp_path: Path) -> None:
@@ -131,4 +131,4 @@ def test_without_a_setting_nobody_is_throttled(fresh: Scene) -> None:
 
 
 def _counted(scene: Scene, by: str) -> float:
-    return value(scene.running.metrics, "leasehold_throttled_total", by=by)
+    return value(scene.running.metrics, "leasebook_throttled_total", by=by)

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS
-from leasehold.wire.openapi import FORGETFUL
-from leasehold.wire.policies import FULL
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.openapi import FORGETFUL
+from leasebook.contract.policies import FULL
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
@@ -67,7 +67,7 @@ SECRETS: Final[dict[str, tuple[str, str, Any, str]]] = {
 
 def in_the_store(scene: Scene) -> bytes:
     """Everything that stands in the store, client tokens included."""
-    with closing(sqlite3.connect(scene.directory / "leasehold.db")) as store:
+    with closing(sqlite3.connect(scene.directory / "leasebook.db")) as store:
         return "\n".join(store.iterdump()).encode()
 
 
@@ -97,7 +97,7 @@ def test_nobody_else_is_shown_a_secret_for_somebodys_token(fresh: Scene, what: s
     if what == "an account":
         account = fresh.operator.do(ACCOUNT, "DescribeAccount")["accountId"]
         user = next(one for one in fresh.operator.do(IAM, "DescribeUsers")["users"] if not one["isRoot"])
-        operator = {"userId": user["userId"], "policyName": "LeaseholdOperatorPolicy", "accountId": account}
+        operator = {"userId": user["userId"], "policyName": "LeasebookOperatorPolicy", "accountId": account}
         fresh.operator.do(IAM, "AttachPolicy", operator)
     assert colleague.refused(path, action, body, query="&clientToken=again") == "IdempotentParameterMismatch"
 

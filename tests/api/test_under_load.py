@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from leasehold.api.app import _query, _short_query
-from leasehold.sequencer import Unavailable
-from leasehold.store.check import check_directory
+from leasebook.api.app import _query, _short_query
+from leasebook.batch import Unavailable
+from leasebook.store.verify.check import check_directory
 from tests.api.scene import ACCOUNT, CLOCK, UNITS, Caller, Scene, a_scene, check_envelope, order
 from tests.harness import Answer
 
@@ -71,7 +71,7 @@ def test_the_last_money_is_spent_once_however_many_want_it(fresh: Scene) -> None
 
 def test_whoever_comes_when_the_queue_is_full_is_told_to_come_again_and_nothing_was_done(tmp_path: Path) -> None:
     # More than one: the service itself writes now and then, and would be in the way of a caller who is alone.
-    with a_scene(tmp_path, environment={"LEASEHOLD_QUEUE_LENGTH_MAX": "4"}) as scene:
+    with a_scene(tmp_path, environment={"LEASEBOOK_QUEUE_LENGTH_MAX": "4"}) as scene:
         scene.sell(stock=100)
         caller = scene.customer("100000")
         answers = at_once(scene, caller, *[(*BUY, order())] * 30)
@@ -137,7 +137,7 @@ def test_while_the_store_cannot_write_reads_work_and_writes_say_that_nothing_was
 
 def test_a_mistake_of_ours_in_one_command_spoils_no_other(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = fresh.customer("100000")
-    from leasehold.commands import release
+    from leasebook.domain.commands.instance import release
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError

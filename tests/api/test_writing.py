@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.commands.proving import WRITTEN
-from leasehold.domain.calendar import Instant
-from leasehold.gateway.counting import Counts
-from leasehold.gateway.usage import Tokens
-from leasehold.questions import Questions
-from leasehold.sequencer import LockedOut, NeedsRestart, OutcomeUnknown, Unavailable, Writing
+from leasebook.batch import LockedOut, NeedsRestart, OutcomeUnknown, Unavailable, WriteHealth
+from leasebook.domain.commands.store.write_probe import WRITTEN
+from leasebook.domain.values.calendar import Instant
+from leasebook.gateway.token_usage import Tokens
+from leasebook.gateway.usage_counter import Counts
+from leasebook.ports.queries.read_repository import ReadRepository
 from tests.api.scene import UNITS, Scene, order
 from tests.harness import Answer
 
@@ -103,7 +103,7 @@ def test_a_monitor_is_told_at_its_first_look_that_nothing_can_be_written_and_at_
 def test_a_server_that_nobody_asks_finds_out_by_itself_that_writes_succeed_again(
     either_shared: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leasehold.sequencer.writing.AGAIN_S", 0.01)
+    monkeypatch.setattr("leasebook.batch.write_health.AGAIN_S", 0.01)
     writing = either_shared.running.sequencer.writing
     caller = either_shared.customer()
     with failing(either_shared, lambda: Unavailable(FULL)):
@@ -136,7 +136,7 @@ def test_where_the_outcome_is_unknown_a_call_with_a_token_may_be_sent_again_and_
 
 
 def test_a_store_that_needs_a_restart_ends_the_service() -> None:
-    writing = Writing()
+    writing = WriteHealth()
     writing.failed(Unavailable(FULL))
     assert writing.broken() is None
     writing.failed(NeedsRestart("the file has lost writes"))
@@ -144,13 +144,13 @@ def test_a_store_that_needs_a_restart_ends_the_service() -> None:
 
 
 def test_rows_that_somebody_holds_do_not_keep_the_store_from_being_written() -> None:
-    writing = Writing()
+    writing = WriteHealth()
     writing.failed(LockedOut())
     assert writing.unready() is None
 
 
 def test_a_batch_that_the_store_keeps_waiting_is_told_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    writing, now = Writing(), 100.0
+    writing, now = WriteHealth(), 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     writing.begins()
     assert writing.unready() is None
@@ -163,7 +163,7 @@ def test_a_batch_that_the_store_keeps_waiting_is_told_while_it_waits(monkeypatch
 def test_one_line_is_written_however_many_batches_fail_and_one_when_that_is_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    writing = Writing()
+    writing = WriteHealth()
     for number in range(5):
         writing.failed(Unavailable(f"locked for {number} s"))
     writing.failed(Unavailable(FULL))
@@ -180,7 +180,7 @@ def test_monitors_are_answered_within_a_second_whatever_others_ask_and_whatever_
 ) -> None:
     store, free = either_shared.running.store, threading.Event()
 
-    def long(_: Questions) -> None:
+    def long(_: ReadRepository) -> None:
         free.wait(10)
 
     async def ask() -> None:

@@ -11,15 +11,15 @@ from typing import Any
 import msgspec
 import psycopg
 
-from leasehold.cli.stores import audit_keys
-from leasehold.domain.audit import Mark
-from leasehold.domain.event import Event
-from leasehold.domain.identity_log import LOG_END, PLACE, message_of, read_mark, write_mark
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
-from leasehold.store.packing import unpacked
+from leasebook.cli.stores import audit_keys
+from leasebook.domain.record.audit_log import Mark
+from leasebook.domain.record.event import Event
+from leasebook.domain.record.identity_log import LOG_END, PLACE, message_of, read_mark, write_mark
+from leasebook.store.opening import Target
+from leasebook.store.rows.packing import unpacked
+from leasebook.store.verify.check import check_store
 
-OPERATOR = "LeaseholdOperatorPolicy"
+OPERATOR = "LeasebookOperatorPolicy"
 
 
 class Books:
@@ -39,7 +39,7 @@ class Books:
     def run(self, text: str, *params: Any) -> list[tuple[Any, ...]]:
         """Say something to the store, and have it committed."""
         if self.where.url is None:
-            with closing(sqlite3.connect(self.where.directory / "leasehold.db")) as store, store:
+            with closing(sqlite3.connect(self.where.directory / "leasebook.db")) as store, store:
                 return store.execute(text, params).fetchall()
         with psycopg.connect(self.where.url) as database:
             cursor = database.execute(text.replace("?", "%s").encode(), params)

@@ -13,12 +13,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import Process
 from tests.crash.lone import lone_server
 from tests.harness import ROOT_KEY, ROOT_SECRET
 
-HOST = "leasehold.test"
+HOST = "leasebook.test"
 GET = f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
 
 

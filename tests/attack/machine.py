@@ -13,7 +13,7 @@ def needs(tool: str) -> str:
     found = shutil.which(tool)
     if found is None:
         message = f"{tool} not found on PATH"
-        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
+        if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
             pytest.fail(message)
         pytest.skip(message)
     return found

@@ -118,7 +118,7 @@ def io_uring() -> None:
 
 
 def write_system() -> None:
-    path = f"/usr/leasehold-attack-{os.getpid()}"
+    path = f"/usr/leasebook-attack-{os.getpid()}"
     with open(path, "w"):
         os.unlink(path)
 
@@ -132,8 +132,8 @@ def attacks(at: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     """Return every attack, by what it is."""
     return {
         "read the master key": lambda: read(f"{at['data']}/master.key"),
-        "read the database": lambda: read(f"{at['data']}/leasehold.db"),
-        "write the database": lambda: write(f"{at['data']}/leasehold.db"),
+        "read the database": lambda: read(f"{at['data']}/leasebook.db"),
+        "write the database": lambda: write(f"{at['data']}/leasebook.db"),
         "list the data directory": lambda: os.listdir(at["data"]),
         "read the server's environment": lambda: environment_of(at["server"], at["secret"]),
         "read another replica's environment": lambda: environment_of(at["other"], at["other_secret"]),

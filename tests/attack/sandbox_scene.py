@@ -19,11 +19,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain.replica import RunSpec, Wanted
-from leasehold.engines import sandbox_layers
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.process_limits import Limits
-from leasehold.engines.sandbox import Sandbox
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.sandbox import layers as sandbox_layers
+from leasebook.engines.sandbox.sandbox import Sandbox
 from tests.engines.checks import see
 from tests.engines.kinds import ProcessBench, make
 
@@ -47,8 +47,8 @@ def need_complete() -> None:
     missing = sandbox_layers.find_layers(Sandbox()).missing
     if missing:
         reason = f"no complete sandbox here: {'; '.join(missing)}"
-        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
-            pytest.fail(f"{reason}, and LEASEHOLD_REQUIRE_TOOLCHAINS asks for it")
+        if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
+            pytest.fail(f"{reason}, and LEASEBOOK_REQUIRE_TOOLCHAINS asks for it")
         pytest.skip(reason)
 
 
@@ -64,8 +64,8 @@ class Server(msgspec.Struct, frozen=True):
 def serving(folder: Path) -> Iterator[Server]:
     """Run a server on a data directory of its own, with its root key in its environment."""
     data = folder / "data"
-    keys = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKattack", "LEASEHOLD_ROOT_SECRET_KEY": SECRET}
-    command = (sys.executable, "-m", "leasehold", "serve", "--port", "0", "--data", str(data))
+    keys = {"LEASEBOOK_ROOT_ACCESS_KEY": "ALTAKattack", "LEASEBOOK_ROOT_SECRET_KEY": SECRET}
+    command = (sys.executable, "-m", "leasebook", "serve", "--port", "0", "--data", str(data))
     with (folder / "server.log").open("wb") as out:
         process = subprocess.Popen(command, env={**os.environ, **keys}, stdout=out, stderr=subprocess.STDOUT)
     try:
@@ -138,7 +138,7 @@ class Targets:
         free, datagrams, abstract = self._sockets
         for one in (free, datagrams):
             one.bind(("127.0.0.1", 0))
-        self._abstract = f"leasehold-{secrets.token_hex(8)}"
+        self._abstract = f"leasebook-{secrets.token_hex(8)}"
         abstract.bind(f"\0{self._abstract}")
         abstract.listen()
 

@@ -90,7 +90,7 @@ def test_bodies_of_callers_have_a_bound_together_and_small_ones_need_not_wait(se
         before = memory_of(server)
         crowd = poured(opened, server, signed_post() + LENGTH)
         assert memory_of(server) - before < 40 * MIB
-        assert metric(server, 'leasehold_calls_waiting{for="room"}') > 0
+        assert metric(server, 'leasebook_calls_waiting{for="room"}') > 0
         assert root.call("/v2/clock", "DescribeClock").status == 200, "a small body needs no room"
         # Those that have room lose it where they are too slow, and those that wait for long are to come again.
         answers = []
@@ -100,7 +100,7 @@ def test_bodies_of_callers_have_a_bound_together_and_small_ones_need_not_wait(se
         codes = {got.code for got in answers if got is not None}
         assert codes == {"RequestTimeout", "Overloaded"}
         assert {got.headers.get("retry-after") for got in answers if got and got.code == "Overloaded"} == {"1"}
-    until(lambda: metric(server, 'leasehold_calls_waiting{for="room"}') == 0, "nobody waits any more")
+    until(lambda: metric(server, 'leasebook_calls_waiting{for="room"}') == 0, "nobody waits any more")
     # And now there is room again.
     with connected(server) as one:
         one.sendall(signed_post() + LENGTH + b"{" + b" " * (MIB - 2) + b"}")

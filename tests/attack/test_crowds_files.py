@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.descriptors import planned
-from leasehold.settings import load_settings
+from leasebook.config.load import load_settings
+from leasebook.server.descriptors import planned
 from tests.attack.http_place import GET, connected, port_of, read_answer
 from tests.attack.machine import needs
 from tests.crash.fleet import UNITS, Caller, Process, eventually, moment, offer, open_account

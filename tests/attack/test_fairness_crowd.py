@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import HOST, UNITS, Account, Caller, Process, offer, open_account, postpaid
 from tests.crash.lone import lone_server, root_of
 

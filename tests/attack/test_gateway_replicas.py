@@ -191,7 +191,7 @@ def in_flight(scene: Scene) -> float:
             return await found.text()
 
     lines = asyncio.run(asked()).splitlines()
-    return float(next(line for line in lines if line.startswith("leasehold_gateway_calls_in_flight ")).split()[-1])
+    return float(next(line for line in lines if line.startswith("leasebook_gateway_calls_in_flight ")).split()[-1])
 
 
 @pytest.mark.parametrize("path", ["/pour", "/deaf"])

@@ -13,7 +13,7 @@ import pytest
 
 from tests.attack.machine import needs
 from tests.crash.fleet import MASTER_KEY, environment
-from tests.crash.lone import data_of, leasehold, lone_server, root_of
+from tests.crash.lone import data_of, leasebook, lone_server, root_of
 from tests.harness import ROOT_SECRET
 
 CANNOT_START = 2
@@ -45,7 +45,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def test_the_environment_of_a_server_holds_no_secret_any_more(serving: int) -> None:
     shown = Path(f"/proc/{serving}/environ").read_bytes()
     assert not [secret for secret in SECRETS if secret in shown]
-    assert b"LEASEHOLD_MASTER_KEY=" in shown, "the name may stay: it is how the test knows that it looks at it"
+    assert b"LEASEBOOK_MASTER_KEY=" in shown, "the name may stay: it is how the test knows that it looks at it"
 
 
 @pytest.mark.parametrize("what", ["environ", "maps", "mem"])
@@ -68,10 +68,10 @@ def test_everything_that_a_server_writes_is_its_owners_alone_whatever_the_umask(
             mode = stat.S_IMODE(path.stat().st_mode)
             assert mode & 0o077 == 0, f"{path} has mode {mode:04o}"
         names = {path.name for path in data_of(tmp_path).iterdir()}
-        assert {"leasehold.db", "leasehold.db-wal", "leasehold.db-shm", "lock"} <= names
+        assert {"leasebook.db", "leasebook.db-wal", "leasebook.db-shm", "lock"} <= names
 
 
-@pytest.mark.parametrize(("name", "mode", "mended"), [(".", 0o755, "700"), ("leasehold.db", 0o640, "600")])
+@pytest.mark.parametrize(("name", "mode", "mended"), [(".", 0o755, "700"), ("leasebook.db", 0o640, "600")])
 def test_a_data_directory_that_others_can_read_is_refused_with_what_mends_it(
     tmp_path: Path, name: str, mode: int, mended: str
 ) -> None:
@@ -79,7 +79,7 @@ def test_a_data_directory_that_others_can_read_is_refused_with_what_mends_it(
         server.stop()
     path = data_of(tmp_path) / name
     path.chmod(mode)
-    done = leasehold("serve", "--data", data_of(tmp_path), "--port", "0")
+    done = leasebook("serve", "--data", data_of(tmp_path), "--port", "0")
     assert done.returncode == CANNOT_START
     assert f"has mode {mode:04o}" in done.stderr
     command = done.stderr.rpartition("Run: ")[2].strip()
@@ -100,7 +100,7 @@ def test_backups_exports_and_archives_are_their_owners_alone(tmp_path: Path) -> 
         ("audit", "--data", data, "--out", folder / "audit.csv"),
         ("focus", "--data", data, "--month", "2026-01", "--out", folder / "costs.csv"),
     ):
-        done = leasehold(*command)
+        done = leasebook(*command)
         # Nothing was charged or called here: the files are there, have no rows, and that is told.
         assert done.returncode == (0 if command[0] == "backup" else 4), (command, done.stderr)
     found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
@@ -112,11 +112,11 @@ def test_an_address_with_a_password_comes_from_the_environment_or_a_file(tmp_pat
     address = f"postgresql://somebody:{secret}@127.0.0.1:1/nothing"
     file = tmp_path / "store"
     file.write_text(f"{address}\n")
-    for more in ({"LEASEHOLD_STORE": address}, {"LEASEHOLD_STORE_FILE": str(file)}):
-        done = leasehold("check", "--data", tmp_path / "data", variables=environment() | more)
+    for more in ({"LEASEBOOK_STORE": address}, {"LEASEBOOK_STORE_FILE": str(file)}):
+        done = leasebook("check", "--data", tmp_path / "data", variables=environment() | more)
         assert done.returncode == CANNOT_START
         assert "127.0.0.1" in done.stderr, "that database was asked"
         assert secret not in done.stderr
-    done = leasehold("check", "--data", tmp_path / "data", "--store", address)
+    done = leasebook("check", "--data", tmp_path / "data", "--store", address)
     assert "every user of this machine can read a command line" in done.stderr
     assert secret not in done.stderr

@@ -99,7 +99,7 @@ def test_a_head_without_end_is_cut_off(server: Process, begin: bytes, piece: byt
         assert got.status == status
         assert got.code == {414: "UriTooLong", 431: "HeadTooLarge"}[status]
         assert got.headers["connection"] == "close"
-    assert metric(server, f'leasehold_requests_unread_total{{status="{status}"}}') >= 5
+    assert metric(server, f'leasebook_requests_unread_total{{status="{status}"}}') >= 5
 
 
 def test_heads_up_to_the_bounds_are_taken_and_beyond_them_are_not(server: Process) -> None:

@@ -77,7 +77,7 @@ def test_whoever_sends_too_slowly_is_told_so_and_cut_off(server: Process) -> Non
         assert read_answer(idle) is None
         assert time.monotonic() - began < 6
     kinds = {
-        kind: metric(server, f'leasehold_connection_timeouts_total{{kind="{kind}"}}')
+        kind: metric(server, f'leasebook_connection_timeouts_total{{kind="{kind}"}}')
         for kind in ("head", "body", "idle")
     }
     assert kinds["head"] >= 3
@@ -115,13 +115,13 @@ def test_whoever_does_not_take_its_answers_is_cut_off(server: Process) -> None:
         except OSError:
             pass
         until(
-            lambda: metric(server, 'leasehold_connection_timeouts_total{kind="write"}') >= 1,
+            lambda: metric(server, 'leasebook_connection_timeouts_total{kind="write"}') >= 1,
             "a connection whose answers nobody takes stays open",
         )
 
 
 def test_a_thousand_half_requests_of_one_address_keep_no_other_out(server: Process) -> None:
-    before = metric(server, 'leasehold_connections_refused_total{reason="address"}')
+    before = metric(server, 'leasebook_connections_refused_total{reason="address"}')
     with ExitStack() as opened:
         greedy = [opened.enter_context(connected(server, source="127.0.0.2")) for _ in range(1000)]
         for one in greedy:
@@ -134,12 +134,12 @@ def test_a_thousand_half_requests_of_one_address_keep_no_other_out(server: Proce
         got = read_answer(greedy[-1])
         assert got is not None
         assert (got.status, got.code, got.headers["retry-after"]) == (503, "Overloaded", "1")
-        assert metric(server, 'leasehold_connections_refused_total{reason="address"}') - before >= 700
+        assert metric(server, 'leasebook_connections_refused_total{reason="address"}') - before >= 700
     said = [line for line in server.log().splitlines() if "connections are not let in" in line]
     assert 1 <= len(said) <= 3, "one line in ten seconds is enough"
     assert '"address":"127.0.0.2"' in said[0]
     assert "trusted_proxies" in said[0]
-    until(lambda: metric(server, 'leasehold_connections_open{listener="callers"}') < 50, "they are not counted off")
+    until(lambda: metric(server, 'leasebook_connections_open{listener="callers"}') < 50, "they are not counted off")
 
 
 def test_several_greedy_addresses_keep_no_other_out(server: Process) -> None:
@@ -148,4 +148,4 @@ def test_several_greedy_addresses_keep_no_other_out(server: Process) -> None:
             for _ in range(150):
                 opened.enter_context(connected(server, source=f"127.0.0.{number}"))
         assert is_well(server) < 1.0
-    until(lambda: metric(server, 'leasehold_connections_open{listener="callers"}') < 50, "they are not counted off")
+    until(lambda: metric(server, 'leasebook_connections_open{listener="callers"}') < 50, "they are not counted off")

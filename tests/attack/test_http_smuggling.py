@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.attack.http_place import GET, HOST, ask, connected, ends, is_well, read_answer, server_with
 from tests.crash.fleet import Process, dice
 from tests.harness import ROOT_KEY, ROOT_SECRET
@@ -111,7 +111,7 @@ def test_what_could_be_read_in_two_ways_is_refused_and_nothing_after_it_is_read(
 
 FORMS = {
     "an empty line before it": (b"\r\n" + GET, 200, True),
-    "the whole address": (b"GET http://leasehold.test/healthz HTTP/1.1\r\nHost: leasehold.test\r\n\r\n", 200, True),
+    "the whole address": (b"GET http://leasebook.test/healthz HTTP/1.1\r\nHost: leasebook.test\r\n\r\n", 200, True),
     "the whole address without a path": (b"GET http://a HTTP/1.1\r\nHost: A\r\n\r\n", 404, True),
     "a star": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 404, True),
     "HTTP/1.0": (b"GET /healthz HTTP/1.0\r\n\r\n", 200, False),

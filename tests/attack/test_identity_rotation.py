@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasehold import rotating
-from leasehold.domain.audit import Closure, chain_hash, closure_message, head_message
-from leasehold.domain.identity_log import LOG_END, read_mark
-from leasehold.seals import AuditKeys
-from leasehold.settings import load_settings
-from leasehold.store.check import check_store
-from leasehold.store.codec import AUDIT_CLOSURES
-from leasehold.store.opening import Target
-from leasehold.store.packing import unpacked
-from leasehold.vault import Vault, load_master_key
+from leasebook.config.load import load_settings
+from leasebook.domain.record.audit_log import PruneReceipt, chain_hash, closure_message, head_message
+from leasebook.domain.record.identity_log import LOG_END, read_mark
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.security.vault import Vault, load_master_key
+from leasebook.server import rotate_master_key as rotating
+from leasebook.store.opening import Target
+from leasebook.store.rows.codec import AUDIT_CLOSURES
+from leasebook.store.rows.packing import unpacked
+from leasebook.store.verify.check import check_store
 from tests.attack.books import OPERATOR, Books
 from tests.attack.test_identity_rows import _found
 from tests.copies import copy_of, empty
@@ -77,7 +77,7 @@ def forge_a_closure(books: Books, keys: AuditKeys) -> None:
         "SELECT seq, first_at, size, body FROM audit_pages WHERE chain = ? AND number = 1", chain
     )
     after = chain_hash(bytes(32), chain, 1, unpacked(body))
-    closure = Closure(chain, 1, 1, at, at, size, bytes(32), after, {}, at, keys.public_key, b"")
+    closure = PruneReceipt(chain, 1, 1, at, at, size, bytes(32), after, {}, at, keys.public_key, b"")
     signed = msgspec.structs.replace(closure, signature=keys.sign(closure_message(closure)))
     names = ", ".join(f'"{name}"' for name in AUDIT_CLOSURES.columns)
     marks = ", ".join("?" for _ in AUDIT_CLOSURES.columns)

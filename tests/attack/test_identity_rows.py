@@ -1,4 +1,4 @@
-"""Somebody who can write the store makes himself an operator, or another's key his own: `leasehold check` finds it."""
+"""Somebody who can write the store makes himself an operator, or another's key his own: `leasebook check` finds it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from leasehold.cli.main import cli
-from leasehold.domain.identity_log import LOG_END, PLACE, read_mark, write_mark
-from leasehold.store.directory import MARK
-from leasehold.store.opening import Target
+from leasebook.cli.main import cli
+from leasebook.domain.record.identity_log import LOG_END, PLACE, read_mark, write_mark
+from leasebook.store.opening import Target
+from leasebook.store.sqlite.directory import MARK
 from tests.attack.books import OPERATOR, Books
 from tests.copies import STORES, copy_of, empty
 from tests.harness import Desk, a_service

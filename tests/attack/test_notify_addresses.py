@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.outbox import Hook
+from leasebook.domain.model.subscription import Subscription
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import LOCAL, PATH, Receiver, a_receiver, buy, deliveries, status, subscribe, until
 
@@ -34,7 +34,7 @@ def test_no_spelling_of_an_inner_address_makes_a_subscription(tmp_path: Path) ->
     async def scene() -> None:
         async with (
             a_receiver() as canary,
-            a_service(tmp_path, environment={"LEASEHOLD_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
+            a_service(tmp_path, environment={"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
         ):
             port = canary.url.split(":")[2].split("/")[0]
             for host in INSIDE.split():
@@ -66,7 +66,7 @@ def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_n
     async def scene() -> None:
         async with (
             a_receiver() as canary,
-            a_service(tmp_path, demo=True, environment={"LEASEHOLD_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
+            a_service(tmp_path, demo=True, environment={"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
         ):
             for number in range(len(BY_NAME)):
                 url = canary.url.replace("127.0.0.1", f"{number}.inner.example")
@@ -117,12 +117,12 @@ def test_what_was_public_when_it_was_subscribed_and_is_inner_when_it_is_called_i
         # The operator has taken the network back meanwhile.
         async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
             hook = await subscribe(desk, canary.url, types=["unit.bought"])
-        plain = {"LEASEHOLD_WEBHOOK_ALLOW_HTTP": "yes"}
+        plain = {"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes"}
         async with a_service(tmp_path, demo=True, environment=plain) as desk:
             (row,) = await tried(desk, 1)
             assert row["failure"] == "127.0.0.1 is not a public address."
             stored = await desk.service.store.read(lambda ask: ask.hook(hook["subscriptionId"]))
-            assert isinstance(stored, Hook)
+            assert isinstance(stored, Subscription)
         assert canary.got == []
 
     async def whole() -> None:

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import LOCAL, OK, Got, Receiver, a_receiver, buy, subscribe, until
 from tests.postgres import shared_server
 
 ENVIRONMENT = LOCAL | {
-    "LEASEHOLD_MASTER_KEY": "5ea1" * 16,
-    "LEASEHOLD_WEBHOOK_TIMEOUT_SECONDS": "2",
-    "LEASEHOLD_WEBHOOK_SLOW_SECONDS": "1",
+    "LEASEBOOK_MASTER_KEY": "5ea1" * 16,
+    "LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS": "2",
+    "LEASEBOOK_WEBHOOK_SLOW_SECONDS": "1",
 }
 AT_ONCE_S = 5.0
 """Within so long somebody else's event has to arrive, on a machine that does many other things as well. Without a fair
@@ -93,8 +93,8 @@ def test_fifty_hanging_receivers_of_an_account_or_of_ten_keep_nobody_else_waitin
             for _ in range(3):
                 await told(good, victim)
             page = (await desk.send("/metrics", "", b"", method="GET", headers=[])).body
-            assert 'leasehold_deliveries_held_total{limit="account"}' in page
-            assert 'leasehold_delivery_attempts{pace="slow"}' in page
+            assert 'leasebook_deliveries_held_total{limit="account"}' in page
+            assert 'leasebook_delivery_attempts{pace="slow"}' in page
 
     play(scene)
 

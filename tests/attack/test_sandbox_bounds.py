@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.engines.entering import OOM_SCORE
-from leasehold.engines.keeper import Child, Keeper
-from leasehold.engines.keeper_disk import Log
-from leasehold.engines.process_limits import Limits
-from leasehold.engines.sandbox import Sandbox
+from leasebook.engines.process.keeper import Child, Keeper
+from leasebook.engines.process.keeper_disk import Log
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.sandbox.entering import OOM_SCORE
+from leasebook.engines.sandbox.sandbox import Sandbox
 from tests.attack.sandbox_scene import OFF, Scene, in_a_loop, need_complete
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import Behaviour, until

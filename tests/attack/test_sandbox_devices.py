@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.domain.cards import parse_cards
-from leasehold.domain.route import Route
-from leasehold.engines import sandbox_layers
-from leasehold.engines.building import NoEngine, build_engines
-from leasehold.engines.process_devices import DeclaredDevices, NvmlDevices, say_unusable
+from leasebook.domain.cards import parse_cards
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.engines.process.devices import DeclaredDevices, NvmlDevices, say_unusable
+from leasebook.engines.registry import NoEngine, build_engines
+from leasebook.engines.sandbox import layers as sandbox_layers
 from tests.attack.sandbox_scene import Scene, in_a_loop, need_complete
 
 NUMBERS = {"card0": 5, "card1": 7, "control": 9}
@@ -53,7 +53,7 @@ SHARED = "control (4, 'EINVAL')"
 @contextlib.contextmanager
 def made_cards() -> Iterator[Path]:
     """Make the files; raises PermissionError where the machine does not let us, or use them."""
-    folder = Path("/dev") / f"leasehold-{secrets.token_hex(4)}"
+    folder = Path("/dev") / f"leasebook-{secrets.token_hex(4)}"
     try:
         folder.mkdir(mode=0o755)
         for name, minor in NUMBERS.items():

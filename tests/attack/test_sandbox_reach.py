@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasehold.engines import sandbox_layers
-from leasehold.engines.contract import CannotRun
+from leasebook.engines.contract import CannotRun
+from leasebook.engines.sandbox import layers as sandbox_layers
 from tests.attack.sandbox_scene import OFF, Scene, Server, Targets, in_a_loop, need_complete, serving
 
 GUARDED = {"read the server's environment"}

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from leasehold.engines import own_user, subuids
-from leasehold.engines.keeper_disk import remove
+from leasebook.engines.process import own_user, subuids
+from leasebook.engines.process.keeper_disk import remove
 from tests.attack import sandbox_attacks
 from tests.attack.sandbox_scene import need_complete
 from tests.attack.test_sandbox_devices import made_cards
@@ -44,8 +44,8 @@ class Made(NamedTuple):
 
 
 def _skip(reason: str) -> None:
-    if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
-        pytest.fail(f"{reason}, and LEASEHOLD_REQUIRE_TOOLCHAINS asks for it")
+    if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
+        pytest.fail(f"{reason}, and LEASEBOOK_REQUIRE_TOOLCHAINS asks for it")
     pytest.skip(reason)
 
 
@@ -66,7 +66,7 @@ def made() -> Iterator[Made]:
         if shutil.which(program) is None:
             _skip(f"there is no {program} here (Debian: apt install uidmap passwd util-linux)")
     need_complete()
-    name = f"leasehold-{secrets.token_hex(4)}"
+    name = f"leasebook-{secrets.token_hex(4)}"
     _accounts("useradd", "--no-create-home", "--shell", "/bin/false", name)
     folder = Path("/var/tmp") / name  # noqa: S108 - where any user gets at
     try:

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import ACCOUNT, CLOCK, UNITS, Process
 from tests.crash.lone import lone_server
 from tests.harness import ROOT_KEY, ROOT_SECRET
 
-HOST = "leasehold.test"
+HOST = "leasebook.test"
 TOP_UP = json.dumps({"amount": "5"}).encode()
 
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.reconciler.ports import Timing
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.reconciler.ports import Timing
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, Runner, Scene, billing_of, new_service
 from tests.copies import STORES, empty
 from tests.harness import a_service
@@ -37,7 +37,7 @@ def exposed(where: Target) -> Iterator[tuple[Scene, FakeWorld]]:
     world = FakeWorld(lambda: 1e9, {"gpu-1": 100})
     world.missing = ("bubblewrap is not installed", "Landlock is too old")
     engines = {"process": Exposed(world)}
-    environment = {"LEASEHOLD_ENGINES": "*=process"}
+    environment = {"LEASEBOOK_ENGINES": "*=process"}
     with Runner() as runner:
         running = a_service(where, environment=environment, engines=engines, timing=TIMING)
         desk = runner.run(running.__aenter__())
@@ -121,7 +121,7 @@ def test_nobody_but_an_operator_approves_and_what_an_operator_approves_runs(atta
             assert caller.refused(MODEL, action, {"modelId": model["modelId"]}) == "AccessDenied"
     # Not by becoming one either.
     me = next(one for one in manager.do(IAM, "DescribeUsers")["users"] if one["isRoot"])["userId"]
-    policy = {"userId": me, "policyName": "LeaseholdOperatorPolicy"}
+    policy = {"userId": me, "policyName": "LeasebookOperatorPolicy"}
     assert manager.refused(IAM, "AttachPolicy", policy) == "AccessDenied"
     shown = scene.operator.do(MODEL, "ApproveModel", {"modelId": model["modelId"]})
     assert (shown["trusted"], shown["run"]["command"]) == (True, RUN["command"])

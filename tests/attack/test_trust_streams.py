@@ -13,17 +13,17 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.api.fault import Fault
-from leasehold.api.streams import StreamBounds, Streams
-from leasehold.wire.signing import sign
+from leasebook.api.event_streams import StreamBounds, Streams
+from leasebook.api.fault import Fault
+from leasebook.contract.signing import sign
 from tests.harness import CLIENT, Desk, a_service, play
 
 EVENTS: Final = "/v2/events"
 IAM: Final = "/v2/iam"
 SMALL: Final = {
-    "LEASEHOLD_EVENTS_STREAMS_MAX": "7",
-    "LEASEHOLD_EVENTS_STREAMS_PER_ACCOUNT_MAX": "5",
-    "LEASEHOLD_EVENTS_STREAMS_PER_KEY_MAX": "3",
+    "LEASEBOOK_EVENTS_STREAMS_MAX": "7",
+    "LEASEBOOK_EVENTS_STREAMS_PER_ACCOUNT_MAX": "5",
+    "LEASEBOOK_EVENTS_STREAMS_PER_KEY_MAX": "3",
 }
 
 
@@ -45,7 +45,7 @@ class Follower:
             method="POST",
             path=EVENTS,
             query=query,
-            headers={"host": "leasehold.test"},
+            headers={"host": "leasebook.test"},
             timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             signed_headers=("host",),
         )
@@ -55,7 +55,7 @@ class Follower:
             "path": EVENTS,
             "raw_path": EVENTS.encode(),
             "query_string": query.encode(),
-            "headers": [(b"host", b"leasehold.test"), (b"authorization", signed.encode())],
+            "headers": [(b"host", b"leasebook.test"), (b"authorization", signed.encode())],
             "client": CLIENT,
         }
         requests = [{"type": "http.request", "body": b"", "more_body": False}]
@@ -130,8 +130,8 @@ def test_one_reader_gets_so_many_streams_and_others_theirs(tmp_path: Path) -> No
                     assert setting in body["message"]
                 page = await desk.service.health.page("/metrics")
                 assert page is not None
-                assert "leasehold_event_streams 7.0" in page.body.decode()
-                assert "leasehold_event_streams_refused_total 1513.0" in page.body.decode()
+                assert "leasebook_event_streams 7.0" in page.body.decode()
+                assert "leasebook_event_streams_refused_total 1513.0" in page.body.decode()
                 # Who goes makes room.
                 for one in mine:
                     if await one.status() == 200:

@@ -14,12 +14,13 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from leasehold.domain.cards import parse_cards
-from leasehold.engines import keeper_kin, sandbox_layers, subuids
-from leasehold.engines.contract import NoRoom
-from leasehold.engines.process_devices import DeclaredDevices
-from leasehold.engines.process_files import kill_marked
-from leasehold.engines.process_limits import Limits
+from leasebook.domain.cards import parse_cards
+from leasebook.engines.contract import NoRoom
+from leasebook.engines.process import keeper_kin, subuids
+from leasebook.engines.process.devices import DeclaredDevices
+from leasebook.engines.process.files import kill_marked
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.sandbox import layers as sandbox_layers
 from tests.attack.sandbox_scene import Scene, Targets, serving
 from tests.attack.test_sandbox_bounds import DEEP, FILLS, KEPT_OPEN, MIB, listening
 from tests.attack.test_sandbox_devices import declared, used_by

@@ -34,7 +34,7 @@ class Server:
 
 def stores() -> list[str]:
     """What to run on: `sqlite`, `postgres` (a server of our own), or the address of one; separated by commas."""
-    named = os.environ.get("LEASEHOLD_TEST_STORES", "sqlite,postgres")
+    named = os.environ.get("LEASEBOOK_TEST_STORES", "sqlite,postgres")
     return [name.strip() for name in named.split(",") if name.strip()]
 
 
@@ -91,7 +91,7 @@ def _started(options: tuple[str, ...], port: int, output: int) -> Iterator[subpr
     command = [
         sys.executable,
         "-m",
-        "leasehold",
+        "leasebook",
         "serve",
         "--host",
         HOST,
@@ -110,8 +110,8 @@ def _started(options: tuple[str, ...], port: int, output: int) -> Iterator[subpr
 
 def _environment() -> dict[str, str]:
     """The caller's, without what it sets for a server of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEHOLD_")}
-    return {**kept, "LEASEHOLD_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEHOLD_ROOT_SECRET_KEY": SECRET_KEY}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEBOOK_")}
+    return {**kept, "LEASEBOOK_ROOT_ACCESS_KEY": ACCESS_KEY, "LEASEBOOK_ROOT_SECRET_KEY": SECRET_KEY}
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -134,6 +134,6 @@ def _is_ready(port: int) -> bool:
 
 
 def _check(options: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "leasehold", "check", *options]
+    command = [sys.executable, "-m", "leasebook", "check", *options]
     done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60, check=False)
-    assert done.returncode == 0, f"leasehold check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"leasebook check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"

@@ -33,7 +33,7 @@ def signed_twice(server: Server, path: str, action: str, body: Any) -> list[tupl
 def ruled(server: Server, requires: list[str]) -> None:
     """Have our own command line, which signs both, set the rule of the key that all of them use."""
     body = json.dumps({"accessKeyId": ACCESS_KEY, "requires": requires})
-    command = [sys.executable, "-m", "leasehold", "call", "/v2/iam", "SetKeyRules", body]
+    command = [sys.executable, "-m", "leasebook", "call", "/v2/iam", "SetKeyRules", body]
     subprocess.run(command, env=environment(server), timeout=60, check=True, capture_output=True)
 
 

@@ -54,8 +54,8 @@ def _build_unless_stamped(toolchain: Toolchain, stamp: Path, wanted: str) -> Non
 
 
 def _missing(reason: str) -> None:
-    if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS") == "1":
-        pytest.fail(f"{reason}, and LEASEHOLD_REQUIRE_TOOLCHAINS asks for it")
+    if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS") == "1":
+        pytest.fail(f"{reason}, and LEASEBOOK_REQUIRE_TOOLCHAINS asks for it")
     pytest.skip(reason)
 
 
@@ -141,7 +141,7 @@ GO = Toolchain(
 )
 
 # Names a release that has console(), where the repository at hand holds one; see README.md.
-JAVA_RELEASE = os.environ.get("LEASEHOLD_TEST_QIANFAN_JAVA", "")
+JAVA_RELEASE = os.environ.get("LEASEBOOK_TEST_QIANFAN_JAVA", "")
 JAVA_TARGET = HERE / "java" / "target" / (JAVA_RELEASE or "published")
 JAVA_CHOICE = ("-Pconsole", f"-Dqianfan.version={JAVA_RELEASE}") if JAVA_RELEASE else ()
 

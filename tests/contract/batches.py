@@ -6,18 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leasehold.domain.book import (
-    TABLES,
-    Book,
-    Draft,
-    Needed,
-    Table,
-)
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order, Posting
-from leasehold.questions import Numbered
-from leasehold.sequencer import Transaction
-from leasehold.store.opening import OpenStore
+from leasebook.batch import Transaction
+from leasebook.domain.book.book import TABLES, Book, Draft, Needed, Table
+from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Numbered
+from leasebook.store.opening import OpenStore
 
 Scene = Callable[[OpenStore], Awaitable[None]]
 OnStore = Callable[[Scene], None]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from leasehold.store.opening import OpenStore
+from leasebook.store.opening import OpenStore
 from tests.contract.stores import KINDS
 
 Scene = Callable[[OpenStore], Awaitable[None]]

@@ -6,63 +6,63 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.account import AccessKey, Account, User
-from leasehold.domain.book import (
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    ACCOUNT_LIMITS,
     ACCOUNTS,
-    CALLS,
     DELIVERIES,
-    FACTS,
-    GUARDS,
-    HOOKS,
-    KEYS,
-    LANES,
+    DELIVERY_QUEUES,
+    ENGINE_CAPACITIES,
+    IDEMPOTENCY_RECORDS,
+    INSTANCES,
     LEASES,
+    METADATA,
     MODEL_SETS,
     MODELS,
     NONCES,
     NOTICE_RATES,
     OFFERINGS,
-    PACKAGES,
     PRICES,
     QUOTES,
-    REFUSED,
-    REMEMBERED,
+    REFUSED_CALLS,
     REPLICAS,
     SERVICE_KEYS,
+    SERVICE_USAGE,
     SERVICES,
-    SUPPLIES,
-    UNITS,
+    SUBSCRIPTIONS,
+    TOKEN_PACKAGES,
     USED_LINKS,
     USERS,
     WORKERS,
-    Fact,
+    StoreMetadata,
     Table,
 )
-from leasehold.domain.calendar import Instant
-from leasehold.domain.calling import Calls, Package
-from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.guard import Guard, GuardRules
-from leasehold.domain.lease import Lease, Worker
-from leasehold.domain.ledger import Order, Posting
-from leasehold.domain.model import EVERYBODYS, Model, ModelSet
-from leasehold.domain.money import Micro
-from leasehold.domain.notice import NoticeRate, UsedLink
-from leasehold.domain.outbox import Delivery, Hook, Lane
-from leasehold.domain.quote import Quote
-from leasehold.domain.replica import Replica, RunSpec
-from leasehold.domain.service import Service
-from leasehold.domain.service_key import ServiceKey
-from leasehold.domain.signature import Nonce, RefusedCalls
-from leasehold.domain.supply import Count, Supply, Word
-from leasehold.domain.token import Remembered
-from leasehold.domain.unit import Placement, Unit
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity, TypeCapacity
+from leasebook.domain.model.idempotency import IdempotencyRecord
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.lease import Lease, Worker
+from leasebook.domain.model.limits import AccountLimits, GuardRules
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.offering import Offering, PriceChange, PriceList
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.model.replica import Replica, RunSpec
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
+from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.record.notice import NoticeRate, UsedLink
+from leasebook.domain.record.signature import Nonce, RefusedCalls
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 
 LOW, HIGH = -(2**63), 2**63 - 1
 """The least and the greatest number that every store can hold."""
 TEXT = 'naïve "quoted" \\ {NULL}, 单位 🦊'
 
 
-def unit(unit_id: str, **changed: Any) -> Unit:
+def unit(unit_id: str, **changed: Any) -> Instance:
     """Make an instance."""
     facts: dict[str, Any] = {
         "id": unit_id,
@@ -77,7 +77,7 @@ def unit(unit_id: str, **changed: Any) -> Unit:
         "status": "Running",
         "created_at": Instant(1),
     }
-    return Unit(**(facts | changed))
+    return Instance(**(facts | changed))
 
 
 def service(service_id: str, **changed: Any) -> Service:
@@ -134,11 +134,11 @@ def posting(amount: int, **changed: Any) -> Posting:
 
 # Table: a row with nothing in it that need not be, and the same with everything that can change changed.
 _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
-    REMEMBERED: (
-        Remembered("acc-1", "token-1", "digest", False, bytes(range(256)), Instant(LOW)),
+    IDEMPOTENCY_RECORDS: (
+        IdempotencyRecord("acc-1", "token-1", "digest", False, bytes(range(256)), Instant(LOW)),
         {"digest": "another digest"},
     ),
-    UNITS: (
+    INSTANCES: (
         unit("unit-1", created_at=Instant(LOW), count=HIGH),
         {
             "count": 1,
@@ -216,12 +216,12 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         Quote("quote-1", "acc-1", "bj", "gpu-1", HIGH, "Prepaid", 12, Micro(HIGH), Instant(LOW), Instant(HIGH)),
         {"used_by": "unit-1"},
     ),
-    CALLS: (
-        Calls("svco-1", TEXT, Instant(HIGH), "acc-1"),
+    SERVICE_USAGE: (
+        ServiceUsage("svco-1", TEXT, Instant(HIGH), "acc-1"),
         {"input_tokens": HIGH, "output_tokens": HIGH, "succeeded": HIGH, "failed": HIGH},
     ),
-    PACKAGES: (
-        Package("pkg-1", "acc-1", "user-1", TEXT, HIGH, 0, Instant(LOW), Instant(HIGH)),
+    TOKEN_PACKAGES: (
+        TokenPackage("pkg-1", "acc-1", "user-1", TEXT, HIGH, 0, Instant(LOW), Instant(HIGH)),
         {"used": HIGH},
     ),
     OFFERINGS: (
@@ -236,12 +236,15 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "price_number": HIGH,
         },
     ),
-    SUPPLIES: (
-        Supply("process", None, (Word(TEXT, "worker-1"),)),
+    ENGINE_CAPACITIES: (
+        EngineCapacity("process", None, (CapacityReport(TEXT, "worker-1"),)),
         {
             "told_to": "acc-1",
-            "words": (Word("", TEXT, {TEXT: HIGH}, LOW, TEXT, HIGH, LOW), Word("node-2", "worker-2", {})),
-            "stocks": {TEXT: Count((TEXT, "bj"), HIGH, None, LOW), "gpu-1": Count((), 0, HIGH)},
+            "words": (
+                CapacityReport("", TEXT, {TEXT: HIGH}, LOW, TEXT, HIGH, LOW),
+                CapacityReport("node-2", "worker-2", {}),
+            ),
+            "stocks": {TEXT: TypeCapacity((TEXT, "bj"), HIGH, None, LOW), "gpu-1": TypeCapacity((), 0, HIGH)},
         },
     ),
     PRICES: (
@@ -256,12 +259,12 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         User("user-1", "acc-1", TEXT, True, (), Instant(HIGH)),
         {"policies": (TEXT, "QianfanFullControl"), "requires": ("SignedBody", "Nonce")},
     ),
-    KEYS: (
+    ACCESS_KEYS: (
         AccessKey("key-1", "user-1", "acc-1", b"", "Active", Instant(LOW)),
         {"sealed": bytes(range(256)), "status": "Disabled", "requires": ("Nonce",), "from_environment": True},
     ),
-    GUARDS: (
-        Guard("acc-1", GuardRules()),
+    ACCOUNT_LIMITS: (
+        AccountLimits("acc-1", GuardRules()),
         {
             "rules": GuardRules(
                 units={TEXT: 20},
@@ -284,7 +287,7 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         },
     ),
     NONCES: (Nonce("key-1", TEXT, Instant(HIGH)), {}),
-    REFUSED: (
+    REFUSED_CALLS: (
         RefusedCalls("row-1", Instant(LOW), TEXT, "", "", 0, {}, Instant(LOW), Instant(LOW)),
         {"calls": HIGH, "codes": {TEXT: HIGH}, "last_at": Instant(HIGH)},
     ),
@@ -292,9 +295,9 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
         ServiceKey("key-1", "acc-1", "user-1", TEXT, None, "0" * 64, Instant(LOW)),
         {"status": "Deleted"},
     ),
-    FACTS: (Fact("a fact", ""), {"value": TEXT}),
-    HOOKS: (
-        Hook("sub-1", "acc-1", "Webhook", TEXT, b"", (), TEXT, "Active", "u", Instant(LOW), Instant(LOW), 0),
+    METADATA: (StoreMetadata("a fact", ""), {"value": TEXT}),
+    SUBSCRIPTIONS: (
+        Subscription("sub-1", "acc-1", "Webhook", TEXT, b"", (), TEXT, "Active", "u", Instant(LOW), Instant(LOW), 0),
         {
             "target": "",
             "sealed": bytes(range(256)),
@@ -311,7 +314,10 @@ _PLAIN: Final[dict[Table[Any], tuple[Any, dict[str, Any]]]] = {
             "confirm_until": LOW,
         },
     ),
-    LANES: (Lane("sub-1", TEXT), {"waiting": HIGH, "next_at": LOW, "holder": TEXT, "leased_until": HIGH}),
+    DELIVERY_QUEUES: (
+        DeliveryQueue("sub-1", TEXT),
+        {"waiting": HIGH, "next_at": LOW, "holder": TEXT, "leased_until": HIGH},
+    ),
     DELIVERIES: (
         Delivery("sub-1", HIGH, 7, "acc-1", TEXT, TEXT, TEXT, Instant(LOW)),
         {

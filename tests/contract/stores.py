@@ -12,11 +12,11 @@ from typing import Final
 
 import psycopg
 
-from leasehold.store.opening import OpenStore
-from leasehold.store.postgres import PostgresStore
-from leasehold.store.postgres import upgrade as upgrade_database
-from leasehold.store.schema import metadata
-from leasehold.store.sqlite import SqliteStore, upgrade
+from leasebook.store.opening import OpenStore
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.postgres.store import upgrade as upgrade_database
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.store import SqliteStore, upgrade
 from tests.postgres import shared_server
 from tests.simulation.memory_store import MemoryStore
 
@@ -34,14 +34,14 @@ def memory() -> Iterator[Opener]:
 @contextmanager
 def sqlite() -> Iterator[Opener]:
     """A data directory: a copy of an empty one, since migrating takes longer than most tests."""
-    with tempfile.TemporaryDirectory(prefix="leasehold-test-") as parent:
+    with tempfile.TemporaryDirectory(prefix="leasebook-test-") as parent:
         directory = Path(shutil.copytree(_empty_directory(), Path(parent) / "data"))
         yield lambda: SqliteStore(directory)
 
 
 @cache
 def _empty_directory() -> Path:
-    _parents.append(tempfile.TemporaryDirectory(prefix="leasehold-test-"))
+    _parents.append(tempfile.TemporaryDirectory(prefix="leasebook-test-"))
     directory = Path(_parents[-1].name) / "empty"
     upgrade(directory)
     return directory

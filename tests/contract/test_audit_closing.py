@@ -13,20 +13,20 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from leasehold.cli.audit import _cell
-from leasehold.cli.main import cli
-from leasehold.domain.audit import closure_message
-from leasehold.keyring import MASTER_KEY_FILE
-from leasehold.seals import AuditKeys, is_signed
-from leasehold.store.codec import AUDIT_CLOSURES
-from leasehold.store.opening import Target
-from leasehold.store.queries import columns
+from leasebook.cli.audit import _cell
+from leasebook.cli.main import cli
+from leasebook.domain.record.audit_log import closure_message
+from leasebook.security.audit_keys import AuditKeys, is_signed
+from leasebook.security.keyring import MASTER_KEY_FILE
+from leasebook.store.opening import Target
+from leasebook.store.queries.read_repository import columns
+from leasebook.store.rows.codec import AUDIT_CLOSURES
 from tests.contract.test_audit_tampering import Log
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service
 
 ACCOUNT, CLOCK, UNITS = "/v2/account", "/v2/clock", "/v2/computeunit"
-KEPT: Final = {"LEASEHOLD_AUDIT_KEEP_DAYS": "2"}
+KEPT: Final = {"LEASEBOOK_AUDIT_KEEP_DAYS": "2"}
 
 
 async def lived(where: Target, proof: list[Any]) -> None:
@@ -221,7 +221,7 @@ def test_an_export_writes_over_nothing_and_leaves_no_part_behind(closed: tuple[L
     log.run("UPDATE audit_pages SET body = ? WHERE chain = ?", b"[", log.second)
     half = run(log, "audit", "--out", str(tmp_path / "half.jsonl"))
     assert half.exit_code == 1
-    assert "run leasehold check" in half.output
+    assert "run leasebook check" in half.output
     assert sorted(path.name for path in tmp_path.glob("*.jsonl*")) == ["there.jsonl"]
 
 

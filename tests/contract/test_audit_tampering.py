@@ -13,13 +13,13 @@ import msgspec
 import psycopg
 import pytest
 
-from leasehold.cli.stores import audit_keys
-from leasehold.domain.audit import NOTHING, PageBody, chain_hash, head_message, read_body
-from leasehold.keyring import MASTER_KEY_FILE
-from leasehold.seals import AuditKeys
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
-from leasehold.store.packing import unpacked
+from leasebook.cli.stores import audit_keys
+from leasebook.domain.record.audit_log import NOTHING, PageBody, chain_hash, head_message, read_body
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.security.keyring import MASTER_KEY_FILE
+from leasebook.store.opening import Target
+from leasebook.store.rows.packing import unpacked
+from leasebook.store.verify.check import check_store
 from tests import postgres
 from tests.copies import STORES, copy_of, empty
 from tests.harness import a_service
@@ -38,7 +38,7 @@ class Log:
     def run(self, text: str, *params: Any) -> list[tuple[Any, ...]]:
         """Say something to the store, and have it committed."""
         if self.where.url is None:
-            with closing(sqlite3.connect(self.where.directory / "leasehold.db")) as store, store:
+            with closing(sqlite3.connect(self.where.directory / "leasebook.db")) as store, store:
                 return store.execute(text, params).fetchall()
         with psycopg.connect(self.where.url) as database:
             cursor = database.execute(text.replace("?", "%s").encode(), params)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.store.check_audit import Audited
+from leasebook.store.verify.nouns.audit_log import Audited
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.contract.test_store_newer import write
 
 COLUMNS = "unit_id, service_id, number, account_id, model_id, engine, node, units, generation, state, since"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from leasehold.store.packing import PACK_MIN, packed, summed, unpacked
+from leasebook.store.rows.packing import PACK_MIN, packed, summed, unpacked
 
 
 @given(st.lists(st.text(max_size=40), max_size=200))

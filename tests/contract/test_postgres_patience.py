@@ -13,14 +13,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from leasehold.sequencer import Unavailable
-from leasehold.store.patience import Patience
-from leasehold.store.postgres import PostgresStore
-from leasehold.store.postgres_hosts import Hosts, PromptConnection, Silent
-from leasehold.store.postgres_presence import Presence
-from leasehold.store.postgres_reading import open_reading, queries_on
-from leasehold.store.postgres_session import Session
-from leasehold.store.readers import LostError
+from leasebook.batch import Unavailable
+from leasebook.store.postgres.hosts import Hosts, PromptConnection, Silent
+from leasebook.store.postgres.presence import Presence
+from leasebook.store.postgres.reading import open_reading, queries_on
+from leasebook.store.postgres.session import Session
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.postgres.timeouts import Patience
+from leasebook.store.queries.readers import LostError
 from tests.postgres import shared_server
 
 SLEEP = "SELECT pg_sleep(20)"

@@ -11,9 +11,9 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from leasehold.store import postgres_session
-from leasehold.store.postgres import PostgresStore
-from leasehold.store.postgres_session import Session, Statement
+from leasebook.store.postgres import session as postgres_session
+from leasebook.store.postgres.session import Session, Statement
+from leasebook.store.postgres.store import PostgresStore
 from tests.postgres import Server, shared_server
 
 SELECTED = ("SELECT %s::text", ["one"])

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from leasehold.questions import Questions
-from leasehold.store.queries import Queries
-from leasehold.store.readers import Connection, Readers
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.store.queries.read_repository import Queries
+from leasebook.store.queries.readers import Connection, Readers
 
 PATIENCE_S = 10.0
 
@@ -34,7 +34,7 @@ class Slow:
     def ask(self, who: str, *, long: bool, waits: bool) -> asyncio.Task[str]:
         """Ask on behalf of somebody."""
 
-        def question(_: Questions) -> str:
+        def question(_: ReadRepository) -> str:
             self.begun.append(who)
             if waits:
                 assert self._end.wait(PATIENCE_S)
@@ -89,7 +89,7 @@ def test_with_one_reader_accounts_take_turns() -> None:
 
 def test_what_goes_wrong_is_told_to_whoever_asked_and_the_next_is_answered() -> None:
     async def act(slow: Slow) -> None:
-        def broken(_: Questions) -> str:
+        def broken(_: ReadRepository) -> str:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):

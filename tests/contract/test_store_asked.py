@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain import asked as a
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.asked import Answers, Asked
-from leasehold.domain.book import ACCOUNTS, HOOKS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, Book
-from leasehold.domain.calendar import Instant
-from leasehold.domain.unit import Placement
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book import store_queries as a
+from leasebook.domain.book.book import ACCOUNTS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, SUBSCRIPTIONS, Book
+from leasebook.domain.book.store_queries import Answers, Asked
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.model.instance import Placement
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.rows import ROWS, service, unit
 
@@ -47,7 +47,9 @@ CASES: dict[str, tuple[Any, list[Any], int]] = {
     a.SERVICES: (OWNER, copies(SERVICES, {}, {"deleted_at": Instant(5)}, {"account_id": "acc-2"}), 1),
     a.HOOKS: (
         OWNER,
-        copies(HOOKS, {"status": "Active"}, {"status": "Paused"}, {"status": "Deleting"}, {"status": "Deleted"}),
+        copies(
+            SUBSCRIPTIONS, {"status": "Active"}, {"status": "Paused"}, {"status": "Deleting"}, {"status": "Deleted"}
+        ),
         2,
     ),
     a.QUOTES: (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasehold.domain.audit import NOTHING, Audit, Head, Sealed, closing_of, pages_of
-from leasehold.domain.book import UNITS, Book, Changes
-from leasehold.domain.calendar import Instant
-from leasehold.domain.unit import Unit
-from leasehold.questions import AuditFilter, EventPlace
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import INSTANCES, Book, Changes
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.record.audit_log import NOTHING, Audit, Head, Sealed, closing_of, pages_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import AuditFilter, EventPlace
+from leasebook.store.opening import OpenStore
 from tests.contract.conftest import OnStore
 from tests.contract.rows import TEXT, unit
 from tests.domain.test_audit import entry
@@ -37,10 +37,10 @@ async def save(store: OpenStore, changes: Changes, *, commit: bool = True) -> No
     await (transaction.commit() if commit else transaction.rollback())
 
 
-async def keep(store: OpenStore, *units: Unit) -> None:
+async def keep(store: OpenStore, *units: Instance) -> None:
     """Write instances."""
     changes = Book().changes()
-    changes.inserted[UNITS] = list(units)
+    changes.inserted[INSTANCES] = list(units)
     await save(store, changes)
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.domain.account import Account
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.questions import Questions
-from leasehold.store.opening import OpenStore
-from leasehold.store.queries import Queries
-from leasehold.store.sqlite import FILE
+from leasebook.domain.model.account import Account
+from leasebook.domain.record.ledger import Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.store.opening import OpenStore
+from leasebook.store.queries.read_repository import Queries
+from leasebook.store.sqlite.store import FILE
 from tests.contract.batches import Batch, OnStore
 from tests.contract.rows import posting
 from tests.contract.stores import KINDS, postgres, sqlite
@@ -57,7 +57,7 @@ def test_the_bills_of_many_are_the_bills_of_each(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         await Batch(postings=[*history(6, 4), *LATE]).commit_to(store)
 
-        def look(ask: Questions) -> None:
+        def look(ask: ReadRepository) -> None:
             for since, until in product(range(0, 1001, 50), repeat=2):
                 wanted = ["nobody", *UNITS[::-1]]
                 bills = ask.bills("acc-1", wanted, Instant(since), Instant(until))
@@ -77,7 +77,7 @@ def test_more_instances_than_one_statement_asks_for_get_their_bills_in_order(on_
             store
         )
 
-        def look(ask: Questions) -> None:
+        def look(ask: ReadRepository) -> None:
             found = list(ask.bills("acc-1", many, Instant(2), Instant(3)))
             assert [one for one, _ in found] == many
             assert [[row.amount for row in rows] for _, rows in found] == [[3]] * 230
@@ -100,7 +100,7 @@ def test_a_balance_is_the_same_from_either_end_of_the_history(on_store: OnStore)
     on_store(scene)
 
 
-def statement(ask: Questions, month: int) -> None:
+def statement(ask: ReadRepository, month: int) -> None:
     """Ask what a statement asks."""
     since, until = Instant(month * MONTH), Instant((month + 1) * MONTH)
     ask.balance_at("acc-1", since)

@@ -8,16 +8,28 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.domain.account import Account, User
-from leasehold.domain.book import FACTS, KEYS, OFFERINGS, PRICES, SERVICE_KEYS, TABLES, UNITS, USERS, Book, Draft, Fact
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.money import MICRO_MAX, Micro
-from leasehold.domain.needs import Shelf
-from leasehold.questions import HistoryFilter, Questions, UnitFilter
-from leasehold.store.codec import CODECS
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    INSTANCES,
+    METADATA,
+    OFFERINGS,
+    PRICES,
+    SERVICE_KEYS,
+    TABLES,
+    USERS,
+    Book,
+    Draft,
+    StoreMetadata,
+)
+from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.account import Account, User
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import MICRO_MAX, Micro
+from leasebook.ports.queries.read_repository import HistoryFilter, ReadRepository, UnitFilter
+from leasebook.store.opening import OpenStore
+from leasebook.store.rows.codec import CODECS
 from tests.contract.batches import TABLE_OF, Batch, OnStore, get, load, rows_of, write
 from tests.contract.rows import CHANGED, HIGH, LOW, ROWS, TEXT, offering, order, posting, unit
 
@@ -99,7 +111,7 @@ def test_rows_of_every_table_are_written_and_loaded_in_one_batch(on_store: OnSto
         book = await load(store, *[(table, table.key_of(row)) for table, (row, _) in ROWS.items()])
         assert [book.get(table, *table.key_of(row)) for table, (row, _) in ROWS.items()] == rows
         # One of them is new, the others change.
-        await write(store, *[changed for _, changed in ROWS.values()], Fact("another", "fact"))
+        await write(store, *[changed for _, changed in ROWS.values()], StoreMetadata("another", "fact"))
         book = await load(store, *[(table, table.key_of(row)) for table, (row, _) in ROWS.items()])
         assert [book.get(table, *table.key_of(row)) for table, (row, _) in ROWS.items()] == [
             changed for _, changed in ROWS.values()
@@ -152,20 +164,20 @@ TEXTS = (
 
 def test_every_text_comes_back_as_it_was_written_also_in_a_key(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
-        facts = [Fact(text, text[::-1]) for text in TEXTS]
+        facts = [StoreMetadata(text, text[::-1]) for text in TEXTS]
         users = [User(text, text, text, False, (text, TEXT), Instant(0)) for text in TEXTS]
         await write(store, *facts, *users)
-        book = await load(store, *[(FACTS, (text,)) for text in TEXTS], *[(USERS, (text,)) for text in TEXTS])
-        assert [book.get(FACTS, text) for text in TEXTS] == facts
+        book = await load(store, *[(METADATA, (text,)) for text in TEXTS], *[(USERS, (text,)) for text in TEXTS])
+        assert [book.get(METADATA, text) for text in TEXTS] == facts
         assert [book.get(USERS, text) for text in TEXTS] == users
         for text in TEXTS:
-            assert await get(store, FACTS, text) == Fact(text, text[::-1])
+            assert await get(store, METADATA, text) == StoreMetadata(text, text[::-1])
             assert store.ask(lambda ask, text=text: ask.fact(text)) == text[::-1]  # type: ignore[misc]
         # And once more where it is an update.
-        changed = [Fact(text, f"{text}{text}") for text in TEXTS]
+        changed = [StoreMetadata(text, f"{text}{text}") for text in TEXTS]
         await write(store, *changed)
-        book = await load(store, *[(FACTS, (text,)) for text in TEXTS])
-        assert [book.get(FACTS, text) for text in TEXTS] == changed
+        book = await load(store, *[(METADATA, (text,)) for text in TEXTS])
+        assert [book.get(METADATA, text) for text in TEXTS] == changed
 
     on_store(scene)
 
@@ -230,11 +242,11 @@ def test_a_shelf_holds_every_offering_of_its_type_in_catalogue_order(on_store: O
         # One of the shelf is needed by itself too, and one that is on no shelf.
         book = await load(
             store,
-            Shelf("gpu-1"),
+            OfferingsOfType("gpu-1"),
             (OFFERINGS, ("bd", "gpu-1")),
             (OFFERINGS, ("bj", "gpu-10")),
             (OFFERINGS, ("bj", "none")),
-            Shelf("tpu"),
+            OfferingsOfType("tpu"),
         )
         assert book.shelf_keys("gpu-1") == [("bd", "gpu-1"), ("gz", "gpu-1"), ("bj", "gpu-1")]
         assert Draft(book).shelf("gpu-1") == [rows[1], rows[2], rows[0]]
@@ -250,7 +262,7 @@ def test_two_shelves_are_loaded_together(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         rows = [offering("bj", "gpu-1", 1), offering("bd", "gpu-2", 2), offering("bd", "gpu-1", 3)]
         await write(store, *rows)
-        book = await load(store, Shelf("gpu-1"), Shelf("gpu-2"))
+        book = await load(store, OfferingsOfType("gpu-1"), OfferingsOfType("gpu-2"))
         assert Draft(book).shelf("gpu-1") == [rows[0], rows[2]]
         assert Draft(book).shelf("gpu-2") == [rows[1]]
 
@@ -286,7 +298,7 @@ def whole_batch() -> Batch:
     return Batch(rows, [order("order-1")], [posting(1)])
 
 
-def next_due(ask: Questions) -> Instant | None:
+def next_due(ask: ReadRepository) -> Instant | None:
     return next((due.at for due in ask.due(Instant(HIGH), 1)), None)
 
 
@@ -346,9 +358,9 @@ def test_a_batch_is_seen_once_it_is_committed_and_not_before(on_store: OnStore) 
 
 def test_an_old_value_is_seen_until_the_new_one_is_committed(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
-        await write(store, Fact("a", "old"), unit("unit-1", release_at=Instant(50)))
+        await write(store, StoreMetadata("a", "old"), unit("unit-1", release_at=Instant(50)))
         transaction = await store.begin()
-        await Batch([Fact("a", "new"), unit("unit-1", release_at=Instant(40))]).save(transaction)
+        await Batch([StoreMetadata("a", "new"), unit("unit-1", release_at=Instant(40))]).save(transaction)
         assert store.ask(lambda ask: (ask.fact("a"), next_due(ask))) == ("old", 50)
         await transaction.commit()
         assert store.ask(lambda ask: (ask.fact("a"), next_due(ask))) == ("new", 40)
@@ -362,19 +374,19 @@ def test_a_batch_that_fails_leaves_nothing_and_the_next_one_succeeds(on_store: O
         transaction = await store.begin()
         # A mistake: it was never looked whether the row exists.
         book = Book()
-        book.load(UNITS, ("unit-1",), None)
-        book.load(FACTS, ("a fact",), None)
+        book.load(INSTANCES, ("unit-1",), None)
+        book.load(METADATA, ("a fact",), None)
         draft = Draft(book)
-        draft.put(FACTS, Fact("a fact", "of the batch"))
-        draft.put(UNITS, unit("unit-1", count=9))
+        draft.put(METADATA, StoreMetadata("a fact", "of the batch"))
+        draft.put(INSTANCES, unit("unit-1", count=9))
         book.take(draft, Instant(0), None)
         with pytest.raises((Exception,), match=r"(?s)."):
             await transaction.save(book.changes())
         await transaction.rollback()
         assert store.ask(lambda ask: ask.fact("a fact")) is None
-        await write(store, Fact("a fact", "of the next one"))
+        await write(store, StoreMetadata("a fact", "of the next one"))
         assert store.ask(lambda ask: ask.fact("a fact")) == "of the next one"
-        assert await get(store, UNITS, "unit-1") == unit("unit-1")
+        assert await get(store, INSTANCES, "unit-1") == unit("unit-1")
 
     on_store(scene)
 
@@ -382,9 +394,9 @@ def test_a_batch_that_fails_leaves_nothing_and_the_next_one_succeeds(on_store: O
 def test_batches_follow_each_other_and_see_what_was_written(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         for value in range(20):
-            before = await get(store, FACTS, "counter")
-            assert before == (None if value == 0 else Fact("counter", str(value - 1)))
-            await write(store, Fact("counter", str(value)))
+            before = await get(store, METADATA, "counter")
+            assert before == (None if value == 0 else StoreMetadata("counter", str(value - 1)))
+            await write(store, StoreMetadata("counter", str(value)))
         answers = await asyncio.gather(*(store.read(lambda ask: ask.fact("counter")) for _ in range(10)))
         assert answers == ["19"] * 10
 
@@ -393,7 +405,7 @@ def test_batches_follow_each_other_and_see_what_was_written(on_store: OnStore) -
 
 def test_the_time_of_a_store_is_where_its_virtual_clock_stands(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
-        await write(store, Fact(VIRTUAL_NOW, "1893456000000001"))
+        await write(store, StoreMetadata(VIRTUAL_NOW, "1893456000000001"))
         transaction = await store.begin()
         # A store for one server keeps no time of its own.
         assert transaction.now() in (None, 1_893_456_000_000_001)
@@ -410,13 +422,13 @@ def test_the_identity_epoch_changes_with_every_key_and_user_and_with_nothing_els
 
     async def scene(store: OpenStore) -> None:
         seen = [await epoch(store)]
-        for row in (*ROWS[USERS], *ROWS[KEYS], *ROWS[SERVICE_KEYS]):
+        for row in (*ROWS[USERS], *ROWS[ACCESS_KEYS], *ROWS[SERVICE_KEYS]):
             await write(store, row)
             seen.append(await epoch(store))
         # A store for one server needs none.
         assert len(set(seen)) in (1, 7)
         assert len(set(seen)) == 7 or seen[0] is None
-        await write(store, unit("unit-1"), Fact("a", "b"))
+        await write(store, unit("unit-1"), StoreMetadata("a", "b"))
         assert await epoch(store) == seen[-1]
 
     on_store(scene)

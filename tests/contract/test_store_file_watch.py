@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.sequencer import OutcomeUnknown, Unavailable
-from leasehold.store import sqlite
-from leasehold.store.checkpointer import CHECKPOINT_EVERY_S, Checkpointer
-from leasehold.store.file_watch import FileWatch
-from leasehold.store.log_bound import LogBound
-from leasehold.store.sqlite import FILE, SqliteStore
+from leasebook.batch import OutcomeUnknown, Unavailable
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.checkpointer import CHECKPOINT_EVERY_S, Checkpointer
+from leasebook.store.sqlite.file_watch import FileWatch
+from leasebook.store.sqlite.log_bound import LogBound
+from leasebook.store.sqlite.store import FILE, SqliteStore
 from tests.copies import put_tables
 
 LOG = f"{FILE}-wal"
@@ -119,7 +119,7 @@ def test_a_batch_that_was_under_way_is_not_acknowledged(tmp_path: Path, take_awa
 
 
 def test_the_files_are_looked_at_without_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leasehold.store.file_watch.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("leasebook.store.sqlite.file_watch.LOOK_EVERY_S", 0.01)
 
     async def scene() -> None:
         store = await _store(tmp_path / "data")

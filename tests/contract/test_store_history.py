@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order, Posting, wallet
-from leasehold.domain.money import MICRO_MAX
-from leasehold.questions import HistoryFilter, Numbered, Place, Questions
-from leasehold.store.opening import OpenStore
+from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import MICRO_MAX
+from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import Batch, OnStore, rows_of
 from tests.contract.rows import HIGH, LOW, order, posting
 
@@ -21,7 +21,9 @@ OURS = HistoryFilter(account_id="acc-1")
 # Pages
 
 
-def pages(store: OpenStore, page: Callable[[Questions, Any], list[Numbered]], place: Callable[[Numbered], Any]) -> Any:
+def pages(
+    store: OpenStore, page: Callable[[ReadRepository, Any], list[Numbered]], place: Callable[[Numbered], Any]
+) -> Any:
     """Everything, page by page."""
     found: list[list[Any]] = []
     after = None
@@ -140,7 +142,7 @@ def test_postings_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> N
         await Batch(postings=[*rows, posting(1, account_id="acc-2", debit="wallet:acc-2")]).commit_to(store)
         newest = sorted(rows, key=lambda row: (row.at, row.amount), reverse=True)
 
-        def check(ask: Questions) -> None:
+        def check(ask: ReadRepository) -> None:
             for asked in filters(KINDS):
                 wanted = HistoryFilter(account_id="acc-1", **asked)
                 found = rows_of(ask.postings(wanted, after=None, limit=99))
@@ -162,7 +164,7 @@ def test_orders_are_filtered_by_kind_instance_and_time(on_store: OnStore) -> Non
     async def scene(store: OpenStore) -> None:
         await Batch(orders=[*rows, order("other", account_id="acc-2", unit_id="unit-9")]).commit_to(store)
 
-        def check(ask: Questions) -> None:
+        def check(ask: ReadRepository) -> None:
             for asked in filters(ORDER_KINDS):
                 wanted = HistoryFilter(account_id="acc-1", **asked)
                 found = rows_of(ask.orders(wanted, after=None, limit=99))
@@ -227,7 +229,7 @@ def test_a_month_closes_with_what_it_opened_with_and_what_moved_in_it(on_store: 
     async def scene(store: OpenStore) -> None:
         await Batch(postings=BOOKED).commit_to(store)
 
-        def check(ask: Questions) -> None:
+        def check(ask: ReadRepository) -> None:
             for since, until in product(range(9, 15), repeat=2):
                 if since <= until:
                     opening, closing = (ask.balance_at("acc-1", Instant(at)) for at in (since, until))

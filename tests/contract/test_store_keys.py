@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from leasehold.domain.account import AccessKey, Account, User
-from leasehold.domain.book import KEYS, USERS, Book, Draft, NotLoaded
-from leasehold.domain.calendar import Instant
-from leasehold.domain.money import ZERO
-from leasehold.domain.needs import KeysOf
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import ACCESS_KEYS, USERS, Book, Draft, NotLoaded
+from leasebook.domain.book.loads import KeysOfUser
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import ZERO
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.stores import KINDS, Opener
 
@@ -32,7 +32,7 @@ def test_the_keys_of_a_user_are_loaded_and_those_of_others_are_not(on_store: OnS
         await founded(store)
         transaction = await store.begin()
         book = Book()
-        await transaction.load([(USERS, ("user-1",)), KeysOf("user-1"), KeysOf("nobody")], book)
+        await transaction.load([(USERS, ("user-1",)), KeysOfUser("user-1"), KeysOfUser("nobody")], book)
         await transaction.rollback()
         assert book.key_ids("user-1") == ["key-1", "key-2"]
         assert book.key_ids("nobody") == []
@@ -47,8 +47,8 @@ def test_a_key_that_the_batch_makes_is_among_those_of_its_user() -> None:
     book = Book()
     book.load_keys("user-1", [key(1)])
     draft = Draft(book)
-    draft.put(KEYS, key(2))
-    draft.put(KEYS, key(3, "user-2"))
+    draft.put(ACCESS_KEYS, key(2))
+    draft.put(ACCESS_KEYS, key(3, "user-2"))
     book.take(draft, NOW, None)
     assert book.key_ids("user-1") == ["key-1", "key-2"]
 
@@ -78,7 +78,7 @@ def test_nobody_waits_to_write_when_a_key_was_last_used() -> None:
     async def scene(ours: OpenStore, others: OpenStore) -> None:
         await founded(ours)
         holding, noting = await others.begin(), await ours.begin()
-        await holding.load([(KEYS, ("key-1",))], Book())
+        await holding.load([(ACCESS_KEYS, ("key-1",))], Book())
         async with asyncio.timeout(5):
             await noting.note_uses([("key-1", Instant(1)), ("key-2", Instant(2))])
             await noting.commit()

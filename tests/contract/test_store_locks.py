@@ -10,15 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, UNITS, Book, Needed
-from leasehold.domain.calendar import Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.needs import Halted, Held, Shelf
-from leasehold.sequencer import Blocked
-from leasehold.store.opening import OpenStore
-from leasehold.store.postgres import PostgresStore
-from leasehold.store.postgres_transaction import LOCKED_AFTER_MS
+from leasebook.batch import Blocked
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, Book, Needed
+from leasebook.domain.book.loads import OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.model.account import Account
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.store.opening import OpenStore
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.postgres.transaction import LOCKED_AFTER_MS
 from tests.contract.batches import OnStore, load, write
 from tests.contract.conftest import on_store
 from tests.contract.rows import offering, unit
@@ -30,13 +30,13 @@ NEEDS: Sequence[Needed] = (
     (ACCOUNTS, ("acc-1",)),
     (ACCOUNTS, ("acc-2",)),
     (ACCOUNTS, ("nobody",)),
-    (UNITS, ("unit-1",)),
+    (INSTANCES, ("unit-1",)),
     (OFFERINGS, ("bj", "gpu-1")),
-    Shelf("gpu-1"),
-    Shelf("cpu"),
-    Halted("acc-1"),
-    Halted(unit_id="unit-1"),
-    Held("acc-1", Instant(0)),
+    OfferingsOfType("gpu-1"),
+    OfferingsOfType("cpu"),
+    SuspendedInstances("acc-1"),
+    SuspendedInstances(unit_id="unit-1"),
+    UsageTotals("acc-1", Instant(0)),
 )
 
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from leasehold import rotating
-from leasehold.seals import AuditKeys
-from leasehold.settings import load_settings
-from leasehold.store.accepting import accept_loss
-from leasehold.store.backup import back_up
-from leasehold.store.check import check_store
-from leasehold.store.copying import copy
-from leasehold.store.directory import MARK
-from leasehold.store.errors import BadStore
-from leasehold.store.mark import Mark
-from leasehold.store.opening import Target
-from leasehold.store.sqlite import FILE, SqliteStore
-from leasehold.vault import load_master_key
+from leasebook.config.load import load_settings
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.security.vault import load_master_key
+from leasebook.server import rotate_master_key as rotating
+from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.accept_loss import accept_loss
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.copy import copy
+from leasebook.store.opening import Target
+from leasebook.store.sqlite.directory import MARK
+from leasebook.store.sqlite.mark import Mark
+from leasebook.store.sqlite.store import FILE, SqliteStore
+from leasebook.store.verify.check import check_store
 from tests.copies import put_tables
 from tests.harness import ENVIRONMENT, a_service, play
 
@@ -124,10 +124,10 @@ def test_a_mark_that_was_set_back_is_refused(data: Path) -> None:
     _opens(data)
 
 
-@pytest.mark.parametrize("content", [b"", b"leasehold mark 1\n", b"\0" * 114, b"\xff" * 5000])
+@pytest.mark.parametrize("content", [b"", b"leasebook mark 1\n", b"\0" * 114, b"\xff" * 5000])
 def test_a_damaged_mark_is_refused(data: Path, content: bytes) -> None:
     (data / MARK).write_bytes(content)
-    with pytest.raises(BadStore, match=r"leasehold.mark is damaged. So nobody can tell"):
+    with pytest.raises(BadStore, match=r"leasebook.mark is damaged. So nobody can tell"):
         _opens(data)
     assert any("is damaged" in line for line in check_store(Target(data)).findings)
     assert "is damaged" in accept_loss(data, _keys(data))
@@ -241,7 +241,7 @@ def test_a_mark_that_cannot_be_moved_keeps_nobody_from_an_answer(data: Path, mon
                 raise OSError(28, "No space left on device")
 
             before = _marked(data)
-            monkeypatch.setattr("leasehold.store.mark.os.pwrite", full)
+            monkeypatch.setattr("leasebook.store.sqlite.mark.os.pwrite", full)
             assert (await desk.call("/v2/account", "TopUpAccount", {"amount": "1"})).status == 200
             assert _marked(data) == before
             monkeypatch.undo()

@@ -18,12 +18,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.pool import NullPool
 
-from leasehold.store import migrate, postgres, revisions
-from leasehold.store.directory import locked
-from leasehold.store.errors import NewerStore, StoreInUse
-from leasehold.store.opening import Target, open_store, upgrade
-from leasehold.store.schema import metadata
-from leasehold.store.sqlite import FILE, SqliteStore
+from leasebook.store import migrate, revisions
+from leasebook.store.errors import NewerStore, StoreInUse
+from leasebook.store.opening import Target, open_store, upgrade
+from leasebook.store.postgres import store as postgres
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.directory import locked
+from leasebook.store.sqlite.store import FILE, SqliteStore
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def test_the_revisions_that_are_known_are_those_of_the_chain_of_migrations() -> 
 def test_a_store_that_is_up_to_date_is_opened_without_what_changes_schemas(tmp_path: Path, module: str) -> None:
     upgrade(Target(tmp_path))
     code = (
-        "import sys; from pathlib import Path; from leasehold.store.opening import Target, open_store;"
+        "import sys; from pathlib import Path; from leasebook.store.opening import Target, open_store;"
         f"open_store(Target(Path(sys.argv[1]))); print({module!r} in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code, tmp_path], check=True, capture_output=True, text=True)
@@ -119,7 +120,7 @@ def test_a_store_of_a_newer_version_is_refused_and_its_tables_are_left_alone(tar
         connection.commit()
     before = everything(target)
     for attempt in (upgrade, open_store):
-        with pytest.raises(NewerStore, match="written by a newer version of leasehold") as caught:
+        with pytest.raises(NewerStore, match="written by a newer version of leasebook") as caught:
             attempt(target)
         assert "9999" in str(caught.value)
         assert revisions.latest() in str(caught.value)

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from leasehold.clock import boot_id, boot_us, wall_us
-from leasehold.commands.clock import CLOCK_SEEN, NoteClock
-from leasehold.commands.command import Engine, decide
-from leasehold.commands.founding import CLOCK_MODE
-from leasehold.domain.book import Book, Changes
-from leasehold.domain.calendar import HOUR_US, SECOND_US, Instant
-from leasehold.domain.clock_mark import ClockMark, read, written
-from leasehold.domain.rules import Rules
-from leasehold.sequencer import pruning
-from leasehold.store import check_overdue
-from leasehold.store.opening import OpenStore
+from leasebook.batch import housekeeping as pruning
+from leasebook.domain.book.book import Book, Changes
+from leasebook.domain.commands.command import Engine, decide
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
+from leasebook.domain.commands.store.clock import CLOCK_SEEN, NoteClock
+from leasebook.domain.record.clock_mark import ClockMark, read, written
+from leasebook.domain.values.calendar import HOUR_US, SECOND_US, Instant
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.ports.clock import boot_id, boot_us, wall_us
+from leasebook.store.opening import OpenStore
+from leasebook.store.verify.nouns import overdue as check_overdue
 from tests.contract.batches import OnStore
 
 

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import create_engine, insert, select
 from sqlalchemy.pool import NullPool
 
-from leasehold.sequencer import Outdated
-from leasehold.store import migrate, postgres, revisions
-from leasehold.store.newer import MIGRATION_LOCK, WRITABLE_FROM
-from leasehold.store.opening import OpenStore, Target, open_store, upgrade
-from leasehold.store.postgres import PostgresStore
-from leasehold.store.schema import facts
-from leasehold.store.sqlite import FILE
+from leasebook.batch import Outdated
+from leasebook.store import migrate, revisions
+from leasebook.store.newer import MIGRATION_LOCK, WRITABLE_FROM
+from leasebook.store.opening import OpenStore, Target, open_store, upgrade
+from leasebook.store.postgres import store as postgres
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.rows.schema import facts
+from leasebook.store.sqlite.store import FILE
 from tests.harness import play
 from tests.newer import NEXT, becoming, write_next
 

@@ -7,22 +7,22 @@ from typing import Any
 
 import msgspec
 
-from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace
-from leasehold.domain.book import DELIVERIES, LANES, NOTICE_RATES, USED_LINKS, Changes
-from leasehold.domain.calendar import DAY_US, Instant
-from leasehold.domain.event import BOUGHT, RUNNING, Event, page_of
-from leasehold.domain.notice import NoticeRate, UsedLink
-from leasehold.domain.outbox import Delivery, Hook, Lane
-from leasehold.questions import EventPlace
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, USED_LINKS, Changes
+from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
+from leasebook.domain.record.event import BOUGHT, RUNNING, Event, page_of
+from leasebook.domain.record.notice import NoticeRate, UsedLink
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
+from leasebook.ports.queries.read_repository import EventPlace
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, write
 from tests.contract.rows import HIGH
 
 NEVER = Instant(HIGH)
 
 
-def hook(hook_id: str, account_id: str = "acc-1", **changed: Any) -> Hook:
-    made = Hook(hook_id, account_id, "Webhook", "", b"", (), None, "Active", "u", Instant(1), Instant(1), 0)
+def hook(hook_id: str, account_id: str = "acc-1", **changed: Any) -> Subscription:
+    made = Subscription(hook_id, account_id, "Webhook", "", b"", (), None, "Active", "u", Instant(1), Instant(1), 0)
     return msgspec.structs.replace(made, **changed)
 
 
@@ -97,12 +97,12 @@ def test_pages_of_events_follow_one_another_and_each_event_is_found_where_it_sta
 
 def test_lanes_are_due_by_time_and_hook_unless_somebody_has_them(on_store: OnStore) -> None:
     rows = [
-        Lane("sub-1", "a", 1, Instant(30)),
-        Lane("sub-1", "b", 1, Instant(10)),
-        Lane("sub-1", "c", 1, Instant(20), "somebody", Instant(100)),
-        Lane("sub-1", "d"),
-        Lane("sub-2", "a", 1, Instant(15)),
-        Lane("sub-3", "a", 1, Instant(1)),
+        DeliveryQueue("sub-1", "a", 1, Instant(30)),
+        DeliveryQueue("sub-1", "b", 1, Instant(10)),
+        DeliveryQueue("sub-1", "c", 1, Instant(20), "somebody", Instant(100)),
+        DeliveryQueue("sub-1", "d"),
+        DeliveryQueue("sub-2", "a", 1, Instant(15)),
+        DeliveryQueue("sub-3", "a", 1, Instant(1)),
     ]
 
     async def scene(store: OpenStore) -> None:
@@ -207,7 +207,7 @@ def test_what_waits_is_counted(on_store: OnStore) -> None:
         assert await store.read(lambda ask: ask.waiting_deliveries()) == (0, None)
         await write(
             store,
-            Lane("sub-1", "unit-1", 2, Instant(1)),
+            DeliveryQueue("sub-1", "unit-1", 2, Instant(1)),
             delivery("sub-1", 1, 0, since=Instant(7)),
             delivery("sub-1", 1, 1, since=Instant(6)),
             delivery("sub-1", 1, 2, since=Instant(5), state="Delivered"),
@@ -222,7 +222,7 @@ def test_what_may_be_forgotten_is_the_oldest_first_and_so_much_at_once(on_store:
         delivery("sub-1", 1, 0),
         *(delivery("sub-1", 1, at, state="Delivered", done_at=Instant(1), clear_at=Instant(at)) for at in (1, 2, 3, 9)),
     ]
-    lanes = [Lane("sub-1", name) for name in "abc"] + [Lane("sub-1", "unit-1", 1, Instant(1))]
+    lanes = [DeliveryQueue("sub-1", name) for name in "abc"] + [DeliveryQueue("sub-1", "unit-1", 1, Instant(1))]
 
     async def scene(store: OpenStore) -> None:
         await write(store, *rows, *lanes)
@@ -233,13 +233,13 @@ def test_what_may_be_forgotten_is_the_oldest_first_and_so_much_at_once(on_store:
             await transaction.commit()
             asked = DeliveryFilter(account_id="acc-1")
             found = await store.read(lambda ask: ask.deliveries(asked, after=None, limit=99))
-            left = [await get(store, LANES, "sub-1", lane.name) for lane in lanes]
+            left = [await get(store, DELIVERY_QUEUES, "sub-1", lane.name) for lane in lanes]
             return sorted(row.line for row in found), sum(lane is not None for lane in left)
 
         assert await clear(0, 1) == ([0, 1, 2, 3, 9], 3)
         assert await clear(3, 2) == ([0, 3, 9], 1)
         assert await clear(3, 2) == ([0, 9], 1)
-        assert await get(store, LANES, "sub-1", "unit-1") == lanes[-1]
+        assert await get(store, DELIVERY_QUEUES, "sub-1", "unit-1") == lanes[-1]
         assert await get(store, DELIVERIES, "sub-1", 1, 0) == rows[0]
 
     on_store(scene)

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Command
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import FACTS, UNITS, Book, Draft, Fact, Table
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import HistoryFilter, UnitFilter
-from leasehold.sequencer import Limits, Sequencer, Transaction
-from leasehold.store.opening import OpenStore
+from leasebook.batch import Limits, Sequencer, Transaction
+from leasebook.domain.book.book import INSTANCES, METADATA, Book, Draft, StoreMetadata, Table
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command
+from leasebook.domain.record.ledger import Order
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import get, rows_of, write
 from tests.contract.conftest import OnStore
 from tests.contract.rows import order, unit
@@ -48,7 +48,7 @@ def changed(book: Book, *rows: tuple[Table[Any], Any], orders: tuple[Order, ...]
 
 async def opened(transaction: Transaction) -> Book:
     book = Book()
-    await transaction.load([(UNITS, ("unit-1",)), (UNITS, ("unit-2",)), (FACTS, ("a",))], book)
+    await transaction.load([(INSTANCES, ("unit-1",)), (INSTANCES, ("unit-2",)), (METADATA, ("a",))], book)
     return book
 
 
@@ -74,17 +74,17 @@ def test_parts_and_the_rest_are_there_together_and_each_row_as_it_was_left_last(
     async def scene(store: OpenStore) -> None:
         transaction = await store.begin()
         book = await opened(transaction)
-        changed(book, (UNITS, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
+        changed(book, (INSTANCES, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
         transaction.save_part(book.part())
-        changed(book, (FACTS, Fact("a", "first")), (UNITS, unit("unit-1", release_at=Instant(40))))
-        changed(book, (UNITS, unit("unit-2", release_at=Instant(60))), orders=(order("order-2"),))
+        changed(book, (METADATA, StoreMetadata("a", "first")), (INSTANCES, unit("unit-1", release_at=Instant(40))))
+        changed(book, (INSTANCES, unit("unit-2", release_at=Instant(60))), orders=(order("order-2"),))
         transaction.save_part(book.part())
         transaction.save_part(book.part())
         last = unit("unit-1", release_at=Instant(30), count=7)
-        changed(book, (FACTS, Fact("a", "last")), (UNITS, last), orders=(order("order-3"),))
+        changed(book, (METADATA, StoreMetadata("a", "last")), (INSTANCES, last), orders=(order("order-3"),))
         rest = book.changes()
-        assert rest.updated == {UNITS: [last]}
-        assert rest.inserted == {FACTS: [Fact("a", "last")]}
+        assert rest.updated == {INSTANCES: [last]}
+        assert rest.inserted == {METADATA: [StoreMetadata("a", "last")]}
         await transaction.save(rest)
         assert seen(store) == NOTHING
         await transaction.commit()
@@ -99,14 +99,14 @@ def test_of_a_batch_that_is_taken_back_no_part_is_left(on_store: OnStore, what: 
     async def scene(store: OpenStore) -> None:
         transaction = await store.begin()
         book = await opened(transaction)
-        changed(book, (UNITS, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
+        changed(book, (INSTANCES, unit("unit-1", release_at=Instant(50))), orders=(order("order-1"),))
         transaction.save_part(book.part())
         if what == "the rest, too":
             await transaction.save(book.changes())
         await transaction.rollback()
         assert seen(store) == NOTHING
         await write(store, unit("unit-1"))
-        assert await get(store, UNITS, "unit-1") == unit("unit-1")
+        assert await get(store, INSTANCES, "unit-1") == unit("unit-1")
 
     on_store(scene)
 
@@ -117,8 +117,8 @@ def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succeeds(on_
         await write(store, unit("unit-1"))
         transaction = await store.begin()
         book = await opened(transaction)
-        book.load(UNITS, ("unit-1",), None)  # a mistake: it exists
-        changed(book, (UNITS, unit("unit-1", count=9)), (FACTS, Fact("a", "of the batch")))
+        book.load(INSTANCES, ("unit-1",), None)  # a mistake: it exists
+        changed(book, (INSTANCES, unit("unit-1", count=9)), (METADATA, StoreMetadata("a", "of the batch")))
         if found == "with the rest":
             with pytest.raises((Exception,), match=r"(?s)."):
                 await saved(transaction, book)
@@ -128,7 +128,7 @@ def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succeeds(on_
                 transaction.save_part(book.part())
         await transaction.rollback()
         assert seen(store) == ([unit("unit-1")], [], [], None)
-        await write(store, Fact("a", "of the next one"))
+        await write(store, StoreMetadata("a", "of the next one"))
         assert store.ask(lambda ask: ask.fact("a")) == "of the next one"
 
     on_store(scene)
@@ -139,7 +139,7 @@ class Broken(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - it does not get that far
         """Fail, after something was put down."""
-        draft.put(FACTS, Fact("a", "broken"))
+        draft.put(METADATA, StoreMetadata("a", "broken"))
         raise ZeroDivisionError
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.book import UNITS, Book, Draft, NotLoaded
-from leasehold.domain.calendar import DAY_US, Instant
-from leasehold.domain.needs import HALTED_MAX, Halted
-from leasehold.domain.unit import Placement, Unit
-from leasehold.questions import UnitFilter
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import INSTANCES, Book, Draft, NotLoaded
+from leasebook.domain.book.loads import HALTED_MAX, SuspendedInstances
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import Batch, OnStore, get, ids, load, write
 from tests.contract.rows import TEXT, unit
 
@@ -58,7 +58,7 @@ def test_a_service_is_found_once_on_what_was_bought_for_it_and_carries_it(on_sto
         # Other numbers of replicas, and the same place.
         moved = unit("unit-1", service_id="svco-1", placements=(Placement("svco-1", 7, 3), *on("svco-2")))
         await write(store, moved)
-        assert await get(store, UNITS, "unit-1") == moved
+        assert await get(store, INSTANCES, "unit-1") == moved
         assert carrying(store, "svco-2") == ["unit-1", "unit-3"]
 
     on_store(scene)
@@ -96,7 +96,7 @@ def test_a_batch_that_is_rolled_back_moves_no_service(on_store: OnStore) -> None
 # Instances that stand still until a debt is paid
 
 
-def halted(unit_id: str, **changed: object) -> Unit:
+def halted(unit_id: str, **changed: object) -> Instance:
     return unit(unit_id, **({"status": "Stopped", "payment_timing": "Postpaid"} | changed))
 
 
@@ -120,7 +120,7 @@ def test_whose_renewal_waits_for_money_is_found_the_oldest_first(on_store: OnSto
             unit("unit-6", **waits, account_id="acc-2", status="Stopped"),
         ):
             await write(store, row)
-        for need in (Halted(account_id="acc-1"), Halted(unit_id="unit-3")):
+        for need in (SuspendedInstances(account_id="acc-1"), SuspendedInstances(unit_id="unit-3")):
             book = await load(store, need)
             assert [row.id for row in Draft(book).unrenewed("acc-1")] == ["unit-7", "unit-2", "unit-9", "unit-1"]
             assert found(book, "acc-1") == []
@@ -139,15 +139,20 @@ def test_what_stands_still_is_found_by_its_account_and_by_any_of_its_instances(o
             halted("unit-5", status="Releasing"),
             halted("unit-6", account_id="acc-2"),
         )
-        book = await load(store, Halted(account_id="acc-1"))
+        book = await load(store, SuspendedInstances(account_id="acc-1"))
         assert found(book, "acc-1") == book.halted_ids("acc-1") == ["unit-1", "unit-2"]
-        assert book.get(UNITS, "unit-2") == halted("unit-2", retire_at=Instant(5))
+        assert book.get(INSTANCES, "unit-2") == halted("unit-2", retire_at=Instant(5))
         with pytest.raises(NotLoaded):
             book.halted_ids("acc-2")
         for unit_id in ("unit-2", "unit-4"):
-            book = await load(store, (UNITS, (unit_id,)), Halted(unit_id=unit_id))
+            book = await load(store, (INSTANCES, (unit_id,)), SuspendedInstances(unit_id=unit_id))
             assert found(book, "acc-1") == ["unit-1", "unit-2"]
-        book = await load(store, Halted(account_id="acc-1"), Halted(account_id="acc-2"), Halted(account_id="nobody"))
+        book = await load(
+            store,
+            SuspendedInstances(account_id="acc-1"),
+            SuspendedInstances(account_id="acc-2"),
+            SuspendedInstances(account_id="nobody"),
+        )
         assert [found(book, account_id) for account_id in ("acc-1", "acc-2", "nobody")] == [
             ["unit-1", "unit-2"],
             ["unit-6"],
@@ -160,8 +165,8 @@ def test_what_stands_still_is_found_by_its_account_and_by_any_of_its_instances(o
 def test_an_instance_that_is_none_has_nobody_beside_it(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         await write(store, halted("unit-1"))
-        book = await load(store, (UNITS, ("unit-9",)), Halted(unit_id="unit-9"))
-        assert book.get(UNITS, "unit-9") is None
+        book = await load(store, (INSTANCES, ("unit-9",)), SuspendedInstances(unit_id="unit-9"))
+        assert book.get(INSTANCES, "unit-9") is None
         with pytest.raises(NotLoaded):
             book.halted_ids("acc-1")
 
@@ -173,9 +178,9 @@ def test_no_more_are_loaded_than_a_batch_can_take_and_always_the_first(on_store:
 
     async def scene(store: OpenStore) -> None:
         await write(store, *[halted(name) for name in reversed(names)])
-        assert found(await load(store, Halted(account_id="acc-1")), "acc-1") == names[:HALTED_MAX]
+        assert found(await load(store, SuspendedInstances(account_id="acc-1")), "acc-1") == names[:HALTED_MAX]
         # Those go on: the others are next.
         await write(store, *[unit(name) for name in names[:HALTED_MAX]])
-        assert found(await load(store, Halted(unit_id=names[0])), "acc-1") == names[HALTED_MAX:]
+        assert found(await load(store, SuspendedInstances(unit_id=names[0])), "acc-1") == names[HALTED_MAX:]
 
     on_store(scene)

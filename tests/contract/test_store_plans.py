@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from leasehold.questions import HistoryFilter, UnitFilter
-from leasehold.store.opening import Target, upgrade
-from leasehold.store.queries import HALTED_TEXT, Queries
-from leasehold.store.sqlite import FILE
+from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
+from leasebook.store.opening import Target, upgrade
+from leasebook.store.queries.read_repository import HALTED_TEXT, Queries
+from leasebook.store.sqlite.store import FILE
 
 WHO = "account-1"
 KINDS: list[dict[str, Any]] = [

@@ -5,16 +5,16 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from leasehold.domain.account import AccessKey, Account, User
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import REMEMBERED, UNITS, Book, Fact
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.money import Micro
-from leasehold.domain.token import Remembered
-from leasehold.domain.unit import Placement, Unit
-from leasehold.questions import Questions, UnitFilter
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, INSTANCES, Book, StoreMetadata
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.idempotency import IdempotencyRecord
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.queries.read_repository import ReadRepository, UnitFilter
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, load, rows_of, write
 from tests.contract.rows import HIGH, offering, unit
 
@@ -24,7 +24,7 @@ R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
 RENEW, STOP, RESUME = DueKind.RENEW, DueKind.STOP, DueKind.RESUME
 
 
-def next_due(ask: Questions) -> Instant | None:
+def next_due(ask: ReadRepository) -> Instant | None:
     return next((due.at for due in ask.due(Instant(HIGH), 1)), None)
 
 
@@ -60,8 +60,8 @@ def test_due_work_comes_by_time_then_by_kind_then_by_instance(on_store: OnStore)
             found = await transaction.due(Instant(until), limit, wait=wait)
             # What was claimed is loaded like what was not.
             book = Book()
-            await transaction.load([(UNITS, (row.id,)) for row in units], book)
-            assert [book.get(UNITS, row.id) for row in units] == list(units)
+            await transaction.load([(INSTANCES, (row.id,)) for row in units], book)
+            assert [book.get(INSTANCES, row.id) for row in units] == list(units)
             await transaction.rollback()
             return found
 
@@ -134,8 +134,8 @@ def test_the_agenda_follows_every_change_of_an_instance(on_store: OnStore) -> No
 # Client tokens
 
 
-def token(number: int, created_at: int) -> Remembered:
-    return Remembered("acc-1", f"token-{number}", "digest", False, b"{}", Instant(created_at))
+def token(number: int, created_at: int) -> IdempotencyRecord:
+    return IdempotencyRecord("acc-1", f"token-{number}", "digest", False, b"{}", Instant(created_at))
 
 
 def test_tokens_older_than_asked_are_forgotten_and_no_others(on_store: OnStore) -> None:
@@ -144,8 +144,8 @@ def test_tokens_older_than_asked_are_forgotten_and_no_others(on_store: OnStore) 
         transaction = await store.begin()
         await transaction.prune_tokens(Instant(4), 1000)
         await transaction.commit()
-        book = await load(store, *[(REMEMBERED, ("acc-1", f"token-{number}")) for number in range(10)])
-        left = [number for number in range(10) if book.get(REMEMBERED, "acc-1", f"token-{number}") is not None]
+        book = await load(store, *[(IDEMPOTENCY_RECORDS, ("acc-1", f"token-{number}")) for number in range(10)])
+        left = [number for number in range(10) if book.get(IDEMPOTENCY_RECORDS, "acc-1", f"token-{number}") is not None]
         assert left == [4, 5, 6, 7, 8, 9]
 
     on_store(scene)
@@ -155,13 +155,17 @@ def test_at_most_a_thousand_tokens_are_forgotten_at_once_the_oldest_first(on_sto
     async def scene(store: OpenStore) -> None:
         # Written youngest first.
         await write(store, *[token(number, 5000 - number) for number in range(1010)])
-        needs = [(REMEMBERED, ("acc-1", f"token-{number}")) for number in range(1010)]
+        needs = [(IDEMPOTENCY_RECORDS, ("acc-1", f"token-{number}")) for number in range(1010)]
         for left in (10, 0):
             transaction = await store.begin()
             await transaction.prune_tokens(Instant(9999), 1000)
             await transaction.commit()
             book = await load(store, *needs)
-            kept = [number for number in range(1010) if book.get(REMEMBERED, "acc-1", f"token-{number}") is not None]
+            kept = [
+                number
+                for number in range(1010)
+                if book.get(IDEMPOTENCY_RECORDS, "acc-1", f"token-{number}") is not None
+            ]
             assert kept == list(range(left))
 
     on_store(scene)
@@ -210,7 +214,7 @@ def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchas
         if (values[0] == "acc-1" or values[2:7] == (None,) * 5) and (values[7] == "ComputingUnit" or values[4] is None)
     ]
 
-    def expected(wanted: dict[str, Any]) -> list[Unit]:
+    def expected(wanted: dict[str, Any]) -> list[Instance]:
         return [
             row
             for row in LISTED
@@ -226,7 +230,7 @@ def test_instances_are_filtered_by_every_field_and_paged_in_the_order_of_purchas
         for row in LISTED:  # each in a batch of its own: that is the order
             await write(store, row)
 
-        def check(ask: Questions) -> None:
+        def check(ask: ReadRepository) -> None:
             for wanted in asked:
                 unit_filter = UnitFilter(**wanted)  # type: ignore[arg-type]
                 found = ask.units(unit_filter)
@@ -276,7 +280,7 @@ def test_an_access_key_is_found_with_its_user(on_store: OnStore) -> None:
 def test_facts_and_accounts_are_found_by_their_name(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         account = Account("acc-1", "one", "UTC", Micro(0), Instant(0))
-        await write(store, Fact("a", "1"), Fact("b", ""), account)
+        await write(store, StoreMetadata("a", "1"), StoreMetadata("b", ""), account)
         assert [store.ask(lambda ask, name=name: ask.fact(name)) for name in ("a", "b", "c", "A")] == [  # type: ignore[misc]
             "1",
             "",
@@ -308,7 +312,7 @@ def test_accounts_are_listed_oldest_first(on_store: OnStore) -> None:
 
 
 def test_quota_is_found_by_account_and_model_and_released_quota_is_not(on_store: OnStore) -> None:
-    def quota(unit_id: str, **changed: Any) -> Unit:
+    def quota(unit_id: str, **changed: Any) -> Instance:
         return unit(unit_id, **({"kind": "TPM", "region": "global", "type": "ernie"} | changed))
 
     mine = [quota("tpm-2"), quota("tpm-1", status="Stopped"), quota("tpm-3", payment_timing="Prepaid")]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.model import EVERYBODYS, Model, ModelSet
-from leasehold.domain.replica import RunSpec
-from leasehold.domain.service_key import ServiceKey
-from leasehold.questions import ModelSetFilter
-from leasehold.store.opening import OpenStore
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import ModelSetFilter
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, ids, write
 from tests.contract.rows import service
 

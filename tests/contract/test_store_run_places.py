@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.unrun import RunPlace
-from leasehold.store.opening import OpenStore
+from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 from tests.contract.rows import service, unit
 from tests.contract.test_store_placements import on

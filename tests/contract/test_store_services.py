@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from leasehold.domain.book import CALLS, PACKAGES, SERVICES
-from leasehold.domain.calendar import HOUR_US, Instant
-from leasehold.domain.calling import Calls, Package
-from leasehold.domain.service import Service
-from leasehold.questions import ServiceFilter, Used
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.ports.queries.read_repository import ServiceFilter, Used
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, get, ids, load, rows_of, write
 from tests.contract.rows import HIGH, service
 
@@ -188,8 +188,10 @@ def test_services_are_loaded_and_saved_with_every_kind_of_number(on_store: OnSto
 # Calls
 
 
-def calls(service_id: str, app_id: str, hour: int, count: int, account_id: str = "acc-1") -> Calls:
-    return Calls(service_id, app_id, Instant(hour * HOUR_US), account_id, count, 10 * count, 100 * count, 1000 * count)
+def calls(service_id: str, app_id: str, hour: int, count: int, account_id: str = "acc-1") -> ServiceUsage:
+    return ServiceUsage(
+        service_id, app_id, Instant(hour * HOUR_US), account_id, count, 10 * count, 100 * count, 1000 * count
+    )
 
 
 def used(service_id: str, app_id: str, count: int) -> Used:
@@ -229,10 +231,12 @@ def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_asked_fo
             assert [type(value) for row in found for value in row[2:]] == [int] * 4 * len(found)
         # Counted once more, the hour is the same row.
         await write(store, counted[0].plus(1, 10, 100, 1000))
-        assert await get(store, CALLS, "svco-1", "app-1", HOUR_US) == calls("svco-1", "app-1", 1, 2)
-        book = await load(store, (CALLS, ("svco-1", "app-1", 2 * HOUR_US)), (CALLS, ("svco-1", "app-1", 9 * HOUR_US)))
-        assert book.get(CALLS, "svco-1", "app-1", 2 * HOUR_US) == counted[1]
-        assert book.get(CALLS, "svco-1", "app-1", 9 * HOUR_US) is None
+        assert await get(store, SERVICE_USAGE, "svco-1", "app-1", HOUR_US) == calls("svco-1", "app-1", 1, 2)
+        book = await load(
+            store, (SERVICE_USAGE, ("svco-1", "app-1", 2 * HOUR_US)), (SERVICE_USAGE, ("svco-1", "app-1", 9 * HOUR_US))
+        )
+        assert book.get(SERVICE_USAGE, "svco-1", "app-1", 2 * HOUR_US) == counted[1]
+        assert book.get(SERVICE_USAGE, "svco-1", "app-1", 9 * HOUR_US) is None
 
     on_store(scene)
 
@@ -242,7 +246,7 @@ def test_calls_are_summed_up_by_service_and_app_over_the_hours_that_are_asked_fo
 
 def test_packages_are_listed_oldest_first_and_found_by_id(on_store: OnStore) -> None:
     packages = [
-        Package(f"pkg-{name}", account_id, "user-1", "ernie", HIGH, 0, Instant(number), Instant(HIGH))
+        TokenPackage(f"pkg-{name}", account_id, "user-1", "ernie", HIGH, 0, Instant(number), Instant(HIGH))
         for number, (name, account_id) in enumerate((("c", "acc-1"), ("a", "acc-1"), ("b", "acc-2")))
     ]
 
@@ -254,6 +258,6 @@ def test_packages_are_listed_oldest_first_and_found_by_id(on_store: OnStore) -> 
         assert store.ask(lambda ask: ask.packages("nobody")) == []
         assert store.ask(lambda ask: ask.package("pkg-a")) == packages[1]
         assert store.ask(lambda ask: ask.package("pkg-z")) is None
-        assert await get(store, PACKAGES, "pkg-b") == packages[2]
+        assert await get(store, TOKEN_PACKAGES, "pkg-b") == packages[2]
 
     on_store(scene)

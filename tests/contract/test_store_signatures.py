@@ -9,22 +9,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import REPLAYED_TEXT, Command
-from leasehold.commands.funds import TopUp
-from leasehold.commands.signature import UseNonce
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.book import ACCOUNTS, KEYS, NONCES, REFUSED, USERS, Book, Draft
-from leasehold.domain.calendar import HOUR_US, Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import NO_RESOURCE, REPLAYED, Refusal
-from leasehold.domain.rules import Rules
-from leasehold.domain.signature import Nonce, RefusedCalls
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import HistoryFilter, RefusedFilter
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.opening import OpenStore
-from leasehold.store.postgres import PostgresStore
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS, Book, Draft
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.signature import UseNonce
+from leasebook.domain.commands.command import REPLAYED_TEXT, Command
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.record.signature import Nonce, RefusedCalls
+from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import NO_RESOURCE, REPLAYED, Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import HistoryFilter, RefusedFilter
+from leasebook.store.opening import OpenStore
+from leasebook.store.postgres.store import PostgresStore
 from tests.contract.batches import OnStore, get, load, write
 from tests.contract.rows import ROWS
 from tests.life.lives import ACCOUNT, opening
@@ -175,11 +175,13 @@ def test_nonces_and_rows_of_refused_calls_go_when_their_time_has_come_the_oldest
             book = await load(
                 store,
                 *[(NONCES, (KEY, f"{number:016}")) for number in range(10)],
-                *[(REFUSED, (f"row-{number}",)) for number in range(10)],
+                *[(REFUSED_CALLS, (f"row-{number}",)) for number in range(10)],
             )
             kept = [number for number in range(10) if book.get(NONCES, KEY, f"{number:016}") is not None]
             assert kept == list(range(10 - nonces, 10))
-            assert [number for number in range(10) if book.get(REFUSED, f"row-{number}")] == list(range(10 - rows, 10))
+            assert [number for number in range(10) if book.get(REFUSED_CALLS, f"row-{number}")] == list(
+                range(10 - rows, 10)
+            )
 
     on_store(scene)
 
@@ -210,7 +212,7 @@ def test_rows_of_refused_calls_are_listed_by_what_is_asked_for_the_last_first(on
 @pytest.mark.parametrize("many", [1, 2, 250])
 def test_many_keys_are_asked_for_at_once(on_store: OnStore, many: int) -> None:
     async def scene(store: OpenStore) -> None:
-        user, key = ROWS[USERS][0], ROWS[KEYS][0]
+        user, key = ROWS[USERS][0], ROWS[ACCESS_KEYS][0]
         users = [msgspec.structs.replace(user, id=f"user-{number}") for number in range(many)]
         keys = [
             msgspec.structs.replace(key, id=f"key-{number}", user_id=f"user-{number // 2}") for number in range(many)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.domain.book import OFFERINGS, UNITS, Book, Fact
-from leasehold.store.opening import OpenStore
+from leasebook.domain.book.book import INSTANCES, OFFERINGS, Book, StoreMetadata
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 
 
@@ -12,7 +12,7 @@ def test_the_time_of_a_batch_is_that_at_which_it_has_its_rows(on_store: OnStore)
     async def scene(store: OpenStore) -> None:
         transaction = await store.begin()
         times = [transaction.now()]
-        for need in ((UNITS, ("unit-1",)), (OFFERINGS, ("bj", "gpu-1"))):
+        for need in ((INSTANCES, ("unit-1",)), (OFFERINGS, ("bj", "gpu-1"))):
             await transaction.load([need], Book())
             times.append(transaction.now())
         await transaction.rollback()
@@ -24,10 +24,10 @@ def test_the_time_of_a_batch_is_that_at_which_it_has_its_rows(on_store: OnStore)
 
 def test_under_a_virtual_clock_it_stands_still(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
-        await write(store, Fact(VIRTUAL_NOW, "1900000000000000"))
+        await write(store, StoreMetadata(VIRTUAL_NOW, "1900000000000000"))
         transaction = await store.begin()
         before = transaction.now()
-        await transaction.load([(UNITS, ("unit-1",))], Book())
+        await transaction.load([(INSTANCES, ("unit-1",))], Book())
         assert transaction.now() == before
         assert before in (None, 1900000000000000)
         await transaction.rollback()

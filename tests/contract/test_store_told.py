@@ -12,20 +12,21 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from leasehold.commands.command import Command, decide
-from leasehold.commands.funds import TopUp
-from leasehold.commands.purchase import Billing, BuyUnits, Purchase
-from leasehold.domain.book import Book
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.store import migrate, postgres
-from leasehold.store.check import check_store
-from leasehold.store.check_events import UNITS_BEFORE_EVENTS
-from leasehold.store.copying import copy
-from leasehold.store.opening import OpenStore, Target, open_store, upgrade
-from leasehold.store.sqlite import FILE
+from leasebook.domain.book.book import Book
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command, decide
+from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.store import migrate
+from leasebook.store.maintenance.copy import copy
+from leasebook.store.opening import OpenStore, Target, open_store, upgrade
+from leasebook.store.postgres import store as postgres
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import check_store
+from leasebook.store.verify.nouns.events import UNITS_BEFORE_EVENTS
 from tests.contract.test_store_upgrade import NOW, UNITS, live
 from tests.contract.test_store_upgrade import old as old  # noqa: PLC0414 - a fixture
 

@@ -11,23 +11,24 @@ from alembic import command
 from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import decide
-from leasehold.commands.due import DoDue
-from leasehold.commands.founding import CLOCK_MODE
-from leasehold.domain.agenda import Due, DueKind, agenda_of
-from leasehold.domain.book import Book, Fact
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Placement, Unit
-from leasehold.engines.instant import InstantEngine
-from leasehold.private import create_private
-from leasehold.questions import UnitFilter
-from leasehold.store import migrate, postgres
-from leasehold.store.check import check_store
-from leasehold.store.opening import OpenStore, Target, open_store, upgrade
-from leasehold.store.sqlite import FILE
+from leasebook.domain.book.book import Book, StoreMetadata
+from leasebook.domain.commands.command import decide
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.service import Service
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.queries.read_repository import UnitFilter
+from leasebook.security.private_files import create_private
+from leasebook.store import migrate
+from leasebook.store.opening import OpenStore, Target, open_store, upgrade
+from leasebook.store.postgres import store as postgres
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import check_store
 from tests.contract.batches import ids, write
 
 NOW: Final = 1_893_456_000_000_000  # a full hour
@@ -291,7 +292,7 @@ def test_no_version_of_an_account_is_trusted_after_the_upgrade_and_those_for_eve
     assert [one for one in check_store(target).findings if "model" in one] == []
 
 
-def everything(store: OpenStore) -> dict[str, Unit]:
+def everything(store: OpenStore) -> dict[str, Instance]:
     found = {unit_id: store.ask(lambda ask, unit_id=unit_id: ask.unit(unit_id)) for unit_id in UNITS}  # type: ignore[misc]
     return {unit_id: unit for unit_id, unit in found.items() if unit is not None}
 
@@ -388,7 +389,7 @@ async def live(store: OpenStore, until: int) -> None:
         assert decide(book, work, Rules(), work.due.at, InstantEngine()).answer is True
         await transaction.save(book.changes())
         await transaction.commit()
-    await write(store, Fact(VIRTUAL_NOW, str(until)))
+    await write(store, StoreMetadata(VIRTUAL_NOW, str(until)))
 
 
 def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target) -> None:
@@ -455,7 +456,7 @@ def test_users_and_keys_of_an_upgraded_store_are_what_its_events_tell(target: Ta
     assert [finding for finding in check_store(target).findings if "events" in finding] == []
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE users SET policies = '[\"LeaseholdOperatorPolicy\"]'"))
+        connection.execute(text("UPDATE users SET policies = '[\"LeasebookOperatorPolicy\"]'"))
     engine.dispose()
     (finding,) = [finding for finding in check_store(target).findings if "events" in finding]
     assert "user user-1 has policies" in finding

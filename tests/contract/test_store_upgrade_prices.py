@@ -8,12 +8,13 @@ from alembic import command
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.pool import NullPool
 
-from leasehold.domain.calendar import DAY_US
-from leasehold.private import create_private
-from leasehold.store import migrate, postgres
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target, open_store, upgrade
-from leasehold.store.sqlite import FILE
+from leasebook.domain.values.calendar import DAY_US
+from leasebook.security.private_files import create_private
+from leasebook.store import migrate
+from leasebook.store.opening import Target, open_store, upgrade
+from leasebook.store.postgres import store as postgres
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import check_store
 from tests.contract.test_store_upgrade import MINUTE_PRICE, NOW, everything, old_rows
 
 

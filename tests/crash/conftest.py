@@ -25,7 +25,7 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with server.database(migrated=True) as url, books(url) as seen:
         if not seen.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", PAUSED_ROLE):
             seen._connection.execute(f"CREATE ROLE {PAUSED_ROLE} SUPERUSER LOGIN".encode())
-        own = url.replace("//leasehold@", f"//{PAUSED_ROLE}@")
+        own = url.replace("//leasebook@", f"//{PAUSED_ROLE}@")
         with fleet(url, tmp_path_factory.mktemp("trio"), servers=3, urls=[own]) as servers:
             yield servers
 

@@ -22,17 +22,17 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests import forked
 from tests.copies import ROUNDS as ROUNDS  # noqa: PLC0414 - the tests of this package take it from here
 from tests.forked import Forked
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 
 MASTER_KEY = "5ea1" * 16
-HOST = "leasehold.test"
+HOST = "leasebook.test"
 SIGNED_FOR_S, SIGNED_ANEW_S = 300, 60.0
 START_S = 30.0
-LEASEHOLD = ("-m", "leasehold")
+LEASEBOOK = ("-m", "leasebook")
 STOP_S = 30.0
 
 UNITS, ACCOUNT, CATALOG, IAM, CLOCK = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam", "/v2/clock"
@@ -40,11 +40,11 @@ UNITS, ACCOUNT, CATALOG, IAM, CLOCK = "/v2/computeunit", "/v2/account", "/v2/cat
 
 def environment() -> dict[str, str]:
     """Return what every server of a fleet has in common."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEHOLD_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEASEBOOK_")}
     return kept | {
-        "LEASEHOLD_ROOT_ACCESS_KEY": ROOT_KEY,
-        "LEASEHOLD_ROOT_SECRET_KEY": ROOT_SECRET,
-        "LEASEHOLD_MASTER_KEY": MASTER_KEY,
+        "LEASEBOOK_ROOT_ACCESS_KEY": ROOT_KEY,
+        "LEASEBOOK_ROOT_SECRET_KEY": ROOT_SECRET,
+        "LEASEBOOK_MASTER_KEY": MASTER_KEY,
     }
 
 
@@ -71,8 +71,8 @@ def moment(ahead_s: float) -> str:
 
 def dice() -> Random:
     """Return dice that fall the same way again where the seed is given that they print."""
-    seed = os.environ.get("LEASEHOLD_TEST_SEED") or uuid.uuid4().hex[:8]
-    print(f"LEASEHOLD_TEST_SEED={seed}")
+    seed = os.environ.get("LEASEBOOK_TEST_SEED") or uuid.uuid4().hex[:8]
+    print(f"LEASEBOOK_TEST_SEED={seed}")
     return seeded(seed)
 
 
@@ -83,7 +83,7 @@ def seeded(seed: object) -> Random:
 class Process:
     """A server or a worker, which may be killed, paused and started again."""
 
-    program: Sequence[str] = LEASEHOLD
+    program: Sequence[str] = LEASEBOOK
     """What Python is told to run."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Process:
     def start(self) -> None:
         """Start it; does not wait until it serves."""
         with self._log.open("ab") as log:
-            if self._before or self.program != LEASEHOLD:
+            if self._before or self.program != LEASEBOOK:
                 self._process = subprocess.Popen(
                     [*self._before, sys.executable, *self.program, *self._arguments],
                     stdout=log,
@@ -206,7 +206,7 @@ class Fleet:
 def check(url: str) -> str:
     """Have the books of a database proved by the command line; returns what it says."""
     done = forked.run(["check", "--store", url], env=environment())
-    assert done.returncode == 0, f"leasehold check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"leasebook check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 

@@ -52,15 +52,15 @@ def root_of(server: Process, *, patience_s: float = 60.0) -> Caller:
     return Caller([server.port], ROOT_KEY, ROOT_SECRET, patience_s=patience_s)
 
 
-def leasehold(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def leasebook(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end, in the environment of all these servers unless told another."""
     return forked.run([*map(str, arguments)], env=environment() if variables is None else variables)
 
 
 def prove_books(data: Path) -> None:
     """Have the books proved by the command line."""
-    done = leasehold("check", "--data", data)
-    assert done.returncode == 0, f"leasehold check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    done = leasebook("check", "--data", data)
+    assert done.returncode == 0, f"leasebook check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
 
 
 def all_at_once(callers: Sequence[Caller], call: Callable[[Caller], Answer]) -> list[Answer]:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from leasehold.cli.main import cli
-from leasehold.store.sqlite import FILE
+from leasebook.cli.main import cli
+from leasebook.store.sqlite.store import FILE
 from tests.crash.fleet import UNITS, Caller, environment, moment, offer, open_account, postpaid, prepaid
-from tests.crash.lone import data_of, leasehold, lone_server, root_of
+from tests.crash.lone import data_of, leasebook, lone_server, root_of
 
 WRONG, NO_STORE = 1, 2
 TYPE = "checked"
@@ -63,7 +63,7 @@ def data(kept: Path, tmp_path: Path) -> Path:
 
 
 def test_a_store_that_nobody_touched_is_right(data: Path) -> None:
-    done = leasehold("check", "--data", data)
+    done = leasebook("check", "--data", data)
     assert (done.returncode, done.stderr) == (0, "")
     (said,) = done.stdout.splitlines()
     assert said.startswith("The books are right: 2 accounts, ")
@@ -128,17 +128,17 @@ def test_a_page_that_was_damaged_is_found(data: Path) -> None:
     with (data / FILE).open("r+b") as file:
         file.seek(3 * 4096)
         file.write(b"\xb5" * 2048)
-    done = leasehold("check", "--data", data)
+    done = leasebook("check", "--data", data)
     assert done.returncode in (WRONG, NO_STORE)
     assert "Traceback" not in done.stderr
 
 
 def test_a_directory_without_a_store_is_named(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "absent"):
-        done = leasehold("check", "--data", place)
+        done = leasebook("check", "--data", place)
         assert (done.returncode, done.stdout) == (NO_STORE, "")
         (line,) = done.stderr.splitlines()
-        assert line.startswith(f"leasehold: There is no store in {place}")
+        assert line.startswith(f"leasebook: There is no store in {place}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -163,7 +163,7 @@ def test_the_books_are_right_at_any_moment_while_a_server_works_on_them(tmp_path
             running = [threads.submit(shop, account.caller([server.port])) for _ in range(8)]
             try:
                 for _ in range(3):
-                    done = leasehold("check", "--data", data_of(tmp_path))
+                    done = leasebook("check", "--data", data_of(tmp_path))
                     assert done.returncode == 0, done.stdout + done.stderr
             finally:
                 stop.set()

@@ -148,7 +148,7 @@ def _lateness_s(server: Process) -> float:
         text = connection.getresponse().read().decode()
     finally:
         connection.close()
-    (late,) = (line for line in text.splitlines() if line.startswith("leasehold_oldest_overdue_release_seconds "))
+    (late,) = (line for line in text.splitlines() if line.startswith("leasebook_oldest_overdue_release_seconds "))
     return float(late.split()[1])
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import (
     HOST,
     IAM,
@@ -287,7 +287,7 @@ def test_the_reader_of_the_page_goes_on_where_a_server_stopped(tmp_path: Path) -
     reader = tmp_path / "reader.py"
     # The command stands in the folder of the interpreter, or is run as a module.
     reader.write_text(
-        program.replace('["leasehold", ', '[sys.executable, "-m", "leasehold", ').replace(
+        program.replace('["leasebook", ', '[sys.executable, "-m", "leasebook", ').replace(
             "import json\n", "import json\nimport sys\n", 1
         )
     )

@@ -13,7 +13,7 @@ from typing import Any
 import alembic.op
 import pytest
 
-from leasehold.store.sqlite import FILE, SqliteStore
+from leasebook.store.sqlite.store import FILE, SqliteStore
 from tests.crash.fleet import ACCOUNT, Process, eventually, free_port
 from tests.crash.lone import data_of, lone_server, prove_books, root_of
 

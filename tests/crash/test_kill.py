@@ -29,15 +29,15 @@ from tests.crash.fleet import (
 )
 from tests.crash.lone import Record, data_of, lone_server, prove, prove_books, root_of, show
 
-KILLS = int(os.environ.get("LEASEHOLD_TEST_KILLS") or 3 * ROUNDS)
+KILLS = int(os.environ.get("LEASEBOOK_TEST_KILLS") or 3 * ROUNDS)
 FUNDS = 10_000_000
 TYPE = "killed"
 
 
 def _dice() -> Random:
     """Return dice that fall the same way again where the seed is given that they print."""
-    seed = os.environ.get("LEASEHOLD_TEST_SEED") or uuid.uuid4().hex[:8]
-    print(f"LEASEHOLD_TEST_SEED={seed}")
+    seed = os.environ.get("LEASEBOOK_TEST_SEED") or uuid.uuid4().hex[:8]
+    print(f"LEASEBOOK_TEST_SEED={seed}")
     return Random(seed)  # noqa: S311 - nothing is kept secret with it
 
 

@@ -14,20 +14,20 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.domain.calendar import parse_time
-from leasehold.store import sqlite
-from leasehold.store.archive import archive
-from leasehold.store.backup import back_up
-from leasehold.store.check import check_store
-from leasehold.store.copying import copy
-from leasehold.store.errors import BadStore, StoreInUse
-from leasehold.store.opening import Target
-from leasehold.store.schema import metadata
+from leasebook.domain.values.calendar import parse_time
+from leasebook.store.errors import BadStore, StoreInUse
+from leasebook.store.maintenance.archive import archive
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.copy import copy
+from leasebook.store.opening import Target
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.verify.check import check_store
 from tests.harness import Desk, a_service
 from tests.postgres import shared_server
 
 UNITS, ACCOUNT, CATALOG, IAM = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam"
-SHARED = {"LEASEHOLD_MASTER_KEY": "4a" * 32}
+SHARED = {"LEASEBOOK_MASTER_KEY": "4a" * 32}
 START = "2030-01-15T00:00:00Z"
 
 
@@ -190,7 +190,7 @@ def test_a_dump_of_a_database_is_restored(tmp_path: Path) -> None:
         assert old.url is not None
         assert new.url is not None
         _served(old, _live)
-        file = tmp_path / "leasehold.dump"
+        file = tmp_path / "leasebook.dump"
         for command in (
             ("pg_dump", "--format=custom", f"--file={file}", old.url),
             ("pg_restore", f"--dbname={new.url}", str(file)),

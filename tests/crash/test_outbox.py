@@ -87,7 +87,7 @@ def a_receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """Settings under which the receiver may be called."""
-    path = tmp_path / "leasehold.toml"
+    path = tmp_path / "leasebook.toml"
     path.write_text('[webhook]\nallow_http = "yes"\nallow_private = "127.0.0.0/8"\ntimeout_seconds = 30\n')
     return path
 

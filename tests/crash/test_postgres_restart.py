@@ -20,9 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
-from leasehold.store.patience import Patience
+from leasebook.store.opening import Target
+from leasebook.store.postgres.timeouts import Patience
+from leasebook.store.verify.check import check_store
 from tests.crash.fleet import (
     ACCOUNT,
     CATALOG,
@@ -55,7 +55,7 @@ def durable() -> Iterator[Server]:
     try:
         server = Server(durable=True)
     except NoPostgresError as error:
-        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
+        if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
             raise
         pytest.skip(str(error))
     yield server
@@ -122,7 +122,7 @@ def _one_crash(server: Server, url: str) -> None:
     """Kill one session's process, after which PostgreSQL starts over by itself."""
     with psycopg.connect(url, autocommit=True) as connection:
         ((pid,),) = connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = 'leasehold' LIMIT 1"
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'leasebook' LIMIT 1"
         ).fetchall()
     os.kill(pid, signal.SIGKILL)
     eventually("PostgreSQL starts over", lambda: _lets_in(server), within_s=20)
@@ -140,7 +140,7 @@ def _cut_off(server: Server, url: str) -> None:
     del server
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'leasehold'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'leasebook'"
         )
 
 
@@ -296,7 +296,7 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
         assert time.monotonic() - began < BACK_S
         _check_bought(url, [bought])
 
-    _play(tmp_path, scene, LEASEHOLD_STORE_AWAY_SECONDS="0")
+    _play(tmp_path, scene, LEASEBOOK_STORE_AWAY_SECONDS="0")
 
 
 def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp
             proxy.is_closed = True
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'leasehold'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'leasebook'"
                 )
             reads = [asyncio.create_task(desk.call(ACCOUNT, "DescribeAccount")) for _ in range(12)]
             await asyncio.sleep(0)

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from leasehold.domain.replica import REPLICA, UNIT
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.domain.model.replica import REPLICA, UNIT
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.crash.fleet import (
     CATALOG,
     UNITS,
@@ -55,7 +55,7 @@ class Elsewhere(Process):
 
     program = (
         "-c",
-        "import platform; platform.node = lambda: 'elsewhere'; from leasehold.cli.main import main; main()",
+        "import platform; platform.node = lambda: 'elsewhere'; from leasebook.cli.main import main; main()",
     )
 
 
@@ -81,7 +81,7 @@ class House(NamedTuple):
 
 @contextmanager
 def a_house(folder: Path, url: str) -> Iterator[House]:
-    config = folder / "leasehold.toml"
+    config = folder / "leasebook.toml"
     config.write_text(
         f'engines = "*=process"\n[engines_process]\nunits = "{TYPE}={STOCK}"\n[reconciler]\nlease_seconds = {LEASE_S}\n'
     )

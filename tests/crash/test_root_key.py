@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.founding import WrongRoot
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.server.bootstrap import WrongRoot
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.harness import ROOT_KEY, ROOT_SECRET, Desk, a_service
 
 IAM = "/v2/iam"
@@ -22,7 +22,7 @@ Scene = Callable[[Desk], Awaitable[None]]
 
 def start(where: Target, scene: Scene, key: str | None = ROOT_KEY, secret: str = ROOT_SECRET) -> list[str]:
     """Start a server with that root key, and play a scene as its owner; returns what the log said of root keys."""
-    given = {"LEASEHOLD_ROOT_ACCESS_KEY": key or ROOT_KEY, "LEASEHOLD_ROOT_SECRET_KEY": secret}
+    given = {"LEASEBOOK_ROOT_ACCESS_KEY": key or ROOT_KEY, "LEASEBOOK_ROOT_SECRET_KEY": secret}
 
     async def whole() -> None:
         async with a_service(where, environment=given) as desk:

@@ -13,23 +13,23 @@ from typing import Any
 
 import pytest
 
-from leasehold import rotating
-from leasehold.api.links import PURPOSE, Link, Links
-from leasehold.cli.stores import audit_keys
-from leasehold.domain.calendar import Instant
-from leasehold.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, Turning, keys_of, turning_of
-from leasehold.rotation import NotYet, Rotation
-from leasehold.sequencer import Sequencer
-from leasehold.settings import load_settings
-from leasehold.store import turning
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target, open_store
-from leasehold.store.snapshot import snapshot
-from leasehold.store.turning import announce
-from leasehold.vault import BadMasterKey, Vault, fingerprint, load_master_key
+from leasebook.api.links.tokens import PURPOSE, Link, Links
+from leasebook.batch import Sequencer
+from leasebook.cli.stores import audit_keys
+from leasebook.config.load import load_settings
+from leasebook.domain.values.calendar import Instant
+from leasebook.security.keyring import FORGET_AFTER_S, KeyKeeper, Keyring, Turning, keys_of, turning_of
+from leasebook.security.vault import BadMasterKey, Vault, fingerprint, load_master_key
+from leasebook.server import rotate_master_key as rotating
+from leasebook.server.master_key_rotation import NotYet, Rotation
+from leasebook.store.maintenance import master_key as turning
+from leasebook.store.maintenance.master_key import announce
+from leasebook.store.opening import Target, open_store
+from leasebook.store.queries.snapshot import snapshot
+from leasebook.store.verify.check import check_store
 from tests.copies import STORES, copy_of, empty
 from tests.crash.fleet import ROUNDS, Caller, environment, eventually
-from tests.crash.lone import data_of, leasehold, lone_server
+from tests.crash.lone import data_of, leasebook, lone_server
 from tests.forked import Forked
 from tests.harness import ENVIRONMENT, ROOT_KEY, ROOT_SECRET, Answer, Desk, a_service
 
@@ -269,7 +269,7 @@ def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(rotating, "announce", cutting(announce))
         patch.setattr(Sequencer, "submit", cutting_later(Sequencer.submit))
-        patch.setattr("leasehold.store.turning.reseal_heads", cutting(turning.reseal_heads))
+        patch.setattr("leasebook.store.maintenance.master_key.reseal_heads", cutting(turning.reseal_heads))
         patch.setattr(Keyring, "settle", cutting(Keyring.settle))
         try:
             asyncio.run(rotate(where))
@@ -310,13 +310,13 @@ def test_a_key_from_the_environment_takes_the_place_of_one_from_the_environment(
     where, _ = copied
     old = load_master_key(where.directory / "master.key", None, create=False).hex()
     (where.directory / "master.key").unlink()
-    both = ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": old, "LEASEHOLD_MASTER_KEY_NEXT": "ab" * 32}
+    both = ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old, "LEASEBOOK_MASTER_KEY_NEXT": "ab" * 32}
 
     async def with_(given: dict[str, str]) -> None:
         await rotating.rotate_master_key(load_settings(None, given), where, wait_s=30.0, say=str)
 
-    with pytest.raises(BadMasterKey, match="LEASEHOLD_MASTER_KEY_NEXT"):
-        asyncio.run(with_(ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": old}))
+    with pytest.raises(BadMasterKey, match="LEASEBOOK_MASTER_KEY_NEXT"):
+        asyncio.run(with_(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old}))
     assert not standing(where).goes_on
     asyncio.run(with_(both))
     assert not (where.directory / "master.key").exists()
@@ -328,9 +328,9 @@ def test_a_key_from_the_environment_takes_the_place_of_one_from_the_environment(
             pass
 
     asyncio.run(start(both))
-    asyncio.run(start(ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": "ab" * 32}))
+    asyncio.run(start(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": "ab" * 32}))
     with pytest.raises(BadMasterKey):
-        asyncio.run(start(ENVIRONMENT | {"LEASEHOLD_MASTER_KEY": old}))
+        asyncio.run(start(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old}))
 
 
 def test_an_announced_key_is_abandoned_as_long_as_it_does_not_seal(copied: tuple[Target, dict[str, str]]) -> None:
@@ -390,20 +390,20 @@ def test_a_server_and_the_command_are_killed_again_and_again_and_the_server_fini
             eventually("the file is in place", lambda: not (data / "master.key.next").exists())
         server.stop()
         is_right(Target(data))
-        done = leasehold("rotate-master-key", "--data", data)
+        done = leasebook("rotate-master-key", "--data", data)
         assert (done.returncode, done.stderr) == (0, "")
         is_right(Target(data))
 
 
 def _without_master_key(given: dict[str, str]) -> Callable[[], dict[str, str]]:
-    kept = {name: value for name, value in given.items() if name != "LEASEHOLD_MASTER_KEY"}
+    kept = {name: value for name, value in given.items() if name != "LEASEBOOK_MASTER_KEY"}
     return lambda: dict(kept)
 
 
 def test_a_link_from_before_works_until_the_key_before_is_forgotten_and_then_no_more() -> None:
     old, new = b"o" * 32, b"n" * 32
     vault = Vault(old, new)
-    links = Links(lambda: vault.derived(PURPOSE), "https://leasehold.example")
+    links = Links(lambda: vault.derived(PURPOSE), "https://leasebook.example")
     link = Link("keep", "unit-1", Instant(1))
     before = links.token(link)
     vault.turn(fingerprint(new))
@@ -420,7 +420,7 @@ def test_a_server_forgets_the_key_before_a_while_after_the_change_and_not_at_onc
     where, _ = copied
     ring = Keyring(load_settings(None, ENVIRONMENT), where.directory)
     now = 1000.0
-    monkeypatch.setattr("leasehold.keyring.time.monotonic", lambda: now)
+    monkeypatch.setattr("leasebook.security.keyring.time.monotonic", lambda: now)
 
     async def scene() -> None:
         nonlocal now

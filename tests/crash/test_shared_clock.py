@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from leasehold.agenda.worker import Agenda
-from leasehold.clock import RealClock, wall_us
-from leasehold.domain.calendar import HOUR_US, SECOND_US
-from leasehold.engines.instant import InstantEngine
-from leasehold.parts import rules_of
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.settings import load_settings
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
-from leasehold.store.postgres import PostgresStore
-from leasehold.telemetry import Metrics
+from leasebook.batch import Limits, Sequencer
+from leasebook.config.load import load_settings
+from leasebook.domain.values.calendar import HOUR_US, SECOND_US
+from leasebook.engines.instant import InstantEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock, wall_us
+from leasebook.scheduler.worker import Agenda
+from leasebook.server.factories import rules_of
+from leasebook.store.opening import Target
+from leasebook.store.postgres.store import PostgresStore
+from leasebook.store.verify.check import check_store
 from tests.crash.fleet import (
     ACCOUNT,
     CATALOG,
@@ -38,7 +38,7 @@ from tests.crash.fleet import (
 from tests.harness import Desk, a_service
 from tests.postgres import shared_server
 
-SHARED = {"LEASEHOLD_MASTER_KEY": MASTER_KEY}
+SHARED = {"LEASEBOOK_MASTER_KEY": MASTER_KEY}
 
 
 @asynccontextmanager
@@ -197,7 +197,7 @@ def test_servers_that_found_a_store_together_show_one_virtual_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = count(1_900_000_000, 100)
-    monkeypatch.setattr("leasehold.wiring.wall_us", lambda: next(seconds) * SECOND_US)
+    monkeypatch.setattr("leasebook.server.composition.wall_us", lambda: next(seconds) * SECOND_US)
 
     async def scene(url: str) -> None:
         async with AsyncExitStack() as stack:

@@ -47,7 +47,7 @@ def _disable(root: Caller, account: Account, key: Account) -> None:
 
 
 FULL = "QianfanFullControlAccessPolicy"
-OPERATOR = "LeaseholdOperatorPolicy"
+OPERATOR = "LeasebookOperatorPolicy"
 WRITE = (UNITS, "PurchaseComputeUnit", postpaid("keyed"))
 READ: tuple[str, str, dict[str, Any]] = (ACCOUNT, "DescribeAccount", {})
 TIME: tuple[str, str, dict[str, Any]] = (CLOCK, "DescribeClock", {})

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.private import create_private
+from leasebook.security.private_files import create_private
 from tests.crash.fleet import environment, free_port
-from tests.crash.lone import data_of, leasehold, lone_server
+from tests.crash.lone import data_of, leasebook, lone_server
 
 CANNOT_START = 2
-DATABASE = "leasehold.db"
+DATABASE = "leasebook.db"
 KEY_FILE = "master.key"
 
 
 def _without_key() -> dict[str, str]:
     """Return an environment in which the master key comes from its file."""
-    return {name: value for name, value in environment().items() if name != "LEASEHOLD_MASTER_KEY"}
+    return {name: value for name, value in environment().items() if name != "LEASEBOOK_MASTER_KEY"}
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +63,11 @@ def _refuses(
     """Fail unless the server says that in one line, ends with its code for it, and leaves the folder as it was."""
     before = _contents(folder)
     place = ("serve", "--port", str(free_port() if port is None else port))
-    done = leasehold(*place, *arguments, variables=_without_key() if variables is None else variables)
+    done = leasebook(*place, *arguments, variables=_without_key() if variables is None else variables)
     assert done.returncode == CANNOT_START, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("leasehold: ")
+    assert line.startswith("leasebook: ")
     assert says in line, line
     assert _contents(folder) == before
 
@@ -84,10 +84,10 @@ def test_a_second_server_keeps_off_the_data_of_the_first(tmp_path: Path) -> None
     with lone_server(tmp_path) as first:
         data = data_of(tmp_path)
         before = {name: mode for name, (mode, _) in _contents(data).items()}
-        done = leasehold("serve", "--data", data, "--port", str(free_port()))
+        done = leasebook("serve", "--data", data, "--port", str(free_port()))
         assert done.returncode == CANNOT_START
         (line,) = done.stderr.splitlines()
-        assert line.startswith(f"leasehold: Another server works on the data directory {data}")
+        assert line.startswith(f"leasebook: Another server works on the data directory {data}")
         assert {name: mode for name, (mode, _) in _contents(data).items()} == before
         assert first.is_ready()
         first.stop()
@@ -96,7 +96,7 @@ def test_a_second_server_keeps_off_the_data_of_the_first(tmp_path: Path) -> None
 def test_a_store_of_a_newer_version_is_left_alone(data: Path) -> None:
     with closing(sqlite3.connect(data / DATABASE)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    _refuses(data, "--data", data, says="written by a newer version of leasehold (schema 9999")
+    _refuses(data, "--data", data, says="written by a newer version of leasebook (schema 9999")
 
 
 def test_a_database_file_of_something_else_is_left_alone(data: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_master_key_that_is_gone_is_not_made_anew(data: Path) -> None:
 
 
 def test_the_master_key_of_another_store_is_refused(data: Path) -> None:
-    variables = {**_without_key(), "LEASEHOLD_MASTER_KEY": "0123456789abcdef" * 4}
+    variables = {**_without_key(), "LEASEBOOK_MASTER_KEY": "0123456789abcdef" * 4}
     _refuses(data, "--data", data, says="this is not the master key of this store", variables=variables)
 
 
@@ -164,17 +164,17 @@ def test_a_bad_line_of_the_settings_is_named(tmp_path: Path) -> None:
 
 
 def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
-    variables = {**environment(), "LEASEHOLD_DRIAN_SECONDS": "5"}
-    _refuses(tmp_path, "--data", tmp_path / "new", says="LEASEHOLD_DRIAN_SECONDS", variables=variables)
+    variables = {**environment(), "LEASEBOOK_DRIAN_SECONDS": "5"}
+    _refuses(tmp_path, "--data", tmp_path / "new", says="LEASEBOOK_DRIAN_SECONDS", variables=variables)
 
 
 def test_a_root_key_without_its_secret_is_refused(tmp_path: Path) -> None:
-    variables = {name: value for name, value in environment().items() if name != "LEASEHOLD_ROOT_SECRET_KEY"}
-    _refuses(tmp_path, "--data", tmp_path / "new", says="LEASEHOLD_ROOT_SECRET_KEY", variables=variables)
+    variables = {name: value for name, value in environment().items() if name != "LEASEBOOK_ROOT_SECRET_KEY"}
+    _refuses(tmp_path, "--data", tmp_path / "new", says="LEASEBOOK_ROOT_SECRET_KEY", variables=variables)
 
 
 def test_a_store_that_no_version_knows_is_named_without_its_password(tmp_path: Path) -> None:
-    url = "mysql://somebody:hunter2@nowhere/leasehold"
+    url = "mysql://somebody:hunter2@nowhere/leasebook"
     _refuses(tmp_path, "--data", tmp_path / "new", "--store", url, says="mysql://…")
 
 

@@ -14,9 +14,9 @@ from random import Random
 
 import pytest
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.metering import minutes_started
-from leasehold.store.sqlite import FILE
+from leasebook.domain.rules.metering import minutes_started
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.sqlite.store import FILE
 from tests.crash.fleet import (
     ROUNDS,
     UNITS,

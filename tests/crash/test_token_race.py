@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from leasehold.domain.book import ACCOUNTS, REMEMBERED, Book, Needed
-from leasehold.domain.calendar import Instant
-from leasehold.domain.token import Remembered
-from leasehold.store.postgres import PostgresStore
+from leasebook.domain.book.book import ACCOUNTS, IDEMPOTENCY_RECORDS, Book, Needed
+from leasebook.domain.model.idempotency import IdempotencyRecord
+from leasebook.domain.values.calendar import Instant
+from leasebook.store.postgres.store import PostgresStore
 from tests.contract.batches import Batch, write
 from tests.contract.rows import ROWS
 from tests.postgres import shared_server
 
-TOKEN = Remembered("acc-1", "token-1", "digest", False, b"{}", Instant(1))
+TOKEN = IdempotencyRecord("acc-1", "token-1", "digest", False, b"{}", Instant(1))
 
 
 def test_a_token_that_is_answered_while_a_batch_waits_for_its_rows_is_seen() -> None:
@@ -25,14 +25,14 @@ def test_a_token_that_is_answered_while_a_batch_waits_for_its_rows_is_seen() -> 
         begun = await first.begin()
         await Batch([changed, TOKEN]).save(begun)
         waiting, book = await second.begin(), Book()
-        needs: list[Needed] = [(REMEMBERED, ("acc-1", "token-1")), (ACCOUNTS, ("acc-1",))]
+        needs: list[Needed] = [(IDEMPOTENCY_RECORDS, ("acc-1", "token-1")), (ACCOUNTS, ("acc-1",))]
         loading = asyncio.create_task(waiting.load(needs, book))
         done, _ = await asyncio.wait({loading}, timeout=0.3)
         assert not done, "the second batch does not wait for the first"
         await begun.commit()
         await loading
         assert book.get(ACCOUNTS, "acc-1") == changed
-        assert book.get(REMEMBERED, "acc-1", "token-1") == TOKEN
+        assert book.get(IDEMPOTENCY_RECORDS, "acc-1", "token-1") == TOKEN
         await waiting.rollback()
         for store in (first, second):
             await store.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from leasehold.domain.route import Route
+from leasebook.domain.replicas.engine_route import Route
 from tests.domain.http_rows import HTTP_ROWS
 from tests.domain.tenant_settings import TENANTS
 
@@ -103,7 +103,7 @@ ROWS = [
     Row("deliveries.keep_days", 7, "1", 1, "365", 365),
     Row("subscription.tests_per_hour", 20, "1", 1, "3600", 3600),
     Row("subscription.account_tests_per_hour", 60, "1", 1, "36000", 36_000),
-    Row("mail.from", "leasehold@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
+    Row("mail.from", "leasebook@localhost", '"a@b.c"', "a@b.c", "d@e.f", "d@e.f"),
     Row("stock.ask_seconds", 10, "1", 1, "3600", 3600),
     Row("stock.node_gone_minutes", 10, "1", 1, "10080", 10080),
     Row("services.unknown_models", None, '"refuse"', "refuse", "count", "count"),

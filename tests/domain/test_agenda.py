@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
-from leasehold.domain.agenda import Due, DueKind, agenda_of
-from leasehold.domain.calendar import Instant
-from leasehold.domain.unit import Unit, UnitStatus
+from leasebook.domain.model.instance import Instance, InstanceStatus
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.values.calendar import Instant
 
 R, E, T, C = DueKind.RELEASE, DueKind.EXPIRE, DueKind.RETIRE, DueKind.CHARGE
 RENEW, STOP, RESUME, REMIND = DueKind.RENEW, DueKind.STOP, DueKind.RESUME, DueKind.REMIND
@@ -25,7 +25,7 @@ TIMES = {
 }
 
 # Status: what falls due of the times that are set. All others never do.
-FALLS_DUE: dict[UnitStatus, set[DueKind]] = {
+FALLS_DUE: dict[InstanceStatus, set[DueKind]] = {
     "Creating": {R, REMIND},
     "CreateFailed": set(),
     "Running": {R, E, C, RENEW, STOP, REMIND},
@@ -38,8 +38,8 @@ FALLS_DUE: dict[UnitStatus, set[DueKind]] = {
 }
 
 
-def unit(status: UnitStatus, **times: Any) -> Unit:
-    return Unit(
+def unit(status: InstanceStatus, **times: Any) -> Instance:
+    return Instance(
         id="unit-1",
         account_id="acc-1",
         created_by="user-1",
@@ -57,11 +57,11 @@ def unit(status: UnitStatus, **times: Any) -> Unit:
 
 
 def test_the_table_names_every_status() -> None:
-    assert set(FALLS_DUE) == set(get_args(UnitStatus))
+    assert set(FALLS_DUE) == set(get_args(InstanceStatus))
 
 
 @pytest.mark.parametrize("status", list(FALLS_DUE))
-def test_what_falls_due_is_what_the_status_lets_happen_of_the_times_that_are_set(status: UnitStatus) -> None:
+def test_what_falls_due_is_what_the_status_lets_happen_of_the_times_that_are_set(status: InstanceStatus) -> None:
     for chosen in product((False, True), repeat=len(TIMES)):
         names = [name for name, is_set in zip(TIMES, chosen, strict=True) if is_set]
         times = {name: TIMES[name][0] for name in names}

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.audit import (
+from leasebook.domain.record.audit_log import (
     ENTRIES_CLOSED_MAX,
     NOTHING,
     AuditPage,
     BrokenChainError,
-    Closing,
     Entry,
     Head,
     Line,
     Mark,
+    Prune,
     chain_hash,
     closing_of,
     closure_message,
@@ -27,7 +27,7 @@ from leasehold.domain.audit import (
     pages_of,
     read_body,
 )
-from leasehold.domain.calendar import DAY_US, Instant
+from leasebook.domain.values.calendar import DAY_US, Instant
 
 START = Head("chain-a", 0, NOTHING)
 Found = list[tuple[int, AuditPage]]
@@ -105,7 +105,7 @@ def test_the_parts_of_what_is_hashed_cannot_be_taken_for_one_another() -> None:
     assert head_message("1", 12, b"") != head_message("11", 2, b"")
 
 
-def closed(found: Found, before: int, hash_before: bytes = NOTHING) -> Closing | None:
+def closed(found: Found, before: int, hash_before: bytes = NOTHING) -> Prune | None:
     return closing_of(found, hash_before, Instant(before), Instant(99), "00")
 
 

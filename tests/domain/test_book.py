@@ -6,16 +6,16 @@ from typing import Any
 
 import msgspec
 
-from leasehold.domain.book import ACCOUNTS, FACTS, GUARDS, UNITS, Book, Draft, Fact
-from leasehold.domain.calendar import Instant
-from leasehold.domain.needs import Held
-from leasehold.domain.unit import Unit
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, METADATA, Book, Draft, StoreMetadata
+from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.values.calendar import Instant
 
 ACCOUNT = "acc-1"
 
 
-def unit(**changed: Any) -> Unit:
-    return Unit(
+def unit(**changed: Any) -> Instance:
+    return Instance(
         id="unit-1",
         account_id=ACCOUNT,
         created_by="user-1",
@@ -31,20 +31,20 @@ def unit(**changed: Any) -> Unit:
     )
 
 
-def changed(book: Book, row: Unit) -> dict[str, dict[str, int]]:
+def changed(book: Book, row: Instance) -> dict[str, dict[str, int]]:
     """Have a command leave the instance so; returns what is held then."""
     draft = Draft(book)
-    draft.put(UNITS, row)
+    draft.put(INSTANCES, row)
     book.accept(draft, Instant(0), None)
     return book.held(ACCOUNT)[0]
 
 
 def opened(held: dict[str, dict[str, int]]) -> Book:
     book = Book()
-    book.load(UNITS, ("unit-1",), None)
-    book.load(GUARDS, (ACCOUNT,), None)
+    book.load(INSTANCES, ("unit-1",), None)
+    book.load(ACCOUNT_LIMITS, (ACCOUNT,), None)
     book.load(ACCOUNTS, (ACCOUNT,), None)
-    book.load_held(Held(ACCOUNT, Instant(0)), held, {})
+    book.load_held(UsageTotals(ACCOUNT, Instant(0)), held, {})
     return book
 
 
@@ -63,37 +63,37 @@ def test_what_else_a_user_holds_stays_counted() -> None:
     assert changed(book, gone) == {"user-1": {"cpu": 1}, "user-2": {"gpu-1": 4}}
 
 
-def put(book: Book, *rows: Unit | Fact) -> None:
+def put(book: Book, *rows: Instance | StoreMetadata) -> None:
     draft = Draft(book)
     for row in rows:
-        if isinstance(row, Unit):
-            draft.put(UNITS, row)
+        if isinstance(row, Instance):
+            draft.put(INSTANCES, row)
         else:
-            draft.put(FACTS, row)
+            draft.put(METADATA, row)
     book.take(draft, Instant(0), None)
 
 
 def test_a_part_has_the_instances_and_whoever_watches_is_told_of_it_with_the_rest() -> None:
     book = Book()
-    book.load(UNITS, ("unit-1",), None)
-    book.load(FACTS, ("a",), None)
+    book.load(INSTANCES, ("unit-1",), None)
+    book.load(METADATA, ("a",), None)
     first, last = unit(release_at=Instant(50)), unit(release_at=Instant(40))
-    put(book, first, Fact("a", "first"))
+    put(book, first, StoreMetadata("a", "first"))
     part = book.part()
-    assert (part.inserted, [due.at for due in part.due_new]) == ({UNITS: [first]}, [50])
+    assert (part.inserted, [due.at for due in part.due_new]) == ({INSTANCES: [first]}, [50])
     assert not book.part(), "it was told"
-    put(book, last, Fact("a", "last"))
+    put(book, last, StoreMetadata("a", "last"))
     rest = book.changes()
     assert (rest.inserted, rest.updated, rest.before) == (
-        {FACTS: [Fact("a", "last")]},
-        {UNITS: [last]},
-        {UNITS: [first]},
+        {METADATA: [StoreMetadata("a", "last")]},
+        {INSTANCES: [last]},
+        {INSTANCES: [first]},
     )
     assert ([due.at for due in rest.due_gone], [due.at for due in rest.due_new]) == ([50], [40])
     assert not book.changes()
     whole = rest.after([part])
-    assert whole.inserted == {UNITS: [first], FACTS: [Fact("a", "last")]}
-    assert (whole.updated, whole.before) == ({UNITS: [last]}, {UNITS: [first]})
+    assert whole.inserted == {INSTANCES: [first], METADATA: [StoreMetadata("a", "last")]}
+    assert (whole.updated, whole.before) == ({INSTANCES: [last]}, {INSTANCES: [first]})
     assert ([due.at for due in whole.due_gone], [due.at for due in whole.due_new]) == ([50], [50, 40])
     assert whole.events == rest.events != []
     assert rest.after([]) is rest

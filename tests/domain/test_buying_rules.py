@@ -7,20 +7,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.commands.command import Command, Decided, Engine, decide
-from leasehold.commands.confirm import ConfirmRunning
-from leasehold.commands.funds import TopUp
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, Bought, BuyReplicas, BuyUnits, Purchase
-from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.renewal import SetAutoRenew
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book
-from leasehold.domain.calendar import DAY_US, HOUR_US, Instant
-from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.ledger import PREPAID_REVENUE, Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import (
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command, Decision, Engine, decide
+from leasebook.domain.commands.instance.engine_report import ConfirmRunning
+from leasebook.domain.commands.instance.purchase import Billing, BuyReplicas, BuyUnits, Purchase, Purchased
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import SetAutoRenew
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.offering import Offering, PriceChange, PriceList
+from leasebook.domain.model.service import Service
+from leasebook.domain.record.ledger import PREPAID_REVENUE, Posting, wallet
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import (
     BAD_VALUE,
     BALANCE,
     NO_INSTANCE,
@@ -30,9 +32,7 @@ from leasehold.domain.refusal import (
     STOCK,
     WRONG_STATE,
 )
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Placement, Unit
+from leasebook.domain.values.rule_settings import Rules
 
 NOW = Instant(1_893_456_000_000_000)
 SOON = Instant(NOW + HOUR_US)
@@ -47,8 +47,8 @@ def book(*, balance: int = 10_000 * CNY, free: int = 10, **unit: Any) -> Book:
     made = Book()
     made.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(balance), NOW))
     made.load(ACCOUNTS, ("acc-9",), None)
-    made.load(GUARDS, ("acc-1",), None)
-    made.load(GUARDS, ("acc-9",), None)
+    made.load(ACCOUNT_LIMITS, ("acc-1",), None)
+    made.load(ACCOUNT_LIMITS, ("acc-9",), None)
     for account_id in ("acc-1", "acc-9"):
         made.load_halted(account_id, [])
     shelf = [
@@ -66,8 +66,8 @@ def book(*, balance: int = 10_000 * CNY, free: int = 10, **unit: Any) -> Book:
         row = Service(service_id, "acc-1", "user-1", "a", "", "a", "am-1", "amv-1", "GPU-1-2", region, None, 3, NOW)
         made.load(SERVICES, (service_id,), row)
     made.load(SERVICES, ("svco-none",), None)
-    made.load(UNITS, ("unit-none",), None)
-    made.load(UNITS, ("unit-new",), None)
+    made.load(INSTANCES, ("unit-none",), None)
+    made.load(INSTANCES, ("unit-new",), None)
     facts: dict[str, Any] = {
         "id": "unit-1",
         "account_id": "acc-1",
@@ -82,7 +82,7 @@ def book(*, balance: int = 10_000 * CNY, free: int = 10, **unit: Any) -> Book:
         "created_at": NOW,
         "started_at": NOW,
     }
-    made.load(UNITS, ("unit-1",), Unit(**(facts | unit)))
+    made.load(INSTANCES, ("unit-1",), Instance(**(facts | unit)))
     return made
 
 
@@ -101,12 +101,12 @@ def buy(count: int, billing: Billing = POSTPAID, region: str | None = "bj", unit
     return BuyUnits(purchase=purchase(billing), region=region, unit_type=unit_type, count=count)
 
 
-def say(made: Book, command: Command, rules: Rules | None = None, now: Instant = NOW) -> Decided:
+def say(made: Book, command: Command, rules: Rules | None = None, now: Instant = NOW) -> Decision:
     """Decide it. What an engine confirms comes later."""
     return decide(made, command, rules or Rules(), now, Engine())
 
 
-def reason(decided: Decided) -> str | None:
+def reason(decided: Decision) -> str | None:
     return None if decided.refusal is None else decided.refusal.reason
 
 
@@ -155,7 +155,7 @@ def test_an_operator_may_set_what_a_postpaid_purchase_needs(minimum: int, balanc
 
 def test_a_prepaid_purchase_is_charged_whole_and_a_postpaid_one_nothing() -> None:
     made = book()
-    assert say(made, buy(2, PREPAID)).answer == Bought("unit-new", "order-new")
+    assert say(made, buy(2, PREPAID)).answer == Purchased("unit-new", "order-new")
     paid = 2 * 2 * MONTH_PRICE
     assert made.get(ACCOUNTS, "acc-1").balance == 10_000 * CNY - paid  # type: ignore[union-attr]
     assert made.postings == [
@@ -176,13 +176,13 @@ def test_a_prepaid_purchase_is_charged_whole_and_a_postpaid_one_nothing() -> Non
         )
     ]
     assert (made.orders[0].amount, made.orders[0].months, made.orders[0].count) == (paid, 2, 2)
-    assert made.get(UNITS, "unit-new").charged == paid  # type: ignore[union-attr]
+    assert made.get(INSTANCES, "unit-new").charged == paid  # type: ignore[union-attr]
 
     made = book()
-    assert say(made, buy(2)).answer == Bought("unit-new", "order-new")
+    assert say(made, buy(2)).answer == Purchased("unit-new", "order-new")
     assert made.postings == []
     assert (made.orders[0].amount, made.orders[0].months, made.orders[0].count) == (0, 0, 2)
-    unit = made.get(UNITS, "unit-new")
+    unit = made.get(INSTANCES, "unit-new")
     assert unit is not None
     assert (unit.status, unit.started_at, unit.charged, unit.term_months) == ("Creating", None, 0, 0)
 
@@ -216,7 +216,7 @@ def test_units_come_from_the_region_that_was_asked_for_or_from_the_first_that_ha
         assert decided.refusal.reason == expected
         assert not made.changes()
         return
-    bought = made.get(UNITS, "unit-new")
+    bought = made.get(INSTANCES, "unit-new")
     assert bought is not None
     assert (bought.region, bought.count) == (expected, count)
     before, after = (made_.get(OFFERINGS, expected, "gpu-1") for made_ in (book(free=free), made))
@@ -237,7 +237,7 @@ def test_a_purchase_with_a_release_time_that_is_not_ahead_buys_nothing(lead: int
 def test_replicas_take_the_units_of_their_shape_and_scale_the_service_up(service_id: str, region: str) -> None:
     made = book()
     assert reason(say(made, BuyReplicas(purchase=purchase(), service_id=service_id, replicas=4))) is None
-    unit = made.get(UNITS, "unit-new")
+    unit = made.get(INSTANCES, "unit-new")
     assert unit is not None
     assert (unit.count, unit.service_id, unit.region) == (8, service_id, region)
     assert unit.placements == (Placement(service_id, 4, 2),)
@@ -332,14 +332,14 @@ def test_a_release_can_be_scheduled_moved_and_cleared_until_it_has_come(
     facts: dict[str, Any], release_at: Instant | None, expected: str | None
 ) -> None:
     made = book(**facts)
-    before = made.get(UNITS, "unit-1")
+    before = made.get(INSTANCES, "unit-1")
     command = ScheduleRelease(account_id="acc-1", unit_id="unit-1", service_id=None, release_at=release_at)
     decided = say(made, command)
     assert reason(decided) == expected
     later = "release_at" in facts and (release_at is None or release_at > facts["release_at"])
     changed = msgspec.structs.replace(before, release_at=release_at, extensions=int(later))  # type: ignore[type-var]
     kept = before if expected else changed
-    assert made.get(UNITS, "unit-1") == kept
+    assert made.get(INSTANCES, "unit-1") == kept
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_only_what_is_postpaid_and_has_not_ended_is_released_by_hand(
     made.load(OFFERINGS, ("bj", "gpu-1"), made.get(OFFERINGS, "bj", "gpu-1"))
     decided = say(made, Release(account_id="acc-1", unit_id="unit-1", service_id=None))
     assert reason(decided) == expected
-    unit = made.get(UNITS, "unit-1")
+    unit = made.get(INSTANCES, "unit-1")
     assert unit is not None
     if expected is None:
         assert (unit.status, unit.end_reason) == ("Releasing", "User")
@@ -386,7 +386,7 @@ def test_only_what_is_prepaid_and_has_not_ended_is_renewed(facts: dict[str, Any]
     made = book(**facts)
     decided = say(made, SetAutoRenew(account_id="acc-1", unit_id="unit-1", months=3))
     assert reason(decided) == expected
-    unit = made.get(UNITS, "unit-1")
+    unit = made.get(INSTANCES, "unit-1")
     assert unit is not None
     assert (unit.auto_renew, unit.auto_renew_months) == ((True, 3) if expected is None else (False, 1))
 
@@ -404,7 +404,7 @@ def test_only_what_is_prepaid_and_has_not_ended_is_renewed(facts: dict[str, Any]
 def test_only_a_rule_that_there_is_is_taken_back(facts: dict[str, Any], expected: str | None) -> None:
     made = book(**facts)
     assert reason(say(made, SetAutoRenew(account_id="acc-1", unit_id="unit-1", months=None))) == expected
-    unit = made.get(UNITS, "unit-1")
+    unit = made.get(INSTANCES, "unit-1")
     assert unit is not None
     if expected is None:
         assert (unit.auto_renew, unit.renew_at) == (False, None)

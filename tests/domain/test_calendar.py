@@ -12,7 +12,7 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import (
+from leasebook.domain.values.calendar import (
     DAY_US,
     HOUR_US,
     MINUTE_US,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import MINUTE_US, Instant
-from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.metering import minutes_started
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import STOCK, Refusal
+from leasebook.domain.model.offering import Offering, PriceChange, PriceList
+from leasebook.domain.rules.metering import minutes_started
+from leasebook.domain.values.calendar import MINUTE_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import STOCK, Refusal
 
 START = Instant(1_893_456_017_250_000)
 MAX_MINUTES = 90

@@ -7,35 +7,35 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from leasehold.commands.command import Engine, decide
-from leasehold.commands.confirm import (
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book, Draft
+from leasebook.domain.commands.command import Engine, decide
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.instance.engine_report import (
     ConfirmFailed,
     ConfirmReleased,
     ConfirmResized,
     ConfirmResizeFailed,
     ConfirmRunning,
 )
-from leasehold.commands.due import DoDue
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import ACCOUNTS, GUARDS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
-from leasehold.domain.catalogue import Offering, PriceChange, PriceList
-from leasehold.domain.ending import begin_release, finish_release
-from leasehold.domain.metering import charge_usage
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Service
-from leasehold.domain.unit import UP, Placement, Unit, UnitStatus
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import UP, Instance, InstanceStatus, Placement
+from leasebook.domain.model.offering import Offering, PriceChange, PriceList
+from leasebook.domain.model.service import Service
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.rules.metering import charge_usage
+from leasebook.domain.rules.release import begin_release, finish_release
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 
 START = Instant(1_893_456_000_000_000)
 PRICE = 500_000
 COUNT = 3
 RULES = Rules()
-STATUSES: tuple[UnitStatus, ...] = get_args(UnitStatus)
+STATUSES: tuple[InstanceStatus, ...] = get_args(InstanceStatus)
 
 # Status: may it be released, does it hold units, does it pay by the minute.
-ENDS: dict[UnitStatus, tuple[bool, bool, bool]] = {
+ENDS: dict[InstanceStatus, tuple[bool, bool, bool]] = {
     "Creating": (True, True, False),
     "CreateFailed": (False, False, False),
     "Running": (True, True, True),
@@ -49,7 +49,7 @@ ENDS: dict[UnitStatus, tuple[bool, bool, bool]] = {
 }
 
 
-def unit(**changed: Any) -> Unit:
+def unit(**changed: Any) -> Instance:
     facts: dict[str, Any] = {
         "id": "unit-1",
         "account_id": "acc-1",
@@ -66,14 +66,14 @@ def unit(**changed: Any) -> Unit:
         "started_at": START,
         "meter_from": START,
     }
-    return Unit(**(facts | changed))
+    return Instance(**(facts | changed))
 
 
-def book_with(row: Unit) -> Book:
+def book_with(row: Instance) -> Book:
     book = Book()
-    book.load(UNITS, (row.id,), row)
+    book.load(INSTANCES, (row.id,), row)
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "Asia/Kathmandu", Micro(0), START))
-    book.load(GUARDS, ("acc-1",), None)
+    book.load(ACCOUNT_LIMITS, ("acc-1",), None)
     book.load(OFFERINGS, row.offering, Offering(*row.offering, 1, Micro(PRICE), None, 10, 10 - COUNT))
     book.load(PRICES, row.offering, PriceList(*row.offering, (PriceChange(START, Micro(PRICE)),)))
     service = Service("svco-1", "acc-1", "user-1", "demo", "", "demo", "am-1", "amv-1", "GPU-1-1", None, None, 5, START)
@@ -92,7 +92,7 @@ def test_the_table_names_every_status() -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_which_statuses_hold_units(status: UnitStatus) -> None:
+def test_which_statuses_hold_units(status: InstanceStatus) -> None:
     assert unit(status=status).held == (COUNT if ENDS[status][1] else 0)
     # What grows holds what it will have; what shrinks, what it has.
     assert unit(status=status, target_count=COUNT + 2).held == (COUNT + 2 if ENDS[status][1] else 0)
@@ -100,7 +100,7 @@ def test_which_statuses_hold_units(status: UnitStatus) -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_only_what_runs_pays_by_the_minute(status: UnitStatus) -> None:
+def test_only_what_runs_pays_by_the_minute(status: InstanceStatus) -> None:
     row = unit(status=status)
     draft = Draft(book_with(row))
     charged = charge_usage(draft, row, after(90 * SECOND_US))
@@ -142,7 +142,7 @@ def test_minutes_that_are_free_are_metered_and_not_posted() -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_which_statuses_can_be_released(status: UnitStatus) -> None:
+def test_which_statuses_can_be_released(status: InstanceStatus) -> None:
     row = unit(status=status, charge_at=after(HOUR_US), retire_at=after(DAY_US))
     book = book_with(row)
     draft = Draft(book)
@@ -153,7 +153,7 @@ def test_which_statuses_can_be_released(status: UnitStatus) -> None:
             begin_release(draft, row, "User", after(MINUTE_US))
         return
     gone = begin_release(draft, row, "User", after(MINUTE_US))
-    assert draft.require(UNITS, "unit-1") == gone
+    assert draft.require(INSTANCES, "unit-1") == gone
     assert (gone.status, gone.ended_at, gone.end_reason) == ("Releasing", after(MINUTE_US), "User")
     assert (gone.charge_at, gone.retire_at, gone.released_at) == (None, None, None)
     # Its units are still out of the stock: that the engine confirms.
@@ -191,12 +191,12 @@ def test_the_units_come_back_when_the_engine_confirms_and_not_before() -> None:
     row = unit(status="Releasing", ended_at=after(5))
     draft = Draft(book_with(row))
     finish_release(draft, row, after(9))
-    assert draft.require(UNITS, "unit-1") == replace(row, status="Released", released_at=after(9))
+    assert draft.require(INSTANCES, "unit-1") == replace(row, status="Released", released_at=after(9))
     assert draft.require(OFFERINGS, "bj", "gpu-1").stock_free == 10
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_confirmation_counts_in_its_own_transition_only(status: UnitStatus) -> None:
+def test_a_confirmation_counts_in_its_own_transition_only(status: InstanceStatus) -> None:
     for command, counts in (
         (ConfirmRunning(unit_id="unit-1"), status == "Creating"),
         (ConfirmFailed(unit_id="unit-1", reason="no card"), status == "Creating"),
@@ -213,7 +213,7 @@ def test_an_instance_that_runs_has_its_meter_or_its_term_counted_from_the_confir
     row = unit(status="Creating", started_at=None, meter_from=None)
     book = book_with(row)
     decide(book, ConfirmRunning(unit_id="unit-1"), RULES, after(MINUTE_US), Engine())
-    running = book.get(UNITS, "unit-1")
+    running = book.get(INSTANCES, "unit-1")
     # In Kathmandu it is 05:46.
     now = after(MINUTE_US)
     started = {"started_at": now, "meter_from": now, "price_number": 0}
@@ -230,7 +230,7 @@ def test_an_instance_that_runs_has_its_meter_or_its_term_counted_from_the_confir
         book = book_with(row)
         decide(book, ConfirmRunning(unit_id="unit-1"), RULES, now, Engine())
         expires_at = after(31 * DAY_US + MINUTE_US)
-        assert book.get(UNITS, "unit-1") == replace(
+        assert book.get(INSTANCES, "unit-1") == replace(
             row,
             status="Running",
             started_at=now,
@@ -246,7 +246,7 @@ def test_what_cannot_be_provided_costs_nothing_and_holds_nothing() -> None:
     row = unit(status="Creating", started_at=None, meter_from=None, payment_timing="Prepaid", charged=paid)
     book = book_with(row)
     decide(book, ConfirmFailed(unit_id="unit-1", reason="no card is left"), RULES, after(5), Engine())
-    assert book.get(UNITS, "unit-1") == replace(
+    assert book.get(INSTANCES, "unit-1") == replace(
         row, status="CreateFailed", charged=Micro(0), placements=(), failure="no card is left"
     )
     assert book.get(OFFERINGS, "bj", "gpu-1").stock_free == 10  # type: ignore[union-attr]
@@ -270,9 +270,9 @@ FIELD = {
     DueKind.RESUME: "resume_at",
     DueKind.REMIND: "remind_at",
 }
-RUNNING: set[UnitStatus] = {"Running", "Reconfiguring", "ReconfigureFailed"}
+RUNNING: set[InstanceStatus] = {"Running", "Reconfiguring", "ReconfigureFailed"}
 # Kind: in which statuses it is done, where the instance's own time for it is the due time.
-DONE_IN: dict[DueKind, set[UnitStatus]] = {
+DONE_IN: dict[DueKind, set[InstanceStatus]] = {
     DueKind.RENEW: RUNNING | {"BillingChanging", "Stopped"},
     DueKind.RELEASE: RUNNING | {"Creating", "Stopped"},
     DueKind.EXPIRE: RUNNING | {"BillingChanging"},
@@ -286,7 +286,7 @@ PREPAID_KINDS = (DueKind.RENEW, DueKind.EXPIRE, DueKind.RETIRE)
 OTHER_TIMES = (None, Instant(DUE_AT - 1), Instant(DUE_AT + 1))
 
 
-def due_unit(kind: DueKind, status: UnitStatus, at: Instant | None = DUE_AT, **changed: Any) -> Unit:
+def due_unit(kind: DueKind, status: InstanceStatus, at: Instant | None = DUE_AT, **changed: Any) -> Instance:
     """An instance of which that is due, paid as it is where that can be."""
     facts: dict[str, Any] = {"status": status, FIELD[kind]: at}
     if kind in PREPAID_KINDS or status == "BillingChanging":
@@ -302,7 +302,7 @@ def do(book: Book, kind: DueKind) -> Any:
 
 @pytest.mark.parametrize("kind", list(DueKind))
 @pytest.mark.parametrize("status", STATUSES)
-def test_due_work_is_done_in_these_statuses_and_in_no_others(kind: DueKind, status: UnitStatus) -> None:
+def test_due_work_is_done_in_these_statuses_and_in_no_others(kind: DueKind, status: InstanceStatus) -> None:
     if (kind, status) == (DueKind.RELEASE, "BillingChanging"):
         return  # it is prepaid, and nothing prepaid has a release time
     book = book_with(due_unit(kind, status))
@@ -326,14 +326,14 @@ def test_due_work_that_was_moved_or_cleared_meanwhile_is_not_done(kind: DueKind,
 @pytest.mark.parametrize("kind", list(DueKind))
 def test_due_work_on_an_instance_that_is_none_is_not_done(kind: DueKind) -> None:
     book = Book()
-    book.load(UNITS, ("unit-1",), None)
+    book.load(INSTANCES, ("unit-1",), None)
     assert do(book, kind) is False
 
 
 SINCE = Instant(DUE_AT - RULES.arrears_grace_us)
 RETIRED = Instant(DUE_AT + RULES.retention_us)
 # Kind, status before: status after, why it ended, minutes charged, retired at; more of the instance; the account.
-OUTCOMES: list[tuple[DueKind, UnitStatus, str, str | None, int, Instant | None, dict[str, Any], dict[str, Any]]] = [
+OUTCOMES: list[tuple[DueKind, InstanceStatus, str, str | None, int, Instant | None, dict[str, Any], dict[str, Any]]] = [
     (DueKind.RELEASE, "Running", "Releasing", "Schedule", 60, None, {}, {}),
     (DueKind.RELEASE, "Creating", "Releasing", "Schedule", 0, None, {"started_at": None, "meter_from": None}, {}),
     (DueKind.RELEASE, "Stopped", "Releasing", "Schedule", 0, None, {"meter_from": None}, {}),
@@ -364,8 +364,8 @@ OUTCOMES: list[tuple[DueKind, UnitStatus, str, str | None, int, Instant | None, 
 @pytest.mark.parametrize(("kind", "before", "status", "reason", "minutes", "retire_at", "facts", "account"), OUTCOMES)
 def test_what_due_work_does(
     kind: DueKind,
-    before: UnitStatus,
-    status: UnitStatus,
+    before: InstanceStatus,
+    status: InstanceStatus,
     reason: str | None,
     minutes: int,
     retire_at: Instant | None,
@@ -377,7 +377,7 @@ def test_what_due_work_does(
     assert owner is not None
     book.load(ACCOUNTS, ("acc-1",), replace(owner, **account))
     assert do(book, kind) is True
-    row = book.get(UNITS, "unit-1")
+    row = book.get(INSTANCES, "unit-1")
     assert row is not None
     assert (row.status, row.end_reason, row.metered_minutes, row.retire_at) == (status, reason, minutes, retire_at)
     assert row.ended_at == (None if reason is None else DUE_AT)
@@ -406,7 +406,7 @@ def test_an_hour_that_leaves_a_debt_is_followed_by_a_stop_after_the_grace(
     since = None if balance >= 0 else debt_began
     book.load(ACCOUNTS, ("acc-1",), replace(owner, balance=Micro(balance), arrears_since=since))
     assert do(book, DueKind.CHARGE) is True
-    row, account = book.get(UNITS, "unit-1"), book.get(ACCOUNTS, "acc-1")
+    row, account = book.get(INSTANCES, "unit-1"), book.get(ACCOUNTS, "acc-1")
     assert row is not None
     assert account is not None
     assert (account.balance, account.arrears_since) == (balance - cost, debt_began)
@@ -420,7 +420,7 @@ def test_what_stops_while_it_is_resized_has_its_new_size_from_then_on() -> None:
     assert owner is not None
     book.load(ACCOUNTS, ("acc-1",), replace(owner, balance=Micro(-1), arrears_since=SINCE))
     assert do(book, DueKind.STOP) is True
-    stopped = book.get(UNITS, "unit-1")
+    stopped = book.get(INSTANCES, "unit-1")
     assert stopped is not None
     assert (stopped.status, stopped.count, stopped.target_count) == ("Stopped", COUNT - 1, None)
     # What it used until then was of the old size.

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, Book, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Posting, wallet
-from leasehold.domain.money import MICRO_MAX, Micro
+from leasebook.domain.book.book import ACCOUNTS, Book, Draft
+from leasebook.domain.model.account import Account
+from leasebook.domain.record.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import MICRO_MAX, Micro
 
 NOW = Instant(1_893_456_000_000_000)
 ENDS = (FUNDING, PREPAID_REVENUE, USAGE_REVENUE, wallet("acc-1"), wallet("acc-2"))

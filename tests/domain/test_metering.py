@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
-from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasehold.domain.catalogue import PriceChange, PriceList
-from leasehold.domain.metering import charge_usage, minutes_started
-from leasehold.domain.money import Micro
-from leasehold.domain.unit import Unit
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, PRICES, Book, Draft
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.offering import PriceChange, PriceList
+from leasebook.domain.rules.metering import charge_usage, minutes_started
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
+from leasebook.domain.values.money import Micro
 
 START = Instant(1_893_456_017_250_000)
 
@@ -72,9 +72,9 @@ class Step(NamedTuple):
     units: int | None
 
 
-def play(first: int, steps: list[Step], end: int, prices: PriceList | None = None) -> tuple[Draft, Unit]:
+def play(first: int, steps: list[Step], end: int, prices: PriceList | None = None) -> tuple[Draft, Instance]:
     """Meter an instance through these steps, and charge it at its end."""
-    unit = Unit(
+    unit = Instance(
         id="unit-1",
         account_id="acc-1",
         created_by="user-1",
@@ -90,7 +90,7 @@ def play(first: int, steps: list[Step], end: int, prices: PriceList | None = Non
         meter_from=START,
     )
     book = Book()
-    book.load(UNITS, ("unit-1",), unit)
+    book.load(INSTANCES, ("unit-1",), unit)
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(0), START))
     book.load(PRICES, ("bj", "gpu-1"), prices or PriceList("bj", "gpu-1", (PriceChange(START, Micro(PRICE)),)))
     draft = Draft(book)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.money import MICRO_MAX, MICRO_PER_UNIT, BadAmount, amount_text, checked, parse_amount
+from leasebook.domain.values.money import MICRO_MAX, MICRO_PER_UNIT, BadAmount, amount_text, checked, parse_amount
 
 READABLE_MAX = MICRO_MAX // MICRO_PER_UNIT * MICRO_PER_UNIT - 1
 """The largest amount that can be read: sizes are compared in whole units."""

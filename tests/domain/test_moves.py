@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.book import SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.changing import change, count
-from leasehold.domain.service import Service
-from leasehold.domain.unit import ENDABLE, GONE, LEGAL, MOVES, UP, Placement, Unit, UnitStatus
+from leasebook.domain.book.book import INSTANCES, SERVICES, Book, Draft
+from leasebook.domain.model.instance import ENDABLE, GONE, LEGAL, MOVES, UP, Instance, InstanceStatus, Placement
+from leasebook.domain.model.service import Service
+from leasebook.domain.rules.lifecycle import change, count
+from leasebook.domain.values.calendar import Instant
 
-STATUSES: tuple[UnitStatus, ...] = get_args(UnitStatus)
+STATUSES: tuple[InstanceStatus, ...] = get_args(InstanceStatus)
 PAIRS = [(start, end) for start, end in product(STATUSES, STATUSES) if start != end]
 
 
-def unit(**changed: Any) -> Unit:
+def unit(**changed: Any) -> Instance:
     facts: dict[str, Any] = {
         "id": "unit-1",
         "account_id": "acc-1",
@@ -35,17 +35,17 @@ def unit(**changed: Any) -> Unit:
         "status": "Running",
         "created_at": Instant(0),
     }
-    return Unit(**(facts | changed))
+    return Instance(**(facts | changed))
 
 
 def service(service_id: str) -> Service:
     return Service(service_id, "acc-1", "user-1", "a", "", "a", "am-1", "amv-1", "GPU-1-1", None, None, 0, Instant(0))
 
 
-def draft_with(row: Unit) -> Draft:
+def draft_with(row: Instance) -> Draft:
     """An instance, and services that count what it gives to them."""
     book = Book()
-    book.load(UNITS, (row.id,), row)
+    book.load(INSTANCES, (row.id,), row)
     for name in ("svco-1", "svco-2"):
         book.load(SERVICES, (name,), service(name))
     draft = Draft(book)
@@ -66,7 +66,7 @@ def test_a_move_is_in_the_table_once_and_says_what_causes_it() -> None:
 
 
 def test_every_status_can_be_reached_from_a_purchase() -> None:
-    reached: set[UnitStatus | None] = {None}
+    reached: set[InstanceStatus | None] = {None}
     while more := {move.end for move in MOVES if move.start in reached} - reached:
         reached |= more
     assert reached == {None, *STATUSES}
@@ -74,7 +74,7 @@ def test_every_status_can_be_reached_from_a_purchase() -> None:
 
 def test_nothing_leaves_what_is_gone_and_everything_else_can_get_there() -> None:
     assert not [move for move in MOVES if move.start in GONE]
-    ended: set[UnitStatus | None] = {"Released"}
+    ended: set[InstanceStatus | None] = {"Released"}
     while more := {move.start for move in MOVES if move.end in ended} - ended:
         ended |= more
     assert ended == {None, *STATUSES} - {"CreateFailed"}
@@ -94,12 +94,12 @@ def test_only_what_is_gone_holds_nothing() -> None:
 
 
 @pytest.mark.parametrize(("start", "end"), PAIRS)
-def test_only_a_move_of_the_table_can_be_made(start: UnitStatus, end: UnitStatus) -> None:
+def test_only_a_move_of_the_table_can_be_made(start: InstanceStatus, end: InstanceStatus) -> None:
     row = unit(status=start)
     draft = draft_with(row)
     if (start, end) in LEGAL:
         assert change(draft, row, status=end) == msgspec.structs.replace(row, status=end)
-        assert draft.require(UNITS, "unit-1").status == end
+        assert draft.require(INSTANCES, "unit-1").status == end
     else:
         with pytest.raises(AssertionError, match=f"unit-1 cannot go from {start} to {end}"):
             change(draft, row, status=end)
@@ -112,7 +112,7 @@ def test_what_does_not_move_can_change_in_any_status() -> None:
         assert change(draft_with(row), row, charged=5, status=status).charged == 5
 
 
-def counted(row: Unit, name: str) -> tuple[int, int, int, int]:
+def counted(row: Instance, name: str) -> tuple[int, int, int, int]:
     """What an instance gives to a service, by hand: replicas, coming up, prepaid and postpaid instances."""
     replicas = row.replicas_of(name)
     placed = any(one.service_id == name for one in row.placements)
@@ -158,7 +158,7 @@ def test_services_count_what_their_instances_give_them_whatever_happens(
 def test_what_carries_no_service_needs_none() -> None:
     row = unit()
     book = Book()
-    book.load(UNITS, (row.id,), row)
+    book.load(INSTANCES, (row.id,), row)
     assert change(Draft(book), row, status="Stopped").status == "Stopped"
 
 
@@ -173,6 +173,6 @@ def test_the_units_that_replicas_use_and_whom_an_instance_serves() -> None:
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_only_a_stopped_postpaid_instance_stands_still_for_a_debt(status: UnitStatus) -> None:
+def test_only_a_stopped_postpaid_instance_stands_still_for_a_debt(status: InstanceStatus) -> None:
     assert unit(status=status).is_halted is (status == "Stopped")
     assert not unit(status=status, payment_timing="Prepaid").is_halted

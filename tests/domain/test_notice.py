@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.commands.outbox import ConfirmHook
-from leasehold.domain.book import HOOKS
-from leasehold.domain.calendar import DAY_US, HOUR_US, Instant
-from leasehold.domain.notice import Bound, NoticeRate, bounds_of_mails, bounds_of_tests, mail_name, taken
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.rules import Rules
+from leasebook.domain.book.book import SUBSCRIPTIONS
+from leasebook.domain.commands.account.subscription import ConfirmHook
+from leasebook.domain.record.notice import Bound, NoticeRate, bounds_of_mails, bounds_of_tests, mail_name, taken
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant
+from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.rule_settings import Rules
 from tests.domain.test_outbox import NOW, book_of, done, hook
 
 BOUND = Bound("x", 3, HOUR_US, "words")
@@ -70,7 +70,7 @@ def test_only_the_newest_link_confirms_and_only_before_it_ends() -> None:
         assert isinstance(decided.refusal, Refusal)
     book = book_of(pending)
     assert done(book, ConfirmHook(hook_id="sub-1", until=until), NOW + 5).answer is True
-    after = book.get(HOOKS, "sub-1")
+    after = book.get(SUBSCRIPTIONS, "sub-1")
     assert after is not None
     assert (after.status, after.since, after.confirm_until) == ("Active", NOW + 5, None)
     assert done(book, ConfirmHook(hook_id="sub-1", until=until)).answer is False
@@ -83,6 +83,6 @@ def test_only_the_newest_link_confirms_and_only_before_it_ends() -> None:
 def test_a_paused_subscription_is_not_activated_by_an_old_link(status: str) -> None:
     book = book_of(hook(kind="Email", status=status, confirm_until=Instant(NOW + 9)))
     done(book, ConfirmHook(hook_id="sub-1", until=Instant(NOW + 9)))
-    after = book.get(HOOKS, "sub-1")
+    after = book.get(SUBSCRIPTIONS, "sub-1")
     assert after is not None
     assert after.status == status

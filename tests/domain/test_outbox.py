@@ -9,22 +9,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.commands.command import Command, Decided, Engine, decide
-from leasehold.commands.outbox import (
+from leasebook.domain.book.book import DELIVERIES, DELIVERY_QUEUES, SUBSCRIPTIONS, TABLES, Book, Table
+from leasebook.domain.commands.account.subscription import (
     ClaimLanes,
     DeleteHook,
     DeliveryDone,
     EndHook,
-    FanOut,
+    EnqueueDeliveries,
     Redeliver,
     Redelivered,
     RedeliverGivenUp,
     SetHook,
     Told,
 )
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, TABLES, Book, Table
-from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant
-from leasehold.domain.event import (
+from leasebook.domain.commands.command import Command, Decision, Engine, decide
+from leasebook.domain.model.subscription import (
+    BACK_OFF_MAX_US,
+    BACK_OFF_MIN_US,
+    Delivery,
+    DeliveryQueue,
+    Outcome,
+    OutcomeKind,
+    Subscription,
+    back_off_us,
+    delivery_of,
+    settle,
+    too_late,
+)
+from leasebook.domain.record.event import (
     BOUGHT,
     HOOK_CONFIRMING,
     HOOK_GAVE_UP,
@@ -35,28 +47,16 @@ from leasehold.domain.event import (
     TYPES,
     Event,
 )
-from leasehold.domain.outbox import (
-    BACK_OFF_MAX_US,
-    BACK_OFF_MIN_US,
-    Delivery,
-    Hook,
-    Lane,
-    Outcome,
-    OutcomeKind,
-    back_off_us,
-    delivery_of,
-    settle,
-    too_late,
-)
-from leasehold.domain.rules import Rules
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US, Instant
+from leasebook.domain.values.rule_settings import Rules
 
 NOW = Instant(1_000 * DAY_US)
 RULES = Rules()
-TABLE_OF: dict[type, Table[Any]] = {Hook: HOOKS, Lane: LANES, Delivery: DELIVERIES}
+TABLE_OF: dict[type, Table[Any]] = {Subscription: SUBSCRIPTIONS, DeliveryQueue: DELIVERY_QUEUES, Delivery: DELIVERIES}
 IDS = st.text("abc0123456789-", min_size=1, max_size=20)
 
 
-def hook(**changed: Any) -> Hook:
+def hook(**changed: Any) -> Subscription:
     facts: dict[str, Any] = {
         "id": "sub-1",
         "account_id": "acc-1",
@@ -71,7 +71,7 @@ def hook(**changed: Any) -> Hook:
         "since": NOW,
         "page": 0,
     }
-    return Hook(**(facts | changed))
+    return Subscription(**(facts | changed))
 
 
 def event(kind: str = BOUGHT, unit_id: str | None = "unit-1", **data: Any) -> Event:
@@ -82,7 +82,7 @@ def delivery(**changed: Any) -> Delivery:
     return msgspec.structs.replace(delivery_of(hook(), 1, 0, event(), NOW), **changed)
 
 
-def book_of(*rows: Hook | Lane | Delivery) -> Book:
+def book_of(*rows: Subscription | DeliveryQueue | Delivery) -> Book:
     book = Book()
     for row in rows:
         table: Table[Any] = TABLE_OF[type(row)]
@@ -90,7 +90,7 @@ def book_of(*rows: Hook | Lane | Delivery) -> Book:
     return book
 
 
-def done(book: Book, command: Command, now: int = NOW) -> Decided:
+def done(book: Book, command: Command, now: int = NOW) -> Decision:
     """Decide a command on a book; what it asks for and is not there is put down as missing."""
     for need in command.needs():
         assert isinstance(need, tuple)
@@ -194,15 +194,15 @@ def test_only_a_reminder_can_come_too_late(what: Event, *, is_late: bool) -> Non
 def test_pages_become_deliveries_once_whoever_is_at_it() -> None:
     book = book_of(hook(types=(BOUGHT,)))
     found = tuple(Told(1, line, event(kind)) for line, kind in enumerate((BOUGHT, RUNNING, BOUGHT)))
-    assert done(book, FanOut(hook_id="sub-1", after=0, page=1, found=found)).answer == 2
-    assert done(book, FanOut(hook_id="sub-1", after=0, page=1, found=found)).answer == 0
-    lane = book.get(LANES, "sub-1", "unit-1")
-    assert lane == Lane("sub-1", "unit-1", 2, NOW)
+    assert done(book, EnqueueDeliveries(hook_id="sub-1", after=0, page=1, found=found)).answer == 2
+    assert done(book, EnqueueDeliveries(hook_id="sub-1", after=0, page=1, found=found)).answer == 0
+    lane = book.get(DELIVERY_QUEUES, "sub-1", "unit-1")
+    assert lane == DeliveryQueue("sub-1", "unit-1", 2, NOW)
     assert {row.line for row in book.rows[DELIVERIES].values()} == {0, 2}
 
 
 def test_a_lane_is_had_by_one_until_the_lease_is_over() -> None:
-    book = book_of(hook(), Lane("sub-1", "unit-1", 1, NOW))
+    book = book_of(hook(), DeliveryQueue("sub-1", "unit-1", 1, NOW))
 
     def claim(holder: str, now: int, **more: Any) -> Any:
         command = ClaimLanes(lanes=(("sub-1", "unit-1"),), holder=holder, lease_us=60, **more)
@@ -222,7 +222,7 @@ def test_a_lane_is_had_by_one_until_the_lease_is_over() -> None:
 
 @pytest.mark.parametrize("status", ["Paused", "Deleted"])
 def test_nothing_is_taken_for_a_hook_that_is_not_active(status: str) -> None:
-    book = book_of(hook(status=status), Lane("sub-1", "unit-1", 1, NOW))
+    book = book_of(hook(status=status), DeliveryQueue("sub-1", "unit-1", 1, NOW))
     assert done(book, ClaimLanes(lanes=(("sub-1", "unit-1"),), holder="a", lease_us=60)).answer == []
 
 
@@ -232,35 +232,35 @@ def noted(book: Book, holder: str, kind: OutcomeKind, now: int = NOW) -> Any:
 
 
 def test_whoever_lost_the_lane_has_nothing_to_say() -> None:
-    book = book_of(hook(), Lane("sub-1", "unit-1", 1, NOW, "b", Instant(NOW + 60)), delivery())
+    book = book_of(hook(), DeliveryQueue("sub-1", "unit-1", 1, NOW, "b", Instant(NOW + 60)), delivery())
     assert noted(book, "a", "Delivered") is None
     assert noted(book, "b", "Delivered").state == "Delivered"
     assert noted(book, "b", "Retry") is None
-    assert book.get(LANES, "sub-1", "unit-1") == Lane("sub-1", "unit-1")
+    assert book.get(DELIVERY_QUEUES, "sub-1", "unit-1") == DeliveryQueue("sub-1", "unit-1")
 
 
 def test_the_next_in_a_lane_is_due_at_once_when_the_first_is_done_and_with_it_when_it_failed() -> None:
-    lane = Lane("sub-1", "unit-1", 2, NOW, "a", Instant(NOW + 60))
+    lane = DeliveryQueue("sub-1", "unit-1", 2, NOW, "a", Instant(NOW + 60))
     book = book_of(hook(), lane, delivery())
     waits = noted(book, "a", "Retry")
-    assert book.get(LANES, "sub-1", "unit-1") == Lane("sub-1", "unit-1", 2, waits.next_at)
+    assert book.get(DELIVERY_QUEUES, "sub-1", "unit-1") == DeliveryQueue("sub-1", "unit-1", 2, waits.next_at)
     book = book_of(hook(), lane, delivery())
     noted(book, "a", "Delivered", NOW + 5)
-    assert book.get(LANES, "sub-1", "unit-1") == Lane("sub-1", "unit-1", 1, Instant(NOW + 5))
+    assert book.get(DELIVERY_QUEUES, "sub-1", "unit-1") == DeliveryQueue("sub-1", "unit-1", 1, Instant(NOW + 5))
 
 
 def test_giving_up_is_an_event_but_not_for_what_tells_of_giving_up() -> None:
     for kind, told in ((BOUGHT, [HOOK_GAVE_UP]), (HOOK_GAVE_UP, []), (HOOK_PAUSED, []), (HOOK_TESTED, [])):
-        lane = Lane("sub-1", "unit-1", 1, NOW, "a", Instant(NOW + 60))
+        lane = DeliveryQueue("sub-1", "unit-1", 1, NOW, "a", Instant(NOW + 60))
         book = book_of(hook(), lane, delivery(type=kind))
         noted(book, "a", "Refused")
         assert [one.type for one in book.events.get("acc-1", [])] == told
 
 
 def test_gone_pauses_the_hook_with_an_event_and_the_delivery_waits() -> None:
-    book = book_of(hook(), Lane("sub-1", "unit-1", 1, NOW, "a", Instant(NOW + 60)), delivery())
+    book = book_of(hook(), DeliveryQueue("sub-1", "unit-1", 1, NOW, "a", Instant(NOW + 60)), delivery())
     assert noted(book, "a", "Gone").state == "Waiting"
-    after = book.get(HOOKS, "sub-1")
+    after = book.get(SUBSCRIPTIONS, "sub-1")
     assert after is not None
     assert (after.status, after.reason) == ("Paused", "The receiver answered 410 Gone.")
     assert [one.type for one in book.events["acc-1"]] == [HOOK_PAUSED]
@@ -273,34 +273,37 @@ def test_gone_pauses_the_hook_with_an_event_and_the_delivery_waits() -> None:
 @pytest.mark.parametrize("state", ["Waiting", "Delivered", "GivenUp", "Dropped", None])
 def test_by_hand_an_event_begins_anew_and_is_counted_once(state: str | None) -> None:
     waiting = 1 if state == "Waiting" else 0
-    lane = Lane("sub-1", "unit-1", waiting, Instant(NOW + HOUR_US) if waiting else None)
+    lane = DeliveryQueue("sub-1", "unit-1", waiting, Instant(NOW + HOUR_US) if waiting else None)
     rows = [] if state is None else [delivery(state=state, attempts=9, done_at=NOW, clear_at=NOW)]
     book = book_of(hook(page=1), lane, *rows)
     command = Redeliver(account_id="acc-1", hook_id="sub-1", told=Told(1, 0, event()))
     answer = done(book, command, NOW + 5).answer
     assert (answer.state, answer.attempts, answer.since, answer.clear_at) == ("Waiting", 0, NOW + 5, None)
-    assert book.get(LANES, "sub-1", "unit-1") == Lane("sub-1", "unit-1", 1, Instant(NOW + 5))
+    assert book.get(DELIVERY_QUEUES, "sub-1", "unit-1") == DeliveryQueue("sub-1", "unit-1", 1, Instant(NOW + 5))
 
 
 @pytest.mark.parametrize("state", ["Waiting", "Delivered", "GivenUp", "Dropped", None])
 @pytest.mark.parametrize("status", ["Active", "Paused"])
 def test_in_bulk_only_what_is_given_up_by_now_begins_anew_and_once(state: str | None, status: str) -> None:
     waiting = 1 if state == "Waiting" else 0
-    lane = Lane("sub-1", "unit-1", waiting, Instant(NOW + HOUR_US) if waiting else None)
+    lane = DeliveryQueue("sub-1", "unit-1", waiting, Instant(NOW + HOUR_US) if waiting else None)
     found = delivery(state="GivenUp", attempts=9, done_at=NOW, clear_at=NOW)
     rows = [] if state is None else [msgspec.structs.replace(found, state=state)]
     book = book_of(hook(page=1, status=status), lane, *rows)
     command = RedeliverGivenUp(account_id="acc-1", hook_id="sub-1", found=(found,), more=True)
     given_up = state == "GivenUp"
     assert done(book, command, NOW + 5).answer == Redelivered(int(given_up), True)
-    after = book.get(LANES, "sub-1", "unit-1")
-    assert after == (Lane("sub-1", "unit-1", 1, Instant(NOW + 5)) if given_up else lane)
+    after = book.get(DELIVERY_QUEUES, "sub-1", "unit-1")
+    assert after == (DeliveryQueue("sub-1", "unit-1", 1, Instant(NOW + 5)) if given_up else lane)
     row = book.get(DELIVERIES, "sub-1", found.page, found.line)
     if given_up:
         assert row is not None
         assert (row.state, row.attempts, row.since, row.done_at, row.clear_at) == ("Waiting", 0, NOW + 5, None, None)
     assert done(book, command, NOW + 9).answer == Redelivered(0, True)
-    assert (book.get(LANES, "sub-1", "unit-1"), book.get(DELIVERIES, "sub-1", found.page, found.line)) == (after, row)
+    assert (book.get(DELIVERY_QUEUES, "sub-1", "unit-1"), book.get(DELIVERIES, "sub-1", found.page, found.line)) == (
+        after,
+        row,
+    )
 
 
 def test_a_refusal_changes_nothing() -> None:
@@ -319,7 +322,7 @@ def test_a_refusal_changes_nothing() -> None:
 def test_deleting_takes_the_secrets_at_once_and_ends_when_nothing_waits() -> None:
     book = book_of(hook(sealed_before=b"t"))
     assert done(book, DeleteHook(account_id="acc-1", hook_id="sub-1")).answer is True
-    gone = book.get(HOOKS, "sub-1")
+    gone = book.get(SUBSCRIPTIONS, "sub-1")
     assert gone is not None
     assert (gone.status, gone.sealed, gone.sealed_before, gone.target) == ("Deleting", b"", b"", "")
     assert done(book, DeleteHook(account_id="acc-1", hook_id="sub-1")).refusal is not None
@@ -331,5 +334,5 @@ def test_the_bits_of_all_types_fit_the_column_of_a_page() -> None:
 
 
 def test_hooks_are_locked_before_lanes_and_lanes_before_deliveries() -> None:
-    places = [TABLES.index(table) for table in (HOOKS, LANES, DELIVERIES)]
+    places = [TABLES.index(table) for table in (SUBSCRIPTIONS, DELIVERY_QUEUES, DELIVERIES)]
     assert places == sorted(places)

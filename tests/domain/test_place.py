@@ -2,13 +2,13 @@
 
 import pytest
 
-from leasehold.domain.place import may_be_called, place_of
-from leasehold.engines.ray_words import on_a_node
+from leasebook.domain.replicas.address import may_be_called, place_of
+from leasebook.engines.ray.messages import on_a_node
 
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1:20000", "10.0.0.7:8000/leasehold/x-1", "[fd00::7]:8000", "[::1]:1", "192.168.1.2:65535/a/b.c"],
+    ["127.0.0.1:20000", "10.0.0.7:8000/leasebook/x-1", "[fd00::7]:8000", "[::1]:1", "192.168.1.2:65535/a/b.c"],
 )
 def test_an_address_of_a_replica_is_a_host_in_numbers_a_port_and_a_plain_path(address: str) -> None:
     place = place_of(address)
@@ -58,12 +58,12 @@ def test_what_a_local_engine_runs_is_called_on_the_loopback_of_its_own_machine_o
     assert not may_be_called("process", "away", "127.0.0.1:20000", here="here")
     assert not may_be_called("process", "here", "10.0.0.7:20000", here="here")
     assert not may_be_called("process", "here", "127.0.0.1:20000/elsewhere", here="here")
-    assert may_be_called("ray", "away", "10.0.0.7:8000/leasehold/x", here="here")
+    assert may_be_called("ray", "away", "10.0.0.7:8000/leasebook/x", here="here")
 
 
 def test_what_a_ray_actor_says_of_its_address_is_believed_on_nodes_of_its_cluster_only() -> None:
     hosts = {"10.0.0.7", "10.0.0.8"}
-    for said in ("10.0.0.7:20000", "10.0.0.8:8000/leasehold/x"):
+    for said in ("10.0.0.7:20000", "10.0.0.8:8000/leasebook/x"):
         assert on_a_node(said, hosts) == said
     made_up: list[object] = ["10.0.0.9:80", "127.0.0.1:8000", "10.0.0.7", None, 5, "evil:80"]
     assert [on_a_node(said, hosts) for said in made_up] == [None] * 6

@@ -9,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
-from leasehold.domain.event import REMINDED, unit_events
-from leasehold.domain.reminder import armed, deadline_of, disarmed, is_rearmed, said, to_offsets, unpaid, wants_none
-from leasehold.domain.unit import ENDABLE, UP, Unit
+from leasebook.domain.model.instance import ENDABLE, UP, Instance
+from leasebook.domain.record.event import REMINDED, unit_events
+from leasebook.domain.rules.reminder import (
+    armed,
+    deadline_of,
+    disarmed,
+    is_rearmed,
+    said,
+    to_offsets,
+    unpaid,
+    wants_none,
+)
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant
 from tests.contract.rows import unit
 
 END: Final = Instant(1_893_456_000_000_000)
@@ -23,11 +32,11 @@ def before(us: int) -> Instant:
     return Instant(END - us)
 
 
-def postpaid(**more: Any) -> Unit:
+def postpaid(**more: Any) -> Instance:
     return unit("unit-1", release_at=END, **more)
 
 
-def prepaid(**more: Any) -> Unit:
+def prepaid(**more: Any) -> Instance:
     return unit("unit-1", payment_timing="Prepaid", expires_at=END, **more)
 
 
@@ -54,7 +63,7 @@ ARMED = [
 
 @pytest.mark.parametrize(("lead", "ahead"), ARMED)
 @pytest.mark.parametrize("row", [postpaid(), prepaid()])
-def test_only_what_is_still_to_come_is_armed(row: Unit, lead: int, ahead: tuple[int, ...]) -> None:
+def test_only_what_is_still_to_come_is_armed(row: Instance, lead: int, ahead: tuple[int, ...]) -> None:
     at = None if not ahead else END - ahead[0]
     assert armed(row, OFFSETS, before(lead)) == {"remind_at": at, "remind_before_us": ahead}
     assert armed(row, (), before(lead)) == {"remind_at": None, "remind_before_us": ()}
@@ -105,8 +114,8 @@ def test_an_instance_with_a_rule_for_its_renewal_has_nothing_to_be_reminded_of_b
     ],
 )
 def test_reminders_are_armed_anew_when_the_deadline_or_the_rule_changes(
-    old: Unit | None,
-    new: Unit,
+    old: Instance | None,
+    new: Instance,
     expected: bool,  # noqa: FBT001
 ) -> None:
     assert is_rearmed(old, new) is expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.route import engine_for, parse_counts, parse_routes
+from leasebook.domain.replicas.engine_route import engine_for, parse_counts, parse_routes
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.calendar import DAY_US, SECOND_US, Instant
-from leasehold.domain.refusal import BAD_VALUE, Refusal
-from leasehold.domain.rules import Rules
-from leasehold.domain.scheduling import check_release_time
+from leasebook.domain.rules.release_time import check_release_time
+from leasebook.domain.values.calendar import DAY_US, SECOND_US, Instant
+from leasebook.domain.values.refusal import BAD_VALUE, Refusal
+from leasebook.domain.values.rule_settings import Rules
 
 NOW = Instant(1_893_456_000_000_000)
 FREE = Rules()

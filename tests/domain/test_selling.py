@@ -9,31 +9,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, GUARDS, Book, Draft
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant
-from leasehold.domain.catalogue import EVERYWHERE, QUOTA, Offering
-from leasehold.domain.guard import Guard, GuardRules, month_name
-from leasehold.domain.money import MICRO_MAX, Micro
-from leasehold.domain.quote import Quote, Wanted, check_quote
-from leasehold.domain.refusal import (
-    BAD_VALUE,
-    BALANCE,
-    NO_RESOURCE,
-    NOT_SUPPORTED,
-    STOCK,
-    WRONG_STATE,
-    Refusal,
-)
-from leasehold.domain.refusal import QUOTA as OVER_QUOTA
-from leasehold.domain.rules import Rules
-from leasehold.domain.selling import RULES, Deal, balance_needed, judge
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Book, Draft
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering
+from leasebook.domain.model.quote import Quote, Wanted, check_quote
+from leasebook.domain.rules.purchase_checks import RULES, PurchaseTerms, balance_needed, judge
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant
+from leasebook.domain.values.money import MICRO_MAX, Micro
+from leasebook.domain.values.refusal import BAD_VALUE, BALANCE, NO_RESOURCE, NOT_SUPPORTED, STOCK, WRONG_STATE, Refusal
+from leasebook.domain.values.refusal import QUOTA as OVER_QUOTA
+from leasebook.domain.values.rule_settings import Rules
 
 NOW = Instant(1_893_456_000_000_000)
 OFFERING = Offering("bj", "gpu-1", 1, Micro(10), Micro(1000), 100, 5)
 
 
-def deal(**changed: Any) -> Deal:
+def deal(**changed: Any) -> PurchaseTerms:
     facts: dict[str, Any] = {
         "account_id": "acc-1",
         "offering": OFFERING,
@@ -44,20 +36,20 @@ def deal(**changed: Any) -> Deal:
         "price": Micro(10),
         "user_id": "user-1",
     }
-    return Deal(**(facts | changed))
+    return PurchaseTerms(**(facts | changed))
 
 
-def prepaid(**changed: Any) -> Deal:
+def prepaid(**changed: Any) -> PurchaseTerms:
     return deal(**({"payment_timing": "Prepaid", "months": 3, "price": Micro(1000)} | changed))
 
 
 def verdicts(
-    asked: Deal, balance: int, rules: Rules | None = None, *, guard: Guard | None = None
+    asked: PurchaseTerms, balance: int, rules: Rules | None = None, *, guard: AccountLimits | None = None
 ) -> dict[str, str | None]:
     """The reasons of all rules, by rule, in their order."""
     book = Book()
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(balance), NOW))
-    book.load(GUARDS, ("acc-1",), guard)
+    book.load(ACCOUNT_LIMITS, ("acc-1",), guard)
     draft = Draft(book)
     found = judge(draft, rules or Rules(), NOW, asked)
     assert draft.changed == {}, "who judges changes nothing"
@@ -77,9 +69,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 """What is wrong with a deal, by the rule that minds."""
 
 
-def guard_that_minds(rules: Container[str]) -> Guard | None:
+def guard_that_minds(rules: Container[str]) -> AccountLimits | None:
     """Limits that refuse by those of the rules that are theirs."""
-    return Guard(
+    return AccountLimits(
         "acc-1",
         GuardRules(
             end_required="end" in rules,
@@ -119,7 +111,7 @@ def test_everything_can_be_wrong_at_once() -> None:
 
 
 # Deal, the operator's minimum: what is paid at once, what the balance must be.
-NEEDED: list[tuple[Deal, int | None, int, int]] = [
+NEEDED: list[tuple[PurchaseTerms, int | None, int, int]] = [
     (deal(), None, 0, 2 * 10 * 60),
     (deal(count=5, price=Micro(7)), None, 0, 5 * 7 * 60),
     (deal(price=Micro(0)), None, 0, 0),
@@ -135,7 +127,7 @@ NEEDED: list[tuple[Deal, int | None, int, int]] = [
 
 @pytest.mark.parametrize(("asked", "minimum", "at_once", "needed"), NEEDED)
 def test_what_is_paid_at_once_and_what_the_balance_must_be(
-    asked: Deal, minimum: int | None, at_once: int, needed: int
+    asked: PurchaseTerms, minimum: int | None, at_once: int, needed: int
 ) -> None:
     rules = Rules(postpaid_balance_min=None if minimum is None else Micro(minimum))
     assert (asked.at_once, balance_needed(asked, rules)) == (at_once, needed)
@@ -153,7 +145,7 @@ def test_what_costs_more_than_any_account_can_have_is_refused() -> None:
 def test_a_price_that_is_missing_is_named_by_how_it_would_be_paid() -> None:
     book = Book()
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "one", "UTC", Micro(0), NOW))
-    book.load(GUARDS, ("acc-1",), None)
+    book.load(ACCOUNT_LIMITS, ("acc-1",), None)
     quota = Offering(EVERYWHERE, "ernie", 1, None, None, 5, 5, QUOTA)
     for asked, words in (
         (deal(price=None), "gpu-1 in bj is not sold by the minute"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.refusal import BAD_VALUE, Refusal
-from leasehold.domain.service import Service, Shape, resource_type_of, shape_of
+from leasebook.domain.model.service import Service, Shape, resource_type_of, shape_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 
 ROMAN = {1: "I", 2: "II", 3: "III", 4: "IV", 5: "V", 6: "VI", 7: "VII", 8: "VIII", 9: "IX"}
 

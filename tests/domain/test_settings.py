@@ -6,16 +6,25 @@ from typing import Any
 
 import pytest
 
-from leasehold.cli.settings_page import settings_page
-from leasehold.settings import DECLARED, BadSettings, Declared, Secret, Settings, load_settings, secret_of, secrets_of
+from leasebook.config.load import (
+    DECLARED,
+    BadSettings,
+    Declared,
+    Secret,
+    Settings,
+    load_settings,
+    secret_of,
+    secrets_of,
+)
+from leasebook.docsgen.settings_page import settings_page
 from tests.domain.setting_rows import ROWS, Row
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "settings.md"
-ROOT = {"LEASEHOLD_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEHOLD_ROOT_SECRET_KEY": "very-secret-text-0123"}
+ROOT = {"LEASEBOOK_ROOT_ACCESS_KEY": "ALTAKroot", "LEASEBOOK_ROOT_SECRET_KEY": "very-secret-text-0123"}
 
 
 def written(tmp_path: Path, text: str) -> Path:
-    config = tmp_path / "leasehold.toml"
+    config = tmp_path / "leasebook.toml"
     config.write_text(text)
     return config
 
@@ -30,7 +39,7 @@ def refusal(config: Path | None, environ: dict[str, str] | None = None) -> str:
 
 
 def variable(name: str) -> str:
-    return "LEASEHOLD_" + name.replace(".", "_").upper()
+    return "LEASEBOOK_" + name.replace(".", "_").upper()
 
 
 def attribute(settings: Settings, name: str) -> Any:
@@ -82,7 +91,7 @@ def test_sections_dotted_keys_and_inline_tables_mean_the_same(tmp_path: Path) ->
 def test_a_relative_key_file_starts_at_the_folder_of_the_file_that_names_it(tmp_path: Path) -> None:
     config = written(tmp_path, 'master_key_file = "keys/master.key"')
     assert load_settings(config, {}).master_key_file == tmp_path / "keys" / "master.key"
-    from_environment = load_settings(config, {"LEASEHOLD_MASTER_KEY_FILE": "keys/master.key"})
+    from_environment = load_settings(config, {"LEASEBOOK_MASTER_KEY_FILE": "keys/master.key"})
     assert from_environment.master_key_file == Path("keys/master.key")
 
 
@@ -94,145 +103,145 @@ WHOLE_DRAIN = "allowed: a whole number of seconds from 0 to 600"
 BAD_FILES = {
     "text for a number": (
         '[server]\n\ndrain_seconds = "soon"',
-        f'leasehold.toml, line 3: server.drain_seconds: found "soon" (a text); {WHOLE_DRAIN}',
+        f'leasebook.toml, line 3: server.drain_seconds: found "soon" (a text); {WHOLE_DRAIN}',
     ),
     "under a section, after others": (
         "# first\n[log]\nlevel = 'info'\n[server] # drain_seconds = 1\n# same = 2\ndrain_seconds = -1\n",
-        f"leasehold.toml, line 6: server.drain_seconds: found -1; {WHOLE_DRAIN}",
+        f"leasebook.toml, line 6: server.drain_seconds: found -1; {WHOLE_DRAIN}",
     ),
     "dotted": (
         "\n\nserver.drain_seconds = 601",
-        f"leasehold.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
+        f"leasebook.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
     ),
     "quoted and spaced": (
         "\n 'server' . \"drain_seconds\" = true",
-        f"leasehold.toml, line 2: server.drain_seconds: found true (a boolean); {WHOLE_DRAIN}",
+        f"leasebook.toml, line 2: server.drain_seconds: found true (a boolean); {WHOLE_DRAIN}",
     ),
     "inline table": (
         "currency = 'EUR'\nserver = { body_max_bytes = 2048, drain_seconds = 1.5 }",
-        f"leasehold.toml, line 2: server.drain_seconds: found 1.5 (a number with a fraction); {WHOLE_DRAIN}",
+        f"leasebook.toml, line 2: server.drain_seconds: found 1.5 (a number with a fraction); {WHOLE_DRAIN}",
     ),
     "list over several lines": (
         "[server]\ndrain_seconds = [\n 1, # one\n 2,\n]\n",
-        f"leasehold.toml, line 2: server.drain_seconds: found a list; {WHOLE_DRAIN}",
+        f"leasebook.toml, line 2: server.drain_seconds: found a list; {WHOLE_DRAIN}",
     ),
     "after a text over several lines that looks like settings": (
         'currency = """\\\n   \\\n  EUR"""\ntime_zone = """UTC"""\n\n[server]\ndrain_seconds = 1979-05-27\n',
-        f"leasehold.toml, line 7: server.drain_seconds: found 1979-05-27 (a date or time); {WHOLE_DRAIN}",
+        f"leasebook.toml, line 7: server.drain_seconds: found 1979-05-27 (a date or time); {WHOLE_DRAIN}",
     ),
     "a text over several lines": (
         'log.level = "info"\ncurrency = """\n[server]\ndrain_seconds = 1\n"""\n',
         (
-            'leasehold.toml, line 2: currency: found "[server]\\ndrain_seconds = 1\\n" (a text); '
+            'leasebook.toml, line 2: currency: found "[server]\\ndrain_seconds = 1\\n" (a text); '
             "allowed: a currency code of three capital letters (ISO 4217)"
         ),
     ),
     "a section in the place of a setting": (
         "[server.drain_seconds]",
-        f"leasehold.toml, line 1: server.drain_seconds: found a table; {WHOLE_DRAIN}",
+        f"leasebook.toml, line 1: server.drain_seconds: found a table; {WHOLE_DRAIN}",
     ),
     "windows line ends": (
         "[server]\r\n\r\ndrain_seconds = 601\r\n",
-        f"leasehold.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
+        f"leasebook.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
     ),
     "line separators that TOML does not know": (
         "# a\u2028b\x85c\n[server]\ndrain_seconds = 601",
-        f"leasehold.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
+        f"leasebook.toml, line 3: server.drain_seconds: found 601; {WHOLE_DRAIN}",
     ),
     "a setting in the place of a section": (
         "\nserver = 5",
-        "leasehold.toml, line 2: server: found 5; allowed: the section [server]",
+        "leasebook.toml, line 2: server: found 5; allowed: the section [server]",
     ),
     "a list of sections": (
         "\n[[server]]\ndrain_seconds = 5",
-        "leasehold.toml, line 2: server: found a list; allowed: the section [server]",
+        "leasebook.toml, line 2: server: found a list; allowed: the section [server]",
     ),
     "an unknown key": (
         "[server]\ndrain_second = 5",
-        "leasehold.toml, line 2: server.drain_second: no such setting; did you mean server.drain_seconds?",
+        "leasebook.toml, line 2: server.drain_second: no such setting; did you mean server.drain_seconds?",
     ),
     "a known key in the wrong section": (
         "[log]\nlevel = 'info'\n[server]\nlevel = 'info'\n",
-        "leasehold.toml, line 4: server.level: no such setting; did you mean log.level?",
+        "leasebook.toml, line 4: server.level: no such setting; did you mean log.level?",
     ),
-    "an option": ("\nport = 8000", "leasehold.toml, line 2: port: no such setting; it is the option --port"),
+    "an option": ("\nport = 8000", "leasebook.toml, line 2: port: no such setting; it is the option --port"),
     "an option in a section": (
         "[server]\nhost = '::'",
-        "leasehold.toml, line 2: server.host: no such setting; it is the option --host",
+        "leasebook.toml, line 2: server.host: no such setting; it is the option --host",
     ),
     "a port that is none": (
         "\npublic_url = 'https://a:99999'",
         (
-            'leasehold.toml, line 2: public_url: found "https://a:99999" (a text); allowed: the address of this '
+            'leasebook.toml, line 2: public_url: found "https://a:99999" (a text); allowed: the address of this '
             'service without any path, such as "https://units.example.com"; a port is a number from 1 to 65535'
         ),
     ),
     "a quoted dot is no section": (
         '"server.drain_seconds" = 5',
-        'leasehold.toml, line 1: "server.drain_seconds": no such setting; did you mean server.drain_seconds?',
+        'leasebook.toml, line 1: "server.drain_seconds": no such setting; did you mean server.drain_seconds?',
     ),
     "an unknown section, even empty": (
         "\n[zebra]",
-        "leasehold.toml, line 2: zebra: no such setting; the reference page lists all settings",
+        "leasebook.toml, line 2: zebra: no such setting; the reference page lists all settings",
     ),
     "a key below a setting": (
         "currency.code = 'EUR'",
-        "leasehold.toml, line 1: currency.code: no such setting; did you mean currency?",
+        "leasebook.toml, line 1: currency.code: no such setting; did you mean currency?",
     ),
     "a secret": (
         "\nroot_secret_key = 'very-secret-text-0123'",
         (
-            "leasehold.toml, line 2: root_secret_key: a secret does not belong in this file; "
-            "set LEASEHOLD_ROOT_SECRET_KEY instead"
+            "leasebook.toml, line 2: root_secret_key: a secret does not belong in this file; "
+            "set LEASEBOOK_ROOT_SECRET_KEY instead"
         ),
     ),
     "a time zone that is nearly one": (
         "time_zone = 'Asia/Shanghi'",
         (
-            'leasehold.toml, line 1: time_zone: found "Asia/Shanghi" (a text); allowed: a time zone name '
+            'leasebook.toml, line 1: time_zone: found "Asia/Shanghi" (a text); allowed: a time zone name '
             'of the IANA database, such as "Asia/Shanghai"; did you mean Asia/Shanghai?'
         ),
     ),
     "a long value is cut": (
         f"currency = '{'x' * 61}'",
         (
-            f'leasehold.toml, line 1: currency: found "{"x" * 60}…" (a text); '
+            f'leasebook.toml, line 1: currency: found "{"x" * 60}…" (a text); '
             "allowed: a currency code of three capital letters (ISO 4217)"
         ),
     ),
     "horizon below lead": (
         "[release]\nlead_min_seconds = 60\nhorizon_max_seconds = 60",
         (
-            "leasehold.toml, line 3: release.horizon_max_seconds: found 60; allowed: more than "
+            "leasebook.toml, line 3: release.horizon_max_seconds: found 60; allowed: more than "
             "release.lead_min_seconds, which is 60: no release time could satisfy both"
         ),
     ),
     "syntax: no value": (
         "[log]\nlevel = auto\n",
-        "leasehold.toml, line 2: level: not valid TOML: Invalid value (column 9)",
+        "leasebook.toml, line 2: level: not valid TOML: Invalid value (column 9)",
     ),
     "syntax: twice": (
         "[log]\nlevel = 'info'\nlevel = 'info'\n",
-        "leasehold.toml, line 3: level: not valid TOML: Cannot overwrite a value (column 15)",
+        "leasebook.toml, line 3: level: not valid TOML: Cannot overwrite a value (column 15)",
     ),
     "syntax: never closed": (
         "[server]\ndrain_seconds = [\n  1,\n\n\n",
-        "leasehold.toml, line 2: drain_seconds: not valid TOML: Invalid value",
+        "leasebook.toml, line 2: drain_seconds: not valid TOML: Invalid value",
     ),
     "syntax: a text never closed": (
         'currency = "EUR"\ntime_zone = """UTC\n[server]\n',
-        "leasehold.toml, line 2: time_zone: not valid TOML: Unterminated string",
+        "leasebook.toml, line 2: time_zone: not valid TOML: Unterminated string",
     ),
     "syntax: a stray secret is not shown": (
         "\nQUJDREVGRw==\n",
-        "leasehold.toml, line 2: not valid TOML: Invalid value (column 12)",
+        "leasebook.toml, line 2: not valid TOML: Invalid value (column 12)",
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "message"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_bad_file_names_line_key_found_and_allowed(text: str, message: str, tmp_path: Path) -> None:
-    config = tmp_path / "leasehold.toml"
+    config = tmp_path / "leasebook.toml"
     config.write_bytes(text.encode())
     assert refusal(config) == message
 
@@ -241,7 +250,7 @@ def test_a_bad_file_names_line_key_found_and_allowed(text: str, message: str, tm
 def test_every_setting_refuses_a_value_of_another_type(row: Row, tmp_path: Path) -> None:
     for value in ("[]", "1.5", "true", "-1", '"\\u0000"'):
         message = refusal(written(tmp_path, f"\n# one\n{row.name} = {value}\n"))
-        assert re.match(rf"leasehold\.toml, line 3: {re.escape(row.name)}: found .+; allowed: .+", message)
+        assert re.match(rf"leasebook\.toml, line 3: {re.escape(row.name)}: found .+; allowed: .+", message)
 
 
 BOUNDS = [
@@ -324,25 +333,25 @@ def test_an_amount_must_be_in_quotes_for_a_number_of_toml_is_binary(tmp_path: Pa
 
 def test_environment_names_that_are_not_ours_are_left_alone() -> None:
     environ = {
-        "LEASEHOLD_TEST_POSTGRES": "x",
-        "LEASEHOLD_REQUIRE_TOOLCHAINS": "1",
+        "LEASEBOOK_TEST_POSTGRES": "x",
+        "LEASEBOOK_REQUIRE_TOOLCHAINS": "1",
         "PATH": "/bin",
-        "leasehold_zone": "x",
+        "leasebook_zone": "x",
     }
     assert load_settings(None, environ) == Settings()
 
 
 BAD_VARIABLES = {
-    "LEASEHOLD_PORT": "no such setting; it is the option --port",
-    "LEASEHOLD_SERVER_PORT": "no such setting; it is the option --port",
-    "LEASEHOLD_HOST": "no such setting; it is the option --host",
-    "LEASEHOLD_DATA": "no such setting; it is the option --data",
-    "LEASEHOLD_URL": "no such setting; it is the option --url of leasehold call, or QIANFAN_CONSOLE_API_BASE_URL",
-    "LEASEHOLD_TIMEZONE": "no such setting; did you mean LEASEHOLD_TIME_ZONE?",
-    "LEASEHOLD_ROOT_SECRET": "no such setting; did you mean LEASEHOLD_ROOT_SECRET_KEY?",
-    "LEASEHOLD_REQUIRE_TOOLCHAINS_2": "no such setting; names with LEASEHOLD_ are kept for settings",
-    "LEASEHOLD_": "no such setting; names with LEASEHOLD_ are kept for settings",
-    "LEASEHOLD_ROOT_ACCESS_KEY": "needs LEASEHOLD_ROOT_SECRET_KEY, which is not set; set both or neither",
+    "LEASEBOOK_PORT": "no such setting; it is the option --port",
+    "LEASEBOOK_SERVER_PORT": "no such setting; it is the option --port",
+    "LEASEBOOK_HOST": "no such setting; it is the option --host",
+    "LEASEBOOK_DATA": "no such setting; it is the option --data",
+    "LEASEBOOK_URL": "no such setting; it is the option --url of leasebook call, or QIANFAN_CONSOLE_API_BASE_URL",
+    "LEASEBOOK_TIMEZONE": "no such setting; did you mean LEASEBOOK_TIME_ZONE?",
+    "LEASEBOOK_ROOT_SECRET": "no such setting; did you mean LEASEBOOK_ROOT_SECRET_KEY?",
+    "LEASEBOOK_REQUIRE_TOOLCHAINS_2": "no such setting; names with LEASEBOOK_ are kept for settings",
+    "LEASEBOOK_": "no such setting; names with LEASEBOOK_ are kept for settings",
+    "LEASEBOOK_ROOT_ACCESS_KEY": "needs LEASEBOOK_ROOT_SECRET_KEY, which is not set; set both or neither",
 }
 
 
@@ -352,16 +361,16 @@ def test_a_bad_variable_is_named(name: str, message: str) -> None:
 
 
 def test_a_root_secret_needs_its_access_key() -> None:
-    message = refusal(None, {"LEASEHOLD_ROOT_SECRET_KEY": ROOT["LEASEHOLD_ROOT_SECRET_KEY"]})
+    message = refusal(None, {"LEASEBOOK_ROOT_SECRET_KEY": ROOT["LEASEBOOK_ROOT_SECRET_KEY"]})
     assert message == (
-        "LEASEHOLD_ROOT_SECRET_KEY: needs LEASEHOLD_ROOT_ACCESS_KEY, which is not set; set both or neither"
+        "LEASEBOOK_ROOT_SECRET_KEY: needs LEASEBOOK_ROOT_ACCESS_KEY, which is not set; set both or neither"
     )
 
 
 def test_the_horizon_is_checked_against_the_lead_wherever_they_come_from(tmp_path: Path) -> None:
     config = written(tmp_path, "release.lead_min_seconds = 60")
-    message = refusal(config, {"LEASEHOLD_RELEASE_HORIZON_MAX_SECONDS": "60"})
-    assert message.startswith("LEASEHOLD_RELEASE_HORIZON_MAX_SECONDS: found 60; allowed: more than ")
+    message = refusal(config, {"LEASEBOOK_RELEASE_HORIZON_MAX_SECONDS": "60"})
+    assert message.startswith("LEASEBOOK_RELEASE_HORIZON_MAX_SECONDS: found 60; allowed: more than ")
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
@@ -373,7 +382,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_secrets_come_from_the_environment_and_do_not_show() -> None:
-    settings = load_settings(None, ROOT | {"LEASEHOLD_MASTER_KEY": "ab" * 32})
+    settings = load_settings(None, ROOT | {"LEASEBOOK_MASTER_KEY": "ab" * 32})
     values = [settings.root_access_key, settings.root_secret_key, settings.master_key]
     assert [value and value.reveal() for value in values] == [*ROOT.values(), "ab" * 32]
     seen = f"{settings} {settings!r} {values} {values[0]} {values[1]!s:>20} %s" % (values[2],)
@@ -409,8 +418,8 @@ BAD_SECRETS = {
 
 @pytest.mark.parametrize(("text", "message"), BAD_SECRETS.values(), ids=BAD_SECRETS)
 def test_a_bad_secret_is_not_shown(text: str, message: str) -> None:
-    found = refusal(None, ROOT | {"LEASEHOLD_ROOT_SECRET_KEY": text})
-    assert found.startswith(f"LEASEHOLD_ROOT_SECRET_KEY: {message}")
+    found = refusal(None, ROOT | {"LEASEBOOK_ROOT_SECRET_KEY": text})
+    assert found.startswith(f"LEASEBOOK_ROOT_SECRET_KEY: {message}")
     assert not text or text not in found
 
 
@@ -418,19 +427,19 @@ def test_a_bad_secret_is_not_shown(text: str, message: str) -> None:
 def test_a_bad_secret_file_is_named_and_its_content_is_not_shown(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "secret"
     file.write_bytes(content)
-    message = refusal(None, {"LEASEHOLD_ROOT_SECRET_KEY_FILE": str(file)})
+    message = refusal(None, {"LEASEBOOK_ROOT_SECRET_KEY_FILE": str(file)})
     assert message == (
-        f'LEASEHOLD_ROOT_SECRET_KEY_FILE: found a file "{file}" with something else in it (not shown); '
+        f'LEASEBOOK_ROOT_SECRET_KEY_FILE: found a file "{file}" with something else in it (not shown); '
         "allowed: from 16 to 128 printable ASCII characters without spaces"
     ).replace(str(file), str(file) if len(str(file)) <= 60 else f"{str(file)[:60]}…")
 
 
 def test_a_secret_file_that_is_not_there_and_one_too_many(tmp_path: Path) -> None:
-    message = refusal(None, {"LEASEHOLD_ROOT_SECRET_KEY_FILE": "none"})
-    assert message == 'LEASEHOLD_ROOT_SECRET_KEY_FILE: "none" cannot be read: No such file or directory'
-    both = ROOT | {"LEASEHOLD_ROOT_SECRET_KEY_FILE": str(tmp_path)}
+    message = refusal(None, {"LEASEBOOK_ROOT_SECRET_KEY_FILE": "none"})
+    assert message == 'LEASEBOOK_ROOT_SECRET_KEY_FILE: "none" cannot be read: No such file or directory'
+    both = ROOT | {"LEASEBOOK_ROOT_SECRET_KEY_FILE": str(tmp_path)}
     assert refusal(None, both) == (
-        "LEASEHOLD_ROOT_SECRET_KEY_FILE: LEASEHOLD_ROOT_SECRET_KEY is set as well; set one of the two"
+        "LEASEBOOK_ROOT_SECRET_KEY_FILE: LEASEBOOK_ROOT_SECRET_KEY is set as well; set one of the two"
     )
 
 
@@ -452,11 +461,11 @@ def test_everything_secret_is_kept_out_of_logs_and_so_is_the_password_in_the_sto
     settings = load_settings(
         None,
         {
-            "LEASEHOLD_STORE": "postgresql://somebody:two%40words@db/books",
-            "LEASEHOLD_MASTER_KEY": "ab" * 32,
-            "LEASEHOLD_ROOT_ACCESS_KEY": "key",
-            "LEASEHOLD_ROOT_SECRET_KEY": "a-secret-of-the-root",
-            "LEASEHOLD_SMTP_URL": "smtps://mailer:letters@mail.example.org",
+            "LEASEBOOK_STORE": "postgresql://somebody:two%40words@db/books",
+            "LEASEBOOK_MASTER_KEY": "ab" * 32,
+            "LEASEBOOK_ROOT_ACCESS_KEY": "key",
+            "LEASEBOOK_ROOT_SECRET_KEY": "a-secret-of-the-root",
+            "LEASEBOOK_SMTP_URL": "smtps://mailer:letters@mail.example.org",
         },
     )
     kept = {secret.reveal() for secret in secrets_of(settings)}
@@ -466,15 +475,15 @@ def test_everything_secret_is_kept_out_of_logs_and_so_is_the_password_in_the_sto
 
 def test_one_secret_can_be_asked_for_alone_whatever_else_is_wrong() -> None:
     address = "postgresql://db/books"
-    assert secret_of("store", {"LEASEHOLD_STORE": address, "LEASEHOLD_NONSENSE": "1"}) == Secret(address)
-    assert secret_of("store", {"LEASEHOLD_NONSENSE": "1"}) is None
-    with pytest.raises(BadSettings, match=r"^LEASEHOLD_STORE: found a value of another form \(not shown\)"):
-        secret_of("store", {"LEASEHOLD_STORE": "mysql://somebody:hunter2@db/books"})
+    assert secret_of("store", {"LEASEBOOK_STORE": address, "LEASEBOOK_NONSENSE": "1"}) == Secret(address)
+    assert secret_of("store", {"LEASEBOOK_NONSENSE": "1"}) is None
+    with pytest.raises(BadSettings, match=r"^LEASEBOOK_STORE: found a value of another form \(not shown\)"):
+        secret_of("store", {"LEASEBOOK_STORE": "mysql://somebody:hunter2@db/books"})
 
 
 @pytest.mark.parametrize("declared", [one for one in DECLARED.values() if one.is_secret], ids=lambda one: one.name)
 def test_every_secret_can_come_from_a_file(declared: Declared, tmp_path: Path) -> None:
     with pytest.raises(BadSettings) as caught:
-        load_settings(None, {f"{declared.variable}_FILE": str(tmp_path / "nowhere"), "LEASEHOLD_NONSENSE": "1"})
+        load_settings(None, {f"{declared.variable}_FILE": str(tmp_path / "nowhere"), "LEASEBOOK_NONSENSE": "1"})
     # The name is known: what is wrong is that there is no such file, or, for the master key, the next variable.
     assert "no such setting" not in str(caught.value) or "NONSENSE" in str(caught.value)

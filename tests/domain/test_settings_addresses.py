@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 import pytest
 
-from leasehold.addresses import web_of
-from leasehold.cli.main import cli
-from leasehold.setting_options import option_for
-from leasehold.settings import DECLARED, load_settings
-from leasehold.store.errors import BadStore
-from leasehold.store.opening import Target, check_address
+from leasebook.addressing.host_port import web_of
+from leasebook.cli.main import cli
+from leasebook.config.command_line import option_for
+from leasebook.config.load import DECLARED, load_settings
+from leasebook.store.errors import BadStore
+from leasebook.store.opening import Target, check_address
 from tests.domain.test_settings import attribute, refusal, variable, written
 
 ADDRESSES = [
@@ -71,15 +71,15 @@ BAD_SMTP = {
 
 @pytest.mark.parametrize(("url", "why"), BAD_SMTP.items())
 def test_a_mail_server_that_cannot_be_is_refused_and_not_shown(url: str, why: str) -> None:
-    message = refusal(None, {"LEASEHOLD_SMTP_URL": url})
-    assert message.startswith("LEASEHOLD_SMTP_URL: found a value of another form (not shown); allowed: ")
+    message = refusal(None, {"LEASEBOOK_SMTP_URL": url})
+    assert message.startswith("LEASEBOOK_SMTP_URL: found a value of another form (not shown); allowed: ")
     assert message.endswith(f"; {why}")
 
 
 @pytest.mark.parametrize("name", ["master_key_file", "tls.cert_file", "tls.key_file"])
 def test_a_directory_is_no_file(name: str, tmp_path: Path) -> None:
     config = written(tmp_path, f"\n{name} = '.'")
-    assert refusal(config).startswith(f"leasehold.toml, line 2: {name}: found ")
+    assert refusal(config).startswith(f"leasebook.toml, line 2: {name}: found ")
     assert refusal(config).endswith("; allowed: a path; that is a directory, and a file is meant")
     assert refusal(None, {variable(name): str(tmp_path)}).startswith(f"{variable(name)}: found ")
 
@@ -106,8 +106,8 @@ BAD_STORES = {
 @pytest.mark.parametrize(("url", "why"), BAD_STORES.items())
 def test_a_database_that_cannot_be_is_refused_and_its_password_not_shown(url: str, why: str) -> None:
     with pytest.raises(BadStore) as caught:
-        check_address(Target(Path("data"), url), "LEASEHOLD_STORE")
-    assert str(caught.value).startswith("LEASEHOLD_STORE: found an address (not shown) of which ")
+        check_address(Target(Path("data"), url), "LEASEBOOK_STORE")
+    assert str(caught.value).startswith("LEASEBOOK_STORE: found an address (not shown) of which ")
     assert why in str(caught.value)
     assert "hunter2" not in str(caught.value)
 

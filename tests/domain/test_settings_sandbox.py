@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.engines.sandbox import UIDS
-from leasehold.parts import sandbox_of
-from leasehold.settings import BadSettings, load_settings
+from leasebook.config.load import BadSettings, load_settings
+from leasebook.engines.sandbox.sandbox import UIDS
+from leasebook.server.factories import sandbox_of
 
 PATHS = ("/", "//", "models", "/a,b", "/proc", "/proc/1", "/sys", "/dev", "/a\nb", "/a/..", "/x/../proc", "../a")
 UID_SPANS = ("", "5", "9-5", "0-9", "1-4294967294", "a-b", "1-2-3", " 1-2")
 REFUSED = [
-    *(("LEASEHOLD_ENGINES_PROCESS_PATHS", text) for text in PATHS),
-    *(("LEASEHOLD_ENGINES_PROCESS_UIDS", text) for text in UID_SPANS),
+    *(("LEASEBOOK_ENGINES_PROCESS_PATHS", text) for text in PATHS),
+    *(("LEASEBOOK_ENGINES_PROCESS_UIDS", text) for text in UID_SPANS),
 ]
 
 
@@ -33,7 +33,7 @@ def test_a_sandbox_is_what_the_settings_say() -> None:
         "PROCESSES_MAX": "16",
     }
     sandbox = sandbox_of(
-        load_settings(None, {f"LEASEHOLD_ENGINES_PROCESS_{name}": text for name, text in given.items()})
+        load_settings(None, {f"LEASEBOOK_ENGINES_PROCESS_{name}": text for name, text in given.items()})
     )
     assert (sandbox.mode, sandbox.paths, sandbox.uids) == ("off", ("/a", "/c"), (5, 9))
     assert (sandbox.disk_max_bytes, sandbox.processes_max) == (1 << 20, 16)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasehold.clock import RealClock
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
-from leasehold.domain.clock_mark import ClockMark, read, written
+from leasebook.domain.record.clock_mark import ClockMark, read, written
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
+from leasebook.ports.clock import RealClock
 
 START = 1_900_000_000 * SECOND_US
 JUMP_MAX = 5 * MINUTE_US

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import MINUTE_US, Instant, to_datetime
-from leasehold.domain.ledger import PREPAID_REVENUE, USAGE_REVENUE, Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.domain.statement import Line, lines_of, month_of
+from leasebook.domain.record.ledger import PREPAID_REVENUE, USAGE_REVENUE, Posting, wallet
+from leasebook.domain.rules.statement import Line, lines_of, month_of
+from leasebook.domain.values.calendar import MINUTE_US, Instant, to_datetime
+from leasebook.domain.values.money import Micro
 
 START = 1_893_456_000_000_000
 OWN = wallet("acc-1")

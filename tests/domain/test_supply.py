@@ -7,12 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.catalogue import QUOTA, Offering
-from leasehold.domain.event import STOCK_DIFFERS, STOCK_FITS, supply_events
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.route import parse_routes
-from leasehold.domain.supply import UNBOUNDED, Count, Supply, Word, served_types, units_of
+from leasebook.domain.model.engine_capacity import (
+    UNBOUNDED,
+    CapacityReport,
+    EngineCapacity,
+    TypeCapacity,
+    served_types,
+    units_of,
+)
+from leasebook.domain.model.offering import QUOTA, Offering
+from leasebook.domain.record.event import STOCK_DIFFERS, STOCK_FITS, supply_events
+from leasebook.domain.replicas.engine_route import parse_routes
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import Refusal
 
 ROUTES = parse_routes("gpu-*=ray, gz/gpu-1=process, cpu=instant")
 STEPS = st.lists(st.tuples(st.sampled_from(["take", "give", "stock"]), st.integers(0, 12)), max_size=40)
@@ -34,10 +41,10 @@ def offering(region: str = "bj", total: int = 0, free: int | None = None, source
     )
 
 
-def ray(*units: int) -> Supply:
+def ray(*units: int) -> EngineCapacity:
     """The engine, with so many gpu-1 on each of its nodes."""
-    words = tuple(Word(f"node-{number}", "one", {"gpu-1": count}, 1) for number, count in enumerate(units))
-    return Supply("ray", "acc-1", words)
+    words = tuple(CapacityReport(f"node-{number}", "one", {"gpu-1": count}, 1) for number, count in enumerate(units))
+    return EngineCapacity("ray", "acc-1", words)
 
 
 @given(STEPS)
@@ -101,7 +108,7 @@ def test_what_is_offered_is_what_the_engine_has_or_what_is_set_by_hand(has: int,
 def test_only_what_an_engine_serves_is_compared_with_it() -> None:
     shelf = [offering("bj", 3), offering("gz", 5), msgspec.structs.replace(offering("global", 9), kind=QUOTA)]
     supply, changed = ray(4).reckon("gpu-1", shelf, ROUTES)
-    assert (supply.stocks, changed) == ({"gpu-1": Count(("bj",), 3, 4)}, [])
+    assert (supply.stocks, changed) == ({"gpu-1": TypeCapacity(("bj",), 3, 4)}, [])
     assert served_types("ray", shelf, ROUTES) == served_types("process", shelf, ROUTES) == ("gpu-1",)
     assert served_types("instant", shelf[2:], ROUTES) == ()
     # It is routed elsewhere now.
@@ -109,17 +116,17 @@ def test_only_what_an_engine_serves_is_compared_with_it() -> None:
 
 
 def test_events_tell_when_a_difference_appears_changes_and_ends_and_nothing_else() -> None:
-    def told(before: Count | None, after: Count | None) -> list[tuple[str, int, int]]:
-        rows = [Supply("ray", "acc-1", (), {} if one is None else {"gpu-1": one}) for one in (before, after)]
+    def told(before: TypeCapacity | None, after: TypeCapacity | None) -> list[tuple[str, int, int]]:
+        rows = [EngineCapacity("ray", "acc-1", (), {} if one is None else {"gpu-1": one}) for one in (before, after)]
         return [(kind, data["difference"], data["oversold"]) for kind, data in supply_events(*rows)]
 
-    fits, more, oversold = Count(("bj",), 4, 4), Count(("bj",), 6, 4), Count(("bj",), 4, 4, 1)
+    fits, more, oversold = TypeCapacity(("bj",), 4, 4), TypeCapacity(("bj",), 6, 4), TypeCapacity(("bj",), 4, 4, 1)
     assert told(None, fits) == told(fits, fits) == told(more, more) == told(fits, None) == []
     assert told(None, more) == told(fits, more) == [(STOCK_DIFFERS, 2, 0)]
     assert told(more, oversold) == [(STOCK_DIFFERS, 0, 1)]
     assert told(more, fits) == told(oversold, None) == [(STOCK_FITS, 0, 0)]
-    assert told(more, Count(("bj",), 6, None)) == [(STOCK_FITS, 0, 0)], "nobody knows any more"
-    assert told(more, Count(("bj",), 7, 5)) == [], "both grew by one"
+    assert told(more, TypeCapacity(("bj",), 6, None)) == [(STOCK_FITS, 0, 0)], "nobody knows any more"
+    assert told(more, TypeCapacity(("bj",), 7, 5)) == [], "both grew by one"
 
 
 def test_a_price_is_set_without_a_word_about_stock() -> None:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US, Instant, add_months, from_datetime, to_datetime
-from leasehold.domain.money import Micro
-from leasehold.domain.term import (
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.rules.term import (
     Term,
     length_of,
     months_between,
@@ -26,7 +25,8 @@ from leasehold.domain.term import (
     term_of,
     term_to_day,
 )
-from leasehold.domain.unit import Unit
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US, Instant, add_months, from_datetime, to_datetime
+from leasebook.domain.values.money import Micro
 
 ZONES = ("Asia/Shanghai", "UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe")
 ZONE = "Asia/Shanghai"
@@ -228,7 +228,7 @@ def test_the_order_of_a_renewal_is_the_same_for_the_same_term_and_another_for_an
 # Prices
 
 
-def prepaid(since: Instant, months: int, zone: str = ZONE, **changed: Any) -> Unit:
+def prepaid(since: Instant, months: int, zone: str = ZONE, **changed: Any) -> Instance:
     term = term_of(since, months, zone)
     facts: dict[str, Any] = {
         "id": "unit-1",
@@ -248,7 +248,7 @@ def prepaid(since: Instant, months: int, zone: str = ZONE, **changed: Any) -> Un
         "term_anchor": term.anchor,
         "expires_at": term.expires_at,
     }
-    return Unit(**(facts | changed))
+    return Instance(**(facts | changed))
 
 
 @pytest.mark.parametrize(

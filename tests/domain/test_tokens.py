@@ -6,29 +6,29 @@ from typing import Any, ClassVar
 
 import pytest
 
-from leasehold.commands.command import Command, Decided, Engine, decide, token_needs
-from leasehold.domain import refusal as refusals
-from leasehold.domain.book import FACTS, REMEMBERED, TABLES, Book, Draft, Fact, NotLoaded
-from leasehold.domain.calendar import Instant
-from leasehold.domain.refusal import REASONS, TOKEN_MISMATCH, Refusal
-from leasehold.domain.rules import Rules
-from leasehold.domain.token import Remembered, Token
+from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, METADATA, TABLES, Book, Draft, NotLoaded, StoreMetadata
+from leasebook.domain.commands.command import Command, Decision, Engine, decide, token_needs
+from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
+from leasebook.domain.values import refusal as refusals
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import REASONS, TOKEN_MISMATCH, Refusal
+from leasebook.domain.values.rule_settings import Rules
 
 NOW, LATER = Instant(1_000), Instant(2_000)
-MINE = Token("acc-1", "t-1", "digest")
+MINE = IdempotencyKey("acc-1", "t-1", "digest")
 
 
 class Note(Command, frozen=True, kw_only=True):
     """Write a fact, then perhaps refuse."""
 
-    answer: ClassVar[type] = Fact
+    answer: ClassVar[type] = StoreMetadata
 
     value: str
     refuse: str | None = None
 
-    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Fact:  # noqa: ARG002
-        fact = Fact("noted", self.value)
-        draft.put(FACTS, fact)
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> StoreMetadata:  # noqa: ARG002
+        fact = StoreMetadata("noted", self.value)
+        draft.put(METADATA, fact)
         if self.refuse is not None:
             raise Refusal(self.refuse, f"no {self.value}", field="value")
         return fact
@@ -36,14 +36,14 @@ class Note(Command, frozen=True, kw_only=True):
 
 def empty_book() -> Book:
     book = Book()
-    book.load(FACTS, ("noted",), None)
+    book.load(METADATA, ("noted",), None)
     for account in ("acc-1", "acc-2"):
         for value in ("t-1", "t-2"):
-            book.load(REMEMBERED, (account, value), None)
+            book.load(IDEMPOTENCY_RECORDS, (account, value), None)
     return book
 
 
-def say(book: Book, command: Command, now: Instant = NOW) -> Decided:
+def say(book: Book, command: Command, now: Instant = NOW) -> Decision:
     return decide(book, command, Rules(), now, Engine())
 
 
@@ -58,16 +58,16 @@ def test_the_same_request_twice_has_one_effect_and_one_answer() -> None:
     first = say(book, Note(token=MINE, value="a"))
     # Other ids, as the rim makes them anew, and a later time: it is the same request all the same.
     again = say(book, Note(token=MINE, value="made anew"), LATER)
-    assert again == first == Decided(answer=Fact("noted", "a"))
-    assert book.get(FACTS, "noted") == Fact("noted", "a")
-    kept = Remembered("acc-1", "t-1", "digest", False, b'{"name":"noted","value":"a"}', NOW)
+    assert again == first == Decision(answer=StoreMetadata("noted", "a"))
+    assert book.get(METADATA, "noted") == StoreMetadata("noted", "a")
+    kept = IdempotencyRecord("acc-1", "t-1", "digest", False, b'{"name":"noted","value":"a"}', NOW)
     assert written(book)["tokens"] == [kept]
 
 
 def test_without_a_token_the_same_request_twice_has_two_effects() -> None:
     book = empty_book()
-    assert say(book, Note(value="a")).answer == Fact("noted", "a")
-    assert say(book, Note(value="b")).answer == Fact("noted", "b")
+    assert say(book, Note(value="a")).answer == StoreMetadata("noted", "a")
+    assert say(book, Note(value="b")).answer == StoreMetadata("noted", "b")
     assert written(book)["tokens"] == []
 
 
@@ -76,7 +76,7 @@ def test_the_same_token_with_other_parameters_is_refused_and_does_nothing(*, ref
     book = empty_book()
     first = say(book, Note(token=MINE, value="a", refuse=refusals.STOCK if refused_first else None))
     assert written(book)["tokens"] != []
-    other = say(book, Note(token=Token("acc-1", "t-1", "another digest"), value="b"))
+    other = say(book, Note(token=IdempotencyKey("acc-1", "t-1", "another digest"), value="b"))
     assert other.refusal is not None
     assert (other.refusal.reason, other.refusal.field) == (TOKEN_MISMATCH, "clientToken")
     assert not any(written(book).values()), "it changed something"
@@ -86,8 +86,8 @@ def test_the_same_token_with_other_parameters_is_refused_and_does_nothing(*, ref
 def test_a_token_belongs_to_its_account() -> None:
     book = empty_book()
     say(book, Note(token=MINE, value="a"))
-    other = say(book, Note(token=Token("acc-2", "t-1", "another digest"), value="b"))
-    assert other.answer == Fact("noted", "b")
+    other = say(book, Note(token=IdempotencyKey("acc-2", "t-1", "another digest"), value="b"))
+    assert other.answer == StoreMetadata("noted", "b")
 
 
 KEPT = (
@@ -112,10 +112,10 @@ def test_every_refusal_is_kept_or_was_never_decided() -> None:
 def test_a_refusal_is_remembered_like_an_answer(reason: str) -> None:
     book = empty_book()
     refused = say(book, Note(token=MINE, value="a", refuse=reason))
-    assert refused == Decided(refusal=Refusal(reason, "no a", field="value"))
+    assert refused == Decision(refusal=Refusal(reason, "no a", field="value"))
     # What was short may be there again by now; the sender was told that it got nothing.
     assert say(book, Note(token=MINE, value="a")) == refused
-    assert book.get(FACTS, "noted") is None
+    assert book.get(METADATA, "noted") is None
 
 
 @pytest.mark.parametrize("reason", UNDECIDED)
@@ -123,7 +123,9 @@ def test_what_was_malformed_or_not_permitted_can_be_put_right_under_the_same_tok
     book = empty_book()
     assert say(book, Note(token=MINE, value="a", refuse=reason)).refusal is not None
     assert not book.changes()
-    assert say(book, Note(token=Token("acc-1", "t-1", "put right"), value="b")).answer == Fact("noted", "b")
+    assert say(book, Note(token=IdempotencyKey("acc-1", "t-1", "put right"), value="b")).answer == StoreMetadata(
+        "noted", "b"
+    )
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -132,7 +134,7 @@ def test_a_refusal_changes_nothing(reason: str) -> None:
     with pytest.raises(Refusal, match="no a"):
         say(book, Note(value="a", refuse=reason)).result()
     assert not book.changes()
-    assert book.get(FACTS, "noted") is None
+    assert book.get(METADATA, "noted") is None
 
 
 def test_what_goes_wrong_otherwise_is_raised_and_leaves_the_book_as_it_was() -> None:
@@ -140,17 +142,17 @@ def test_what_goes_wrong_otherwise_is_raised_and_leaves_the_book_as_it_was() -> 
     with pytest.raises(NotLoaded, match="facts"):
         say(book, Lost(token=MINE))
     assert not book.changes()
-    assert book.get(REMEMBERED, "acc-1", "t-1") is None
+    assert book.get(IDEMPOTENCY_RECORDS, "acc-1", "t-1") is None
 
 
 class Lost(Command, frozen=True, kw_only=True):
     """Touch a row that was not asked for."""
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Any:  # noqa: ARG002
-        draft.put(FACTS, Fact("noted", "a"))
-        return draft.get(FACTS, "not loaded")
+        draft.put(METADATA, StoreMetadata("noted", "a"))
+        return draft.get(METADATA, "not loaded")
 
 
 def test_a_command_needs_the_row_of_its_token() -> None:
     assert list(token_needs(Note(value="a"))) == []
-    assert list(token_needs(Note(token=MINE, value="a"))) == [(REMEMBERED, ("acc-1", "t-1"))]
+    assert list(token_needs(Note(token=MINE, value="a"))) == [(IDEMPOTENCY_RECORDS, ("acc-1", "t-1"))]

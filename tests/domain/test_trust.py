@@ -5,15 +5,15 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasehold.domain.book import MODELS
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.model import Model
-from leasehold.domain.refusal import UNTRUSTED, Refusal
-from leasehold.domain.route import parse_routes
-from leasehold.domain.rules import Rules
-from leasehold.domain.trust import check_trust, check_trusted_somewhere, hindrances, is_exposed
-from leasehold.store.codec import CODECS
+from leasebook.domain.book.book import MODELS
+from leasebook.domain.model.model import Model
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.replicas.engine_route import parse_routes
+from leasebook.domain.replicas.trust import check_trust, check_trusted_somewhere, hindrances, is_exposed
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import UNTRUSTED, Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.store.rows.codec import CODECS
 from tests.reconciler.scene import model
 
 RULES = Rules(

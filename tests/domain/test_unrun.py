@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from leasehold.domain.event import FAILURES_TOLD, REASON_MAX, replica_events
-from leasehold.domain.replica import Replica
-from leasehold.domain.route import parse_routes
-from leasehold.domain.unit import Placement
-from leasehold.domain.unrun import RunPlace, idle, unrun
+from leasebook.domain.model.instance import Placement
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.record.event import FAILURES_TOLD, REASON_MAX, replica_events
+from leasebook.domain.replicas.engine_route import parse_routes
+from leasebook.domain.replicas.unrun import RunPlace, idle, unrun
 from tests.contract.rows import unit
 
 ROUTES = parse_routes("gpu-*=process, bj/gpu-1=instant")

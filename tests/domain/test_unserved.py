@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasehold.domain.plan import Job
-from leasehold.domain.replica import Replica, ReplicaState
-from leasehold.domain.route import engine_for, parse_routes
-from leasehold.domain.unit import Unit
-from leasehold.domain.unserved import Gone, Left, parse_gone, serving, unserved, written
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.replica import Replica, ReplicaState
+from leasebook.domain.replicas.engine_route import engine_for, parse_routes
+from leasebook.domain.replicas.planner import Job
+from leasebook.domain.replicas.unserved import Gone, Left, parse_gone, serving, unserved, written
 from tests.reconciler.scene import unit as a_unit
 
 HERE, AWAY = "here", "away"
@@ -19,11 +19,13 @@ def replica(engine: str = "process", node: str = HERE, state: ReplicaState = "Re
     return Replica("unit-1", "svco-1", number, "acc-1", "m-1", engine, node, 1, number + 1, state, 0)
 
 
-def job(*rows: Replica, unit: Unit | None = None) -> Job:
+def job(*rows: Replica, unit: Instance | None = None) -> Job:
     return Job(unit or a_unit(), None, {}, {}, rows)
 
 
-def left(text: str, *rows: Replica, alone: bool = True, gone: str = "", unit: Unit | None = None) -> dict[Left, int]:
+def left(
+    text: str, *rows: Replica, alone: bool = True, gone: str = "", unit: Instance | None = None
+) -> dict[Left, int]:
     routes = parse_routes(text)
     engines = {route.engine for route in routes} - {"instant"}
     return dict(unserved([job(*rows, unit=unit)], routes, engines, here=HERE, alone=alone, gone=parse_gone(gone)))
@@ -36,7 +38,7 @@ def test_what_an_engine_runs_that_this_server_has_not_is_left_and_what_is_over_i
     assert left("*=ray", replica(state="Failed")) == {}, "it is started anew where it is to run now"
 
 
-def ending() -> Unit:
+def ending() -> Instance:
     return msgspec.structs.replace(a_unit(), status="Releasing")
 
 

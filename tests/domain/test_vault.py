@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from leasehold.settings import Secret
-from leasehold.vault import (
+from leasebook.config.load import Secret
+from leasebook.domain.values.former_name import SEALED
+from leasebook.security.vault import (
     BadMasterKey,
     Vault,
     check_fingerprint,
@@ -138,7 +140,7 @@ def test_a_wrong_key_is_noticed_by_the_fingerprint() -> None:
     assert message == (
         "this is not the master key of this store: the store knows the fingerprint "
         f"{fingerprint(KEY)[:8]}…, the key has {fingerprint(OTHER)[:8]}…; "
-        "put back the key file or LEASEHOLD_MASTER_KEY that it was set up with"
+        "put back the key file or LEASEBOOK_MASTER_KEY that it was set up with"
     )
     assert "is not the master key" in refusal(lambda: check_fingerprint(KEY, "damägt"))
 
@@ -193,7 +195,7 @@ def test_a_corrupt_file_is_refused_and_not_replaced(content: bytes, tmp_path: Pa
 
 def test_a_corrupt_variable_is_refused(tmp_path: Path) -> None:
     message = refusal(lambda: load_master_key(tmp_path / "none", Secret("nonsense"), create=True))
-    assert message == f"LEASEHOLD_MASTER_KEY: this is not a master key (not shown); {ALLOWED}"
+    assert message == f"LEASEBOOK_MASTER_KEY: this is not a master key (not shown); {ALLOWED}"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o604, 0o601, 0o700, 0o666, 0o400, 0o4600])
@@ -216,7 +218,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
 def test_an_absent_file_is_refused_unless_it_may_be_created(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     assert refusal(lambda: load_master_key(path, None, create=False)) == (
-        f"{path}: there is no master key; put it there (mode 0600) or set LEASEHOLD_MASTER_KEY"
+        f"{path}: there is no master key; put it there (mode 0600) or set LEASEBOOK_MASTER_KEY"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -245,7 +247,7 @@ def test_a_file_that_cannot_be_created_is_a_clear_line(tmp_path: Path) -> None:
 RACER = """
 import sys, time
 from pathlib import Path
-from leasehold.vault import load_master_key
+from leasebook.security.vault import load_master_key
 folder, start = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 while not start.exists():
@@ -296,4 +298,9 @@ def test_what_is_derived_for_a_purpose_is_always_the_same_and_tells_nothing_else
     assert len({derived, Vault(KEY).derive("link"), Vault(OTHER).derive("links"), KEY, OTHER}) == 5
     # RFC 5869 in two lines, for one block: extract with a salt of zeros, and expand.
     pseudorandom = hmac.digest(bytes(32), KEY, "sha256")
-    assert derived == hmac.digest(pseudorandom, b"leasehold links\x01", "sha256")
+    assert derived == hmac.digest(pseudorandom, SEALED + b"links\x01", "sha256")
+
+
+def test_the_bytes_of_before_are_derived_sealed_and_told_still() -> None:
+    """Whatever the project is called: with other bytes no store of before would open."""
+    assert sha256(SEALED).hexdigest() == "7d76056115ed2ce46d3518c2e19e1ea9c5c7b8950b7f085207e2f412927a7f94"

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from leasehold.domain.replica import Seen, SeenState
-from leasehold.engines.contract import CannotRun, NoRoom, ReplicaEngine, Unreachable
+from leasebook.domain.model.replica import Seen, SeenState
+from leasebook.engines.contract import CannotRun, NoRoom, ReplicaEngine, Unreachable
 from tests.engines.kinds import CPU, GPU, UNITS, Behaviour, Bench
 
 Check = Callable[[Bench], Awaitable[None]]

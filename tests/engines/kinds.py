@@ -25,17 +25,17 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 import pytest
 
-from leasehold.domain.replica import RunSpec, Wanted
-from leasehold.engines.contract import ReplicaEngine
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.process_devices import DeviceFinder
-from leasehold.engines.process_files import Files
-from leasehold.engines.process_health import Checks
-from leasehold.engines.process_limits import Limits
-from leasehold.engines.ray import RayEngine
-from leasehold.engines.sandbox import Sandbox
-from leasehold.engines.sandbox_layers import find_layers
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.engines.contract import ReplicaEngine
+from leasebook.engines.process.devices import DeviceFinder
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.files import Files
+from leasebook.engines.process.health import Checks
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.ray.engine import RayEngine
+from leasebook.engines.sandbox.layers import find_layers
+from leasebook.engines.sandbox.sandbox import Sandbox
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.engines.ray_cluster import RayCluster
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -284,7 +284,7 @@ class ProcessBench(Bench):
 
     def pids(self, name: str | None = None) -> list[int]:
         """Return the live processes of a replica, or of all."""
-        marks = {f"TEST_MARK={self.mark}".encode()} | ({f"LEASEHOLD_REPLICA={name}".encode()} if name else set())
+        marks = {f"TEST_MARK={self.mark}".encode()} | ({f"LEASEBOOK_REPLICA={name}".encode()} if name else set())
         found = []
         for folder in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
@@ -396,7 +396,7 @@ class RayBench(ProcessBench):
         cluster = RayCluster.of_this_process()
         if not RayBench.has_node:
             RayBench.has_node = True
-            resources = {f"leasehold_{unit_type}": units for unit_type, units in UNITS.items()}
+            resources = {f"leasebook_{unit_type}": units for unit_type, units in UNITS.items()}
             cluster.ask(do="add", name="node", cpus=8, gpus=len(DEVICES), resources=resources)
         return cluster
 
@@ -416,7 +416,7 @@ class RayBench(ProcessBench):
 @contextlib.contextmanager
 def on_ray(folder: Path) -> Iterator[Bench]:
     if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed: leasehold[ray], requirements/ray.txt")
+        pytest.skip("Ray is not installed: leasebook[ray], requirements/ray.txt")
     bench = RayBench(folder)
     try:
         yield bench

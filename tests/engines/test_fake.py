@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.replica import RunSpec, SeenState, Wanted
-from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
-from leasehold.engines.fake import FakeEngine, FakeWorld
+from leasebook.domain.model.replica import RunSpec, SeenState, Wanted
+from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 
 
 class Scene:

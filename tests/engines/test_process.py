@@ -13,14 +13,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasehold.domain.replica import RunSpec, Wanted
-from leasehold.engines import keeper, keeper_kin, process
-from leasehold.engines.contract import CannotRun, NoRoom
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.process_devices import NvmlDevices
-from leasehold.engines.process_files import kill_marked
-from leasehold.engines.process_limits import Limits
-from leasehold.engines.sandbox import Sandbox
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.engines.contract import CannotRun, NoRoom
+from leasebook.engines.process import engine as process
+from leasebook.engines.process import keeper, keeper_kin
+from leasebook.engines.process.devices import NvmlDevices
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.files import kill_marked
+from leasebook.engines.process.limits import Limits
+from leasebook.engines.sandbox.sandbox import Sandbox
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import DEVICES, LOG_BYTES_MAX, Behaviour, PretendedDevices, ProcessBench, make, plain, until
 from tests.engines.kinds import process as process_bench
@@ -213,14 +214,14 @@ async def test_what_a_replica_left_behind_goes_with_it(bench: ProcessBench, limi
 async def test_a_replica_gets_no_variable_that_it_was_not_given(
     bench: ProcessBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for secret in ("LEASEHOLD_MASTER_KEY", "LEASEHOLD_ROOT_SECRET_KEY", "DATABASE_PASSWORD", "PYTHONPATH"):
+    for secret in ("LEASEBOOK_MASTER_KEY", "LEASEBOOK_ROOT_SECRET_KEY", "DATABASE_PASSWORD", "PYTHONPATH"):
         monkeypatch.setenv(secret, "not-for-replicas")
     engine = bench.engine()
     await engine.start(plain(bench, "a", env={"TEST_MARK": bench.mark, "AT": "here:{port}", "PORT": "1"}))
     address = (await ready(bench, engine, "a"))["a"].address
     port = (address or "").rpartition(":")[2]
     found = dict(environ(bench.pids("a")[0]))
-    assert len(found.pop("LEASEHOLD_RUN")) == 32
+    assert len(found.pop("LEASEBOOK_RUN")) == 32
     assert found == {
         "PATH": os.environ["PATH"],
         "HOME": "/replica",
@@ -228,9 +229,9 @@ async def test_a_replica_gets_no_variable_that_it_was_not_given(
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "PORT": port,
         "AT": f"here:{port}",
-        "LEASEHOLD_UNIT": "unit-1",
-        "LEASEHOLD_SERVICE": "service-1",
-        "LEASEHOLD_REPLICA": "a",
+        "LEASEBOOK_UNIT": "unit-1",
+        "LEASEBOOK_SERVICE": "service-1",
+        "LEASEBOOK_REPLICA": "a",
         "CUDA_VISIBLE_DEVICES": "",
         "TEST_MARK": bench.mark,
     }

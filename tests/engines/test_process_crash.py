@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.domain.replica import RunSpec
+from leasebook.domain.model.replica import RunSpec
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import ProcessBench, make, until
 from tests.engines.kinds import process as process_bench
@@ -41,7 +41,7 @@ asyncio.run(main(*sys.argv[1:]))
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from leasehold.engines import process
+from leasebook.engines.process import engine as process
 from tests.engines.kinds import ProcessBench
 
 def act(bench, step, action, name):

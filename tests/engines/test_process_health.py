@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from leasehold.engines.process_health import FAILURES_MAX, Checks, Health, Target
+from leasebook.engines.process.health import FAILURES_MAX, Checks, Health, Target
 
 HOST = "127.0.0.1"
 FOR_EVER_S = 600.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.domain.replica import RunSpec
-from leasehold.engines.process_limits import Limits, find_limits
+from leasebook.domain.model.replica import RunSpec
+from leasebook.engines.process.limits import Limits, find_limits
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import ProcessBench, plain, until
 from tests.engines.kinds import process as process_bench
@@ -74,8 +74,8 @@ async def test_a_control_group_holds_the_whole_replica_and_goes_with_it(bench: P
 def test_what_a_keeper_has_to_do_about_limits_is_what_is_permitted() -> None:
     spec = RunSpec(memory_bytes=1000, cpus=1.5)
     both = Limits(parent=Path("/groups"), controllers=frozenset({"memory", "cpu"}))
-    assert both.orders("t", spec) == {"cgroup": "/groups/leasehold-t", "memory.max": "1000", "cpu.max": "150000 100000"}
-    assert Limits(parent=Path("/groups")).orders("t", spec) == {"cgroup": "/groups/leasehold-t", "data.max": "1000"}
+    assert both.orders("t", spec) == {"cgroup": "/groups/leasebook-t", "memory.max": "1000", "cpu.max": "150000 100000"}
+    assert Limits(parent=Path("/groups")).orders("t", spec) == {"cgroup": "/groups/leasebook-t", "data.max": "1000"}
     assert Limits().orders("t", spec) == {"data.max": "1000"}
     assert Limits().orders("t", RunSpec(memory_bytes=1000, accelerators=1)) == {}
-    assert both.orders("t", RunSpec()) == {"cgroup": "/groups/leasehold-t"}
+    assert both.orders("t", RunSpec()) == {"cgroup": "/groups/leasebook-t"}

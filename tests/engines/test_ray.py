@@ -25,14 +25,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain.replica import RunSpec, Seen, Wanted
-from leasehold.engines import ray as ray_engine
-from leasehold.engines.contract import CannotRun, NoRoom, Unreachable
-from leasehold.engines.ray import RayEngine, driver_environment
+from leasebook.domain.model.replica import RunSpec, Seen, Wanted
+from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
+from leasebook.engines.ray import engine as ray_engine
+from leasebook.engines.ray.engine import RayEngine, driver_environment
 from tests.engines.ray_cluster import RayCluster
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="Ray is not installed: leasehold[ray], requirements/ray.txt"
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: leasebook[ray], requirements/ray.txt"
 )
 
 PATIENCE_S = 150.0
@@ -46,7 +46,7 @@ Found = Callable[[str], list[int]]
 def cluster() -> RayCluster:
     """A head without units, and a node with some."""
     cluster = RayCluster.of_this_process()
-    cluster.ask(do="add", name="stays", resources={"leasehold_small": UNITS})
+    cluster.ask(do="add", name="stays", resources={"leasebook_small": UNITS})
     return cluster
 
 
@@ -143,7 +143,7 @@ def test_ray_client_is_refused_before_anything_is_tried() -> None:
 
 
 def test_a_driver_gets_none_of_the_control_planes_own_settings() -> None:
-    environment = driver_environment({"PATH": "/bin", "LEASEHOLD_MASTER_KEY": "secret"})
+    environment = driver_environment({"PATH": "/bin", "LEASEBOOK_MASTER_KEY": "secret"})
     assert environment == {"PATH": "/bin", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
@@ -164,7 +164,7 @@ def test_a_command_gets_a_clean_environment_and_the_port_that_was_chosen(place: 
             port = found["PORT"]
             assert str((await engine.observe())["env"].address).rpartition(":")[2] == port
             assert found["URL"] == f"http://x:{port}/"
-            assert (found["LEASEHOLD_REPLICA"], found["CUDA_VISIBLE_DEVICES"]) == ("env", "")
+            assert (found["LEASEBOOK_REPLICA"], found["CUDA_VISIBLE_DEVICES"]) == ("env", "")
             assert not [name for name in found if name.startswith("RAY")], "nothing of Ray's"
             await engine.stop("env", 0)
             await see(engine, "env", None)
@@ -232,8 +232,8 @@ def test_a_control_plane_that_is_killed_leaves_replicas_that_the_next_one_adopts
     wanted = place.wanted("kept")
     code = (
         "import asyncio, sys, msgspec\n"
-        "from leasehold.domain.replica import Wanted\n"
-        "from leasehold.engines.ray import RayEngine\n"
+        "from leasebook.domain.model.replica import Wanted\n"
+        "from leasebook.engines.ray.engine import RayEngine\n"
         "async def main():\n"
         "    await RayEngine(sys.argv[1], namespace=sys.argv[2]).start(msgspec.json.decode(sys.argv[3], type=Wanted))\n"
         "    print('started', flush=True)\n"
@@ -264,7 +264,7 @@ def test_a_start_that_was_cut_short_is_seen_finished_by_a_start_and_cleared_by_a
 ) -> None:
     async def check() -> None:
         for name in ("again", "away"):
-            cluster.ask(do="reserve", namespace=place.mark, name=f"{place.mark}/{name}", room={"leasehold_small": 1})
+            cluster.ask(do="reserve", namespace=place.mark, name=f"{place.mark}/{name}", room={"leasebook_small": 1})
         async with place.engine() as engine:
             seen = await see(engine, "again", "Exited")
             assert seen is not None
@@ -322,7 +322,7 @@ def test_a_replica_on_a_node_that_is_lost_is_seen_as_exited_and_starts_elsewhere
     cluster: RayCluster, place: Place
 ) -> None:
     async def check() -> None:
-        cluster.ask(do="add", name="goes", resources={"leasehold_big": 2})
+        cluster.ask(do="add", name="goes", resources={"leasebook_big": 2})
         async with place.engine() as engine:
             await engine.start(place.wanted("on-lost", kind="big", units=2))
             await engine.start(place.wanted("on-other"))
@@ -337,7 +337,7 @@ def test_a_replica_on_a_node_that_is_lost_is_seen_as_exited_and_starts_elsewhere
             assert "big" not in await engine.capacity()
             with pytest.raises(NoRoom):
                 await engine.start(place.wanted("next", kind="big", units=2))
-            cluster.ask(do="add", name="comes", resources={"leasehold_big": 2})
+            cluster.ask(do="add", name="comes", resources={"leasebook_big": 2})
             await engine.stop("on-lost", 5)
             await see(engine, "on-lost", None)
             await engine.start(place.wanted("next", kind="big", units=2))
@@ -375,8 +375,8 @@ def test_a_head_that_does_not_answer_is_unreachable_until_it_does_and_replicas_g
 def test_a_head_that_remembers_in_redis_comes_back_with_the_replicas(cluster: RayCluster, place: Place) -> None:
     if shutil.which("redis-server") is None:
         reason = "there is no redis-server for a head that remembers"
-        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS") == "1":
-            pytest.fail(f"{reason}, and LEASEHOLD_REQUIRE_TOOLCHAINS asks for it")
+        if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS") == "1":
+            pytest.fail(f"{reason}, and LEASEBOOK_REQUIRE_TOOLCHAINS asks for it")
         pytest.skip(reason)
 
     async def check() -> None:
@@ -414,7 +414,7 @@ def test_a_head_that_is_lost_takes_its_cluster_along_and_the_next_head_starts_em
             await see(engine, "lost", None)
             # Nodes of the old head end themselves; what is left of them by then, the deadline ends.
             await place.none_left()
-            cluster.ask(do="add", name="new", resources={"leasehold_small": UNITS})
+            cluster.ask(do="add", name="new", resources={"leasebook_small": UNITS})
             await start(engine, place.wanted("lost"))
             await see(engine, "lost", "Ready")
 

@@ -19,16 +19,16 @@ import httpx
 import msgspec
 import pytest
 
-from leasehold.cli import tour
-from leasehold.domain.replica import RunSpec, Seen, Wanted
-from leasehold.engines.contract import CannotRun, NoRoom
-from leasehold.engines.ray import RayEngine
+from leasebook.cli import tour
+from leasebook.domain.model.replica import RunSpec, Seen, Wanted
+from leasebook.engines.contract import CannotRun, NoRoom
+from leasebook.engines.ray.engine import RayEngine
 from tests.engines import checks
 from tests.engines.checks import Check, gone, ready, see
 from tests.engines.kinds import CPU, GPU, UNITS, Behaviour, RayBench, make, until
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="Ray is not installed: leasehold[ray], requirements/ray.txt"
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: leasebook[ray], requirements/ray.txt"
 )
 
 SERVE_PORT = 18_765
@@ -163,7 +163,7 @@ async def test_an_application_has_a_room_an_address_and_devices_of_its_own_and_i
     base = urlsplit(f"//{seen['shop'].address}").path
     assert (told["root"], told["path"], told["body"]) == (base, f"{base}/v1/x", "hello")
     found = told["environment"]
-    assert (found["LEASEHOLD_REPLICA"], found["TEST_MARK"]) == ("shop", bench.mark)
+    assert (found["LEASEBOOK_REPLICA"], found["TEST_MARK"]) == ("shop", bench.mark)
     assert [f"/{device}" for device in found["CUDA_VISIBLE_DEVICES"].split(",")] == [
         device[device.index("/") :] for device in seen["shop"].devices
     ]
@@ -275,13 +275,13 @@ async def test_an_application_that_takes_more_memory_than_it_may_is_ended(bench:
 
 
 @pytest.mark.parametrize("name", ["ray_actor.Replica", "ray_application.Application"])
-def test_what_is_sent_to_the_nodes_needs_nothing_of_leasehold(name: str) -> None:
+def test_what_is_sent_to_the_nodes_needs_nothing_of_leasebook(name: str) -> None:
     pack = (
-        "import sys; from ray import cloudpickle; from leasehold.engines import ray_driver;"
+        "import sys; from ray import cloudpickle; from leasebook.engines.ray import driver as ray_driver;"
         f"sys.stdout.buffer.write(cloudpickle.dumps(ray_driver.{name}))"
     )
     unpack = (
-        "import sys; sys.modules['leasehold'] = None; import pickle; found = pickle.load(sys.stdin.buffer);"
+        "import sys; sys.modules['leasebook'] = None; import pickle; found = pickle.load(sys.stdin.buffer);"
         "methods = [one for one in vars(found).values() if callable(one)];"
         "values = [value for one in methods for value in one.__globals__.values()];"
         "print(found.__name__, len(values) > 10)"
@@ -301,7 +301,7 @@ def big_nodes(bench: ServeBench) -> Iterator[Callable[[str], None]]:
     added: list[str] = []
 
     def add(name: str) -> None:
-        bench.cluster.ask(do="add", name=name, resources={f"leasehold_{BIG}": 2})
+        bench.cluster.ask(do="add", name=name, resources={f"leasebook_{BIG}": 2})
         added.append(name)
 
     yield add
@@ -337,9 +337,9 @@ async def test_an_application_on_a_node_that_is_lost_is_seen_as_exited_and_runs_
 def test_a_service_of_an_application_is_bought_called_through_the_gateway_and_released(
     bench: ServeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LEASEHOLD_ENGINES", f"{GPU}=ray")
-    monkeypatch.setenv("LEASEHOLD_ENGINES_RAY_ADDRESS", bench.address)
-    monkeypatch.setenv("LEASEHOLD_ENGINES_RAY_SERVE_PORT", str(SERVE_PORT))
+    monkeypatch.setenv("LEASEBOOK_ENGINES", f"{GPU}=ray")
+    monkeypatch.setenv("LEASEBOOK_ENGINES_RAY_ADDRESS", bench.address)
+    monkeypatch.setenv("LEASEBOOK_ENGINES_RAY_SERVE_PORT", str(SERVE_PORT))
     with tour._a_server() as guide:
         guide.call("/v2/catalog", "SetOffering", region="bj", type=GPU, pricePerMinute="0.01", stockTotal=4)
         made = guide.call(tour.MODEL, "CreateCustomModelSet", modelSetName="shop")
@@ -362,7 +362,7 @@ def test_a_service_of_an_application_is_bought_called_through_the_gateway_and_re
         headers = {"Authorization": f"Bearer {key}"}
         told = httpx.post(f"{shown['url']}/v1/x", content=b"hello", headers=headers, timeout=10).json()
         assert (told["path"], told["body"]) == (f"{told['root']}/v1/x", "hello")
-        assert told["environment"]["LEASEHOLD_UNIT"] == unit["instanceId"]
+        assert told["environment"]["LEASEBOOK_UNIT"] == unit["instanceId"]
         guide.call(tour.UNITS, "AutoReleaseComputeUnit", **unit, releaseTime=tour._soon(3))
         guide.until(tour.UNITS, "DescribeComputeUnit", "status", "Released", **unit)
         assert bench.pids() == [], "units are released when nothing runs on them"

@@ -15,13 +15,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasehold.domain.replica import RunSpec, Wanted
-from leasehold.domain.route import Route
-from leasehold.engines import launcher, sandbox_layers, seccomp
-from leasehold.engines.building import NoEngine, build_engines
-from leasehold.engines.contract import CannotRun
-from leasehold.engines.sandbox import Layers, Occupant, Sandbox, confine
-from leasehold.engines.sandbox_layers import find_layers
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.engines.contract import CannotRun
+from leasebook.engines.registry import NoEngine, build_engines
+from leasebook.engines.sandbox import launcher, seccomp
+from leasebook.engines.sandbox import layers as sandbox_layers
+from leasebook.engines.sandbox.layers import find_layers
+from leasebook.engines.sandbox.sandbox import Layers, Occupant, Sandbox, confine
 from tests.engines.checks import see
 from tests.engines.kinds import ProcessBench, make
 from tests.engines.kinds import process as process_bench
@@ -301,11 +302,11 @@ async def test_each_replica_has_a_user_of_its_own_where_we_may_give_one(bench: P
 AS_NOBODY = """
 import asyncio, os, sys
 from pathlib import Path
-from leasehold.domain.replica import RunSpec, Wanted
-from leasehold.domain.route import Route
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.process_devices import NoDevices
-from leasehold.engines.sandbox import Sandbox
+from leasebook.domain.model.replica import RunSpec, Wanted
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.engines.process.devices import NoDevices
+from leasebook.engines.sandbox.sandbox import Sandbox
 
 async def main(folder):
     (Path(folder) / "secret").write_text("of nobody")
@@ -336,11 +337,11 @@ def test_a_server_that_is_not_root_isolates_as_well() -> None:
     python = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     if not os.access(python, os.X_OK) or shutil.which("setpriv") is None:
         pytest.skip(f"there is no {python} that another user could run, or no setpriv")
-    folder = Path("/var/tmp") / f"leasehold-nobody-{os.getpid()}"  # noqa: S108 - where any user gets at
+    folder = Path("/var/tmp") / f"leasebook-nobody-{os.getpid()}"  # noqa: S108 - where any user gets at
     folder.mkdir(mode=0o700)
     os.chown(folder, NOBODY, NOBODY)
     as_nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-    roots = {str(Path(module.__file__ or "").parents[1]) for module in (msgspec, sys.modules["leasehold"])}
+    roots = {str(Path(module.__file__ or "").parents[1]) for module in (msgspec, sys.modules["leasebook"])}
     try:
         ran = subprocess.run(
             (*as_nobody, python, "-c", AS_NOBODY, str(folder)),
@@ -353,7 +354,7 @@ def test_a_server_that_is_not_root_isolates_as_well() -> None:
         )
     finally:
         shutil.rmtree(folder)
-    if "missing ()" not in ran.stdout and not os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
+    if "missing ()" not in ran.stdout and not os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
         pytest.skip(f"other users cannot isolate here: {ran.stdout} {ran.stderr[-500:]}")
     said = ran.stdout.splitlines()
     assert said[-1] == "gone", ran.stdout + ran.stderr

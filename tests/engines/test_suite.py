@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.engines.contract import CannotRun
-from leasehold.engines.fake import Script
+from leasebook.engines.contract import CannotRun
+from leasebook.testing.fake_engine import Script
 from tests.engines import checks
 from tests.engines.checks import CHECKS, Check
 from tests.engines.kinds import Behaviour, FakeBench

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from leasehold.commands.examples import EXAMPLES
-from leasehold.examples.markov import TEXT, Markov, tokens
+from leasebook.domain.commands.service.examples import EXAMPLES
+from leasebook.examples.markov import TEXT, Markov, tokens
 from tests.api.scene import MODEL, SERVICE, a_scene, new_service
 
 BOUND_S = 30.0
@@ -63,7 +63,7 @@ SITE = {"sitecustomize", "usercustomize"}
 def running(name: str) -> Iterator[Running]:
     """Run an example until the end of the test."""
     with subprocess.Popen(
-        [sys.executable, "-m", f"leasehold.examples.{name}", "--port", "0"],
+        [sys.executable, "-m", f"leasebook.examples.{name}", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         env=_env(),
@@ -219,10 +219,10 @@ def test_without_heat_it_is_always_the_commonest_word() -> None:
 
 def test_an_example_needs_nothing_but_the_standard_library() -> None:
     for name in ("echo", "completion"):
-        text = f"import sys, leasehold.examples.{name}; print(*{{one.partition('.')[0] for one in sys.modules}})"
+        text = f"import sys, leasebook.examples.{name}; print(*{{one.partition('.')[0] for one in sys.modules}})"
         loaded = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, env=_env())
         foreign = {one for one in loaded.stdout.split() if not one.startswith("_")} - sys.stdlib_module_names
-        assert foreign - SITE == {"leasehold"}
+        assert foreign - SITE == {"leasebook"}
 
 
 # --- in the repository -----------------------------------------------------------------------------------

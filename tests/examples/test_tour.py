@@ -7,7 +7,7 @@ import sys
 
 
 def test_the_tour_leads_from_the_purchase_to_the_bill() -> None:
-    command = [sys.executable, "-m", "leasehold", "tour"]
+    command = [sys.executable, "-m", "leasebook", "tour"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     lines = [line.strip() for line in done.stdout.splitlines()]
@@ -26,7 +26,7 @@ def test_the_tour_leads_from_the_purchase_to_the_bill() -> None:
 
 def test_a_tour_of_a_server_that_is_not_there_says_so_in_one_line() -> None:
     keys = ["--access-key", "AK", "--secret-key", "secret"]
-    command = [sys.executable, "-m", "leasehold", "tour", "--url", "http://127.0.0.1:9", *keys]
+    command = [sys.executable, "-m", "leasebook", "tour", "--url", "http://127.0.0.1:9", *keys]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
     assert len(done.stderr.splitlines()) == 1

@@ -24,7 +24,7 @@ def need_postgres() -> None:
     try:
         binaries()
     except NoPostgresError as error:
-        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
+        if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
             raise
         pytest.skip(str(error))
 
@@ -35,7 +35,7 @@ class Standby(Server):
     def __init__(self, primary: Server, port: int | None = None) -> None:
         self.binaries, self.words = binaries()
         self._as = _somebody()
-        self._folder = Path(tempfile.mkdtemp(prefix="leasehold-standby-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="leasebook-standby-"))
         if self._as:
             os.chown(self._folder, self._as["user"], self._as["group"])
         self.port = port or _free_port()
@@ -43,7 +43,7 @@ class Standby(Server):
         self._has_template = False
         atexit.register(self.remove)
         copied = ("-D", str(self._folder / "data"), "-R", "-X", "stream", "-c", "fast", "--no-sync")
-        self._run("pg_basebackup", *copied, "-h", "127.0.0.1", "-p", str(primary.port), "-U", "leasehold")
+        self._run("pg_basebackup", *copied, "-h", "127.0.0.1", "-p", str(primary.port), "-U", "leasebook")
         self.start()
 
     def has_all_of(self, primary: Server) -> bool:
@@ -149,7 +149,7 @@ class FarServer(Server):
 
     def url(self, database: str) -> str:
         """Return the address of a database."""
-        return f"postgresql://leasehold@{self.host}:{self.port}/{database}"
+        return f"postgresql://leasebook@{self.host}:{self.port}/{database}"
 
     @contextmanager
     def vanished(self) -> Iterator[None]:
@@ -178,13 +178,13 @@ def pair() -> tuple[Server, Standby]:
 def several(*servers: Server, database: str) -> str:
     """Return the address of a database that is on one of several servers."""
     hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
-    return f"postgresql://leasehold@{hosts}/{database}"
+    return f"postgresql://leasebook@{hosts}/{database}"
 
 
 def patient(**seconds: Any) -> dict[str, str]:
     """Return settings under which little is waited for, so that a test does not wait long either."""
     short = {"connect": 1, "answer": 1, "away": 1, "lock_wait": 1, **seconds}
-    return {f"LEASEHOLD_STORE_{name.upper()}_SECONDS": str(value) for name, value in short.items()}
+    return {f"LEASEBOOK_STORE_{name.upper()}_SECONDS": str(value) for name, value in short.items()}
 
 
 def follows(standby: Standby, primary: Server) -> None:

@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 import pytest
 
+import leasebook.engines.registry
+
 # Before anything is forked: another user may not be able to read these modules.
-import leasehold.cli.server
-import leasehold.engines.building
-import leasehold.store.check
-import leasehold.store.sqlite  # noqa: F401
-from leasehold.cli.main import cli
-from leasehold.store.directory import STORE
+import leasebook.server.serve
+import leasebook.store.sqlite.store
+import leasebook.store.verify.check  # noqa: F401
+from leasebook.cli.main import cli
+from leasebook.store.sqlite.directory import STORE
 from tests.harness import ENVIRONMENT, Desk, a_service, play
 
 CANNOT_START = 2
@@ -134,6 +135,6 @@ def refused(data: Path, *arguments: str, first: Callable[[], None] = lambda: Non
     """Fail unless the server refuses in one line; returns it."""
     ended = run("serve", "--port", "0", "--data", data, *arguments, first=first)
     assert ended.code == CANNOT_START, ended
-    assert ended.line.startswith("leasehold: "), ended
+    assert ended.line.startswith("leasebook: "), ended
     assert "\n" not in ended.line
     return ended.line

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.crash.fleet import HOST, ROUNDS, eventually
 from tests.harness import ROOT_KEY, ROOT_SECRET
 from tests.postgres import Server, shared_server
@@ -30,7 +30,7 @@ def library() -> Path:
     ]
     here = next((path for path in found if path.exists()), None)
     if here is None:
-        if os.environ.get("LEASEHOLD_REQUIRE_TOOLCHAINS"):
+        if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
             pytest.fail("libfaketime is missing")
         pytest.skip("libfaketime is missing: it moves the clock of a process")
     return here

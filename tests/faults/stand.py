@@ -41,7 +41,7 @@ from tests.crash.fleet import (
     open_account,
     postpaid,
 )
-from tests.crash.lone import leasehold
+from tests.crash.lone import leasebook
 from tests.crash.test_replicas import keepers, running
 from tests.faults.nasty import NASTY, program
 from tests.harness import ROOT_KEY, ROOT_SECRET
@@ -120,7 +120,7 @@ class Stand:
     def rows(self, text: str) -> list[tuple[Any, ...]]:
         """Ask the store, past the server."""
         if self.url is None:
-            path = f"file:{self.folder / 'server' / 'leasehold.db'}?mode=ro"
+            path = f"file:{self.folder / 'server' / 'leasebook.db'}?mode=ro"
             with closing(sqlite3.connect(path, uri=True, timeout=10)) as file:
                 return file.execute(text).fetchall()
         with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as database:
@@ -157,7 +157,7 @@ class Stand:
         eventually("nothing is overdue", lambda: self._overdue_s() < 1.0, within_s=LATE_S + 25, every_s=0.05)
         late = time.monotonic() - ready
         self.late_s = max(self.late_s, late)
-        assert late < LATE_S + float(os.environ.get("LEASEHOLD_TEST_SLACK", "10")), f"{late:.1f} s late after {phase}"
+        assert late < LATE_S + float(os.environ.get("LEASEBOOK_TEST_SLACK", "10")), f"{late:.1f} s late after {phase}"
 
     def _overdue_s(self) -> float:
         """Return how late the oldest release is that was not begun; fails for one that was begun early."""
@@ -182,7 +182,7 @@ class Stand:
     def check(self) -> None:
         """Have the command line prove the books, while they are served."""
         where = ("--data", self.folder / "server") if self.url is None else ("--store", self.url)
-        done = leasehold("check", *where)
+        done = leasebook("check", *where)
         assert done.returncode == 0, f"check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         self.checks += 1
 
@@ -190,7 +190,7 @@ class Stand:
 @contextmanager
 def a_stand(kind: Kind, folder: Path) -> Iterator[Stand]:
     """Serve on a store of that kind; ends all that it started."""
-    config = folder / "leasehold.toml"
+    config = folder / "leasebook.toml"
     config.write_text(
         f'engines = "{NASTY_TYPE}=process, *=instant"\n'
         f'[engines_process]\nunits = "{NASTY_TYPE}={ROOM}"\ndisk_max_bytes = {4 << 20}\n'
@@ -242,7 +242,7 @@ def crash_database(stand: Stand, dice: Random) -> None:
         stand.database.stop("immediate")
         stand.database.start()
         return
-    pids = [pid for (pid,) in stand.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'leasehold'")]
+    pids = [pid for (pid,) in stand.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'leasebook'")]
     os.kill(dice.choice(pids), signal.SIGKILL)
     eventually("PostgreSQL starts over", lambda: _answers(stand), within_s=30)
 
@@ -341,4 +341,4 @@ def phases_of(kind: Kind) -> list[str]:
 
 def a_folder() -> tempfile.TemporaryDirectory[str]:
     """Make a folder for a stand that runs outside of the tests."""
-    return tempfile.TemporaryDirectory(prefix="leasehold-stand-")
+    return tempfile.TemporaryDirectory(prefix="leasebook-stand-")

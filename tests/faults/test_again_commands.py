@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-import leasehold.store.archive
-import leasehold.store.copying
-import leasehold.wiring
-from leasehold.commands.clock import CLOCK_SEEN
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.clock_mark import ClockMark, written
-from leasehold.store.backup import back_up
-from leasehold.store.check import check_store
-from leasehold.store.copying import copy
-from leasehold.store.directory import STORE
-from leasehold.store.errors import BadStore
-from leasehold.store.opening import Target
+import leasebook.server.composition
+import leasebook.store.maintenance.archive
+import leasebook.store.maintenance.copy
+from leasebook.domain.commands.store.clock import CLOCK_SEEN
+from leasebook.domain.record.clock_mark import ClockMark, written
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.copy import copy
+from leasebook.store.opening import Target
+from leasebook.store.sqlite.directory import STORE
+from leasebook.store.verify.check import check_store
 from tests.faults.kept import CANNOT_START, refused, run
 
 ANOTHER_UID = 64_321
@@ -46,7 +46,7 @@ def test_a_table_that_is_gone_is_one_line_wherever_the_start_meets_that(data: Pa
     execute(data, ("DROP TABLE placements", ()))
     line = refused(data)
     assert f"{data / STORE} is not a usable store, it is damaged: no such table: placements" in line
-    assert "leasehold check" in line
+    assert "leasebook check" in line
 
 
 def test_a_row_that_cannot_be_read_is_one_line_wherever_the_start_meets_that(data: Path) -> None:
@@ -66,13 +66,13 @@ def test_a_home_that_something_was_written_over_is_another_home(data: Path) -> N
 
 def _stops_when(name: str, number: int = signal.SIGTERM) -> None:
     """Have this process sent a signal when its start comes to a function."""
-    original = getattr(leasehold.wiring, name)
+    original = getattr(leasebook.server.composition, name)
 
     def stopped(*arguments: Any, **options: Any) -> Any:
         os.kill(os.getpid(), number)
         return original(*arguments, **options)
 
-    setattr(leasehold.wiring, name, stopped)
+    setattr(leasebook.server.composition, name, stopped)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -108,7 +108,7 @@ def test_a_directory_that_is_somebody_elses_is_one_line(data: Path, command: str
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     ended = run(*COMMANDS[command], "--data", data, first=become)
     assert ended.code == CANNOT_START
-    assert ended.line.startswith("leasehold: "), ended
+    assert ended.line.startswith("leasebook: "), ended
     assert str(data) in ended.line
     assert "\n" not in ended.line
 
@@ -185,8 +185,8 @@ def test_a_copy_whose_check_is_cut_off_says_that_it_is_there(
     def gone(*_: Any) -> None:
         raise BadStore("The database cannot be read: server closed the connection")
 
-    monkeypatch.setattr(leasehold.store.copying, "check_store", gone)
-    with pytest.raises(BadStore, match=r"everything was copied from .*Prove it with leasehold check"):
+    monkeypatch.setattr(leasebook.store.maintenance.copy, "check_store", gone)
+    with pytest.raises(BadStore, match=r"everything was copied from .*Prove it with leasebook check"):
         copy(Target(data), Target(tmp_path / "goal"))
     with pytest.raises(BadStore, match="is not empty"):
         copy(Target(data), Target(tmp_path / "goal"))
@@ -201,13 +201,13 @@ def test_a_copy_that_is_cut_off_in_its_commit_does_not_say_that_nothing_was_copi
     def lost(*_: Any) -> None:
         raise OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
 
-    original = leasehold.store.copying._set_epoch
+    original = leasebook.store.maintenance.copy._set_epoch
 
     def armed(new: Connection, goal: Target) -> None:
         original(new, goal)
         monkeypatch.setattr(new.dialect, "do_commit", lost)
 
-    monkeypatch.setattr(leasehold.store.copying, "_set_epoch", armed)
+    monkeypatch.setattr(leasebook.store.maintenance.copy, "_set_epoch", armed)
     with pytest.raises(BadStore, match="nobody can say whether anything was copied"):
         copy(Target(data), Target(tmp_path / "goal"))
 
@@ -217,7 +217,7 @@ def test_an_archive_that_the_disk_does_not_take_leaves_no_file(data: Path, tmp_p
 
     def limited() -> None:
         """Let no file grow while the store is rolled up; what is said afterwards goes into a file, too."""
-        roll_up = leasehold.store.archive._roll_up
+        roll_up = leasebook.store.maintenance.archive._roll_up
 
         def with_a_full_disk(*arguments: Any) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -229,8 +229,8 @@ def test_an_archive_that_the_disk_does_not_take_leaves_no_file(data: Path, tmp_p
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
-        archive = leasehold.store.archive.archive
-        vars(leasehold.store.archive).update(_roll_up=with_a_full_disk, archive=opened)
+        archive = leasebook.store.maintenance.archive.archive
+        vars(leasebook.store.maintenance.archive).update(_roll_up=with_a_full_disk, archive=opened)
 
     ended = run(*COMMANDS["archive"][:-1], goal, "--data", data, first=limited)
     assert ended.code == CANNOT_START

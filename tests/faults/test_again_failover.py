@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from leasehold.store.patience import Patience
-from leasehold.store.postgres_hosts import Hosts, Replaced
+from leasebook.store.postgres.hosts import Hosts, Replaced
+from leasebook.store.postgres.timeouts import Patience
 from tests.crash.fleet import UNITS, Caller, Process, books, check, eventually, free_port, offer, open_account, postpaid
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.faults.test_failover_standby import FUNDS
@@ -99,7 +99,7 @@ def test_a_role_that_may_not_see_the_timeline_is_let_in(hosts: tuple[Server, Sta
         connection.execute("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
 
     async def scene() -> None:
-        humble = Hosts(promoted.url(DATABASE).replace("leasehold@", "humble@"), Patience())
+        humble = Hosts(promoted.url(DATABASE).replace("leasebook@", "humble@"), Patience())
         connection = await humble.connect(writing=True)
         await connection.close()
         assert humble._newest is None

@@ -14,16 +14,16 @@ import psycopg
 import pytest
 from sqlalchemy import Boolean, Column, Integer, Table
 
-from leasehold.cli.stores import audit_keys
-from leasehold.store.check import _checked, check_database, check_directory
-from leasehold.store.check_files import embedded
-from leasehold.store.check_looking import Looking
-from leasehold.store.check_unproved import UNPROVED
-from leasehold.store.copying import copy
-from leasehold.store.opening import Target
-from leasehold.store.queries import Fetch
-from leasehold.store.schema import metadata
-from leasehold.store.sqlite import FILE
+from leasebook.cli.stores import audit_keys
+from leasebook.store.maintenance.copy import copy
+from leasebook.store.opening import Target
+from leasebook.store.queries.read_repository import Fetch
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import _checked, check_database, check_directory
+from leasebook.store.verify.files import embedded
+from leasebook.store.verify.looking import Looking
+from leasebook.store.verify.unproved import UNPROVED
 from tests.copies import empty
 from tests.lived import live
 
@@ -32,7 +32,7 @@ FORGOTTEN: Final = {"audit_closures", "deliveries", "lanes", "notice_rates"}
 """Tables in which the store may have no row."""
 SAMPLE: Final = ("tokens", "orders", "postings", "units", "hooks")
 """What is tried on PostgreSQL, too. The rules are the same; only the dialect is another one."""
-ROUNDS: Final = int(os.environ.get("LEASEHOLD_TEST_ROUNDS", "1"))
+ROUNDS: Final = int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1"))
 ROWS: Final = 1 if ROUNDS == 1 else 2
 """Rows of a table that are tried, a column of each at a time; and as many other values."""
 TURNED: Final = (

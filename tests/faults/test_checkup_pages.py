@@ -12,17 +12,17 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.cli.stores import audit_keys
-from leasehold.store.check import check_directory
-from leasehold.store.check_files import text_of
-from leasehold.store.check_unproved import UNPROVED
-from leasehold.store.errors import BadStore
-from leasehold.store.opening import Target
-from leasehold.store.schema import metadata
-from leasehold.store.sqlite import FILE
+from leasebook.cli.stores import audit_keys
+from leasebook.store.errors import BadStore
+from leasebook.store.opening import Target
+from leasebook.store.rows.schema import metadata
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import check_directory
+from leasebook.store.verify.files import text_of
+from leasebook.store.verify.unproved import UNPROVED
 from tests.lived import live
 
-ROUNDS: Final = int(os.environ.get("LEASEHOLD_TEST_ROUNDS", "1"))
+ROUNDS: Final = int(os.environ.get("LEASEBOOK_TEST_ROUNDS", "1"))
 PAGES: Final = 40
 """Pages that are damaged in a round, one at a time; five rounds are 200."""
 PAGE: Final = 4096

@@ -12,22 +12,22 @@ from typing import Any
 
 import pytest
 
-from leasehold.clock import RealClock
-from leasehold.domain.calendar import MINUTE_US, SECOND_US
-from leasehold.store.opening import Target
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
+from leasebook.ports.clock import RealClock
+from leasebook.store.opening import Target
 from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, MASTER_KEY, UNITS, books, moment, postpaid
 from tests.faults.moved_clock import MovedClock, a_moved_database
 from tests.harness import Desk, a_service
 from tests.postgres import Server
 
 HOUR_S = 3600
-SHARED = {"LEASEHOLD_MASTER_KEY": MASTER_KEY}
+SHARED = {"LEASEBOOK_MASTER_KEY": MASTER_KEY}
 
 
 @pytest.fixture(scope="module")
 def clock() -> Iterator[MovedClock]:
     """The clock of the database, where whoever runs that can read it."""
-    with tempfile.TemporaryDirectory(prefix="leasehold-clock-") as folder:
+    with tempfile.TemporaryDirectory(prefix="leasebook-clock-") as folder:
         Path(folder).chmod(0o755)
         yield MovedClock(Path(folder))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.engines import ray_keeper
+from leasebook.engines.ray import keeper as ray_keeper
 from tests.engines.kinds import ProcessBench
 from tests.faults.moved_clock import ROUNDS, MovedClock, eventually
 

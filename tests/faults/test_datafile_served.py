@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.private import create_private
-from leasehold.store.directory import MARK, STORE
-from leasehold.store.mark import Mark
+from leasebook.security.private_files import create_private
+from leasebook.store.sqlite.directory import MARK, STORE
+from leasebook.store.sqlite.mark import Mark
 from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, Process, eventually, free_port
-from tests.crash.lone import data_of, leasehold, lone_server, root_of
+from tests.crash.lone import data_of, leasebook, lone_server, root_of
 from tests.harness import Answer
 
 CANNOT_START = 2
@@ -133,7 +133,7 @@ def test_nothing_is_acknowledged_after_the_files_are_gone(tmp_path: Path, take_a
                 assert caller.call_at(0, ACCOUNT, "DescribeOrders", {}).code == "StoreUnavailable"
             server.stop()
             if take_away is _removed:
-                done = leasehold("serve", "--data", data, "--port", str(free_port()))
+                done = leasebook("serve", "--data", data, "--port", str(free_port()))
                 assert done.returncode == CANNOT_START
                 assert f"{data / STORE}, is missing" in done.stderr
 
@@ -166,13 +166,13 @@ def test_a_killed_server_whose_log_is_lost_does_not_serve_before_the_loss_is_acc
         assert marked.pages >= 20
         (data / f"{STORE}-wal").unlink()
         (data / f"{STORE}-shm").unlink()
-        done = leasehold("serve", "--data", data, "--port", str(server.port))
+        done = leasebook("serve", "--data", data, "--port", str(server.port))
         assert done.returncode == CANNOT_START
         (line,) = done.stderr.splitlines()
         # Copied in part, a file may not even be readable without its log.
         assert f"acknowledged up to page {marked.pages}" in line or "is not a usable store" in line
         if "acknowledged" in line:
-            assert leasehold("accept-loss", "--data", data).returncode == 0
+            assert leasebook("accept-loss", "--data", data).returncode == 0
             assert not (data / MARK).exists()
             server.start()
             server.wait()

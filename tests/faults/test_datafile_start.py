@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+import leasebook.engines.registry
+
 # Before anything is forked: another user may not be able to read these modules.
-import leasehold.cli.server
-import leasehold.engines.building
-import leasehold.store.check
-import leasehold.store.sqlite  # noqa: F401
-from leasehold.store.directory import MARK, STORE
-from leasehold.store.mark import Mark
-from leasehold.store.opening import Target
+import leasebook.server.serve
+import leasebook.store.sqlite.store
+import leasebook.store.verify.check  # noqa: F401
+from leasebook.store.opening import Target
+from leasebook.store.sqlite.directory import MARK, STORE
+from leasebook.store.sqlite.mark import Mark
 from tests.faults.kept import CANNOT_START, Places, refused, run
 from tests.harness import a_service, play
 
@@ -54,7 +55,7 @@ def test_a_store_that_is_gone_is_not_founded_anew(data: Path) -> None:
     assert f"There is master.key, lock, {MARK}" in line
     assert f"{data / STORE}, is missing" in line
     assert "restore a backup" in line
-    assert "leasehold serve --new" in line
+    assert "leasebook serve --new" in line
     assert not (data / STORE).exists()
 
 
@@ -208,7 +209,7 @@ def test_a_store_that_was_cut_back_is_refused_until_the_loss_is_accepted(crashed
     line = refused(crashed)
     assert f"acknowledged up to page {marked} of its record" in line
     assert "of acknowledged writes lost" in line
-    assert f"leasehold accept-loss --data {crashed}" in line
+    assert f"leasebook accept-loss --data {crashed}" in line
     assert run("copy", "--from", f"sqlite:///{crashed}", "--to", f"sqlite:///{crashed.parent / 'to'}").code == 2
     ended = run("check", "--data", crashed)
     assert ended.code == 1

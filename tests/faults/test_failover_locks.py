@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from leasehold.sequencer import Unavailable
-from leasehold.store.opening import Target
-from leasehold.store.postgres import PostgresStore
+from leasebook.batch import Unavailable
+from leasebook.store.opening import Target
+from leasebook.store.postgres.store import PostgresStore
 from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, environment, postpaid
 from tests.faults.databases import need_postgres, patient
 from tests.forked import run

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from leasehold.store.patience import Patience
-from leasehold.store.postgres_presence import WAIT_MAX_S
+from leasebook.store.postgres.presence import WAIT_MAX_S
+from leasebook.store.postgres.timeouts import Patience
 from tests.crash.fleet import (
     ACCOUNT,
     ROUNDS,

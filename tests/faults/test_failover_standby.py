@@ -178,7 +178,7 @@ def test_sessions_that_are_ended_or_cancelled_are_replaced(site: Site, account: 
         for end in ("pg_terminate_backend", "pg_cancel_backend"):
             for _ in range(5 * ROUNDS):
                 operator.execute(
-                    f"SELECT {end}(pid) FROM pg_stat_activity WHERE application_name = 'leasehold'".encode()
+                    f"SELECT {end}(pid) FROM pg_stat_activity WHERE application_name = 'leasebook'".encode()
                 )
                 answer = caller.call(UNITS, "PurchaseComputeUnit", postpaid("kept"))
                 assert answer.status == HTTPStatus.OK

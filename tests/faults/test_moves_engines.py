@@ -60,7 +60,7 @@ class Place:
         size = len(server.log())
         server.start()
         assert server.process.wait(60) == 2
-        said = [line for line in server.log_since(size).splitlines() if line.startswith("leasehold: ")]
+        said = [line for line in server.log_since(size).splitlines() if line.startswith("leasebook: ")]
         assert len(said) == 1, server.log_since(size)
         assert "Traceback" not in server.log_since(size)
         return said[0]
@@ -133,7 +133,7 @@ def pids(units: Sequence[str]) -> set[int]:
     return {pid for pid, _ in running(units)}
 
 
-def leasehold(*words: str) -> str:
+def leasebook(*words: str) -> str:
     done = run(words, env=environment())
     done.check_returncode()
     return done.stdout
@@ -154,7 +154,7 @@ def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave
     assert "they would end" in place.refused("server", None, engines='"other=process, *=instant"')
     with shared_server().database() as url:
         data = place.folder / "server"
-        copied = leasehold("copy", "--from", f"sqlite:///{data}", "--to", url)
+        copied = leasebook("copy", "--from", f"sqlite:///{data}", "--to", url)
         assert f"engines = {RUNS}" in copied
         assert "1 live replica on engine process" in copied
         said = place.refused("server", url)
@@ -174,7 +174,7 @@ def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave
                     assert page(other.port, "/readyz")[0] == 200
         with started(place.server("other", url, engines=RUNS)):
             pass
-        assert "remark" not in leasehold("check", "--store", url)
+        assert "remark" not in leasebook("check", "--store", url)
 
 
 def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_operator_says_so(place: Place) -> None:
@@ -203,7 +203,7 @@ def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_oper
             assert 'unserved{engine="process"}' not in _metrics(gone)
             release(root, kept)
             until(root, kept, "Released")
-        assert "remark" not in leasehold("check", "--store", url)
+        assert "remark" not in leasebook("check", "--store", url)
 
 
 def _metrics(server: Process) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from leasehold.store import revisions
-from leasehold.store.newer import WRITABLE_FROM
+from leasebook.store import revisions
+from leasebook.store.newer import WRITABLE_FROM
 from tests.crash.fleet import (
     ACCOUNT,
     UNITS,
@@ -34,7 +34,7 @@ from tests.crash.fleet import (
     open_account,
     postpaid,
 )
-from tests.crash.lone import data_of, every_page, leasehold, lone_server, root_of
+from tests.crash.lone import data_of, every_page, leasebook, lone_server, root_of
 from tests.newer import NEXT, write_next
 from tests.postgres import shared_server
 
@@ -175,7 +175,7 @@ def test_beside_a_server_on_a_directory_nobody_migrates_and_who_changes_its_file
         done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60, check=False)
         assert done.returncode == 2
         assert "Another server works on the data directory" in done.stderr
-        with root_of(server) as root, closing(sqlite3.connect(data_of(tmp_path) / "leasehold.db")) as file:
+        with root_of(server) as root, closing(sqlite3.connect(data_of(tmp_path) / "leasebook.db")) as file:
             offer(root, TYPE, stock=10)
             file.execute("INSERT INTO facts (name, value) VALUES (?, ?)", (WRITABLE_FROM, revisions.latest()))
             file.execute("UPDATE alembic_version SET version_num = ?", (NEXT,))
@@ -188,4 +188,4 @@ def test_beside_a_server_on_a_directory_nobody_migrates_and_who_changes_its_file
             assert page(server.port, "/healthz")[0] == 500
             assert server.log().count(STOPPED) == 1
         server.stop()
-    assert "newer version" in leasehold("serve", "--data", data_of(tmp_path), "--port", "0").stderr
+    assert "newer version" in leasebook("serve", "--data", data_of(tmp_path), "--port", "0").stderr

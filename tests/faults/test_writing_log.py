@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.domain.book import Fact
-from leasehold.sequencer import Unavailable
-from leasehold.store import backup, checkpointer, log_bound, sqlite
-from leasehold.store.backup import back_up
-from leasehold.store.check import check_store
-from leasehold.store.errors import BadStore
-from leasehold.store.opening import Target
-from leasehold.store.snapshot import glimpse, snapshot
-from leasehold.store.sqlite import SqliteStore, upgrade
-from leasehold.store.still import still
+from leasebook.batch import Unavailable
+from leasebook.domain.book.book import StoreMetadata
+from leasebook.store.errors import BadStore
+from leasebook.store.maintenance import backup
+from leasebook.store.maintenance.backup import back_up
+from leasebook.store.maintenance.still_copy import still
+from leasebook.store.opening import Target
+from leasebook.store.queries.snapshot import glimpse, snapshot
+from leasebook.store.sqlite import checkpointer, log_bound
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.store import SqliteStore, upgrade
+from leasebook.store.verify.check import check_store
 from tests.contract.batches import write
 
 PAGES_MAX = 200
@@ -63,7 +65,7 @@ def pages_of_log_while(directory: Path, meanwhile: Callable[[], None] = lambda: 
         store._writer.connection.execute("PRAGMA synchronous = OFF")
         try:
             for turn in range(MOVED // 10):
-                await write(store, *(Fact(f"f{number}", f"{turn:08}" * 440) for number in range(10)))
+                await write(store, *(StoreMetadata(f"f{number}", f"{turn:08}" * 440) for number in range(10)))
                 meanwhile()
             return store.path.with_name(f"{store.path.name}-wal").stat().st_size // PAGE
         finally:

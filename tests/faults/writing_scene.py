@@ -21,7 +21,7 @@ TYPE = "fault"
 FUNDS = 1_000_000
 EIO, EROFS, ENOSPC = 5, 30, 28
 FOR_EVER = -1
-STORE = "leasehold.db"
+STORE = "leasebook.db"
 LOG = f"{STORE}-wal"
 
 
@@ -58,7 +58,7 @@ def shimmed(folder: Path) -> Disk:
 
 def with_settings(settings: Mapping[str, object]) -> tuple[str, ...]:
     """Return what a server is started with to have these settings."""
-    return ("env", *(f"LEASEHOLD_{name}={value}" for name, value in settings.items()))
+    return ("env", *(f"LEASEBOOK_{name}={value}" for name, value in settings.items()))
 
 
 @contextmanager

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from leasehold.cli.main import cli
-from leasehold.focus.columns import Row
-from leasehold.focus.export import export
-from leasehold.focus.rows import Seller
-from leasehold.store.opening import Target
-from leasehold.store.snapshot import snapshot
+from leasebook.cli.main import cli
+from leasebook.export.focus.columns import Row
+from leasebook.export.focus.export import export
+from leasebook.export.focus.rows import Seller
+from leasebook.store.opening import Target
+from leasebook.store.queries.snapshot import snapshot
 from tests.focus.life import Life, Month
 
 SELLER = Seller("The Lessor", "CNY")

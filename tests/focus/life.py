@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from leasehold import wiring
-from leasehold.commands.command import Command
-from leasehold.commands.confirm import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.engine_report import ConfirmFailed, ConfirmResizeFailed, ConfirmRunning
+from leasebook.domain.model.instance import Instance
+from leasebook.engines.instant import InstantEngine
+from leasebook.server import composition as wiring
 from tests.api.scene import ACCOUNT, CHARGE, IAM, UNITS, Caller, Scene, a_scene
 
 Month = tuple[int, int]
@@ -26,7 +26,7 @@ BIG = "gpu-big"
 class HesitantEngine(InstantEngine, frozen=True):
     """Is as quick as the instant one, but for big units, of which it says nothing until it is told to."""
 
-    def confirmations(self, unit: Unit) -> Sequence[Command]:
+    def confirmations(self, unit: Instance) -> Sequence[Command]:
         """Return nothing for big units."""
         waits = unit.type == BIG and unit.status in ("Creating", "Reconfiguring")
         return () if waits else super().confirmations(unit)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import DAY_US, HOUR_US, Instant, from_datetime
-from leasehold.domain.ledger import PREPAID_REVENUE, Posting, PostingKind, wallet
-from leasehold.domain.money import Micro
-from leasehold.focus.amortising import refunded_posting, spreads_of
+from leasebook.domain.record.ledger import PREPAID_REVENUE, Posting, PostingKind, wallet
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant, from_datetime
+from leasebook.domain.values.money import Micro
+from leasebook.export.focus.amortization import refunded_posting, spreads_of
 
 
 def at(year: int, month: int, day: int, hour: int = 0) -> Instant:

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 from pyarrow import parquet
 
-from leasehold.domain.money import amount_text
-from leasehold.focus.columns import COLUMNS, Row
-from leasehold.focus.files import HELD, CannotWriteError, write
+from leasebook.domain.values.money import amount_text
+from leasebook.export.focus.columns import COLUMNS, Row
+from leasebook.export.focus.files import HELD, CannotWriteError, write
 from tests.api.scene import Scene, a_scene
 from tests.focus.exports import command, exported, lines, micro, rows_in
 from tests.focus.life import Life
@@ -65,7 +65,7 @@ def test_it_says_what_it_wrote(life: Life, tmp_path: Path) -> None:
 def test_the_names_of_the_seller_and_the_currency_are_the_operator_s(
     life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LEASEHOLD_CURRENCY", "EUR")
+    monkeypatch.setenv("LEASEBOOK_CURRENCY", "EUR")
     file = exported(life.directory, (2028, 1), tmp_path / "costs.csv", "--provider", "Our Machines")
     for row in lines(file):
         assert {row[name] for name in ("ProviderName", "PublisherName", "InvoiceIssuerName")} == {"Our Machines"}
@@ -83,7 +83,7 @@ def test_a_month_without_costs_is_a_file_with_its_columns(life: Life, tmp_path: 
         done = command("--data", life.directory, "--month", "2027-01", "--out", goal)
         assert (done.exit_code, done.stdout) == (4, "")
         assert done.stderr == (
-            f"leasehold: {goal} has no rows: nothing was charged in 2027-01, and no term paid in advance reaches into "
+            f"leasebook: {goal} has no rows: nothing was charged in 2027-01, and no term paid in advance reaches into "
             "it.\n"
         )
     assert lines(tmp_path / "costs.csv") == []
@@ -95,8 +95,8 @@ def test_a_month_that_is_not_over_says_so(tmp_path: Path) -> None:
         _buy_prepaid(scene)
     for month, code, said in (
         ("2029-12", 4, ""),
-        ("2030-01", 0, "leasehold: 2030-01 is not over: its costs are not final.\n"),
-        ("2030-02", 4, "leasehold: 2030-02 has not begun: its costs are not final.\n"),
+        ("2030-01", 0, "leasebook: 2030-01 is not over: its costs are not final.\n"),
+        ("2030-02", 4, "leasebook: 2030-02 has not begun: its costs are not final.\n"),
     ):
         done = command("--data", tmp_path / "data", "--month", month, "--out", tmp_path / f"{month}.csv")
         assert done.exit_code == code
@@ -125,7 +125,7 @@ def test_no_file_is_written_over(life: Life, tmp_path: Path, suffix: str) -> Non
     done = command("--data", life.directory, *JANUARY, "--out", goal)
     assert (done.exit_code, done.output) == (
         1,
-        f"leasehold: {goal} exists already; an export never writes over another file\n",
+        f"leasebook: {goal} exists already; an export never writes over another file\n",
     )
     assert goal.read_text() == "somebody's"
     assert list(tmp_path.iterdir()) == [goal]
@@ -142,7 +142,7 @@ def test_no_file_is_written_over(life: Life, tmp_path: Path, suffix: str) -> Non
             "no/such/folder/costs.csv cannot be written: No such file or directory",
         ),
         (("--out", "costs.parquet", "--bom"), 2, "costs.parquet: only a CSV has a byte order mark; leave --bom out"),
-        (("--data", "nowhere"), 2, "There is no store in nowhere: nowhere/leasehold.db does not exist."),
+        (("--data", "nowhere"), 2, "There is no store in nowhere: nowhere/leasebook.db does not exist."),
         (("--store", "mysql://somewhere"), 2, "--store mysql://…: the stores are"),
         (("--config", "none.toml"), 2, "none.toml: cannot be read"),
     ],
@@ -153,7 +153,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     done = command("--data", life.directory, *JANUARY, "--out", "costs.csv", *more)
     assert done.exit_code == code
-    assert done.output.startswith(f"leasehold: {message}")
+    assert done.output.startswith(f"leasebook: {message}")
     assert done.output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -172,19 +172,19 @@ def test_parquet_without_its_library_says_what_to_install(
     done = command("--data", life.directory, *JANUARY, "--out", tmp_path / "costs.parquet")
     assert (done.exit_code, done.output) == (
         1,
-        "leasehold: Parquet needs pyarrow, which is not installed: pip install 'leasehold[focus]', or write a .csv\n",
+        "leasebook: Parquet needs pyarrow, which is not installed: pip install 'leasebook[focus]', or write a .csv\n",
     )
     exported(life.directory, (2028, 1), tmp_path / "costs.csv")
 
 
 def test_a_store_of_another_schema_is_not_read(life: Life, tmp_path: Path) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
-    with closing(sqlite3.connect(data / "leasehold.db")) as store, store:
+    with closing(sqlite3.connect(data / "leasebook.db")) as store, store:
         store.execute("UPDATE alembic_version SET version_num = '0001'")
     done = command("--data", data, *JANUARY, "--out", tmp_path / "costs.csv")
     assert done.exit_code == 2
     assert "is at schema 0001" in done.output
-    assert "leasehold migrate" in done.output
+    assert "leasebook migrate" in done.output
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from leasehold.domain.calendar import Instant, parse_time
-from leasehold.focus.columns import Row
-from leasehold.store.archive import archive
-from leasehold.store.codec import POSTINGS
-from leasehold.store.copying import copy
-from leasehold.store.opening import Target
-from leasehold.store.snapshot import snapshot
+from leasebook.domain.values.calendar import Instant, parse_time
+from leasebook.export.focus.columns import Row
+from leasebook.store.maintenance.archive import archive
+from leasebook.store.maintenance.copy import copy
+from leasebook.store.opening import Target
+from leasebook.store.queries.snapshot import snapshot
+from leasebook.store.rows.codec import POSTINGS
 from tests import postgres
 from tests.api.scene import ACCOUNT, a_scene
 from tests.focus.exports import MICRO, exported, micro, of, rows_in
@@ -43,7 +43,7 @@ def charged(life: Life, account: str, month: Month | None = None) -> dict[str, i
     """What was charged less refunds, by instance, as the postings have it."""
     since, until = month_of(month, ZONES[account]) if month else (0, 2**62)
     own = f"wallet:{life.accounts[account]}"
-    with closing(sqlite3.connect(life.directory / "leasehold.db")) as store:
+    with closing(sqlite3.connect(life.directory / "leasebook.db")) as store:
         return dict(
             store.execute(
                 "SELECT unit_id, sum(CASE debit WHEN ? THEN amount ELSE -amount END) FROM postings "
@@ -300,7 +300,7 @@ def test_rolled_up_charges_are_billed_in_the_month_in_which_they_were_made(life:
 
 def test_every_store_knows_who_spent_and_what_was_paid_in_advance(life: Life) -> None:
     memory = MemoryStore()
-    with closing(sqlite3.connect(life.directory / "leasehold.db")) as store:
+    with closing(sqlite3.connect(life.directory / "leasebook.db")) as store:
         rows = store.execute(f"SELECT {', '.join(POSTINGS.columns)} FROM postings ORDER BY seq").fetchall()
     memory.postings[:] = [POSTINGS.read(row) for row in rows]
     account = life.accounts["shanghai"]
@@ -322,7 +322,7 @@ def test_every_store_knows_who_spent_and_what_was_paid_in_advance(life: Life) ->
 
 def test_what_an_older_version_wrote_counts_when_it_was_paid(life: Life, tmp_path: Path) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
-    with closing(sqlite3.connect(data / "leasehold.db")) as store, store:
+    with closing(sqlite3.connect(data / "leasebook.db")) as store, store:
         store.execute("UPDATE postings SET since = NULL, until = NULL, count = NULL, price = NULL")
     for month in MONTHS:
         rows = rows_in(Target(data), month)

@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 
 
 def _pythons() -> Iterator[str]:
-    yield os.environ.get("LEASEHOLD_TEST_PYTHON_3_12", "")
+    yield os.environ.get("LEASEBOOK_TEST_PYTHON_3_12", "")
     yield shutil.which(f"python{PYTHON}") or ""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     yield from map(str, sorted(root.glob(f"versions/{PYTHON}.*/bin/python"), reverse=True))
@@ -72,7 +72,7 @@ def _install() -> None:
 def ready_validator() -> Toolchain:
     """Return the validator, installed; skips where there is no Python for it, unless all must be there."""
     if _python() is None:
-        _missing(f"focus-validator: no Python {PYTHON} on PATH, under PYENV_ROOT or in LEASEHOLD_TEST_PYTHON_3_12")
+        _missing(f"focus-validator: no Python {PYTHON} on PATH, under PYENV_ROOT or in LEASEBOOK_TEST_PYTHON_3_12")
     return ready(
         Toolchain(
             name="focus-validator",

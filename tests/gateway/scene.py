@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 import uvicorn
 
-from leasehold.cli.sockets import SocketProtocol
-from leasehold.gateway.ports import Target
-from leasehold.questions import Questions
-from leasehold.store.opening import Target as Store
+from leasebook.gateway.ports import Target
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.server.transport.websocket_scope import SocketProtocol
+from leasebook.store.opening import Target as Store
 from tests.harness import Desk, a_service
 
 BOUND_S = 20.0
@@ -31,7 +31,7 @@ class Listed:
     def __init__(self) -> None:
         self.found: dict[str, list[Target]] = {}
 
-    def of(self, ask: Questions, service_id: str) -> Sequence[Target]:  # noqa: ARG002 - they are in no store
+    def of(self, ask: ReadRepository, service_id: str) -> Sequence[Target]:  # noqa: ARG002 - they are in no store
         """Return the healthy replicas."""
         return self.found.get(service_id, [])
 
@@ -216,8 +216,8 @@ async def an_office(
     where: Path | Store, *, qps: float | None = None, opened: bool = True, prefix: str = "", **settings: str
 ) -> AsyncIterator[Office]:
     """Run a service on a socket, with something to call in it."""
-    environment: Mapping[str, str] = {f"LEASEHOLD_GATEWAY_{name.upper()}": value for name, value in settings.items()}
-    environment = {**environment, "LEASEHOLD_PATH_PREFIX": prefix}
+    environment: Mapping[str, str] = {f"LEASEBOOK_GATEWAY_{name.upper()}": value for name, value in settings.items()}
+    environment = {**environment, "LEASEBOOK_PATH_PREFIX": prefix}
     targets = Listed()
     async with (
         a_service(where, environment=environment, targets=targets) as desk,

@@ -15,8 +15,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target as Store
+from leasebook.store.opening import Target as Store
+from leasebook.store.verify.check import check_store
 from tests.gateway.scene import SERVICE, Office, an_office, answer, body_of, echo, served
 from tests.harness import play
 
@@ -108,7 +108,7 @@ def test_of_two_services_with_one_suffix_the_first_has_it_and_the_url_says_so(tm
             for service in (office.service, other):
                 shown = await office.do(SERVICE, "DescribeService", {"serviceId": service})
                 urls[service] = shown["url"]
-            base = "http://leasehold.test/services"
+            base = "http://leasebook.test/services"
             assert urls == {office.service: f"{base}/echo", other: f"{base}/{other}"}
             assert (await office.said(name=other))[1]["code"] == "NoCapacity"
             listed = (await office.do(SERVICE, "DescribeServices"))["serviceList"]
@@ -120,7 +120,7 @@ def test_of_two_services_with_one_suffix_the_first_has_it_and_the_url_says_so(tm
 def test_the_url_is_at_the_public_address_where_one_is_set(tmp_path: Path) -> None:
     from tests.harness import a_service
 
-    environment = {"LEASEHOLD_PUBLIC_URL": "https://units.example.com", "LEASEHOLD_PATH_PREFIX": "/qianfan"}
+    environment = {"LEASEBOOK_PUBLIC_URL": "https://units.example.com", "LEASEBOOK_PATH_PREFIX": "/qianfan"}
 
     async def scene() -> None:
         async with a_service(tmp_path, demo=True, environment=environment) as desk:
@@ -225,9 +225,9 @@ def test_calls_show_in_the_metrics_by_how_they_ended(tmp_path: Path) -> None:
             await office.said()
             await office.said(key="none")
             page = (await office.desk.send("/metrics", "", b"", method="GET")).body
-            assert 'leasehold_gateway_calls_total{outcome="succeeded"} 1.0' in page
-            assert 'leasehold_gateway_calls_total{outcome="refused"} 1.0' in page
-            assert "leasehold_gateway_calls_in_flight 0.0" in page
+            assert 'leasebook_gateway_calls_total{outcome="succeeded"} 1.0' in page
+            assert 'leasebook_gateway_calls_total{outcome="refused"} 1.0' in page
+            assert "leasebook_gateway_calls_in_flight 0.0" in page
 
     play(scene)
 
@@ -239,7 +239,7 @@ def test_calls_show_in_the_metrics_by_how_they_ended(tmp_path: Path) -> None:
 def completion() -> Iterator[str]:
     """Run the shipped completion server; yields its address."""
     with subprocess.Popen(
-        [sys.executable, "-m", "leasehold.examples.completion", "--port", "0"],
+        [sys.executable, "-m", "leasebook.examples.completion", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

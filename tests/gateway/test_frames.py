@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasehold.gateway.frames import Frames, close_frame
+from leasebook.gateway.websocket.frames import Frames, close_frame
 
 
 def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = True, reserved: int = 0) -> bytes:

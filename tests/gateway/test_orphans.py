@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import pytest
 
-from leasehold.domain.account import User
-from leasehold.domain.calendar import Instant
-from leasehold.domain.service_key import Orphan, ServiceKey, orphan_of
-from leasehold.gateway.keys import Sought
-from leasehold.gateway.refusals import ENTRIES_MAX, Refusals
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
-from leasehold.wire.policies import WRITERS
+from leasebook.contract.policies import WRITERS
+from leasebook.domain.model.account import User
+from leasebook.domain.model.service_key import Orphan, ServiceKey, orphan_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.gateway.keys import Sought
+from leasebook.gateway.refused_keys import ENTRIES_MAX, Refusals
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests import postgres
 from tests.gateway.scene import SERVICE, Office, an_office, echo, served
 from tests.gateway.test_servers import _beside
@@ -180,7 +180,7 @@ def test_refused_keys_are_counted_and_stand_in_the_audit_log_of_whose_they_are(t
             assert sum(code == "InvalidServiceKey" for _, code in found) == 3
             metrics = (await office.desk.service.health.page("/metrics")).body.decode()  # type: ignore[union-attr]
             for why, times in (("none", 1), ("deleted", 2), ("wrong", 1)):
-                assert f'leasehold_gateway_keys_refused_total{{why="{why}"}} {times}.0' in metrics
+                assert f'leasebook_gateway_keys_refused_total{{why="{why}"}} {times}.0' in metrics
 
     play(scene)
     assert check_store(Target(tmp_path)).findings == []

@@ -7,14 +7,14 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.replica import Target as Row
-from leasehold.gateway.answers import sent_back
-from leasehold.gateway.balance import Balance, Rates
-from leasehold.gateway.headers import Caller, sent_on
-from leasehold.gateway.ports import Target
-from leasehold.gateway.usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
-from leasehold.parts import Replicas
-from leasehold.questions import Questions
+from leasebook.domain.model.replica import Target as Row
+from leasebook.gateway.balance import Balance, Rates
+from leasebook.gateway.headers import Caller, sent_on
+from leasebook.gateway.ports import Target
+from leasebook.gateway.response_check import sent_back
+from leasebook.gateway.token_usage import LINE_MAX, WHOLE_MAX, Events, Nothing, Tokens, Whole, reader_of
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.server.factories import Replicas
 
 REPLICAS = [Target(f"r{number}", f"h:{number}") for number in range(3)]
 
@@ -151,5 +151,5 @@ def test_a_replica_that_a_local_engine_runs_on_another_machine_is_none_for_this_
                 Row("r4", "10.0.0.7:20000", "Ready", "amv-1", "ray", "away"),
             ]
 
-    found = Replicas("here").of(cast("Questions", Books()), "svco-1")
+    found = Replicas("here").of(cast("ReadRepository", Books()), "svco-1")
     assert [one.name for one in found] == ["r0", "r4"]

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from leasehold.gateway.ports import Target
+from leasebook.gateway.ports import Target
 from tests.gateway.scene import SERVICE, UNITS, address_of, an_office, answer, body_of, bound, echo, raw, served, until
 from tests.harness import play
 

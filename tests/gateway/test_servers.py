@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
 from tests import postgres
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, an_office, echo, served
 from tests.gateway.test_sockets import echoing, opened, talking, told

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
-from leasehold.gateway.frames import close_frame
-from leasehold.gateway.handshake import accept_of
+from leasebook.gateway.websocket.frames import close_frame
+from leasebook.gateway.websocket.handshake import accept_of
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, Office, an_office, bound, echo, raw, served, until
 from tests.harness import play
 
@@ -106,7 +106,7 @@ def test_messages_pass_both_ways_as_they_are_and_the_socket_counts_as_one_call(t
                 await socket.send_str("grüß")
                 assert (await socket.receive()).data == "grüß"
                 await socket.ping(b"x")
-                assert await metric(office, "leasehold_gateway_websockets") == 1
+                assert await metric(office, "leasebook_gateway_websockets") == 1
                 await socket.close(code=4001, message=b"enough")
             await until(lambda: codes)
             assert codes == [4001]
@@ -116,9 +116,9 @@ def test_messages_pass_both_ways_as_they_are_and_the_socket_counts_as_one_call(t
             assert found.headers["X-Forwarded-Proto"] == "http"
             assert "Authorization" not in found.headers
             assert (await office.counted(1))["succeedCallTotal"] == 1
-            await settled(office, "leasehold_gateway_websockets", 0)
-            assert await metric(office, 'leasehold_gateway_websockets_ended_total{why="closed"}') == 1
-            assert await metric(office, "leasehold_gateway_calls_in_flight") == 0
+            await settled(office, "leasebook_gateway_websockets", 0)
+            assert await metric(office, 'leasebook_gateway_websockets_ended_total{why="closed"}') == 1
+            assert await metric(office, "leasebook_gateway_calls_in_flight") == 0
 
     play(scene)
 
@@ -285,7 +285,7 @@ def test_a_replica_that_hangs_up_is_told_apart_from_one_that_closes(tmp_path: Pa
                 go.set()
                 assert (await told(socket))[0] == code
             assert (await office.counted(1))["failureCallTotal"] == 1
-            assert await metric(office, 'leasehold_gateway_websockets_ended_total{why="replica_gone"}') == 1
+            assert await metric(office, 'leasebook_gateway_websockets_ended_total{why="replica_gone"}') == 1
 
     play(scene)
 
@@ -321,7 +321,7 @@ def test_a_message_that_is_too_long_closes_the_socket_whoever_sends_it_and_in_ho
                 assert (await told(socket))[0] == 1009
             await until(lambda: len(codes) == 3)
             assert codes == [1009, 1009, 1009]
-            await settled(office, 'leasehold_gateway_websockets_ended_total{why="too_big"}', 3)
+            await settled(office, 'leasebook_gateway_websockets_ended_total{why="too_big"}', 3)
 
     play(scene)
 
@@ -346,7 +346,7 @@ def test_frames_against_the_protocol_close_the_socket(tmp_path: Path) -> None:
                     await office.moved(replica)
                     async with opened(office) as socket:
                         assert (await told(socket))[0] == 1014, wrong
-            await settled(office, 'leasehold_gateway_websockets_ended_total{why="protocol"}', 7)
+            await settled(office, 'leasebook_gateway_websockets_ended_total{why="protocol"}', 7)
 
     play(scene)
 
@@ -373,7 +373,7 @@ def test_a_socket_whose_replica_takes_nothing_any_more_is_cut(tmp_path: Path) ->
                     socket._writer.transport.write(frame)
                     await asyncio.sleep(0.001)
                 assert await ended == (1001, "what was sent has not been taken for too long")
-            await settled(office, "leasehold_gateway_websockets", 0)
+            await settled(office, "leasebook_gateway_websockets", 0)
             go.set()
 
     play(scene)
@@ -442,7 +442,7 @@ def test_an_open_socket_is_a_call_of_its_replica_and_a_key_and_an_account_have_s
                     status, said = await office.said()
                     assert (status, said["code"]) == (503, "Overloaded")
                     office.key = mine
-            await settled(office, "leasehold_gateway_websockets", 0)
+            await settled(office, "leasebook_gateway_websockets", 0)
             async with opened(office):
                 assert (await asked(office, UPGRADE))[0] == 101
 

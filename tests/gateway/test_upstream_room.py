@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from leasehold.gateway.upstream import Upstream
+from leasebook.gateway.upstream import Upstream
 
 
 class Replica:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.gateway import upstream
+from leasebook.gateway import upstream
 from tests.gateway.scene import Office, an_office, raw
 from tests.harness import play
 from tests.serving.place import listening
@@ -64,7 +64,7 @@ async def stood(
 
 
 def head(office: Office, method: str, path: str, *, version: str = "1.1", more: bytes = b"") -> bytes:
-    first = f"{method} /services/echo{path} HTTP/{version}\r\nHost: leasehold.test\r\n"
+    first = f"{method} /services/echo{path} HTTP/{version}\r\nHost: leasebook.test\r\n"
     return f"{first}Authorization: Bearer {office.key}\r\n".encode() + more + b"\r\n"
 
 

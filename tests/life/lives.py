@@ -6,32 +6,32 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import Command, Decided, Engine
-from leasehold.commands.founding import CLOCK_MODE, Found
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyUnits, Purchase
-from leasehold.commands.quote import QuoteUnits
-from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.renewal import Renew, Renewed, SetAutoRenew
-from leasehold.commands.resize import Resize
-from leasehold.commands.turning import ChangeBilling
-from leasehold.domain.account import Account
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.ledger import PaymentTiming, Posting
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.statement import lines_of
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import HistoryFilter, UnitFilter
-from leasehold.seals import AuditKeys
-from leasehold.store.check import check, check_directory
-from leasehold.store.queries import Queries
-from leasehold.store.sqlite import SqliteStore
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.commands.command import Command, Decision, Engine
+from leasebook.domain.commands.instance.billing_switch import ChangeBilling
+from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
+from leasebook.domain.commands.instance.quote import QuoteUnits
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import Renew, Renewed, SetAutoRenew
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, BootstrapStore
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.record.ledger import PaymentTiming, Posting
+from leasebook.domain.rules.statement import lines_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.queries.read_repository import HistoryFilter, UnitFilter
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.store.queries.read_repository import Queries
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.store.verify.check import check, check_directory
 from tests.contract.stores import KINDS
 from tests.life.reckoning import Entry, moment, total
 from tests.simulation.office import Office
@@ -83,7 +83,7 @@ class Life:
         assert decided.refusal is not None, decided.answer
         return decided.refusal.reason
 
-    async def decided(self, command: Command) -> Decided:
+    async def decided(self, command: Command) -> Decision:
         """Have it decided now."""
         (decided,) = await self.office.say([command], Instant(self.now))
         return decided
@@ -186,9 +186,9 @@ class Life:
 
     # --- what came of it ---
 
-    def unit(self, unit_id: str) -> Unit:
+    def unit(self, unit_id: str) -> Instance:
         """Return an instance."""
-        return cast("Unit", self.store.ask(lambda ask: ask.unit(unit_id)))
+        return cast("Instance", self.store.ask(lambda ask: ask.unit(unit_id)))
 
     @property
     def account(self) -> Account:
@@ -300,7 +300,7 @@ def opening(zone: str, now: Instant) -> Sequence[Command]:
     root = CreateAccount(account_id=ACCOUNT, user_id=USER, name="acc", time_zone=zone, key=NewKey("key-1", b"sealed"))
     region, unit_type = PLACE
     return (
-        Found(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(now)}, root=root),
+        BootstrapStore(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(now)}, root=root),
         SetOffering(
             region=region,
             unit_type=unit_type,

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import UNITS, Book, Changes, Needed
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Limits, Sequencer, Unavailable, sequencer
-from leasehold.sequencer.sequencer import CROWD_MIN
+from leasebook.batch import Limits, Sequencer, Unavailable, sequencer
+from leasebook.batch.sequencer import CROWD_MIN
+from leasebook.domain.book.book import INSTANCES, Book, Changes, Needed
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
@@ -229,7 +229,7 @@ class Told:
         self.due: list[set[str]] = []
 
     def committed(self, changes: Changes) -> None:
-        rows = (*changes.inserted.get(UNITS, ()), *changes.updated.get(UNITS, ()))
+        rows = (*changes.inserted.get(INSTANCES, ()), *changes.updated.get(INSTANCES, ()))
         self.units.append({unit.id for unit in rows})
         self.due.append({due.unit_id for due in changes.due_new})
 

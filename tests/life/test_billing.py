@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.commands.command import Engine
-from leasehold.commands.confirm import ConfirmFailed, ConfirmRunning
-from leasehold.commands.release import Release, ScheduleRelease
+from leasebook.domain.commands.command import Engine
+from leasebook.domain.commands.instance.engine_report import ConfirmFailed, ConfirmRunning
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, Life, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, metered, months_after
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.facts import Facts, Standing
-from leasehold.questions import IDENTITY_EPOCH, Questions, Reader
-from leasehold.sequencer import Unavailable
+from leasebook.batch import Unavailable
+from leasebook.batch.shared_state import SharedState, Standing
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
 
 
 class Shelf:
@@ -26,22 +26,28 @@ class Shelf:
     def fact(self, name: str) -> str | None:
         return self.facts.get(name)
 
-    async def read(self, question: Callable[[Questions], Any], *, long: bool = False, party: str | None = None) -> Any:  # noqa: ARG002 - all alike
+    async def read(
+        self,
+        question: Callable[[ReadRepository], Any],
+        *,
+        long: bool = False,
+        party: str | None = None,  # noqa: ARG002 - all alike
+    ) -> Any:
         assert not long
         self.readings += 1
-        found = question(cast("Questions", self))
+        found = question(cast("ReadRepository", self))
         await self.held.wait()
         if self.error is not None:
             raise self.error
         return found
 
 
-def scene() -> tuple[Shelf, Facts]:
+def scene() -> tuple[Shelf, SharedState]:
     shelf = Shelf()
-    return shelf, Facts(cast("Reader", shelf))
+    return shelf, SharedState(cast("Reader", shelf))
 
 
-async def asked(facts: Facts, times: int) -> list[asyncio.Task[Standing]]:
+async def asked(facts: SharedState, times: int) -> list[asyncio.Task[Standing]]:
     tasks = [asyncio.create_task(facts.now()) for _ in range(times)]
     for _ in range(3):
         await asyncio.sleep(0)

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import Book, Needed
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Limits, Sequencer
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import Book, Needed
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction

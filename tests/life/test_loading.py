@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.commands.command import Command
-from leasehold.commands.release import Release
-from leasehold.domain.asked import Asked
-from leasehold.domain.book import REMEMBERED, TABLES, UNITS, Book, Needed, Table
-from leasehold.domain.needs import Halted, Held, KeysOf, Shelf
-from leasehold.domain.rules import Rules
-from leasehold.domain.token import Token
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import load
+from leasebook.batch import load
+from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, INSTANCES, TABLES, Book, Needed, Table
+from leasebook.domain.book.loads import KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.model.idempotency import IdempotencyKey
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
 from tests.life.test_moving import START, ZONE
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
@@ -33,13 +33,13 @@ class Watched(MemoryTransaction):
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
         wanted = list(needs)
-        special = Shelf | Halted | Held | KeysOf | Asked
+        special = OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked
         self.steps.append({need[0] for need in wanted if not isinstance(need, special)})
         await super().load(wanted, book)
 
 
-def token(number: int) -> Token:
-    return Token(ACCOUNT, f"token-{number}", "digest")
+def token(number: int) -> IdempotencyKey:
+    return IdempotencyKey(ACCOUNT, f"token-{number}", "digest")
 
 
 @pytest.mark.parametrize("kind", ["purchases", "purchases and a release"])
@@ -57,11 +57,11 @@ def test_a_client_token_takes_no_step_of_its_own(kind: str) -> None:
         steps, book = await steps_of(store, commands)
         assert len(steps) == (1 if kind == "purchases" else 2)
         # Locks are taken in one order: tokens come before all that is asked for with them, and after.
-        assert REMEMBERED in steps[0]
-        assert TABLES.index(REMEMBERED) < TABLES.index(UNITS)
+        assert IDEMPOTENCY_RECORDS in steps[0]
+        assert TABLES.index(IDEMPOTENCY_RECORDS) < TABLES.index(INSTANCES)
         for command in commands:
             assert command.token is not None
-            assert book.get(REMEMBERED, ACCOUNT, command.token.value) is None
+            assert book.get(IDEMPOTENCY_RECORDS, ACCOUNT, command.token.value) is None
 
     asyncio.run(scene())
 

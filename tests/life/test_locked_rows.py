@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import ACCOUNTS, UNITS, Needed
-from leasehold.domain.calendar import Instant
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
+from leasebook.batch import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, Needed
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
 from tests.life.lives import ACCOUNT, Life, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore
@@ -174,7 +174,7 @@ def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_
 
     async def act() -> None:
         mine, others = await buy(ACCOUNT), await buy(OTHER)
-        scene.store.held_elsewhere = {ROW if what == "the account" else (UNITS, (mine,))}
+        scene.store.held_elsewhere = {ROW if what == "the account" else (INSTANCES, (mine,))}
         scene.clock.moved(at)
         late: set[Due] = set()
         released: list[str] = []

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from leasehold.commands.command import Command, Engine
-from leasehold.commands.confirm import ConfirmResized, ConfirmResizeFailed
-from leasehold.domain.rules import Rules
-from leasehold.domain.statement import lines_of
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook.domain.commands.command import Command, Engine
+from leasebook.domain.commands.instance.engine_report import ConfirmResized, ConfirmResizeFailed
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.rules.statement import lines_of
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.life.lives import PER_MINUTE, Life, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, full_hours, metered, total
 
@@ -234,7 +234,7 @@ def _cost(start: int, end: int, sizes: list[Size], prices: list[Price]) -> int:
 class Slow(Engine, frozen=True):
     """Confirms at once but for changes of size, which it takes its time for."""
 
-    def confirmations(self, unit: Unit) -> tuple[Command, ...]:
+    def confirmations(self, unit: Instance) -> tuple[Command, ...]:
         """Return the report."""
         return () if unit.status == "Reconfiguring" else tuple(InstantEngine().confirmations(unit))
 

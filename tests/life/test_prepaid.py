@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.rules import Rules
+from leasebook.domain.values.rule_settings import Rules
 from tests.life.lives import PER_MONTH, Life, Play
 from tests.life.reckoning import DAY, Entry, months_after, rounded_up
 

@@ -7,10 +7,10 @@ from math import ceil
 
 import pytest
 
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.statement import lines_of
-from leasehold.questions import HistoryFilter
+from leasebook.domain.rules.statement import lines_of
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.ports.queries.read_repository import HistoryFilter
 from tests.life.lives import ACCOUNT, MANY, PER_MINUTE, PER_MONTH, Life, Play
 from tests.life.reckoning import HOUR, MINUTE, SECOND, Entry, Price, Size, metered, months_after
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tests.harness import Desk
 
 PATH = "/v2/notification"
-LOCAL = {"LEASEHOLD_WEBHOOK_ALLOW_HTTP": "yes", "LEASEHOLD_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"}
+LOCAL = {"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes", "LEASEBOOK_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"}
 WITHIN_S = 20.0
 
 

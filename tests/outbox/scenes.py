@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from leasehold.store.check import check_store
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
+from leasebook.store.verify.check import check_store
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import LOCAL, Receiver, a_receiver, deliveries, now, until
 

@@ -15,13 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.event import BOUGHT, Event
-from leasehold.domain.outbox import Hook, Outcome, delivery_of
-from leasehold.outbox.address import Address, Allowed, BadAddress, check_address, check_url, networks_of
-from leasehold.outbox.sending import Parcel
-from leasehold.outbox.signature import new_secret
-from leasehold.outbox.webhook import WebhookSender
+from leasebook.addressing.webhook import Address, Allowed, BadAddress, check_address, check_url, networks_of
+from leasebook.domain.model.subscription import Outcome, Subscription, delivery_of
+from leasebook.domain.record.event import BOUGHT, Event
+from leasebook.domain.values.calendar import Instant
+from leasebook.notifications.ports import Parcel
+from leasebook.notifications.webhook import WebhookSender
+from leasebook.notifications.webhook_signature import new_secret
 from tests.harness import a_service, play
 from tests.outbox.receivers import PATH, Receiver, a_receiver
 
@@ -182,7 +182,7 @@ def test_a_url_with_any_port_and_a_public_host_will_do(url: str) -> None:
 
 
 def parcel(url: str) -> Parcel:
-    hook = Hook("sub-1", "acc-1", "Webhook", url, b"sealed", (), None, "Active", "u", Instant(1), Instant(1), 0)
+    hook = Subscription("sub-1", "acc-1", "Webhook", url, b"sealed", (), None, "Active", "u", Instant(1), Instant(1), 0)
     event = Event(Instant(1), BOUGHT, "unit-1", None, {})
     return Parcel(hook, delivery_of(hook, 1, 0, event, Instant(1)), event, b"{}", Instant(1))
 

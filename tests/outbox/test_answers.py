@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.domain.calendar import Instant
-from leasehold.outbox import standing, webhook
-from leasehold.outbox.mail import MailSender
-from leasehold.outbox.mailbox import server_of
-from leasehold.store.opening import Target
+from leasebook.addressing.mail import server_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.notifications import paused_clock as standing
+from leasebook.notifications import webhook
+from leasebook.notifications.mail import MailSender
+from leasebook.store.opening import Target
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import FAILED, LOCAL, OK, Got, Receiver, a_receiver, buy, deliveries, settled, subscribe
 from tests.outbox.scenes import played, tried
@@ -65,7 +66,7 @@ def test_a_success_is_a_success_whatever_becomes_of_its_body(tmp_path: Path, mon
                 writer.close()
                 await writer.wait_closed()
 
-    played(tmp_path, scene, LEASEHOLD_WEBHOOK_TIMEOUT_SECONDS="1")
+    played(tmp_path, scene, LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS="1")
 
 
 async def _mail_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -157,7 +158,7 @@ def test_under_a_clock_that_stands_still_what_waited_is_tried_at_the_next_start(
 
 
 def test_a_lane_that_was_moved_meanwhile_is_left_alone(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leasehold.commands.retrying import TryAgain, Waits
+    from leasebook.domain.commands.account.retry_deliveries import TryAgain, Waits
 
     monkeypatch.setattr(standing, "call_later", lambda _seconds, _call: asyncio.get_running_loop().call_later(99, int))
 

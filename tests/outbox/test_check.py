@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.store.check import check_directory
-from leasehold.store.sqlite import FILE
+from leasebook.store.sqlite.store import FILE
+from leasebook.store.verify.check import check_directory
 from tests.harness import a_service, play
 from tests.outbox.receivers import FAILED, LOCAL, OK, PATH, a_receiver, buy, settled, subscribe
 from tests.outbox.scenes import tried

@@ -17,14 +17,14 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
-from leasehold.domain.book import HOOKS, Changes
-from leasehold.domain.calendar import Instant
-from leasehold.domain.event import BOUGHT, Event
-from leasehold.domain.outbox import Hook, delivery_of
-from leasehold.outbox.mail import MailSender, message_of
-from leasehold.outbox.mailbox import ADDRESS, Server, server_of
-from leasehold.outbox.sending import Parcel
-from leasehold.settings import BadSettings, load_settings
+from leasebook.addressing.mail import ADDRESS, Server, server_of
+from leasebook.config.load import BadSettings, load_settings
+from leasebook.domain.book.book import SUBSCRIPTIONS, Changes
+from leasebook.domain.model.subscription import Subscription, delivery_of
+from leasebook.domain.record.event import BOUGHT, Event
+from leasebook.domain.values.calendar import Instant
+from leasebook.notifications.mail import MailSender, message_of
+from leasebook.notifications.ports import Parcel
 from tests.crash.fleet import free_port
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import PATH, buy, deliveries, settled, until
@@ -86,9 +86,9 @@ def mail() -> Iterator[tuple[Box, int]]:
 
 def played(folder: Path, port: int, scene: Callable[[Desk], Awaitable[None]], user: str = "") -> None:
     environment = {
-        "LEASEHOLD_SMTP_URL": f"smtp://{user}127.0.0.1:{port}",
-        "LEASEHOLD_MAIL_FROM": "leasehold@example.org",
-        "LEASEHOLD_PUBLIC_URL": "https://leasehold.example",
+        "LEASEBOOK_SMTP_URL": f"smtp://{user}127.0.0.1:{port}",
+        "LEASEBOOK_MAIL_FROM": "leasebook@example.org",
+        "LEASEBOOK_PUBLIC_URL": "https://leasebook.example",
     }
 
     async def whole() -> None:
@@ -110,10 +110,12 @@ async def subscribe(desk: Desk) -> str:
     last = await desk.service.store.read(lambda ask: ask.last_event(account))
     now = desk.service.clock.now()
     page = 0 if last is None else last.page
-    hook = Hook("sub-before", account, "Email", TO, b"", ("unit.bought",), None, "Active", "user-1", now, now, page)
+    hook = Subscription(
+        "sub-before", account, "Email", TO, b"", ("unit.bought",), None, "Active", "user-1", now, now, page
+    )
     transaction = await desk.service.store.begin()
     changes = Changes([], [])
-    changes.inserted[HOOKS] = [hook]
+    changes.inserted[SUBSCRIPTIONS] = [hook]
     await transaction.save(changes)
     await transaction.commit()
     assert await status_of(desk) == ["Active"]
@@ -123,7 +125,7 @@ async def subscribe(desk: Desk) -> str:
 def link_in(box: Box, index: int = -1) -> str:
     """Return the path of the link in a mail."""
     text = box.message(index).get_content()
-    found = re.search(r"https://leasehold\.example(/links/confirm\.\S+)", text)
+    found = re.search(r"https://leasebook\.example(/links/confirm\.\S+)", text)
     assert found is not None, text
     return found[1]
 
@@ -175,7 +177,7 @@ def test_nothing_but_the_question_is_sent_before_an_address_is_confirmed(tmp_pat
 
         await until("it is told now", is_told)
         subjects = [box.message(at)["Subject"] for at in range(len(box.envelopes))]
-        assert subjects[0] == "[Leasehold] Confirm this address"
+        assert subjects[0] == "[Leasebook] Confirm this address"
         assert subjects.count(subjects[0]) == 1
         assert all(unit in one or "subscription.confirmed" in one for one in subjects[1:])
         (entry, *_) = (await desk.call("/v2/account", "DescribeAuditLog", {"action": "UseLink"})).result["entries"]
@@ -219,7 +221,7 @@ def test_a_question_is_sent_anew_a_few_times_a_day_and_only_the_newest_link_hold
 
 def test_without_an_address_for_links_there_are_no_mail_subscriptions(tmp_path: Path, mail: tuple[Box, int]) -> None:
     async def scene() -> None:
-        environment = {"LEASEHOLD_SMTP_URL": f"smtp://127.0.0.1:{mail[1]}"}
+        environment = {"LEASEBOOK_SMTP_URL": f"smtp://127.0.0.1:{mail[1]}"}
         async with a_service(tmp_path, environment=environment) as desk:
             answer = await desk.call(PATH, "CreateSubscription", {"kind": "Email", "address": TO})
             assert (answer.code, "public_url" in answer.body["message"]) == ("OperationNotSupported", True)
@@ -236,10 +238,10 @@ def test_an_event_arrives_as_a_plain_message_that_no_machine_answers(tmp_path: P
         (row,) = await settled(desk, 1)
         assert row["answer"] == 250
         (envelope,) = box.envelopes
-        assert (envelope.mail_from, envelope.rcpt_tos) == ("leasehold@example.org", [TO])
+        assert (envelope.mail_from, envelope.rcpt_tos) == ("leasebook@example.org", [TO])
         message = box.message()
-        assert message["Subject"] == f"[Leasehold] unit.bought {unit}"
-        assert (message["From"], message["To"]) == ("leasehold@example.org", TO)
+        assert message["Subject"] == f"[Leasebook] unit.bought {unit}"
+        assert (message["From"], message["To"]) == ("leasebook@example.org", TO)
         assert message["Message-ID"] == f"<{row['deliveryId']}@example.org>"
         assert message["Auto-Submitted"] == "auto-generated"
         text = message.get_content()
@@ -353,11 +355,11 @@ def test_what_is_more_or_less_than_one_address_is_refused(tmp_path: Path, mail: 
 
 
 def confirming(hook_id: str, until: Instant) -> str:
-    return f"https://leasehold.example/links/confirm.{hook_id}.{until}"
+    return f"https://leasebook.example/links/confirm.{hook_id}.{until}"
 
 
 def parcel(unit_id: str, reason: str) -> Parcel:
-    hook = Hook("sub-1", "acc-1", "Email", TO, b"", (), None, "Active", "u", Instant(1), Instant(1), 0)
+    hook = Subscription("sub-1", "acc-1", "Email", TO, b"", (), None, "Active", "u", Instant(1), Instant(1), 0)
     event = Event(Instant(1), BOUGHT, unit_id, None, {"reason": reason})
     return Parcel(
         hook, delivery_of(hook, 1, 0, event, Instant(1)), event, b'{"reason": "%b"}' % reason.encode(), Instant(1)
@@ -401,19 +403,19 @@ def test_a_mail_server_is_read_from_its_url(url: str, server: Server) -> None:
     "url", ["http://m", "smtp://m/path", "smtp://m?tls", "smtps://m?starttls", "smtp://u@m", "smtp://m:x"]
 )
 def test_a_url_that_is_of_no_mail_server_stops_the_start_without_being_shown(url: str) -> None:
-    with pytest.raises(BadSettings, match="LEASEHOLD_SMTP_URL: found a value of another form") as caught:
-        load_settings(None, {"LEASEHOLD_SMTP_URL": url})
+    with pytest.raises(BadSettings, match="LEASEBOOK_SMTP_URL: found a value of another form") as caught:
+        load_settings(None, {"LEASEBOOK_SMTP_URL": url})
     assert url not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["mail.example.org", "10.0.0.1", "[2a00::1]", "localhost.example.org"])
 def test_a_password_that_would_cross_the_network_in_the_clear_stops_the_start(host: str) -> None:
     with pytest.raises(BadSettings, match=r"in the clear; write smtp://USER:PASSWORD@\S+:PORT\?starttls") as caught:
-        load_settings(None, {"LEASEHOLD_SMTP_URL": f"smtp://me:hunter2@{host}"})
+        load_settings(None, {"LEASEBOOK_SMTP_URL": f"smtp://me:hunter2@{host}"})
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
     for url in (f"smtp://me:hunter2@{host}?starttls", f"smtps://me:hunter2@{host}", f"smtp://{host}"):
-        load_settings(None, {"LEASEHOLD_SMTP_URL": url})
+        load_settings(None, {"LEASEBOOK_SMTP_URL": url})
 
 
 @pytest.mark.parametrize(("user", "warned"), [("me:hunter2@", True), ("", False)])
@@ -425,7 +427,7 @@ def test_on_this_machine_it_is_only_warned_of(
 ) -> None:
     async def scene() -> None:
         for host in ("127.0.0.1", "localhost", "[::1]"):
-            async with a_service(tmp_path, environment={"LEASEHOLD_SMTP_URL": f"smtp://{user}{host}:1"}):
+            async with a_service(tmp_path, environment={"LEASEBOOK_SMTP_URL": f"smtp://{user}{host}:1"}):
                 said = capsys.readouterr().out
                 assert ("sent in the clear" in said) is warned
                 assert "no mail address can be subscribed" in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
 from tests.harness import Desk
 from tests.outbox.receivers import FAILED, OK, PATH, Receiver, buy, deliveries, now, release, settled, subscribe, until
 from tests.outbox.scenes import later, played, tried

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.wire.policies import FULL, READ
+from leasebook.contract.policies import FULL, READ
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import LOCAL, PATH, a_receiver, buy, settled, subscribe
 

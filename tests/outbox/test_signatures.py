@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from leasehold.outbox.signature import signed
+from leasebook.notifications.webhook_signature import signed
 from tests.harness import a_service, play
 from tests.outbox.receivers import LOCAL, PATH, Got, a_receiver, buy, settled, subscribe
 from tests.outbox.scenes import later

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasehold.domain.book import Changes
-from leasehold.domain.calendar import HOUR_US, Instant
-from leasehold.domain.event import REMINDED, Event, page_of
-from leasehold.store.opening import Target
+from leasebook.domain.book.book import Changes
+from leasebook.domain.record.event import REMINDED, Event, page_of
+from leasebook.domain.values.calendar import HOUR_US, Instant
+from leasebook.store.opening import Target
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import (
     FAILED,
@@ -160,7 +160,7 @@ def test_a_server_that_stops_puts_back_what_is_under_way_and_the_next_one_sends_
                 return OK
 
             receiver.answer = hang
-            environment = LOCAL | {"LEASEHOLD_MASTER_KEY": "5ea1" * 16}
+            environment = LOCAL | {"LEASEBOOK_MASTER_KEY": "5ea1" * 16}
             async with a_service(migrated, demo=True, environment=environment) as desk:
                 await subscribe(desk, receiver.url, types=["unit.bought"])
                 await buy(desk)
@@ -244,6 +244,6 @@ def test_tests_have_a_rate_by_subscription_and_by_account_that_deleting_does_not
     played(
         migrated,
         scene,
-        LEASEHOLD_SUBSCRIPTION_TESTS_PER_HOUR="2",
-        LEASEHOLD_SUBSCRIPTION_ACCOUNT_TESTS_PER_HOUR="3",
+        LEASEBOOK_SUBSCRIPTION_TESTS_PER_HOUR="2",
+        LEASEBOOK_SUBSCRIPTION_ACCOUNT_TESTS_PER_HOUR="3",
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.calendar import MINUTE_US, SECOND_US
-from leasehold.outbox.turns import ALL_MAX, OF_HOOK_MAX, Due, Places, Rota, Turns
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
+from leasebook.notifications.fair_queue import ALL_MAX, OF_HOOK_MAX, Due, Places, Rota, Turns
 
 PLACES = Places(quick=6, account=4, receiver=3, slow=3, slow_account=2, slow_us=2 * SECOND_US)
 

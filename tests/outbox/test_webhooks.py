@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from leasehold.store.opening import Target
+from leasebook.store.opening import Target
 from tests.harness import Desk, a_service, play
 from tests.outbox.receivers import (
     FAILED,
@@ -47,7 +47,7 @@ def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of_event
         first = receiver.got[0]
         assert first.head == "POST /hook HTTP/1.1"
         assert first.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
-        assert first.headers["user-agent"].startswith("Leasehold/")
+        assert first.headers["user-agent"].startswith("Leasebook/")
         assert receiver.url.endswith(f"{first.headers['host']}/hook")
 
     played(migrated, scene)
@@ -142,7 +142,7 @@ def test_a_receiver_that_hangs_is_left_and_one_that_answers_too_late_gets_the_sa
         assert len(receiver.got) == 2
         assert len({got.id for got in receiver.got}) == 1
 
-    played(tmp_path, scene, LEASEHOLD_WEBHOOK_TIMEOUT_SECONDS="1")
+    played(tmp_path, scene, LEASEBOOK_WEBHOOK_TIMEOUT_SECONDS="1")
 
 
 def test_a_hook_that_hangs_does_not_keep_others_waiting(tmp_path: Path) -> None:

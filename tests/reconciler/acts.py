@@ -6,19 +6,29 @@ from typing import Any
 
 import msgspec
 
-from leasehold.commands.command import Command, Needs
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyReplicas, Purchase
-from leasehold.domain.book import ACCOUNTS, GUARDS, MODELS, OFFERINGS, PRICES, SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.changing import change
-from leasehold.domain.ending import begin_release, stop
-from leasehold.domain.metering import start_meter
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import ENDABLE
+from leasebook.domain.book.book import (
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    MODELS,
+    OFFERINGS,
+    PRICES,
+    SERVICES,
+    Book,
+    Draft,
+)
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.purchase import Billing, BuyReplicas, Purchase
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.instance import ENDABLE
+from leasebook.domain.rules.lifecycle import change
+from leasebook.domain.rules.metering import start_meter
+from leasebook.domain.rules.release import begin_release, stop
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from tests.reconciler.scene import model, service
 
 ACCOUNT, USER = "acc-1", "user-1"
@@ -57,9 +67,9 @@ class Runs(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Any:
         answer = self.inner.decide(draft, rules, now)
         for (table, _), row in list(draft.changed.items()):
-            if table is UNITS:
+            if table is INSTANCES:
                 placed = tuple(one._replace(runs=True) for one in row.placements)
-                draft.put(UNITS, msgspec.structs.replace(row, placements=placed))
+                draft.put(INSTANCES, msgspec.structs.replace(row, placements=placed))
         return answer
 
 
@@ -70,20 +80,20 @@ class StopUnit(Command, frozen=True, kw_only=True):
     stops: bool
 
     def needs(self) -> Needs:
-        yield UNITS, (self.unit_id,)
+        yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        unit = book.get(UNITS, self.unit_id)
+        unit = book.get(INSTANCES, self.unit_id)
         assert unit is not None
         yield OFFERINGS, unit.offering
         yield PRICES, unit.offering
         yield ACCOUNTS, (unit.account_id,)
-        yield GUARDS, (unit.account_id,)
+        yield ACCOUNT_LIMITS, (unit.account_id,)
         for placed in unit.placements:
             yield SERVICES, (placed.service_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> None:
-        unit = draft.require(UNITS, self.unit_id)
+        unit = draft.require(INSTANCES, self.unit_id)
         if self.stops and unit.status in ("Running", "ReconfigureFailed"):
             change(draft, stop(draft, unit, rules, now), retire_at=None)
         elif not self.stops and unit.status == "Stopped":
@@ -96,7 +106,7 @@ class EndUnit(StopUnit, frozen=True, kw_only=True):
     stops: bool = True
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> None:  # noqa: ARG002
-        unit = draft.require(UNITS, self.unit_id)
+        unit = draft.require(INSTANCES, self.unit_id)
         if unit.status in ENDABLE:
             begin_release(draft, unit, "Expiry", now)
 

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import Command, Decided
-from leasehold.domain.book import FACTS, LEASES, OFFERINGS, REPLICAS, SERVICES, UNITS, Book, Changes, Draft, Fact
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.plan import Limits
-from leasehold.domain.replica import Isolation, Replica, Seen, Wanted
-from leasehold.domain.route import Route
-from leasehold.domain.rules import Rules
-from leasehold.domain.supply import Count
-from leasehold.domain.unit import GONE, Unit
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.routed import RoutedEngine
-from leasehold.questions import Questions
-from leasehold.reconciler.ports import Timing
-from leasehold.reconciler.worker import Reconciler
+from leasebook.domain.book.book import (
+    INSTANCES,
+    LEASES,
+    METADATA,
+    OFFERINGS,
+    REPLICAS,
+    SERVICES,
+    Book,
+    Changes,
+    Draft,
+    StoreMetadata,
+)
+from leasebook.domain.commands.command import Command, Decision
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.engine_capacity import TypeCapacity
+from leasebook.domain.model.instance import GONE, Instance
+from leasebook.domain.model.replica import Isolation, Replica, Seen, Wanted
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.replicas.planner import Limits
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.worker import Reconciler
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.reconciler.acts import founding
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.office import Office
@@ -105,7 +116,7 @@ class Silent:
 
     def __init__(self) -> None:
         self.steps: dict[str, int] = {}
-        self.stocks: dict[str, dict[str, Count]] = {}
+        self.stocks: dict[str, dict[str, TypeCapacity]] = {}
         self.orphans = 0
 
     def step_done(self, step: str, seconds: float) -> None:  # noqa: ARG002
@@ -120,7 +131,7 @@ class Silent:
     def unserved(self, by_engine: Mapping[str, int]) -> None:
         """Nobody looks."""
 
-    def stock_counted(self, engine: str, stocks: Mapping[str, Count]) -> None:
+    def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
         """Keep what was counted last."""
         self.stocks[engine] = dict(stocks)
 
@@ -157,7 +168,7 @@ class Hand:
         self.wire.touch(f"{type(command).__name__} done")
         return decided.result()
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
         """Ask."""
         return self._house.store.ask(question)
 
@@ -197,9 +208,9 @@ class House:
         """Found the store, and start the workers."""
         transaction = await self.store.begin()
         book = Book()
-        await transaction.load([(FACTS, (VIRTUAL_NOW,))], book)
+        await transaction.load([(METADATA, (VIRTUAL_NOW,))], book)
         draft = Draft(book)
-        draft.put(FACTS, Fact(VIRTUAL_NOW, str(self.now)))
+        draft.put(METADATA, StoreMetadata(VIRTUAL_NOW, str(self.now)))
         book.accept(draft, self.now, None)
         await transaction.save(book.changes())
         await transaction.commit()
@@ -240,7 +251,7 @@ class House:
         for hand in self.hands:
             hand.worker.committed(changes)
 
-    async def say(self, command: Command) -> Decided:
+    async def say(self, command: Command) -> Decision:
         """Have a command decided now."""
         self.tick()
         return (await self.office.say([command], self.now))[0]
@@ -260,11 +271,11 @@ class House:
 
     # --- what must be so ----------------------------------------------------------------------------------
 
-    def units(self) -> list[Unit]:
-        return list(self.store.rows[UNITS].values())
+    def units(self) -> list[Instance]:
+        return list(self.store.rows[INSTANCES].values())
 
-    def unit(self, unit_id: str) -> Unit:
-        row: Unit = self.store.rows[UNITS][unit_id,]
+    def unit(self, unit_id: str) -> Instance:
+        row: Instance = self.store.rows[INSTANCES][unit_id,]
         return row
 
     def replicas(self) -> list[Replica]:

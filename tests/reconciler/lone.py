@@ -16,22 +16,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leasehold.clock import RealClock
-from leasehold.commands.command import Command
-from leasehold.commands.release import Release
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.plan import Limits
-from leasehold.domain.route import Route
-from leasehold.domain.rules import Rules
-from leasehold.engines.process import ProcessEngine
-from leasehold.engines.routed import RoutedEngine
-from leasehold.questions import Questions
-from leasehold.reconciler.ports import Timing
-from leasehold.reconciler.worker import Reconciler
-from leasehold.sequencer import Limits as Sizes
-from leasehold.sequencer import Sequencer
-from leasehold.store.sqlite import SqliteStore
-from leasehold.telemetry import Metrics
+from leasebook.batch import Limits as Sizes
+from leasebook.batch import Sequencer
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.replicas.planner import Limits
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.engines.process.engine import ProcessEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.worker import Reconciler
+from leasebook.store.sqlite.store import SqliteStore
 from tests.reconciler.acts import ACCOUNT, buying, founding
 
 T = TypeVar("T")
@@ -88,14 +88,14 @@ def deadly_engine(engine: ProcessEngine, deadly: Deadly) -> ProcessEngine:
     return engine
 
 
-async def until(store: SqliteStore, condition: Callable[[Questions], bool]) -> None:
+async def until(store: SqliteStore, condition: Callable[[ReadRepository], bool]) -> None:
     """Wait until something is so in the books; at most half a minute."""
     async with asyncio.timeout(30):
         while not await store.read(condition):  # noqa: ASYNC110 - the books ring no bell
             await asyncio.sleep(0.02)
 
 
-def status(ask: Questions) -> str:
+def status(ask: ReadRepository) -> str:
     unit = ask.unit("unit-1")
     return "None" if unit is None else unit.status
 

@@ -6,29 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from leasehold.clock import RealClock
-from leasehold.commands.command import Command
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyUnits, Purchase
-from leasehold.commands.release import Release
-from leasehold.commands.replica import HoldLeases
-from leasehold.domain.book import Changes
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.event import STOCK_DIFFERS, STOCK_FITS, Event
-from leasehold.domain.lease import Worker
-from leasehold.domain.refusal import Refusal
-from leasehold.domain.route import Route
-from leasehold.domain.rules import Rules
-from leasehold.domain.supply import Supply
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.routed import RoutedEngine
-from leasehold.questions import EventFilter
-from leasehold.reconciler.ports import Time, Timing
-from leasehold.reconciler.stocktaker import Speaker, Stocktaker, log_differences
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.opening import OpenStore
-from leasehold.telemetry import Metrics
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import Changes
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.commands.service.replica import HoldLeases
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.engine_capacity import EngineCapacity
+from leasebook.domain.model.lease import Worker
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.record.event import STOCK_DIFFERS, STOCK_FITS, Event
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.refusal import Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock
+from leasebook.ports.queries.read_repository import EventFilter
+from leasebook.reconciler.capacity_poller import CapacityPoller, Reporter, log_differences
+from leasebook.reconciler.ports import Time, Timing
+from leasebook.store.opening import OpenStore
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.contract.stores import KINDS
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, USER, founding
@@ -77,8 +77,8 @@ class Hand:
         self.name, self.node, self.world = name, node, world
         self._market = market
         self._beat = 0
-        speaker = Speaker(name, node, alone, ACCOUNT)
-        self.taker = Stocktaker(
+        speaker = Reporter(name, node, alone, ACCOUNT)
+        self.taker = CapacityPoller(
             engine,
             market.store,
             market.sequencer,
@@ -177,7 +177,7 @@ class Market:
         row = self.offering(region)
         return row.stock_total, row.stock_free, row.oversold
 
-    def supply(self) -> Supply:
+    def supply(self) -> EngineCapacity:
         """Return what the engine is said to have."""
         (row,) = self.store.ask(lambda ask: ask.supplies())
         return row

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.lease import Lease
-from leasehold.domain.model import Model
-from leasehold.domain.plan import Job, Limits, Plan, Sight, plan
-from leasehold.domain.replica import Replica, RunSpec, Seen
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Placement, Unit
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.lease import Lease
+from leasebook.domain.model.model import Model
+from leasebook.domain.model.replica import Replica, RunSpec, Seen
+from leasebook.domain.model.service import Service
+from leasebook.domain.replicas.planner import Job, Limits, Observation, Plan, plan
+from leasebook.domain.values.calendar import SECOND_US, Instant
 from tests.contract import rows
 
 NOW: Final = 1_900_000_000 * SECOND_US
@@ -39,7 +39,7 @@ def service(service_id: str = SERVICE, **changed: Any) -> Service:
     return rows.service(service_id, **({"runs": True, "model_id": MODEL} | changed))
 
 
-def unit(replicas: int = 1, **changed: Any) -> Unit:
+def unit(replicas: int = 1, **changed: Any) -> Instance:
     placements = (Placement(SERVICE, replicas, 1, runs=True),) if replicas else ()
     return rows.unit(UNIT, **({"count": 4, "placements": placements, "generation": 1} | changed))
 
@@ -65,7 +65,7 @@ def lease(since: int = NOW - SECOND_US) -> Lease:
     return Lease(UNIT, "worker-1", "node-1", since)
 
 
-def job(unit: Unit, *replicas: Replica, services: tuple[Service, ...] = (), **changed: Any) -> Job:
+def job(unit: Instance, *replicas: Replica, services: tuple[Service, ...] = (), **changed: Any) -> Job:
     known = services or (service(),)
     facts: dict[str, Any] = {
         "unit": unit,
@@ -77,11 +77,11 @@ def job(unit: Unit, *replicas: Replica, services: tuple[Service, ...] = (), **ch
     return Job(**(facts | changed))
 
 
-def shows(*seen: tuple[Replica, str], **changed: Any) -> Sight:
+def shows(*seen: tuple[Replica, str], **changed: Any) -> Observation:
     """What an engine shows: those replicas, in those states."""
-    return Sight({row.name: Seen(name=row.name, state=state, **changed) for row, state in seen})  # type: ignore[arg-type]
+    return Observation({row.name: Seen(name=row.name, state=state, **changed) for row, state in seen})  # type: ignore[arg-type]
 
 
-def planned(job: Job, sight: Sight | None = None, now: int = NOW, **limits: Any) -> Plan:
+def planned(job: Job, sight: Observation | None = None, now: int = NOW, **limits: Any) -> Plan:
     sights = {} if sight is None else {"fake": sight}
     return plan(job, sights, now, msgspec.structs.replace(LIMITS, **limits), "fake")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leasehold.domain.event import Event
+from leasebook.domain.record.event import Event
 from tests.harness import play
 from tests.reconciler.acts import buying
 from tests.reconciler.house import House

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, SECOND_US
-from leasehold.domain.plan import MoveDeadline, Sight
-from leasehold.domain.replica import Replica, ReplicaState, Seen
-from leasehold.reconciler.deadlines import Deadlines
-from leasehold.reconciler.ports import Time
+from leasebook.domain.model.replica import Replica, ReplicaState, Seen
+from leasebook.domain.replicas.planner import MoveDeadline, Observation
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US
+from leasebook.reconciler.deadlines import Deadlines
+from leasebook.reconciler.ports import Time
 
 START = 1_900_000_000 * SECOND_US
 
@@ -41,8 +41,8 @@ def row(deadline: int | None = START + HOUR_US, state: ReplicaState = "Ready") -
     return Replica("u", "s", 0, "a", "m", "fake", "n", 1, 1, state, START, deadline=deadline)
 
 
-def shown(one: Replica) -> dict[str, Sight]:
-    return {"fake": Sight({one.name: Seen(name=one.name, state="Ready")})}
+def shown(one: Replica) -> dict[str, Observation]:
+    return {"fake": Observation({one.name: Seen(name=one.name, state="Ready")})}
 
 
 class Scene:
@@ -100,8 +100,8 @@ def test_while_the_clock_is_held_it_is_moved_on_in_time_and_not_all_the_time() -
 def test_it_is_not_told_of_what_its_engine_does_not_show_or_what_ends() -> None:
     deadlines = Deadlines(Moved())
     assert not list(deadlines.stale([row()], {}))
-    assert not list(deadlines.stale([row()], {"fake": Sight(None, "cut")}))
-    assert not list(deadlines.stale([row()], {"fake": Sight({})}))
+    assert not list(deadlines.stale([row()], {"fake": Observation(None, "cut")}))
+    assert not list(deadlines.stale([row()], {"fake": Observation({})}))
     ending = row(state="Stopping")
     assert not list(deadlines.stale([ending], shown(ending)))
 

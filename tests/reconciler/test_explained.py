@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.domain.account import Account
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.explain import explain
-from leasehold.domain.money import Micro
-from leasehold.domain.replica import Replica
-from leasehold.domain.rules import Rules
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.rules.explain import explain
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
 from tests.reconciler.scene import NOW, replica, unit
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.domain.book import OFFERINGS, REPLICAS
-from leasehold.store.sqlite import SqliteStore
+from leasebook.domain.book.book import OFFERINGS, REPLICAS
+from leasebook.store.sqlite.store import SqliteStore
 from tests.contract.batches import get
 from tests.harness import play
 

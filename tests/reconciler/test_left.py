@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from structlog.testing import capture_logs
 
-from leasehold.domain.plan import Job, Limits, Write, write_off
-from leasehold.reconciler.left import LeftBehind
+from leasebook.domain.replicas.planner import Job, Limits, Write, write_off
+from leasebook.reconciler.unserved import LeftBehind
 from tests.reconciler.house import Silent
 from tests.reconciler.scene import NOW, job, replica, unit
 

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from leasehold.commands.release import Release
-from leasehold.commands.service import ModifyService, ScaleService, SwitchService
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.event import ENGINE_TROUBLE
-from leasehold.questions import EventFilter
+from leasebook.domain.commands.instance.release import Release
+from leasebook.domain.commands.service.service import ModifyService, ScaleService, SwitchService
+from leasebook.domain.record.event import ENGINE_TROUBLE
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.ports.queries.read_repository import EventFilter
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, Install, Runs, StopUnit, buying
 from tests.reconciler.house import House

@@ -7,23 +7,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.domain.calendar import MINUTE_US, SECOND_US, Instant
-from leasehold.domain.plan import (
+from leasebook.domain.model.instance import Placement
+from leasebook.domain.model.replica import Replica, Seen
+from leasebook.domain.replicas.planner import (
     INSTANT,
     GiveUp,
     Halt,
     Job,
     MoveDeadline,
+    Observation,
     Run,
     Settle,
-    Sight,
     Start,
     Write,
     orphans,
     plan,
 )
-from leasehold.domain.replica import Replica, Seen
-from leasehold.domain.unit import Placement
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
 from tests.reconciler.scene import (
     LIMITS,
     NOW,
@@ -37,12 +37,12 @@ from tests.reconciler.scene import (
     unit,
 )
 
-LOST = Sight(None, "no route", NOW - MINUTE_US)
-NOTHING = Sight({})
+LOST = Observation(None, "no route", NOW - MINUTE_US)
+NOTHING = Observation({})
 OLD = NOW - 11 * MINUTE_US
 
 
-def told(job: Job, sight: Sight | None = None, **more: Any) -> list[str]:
+def told(job: Job, sight: Observation | None = None, **more: Any) -> list[str]:
     """The steps in a few words: what to do to which number, and the state that it is in then."""
     words = []
     for step in planned(job, sight, **more).steps:
@@ -112,7 +112,7 @@ UNHEALTHY, FAILED, GONE = replica("Unhealthy"), replica("Failed", not_before=NOW
     ],
 )
 def test_a_replica_that_is_wanted_is_brought_up_and_kept_up(
-    row: Replica | None, sight: Sight | None, steps: list[str]
+    row: Replica | None, sight: Observation | None, steps: list[str]
 ) -> None:
     assert told(job(unit(), *([] if row is None else [row])), sight) == steps
 
@@ -241,7 +241,7 @@ def rolled(replicas: int, count: int) -> tuple[list[int], list[str]]:
     services = (service(model_id="amv-2"),)
     healthy: list[int] = []
     for generation in range(10, 200):
-        seen = Sight(
+        seen = Observation(
             {
                 row.name: Seen(name=row.name, state="Ready")
                 for row in rows.values()
@@ -278,7 +278,7 @@ def test_a_new_model_that_does_not_come_up_ends_none_of_the_old() -> None:
         replica("Failed", 2, model_id="amv-2", not_before=NOW + 1),
         replica("Unhealthy", 2, model_id="amv-2"),
     ):
-        shown = Sight({**sight.seen, spare.name: Seen(name=spare.name, state="Unhealthy")})  # type: ignore[dict-item]
+        shown = Observation({**sight.seen, spare.name: Seen(name=spare.name, state="Unhealthy")})  # type: ignore[dict-item]
         steps = told(job(unit(2), *rows, spare, **wish), shown)
         assert not [step for step in steps if step.startswith(("0", "1"))], steps
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from leasehold.commands.offering import SetOffering
-from leasehold.domain.money import Micro
-from leasehold.store.check import check_directory
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.values.money import Micro
+from leasebook.store.verify.check import check_directory
 from tests.harness import Desk, a_service, play
 from tests.reconciler.acts import Install, Runs, buying
 from tests.reconciler.scene import model, service

@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from leasehold.clock import RealClock
-from leasehold.domain.calendar import SECOND_US
-from leasehold.domain.plan import Job, Limits
-from leasehold.domain.route import parse_routes
-from leasehold.domain.rules import Rules
-from leasehold.engines.fake import FakeEngine, FakeWorld
-from leasehold.engines.routed import RoutedEngine
-from leasehold.reconciler.ports import Timing
-from leasehold.reconciler.worker import Reconciler
-from leasehold.sequencer import Limits as Sizes
-from leasehold.sequencer import Sequencer
-from leasehold.store.opening import OpenStore
-from leasehold.telemetry import Metrics
+from leasebook.batch import Limits as Sizes
+from leasebook.batch import Sequencer
+from leasebook.domain.replicas.engine_route import parse_routes
+from leasebook.domain.replicas.planner import Job, Limits
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import RealClock
+from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.worker import Reconciler
+from leasebook.store.opening import OpenStore
+from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.contract.stores import postgres
 from tests.harness import play
 from tests.reconciler.acts import buying, founding

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.resize import Resize
-from leasehold.commands.supply import ReportSupply
-from leasehold.domain.calendar import DAY_US, SECOND_US
-from leasehold.domain.refusal import STOCK, Refusal
-from leasehold.domain.route import Route
-from leasehold.domain.supply import UNBOUNDED, Word
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.commands.store.engine_capacity import ReportSupply
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.engine_capacity import UNBOUNDED, CapacityReport
+from leasebook.domain.replicas.engine_route import Route
+from leasebook.domain.values.calendar import DAY_US, SECOND_US
+from leasebook.domain.values.refusal import STOCK, Refusal
 from tests.contract.stores import KINDS, postgres
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, USER, founding
@@ -276,7 +276,7 @@ def test_a_word_that_relies_on_a_death_that_was_none_does_not_count(kind: str) -
         one = market.hand("one", market.world(8))
         await one.look()
         await one.look()
-        word = Word("", "two", {"gpu-1": 3}, market.time.wall())
+        word = CapacityReport("", "two", {"gpu-1": 3}, market.time.wall())
         report = ReportSupply(
             engine="fake", word=word, routes=ROUTES, told_to=None, types=("gpu-1",), dead=(("one", 1),)
         )
@@ -293,7 +293,7 @@ def test_a_word_that_knows_nothing_of_a_type_that_is_offered_meanwhile_does_not_
     async def scene(market: Market) -> None:
         await market.hand("one", market.world(8)).look()
         await market.follow()
-        word = Word("", "one", {"gpu-1": 3}, market.time.wall())
+        word = CapacityReport("", "one", {"gpu-1": 3}, market.time.wall())
         report = ReportSupply(engine="fake", word=word, routes=ROUTES, told_to=None, types=())
         assert await market.say(report) is False
         assert (market.supply().has("gpu-1"), market.stock()) == (8, (8, 8, 0))
@@ -392,10 +392,10 @@ def test_both_numbers_are_metrics(kind: str) -> None:
         await hand.look()
         page = market.metrics.render()[0].decode()
         for name, value in (("offered", 12), ("engine", 8), ("oversold", 2)):
-            assert f'leasehold_stock_{name}_units{{engine="fake",type="gpu-1"}} {value}.0\n' in page
+            assert f'leasebook_stock_{name}_units{{engine="fake",type="gpu-1"}} {value}.0\n' in page
         world.units["gpu-1"] = UNBOUNDED
         await hand.look()
-        assert "leasehold_stock_engine_units{" not in market.metrics.render()[0].decode()
+        assert "leasebook_stock_engine_units{" not in market.metrics.render()[0].decode()
 
     trade(kind, scene)
 

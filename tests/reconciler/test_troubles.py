@@ -11,13 +11,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leasehold.commands.command import Command
-from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.resize import Resize
-from leasehold.commands.service import ModifyService, ScaleService, SwitchService
-from leasehold.domain.book import OFFERINGS
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.unit import GONE
+from leasebook.domain.book.book import OFFERINGS
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.commands.service.service import ModifyService, ScaleService, SwitchService
+from leasebook.domain.model.instance import GONE
+from leasebook.domain.values.calendar import SECOND_US, Instant
 from tests.copies import ROUNDS
 from tests.reconciler.acts import ACCOUNT, USER, EndUnit, Runs, StopUnit, buying
 from tests.reconciler.house import House

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from leasehold.commands.model import ApproveModel, WithdrawApproval
-from leasehold.domain.event import MODEL_APPROVED, MODEL_WITHDRAWN
-from leasehold.engines.fake import FakeEngine
-from leasehold.questions import EventFilter
+from leasebook.domain.commands.service.model import ApproveModel, WithdrawApproval
+from leasebook.domain.record.event import MODEL_APPROVED, MODEL_WITHDRAWN
+from leasebook.ports.queries.read_repository import EventFilter
+from leasebook.testing.fake_engine import FakeEngine
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, Install, buying
 from tests.reconciler.house import House

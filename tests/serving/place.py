@@ -12,10 +12,10 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from leasehold.serving.caps import Caps
-from leasehold.serving.connection import Limits
-from leasehold.serving.listener import Listener
-from leasehold.serving.tls import Tls
+from leasebook.server.transport.connection import Limits
+from leasebook.server.transport.connection_limits import Caps
+from leasebook.server.transport.listener import Listener
+from leasebook.server.transport.tls import Tls
 
 LIMITS = Limits(head_s=10, body_s=10, body_rate=1000, idle_s=75, write_s=60)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -6,8 +6,8 @@ import asyncio
 import socket
 from typing import Any
 
-from leasehold.serving.connection import UNASKED_MAX
-from leasehold.serving.listener import READ_SIZE
+from leasebook.server.transport.connection import UNASKED_MAX
+from leasebook.server.transport.listener import READ_SIZE
 from tests.serving.place import answering, listening
 
 SIZE = 16 << 20

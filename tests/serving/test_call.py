@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from leasehold.cli.main import cli
+from leasebook.cli.main import cli
 from tests.crash.fleet import free_port
 from tests.crash.lone import lone_server
 from tests.harness import ROOT_KEY, ROOT_SECRET
@@ -51,7 +51,7 @@ def test_nobody_there_is_3_and_nothing_was_sent() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     done = call(f"{url}/")
     assert (done.exit_code, done.stdout) == (3, "")
-    assert done.stderr.startswith(f"leasehold: {url}/v2/clock?Action=DescribeClock does not answer: ")
+    assert done.stderr.startswith(f"leasebook: {url}/v2/clock?Action=DescribeClock does not answer: ")
     assert done.stderr.endswith(" Nothing was sent.\n")
     assert done.stderr.count("\n") == 1
 

@@ -7,14 +7,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from leasehold.cli.caller import send
+from leasebook.cli.caller import send
 
 
 class _Answers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.send_response(200)
         if self.path == "/typo":
-            self.send_header("x-leasehold-ignored", "billing.autorenew")
+            self.send_header("x-leasebook-ignored", "billing.autorenew")
         self.send_header("content-length", "2")
         self.end_headers()
         self.wfile.write(b"{}")

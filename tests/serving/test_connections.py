@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from leasehold.serving.caps import Caps, counted_as
-from leasehold.serving.exchange import Exchange
+from leasebook.server.transport.connection_limits import Caps, counted_as
+from leasebook.server.transport.exchange import Exchange
 from tests.serving.place import GET, answering, listening
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -461,7 +461,7 @@ def test_who_is_not_let_in_is_told_so_and_counted() -> None:
 def test_a_process_without_files_waits_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from leasehold.serving import listener
+    from leasebook.server.transport import listener
 
     monkeypatch.setattr(listener, "REST_S", 0.05)
 

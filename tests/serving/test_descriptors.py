@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.descriptors import CONNECTIONS_MIN, TooFewFiles, planned
-from leasehold.parts import places_of
-from leasehold.settings import Settings, load_settings
+from leasebook.config.load import Settings, load_settings
+from leasebook.server.descriptors import CONNECTIONS_MIN, TooFewFiles, planned
+from leasebook.server.factories import places_of
 from tests.crash.fleet import free_port
 
 CANNOT_START = 2
@@ -20,7 +20,7 @@ NONE, PROCESS = frozenset({"instant"}), frozenset({"process", "instant"})
 
 
 def settings_of(**given: int) -> Settings:
-    return load_settings(None, {f"LEASEHOLD_{name.upper()}": str(value) for name, value in given.items()})
+    return load_settings(None, {f"LEASEBOOK_{name.upper()}": str(value) for name, value in given.items()})
 
 
 def test_callers_and_what_is_passed_on_for_them_fit_beside_what_is_kept() -> None:
@@ -51,7 +51,7 @@ def test_too_few_files_are_refused_with_how_many_there_must_be() -> None:
 
 
 def test_a_server_with_too_few_files_does_not_start(tmp_path: Path) -> None:
-    few = ("prlimit", "--nofile=200:200", sys.executable, "-m", "leasehold")
+    few = ("prlimit", "--nofile=200:200", sys.executable, "-m", "leasebook")
     given = ("serve", "--data", str(tmp_path / "data"), "--port", str(free_port()))
     done = subprocess.run([*few, *given], capture_output=True, text=True, check=False)
     assert done.returncode == CANNOT_START

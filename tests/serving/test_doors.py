@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from leasehold.serving.admin import memory
-from leasehold.serving.tls import BadTls, Tls, load
+from leasebook.server.transport.admin import memory
+from leasebook.server.transport.tls import BadTls, Tls, load
 from tests.crash.fleet import Process, environment, eventually, free_port
-from tests.crash.lone import leasehold, lone_server
+from tests.crash.lone import leasebook, lone_server
 
 CANNOT_START = 2
 
@@ -233,7 +233,7 @@ def test_a_start_that_makes_no_sense_is_refused_in_one_line(
         taken.listen()
         named = {"cert": str(certificate), "key": str(key), "port": str(taken.getsockname()[1])}
         given = [argument.format(**named) for argument in arguments]
-        done = leasehold("serve", "--data", str(tmp_path / "data"), "--port", str(free_port()), *given)
+        done = leasebook("serve", "--data", str(tmp_path / "data"), "--port", str(free_port()), *given)
     assert done.returncode == CANNOT_START
     (line,) = done.stderr.splitlines()
     assert says in line
@@ -251,10 +251,10 @@ def test_operators_have_a_port_of_their_own_and_strangers_are_told_less(tmp_path
         for path in ("/debug/tasks", "/debug/memory"):
             assert get(server.port, path)[0] == 404
         assert get(admin, "/healthz")[0] == 200
-        assert 'leasehold_connections_open{listener="callers"}' in get(admin, "/metrics")[1]
+        assert 'leasebook_connections_open{listener="callers"}' in get(admin, "/metrics")[1]
         tasks = get(admin, "/debug/tasks")[1]
         assert "Dispatcher._run" in tasks
-        assert "outbox/dispatcher.py:" in tasks
+        assert "notifications/dispatcher.py:" in tasks
         assert "PYTHONTRACEMALLOC" in get(admin, "/debug/memory")[1]
         assert get(admin, "/v2/computeunit")[0] == 404
         log = server.log()

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasehold.serving.chunks import Chunks
-from leasehold.serving.head import BadRequest, check_partial, read_head
+from leasebook.server.transport.chunked import Chunks
+from leasebook.server.transport.head import BadRequest, check_partial, read_head
 
 NAMES = st.sampled_from(
     [b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Upgrade", b"Expect", b"X-One", b"x_two", b"A b"]

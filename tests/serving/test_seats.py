@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from leasehold.serving.caps import Caps
+from leasebook.server.transport.connection_limits import Caps
 from tests.serving.place import Place, answering, listening
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.wire.signing import sign
+from leasebook.contract.signing import sign
 from tests.harness import ROOT_KEY, ROOT_SECRET, a_service, play
 from tests.serving.place import Place, listening
 
@@ -24,7 +24,7 @@ def _authorization(query: str, timestamp: str) -> str:
         method="POST",
         path=PATH,
         query=query,
-        headers={"host": "leasehold.test", "x-bce-date": timestamp},
+        headers={"host": "leasebook.test", "x-bce-date": timestamp},
         timestamp=timestamp,
     )
 
@@ -55,13 +55,13 @@ def test_spaces_around_the_value_of_a_header_are_no_part_of_it(tmp_path: Path) -
         async with a_service(tmp_path) as desk, listening(desk.service.app) as place:
             query = "Action=DescribeAccount"
             stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            values = ("leasehold.test", stamp, _authorization(query, stamp), "0", "keep-alive")
+            values = ("leasebook.test", stamp, _authorization(query, stamp), "0", "keep-alive")
             for spaces in SPACES:
                 status, body = await _said(place, _request(f"{PATH}?{query}", values, spaces))
                 assert status == 200, (spaces, body)
             # What javascript clients leave bare and sign escaped.
             text = "Action=DescribeAccount&note=it%27s%21%20%28%2A%29"
-            values = ("leasehold.test", stamp, _authorization(text, stamp), "0", "keep-alive")
+            values = ("leasebook.test", stamp, _authorization(text, stamp), "0", "keep-alive")
             status, body = await _said(
                 place, _request(f"{PATH}?Action=DescribeAccount&note=it's!%20(*)", values, (" ", ""))
             )
@@ -72,12 +72,12 @@ def test_spaces_around_the_value_of_a_header_are_no_part_of_it(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "target", ["/healthz#top", "/healthz?a=b#top", "http://leasehold.test/healthz#top", "/#", "/a#b?c"]
+    "target", ["/healthz#top", "/healthz?a=b#top", "http://leasebook.test/healthz#top", "/#", "/a#b?c"]
 )
 def test_a_fragment_in_an_address_is_refused_with_what_to_do(tmp_path: Path, target: str) -> None:
     async def scene() -> None:
         async with listening(None) as place:
-            status, body = await _said(place, f"GET {target} HTTP/1.1\r\nHost: leasehold.test\r\n\r\n".encode())
+            status, body = await _said(place, f"GET {target} HTTP/1.1\r\nHost: leasebook.test\r\n\r\n".encode())
             assert (status, json.loads(body)["code"]) == (400, "InvalidHTTPRequest")
             message = json.loads(body)["message"]
             assert "fragment" in message

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from leasehold.commands.command import Command, DueCommand
-from leasehold.commands.renewal import Renew
-from leasehold.commands.resize import Resize
-from leasehold.domain.agenda import DueKind
-from leasehold.domain.ledger import Posting
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import Unit
+from leasebook.domain.commands.command import Command, DueCommand
+from leasebook.domain.commands.instance.renewal import Renew
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.record.agenda import DueKind
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.terms import OwnTerm, begun, months_between, renewed, rest_price, whole_price
 
 DAY: Final = 86_400_000_000
@@ -41,8 +41,8 @@ class Advance:
 
     def see(
         self,
-        before: Unit | None,
-        unit: Unit,
+        before: Instance | None,
+        unit: Instance,
         postings: list[Posting],
         command: Command,
         now: int,
@@ -76,7 +76,7 @@ class Advance:
             assert unit.expires_at == self._terms[unit.id].ends, unit
             assert unit.term_from == self._since[unit.id], unit
 
-    def _bought(self, unit: Unit, price: int | None) -> int:
+    def _bought(self, unit: Instance, price: int | None) -> int:
         if unit.payment_timing == "Postpaid":
             return 0
         self._prepaid.add(unit.id)
@@ -84,12 +84,12 @@ class Advance:
         self._refundable[unit.id] = unit.count * price * unit.term_months
         return self._refundable[unit.id]
 
-    def _begin(self, unit: Unit, now: int, zone: str) -> None:
+    def _begin(self, unit: Instance, now: int, zone: str) -> None:
         self._prepaid.add(unit.id)
         self._terms[unit.id] = begun(now, unit.term_months, zone)
         self._since[unit.id] = now
 
-    def _renewed(self, before: Unit, unit: Unit, command: Command, now: int, price: int | None) -> int:
+    def _renewed(self, before: Instance, unit: Instance, command: Command, now: int, price: int | None) -> int:
         assert price is not None
         term = self._terms[unit.id]
         if isinstance(command, DueCommand):
@@ -114,7 +114,7 @@ class Advance:
             self._refundable[unit.id] += cost - whole_price(before.count, price, months)
         return cost
 
-    def _resized(self, before: Unit, command: Resize, now: int, price: int | None) -> int:
+    def _resized(self, before: Instance, command: Resize, now: int, price: int | None) -> int:
         assert price is not None
         added = command.count - before.count
         self._refundable[before.id] = rest_price(self._terms[before.id], self._since[before.id], now, added, price)

@@ -8,17 +8,17 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from leasehold.commands.clock import VIRTUAL_NOW
-from leasehold.commands.command import Command, Engine
-from leasehold.commands.founding import CLOCK_MODE, Found
-from leasehold.commands.funds import TopUp
-from leasehold.commands.identity import CreateAccount, NewKey
-from leasehold.commands.offering import SetOffering
-from leasehold.domain.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, parse_time
-from leasehold.domain.catalogue import EVERYWHERE, QUOTA
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.account.identity import CreateAccount, NewKey
+from leasebook.domain.commands.command import Command, Engine
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE, BootstrapStore
+from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant, parse_time
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.simulation.asks import (
     Again,
     Ask,
@@ -99,7 +99,7 @@ def _opening(history: History) -> Iterator[Command]:
         )
         for account, zone in zip(ACCOUNTS, history.zones, strict=True)
     )
-    yield Found(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(history.start)}, root=first)
+    yield BootstrapStore(facts={CLOCK_MODE: "virtual", VIRTUAL_NOW: str(history.start)}, root=first)
     yield second
     for region, unit_type, per_minute, per_month, stock in (
         ("bj", "gpu-1", 500_000, 300_000_000, 12),

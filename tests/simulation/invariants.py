@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final
 
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import agenda_of
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, PACKAGES, QUOTES, SERVICES, UNITS
-from leasehold.domain.calendar import Instant
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import Shape
-from leasehold.domain.unit import Unit
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES, TOKEN_PACKAGES
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.service import Shape
+from leasebook.domain.record.agenda import agenda_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.memory_books import Books
 from tests.simulation.meters import MINUTE
 
@@ -30,9 +30,9 @@ def check_books(books: Books, rules: Rules, now: Instant, *, on_time: bool = Tru
     _check_stock(books)
     _check_services(books)
     _check_quotes(books)
-    assert books.agenda == sorted(due for unit in books.table(UNITS) for due in agenda_of(unit))
+    assert books.agenda == sorted(due for unit in books.table(INSTANCES) for due in agenda_of(unit))
     accounts = {account.id: account for account in books.table(ACCOUNTS)}
-    for unit in books.table(UNITS):
+    for unit in books.table(INSTANCES):
         _check_life(unit)
         _check_payment(unit)
         _check_end(unit, rules, now)
@@ -59,13 +59,13 @@ def _check_money(books: Books) -> None:
     for account in books.table(ACCOUNTS):
         assert account.balance == ledger[f"wallet:{account.id}"], account
         assert (account.arrears_since is None) == (account.balance >= 0), account
-    for unit in books.table(UNITS):
+    for unit in books.table(INSTANCES):
         assert unit.charged == charged.pop(unit.id, 0) >= 0, unit
     assert not charged, "money of instances that do not exist"
 
 
 def _check_orders(books: Books) -> None:
-    units = {unit.id: unit for unit in books.table(UNITS)}
+    units = {unit.id: unit for unit in books.table(INSTANCES)}
     paid: Counter[str] = Counter()
     for posting in books.postings:
         assert (posting.order_id is None) == (posting.kind in ("TopUp", "Usage", "Refund")), posting
@@ -84,13 +84,13 @@ def _check_orders(books: Books) -> None:
     assert first == {order.unit_id: order.id for order in books.orders if order.kind == "Purchase"}
 
 
-def _held(unit: Unit) -> int:
+def _held(unit: Instance) -> int:
     return 0 if unit.status in GONE else max(unit.count, unit.target_count or 0)
 
 
 def _check_stock(books: Books) -> None:
     held: Counter[tuple[str, str]] = Counter()
-    for unit in books.table(UNITS):
+    for unit in books.table(INSTANCES):
         held[unit.region, unit.type] += _held(unit)
     for offering in books.table(OFFERINGS):
         assert offering.stock_free >= 0, offering
@@ -100,7 +100,7 @@ def _check_stock(books: Books) -> None:
 def _check_services(books: Books) -> None:
     counted: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     services = {service.id: service for service in books.table(SERVICES)}
-    for unit in books.table(UNITS):
+    for unit in books.table(INSTANCES):
         used = 0
         for placed in unit.placements:
             service = services[placed.service_id]
@@ -123,7 +123,7 @@ def _check_services(books: Books) -> None:
 
 
 def _check_quotes(books: Books) -> None:
-    units = {unit.id: unit for unit in books.table(UNITS)}
+    units = {unit.id: unit for unit in books.table(INSTANCES)}
     used = [quote.used_by for quote in books.table(QUOTES) if quote.used_by is not None]
     assert len(set(used)) == len(used), "two quotes for one instance"
     for quote in books.table(QUOTES):
@@ -131,11 +131,11 @@ def _check_quotes(books: Books) -> None:
             unit = units[quote.used_by]
             assert (unit.account_id, unit.region, unit.type) == (quote.account_id, quote.region, quote.type)
             assert quote.created_at <= unit.created_at < quote.expires_at, quote
-    for package in books.table(PACKAGES):
+    for package in books.table(TOKEN_PACKAGES):
         assert 0 <= package.used <= package.specification, package
 
 
-def _check_life(unit: Unit) -> None:
+def _check_life(unit: Instance) -> None:
     """Which facts an instance has is told by its status and its payment."""
     assert (unit.status == "CreateFailed") <= (unit.failure is not None), unit
     assert (unit.status == "ReconfigureFailed") <= (unit.failure is not None), unit
@@ -151,7 +151,7 @@ def _check_life(unit: Unit) -> None:
     assert (unit.started_at is None) <= (unit.status in ("Creating", "CreateFailed", *ENDED)), unit
 
 
-def _check_payment(unit: Unit) -> None:
+def _check_payment(unit: Instance) -> None:
     is_up = unit.status in UP
     if unit.payment_timing == "Prepaid":
         assert (unit.meter_from, unit.charge_at, unit.metered_minutes, unit.release_at) == (None, None, 0, None), unit
@@ -166,7 +166,7 @@ def _check_payment(unit: Unit) -> None:
         assert unit.status != "BillingChanging", unit
 
 
-def _check_end(unit: Unit, rules: Rules, now: Instant) -> None:
+def _check_end(unit: Instance, rules: Rules, now: Instant) -> None:
     ended = unit.status in ENDED
     assert ended == (unit.ended_at is not None) == (unit.end_reason is not None), unit
     assert (unit.status == "Released") == (unit.released_at is not None), unit
@@ -185,7 +185,7 @@ def _check_end(unit: Unit, rules: Rules, now: Instant) -> None:
             assert unit.ended_at == unit.expires_at + rules.retention_us, unit
 
 
-def _check_on_time(unit: Unit, now: Instant) -> None:
+def _check_on_time(unit: Instance, now: Instant) -> None:
     if unit.status in ("Creating", "Stopped", *UP):
         assert unit.release_at is None or unit.release_at > now, f"missed: {unit}"
         assert unit.retire_at is None or unit.retire_at > now, f"missed: {unit}"
@@ -196,7 +196,7 @@ def _check_on_time(unit: Unit, now: Instant) -> None:
         assert unit.renew_at is not None, f"not to be tried again: {unit}"
 
 
-def _check_debt(unit: Unit, account: Account, rules: Rules, now: Instant) -> None:
+def _check_debt(unit: Instance, account: Account, rules: Rules, now: Instant) -> None:
     """Nothing runs on far beyond the grace of a debt, and nothing stands still without one."""
     if unit.payment_timing != "Postpaid":
         return

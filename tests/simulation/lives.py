@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from leasehold.commands.command import Engine
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import Instant, parse_time
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.commands.command import Engine
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.values.calendar import Instant, parse_time
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.simulation.asks import Ask, Buy, Step
 from tests.simulation.history import History
 from tests.simulation.memory_books import Books
@@ -41,7 +41,7 @@ def told(history: History) -> tuple[Books, Witness]:
     return asyncio.run(watched(history))
 
 
-def lived(history: History) -> list[Unit]:
+def lived(history: History) -> list[Instance]:
     """The same; returns the instances."""
-    units: list[Unit] = told(history)[0].table(UNITS)
+    units: list[Instance] = told(history)[0].table(INSTANCES)
     return units

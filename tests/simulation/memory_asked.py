@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from leasehold.domain.asked import COUNTED, PLACES, Asked
-from leasehold.domain.book import UNITS, Key, Table
-from leasehold.domain.ledger import Posting, wallet
-from leasehold.domain.money import Micro
-from leasehold.domain.needs import Held
-from leasehold.domain.quote import Quote
-from leasehold.domain.unit import GONE
+from leasebook.domain.book.book import INSTANCES, Key, Table
+from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
+from leasebook.domain.model.instance import GONE
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.record.ledger import Posting, wallet
+from leasebook.domain.values.money import Micro
 
 Rows = Mapping[Table[Any], Mapping[Key, Any]]
 
@@ -19,16 +19,18 @@ Rows = Mapping[Table[Any], Mapping[Key, Any]]
 def asked(need: Asked, tables: Rows) -> list[tuple[Any, ...]]:
     """Answer as the other stores do: one number, or a region and a type in each row."""
     if need.what == PLACES:
-        units = tables[UNITS].values()
+        units = tables[INSTANCES].values()
         return [unit.offering for unit in units for placed in unit.placements if placed.service_id == need.of]
     rows = [row for table in tables.values() for row in table.values() if type(row) in COUNTED]
     counted = [row for row in rows if (need.what, need.of) in COUNTED[type(row)](row)]
     return [(sum(not isinstance(row, Quote) or row.expires_at > need.at for row in counted),)]
 
 
-def held(need: Held, tables: Rows, postings: Iterable[Posting]) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
+def held(
+    need: UsageTotals, tables: Rows, postings: Iterable[Posting]
+) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
     """Sum up what an account's users hold, by type, and what they were charged."""
-    units = tables[UNITS]
+    units = tables[INSTANCES]
     found: dict[str, dict[str, int]] = {}
     for unit in units.values():
         if unit.account_id == need.account_id and unit.status not in GONE:

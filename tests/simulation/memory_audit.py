@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from leasehold.domain.audit import NOTHING, Audit, AuditPage, Closure, Head, Sealed, read_body
-from leasehold.domain.calendar import Instant
-from leasehold.questions import AuditFilter, AuditFound, AuditLine, EventPlace, Numbered
+from leasebook.domain.record.audit_log import NOTHING, Audit, AuditPage, Head, PruneReceipt, Sealed, read_body
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import AuditFilter, AuditFound, AuditLine, EventPlace, Numbered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ class MemoryAudit:
     def __init__(self) -> None:
         self.pages: dict[int, AuditPage] = {}
         self.chains: dict[str, Sealed] = {}
-        self.closures: dict[int, Closure] = {}
+        self.closures: dict[int, PruneReceipt] = {}
         self.units: set[tuple[str, int]] = set()
         self._last = 0
 

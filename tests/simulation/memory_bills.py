@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Order, Posting, wallet
-from leasehold.questions import HistoryFilter, Numbered, Place, Questions, Spender
+from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import HistoryFilter, Numbered, Place, ReadRepository, Spender
 
 
-class BillQuestions(Questions):
+class BillQuestions(ReadRepository):
     """Questions about stretches of time, asked of all postings there are."""
 
     _all_postings: list[Posting]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from leasehold.domain.agenda import Due
-from leasehold.domain.book import Key, Table
-from leasehold.domain.ledger import Order, Posting
+from leasebook.domain.book.book import Key, Table
+from leasebook.domain.record.agenda import Due
+from leasebook.domain.record.ledger import Order, Posting
 
 
 class Books(NamedTuple):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.book import HOOKS, KEYS, USERS, Key, Table
-from leasehold.identity_questions import SealedRow
+from leasebook.domain.book.book import ACCESS_KEYS, SUBSCRIPTIONS, USERS, Key, Table
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.ports.queries.identities import SealedRow
 
 if TYPE_CHECKING:
-    from leasehold.domain.calendar import Instant
+    from leasebook.domain.values.calendar import Instant
 
 
 class KeyQuestions:
@@ -22,12 +22,16 @@ class KeyQuestions:
 
     def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
         """Return an access key with the user whom it belongs to."""
-        key = self._rows(KEYS).get((access_key_id,))
+        key = self._rows(ACCESS_KEYS).get((access_key_id,))
         return None if key is None else (key, self._rows(USERS)[(key.user_id,)])
 
     def user(self, user_id: str) -> User | None:
         """Return a user by id."""
         return self._rows(USERS).get((user_id,))
+
+    def holders(self, policy: str) -> list[str]:
+        """Return the ids of all users who have a policy."""
+        return sorted(user.id for user in self._rows(USERS).values() if policy in user.policies)
 
     def users(
         self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
@@ -38,17 +42,17 @@ class KeyQuestions:
             rows = [row for row in self._rows(table).values() if row.account_id == account_id]
             return sorted(rows, key=lambda row: (row.created_at, row.id))
 
-        keys = oldest_first(KEYS)
+        keys = oldest_first(ACCESS_KEYS)
         users = [user for user in oldest_first(USERS) if after is None or (user.created_at, user.id) > after][:limit]
         return [(user, [key for key in keys if key.user_id == user.id]) for user in users]
 
     def key_uses(self, account_id: str) -> dict[str, Instant]:
         """Return when the keys of an account were last used."""
-        keys = self._rows(KEYS)
+        keys = self._rows(ACCESS_KEYS)
         return {key: at for key, at in self._uses.items() if keys[key,].account_id == account_id}
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
         """Return what is sealed in a table, in the order of ids."""
-        rows = self._rows(KEYS if table == KEYS.name else HOOKS).values()
+        rows = self._rows(ACCESS_KEYS if table == ACCESS_KEYS.name else SUBSCRIPTIONS).values()
         found = [SealedRow(row.id, row.sealed, getattr(row, "sealed_before", b"")) for row in rows if row.id > after]
         return sorted(found)[:limit]

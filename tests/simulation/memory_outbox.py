@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.delivery_questions import DeliveryFilter, DeliveryPlace, Head, Working
-from leasehold.domain.book import DELIVERIES, HOOKS, LANES, NOTICE_RATES, USED_LINKS, Key, Table
-from leasehold.domain.calendar import DAY_US, Instant
-from leasehold.domain.event import Event, EventPage
-from leasehold.domain.notice import UsedLink
-from leasehold.domain.outbox import Delivery, Hook
-from leasehold.questions import EventPlace
+from leasebook.domain.book.book import DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, SUBSCRIPTIONS, USED_LINKS, Key, Table
+from leasebook.domain.model.subscription import Delivery, Subscription
+from leasebook.domain.record.event import Event, EventPage
+from leasebook.domain.record.notice import UsedLink
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace, Head, Working
+from leasebook.ports.queries.read_repository import EventPlace
 
 
 def clear(rows: dict[Table[Any], dict[Key, Any]], now: Instant, limit: int) -> None:
@@ -19,8 +19,8 @@ def clear(rows: dict[Table[Any], dict[Key, Any]], now: Instant, limit: int) -> N
     old = sorted((row.clear_at, key) for key, row in rows[DELIVERIES].items() if (row.clear_at or now + 1) <= now)
     for _, key in old[:limit]:
         del rows[DELIVERIES][key]
-    for key in sorted(key for key, row in rows[LANES].items() if row.next_at is None)[:limit]:
-        del rows[LANES][key]
+    for key in sorted(key for key, row in rows[DELIVERY_QUEUES].items() if row.next_at is None)[:limit]:
+        del rows[DELIVERY_QUEUES][key]
     past = sorted((row.deadline, key) for key, row in rows[USED_LINKS].items() if row.deadline < now - DAY_US)
     for _, key in past[:limit]:
         del rows[USED_LINKS][key]
@@ -38,17 +38,17 @@ class OutboxOfMemory:
     def _pages(self) -> list[EventPage]:
         raise NotImplementedError
 
-    def hooks(self, account_id: str) -> list[Hook]:
+    def hooks(self, account_id: str) -> list[Subscription]:
         """Return an account's subscriptions."""
-        rows = [row for row in self._rows(HOOKS).values() if row.account_id == account_id]
+        rows = [row for row in self._rows(SUBSCRIPTIONS).values() if row.account_id == account_id]
         return sorted(
             (row for row in rows if row.status in ("Active", "Paused", "Pending")),
             key=lambda row: (row.created_at, row.id),
         )
 
-    def hook(self, hook_id: str) -> Hook | None:
+    def hook(self, hook_id: str) -> Subscription | None:
         """Return a subscription by id."""
-        return self._rows(HOOKS).get((hook_id,))
+        return self._rows(SUBSCRIPTIONS).get((hook_id,))
 
     def used_link(self, unit_id: str, deadline: Instant) -> UsedLink | None:
         """Return which link of a deadline was used."""
@@ -58,7 +58,7 @@ class OutboxOfMemory:
         """Return the hooks that are active or being deleted."""
         return [
             Working(row, bool(self.event_pages(row.account_id, after=row.page, limit=1)))
-            for _, row in sorted(self._rows(HOOKS).items())
+            for _, row in sorted(self._rows(SUBSCRIPTIONS).items())
             if row.status in ("Active", "Pending", "Deleting")
         ]
 
@@ -83,7 +83,7 @@ class OutboxOfMemory:
         for hook_id in hook_ids:
             found += sorted(
                 (row.next_at, row.hook_id, row.name)
-                for row in self._rows(LANES).values()
+                for row in self._rows(DELIVERY_QUEUES).values()
                 if row.hook_id == hook_id
                 and row.next_at is not None
                 and row.next_at <= until
@@ -129,7 +129,7 @@ class OutboxOfMemory:
     def waiting_deliveries(self) -> tuple[int, Instant | None]:
         """Count what waits, and return since when the oldest of it does."""
         since = [row.since for row in self._rows(DELIVERIES).values() if row.state == "Waiting"]
-        return sum(row.waiting for row in self._rows(LANES).values()), min(since, default=None)
+        return sum(row.waiting for row in self._rows(DELIVERY_QUEUES).values()), min(since, default=None)
 
 
 def _place(row: Delivery) -> DeliveryPlace:

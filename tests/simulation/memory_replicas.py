@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.book import LEASES, MODELS, REPLICAS, SERVICES, SUPPLIES, UNITS, WORKERS, Key, Table
-from leasehold.domain.lease import LEFT, Worker
-from leasehold.domain.plan import Job
-from leasehold.domain.replica import Replica, Target
-from leasehold.domain.supply import Supply
-from leasehold.domain.unit import GONE, UP
-from leasehold.domain.unrun import RunPlace
-from leasehold.questions import Questions
-from leasehold.store.replica_queries import job_of
+from leasebook.domain.book.book import (
+    ENGINE_CAPACITIES,
+    INSTANCES,
+    LEASES,
+    MODELS,
+    REPLICAS,
+    SERVICES,
+    WORKERS,
+    Key,
+    Table,
+)
+from leasebook.domain.model.engine_capacity import EngineCapacity
+from leasebook.domain.model.instance import GONE, UP
+from leasebook.domain.model.lease import LEFT, Worker
+from leasebook.domain.model.replica import Replica, Target
+from leasebook.domain.replicas.planner import Job
+from leasebook.domain.replicas.unrun import RunPlace
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.store.queries.replicas import job_of
 
 
-class ReplicaQuestions(Questions):
+class ReplicaQuestions(ReadRepository):
     """Questions about replicas, asked of the dictionaries."""
 
     def _rows(self, table: Table[Any]) -> dict[Key, Any]:
@@ -34,7 +44,7 @@ class ReplicaQuestions(Questions):
             if row.service_id == service_id
             and row.state in ("Ready", "Unhealthy")
             and row.address is not None
-            and self._rows(UNITS)[row.unit_id,].status in UP
+            and self._rows(INSTANCES)[row.unit_id,].status in UP
         ]
         rows.sort(key=lambda row: (row.state, row.key))
         return [Target(row.name, row.address, row.state, row.model_id, row.engine, row.node) for row in rows]
@@ -56,7 +66,7 @@ class ReplicaQuestions(Questions):
         """Return where replicas are to run now."""
         found: dict[tuple[str, str], set[tuple[str, str]]] = {}
         services = self._rows(SERVICES)
-        for unit in self._rows(UNITS).values():
+        for unit in self._rows(INSTANCES).values():
             for placed in unit.placements if unit.status in UP or unit.status == "Creating" else ():
                 service = services[placed.service_id,]
                 is_on = service.runs and service.active and service.deleted_at is None
@@ -72,7 +82,7 @@ class ReplicaQuestions(Questions):
         services = {row.id: row for row in self._rows(SERVICES).values()}
         models = {row.id: row for row in self._rows(MODELS).values()}
         found = []
-        for unit in sorted(self._rows(UNITS).values(), key=lambda row: row.id):
+        for unit in sorted(self._rows(INSTANCES).values(), key=lambda row: row.id):
             runs = any(services[placed.service_id].runs for placed in unit.placements)
             if unit_ids is not None and unit.id not in unit_ids:
                 continue
@@ -103,6 +113,6 @@ class ReplicaQuestions(Questions):
         workers = self._rows(WORKERS)
         return [workers[one,] for one in sorted(set(worker_ids)) if (one,) in workers]
 
-    def supplies(self) -> list[Supply]:
+    def supplies(self) -> list[EngineCapacity]:
         """Return what every engine was last said to have."""
-        return sorted(self._rows(SUPPLIES).values(), key=lambda row: row.engine)
+        return sorted(self._rows(ENGINE_CAPACITIES).values(), key=lambda row: row.engine)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.account import User
-from leasehold.domain.book import KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
-from leasehold.domain.model import EVERYBODYS, Model, ModelSet
-from leasehold.domain.service_key import ServiceKey
-from leasehold.questions import ModelSetFilter, Numbered
+from leasebook.domain.book.book import ACCESS_KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
+from leasebook.domain.model.account import User
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered
 
 
 class MemoryRepository:
@@ -61,7 +61,7 @@ class MemoryRepository:
 
     def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
         """Return users by id, each with whether an access key of theirs is active."""
-        sign = {key.user_id for key in self._rows(KEYS).values() if key.status == "Active"}
+        sign = {key.user_id for key in self._rows(ACCESS_KEYS).values() if key.status == "Active"}
         users = self._rows(USERS)
         return {one: (users[one,], one in sign) for one in user_ids if (one,) in users}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasehold.domain.account import AccessKey, User
-from leasehold.domain.book import KEYS, NONCES, REFUSED, USERS, Key, Table
-from leasehold.domain.calendar import Instant
-from leasehold.questions import Numbered, RefusedFilter
+from leasebook.domain.book.book import ACCESS_KEYS, NONCES, REFUSED_CALLS, USERS, Key, Table
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
 
 
 class SignaturesOfMemory:
@@ -19,19 +19,19 @@ class SignaturesOfMemory:
 
     def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
         """Return an access key with the user whom it belongs to."""
-        key = self._rows(KEYS).get((access_key_id,))
+        key = self._rows(ACCESS_KEYS).get((access_key_id,))
         return None if key is None else (key, self._rows(USERS)[(key.user_id,)])
 
     def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
         """Return those access keys that there are, each with the user whom it belongs to."""
-        found = [row for row in self._rows(KEYS).values() if row.id in access_key_ids]
+        found = [row for row in self._rows(ACCESS_KEYS).values() if row.id in access_key_ids]
         return {key.id: (key, self._rows(USERS)[key.user_id,]) for key in found}
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
         """Return rows of the log of refused calls, those written last first."""
         found = [
             Numbered(number, row)
-            for number, row in enumerate(self._rows(REFUSED).values(), 1)
+            for number, row in enumerate(self._rows(REFUSED_CALLS).values(), 1)
             if wanted.address in (None, row.address)
             and wanted.access_key_id in (None, row.access_key_id)
             and (wanted.since is None or row.minute >= wanted.since)
@@ -46,6 +46,6 @@ def forget(rows: dict[Table[Any], dict[Key, Any]], nonces_before: Instant, refus
     old = sorted((row.hour, key) for key, row in rows[NONCES].items() if row.hour < nonces_before)
     for _, key in old[:limit]:
         del rows[NONCES][key]
-    late = sorted((row.minute, key) for key, row in rows[REFUSED].items() if row.minute < refused_before)
+    late = sorted((row.minute, key) for key, row in rows[REFUSED_CALLS].items() if row.minute < refused_before)
     for _, key in late[:limit]:
-        del rows[REFUSED][key]
+        del rows[REFUSED_CALLS][key]

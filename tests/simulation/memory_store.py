@@ -6,51 +6,51 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.asked import Asked
-from leasehold.domain.audit import AuditPage, Head, Mark
-from leasehold.domain.book import (
+from leasebook.batch import Blocked
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    ACCOUNT_LIMITS,
     ACCOUNTS,
-    CALLS,
-    FACTS,
-    GUARDS,
-    KEYS,
+    IDEMPOTENCY_RECORDS,
+    INSTANCES,
+    METADATA,
     OFFERINGS,
-    PACKAGES,
     PRICES,
-    REMEMBERED,
+    SERVICE_USAGE,
     SERVICES,
     TABLES,
-    UNITS,
+    TOKEN_PACKAGES,
     Book,
     Changes,
     Key,
     Needed,
     Table,
 )
-from leasehold.domain.calendar import Instant
-from leasehold.domain.calling import Package
-from leasehold.domain.catalogue import Offering, PriceList
-from leasehold.domain.event import Event, EventPage
-from leasehold.domain.guard import Guard
-from leasehold.domain.identity_log import LOG_END, read_mark
-from leasehold.domain.ledger import Order, Posting
-from leasehold.domain.needs import HALTED_MAX, Halted, Held, KeysOf, Shelf
-from leasehold.domain.service import Service
-from leasehold.domain.unit import Unit
-from leasehold.questions import (
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import AccountLimits
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.usage import TokenPackage
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.record.audit_log import AuditPage, Head, Mark
+from leasebook.domain.record.event import Event, EventPage
+from leasebook.domain.record.identity_log import LOG_END, read_mark
+from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import (
     EventFilter,
     EventPlace,
     HistoryFilter,
     Numbered,
-    Questions,
+    ReadRepository,
     ServiceFilter,
     UnitFilter,
     Used,
 )
-from leasehold.sequencer import Blocked
-from leasehold.store.newer import Schema
+from leasebook.store.newer import Schema
 from tests.simulation.memory_asked import asked, held
 from tests.simulation.memory_audit import MemoryAudit, MemoryAuditQuestions
 from tests.simulation.memory_bills import BillQuestions, matches
@@ -92,15 +92,15 @@ class MemoryStore:
         self.open = MemoryTransaction(self)
         return self.open
 
-    def ask(self, question: Callable[[Questions], T]) -> T:
+    def ask(self, question: Callable[[ReadRepository], T]) -> T:
         """Answer from what is committed."""
         return question(MemoryQuestions(self))
 
-    async def glance(self, question: Callable[[Questions], T]) -> T:
+    async def glance(self, question: Callable[[ReadRepository], T]) -> T:
         """Answer."""
         return await self.read(question)
 
-    async def read(self, question: Callable[[Questions], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:  # noqa: ARG002
         """Answer from what is committed."""
         return self.ask(question)
 
@@ -146,18 +146,18 @@ class MemoryTransaction:
         if not self._store.held_elsewhere.isdisjoint(needs):
             raise Blocked("somebody else holds a row")
         for need in needs:
-            if isinstance(need, Shelf):
+            if isinstance(need, OfferingsOfType):
                 offerings = self._store.rows[OFFERINGS].values()
                 book.load_shelf(need.type, [row for row in offerings if row.type == need.type])
-            elif isinstance(need, Held):
+            elif isinstance(need, UsageTotals):
                 book.load_held(need, *held(need, self._store.rows, self._store.postings))
-            elif isinstance(need, KeysOf):
-                keys = self._store.rows[KEYS].values()
+            elif isinstance(need, KeysOfUser):
+                keys = self._store.rows[ACCESS_KEYS].values()
                 book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])
             elif isinstance(need, Asked):
                 book.answers.load(need, asked(need, self._store.rows))
-            elif isinstance(need, Halted):
-                units = self._store.rows[UNITS]
+            elif isinstance(need, SuspendedInstances):
+                units = self._store.rows[INSTANCES]
                 account_id = need.account_id
                 if account_id is None:
                     unit = units.get((need.unit_id,))
@@ -207,7 +207,7 @@ class MemoryTransaction:
 
     async def audit_mark(self) -> Mark:
         """Return how far the log of identities goes."""
-        end = self._store.rows[FACTS].get((LOG_END,))
+        end = self._store.rows[METADATA].get((LOG_END,))
         return read_mark(None if end is None else end.value)
 
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
@@ -234,7 +234,7 @@ class MemoryTransaction:
         """Make it so."""
         store = self._store
         for name, at in self._uses.items():
-            if (name,) in store.rows[KEYS]:
+            if (name,) in store.rows[ACCESS_KEYS]:
                 store.uses[name] = max(at, store.uses.get(name, at))
         for changes in self._saved:
             for changed in (changes.inserted, changes.updated):
@@ -244,13 +244,13 @@ class MemoryTransaction:
             store.postings += changes.postings
             store.events += changes.events
             if changes.audit:
-                store.audit.write(changes.audit, {unit.id: unit.account_id for unit in store.rows[UNITS].values()})
+                store.audit.write(changes.audit, {unit.id: unit.account_id for unit in store.rows[INSTANCES].values()})
             for due in changes.due_gone:
                 store.agenda.remove(due)
             for due in changes.due_new:
                 insort(store.agenda, due)
         if self._prune_before is not None:
-            tokens = store.rows[REMEMBERED]
+            tokens = store.rows[IDEMPOTENCY_RECORDS]
             old = sorted((row.created_at, key) for key, row in tokens.items() if row.created_at < self._prune_before)
             for _, key in old[:PRUNE_MAX]:
                 del tokens[key]
@@ -273,7 +273,7 @@ class MemoryQuestions(
     MemoryRepository,
     ReplicaQuestions,
     SignaturesOfMemory,
-    Questions,
+    ReadRepository,
 ):
     """Questions asked of the dictionaries. What is numbered is never deleted, so a row's place is its number."""
 
@@ -291,16 +291,16 @@ class MemoryQuestions(
 
     def fact(self, name: str) -> str | None:
         """Return a value that the store remembers about itself."""
-        found = self._rows(FACTS).get((name,))
+        found = self._rows(METADATA).get((name,))
         return None if found is None else found.value
 
     def account(self, account_id: str) -> Account | None:
         """Return an account by id."""
         return self._rows(ACCOUNTS).get((account_id,))
 
-    def unit(self, unit_id: str) -> Unit | None:
+    def unit(self, unit_id: str) -> Instance | None:
         """Return an instance by id."""
-        return self._rows(UNITS).get((unit_id,))
+        return self._rows(INSTANCES).get((unit_id,))
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
         """Return instances in the order in which they were bought; live ones unless a status is asked for."""
@@ -308,7 +308,7 @@ class MemoryQuestions(
         asked = {name: value for name in fields if (value := getattr(wanted, name)) is not None}
         found = [
             Numbered(seq, row)
-            for seq, row in enumerate(self._rows(UNITS).values(), start=1)
+            for seq, row in enumerate(self._rows(INSTANCES).values(), start=1)
             if (row.status != "Released" or wanted.status is not None)
             and seq > after
             and (wanted.service_id is None or row.serves(wanted.service_id))
@@ -357,11 +357,11 @@ class MemoryQuestions(
         ]
         return found[::-1][:limit]
 
-    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Unit]:
+    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
         """Return an account's live quota instances of a model."""
         return [
             row
-            for row in self._rows(UNITS).values()
+            for row in self._rows(INSTANCES).values()
             if (row.account_id, row.kind, row.type) == (account_id, "TPM", model)
             and row.status != "Released"
             and status in (None, row.status)
@@ -372,7 +372,7 @@ class MemoryQuestions(
     ) -> list[Used]:
         """Sum up the calls of an account's services."""
         sums: dict[tuple[str, str], list[int]] = {}
-        for row in self._rows(CALLS).values():
+        for row in self._rows(SERVICE_USAGE).values():
             if (
                 row.account_id == account_id
                 and since <= row.hour < until
@@ -384,13 +384,13 @@ class MemoryQuestions(
                 sums[row.service_id, row.app_id] = [a + b for a, b in zip(before, counted, strict=True)]
         return [Used(*key, *values) for key, values in sorted(sums.items())]
 
-    def package(self, package_id: str) -> Package | None:
+    def package(self, package_id: str) -> TokenPackage | None:
         """Return a package by id."""
-        return self._rows(PACKAGES).get((package_id,))
+        return self._rows(TOKEN_PACKAGES).get((package_id,))
 
-    def packages(self, account_id: str) -> list[Package]:
+    def packages(self, account_id: str) -> list[TokenPackage]:
         """Return an account's packages, oldest first."""
-        return [row for row in self._rows(PACKAGES).values() if row.account_id == account_id]
+        return [row for row in self._rows(TOKEN_PACKAGES).values() if row.account_id == account_id]
 
     def accounts(self) -> list[Account]:
         """Return all accounts, oldest first."""
@@ -411,9 +411,9 @@ class MemoryQuestions(
             found = [(place, event) for place, event in found if (place > after if oldest_first else place < after)]
         return (found if oldest_first else found[::-1])[:limit]
 
-    def guard(self, account_id: str) -> Guard | None:
+    def guard(self, account_id: str) -> AccountLimits | None:
         """Return an account's limits, with what is used of them."""
-        found: Guard | None = self._rows(GUARDS).get((account_id,))
+        found: AccountLimits | None = self._rows(ACCOUNT_LIMITS).get((account_id,))
         return found
 
     def last_event(self, account_id: str) -> EventPlace | None:
@@ -423,7 +423,7 @@ class MemoryQuestions(
 
     def due(self, until: Instant, limit: int) -> list[Due]:
         """Return the work that is due by then, in the order in which it is to be done."""
-        agenda, units = self._store.agenda, list(self._store.rows[UNITS])
+        agenda, units = self._store.agenda, list(self._store.rows[INSTANCES])
         due = agenda[: bisect_right(agenda, until, key=lambda due: due.at)]
         first = {DueKind.RENEW, DueKind.EXPIRE}
         due.sort(key=lambda one: (one.at, one.kind, units.index((one.unit_id,)) if one.kind in first else 0))
@@ -437,7 +437,7 @@ class MemoryQuestions(
     def unit_counts(self) -> dict[str, int]:
         """Count the live instances by status."""
         counts: dict[str, int] = {}
-        for row in self._rows(UNITS).values():
+        for row in self._rows(INSTANCES).values():
             if row.status != "Released":
                 counts[row.status] = counts.get(row.status, 0) + 1
         return counts

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from leasehold.domain.ledger import Posting
+from leasebook.domain.record.ledger import Posting
 
 MINUTE: Final = 60_000_000
 

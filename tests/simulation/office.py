@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from leasehold.commands.clock import MoveClock
-from leasehold.commands.command import Command, Decided, Engine
-from leasehold.commands.due import DoDue
-from leasehold.domain.book import Changes, NotLoaded
-from leasehold.domain.calendar import Instant
-from leasehold.domain.rules import Rules
-from leasehold.questions import Questions
-from leasehold.sequencer import Trail, Transaction, decide_in_parts, load
+from leasebook.batch import AuditWriter, Transaction, decide_in_parts, load
+from leasebook.domain.book.book import Changes, NotLoaded
+from leasebook.domain.commands.command import Command, Decision, Engine
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.commands.store.clock import MoveClock
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.ports.queries.read_repository import ReadRepository
 
 T = TypeVar("T")
 Witness = Callable[[Changes, Instant, Sequence[Command]], None]
@@ -27,7 +27,7 @@ class Store(Protocol):
     async def begin(self) -> Transaction:
         """Open the transaction of the next batch."""
 
-    def ask(self, question: Callable[[Questions], T]) -> T:
+    def ask(self, question: Callable[[ReadRepository], T]) -> T:
         """Answer from what is committed."""
         ...
 
@@ -49,7 +49,7 @@ class Office:
         twice: bool = False,
         part: int | None = None,
         witness: Witness | None = None,
-        trail: Trail | None = None,
+        trail: AuditWriter | None = None,
     ) -> None:
         self.store = store
         self.rules = rules
@@ -60,9 +60,9 @@ class Office:
         self.witness = witness
         self.trail = trail
 
-    async def say(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
+    async def say(self, commands: Sequence[Command], now: Instant) -> list[Decision]:
         """Have commands decided at that moment, in order."""
-        outcomes: list[Decided] = []
+        outcomes: list[Decision] = []
         for part in _parts(commands, self.batch):
             outcomes += await self._serve(part, now)
         return outcomes
@@ -93,7 +93,7 @@ class Office:
             ]
             assert not done_twice, f"done twice: {done_twice}"
 
-    async def _serve(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
+    async def _serve(self, commands: Sequence[Command], now: Instant) -> list[Decision]:
         """Take a batch; one by one where a command in it needs a row that another one of them makes."""
         try:
             return await self._take(commands, now)
@@ -102,11 +102,11 @@ class Office:
                 raise
             return [(await self._take([command], now))[0] for command in commands]
 
-    async def _take(self, commands: Sequence[Command], now: Instant) -> list[Decided]:
+    async def _take(self, commands: Sequence[Command], now: Instant) -> list[Decision]:
         transaction = await self.store.begin()
         try:
             book = await load(transaction, commands)
-            outcomes: list[Decided] = []
+            outcomes: list[Decision] = []
             parts: list[Changes] = []
             for part in decide_in_parts(book, commands, self.rules, now, self.engine, self.part):
                 outcomes += part

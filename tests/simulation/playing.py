@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasehold.commands.command import Decided
-from leasehold.domain.book import REMEMBERED
-from leasehold.seals import AuditKeys
-from leasehold.sequencer import Trail
+from leasebook.batch import AuditWriter
+from leasebook.domain.book.book import IDEMPOTENCY_RECORDS
+from leasebook.domain.commands.command import Decision
+from leasebook.security.audit_keys import AuditKeys
 from tests.simulation.history import History
 from tests.simulation.invariants import check_books
 from tests.simulation.memory_books import Books
@@ -16,9 +16,9 @@ from tests.simulation.office import Office
 from tests.simulation.witness import Witness
 
 
-def sealing(key: bytes) -> Trail:
+def sealing(key: bytes) -> AuditWriter:
     """Return what seals identities under a master key, as servers do it."""
-    return Trail(keys=AuditKeys(key), new_chain=lambda: "chain", lost=_Unlost(), keep_us=None)
+    return AuditWriter(keys=AuditKeys(key), new_chain=lambda: "chain", lost=_Unlost(), keep_us=None)
 
 
 class _Unlost:
@@ -29,11 +29,11 @@ class _Unlost:
 
 async def played(
     history: History, store: Any, *, batch: int = 1, part: int | None = None, key: bytes | None = None
-) -> list[Decided]:
+) -> list[Decision]:
     """Play a history on time; returns its answers. With a master ``key`` identities are sealed, as servers do it."""
     trail = None if key is None else sealing(key)
     office = Office(store, history.rules, history.engine, batch=batch, part=part, trail=trail)
-    answers: list[Decided] = []
+    answers: list[Decision] = []
     for at, commands in history.rounds:
         await office.move(at)
         answers += await office.say(commands, at)
@@ -60,4 +60,4 @@ async def watched(history: History, *, twice: bool = False) -> tuple[Books, Witn
 
 
 def _but_tokens(books: Books) -> Books:
-    return books._replace(rows={name: rows for name, rows in books.rows.items() if name != REMEMBERED.name})
+    return books._replace(rows={name: rows for name, rows in books.rows.items() if name != IDEMPOTENCY_RECORDS.name})

@@ -7,24 +7,23 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from leasehold.commands.calling import CountCalls, GrantPackage
-from leasehold.commands.command import Command
-from leasehold.commands.confirm import (
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command
+from leasebook.domain.commands.instance.billing_switch import ChangeBilling
+from leasebook.domain.commands.instance.engine_report import (
     ConfirmFailed,
     ConfirmReleased,
     ConfirmResized,
     ConfirmResizeFailed,
     ConfirmRunning,
 )
-from leasehold.commands.funds import TopUp
-from leasehold.commands.offering import SetOffering
-from leasehold.commands.purchase import Billing, BuyReplicas, BuyUnits, Purchase
-from leasehold.commands.quote import QuoteUnits
-from leasehold.commands.release import Release, ScheduleRelease
-from leasehold.commands.renewal import Renew as RenewUnit
-from leasehold.commands.renewal import SetAutoRenew
-from leasehold.commands.resize import Resize as ResizeUnit
-from leasehold.commands.service import (
+from leasebook.domain.commands.instance.purchase import Billing, BuyReplicas, BuyUnits, Purchase
+from leasebook.domain.commands.instance.quote import QuoteUnits
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import Renew as RenewUnit
+from leasebook.domain.commands.instance.renewal import SetAutoRenew
+from leasebook.domain.commands.instance.resize import Resize as ResizeUnit
+from leasebook.domain.commands.service.service import (
     CreateService,
     DeleteService,
     DeployService,
@@ -33,12 +32,13 @@ from leasehold.commands.service import (
     ScaleService,
     SwitchService,
 )
-from leasehold.commands.service import Place as Placed
-from leasehold.commands.turning import ChangeBilling
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.domain.catalogue import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, OfferingKind
-from leasehold.domain.money import Micro
-from leasehold.domain.token import Token
+from leasebook.domain.commands.service.service import Place as Placed
+from leasebook.domain.commands.service.usage import CountCalls, GrantPackage
+from leasebook.domain.commands.store.offering import SetOffering
+from leasebook.domain.model.idempotency import IdempotencyKey
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, OfferingKind
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.money import Micro
 from tests.simulation.asks import (
     Again,
     Ask,
@@ -176,7 +176,7 @@ class Scribe:
 
     # --- buying ----------------------------------------------------------------------------------------------
 
-    def _buy(self, what: Buy, token: Token | None) -> BuyUnits:
+    def _buy(self, what: Buy, token: IdempotencyKey | None) -> BuyUnits:
         is_quota = what.unit_type == MODEL
         return BuyUnits(
             token=token,
@@ -187,7 +187,7 @@ class Scribe:
             kind=QUOTA if is_quota else UNITS_OF_COMPUTE,
         )
 
-    def _quote(self, what: Quoted, token: Token | None) -> QuoteUnits:
+    def _quote(self, what: Quoted, token: IdempotencyKey | None) -> QuoteUnits:
         buy = self._buy(what.buy, None)
         self._units.pop()  # nothing is bought
         quote = QuoteUnits(
@@ -260,7 +260,7 @@ class Scribe:
             qps=1.5,
         )
 
-    def _serve(self, what: Serve, token: Token | None) -> Command:
+    def _serve(self, what: Serve, token: IdempotencyKey | None) -> Command:
         account = ACCOUNTS[what.account]
         return CreateService(
             token=token,
@@ -283,7 +283,7 @@ class Scribe:
             units_each=what.each,
         )
 
-    def _on_service(self, what: OnService, service: Known, token: Token | None) -> Command | None:
+    def _on_service(self, what: OnService, service: Known, token: IdempotencyKey | None) -> Command | None:
         owned: dict[str, Any] = {"token": token, "account_id": service.account, "service_id": service.id}
         match what:
             case Scale():
@@ -311,7 +311,7 @@ class Scribe:
                     **owned,
                 )
 
-    def _grant(self, what: Grant, token: Token | None) -> Command:
+    def _grant(self, what: Grant, token: IdempotencyKey | None) -> Command:
         account = ACCOUNTS[what.account]
         self._packages.append(Known(account, f"package-{self._number:03}"))
         return GrantPackage(
@@ -405,8 +405,8 @@ class Scribe:
     def _ahead(self, lead: int | None) -> Instant | None:
         return None if lead is None else Instant(self._now + lead * SECOND_US)
 
-    def _token(self, account: str, step: Ask) -> Token | None:
-        return Token(account, f"token-{self._number:03}", f"digest-{self._number:03}") if step.token else None
+    def _token(self, account: str, step: Ask) -> IdempotencyKey | None:
+        return IdempotencyKey(account, f"token-{self._number:03}", f"digest-{self._number:03}") if step.token else None
 
 
 def micro(amount: int | None) -> Micro | None:

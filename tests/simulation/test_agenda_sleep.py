@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from leasehold.agenda.worker import LOOK_EVERY_S, SOON_S, Agenda
-from leasehold.clock import RealClock
-from leasehold.commands.command import Decided
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.calendar import SECOND_US, Instant
-from leasehold.sequencer import DueDone, DueRequest
+from leasebook.batch import DueDone, DueRequest
+from leasebook.domain.commands.command import Decision
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.ports.clock import RealClock
+from leasebook.scheduler.worker import LOOK_EVERY_S, SOON_S, Agenda
 
 NOW = Instant(1_900_000_000 * SECOND_US)
 
@@ -58,14 +58,14 @@ def sleeps(scene: Scene, times: int, monkeypatch: pytest.MonkeyPatch) -> list[fl
                 agenda._stopping = True
             raise TimeoutError
 
-        monkeypatch.setattr("leasehold.agenda.worker.asyncio.wait_for", slept)
+        monkeypatch.setattr("leasebook.scheduler.worker.asyncio.wait_for", slept)
         await agenda._run()
 
     asyncio.run(play())
     return scene.slept
 
 
-DONE = DueDone(due(0), Decided(answer=True))
+DONE = DueDone(due(0), Decision(answer=True))
 
 
 @pytest.mark.parametrize(

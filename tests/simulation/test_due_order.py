@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from leasehold.commands.command import Decided
-from leasehold.commands.due import DoDue
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import HOUR_US, MINUTE_US, Instant, parse_time
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.sequencer import DEFERRED, decide_in_parts, load
+from leasebook.batch import DEFERRED, decide_in_parts, load
+from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.commands.command import Decision
+from leasebook.domain.commands.instance.due import DoDue
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant, parse_time
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.simulation.asks import Ask, Buy, Offer, Wait
 from tests.simulation.history import History
 from tests.simulation.memory_books import Books
@@ -40,7 +40,7 @@ async def bought(*steps: Ask | Wait) -> MemoryStore:
     return store
 
 
-async def do(store: MemoryStore, due: Sequence[Due], now: Instant) -> list[Decided]:
+async def do(store: MemoryStore, due: Sequence[Due], now: Instant) -> list[Decision]:
     """Do due work in one batch at that time."""
     transaction = await store.begin()
     commands = [DoDue(due=item) for item in due]
@@ -69,7 +69,7 @@ def test_work_is_not_done_before_its_time_and_is_done_at_it() -> None:
         before = store.books()
         assert await do(store, [charge, release], Instant(charge.at - 1)) == [DEFERRED, DEFERRED]
         assert store.books() == before
-        assert await do(store, [charge, release], charge.at) == [Decided(answer=True), DEFERRED]
+        assert await do(store, [charge, release], charge.at) == [Decision(answer=True), DEFERRED]
         assert charges(store.books()) == [(30, 30)]
 
     asyncio.run(scene())
@@ -80,13 +80,13 @@ def test_late_work_is_put_off_behind_what_falls_due_before_it() -> None:
         store = await bought(BUY)
         now = after(24 * 60)
         # The first charge makes the next one due, which comes before the release.
-        assert await do(store, store.books().agenda, now) == [Decided(answer=True), DEFERRED]
+        assert await do(store, store.books().agenda, now) == [Decision(answer=True), DEFERRED]
         assert store.books().agenda == [Due(after(90), CHARGE, "unit-001"), Due(after(190), RELEASE, "unit-001")]
         for _ in range(3):
             await do(store, store.books().agenda, now)
         assert store.books().agenda == []
         assert charges(store.books()) == [(30, 30), (90, 60), (150, 60), (190, 40)]
-        (unit,) = store.books().table(UNITS)
+        (unit,) = store.books().table(INSTANCES)
         assert (unit.ended_at, unit.released_at, unit.end_reason) == (after(190), after(190), "Schedule")
 
     asyncio.run(scene())
@@ -104,7 +104,7 @@ def test_late_work_on_one_instance_waits_for_earlier_work_on_another() -> None:
             (RELEASE, "unit-002"),
         ]
         answers = await do(store, due, after(24 * 60))
-        assert answers == [Decided(answer=True), Decided(answer=True), DEFERRED, DEFERRED]
+        assert answers == [Decision(answer=True), Decision(answer=True), DEFERRED, DEFERRED]
 
     asyncio.run(scene())
 
@@ -114,7 +114,7 @@ def test_work_of_the_same_moment_is_done_together() -> None:
         store = await bought(BUY, BUY, BUY)
         due = [item for item in store.books().agenda if item.kind is CHARGE]
         assert len({item.at for item in due}) == 1
-        assert await do(store, due, after(24 * 60)) == [Decided(answer=True)] * 3
+        assert await do(store, due, after(24 * 60)) == [Decision(answer=True)] * 3
 
     asyncio.run(scene())
 
@@ -124,7 +124,7 @@ def test_a_release_goes_before_a_charge_of_the_same_moment_and_the_minutes_are_c
         store = await bought(Ask(Buy(0, "bj", "gpu-1", 1, 0, 1800), token=False))
         due = store.books().agenda
         assert [item.kind for item in due] == [RELEASE, CHARGE]
-        assert await do(store, due, due[0].at) == [Decided(answer=True), Decided(answer=False)]
+        assert await do(store, due, due[0].at) == [Decision(answer=True), Decision(answer=False)]
         assert charges(store.books()) == [(30, 30)]
 
     asyncio.run(scene())
@@ -135,9 +135,9 @@ def test_the_same_work_handed_in_twice_is_done_once() -> None:
         for kind in (CHARGE, RELEASE):
             store = await bought(BUY)
             (item,) = (due for due in store.books().agenda if due.kind is kind)
-            assert await do(store, [item, item], item.at) == [Decided(answer=True), Decided(answer=False)]
+            assert await do(store, [item, item], item.at) == [Decision(answer=True), Decision(answer=False)]
             before = store.books()
-            assert await do(store, [item], Instant(item.at + HOUR_US)) == [Decided(answer=False)]
+            assert await do(store, [item], Instant(item.at + HOUR_US)) == [Decision(answer=False)]
             assert store.books() == before
 
     asyncio.run(scene())
@@ -150,7 +150,7 @@ def test_late_charges_cost_what_held_in_their_minutes() -> None:
         store = await bought(BUY, Wait(100 * 60 + 30), dearer)
         office = Office(store, RULES, ENGINE, batch=64)
         await office.catch_up(after(24 * 60))
-        (unit,) = store.books().table(UNITS)
+        (unit,) = store.books().table(INSTANCES)
         assert unit.metered_minutes == 190
         assert unit.charged == 101 * 500_000 + 89 * 2_000_000
 

@@ -12,22 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from leasehold.agenda.worker import Agenda
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Decided
-from leasehold.domain.agenda import Due, DueKind
-from leasehold.domain.book import FACTS, TABLES, UNITS
-from leasehold.domain.calendar import Instant
-from leasehold.domain.refusal import Refusal
-from leasehold.questions import IDENTITY_EPOCH, Questions
-from leasehold.seals import AuditKeys
-from leasehold.sequencer import Limits, Sequencer
-from leasehold.store.check import check, check_directory
-from leasehold.store.check_events import UNITS_BEFORE_EVENTS
-from leasehold.store.codec import CODECS, ORDERS, POSTINGS, Codec
-from leasehold.store.opening import OpenStore
-from leasehold.store.queries import Fetch, Queries, columns
-from leasehold.store.sqlite import SqliteStore
+from leasebook.batch import Limits, Sequencer
+from leasebook.domain.book.book import INSTANCES, METADATA, TABLES
+from leasebook.domain.commands.command import Decision
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import Refusal
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, ReadRepository
+from leasebook.scheduler.worker import Agenda
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.store.opening import OpenStore
+from leasebook.store.queries.read_repository import Fetch, Queries, columns
+from leasebook.store.rows.codec import CODECS, ORDERS, POSTINGS, Codec
+from leasebook.store.sqlite.store import SqliteStore
+from leasebook.store.verify.check import check, check_directory
+from leasebook.store.verify.nouns.events import UNITS_BEFORE_EVENTS
 from tests.contract.stores import KINDS
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories
@@ -121,7 +121,7 @@ def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_
         check_books(books, history.rules, end, on_time=False)
         witness.check_bills(books)
         assert batched.books().without_order == books.without_order
-        released = {unit.id: unit.release_at for unit in books.table(UNITS) if unit.release_at is not None}
+        released = {unit.id: unit.release_at for unit in books.table(INSTANCES) if unit.release_at is not None}
         for posting in books.postings:
             if posting.kind == "Usage" and posting.unit_id in released:
                 last = (posting.since or 0) + MINUTE * ((posting.minutes or 0) - 1)
@@ -161,14 +161,14 @@ def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, par
         agenda = Agenda(store, sequencer, clock, Uncounted())
         sequencer.watch(agenda)
         sequencer.start()
-        got: list[Decided] = []
+        got: list[Decision] = []
         for at, commands in history.rounds:
             await agenda.advance(at)
             results = await asyncio.gather(*map(sequencer.submit, commands), return_exceptions=True)
             for result in results:
                 refused = isinstance(result, Refusal)
                 assert refused or not isinstance(result, BaseException), repr(result)
-                got.append(Decided(refusal=result) if isinstance(result, Refusal) else Decided(answer=result))
+                got.append(Decision(refusal=result) if isinstance(result, Refusal) else Decision(answer=result))
         await sequencer.close()
         assert got == answers
         assert store.books() == expected.books()
@@ -180,7 +180,7 @@ def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, par
 def fetched(store: OpenStore, use: Callable[[Fetch], T]) -> T:
     """Read with plain SQL, whatever the store speaks it to."""
 
-    def question(ask: Questions) -> T:
+    def question(ask: ReadRepository) -> T:
         return use(cast("Queries", ask)._fetch)
 
     return store.ask(question)
@@ -195,9 +195,9 @@ def books_of(store: OpenStore) -> Books:
 
         tables = {table.name: {table.key_of(row): row for row in rows(CODECS[table])} for table in TABLES}
         # Only stores that several servers share keep one.
-        tables[FACTS.name].pop((IDENTITY_EPOCH,), None)
+        tables[METADATA.name].pop((IDENTITY_EPOCH,), None)
         # Written by a migration, and the store in memory has none.
-        tables[FACTS.name].pop((UNITS_BEFORE_EVENTS,))
+        tables[METADATA.name].pop((UNITS_BEFORE_EVENTS,))
         agenda = fetch("SELECT at, kind, unit_id FROM agenda ORDER BY at, kind, unit_id", ())
         due = [Due(Instant(at), DueKind(kind), unit_id) for at, kind, unit_id in agenda]
         return Books(tables, list(rows(ORDERS)), list(rows(POSTINGS)), due)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from leasehold.commands.command import Engine
-from leasehold.domain.book import QUOTES, UNITS
-from leasehold.domain.calendar import DAY_US, Instant, parse_time
-from leasehold.domain.rules import Rules
-from leasehold.domain.service import resource_type_of
+from leasebook.domain.book.book import INSTANCES, QUOTES
+from leasebook.domain.commands.command import Engine
+from leasebook.domain.model.service import resource_type_of
+from leasebook.domain.values.calendar import DAY_US, Instant, parse_time
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import (
     Ask,
     Buy,
@@ -63,7 +63,7 @@ def test_a_quote_is_good_until_its_last_moment(waited: int, is_good: bool) -> No
 def test_a_quote_is_for_one_purchase_just_like_it(steps: tuple[Step, ...], bought: int) -> None:
     books, _ = told(found(QUOTE, Wait(1), *steps, Wait(1)))
     assert sum(quote.used_by is not None for quote in books.table(QUOTES)) == bought
-    assert len(books.table(UNITS)) == bought
+    assert len(books.table(INSTANCES)) == bought
 
 
 # --- terms ---------------------------------------------------------------------------------------------------

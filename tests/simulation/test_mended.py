@@ -14,20 +14,28 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Decided
-from leasehold.commands.funds import TopUp
-from leasehold.domain.book import OFFERINGS, SERVICES, UNITS, Book, Draft
-from leasehold.domain.calendar import HOUR_US, BadTime, Instant, from_datetime, next_full_hour, parse_time, rfc3339
-from leasehold.domain.catalogue import Offering
-from leasehold.domain.money import MICRO_MAX, BadAmount, Micro, parse_amount
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.questions import ServiceFilter, UnitFilter
-from leasehold.sequencer import DueRequest, Limits, Sequencer
-from leasehold.store.errors import NewerStore
-from leasehold.store.opening import Target, upgrade
-from leasehold.store.sqlite import FILE, SqliteStore
+from leasebook.batch import DueRequest, Limits, Sequencer
+from leasebook.domain.book.book import INSTANCES, OFFERINGS, SERVICES, Book, Draft
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Decision
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.values.calendar import (
+    HOUR_US,
+    BadTime,
+    Instant,
+    from_datetime,
+    next_full_hour,
+    parse_time,
+    rfc3339,
+)
+from leasebook.domain.values.money import MICRO_MAX, BadAmount, Micro, parse_amount
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
+from leasebook.ports.queries.read_repository import ServiceFilter, UnitFilter
+from leasebook.store.errors import NewerStore
+from leasebook.store.opening import Target, upgrade
+from leasebook.store.sqlite.store import FILE, SqliteStore
 from tests.contract.rows import service
 from tests.contract.stores import KINDS
 from tests.simulation.asks import Ask, Buy, Fund, Offer, Wait
@@ -43,10 +51,10 @@ def found(*steps: Any) -> History:
     return History(START, Micro(5_000_000_000), ("UTC", "UTC"), RULES, InstantEngine(), steps)
 
 
-async def played(history: History, *, batch: int) -> tuple[MemoryStore, list[Decided]]:
+async def played(history: History, *, batch: int) -> tuple[MemoryStore, list[Decision]]:
     store = MemoryStore()
     office = Office(store, history.rules, history.engine, batch=batch)
-    answers: list[Decided] = []
+    answers: list[Decision] = []
     for at, commands in history.rounds:
         await office.move(at)
         answers += await office.say(commands, at)
@@ -103,7 +111,7 @@ def test_an_instance_is_released_at_its_time_whatever_its_price_has_become() -> 
             ),
             batch=1,
         )
-        (unit,) = store.books().table(UNITS)
+        (unit,) = store.books().table(INSTANCES)
         assert unit.status == "Released"
 
     asyncio.run(scene())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from leasehold.commands.command import Decided, Engine
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import parse_time
-from leasehold.domain.refusal import WRONG_STATE
-from leasehold.domain.rules import Rules
+from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.commands.command import Decision, Engine
+from leasebook.domain.values.calendar import parse_time
+from leasebook.domain.values.refusal import WRONG_STATE
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import (
     Ask,
     AutoRenew,
@@ -32,10 +32,10 @@ from tests.simulation.playing import played
 SLOW = Engine()
 
 
-def lived_late(history: History, *, batch: int = 1) -> tuple[Books, list[Decided]]:
+def lived_late(history: History, *, batch: int = 1) -> tuple[Books, list[Decision]]:
     """Play it with an agenda that stands still until the end."""
 
-    async def scene() -> tuple[Books, list[Decided]]:
+    async def scene() -> tuple[Books, list[Decision]]:
         store = MemoryStore()
         office = Office(store, history.rules, history.engine)
         answers = [decided for at, commands in history.rounds for decided in await office.say(commands, at)]
@@ -78,7 +78,7 @@ def test_what_was_paid_to_renew_units_that_could_not_be_had_goes_back() -> None:
 def test_a_resize_after_the_end_of_a_term_that_is_late_pays_nothing_back() -> None:
     books, answers = lived_late(found(MONTHLY, Wait(TERM_OVER), Ask(Resize(0, 2)), Wait(1)))
     assert answers[-1].refusal is None
-    (unit,) = books.table(UNITS)
+    (unit,) = books.table(INSTANCES)
     assert unit.charged == MONTH
     assert {order.amount for order in books.orders} == {MONTH, 0}
 
@@ -88,7 +88,7 @@ def test_nobody_pays_beyond_a_release_time_that_is_late_by_resizing_then() -> No
     for moment in (HOUR + 30, HOUR + 40, 2 * HOUR):
         books, answers = lived_late(found(buy, Wait(moment), Ask(Resize(0, 3)), Wait(DAY)))
         assert answers[-1].refusal is None
-        (unit,) = books.table(UNITS)
+        (unit,) = books.table(INSTANCES)
         assert unit.metered_minutes == 61
         # At the very moment of the release the third unit is there, and for no time.
         assert unit.charged == 61 * 500_000
@@ -99,7 +99,7 @@ def test_an_instance_whose_release_is_late_does_not_become_prepaid() -> None:
     books, answers = lived_late(found(buy, Wait(HOUR), Ask(Turn(0, 1)), Wait(1)))
     assert answers[-1].refusal is not None
     assert answers[-1].refusal.reason == WRONG_STATE
-    (unit,) = books.table(UNITS)
+    (unit,) = books.table(INSTANCES)
     assert (unit.status, unit.charged) == ("Released", 60 * 500_000)
 
 
@@ -128,7 +128,7 @@ def test_which_instance_stops_for_a_debt_does_not_depend_on_how_much_late_work_i
         return store.books()
 
     expected = asyncio.run(on_time())
-    assert "Stopped" in {unit.status for unit in expected.table(UNITS)}
+    assert "Stopped" in {unit.status for unit in expected.table(INSTANCES)}
     for batch in (1, 7, 64):
         books, _ = lived_late(history, batch=batch)
         assert books.without_order == expected.without_order

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from leasehold.commands.command import Engine
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import HOUR_US
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import MOVES, EndReason, UnitStatus
+from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.commands.command import Engine
+from leasebook.domain.model.instance import MOVES, EndReason, InstanceStatus
+from leasebook.domain.values.calendar import HOUR_US
+from leasebook.domain.values.rule_settings import Rules
 from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, Turn, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER
 from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told
@@ -24,7 +24,7 @@ class Story(NamedTuple):
     """What is done, and the statuses that the instance goes through. It is paid in for one month of one unit."""
 
     steps: tuple[Step, ...]
-    path: tuple[UnitStatus, ...]
+    path: tuple[InstanceStatus, ...]
     funds: int = MONTH
     reason: EndReason | None = None
 
@@ -114,7 +114,7 @@ def of(story: Story) -> tuple[Books, Witness]:
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 def test_an_instance_goes_the_way_that_its_story_says(story: Story) -> None:
     books, witness = of(story)
-    (unit,) = books.table(UNITS)
+    (unit,) = books.table(INSTANCES)
     assert tuple(witness.paths[unit.id]) == story.path
     assert unit.end_reason == story.reason
 

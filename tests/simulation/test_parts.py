@@ -12,23 +12,16 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.domain.account import Account
-from leasehold.domain.book import ACCOUNTS, PRICES, UNITS, Book, Draft
-from leasehold.domain.calendar import Instant
-from leasehold.domain.catalogue import PriceChange, PriceList
-from leasehold.domain.metering import charge_usage
-from leasehold.domain.money import Micro
-from leasehold.domain.rules import Rules
-from leasehold.domain.term import (
-    Term,
-    months_between,
-    price_of_months,
-    price_of_rest,
-    term_of,
-    term_to_day,
-)
-from leasehold.domain.unit import Unit
-from leasehold.engines.instant import InstantEngine
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, PRICES, Book, Draft
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.offering import PriceChange, PriceList
+from leasebook.domain.rules.metering import charge_usage
+from leasebook.domain.rules.term import Term, months_between, price_of_months, price_of_rest, term_of, term_to_day
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.contract.rows import unit as unit_row
 from tests.simulation import terms
 from tests.simulation.asks import Ask, Buy, Renew, Step, Wait
@@ -121,7 +114,7 @@ def test_the_same_day_has_one_price_however_renewals_reach_it(
     assert -roundings[1] < sums[0] - sums[1] < roundings[0]
 
 
-def prepaid(term: Term, since: Instant) -> Unit:
+def prepaid(term: Term, since: Instant) -> Instance:
     return unit_row(
         "unit-1",
         payment_timing="Prepaid",
@@ -161,7 +154,7 @@ def test_an_instance_that_is_renewed_in_parts_has_cost_and_lasts_what_one_renewe
         steps: tuple[Step, ...] = (Ask(Buy(0, "bj", "gpu-1", 2, 1, None)), *longer, Wait(1))
         history = History(start, Micro(50_000_000_000), (zone, zone), Rules(), InstantEngine(), steps)
         books, _ = asyncio.run(watched(history))
-        (unit,) = books.table(UNITS)
+        (unit,) = books.table(INSTANCES)
         return unit.charged, unit.expires_at
 
     assert ended(*parts) == ended(sum(parts))
@@ -181,7 +174,7 @@ def charged(
     listed = sorted((START + at, price) for at, price in price_list)
     unit = unit_row("unit-1", count=2, meter_from=START, created_at=START)
     book = Book()
-    book.load(UNITS, ("unit-1",), unit)
+    book.load(INSTANCES, ("unit-1",), unit)
     book.load(ACCOUNTS, ("acc-1",), Account("acc-1", "", "UTC", Micro(10**12), START))
     known = tuple(PriceChange(Instant(at), Micro(price)) for at, price in ((START - 2 * HOURS, 500_000), *listed))
     book.load(PRICES, unit.offering, PriceList(*unit.offering, known))

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.sequencer import CommandQueue
+from leasebook.batch import CommandQueue
 
 Item = tuple[str | None, int]
 

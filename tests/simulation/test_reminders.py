@@ -8,11 +8,11 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasehold.domain.agenda import DueKind, agenda_of
-from leasehold.domain.book import UNITS
-from leasehold.domain.calendar import DAY_US, HOUR_US, SECOND_US
-from leasehold.domain.event import RELEASE_CLEARED, RELEASE_MOVED, RELEASE_SET, REMINDED, Event
-from leasehold.domain.rules import Rules
+from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.record.agenda import DueKind, agenda_of
+from leasebook.domain.record.event import RELEASE_CLEARED, RELEASE_MOVED, RELEASE_SET, REMINDED, Event
+from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US
+from leasebook.domain.values.rule_settings import Rules
 from tests.crash.fleet import ROUNDS
 from tests.simulation.asks import Ask, Schedule, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER, History, histories
@@ -44,7 +44,7 @@ def check(store: MemoryStore, rules: Rules) -> None:
         assert offset in rules.remind_before_us
         assert deadline in deadlines[event.unit_id or ""]
         assert event.user_id is None
-    for unit in store.books().table(UNITS):
+    for unit in store.books().table(INSTANCES):
         due = [item for item in agenda_of(unit) if item.kind is DueKind.REMIND]
         if unit.remind_at is None:
             assert (due, unit.remind_before_us) == ([], ())
@@ -126,6 +126,6 @@ def test_an_instance_without_a_deadline_has_no_row_in_the_agenda_for_reminders()
         store = MemoryStore()
         await played(found(MINUTELY, MINUTELY, Wait(HOUR), rules=TWICE), store)
         assert {item.kind for item in store.books().agenda} == {DueKind.CHARGE}
-        assert all(unit.remind_at is None and unit.reminded_at is None for unit in store.books().table(UNITS))
+        assert all(unit.remind_at is None and unit.reminded_at is None for unit in store.books().table(INSTANCES))
 
     asyncio.run(scene())

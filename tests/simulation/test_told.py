@@ -11,16 +11,16 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasehold.commands.guard import SetGuardRails
-from leasehold.domain.book import ACCOUNTS as ACCOUNT_ROWS
-from leasehold.domain.book import GUARDS, UNITS
-from leasehold.domain.calendar import Instant, to_datetime
-from leasehold.domain.event import STORY, TYPES
-from leasehold.domain.guard import GuardRules, month_name
-from leasehold.domain.guard_change import GuardChange
-from leasehold.domain.money import Micro
-from leasehold.domain.statement import month_of
-from leasehold.domain.unit import LEGAL
+from leasebook.domain.book.book import ACCOUNT_LIMITS, INSTANCES
+from leasebook.domain.book.book import ACCOUNTS as ACCOUNT_ROWS
+from leasebook.domain.commands.account.limits import SetGuardRails
+from leasebook.domain.model.instance import LEGAL
+from leasebook.domain.model.limits import GuardRules, month_name
+from leasebook.domain.record.event import STORY, TYPES
+from leasebook.domain.rules.limits_change import GuardChange
+from leasebook.domain.rules.statement import month_of
+from leasebook.domain.values.calendar import Instant, to_datetime
+from leasebook.domain.values.money import Micro
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories
 from tests.simulation.memory_store import MemoryStore
@@ -64,7 +64,7 @@ def check_told(store: MemoryStore) -> None:
             stories[event.unit_id] |= {name: value for name, value in event.data.items() if name in STORY}
             if "status" in event.data:
                 statuses[event.unit_id].append(event.data["status"])
-    units = {unit.id: unit for unit in store.books().table(UNITS)}
+    units = {unit.id: unit for unit in store.books().table(INSTANCES)}
     assert stories.keys() == units.keys()
     for unit_id, unit in units.items():
         assert stories[unit_id] == {name: getattr(unit, name) for name in STORY}
@@ -75,9 +75,9 @@ def check_told(store: MemoryStore) -> None:
 def check_counted(store: MemoryStore) -> None:
     """What counts against limits is what the instances hold and what the month's postings charge."""
     books = store.books()
-    units = {unit.id: unit for unit in books.table(UNITS)}
+    units = {unit.id: unit for unit in books.table(INSTANCES)}
     zones = {account.id: account.time_zone for account in books.table(ACCOUNT_ROWS)}
-    for guard in books.table(GUARDS):
+    for guard in books.table(ACCOUNT_LIMITS):
         held: Counter[tuple[str, str]] = Counter()
         for unit in units.values():
             if unit.account_id == guard.account_id and unit.status not in ("Released", "CreateFailed"):
@@ -109,7 +109,7 @@ async def lived(history: History, late: int, batch: int) -> None:
         await office.say(asked, at)
         check_told(store)
         check_counted(store)
-        (first,) = [guard for guard in store.books().table(GUARDS) if guard.account_id == ACCOUNTS[0]]
+        (first,) = [guard for guard in store.books().table(ACCOUNT_LIMITS) if guard.account_id == ACCOUNTS[0]]
         assert first.holds("gpu-1") <= MOST
         assert first.holds("cpu") <= 1
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from leasehold.clock import VirtualClock
-from leasehold.commands.command import Command
-from leasehold.domain.audit import Entry, Line, read_body
-from leasehold.domain.book import Changes, Draft
-from leasehold.domain.calendar import DAY_US, Instant
-from leasehold.domain.refusal import QUOTA, Refusal
-from leasehold.domain.rules import Rules
-from leasehold.engines.instant import InstantEngine
-from leasehold.seals import AuditKeys
-from leasehold.sequencer import Conflict, Limits, OutcomeUnknown, Sequencer, Trail, Unavailable
+from leasebook.batch import AuditWriter, Conflict, Limits, OutcomeUnknown, Sequencer, Unavailable
+from leasebook.domain.book.book import Changes, Draft
+from leasebook.domain.commands.command import Command
+from leasebook.domain.record.audit_log import Entry, Line, read_body
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.domain.values.refusal import QUOTA, Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
+from leasebook.ports.clock import VirtualClock
+from leasebook.security.audit_keys import AuditKeys
 from tests.domain.test_audit import entry
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
 
@@ -108,7 +108,7 @@ class Office:
         self.store, self.meter, self.clock = TroubledStore(), Meter(), VirtualClock(START)
         numbers = count()
         self.keys = AuditKeys(b"k" * 32)
-        trail = Trail(
+        trail = AuditWriter(
             keys=self.keys,
             new_chain=lambda: f"chain-{next(numbers)}",
             lost=self.meter,
@@ -261,7 +261,7 @@ def test_a_stop_with_a_store_that_takes_nothing_tells_of_everything() -> None:
 
 
 def test_an_entry_that_nobody_has_a_batch_for_gets_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leasehold.sequencer.sequencer.NOTED_WITHIN_S", 0.0)
+    monkeypatch.setattr("leasebook.batch.sequencer.NOTED_WITHIN_S", 0.0)
 
     async def scene(office: Office) -> None:
         office.note("alone")

@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from leasehold.commands.command import Command, Decided, DueCommand, Engine
-from leasehold.commands.funds import TopUp
-from leasehold.domain.account import Account
-from leasehold.domain.agenda import DueKind
-from leasehold.domain.book import ACCOUNTS, OFFERINGS, QUOTES, UNITS, Changes
-from leasehold.domain.calendar import Instant
-from leasehold.domain.ledger import Posting
-from leasehold.domain.quote import Quote
-from leasehold.domain.refusal import TOKEN_MISMATCH
-from leasehold.domain.rules import Rules
-from leasehold.domain.unit import LEGAL, Unit, UnitStatus
-from leasehold.engines.instant import InstantEngine
+from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, Changes
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import LEGAL, Instance, InstanceStatus
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.record.agenda import DueKind
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import TOKEN_MISMATCH
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.instant import InstantEngine
 from tests.simulation.advance import Advance
 from tests.simulation.invariants import UP
 from tests.simulation.memory_books import Books
 from tests.simulation.meters import MINUTE, Pin, Priced, Run, Size, charged_minutes
 from tests.simulation.terms import local
 
-Hop = tuple[UnitStatus | None, UnitStatus]
+Hop = tuple[InstanceStatus | None, InstanceStatus]
 
 UNDECIDED: Final = ("bad_value", "denied")
 """Refusals that a client token does not keep: what was malformed or not permitted was never decided."""
-PASSED: Final[tuple[UnitStatus, ...]] = ("Creating", "Reconfiguring", "Releasing")
+PASSED: Final[tuple[InstanceStatus, ...]] = ("Creating", "Reconfiguring", "Releasing")
 """An instance passes through these unseen where its engine confirms at once."""
 LONGEST: Final = 1200
 """A term has no more months."""
@@ -42,12 +42,12 @@ class Witness:
     def __init__(self, rules: Rules, engine: Engine, *, on_time: bool = True) -> None:
         self.hops: set[Hop] = set()
         """Every change of status that was seen."""
-        self.paths: defaultdict[str, list[UnitStatus]] = defaultdict(list)
+        self.paths: defaultdict[str, list[InstanceStatus]] = defaultdict(list)
         """The statuses that each instance was seen in."""
         self._rules = rules
         self._passed = PASSED if isinstance(engine, InstantEngine) else ()
         self._on_time = on_time
-        self._units: dict[str, Unit] = {}
+        self._units: dict[str, Instance] = {}
         self._accounts: dict[str, Account] = {}
         self._prices: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
         self._by_month: dict[tuple[str, str], int] = {}
@@ -58,7 +58,7 @@ class Witness:
         self._numbers: dict[str, int] = {}
         self._charged_at: defaultdict[str, set[int]] = defaultdict(set)
         self._advance = Advance(rules)
-        self._answers: dict[tuple[str, str], tuple[str, Decided]] = {}
+        self._answers: dict[tuple[str, str], tuple[str, Decision]] = {}
 
     def committed(self, changes: Changes, now: Instant, commands: Sequence[Command]) -> None:
         """Compare a commit with those before it."""
@@ -77,7 +77,7 @@ class Witness:
                     assert quote.id not in used, f"used twice: {quote}"
                     self._quotes[quote.used_by] = quote
         for rows in (changes.inserted, changes.updated):
-            for unit in rows.get(UNITS, ()):
+            for unit in rows.get(INSTANCES, ()):
                 self._see_unit(unit, changes.postings, now, commands)
         if self._on_time and any(isinstance(command, TopUp) for command in commands):
             self._see_none_waits()
@@ -108,7 +108,7 @@ class Witness:
         spent = [posting.kind for posting in changes.postings if posting.debit == f"wallet:{account.id}"]
         assert set(spent) <= {"Usage"}, f"{spent} made debts"
 
-    def _see_unit(self, unit: Unit, postings: list[Posting], now: Instant, commands: Sequence[Command]) -> None:
+    def _see_unit(self, unit: Instance, postings: list[Posting], now: Instant, commands: Sequence[Command]) -> None:
         before = self._units.get(unit.id)
         self._units[unit.id] = unit
         self._see_status(before, unit)
@@ -139,7 +139,7 @@ class Witness:
             quoted = None if quote is None else quote.price
             self._advance.see(before, unit, own, command, now, zone, price, quoted, begins)
 
-    def _see_status(self, before: Unit | None, unit: Unit) -> None:
+    def _see_status(self, before: Instance | None, unit: Instance) -> None:
         start, end = None if before is None else before.status, unit.status
         if start == end:
             return
@@ -152,7 +152,7 @@ class Witness:
                 return
         raise AssertionError(f"no way from {start} to {end}: {before} {unit}")
 
-    def _see_end(self, before: Unit, unit: Unit, now: Instant) -> None:
+    def _see_end(self, before: Instance, unit: Instance, now: Instant) -> None:
         """Never early: what ends it had come before this commit."""
         if unit.end_reason == "Schedule":
             assert before.release_at is not None
@@ -164,7 +164,7 @@ class Witness:
             if self._on_time:
                 assert before.retire_at == now
 
-    def _see_stop(self, before: Unit, unit: Unit, now: Instant) -> None:
+    def _see_stop(self, before: Instance, unit: Instance, now: Instant) -> None:
         """Never early: its term was over, or its account was in debt for the whole grace."""
         account = self._accounts[unit.account_id]
         stopped_at = (unit.retire_at or 0) - self._rules.retention_us
@@ -186,7 +186,7 @@ class Witness:
 
     # --- metered use -----------------------------------------------------------------------------------------
 
-    def _see_meter(self, before: Unit | None, unit: Unit, now: Instant, command: Command) -> None:
+    def _see_meter(self, before: Instance | None, unit: Instance, now: Instant, command: Command) -> None:
         runs, size = self._runs[unit.id], self._size(unit, now)
         is_open = bool(runs) and runs[-1].end is None
         meters = unit.status in UP and unit.payment_timing == "Postpaid"
@@ -208,7 +208,7 @@ class Witness:
             self._charged_at[unit.id].add(now)
             runs[-1].sizes.append(size)
 
-    def _end_meter(self, run: Run, unit: Unit, now: Instant) -> None:
+    def _end_meter(self, run: Run, unit: Instance, now: Instant) -> None:
         if unit.payment_timing == "Prepaid":
             run.convert(now)
             assert unit.term_from == run.end, unit
@@ -218,7 +218,7 @@ class Witness:
         self._charged_at[unit.id].add(run.end)
         assert run.minutes == unit.metered_minutes, unit
 
-    def _size(self, unit: Unit, now: Instant) -> Size:
+    def _size(self, unit: Instance, now: Instant) -> Size:
         """How many units it has, and how many of those it was bought with and never gave back."""
         quote = self._quotes.get(unit.id)
         if quote is None or quote.payment_timing == "Prepaid":
@@ -226,7 +226,7 @@ class Witness:
         self._quoted[unit.id] = min(self._quoted.get(unit.id, quote.count), unit.count)
         return Size(now, unit.count, self._quoted[unit.id])
 
-    def _meter_ended(self, unit: Unit) -> int:
+    def _meter_ended(self, unit: Instance) -> int:
         if unit.ended_at is not None:
             return unit.ended_at
         # Who resizes an instance whose stop is overdue pays until then, in the size that it had.
@@ -245,7 +245,7 @@ class Witness:
         for posting in books.postings:
             if posting.kind == "Usage":
                 usage[posting.unit_id or ""].append(posting)
-        for unit in books.table(UNITS):
+        for unit in books.table(INSTANCES):
             runs = self._runs[unit.id]
             expected: dict[int, Priced] = {}
             for run in runs:
@@ -257,10 +257,10 @@ class Witness:
             assert charged_minutes(usage[unit.id]) == expected, unit
             self._check_hours(unit, usage[unit.id])
         assert self._placed == {
-            (placed.service_id, unit.id) for unit in books.table(UNITS) for placed in unit.placements
+            (placed.service_id, unit.id) for unit in books.table(INSTANCES) for placed in unit.placements
         }, "services are not found by where they are placed"
 
-    def _check_hours(self, unit: Unit, usage: list[Posting]) -> None:
+    def _check_hours(self, unit: Instance, usage: list[Posting]) -> None:
         """It is charged each full hour, and when something happens to it."""
         events = self._charged_at[unit.id]
         for posting in usage:
@@ -270,7 +270,7 @@ class Witness:
 
     def check_metered(self, books: Books, now: Instant) -> None:
         """Every minute before the last full hour is charged, and none that has not begun."""
-        for unit in books.table(UNITS):
+        for unit in books.table(INSTANCES):
             run = self._runs[unit.id][-1] if self._runs[unit.id] else None
             if run is None or run.end is not None:
                 continue
@@ -283,7 +283,7 @@ class Witness:
 
     # --- answers ---------------------------------------------------------------------------------------------
 
-    def answered(self, command: Command, decided: Decided) -> bool:
+    def answered(self, command: Command, decided: Decision) -> bool:
         """Compare an answer with the one that its token has had before; returns whether nothing may have changed."""
         token = command.token
         if token is not None:

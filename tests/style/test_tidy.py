@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from leasehold.settings import DECLARED, ENVIRONMENT_IGNORED, PREFIX
-from leasehold.wire.errors import ERRORS, ErrorCode
-from leasehold.wire.openapi import schemas
+from leasebook.config.load import DECLARED, ENVIRONMENT_IGNORED, PREFIX
+from leasebook.contract.errors import ERRORS, ErrorCode
+from leasebook.contract.openapi import schemas
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ FUNCTION_LINES_MAX = 70
 LONG_FUNCTIONS: dict[str, int] = {}
 """Today's exceptions, as above. A migration is one long function by its nature, and is not counted."""
 
-RULES = ("src/leasehold/domain/", "src/leasehold/commands/")
+RULES = ("src/leasebook/domain/", "src/leasebook/domain/commands/")
 IMPURE = frozenset(
     {"asyncio", "concurrent", "http", "io", "logging", "os", "pathlib", "random", "secrets", "socket", "subprocess"}
     | {"tempfile", "threading", "time", "urllib", "uuid", "httpx", "psycopg", "sqlalchemy", "sqlite3", "structlog"}
@@ -276,9 +276,9 @@ def test_an_address_of_a_registry_is_found(host: str) -> None:
 
 def test_a_path_of_one_machine_is_found() -> None:
     for folder in ("work", "root", "home"):
-        assert list(foreign("a.py", f"open('/{folder}/leasehold')"))
-        assert list(foreign("a.py", f"file:///{folder}/leasehold"))
-        assert not list(foreign("a.py", f"src/{folder}/leasehold ~/{folder}/x ./{folder}/x"))
+        assert list(foreign("a.py", f"open('/{folder}/leasebook')"))
+        assert list(foreign("a.py", f"file:///{folder}/leasebook"))
+        assert not list(foreign("a.py", f"src/{folder}/leasebook ~/{folder}/x ./{folder}/x"))
 
 
 # --- public names ----------------------------------------------------------------------------------------
@@ -305,8 +305,8 @@ def test_every_setting_is_documented_and_no_page_speaks_of_another() -> None:
 
 def test_a_setting_that_is_documented_and_does_not_exist_or_the_other_way_round_is_found() -> None:
     assert len(list(undocumented_settings(""))) == len(DECLARED)
-    assert list(unknown_variables("a.md", "set `LEASEHOLD_TIME_ZON`"))
-    assert not list(unknown_variables("a.md", "`LEASEHOLD_TIME_ZONE` LEASEHOLD_ROOT_SECRET_KEY_FILE LEASEHOLD_TEST_X"))
+    assert list(unknown_variables("a.md", "set `LEASEBOOK_TIME_ZON`"))
+    assert not list(unknown_variables("a.md", "`LEASEBOOK_TIME_ZONE` LEASEBOOK_ROOT_SECRET_KEY_FILE LEASEBOOK_TEST_X"))
 
 
 def odd_fields(shapes: Mapping[str, Iterable[str]]) -> Iterator[str]:

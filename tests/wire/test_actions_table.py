@@ -10,13 +10,13 @@ from typing import get_args
 import msgspec
 import pytest
 
-from leasehold.api import operations
-from leasehold.api.operations import OPERATIONS
-from leasehold.cli.reference import reference_page
-from leasehold.wire import policies as p
-from leasehold.wire.action import ALWAYS, Action
-from leasehold.wire.actions import ACTIONS, TABLE
-from leasehold.wire.shapes import Request
+from leasebook.api import handlers as operations
+from leasebook.api.handlers import OPERATIONS
+from leasebook.contract import policies as p
+from leasebook.contract.action import ALWAYS, Action
+from leasebook.contract.actions import ACTIONS, TABLE
+from leasebook.contract.nouns.instance import Request
+from leasebook.docsgen.reference import reference_page
 
 MODULES = [
     import_module(f"{operations.__name__}.{module.name}") for module in pkgutil.iter_modules(operations.__path__)

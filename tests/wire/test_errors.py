@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from leasehold.api.fault import HINTS, REFUSALS, SIGNATURES, Fault, bad_field, refused
-from leasehold.domain import refusal as r
-from leasehold.wire import errors as e
-from leasehold.wire.action import ALWAYS, WRITES
-from leasehold.wire.actions import ACTIONS
-from leasehold.wire.errors import ERRORS, ErrorCode
-from leasehold.wire.signing import SignatureFault
+from leasebook.api.fault import HINTS, REFUSALS, SIGNATURES, Fault, bad_field, refused
+from leasebook.contract import errors as e
+from leasebook.contract.action import ALWAYS, WRITES
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.errors import ERRORS, ErrorCode
+from leasebook.contract.signing import SignatureFault
+from leasebook.domain.values import refusal as r
 
 RETRIED = frozenset({18, 336100, 336502, 500000})
 """Numbers on which one of the official clients sends the request again."""

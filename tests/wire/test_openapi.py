@@ -15,13 +15,13 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.harness import Answer, Desk, a_service, play
 
-from leasehold import __version__
-from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS, TABLE
-from leasehold.wire.errors import ERRORS
-from leasehold.wire.examples import EXAMPLES
-from leasehold.wire.meanings import MEANINGS
-from leasehold.wire.openapi import FORGETFUL, document, meaning_of, schemas, text
+from leasebook import __version__
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS, TABLE
+from leasebook.contract.errors import ERRORS
+from leasebook.contract.examples import EXAMPLES
+from leasebook.contract.meanings import MEANINGS
+from leasebook.contract.openapi import FORGETFUL, document, meaning_of, schemas, text
 
 DOCUMENT = document(__version__)
 PATHS: Mapping[str, Any] = DOCUMENT["paths"]
@@ -115,7 +115,7 @@ def test_every_field_of_every_shape_has_a_meaning_and_no_meaning_is_left_over() 
     used: set[str] = set()
     for shape, schema in schemas().items():
         for field in schema["properties"]:
-            assert meaning_of(shape, field), f"say in wire/meanings.py what {shape}.{field} means"
+            assert meaning_of(shape, field), f"say in contract/meanings.py what {shape}.{field} means"
             used.add(f"{shape}.{field}" if f"{shape}.{field}" in MEANINGS else field)
     assert set(MEANINGS) == used
 
@@ -206,7 +206,7 @@ def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp
                     check(resolved(success), answer.body)
 
     play(scene)
-    with sqlite3.connect(tmp_path / "leasehold.db") as store:
+    with sqlite3.connect(tmp_path / "leasebook.db") as store:
         remembered |= {value for (value,) in store.execute("SELECT value FROM tokens")}
     store.close()
     writes = {action.operation for action in ACTIONS if action.writes}

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.cli.main import cli
-from leasehold.wire.proofs import BadProof, WrongDigest, check_body, nonce_of, signs_body
-from leasehold.wire.signing import SignatureRefused, parse_authorization, sign, signing_key, verify
+from leasebook.cli.main import cli
+from leasebook.contract.proofs import BadProof, WrongDigest, check_body, nonce_of, signs_body
+from leasebook.contract.signing import SignatureRefused, parse_authorization, sign, signing_key, verify
 
 SHA, MD5, NONCE = b"x-bce-content-sha256", b"content-md5", b"x-bce-nonce"
 AK, SK, AT = "AKEXAMPLE", "secret", "2030-01-31T09:30:00Z"

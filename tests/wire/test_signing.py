@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from leasehold.wire import signing
-from leasehold.wire.signing import (
+from leasebook.contract import signing
+from leasebook.contract.signing import (
     Authorization,
     SignatureFault,
     SignatureRefused,

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasehold.wire.signing import SignatureRefused, parse_authorization, sign, signing_key, verify
+from leasebook.contract.signing import SignatureRefused, parse_authorization, sign, signing_key, verify
 
 TOKEN = string.ascii_lowercase + string.digits + "!#$%&'*+-.^_`|~"
 TIMESTAMP = "2025-01-02T03:04:05Z"

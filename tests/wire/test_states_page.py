@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from leasehold.cli.pages import pages
-from leasehold.cli.reference import states_page
-from leasehold.domain.unit import GONE, LEGAL, MOVES, UP, UnitStatus
-from leasehold.wire.shapes import UnitStatus as Shown
+from leasebook.contract.nouns.instance import UnitStatus as Shown
+from leasebook.docsgen.pages import pages
+from leasebook.docsgen.reference import states_page
+from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
 
 DOCS = Path(__file__).parents[2] / "docs"
 ROW = re.compile(r"^\| \[(\w+)\]\(#(\w+)\) \| (.+) \|$", re.MULTILINE)
@@ -31,7 +31,7 @@ def test_every_move_stands_under_its_status_with_what_causes_it_and_there_is_no_
 
 
 def test_every_status_has_a_part_and_every_row_leads_to_one() -> None:
-    assert list(parts()) == ["New", *get_args(UnitStatus)]
+    assert list(parts()) == ["New", *get_args(InstanceStatus)]
     for name, anchor, _ in ROW.findall(states_page()):
         assert anchor == name.lower()
     for status in GONE:
@@ -43,12 +43,12 @@ def test_the_first_table_says_what_each_status_means() -> None:
     said = {name: cells.split(" | ") for name, _, cells in ROW.findall(overview)}
     assert said == {
         status: ["yes" if fact else "no" for fact in (status not in GONE, status in UP, (status, "Releasing") in LEGAL)]
-        for status in get_args(UnitStatus)
+        for status in get_args(InstanceStatus)
     }
 
 
 def test_callers_see_the_statuses_of_the_rules() -> None:
-    assert set(get_args(Shown)) == set(get_args(UnitStatus))
+    assert set(get_args(Shown)) == set(get_args(InstanceStatus))
 
 
 def test_the_page_is_written_with_the_others_and_the_index_leads_to_it() -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from msgspec import inspect
 
-from leasehold.api.fault import Fault
-from leasehold.api.reading import read_body
-from leasehold.wire.action import Action
-from leasehold.wire.actions import ACTIONS, TABLE
-from leasehold.wire.told import WORDS
-from leasehold.wire.unknown import parts_of
+from leasebook.api.body.decoding import read_body
+from leasebook.api.fault import Fault
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS, TABLE
+from leasebook.contract.allowed_values import WORDS
+from leasebook.contract.unknown import parts_of
 
 UNITS, ACCOUNT, NOTIFICATION, MODEL = "/v2/computeunit", "/v2/account", "/v2/notification", "/v2/model"
 

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasehold.wire.actions import ACTIONS
-from leasehold.wire.documented import DOCUMENTED
-from leasehold.wire.guard_shapes import SetGuardRailsRequest
-from leasehold.wire.model_shapes import CreateCustomModelRequest
-from leasehold.wire.own_shapes import TopUpAccountRequest
-from leasehold.wire.service_shapes import CreateServiceRequest
-from leasehold.wire.shapes import Part, PurchaseComputeUnitRequest, Request
-from leasehold.wire.unknown import NAMED_MAX, REFUSED, Unknown, header_of, parts_of, pruned
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.documented import DOCUMENTED
+from leasebook.contract.nouns.account import TopUpAccountRequest
+from leasebook.contract.nouns.instance import Part, PurchaseComputeUnitRequest, Request
+from leasebook.contract.nouns.limits import SetGuardRailsRequest
+from leasebook.contract.nouns.model import CreateCustomModelRequest
+from leasebook.contract.nouns.service import CreateServiceRequest
+from leasebook.contract.unknown import NAMED_MAX, REFUSED, Unknown, header_of, parts_of, pruned
 
 
 def test_every_object_in_every_body_notices_keys_that_it_does_not_know() -> None:

@@ -1,4 +1,4 @@
-module leasehold.invalid/conformance
+module leasebook.invalid/conformance
 
 go 1.26
 

@@ -1,0 +1,1 @@
+"""Who calls, what the signature covers, and how many calls are taken."""

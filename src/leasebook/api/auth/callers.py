@@ -1,0 +1,219 @@
+"""Who calls and what with: the signature, what it covers, and the body that belongs to it."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from leasebook.api.asgi import Headers, Receive, Scope
+from leasebook.api.audit_record import CallRecord
+from leasebook.api.auth.admission import Turn
+from leasebook.api.auth.identity import Identities, Identity
+from leasebook.api.auth.nonce import CallNonce, SeenNonces
+from leasebook.api.body.budget import SMALL, Bodies
+from leasebook.api.fault import Fault, refused
+from leasebook.contract import errors as e
+from leasebook.contract.action import Action
+from leasebook.contract.proofs import BadProof, WrongDigest, check_body, nonce_of, signs_body
+from leasebook.contract.signing import (
+    Authorization,
+    SignatureRefused,
+    check_time,
+    lifetime_s,
+    parse_authorization,
+    verify,
+)
+from leasebook.domain.record.signature import REQUIREMENTS, Nonce, hour_after
+from leasebook.domain.values.calendar import SECOND_US
+from leasebook.domain.values.refusal import Refusal
+from leasebook.ports.clock import wall_us
+
+STRICT: Final = frozenset({"set_key_rules"})
+"""Operations that always take a signed body and a nonce: a signature without them must not do away with the rule."""
+HOW: Final = (
+    "`leasebook call` signs both; of other clients those can that sign headers of their caller's "
+    "(docs/operating/signatures.md)."
+)
+
+
+class SignatureLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of signatures: ages in seconds, whether the host may be signed without its port, and of operators.
+
+    ``body_max`` is how many bytes a body may have.
+    """
+
+    body_max: int
+    age_max_s: int = 1800
+    operator_age_max_s: int = 300
+    without_port: bool = True
+    operators_strict: bool = False
+
+
+class Admitted(NamedTuple):
+    """A caller whose signature holds. ``once`` is the nonce that it covers, None where it covers none."""
+
+    caller: Identity
+    once: CallNonce | None
+
+
+class Callers:
+    """Lets callers in by their signatures, and reads the bodies of those who are."""
+
+    def __init__(
+        self, identities: Identities, limits: SignatureLimits, bodies: Bodies, *, path_prefix: str = ""
+    ) -> None:
+        self._bodies = bodies
+        self._identities = identities
+        self._limits = limits
+        self._prefix = path_prefix.rstrip("/").encode()
+        self._seen = SeenNonces()
+
+    async def admit(
+        self, action: Action, in_query: str | None, scope: Scope, record: CallRecord, before: Admitted | None
+    ) -> Admitted:
+        """Verify a signature (bce-auth-v1, decision 22), and that it covers what it must.
+
+        ``in_query`` is an authorization that stands in the query. ``before`` is what this very call was admitted as a
+        moment ago, where that is to be looked up anew. Raises Fault, SignatureRefused, or StaleIdentity.
+        """
+        headers: Headers = scope["headers"]
+        given = [value for name, value in headers if name == b"authorization"]
+        if len(given) + (in_query is not None) > 1:
+            raise Fault(e.INVALID_HTTP_AUTH_HEADER, "The request carries more than one authorization; send one.")
+        auth = parse_authorization(given[0].decode("latin-1") if given else in_query or "")
+        record.claimed(auth.access_key)
+        now = wall_us()
+        check_time(auth, now, self._limits.age_max_s)
+        caller = await self._identities.find(auth.access_key)
+        if caller is None:
+            raise Fault(
+                e.INVALID_ACCESS_KEY_ID,
+                f"There is no active access key {auth.access_key[:64]!r} here. Check the access key, and that the "
+                "request goes to the right server.",
+            )
+        record.found(caller)
+        try:
+            covered = self._verify(auth, caller, scope)
+            if caller.is_operator:
+                # Not before the signature is proved: a stranger need not learn whose key is an operator's.
+                check_time(auth, now, self._limits.operator_age_max_s)
+            self._require(action, caller, covered)
+        except (SignatureRefused, Fault):
+            await self._identities.confirm(caller)
+            raise
+        return Admitted(caller, self._once(auth, covered) if before is None else before.once)
+
+    def _verify(self, auth: Authorization, caller: Identity, scope: Scope) -> dict[bytes, bytes]:
+        path: bytes = scope["raw_path"]
+        if self._prefix and not path.startswith(self._prefix + b"/"):
+            # A proxy took the prefix off; most clients signed the path with it.
+            path = self._prefix + path
+        return verify(
+            auth,
+            caller.signing_key(auth),
+            method=scope["method"],
+            raw_path=path,
+            query=scope["query_string"],
+            headers=scope["headers"],
+            path_prefix=self._prefix,
+            without_port=self._limits.without_port,
+        )
+
+    def _require(self, action: Action, caller: Identity, covered: dict[bytes, bytes]) -> None:
+        """Raise Fault where the signature leaves out what it must cover."""
+        strict = action.operation in STRICT or (self._limits.operators_strict and caller.is_operator)
+        wanted = REQUIREMENTS if strict else caller.requires
+        if not wanted:
+            return
+        lacking = []
+        if "SignedBody" in wanted and not signs_body(covered):
+            lacking.append("the SHA-256 of the body, in the header x-bce-content-sha256")
+        if "Nonce" in wanted and not covered.get(b"x-bce-nonce"):
+            lacking.append("a nonce, in the header x-bce-nonce")
+        if lacking:
+            who = f"{action.name} takes" if action.operation in STRICT else "This key or its user must make"
+            raise Fault(
+                e.SIGNATURE_TOO_WEAK,
+                f"{who} signatures that cover more than this one does: {' and '.join(lacking)}. {HOW}",
+            )
+
+    def _once(self, auth: Authorization, covered: dict[bytes, bytes]) -> CallNonce | None:
+        try:
+            value = nonce_of(covered)
+        except BadProof as error:
+            raise Fault(e.INVALID_HTTP_REQUEST, str(error)) from None
+        if value is None:
+            return None
+        # What the signer chose, and not what the server allows now: it may allow more after its next start.
+        until = auth.signed_at_us + lifetime_s(auth) * SECOND_US
+        once = CallNonce(Nonce(auth.access_key, value, hour_after(until)), self._seen)
+        try:
+            once.refuse_replay()
+        except Refusal as refusal:
+            raise refused(refusal) from None
+        return once
+
+    async def body_of(self, headers: Headers, receive: Receive, turn: Turn, account_id: str) -> bytes:
+        """Read a body and see that it is what the headers say of it; raises Fault, and Overloaded without room for it.
+
+        Room is given back with the turn. Nobody is told to send (``Expect: 100-continue``) before there is some.
+        """
+        size = self._announced(headers, self._limits.body_max)
+        if size > SMALL:
+            turn.room = await self._bodies.room(account_id, size)
+        body = await self._read(receive, self._limits.body_max)
+        try:
+            check_body(headers, body)
+        except BadProof as error:
+            raise Fault(e.INVALID_HTTP_REQUEST, str(error)) from None
+        except WrongDigest as error:
+            raise Fault(e.BODY_DIGEST_MISMATCH, str(error)) from None
+        return body
+
+    async def small_body(self, headers: Headers, receive: Receive) -> bytes:
+        """Read a body of somebody who signs nothing: it may have as much as any connection may; raises Fault."""
+        most = min(SMALL, self._limits.body_max)
+        self._announced(headers, most)
+        return await self._read(receive, most)
+
+    def _announced(self, headers: Headers, most: int) -> int:
+        """Return how many bytes a body will have at most; raises Fault where that is too much."""
+        size = 0
+        for name, value in headers:
+            # Nineteen digits say enough, and thousands would take long to read.
+            if name == b"content-length" and value.isdigit():
+                size = int(value[:19])
+                if size > most:
+                    raise self._too_large(f"{value[:20].decode()} bytes", most)
+            elif name == b"transfer-encoding":
+                size = most
+        return size
+
+    async def _read(self, receive: Receive, most: int) -> bytes:
+        """Read a body up to a limit; raises Fault beyond it, and where it does not end."""
+        message = await receive()
+        whole: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body") and len(whole) <= most:
+            # Nearly every body comes in one piece.
+            return whole
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            if message["type"] != "http.request":
+                # Half a body must not be done: none at all, for example, would count as an empty one.
+                raise Fault(e.INVALID_HTTP_REQUEST, "The connection ended before the body did. Nothing was done.")
+            piece: bytes = message.get("body", b"")
+            size += len(piece)
+            if size > most:
+                raise self._too_large(f"more than {most} bytes", most)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+            message = await receive()
+
+    def _too_large(self, size: str, most: int) -> Fault:
+        return Fault(
+            e.ENTITY_TOO_LARGE,
+            f"The body has {size}; at most {most} are taken. No action needs more than a few hundred.",
+        )

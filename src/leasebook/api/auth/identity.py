@@ -1,0 +1,209 @@
+"""Who is calling: access keys, looked up once and forgotten the moment they change."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from leasebook.batch import KeyUses, StaleIdentity
+from leasebook.batch.shared_state import SharedState
+from leasebook.contract.action import Action
+from leasebook.contract.policies import FULL, OPERATOR
+from leasebook.contract.signing import Authorization, signing_key
+from leasebook.domain.book.book import ACCESS_KEYS, USERS, Changes
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.record.identity_log import MASTER_KEY
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader
+
+KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""No key that is made here, or that the root's setting takes, looks otherwise."""
+ASKED_MAX: Final = 500
+"""Keys that one question asks for."""
+UNKNOWN_MAX: Final = 10_000
+"""Keys that are remembered for not being there."""
+SIGNING_KEYS_MAX = 64
+KNOWN_MAX = 100_000
+
+
+class Looked(NamedTuple):
+    """What the store said of a key."""
+
+    epoch: str | None
+    found: tuple[AccessKey, User] | None
+    master_key: str | None
+    """The fingerprint of the master key that the store is sealed under."""
+
+
+class Identity:
+    """A caller: the key that signs, the user whose it is, and what that user may do.
+
+    It lives in memory only, and holds the secret because every signature is computed with it.
+    """
+
+    __slots__ = ("_secret", "_signing_keys", "access_key_id", "account_id", "epoch", "policies", "requires", "user_id")
+
+    def __init__(self, key: AccessKey, user: User, secret: str, epoch: str | None) -> None:
+        self.access_key_id = key.id
+        self.account_id = key.account_id
+        self.user_id = user.id
+        self.epoch = epoch
+        # The root of an account may do everything in it.
+        self.policies = frozenset(user.policies) | ({FULL} if user.is_root else frozenset())
+        self.requires = frozenset((*key.requires, *user.requires))
+        self._secret = secret
+        self._signing_keys: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"Identity({self.access_key_id})"
+
+    def signing_key(self, auth: Authorization) -> bytes:
+        """Return the key for this signature's moment; clients sign many requests within the same second."""
+        key = self._signing_keys.get(auth.prefix)
+        if key is None:
+            if len(self._signing_keys) >= SIGNING_KEYS_MAX:
+                self._signing_keys.clear()
+            key = self._signing_keys[auth.prefix] = signing_key(self._secret, auth.prefix)
+        return key
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the caller runs this service, rather than only using it."""
+        return OPERATOR in self.policies
+
+    def may(self, action: Action) -> bool:
+        """Whether any of the action's policies is the caller's."""
+        return not action.policies or not action.policies.isdisjoint(self.policies)
+
+
+class Lookups:
+    """Asks the store for keys: one question at a time, for all who wait with it.
+
+    Whoever calls with keys that do not exist, however many and however fast, keeps one question busy and not a crowd.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._waiting: list[tuple[str, asyncio.Future[Looked]]] = []
+        self._asking: asyncio.Task[None] | None = None
+
+    async def find(self, access_key_id: str) -> Looked:
+        """Return the store's identity epoch, and the key with its user, where there is one."""
+        future: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
+        self._waiting.append((access_key_id, future))
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(), name="keys")
+        return await future
+
+    async def _ask(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting[:ASKED_MAX], self._waiting[ASKED_MAX:]
+            ids = sorted({access_key_id for access_key_id, _ in asked})
+            try:
+                epoch, found, master_key = await self._reader.read(
+                    lambda ask, ids=ids: (  # type: ignore[misc]
+                        ask.fact(IDENTITY_EPOCH),
+                        ask.identities(ids),
+                        ask.fact(MASTER_KEY),
+                    )
+                )
+            except Exception as error:  # noqa: BLE001 - it is for those who asked
+                for _, future in asked:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for access_key_id, future in asked:
+                    if not future.done():
+                        future.set_result(Looked(epoch, found.get(access_key_id), master_key))
+
+
+class Identities:
+    """The active keys that were seen, each as the store has it now.
+
+    A commit that touches a key or a user throws out what is remembered of them before its caller gets its
+    answer: from then on no request gets in with what was revoked. Where another server made the change, every
+    read and every batch notices by the epoch, and the caller is looked up again before anything is done.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        facts: SharedState,
+        open_secret: Callable[[AccessKey], str],
+        uses: KeyUses | None = None,
+        seal_under: Callable[[str | None], object] = bool,
+    ) -> None:
+        self._facts = facts
+        self._open_secret = open_secret
+        self._lookups = Lookups(reader)
+        self._uses = uses or KeyUses()
+        self._seal_under = seal_under
+        self._known: dict[str, Identity] = {}
+        self._unknown: dict[str, str | None] = {}
+        self._epoch = 0
+
+    def committed(self, changes: Changes) -> None:
+        """Forget whoever was touched; that is rare, so it is everybody."""
+        if any(table in changes for table in (ACCESS_KEYS, USERS)):
+            self.forget()
+
+    def forget(self) -> None:
+        """Look everybody up again: another server changed a key or a user."""
+        self._epoch += 1
+        self._known.clear()
+        self._unknown.clear()
+
+    def used(self, caller: Identity, at: Instant) -> None:
+        """Take note that the caller's key signed a request."""
+        self._uses.used(caller.access_key_id, at)
+
+    def last_used(self, access_key_id: str) -> Instant | None:
+        """Return when a key last signed a request here; None: it did not."""
+        return self._uses.last(access_key_id)
+
+    def knows(self, caller: Identity) -> bool:
+        """Whether that is what the caller was last found to be, and nobody's rights have changed since."""
+        return self._known.get(caller.access_key_id) is caller
+
+    async def confirm(self, caller: Identity) -> None:
+        """See that another server has not changed the caller meanwhile, before anything is refused for what it was.
+
+        Raises StaleIdentity where one may have.
+        """
+        if caller.epoch is not None and (await self._facts.now()).identity_epoch != caller.epoch:
+            raise StaleIdentity
+
+    async def find(self, access_key_id: str) -> Identity | None:
+        """Return the caller with that key; None where there is no such key, or it is disabled."""
+        known = self._known.get(access_key_id)
+        if known is not None:
+            return known
+        if not KEY_ID.fullmatch(access_key_id) or await self._is_unknown(access_key_id):
+            return None
+        epoch = self._epoch
+        shared_epoch, found, master_key = await self._lookups.find(access_key_id)
+        # Whatever this caller has sealed is under the master key whose turn it was when the caller was looked up.
+        self._seal_under(master_key)
+        if found is None or found[0].status != "Active":
+            if epoch == self._epoch:
+                if len(self._unknown) >= UNKNOWN_MAX:
+                    del self._unknown[next(iter(self._unknown))]
+                self._unknown[access_key_id] = shared_epoch
+            return None
+        key, user = found
+        identity = Identity(key, user, self._open_secret(key), shared_epoch)
+        # What was read before a change must not be remembered after it.
+        if epoch == self._epoch:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[access_key_id] = identity
+        return identity
+
+    async def _is_unknown(self, access_key_id: str) -> bool:
+        """Whether there was no such key, and none was made since, here or by another server."""
+        if access_key_id not in self._unknown:
+            return False
+        epoch = self._unknown[access_key_id]
+        return epoch is None or (await self._facts.now()).identity_epoch == epoch

@@ -1,0 +1,130 @@
+"""What the audit log does not get of a request: whatever may be a secret."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from leasebook.domain.record.audit_log import BODY_MAX
+
+REDACTED: Final = "[redacted]"
+READ_MAX: Final = 64 * 1024
+"""A longer body that may hold a secret is not read for it, but left out."""
+# The first letter apart: half the time, and every body is looked through.
+_HINTS: Final = re.compile(
+    rb"[spacmbeu](?:ecret|assw|assphrase|uthorization|redential|rivate|aster|ce-auth|earer|pi_?key|nv[\"']|rl[\"']"
+    rb"|ommand|rguments)|(?<!client)(?<!client_)token[\"']|@|://|\\u"
+)
+_SECRET: Final = re.compile(
+    r"secret|passw|passphrase|authorization|credential|private|master|bearer|api_?key|(?<!client)(?<!client_)token\Z",
+    re.IGNORECASE,
+)
+_VALUES: Final = frozenset({"env", "environment", "arguments"})
+"""Keys of what a replica is run with: names stay, and every value goes, since each may be a password."""
+_WORDS: Final = frozenset({"command", "url"})
+"""Keys whose values are shown in part."""
+_KEYS: Final = re.compile(rb'"([^"\\]*)"\s*:')
+_SIGNATURE: Final = re.compile(r"bce-auth-v\d+(?:/|%2F)[^\s\"'&]+", re.IGNORECASE)
+_URL_ENDS: Final = re.compile(r"[\s\"'<>]")
+_NAME_BEGINS: Final = (" ", "\t", "\n", "\r", '"', "'", "<", ">", ":", "/", ",", ";", "[", "]")
+"""A mail address begins right after the last of these."""
+
+
+def shown_body(body: bytes, *, well_formed: bool = False) -> str:
+    """Return a body without secrets, cut; ``well_formed``: it is known to be JSON, which is looked through faster.
+
+    What could hold a secret is read, and taken out are: the values of keys that speak of one; the values of a
+    replica's environment and arguments, and the words of its command after the first; signatures; of addresses of
+    webhooks everything after the host; of other URLs the user and the query; of mail addresses the name but its first
+    letter. What cannot be read is left out as a whole then: half a JSON text may hold a whole secret.
+    """
+    if not body:
+        return ""
+    if _may_tell(body) if well_formed else _HINTS.search(body.lower()):
+        return _redacted(body)[:BODY_MAX]
+    return body[: 4 * BODY_MAX].decode("utf-8", "replace")[:BODY_MAX]
+
+
+def _may_tell(body: bytes) -> bool:
+    """Whether a JSON text may hold a secret: by its keys, and by what a value must have in it to be shortened."""
+    if b"\\" in body or b"@" in body or b"://" in body or b"bce-auth" in body:
+        return True
+    return any(map(_key_tells, _KEYS.findall(body)))
+
+
+@lru_cache(maxsize=4096)
+def _key_tells(key: bytes) -> bool:
+    name = key.decode("utf-8", "replace").lower()
+    return _SECRET.search(name) is not None or name in _VALUES or name in _WORDS
+
+
+def shown_text(text: str) -> str:
+    """Return a text without signatures, without the users and queries of URLs, and without names in mail addresses.
+
+    In time that grows as the text does: strangers choose it.
+    """
+    if "bce-auth" in text:
+        text = _SIGNATURE.sub(REDACTED, text)
+    if "://" in text:
+        first, *rest = text.split("://")
+        text = "://".join([first, *map(_shown_rest, rest)])
+    if "@" in text:
+        *before, last = text.split("@")
+        text = "@".join([*map(_shown_name, before), last])
+    return text
+
+
+def _shown_rest(text: str) -> str:
+    """Take user and query out of what follows ``://``, up to the end of the URL."""
+    end = _URL_ENDS.search(text)
+    rest, after = (text, "") if end is None else (text[: end.start()], text[end.start() :])
+    plain, question, _ = rest.partition("?")
+    # An @ after a slash may be the end of a password that holds one.
+    _, user, plain = plain.rpartition("@")
+    return f"{REDACTED + user if user else ''}{plain}{question + REDACTED if question else ''}{after}"
+
+
+def _shown_name(text: str) -> str:
+    """Take the name of a mail address out of what stands before its ``@``, but for its first letter."""
+    begin = max(text.rfind(mark) for mark in _NAME_BEGINS) + 1
+    return text if len(text) - begin <= 1 else f"{text[: begin + 1]}…"
+
+
+def _redacted(body: bytes) -> str:
+    if len(body) > READ_MAX:
+        return f"[{len(body)} bytes, left out: they may hold a secret]"
+    try:
+        return msgspec.json.encode(_clean(msgspec.json.decode(body))).decode()
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return f"[{len(body)} bytes that are no JSON, left out: they may hold a secret]"
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {shown_text(key): _of_key(key, one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    return shown_text(value) if isinstance(value, str) else value
+
+
+def _of_key(key: str, value: Any) -> Any:
+    name = key.lower()
+    if _SECRET.search(name):
+        return REDACTED
+    if name in _VALUES:
+        return dict.fromkeys(value, REDACTED) if isinstance(value, dict) else REDACTED
+    if name == "command":
+        is_words = isinstance(value, list) and value and isinstance(value[0], str)
+        return [shown_text(value[0]), *([REDACTED] * (len(value) - 1))] if is_words else REDACTED
+    if name == "url" and isinstance(value, str):
+        # Many receivers are told apart, and let callers in, by their path alone.
+        scheme, mark, rest = value.partition("://")
+        return f"{shown_text(scheme)}{mark}{_host(rest)}/{REDACTED}" if mark else REDACTED
+    return _clean(value)
+
+
+def _host(rest: str) -> str:
+    return re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]

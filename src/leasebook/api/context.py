@@ -1,0 +1,230 @@
+"""What an operation works with, and one call of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from leasebook.addressing.webhook import Allowed
+from leasebook.api.auth.identity import Identities, Identity
+from leasebook.api.auth.nonce import CallNonce
+from leasebook.api.auth.refused_calls import Refusals
+from leasebook.api.body.canonical import meant
+from leasebook.api.fault import bad_field
+from leasebook.api.hub import Hub
+from leasebook.api.links.tokens import Links
+from leasebook.batch import AuditContext, Sequencer, StaleIdentity
+from leasebook.batch.shared_state import SharedState, Standing
+from leasebook.contract.action import Action
+from leasebook.contract.nouns.instance import Request
+from leasebook.domain.commands.command import Command
+from leasebook.domain.model.idempotency import IdempotencyKey
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.replicas.engine_route import Routes
+from leasebook.domain.values.calendar import BadTime, Instant, parse_time, rfc3339
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.ports.clock import Clock
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, ReadRepository
+from leasebook.scheduler.worker import Agenda
+
+R = TypeVar("R", bound=Request)
+T = TypeVar("T")
+
+EARLIEST: Final = Instant(0)
+LATEST: Final = parse_time("9000-01-01T00:00:00Z", "UTC")
+"""Beyond these some times cannot be written in the service's zone, nor those that are counted from them."""
+
+
+ReplicaLogs = Callable[[Replica, int], Awaitable[tuple[list[str], str | None]]]
+"""Returns the last lines of a replica, at most so many; none, and why, where they cannot be had here."""
+
+
+class KeyMaker(msgspec.Struct, frozen=True):
+    """Makes key pairs: ``make`` returns id and secret, ``seal`` what the store keeps of the secret.
+
+    ``open`` gives that back, under the same id; ``derived`` returns what each master key gives for one purpose, the one
+    that seals now first.
+    """
+
+    make: Callable[[], tuple[str, str]]
+    seal: Callable[[str, str], bytes]
+    open: Callable[[str, bytes], str]
+    derived: Callable[[str], list[bytes]]
+
+
+class HookMaker(msgspec.Struct, frozen=True):
+    """What is needed to make subscriptions: what webhooks may call, and whether this server sends e-mail."""
+
+    allowed: Allowed
+    mails: bool
+
+
+class Context:
+    """The parts of the service that operations use."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        facts: SharedState,
+        sequencer: Sequencer,
+        agenda: Agenda,
+        clock: Clock,
+        rules: Rules,
+        keys: KeyMaker,
+        hub: Hub,
+        audit_key: Callable[[], str] = str,
+        links: Links,
+        hooks: HookMaker,
+        identities: Identities,
+        refusals: Refusals,
+    ) -> None:
+        self.refusals = refusals
+        self.links = links
+        self.reader = reader
+        self.facts = facts
+        self.sequencer = sequencer
+        self.agenda = agenda
+        self.clock = clock
+        self.rules = rules
+        self.keys = keys
+        self.hub = hub
+        self.audit_key = audit_key
+        """Returns the public key, in hexadecimal, that closures of the audit log are signed for."""
+        self.hooks = hooks
+        self.public_base: str | None = None
+        """Where callers reach this server, with the prefix; None: where the caller at hand does."""
+        self.replica_logs: ReplicaLogs | None = None
+        self.identities = identities
+        self.routes: Routes = ()
+        """Which engine serves which offering."""
+
+    async def submit(self, call: Call[Any], command: Command) -> Any:
+        """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
+        command = msgspec.structs.replace(command, by=call.caller.user_id)
+        party = call.caller.account_id
+        if call.once is not None:
+            return await call.once.submit(self.sequencer, command, call.caller.epoch, call.record, party=party)
+        return await self.sequencer.submit(command, call.caller.epoch, call.record, party=party)
+
+    async def confirm(self, call: Call[Any]) -> None:
+        """See that the caller is still who was looked up, where nothing else asks the store; raises StaleIdentity.
+
+        Where one server has the store to itself, it knows.
+        """
+        if call.caller.epoch is not None:
+            await self.standing(call)
+
+    async def standing(self, call: Call[Any]) -> Standing:
+        """Return how things stand in a shared store; raises StaleIdentity where the caller must be looked up anew."""
+        standing = await self.facts.now()
+        if standing.identity_epoch != call.caller.epoch:
+            raise StaleIdentity
+        return standing
+
+    async def read(self, call: Call[Any], question: Callable[[ReadRepository], T], *, long: bool = False) -> T:
+        """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew.
+
+        What may take ``long`` keeps nobody else waiting.
+        """
+        epoch, answer = await self.reader.read(
+            lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long, party=call.caller.account_id
+        )
+        if epoch != call.caller.epoch:
+            raise StaleIdentity
+        return answer
+
+    async def still(self, call: Call[Any]) -> bool:
+        """Whether the caller of a long call may still make it; looks the caller up anew where that was forgotten."""
+        if self.identities.knows(call.caller):
+            return True
+        caller = await self.identities.find(call.caller.access_key_id)
+        if caller is None or caller.user_id != call.caller.user_id or not caller.may(call.action):
+            return False
+        call.caller = caller
+        return True
+
+    def shown(self, at: Instant) -> str:
+        """Write a time as callers see it (decision 1)."""
+        return rfc3339(at, self.rules.time_zone)
+
+    def service_url(self, call: Call[Any], name: str) -> str:
+        """Write where a service is called: at the service's public address, or the one that the caller used."""
+        return f"{self.public_base or call.origin()}/services/{name}"
+
+    def time(self, text: str, field: str) -> Instant:
+        """Read a time from a request; raises Fault naming the field."""
+        try:
+            at = parse_time(text, self.rules.time_zone)
+        except BadTime as error:
+            raise bad_field(field, f"{error}.") from None
+        if not EARLIEST <= at <= LATEST:
+            raise bad_field(field, f"{text[:64]!r} does not lie in the years from 1970 to 9000.")
+        return at
+
+
+class Call(Generic[R]):
+    """One call: who asks for what."""
+
+    __slots__ = ("action", "caller", "last_event_id", "once", "origin", "query_token", "record", "request", "zone")
+
+    def __init__(
+        self,
+        action: Action,
+        caller: Identity,
+        request: R,
+        query_token: str | None,
+        last_event_id: str | None = None,
+        record: AuditContext | None = None,
+        origin: Callable[[], str] = str,
+        once: CallNonce | None = None,
+        zone: str = "UTC",
+    ) -> None:
+        self.action = action
+        self.once = once
+        """The nonce of the call's signature; None where it has none."""
+        self.caller = caller
+        self.request = request
+        self.query_token = query_token
+        self.last_event_id = last_event_id
+        self.record = record
+        self.zone = zone
+        """In which times are read that name none."""
+        self.origin = origin
+        """Returns the address that the caller used, up to the prefix."""
+
+    def token(self) -> IdempotencyKey | None:
+        """Return the client token, from the query or the body, with a digest of everything else asked for."""
+        return self._token(self.action.operation)
+
+    def personal_token(self) -> IdempotencyKey | None:
+        """Return the same for an answer that shows a secret: only to the user who asked first (decision 38)."""
+        return self._token(f"{self.action.operation} {self.caller.user_id}")
+
+    def _token(self, what: str) -> IdempotencyKey | None:
+        value = self.query_token or self.request.client_token
+        if not value:
+            return None
+        asked = msgspec.json.encode(meant(msgspec.structs.replace(self.request, client_token=None), self.zone))
+        return IdempotencyKey(self.caller.account_id, value, hashlib.sha256(what.encode() + b"\n" + asked).hexdigest())
+
+
+class Followed:
+    """A result that does not end: server-sent events."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self.pieces = pieces
+
+
+class Streamed:
+    """A result that is one list under one name, too long to be in memory at once."""
+
+    def __init__(self, name: str, pieces: AsyncIterator[Sequence[Any]]) -> None:
+        self.name = name
+        self.pieces = pieces
+
+
+Operation = Callable[[Context, Call[Any]], Awaitable[Any]]

@@ -1,0 +1,89 @@
+"""How many callers follow events at a time: each stream is a task and a connection for as long as its caller likes."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+from leasebook.api.fault import Fault
+from leasebook.contract.errors import TOO_MANY_STREAMS
+
+
+class StreamBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """So many streams at most of this server, of one account of them, and of one access key."""
+
+    in_all: int
+    per_account: int
+    per_key: int
+
+
+class Meter(Protocol):
+    """Where streams are counted."""
+
+    def streams_open(self, change: int) -> None:
+        """Note that a stream began, or ended."""
+
+    def stream_refused(self) -> None:
+        """Count one that was refused."""
+
+
+class Streams:
+    """The streams that are open."""
+
+    def __init__(self, bounds: StreamBounds, meter: Meter) -> None:
+        self._bounds = bounds
+        self._meter = meter
+        self._open = 0
+        self._accounts: Counter[str] = Counter()
+        self._keys: Counter[str] = Counter()
+
+    def opened(self, account_id: str, access_key: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Let a stream begin, and return it; it counts until it is closed. Raises Fault where there are too many."""
+        self.check(account_id, access_key)
+        return _Stream(self, account_id, access_key, pieces)
+
+    def check(self, account_id: str, access_key: str) -> None:
+        """Raise Fault where there are too many for one more."""
+        for open_now, most, whose, setting in (
+            (self._keys[access_key], self._bounds.per_key, "This access key", "events.streams_per_key_max"),
+            (self._accounts[account_id], self._bounds.per_account, "The account", "events.streams_per_account_max"),
+            (self._open, self._bounds.in_all, "This server", "events.streams_max"),
+        ):
+            if open_now >= most:
+                self._meter.stream_refused()
+                raise Fault(
+                    TOO_MANY_STREAMS,
+                    f"{whose} follows events {open_now} times already, and at most {most} times at once. Close a "
+                    "stream that is not needed; one without an instanceId has the events of all instances. The "
+                    f"operator may allow more (the setting {setting}).",
+                )
+
+    def count(self, account_id: str, access_key: str, change: int) -> None:
+        """Count a stream that began (1) or ended (-1)."""
+        self._open += change
+        for counter, name in ((self._accounts, account_id), (self._keys, access_key)):
+            counter[name] += change
+            if not counter[name]:
+                del counter[name]
+        self._meter.streams_open(change)
+
+
+class _Stream(AsyncIterator[bytes]):
+    """A stream that counts. Nobody need have asked it for a piece when it is closed, or thrown away."""
+
+    def __init__(self, streams: Streams, account_id: str, access_key: str, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        streams.count(account_id, access_key, 1)
+        self._ended = weakref.finalize(self, streams.count, account_id, access_key, -1)
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """End it."""
+        self._ended()
+        await self._pieces.aclose()  # type: ignore[attr-defined]

@@ -1,0 +1,105 @@
+"""Accounts: balance, orders, postings."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from leasebook.api.context import Call, Context, Operation
+from leasebook.api.fault import Fault, bad_field
+from leasebook.api.paging import OWN, cut, marker_of, moment_of, place_of
+from leasebook.api.presenters import rows as present
+from leasebook.contract.errors import RESOURCE_NOT_FOUND
+from leasebook.contract.nouns import account as own
+from leasebook.contract.nouns import instance as s
+from leasebook.domain.commands.account.funds import TopUp
+from leasebook.domain.model.account import Account
+from leasebook.domain.values.money import BadAmount, Micro, parse_amount
+from leasebook.ports.queries.read_repository import HistoryFilter, Place
+
+DIGITS_MAX: Final = 28
+"""Decimal arithmetic is exact up to here, and no amount comes near it."""
+
+
+def amount(given: own.Amount | None, field: str) -> Micro | None:
+    """Read an amount that is not negative; raises Fault naming the field."""
+    if given is None:
+        return None
+    _, digits, exponent = given.as_tuple()
+    if len(digits) > DIGITS_MAX or (isinstance(exponent, int) and abs(exponent) > DIGITS_MAX):
+        raise bad_field(field, f"An amount has at most {DIGITS_MAX} digits, and six of them after the point.")
+    try:
+        micro = parse_amount(given)
+    except BadAmount as error:
+        raise bad_field(field, f"{error}.") from None
+    if micro < 0:
+        raise bad_field(field, f"{given} is negative.")
+    return micro
+
+
+async def describe_account(context: Context, call: Call[s.Empty]) -> own.AccountDetail:
+    """Show the caller's account."""
+    account_id = call.caller.account_id
+    found = await context.read(call, lambda ask: ask.account(account_id))
+    if found is None:
+        raise Fault(RESOURCE_NOT_FOUND, "The account is gone.")
+    return present.account(found, context.rules.currency)
+
+
+async def top_up(context: Context, call: Call[own.TopUpAccountRequest]) -> own.AccountDetail:
+    """Put money on an account."""
+    micro = amount(call.request.amount, "amount")
+    if not micro:
+        raise bad_field("amount", "A top-up adds something: give an amount above zero.")
+    command = TopUp(token=call.token(), account_id=call.request.account_id or call.caller.account_id, amount=micro)
+    account: Account = await context.submit(call, command)
+    return present.account(account, context.rules.currency)
+
+
+def _history(context: Context, call: Call[Any]) -> HistoryFilter:
+    asked = call.request
+    return HistoryFilter(
+        account_id=call.caller.account_id,
+        kind=asked.kind,
+        unit_id=asked.instance_id,
+        since=context.time(asked.start_time, "startTime") if asked.start_time else None,
+        until=context.time(asked.end_time, "endTime") if asked.end_time else None,
+    )
+
+
+async def describe_orders(context: Context, call: Call[own.DescribeOrdersRequest]) -> own.OrderPage:
+    """List the account's orders, newest first."""
+    wanted = _history(context, call)
+    scope, size = f"orders {wanted}", OWN.of(call.request.max_keys)
+    after = place_of(call.request.marker, scope)
+    found = await context.read(call, lambda ask: ask.orders(wanted, after=after, limit=size + 1))
+    page = cut(found, size, scope)
+    return own.OrderPage(
+        orders=[present.order(numbered.row, context.shown) for numbered in page.rows],
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
+    )
+
+
+async def describe_postings(context: Context, call: Call[own.DescribePostingsRequest]) -> own.PostingPage:
+    """List the movements of the account's money, newest first."""
+    wanted = _history(context, call)
+    scope, size = f"postings {wanted}", OWN.of(call.request.max_keys)
+    after = moment_of(call.request.marker, scope)
+    found = await context.read(call, lambda ask: ask.postings(wanted, after=after, limit=size + 1))
+    page = found[:size]
+    more = len(found) > size
+    return own.PostingPage(
+        postings=[present.posting(numbered.seq, numbered.row, context.shown) for numbered in page],
+        is_truncated=more,
+        max_keys=size,
+        next_marker=marker_of(Place(page[-1].row.at, page[-1].seq), scope) if more else None,
+    )
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "describe_account": describe_account,
+    "top_up": top_up,
+    "describe_orders": describe_orders,
+    "describe_postings": describe_postings,
+}

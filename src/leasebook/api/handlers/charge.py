@@ -1,0 +1,215 @@
+"""Quota, auto-renew rules and packages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.api.context import Call, Context, Operation
+from leasebook.api.fault import bad_field, refused
+from leasebook.api.handlers.instances import auto_renew, own_unit
+from leasebook.api.ids import hex_id, package_id, quota_id
+from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of
+from leasebook.api.presenters import rows as present
+from leasebook.api.presenters.billing import purchase
+from leasebook.contract.nouns import charge as c
+from leasebook.contract.policies import FULL
+from leasebook.domain.commands.instance.purchase import BuyUnits, Purchased
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import SetAutoRenew
+from leasebook.domain.commands.instance.resize import Resize
+from leasebook.domain.commands.service.usage import GrantPackage, no_package
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA
+from leasebook.domain.model.usage import TokenPackage
+from leasebook.ports.queries.read_repository import UnitFilter
+
+
+async def create_auto_renew_rule(context: Context, call: Call[c.CreateAutoRenewRulesRequest]) -> bool:
+    """Renew a prepaid instance whenever its term runs out."""
+    asked = call.request
+    command = auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def delete_auto_renew_rule(context: Context, call: Call[c.DeleteAutoRenewRulesRequest]) -> bool:
+    """Do not renew an instance any more."""
+    command = SetAutoRenew(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        unit_id=call.request.instance_id,
+        months=None,
+        kind=call.request.instance_type,
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def describe_auto_renew_rules(context: Context, call: Call[c.DescribeAutoRenewRulesRequest]) -> c.AutoRenewRules:
+    """List the instances that are renewed by themselves."""
+    asked, account_id = call.request, call.caller.account_id
+    size = OWN.of(asked.max_keys)
+    if asked.instance_id is not None:
+        wanted_id = asked.instance_id
+        unit = own_unit(await context.read(call, lambda ask: ask.unit(wanted_id)), call, wanted_id)
+        rules = [present.renew_rule(unit, context.shown)] if unit.auto_renew else []
+        return c.AutoRenewRules(rules=rules, is_truncated=False, max_keys=size)
+    scope = f"rules {account_id}"
+    wanted = UnitFilter(account_id=account_id, payment_timing="Prepaid", auto_renew=True)
+    after = place_of(asked.marker, scope) or 0
+    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
+    return c.AutoRenewRules(
+        rules=[present.renew_rule(numbered.row, context.shown) for numbered in page.rows],
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
+    )
+
+
+async def purchase_quota(context: Context, call: Call[c.PurchaseTpmRequest]) -> c.PurchasedTpm:
+    """Buy quota of a model."""
+    asked = call.request
+    if asked.billing.payment_timing != "Postpaid":
+        raise bad_field("billing.paymentTiming", "Quota is sold Postpaid only.")
+    command = BuyUnits(
+        token=call.token(),
+        purchase=purchase(context, call.caller, asked.billing, new_id=quota_id),
+        region=EVERYWHERE,
+        unit_type=asked.model,
+        count=asked.purchase_count,
+        kind=QUOTA,
+    )
+    bought: Purchased = await context.submit(call, command)
+    return c.PurchasedTpm(instance_id=bought.unit_id, order_id=bought.order_id)
+
+
+async def describe_quota(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
+    """List the account's quota of a model."""
+    asked = call.request
+    if asked.instance_id is not None:
+        wanted = asked.instance_id
+        unit = own_unit(await context.read(call, lambda ask: ask.unit(wanted)), call, wanted, QUOTA)
+        units = [unit] if unit.type == asked.model and asked.status in (None, unit.status) else []
+    else:
+        return await _quota_page(context, call)
+    return c.TpmInstances(
+        instances=[
+            present.quota(unit, context.shown) for unit in units if asked.payment_timing in (None, unit.payment_timing)
+        ]
+    )
+
+
+async def _quota_page(context: Context, call: Call[c.DescribeTpmRequest]) -> c.TpmInstances:
+    asked = call.request
+    wanted = UnitFilter(
+        account_id=call.caller.account_id,
+        kind=QUOTA,
+        type=asked.model,
+        status=asked.status,
+        payment_timing=asked.payment_timing,
+    )
+    scope, size = f"quota {wanted}", WHOLE.of(asked.max_keys)
+    after = place_of(asked.marker, scope) or 0
+    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
+    return c.TpmInstances(
+        instances=[present.quota(numbered.row, context.shown) for numbered in page.rows],
+        **ends(asked, size, page.next_marker),
+    )
+
+
+async def release_quota(context: Context, call: Call[c.ReleaseTpmRequest]) -> bool:
+    """Release quota now."""
+    command = Release(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        unit_id=call.request.instance_id,
+        service_id=None,
+        kind=QUOTA,
+        model=call.request.model,
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def resize_quota(context: Context, call: Call[c.ResizeTpmRequest]) -> bool:
+    """Change the amount of quota."""
+    asked = call.request
+    if asked.count is None:
+        # The documents let the number be left out, and do not say what that means: nothing changes.
+        own_unit(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id, QUOTA)
+        return True
+    command = Resize(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        unit_id=asked.instance_id,
+        order_id=hex_id(),
+        count=asked.count,
+        kind=QUOTA,
+    )
+    await context.submit(call, command)
+    return True
+
+
+async def schedule_quota_release(context: Context, call: Call[c.AutoReleaseTpmRequest]) -> bool:
+    """Set, move or clear the release time of quota."""
+    asked = call.request
+    command = ScheduleRelease(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        unit_id=asked.instance_id,
+        service_id=None,
+        release_at=context.time(asked.release_time, "releaseTime") if asked.release_time else None,
+        kind=QUOTA,
+        by_manager=FULL in call.caller.policies,
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def describe_packages(context: Context, call: Call[c.DescribePackagesRequest]) -> c.PackageList:
+    """List the account's packages."""
+    account_id, now = call.caller.account_id, context.clock.now()
+    found = await context.read(call, lambda ask: ask.packages(account_id))
+    # None is ever deleted, so the place of each stays what it is.
+    page, end = part(enumerate(found), lambda one: one[:1], call.request, f"packages {account_id}")
+    return c.PackageList(instances=[present.package(row, now, context.shown) for _, row in page], **end)
+
+
+async def describe_package(context: Context, call: Call[c.DescribePackageRequest]) -> c.PackageResult:
+    """Show one package."""
+    wanted = call.request.package_id
+    found = await context.read(call, lambda ask: ask.package(wanted))
+    if found is None or found.account_id != call.caller.account_id:
+        raise refused(no_package(wanted))
+    return c.PackageResult(instance=present.package(found, context.clock.now(), context.shown))
+
+
+async def grant_package(context: Context, call: Call[c.GrantPackageRequest]) -> c.PackageResult:
+    """Give an account a package of tokens."""
+    asked = call.request
+    command = GrantPackage(
+        token=call.token(),
+        package_id=package_id(),
+        account_id=asked.account_id or call.caller.account_id,
+        user_id=call.caller.user_id,
+        service_name=asked.service_name,
+        specification=asked.specification,
+        expires_at=context.time(asked.expired_time, "expiredTime"),
+    )
+    granted: TokenPackage = await context.submit(call, command)
+    return c.PackageResult(instance=present.package(granted, context.clock.now(), context.shown))
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "create_auto_renew_rule": create_auto_renew_rule,
+    "delete_auto_renew_rule": delete_auto_renew_rule,
+    "describe_auto_renew_rules": describe_auto_renew_rules,
+    "purchase_quota": purchase_quota,
+    "describe_quota": describe_quota,
+    "release_quota": release_quota,
+    "resize_quota": resize_quota,
+    "schedule_quota_release": schedule_quota_release,
+    "describe_packages": describe_packages,
+    "describe_package": describe_package,
+    "grant_package": grant_package,
+}

@@ -1,0 +1,60 @@
+"""The clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from leasebook.api.context import Call, Context, Operation
+from leasebook.contract.nouns import account as own
+from leasebook.contract.nouns import instance as s
+from leasebook.domain.commands.store.clock import NoteClock
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.clock import RealClock
+
+log = structlog.get_logger()
+
+
+def _detail(context: Context) -> own.ClockDetail:
+    reason = context.clock.held()
+    return own.ClockDetail(
+        now=context.shown(context.clock.now()),
+        mode=context.clock.mode,
+        held=reason is not None,
+        reason=reason,
+    )
+
+
+async def describe_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
+    """Tell what time it is. Where a virtual clock stands is the store's to say: another server may have moved it."""
+    if call.caller.epoch is not None:
+        stands = (await context.standing(call)).virtual_now
+        if stands is not None:
+            context.clock.moved(Instant(int(stands)))
+    return _detail(context)
+
+
+async def advance_clock(context: Context, call: Call[own.AdvanceClockRequest]) -> own.ClockDetail:
+    """Move the virtual clock, and do everything that falls due on the way."""
+    await context.confirm(call)
+    await context.agenda.advance(context.time(call.request.to, "to"), call.record)
+    return _detail(context)
+
+
+async def confirm_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
+    """Take the time that the clock shows for right."""
+    await context.confirm(call)
+    context.clock.confirm()
+    if isinstance(context.clock, RealClock) and (mark := context.clock.mark()) is not None:
+        # Every other server hears of it by the store.
+        context.clock.heed(await context.sequencer.submit(NoteClock(mark=mark, confirms=True)))
+    log.warning("clock confirmed by an operator", user_id=call.caller.user_id)
+    return _detail(context)
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "describe_clock": describe_clock,
+    "advance_clock": advance_clock,
+    "confirm_clock": confirm_clock,
+}

@@ -1,0 +1,185 @@
+"""Events: pages of them, and following them as they happen."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+
+from leasebook.api.context import Call, Context, Followed, Operation
+from leasebook.api.fault import Fault, bad_field
+from leasebook.api.paging import OWN, event_of, marker_of
+from leasebook.api.presenters import rows as present
+from leasebook.batch import StaleIdentity
+from leasebook.contract.errors import ACCESS_DENIED, INVALID_MARKER
+from leasebook.contract.nouns import event as v
+from leasebook.contract.policies import FULL, WRITERS
+from leasebook.domain.record.event import TYPES, Event
+from leasebook.domain.record.identity_event import IAM_TYPES
+from leasebook.ports.queries.read_repository import EventFilter, EventPlace
+
+AT_ONCE: Final = 200
+IAM: Final = frozenset(IAM_TYPES)
+NOT_IAM: Final = tuple(kind for kind in TYPES if kind not in IAM)
+KEEP_ALIVE_S: Final = 15.0
+"""So long a stream is silent at most: what stands between would take it for dead."""
+_ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
+_encode: Final = msgspec.json.Encoder().encode
+_NEVER_GIVEN: Final = (
+    " is of no event of this account in this store. It may be another account's, or of events that were lost when the "
+    "store was restored from a backup."
+)
+_BEGIN_ANEW: Final = (
+    "What came of it since may be otherwise: look at the instances, list the events with DescribeEvents (oldestFirst), "
+    "and follow after the id of the last one."
+)
+
+
+def types_of(given: list[str] | None) -> tuple[str, ...] | None:
+    """Read event types; None where none are given. Raises Fault for one that there is not."""
+    if not given:
+        return None
+    for kind in given:
+        if kind not in TYPES:
+            raise bad_field("types", f"There is no type {kind[:64]!r}. There are {', '.join(TYPES)}.")
+    return tuple(sorted(set(given)))
+
+
+async def describe_events(context: Context, call: Call[v.DescribeEventsRequest]) -> v.EventPage:
+    """List the account's events."""
+    asked = call.request
+    oldest_first = bool(asked.oldest_first)
+    wanted = EventFilter(
+        account_id=call.caller.account_id,
+        unit_id=asked.instance_id,
+        types=_permitted(call, types_of(asked.types)),
+        since=context.time(asked.start_time, "startTime") if asked.start_time else None,
+        until=context.time(asked.end_time, "endTime") if asked.end_time else None,
+    )
+    scope, size = f"events {wanted} {oldest_first}", OWN.of(asked.max_keys)
+    after = event_of(asked.marker, scope)
+    if after is not None:
+        await _require_given(
+            context, call, after, Fault(INVALID_MARKER, f"The marker{_NEVER_GIVEN} Begin without one.", "marker")
+        )
+    found = await context.read(
+        call, lambda ask: ask.events(wanted, after=after, limit=size + 1, oldest_first=oldest_first)
+    )
+    page, more = found[:size], len(found) > size
+    return v.EventPage(
+        events=[_shown(context, call, wanted.account_id, place, event) for place, event in page],
+        is_truncated=more,
+        max_keys=size,
+        next_marker=marker_of(page[-1][0], scope) if more else None,
+    )
+
+
+def _permitted(call: Call[Any], types: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return which types the caller gets: who does not manage the account is told nothing of its users and keys.
+
+    Raises Fault where one of these is asked for by name.
+    """
+    if FULL in call.caller.policies or call.caller.is_operator:
+        return types
+    if types is None:
+        return NOT_IAM
+    if not IAM.isdisjoint(types):
+        raise Fault(ACCESS_DENIED, f"Events of users and keys take {FULL}, and this key's user has it not.", "types")
+    return types
+
+
+def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event) -> v.CloudEvent:
+    """Show an event; a reminder's links only to its buyer and to the account's managers, who could do as much."""
+    caller = call.caller
+    own = event.data.get("buyerId") == caller.user_id and not WRITERS.isdisjoint(caller.policies)
+    links = context.links if own or FULL in caller.policies else None
+    return present.event(account_id, place, event, context.shown, links)
+
+
+async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> Followed:
+    """Follow the account's events."""
+    asked, account_id = call.request, call.caller.account_id
+    types = types_of(asked.types)
+    _permitted(call, types)
+    wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types)
+    after = _place(asked.after or call.last_event_id)
+    # What is refused must not cost a question of the store.
+    context.hub.streams.check(account_id, call.caller.access_key_id)
+    if after is None:
+        # From now on: what happens after this was read is in the stream.
+        after = await context.read(call, lambda ask: ask.last_event(account_id)) or EventPlace(0, -1)
+    else:
+        never = f"The id {after.page}-{after.line}{_NEVER_GIVEN} {_BEGIN_ANEW}"
+        await _require_given(context, call, after, bad_field("after", never))
+    pieces = _stream(context, call, wanted, after)
+    return Followed(context.hub.streams.opened(account_id, call.caller.access_key_id, pieces))
+
+
+async def _require_given(context: Context, call: Call[Any], place: EventPlace, otherwise: Fault) -> None:
+    """Raise the fault where the account has no event at that place: to go on after it would pass over others."""
+    account_id = call.caller.account_id
+    if await context.read(call, lambda ask: ask.event_at(account_id, place)) is None:
+        raise otherwise
+
+
+def place_of(text: str) -> EventPlace | None:
+    """Read an event's id; None for what is none."""
+    found = _ID.fullmatch(text)
+    return EventPlace(int(found[1]), int(found[2])) if found else None
+
+
+def _place(text: str | None) -> EventPlace | None:
+    if not text:
+        return None
+    place = place_of(text)
+    if place is None:
+        # To begin now instead would pass over what happened meanwhile, and say nothing.
+        raise bad_field("after", f"{text[:64]!r} is no id of an event.")
+    return place
+
+
+async def _stream(
+    context: Context, call: Call[v.FollowEventsRequest], wanted: EventFilter, after: EventPlace
+) -> AsyncIterator[bytes]:
+    """Send what there is, then wait for more. It ends with the server, or with the caller's rights."""
+    yield b": this stream has every event, in order\n\n"
+    place, silent_since = after, time.monotonic()
+    with context.hub.following(wanted.account_id) as follower:
+        while not context.hub.stopping and await context.still(call):
+            follower.clear()
+            try:
+                # The caller's rights may have changed since the stream began.
+                mine = msgspec.structs.replace(wanted, types=_permitted(call, wanted.types))
+            except Fault:
+                return
+            try:
+                found = await context.read(
+                    call,
+                    lambda ask, place=place, mine=mine: ask.events(  # type: ignore[misc]
+                        mine, after=place, limit=AT_ONCE, oldest_first=True
+                    ),
+                )
+            except StaleIdentity:
+                context.identities.forget()
+                continue
+            if found:
+                place = found[-1][0]
+                yield b"".join(_written(context, call, *one) for one in found)
+                silent_since = time.monotonic()
+                continue
+            silent_s = time.monotonic() - silent_since
+            if silent_s >= KEEP_ALIVE_S:
+                yield b": nothing happened\n\n"
+                silent_since, silent_s = time.monotonic(), 0.0
+            await context.hub.wait(follower, KEEP_ALIVE_S - silent_s)
+
+
+def _written(context: Context, call: Call[v.FollowEventsRequest], place: EventPlace, event: Event) -> bytes:
+    shown = _shown(context, call, call.caller.account_id, place, event)
+    return f"id: {shown.id}\nevent: {shown.type}\ndata: ".encode() + _encode(shown) + b"\n\n"
+
+
+OPERATIONS: Final[dict[str, Operation]] = {"describe_events": describe_events, "follow_events": follow_events}

@@ -1,0 +1,108 @@
+"""Explaining an instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from leasebook.api.context import Call, Context, Operation
+from leasebook.api.fault import refused
+from leasebook.api.presenters import rows as present
+from leasebook.contract.nouns import explain as x
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import AccountLimits
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.record.event import Event
+from leasebook.domain.rules.explain import explain
+from leasebook.domain.rules.ownership import no_instance
+from leasebook.domain.rules.statement import month_of
+from leasebook.domain.values.calendar import to_datetime
+from leasebook.domain.values.money import amount_text
+from leasebook.ports.queries.read_repository import AuditFilter, AuditLine, EventFilter, EventPlace, ReadRepository
+
+SHOWN: Final = 100
+TRIED_SHOWN: Final = 20
+TRIED_TOLD: Final = 3
+"""Of what was tried in vain so much is told in the text; the rest stands in the list."""
+
+
+class _Found(NamedTuple):
+    unit: Instance
+    offering: Offering
+    prices: PriceList
+    account: Account
+    events: list[tuple[EventPlace, Event]]
+    tried: list[AuditLine]
+    replicas: list[Replica]
+    guard: AccountLimits | None
+
+
+async def explain_unit(context: Context, call: Call[x.ExplainComputeUnitRequest]) -> x.Explanation:
+    """Explain an instance."""
+    wanted, account_id = call.request.instance_id, call.caller.account_id
+
+    def look(ask: ReadRepository) -> _Found | None:
+        unit, account = ask.unit(wanted), ask.account(account_id)
+        if unit is None or account is None or unit.account_id != account_id:
+            return None
+        offering = next(row for row in ask.offerings() if (row.region, row.type) == unit.offering)
+        prices = ask.price_list(*unit.offering) or PriceList(*unit.offering, ())
+        happened = ask.events(
+            EventFilter(account_id=account_id, unit_id=wanted), after=None, limit=SHOWN, oldest_first=False
+        )
+        refused_calls = AuditFilter(account_id=account_id, unit_id=wanted, refused=True)
+        tried = ask.audit(refused_calls, after=None, limit=TRIED_SHOWN).lines
+        replicas = ask.replicas(account_id, unit_id=wanted)
+        guard = ask.guard(account_id)
+        return _Found(unit, offering, prices, account, happened, tried, replicas, guard)
+
+    # What was refused a moment ago is asked about now.
+    await context.sequencer.flush()
+    found = await context.read(call, look, long=True)
+    if found is None:
+        raise refused(no_instance(wanted))
+    return _explanation(context, found)
+
+
+def _explanation(context: Context, found: _Found) -> x.Explanation:
+    unit, account = found.unit, found.account
+    now = context.clock.now()
+    today = to_datetime(now, account.time_zone)
+    month_end = month_of(today.year, today.month, account.time_zone)[1]
+    told = explain(
+        unit, found.offering, found.prices, account, context.rules, now, month_end, found.replicas, found.guard
+    )
+    return x.Explanation(
+        instance_id=unit.id,
+        alive=told.alive,
+        text="\n".join([*told.sentences, *_tried(context, found.tried)]),
+        ends_time=None if told.ends_at is None else context.shown(told.ends_at),
+        ends_by=told.ends_by,  # type: ignore[arg-type]
+        cost=amount_text(told.cost),
+        month_end_cost=amount_text(told.month_end_cost),
+        currency=context.rules.currency,
+        events=[present.event(account.id, place, event, context.shown) for place, event in found.events],
+        attempts=[
+            x.Attempt(
+                time=context.shown(line.entry.at),
+                request_id=line.entry.request_id,
+                user_id=line.entry.user_id,
+                action=line.entry.action,
+                code=line.entry.code,
+                message=line.entry.message or None,
+            )
+            for line in found.tried
+        ],
+    )
+
+
+def _tried(context: Context, tried: list[AuditLine]) -> Iterator[str]:
+    for line in tried[:TRIED_TOLD]:
+        entry = line.entry
+        who = entry.user_id or "Somebody"
+        yield f"{who} tried {entry.action} at {context.shown(entry.at)} in vain ({entry.code}): {entry.message}"
+
+
+OPERATIONS: Final[dict[str, Operation]] = {"explain_unit": explain_unit}

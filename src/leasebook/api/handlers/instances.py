@@ -1,0 +1,363 @@
+"""Compute units: buying, showing, releasing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import Any, Final
+
+from leasebook.api.context import Call, Context, Operation, Streamed
+from leasebook.api.fault import bad_field, error_of, refused
+from leasebook.api.ids import hex_id
+from leasebook.api.paging import OWN, WHOLE, cut, ends, place_of
+from leasebook.api.presenters import rows as present
+from leasebook.api.presenters.billing import purchase, read_billing
+from leasebook.contract.action import UNITS
+from leasebook.contract.actions import TABLE
+from leasebook.contract.errors import ACCESS_DENIED
+from leasebook.contract.nouns import instance as s
+from leasebook.contract.nouns import instance_life as u
+from leasebook.contract.policies import FULL
+from leasebook.domain.commands.instance.billing_switch import ChangeBilling, Turned
+from leasebook.domain.commands.instance.purchase import BuyReplicas, BuyUnits, Purchased
+from leasebook.domain.commands.instance.quote import Quoted, QuoteUnits
+from leasebook.domain.commands.instance.release import Release, ScheduleRelease
+from leasebook.domain.commands.instance.renewal import Renew, Renewed, SetAutoRenew
+from leasebook.domain.commands.instance.resize import Resize, Resized
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
+from leasebook.domain.model.service import Service
+from leasebook.domain.rules.ownership import no_instance, no_service
+from leasebook.domain.values.money import amount_text
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
+
+PIECE: Final = 1000
+"""How many instances of a list are in memory at once."""
+
+
+def _purchased(bought: Purchased) -> s.Purchased:
+    return s.Purchased(instance_id=bought.unit_id, order_id=bought.order_id)
+
+
+async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitRequest]) -> s.Purchased:
+    """Buy compute units of a type."""
+    asked = call.request
+    command = BuyUnits(
+        token=call.token(),
+        purchase=purchase(context, call.caller, asked.billing, quote_id=asked.quote_id),
+        region=asked.compute_unit_config.region or None,
+        unit_type=asked.compute_unit_config.type,
+        count=asked.compute_unit_count,
+    )
+    return _purchased(await context.submit(call, command))
+
+
+async def purchase_replicas(context: Context, call: Call[s.PurchaseReplicasRequest]) -> s.Purchased:
+    """Buy the units for replicas of a service."""
+    asked = call.request
+    command = BuyReplicas(
+        token=call.token(),
+        purchase=purchase(context, call.caller, asked.billing),
+        service_id=asked.service_id,
+        replicas=asked.replicas_count,
+    )
+    return _purchased(await context.submit(call, command))
+
+
+async def describe_units(context: Context, call: Call[s.DescribeComputeUnitsRequest]) -> s.ComputeUnitList | Streamed:
+    """List the account's instances: a page where one is asked for, otherwise all of them."""
+    asked = call.request
+    wanted = UnitFilter(
+        account_id=call.caller.account_id,
+        status=asked.status,
+        payment_timing=asked.payment_timing,
+        region=asked.region,
+        type=asked.type,
+    )
+    if asked.marker is None and asked.max_keys is None:
+        zone, found = await context.read(call, lambda ask: _units(ask, wanted, 0, PIECE + 1))
+        if len(found) > PIECE:
+            return _all_units(context, call, wanted)
+        return s.ComputeUnitList(compute_unit_instance_list=_instances(context, zone, found))
+    scope = f"units {wanted}"
+    size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope) or 0
+    zone, found = await context.read(call, lambda ask: _units(ask, wanted, after, size + 1))
+    page = cut(found, size, scope)
+    return s.ComputeUnitList(
+        compute_unit_instance_list=_instances(context, zone, page.rows),
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
+    )
+
+
+def _instances(context: Context, zone: str, rows: Sequence[Numbered]) -> list[s.ComputeUnitInstance]:
+    return [present.instance(numbered.row, context.shown, zone) for numbered in rows]
+
+
+def _units(ask: ReadRepository, wanted: UnitFilter, after: int, limit: int) -> tuple[str, list[Numbered]]:
+    """Return instances of an account, and its zone."""
+    return _zone(ask, wanted.account_id), ask.units(wanted, after=after, limit=limit)
+
+
+def _zone(ask: ReadRepository, account_id: str) -> str:
+    account = ask.account(account_id)
+    assert account is not None  # noqa: S101 - its user asks, and no account is ever deleted
+    return account.time_zone
+
+
+def _piece(wanted: UnitFilter, after: int, ask: ReadRepository) -> tuple[str, list[Numbered]]:
+    return _units(ask, wanted, after, PIECE)
+
+
+def _all_units(context: Context, call: Call[s.DescribeComputeUnitsRequest], wanted: UnitFilter) -> Streamed:
+    """List more instances than should be in memory at once, piece by piece."""
+
+    async def pieces() -> AsyncIterator[Sequence[s.ComputeUnitInstance]]:
+        after = 0
+        while True:
+            zone, found = await context.read(call, partial(_piece, wanted, after))
+            if not found:
+                return
+            yield _instances(context, zone, found)
+            after = found[-1].seq
+
+    return Streamed("computeUnitInstanceList", pieces())
+
+
+async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitRequest]) -> s.ComputeUnitDetail:
+    """Show one instance, and which services use it."""
+    wanted = call.request.instance_id
+
+    def look(ask: ReadRepository) -> tuple[str, Instance | None, list[tuple[Placement, Service | None]]]:
+        unit = ask.unit(wanted)
+        placed = unit.placements if unit is not None and present.used_units(unit) else ()
+        zone = _zone(ask, call.caller.account_id)
+        return zone, unit, [(one, ask.service(one.service_id)) for one in placed]
+
+    zone, unit, services = await context.read(call, look)
+    unit = own_unit(unit, call, wanted)
+    return s.ComputeUnitDetail(
+        compute_unit_instance=present.instance(unit, context.shown, zone),
+        service_usage_list=[present.usage(placed, service) for placed, service in services if service is not None],
+    )
+
+
+async def describe_service_instances(
+    context: Context, call: Call[s.DescribeServiceInstancesRequest]
+) -> s.ServiceInstances:
+    """List the live instances of a service."""
+    asked = call.request
+    await _see_service(context, call, asked.service_id)
+    wanted = UnitFilter(
+        account_id=call.caller.account_id, service_id=asked.service_id, payment_timing=asked.payment_timing
+    )
+    scope, size = f"instances {wanted}", WHOLE.of(asked.max_keys)
+    after = place_of(asked.marker, scope) or 0
+    page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
+    return s.ServiceInstances(
+        instances=[present.service_instance(numbered.row, asked.service_id, context.shown) for numbered in page.rows],
+        **ends(asked, size, page.next_marker),
+    )
+
+
+async def describe_service_instance(
+    context: Context, call: Call[s.DescribeServiceInstanceRequest]
+) -> s.ServiceInstanceDetail:
+    """Show one instance of a service."""
+    asked = call.request
+    await _see_service(context, call, asked.service_id)
+    unit = own_unit(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id)
+    if not unit.serves(asked.service_id):
+        raise refused(no_instance(asked.instance_id))
+    return s.ServiceInstanceDetail(instance=present.service_instance(unit, asked.service_id, context.shown))
+
+
+async def release_unit(context: Context, call: Call[s.ReleaseComputeUnitRequest]) -> bool:
+    """Release a postpaid instance now."""
+    command = Release(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        unit_id=call.request.instance_id,
+        service_id=None,
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def release_replicas(context: Context, call: Call[s.ReleaseReplicasRequest]) -> bool:
+    """Release a postpaid instance of a service now."""
+    command = Release(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        unit_id=call.request.instance_id,
+        service_id=call.request.service_id,
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def schedule_release(context: Context, call: Call[s.AutoReleaseComputeUnitRequest]) -> bool:
+    """Set, move or clear the release time; with instanceType, the auto-renew rule (decision 4)."""
+    asked = call.request
+    command: ScheduleRelease | SetAutoRenew
+    if asked.instance_type is not None:
+        command = auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
+    else:
+        command = ScheduleRelease(
+            token=call.token(),
+            account_id=call.caller.account_id,
+            unit_id=asked.instance_id,
+            service_id=asked.service_id,
+            release_at=context.time(asked.release_time, "releaseTime") if asked.release_time else None,
+            by_manager=FULL in call.caller.policies,
+        )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def resize_unit(context: Context, call: Call[u.ResizeComputeUnitRequest]) -> s.Purchased:
+    """Change the number of units of an instance."""
+    command = Resize(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        unit_id=call.request.instance_id,
+        order_id=hex_id(),
+        count=call.request.count,
+    )
+    done: Resized = await context.submit(call, command)
+    return s.Purchased(instance_id=done.unit_id, order_id=done.order_id)
+
+
+async def renew_unit(context: Context, call: Call[u.RenewComputeUnitRequest]) -> u.Renewed:
+    """Renew a prepaid instance."""
+    asked = call.request
+    if asked.months is None and asked.expiry_day is None:
+        raise bad_field("months", "Say by how many months, or to which day of a month (expiryDay).")
+    command = Renew(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        unit_id=asked.instance_id,
+        order_id=hex_id(),
+        months=asked.months or 0,
+        day=asked.expiry_day,
+        by_manager=FULL in call.caller.policies,
+    )
+    done: Renewed = await context.submit(call, command)
+    return u.Renewed(instance_id=done.unit_id, order_id=done.order_id, expired_time=context.shown(done.expires_at))
+
+
+async def change_billing(context: Context, call: Call[u.ChangeBillingRequest]) -> u.BillingChanged:
+    """Change how an instance is paid."""
+    asked = call.request
+    billing = read_billing(
+        context, s.Billing(payment_timing=asked.payment_timing, reservation=asked.reservation), inside=""
+    )
+    command = ChangeBilling(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        unit_id=asked.instance_id,
+        order_id=hex_id(),
+        payment_timing=billing.payment_timing,
+        months=billing.months,
+        auto_renew=billing.auto_renew,
+        auto_renew_months=billing.auto_renew_months,
+        by_manager=FULL in call.caller.policies,
+    )
+    done: Turned = await context.submit(call, command)
+    return u.BillingChanged(
+        instance_id=done.unit_id,
+        order_id=done.order_id,
+        dropped_release_time=None if done.dropped is None else context.shown(done.dropped),
+    )
+
+
+async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -> u.Quote:
+    """Judge a purchase by every rule, without making it."""
+    asked = call.request
+    buying = TABLE[UNITS, "PurchaseComputeUnit"]
+    may = call.caller.may(buying)
+    command = QuoteUnits(
+        token=call.token(),
+        purchase=purchase(context, call.caller, asked.billing),
+        region=asked.compute_unit_config.region or None,
+        unit_type=asked.compute_unit_config.type,
+        count=asked.compute_unit_count,
+        # A price is held for whoever may buy at it.
+        quote_id=hex_id() if asked.hold and may else None,
+        asked_at=context.clock.now(),
+    )
+    quoted: Quoted = await context.submit(call, command)
+    verdicts = [
+        u.Verdict(
+            rule="permission",
+            passed=may,
+            code=None if may else ACCESS_DENIED.code,
+            message=None if may else f"Buying takes one of {', '.join(sorted(buying.policies))}.",
+        ),
+        *(
+            u.Verdict(
+                rule=verdict.rule,  # type: ignore[arg-type]
+                passed=verdict.reason is None,
+                code=None if verdict.reason is None else error_of(verdict.reason).code,
+                message=verdict.message,
+            )
+            for verdict in quoted.verdicts
+        ),
+    ]
+    return u.Quote(
+        passed=all(verdict.passed for verdict in verdicts),
+        verdicts=verdicts,
+        region=quoted.region,
+        type=asked.compute_unit_config.type,
+        compute_unit_count=asked.compute_unit_count,
+        payment_timing=asked.billing.payment_timing,
+        price_per_unit=None if quoted.price is None else amount_text(quoted.price),
+        price_unit="Month" if asked.billing.payment_timing == "Prepaid" else "Minute",
+        amount=amount_text(quoted.at_once),
+        balance_needed=amount_text(quoted.balance_needed),
+        balance=amount_text(quoted.balance),
+        currency=context.rules.currency,
+        quote_id=quoted.quote_id,
+        quote_expired_time=None if quoted.expires_at is None else context.shown(quoted.expires_at),
+    )
+
+
+def auto_renew(call: Call[Any], unit_id: str, kind: OfferingKind, months: int | None) -> SetAutoRenew:
+    """Return the command that sets an auto-renew rule."""
+    return SetAutoRenew(
+        token=call.token(), account_id=call.caller.account_id, unit_id=unit_id, months=months or 1, kind=kind
+    )
+
+
+def own_unit(unit: Instance | None, call: Call[Any], unit_id: str, kind: OfferingKind = UNITS_OF_COMPUTE) -> Instance:
+    """Return the instance where it is the caller's and of that kind; raises Fault."""
+    if unit is None or unit.account_id != call.caller.account_id or unit.kind != kind:
+        raise refused(no_instance(unit_id))
+    return unit
+
+
+async def _see_service(context: Context, call: Call[Any], service_id: str) -> None:
+    service = await context.read(call, lambda ask: ask.service(service_id))
+    if service is None or service.account_id != call.caller.account_id or service.deleted_at is not None:
+        raise refused(no_service(service_id))
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "purchase_units": purchase_units,
+    "purchase_replicas": purchase_replicas,
+    "describe_units": describe_units,
+    "describe_unit": describe_unit,
+    "describe_service_instances": describe_service_instances,
+    "describe_service_instance": describe_service_instance,
+    "release_unit": release_unit,
+    "release_replicas": release_replicas,
+    "schedule_release": schedule_release,
+    "resize_unit": resize_unit,
+    "renew_unit": renew_unit,
+    "change_billing": change_billing,
+    "quote_purchase": quote_purchase,
+}

@@ -1,0 +1,129 @@
+"""An account's guard rails."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from msgspec import UnsetType
+
+from leasebook.api.context import Call, Context, Operation
+from leasebook.api.fault import Fault
+from leasebook.api.handlers.account import amount
+from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
+from leasebook.contract.nouns import limits as g
+from leasebook.domain.commands.account.limits import SetGuardRails
+from leasebook.domain.model.limits import AccountLimits, month_name
+from leasebook.domain.rules.limits_change import CLEARED, GuardChange
+from leasebook.domain.rules.statement import month_of
+from leasebook.domain.values.calendar import SECOND_US, to_datetime
+from leasebook.domain.values.money import Micro, amount_text
+
+
+async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) -> g.GuardRailsDetail:
+    """Change an account's limits."""
+    account_id = _whose(call)
+    account = await context.read(call, lambda ask: ask.account(account_id))
+    if account is None:
+        raise Fault(RESOURCE_NOT_FOUND, f"There is no account {account_id[:64]!r}.")
+    today = to_datetime(context.clock.now(), account.time_zone)
+    command = SetGuardRails(
+        token=call.token(),
+        account_id=account_id,
+        change=_change(call.request.limits),
+        month_began=month_of(today.year, today.month, account.time_zone)[0],
+    )
+    return _detail(account_id, await context.submit(call, command))
+
+
+async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRailsRequest]) -> g.GuardRailsDetail:
+    """Show an account's limits, and what is used of them."""
+    account_id = _whose(call)
+    account, guard = await context.read(call, lambda ask: (ask.account(account_id), ask.guard(account_id)))
+    if account is not None and guard is not None:
+        # What was charged in the month before does not count any more, also where nothing was charged since.
+        guard = guard.with_rules(guard.rules, month_name(context.clock.now(), account.time_zone))
+    return _detail(account_id, guard)
+
+
+def _whose(call: Call[Any]) -> str:
+    """Return which account is meant; raises Fault where it is another's and the caller no operator."""
+    account_id: str = call.request.account_id or call.caller.account_id
+    if account_id != call.caller.account_id and not call.caller.is_operator:
+        raise Fault(ACCESS_DENIED, "Only an operator sees or sets other accounts' limits.")
+    return account_id
+
+
+def _us(seconds: int | UnsetType | None) -> int | UnsetType | None:
+    return seconds * SECOND_US if isinstance(seconds, int) else seconds
+
+
+def _change(asked: g.GuardRailsChange | None) -> GuardChange:
+    if asked is None:
+        return CLEARED
+    warn, by_user = asked.budget_warn_percent, asked.user_spend
+    return GuardChange(
+        units=asked.units,
+        user_units=asked.user_units,
+        spend=_amount(asked.spend, "limits.spend"),
+        user_spend={user: amount(most, f"limits.userSpend.{user}") for user, most in by_user.items()}
+        if isinstance(by_user, dict)
+        else by_user,
+        budget=_amount(asked.budget, "limits.budget"),
+        budget_warn_percent=tuple(sorted(set(warn))) if isinstance(warn, list) else warn,
+        budget_refuse_percent=asked.budget_refuse_percent,
+        release_max_us=_us(asked.release_max_seconds),
+        release_default_us=_us(asked.release_default_seconds),
+        end_required=asked.end_required,
+        extend_by=asked.extend_by,
+        extensions_max=asked.extensions_max,
+    )
+
+
+def _amount(given: Decimal | UnsetType | None, field: str) -> Micro | UnsetType | None:
+    return given if isinstance(given, UnsetType) else amount(given, field)
+
+
+def _money(given: Micro | None) -> Decimal | None:
+    return None if given is None else Decimal(amount_text(given))
+
+
+def _seconds(span_us: int | None) -> int | None:
+    return None if span_us is None else span_us // SECOND_US
+
+
+def _detail(account_id: str, guard: AccountLimits | None) -> g.GuardRailsDetail:
+    if guard is None:
+        return g.GuardRailsDetail(account_id=account_id, limits=g.GuardRails())
+    rules = guard.rules
+    types = sorted({unit_type for held in guard.held.values() for unit_type in held})
+    return g.GuardRailsDetail(
+        account_id=account_id,
+        limits=g.GuardRails(
+            units=rules.units or None,
+            user_units=rules.user_units or None,
+            spend=_money(rules.spend),
+            user_spend={user: Decimal(amount_text(most)) for user, most in rules.user_spend.items()} or None,
+            budget=_money(rules.budget),
+            budget_warn_percent=list(rules.budget_warn_percent) or None,
+            budget_refuse_percent=rules.budget_refuse_percent,
+            release_max_seconds=_seconds(rules.release_max_us),
+            release_default_seconds=_seconds(rules.release_default_us),
+            end_required=rules.end_required or None,
+            extend_by=None if rules.extend_by == "anybody" else rules.extend_by,
+            extensions_max=rules.extensions_max,
+        ),
+        used=g.Used(
+            units={unit_type: guard.holds(unit_type) for unit_type in types},
+            user_units={user: held for user, held in guard.held.items() if held},
+            month=guard.month or None,
+            spend=amount_text(guard.spends(guard.month)),
+            user_spend={user: amount_text(spent) for user, spent in guard.spent.items() if spent},
+        ),
+    )
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "set_guard_rails": set_guard_rails,
+    "describe_guard_rails": describe_guard_rails,
+}

@@ -1,0 +1,94 @@
+"""Keys with which services are called."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.api.auth.secret_replay import new_service_key, service_key_again
+from leasebook.api.context import Call, Context, Operation
+from leasebook.api.fault import refused
+from leasebook.api.ids import service_key
+from leasebook.api.paging import OWN, cut, place_of
+from leasebook.contract.nouns import service_key as k
+from leasebook.contract.policies import WRITERS
+from leasebook.domain.commands.service.service_key import CreateServiceKey, DeleteServiceKey
+from leasebook.domain.model.account import User
+from leasebook.domain.model.service_key import Orphan, ServiceKey, digest_of, orphan_of
+from leasebook.domain.rules.ownership import no_service
+from leasebook.ports.queries.read_repository import Numbered, ReadRepository
+
+
+async def create_service_key(context: Context, call: Call[k.CreateServiceKeyRequest]) -> k.CreatedServiceKey:
+    """Make a key."""
+    token = call.personal_token()
+    made = service_key() if token is None else new_service_key(context, token)
+    command = CreateServiceKey(
+        token=token,
+        key_id=made.id,
+        account_id=call.caller.account_id,
+        user_id=call.caller.user_id,
+        name=call.request.name,
+        service_id=call.request.service_id,
+        digest=digest_of(made.text),
+    )
+    row: ServiceKey = await context.submit(call, command)
+    if token is None or row.id == made.id:
+        key: str | None = made.text
+    else:
+        key = await service_key_again(context, call, token, row.id)
+    return k.CreatedServiceKey(key_id=row.id, key=key, name=row.name, service_id=row.service_id)
+
+
+async def describe_service_keys(context: Context, call: Call[k.DescribeServiceKeysRequest]) -> k.ServiceKeyPage:
+    """List the account's keys."""
+    asked, account_id = call.request, call.caller.account_id
+    wanted, status = asked.service_id, asked.status or "Active"
+    scope = f"service keys {account_id} {wanted} {status}"
+    size, after = OWN.of(asked.max_keys), place_of(asked.marker, scope)
+
+    def look(ask: ReadRepository) -> tuple[list[Numbered], dict[str, tuple[User, bool]]]:
+        if wanted is not None:
+            service = ask.service(wanted)
+            if service is None or service.account_id != account_id:
+                raise refused(no_service(wanted))
+        rows = ask.service_keys(account_id, service_id=wanted, status=status, after=after, limit=size + 1)
+        return rows, ask.makers(sorted({one.row.created_by for one in rows}))
+
+    found, makers = await context.read(call, look)
+    page = cut(found, size, scope)
+    return k.ServiceKeyPage(
+        key_list=[
+            k.ServiceKeyDetail(
+                key_id=row.id,
+                name=row.name,
+                service_id=row.service_id,
+                status=row.status,
+                creator=row.created_by,
+                create_time=context.shown(row.created_at),
+                orphan_reason=_orphan(row, makers) if row.status == "Active" else None,
+            )
+            for row in (numbered.row for numbered in page.rows)
+        ],
+        is_truncated=page.is_truncated,
+        max_keys=size,
+        next_marker=page.next_marker,
+    )
+
+
+def _orphan(row: ServiceKey, makers: dict[str, tuple[User, bool]]) -> Orphan | None:
+    maker, has_access_key = makers.get(row.created_by, (None, False))
+    return orphan_of(row, maker, WRITERS, has_access_key=has_access_key)
+
+
+async def delete_service_key(context: Context, call: Call[k.DeleteServiceKeyRequest]) -> bool:
+    """Make a key useless from now on."""
+    command = DeleteServiceKey(token=call.token(), account_id=call.caller.account_id, key_id=call.request.key_id)
+    done: bool = await context.submit(call, command)
+    return done
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "create_service_key": create_service_key,
+    "describe_service_keys": describe_service_keys,
+    "delete_service_key": delete_service_key,
+}

@@ -1,0 +1,253 @@
+"""Subscriptions to events, and their deliveries."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.addressing.mail import ADDRESS
+from leasebook.addressing.webhook import BadAddress, check_url
+from leasebook.api import ids
+from leasebook.api.auth.secret_replay import secret_of_hook
+from leasebook.api.context import Call, Context, Operation
+from leasebook.api.fault import Fault, bad_field
+from leasebook.api.handlers.events import place_of, types_of
+from leasebook.api.paging import OWN, delivery_of, marker_of, part
+from leasebook.contract.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
+from leasebook.contract.nouns import subscription as n
+from leasebook.domain.commands.account import subscription as commands
+from leasebook.domain.model.subscription import Delivery, HookKind, Subscription
+from leasebook.domain.values.calendar import Instant
+from leasebook.notifications.webhook_signature import new_secret
+from leasebook.ports.queries.deliveries import DeliveryFilter, DeliveryPlace
+from leasebook.ports.queries.read_repository import EventPlace
+
+
+async def create_subscription(context: Context, call: Call[n.CreateSubscriptionRequest]) -> n.SubscriptionDetail:
+    """Subscribe to the account's events from now on."""
+    asked, account_id = call.request, call.caller.account_id
+    target, types = _target(context, asked), types_of(asked.types) or ()
+    last, unit = await context.read(
+        call,
+        lambda ask: (
+            ask.last_event(account_id),
+            ask.unit(asked.instance_id) if asked.instance_id is not None else None,
+        ),
+    )
+    if asked.instance_id is not None and (unit is None or unit.account_id != account_id):
+        raise Fault(INSTANCE_NOT_FOUND, f"There is no instance {asked.instance_id!r}.", "instanceId")
+    hook_id = ids.hook_id()
+    secret = new_secret() if asked.kind == "Webhook" else None
+    command = commands.CreateHook(
+        token=call.personal_token(),
+        hook_id=hook_id,
+        account_id=account_id,
+        kind=asked.kind,
+        target=target,
+        sealed=b"" if secret is None else context.keys.seal(hook_id, secret),
+        types=types,
+        unit_id=asked.instance_id,
+        page=0 if last is None else last.page,
+    )
+    made: Subscription = await context.submit(call, command)
+    return _detail(context, made, secret if made.id == hook_id else await secret_of_hook(context, call, made))
+
+
+def _target(context: Context, asked: n.CreateSubscriptionRequest) -> str:
+    """Return the URL or the address; raises Fault."""
+    kind: HookKind = asked.kind
+    if kind == "Email":
+        if not context.hooks.mails:
+            raise Fault(OPERATION_NOT_SUPPORTED, "This server sends no e-mail: its operator has set no mail server.")
+        if context.public_base is None:
+            raise Fault(
+                OPERATION_NOT_SUPPORTED,
+                "A mail address is confirmed by a link, and this server's operator has not set public_url, with which "
+                "links begin.",
+            )
+        if asked.url is not None:
+            raise bad_field("url", "An e-mail subscription has an address and no URL.")
+        if asked.address is None or not ADDRESS.fullmatch(asked.address):
+            raise bad_field("address", "An e-mail subscription needs one mail address, such as ops@example.org.")
+        return asked.address
+    if asked.address is not None:
+        raise bad_field("address", "A webhook has a URL and no address.")
+    if asked.url is None:
+        raise bad_field("url", "A webhook needs a URL.")
+    try:
+        check_url(asked.url, context.hooks.allowed)
+    except BadAddress as error:
+        raise bad_field("url", str(error)) from None
+    return asked.url
+
+
+async def describe_subscriptions(context: Context, call: Call[n.DescribeSubscriptionsRequest]) -> n.SubscriptionList:
+    """List the account's subscriptions."""
+    account_id = call.caller.account_id
+    hooks = await context.read(call, lambda ask: ask.hooks(account_id))
+    page, end = part(hooks, lambda hook: (hook.created_at, hook.id), call.request, f"subscriptions {account_id}")
+    return n.SubscriptionList(subscriptions=[_detail(context, hook) for hook in page], **end)
+
+
+async def modify_subscription(context: Context, call: Call[n.ModifySubscriptionRequest]) -> n.SubscriptionDetail:
+    """Change a subscription."""
+    asked, account_id = call.request, call.caller.account_id
+    hook, last = await context.read(call, lambda ask: (ask.hook(asked.subscription_id), ask.last_event(account_id)))
+    if (
+        (asked.rotate_secret or asked.revoke_secret)
+        and hook is not None
+        and hook.account_id == account_id
+        and hook.kind == "Email"
+    ):
+        raise bad_field(
+            "rotateSecret" if asked.rotate_secret else "revokeSecret", "An e-mail subscription has no secret."
+        )
+    secret = new_secret() if asked.rotate_secret else None
+    token = call.personal_token()
+    command = commands.SetHook(
+        token=token,
+        account_id=account_id,
+        hook_id=asked.subscription_id,
+        status=asked.status,
+        types=None if asked.types is None else types_of(asked.types) or (),
+        sealed=None if secret is None else context.keys.seal(asked.subscription_id, secret),
+        revoke=bool(asked.revoke_secret),
+        page=last.page if asked.skip_missed and last is not None else None,
+    )
+    made: Subscription = await context.submit(call, command)
+    if secret is not None and token is not None:
+        # Whether it is this call's secret, or that of the one that came before with the same token, the row says.
+        secret = await secret_of_hook(context, call, made)
+    return _detail(context, made, secret)
+
+
+async def delete_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
+    """End a subscription."""
+    command = commands.DeleteHook(
+        token=call.token(), account_id=call.caller.account_id, hook_id=call.request.subscription_id
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def test_subscription(context: Context, call: Call[n.SubscriptionRequest]) -> bool:
+    """Have a test event sent."""
+    hook = await context.read(call, lambda ask: ask.hook(call.request.subscription_id))
+    command = commands.TestHook(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        hook_id=call.request.subscription_id,
+        address="" if hook is None else hook.target,
+    )
+    done: bool = await context.submit(call, command)
+    return done
+
+
+async def describe_deliveries(context: Context, call: Call[n.DescribeDeliveriesRequest]) -> n.DeliveryPage:
+    """List the account's deliveries."""
+    asked = call.request
+    wanted = DeliveryFilter(
+        account_id=call.caller.account_id,
+        hook_id=asked.subscription_id,
+        unit_id=asked.instance_id,
+        state=asked.state,
+    )
+    scope, size = f"deliveries {wanted}", OWN.of(asked.max_keys)
+    after = delivery_of(asked.marker, scope)
+    found = await context.read(call, lambda ask: ask.deliveries(wanted, after=after, limit=size + 1))
+    page, more = found[:size], len(found) > size
+    last = DeliveryPlace(page[-1].page, page[-1].line, page[-1].hook_id) if more else None
+    return n.DeliveryPage(
+        deliveries=[_delivery(context, row) for row in page],
+        is_truncated=more,
+        max_keys=size,
+        next_marker=None if last is None else marker_of(last, scope),
+    )
+
+
+async def redeliver_event(context: Context, call: Call[n.RedeliverEventRequest]) -> n.DeliveryDetail:
+    """Send an event anew."""
+    asked, account_id = call.request, call.caller.account_id
+    place = place_of(asked.event_id) or EventPlace(0, 0)
+    event = await context.read(call, lambda ask: ask.event_at(account_id, place))
+    if event is None:
+        raise Fault(
+            RESOURCE_NOT_FOUND, f"The account has no event {asked.event_id}. DescribeEvents lists them.", "eventId"
+        )
+    command = commands.Redeliver(
+        token=call.token(),
+        account_id=account_id,
+        hook_id=asked.subscription_id,
+        told=commands.Told(place.page, place.line, event),
+    )
+    return _delivery(context, await context.submit(call, command))
+
+
+async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequest]) -> n.Redelivered:
+    """Send anew what was given up."""
+    asked, size = call.request, OWN.of(call.request.max_keys)
+    since = context.time(asked.start_time, "startTime") if asked.start_time else Instant(0)
+    found = await context.read(
+        call,
+        lambda ask: ask.given_up(call.caller.account_id, asked.subscription_id, since=since, limit=size + 1),
+        long=True,
+    )
+    command = commands.RedeliverGivenUp(
+        token=call.token(),
+        account_id=call.caller.account_id,
+        hook_id=asked.subscription_id,
+        found=tuple(found[:size]),
+        more=len(found) > size,
+    )
+    done = await context.submit(call, command)
+    return n.Redelivered(redelivered=done.count, is_truncated=done.more)
+
+
+def _detail(context: Context, hook: Subscription, secret: str | None = None) -> n.SubscriptionDetail:
+    until, is_webhook = hook.before_until, hook.kind == "Webhook"
+    return n.SubscriptionDetail(
+        subscription_id=hook.id,
+        kind=hook.kind,
+        url=hook.target if hook.kind == "Webhook" else None,
+        address=hook.target if hook.kind == "Email" else None,
+        types=list(hook.types),
+        instance_id=hook.unit_id,
+        status=hook.status if hook.status in ("Active", "Pending") else "Paused",
+        reason=hook.reason,
+        create_time=context.shown(hook.created_at),
+        secret=secret,
+        secret_time=context.shown(hook.sealed_at) if is_webhook else None,
+        old_secret_end_time=context.shown(until) if until is not None and until > context.clock.now() else None,
+        confirm_end_time=context.shown(hook.confirm_until) if hook.confirm_until is not None else None,
+    )
+
+
+def _delivery(context: Context, row: Delivery) -> n.DeliveryDetail:
+    def when(at: Instant | None) -> str | None:
+        return None if at is None else context.shown(at)
+
+    return n.DeliveryDetail(
+        delivery_id=row.id,
+        subscription_id=row.hook_id,
+        event_id=row.event_id,
+        type=row.type,
+        instance_id=row.unit_id,
+        state=row.state,
+        attempts=row.attempts,
+        create_time=context.shown(row.since),
+        next_try_time=when(row.next_at),
+        end_time=when(row.done_at),
+        answer=row.status,
+        failure=row.failure,
+    )
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "create_subscription": create_subscription,
+    "describe_subscriptions": describe_subscriptions,
+    "modify_subscription": modify_subscription,
+    "delete_subscription": delete_subscription,
+    "test_subscription": test_subscription,
+    "describe_deliveries": describe_deliveries,
+    "redeliver_event": redeliver_event,
+    "redeliver_given_up": redeliver_given_up,
+}

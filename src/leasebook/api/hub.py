@@ -1,0 +1,65 @@
+"""The hub: wakes whoever waits for something to happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from leasebook.api.event_streams import Streams
+from leasebook.domain.book.book import ACCESS_KEYS, USERS, Changes
+
+LOOK_EVERY_S: Final = 1.0
+"""What other servers on the same store do is found by looking."""
+
+
+class Hub:
+    """Told of every commit here that something happened in; ``alone``: nobody else writes to the store."""
+
+    def __init__(self, *, alone: bool, streams: Streams) -> None:
+        self._alone = alone
+        self.streams = streams
+        self._followers: dict[str, set[asyncio.Event]] = {}
+        self.stopping = False
+
+    def committed(self, changes: Changes) -> None:
+        """Wake up whoever follows an account that something happened to; everybody where anybody's rights changed."""
+        if not self._followers:
+            return
+        if ACCESS_KEYS in changes or USERS in changes:
+            self._wake_all()
+        for page in changes.events:
+            for follower in self._followers.get(page.account_id, ()):
+                follower.set()
+
+    def stop(self) -> None:
+        """Let everybody go: the server stops."""
+        self.stopping = True
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.set()
+
+    @contextmanager
+    def following(self, account_id: str) -> Iterator[asyncio.Event]:
+        """Follow an account: the event is set when something may have happened. Clear it before looking."""
+        follower = asyncio.Event()
+        self._followers.setdefault(account_id, set()).add(follower)
+        try:
+            yield follower
+        finally:
+            followers = self._followers[account_id]
+            followers.discard(follower)
+            if not followers:
+                del self._followers[account_id]
+
+    async def wait(self, follower: asyncio.Event, seconds: float) -> None:
+        """Wait until it is time to look: something may have happened here or elsewhere, or so long it was silent."""
+        try:
+            async with asyncio.timeout(seconds if self._alone else min(seconds, LOOK_EVERY_S)):
+                await follower.wait()
+        except TimeoutError:
+            return

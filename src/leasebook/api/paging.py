@@ -1,0 +1,145 @@
+"""Pages: markers that stand for a place in a list, opaque to callers and bound to what was listed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from leasebook.api.fault import Fault
+from leasebook.contract.errors import INVALID_MARKER
+from leasebook.contract.nouns.instance import PagedRequest
+from leasebook.ports.queries.deliveries import DeliveryPlace
+from leasebook.ports.queries.read_repository import EventPlace, Numbered, Place
+
+T = TypeVar("T")
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How many rows a page has where nobody asks, and at most."""
+
+    default: int
+    most: int
+
+    def of(self, asked: int | None) -> int:
+        """Return how many rows this page has."""
+        return min(asked or self.default, self.most)
+
+
+DOCUMENTED = Size(10, 100)
+"""For the lists of the documents."""
+OWN = Size(100, 1000)
+"""For our own lists."""
+
+
+WHOLE = Size(1000, 1000)
+"""For lists that were whole before they had pages: whoever knows of none still gets everything of an ordinary one."""
+
+
+def marker_of(place: int | Sequence[int | str] | str, scope: str) -> str:
+    """Write the place after a row: its number, or moment and number, or id. ``scope`` says in which list of whose."""
+    packed = _json(place)
+    return base64.urlsafe_b64encode(packed + _check(packed, scope)).decode().rstrip("=")
+
+
+def _check(packed: bytes, scope: str) -> bytes:
+    return zlib.crc32(scope.encode() + b"\n" + packed).to_bytes(4, "big")
+
+
+def _read(marker: str | None, scope: str) -> bytes | None:
+    """Read a marker; raises Fault for one that no page of this list ended with.
+
+    What a marker opens is always the caller's own list: it is checked to catch mistakes, not attacks.
+    """
+    if not marker:
+        return None
+    try:
+        packed = base64.b64decode(marker + "=" * (-len(marker) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        packed = b""
+    if not packed[:-4] or packed[-4:] != _check(packed[:-4], scope):
+        raise Fault(
+            INVALID_MARKER,
+            "The marker is none that a page of this list ended with. Begin without one.",
+            "marker",
+        )
+    return packed[:-4]
+
+
+def place_of(marker: str | None, scope: str) -> int | None:
+    """Read a marker of a list by number; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=int)
+
+
+def moment_of(marker: str | None, scope: str) -> Place | None:
+    """Read a marker of a list by time; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=Place)
+
+
+def event_of(marker: str | None, scope: str) -> EventPlace | None:
+    """Read a marker of a list of events; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=EventPlace)
+
+
+def delivery_of(marker: str | None, scope: str) -> DeliveryPlace | None:
+    """Read a marker of a list of deliveries; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=DeliveryPlace)
+
+
+def id_of(marker: str | None, scope: str) -> str | None:
+    """Read a marker of a list by id; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=str)
+
+
+def key_of(marker: str | None, scope: str) -> list[Any] | None:
+    """Read a marker of a list by a key of several parts; raises Fault."""
+    packed = _read(marker, scope)
+    return None if packed is None else msgspec.json.decode(packed, type=list[Any])
+
+
+_json = msgspec.json.Encoder().encode
+
+
+def ends(asked: PagedRequest, size: int, next_marker: str | None) -> dict[str, Any]:
+    """Return what a page says of itself (``Paged``): nothing where nobody asked for one, and this is all."""
+    if asked.marker is None and asked.max_keys is None and next_marker is None:
+        return {}
+    return {"is_truncated": next_marker is not None, "max_keys": size, "next_marker": next_marker}
+
+
+def part(
+    rows: Iterable[T], key: Callable[[T], Sequence[Any]], asked: PagedRequest, scope: str
+) -> tuple[list[T], dict[str, Any]]:
+    """Cut a page out of rows that are sorted by a key; returns it, and what it says of itself. Raises Fault."""
+    after, size = key_of(asked.marker, scope), WHOLE.of(asked.max_keys)
+    later = [row for row in rows if after is None or list(key(row)) > after]
+    more = marker_of(list(key(later[size - 1])), scope) if len(later) > size else None
+    return later[:size], ends(asked, size, more)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page, and where the next one begins."""
+
+    rows: Sequence[Numbered]
+    size: int
+    next_marker: str | None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether more rows follow."""
+        return self.next_marker is not None
+
+
+def cut(found: Sequence[Numbered], size: int, scope: str) -> Page:
+    """Make a page of what was found when one row more than a page was looked for."""
+    rows = found[:size]
+    return Page(rows, size, marker_of(rows[-1].seq, scope) if len(found) > size else None)

@@ -1,0 +1,1 @@
+"""How rows of the book look on the wire."""

@@ -1,0 +1,163 @@
+"""What goes out: envelopes, what becomes of an error, and how each kind of answer is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from leasebook.api.asgi import Receive, Send
+from leasebook.api.context import Followed, Streamed
+from leasebook.api.fault import HINTS, SIGNATURES, Fault, refused
+from leasebook.batch import Closed, LockedOut, OutcomeUnknown, Overloaded, Unavailable
+from leasebook.contract import errors as e
+from leasebook.contract.signing import SignatureRefused
+from leasebook.domain.values.refusal import Refusal
+
+log = structlog.get_logger()
+
+JSON: Final = b"application/json; charset=utf-8"
+LOCKED_AGAIN_S: Final = 5
+UNKNOWN_AGAIN_S: Final = 5
+encode = msgspec.json.Encoder().encode
+
+
+class Success(msgspec.Struct, rename="camel"):
+    """The envelope of every success."""
+
+    request_id: str
+    result: Any
+
+
+class Failure(msgspec.Struct):
+    """The envelope of every error: the documented keys, and those that the official clients look for (decision 18)."""
+
+    requestId: str  # noqa: N815 - as on the wire
+    code: str
+    message: str
+    error_code: int
+    error_msg: str
+    log_id: str
+
+
+def fault_of(error: Exception, *, has_token: bool = False) -> Fault:
+    """Return what a caller gets to read of an error; what nobody expected is logged.
+
+    ``has_token``: the call has a client token, with which it can be sent again and is done once.
+    """
+    match error:
+        case Fault():
+            return error
+        case Refusal():
+            return refused(error)
+        case SignatureRefused():
+            return Fault(SIGNATURES[error.fault], error.message)
+        case Overloaded():
+            return Fault(e.OVERLOADED, "Too many requests wait already. Nothing was done; try again in a moment.")
+        case Closed():
+            return Fault(e.OVERLOADED, "The service is stopping. Nothing was done; try again in a moment.")
+        case OutcomeUnknown():
+            return _unknown(has_token=has_token)
+        case LockedOut():
+            return Fault(
+                e.ROWS_LOCKED,
+                "Another session of the database holds rows that this call needs, such as those of the account. "
+                "Nothing was done; try again in a moment.",
+                retry_after_s=LOCKED_AGAIN_S,
+            )
+        case Unavailable():
+            return Fault(e.STORE_UNAVAILABLE, f"Nothing was done: {error}.")
+        case _:
+            log.error("request failed", exc_info=error)
+            return Fault(e.INTERNAL_ERROR, "Something went wrong here. The requestId finds it in the log.")
+
+
+def _unknown(*, has_token: bool) -> Fault:
+    """Return what is said where nobody knows whether it was done.
+
+    Clients send a call again by themselves that was answered 503. Without a client token it would be done twice, so
+    such a call is answered otherwise.
+    """
+    if has_token:
+        return Fault(
+            e.OUTCOME_UNKNOWN,
+            "The store failed in the act of writing: it may or may not have been done. Ask again with the same "
+            "clientToken, which finds it out and does nothing twice, or list what you have.",
+            retry_after_s=UNKNOWN_AGAIN_S,
+        )
+    return Fault(
+        e.INTERNAL_ERROR,
+        "The outcome is unknown: the store failed in the act of writing, and it may or may not have been done. List "
+        "what you have before you ask again; a call with a clientToken could be sent again as it is.",
+    )
+
+
+def error_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that an error has besides those of every answer."""
+    more: tuple[tuple[bytes, bytes], ...] = ((b"x-bce-error-code", fault.error.code.encode()),)
+    hint = HINTS.get(fault.error)
+    if hint is not None:
+        more += ((b"x-bce-error-message", hint.encode()),)
+    after_s = 1 if fault.error.status == e.OVERLOADED.status else None
+    if (after_s := fault.retry_after_s or after_s) is not None:
+        more += ((b"retry-after", str(after_s).encode()),)
+    return more
+
+
+async def send_followed(send: Send, receive: Receive, result: Followed, more: Sequence[tuple[bytes, bytes]]) -> None:
+    """Send what happens until the caller goes, or the server stops."""
+    headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), *more]
+    gone = asyncio.create_task(_until_gone(receive))
+    pieces, piece = aiter(result.pieces), None
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while True:
+            piece = asyncio.ensure_future(anext(pieces, None))
+            await asyncio.wait({piece, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done() or (text := await piece) is None:
+                piece.cancel()
+                break
+            await send({"type": "http.response.body", "body": text, "more_body": True})
+    except Unavailable as error:
+        # Whoever follows asks again, from the last event on, when the store is back.
+        log.warning("a stream ends", error=str(error))
+    finally:
+        gone.cancel()
+        if piece is not None and not piece.done():
+            piece.cancel()
+            await asyncio.wait({piece})
+        await result.pieces.aclose()  # type: ignore[attr-defined]
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def send_pieces(send: Send, request_id: str, result: Streamed, more: Sequence[tuple[bytes, bytes]]) -> None:
+    """Send a long list as it is read. Where that fails on the way the connection ends, and the JSON does not."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", JSON), *more]})
+    head = b'{"requestId":' + encode(request_id) + b',"result":{' + encode(result.name) + b":["
+    async for piece in result.pieces:
+        await send({"type": "http.response.body", "body": head + encode(piece)[1:-1], "more_body": True})
+        head = b","
+    await send({"type": "http.response.body", "body": b"]}}"})
+
+
+async def answer(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    more: Sequence[tuple[bytes, bytes]],
+    *,
+    head: bool = False,
+) -> None:
+    """Send a whole answer; of one to HEAD only its head."""
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,0 +1,60 @@
+"""The sequencer: one batch after another, each a page of the book."""
+
+from leasebook.batch.audit_writer import AuditContext, AuditWriter, Keys
+from leasebook.batch.deciding import DEFERRED, decide_in_parts, load
+from leasebook.batch.key_uses import KeyUses
+from leasebook.batch.outage_log import OutageLog
+from leasebook.batch.ports import (
+    Blocked,
+    Closed,
+    Conflict,
+    DueDone,
+    DueRequest,
+    Limits,
+    LockedOut,
+    Meter,
+    NeedsRestart,
+    OutcomeUnknown,
+    Outdated,
+    Overloaded,
+    StaleIdentity,
+    Store,
+    Transaction,
+    Unavailable,
+    Watcher,
+)
+from leasebook.batch.queue import CommandQueue
+from leasebook.batch.sequencer import Sequencer
+from leasebook.batch.write_health import Prober, WriteHealth
+
+__all__ = [
+    "DEFERRED",
+    "AuditContext",
+    "AuditWriter",
+    "Blocked",
+    "Closed",
+    "CommandQueue",
+    "Conflict",
+    "DueDone",
+    "DueRequest",
+    "KeyUses",
+    "Keys",
+    "Limits",
+    "LockedOut",
+    "Meter",
+    "NeedsRestart",
+    "OutageLog",
+    "OutcomeUnknown",
+    "Outdated",
+    "Overloaded",
+    "Prober",
+    "Sequencer",
+    "StaleIdentity",
+    "Store",
+    "Transaction",
+    "Unavailable",
+    "Watcher",
+    "WriteHealth",
+    "decide_in_parts",
+    "load",
+]

@@ -1,0 +1,75 @@
+"""When access keys were last used: in memory, and now and then in the store, with a batch that is written anyway."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from leasebook.domain.values.calendar import Instant
+
+EVERY_S: Final = 300.0
+"""So long at least lies between two writes of one key's use."""
+LOOK_EVERY_S: Final = 1.0
+TAKEN_MAX: Final = 500
+"""Uses that one batch writes."""
+KNOWN_MAX: Final = 100_000
+
+Use = tuple[str, Instant]
+"""An access key, and when it signed a request."""
+
+
+class Writes(Protocol):
+    """A batch's transaction."""
+
+    async def note_uses(self, uses: Sequence[Use]) -> None:
+        """Write when keys were last used, but for those that somebody else has locked: nobody waits for it."""
+
+
+class KeyUses:
+    """Remembers when each key signed last. What was not written when a server dies is lost: five minutes at most."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._last: dict[str, Instant] = {}
+        self._new: dict[str, None] = {}
+        """Keys of which nothing was written yet."""
+        self._unwritten: dict[str, None] = {}
+        self._written_at: dict[str, float] = {}
+        self._looked_at = float("-inf")
+
+    def used(self, access_key_id: str, at: Instant) -> None:
+        """Take note that a key signed a request."""
+        if len(self._last) >= KNOWN_MAX and access_key_id not in self._last:
+            self._last.clear()
+            self._new.clear()
+            self._unwritten.clear()
+            self._written_at.clear()
+        self._last[access_key_id] = at
+        if access_key_id in self._written_at:
+            self._unwritten[access_key_id] = None
+        else:
+            self._new[access_key_id] = None
+
+    def last(self, access_key_id: str) -> Instant | None:
+        """Return when a key signed a request here; None: it did not, or that is long ago."""
+        return self._last.get(access_key_id)
+
+    async def write(self, transaction: Writes) -> None:
+        """Write what was not written for a while."""
+        uses = self._take()
+        if uses:
+            await transaction.note_uses(uses)
+
+    def _take(self) -> list[Use]:
+        now = self._monotonic()
+        due = list(self._new)
+        if now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = now
+            due += [key for key in self._unwritten if now - self._written_at[key] >= EVERY_S]
+        taken = sorted(due[:TAKEN_MAX])
+        for key in taken:
+            self._new.pop(key, None)
+            self._unwritten.pop(key, None)
+            self._written_at[key] = now
+        return [(key, self._last[key]) for key in taken]

@@ -1,0 +1,180 @@
+"""The command ``leasebook``. What is slow to import is imported by the subcommand that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from leasebook import __version__
+from leasebook.cli.audit import audit
+from leasebook.cli.exits import FAILED, NO_ANSWER, stop
+from leasebook.cli.focus import focus
+from leasebook.cli.master_key import rotate_master_key
+from leasebook.cli.stores import accept_loss, archive, backup, check, copy, founding_new, migrate, store_options, target
+from leasebook.cli.tour import tour
+from leasebook.cli.urls import path_given, url_given
+from leasebook.server.signals import AskedToStop
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="leasebook")
+def cli() -> None:
+    """Serve compute units, prove the books, and call the service."""
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
+@store_options
+@click.option("--new", is_flag=True, help="Found a new, empty store where one was and is gone.")
+@click.option("--demo", is_flag=True, help="Load what the documents' samples name; again it changes nothing.")
+@click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
+@click.option("--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate in PEM: serve TLS.")
+@click.option("--tls-key", type=click.Path(path_type=Path, dir_okay=False), help="Its key, in PEM.")
+@click.option("--admin-host", default=None, help="Address of the port for operators.  [default: 127.0.0.1]")
+@click.option("--admin-port", default=None, type=click.IntRange(0, 65535), help="Port for operators; none: no second.")
+def serve(
+    host: str,
+    port: int,
+    data: Path,
+    store: str | None,
+    new: bool,  # noqa: FBT001
+    demo: bool,  # noqa: FBT001
+    clock_mode: str,
+    config: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    admin_host: str | None,
+    admin_port: int | None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish what was accepted."""
+    asked = AskedToStop().listen()
+    from leasebook.config.load import BadSettings, given, load_settings, secret_variables
+    from leasebook.security.private_files import keep_to_itself
+    from leasebook.server.serve import CannotStart, run
+
+    try:
+        options = {
+            "tls_cert_file": tls_cert,
+            "tls_key_file": tls_key,
+            "admin_host": admin_host,
+            "admin_port": admin_port,
+        }
+        settings, where = given(load_settings(config, os.environ), options), target(data, store)
+        keep_to_itself(secret_variables())
+        if new:
+            where = founding_new(where)
+        run(settings, where, host=host, port=port, demo=demo, clock_mode=clock_mode, asked=asked)
+    except (BadSettings, CannotStart) as error:
+        stop(error)
+
+
+@cli.command()
+@store_options
+@click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address for monitors.")
+@click.option("--port", default=None, type=click.IntRange(0, 65535), help="Port for monitors; none: do not listen.")
+def work(  # one parameter an option
+    data: Path, store: str | None, clock_mode: str, config: Path | None, host: str, port: int | None
+) -> None:
+    """Do due work only, beside servers on the same PostgreSQL, until SIGTERM or Ctrl-C."""
+    asked = AskedToStop().listen()
+    from leasebook.config.load import BadSettings, load_settings, secret_variables
+    from leasebook.security.private_files import keep_to_itself
+    from leasebook.server.serve import CannotStart
+    from leasebook.server.serve import work as do_work
+
+    try:
+        settings, where = load_settings(config, os.environ), target(data, store)
+        keep_to_itself(secret_variables())
+        do_work(settings, where, host=host, port=port, clock_mode=clock_mode, asked=asked)
+    except (BadSettings, CannotStart) as error:
+        stop(error)
+
+
+for subcommand in (rotate_master_key, check, migrate, copy, backup, archive, accept_loss, focus, audit, tour):
+    cli.add_command(subcommand)
+
+
+URL_OPTION = click.option(
+    "--url",
+    envvar=["QIANFAN_CONSOLE_API_BASE_URL"],
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    callback=url_given,
+    help="Address of the service.",
+)
+PATH_ARGUMENT = click.argument("path", callback=path_given)
+ACCESS_KEY_OPTION = click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", required=True, show_envvar=True)
+SECRET_KEY_OPTION = click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", required=True, show_envvar=True)
+
+
+@cli.command()
+@PATH_ARGUMENT
+@click.argument("action")
+@click.argument("body", default="{}")
+@URL_OPTION
+@ACCESS_KEY_OPTION
+@SECRET_KEY_OPTION
+def call(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
+    """Call an action: leasebook call /v2/computeunit DescribeComputeUnits '{}'."""
+    from leasebook.cli.caller import NoAnswer, post
+
+    try:
+        status, text = post(url, path, action, body, access_key, secret_key)
+    except NoAnswer as error:
+        stop(error, NO_ANSWER)
+    except (OSError, ValueError) as error:
+        stop(error, FAILED)
+    click.echo(text)
+    if status != 200:  # noqa: PLR2004
+        sys.exit(FAILED)
+
+
+@cli.command()
+@PATH_ARGUMENT
+@click.argument("action")
+@click.argument("body", default="")
+@URL_OPTION
+@ACCESS_KEY_OPTION
+@SECRET_KEY_OPTION
+def sign(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
+    """Print the signed headers of one call with this BODY: leasebook sign PATH ACTION BODY | curl -H @- -d BODY URL."""
+    from leasebook.cli.caller import signed
+
+    try:
+        for name, value in signed(url, path, action, body, access_key, secret_key).items():
+            click.echo(f"{name}: {value}")
+    except ValueError as error:
+        stop(error, FAILED)
+
+
+@cli.command()
+@click.option("--check", "only_check", is_flag=True, help="Only say whether the pages are current.")
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The project's folder.")
+def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
+    """Write the pages that are generated from the code."""
+    from leasebook.docsgen.pages import pages
+
+    stale = []
+    for name, text in pages().items():
+        path = root / "docs" / name
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(str(path))
+        if not only_check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    if only_check and stale:
+        stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
+    click.echo(f"{len(pages())} pages are current" if not stale else f"wrote {', '.join(stale)}")
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()

@@ -1,0 +1,235 @@
+"""Subcommands that look after a store: check, migrate, copy, backup, archive, accept-loss."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
+from leasebook.domain.values.wording import are
+
+if TYPE_CHECKING:
+    from leasebook.security.audit_keys import AuditKeys
+    from leasebook.store.opening import Target
+
+_PASSWORD = re.compile(r"[a-z]+://[^/@:]*:[^/@]+@|.*[?&]password=")
+# A directory that cannot be read is refused by whoever needs it, with what mends it.
+DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)
+
+
+def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a subcommand be told which store is meant."""
+    function = click.option(
+        "--data",
+        type=DIRECTORY,
+        default=Path("data"),
+        show_default=True,
+        help="Directory of the embedded store, and of the master key.",
+    )(function)
+    return click.option(
+        "--store",
+        default=None,
+        help="The store: postgresql://HOST/DATABASE; none: what LEASEBOOK_STORE says, else the embedded one.",
+    )(function)
+
+
+def target(data: Path, store: str | None, option: str = "--store") -> Target:
+    """Return the store that is meant, by ``--store`` or else by LEASEBOOK_STORE; ends where neither names one."""
+    from leasebook.config.load import BadSettings, secret_of
+    from leasebook.store import opening
+
+    given = store is not None
+    if store is None:
+        try:
+            named = secret_of("store", os.environ)
+        except BadSettings as error:
+            stop(error)
+        store = None if named is None else named.reveal()
+        shows_password = False
+    else:
+        shows_password = _PASSWORD.match(store) is not None
+    with refusing():
+        where = opening.target(data, store)
+        opening.check_address(where, option if given else _variable_of_store())
+    if shows_password:
+        click.echo(
+            "leasebook: --store has a password in it, and every user of this machine can read a command line. "
+            "Set LEASEBOOK_STORE, or LEASEBOOK_STORE_FILE, instead.",
+            err=True,
+        )
+    return where
+
+
+def _variable_of_store() -> str:
+    return "LEASEBOOK_STORE" if "LEASEBOOK_STORE" in os.environ else "LEASEBOOK_STORE_FILE"
+
+
+def founding_new(where: Target) -> Target:
+    """Return the embedded store that is meant, to be founded anew where it is gone; ends for any other store."""
+    import msgspec
+
+    if where.url is not None:
+        stop("--new founds an embedded store; an empty database is founded without it.")
+    return msgspec.structs.replace(where, new=True)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """End with one line where a store, or a file that belongs to it, cannot be used."""
+    from leasebook.store.errors import BadStore, NewerStore, StoreInUse
+
+    try:
+        yield
+    except (BadStore, NewerStore, StoreInUse) as error:
+        stop(error)
+    except OSError as error:
+        stop(f"{error.filename}: {error.strerror}" if error.filename else error)
+
+
+def audit_keys(where: Target) -> AuditKeys | None:
+    """Return the keys of the audit log where the store's master key is at hand; None where it is not."""
+    from leasebook.config.load import BadSettings, load_settings
+    from leasebook.security.keyring import Keyring, keys_of, turning_of
+    from leasebook.security.vault import BadMasterKey
+    from leasebook.store.queries.snapshot import glimpse
+
+    try:
+        ring = Keyring(load_settings(None, os.environ), where.directory)
+        with glimpse(where) as ask:
+            standing = turning_of(ask)
+        return keys_of(ring, standing)[1]
+    except (BadSettings, BadMasterKey):
+        return None
+
+
+def _keys_if_any(where: Target) -> AuditKeys | None:
+    """Return the keys of the audit log, as far as a store that may be damaged says which they are."""
+    from leasebook.store.errors import BadStore
+
+    try:
+        return audit_keys(where)
+    except (BadStore, OSError, ValueError, LookupError):
+        # What is wrong with the store the check says, row by row.
+        return None
+
+
+@click.command()
+@store_options
+def check(data: Path, store: str | None) -> None:
+    """Prove a store: its files, its books and its audit log, also while a server works on it."""
+    from leasebook.store.verify.check import check_store
+
+    with refusing():
+        where = target(data, store)
+        report = check_store(where, _keys_if_any(where))
+    for finding in report.findings:
+        click.echo(finding)
+    if not report.findings:
+        click.echo(f"The books are right: {report.summary}.")
+    for remark in report.remarks:
+        click.echo(f"remark: {remark}")
+    if report.findings:
+        click.echo(f"{are(len(report.findings), 'row')} wrong: {report.summary}", err=True)
+        sys.exit(FAILED)
+
+
+@click.command()
+@store_options
+def migrate(data: Path, store: str | None) -> None:
+    """Bring a store's schema to this version; servers do it by themselves when they start."""
+    from leasebook.store.opening import upgrade
+
+    where = target(data, store)
+    with refusing():
+        revision = upgrade(where)
+    click.echo(f"{where.name} is at schema {revision}.")
+
+
+@click.command()
+@click.option("--from", "source", required=True, help="sqlite:///DIRECTORY or postgresql://HOST/DATABASE")
+@click.option("--to", "goal", required=True, help="An empty store of either kind.")
+def copy(source: str, goal: str) -> None:
+    """Copy a store into an empty one, and check the copy. The master key is not in the store: take it along."""
+    from leasebook.store.maintenance.copy import copy as copy_store
+
+    old, new = target(Path("data"), source, "--from"), target(Path("data"), goal, "--to")
+    with refusing():
+        copied = copy_store(old, new)
+    click.echo(f"Copied {sum(copied.rows.values())} rows to {new.name}. The books are right: {copied.summary}.")
+    for line in _moved(old, new):
+        click.echo(line)
+
+
+def _moved(old: Target, new: Target) -> list[str]:
+    """Say what the servers of a copy need, to go on as those of the store it was made of."""
+    from leasebook.config.load import BadSettings, load_settings
+    from leasebook.server.engine_homes import moved
+    from leasebook.server.factories import routes_of
+    from leasebook.store.queries.snapshot import snapshot
+
+    try:
+        settings = load_settings(None, os.environ)
+    except BadSettings as error:
+        stop(error)
+    with refusing(), snapshot(new) as ask:
+        return moved(ask.jobs(None), routes_of(settings, old), routes_of(settings, new))
+
+
+@click.command()
+@store_options
+@click.option("--before", required=True, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC: the first moment that stays.")
+@click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new .jsonl.gz.")
+def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
+    """Roll up the hourly charges of months long past into one posting each; the hourly ones go into a file."""
+    from leasebook.domain.values.calendar import BadTime, parse_time
+    from leasebook.store.maintenance.archive import archive as archive_store
+
+    try:
+        moment = parse_time(before, "UTC")
+    except BadTime as error:
+        stop(f"--before: {error}")
+    with refusing():
+        done = archive_store(target(data, store), moment, goal)
+    if not done.hourly:
+        stop(
+            f"{goal} is empty: there is no month before {before} with several hourly charges of one kind.",
+            NOTHING_IN_IT,
+        )
+    click.echo(f"{done.hourly} postings are in {goal} ({done.file_bytes} bytes); {done.monthly} stand for them now.")
+
+
+@click.command()
+@click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
+@click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
+def backup(data: Path, goal: Path) -> None:
+    """Copy the embedded store into one file, while it is served. Keep the master key with it, elsewhere."""
+    from leasebook.store.maintenance.backup import back_up
+
+    with refusing():
+        size = back_up(data, goal)
+    click.echo(f"{goal}: {size} bytes. To restore, put it into an empty directory as leasebook.db, with master.key.")
+
+
+@click.command("accept-loss")
+@click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
+def accept_loss(data: Path) -> None:
+    """Let the embedded store be served although it lacks writes that were acknowledged. Stop the server first."""
+    from leasebook.store.errors import BadStore
+    from leasebook.store.maintenance.accept_loss import accept_loss as accept
+    from leasebook.store.opening import Target
+
+    with refusing():
+        try:
+            keys = audit_keys(Target(data))
+        except BadStore:
+            # What else is wrong with the store is for the start to say.
+            keys = None
+        said = accept(data, keys)
+    click.echo(said)

@@ -1,0 +1,1 @@
+"""The settings of a service: their declarations, and how they are read."""

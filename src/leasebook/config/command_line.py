@@ -1,0 +1,28 @@
+"""Options of the command line that people look for among the settings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPTIONS: Final = {
+    "host": "it is the option --host",
+    "port": "it is the option --port",
+    "data": "it is the option --data",
+    "demo": "it is the option --demo",
+    "new": "it is the option --new",
+    "clock": "it is the option --clock",
+    "config": "it is the option --config",
+    "tls_cert": "it is the option --tls-cert, or the setting tls.cert_file",
+    "tls_key": "it is the option --tls-key, or the setting tls.key_file",
+    "url": "it is the option --url of leasebook call, or QIANFAN_CONSOLE_API_BASE_URL",
+    "access_key": "it is the option --access-key of leasebook call, or QIANFAN_ACCESS_KEY; the server's own key is "
+    "LEASEBOOK_ROOT_ACCESS_KEY",
+    "secret_key": "it is the option --secret-key of leasebook call, or QIANFAN_SECRET_KEY; the server's own key is "
+    "LEASEBOOK_ROOT_SECRET_KEY",
+}
+"""By the name that a setting of that kind would have: what there is in its place."""
+
+
+def option_for(name: str) -> str | None:
+    """Return what there is in the place of a setting of that name, with dots or underscores; None: nothing known."""
+    return OPTIONS.get(name.lower().replace(".", "_").replace("-", "_").removeprefix("server_"))

@@ -1,0 +1,1 @@
+"""One noun a file: what its requests and results look like."""

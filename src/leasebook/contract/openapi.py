@@ -1,0 +1,269 @@
+"""The contract as an OpenAPI 3.1 document, put together from the action table and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from leasebook.contract.action import ALWAYS, Action
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.errors import ErrorCode
+from leasebook.contract.examples import EXAMPLES
+from leasebook.contract.meanings import MEANINGS
+from leasebook.contract.unknown import parts_of
+
+SCHEMA: Final = "#/components/schemas/{name}"
+FAILURE: Final = "Failure"
+SECURITY: Final = "bce-auth-v1"
+
+FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
+"""Writes that keep no client token: done twice they do what they do once."""
+
+_ABOUT: Final = """\
+Compute units: buy them by the month or by the minute, set the time at which they are released, and see the bill.
+
+Every call is a POST, and the query parameter `Action` names what is done. OpenAPI knows one operation of a method \
+at a path, so here the action is part of the path key: `/v2/computeunit?Action=PurchaseComputeUnit`. Appended to the \
+server's address each key is the address that is called. Read apart, path and action stand in `x-leasebook`; \
+operations with the same `operation` there are one thing under several names, and those that only the older path \
+has are marked deprecated.
+
+`x-policies` lists the policies of which a caller needs one; where it is empty any valid key will do. Where \
+`documented` is true in `x-leasebook`, keys of a body and parameters of a query that are not known are passed over, \
+and the header `x-leasebook-ignored` names them; all other actions refuse them. An empty body counts as `{}`. Every \
+answer carries the header `x-bce-request-id`.
+"""
+_SIGNED: Final = """\
+The signature bce-auth-v1 of one request: \
+`bce-auth-v1/{access key}/{UTC time}/{seconds}/{signed headers}/{signature}`. It covers method, path, query and the \
+signed headers, and the body where `x-bce-content-sha256` is one of them; with `x-bce-nonce` among them it is good \
+once. `leasebook sign` prints such headers; the official clients make their own, without these two. The query \
+parameter `authorization` may hold it instead.
+"""
+
+
+def document(version: str) -> dict[str, Any]:
+    """Return the whole contract as an OpenAPI document; ``version`` is that of the service."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Leasebook",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "http://127.0.0.1:8000", "description": "Where make run serves."}],
+        "security": [{SECURITY: []}],
+        "paths": {f"{action.path}?Action={action.name}": {"post": _operation(action)} for action in ACTIONS},
+        "components": {
+            "securitySchemes": {
+                SECURITY: {"type": "apiKey", "in": "header", "name": "Authorization", "description": _SIGNED}
+            },
+            "parameters": {"clientToken": _client_token()},
+            "headers": {
+                "x-bce-request-id": {"description": "The id of the request.", "schema": {"type": "string"}},
+                "x-leasebook-ignored": {
+                    "description": "Keys of the body, and parameters of the query (with a question mark before them), "
+                    "that were passed over.",
+                    "schema": {"type": "string"},
+                },
+                "x-bce-error-code": {"description": "The code of the error.", "schema": {"type": "string"}},
+            },
+            "responses": _error_groups(),
+            "schemas": {**schemas(), FAILURE: _failure()},
+        },
+    }
+
+
+def text(version: str) -> str:
+    """Return the document as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(document(version)), indent=2).decode() + "\n"
+
+
+@cache
+def served(version: str) -> bytes:
+    """Return the document as a server answers it. To put it together takes a while, and it never changes."""
+    return text(version).encode()
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of every shape by its name, each of its fields with its meaning."""
+    types = {named(action.request): action.request for action in ACTIONS}
+    types |= {named(action.result): action.result for action in ACTIONS}
+    _, found = msgspec.json.schema_components([types[name] for name in sorted(types)], ref_template=SCHEMA)
+    tolerant = _tolerant()
+    for name, schema in found.items():
+        if name in tolerant:
+            del schema["additionalProperties"]
+        schema["description"] = prose(schema["description"])
+        for field, value in schema["properties"].items():
+            meaning = meaning_of(name, field)
+            if meaning:
+                value["description"] = meaning
+    return dict(sorted(found.items()))
+
+
+def _tolerant() -> set[str]:
+    """Name the shapes that stand in bodies of documented actions, which pass over keys that they do not know."""
+    requests = {action.request for action in ACTIONS if action.is_documented}
+    inner = {kind for request in requests for kind in parts_of(request)}
+    return {named(kind) for kind in inner if not getattr(kind, "is_ours", False)}
+
+
+def named(shape: Any) -> str:
+    """Return the name of a shape, under which its schema stands."""
+    return str(shape.__name__)
+
+
+def meaning_of(shape: str, field: str) -> str:
+    """Return what a field of a shape means; nothing where nobody has said it yet."""
+    return MEANINGS.get(f"{shape}.{field}", MEANINGS.get(field, ""))
+
+
+def prose(docstring: str) -> str:
+    """Turn the double backticks of docstrings into Markdown's."""
+    return docstring.replace("``", "`")
+
+
+def by_status(errors: Iterable[ErrorCode]) -> dict[int, list[ErrorCode]]:
+    """Sort errors under their HTTP status, each once."""
+    found: dict[int, list[ErrorCode]] = {}
+    for error in sorted(set(errors), key=lambda error: (error.status, error.number)):
+        found.setdefault(error.status, []).append(error)
+    return found
+
+
+def _operation(action: Action) -> dict[str, Any]:
+    request = named(action.request)
+    required = any(field.required for field in msgspec.structs.fields(action.request))
+    remembers = action.writes and action.operation not in FORGETFUL
+    return {
+        "operationId": f"{action.path.rpartition('/')[2]}_{action.name}",
+        "summary": action.summary,
+        "tags": [action.path],
+        **({"deprecated": True} if action.legacy else {}),
+        "x-policies": sorted(action.policies),
+        "x-leasebook": {
+            "path": action.path,
+            "action": action.name,
+            "operation": action.operation,
+            "documented": action.is_documented,
+        },
+        **({"parameters": [{"$ref": "#/components/parameters/clientToken"}]} if remembers else {}),
+        "requestBody": {
+            "required": required,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": SCHEMA.format(name=request)},
+                    "example": EXAMPLES[action.operation],
+                }
+            },
+        },
+        "responses": {
+            "200": _success(action),
+            **{
+                str(status): {"$ref": f"#/components/responses/{_group(status, errors)}"}
+                for status, errors in by_status(action.all_errors).items()
+            },
+        },
+    }
+
+
+def _success(action: Action) -> dict[str, Any]:
+    ((result,), _) = msgspec.json.schema_components([action.result], ref_template=SCHEMA)
+    if action.follows:
+        return {
+            "description": "A stream of server-sent events that does not end; the data of each is one of these.",
+            "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
+            "content": {"text/event-stream": {"schema": result}},
+        }
+    headers = ("x-bce-request-id", *(("x-leasebook-ignored",) if action.is_documented else ()))
+    return {
+        "description": "Done.",
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"requestId": {"type": "string"}, "result": result},
+                    "required": ["requestId", "result"],
+                }
+            }
+        },
+    }
+
+
+def _group(status: int, errors: list[ErrorCode]) -> str:
+    """Name the errors of one status: by those that not every action can answer."""
+    return "-".join([f"Error{status}", *(error.code for error in errors if error not in ALWAYS)])
+
+
+def _error_groups() -> dict[str, Any]:
+    found = {
+        _group(status, errors): _errors(status, errors)
+        for action in ACTIONS
+        for status, errors in by_status(action.all_errors).items()
+    }
+    return dict(sorted(found.items()))
+
+
+def _errors(status: int, errors: list[ErrorCode]) -> dict[str, Any]:
+    return {
+        "description": f"{HTTPStatus(status).phrase}.\n\n"
+        + "\n".join(f"- `{error.code}` ({error.number}): {error.meaning}" for error in errors),
+        "headers": {
+            name: {"$ref": f"#/components/headers/{name}"} for name in ("x-bce-request-id", "x-bce-error-code")
+        },
+        "content": {
+            "application/json": {
+                "schema": {
+                    "allOf": [
+                        {"$ref": SCHEMA.format(name=FAILURE)},
+                        {
+                            "type": "object",
+                            "properties": {
+                                "code": {"enum": [error.code for error in errors]},
+                                "error_code": {"enum": [error.number for error in errors]},
+                            },
+                        },
+                    ]
+                }
+            }
+        },
+    }
+
+
+def _failure() -> dict[str, Any]:
+    texts = {
+        "requestId": "The id of the request.",
+        "code": "The code of the error; it never changes its meaning.",
+        "message": "What was asked, what is so, what to do; for a bad value the field: param[billing.paymentTiming].",
+    }
+    return {
+        "title": FAILURE,
+        "description": "Every error: the documented keys, and those that the official clients look for.",
+        "type": "object",
+        "properties": {
+            **{name: {"type": "string", "description": meaning} for name, meaning in texts.items()},
+            "error_code": {"type": "integer", "description": "The number of the error, as stable as its code."},
+            "error_msg": {"type": "string", "description": "The same as message."},
+            "log_id": {"type": "string", "description": "The same as requestId."},
+        },
+        "required": [*texts, "error_code", "error_msg", "log_id"],
+    }
+
+
+def _client_token() -> dict[str, Any]:
+    return {
+        "name": "clientToken",
+        "in": "query",
+        "required": False,
+        "description": "Makes the request safe to repeat. For two days at least the same token with the same "
+        "parameters gets the first decided answer again, a refusal included; with others it gets "
+        "IdempotentParameterMismatch.",
+        "schema": {"type": "string", "maxLength": 64},
+    }

@@ -1,0 +1,34 @@
+"""The policies that permit actions. Append only."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+FULL: Final = "QianfanFullControlAccessPolicy"
+OPERATE: Final = "QianfanServiceOperateAccessPolicy"
+SERVICE_READ: Final = "QianfanServiceReadAccessPolicy"
+READ: Final = "QianfanReadAccessPolicy"
+DATA_FULL: Final = "QianfanDataFullControlAccessPolicy"
+DATA_OPERATE: Final = "QianfanDataOperateAccessPolicy"
+OPERATOR: Final = "LeasebookOperatorPolicy"
+
+PolicyName = Literal[
+    "QianfanFullControlAccessPolicy",
+    "QianfanServiceOperateAccessPolicy",
+    "QianfanServiceReadAccessPolicy",
+    "QianfanReadAccessPolicy",
+    "QianfanDataFullControlAccessPolicy",
+    "QianfanDataOperateAccessPolicy",
+    "LeasebookOperatorPolicy",
+]
+
+Policies = frozenset[str]
+
+WRITERS: Final[Policies] = frozenset({FULL, OPERATE})
+READERS: Final[Policies] = frozenset({FULL, OPERATE, SERVICE_READ, READ})
+# The documents name the data policies for lists of services; the service policies make more sense. Both work.
+SERVICE_LISTERS: Final[Policies] = READERS | {DATA_FULL, DATA_OPERATE}
+MANAGERS: Final[Policies] = frozenset({FULL})
+OPERATORS: Final[Policies] = frozenset({OPERATOR})
+ANYBODY: Final[Policies] = frozenset()
+"""Whoever signs with a valid key."""

@@ -1,0 +1,385 @@
+"""The reference pages as Markdown: actions, errors, statuses and metrics, read off the tables that the service uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, get_args
+
+import msgspec
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
+
+from leasebook.contract.action import ALWAYS, WRITES, Action
+from leasebook.contract.actions import ACTIONS
+from leasebook.contract.errors import ERRORS, GATEWAY, ErrorCode
+from leasebook.contract.examples import EXAMPLES
+from leasebook.contract.nouns.instance import Request
+from leasebook.contract.openapi import FORGETFUL, named, prose, schemas
+from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
+from leasebook.observability.metrics import Metrics
+from leasebook.observability.request_metrics import Family
+
+PATHS: Final = (
+    "/v2/computeunit",
+    "/v2/serviceresources",
+    "/v2/charge",
+    "/v2/service",
+    "/v2/account",
+    "/v2/events",
+    "/v2/catalog",
+    "/v2/clock",
+    "/v2/iam",
+    "/v2/events",
+    "/v2/notification",
+    "/v2/model",
+)
+"""The order of the page."""
+
+NO_BREAK: Final = r"(?!\n)"
+"""What patterns say to Python only, and readers need not see."""
+
+_INTRODUCTION: Final = """\
+# API reference
+
+This page is generated from `src/leasebook/wire`; change it there. [openapi.json](openapi.json) says the same to
+programs, [errors.md](errors.md) lists every error, and [decisions](../decisions.md) tells what was decided where the
+published documents of this API are silent. [States](states.md) shows how an instance gets from one status to another.
+
+## Calling
+
+Every action is `POST <address><path>?Action=<name>` with a JSON object as its body, signed with bce-auth-v1; paths and
+names are spelled exactly so. An empty body counts as `{}`, and an optional key may be null.
+
+    leasebook call /v2/computeunit DescribeComputeUnit '{"instanceId": "unit-xxx"}'
+
+A success is `200` with `{"requestId": …, "result": …}`. Every error has another status, and says in its body
+`requestId`, `code` and `message`, and the same again as `log_id`, `error_code` (a number) and `error_msg` for clients
+that look there. Either way the header `x-bce-request-id` names the request. A key without a value is left out of a
+result.
+
+- **Unknown keys**: an action that no public document knows refuses a key that it does not know, and a parameter of the
+  query, with `InappropriateJSON`, and names the nearest one. The documented actions pass over them, as the cloud does,
+  and say so in the header `x-leasebook-ignored`: at most 20 of them, with their places (`billing.autorenew`; a
+  parameter of the query with a question mark before it), all but ASCII percent-encoded, `...` where there were more.
+- **Times** are given as RFC 3339, or as `YYYY-MM-DD HH:MM:SS` in the service's zone (setting `time_zone`), and are
+  returned as RFC 3339 in that zone.
+- **Amounts** are decimal strings of at most six places, in the service's currency (setting `currency`).
+- **Pages**: where a list has `nextMarker`, more rows follow; give it as `marker` to get them.
+- **Client token**: `clientToken`, as a query parameter or a key of the body, of at most 64 printable ASCII characters
+  without spaces, makes a write safe to repeat. The same token with the same parameters gets the first decided answer
+  again, refusals for stock, balance or state included; with other parameters it gets `IdempotentParameterMismatch`. It
+  belongs to the account, and is kept for at least `tokens.keep_hours` once its request is decided: badly signed, not
+  permitted, with a bad value or `Overloaded`, a request may come again as if it were new. Reads ignore the token; the
+  writes that do too say so. The same parameters are those that mean the same: an optional key that is empty, null or
+  absent, a time or an amount in another spelling. Keys that were passed over are none.
+- **Digests and nonces**: what `x-bce-content-sha256` (hexadecimal) and `content-md5` (base64) say of the body must be
+  so, signed or not. A signature that covers `x-bce-nonce`, 16 to 64 letters and digits drawn anew, is good once; sent
+  again, the same request gets `RequestReplayed`. Whoever had no answer signs anew, with the same client token.
+- **Policies**: a caller needs any one of those that the action names. The root user of an account has
+  `QianfanFullControlAccessPolicy` in it; the first root of a store is an operator besides.
+"""
+
+
+def reference_page() -> str:
+    """Return the page of all actions."""
+    shapes = schemas()
+    operations = _operations()
+    parts = [_INTRODUCTION, _errors_of_all(), _table_of_actions(operations)]
+    parts += [_operation(rows, shapes) for rows in operations.values()]
+    parts += ["## Shapes\n\nObjects that stand inside requests and results.\n"]
+    parts += [_shape(name, shapes) for name in _inner(shapes)]
+    return "\n".join(parts)
+
+
+def errors_page() -> str:
+    """Return the page of all errors."""
+    rows = [
+        (f"`{error.code}`", str(error.status), str(error.number), error.meaning, _answered_by(error))
+        for error in ERRORS
+    ]
+    return f"""\
+# Errors
+
+This page is generated from `src/leasebook/contract/errors.py`; change it there. A code and its number never change
+their meaning, and none is used again for another.
+
+`code` is the key for people and for most clients. The Go client passes on the number only, which stands in
+`error_code`. No official client sends a request again because of one of these numbers; the Java client does so once
+because of the status 503, with which nothing has been done.
+
+{_grid(("Code", "HTTP status", "error_code", "Meaning", "Answered by"), rows)}"""
+
+
+_STATES: Final = """\
+# States of an instance
+
+This page is generated from `src/leasebook/domain/model/instance.py`; change it there. An instance of compute units and
+one of quota go through the same statuses, and there is no other move than these: whatever asks for another is refused,
+and changes nothing.
+"""
+
+
+def states_page() -> str:
+    """Return the page of the statuses of an instance and the moves between them."""
+    statuses: tuple[InstanceStatus, ...] = get_args(InstanceStatus)
+    rows = [
+        (
+            _status(status),
+            _yes(status not in GONE),
+            _yes(status in UP),
+            _yes((status, "Releasing") in LEGAL),
+        )
+        for status in statuses
+    ]
+    head = ("Status", "Holds units of the stock", "Replicas run, and it is paid for", "Can be released")
+    return "\n".join([_STATES, _grid(head, rows), *(_state(status) for status in (None, *statuses))])
+
+
+def _state(status: InstanceStatus | None) -> str:
+    """Show where an instance can go from a status; None: where a new one begins."""
+    title = "New" if status is None else status
+    moves = [(_status(move.end), move.cause) for move in MOVES if move.start == status]
+    if not moves:
+        return f"## {title}\n\nNothing comes after it.\n"
+    return f"## {title}\n\n{_grid(('To', 'What causes it'), moves)}"
+
+
+def _status(status: InstanceStatus) -> str:
+    return f"[{status}](#{_anchor(status)})"
+
+
+def _yes(answer: bool) -> str:  # noqa: FBT001 - it is what is said
+    return "yes" if answer else "no"
+
+
+def metrics_page() -> str:
+    """Return the page of all metrics."""
+    return f"""\
+# Metrics
+
+This page is generated from `src/leasebook/observability/metrics.py`; change it there. `GET /metrics` gives all of
+them in Prometheus' text format, without a signature. Names and labels are only ever added to. Seconds are seconds; a
+histogram has the series `_bucket`, `_sum` and `_count`.
+
+{_grid(("Metric", "Kind", "Labels", "Meaning"), Listing().rows)}"""
+
+
+class Listing(Metrics):
+    """Metrics that write down what they are made of."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str, str]] = []
+        super().__init__()
+
+    def _collected(self, collector: Collector, families: Iterable[Family]) -> None:
+        for family in families:
+            self._note(family.name, family.kind, family.meaning, family.labels)
+        super()._collected(collector, families)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        self._note(name, "counter", meaning, labels)
+        return super()._counter(name, meaning, *labels)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        self._note(name, "gauge", meaning, labels)
+        return super()._gauge(name, meaning, *labels)
+
+    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        self._note(name, "histogram", meaning, labels)
+        return super()._histogram(name, meaning, buckets, *labels)
+
+    def _note(self, name: str, kind: str, meaning: str, labels: Iterable[str]) -> None:
+        self.rows.append((f"`{name}`", kind, _codes(labels) or "none", meaning))
+
+
+def _operations() -> dict[str, list[Action]]:
+    """Gather the names of each operation, in the order of the page, the one to use first."""
+    found: dict[str, list[Action]] = {}
+    for action in sorted(ACTIONS, key=lambda action: (action.legacy, PATHS.index(action.path))):
+        found.setdefault(action.operation, []).append(action)
+    return found
+
+
+def _title(action: Action) -> str:
+    return f"{action.name} at {action.path}"
+
+
+def _anchor(title: str) -> str:
+    """Return the fragment that a heading gets on GitHub."""
+    kept = "".join(letter for letter in title.lower() if letter.isalnum() or letter in " -_")
+    return kept.replace(" ", "-")
+
+
+def _errors_of_all() -> str:
+    return f"""\
+Every action can answer {_codes(error.code for error in ALWAYS)}; every write besides
+{_codes(error.code for error in WRITES)}. What else each can answer stands with it.
+"""
+
+
+def _table_of_actions(operations: Mapping[str, list[Action]]) -> str:
+    rows = []
+    for action in sorted(ACTIONS, key=lambda action: PATHS.index(action.path)):
+        main = operations[action.operation][0]
+        name = f"[{action.name}](#{_anchor(_title(main))})"
+        rows.append((f"`{action.path}`", name, f"{'Older name. ' if action.legacy else ''}{action.summary}"))
+    return f"## Actions\n\n{_grid(('Path', 'Action', 'What it does'), rows)}"
+
+
+def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
+    main, *others = rows
+    facts = [
+        ("Also at", ", ".join(f"`{other.path}` as `{other.name}`{_older(other)}" for other in others)),
+        ("Who may call it", _codes(sorted(main.policies)) or "anybody with a valid key"),
+        ("Errors of its own", _codes(error.code for error in main.errors) or "none"),
+        ("Client token", "ignored" if main.writes and main.operation in FORGETFUL else ""),
+    ]
+    example = msgspec.json.format(msgspec.json.encode(EXAMPLES[main.operation]), indent=2).decode()
+    listed = "\n".join(f"- {name}: {fact}." for name, fact in facts if fact)
+    return f"""\
+## {_title(main)}
+
+{main.summary}{_remark(main.request, main.summary)}
+
+{listed}
+
+{_request(main, shapes)}
+{_result(main, shapes)}
+Example:
+
+```json
+{example}
+```
+"""
+
+
+def _older(action: Action) -> str:
+    return " (older)" if action.legacy else ""
+
+
+def _remark(request: type[Request], summary: str) -> str:
+    """Return what the shape's docstring says beyond the summary of the action, which its first sentence repeats."""
+    first, *more = (" ".join(part.split()) for part in prose(request.__doc__ or "").split("\n\n"))
+    sentence, _, rest = first.partition(". ")
+    if rest and f"{sentence.partition(' (')[0]}." == summary:
+        first = rest
+    if first != summary and (rest or ";" in first):
+        more.insert(0, first)
+    return "".join(f"\n\n{paragraph}" for paragraph in more)
+
+
+def _request(action: Action, shapes: Mapping[str, Any]) -> str:
+    rows = _fields(shapes[named(action.request)], "yes", "no", leave_out=("clientToken",))
+    if not rows:
+        return "Request: no parameters.\n"
+    return f"Request:\n\n{_grid(('Field', 'Type', 'Required', 'Bounds', 'Meaning'), rows)}"
+
+
+def _result(action: Action, shapes: Mapping[str, Any]) -> str:
+    if action.result is bool:
+        return "Result: `true`.\n"
+    rows = _fields(shapes[named(action.result)], "always", "if any")
+    kind = "Each event of the stream" if action.follows else "Result"
+    return f"{kind}:\n\n{_grid(('Field', 'Type', 'Present', 'Bounds', 'Meaning'), rows)}"
+
+
+def _inner(shapes: Mapping[str, Any]) -> list[str]:
+    """Return the shapes that stand inside others."""
+    return sorted({name for shape in shapes.values() for name in _referred(shape)})
+
+
+def _referred(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key == "$ref":
+                yield value.rpartition("/")[2]
+            else:
+                yield from _referred(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _referred(value)
+
+
+def _shape(name: str, shapes: Mapping[str, Any]) -> str:
+    about = " ".join(shapes[name]["description"].split())
+    rows = _fields(shapes[name], "yes", "no")
+    return f"### {name}\n\n{about}\n\n{_grid(('Field', 'Type', 'Always there', 'Bounds', 'Meaning'), rows)}"
+
+
+def _fields(shape: Mapping[str, Any], yes: str, no: str, *, leave_out: Iterable[str] = ()) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"`{name}`",
+            _type(value),
+            yes if name in shape.get("required", ()) else no,
+            _bounds(value),
+            value["description"],
+        )
+        for name, value in shape["properties"].items()
+        if name not in leave_out
+    ]
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    match schema:
+        case {"anyOf": [inner, {"type": "null"}]}:
+            return _type(inner) if "default" in schema else f"{_type(inner)} or null"
+        case {"$ref": reference}:
+            name = reference.rpartition("/")[2]
+            return f"[{name}](#{_anchor(name)})"
+        case {"type": "array", "items": inner}:
+            return f"list of {_type(inner)}"
+        case {"format": "decimal"}:
+            return "decimal string"
+        case {"enum": [int(), *_]}:
+            return "integer"
+        case {"enum": _}:
+            return "string"
+        case {"type": name}:
+            return str(name)
+        case _:
+            raise AssertionError(f"no words for {schema}")
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    match schema:
+        case {"anyOf": [inner, {"type": "null"}]}:
+            return _bounds(inner)
+        case {"type": "array", "items": inner}:
+            number = f"at most {schema['maxItems']} of them" if "maxItems" in schema else ""
+            return "; ".join(part for part in (number, _bounds(inner)) if part)
+        case {"enum": values}:
+            return " or ".join(f"`{value}`" for value in values)
+    low, high = schema.get("minLength"), schema.get("maxLength")
+    length = f"{low} to {high} characters" if low else f"at most {high} characters" if high else ""
+    pattern = schema.get("pattern", "").replace(NO_BREAK, "")
+    form = "" if not pattern else "no NUL" if pattern == r"^[^\x00]*$" else f"`{pattern}`"
+    return ", ".join(part for part in (_range(schema), length, form) if part)
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if "exclusiveMinimum" in schema:
+        return f"above {schema['exclusiveMinimum']}, at most {high}"
+    return "" if low is None else f"{low} to {high}"
+
+
+def _answered_by(error: ErrorCode) -> str:
+    if error in ALWAYS:
+        return "every action"
+    if error in WRITES:
+        return "every write"
+    if error in GATEWAY:
+        return "calls of services"
+    rows = [_title(main[0]) for main in _operations().values() if error in main[0].errors]
+    return ", ".join(f"[{title}](reference.md#{_anchor(title)})" for title in rows) or "no action yet"
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _grid(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Write a Markdown table."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n" for cells in lines)

@@ -1,0 +1,1 @@
+"""Commands on accounts, their users, limits and subscriptions."""

@@ -1,0 +1,99 @@
+"""Putting money on an account, and bringing back what stood still for the lack of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, SERVICES, Book, Draft
+from leasebook.domain.book.loads import HALTED_MAX, SuspendedInstances
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.renewal import renew_if_paid
+from leasebook.domain.model.account import Account
+from leasebook.domain.record.ledger import FUNDING, Posting, wallet
+from leasebook.domain.rules.lifecycle import change
+from leasebook.domain.rules.metering import start_meter
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import MICRO_MAX, Micro, amount_text
+from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+
+class TopUp(Command, frozen=True, kw_only=True):
+    """Add a positive amount to the balance. Answers the account as it is then.
+
+    Where that pays a debt, instances that stood still for it run again (decision 14): the first few hundred at once,
+    the others right after, as due work. Renewals by rule that waited for money are made (decision 30).
+    """
+
+    answer: ClassVar[type] = Account
+
+    account_id: str
+    amount: Micro
+
+    def needs(self) -> Needs:
+        """The account, and what stands still."""
+        yield SuspendedInstances(account_id=self.account_id)
+        yield ACCOUNTS, (self.account_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """What stands still holds and serves."""
+        return halted_needs(book, self.account_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:
+        """Raises Refusal where there is no such account."""
+        account = draft.get(ACCOUNTS, self.account_id)
+        if account is None:
+            raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        if account.balance + self.amount >= MICRO_MAX:
+            raise Refusal(BAD_VALUE, f"No account holds {amount_text(MICRO_MAX)} or more.", field="amount")
+        draft.post(
+            Posting(
+                account_id=self.account_id,
+                at=now,
+                kind="TopUp",
+                debit=FUNDING,
+                credit=wallet(self.account_id),
+                amount=self.amount,
+            )
+        )
+        resume_some(draft, self.account_id, now)
+        renew_waiting(draft, self.account_id, rules, now)
+        return draft.require(ACCOUNTS, self.account_id)
+
+
+def halted_needs(book: Book, account_id: str) -> Needs:
+    """Return what instances that stand still hold, the services that they have replicas of, and who limits renewals."""
+    for unit_id in book.halted_ids(account_id):
+        unit = book.get(INSTANCES, unit_id)
+        if unit is not None and unit.awaits_renewal:
+            yield ACCOUNT_LIMITS, (account_id,)
+            yield OFFERINGS, unit.offering
+        if unit is not None:
+            yield OFFERINGS, unit.offering
+            for placed in unit.placements:
+                yield SERVICES, (placed.service_id,)
+
+
+def resume_some(draft: Draft, account_id: str, now: Instant) -> None:
+    """Let instances that stand still run again, where the account is not in debt.
+
+    They are loaded a few hundred at a time. Where there may be more, the last of these is not resumed but becomes due
+    at once, and with it the next few hundred: so no number of them is too many for a batch.
+    """
+    if draft.require(ACCOUNTS, account_id).arrears_since is not None:
+        return
+    halted = draft.halted(account_id)
+    more = len(halted) >= HALTED_MAX
+    for unit in halted[: HALTED_MAX - 1] if more else halted:
+        start_meter(draft, unit, now)
+    if more:
+        change(draft, halted[HALTED_MAX - 1], resume_at=now)
+
+
+def renew_waiting(draft: Draft, account_id: str, rules: Rules, now: Instant) -> None:
+    """Make renewals by rule that waited for money, the oldest instance first, as far as the balance goes.
+
+    Of more than a few hundred the rest waits for its next try.
+    """
+    for unit in draft.unrenewed(account_id):
+        renew_if_paid(draft, unit, rules, now)

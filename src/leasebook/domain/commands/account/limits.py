@@ -1,0 +1,48 @@
+"""Setting an account's guard rails."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Draft
+from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
+from leasebook.domain.rules.limits_change import GuardChange
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+
+class SetGuardRails(Command, frozen=True, kw_only=True):
+    """Change an account's limits. They hold for whatever is decided from now on.
+
+    ``month_began`` is when the month began that it is now, so that what was charged since counts. Answers the limits
+    with what is used of them.
+    """
+
+    answer: ClassVar[type] = AccountLimits
+
+    account_id: str
+    change: GuardChange
+    month_began: Instant
+
+    def needs(self) -> Needs:
+        """The account, its limits, and what it holds."""
+        yield ACCOUNTS, (self.account_id,)
+        yield ACCOUNT_LIMITS, (self.account_id,)
+        yield UsageTotals(self.account_id, self.month_began)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountLimits:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where there is no such account, or the limits make no sense together."""
+        account = draft.get(ACCOUNTS, self.account_id)
+        if account is None:
+            raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        guard = draft.get(ACCOUNT_LIMITS, self.account_id)
+        month = month_name(self.month_began, account.time_zone)
+        if guard is None:
+            held, spent = draft.book.held(self.account_id)
+            guard = AccountLimits(self.account_id, GuardRules(), held, month, spent)
+        guard = guard.with_rules(self.change.applied(guard.rules), month)
+        draft.put(ACCOUNT_LIMITS, guard)
+        return guard

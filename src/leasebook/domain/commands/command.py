@@ -1,0 +1,170 @@
+"""What every command is: named needs, one decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, NONCES, Book, Draft, Needed
+from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.record.agenda import Due
+from leasebook.domain.record.signature import Nonce
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import REMEMBERED as KEPT
+from leasebook.domain.values.refusal import REPLAYED, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+Needs = Iterable[Needed]
+
+IN_TRANSITION: Final = frozenset({"Creating", "Reconfiguring", "Releasing"})
+"""Statuses in which an instance waits for its engine."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is to happen.
+
+    ``needs`` are rows whose keys the command carries; ``needs_more`` are those whose keys stand in rows of
+    the first kind. Tables of the second kind come later in ``book.TABLES``, so that the order of locks holds.
+    ``decide`` returns its answer or raises Refusal; it writes to nothing but the draft.
+    """
+
+    answer: ClassVar[Any] = None
+    """The type of the answer, so that a client token can give it again."""
+
+    moves_clock: ClassVar[bool] = False
+    """Whether it moves the store's virtual clock, or makes it: then nobody else is at work meanwhile."""
+
+    token: IdempotencyKey | None = None
+    by: str | None = None
+    """The user who asks; None: it happens by itself."""
+    nonce: Nonce | None = None
+    """The nonce of the signature that asks for it: used up with the decision, whatever that is."""
+
+    def needs(self) -> Needs:
+        """Rows that are known from the command alone."""
+        return ()
+
+    def needs_more(self, book: Book) -> Needs:  # noqa: ARG002 - most commands need no more
+        """Rows that are known once the first are loaded."""
+        return ()
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Any:
+        """Decide; see the class."""
+        raise NotImplementedError
+
+
+class DueCommand(Command, frozen=True, kw_only=True):
+    """Work that falls due. It is decided as of its own due time, however late it runs (decision 6).
+
+    ``seen_at`` is when it really runs, for the few kinds to which that matters; None: at its due time.
+    """
+
+    due: Due
+    seen_at: Instant | None = None
+
+
+class Engine(msgspec.Struct, frozen=True):
+    """The part of an engine that the rules can see: what it confirms without being asked."""
+
+    def confirmations(self, unit: Instance) -> Sequence[Command]:  # noqa: ARG002 - an ordinary engine must be asked
+        """Return the reports that this engine makes at once about an instance in a state of transition."""
+        return ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The outcome of one command: its answer, or the refusal that stands in its place."""
+
+    answer: Any = None
+    refusal: Refusal | None = None
+
+    def result(self) -> Any:
+        """Return the answer; raises the refusal."""
+        if self.refusal is not None:
+            raise self.refusal
+        return self.answer
+
+
+def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Engine) -> Decision:
+    """Decide one command on the book, in place; a refusal leaves the book as it was.
+
+    What the engine confirms at once about instances that the command left in transition is decided right
+    after it, by the same commands that slower engines report with.
+    """
+    if command.nonce is not None and not _first_use(book, command.nonce, now):
+        return Decision(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
+    token = command.token
+    if token is not None:
+        before = book.get(IDEMPOTENCY_RECORDS, token.account_id, token.value)
+        if before is not None:
+            return _again(before, token, command)
+    draft = Draft(book, now)
+    try:
+        decided = Decision(answer=command.decide(draft, rules, now))
+    except Refusal as refusal:
+        draft = Draft(book, now)
+        decided = Decision(refusal=refusal)
+    if token is not None and (decided.refusal is None or decided.refusal.reason in KEPT):
+        draft.put(IDEMPOTENCY_RECORDS, _remember(token, decided, now))
+    book.accept(draft, now, command.by)
+    for row in list(draft.changed.values()):
+        if type(row) is Instance and row.status in IN_TRANSITION:
+            for report in engine.confirmations(row):
+                decide(book, report, rules, now, engine)
+    return decided
+
+
+REPLAYED_TEXT: Final = (
+    "The signature carries a nonce (x-bce-nonce) that was used before, and such a signature is good once. "
+    "Sign the request again with a new nonce."
+)
+
+
+def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
+    """Use a nonce up; returns whether it was not used before.
+
+    It stays used where the command is refused: what was refused for want of stock must not be bought by somebody who
+    sends it again later.
+    """
+    if book.get(NONCES, nonce.access_key_id, nonce.value) is not None:
+        return False
+    draft = Draft(book, now)
+    draft.put(NONCES, nonce)
+    book.accept(draft, now, None)
+    return True
+
+
+def token_needs(command: Command) -> Needs:
+    """Return the rows that tell whether the command came before: by its client token, and by its signature's nonce."""
+    token, nonce = command.token, command.nonce
+    if nonce is None:
+        return () if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)),)
+    used: Needed = (NONCES, (nonce.access_key_id, nonce.value))
+    return (used,) if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)), used)
+
+
+class _Refused(msgspec.Struct):
+    reason: str
+    message: str
+    field: str | None
+
+
+def _remember(token: IdempotencyKey, decided: Decision, now: Instant) -> IdempotencyRecord:
+    refusal = decided.refusal
+    kept = decided.answer if refusal is None else _Refused(refusal.reason, refusal.message, refusal.field)
+    return IdempotencyRecord(
+        token.account_id, token.value, token.digest, refusal is not None, msgspec.json.encode(kept), now
+    )
+
+
+def _again(before: IdempotencyRecord, token: IdempotencyKey, command: Command) -> Decision:
+    try:
+        before.check(token)
+    except Refusal as refusal:
+        return Decision(refusal=refusal)
+    if before.refused:
+        kept = msgspec.json.decode(before.answer, type=_Refused)
+        return Decision(refusal=Refusal(kept.reason, kept.message, field=kept.field))
+    return Decision(answer=msgspec.json.decode(before.answer, type=command.answer))

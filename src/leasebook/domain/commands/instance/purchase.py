@@ -1,0 +1,334 @@
+"""Buying units, by themselves or as replicas of a service, and quota."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES, Book, Draft
+from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.service.model import model_of, run_model
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.limits import default_release
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
+from leasebook.domain.model.quote import Quote, Wanted, check_quote
+from leasebook.domain.model.service import Service
+from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
+from leasebook.domain.replicas.trust import check_trusted_somewhere, is_exposed
+from leasebook.domain.rules.lifecycle import count, reminding
+from leasebook.domain.rules.ownership import own_service
+from leasebook.domain.rules.purchase_checks import PurchaseTerms, judge
+from leasebook.domain.rules.term import term_of
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import BAD_VALUE, STOCK, Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.domain.values.wording import counted
+
+
+class Billing(msgspec.Struct, frozen=True, kw_only=True):
+    """How it is paid: prepaid for some months, or postpaid by the minute, perhaps until a release time."""
+
+    payment_timing: PaymentTiming
+    months: int = 0
+    auto_renew: bool = False
+    auto_renew_months: int = 1
+    release_at: Instant | None = None
+
+
+class Purchased(msgspec.Struct, frozen=True):
+    """What a purchase answers (decision 7). ``unit_id`` names the instance."""
+
+    unit_id: str
+    order_id: str
+
+
+class Purchase(msgspec.Struct, frozen=True, kw_only=True):
+    """Who buys, under which new ids, how it is paid, and with which quote."""
+
+    account_id: str
+    user_id: str
+    unit_id: str
+    order_id: str
+    billing: Billing
+    quote_id: str | None = None
+
+
+class BuyUnits(Command, frozen=True, kw_only=True):
+    """Buy a number of units of a type; in any region with enough stock where none is named (decision 8).
+
+    Quota is bought the same way: its type is the model, and its region is none.
+    """
+
+    answer: ClassVar[type] = Purchased
+
+    purchase: Purchase
+    region: str | None
+    unit_type: str
+    count: int
+    kind: OfferingKind = UNITS_OF_COMPUTE
+
+    def needs(self) -> Needs:
+        """The shelf, the quote, and who pays."""
+        if self.region is None:
+            yield OfferingsOfType(self.unit_type)
+        else:
+            yield OFFERINGS, (self.region, self.unit_type)
+        if self.purchase.quote_id is not None:
+            yield QUOTES, (self.purchase.quote_id,)
+        yield from buyer_of(self.purchase)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
+        """See buy()."""
+        region = self.region
+        if region is None and self.purchase.quote_id is not None:
+            # A quote is for one region, so whoever buys with it need not name it again.
+            quote = draft.get(QUOTES, self.purchase.quote_id)
+            known = {offering.region for offering in draft.shelf(self.unit_type)}
+            region = quote.region if quote is not None and quote.region in known else None
+        field = "computeUnitConfig" if self.kind == UNITS_OF_COMPUTE else "model"
+        offering = choose(draft, region, self.unit_type, self.count, field=field, kind=self.kind)
+        return buy(draft, rules, now, self.purchase, offering, self.count)
+
+
+class BuyReplicas(Command, frozen=True, kw_only=True):
+    """Buy the units for more replicas of a service, and run them (decision 9)."""
+
+    answer: ClassVar[type] = Purchased
+
+    purchase: Purchase
+    service_id: str
+    replicas: int
+
+    def needs(self) -> Needs:
+        """The service."""
+        yield SERVICES, (self.service_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The shelf that its shape names, and who pays."""
+        service = book.get(SERVICES, self.service_id)
+        if service is not None:
+            yield from shelf_of(service)
+            yield from model_of(service)
+        yield from buyer_of(self.purchase)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
+        """See buy_replicas()."""
+        service = own_service(draft, self.purchase.account_id, self.service_id)
+        return buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
+
+
+def buyer_of(purchase: Purchase) -> Needs:
+    """Return who pays, and the account's limits."""
+    yield ACCOUNTS, (purchase.account_id,)
+    yield ACCOUNT_LIMITS, (purchase.account_id,)
+
+
+def shelf_of(service: Service) -> Needs:
+    """Return the offerings that a service's units can come from."""
+    if service.region is None:
+        yield OfferingsOfType(service.shape.unit_type)
+    else:
+        yield OFFERINGS, (service.region, service.shape.unit_type)
+
+
+def offerings_of(draft: Draft, service: Service) -> list[Offering]:
+    """Return the offerings of ``shelf_of`` that there are."""
+    unit_type = service.shape.unit_type
+    if service.region is None:
+        return [row for row in draft.shelf(unit_type) if row.kind == UNITS_OF_COMPUTE]
+    row = draft.get(OFFERINGS, service.region, unit_type)
+    return [] if row is None else [row]
+
+
+def buy_replicas(
+    draft: Draft, rules: Rules, now: Instant, purchase: Purchase, service: Service, replicas: int
+) -> Purchased:
+    """Buy the units of that many replicas, and place them there."""
+    each = service.shape.units_per_replica
+    units = replicas * each
+    model = run_model(draft, service)
+    check_trusted_somewhere(rules, model, offerings_of(draft, service))
+
+    def may_run(offering: Offering) -> bool:
+        return not is_exposed(rules, model, offering.region, offering.type)
+
+    offering = choose(draft, service.region, service.shape.unit_type, units, field="serviceId", may=may_run)
+    return buy(draft, rules, now, purchase, offering, units, placed=Placement(service.id, replicas, each, service.runs))
+
+
+def choose(
+    draft: Draft,
+    region: str | None,
+    unit_type: str,
+    count: int,
+    *,
+    field: str,
+    kind: OfferingKind = UNITS_OF_COMPUTE,
+    may: Callable[[Offering], bool] | None = None,
+) -> Offering:
+    """Pick the offering: the region's, or the first in the catalogue's order with enough stock (decision 8).
+
+    ``may`` says of those on the shelf which come into question; None: all.
+    Raises Refusal where the catalogue has no such offering, naming the field, or none with enough free units.
+    """
+    if region is not None:
+        offering = draft.get(OFFERINGS, region, unit_type)
+        if offering is None or offering.kind != kind:
+            raise _not_sold(f"{unit_type} in {region}" if kind == UNITS_OF_COMPUTE else f"quota of {unit_type}", field)
+        return offering
+    shelf = [offering for offering in draft.shelf(unit_type) if offering.kind == kind]
+    if not shelf:
+        raise _not_sold(unit_type, field)
+    if may is not None:
+        shelf = [offering for offering in shelf if may(offering)]
+    for offering in shelf:
+        if offering.stock_free >= count:
+            return offering
+    free = ", ".join(f"{offering.region} {offering.stock_free}" for offering in shelf)
+    raise Refusal(
+        STOCK,
+        f"No region has {counted(count, 'free unit')} of {unit_type} ({free}). "
+        "Ask for fewer, or try again when units are released.",
+    )
+
+
+def _not_sold(what: str, field: str) -> Refusal:
+    return Refusal(
+        BAD_VALUE,
+        f"The catalogue has no {what[:80]}. DescribeOfferings (/v2/catalog) lists what is sold.",
+        field=field,
+    )
+
+
+def deal_of(
+    draft: Draft, purchase: Purchase, offering: Offering, units: int, price: Micro | None, now: Instant
+) -> PurchaseTerms:
+    """Return what is to be judged, at the offering's own price where no other is quoted.
+
+    A postpaid purchase without a release time gets the account's default one, where it has one.
+    """
+    billing = purchase.billing
+    release_at = billing.release_at
+    if billing.payment_timing == "Postpaid":
+        release_at = default_release(draft.get(ACCOUNT_LIMITS, purchase.account_id), release_at, now)
+    if price is None:
+        price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
+    return PurchaseTerms(
+        purchase.account_id,
+        offering,
+        units,
+        billing.payment_timing,
+        billing.months,
+        release_at,
+        price,
+        purchase.user_id,
+    )
+
+
+def buy(
+    draft: Draft,
+    rules: Rules,
+    now: Instant,
+    purchase: Purchase,
+    offering: Offering,
+    units: int,
+    *,
+    placed: Placement | None = None,
+) -> Purchased:
+    """Sell: take the stock, take the money or see that there is some, write the order and the instance.
+
+    Raises the first Refusal of ``judge``, or that of a quote which is none of this purchase.
+    """
+    billing = purchase.billing
+    quote = _use_quote(draft, rules, now, purchase, offering, units)
+    deal = deal_of(draft, purchase, offering, units, None if quote is None else quote.price, now)
+    for _, refusal in judge(draft, rules, now, deal):
+        if refusal is not None:
+            raise refusal
+    draft.put(OFFERINGS, offering.take(units))
+    amount = deal.at_once
+    if amount > 0:
+        _charge(draft, purchase, deal, now)
+    draft.order(order_of(purchase, "Purchase", offering, units, amount, now))
+    unit = Instance(
+        id=purchase.unit_id,
+        account_id=purchase.account_id,
+        created_by=purchase.user_id,
+        order_id=purchase.order_id,
+        service_id=None if placed is None else placed.service_id,
+        region=offering.region,
+        type=offering.type,
+        kind=offering.kind,
+        count=units,
+        placements=() if placed is None else (placed,),
+        payment_timing=billing.payment_timing,
+        status="Creating",
+        created_at=now,
+        term_months=billing.months,
+        auto_renew=billing.auto_renew,
+        auto_renew_months=billing.auto_renew_months,
+        release_at=deal.release_at,
+        charged=amount,
+    )
+    if quote is not None and billing.payment_timing == "Postpaid":
+        unit = msgspec.structs.replace(
+            unit, quoted_price=quote.price, quoted_count=units, quoted_number=offering.price_number
+        )
+    draft.put(INSTANCES, reminding(draft, None, unit))
+    count(draft, unit, 1)
+    return Purchased(purchase.unit_id, purchase.order_id)
+
+
+def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amount: Micro, now: Instant) -> Order:
+    """Write down what was agreed."""
+    return Order(
+        id=purchase.order_id,
+        account_id=purchase.account_id,
+        kind=kind,  # type: ignore[arg-type]
+        unit_id=purchase.unit_id,
+        payment_timing=purchase.billing.payment_timing,
+        region=offering.region,
+        type=offering.type,
+        count=units,
+        months=purchase.billing.months,
+        amount=amount,
+        created_at=now,
+        created_by=purchase.user_id,
+    )
+
+
+def _use_quote(
+    draft: Draft, rules: Rules, now: Instant, purchase: Purchase, offering: Offering, units: int
+) -> Quote | None:
+    if purchase.quote_id is None:
+        return None
+    billing = purchase.billing
+    wanted = Wanted(purchase.account_id, offering.region, offering.type, units, billing.payment_timing, billing.months)
+    quote = check_quote(draft.get(QUOTES, purchase.quote_id), purchase.quote_id, wanted, rules, now)
+    draft.put(QUOTES, msgspec.structs.replace(quote, used_by=purchase.unit_id))
+    return quote
+
+
+def _charge(draft: Draft, purchase: Purchase, deal: PurchaseTerms, now: Instant) -> None:
+    """Charge a term whole at the purchase (decision 11). It is meant to begin now; the engine may need a moment."""
+    zone = draft.require(ACCOUNTS, purchase.account_id).time_zone
+    draft.post(
+        Posting(
+            account_id=purchase.account_id,
+            at=now,
+            kind="Purchase",
+            debit=wallet(purchase.account_id),
+            credit=PREPAID_REVENUE,
+            amount=deal.at_once,
+            order_id=purchase.order_id,
+            unit_id=purchase.unit_id,
+            count=deal.count,
+            price=deal.price,
+            since=now,
+            until=term_of(now, purchase.billing.months, zone).expires_at,
+        )
+    )

@@ -1,0 +1,123 @@
+"""Quoting a purchase: everything that the purchase would be judged by, without buying."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, QUOTES, Draft
+from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.store_queries import QUOTES as MADE
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.purchase import Purchase, buyer_of, choose, deal_of
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.rules.bounds import check_bound, counted
+from leasebook.domain.rules.purchase_checks import balance_needed, judge
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import STOCK, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a rule says: nothing, or the reason why not and a sentence."""
+
+    rule: str
+    reason: str | None
+    message: str | None
+
+
+class Quoted(msgspec.Struct, frozen=True):
+    """Everything about a purchase that is not made."""
+
+    region: str
+    price: Micro | None
+    at_once: Micro
+    balance_needed: Micro
+    balance: Micro
+    verdicts: tuple[Verdict, ...]
+    quote_id: str | None
+    expires_at: Instant | None
+
+
+class QuoteUnits(Command, frozen=True, kw_only=True):
+    """Judge a purchase by the code that would make it; and hold its price for a while where that is asked for.
+
+    ``quote_id`` is the id under which the price is held; None: it is not. ``asked_at`` is when it was asked
+    for: what is held then counts against the account's bound.
+    """
+
+    answer: ClassVar[type] = Quoted
+
+    purchase: Purchase
+    region: str | None
+    unit_type: str
+    count: int
+    kind: OfferingKind = UNITS_OF_COMPUTE
+    quote_id: str | None = None
+    asked_at: Instant = Instant(0)
+
+    def needs(self) -> Needs:
+        """The shelf, and who would pay."""
+        if self.region is None:
+            yield OfferingsOfType(self.unit_type)
+        else:
+            yield OFFERINGS, (self.region, self.unit_type)
+        if self.quote_id is not None:
+            yield QUOTES, (self.quote_id,)
+            yield counted(MADE, self.purchase.account_id, self.asked_at)
+        yield from buyer_of(self.purchase)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Quoted:
+        """Raises Refusal where the catalogue has no such offering, or the account holds too many quotes."""
+        offering, refused = self._choose(draft)
+        deal = deal_of(draft, self.purchase, offering, self.count, None, now)
+        verdicts = [
+            Verdict(rule, None, None) if refusal is None else Verdict(rule, refusal.reason, refusal.message)
+            for rule, refusal in (
+                (rule, refused if rule == "stock" and refused is not None else refusal)
+                for rule, refusal in judge(draft, rules, now, deal)
+            )
+        ]
+        held = self.quote_id is not None and deal.price is not None
+        expires_at = Instant(now + rules.quote_keep_us) if held else None
+        if self.quote_id is not None and deal.price is not None and expires_at is not None:
+            check_bound(draft, rules, MADE, self.purchase.account_id)
+            draft.put(
+                QUOTES,
+                Quote(
+                    id=self.quote_id,
+                    account_id=self.purchase.account_id,
+                    region=offering.region,
+                    type=offering.type,
+                    count=self.count,
+                    payment_timing=deal.payment_timing,
+                    months=deal.months,
+                    price=deal.price,
+                    created_at=now,
+                    expires_at=expires_at,
+                ),
+            )
+        return Quoted(
+            region=offering.region,
+            price=deal.price,
+            at_once=deal.at_once,
+            balance_needed=balance_needed(deal, rules),
+            balance=draft.require(ACCOUNTS, self.purchase.account_id).balance,
+            verdicts=tuple(verdicts),
+            quote_id=self.quote_id if held else None,
+            expires_at=expires_at,
+        )
+
+    def _choose(self, draft: Draft) -> tuple[Offering, Refusal | None]:
+        """Choose as the purchase would; where no region has the stock, the first is quoted with that refusal."""
+        try:
+            return choose(
+                draft, self.region, self.unit_type, self.count, field="computeUnitConfig", kind=self.kind
+            ), None
+        except Refusal as refusal:
+            if refusal.reason != STOCK:
+                raise
+            return next(row for row in draft.shelf(self.unit_type) if row.kind == self.kind), refusal

@@ -1,0 +1,289 @@
+"""Renewing a prepaid instance: by hand, by itself, and the rule for that."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, Book, Draft
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.release import unit_needs
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import Asked, judge_renewal, judge_spend, month_name
+from leasebook.domain.model.offering import Offering, OfferingKind
+from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
+from leasebook.domain.rules.lifecycle import change
+from leasebook.domain.rules.ownership import own_unit
+from leasebook.domain.rules.purchase_checks import balance_refusal
+from leasebook.domain.rules.reminder import unpaid
+from leasebook.domain.rules.term import (
+    TERM_MONTHS_MAX,
+    Term,
+    is_too_long,
+    months_between,
+    next_late_try,
+    next_try,
+    own_term,
+    price_of_months,
+    renewal_order,
+    term_of,
+    term_to_day,
+)
+from leasebook.domain.values.calendar import Instant, rfc3339
+from leasebook.domain.values.money import MICRO_MAX, Micro
+from leasebook.domain.values.refusal import BAD_VALUE, NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+RENEWABLE = frozenset({"Running", "Stopped", "Reconfiguring", "ReconfigureFailed", "BillingChanging"})
+
+
+class SetAutoRenew(Command, frozen=True, kw_only=True):
+    """Renew a prepaid instance by that many months whenever its term runs out (decision 13); None: not any more."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    unit_id: str
+    months: int | None
+    kind: OfferingKind | None = None
+
+    def needs(self) -> Needs:
+        """The instance, and the account."""
+        yield INSTANCES, (self.unit_id,)
+        yield ACCOUNTS, (self.account_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """What it is and who pays: a stopped one is renewed at once."""
+        return unit_needs(book, self.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none.
+
+        And for one that is to become postpaid: a renewal would undo that without a word (decision 30).
+        """
+        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        if self.kind not in (None, unit.kind):
+            raise Refusal(BAD_VALUE, f"{unit.id} is {unit.kind}, not {self.kind}.", field="instanceType")
+        only_prepaid(unit)
+        if unit.status not in RENEWABLE | {"Creating"}:
+            raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")
+        if self.months is None:
+            if not unit.auto_renew:
+                raise Refusal(WRONG_STATE, f"{unit.id} has no auto-renew rule.", field="instanceId")
+            change(draft, unit, auto_renew=False, renew_at=None)
+            return True
+        if unit.status == "BillingChanging":
+            raise Refusal(
+                WRONG_STATE,
+                f"{unit.id} becomes postpaid when its term ends, and a rule would renew it instead. Have it stay "
+                "prepaid (ChangeBilling to Prepaid), and make the rule then.",
+                field="instanceId",
+            )
+        # A try that is overdue stays due where there is a rule already: it is not passed over for being late.
+        tried = unit.renew_at if unit.auto_renew else None
+        unit = change(draft, unit, auto_renew=True, auto_renew_months=self.months)
+        unit = change(draft, unit, renew_at=tried or _next_try(unit, now))
+        if unit.status == "Stopped" and unit.awaits_renewal:
+            renew_if_paid(draft, unit, rules, now)
+        return True
+
+
+class Renewed(msgspec.Struct, frozen=True):
+    """What a renewal answers."""
+
+    unit_id: str
+    order_id: str
+    expires_at: Instant
+
+
+class Renew(Command, frozen=True, kw_only=True):
+    """Renew a prepaid instance: by whole months, until a day of a month, or both (months first).
+
+    A stopped one runs again. What was stopped for longer than the renewal reaches cannot be brought back with it.
+    """
+
+    answer: ClassVar[type] = Renewed
+
+    account_id: str
+    user_id: str
+    unit_id: str
+    order_id: str
+    months: int
+    day: int | None
+    by_manager: bool = False
+
+    def needs(self) -> Needs:
+        """The instance."""
+        yield INSTANCES, (self.unit_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """What it is, and who pays."""
+        return unit_needs(book, self.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
+        """Raises Refusal where there is nothing to renew or too little money, and by the account's limits."""
+        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        only_prepaid(unit)
+        if unit.status not in RENEWABLE:
+            raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")
+        zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+        term = _longer(unit, self.months, self.day, zone)
+        if term.expires_at <= now:
+            raise Refusal(
+                BAD_VALUE,
+                f"The term would end at {rfc3339(term.expires_at, rules.time_zone)}, and that has passed. "
+                "Renew for longer.",
+                field="months",
+            )
+        refusal, amount = _judge(draft, rules, unit, term, zone, now)
+        refusal = refusal or judge_renewal(
+            draft.get(ACCOUNT_LIMITS, unit.account_id),
+            term.expires_at,
+            now,
+            rules.time_zone,
+            extensions=unit.extensions,
+            is_buyer=self.by == unit.created_by,
+            is_manager=self.by_manager,
+        )
+        if refusal is not None:
+            raise refusal
+        _extend(draft, unit, term, amount, now, months=self.months, order_id=self.order_id, by=self.user_id)
+        return Renewed(unit.id, self.order_id, term.expires_at)
+
+
+def only_prepaid(unit: Instance) -> None:
+    """Raise Refusal for a postpaid instance."""
+    if unit.payment_timing != "Prepaid":
+        raise Refusal(
+            NOT_SUPPORTED, f"{unit.id} is postpaid: it has no term that could be renewed.", field="instanceId"
+        )
+
+
+def renew_by_itself(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
+    """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13).
+
+    One that has come to be on its way to postpaid in an older store loses the rule that would keep it from that.
+    """
+    if unit.status == "BillingChanging":
+        change(draft, unit, auto_renew=False, renew_at=None)
+    elif not renew_if_paid(draft, unit, rules, now):
+        offsets = draft.require(ACCOUNTS, unit.account_id).remind_before_us
+        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, offsets, now))
+
+
+def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
+    """Renew an instance by its rule where that can be paid; answers whether. Otherwise nothing changes."""
+    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+    try:
+        term = _longer(unit, unit.auto_renew_months, None, zone)
+        refusal, amount = _judge(draft, rules, unit, term, zone, now)
+        guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
+        refusal = refusal or judge_renewal(guard, ends, now, rules.time_zone, extensions=unit.extensions)
+    except Refusal:
+        return False  # beyond all use
+    if refusal is not None or term.expires_at <= now:
+        return False
+    months = unit.auto_renew_months
+    _extend(draft, unit, term, amount, now, months=months, order_id=renewal_order(unit), by=unit.created_by)
+    return True
+
+
+def _next_try(unit: Instance, now: Instant) -> Instant | None:
+    if not unit.auto_renew or unit.expires_at is None:
+        return None
+    if unit.status == "Stopped":
+        return None if unit.retire_at is None else next_late_try(unit.expires_at, unit.retire_at, now)
+    return next_try(unit.expires_at, now)
+
+
+def _longer(unit: Instance, months: int, day: int | None, zone: str) -> Term:
+    """Return the term as the renewal makes it; raises Refusal for one that is beyond all use."""
+    term = own_term(unit)
+    longer = term_of(term.anchor, term.months + months, zone) if months else term
+    longer = longer if day is None else term_to_day(longer, day, zone, later=not months)
+    if is_too_long(unit, longer, zone):
+        field = "months" if months else "expiryDay"
+        raise Refusal(BAD_VALUE, f"No term is longer than {TERM_MONTHS_MAX} months.", field=field)
+    return longer
+
+
+def _judge(
+    draft: Draft, rules: Rules, unit: Instance, term: Term, zone: str, now: Instant
+) -> tuple[Refusal | None, Micro]:
+    """Price a renewal, and see whether it can be paid."""
+    offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    if offering.per_month is None:
+        return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
+    added = months_between(own_term(unit), term, zone)
+    amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
+    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(now, zone))
+    limit = judge_spend(draft.get(ACCOUNT_LIMITS, unit.account_id), asked, rules.currency)
+    if limit is not None:
+        return limit, amount
+    balance = draft.require(ACCOUNTS, unit.account_id).balance
+    if balance < amount or amount + unit.charged >= MICRO_MAX:
+        return balance_refusal(balance, amount, rules, f"the renewal of {unit.id}"), amount
+    return None, amount
+
+
+def _extend(
+    draft: Draft, unit: Instance, term: Term, amount: Micro, now: Instant, *, months: int, order_id: str, by: str
+) -> None:
+    """Charge a renewal, and let the term be longer. ``months`` are the whole ones that were asked for.
+
+    A stopped instance runs again, and one that was to turn postpaid stays prepaid.
+    """
+    since = own_term(unit).expires_at
+    offering: Offering = draft.require(OFFERINGS, *unit.offering)
+    held = max(unit.count, unit.target_count or 0)
+    # Where the resize that is under way fails, what was paid here for the units that it adds goes back, too.
+    zone = draft.require(ACCOUNTS, unit.account_id).time_zone
+    added = months_between(own_term(unit), term, zone)
+    without = price_of_months(unit.count, offering.per_month or Micro(0), added)
+    draft.order(
+        Order(
+            id=order_id,
+            account_id=unit.account_id,
+            kind="Renewal",
+            unit_id=unit.id,
+            payment_timing="Prepaid",
+            region=unit.region,
+            type=unit.type,
+            count=unit.count,
+            months=months,
+            amount=amount,
+            created_at=now,
+            created_by=by,
+        )
+    )
+    if amount > 0:
+        draft.post(
+            Posting(
+                account_id=unit.account_id,
+                at=now,
+                kind="Renewal",
+                debit=wallet(unit.account_id),
+                credit=PREPAID_REVENUE,
+                amount=amount,
+                order_id=order_id,
+                unit_id=unit.id,
+                count=held,
+                price=offering.per_month,
+                since=since,
+                until=term.expires_at,
+            )
+        )
+    unit = change(
+        draft,
+        unit,
+        status="Running" if unit.status in ("Stopped", "BillingChanging") else unit.status,
+        term_anchor=term.anchor,
+        term_months=term.months,
+        expires_at=term.expires_at,
+        retire_at=None,
+        extensions=unit.extensions + (unit.extensions > 0),
+        resize_paid=Micro(unit.resize_paid + amount - without if held > unit.count else unit.resize_paid),
+        charged=Micro(unit.charged + amount),
+    )
+    change(draft, unit, renew_at=_next_try(unit, now))

@@ -1,0 +1,1 @@
+"""Commands on services, models and replicas."""

@@ -1,0 +1,74 @@
+"""The examples that the demo puts into the model repository, for everybody."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, NamedTuple
+
+from leasebook.domain.book.book import MODEL_SETS, MODELS, Draft
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.service.model import add_version
+from leasebook.domain.model.model import EVERYBODYS, ModelSet
+from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.rule_settings import Rules
+
+
+class Example(NamedTuple):
+    """A service that is shipped, as a set of one version under ids that are always the same."""
+
+    name: str
+    description: str
+    module: str
+
+    @property
+    def set_id(self) -> str:
+        """``am-`` and twelve characters."""
+        return f"am-{self.name:0<12}"
+
+    @property
+    def model_id(self) -> str:
+        """``amv-`` and twelve characters."""
+        return f"amv-{self.name:0<12}"
+
+
+EXAMPLES: Final = (
+    Example("echo", "Says what it is told, as JSON or as a stream of events.", "leasebook.examples.echo"),
+    Example("completion", "Speaks the OpenAI API with a very small model.", "leasebook.examples.completion"),
+)
+
+
+class LoadExamples(Command, frozen=True, kw_only=True):
+    """Put the examples into the repository. Loaded again it changes nothing, whatever has become of them since."""
+
+    answer: ClassVar[type] = bool
+
+    user_id: str
+    python: str
+
+    def needs(self) -> Needs:
+        """Every set and version of them."""
+        for example in EXAMPLES:
+            yield MODEL_SETS, (example.set_id,)
+            yield MODELS, (example.model_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Answers whether anything was added."""
+        added = False
+        for example in EXAMPLES:
+            if draft.get(MODEL_SETS, example.set_id) is None:
+                row = ModelSet(example.set_id, EVERYBODYS, self.user_id, example.name, example.description, now)
+                add_version(
+                    draft,
+                    row,
+                    example.model_id,
+                    self.user_id,
+                    example.description,
+                    self._run(example),
+                    now,
+                    trusted=True,
+                )
+                added = True
+        return added
+
+    def _run(self, example: Example) -> RunSpec:
+        return RunSpec(command=(self.python, "-m", example.module, "--port", "{port}"), health_path="/health")

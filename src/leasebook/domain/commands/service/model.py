@@ -1,0 +1,252 @@
+"""The model repository: adding sets and versions, and taking them out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book import store_queries as asked
+from leasebook.domain.book.book import MODEL_SETS, MODELS, Draft
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, check_run, is_seen
+from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.model.service import Service
+from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
+from leasebook.domain.rules.ownership import no_model, own_model, own_model_set
+from leasebook.domain.values import wording
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import NO_RESOURCE, WRONG_STATE, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+
+class CreateModelSet(Command, frozen=True, kw_only=True):
+    """Add a set of models, to an account or for everybody. Answers it."""
+
+    answer: ClassVar[type] = ModelSet
+
+    set_id: str
+    owner_id: str
+    user_id: str
+    name: str
+    description: str
+
+    def needs(self) -> Needs:
+        """The new row, and how many the account has."""
+        yield MODEL_SETS, (self.set_id,)
+        if self.owner_id != EVERYBODYS:
+            yield from bound_needs(self.owner_id, counted(asked.MODEL_SETS, self.owner_id))
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ModelSet:
+        """Raises Refusal where the account has too many; who may add one for everybody was seen to before."""
+        if self.owner_id != EVERYBODYS:
+            check_bound(draft, rules, asked.MODEL_SETS, self.owner_id)
+        row = ModelSet(self.set_id, self.owner_id, self.user_id, self.name, self.description, now)
+        draft.put(MODEL_SETS, row)
+        return row
+
+
+class CreateModel(Command, frozen=True, kw_only=True):
+    """Add a version to a set. Versions are numbered from V1 on, and no number is used twice. Answers it."""
+
+    answer: ClassVar[type] = Model
+
+    account_id: str
+    user_id: str
+    operator: bool
+    set_id: str
+    model_id: str
+    description: str
+    run: RunSpec
+
+    def needs(self) -> Needs:
+        """The set and the new row, and how many the account has."""
+        yield MODEL_SETS, (self.set_id,)
+        yield MODELS, (self.model_id,)
+        yield from bound_needs(self.account_id, counted(asked.MODELS, self.account_id))
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:
+        """Raises Refusal where the caller may not change the set or has too many, or nothing can run the run block."""
+        found = own_model_set(draft, self.account_id, self.set_id, operator=self.operator)
+        check_run(self.run)
+        if found.account_id != EVERYBODYS:
+            check_bound(draft, rules, asked.MODELS, found.account_id)
+        return add_version(
+            draft, found, self.model_id, self.user_id, self.description, self.run, now, trusted=self.operator
+        )
+
+
+class DeleteModel(Command, frozen=True, kw_only=True):
+    """Take a version out that no service uses."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    operator: bool
+    model_id: str
+    set_id: str
+
+    def needs(self) -> Needs:
+        """The version, and the set that the caller found it to belong to."""
+        yield MODEL_SETS, (self.set_id,)
+        yield MODELS, (self.model_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the caller may not change it, or services use it."""
+        model = own_model(draft, self.account_id, self.model_id, operator=self.operator)
+        if model.services:
+            raise Refusal(
+                WRONG_STATE,
+                f"{model.id} is used by {wording.counted(model.services, 'service')}. Let that run another version "
+                "(ModifyService), or delete it, and take the version out then.",
+                field="modelId",
+            )
+        draft.put(MODELS, msgspec.structs.replace(model, deleted_at=now))
+        found = draft.require(MODEL_SETS, model.set_id)
+        draft.put(MODEL_SETS, msgspec.structs.replace(found, models=found.models - 1))
+        return True
+
+
+class ApproveModel(Command, frozen=True, kw_only=True):
+    """Let a version of any account run on every engine, also where it is not kept apart. Answers it."""
+
+    answer: ClassVar[type] = Model
+
+    user_id: str
+    model_id: str
+
+    def needs(self) -> Needs:
+        """The version."""
+        yield MODELS, (self.model_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where there is no such version. Who approved it first stays written down."""
+        model = _any_model(draft, self.model_id)
+        if not model.is_trusted:
+            model = msgspec.structs.replace(model, approved_by=self.user_id, approved_at=now, withdrawn_at=None)
+            draft.put(MODELS, model)
+        return model
+
+
+class WithdrawApproval(Command, frozen=True, kw_only=True):
+    """Take back that a version may run on every engine. Answers it.
+
+    What runs of it where it is not kept apart is ended by the reconciler; services that run it stay as they are.
+    """
+
+    answer: ClassVar[type] = Model
+
+    model_id: str
+
+    def needs(self) -> Needs:
+        """The version."""
+        yield MODELS, (self.model_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where there is no such version.
+
+        One that never was trusted is withdrawn, too: what runs of it since before there was trust is to end.
+        """
+        model = _any_model(draft, self.model_id)
+        if model.withdrawn_at is None:
+            model = msgspec.structs.replace(model, approved_by=None, approved_at=None, withdrawn_at=now)
+            draft.put(MODELS, model)
+        return model
+
+
+def _any_model(draft: Draft, model_id: str) -> Model:
+    model = draft.get(MODELS, model_id)
+    if model is None or model.deleted_at is not None:
+        raise no_model(model_id)
+    return model
+
+
+class DeleteModelSet(Command, frozen=True, kw_only=True):
+    """Take out a set that has no versions left."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    operator: bool
+    set_id: str
+
+    def needs(self) -> Needs:
+        """The set."""
+        yield MODEL_SETS, (self.set_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the caller may not change it, or it has versions."""
+        found = own_model_set(draft, self.account_id, self.set_id, operator=self.operator)
+        if found.models:
+            raise Refusal(
+                WRONG_STATE,
+                f"{found.id} has {found.models} versions. Take them out first (DeleteModel).",
+                field="modelSetId",
+            )
+        draft.put(MODEL_SETS, msgspec.structs.replace(found, deleted_at=now))
+        return True
+
+
+def add_version(
+    draft: Draft,
+    found: ModelSet,
+    model_id: str,
+    user_id: str,
+    description: str,
+    run: RunSpec,
+    now: Instant,
+    *,
+    trusted: bool,
+) -> Model:
+    """Put the next version into a set. It is trusted where an operator makes it."""
+    number = found.made + 1
+    model = Model(model_id, found.id, found.account_id, user_id, f"V{number}", description, run, now)
+    if trusted:
+        model = msgspec.structs.replace(model, approved_by=user_id, approved_at=now)
+    draft.put(MODELS, model)
+    draft.put(MODEL_SETS, msgspec.structs.replace(found, made=number, models=found.models + 1))
+    return model
+
+
+def model_of(service: Service | None) -> Needs:
+    """Return the version that a service runs."""
+    if service is not None and service.runs:
+        yield MODELS, (service.model_id,)
+
+
+def run_model(draft: Draft, service: Service) -> Model | None:
+    """Return the version that engines run for a service; None: what it has is only counted."""
+    return draft.require(MODELS, service.model_id) if service.runs else None
+
+
+def is_run(draft: Draft, rules: Rules, service: Service, counted: bool | None) -> bool:  # noqa: FBT001 - as asked
+    """Whether an engine runs a service's version, or its units are only counted (decision 39).
+
+    ``counted``: what the request asks for; None: nothing. Raises Refusal where nothing could run and that is not asked.
+    """
+    if counted:
+        return False
+    if knows(draft, service):
+        return True
+    if counted is None and rules.counts_unknown:
+        return False
+    raise Refusal(
+        NO_RESOURCE,
+        f"The set {service.model_set_id[:64]!r} has no version {service.model_id[:64]!r} here, so that nothing would "
+        "run, and the units would be paid. DescribeModelSets and DescribeModelSet (/v2/model) list what there is. With "
+        '"counted": true the units are bought all the same, and nothing runs on them.',
+        field="modelId",
+    )
+
+
+def knows(draft: Draft, service: Service) -> bool:
+    """Whether the repository has the service's version, in the set that it names and seen by its account."""
+    model = draft.get(MODELS, service.model_id)
+    return model is not None and model.set_id == service.model_set_id and is_seen(model, service.account_id)
+
+
+def use_model(draft: Draft, service: Service, by: int) -> None:
+    """Count that a service came to its version (1) or left it (-1), where an engine runs it."""
+    if service.runs:
+        model = draft.require(MODELS, service.model_id)
+        draft.put(MODELS, msgspec.structs.replace(model, services=model.services + by))

@@ -1,0 +1,228 @@
+"""What whoever looks after replicas writes down: who that is, what is to start, how it does, and what is settled."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book.book import INSTANCES, LEASES, REPLICAS, SERVICES, WORKERS, Book, Draft
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.instance import GONE
+from leasebook.domain.model.lease import LEFT, NOBODY, Lease, Worker
+from leasebook.domain.model.replica import STEPS, Replica
+from leasebook.domain.replicas.planner import wanted
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.rule_settings import Rules
+
+
+class HoldLeases(Command, frozen=True, kw_only=True):
+    """A worker lives: its beat goes up, and with it everything that it holds is held on. LEFT: it stops."""
+
+    answer: ClassVar[type] = bool
+
+    worker: Worker
+
+    def needs(self) -> Needs:
+        """The worker."""
+        yield WORKERS, (self.worker.id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Write it down."""
+        draft.put(WORKERS, self.worker)
+        return True
+
+
+class TakeLeases(Command, frozen=True, kw_only=True):
+    """A worker takes instances on whom nobody works: new ones, and those of workers that are ``dead``.
+
+    ``dead`` are workers with the beat at which they were seen to stand still; one that moved since lives. Answers with
+    the instances that it has now.
+    """
+
+    answer: ClassVar[type] = tuple[str, ...]
+
+    worker_id: str
+    node: str
+    at: int
+    unit_ids: tuple[str, ...]
+    dead: tuple[tuple[str, int], ...] = ()
+
+    def needs(self) -> Needs:
+        """The leases, and who has them."""
+        for unit_id in self.unit_ids:
+            yield LEASES, (unit_id,)
+        for worker_id, _ in self.dead:
+            yield WORKERS, (worker_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> tuple[str, ...]:  # noqa: ARG002 - no setting matters
+        """Take what is free."""
+        free = {NOBODY}
+        for worker_id, beat in self.dead:
+            worker = draft.get(WORKERS, worker_id)
+            if worker is None or worker.beat in (beat, LEFT):
+                free.add(worker_id)
+        taken = []
+        for unit_id in self.unit_ids:
+            lease = draft.get(LEASES, unit_id)
+            if lease is None or lease.holder in free:
+                since = self.at if lease is None else lease.since
+                draft.put(LEASES, Lease(unit_id, self.worker_id, self.node, since))
+                taken.append(unit_id)
+            elif lease.holder == self.worker_id:
+                taken.append(unit_id)
+        return tuple(taken)
+
+
+class _Held(Command, frozen=True, kw_only=True):
+    """Something that only who looks after the instance may write down; anybody else is answered with False."""
+
+    answer: ClassVar[type] = bool
+
+    worker_id: str
+    unit_id: str
+
+    def needs(self) -> Needs:
+        """The lease."""
+        yield LEASES, (self.unit_id,)
+
+    def is_holder(self, draft: Draft) -> bool:
+        """Whether it is still who looks after the instance."""
+        lease = draft.get(LEASES, self.unit_id)
+        return lease is not None and lease.holder == self.worker_id
+
+
+class GiveBackLease(_Held, frozen=True, kw_only=True):
+    """There is no room here: let another node try, or this one later."""
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Give it up, where it is held."""
+        if not self.is_holder(draft):
+            return False
+        lease = draft.require(LEASES, self.unit_id)
+        draft.put(LEASES, msgspec.structs.replace(lease, holder=NOBODY))
+        return True
+
+
+class BeginStart(_Held, frozen=True, kw_only=True):
+    """Write down that a replica is to start, before any engine is told: under a generation that none had before.
+
+    Answers with the generation; 0 where it is not to start any more.
+    """
+
+    answer: ClassVar[type] = int
+
+    before: Replica | None
+    after: Replica
+
+    def needs(self) -> Needs:
+        """The instance and the service, the lease, and the row."""
+        yield INSTANCES, (self.unit_id,)
+        yield SERVICES, (self.after.service_id,)
+        yield from super().needs()
+        yield REPLICAS, self.after.key
+
+    def needs_more(self, book: Book) -> Needs:
+        """The other services on the instance, since the instance is written."""
+        unit = book.get(INSTANCES, self.unit_id)
+        for placed in () if unit is None else unit.placements:
+            yield SERVICES, (placed.service_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002 - no setting matters
+        """Begin, where it is still wanted and nothing else became of it."""
+        unit = draft.get(INSTANCES, self.unit_id)
+        service = draft.get(SERVICES, self.after.service_id)
+        if unit is None or service is None or not self.is_holder(draft):
+            return 0
+        placed = {one.service_id for one in wanted(unit, {service.id: service})}
+        if service.id not in placed or draft.get(REPLICAS, *self.after.key) != self.before:
+            return 0
+        generation = unit.generation + 1
+        draft.put(INSTANCES, msgspec.structs.replace(unit, generation=generation))
+        draft.put(REPLICAS, msgspec.structs.replace(self.after, generation=generation))
+        return generation
+
+
+class WriteReplica(_Held, frozen=True, kw_only=True):
+    """Write a replica's row anew, where it is still as it was when that was decided on.
+
+    Its service counts how many are ready.
+    """
+
+    before: Replica
+    after: Replica
+
+    def needs(self) -> Needs:
+        """The service, the lease and the row."""
+        yield SERVICES, (self.before.service_id,)
+        yield from super().needs()
+        yield REPLICAS, self.before.key
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises AssertionError for a step that no replica may take."""
+        before, after = self.before, self.after
+        if not self.is_holder(draft) or draft.get(REPLICAS, *before.key) != before:
+            return False
+        if after.state != before.state and after.state not in STEPS[before.state]:
+            raise AssertionError(f"{before.name} cannot go from {before.state} to {after.state}")
+        draft.put(REPLICAS, after)
+        more = (after.state == "Ready") - (before.state == "Ready")
+        if more:
+            service = draft.require(SERVICES, before.service_id)
+            draft.put(SERVICES, msgspec.structs.replace(service, ready=service.ready + more))
+        return True
+
+
+class GiveUpCreating(_Held, frozen=True, kw_only=True):
+    """An instance cannot be had. It is told why; what there is of it ends, and only then everything is given back."""
+
+    reason: str
+
+    def needs(self) -> Needs:
+        """The instance and the lease."""
+        yield INSTANCES, (self.unit_id,)
+        yield from super().needs()
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Take note of the reason, where it is still being created."""
+        unit = draft.get(INSTANCES, self.unit_id)
+        if unit is None or unit.status != "Creating" or unit.failure is not None or not self.is_holder(draft):
+            return False
+        draft.put(INSTANCES, msgspec.structs.replace(unit, failure=self.reason))
+        return True
+
+
+class Settled(_Held, frozen=True, kw_only=True):
+    """What an instance waited for is so: hand in the engine's ``report``, where the replicas are still as they were.
+
+    ``rows`` are all of its replicas as they were seen; ``generation`` is the instance's then, so that a replica begun
+    since keeps it from being settled.
+    """
+
+    report: Command
+    generation: int
+    rows: tuple[Replica, ...]
+
+    def needs(self) -> Needs:
+        """What the report needs, the lease, and every replica."""
+        yield from self.report.needs()
+        yield from super().needs()
+        for row in self.rows:
+            yield REPLICAS, row.key
+
+    def needs_more(self, book: Book) -> Needs:
+        """What the report needs then."""
+        return self.report.needs_more(book)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises what the report raises."""
+        unit = draft.get(INSTANCES, self.unit_id)
+        if unit is None or unit.generation != self.generation or not self.is_holder(draft):
+            return False
+        if any(draft.get(REPLICAS, *row.key) != row for row in self.rows):
+            return False
+        if not self.report.decide(draft, rules, now):
+            return False
+        if draft.require(INSTANCES, self.unit_id).status in GONE:
+            draft.put(LEASES, msgspec.structs.replace(draft.require(LEASES, self.unit_id), holder=NOBODY))
+        return True

@@ -1,0 +1,359 @@
+"""Services: creating, changing, placing their replicas, taking them off and on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book.book import INSTANCES, MODELS, SERVICES, Book, Draft
+from leasebook.domain.book.store_queries import PLACES, Asked
+from leasebook.domain.book.store_queries import SERVICES as MADE
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.commands.instance.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
+from leasebook.domain.commands.service.model import is_run, model_of, run_model, use_model
+from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.service import Service, ServiceType, resource_type_of
+from leasebook.domain.replicas.trust import check_trust, check_trusted_somewhere
+from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
+from leasebook.domain.rules.lifecycle import change
+from leasebook.domain.rules.ownership import own_service, own_unit
+from leasebook.domain.values import wording
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+MAX_PLACED = 1000
+"""So many services can share an instance; each is a line in its row."""
+
+
+class Created(msgspec.Struct, frozen=True):
+    """The new service, and the instance bought for it where one was."""
+
+    service_id: str
+    unit_id: str | None
+    order_id: str | None
+
+
+class NewService(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service is, whatever it runs on."""
+
+    service_id: str
+    account_id: str
+    user_id: str
+    name: str
+    description: str
+    url_suffix: str
+    model_set_id: str
+    model_id: str
+    qps: float | None
+    service_type: ServiceType = "chat"
+    protocol_version: int = 1
+    counted: bool | None = None
+    """Whether it is only to be counted, or to be run; None: the settings say what becomes of an unknown model."""
+
+    def row(self, resource_type: str, region: str | None, now: Instant) -> Service:
+        """Return it as it begins."""
+        return Service(
+            id=self.service_id,
+            account_id=self.account_id,
+            created_by=self.user_id,
+            name=self.name,
+            description=self.description,
+            url_suffix=self.url_suffix,
+            model_set_id=self.model_set_id,
+            model_id=self.model_id,
+            resource_type=resource_type,
+            region=region,
+            qps=self.qps,
+            replicas=0,
+            created_at=now,
+            service_type=self.service_type,
+            protocol_version=self.protocol_version,
+        )
+
+    def needs(self) -> Needs:
+        """The new row, the model, and how many the account has."""
+        yield SERVICES, (self.service_id,)
+        yield MODELS, (self.model_id,)
+        yield from bound_needs(self.account_id, counted(MADE, self.account_id))
+
+    def enter(self, draft: Draft, rules: Rules, resource_type: str, region: str | None, now: Instant) -> Service:
+        """Write its first row, which says whether an engine runs it or it is only counted.
+
+        Raises Refusal where the account has too many, or nothing could run it.
+        """
+        check_bound(draft, rules, MADE, self.account_id)
+        service = self.row(resource_type, region, now)
+        service = msgspec.structs.replace(service, runs=is_run(draft, rules, service, self.counted))
+        draft.put(SERVICES, service)
+        use_model(draft, service, 1)
+        return service
+
+
+class CreateService(Command, frozen=True, kw_only=True):
+    """Create a service, and buy the units for its first replicas where billing comes with it."""
+
+    answer: ClassVar[type] = Created
+
+    new: NewService
+    resource_type: str
+    region: str | None
+    replicas: int
+    purchase: Purchase | None
+
+    def needs(self) -> Needs:
+        """What every new service needs."""
+        return self.new.needs()
+
+    def needs_more(self, book: Book) -> Needs:  # noqa: ARG002
+        """The shelf, and who pays."""
+        yield from shelf_of(self.new.row(self.resource_type, self.region, Instant(0)))
+        if self.purchase is not None:
+            yield from buyer_of(self.purchase)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
+        """Raises what a purchase raises, and Refusal where nobody could ever run the version."""
+        service = self.new.enter(draft, rules, self.resource_type, self.region, now)
+        check_trusted_somewhere(rules, run_model(draft, service), offerings_of(draft, service))
+        if self.purchase is None:
+            return Created(service.id, None, None)
+        bought = buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
+        return Created(service.id, bought.unit_id, bought.order_id)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """So many replicas on an instance."""
+
+    unit_id: str
+    replicas: int
+
+
+class DeployService(Command, frozen=True, kw_only=True):
+    """Create a service on instances that the account has. All of them are of one type, which becomes the service's."""
+
+    answer: ClassVar[type] = Created
+
+    new: NewService
+    places: tuple[Place, ...]
+    units_each: int
+
+    def needs(self) -> Needs:
+        """What every new service needs, and the instances."""
+        yield from self.new.needs()
+        for place in self.places:
+            yield INSTANCES, (place.unit_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The other services on the instances."""
+        for place in self.places:
+            yield from _placed_needs(book, place.unit_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
+        """Raises Refusal where an instance is none of the account's, of another type, too full, or may not run it."""
+        first = own_unit(draft, self.new.account_id, self.places[0].unit_id)
+        service = self.new.enter(draft, rules, resource_type_of(first.type, self.units_each), None, now)
+        for place in self.places:
+            unit = own_unit(draft, self.new.account_id, place.unit_id)
+            place_replicas(draft, rules, unit, service, place.replicas + unit.replicas_of(service.id))
+        return Created(service.id, None, None)
+
+
+class ScaleService(Command, frozen=True, kw_only=True):
+    """Have that many replicas of a service on an instance; none: take it off the instance."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+    unit_id: str
+    replicas: int
+
+    def needs(self) -> Needs:
+        """The service and the instance."""
+        yield INSTANCES, (self.unit_id,)
+        yield SERVICES, (self.service_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The other services on the instance, and the model."""
+        yield from _placed_needs(book, self.unit_id)
+        yield from model_of(book.get(SERVICES, self.service_id))
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
+        """Raises Refusal where the instance is of another type, does not run, is too full, or may not run it."""
+        service = own_service(draft, self.account_id, self.service_id)
+        unit = own_unit(draft, self.account_id, self.unit_id)
+        place_replicas(draft, rules, unit, service, self.replicas)
+        return True
+
+
+class ModifyService(Command, frozen=True, kw_only=True):
+    """Let a service run another version of a model."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+    model_set_id: str
+    model_id: str
+    counted: bool | None = None
+    """As for a new service."""
+
+    def needs(self) -> Needs:
+        """The service, and the model that it is to run."""
+        yield SERVICES, (self.service_id,)
+        yield MODELS, (self.model_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The model that it runs, and where it runs."""
+        yield from model_of(book.get(SERVICES, self.service_id))
+        yield Asked(PLACES, self.service_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
+        """Raises Refusal where the account has no such service, or its replicas would begin or cease to be run.
+
+        And where nothing could run the version and that is not asked for, or where it has replicas on an instance that
+        may not run it.
+
+        What is placed says of each replica whether an engine runs it, in the rows of the instances. Those may be
+        many, so a service changes between what is run and what is only counted while it has none.
+        """
+        before = own_service(draft, self.account_id, self.service_id)
+        after = msgspec.structs.replace(before, model_set_id=self.model_set_id, model_id=self.model_id)
+        after = msgspec.structs.replace(after, runs=is_run(draft, rules, after, self.counted))
+        if after.runs is not before.runs and before.instances:
+            known = f"{self.model_id[:64]!r} of the set {self.model_set_id[:64]!r}"
+            raise Refusal(
+                WRONG_STATE,
+                f"{before.id} has replicas on {before.instances} instances, "
+                + (
+                    f"which are run, and the repository has no version {known}. Name one that DescribeModelSets lists"
+                    if before.runs
+                    else f"which are only counted, and the version {known} would be run"
+                )
+                + ", or scale the service to 0 there (ScaleService) first.",
+                field="modelId",
+            )
+        check_trust(rules, run_model(draft, after), draft.book.answers.places(before.id))
+        use_model(draft, before, -1)
+        draft.put(SERVICES, after)
+        use_model(draft, after, 1)
+        return True
+
+
+class Switched(msgspec.Struct, frozen=True):
+    """Whether a service was taken off or on, and how many postpaid instances it keeps meanwhile."""
+
+    changed: bool
+    postpaid_units: int
+
+
+class SwitchService(Command, frozen=True, kw_only=True):
+    """Take a service off, or on again. Its instances stay, and what is metered goes on being metered.
+
+    To take it on starts its replicas, so it is judged like placing them.
+    """
+
+    answer: ClassVar[type] = Switched
+
+    account_id: str
+    service_id: str
+    active: bool
+
+    def needs(self) -> Needs:
+        """The service."""
+        yield SERVICES, (self.service_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The model that it runs, and where it would."""
+        if self.active:
+            yield from model_of(book.get(SERVICES, self.service_id))
+            yield Asked(PLACES, self.service_id)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> Switched:  # noqa: ARG002 - whenever that is
+        """Raises Refusal where the account has no such service, or an instance may not run its version."""
+        service = own_service(draft, self.account_id, self.service_id)
+        if self.active and not service.active:
+            check_trust(rules, run_model(draft, service), draft.book.answers.places(service.id))
+        changed = service.active is not self.active
+        draft.put(SERVICES, msgspec.structs.replace(service, active=self.active))
+        return Switched(changed, service.postpaid_units)
+
+
+class DeleteService(Command, frozen=True, kw_only=True):
+    """Delete a service that has no replicas left anywhere. What it called and cost stays on record."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+
+    def needs(self) -> Needs:
+        """The service."""
+        yield SERVICES, (self.service_id,)
+
+    def needs_more(self, book: Book) -> Needs:
+        """The model that it runs."""
+        return model_of(book.get(SERVICES, self.service_id))
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where replicas of it are placed."""
+        service = own_service(draft, self.account_id, self.service_id)
+        if service.instances:
+            raise Refusal(
+                WRONG_STATE,
+                f"{service.id} has replicas on {service.instances} instances. Scale it to 0 there (ScaleService), or "
+                "release them, and delete it then.",
+                field="serviceId",
+            )
+        use_model(draft, service, -1)
+        draft.put(SERVICES, msgspec.structs.replace(service, active=False, deleted_at=now))
+        return True
+
+
+def place_replicas(draft: Draft, rules: Rules, unit: Instance, service: Service, replicas: int) -> None:
+    """Have that many replicas of a service on an instance; raises Refusal."""
+    shape, has = service.shape, unit.replicas_of(service.id)
+    others = tuple(placed for placed in unit.placements if placed.service_id != service.id)
+    if replicas > has:
+        _check_room(unit, service, replicas)
+        check_trust(rules, run_model(draft, service), [unit.offering])
+        if len(others) >= MAX_PLACED:
+            raise Refusal(WRONG_STATE, f"{unit.id} has replicas of {MAX_PLACED} services already.", field="instanceId")
+    elif unit.status not in ("Creating", "Running", "Stopped", "ReconfigureFailed", "Reconfiguring", "BillingChanging"):
+        raise _not_up(unit)
+    placed = (Placement(service.id, replicas, shape.units_per_replica, service.runs),) if replicas else ()
+    change(draft, unit, placements=(*others, *placed))
+
+
+def _check_room(unit: Instance, service: Service, replicas: int) -> None:
+    shape = service.shape
+    if unit.type != shape.unit_type:
+        raise Refusal(
+            NOT_SUPPORTED,
+            f"{unit.id} is {unit.type}, and a replica of {service.id} takes {shape.unit_type}.",
+            field="instanceId",
+        )
+    if unit.status not in ("Creating", "Running", "ReconfigureFailed", "Reconfiguring", "BillingChanging"):
+        raise _not_up(unit)
+    there = min(unit.count, unit.target_count or unit.count)
+    free = there - unit.used + unit.replicas_of(service.id) * shape.units_per_replica
+    needed = replicas * shape.units_per_replica
+    if needed > free:
+        raise Refusal(
+            WRONG_STATE,
+            f"{wording.counted(replicas, 'replica')} of {service.id} would take {wording.counted(needed, 'unit')}, and "
+            f"{unit.id} has {max(free, 0)} for them. Ask for fewer, or resize the instance (ResizeComputeUnit).",
+            field="deploymentReplicasCount",
+        )
+
+
+def _not_up(unit: Instance) -> Refusal:
+    return Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; replicas cannot be placed there.", field="instanceId")
+
+
+def _placed_needs(book: Book, unit_id: str) -> Needs:
+    unit = book.get(INSTANCES, unit_id)
+    if unit is not None:
+        for placed in unit.placements:
+            yield SERVICES, (placed.service_id,)

@@ -1,0 +1,71 @@
+"""Keys for calling services: making them, and taking them back."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book.book import SERVICE_KEYS, SERVICES, Draft
+from leasebook.domain.book.store_queries import SERVICE_KEYS as MADE
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
+from leasebook.domain.rules.ownership import own_service
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import NO_RESOURCE, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+
+class CreateServiceKey(Command, frozen=True, kw_only=True):
+    """Give an app a key for the account's services, or for one of them. Answers it."""
+
+    answer: ClassVar[type] = ServiceKey
+
+    key_id: str
+    account_id: str
+    user_id: str
+    name: str
+    service_id: str | None
+    digest: str
+
+    def needs(self) -> Needs:
+        """The service where one is named, the new row, and how many the account has."""
+        yield SERVICE_KEYS, (self.key_id,)
+        yield from bound_needs(self.account_id, counted(MADE, self.account_id))
+        if self.service_id is not None:
+            yield SERVICES, (self.service_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> ServiceKey:
+        """Raises Refusal where the account has no such service, or too many keys."""
+        if self.service_id is not None:
+            own_service(draft, self.account_id, self.service_id)
+        check_bound(draft, rules, MADE, self.account_id)
+        row = ServiceKey(self.key_id, self.account_id, self.user_id, self.name, self.service_id, self.digest, now)
+        draft.put(SERVICE_KEYS, row)
+        return row
+
+
+class DeleteServiceKey(Command, frozen=True, kw_only=True):
+    """Make a key useless from the next call on. Its row stays, so that its calls can be told from others."""
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    key_id: str
+
+    def needs(self) -> Needs:
+        """The key."""
+        yield SERVICE_KEYS, (self.key_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where the account has no such key."""
+        key = draft.get(SERVICE_KEYS, self.key_id)
+        if key is None or key.account_id != self.account_id or key.status == "Deleted":
+            raise Refusal(
+                NO_RESOURCE,
+                f"There is no service key {self.key_id[:64]!r} here. DescribeServiceKeys (/v2/service) lists yours.",
+                field="keyId",
+            )
+        draft.put(SERVICE_KEYS, msgspec.structs.replace(key, status="Deleted"))
+        return True

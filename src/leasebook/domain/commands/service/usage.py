@@ -1,0 +1,130 @@
+"""Counting the calls of services, and giving accounts packages of tokens."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from leasebook.domain.book.book import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES, Draft
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.rules.ownership import own_service
+from leasebook.domain.values.calendar import HOUR_US, Instant, rfc3339
+from leasebook.domain.values.refusal import BAD_VALUE, NO_RESOURCE, WRONG_STATE, Refusal
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.domain.values.wording import counted
+
+
+class CountCalls(Command, frozen=True, kw_only=True):
+    """Count what an app called of a service, in the hour of ``at``; and take the tokens off a package.
+
+    What has happened is counted whole. A package gives what it has: where that is less than the call took, the package
+    is exhausted, and from its end on it gives nothing (decision 34).
+    """
+
+    answer: ClassVar[type] = bool
+
+    account_id: str
+    service_id: str
+    app_id: str
+    at: Instant
+    input_tokens: int
+    output_tokens: int
+    succeeded: int
+    failed: int
+    package_id: str | None = None
+
+    def needs(self) -> Needs:
+        """The service, the hour's count, and the package."""
+        yield SERVICES, (self.service_id,)
+        yield SERVICE_USAGE, self._key()
+        if self.package_id is not None:
+            yield TOKEN_PACKAGES, (self.package_id,)
+
+    def _key(self) -> tuple[str, str, int]:
+        return self.service_id, self.app_id, self.at // HOUR_US * HOUR_US
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
+        """Raises Refusal where the account has no such service or package, or the calls are to come.
+
+        And for a package that has nothing left, or is over.
+        """
+        service = own_service(draft, self.account_id, self.service_id)
+        if self.at > now:
+            raise Refusal(BAD_VALUE, "Calls that are still to come cannot be counted.", field="time")
+        service_id, app_id, hour = self._key()
+        calls = draft.get(SERVICE_USAGE, *self._key()) or ServiceUsage(
+            service_id, app_id, Instant(hour), service.account_id
+        )
+        draft.put(SERVICE_USAGE, calls.plus(self.input_tokens, self.output_tokens, self.succeeded, self.failed))
+        if self.package_id is not None:
+            package = draft.get(TOKEN_PACKAGES, self.package_id)
+            if package is None or package.account_id != self.account_id:
+                raise no_package(self.package_id)
+            tokens = self.input_tokens + self.output_tokens
+            _check_package(package, tokens, rules, now)
+            used = package.used + min(tokens, package.left())
+            draft.put(TOKEN_PACKAGES, msgspec.structs.replace(package, used=used))
+        return True
+
+
+def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instant) -> None:
+    """Raise Refusal where tokens are to be taken off a package that has none left, or is over."""
+    if not tokens or package.status(now) == "Active":
+        return
+    why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
+    if package.status(now) == "Exhausted":
+        why = f"is exhausted: all that it had, {counted(package.specification, 'token')}, is used"
+    raise Refusal(
+        WRONG_STATE,
+        f"The package {package.id} {why}. Count the calls without it, or on another (DescribePackageResources, "
+        "/v2/charge).",
+        field="packageId",
+    )
+
+
+class GrantPackage(Command, frozen=True, kw_only=True):
+    """Give an account a package of tokens. Answers it."""
+
+    answer: ClassVar[type] = TokenPackage
+
+    package_id: str
+    account_id: str
+    user_id: str
+    service_name: str
+    specification: int
+    expires_at: Instant
+
+    def needs(self) -> Needs:
+        """The account, and the new row."""
+        yield TOKEN_PACKAGES, (self.package_id,)
+        yield ACCOUNTS, (self.account_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> TokenPackage:  # noqa: ARG002 - no setting matters
+        """Raises Refusal where there is no such account, or the package would be over already."""
+        if draft.get(ACCOUNTS, self.account_id) is None:
+            raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
+        if self.expires_at <= now:
+            raise Refusal(BAD_VALUE, "The package would be over already. Give a later time.", field="expiredTime")
+        package = TokenPackage(
+            id=self.package_id,
+            account_id=self.account_id,
+            created_by=self.user_id,
+            service_name=self.service_name,
+            specification=self.specification,
+            used=0,
+            started_at=now,
+            expires_at=self.expires_at,
+        )
+        draft.put(TOKEN_PACKAGES, package)
+        return package
+
+
+def no_package(package_id: str) -> Refusal:
+    """Return the refusal for a package that the caller has not got."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no package {package_id[:64]!r} here. DescribePackageResources (/v2/charge) lists yours.",
+        field="packageId",
+    )

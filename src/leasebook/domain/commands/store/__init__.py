@@ -1,0 +1,1 @@
+"""Commands on the store as a whole: catalogue, clock, bootstrap, master key."""

@@ -1,0 +1,44 @@
+"""A store from before the project was renamed: the operator's policy gets its name of today, once."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import msgspec
+
+from leasebook.domain.book.book import METADATA, USERS, Draft, StoreMetadata
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.former_name import FORMER_OPERATOR
+from leasebook.domain.values.rule_settings import Rules
+
+NAME: Final = "name"
+"""The fact that tells under which name of the project a store's policies are."""
+TODAY: Final = "leasebook"
+
+
+class TakeNewName(Command, frozen=True, kw_only=True):
+    """Rename the operator's policy of these users to ``operators``. Answers how many had the former name."""
+
+    answer: ClassVar[type] = int
+
+    user_ids: tuple[str, ...]
+    operators: str
+
+    def needs(self) -> Needs:
+        """The users, and what the store remembers of its name."""
+        yield METADATA, (NAME,)
+        for user_id in self.user_ids:
+            yield USERS, (user_id,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
+        """Refuses nothing."""
+        renamed = 0
+        for user_id in self.user_ids:
+            user = draft.require(USERS, user_id)
+            if FORMER_OPERATOR in user.policies:
+                policies = tuple(self.operators if name == FORMER_OPERATOR else name for name in user.policies)
+                draft.put(USERS, msgspec.structs.replace(user, policies=policies))
+                renamed += 1
+        draft.put(METADATA, StoreMetadata(NAME, TODAY))
+        return renamed

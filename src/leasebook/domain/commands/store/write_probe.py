@@ -1,0 +1,29 @@
+"""Finding out whether the store takes what is written."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from leasebook.domain.book.book import METADATA, Draft, StoreMetadata
+from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.rule_settings import Rules
+
+WRITTEN: Final = "writes_proved"
+"""The fact that is written to find out whether anything can be: how often that was done."""
+
+
+class ProveWriting(Command, frozen=True, kw_only=True):
+    """Write something that nobody reads, the way everything is written."""
+
+    answer: ClassVar[type] = bool
+
+    def needs(self) -> Needs:
+        """Its own row."""
+        yield METADATA, (WRITTEN,)
+
+    def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
+        """Count on: what does not change is not written."""
+        before = draft.get(METADATA, WRITTEN)
+        draft.put(METADATA, StoreMetadata(WRITTEN, str(1 if before is None else int(before.value) + 1)))
+        return True

@@ -1,0 +1,204 @@
+"""An instance: a number of units of one offering, held by an account until it is released."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
+from leasebook.domain.record.ledger import PaymentTiming
+from leasebook.domain.values.calendar import DAY_US, Instant
+from leasebook.domain.values.money import Micro
+
+InstanceStatus = Literal[
+    "Creating",
+    "CreateFailed",
+    "Running",
+    "Stopped",
+    "Releasing",
+    "Released",
+    "Reconfiguring",
+    "ReconfigureFailed",
+    "BillingChanging",
+]
+"""The documented statuses, and ours: Stopped (replicas down, capacity kept; decision 14)."""
+
+EndReason = Literal["User", "Schedule", "Expiry", "Arrears"]
+
+FIRST_TRY_US: Final = 7 * DAY_US
+"""So long before the end of a term its renewal by rule is tried first (decision 13)."""
+
+GONE: Final[frozenset[InstanceStatus]] = frozenset({"Released", "CreateFailed"})
+"""In these an instance holds nothing."""
+UP: Final[frozenset[InstanceStatus]] = frozenset({"Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging"})
+"""In these what was bought is there: it is metered, its term runs, and replicas run on it."""
+ENDABLE: Final[frozenset[InstanceStatus]] = UP | {"Creating", "Stopped"}
+
+
+class Move(NamedTuple):
+    """A change of status, and what causes it. ``start`` of None: the instance is new."""
+
+    start: InstanceStatus | None
+    end: InstanceStatus
+    cause: str
+
+
+MOVES: Final = (
+    Move(None, "Creating", "PurchaseComputeUnit, PurchaseTPMResource, or CreateService with billing"),
+    Move("Creating", "Running", "the engine has the capacity; the term or the meter starts"),
+    Move("Creating", "CreateFailed", "the engine cannot provide it; money and stock are given back"),
+    Move("Creating", "Releasing", "ReleaseComputeUnit, or its release time came"),
+    Move("Running", "Reconfiguring", "ResizeComputeUnit or ResizeTPMResource"),
+    Move("ReconfigureFailed", "Reconfiguring", "ResizeComputeUnit or ResizeTPMResource, tried again"),
+    Move("Reconfiguring", "Running", "the engine has the new size"),
+    Move("Reconfiguring", "ReconfigureFailed", "the engine cannot resize it; it runs on as it was"),
+    Move("Running", "BillingChanging", "ChangeBilling to Postpaid, which a prepaid instance becomes at its expiry"),
+    Move("BillingChanging", "Running", "the term ended and it is postpaid now, or it was renewed or told to stay"),
+    *(
+        move
+        for up in ("Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging")
+        for move in (
+            Move(up, "Stopped", "its term ended, or its account was in arrears for longer than the grace"),
+            Move(up, "Releasing", "ReleaseComputeUnit or ReleaseTPMResource, or its release time came"),
+        )
+        if (up, move.end) != ("BillingChanging", "Releasing")
+    ),
+    Move("Stopped", "Running", "RenewComputeUnit (prepaid), or the debt was paid (postpaid)"),
+    Move("Stopped", "Releasing", "nobody brought it back in time, ReleaseComputeUnit, or its release time came"),
+    Move("Releasing", "Released", "the engine says that nothing is left; the units are free again"),
+)
+"""Every way from one status to another. There is no other: who tries one makes a mistake."""
+LEGAL: Final = frozenset((move.start, move.end) for move in MOVES)
+
+
+class Placement(NamedTuple):
+    """Replicas of a service on an instance, each of which takes so many of its units.
+
+    ``runs``: the repository knows the service's model, so that an engine runs them. Otherwise they are only counted.
+    """
+
+    service_id: str
+    replicas: int
+    units_each: int
+    runs: bool = False
+
+
+class Instance(msgspec.Struct, frozen=True, gc=False):
+    """One purchase of ``count`` units is one instance (decision 7).
+
+    Times are instants; None where the thing has not happened or never will. While a resize is under way,
+    ``target_count`` is what the instance will have, and ``resize_paid`` was paid for it.
+
+    A postpaid instance is metered from ``meter_from`` on: ``metered_minutes`` since then are charged already, the last
+    of them for ``metered_peak`` units, and ``charge_at`` is when the next hour is. ``sized_at`` is when its number of
+    units changed last since then. ``price_number`` counts the changes of the offering's price a minute before the
+    meter started (None: that was not counted yet). ``quoted_count`` of the units cost ``quoted_price`` a minute until
+    the next change after ``quoted_number`` of them. A stopped one keeps all of these: the minute in which it stopped
+    is paid for.
+
+    A prepaid instance is paid from ``term_from`` to ``expires_at``, which is ``term_months`` calendar months after
+    ``term_anchor``; the anchor is the
+    first day of the term unless it was renewed to another day. ``stop_at`` is when it stops unless the account pays
+    its debt, ``retire_at`` when a stopped one is released. ``extensions`` counts how often its release was moved to
+    later. ``generation`` counts how often an engine was asked to run something on it; with 0 there is nothing of it
+    anywhere.
+
+    ``remind_at`` is when somebody is reminded next of its release or its expiry, ``remind_before_us`` how long before
+    that this and the later reminders are due, in microseconds, and ``reminded_at`` when the last one was due that was
+    given (``reminder.py``).
+    """
+
+    id: str
+    account_id: str
+    created_by: str
+    order_id: str
+    service_id: str | None
+    region: str
+    type: str
+    count: int
+    payment_timing: PaymentTiming
+    status: InstanceStatus
+    created_at: Instant
+    kind: OfferingKind = UNITS_OF_COMPUTE
+    target_count: int | None = None
+    resize_paid: Micro = Micro(0)
+    placements: tuple[Placement, ...] = ()
+    term_months: int = 0
+    term_from: Instant | None = None
+    term_anchor: Instant | None = None
+    auto_renew: bool = False
+    auto_renew_months: int = 1
+    renew_at: Instant | None = None
+    started_at: Instant | None = None
+    meter_from: Instant | None = None
+    metered_minutes: int = 0
+    metered_peak: int = 0
+    sized_at: Instant | None = None
+    price_number: int | None = None
+    quoted_price: Micro | None = None
+    quoted_count: int = 0
+    quoted_number: int = 0
+    release_at: Instant | None = None
+    charge_at: Instant | None = None
+    expires_at: Instant | None = None
+    stop_at: Instant | None = None
+    resume_at: Instant | None = None
+    retire_at: Instant | None = None
+    charged: Micro = Micro(0)
+    ended_at: Instant | None = None
+    end_reason: EndReason | None = None
+    released_at: Instant | None = None
+    extensions: int = 0
+    generation: int = 0
+    failure: str | None = None
+    remind_at: Instant | None = None
+    remind_before_us: tuple[int, ...] = ()
+    reminded_at: Instant | None = None
+
+    @property
+    def offering(self) -> tuple[str, str]:
+        """(region, type)."""
+        return self.region, self.type
+
+    @property
+    def held(self) -> int:
+        """How many units it keeps out of the stock."""
+        return 0 if self.status in GONE else max(self.count, self.target_count or 0)
+
+    @property
+    def used(self) -> int:
+        """How many of its units replicas take."""
+        return sum(placed.replicas * placed.units_each for placed in self.placements)
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas there are on it, of whatever services."""
+        return sum(placed.replicas for placed in self.placements)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether it stands still until its account has paid its debt."""
+        return self.status == "Stopped" and self.payment_timing == "Postpaid"
+
+    @property
+    def waits_for_money(self) -> bool:
+        """Whether money on its account brings it on: it is halted, or awaits its renewal."""
+        return self.is_halted or self.awaits_renewal
+
+    @property
+    def awaits_renewal(self) -> bool:
+        """Whether its renewal by rule was due, and is made up for as soon as the balance allows (decision 30)."""
+        if not self.auto_renew or self.payment_timing != "Prepaid" or self.expires_at is None:
+            return False
+        if self.status == "Stopped":
+            return True
+        return self.status in UP and self.renew_at is not None and self.expires_at - self.renew_at < FIRST_TRY_US
+
+    def replicas_of(self, service_id: str) -> int:
+        """Return how many replicas of that service are on it."""
+        return next((placed.replicas for placed in self.placements if placed.service_id == service_id), 0)
+
+    def serves(self, service_id: str) -> bool:
+        """Whether it was bought for that service, or has replicas of it."""
+        return service_id == self.service_id or self.replicas_of(service_id) > 0

@@ -1,0 +1,148 @@
+"""The catalogue: what is for sale where, at which price, and how much of it is free."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from leasebook.domain.values.calendar import MINUTE_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.refusal import STOCK, Refusal
+from leasebook.domain.values.wording import were
+
+OfferingKind = Literal["ComputingUnit", "TPM"]
+"""What is sold: units of compute, or quota of calls to a model (the documents' instanceType)."""
+UNITS_OF_COMPUTE: Final[OfferingKind] = "ComputingUnit"
+QUOTA: Final[OfferingKind] = "TPM"
+EVERYWHERE: Final = "global"
+"""The region of what is sold for no place in particular: quota."""
+StockSource = Literal["Set", "Engine"]
+"""Who says how many units of an offering there are: an operator, or the engine that runs them."""
+BY_HAND: Final[StockSource] = "Set"
+BY_ENGINE: Final[StockSource] = "Engine"
+TPM_PER_UNIT: Final = 10_000
+RPM_PER_UNIT: Final = 33
+"""A unit of quota: so many tokens and so many requests a minute."""
+
+
+class Offering(msgspec.Struct, frozen=True):
+    """One type of compute unit in one region; or the quota of one model, whose name is the type.
+
+    ``position`` is its place in the catalogue's order. A price of None means: not sold that way. ``price_number``
+    counts the prices per minute that it has had, so that purchases have an order among them (decision 24).
+    Free stock plus the units held by live instances, less those that are ``oversold``, is always the total. Units are
+    oversold only where the engine has fewer than are held; then none are free.
+    """
+
+    region: str
+    type: str
+    position: int
+    per_minute: Micro | None
+    per_month: Micro | None
+    stock_total: int
+    stock_free: int
+    kind: OfferingKind = UNITS_OF_COMPUTE
+    stock_source: StockSource = BY_HAND
+    oversold: int = 0
+    price_number: int = 0
+
+    @property
+    def held(self) -> int:
+        """How many units live instances hold."""
+        return self.stock_total - self.stock_free + self.oversold
+
+    @property
+    def name(self) -> str:
+        """What people call it, for messages."""
+        return f"{self.type} in {self.region}" if self.kind == UNITS_OF_COMPUTE else f"quota of {self.type}"
+
+    def take(self, count: int) -> Offering:
+        """Hold that many units; raises Refusal where fewer are free."""
+        if count > self.stock_free:
+            raise Refusal(
+                STOCK,
+                f"{were(count, 'unit', f'of {self.name}')} asked for and {self.stock_free} of {self.stock_total} are "
+                "free. Ask for fewer, choose another region or type, or try again when units are released.",
+            )
+        return msgspec.structs.replace(self, stock_free=self.stock_free - count)
+
+    def give_back(self, count: int) -> Offering:
+        """Return held units to the stock; what is oversold becomes less first."""
+        if count > self.held:
+            raise AssertionError(f"more {self.name} given back than were ever held")
+        return self._holding(self.stock_total, self.held - count)
+
+    def stocked(self, total: int) -> Offering:
+        """Have another total. What is held stays held: what the total does not cover is oversold."""
+        return self._holding(total, self.held)
+
+    def _holding(self, total: int, held: int) -> Offering:
+        free, oversold = max(0, total - held), max(0, held - total)
+        return msgspec.structs.replace(self, stock_total=total, stock_free=free, oversold=oversold)
+
+
+class PriceChange(msgspec.Struct, frozen=True, array_like=True):
+    """The price per minute from that instant on; None: not sold by the minute, so nothing is charged."""
+
+    since: Instant
+    per_minute: Micro | None
+
+
+class PriceList(msgspec.Struct, frozen=True):
+    """Every price per minute that an offering ever had, oldest first."""
+
+    region: str
+    type: str
+    changes: tuple[PriceChange, ...]
+
+    def with_change(self, since: Instant, per_minute: Micro | None) -> PriceList:
+        """Add the price that holds from now on."""
+        return msgspec.structs.replace(self, changes=(*self.changes, PriceChange(since, per_minute)))
+
+    def for_meter(self, start: Instant, number: int | None) -> PriceList:
+        """Return the prices as they hold for a meter that started after so many changes (decision 24).
+
+        A later change holds for no minute that began before it, so it cannot hold for the first one, whatever its
+        time. A number of None: the meter started before changes were counted, so the times alone decide.
+        """
+        if number is None:
+            return self
+        later = tuple(
+            PriceChange(Instant(max(change.since, start + 1)), change.per_minute) for change in self.changes[number:]
+        )
+        return msgspec.structs.replace(self, changes=(*self.changes[:number], *later))
+
+    def first_minute_after(self, number: int, start: Instant) -> int | None:
+        """Return the first minute from start for which one of the changes after so many holds; None: for no minute."""
+        return min((first_minute(start, change) for change in self.changes[number:]), default=None)
+
+    def stretches(self, start: Instant, first: int, end: int) -> list[Stretch]:
+        """Cut the minutes [first, end) counted from start where the price changes, oldest first.
+
+        Each minute costs what held at its first instant, so a change of price touches only minutes that
+        begin after it, and any way to cut an interval into parts costs the same in sum.
+        """
+        found: list[Stretch] = []
+        until = end
+        for change in reversed(self.changes):
+            from_minute = max(first, first_minute(start, change))
+            if from_minute < until:
+                found.append(Stretch(from_minute, until, change.per_minute or Micro(0)))
+                until = from_minute
+            if until <= first:
+                break
+        return found[::-1]
+
+
+class Stretch(NamedTuple):
+    """The minutes [first, end) of a meter, which have one price."""
+
+    first: int
+    end: int
+    price: Micro
+
+
+def first_minute(start: Instant, change: PriceChange) -> int:
+    """Return the first minute, counted from start, that begins at or after a change; negative where it is older."""
+    return -((start - change.since) // MINUTE_US)

@@ -1,0 +1,56 @@
+"""Calls of services, counted by the hour, and the packages of tokens that accounts have for them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import MICRO_MAX
+
+
+class ServiceUsage(msgspec.Struct, frozen=True):
+    """What an app called of a service in an hour that began at ``hour``."""
+
+    service_id: str
+    app_id: str
+    hour: Instant
+    account_id: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int) -> ServiceUsage:
+        """Count more. A sum that no store could hold stays at the most that one can."""
+        return msgspec.structs.replace(
+            self,
+            input_tokens=min(self.input_tokens + input_tokens, MICRO_MAX),
+            output_tokens=min(self.output_tokens + output_tokens, MICRO_MAX),
+            succeeded=min(self.succeeded + succeeded, MICRO_MAX),
+            failed=min(self.failed + failed, MICRO_MAX),
+        )
+
+
+class TokenPackage(msgspec.Struct, frozen=True):
+    """A number of tokens that an account may use until a moment, for a service or model by name."""
+
+    id: str
+    account_id: str
+    created_by: str
+    service_name: str
+    specification: int
+    used: int
+    started_at: Instant
+    expires_at: Instant
+
+    def left(self) -> int:
+        """Return how many tokens can still be taken off it."""
+        return max(0, self.specification - self.used)
+
+    def status(self, now: Instant) -> Literal["Active", "Exhausted", "Expired"]:
+        """Active, Exhausted or Expired."""
+        if self.used >= self.specification:
+            return "Exhausted"
+        return "Active" if now < self.expires_at else "Expired"

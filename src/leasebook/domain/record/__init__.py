@@ -1,0 +1,1 @@
+"""What is written down about what happened: events, postings, audit log, agenda."""

@@ -1,0 +1,325 @@
+"""Events: what happened to an instance or an account, written in the transaction in which it happened.
+
+No command writes them. They are the difference between what a row was before a command and is after it, so that
+nothing can happen without one, and none can tell what did not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import attrgetter, or_
+from typing import Any, Final
+
+import msgspec
+
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.engine_capacity import FITS, EngineCapacity, changes
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import AccountLimits
+from leasebook.domain.model.model import Model
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.rules.reminder import deadline_of, what_of
+from leasebook.domain.values.calendar import SECOND_US, Instant
+
+# Append only: a type never changes its meaning.
+BOUGHT: Final = "unit.bought"
+RUNNING: Final = "unit.running"
+CREATE_FAILED: Final = "unit.createFailed"
+RESIZING: Final = "unit.resizing"
+RESIZED: Final = "unit.resized"
+RESIZE_FAILED: Final = "unit.resizeFailed"
+RENEWED: Final = "unit.renewed"
+RENEWAL_FAILED: Final = "unit.renewalFailed"
+BILLING_CHANGING: Final = "unit.billingChanging"
+BILLING_CHANGED: Final = "unit.billingChanged"
+BILLING_KEPT: Final = "unit.billingKept"
+STOPPED: Final = "unit.stopped"
+RESUMED: Final = "unit.resumed"
+RELEASE_SET: Final = "unit.releaseSet"
+RELEASE_MOVED: Final = "unit.releaseMoved"
+RELEASE_CLEARED: Final = "unit.releaseCleared"
+REMINDED: Final = "unit.reminder"
+RELEASING: Final = "unit.releasing"
+RELEASED: Final = "unit.released"
+ARREARS: Final = "account.arrears"
+RECOVERED: Final = "account.recovered"
+BUDGET_CROSSED: Final = "account.budgetCrossed"
+ENGINE_TROUBLE: Final = "engine.trouble"
+HOOK_TESTED: Final = "subscription.test"
+HOOK_PAUSED: Final = "subscription.paused"
+HOOK_GAVE_UP: Final = "subscription.givenUp"
+HOOK_CONFIRMING: Final = "subscription.confirming"
+HOOK_CONFIRMED: Final = "subscription.confirmed"
+STOCK_DIFFERS: Final = "engine.stockDiffers"
+STOCK_FITS: Final = "engine.stockFits"
+MODEL_APPROVED: Final = "model.approved"
+MODEL_WITHDRAWN: Final = "model.approvalWithdrawn"
+IAM_ACCOUNT_CREATED: Final = "iam.accountCreated"
+IAM_ACCOUNT_CHANGED: Final = "iam.accountChanged"
+IAM_USER_CREATED: Final = "iam.userCreated"
+IAM_USER_CHANGED: Final = "iam.userChanged"
+IAM_KEY_CREATED: Final = "iam.accessKeyCreated"
+IAM_KEY_CHANGED: Final = "iam.accessKeyChanged"
+IAM_SERVICE_KEY_CREATED: Final = "iam.serviceKeyCreated"
+IAM_SERVICE_KEY_CHANGED: Final = "iam.serviceKeyChanged"
+IAM_FOUND: Final = "iam.found"
+REPLICA_FAILING: Final = "replica.failing"
+
+TYPES: Final[dict[str, str]] = {
+    BOUGHT: "An instance was bought.",
+    RUNNING: "Its capacity is there; its term or its meter runs.",
+    CREATE_FAILED: "Its capacity could not be had; what it held was given back.",
+    RESIZING: "It is to have another number of units.",
+    RESIZED: "It has its new number of units.",
+    RESIZE_FAILED: "It could not be resized, and runs on as it was.",
+    RENEWED: "Its term is longer now.",
+    RENEWAL_FAILED: "A renewal by rule could not be paid.",
+    BILLING_CHANGING: "It is to become postpaid at the end of its term.",
+    BILLING_CHANGED: "It is paid another way from now on.",
+    BILLING_KEPT: "It was to become postpaid and stays prepaid.",
+    STOPPED: "Its term, or its account's credit, is over; its units are kept for a while.",
+    RESUMED: "A stopped instance runs again.",
+    RELEASE_SET: "It has a release time now.",
+    RELEASE_MOVED: "Its release time is another one now.",
+    RELEASE_CLEARED: "It has no release time any more.",
+    REMINDED: "Its release or its expiry comes near.",
+    RELEASING: "It ended, and its bill with it.",
+    RELEASED: "Nothing of it is left; its units are free again.",
+    ARREARS: "The account's balance turned negative.",
+    RECOVERED: "The account paid its debt.",
+    BUDGET_CROSSED: "The month's spending crossed a part of the budget.",
+    ENGINE_TROUBLE: "An engine cannot do what it is to do.",
+    HOOK_TESTED: "A subscription is tried; only that subscription gets it.",
+    HOOK_PAUSED: "A receiver answered 410 Gone, and its subscription is paused.",
+    HOOK_GAVE_UP: "An event could not be delivered to a subscription, and is not tried any more.",
+    STOCK_DIFFERS: "What an engine has of a type, and what is offered or sold of it, are not the same, or differ anew.",
+    STOCK_FITS: "What an engine has of a type, and what is offered of it, are the same again.",
+    HOOK_CONFIRMING: "A mail address is asked whether it wants an account's events; only that address is told.",
+    HOOK_CONFIRMED: "A mail address was confirmed; its subscription is told of events from now on.",
+    MODEL_APPROVED: "An operator made or approved a version of a model: it runs on every engine.",
+    MODEL_WITHDRAWN: "An operator took back the approval of a version: it runs only where it is kept apart.",
+    IAM_ACCOUNT_CREATED: "The account was opened.",
+    IAM_ACCOUNT_CHANGED: "What the account is called, or its time zone, is another one now.",
+    IAM_USER_CREATED: "A user was added.",
+    IAM_USER_CHANGED: "A user's policies, or something else of the user, are others now.",
+    IAM_KEY_CREATED: "A user got an access key.",
+    IAM_KEY_CHANGED: "An access key was disabled, or its secret or something else of it is another one now.",
+    IAM_SERVICE_KEY_CREATED: "A key for calling services was made.",
+    IAM_SERVICE_KEY_CHANGED: "A key for calling services was deleted, or something else of it is another one now.",
+    IAM_FOUND: "An account, user or key was there when the store began to tell of them; nothing happened to it.",
+    REPLICA_FAILING: "A replica failed three times in a row; it is paid, and tried again with longer rests.",
+}
+"""Every type, and what it means."""
+
+_BY_STATUS: Final = {
+    ("Creating", "Running"): RUNNING,
+    ("Creating", "CreateFailed"): CREATE_FAILED,
+    ("Reconfiguring", "Running"): RESIZED,
+    ("Reconfiguring", "ReconfigureFailed"): RESIZE_FAILED,
+    ("BillingChanging", "Running"): BILLING_KEPT,
+    ("Stopped", "Running"): RESUMED,
+}
+_BY_END: Final = {
+    "Reconfiguring": RESIZING,
+    "BillingChanging": BILLING_CHANGING,
+    "Stopped": STOPPED,
+    "Releasing": RELEASING,
+    "Released": RELEASED,
+}
+
+STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
+"""What an event tells of an instance where it changed. All of its events, one after another, tell what it is now."""
+
+
+_story: Final = attrgetter(*STORY)
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What happened to whom, and when. ``user_id`` asked for it; None: it happened by itself.
+
+    ``data`` has the fields of ``STORY`` that changed, as they are afterwards, and what else the type is about.
+    """
+
+    at: Instant
+    type: str
+    unit_id: str | None
+    user_id: str | None
+    data: dict[str, Any]
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """What happened to an account in one batch: written as one row, so that an event costs next to nothing.
+
+    ``types`` has a bit for each type in it, by its place in ``TYPES``.
+    """
+
+    account_id: str
+    first_at: Instant
+    last_at: Instant
+    types: int
+    events: tuple[Event, ...]
+
+
+FAILURES_TOLD: Final = 3
+"""So many in a row are a loop, and no mishap."""
+REASON_MAX: Final = 500
+"""A reason has the last lines of a log in it."""
+
+_BIT: Final = {kind: 1 << place for place, kind in enumerate(TYPES)}
+
+
+def types_mask(types: Iterable[str]) -> int:
+    """Return the bits of some types; unknown ones have none."""
+    return reduce(or_, (_BIT.get(kind, 0) for kind in types), 0)
+
+
+def page_of(account_id: str, events: Sequence[Event]) -> EventPage:
+    """Put an account's events of a batch in a page, in the order in which they happened."""
+    times = [event.at for event in events]
+    return EventPage(account_id, min(times), max(times), types_mask({event.type for event in events}), tuple(events))
+
+
+def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell what happened to an instance between two of its rows: type and data of each event."""
+    if before is None:
+        yield BOUGHT, _bought(after)
+        return
+    changed = {name: now for name, was, now in zip(STORY, _story(before), _story(after), strict=True) if now != was}
+    is_renewed = "expires_at" in changed and before.expires_at is not None and after.expires_at is not None
+    if is_renewed:
+        yield RENEWED, {"expires_at": changed.pop("expires_at")}
+    if after.status != before.status:
+        yield _status_event(before, after, changed)
+        return
+    # Whoever pays in advance has no release time any more: that is part of the change, and no second event.
+    if "payment_timing" in changed:
+        yield BILLING_CHANGED, changed
+    elif "release_at" in changed:
+        kind = (
+            RELEASE_CLEARED if after.release_at is None else RELEASE_SET if before.release_at is None else RELEASE_MOVED
+        )
+        yield kind, changed
+    elif after.reminded_at is not None and after.reminded_at != before.reminded_at:
+        yield REMINDED, _reminded(after, after.reminded_at)
+    elif not is_renewed and before.renew_at not in (None, after.renew_at) and after.auto_renew:
+        # A renewal that is paid moves the next try, too.
+        yield RENEWAL_FAILED, {"nextTry": after.renew_at}
+
+
+def _bought(unit: Instance) -> dict[str, Any]:
+    story = {name: value for name in STORY if (value := getattr(unit, name)) is not None}
+    return story | {"region": unit.region, "type": unit.type, "orderId": unit.order_id}
+
+
+def _reminded(unit: Instance, at: Instant) -> dict[str, Any]:
+    deadline = deadline_of(unit)
+    assert deadline is not None  # noqa: S101 - it is a deadline of which somebody is reminded
+    return {
+        "deadline": deadline,
+        "offsetSeconds": (deadline - at) // SECOND_US,
+        "what": what_of(unit),
+        "buyerId": unit.created_by,
+    }
+
+
+def _status_event(before: Instance, after: Instance, changed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    kind = _BY_STATUS.get((before.status, after.status)) or _BY_END[after.status]
+    if kind == BILLING_KEPT and "payment_timing" in changed:
+        kind = BILLING_CHANGED
+    if kind == RELEASING:
+        changed |= {"reason": after.end_reason, "endedAt": after.ended_at, "charged": after.charged}
+    elif kind in (CREATE_FAILED, RESIZE_FAILED):
+        # It stays in the row until the next resize; other events are not about it.
+        changed["failure"] = after.failure
+    return kind, changed
+
+
+def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell which parts of its budget an account crossed between two rows of its limits."""
+    known = before.crossed if before is not None and before.month == after.month else ()
+    for part in after.crossed:
+        if part not in known:
+            spent = sum(after.spent.values())
+            yield BUDGET_CROSSED, {"percent": part, "month": after.month, "spent": spent, "budget": after.rules.budget}
+
+
+def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell what happened to an account between two of its rows."""
+    was = None if before is None else before.arrears_since
+    if (was is None) != (after.arrears_since is None):
+        yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
+
+
+def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell that an operator approved a version of a model, or took that back."""
+    was_trusted, was_withdrawn = (False, None) if before is None else (before.is_trusted, before.withdrawn_at)
+    data = {"modelId": after.id, "modelSetId": after.set_id, "version": after.version}
+    if after.is_trusted and not was_trusted:
+        yield MODEL_APPROVED, data
+    elif after.withdrawn_at is not None and was_withdrawn is None:
+        yield MODEL_WITHDRAWN, data
+
+
+def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell what keeps an engine from its work, and what fails again and again: once, however often it is tried."""
+    if (
+        after.trouble is None
+        and after.restarts >= FAILURES_TOLD
+        and (before is None or before.restarts < FAILURES_TOLD)
+    ):
+        yield (
+            REPLICA_FAILING,
+            {
+                "engine": after.engine,
+                "serviceId": after.service_id,
+                "replica": after.number,
+                "failures": after.restarts,
+                "message": (after.reason or "")[:REASON_MAX],
+            },
+        )
+    if after.trouble is not None and (before is None or before.trouble is None):
+        yield (
+            ENGINE_TROUBLE,
+            {
+                "engine": after.engine,
+                "serviceId": after.service_id,
+                "replica": after.number,
+                "state": after.state,
+                "message": after.trouble,
+            },
+        )
+
+
+def supply_events(before: EngineCapacity | None, after: EngineCapacity) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell where the stock that is offered differs from what an engine has: when it begins, changes, and ends."""
+    for unit_type, count in changes({} if before is None else before.stocks, after.stocks):
+        yield (
+            STOCK_FITS if count.gap == FITS else STOCK_DIFFERS,
+            {
+                "engine": after.engine,
+                "type": unit_type,
+                "regions": list(count.regions),
+                "offered": count.offered,
+                "engineUnits": count.has,
+                "difference": count.difference,
+                "oversold": count.oversold,
+            },
+        )
+
+
+def whose(row: Any) -> tuple[str | None, str | None]:
+    """Return whose events tell of a row, None: nobody's; and of which instance they are."""
+    match row:
+        case Instance():
+            return row.account_id, row.id
+        case Account():
+            return row.id, None
+        case Replica():
+            return row.account_id, row.unit_id
+        case EngineCapacity():
+            return row.told_to, None
+        case Model():
+            return row.account_id or None, None
+        case _:
+            return row.account_id, None

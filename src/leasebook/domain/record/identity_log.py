@@ -1,0 +1,89 @@
+"""The log of identities: their events, numbered through the whole store and sealed one after another.
+
+A seal is made under a key that the store does not hold, of the event, its number and the seal before it. So nobody who
+can only write the store adds an event, alters one, or takes one out of the middle; and what is cut off at the end the
+audit log misses, where every batch writes how far the log of identities goes (``Mark``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from leasebook.domain.book.book import ACCESS_KEYS, METADATA, SERVICE_KEYS, USERS, Book, Draft, Needed, StoreMetadata
+from leasebook.domain.record.audit_log import NOTHING, Mark
+from leasebook.domain.record.event import IAM_FOUND, Event
+from leasebook.domain.record.identity_event import IAM_TYPES
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.former_name import SEALED
+
+LOG_END: Final = "identity_log"
+"""The fact that says how far the log goes: the number of its last event, and the seal of that."""
+MASTER_KEY: Final = "master_key_fingerprint"
+"""The fact that says under which master key the store is sealed."""
+PLACE: Final = "log"
+"""Where an event's data has its number and its seal. Nobody is shown it."""
+_IAM: Final = frozenset(IAM_TYPES)
+
+Seal = Callable[[str | None, bytes], bytes]
+"""Seals a message under the master key with that fingerprint; None: the only one there is."""
+
+
+START: Final = Mark(0, NOTHING)
+"""What the first event follows in a store that was founded with this log."""
+
+
+def needs_of(needs: set[Needed]) -> tuple[Needed, ...]:
+    """Return what a batch needs besides, where it needs a row of which identity events tell."""
+    if any(isinstance(need, tuple) and need[0] in (USERS, ACCESS_KEYS, SERVICE_KEYS) for need in needs):
+        return (METADATA, (LOG_END,)), (METADATA, (MASTER_KEY,))
+    return ()
+
+
+def read_mark(value: str | None) -> Mark:
+    """Read the fact; a store without one has not told of any identity."""
+    if value is None:
+        return START
+    number, _, seal = value.partition(":")
+    return Mark(int(number), bytes.fromhex(seal))
+
+
+def write_mark(mark: Mark) -> str:
+    """Write the fact."""
+    return f"{mark.number}:{mark.seal.hex()}"
+
+
+def message_of(before: bytes, number: int, account_id: str, event: Event) -> bytes:
+    """Return what the seal of an event is for."""
+    bare: Any = msgspec.structs.replace(event, data={k: v for k, v in event.data.items() if k != PLACE})
+    text = msgspec.json.encode(bare)
+    return SEALED + b"identity event\n%b\n%d\n%b\n%b" % (before, number, account_id.encode(), text)
+
+
+def plus_found(before: bytes, account_id: str, event: Event) -> bytes:
+    """Return the digest of what was found when the log began, with one more; the first sealed event follows it."""
+    return sha256(message_of(before, 0, account_id, event)).digest()
+
+
+def seal_events(book: Book, seal: Seal, now: Instant) -> Mark | None:
+    """Number and seal the identity events of a batch, and write down how far the log goes; None: there are none."""
+    if not any(event.type in _IAM for events in book.events.values() for event in events):
+        return None
+    end = book.get(METADATA, LOG_END)
+    known = book.get(METADATA, MASTER_KEY)
+    mark = read_mark(None if end is None else end.value)
+    for account_id, events in sorted(book.events.items()):
+        for place, event in enumerate(events):
+            if event.type in _IAM and event.type != IAM_FOUND:
+                number = mark.number + 1
+                message = message_of(mark.seal, number, account_id, event)
+                mark = Mark(number, seal(None if known is None else known.value, message))
+                told = event.data | {PLACE: [number, mark.seal.hex()]}
+                events[place] = msgspec.structs.replace(event, data=told)
+    draft = Draft(book)
+    draft.put(METADATA, StoreMetadata(LOG_END, write_mark(mark)))
+    book.take(draft, now, None)
+    return mark

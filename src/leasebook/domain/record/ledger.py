@@ -1,0 +1,76 @@
+"""Double entry: every posting moves an amount from one ledger account to another, so none can be unbalanced."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro, checked
+
+PostingKind = Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"]
+
+FUNDING: Final = "funding"
+"""Money that came from outside: the counterpart of every top-up."""
+PREPAID_REVENUE: Final = "revenue:prepaid"
+USAGE_REVENUE: Final = "revenue:usage"
+
+
+def wallet(account_id: str) -> str:
+    """Name the ledger account that holds an account's balance."""
+    return f"wallet:{account_id}"
+
+
+class Posting(msgspec.Struct, frozen=True, gc=False):
+    """One movement: ``amount`` leaves ``debit`` and arrives at ``credit``.
+
+    What is paid for is ``count`` units. Use is metered: ``minutes`` from ``since`` on, each at ``price`` a unit. A term
+    is paid in advance: from ``since`` until ``until``, at ``price`` a unit and month.
+
+    One positive amount and two different ends are all it is made of: a posting that does not balance
+    cannot be written down.
+    """
+
+    account_id: str
+    at: Instant
+    kind: PostingKind
+    debit: str
+    credit: str
+    amount: Micro
+    order_id: str | None = None
+    unit_id: str | None = None
+    minutes: int | None = None
+    count: int | None = None
+    price: Micro | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+    def __post_init__(self) -> None:
+        if checked(self.amount) <= 0 or self.debit == self.credit:
+            raise ValueError(f"a posting moves a positive amount between two ledger accounts: {self}")
+
+    def effect_on(self, ledger_account: str) -> int:
+        """Return what the posting does to the balance of that ledger account."""
+        return self.amount * ((self.credit == ledger_account) - (self.debit == ledger_account))
+
+
+OrderKind = Literal["Purchase", "Renewal", "Resize", "Conversion"]
+PaymentTiming = Literal["Prepaid", "Postpaid"]
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """What was agreed, and what was paid for it at once (postpaid: nothing). ``count`` units are there afterwards."""
+
+    id: str
+    account_id: str
+    kind: OrderKind
+    unit_id: str
+    payment_timing: PaymentTiming
+    region: str
+    type: str
+    count: int
+    months: int
+    amount: Micro
+    created_at: Instant
+    created_by: str

@@ -1,0 +1,1 @@
+"""What is to run on an instance: the planner, and which engine runs it and may."""

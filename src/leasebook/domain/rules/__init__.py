@@ -1,0 +1,1 @@
+"""The rules of instances, money and time, as pure functions."""

@@ -1,0 +1,86 @@
+"""Bounds on what one account can make, so that none fills what all share.
+
+They are judged in the batch that makes it, by a count that was read after the account's row was locked and is kept by
+the batch since (``domain.asked``): however many make something at once, on however many servers, none is passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from leasebook.domain.book import store_queries as asked
+from leasebook.domain.book.book import ACCOUNTS, Draft, Needed
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.refusal import QUOTA, Refusal
+from leasebook.domain.values.rule_settings import Rules
+
+ANY_TIME: Final = Instant(0)
+
+
+class Bound(NamedTuple):
+    """Of what there may be only so many: whose, in words, what can be done about it, and the operator's setting."""
+
+    whose: str
+    things: str
+    remedy: str
+    setting: str
+
+
+BOUNDS: Final = {
+    asked.USERS: Bound("The account", "users", "Use those that there are", "account.users_max"),
+    asked.KEYS: Bound(
+        "The account", "active access keys", "Disable some (DisableAccessKey, /v2/iam)", "account.access_keys_max"
+    ),
+    asked.USER_KEYS: Bound(
+        "The user", "active access keys", "Disable one first (DisableAccessKey, /v2/iam)", "user.access_keys_max"
+    ),
+    asked.MODEL_SETS: Bound(
+        "The account", "model sets", "Take some out (DeleteModelSet, /v2/model)", "account.model_sets_max"
+    ),
+    asked.MODELS: Bound(
+        "The account", "versions of models", "Take some out (DeleteModel, /v2/model)", "account.models_max"
+    ),
+    asked.SERVICES: Bound(
+        "The account", "services", "Delete some (DeleteService, /v2/service)", "account.services_max"
+    ),
+    asked.HOOKS: Bound(
+        "The account",
+        "subscriptions",
+        "Delete some (DeleteSubscription, /v2/notification)",
+        "account.subscriptions_max",
+    ),
+    asked.QUOTES: Bound(
+        "The account", "held quotes", "Buy with some, or wait until they expire", "account.held_quotes_max"
+    ),
+    asked.SERVICE_KEYS: Bound(
+        "The account", "service keys", "Delete some (DeleteServiceKey, /v2/service)", "account.service_keys_max"
+    ),
+}
+"""By what is counted."""
+
+
+def bound_needs(account_id: str, *counts: Asked) -> Iterator[Needed]:
+    """Return what is needed to judge bounds: some counts, and the lock on the account that keeps them true."""
+    yield ACCOUNTS, (account_id,)
+    yield from counts
+
+
+def check_bound(draft: Draft, rules: Rules, what: str, of: str) -> None:
+    """Raise Refusal where one more would be too many."""
+    most = rules.bounds.get(what)
+    if most is None:
+        return
+    has, bound = draft.book.answers.count(what, of), BOUNDS[what]
+    if has >= most:
+        raise Refusal(
+            QUOTA,
+            f"{bound.whose} has {has} {bound.things}, and at most {most} are allowed. {bound.remedy}, or ask the "
+            f"operator to allow more (the setting {bound.setting}).",
+        )
+
+
+def counted(what: str, of: str, at: Instant = ANY_TIME) -> Asked:
+    """Ask how many there are."""
+    return Asked(what, of, at)

@@ -1,0 +1,308 @@
+"""Why an instance is alive, what ends it and when, and what it costs: from the books, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import GONE, UP, Instance
+from leasebook.domain.model.limits import AccountLimits, Asked, judge_renewal, judge_spend, judge_turn, month_name
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.record.agenda import Due, DueKind, agenda_of
+from leasebook.domain.replicas.unrun import idle
+from leasebook.domain.rules.metering import minutes_started, uses
+from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed
+from leasebook.domain.rules.term import Term, is_too_long, months_between, next_try, own_term, price_of_months, term_of
+from leasebook.domain.values.calendar import MINUTE_US, Instant, rfc3339, to_datetime
+from leasebook.domain.values.money import MICRO_MAX, Micro, amount_text
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.domain.values.wording import counted
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """The answer. ``ends_at`` is when it stops to run or is gone as things stand; None: nothing ends it.
+
+    ``month_end_cost`` is what it will have cost by the end of the month at the present price, everything included.
+    """
+
+    alive: bool
+    ends_at: Instant | None
+    ends_by: str | None
+    cost: Micro
+    month_end_cost: Micro
+    sentences: tuple[str, ...]
+
+
+RENEWALS_MAX: Final = 120
+"""So many renewals are foreseen; what pays for more is not about to end."""
+ENDS = {
+    DueKind.RELEASE: "schedule",
+    DueKind.EXPIRE: "expiry",
+    DueKind.STOP: "arrears",
+    DueKind.RETIRE: "retention",
+}
+
+
+def explain(
+    unit: Instance,
+    offering: Offering,
+    prices: PriceList,
+    account: Account,
+    rules: Rules,
+    now: Instant,
+    month_end: Instant,
+    replicas: Sequence[Replica] = (),
+    guard: AccountLimits | None = None,
+) -> Explained:
+    """Explain an instance as it stands now: nobody does anything, prices stay, and the balance is what it is.
+
+    ``month_end`` is when the month ends that it is now on the account's clocks, ``replicas`` are those that an engine
+    runs on it, ``guard`` are the account's limits. That the account could run into debt by what the instance costs is
+    not foreseen.
+    """
+    end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
+    turn = None if end is None else _turn(unit, end, offering, account, rules, guard)
+    renewals, hindrance = _renewals(unit, offering, account, rules, guard)
+    cost_then = _cost_at(unit, offering, prices, now, end, month_end, turn, renewals)
+    alive = unit.status not in GONE and unit.status != "Releasing"
+    sentences = [
+        *_why(unit, account, rules),
+        *_waits(unit, replicas, rules),
+        *idle(unit, rules.routes),
+        *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, turn, hindrance)),
+        _costs(unit, cost_then, account, rules, month_end),
+    ]
+    if end is not None and turn is not None and turn.hindrance is None:
+        end = None if turn.release_at is None else Due(turn.release_at, DueKind.RELEASE, unit.id)
+    if renewals:
+        end = Due(renewals[-1].ends_at, DueKind.EXPIRE, unit.id)
+    return Explained(
+        alive,
+        None if end is None else end.at,
+        None if end is None else ENDS[end.kind],
+        unit.charged,
+        cost_then,
+        tuple(sentences),
+    )
+
+
+class _Turn(NamedTuple):
+    """What becomes of an instance that is to go on postpaid: when it is released then, or why it cannot go on."""
+
+    release_at: Instant | None
+    hindrance: str | None
+
+
+def _turn(
+    unit: Instance, end: Due, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
+) -> _Turn | None:
+    """Foresee what ``turning.turn_postpaid`` will do at the end of its term; None: it is not to become postpaid."""
+    if unit.status != "BillingChanging" or end.kind is not DueKind.EXPIRE:
+        return None
+    release_at, refusal = judge_turn(guard, end.at, rules.time_zone)
+    deal = PurchaseTerms(
+        unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by
+    )
+    hindrance = None
+    if refusal is not None:
+        hindrance = "the account's limits do not let it go on postpaid without a release time"
+    elif deal.price is None:
+        hindrance = "it is not sold by the minute, so that it cannot go on postpaid"
+    elif account.balance < max(balance_needed(deal, rules), 0):
+        hindrance = "the balance does not do for it to go on postpaid"
+    return _Turn(release_at, hindrance)
+
+
+def _cost_at(
+    unit: Instance,
+    offering: Offering,
+    prices: PriceList,
+    now: Instant,
+    end: Due | None,
+    month_end: Instant,
+    turn: _Turn | None,
+    renewals: Sequence[_Renewal],
+) -> Micro:
+    """Return what it will have cost at the month's end: metered use goes on, and renewals are paid when they are due.
+
+    What no store can hold is cut where the books would cut it.
+    """
+    if unit.payment_timing == "Prepaid":
+        renewed: int = sum(one.amount for one in renewals if one.at < month_end)
+        goes_on = turn is not None and turn.hindrance is None
+        if goes_on and unit.expires_at is not None and unit.expires_at < month_end:
+            until = month_end if turn is None or turn.release_at is None else min(month_end, turn.release_at)
+            minutes = minutes_started(unit.expires_at, until)
+            renewed += unit.count * minutes * (offering.per_minute or 0)
+        return Micro(min(unit.charged + renewed, MICRO_MAX - 1))
+    if unit.meter_from is None or unit.status not in UP:
+        return unit.charged
+    until = max(now, month_end if end is None else min(month_end, end.at))
+    if unit.release_at is not None:
+        until = min(until, unit.release_at)
+    used = sum(use.amount for use in uses(unit, prices, until))
+    return Micro(min(unit.charged + used, MICRO_MAX - 1))
+
+
+class _Renewal(NamedTuple):
+    """A renewal by rule that is to come: when it is made, what it costs, and the term as it is then."""
+
+    at: Instant
+    amount: Micro
+    term: Term
+
+    @property
+    def ends_at(self) -> Instant:
+        """When the term ends then."""
+        return self.term.expires_at
+
+
+def _renewals(
+    unit: Instance, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
+) -> tuple[tuple[_Renewal, ...], str | None]:
+    """Foresee the renewals by rule, as far as the balance and the limits of today go; and say what hinders the next.
+
+    What hinders it is None where so many are foreseen that nothing need to, or where there is none to be made.
+    """
+    found: list[_Renewal] = []
+    at, left, term = unit.renew_at, int(account.balance), own_term(unit) if unit.expires_at is not None else None
+    while unit.auto_renew and term is not None and at is not None and len(found) < RENEWALS_MAX:
+        longer = term_of(term.anchor, term.months + unit.auto_renew_months, account.time_zone)
+        next_one = _Renewal(at, _price_of(unit, offering, term, longer, account), longer)
+        hindrance = _hindrance(unit, offering, account, rules, guard, next_one, left, len(found))
+        if hindrance is not None:
+            return tuple(found), hindrance
+        found.append(next_one)
+        left -= next_one.amount
+        if guard is not None:
+            guard = guard.plus_spent(unit.created_by, month_name(at, account.time_zone), next_one.amount)
+        term, at = longer, next_try(longer.expires_at, at)
+    return tuple(found), None
+
+
+def _price_of(unit: Instance, offering: Offering, term: Term, longer: Term, account: Account) -> Micro:
+    held = max(unit.count, unit.target_count or 0)
+    return price_of_months(held, offering.per_month or Micro(0), months_between(term, longer, account.time_zone))
+
+
+def _hindrance(
+    unit: Instance,
+    offering: Offering,
+    account: Account,
+    rules: Rules,
+    guard: AccountLimits | None,
+    renewal: _Renewal,
+    left: int,
+    before: int,
+) -> str | None:
+    """Say why ``commands.renewal`` would not make a renewal, where so much is left and so many were made before it."""
+    at, amount, longer = renewal
+    if is_too_long(unit, longer, account.time_zone):
+        return "its term would be longer than any can be"
+    if longer.expires_at <= at:
+        return "the renewal would be over before it began: renew it for longer by hand (RenewComputeUnit)"
+    if offering.per_month is None:
+        return "it is not sold by the month any more"
+    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
+    extensions = unit.extensions + before if unit.extensions else 0
+    if (
+        left < amount
+        or judge_spend(guard, asked, rules.currency) is not None
+        or judge_renewal(guard, longer.expires_at, at, rules.time_zone, extensions=extensions) is not None
+    ):
+        return "the balance or a limit does not allow it"
+    return None
+
+
+def _why(unit: Instance, account: Account, rules: Rules) -> Iterator[str]:
+    def when(at: Instant | None) -> str:
+        return "never" if at is None else rfc3339(at, rules.time_zone)
+
+    yield (
+        f"{unit.id} is {unit.status}: {counted(unit.count, 'unit')} of {unit.type} in {unit.region}, bought by "
+        f"{unit.created_by} "
+        f"on {when(unit.created_at)}, {unit.payment_timing.lower()}."
+    )
+    if unit.status == "Stopped":
+        reason = "its term ended" if unit.payment_timing == "Prepaid" else "its account is in debt"
+        yield f"It stands still because {reason}; its units are kept until {when(unit.retire_at)}."
+    elif unit.status == "Releasing":
+        ended = f"It ended at {when(unit.ended_at)} ({unit.end_reason})"
+        yield f"{ended}; the engine has not confirmed yet that it is gone."
+    elif unit.status in GONE:
+        yield f"It is gone since {when(unit.released_at)} ({unit.end_reason or unit.failure})."
+    elif unit.payment_timing == "Prepaid":
+        yield f"It is alive because its term is paid until {when(unit.expires_at)}."
+    elif unit.release_at is None:
+        yield "It is alive because nobody has released it, and it has no release time."
+    else:
+        yield f"It is alive because its release time, {when(unit.release_at)}, has not come."
+    if unit.used:
+        use = "uses" if unit.replicas == 1 else "use"
+        yield f"{counted(unit.replicas, 'replica')} {use} {unit.used} of its {counted(unit.count, 'unit')}."
+    if account.arrears_since is not None and unit.status in UP:
+        yield f"Its account is in debt since {when(account.arrears_since)}, with {amount_text(account.balance)}."
+
+
+def _waits(unit: Instance, replicas: Sequence[Replica], rules: Rules) -> Iterator[str]:
+    for row in replicas:
+        if (row.state == "Ready" and row.trouble is None) or row.state == "Gone":
+            continue
+        told = "; ".join(text for text in (row.trouble, row.reason) if text is not None)
+        since = rfc3339(Instant(row.since), rules.time_zone)
+        begin = "It waits for" if unit.status in ("Creating", "Releasing") else "On it is"
+        reason = f": {told}" if told else ""
+        yield f"{begin} replica {row.number} of {row.service_id}, {row.state} since {since}{reason}."
+
+
+def _end(unit: Instance, end: Due | None, rules: Rules, turn: _Turn | None, hindrance: str | None) -> Iterator[str]:
+    if unit.status in GONE or unit.status == "Releasing":
+        return
+    if end is None:
+        yield "Nothing ends it by itself: release it, or give it a release time (AutoReleaseComputeUnit)."
+        return
+    at = rfc3339(end.at, rules.time_zone)
+    by = counted(unit.auto_renew_months, "month")
+    match end.kind:
+        case DueKind.RELEASE:
+            yield f"It is released at {at}."
+        case DueKind.EXPIRE if turn is not None and turn.hindrance is not None:
+            yield f"At {at} its term ends, and it stops: {turn.hindrance}."
+        case DueKind.EXPIRE if turn is not None and turn.release_at is not None:
+            released = rfc3339(turn.release_at, rules.time_zone)
+            yield f"At {at} its term ends, and it goes on postpaid; it is released at {released} then."
+        case DueKind.EXPIRE if turn is not None:
+            yield f"At {at} its term ends, and it goes on postpaid; nothing ends it by itself then."
+        case DueKind.EXPIRE:
+            yield f"At {at} its term ends, and it stops."
+        case DueKind.STOP:
+            yield f"At {at} it stops unless the debt is paid."
+        case _:
+            yield f"At {at} it is released for good."
+    if unit.auto_renew:
+        tried = "not tried again" if unit.renew_at is None else f"tried at {rfc3339(unit.renew_at, rules.time_zone)}"
+        yield f"Its renewal by {by} is {tried}{'' if hindrance is None else f'; as things stand, {hindrance}'}."
+
+
+def _renewed(unit: Instance, renewals: Sequence[_Renewal], rules: Rules) -> str:
+    first, last = (rfc3339(one, rules.time_zone) for one in (renewals[0].at, renewals[-1].ends_at))
+    by = counted(unit.auto_renew_months, "month")
+    return (
+        f"Its renewal by {by} is tried at {first}, and the balance pays for {len(renewals)} in a row as things stand: "
+        f"at {last} its term ends then, and it stops."
+    )
+
+
+def _costs(unit: Instance, cost_then: Micro, account: Account, rules: Rules, month_end: Instant) -> str:
+    so_far = f"It was charged {amount_text(unit.charged)} {rules.currency} so far"
+    if cost_then == unit.charged:
+        return f"{so_far}."
+    month = to_datetime(Instant(month_end - MINUTE_US), account.time_zone)
+    return (
+        f"{so_far}, and at the present price will have been charged {amount_text(cost_then)} by the end of "
+        f"{month:%Y-%m}."
+    )

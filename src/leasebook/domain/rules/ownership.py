@@ -1,0 +1,101 @@
+"""Whose is it: somebody else's instance or service is answered like one that does not exist (decision 20)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from leasebook.domain.book.book import INSTANCES, MODEL_SETS, MODELS, SERVICES, Draft
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
+from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
+from leasebook.domain.model.service import Service
+from leasebook.domain.values.refusal import DENIED, NO_INSTANCE, NO_RESOURCE, NO_SERVICE, Refusal
+
+T = TypeVar("T", ModelSet, Model)
+
+
+def no_instance(unit_id: str) -> Refusal:
+    """Return the refusal for an instance that the caller has not got."""
+    return Refusal(
+        NO_INSTANCE,
+        f"There is no such instance {unit_id[:64]!r} here. DescribeComputeUnits (/v2/computeunit) and "
+        "DescribeTPMResource (/v2/charge) list yours.",
+        field="instanceId",
+    )
+
+
+def no_service(service_id: str) -> Refusal:
+    """Return the refusal for a service that the caller has not got."""
+    return Refusal(
+        NO_SERVICE,
+        f"There is no service {service_id[:64]!r} here. DescribeServices (/v2/service) lists yours.",
+        field="serviceId",
+    )
+
+
+def own_unit(
+    draft: Draft,
+    account_id: str,
+    unit_id: str,
+    service_id: str | None = None,
+    *,
+    kind: OfferingKind | None = UNITS_OF_COMPUTE,
+) -> Instance:
+    """Return the account's instance of that kind (None: any), of that service where one is named; raises Refusal."""
+    unit = draft.get(INSTANCES, unit_id)
+    if (
+        unit is None
+        or unit.account_id != account_id
+        or kind not in (None, unit.kind)
+        or not (service_id is None or unit.serves(service_id))
+    ):
+        raise no_instance(unit_id)
+    return unit
+
+
+def own_service(draft: Draft, account_id: str, service_id: str) -> Service:
+    """Return the account's service; raises Refusal."""
+    service = draft.get(SERVICES, service_id)
+    if service is None or service.account_id != account_id or service.deleted_at is not None:
+        raise no_service(service_id)
+    return service
+
+
+def no_model_set(set_id: str) -> Refusal:
+    """Return the refusal for a set of models that the caller does not see."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no model set {set_id[:64]!r} here. DescribeModelSets (/v2/model) lists those that you see.",
+        field="modelSetId",
+    )
+
+
+def no_model(model_id: str) -> Refusal:
+    """Return the refusal for a version of a model that the caller does not see."""
+    return Refusal(
+        NO_RESOURCE,
+        f"There is no version {model_id[:64]!r} of a model here. DescribeModelSet (/v2/model) lists those of a set.",
+        field="modelId",
+    )
+
+
+def own_model_set(draft: Draft, account_id: str, set_id: str, *, operator: bool) -> ModelSet:
+    """Return a set that the account may change, or everybody's for an operator; raises Refusal."""
+    found = draft.get(MODEL_SETS, set_id)
+    if found is None or not is_seen(found, account_id):
+        raise no_model_set(set_id)
+    return _changeable(found, operator=operator, field="modelSetId")
+
+
+def own_model(draft: Draft, account_id: str, model_id: str, *, operator: bool) -> Model:
+    """Return a version that the account may change, or everybody's for an operator; raises Refusal."""
+    found = draft.get(MODELS, model_id)
+    if found is None or not is_seen(found, account_id):
+        raise no_model(model_id)
+    return _changeable(found, operator=operator, field="modelId")
+
+
+def _changeable(row: T, *, operator: bool, field: str) -> T:
+    if row.account_id == EVERYBODYS and not operator:
+        raise Refusal(DENIED, f"{row.id} is everybody's: only an operator changes it.", field=field)
+    return row

@@ -1,0 +1,89 @@
+"""Statements: what an instance cost in a month, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from leasebook.domain.record.ledger import Posting, PostingKind, wallet
+from leasebook.domain.values.calendar import MINUTE_US, Instant, add_months, from_datetime, zone
+from leasebook.domain.values.money import Micro
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A stretch of time with one number of units and one price.
+
+    ``amount`` is what left the account; a refund's is negative.
+    """
+
+    kind: PostingKind
+    since: Instant | None
+    until: Instant | None
+    minutes: int | None
+    count: int | None
+    price: Micro | None
+    amount: int
+    order_id: str | None
+
+
+def month_of(year: int, month: int, zone_name: str) -> tuple[Instant, Instant]:
+    """Return when a month begins and ends on an account's clocks."""
+    first = datetime(year, month, 1, tzinfo=zone(zone_name))
+    begin = from_datetime(first)
+    return begin, add_months(begin, 1, zone_name)
+
+
+def lines_of(postings: Iterable[Posting]) -> Iterator[Line]:
+    """Put an instance's postings in lines: charges that follow each other at one price are one line.
+
+    Units at a quoted price and others at the list's are charged side by side, so several lines may go on at a time.
+    """
+    lines: list[Line] = []
+    for posting in postings:
+        line = _line(posting)
+        for place, last in enumerate(lines):
+            if _goes_on(last, line):
+                lines[place] = msgspec.structs.replace(
+                    last,
+                    until=line.until,
+                    minutes=(last.minutes or 0) + (line.minutes or 0),
+                    amount=last.amount + line.amount,
+                )
+                break
+        else:
+            while lines and not _may_go_on(lines[0], line):
+                yield lines.pop(0)
+            lines.append(line)
+    yield from lines
+
+
+def _may_go_on(last: Line, line: Line) -> bool:
+    """Whether another charge may go on with a line, seen from one that does not."""
+    if last.kind != "Usage" or line.kind != "Usage" or last.until is None or line.since is None:
+        return False
+    return last.until >= line.since
+
+
+def _line(posting: Posting) -> Line:
+    until = posting.until
+    if posting.kind == "Usage" and posting.since is not None:
+        # Metered by the minute: the last one counts whole.
+        until = Instant(posting.since + (posting.minutes or 0) * MINUTE_US)
+    return Line(
+        kind=posting.kind,
+        since=posting.since,
+        until=until,
+        minutes=posting.minutes,
+        count=posting.count,
+        price=posting.price,
+        amount=-posting.effect_on(wallet(posting.account_id)),
+        order_id=posting.order_id,
+    )
+
+
+def _goes_on(last: Line, line: Line) -> bool:
+    if last.kind != "Usage" or line.kind != "Usage":
+        return False
+    return last.until is not None and (last.until, last.count, last.price) == (line.since, line.count, line.price)

@@ -1,0 +1,45 @@
+"""The engine of what an operator gave up: nothing of it is there any more, and nothing starts."""
+
+from __future__ import annotations
+
+from leasebook.domain.model.replica import Isolation, Seen, Wanted
+from leasebook.engines.contract import NoRoom
+
+
+class GoneEngine:
+    """Stands for an engine that this server does not have, so that what is written down of it can end."""
+
+    local = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def isolation(self) -> Isolation:
+        """Nothing runs there."""
+        return Isolation()
+
+    async def start(self, wanted: Wanted) -> None:
+        """Raises NoRoom."""
+        raise NoRoom(f"The setting engines_gone says that there is no {self.name} any more, for {wanted.name}.")
+
+    async def stop(self, name: str, grace_s: float) -> None:
+        """Nothing is there."""
+
+    async def end_in(self, name: str, seconds: float | None) -> None:
+        """Nothing is there."""
+
+    async def observe(self) -> dict[str, Seen]:
+        """Nothing is there."""
+        return {}
+
+    async def logs(self, name: str, lines_max: int) -> list[str]:
+        """None are left."""
+        del name, lines_max
+        return []
+
+    async def capacity(self) -> dict[str, int]:
+        """It has nothing."""
+        return {}
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,357 @@
+"""What the process engine has on disk: one state directory for each replica, and who lives in it.
+
+    lock       held by whoever chooses ports, accelerators and units, or takes a replica off
+    new        state directories in the making; each gets into ``replicas`` whole, by being renamed
+    replicas   by name, one state directory for each replica: running, or ended and not cleared away
+    gone       state directories on their way out
+    ended      the last logs of replicas that are gone
+
+What a state directory holds is told in ``keeper``; ``run`` and ``ready`` in it are the engine's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from leasebook.domain.model.replica import RUN, Wanted
+from leasebook.engines.process import keeper, keeper_clock, keeper_kin
+from leasebook.engines.process.own_user import FOLDERS, USERS
+from leasebook.engines.process.subuids import clear
+from leasebook.engines.sandbox.entering import CONFINED, FILTER, MOUNTS, ORDERS
+from leasebook.engines.sandbox.sandbox import ACCOUNTS, Confinement, accounts
+
+_FLOCK = "hhqqi"
+"""The kernel's struct flock: type, whence, start, length, pid."""
+PARTS = ("replicas", "new", "gone", "ended")
+_OLD_DEADLINE = "deadline"
+"""Where keepers before 0.2 look, which go by the machine's clock, in seconds since 1970 UTC."""
+_TAIL_LINES, _TAIL_CHARS = 5, 1000
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided when a replica was started; it stays so. ``token`` marks its processes.
+
+    ``uid`` is whose they are; None: the engine's own user's.
+    """
+
+    wanted: Wanted
+    token: str
+    port: int | None
+    devices: tuple[str, ...]
+    uid: int | None = None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A state directory as it is found. ``run`` of None: it cannot be read. ``state`` of None: no keeper has begun."""
+
+    name: str
+    run: Run | None
+    alive: bool
+    told_to_stop: bool
+    ready: bool
+    state: Mapping[str, str] | None
+
+    @property
+    def half_made(self) -> bool:
+        """Whether its start was cut off before a keeper had it; then it has not run, and may be started."""
+        return not self.alive and not self.told_to_stop and self.state is None and self.run is not None
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether its keeper was killed, so that nobody has written down how it ended."""
+        return not self.alive and self.state is not None and "exit" not in self.state
+
+
+def alive(directory: Path) -> bool:
+    """Tell whether a keeper lives in a state directory. It is asked without taking the lock, so that nobody is hit.
+
+    It is the kernel who answers: a pid that is used again is never believed.
+    """
+    try:
+        descriptor = os.open(directory / "alive", os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        held: int = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))[0]
+    finally:
+        os.close(descriptor)
+    return held != fcntl.F_UNLCK
+
+
+class Files:
+    """The directory of a process engine. Errors of the system come out as they are: then it cannot be asked."""
+
+    def __init__(self, root: Path, log_bytes_max: int) -> None:
+        self._log_bytes_max = log_bytes_max
+        self._runs: dict[str, tuple[int, Run]] = {}
+        self.root = root.absolute()
+        self.replicas = self.root / "replicas"
+        self.new = self.root / "new"
+        self._ended = self.root / "ended"
+        # What replicas get as their environment, and what they write, is nobody else's.
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in PARTS:
+            (self.root / part).mkdir(mode=0o700, exist_ok=True)
+        self.tidy()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who chooses and clears away, among all engines on this directory."""
+        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self.reach()
+            yield
+        finally:
+            os.close(descriptor)
+
+    def reach(self) -> None:
+        """Raise an error of the system where the directory is not there any more, as when a disk was taken off."""
+        self.replicas.stat()
+
+    def tidy(self) -> None:
+        """Remove what was left by whoever was killed while making a state directory, or clearing one away."""
+        with self.locked():
+            for left in (*self.new.iterdir(), *(self.root / "gone").iterdir()):
+                clear(str(left))
+
+    def find(self, name: str) -> Found | None:
+        """Return a replica's state directory as it is; None: there is none."""
+        directory = self.replicas / name
+        try:
+            number = directory.stat().st_ino
+        except FileNotFoundError:
+            return None
+        # A keeper writes its state while it holds the lock. So where nobody holds it, and the state before is the state
+        # after, that state is the last one.
+        state = keeper.read(str(directory / "state"))
+        while True:
+            lives = alive(directory)
+            before, state = state, keeper.read(str(directory / "state"))
+            if lives or before == state:
+                break
+        found = Found(
+            name=name,
+            run=self._run(name, number),
+            alive=lives,
+            told_to_stop=(directory / "stop").exists(),
+            ready=(directory / "ready").exists(),
+            state=None if state is None else keeper.pairs(state),
+        )
+        return found if directory.exists() else None
+
+    def _run(self, name: str, number: int) -> Run | None:
+        known = self._runs.get(name)
+        if known is not None and known[0] == number:
+            return known[1]
+        try:
+            run = msgspec.json.decode((self.replicas / name / "run").read_bytes(), type=Run)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        self._runs[name] = (number, run)
+        return run
+
+    def all(self) -> list[Found]:
+        """Return all replicas, by name."""
+        names = sorted(os.listdir(self.replicas))  # noqa: PTH208 - as quick as can be: it is done at every look
+        for name in self._runs.keys() - set(names):
+            self._runs.pop(name, None)
+        return [found for name in names if (found := self.find(name)) is not None]
+
+    def runs(self) -> list[Run]:
+        """Return what was decided for every replica that has not been cleared away."""
+        entries = [(entry.name, entry.inode()) for entry in os.scandir(self.replicas)]
+        return [run for name, number in entries if (run := self._run(name, number)) is not None]
+
+    def make(
+        self,
+        run: Run,
+        orders: Mapping[str, str],
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        confinement: Confinement | None = None,
+        users: str | None = None,
+    ) -> None:
+        """Write a new state directory; it is there as a whole or not at all.
+
+        ``users`` is what the keeper is told of the replica's uid (``own_user``). None: either it has none, or we are
+        root and give it ourselves.
+        """
+        name = run.wanted.name
+        directory = self.new / f"{name}.{run.token}"
+        for part in FOLDERS:
+            (directory / part).mkdir(mode=0o700, parents=True)
+            if run.uid is not None and users is None:
+                # All else in the state directory stays ours, and out of its reach.
+                os.chown(directory / part, run.uid, run.uid)
+        if users is not None:
+            keeper.write(str(directory / USERS), users)
+        if confinement is not None:
+            _write_confinement(directory, confinement, run.uid)
+        os.mkfifo(directory / "bell", 0o600)
+        (directory / "alive").touch(0o600)
+        (directory / "run").write_bytes(msgspec.json.encode(run))
+        keeper.write(str(directory / "keep"), keeper.lines({**orders, "log_bytes_max": str(self._log_bytes_max)}))
+        keeper.write(str(directory / "command"), "".join(f"{part}\0" for part in command))
+        keeper.write(str(directory / "environ"), "".join(f"{key}={value}\0" for key, value in environ.items()))
+        keeper.write(str(directory / "ends"), keeper_clock.moment(run.wanted.ends_in_s))
+        directory.rename(self.replicas / name)
+
+    def end_in(self, name: str, seconds: float | None) -> None:
+        """Write when a replica is to end by itself, and tell the keeper."""
+        directory = self.replicas / name
+        with contextlib.suppress(FileNotFoundError):
+            keeper.write(str(directory / "ends"), keeper_clock.moment(seconds))
+            if (directory / _OLD_DEADLINE).exists():
+                keeper.write(
+                    str(directory / _OLD_DEADLINE), _seconds(None if seconds is None else time.time() + seconds)
+                )
+            self._ring(name)
+        self.reach()
+
+    def set_ready(self, name: str) -> None:
+        """Note that a replica was healthy once, for those who come after us."""
+        with contextlib.suppress(OSError):  # Without the note a new control plane finds out by itself.
+            (self.replicas / name / "ready").touch(0o600)
+
+    def stop(self, name: str, grace_s: float) -> None:
+        """Tell the keeper to end a replica; clear away what has no keeper."""
+        with self.locked():
+            directory = self.replicas / name
+            # Written before the lock is looked at; a keeper does it the other way round, so that one of us clears away.
+            with contextlib.suppress(FileNotFoundError):
+                keeper.write(str(directory / "stop"), _seconds(grace_s))
+                if alive(directory):
+                    self._ring(name)
+                    return
+            self._clear(name)
+
+    def _ring(self, name: str) -> None:
+        try:
+            descriptor = os.open(self.replicas / name / "bell", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in (errno.ENXIO, errno.ENOENT):
+                return  # Nobody listens yet, and whoever will reads the files first; or nobody will again.
+            raise
+        try:
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(descriptor, b"!")
+        finally:
+            os.close(descriptor)
+
+    def clear(self, name: str) -> None:
+        """Clear away a replica that has no keeper; nothing where it has one."""
+        with self.locked():
+            self._clear(name)
+
+    def _clear(self, name: str) -> None:
+        found = self.find(name)
+        if found is not None and not found.alive:
+            self._sweep(found)
+            keeper.put_away(name, str(self.replicas / name), str(self.root), self._log_bytes_max, clear)
+
+    def mourn(self, name: str) -> None:
+        """Where a keeper was killed, kill what it left and write that down."""
+        with self.locked():
+            found = self.find(name)
+            if found is not None and found.orphaned:
+                self._sweep(found)
+                state = {**(found.state or {}), "exit": "unknown"}
+                with contextlib.suppress(OSError):  # On a full disk we mourn again at the next look.
+                    keeper.write(str(self.replicas / name / "state"), keeper.lines(state))
+
+    def _sweep(self, found: Found) -> None:
+        """Kill what a keeper that was killed left of its replica: found by the mark in the environment, never by pid.
+
+        Or by their user namespace, where that is the replica's and keeps us from reading its environments.
+
+        The command itself was killed by the kernel together with its keeper.
+        """
+        if found.run is None or not found.orphaned:
+            return
+        cgroup = keeper.pairs(keeper.read(str(self.replicas / found.name / "keep"))).get("cgroup")
+        if (found.state or {}).get("boot") == keeper_clock.boot():
+            keeper.kill_group(cgroup)
+            mark = f"{RUN}={found.run.token}".encode()
+            since = int((found.state or {})["keeper"].split()[1])
+            users = (found.state or {}).get("users")
+            for _ in range(100):  # They may fork meanwhile.
+                if not [pid for pid in _processes() if kill_marked(pid, mark, since, users)]:
+                    break
+        keeper.remove_group(cgroup)
+
+    def tail(self, name: str, lines_max: int) -> list[str]:
+        """Return the last lines that a replica wrote; of one that is gone, as long as they are kept."""
+        texts = [keeper.read(str(self.replicas / name / part)) for part in ("log.1", "log")]
+        if texts == [None, None]:
+            texts = [keeper.read(str(self._ended / f"{name}.log"))]
+        self.reach()
+        text = "".join(part for part in texts if part)
+        text = text.encode(errors="surrogateescape").decode(errors="replace")
+        return (
+            text.split("\n")[: None if not text.endswith("\n") else -1][-lines_max:] if lines_max > 0 and text else []
+        )
+
+    def last_words(self, name: str) -> str | None:
+        """Return the end of what a replica wrote, for a reason; None: it wrote nothing."""
+        lines = [line.strip() for line in self.tail(name, _TAIL_LINES) if line.strip()]
+        return " | ".join(lines)[-_TAIL_CHARS:] or None
+
+
+def _write_confinement(directory: Path, confinement: Confinement, uid: int | None) -> None:
+    words, mounts = ("".join(f"{word}\0" for word in part) for part in (confinement.execute, confinement.mounts))
+    texts = (*accounts(uid), words, mounts, confinement.orders)
+    for name, text in zip((*ACCOUNTS, CONFINED, MOUNTS, ORDERS), texts, strict=True):
+        keeper.write(str(directory / name), text)
+    for name in ACCOUNTS:
+        (directory / name).chmod(0o644)  # The replica reads them, whoever it is.
+    (directory / FILTER).write_bytes(confinement.filter)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - thousands of names
+
+
+def kill_marked(pid: int, mark: bytes, since: int, users: str | None = None) -> bool:
+    """Kill a process if its environment has the mark and it is no older than its keeper; whether it was so.
+
+    One whose environment we may not read counts as marked in the user namespace of this number (inode).
+
+    ``since`` is when the keeper started, in ticks since boot: what is older can be nothing of this replica, whatever it
+    looks like. The process is taken hold of first and looked at then, so that no other with the same pid can be hit.
+    """
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if not _is_marked(Path(f"/proc/{pid}"), mark, users) or int(keeper_kin.began(pid) or -1) < since:
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _is_marked(process: Path, mark: bytes, users: str | None) -> bool:
+    try:
+        return mark in (process / "environ").read_bytes().split(b"\0")
+    except PermissionError:
+        return str((process / "ns" / "user").stat().st_ino) == users

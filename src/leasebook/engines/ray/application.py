@@ -1,0 +1,430 @@
+"""The actor that guards one Ray Serve application: it has it deployed, answers for it, and sees to its end.
+
+Its placement group holds the room, and it takes all of that itself; the replicas that Serve makes ask for nothing, and
+are bound to its node. Ray starts a guard again that died, where the room is then: it takes the application away. So
+nothing runs unguarded for long, and a deadline needs no control plane.
+
+As ``ray_actor`` this is sent to the nodes by value: it imports the standard library, that module, and Ray where it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.machinery
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from leasebook.engines.ray.actor import CHECK_TIMEOUT_S, MISSES_MAX, RAYLET_EVERY_S, REASON_LINES, Tail, how_it_ended
+
+TURN_S = 0.25
+LOOK_EVERY_S = 1.0
+"""How often processes are looked for, their memory counted, and an application that was ready asked how it is."""
+ANSWER_S = 3.0
+WORDS_MAX = 600
+"""So much is passed on of what Serve says: the end of it, where the error stands."""
+"""How long Serve's controller may take to answer."""
+OWN_PROXY_S = 10.0
+"""How long the proxy of the guard's own node is waited for. After that, another node's will do."""
+SETTLED_S = 1.0
+"""So long after the deployer is gone an application that Serve does not know is not coming any more."""
+RUN_MARK = "LEASEBOOK_RUN"
+RAYS_WORDS = (":job_id:", ":actor_name:", ":task_name:")
+"""What Ray writes into the logs of its workers for itself."""
+CONTROLLER, PROXY, SERVE = "SERVE_CONTROLLER_ACTOR", "SERVE_PROXY_ACTOR-", "serve"
+"""Serve's controller, what stands before the node in the name of a proxy, and the namespace of all its actors."""
+MESSAGES = "serve_pb2_of_the_guard"
+SERVE_NEEDS = ("fastapi", "starlette", "uvicorn")
+"""What comes with ``ray[serve]``, and is missing where there is only Ray."""
+
+
+def marked(mark: str) -> list[int]:
+    """Return the processes of this node whose environment has the mark of an application."""
+    found, wanted = [], f"{RUN_MARK}={mark}".encode()
+    for folder in pathlib.Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+    return found
+
+
+def memory_bytes(pids: list[int]) -> int:
+    """Return the memory that processes have for themselves: resident, less what is shared."""
+    pages = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, ValueError):
+            _, resident, shared = pathlib.Path(f"/proc/{pid}/statm").read_bytes().split()[:3]
+            pages += int(resident) - int(shared)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def serve_messages() -> Any:
+    """Return the messages that Serve's controller speaks, without all of Serve, which takes seconds to import."""
+    import ray
+
+    if MESSAGES in sys.modules:
+        return sys.modules[MESSAGES]
+    path = pathlib.Path(ray.__file__).with_name("serve") / "generated" / "serve_pb2.py"
+    spec = importlib.util.spec_from_file_location(MESSAGES, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"there is no {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules[MESSAGES] = module
+    return module
+
+
+class Streams:
+    """What workers of Ray's write to their streams, which are files of their node."""
+
+    def __init__(self, log: Tail) -> None:
+        self._log = log
+        self._open: dict[pathlib.Path, Any] = {}
+
+    def follow(self, pids: list[int]) -> None:
+        """Take up the files of these processes."""
+        for pid in pids:
+            for stream in (1, 2):
+                with contextlib.suppress(OSError):
+                    path = pathlib.Path(f"/proc/{pid}/fd/{stream}").readlink()
+                    if path not in self._open and path.name.startswith("worker-"):
+                        self._open[path] = path.open("rb")
+
+    def read(self) -> None:
+        """Pass on whole lines that have come; what Ray writes for itself is left out."""
+        for file in self._open.values():
+            begin, chunk = file.tell(), file.read(1 << 20)
+            whole = chunk[: chunk.rfind(b"\n") + 1]
+            file.seek(begin + len(whole))
+            for line in whole.splitlines(keepends=True):
+                if not line.startswith(tuple(word.encode() for word in RAYS_WORDS)):
+                    self._log.feed(line)
+
+
+def since_boot() -> float:
+    """Return the seconds since this node started, on the clock that nobody sets and that counts while it sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Application:
+    """One application. It is deployed by this being made; whether that was tried, ``outcome`` says.
+
+    ``order`` is the replica as the driver wants it (``ray_words.order_of``), ``deployer`` the source of the deployer.
+    """
+
+    def __init__(self, order: dict[str, Any], deployer: str) -> None:
+        self._order = order
+        self._mark: str = order["names"][RUN_MARK]
+        self._log = Tail()
+        self._streams = Streams(self._log)
+        self._lock = threading.Lock()
+        self._failure: dict[str, str] | None = None
+        self._host = ""
+        self._node = ""
+        self._devices: list[str] = []
+        self._deployer: subprocess.Popen[bytes] | None = None
+        self._told: Any = None
+        self._port = 0
+        self._deployed_at: float | None = None
+        self._deadline: float | None = None
+        self.end_in(order["ends_in_s"])
+        self._address: str | None = None
+        self._running_since: float | None = None
+        self._state = "Starting"
+        self._said: str | None = None
+        self._misses = 0
+        self._stopped = False
+        self._follows = False
+        self._why: str | None = None
+        self._kill_at: float | None = None
+        self._ended: str | None = None
+        self._pids: list[int] = []
+        self._looked_at = 0.0
+        self._asked_at = 0.0
+        self._serve: Any = None
+        threading.Thread(target=self._mind_raylet, args=(os.getppid(),), daemon=True).start()
+        self._begin(deployer)
+
+    def _mind_raylet(self, raylet: int) -> None:
+        """End with the node's raylet, and all of the application on this node with it."""
+        while os.getppid() == raylet:
+            time.sleep(RAYLET_EVERY_S)
+        self._kill()
+        os._exit(1)
+
+    def _begin(self, deployer: str) -> None:
+        """Find out where this is, and have the application deployed, unless this guard follows one that died."""
+        import ray
+
+        context = ray.get_runtime_context()
+        self._host, self._node = ray.util.get_node_ip_address(), context.get_node_id()
+        self._devices = [str(device) for device in context.get_accelerator_ids().get("GPU", [])]
+        if context.was_current_actor_reconstructed:
+            self._follows = True
+            self._finish("its guard died, or the node was lost", 0)
+        else:
+            self._failure = self._why_not()
+            if self._failure is not None:
+                return
+            self._deploy(deployer, context.gcs_address)
+        threading.Thread(target=self._keep, daemon=True).start()
+
+    def _why_not(self) -> dict[str, str] | None:
+        """Return why this node can never run the application; None where it may. Nothing of it is imported here."""
+        lacking = [name for name in SERVE_NEEDS if importlib.util.find_spec(name) is None]
+        if lacking:
+            return {"cannot": f"Ray on node {self._host} has no Serve (ray[serve]): {', '.join(lacking)} is missing."}
+        root = self._order["application"].partition(":")[0].partition(".")[0]
+        path = [*filter(None, self._order["env"].get("PYTHONPATH", "").split(os.pathsep)), *sys.path]
+        if importlib.machinery.PathFinder.find_spec(root, path) is None:
+            return {"cannot": f"There is no module {root} on node {self._host}."}
+        return None
+
+    def _deploy(self, deployer: str, cluster: str) -> None:
+        """Start the deployer. What it imports, and how long that takes, is its own affair."""
+        order = self._order
+        env = {**order["env"], **order["names"], "CUDA_VISIBLE_DEVICES": ",".join(self._devices)}
+        wanted = {
+            "address": cluster,
+            "name": order["application_name"],
+            "route": self._route,
+            "application": order["application"],
+            "arguments": order["arguments"],
+            "env": env,
+            "node": self._node,
+            "port": order["serve_port"],
+            "grace_s": order["grace_s"],
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        log, log_end = os.pipe()
+        told, telling = os.pipe()
+        wanted["telling"] = telling
+        self._deployer = subprocess.Popen(  # noqa: S603 - our own source
+            [sys.executable, "-c", deployer],
+            stdin=subprocess.PIPE,
+            stdout=log_end,
+            stderr=log_end,
+            env=inherited | env | {"RAY_USAGE_STATS_ENABLED": "0"},
+            pass_fds=[telling],
+            start_new_session=True,
+        )
+        os.close(log_end)
+        os.close(telling)
+        self._told = open(told, "rb")  # noqa: SIM115, PTH123 - it is read when the deployer has ended
+        threading.Thread(target=self._read_log, args=(log,), daemon=True).start()
+        assert self._deployer.stdin is not None  # noqa: S101 - it was asked for
+        self._deployer.stdin.write(json.dumps(wanted).encode() + b"\n")
+        self._deployer.stdin.close()
+
+    def _read_log(self, log: int) -> None:
+        while chunk := os.read(log, 1 << 16):
+            self._log.feed(chunk)
+        os.close(log)
+
+    @property
+    def _route(self) -> str:
+        return f"/leasebook/{self._mark}"
+
+    def _controller(self) -> Any:
+        """Return Serve's controller; raises ValueError where Serve does not run.
+
+        To look for it takes the head, which a deadline is not to wait for.
+        """
+        import ray
+
+        if self._serve is None:
+            self._serve = ray.get_actor(CONTROLLER, namespace=SERVE)
+        return self._serve
+
+    def _status(self) -> tuple[str, str]:
+        """Return what Serve says of the application, and in words why. ``UNKNOWN``: nobody answers."""
+        import ray
+
+        messages = serve_messages()
+        try:
+            asked = self._controller().get_serve_status.remote(self._order["application_name"])
+            found = messages.StatusOverview.FromString(ray.get(asked, timeout=ANSWER_S))
+        except ValueError:
+            return "NOT_STARTED", "Serve does not run"
+        except Exception as error:  # noqa: BLE001 - Ray's errors are of many kinds
+            self._serve = None
+            return "UNKNOWN", f"Serve's controller does not answer: {type(error).__name__}"
+        deployments = found.deployment_statuses.deployment_status_infos
+        words = " ".join(filter(None, [found.app_status.message, *(one.message for one in deployments)]))
+        status = messages.ApplicationStatus.Name(found.app_status.status).removeprefix("APPLICATION_STATUS_")
+        return status, " ".join(words.split())[-WORDS_MAX:]
+
+    def _keep(self) -> None:
+        """Watch the application, and end it when it must end, until nothing of it is left."""
+        while self._ended is None:
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - a guard that gives up guards nothing
+                self._log.feed(f"its guard: {type(error).__name__}: {error}\n".encode())
+            time.sleep(TURN_S)
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        if self._kill_at is not None or now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at, self._pids = now, marked(self._mark)
+            self._streams.follow(self._pids)
+            self._within_memory()
+        self._streams.read()
+        if self._kill_at is None and self._deadline is not None and since_boot() >= self._deadline:
+            self._finish("its deadline passed", self._order["grace_s"])
+        if self._deployer is not None and self._deployed_at is None and self._deployer.poll() is not None:
+            self._deployed_at = now
+            self._port = int(self._told.read() or 0)
+            self._told.close()
+            if self._deployer.returncode and self._kill_at is None:
+                self._finish(f"it could not be deployed: {how_it_ended(self._deployer.returncode)}", 0)
+        if self._kill_at is not None:
+            self._see_it_end(now)
+        elif self._deployed_at is not None and (
+            self._state != "Ready" or self._misses or now - self._asked_at >= LOOK_EVERY_S
+        ):
+            self._asked_at = now
+            self._judge()
+
+    def _within_memory(self) -> None:
+        """End what takes too much. What the deployer imports is not counted: it ends before long."""
+        most, deployer = self._order["memory_bytes"], self._deployer
+        counted = [pid for pid in self._pids if deployer is None or pid != deployer.pid]
+        used = memory_bytes(counted) if most is not None else 0
+        if most is not None and used > most and self._why is None:
+            self._finish(f"it took {used} bytes of memory, more than its {most}", 0)
+
+    def _finish(self, why: str | None, grace_s: float) -> None:
+        """Begin the end; the earliest of several counts. ``why``: where it was not told to."""
+        with self._lock:
+            kill_at = time.monotonic() + grace_s
+            self._why = self._why or why
+            self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
+            self._asked_at = 0.0
+
+    def _see_it_end(self, now: float) -> None:
+        """Have Serve take the application away, kill what is left when the grace is over, and see when all is gone."""
+        deploying = self._deployer is not None and self._deployer.poll() is None
+        if deploying and self._deployer is not None:
+            self._deployer.kill()
+            return
+        if now >= (self._kill_at or 0.0):
+            # Before Serve is asked, which may be long in answering, or gone.
+            self._kill()
+        status, _ = self._status()
+        if status not in {"NOT_STARTED", "DELETING"} and now - self._asked_at >= LOOK_EVERY_S:
+            self._asked_at = now
+            with contextlib.suppress(Exception):
+                self._controller().delete_apps.remote([self._order["application_name"]])
+        if status == "NOT_STARTED":
+            self._kill()
+        settled = self._deployed_at is None or now - self._deployed_at >= SETTLED_S
+        if status == "NOT_STARTED" and settled and not marked(self._mark):
+            self._streams.read()
+            self._ended = self._why or "it was told to end"
+
+    def _kill(self) -> None:
+        for pid in marked(self._mark):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _judge(self) -> None:
+        """Find out how the application is."""
+        status, words = self._status()
+        if status in {"DEPLOY_FAILED", "NOT_STARTED", "DELETING"}:
+            self._finish(f"Serve gave it up: {words}" if status == "DEPLOY_FAILED" else "Serve took it away", 0)
+            return
+        trouble = self._trouble() if status == "RUNNING" else f"Serve says that it is {status}. {words}".strip()
+        with self._lock:
+            self._said = trouble
+            if trouble is None:
+                self._state, self._misses = "Ready", 0
+                return
+            self._misses += 1
+            if self._state == "Ready" and (self._misses >= MISSES_MAX or status == "UNHEALTHY"):
+                self._state = "Unhealthy"
+
+    def _trouble(self) -> str | None:
+        """Return what is wrong with an application that runs, as its callers see it; None: nothing."""
+        if self._running_since is None:
+            self._running_since = time.monotonic()
+        if self._address is None:
+            place = self._place()
+            if place is None:
+                return "Serve has no HTTP proxy for it yet"
+            self._address = f"{place[0]}:{place[1]}{self._route}"
+        place_text, _, _ = self._address.partition("/")
+        host, _, port = place_text.rpartition(":")
+        path = self._order["health_path"]
+        try:
+            asked = http.client.HTTPConnection(host, int(port), timeout=CHECK_TIMEOUT_S)
+            try:
+                asked.request("GET", "/-/routes" if path is None else self._route + path)
+                answer = asked.getresponse()
+                status, body = answer.status, answer.read(1 << 20)
+            finally:
+                asked.close()
+        except (OSError, http.client.HTTPException) as error:
+            return f"its health check failed: {error or type(error).__name__}"
+        if not 200 <= status < 400:  # noqa: PLR2004 - what the contract calls healthy
+            return f"its health check answered {status}"
+        if path is None and self._route.encode() not in body:
+            return "Serve's proxy does not know it yet"
+        return None
+
+    def _place(self) -> tuple[str, int] | None:
+        """Return where callers reach the application: this node's proxy, or any where this one has none."""
+        import ray
+        from ray.util import list_named_actors
+
+        actors = list_named_actors(all_namespaces=True)
+        proxies = {actor["name"].removeprefix(PROXY) for actor in actors if actor["name"].startswith(PROXY)}
+        if self._node in proxies:
+            return self._host, self._port
+        if time.monotonic() - (self._running_since or 0.0) < OWN_PROXY_S:
+            return None
+        hosts = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"] and node["NodeID"] in proxies]
+        return (min(hosts), self._port) if hosts else None
+
+    def outcome(self) -> dict[str, str]:
+        """Return why the application can never run here: ``cannot``; nothing where it was tried."""
+        return self._failure or {}
+
+    def report(self) -> dict[str, Any]:
+        """Return what is seen of it. ``Stopped`` is the end of one that was told to end: nothing is left."""
+        with self._lock:
+            state, reason = self._state, None if self._state == "Ready" else self._said
+            if self._failure is not None:
+                state, reason = "Exited", next(iter(self._failure.values()))
+            elif self._ended is not None:
+                state, reason = "Exited", "\n".join([self._ended, *self._log.last(REASON_LINES)])
+            elif self._follows:
+                # It has been seen as that since its first guard died, and does not come back.
+                state, reason = "Exited", self._why
+            if self._stopped:
+                state = "Stopping" if self._failure is None and self._ended is None else "Stopped"
+        devices = [f"{self._host}/{device}" for device in self._devices]
+        return {"state": state, "address": self._address, "reason": reason, "devices": devices}
+
+    def stop(self, grace_s: float) -> None:
+        """Have Serve take it away, and kill what is left of it after the grace."""
+        self._stopped = True
+        if self._ended is None and self._failure is None:
+            self._finish(None, grace_s)
+
+    def end_in(self, seconds: float | None) -> None:
+        """End it by itself so many seconds from now; None: never."""
+        self._deadline = None if seconds is None else since_boot() + seconds
+
+    def tail(self, lines_max: int) -> list[str]:
+        """Return the last lines that its replicas wrote, and those of its deployment, oldest first."""
+        return self._log.last(lines_max)

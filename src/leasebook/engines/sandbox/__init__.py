@@ -1,0 +1,1 @@
+"""The sandbox of a replica: namespaces, Landlock, seccomp and limits."""

@@ -1,0 +1,1 @@
+"""Files for people and other programs: CSV tables and cost exports."""

@@ -1,0 +1,252 @@
+"""The rows of an instance in a month."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from leasebook.domain.model.account import Account
+from leasebook.domain.model.instance import GONE, Instance
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE
+from leasebook.domain.record.ledger import Posting, wallet
+from leasebook.domain.rules.statement import Line, lines_of
+from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant, to_datetime
+from leasebook.export.focus.amortization import Spread, refunded_posting, spreads_of
+from leasebook.export.focus.columns import Row, Use
+
+DECIMALS: Final = 18
+"""Of quantities that are no whole numbers: a price times a quantity is the cost to less than a micro-unit."""
+MINUTES: Final = "Unit-Minutes"
+MONTHS: Final = "Unit-Months"
+_EXACT: Final = Context(prec=80)
+
+
+class Month(NamedTuple):
+    """A month on an account's clocks, from ``since`` until before ``until``."""
+
+    since: Instant
+    until: Instant
+
+
+class Seller(msgspec.Struct, frozen=True):
+    """Who sells, and in which currency."""
+
+    name: str
+    currency: str
+
+
+class _Priced(NamedTuple):
+    """How a cost comes about: so many at a price each (micro-units)."""
+
+    cost: int
+    quantity: Fraction
+    price: int
+    unit: str
+
+
+def rows_of(
+    account: Account, unit: Instance, month: Month, bill: Sequence[Posting], terms: Sequence[Posting], seller: Seller
+) -> Iterator[Row]:
+    """Return an instance's rows: what was charged in the month, and the month's part of what was paid in advance.
+
+    ``bill`` are its postings in the month, ``terms`` all that was paid in advance for it or paid back before the
+    month's end. Metered use is billed and effective at once. A payment in advance is billed when it is made and has
+    no effective cost by itself: that is spread over its time, in rows that are not billed.
+    """
+    common = _common(account, unit, month, seller)
+    for line in lines_of(bill):
+        if line.kind == "Usage":
+            yield _metered(common, unit, month, line)
+    spreads = spreads_of(terms)
+    for posting in terms:
+        if month.since <= posting.at < month.until:
+            yield _paid(common, unit, month, posting, refunded_posting(spreads, posting))
+    for spread in spreads:
+        if amount := spread.part(*month):
+            yield from _parts(common, unit, month, spread, amount)
+
+
+def _common(account: Account, unit: Instance, month: Month, seller: Seller) -> dict[str, Any]:
+    quota = unit.kind == QUOTA
+    region = None if unit.region == EVERYWHERE else unit.region
+    return {
+        "billing_account_id": account.id,
+        "billing_account_name": account.name,
+        "billing_currency": seller.currency,
+        "billing_period_start": _whole(month.since),
+        "billing_period_end": _whole(month.until),
+        # A price by the month is no discount of the one by the minute: the two are prices of their own.
+        "commitment_discount_id": None,
+        "commitment_discount_status": None,
+        "invoice_id": f"{account.id}/{to_datetime(month.since, account.time_zone):%Y-%m}",
+        "invoice_issuer_name": seller.name,
+        "pricing_category": "Standard",
+        "pricing_currency": seller.currency,
+        "provider_name": seller.name,
+        "publisher_name": seller.name,
+        "region_id": region,
+        "region_name": region,
+        "resource_id": unit.id,
+        "resource_name": None,
+        "resource_type": "TPM quota" if quota else "Compute unit",
+        "service_category": "AI and Machine Learning" if quota else "Compute",
+        "service_name": "Model quota" if quota else "Compute units",
+        "service_subcategory": "Generative AI" if quota else "Other (Compute)",
+        "sku_id": _sku(unit),
+        "sku_meter": "Quota held" if quota else "Units held",
+        "sku_price_details": None,
+        "sub_account_id": None,
+        "sub_account_name": None,
+        "created_by": unit.created_by,
+    }
+
+
+def _metered(common: dict[str, Any], unit: Instance, month: Month, line: Line) -> Row:
+    count, minutes = line.count or unit.count, line.minutes or 0
+    # A charge that no store could hold was cut to what it can; its price was not.
+    priced = _priced(line.amount if line.price is None else count * minutes * line.price, line.price, MINUTES)
+    return _row(
+        common,
+        unit,
+        priced,
+        (line.since or month.since, line.until or month.until),
+        billed_cost=line.amount,
+        effective_cost=line.amount,
+        charge_category="Usage",
+        charge_class=None,
+        charge_description=f"{_what(unit, count)}, metered by the minute",
+        charge_frequency="Usage-Based",
+        consumed=Fraction(count * minutes),
+        order_id=line.order_id or unit.order_id,
+        posting_kind=line.kind,
+    )
+
+
+def _paid(common: dict[str, Any], unit: Instance, month: Month, posting: Posting, refunded: Posting | None) -> Row:
+    amount = -posting.effect_on(wallet(posting.account_id))
+    told = refunded or posting
+    what = _what(unit, told.count or unit.count)
+    return _row(
+        common,
+        unit,
+        _priced(amount, told.price, MONTHS),
+        (told.since or posting.at, told.until or posting.at),
+        billed_cost=amount,
+        effective_cost=0,
+        capacity_reservation_id=unit.id if unit.kind == UNITS_OF_COMPUTE else None,
+        charge_category="Purchase",
+        charge_class="Correction" if refunded is not None and refunded.at < month.since else None,
+        charge_description=f"{posting.kind}: {what}, paid {'back' if posting.kind == 'Refund' else 'in advance'}",
+        charge_frequency="Recurring" if posting.kind == "Renewal" else "One-Time",
+        order_id=told.order_id or unit.order_id,
+        posting_kind=posting.kind,
+    )
+
+
+def _parts(common: dict[str, Any], unit: Instance, month: Month, spread: Spread, amount: int) -> Iterator[Row]:
+    """Return the month's part of a payment in advance: in two rows where some of the units are used and some not."""
+    posting, count = spread.posting, spread.posting.count or unit.count
+    begin, end = max(spread.begin, month.since), min(spread.end, month.until)
+    held = Fraction(count * (spread.elapsed_us(month.until) - spread.elapsed_us(month.since)), MINUTE_US)
+    what = _what(unit, count)
+    taken_back = amount < 0 < spread.amount
+    if taken_back:
+        end = spread.refunded_at or end
+    for use, some, share in [(None, amount, Fraction(1))] if taken_back else _by_use(unit, amount):
+        told = "taken back by a refund" if taken_back else "part of a term paid in advance"
+        yield _row(
+            common,
+            unit,
+            _priced(some, posting.price, MONTHS),
+            (begin, end),
+            billed_cost=0,
+            effective_cost=some,
+            capacity_reservation_id=unit.id if use else None,
+            capacity_reservation_status=use,
+            charge_category="Usage",
+            charge_class="Correction" if taken_back else None,
+            charge_description=f"{what}, {told}{f', {use.lower()}' if use else ''}",
+            charge_frequency="Usage-Based",
+            consumed=held * share,
+            order_id=posting.order_id or unit.order_id,
+            posting_kind=posting.kind,
+        )
+
+
+def _by_use(unit: Instance, amount: int) -> list[tuple[Use | None, int, Fraction]]:
+    """Part an amount by the units that replicas use and those that none does.
+
+    What counts is what replicas use now: use over time is not on record. Of an instance that has ended nothing is
+    known, and quota is used by no replicas.
+    """
+    if unit.kind != UNITS_OF_COMPUTE or unit.status in GONE or unit.status == "Releasing":
+        return [(None, amount, Fraction(1))]
+    share = Fraction(unit.used, unit.held)
+    used = int(amount * share)
+    parts: list[tuple[Use | None, int, Fraction]] = [("Used", used, share), ("Unused", amount - used, 1 - share)]
+    return [part for part in parts if part[1]]
+
+
+def _row(
+    common: dict[str, Any],
+    unit: Instance,
+    priced: _Priced,
+    period: tuple[int, int],
+    *,
+    effective_cost: int,
+    consumed: Fraction | None = None,
+    capacity_reservation_id: str | None = None,
+    capacity_reservation_status: Use | None = None,
+    **more: Any,
+) -> Row:
+    start = _whole(period[0])
+    return Row(
+        **common,
+        **more,
+        effective_cost=effective_cost,
+        pricing_currency_effective_cost=effective_cost,
+        capacity_reservation_id=capacity_reservation_id,
+        capacity_reservation_status=capacity_reservation_status,
+        charge_period_start=start,
+        # The end is exclusive, and no period is empty.
+        charge_period_end=max(_whole(period[1]), Instant(start + SECOND_US)),
+        consumed_quantity=None if consumed is None else _decimal(consumed),
+        consumed_unit=None if consumed is None else MINUTES,
+        list_cost=priced.cost,
+        list_unit_price=priced.price,
+        contracted_cost=priced.cost,
+        contracted_unit_price=priced.price,
+        pricing_currency_list_unit_price=priced.price,
+        pricing_currency_contracted_unit_price=priced.price,
+        pricing_quantity=_decimal(priced.quantity),
+        pricing_unit=priced.unit,
+        sku_price_id=f"{_sku(unit)}/{'minute' if priced.unit == MINUTES else 'month'}",
+    )
+
+
+def _priced(cost: int, price: int | None, unit: str) -> _Priced:
+    """Say how many at that price a cost is; one at the whole cost where no price is on record."""
+    if price:
+        return _Priced(cost, Fraction(cost, price), price, unit)
+    return _Priced(cost, Fraction(1 if cost > 0 else -1), abs(cost), "Units")
+
+
+def _sku(unit: Instance) -> str:
+    return f"{unit.kind}/{unit.region}/{unit.type}"
+
+
+def _what(unit: Instance, count: int) -> str:
+    kind = f"quota of {unit.type}" if unit.kind == QUOTA else f"{unit.type} in {unit.region}"
+    return f"{count} unit{'' if count == 1 else 's'} of {kind}"
+
+
+def _whole(at: int) -> Instant:
+    return Instant(at - at % SECOND_US)
+
+
+def _decimal(number: Fraction) -> Decimal:
+    return Decimal(round(number * 10**DECIMALS)).scaleb(-DECIMALS, _EXACT)

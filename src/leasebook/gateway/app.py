@@ -1,0 +1,237 @@
+"""Calls of services: found, let in, passed on to a replica, streamed both ways, and counted."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import unquote
+
+import structlog
+
+from leasebook.batch import Sequencer
+from leasebook.batch.shared_state import SharedState
+from leasebook.contract import errors as e
+from leasebook.domain.book.book import Changes
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
+from leasebook.gateway import headers as h
+from leasebook.gateway.balance import Balance, Rates
+from leasebook.gateway.call import Call
+from leasebook.gateway.caller import Message, Receive, Send
+from leasebook.gateway.fault import Fault
+from leasebook.gateway.keys import Keys, Sought
+from leasebook.gateway.ports import Limits, Meter, Target, Targets
+from leasebook.gateway.refused_keys import Refusals
+from leasebook.gateway.response_check import has_control, shown
+from leasebook.gateway.routes import Route, Routes
+from leasebook.gateway.upstream import Upstream
+from leasebook.gateway.usage_counter import Counts
+from leasebook.gateway.websocket.call import SocketCall, Sockets
+from leasebook.ports.clock import Clock
+from leasebook.ports.queries.read_repository import Reader
+
+log = structlog.get_logger()
+
+NO_CALLS: Final = frozenset({"CONNECT", "TRACE"})
+"""One asks for a tunnel, the other for the headers that a replica got."""
+SERVICES: Final = b"/services/"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}[a-z0-9]", re.ASCII)
+
+UNOPENED: Final = (
+    "Send a key that opens services as Authorization: Bearer lsk-... CreateServiceKey makes one; those that were "
+    "deleted open nothing."
+)
+ORPHANED: Final = (
+    "Whoever made this key is deleted or may not make service keys any more, so it opens nothing. Have somebody who "
+    "may make another (CreateServiceKey)."
+)
+
+
+class Gateway:
+    """Answers ``/services/NAME/...``, where NAME is the suffix or the id of a service of the key's account."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        facts: SharedState,
+        sequencer: Sequencer,
+        clock: Clock,
+        targets: Targets,
+        meter: Meter,
+        limits: Limits,
+        alone: bool,
+        engines: EngineRoutes = (),
+        path_prefix: str = "",
+        address_of: Callable[[str, h.Pairs], str] = lambda peer, _: peer,
+    ) -> None:
+        self._keys = Keys(reader, facts, alone=alone)
+        self._routes = Routes(reader, targets, alone=alone, engines=engines)
+        self._balance = Balance(limits.concurrency_max)
+        self._rates = Rates()
+        self._counts = Counts(sequencer, clock)
+        self._refusals = Refusals(sequencer, clock)
+        self._address_of = address_of
+        self._upstream = Upstream(
+            connect_s=limits.connect_s, headers_max=limits.headers_max, connections_max=limits.connections_max
+        )
+        self._meter = meter
+        self._limits = limits
+        self._sockets = Sockets(limits)
+        self._prefix = path_prefix.rstrip("/").encode()
+
+    def committed(self, changes: Changes) -> None:
+        """Forget what a batch changed, before its callers are answered."""
+        self._keys.committed(changes)
+        self._routes.committed(changes)
+        self._sockets.committed(changes)
+
+    def start(self) -> None:
+        """Begin to write down what is called."""
+        self._counts.start()
+        self._refusals.start()
+
+    async def stop(self) -> None:
+        """Write down the rest, and close the connections to replicas."""
+        await self._counts.stop()
+        await self._refusals.stop()
+        await self._upstream.close()
+
+    def takes(self, path: bytes) -> bool:
+        """Whether a path is one of a service, with the prefix or where a proxy took that off."""
+        return path.startswith((SERVICES, self._prefix + SERVICES))
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Speak ASGI. Where an answer that has begun cannot be finished it returns, and the server hangs up."""
+        given = (h.value_of(scope["headers"], b"x-request-id") or b"").decode("latin-1")
+        kind = SocketCall if scope["type"] == "websocket" else Call
+        call = kind(self, scope, send, given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4()))
+        self._meter.gateway_in_flight(1)
+        try:
+            await call.run(receive)
+        finally:
+            self._meter.gateway_in_flight(-1)
+            self._meter.gateway_called(call.outcome)
+            if call.key is not None and call.service_id is not None:
+                self._counts.add(
+                    call.key.account_id,
+                    call.service_id,
+                    call.key.name,
+                    call.tokens,
+                    succeeded=call.outcome == "succeeded",
+                )
+
+    def split(self, path: bytes) -> tuple[str, str, str]:
+        """Return the prefix with the service in it, the service's name, and the path that its replicas get.
+
+        Raises Fault where no service can be called so.
+        """
+        before = self._prefix if path.startswith(self._prefix + SERVICES) else b""
+        name, _, rest = path[len(before) + len(SERVICES) :].partition(b"/")
+        text = unquote(name.decode("latin-1"))
+        if not _NAME.fullmatch(text):
+            raise Fault(e.SERVICE_NOT_FOUND, f"No service has the address {text[:64]!r}. It is /services/NAME/...")
+        return f"{self._prefix.decode()}/services/{text}", text, "/" + rest.decode("latin-1")
+
+    async def admit(self, scope: Message, request_id: str) -> ServiceKey:
+        """Return the key that the call carries; raises Fault."""
+        given: h.Pairs = scope["headers"]
+        size = h.size_of(given)
+        if size > self._limits.headers_max:
+            raise Fault(
+                e.HEADERS_TOO_LARGE, f"The headers have {size} bytes; at most {self._limits.headers_max} are taken."
+            )
+        for name, value in given:
+            if has_control(value):
+                raise Fault(e.INVALID_HTTP_REQUEST, f"The header {shown(name)} holds a control character.")
+        if scope["type"] == "http":
+            self._check_kind(scope)
+        scheme, _, text = (h.value_of(given, b"authorization") or b"").decode("latin-1").partition(" ")
+        sought = await self._keys.find(text.strip()) if scheme.lower() == "bearer" else Sought(None, "none")
+        if sought.key is None:
+            self._meter.gateway_key_refused(sought.why)
+            peer = (scope.get("client") or ("unknown",))[0]
+            self._refusals.add(sought, self._address_of(peer, given), request_id)
+            raise Fault(e.INVALID_SERVICE_KEY, ORPHANED if sought.why == "orphaned" else UNOPENED)
+        return sought.key
+
+    def _check_kind(self, scope: Message) -> None:
+        """Raise Fault for what no HTTP call of a replica is."""
+        if scope["method"] in NO_CALLS:
+            raise Fault(e.INVALID_HTTP_REQUEST, f"{scope['method']} is not passed on to replicas.")
+        if (h.value_of(scope["headers"], b"upgrade") or b"").strip().lower() == b"websocket":
+            raise Fault(
+                e.UPGRADE_NOT_SUPPORTED,
+                "A WebSocket is asked for with GET, HTTP/1.1, Upgrade: websocket and Connection: Upgrade. A proxy in "
+                "front has to pass both headers on.",
+            )
+
+    async def holds(self, key: ServiceKey) -> bool:
+        """Whether a key that let a call in still does."""
+        return await self._keys.holds(key)
+
+    async def find(self, key: ServiceKey, name: str) -> Route:
+        """Return where a name leads; raises Fault where the key does not open it."""
+        route = await self._routes.find(key.account_id, name)
+        if route is None:
+            raise Fault(e.SERVICE_NOT_FOUND, f"There is no service {name!r} here. DescribeServices lists yours.")
+        if not key.opens(route.service.id):
+            raise Fault(e.ACCESS_DENIED, f"This key opens {key.service_id} only.")
+        return route
+
+    def let_in(self, route: Route) -> None:
+        """Raise Fault where the service takes no call now."""
+        if not route.open:
+            raise Fault(e.NO_CAPACITY, route.why_closed())
+        qps = route.service.qps
+        if qps is not None:
+            rate = qps * len(route.open)
+            wait_s = self._rates.wait_s(route.service.id, rate, time.monotonic())
+            if wait_s:
+                raise Fault(
+                    e.TOO_MANY_CALLS,
+                    f"{route.service.id} takes {rate:g} calls a second ({qps:g} a replica). Try again in {wait_s} s.",
+                    retry_after_s=wait_s,
+                )
+
+    def take(self, route: Route, tried: set[str]) -> Target:
+        """Choose a replica; raises Fault where none can have the call."""
+        target = self._balance.take(route.open, tried)
+        if target is not None:
+            return target
+        if tried:
+            raise Fault(e.NO_CAPACITY, f"No replica of {route.service.id} takes connections. Try again in a moment.")
+        raise Fault(
+            e.OVERLOADED,
+            f"Each replica of {route.service.id} has {self._limits.concurrency_max} calls already. Nothing was done; "
+            "try again in a moment.",
+            retry_after_s=1,
+        )
+
+    def give_back(self, target: Target) -> None:
+        """Note that a replica has a call less."""
+        self._balance.give_back(target)
+
+    @property
+    def upstream(self) -> Upstream:
+        """The connections to replicas."""
+        return self._upstream
+
+    @property
+    def sockets(self) -> Sockets:
+        """The WebSockets that are open."""
+        return self._sockets
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds of a call."""
+        return self._limits
+
+    @property
+    def meter(self) -> Meter:
+        """Where calls are counted."""
+        return self._meter

@@ -1,0 +1,64 @@
+"""What the gateway itself answers instead of a replica."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from leasebook.contract.errors import ErrorCode
+from leasebook.gateway.caller import Send
+
+JSON: Final = b"application/json; charset=utf-8"
+
+
+class Fault(Exception):
+    """An error to answer with; ``retry_after_s`` says when to come back, where that is known."""
+
+    def __init__(self, error: ErrorCode, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.error = error
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+class _Failure(msgspec.Struct):
+    """The envelope of every error here, and beside it what clients of the OpenAI API look for."""
+
+    requestId: str  # noqa: N815 - as on the wire
+    code: str
+    message: str
+    error_code: int
+    error_msg: str
+    log_id: str
+    error: dict[str, str]
+
+
+async def send_fault(send: Send, fault: Fault, request_id: str, *, head: bool) -> None:
+    """Answer with an error."""
+    error = fault.error
+    kind = "server_error" if error.status >= 500 else "invalid_request_error"  # noqa: PLR2004 - a class of statuses
+    body = msgspec.json.encode(
+        _Failure(
+            requestId=request_id,
+            code=error.code,
+            message=fault.message,
+            error_code=error.number,
+            error_msg=fault.message,
+            log_id=request_id,
+            error={"message": fault.message, "type": kind, "code": error.code},
+        )
+    )
+    headers = [
+        (b"content-type", JSON),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+        (b"x-bce-request-id", request_id.encode()),
+        (b"x-bce-error-code", error.code.encode()),
+    ]
+    if fault.retry_after_s is not None:
+        headers.append((b"retry-after", str(fault.retry_after_s).encode()))
+    if error.status == 401:  # noqa: PLR2004 - the one status that asks for this
+        headers.append((b"www-authenticate", b'Bearer realm="services"'))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,0 +1,114 @@
+"""Who calls: service keys, looked up once and forgotten the moment they, or their makers, change."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from leasebook.batch.shared_state import SharedState
+from leasebook.contract.policies import WRITERS
+from leasebook.domain.book.book import SERVICE_KEYS, USERS, Changes
+from leasebook.domain.model.service_key import DEAD, ServiceKey, orphan_of, read_key
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader
+
+KNOWN_MAX: Final = 100_000
+
+Why = Literal["", "none", "unknown", "wrong", "deleted", "orphaned"]
+"""Why a key opens nothing: it is none, there is none of that id, its secret is another's, it was deleted, or whoever
+made it may make none any more."""
+
+
+class Sought(NamedTuple):
+    """What was found of a key: itself where it opens something, else why not, and the row that its text names."""
+
+    key: ServiceKey | None
+    why: Why = ""
+    key_id: str | None = None
+    row: ServiceKey | None = None
+
+
+class _Known(NamedTuple):
+    row: ServiceKey
+    is_orphaned: bool
+
+
+class Keys:
+    """The keys that were seen, each as the store has it now, and whether its maker could still make it.
+
+    A commit here that touches a key throws it out before its caller is answered, one that touches a user all of them.
+    Where other servers write, every call asks the store whether anybody's key or right has changed (the identity
+    epoch), and looks it up again if so.
+    """
+
+    def __init__(self, reader: Reader, facts: SharedState, *, alone: bool) -> None:
+        self._reader = reader
+        self._facts = facts
+        self._alone = alone
+        self._known: dict[str, _Known] = {}
+        self._turn = 0
+        self._epoch: str | None = None
+
+    def committed(self, changes: Changes) -> None:
+        """Forget the keys that a batch changed, and all where it changed what somebody may do."""
+        for row in (*changes.updated.get(SERVICE_KEYS, ()), *changes.inserted.get(SERVICE_KEYS, ())):
+            self._turn += 1
+            self._known.pop(row.id, None)
+        if USERS in changes:
+            self._turn += 1
+            self._known.clear()
+
+    async def find(self, text: str) -> Sought:
+        """Look for the key with that text."""
+        given = read_key(text)
+        if given is None:
+            return Sought(None, "none")
+        known = self._known.get(given.id) if self._alone else await self._current(given.id)
+        if known is None:
+            known = await self._look_up(given.id)
+        if known is None:
+            return Sought(None, "unknown", given.id)
+        row = known.row
+        if row.status != "Active":
+            return Sought(None, "deleted", row.id, row)
+        if not row.is_that(given.text):
+            return Sought(None, "wrong", row.id, row)
+        return Sought(None, "orphaned", row.id, row) if known.is_orphaned else Sought(row)
+
+    async def holds(self, key: ServiceKey) -> bool:
+        """Whether a key that was found still opens what it did."""
+        known = self._known.get(key.id) if self._alone else await self._current(key.id)
+        if known is None:
+            known = await self._look_up(key.id)
+        if known is None or known.is_orphaned:
+            return False
+        return known.row.status == "Active" and known.row.digest == key.digest
+
+    async def _current(self, key_id: str) -> _Known | None:
+        """Return what is remembered, unless another server has changed a key or a right since."""
+        if key_id not in self._known:
+            return None
+        if (await self._facts.now()).identity_epoch != self._epoch:
+            self._turn += 1
+            self._known.clear()
+        return self._known.get(key_id)
+
+    async def _look_up(self, key_id: str) -> _Known | None:
+        turn = self._turn
+        epoch, key, maker = await self._reader.read(
+            lambda ask: (
+                ask.fact(IDENTITY_EPOCH),
+                row := ask.service_key(key_id),
+                None if row is None else ask.user(row.created_by),
+            )
+        )
+        if epoch != self._epoch:
+            self._known.clear()
+            self._epoch = epoch
+        if key is None:
+            return None
+        known = _Known(key, orphan_of(key, maker, WRITERS) in DEAD)
+        # What was read before a change must not be remembered after it.
+        if turn == self._turn:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[key_id] = known
+        return known

@@ -1,0 +1,121 @@
+"""What the gateway asks of others, and what it tells them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import ReadRepository
+
+Outcome = Literal["succeeded", "failed", "refused", "aborted"]
+"""Failed: by the replica. Refused: it reached none. Aborted: the caller went away."""
+
+SocketEnd = Literal[
+    "closed", "caller_gone", "replica_gone", "idle", "too_big", "protocol", "revoked", "withdrawn", "stopping"
+]
+"""Why a WebSocket ended. Closed: by one of its two ends, with a close."""
+CHECK_S: Final = 2.0
+"""What lasts longer, an answer or a WebSocket, is asked so often whether its key still holds."""
+SWITCH: Final = "leasebook.switch"
+"""The ASGI extension under which a server offers a ``Switch``."""
+
+
+class Target(NamedTuple):
+    """A healthy replica that takes requests at ``address`` (as in ``Seen``); ``draining``: no new ones any more."""
+
+    name: str
+    address: str
+    draining: bool = False
+
+
+class Targets(Protocol):
+    """Where the replicas of services are found."""
+
+    def of(self, ask: ReadRepository, service_id: str) -> Sequence[Target]:
+        """Return the healthy replicas of a service, as the store has them now."""
+        ...
+
+
+class Meter(Protocol):
+    """Where calls are counted."""
+
+    def gateway_called(self, outcome: Outcome) -> None:
+        """Count a call."""
+
+    def gateway_first_byte(self, seconds: float) -> None:
+        """Note how long a replica took until it began to answer."""
+
+    def gateway_key_refused(self, why: str) -> None:
+        """Count a key that opened nothing, and why: one of ``keys.Why``."""
+
+    def gateway_in_flight(self, change: int) -> None:
+        """Note that a call began, or ended."""
+
+    def gateway_sockets(self, change: int) -> None:
+        """Note that a WebSocket was opened, or ended."""
+
+    def gateway_socket_ended(self, why: SocketEnd) -> None:
+        """Count a WebSocket that ended."""
+
+    def gateway_socket_bytes(self, sent: int, received: int) -> None:
+        """Count what passed: bytes that callers sent, and that replicas sent."""
+
+
+class Switch(Protocol):
+    """The caller's connection while it asks for a WebSocket."""
+
+    transport: asyncio.Transport
+
+    def begin(self, headers: Sequence[tuple[bytes, bytes]], protocol: Hearing) -> None:
+        """Answer 101, and hand all that comes from now on to ``protocol``."""
+
+
+class Hearing(Protocol):
+    """What hears of a caller's connection that has become a WebSocket; as ``asyncio.Protocol``."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come."""
+
+    def pause_writing(self) -> None:
+        """Note that much waits to be sent."""
+
+    def resume_writing(self) -> None:
+        """Note that little waits to be sent."""
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        """Note that it is gone."""
+
+    def stop(self) -> None:
+        """End, because the server stops."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of a call: times in seconds, sizes in bytes, and how many calls a replica has at once.
+
+    Of WebSockets so many are open at once for a key and for an account, and one has messages of so many bytes.
+    """
+
+    connect_s: float = 5.0
+    first_byte_s: float = 300.0
+    idle_s: float = 300.0
+    headers_max: int = 32 * 1024
+    connections_max: int | None = None
+    """Connections to replicas, with those that wait for the next call; None: any number."""
+    concurrency_max: int = 256
+    socket_idle_s: float = 300.0
+    socket_message_max: int = 16 << 20
+    sockets_key_max: int = 256
+    sockets_account_max: int = 1024
+
+
+class Counted(NamedTuple):
+    """What calls are summed up by: the hour in which they ended, and who called what."""
+
+    account_id: str
+    service_id: str
+    app_id: str
+    hour: Instant

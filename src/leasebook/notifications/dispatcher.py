@@ -1,0 +1,332 @@
+"""The dispatcher: turns events into deliveries, has them sent, and writes down what came of it.
+
+Nothing is sent inside a transaction. What is to be sent is taken with a lease first, and what came of it is a command
+of its own. A server that dies in between has sent something that nobody noted: another one sends it again, under the
+same id. So each delivery arrives at least once, and receivers can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+import structlog
+
+from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
+from leasebook.domain.book.book import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS, Changes
+from leasebook.domain.commands.account.subscription import ClaimLanes, DeliveryDone, EndHook, EnqueueDeliveries, Told
+from leasebook.domain.model.subscription import TOLD, Delivery, Outcome, Subscription, too_late
+from leasebook.domain.record.event import HOOK_CONFIRMING, Event
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.notifications.fair_queue import OF_HOOK_MAX, Due, Places, Rota, Turns
+from leasebook.notifications.paused_clock import Standing
+from leasebook.notifications.ports import Parcel, Sender
+from leasebook.ports.clock import Clock, wall_us
+from leasebook.ports.queries.deliveries import Head, Working
+from leasebook.ports.queries.read_repository import EventPlace, Reader
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 1.0
+"""Never sleep longer: other servers write to the store, and the machine's clock may be set."""
+LEASE_US: Final = 60 * SECOND_US
+"""Longer than an attempt can take."""
+PAGES_AT_ONCE: Final = 16
+FAN_OUT_AT_ONCE: Final = 32
+"""Subscriptions whose events are looked through in one turn, in turns among accounts; the next turn takes others."""
+STOP_S: Final = 2.0
+"""How long a server that stops waits for attempts under way."""
+COUNT_EVERY_S: Final = 10.0
+NEVER: Final = Instant(2**62)
+LANES_MAX: Final = 10_000
+"""So many lanes of a hook are tried at a start under a virtual clock, those that wait longest; the rest as it moves."""
+
+Show = Callable[[str, EventPlace, Event], bytes]
+"""Writes an account's event as lists of events show it, in JSON."""
+
+
+class Meter(Protocol):
+    """Where deliveries are counted."""
+
+    def delivery_tried(self, kind: str, result: str) -> None:
+        """Count an attempt."""
+
+    def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
+        """Set how many deliveries wait, and how old the oldest is."""
+
+    def attempts_under_way(self, quick: int, slow: int) -> None:
+        """Set how many attempts are under way."""
+
+    def delivery_held(self, limit: str, count: int) -> None:
+        """Count deliveries that were due and waited for a place."""
+
+
+def receiver_of(hook: Subscription) -> str:
+    """Return whom a subscription's attempts are made at: the host and port of its URL, or the mail server."""
+    if hook.status == "Deleting":
+        return hook.id  # nobody: what waits for it is dropped
+    return "mail" if hook.kind == "Email" else urlsplit(hook.target).netloc.lower()
+
+
+def _due(hook: Subscription, lane: str) -> Due:
+    return Due(hook.id, lane, hook.account_id, receiver_of(hook))
+
+
+def _run_us() -> int:
+    return time.monotonic_ns() // 1000
+
+
+class Dispatcher:
+    """Tells the world; any number of these may work on one store.
+
+    ``alone``: no other does, so that a lease of somebody else is of one who is no more.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        sequencer: Sequencer,
+        clock: Clock,
+        meter: Meter,
+        senders: Mapping[str, Sender],
+        show: Show,
+        *,
+        holder: str,
+        alone: bool,
+        places: Places | None = None,
+    ) -> None:
+        self._reader = reader
+        self._sequencer = sequencer
+        self._clock = clock
+        self._meter = meter
+        self._senders = senders
+        self._show = show
+        self._holder = holder
+        self._alone = alone
+        self._soon = asyncio.Event()
+        self._stopping = False
+        self._spell = OutageLog(log)
+        self._task: asyncio.Task[None] | None = None
+        self._attempts: dict[asyncio.Task[None], Delivery] = {}
+        self._turns = Turns(places or Places())
+        self._fans: Rota[Subscription] = Rota(lambda hook: hook.account_id)
+        self._failed: set[asyncio.Task[None]] = set()
+        self._accounts: set[str] = set()
+        self._counted_at = -COUNT_EVERY_S
+        self._standing = Standing(sequencer) if clock.mode == "virtual" else None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._task = asyncio.create_task(self._run(), name="dispatcher")
+
+    def committed(self, changes: Changes) -> None:
+        """Wake up where there may be something to send; events of accounts without hooks are no matter."""
+        if (
+            SUBSCRIPTIONS in changes
+            or DELIVERY_QUEUES in changes
+            or METADATA in changes
+            or any(page.account_id in self._accounts for page in changes.events)
+        ):
+            self._soon.set()
+
+    async def stop(self) -> None:
+        """Give attempts under way a moment to end, and put back the rest."""
+        self._stopping = True
+        self._soon.set()
+        if self._task is not None:
+            await self._task
+        if self._standing is not None:
+            self._standing.stop()
+        attempts = dict(self._attempts)
+        if attempts:
+            _, late = await asyncio.wait(attempts, timeout=STOP_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+                await asyncio.gather(
+                    *(self._note(attempts[task], Outcome("PutBack")) for task in late), return_exceptions=True
+                )
+        for sender in self._senders.values():
+            await sender.close()
+
+    async def _run(self) -> None:
+        is_begun = self._standing is None
+        while not self._stopping:
+            self._soon.clear()
+            try:
+                if not is_begun:
+                    await self._wake_all()
+                    is_begun = True
+                again = await self._turn()
+                self._spell.ends()
+            except (Closed, Outdated):
+                return
+            except (Unavailable, Overloaded) as error:
+                self._spell.goes_on("deliveries wait for the store", error=repr(error))
+                again = False
+            except Exception:
+                log.exception("deliveries cannot be made")
+                again = False
+            if not again and not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._soon.wait(), LOOK_EVERY_S)
+
+    async def _wake_all(self) -> None:
+        """Under a virtual clock: have tried what waits since before this start."""
+        assert self._standing is not None  # noqa: S101 - only then is it asked
+        ids = [one.hook.id for one in await self._reader.read(lambda ask: ask.working_hooks())]
+        self._standing.begin(await self._reader.read(lambda ask: ask.due_lanes(ids, NEVER, None, LANES_MAX)))
+
+    async def _turn(self) -> bool:
+        """Do what there is to do now; returns whether to look again at once."""
+        await self._count()
+        working = await self._reader.read(lambda ask: ask.working_hooks())
+        self._accounts = {one.hook.account_id for one in working}
+        self._turns.keep({one.hook.id for one in working}, self._accounts, _run_us())
+        self._fans.keep(self._accounts)
+        behind = [one.hook for one in working if one.behind and one.hook.status in TOLD]
+        fans = self._fans.take(behind, lambda _hook: True, FAN_OUT_AT_ONCE)
+        # Together, so that they share a batch.
+        more = await asyncio.gather(*(self._fan_out(hook) for hook in fans), return_exceptions=True)
+        for one in more:
+            if isinstance(one, BaseException):
+                raise one
+        again = len(fans) < len(behind) or any(more)
+        return await self._begin_attempts(working) or again
+
+    async def _count(self) -> None:
+        loop_now = asyncio.get_running_loop().time()
+        if loop_now - self._counted_at >= COUNT_EVERY_S:
+            self._counted_at = loop_now
+            count, since = await self._reader.read(lambda ask: ask.waiting_deliveries())
+            age = 0.0 if since is None else max(0.0, (self._clock.now() - since) / SECOND_US)
+            self._meter.deliveries_waiting(count, age)
+        self._meter.attempts_under_way(*self._turns.counts(_run_us()))
+
+    async def _fan_out(self, hook: Subscription) -> bool:
+        """Turn the next pages of the log into deliveries; returns whether there may be more."""
+        pages = await self._reader.read(
+            lambda ask: ask.event_pages(hook.account_id, after=hook.page, limit=PAGES_AT_ONCE)
+        )
+        if not pages:
+            return False
+        found = tuple(
+            Told(page, line, event) for page, events in pages for line, event in enumerate(events) if hook.wants(event)
+        )
+        await self._sequencer.submit(
+            EnqueueDeliveries(hook_id=hook.id, after=hook.page, page=pages[-1][0], found=found)
+        )
+        return len(pages) == PAGES_AT_ONCE
+
+    async def _begin_attempts(self, working: list[Working]) -> bool:
+        """Take what is due, as much as there is room for; returns whether something was taken."""
+        now = self._clock.now()
+        machine_now = Instant(wall_us()) if self._clock.mode == "virtual" else None
+        leased_until = None if self._alone else machine_now or now
+        hooks = {one.hook.id: one.hook for one in working}
+        worth = self._turns.worth_a_look((_due(hook, "") for hook in hooks.values()), _run_us())
+        due: list[Due] = []
+        for statuses, until in ((TOLD, now), (frozenset({"Deleting"}), NEVER)):
+            ids = [hook.id for hook in hooks.values() if hook.status in statuses and hook.id in worth]
+            if not ids:
+                continue
+            found = await self._reader.read(
+                lambda ask, ids=ids, until=until: ask.due_lanes(ids, until, leased_until, 2 * OF_HOOK_MAX)  # type: ignore[misc]
+            )
+            due += [_due(hooks[hook_id], lane) for hook_id, lane in found]
+            if statuses is not TOLD:
+                await self._end(set(ids) - {hook_id for hook_id, _ in found})
+        chosen = {one.key: one for one in self._turns.choose(due, _run_us())}
+        for limit, count in self._turns.held.items():
+            self._meter.delivery_held(limit, count)
+        if not chosen:
+            return False
+        command = ClaimLanes(
+            lanes=tuple(chosen), holder=self._holder, lease_us=LEASE_US, machine_now=machine_now, alone=self._alone
+        )
+        claimed = await self._sequencer.submit(command)
+        heads = await self._reader.read(lambda ask: ask.heads(claimed)) if claimed else []
+        if len(heads) < len(claimed):
+            log.error("lanes say that something waits, and nothing does; run leasebook check", lanes=len(claimed))
+        for head in heads:
+            self._begin(chosen[head.delivery.hook_id, head.delivery.lane], hooks[head.delivery.hook_id], head, now)
+        return bool(heads)
+
+    async def _end(self, hook_ids: set[str]) -> None:
+        """Note which deleted hooks have nothing left that waits."""
+        for hook_id in hook_ids:
+            if not self._turns.is_under_way(hook_id) and not await self._reader.read(
+                lambda ask, hook_id=hook_id: ask.due_lanes([hook_id], NEVER, None, 1)  # type: ignore[misc]
+            ):
+                await self._sequencer.submit(EndHook(account_id="", hook_id=hook_id))
+
+    def _begin(self, due: Due, hook: Subscription, head: Head, now: Instant) -> None:
+        self._turns.begun(due, _run_us())
+        task = asyncio.create_task(self._attempt(hook, head, now), name=f"delivery {head.delivery.id}")
+        self._attempts[task] = head.delivery
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        delivery = self._attempts.pop(task)
+        self._turns.ended((delivery.hook_id, delivery.lane), _run_us(), failed=task in self._failed)
+        self._failed.discard(task)
+        self._soon.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a delivery was tried, and what came of it is not written down", exc_info=task.exception())
+
+    async def _attempt(self, hook: Subscription, head: Head, now: Instant) -> None:
+        """Send one delivery, and note what came of it; its place is free once nothing of it is left."""
+        outcome = await self._outcome(hook, head, now)
+        if outcome.kind not in ("Delivered", "Dropped"):
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - it is one
+            self._failed.add(task)
+        self._meter.delivery_tried(hook.kind, outcome.kind)
+        await self._note(head.delivery, outcome)
+        sender = self._senders.get(hook.kind)
+        if sender is not None:
+            await sender.rest(hook)
+
+    async def _outcome(self, hook: Subscription, head: Head, now: Instant) -> Outcome:
+        if hook.status == "Deleting":
+            return Outcome("Dropped", failure="The subscription was deleted.")
+        if (hook.status == "Pending") != (head.event.type == HOOK_CONFIRMING):
+            # Redelivered by hand, or asked for twice: an address is asked only while it is not confirmed.
+            return Outcome("Dropped", failure="It is not what the subscription waits for.")
+        late = too_late(head.event, now)
+        if late is not None:
+            return Outcome("Dropped", failure=late)
+        sender = self._senders.get(hook.kind)
+        if sender is None:
+            return Outcome("Retry", failure="This server has no mail server to send with.")
+        delivery = head.delivery
+        body = self._show(hook.account_id, EventPlace(delivery.page, delivery.line), head.event)
+        try:
+            return await sender.send(Parcel(hook, delivery, head.event, body, now))
+        except Exception as error:
+            # Whatever it is must neither stop the others nor be taken for a success.
+            log.exception("a delivery cannot be tried", delivery=delivery.id)
+            return Outcome("Retry", failure=f"It could not be tried: {type(error).__name__}.")
+
+    async def _note(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Write down what came of an attempt; where the store is away, the lease runs out and it is tried again."""
+        command = DeliveryDone(
+            hook_id=delivery.hook_id,
+            lane=delivery.lane,
+            page=delivery.page,
+            line=delivery.line,
+            holder=self._holder,
+            outcome=outcome,
+        )
+        try:
+            settled = await self._sequencer.submit(command)
+        except (Unavailable, Overloaded, Closed) as error:
+            log.warning("an attempt cannot be written down, so it will be made again", error=repr(error))
+        else:
+            if self._standing is not None and settled is not None and not self._stopping:
+                self._standing.waits(settled, self._clock.now())

@@ -1,0 +1,493 @@
+"""What the service says about itself: log lines without secrets, and metrics under fixed names."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from leasebook import __version__
+from leasebook.config.load import Secret
+from leasebook.domain.model.engine_capacity import TypeCapacity
+from leasebook.observability.connection_metrics import ConnectionMetrics
+from leasebook.observability.redaction import Event, Redaction
+from leasebook.observability.request_metrics import Family, RequestCounts
+
+# --- logs ------------------------------------------------------------------------------------------------
+
+LogFormat = Literal["auto", "json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+
+request_id: Final[ContextVar[str]] = ContextVar("request_id")
+"""The id of the request at hand; every log line of its task carries it."""
+
+# The HTTP client tells every request, and with debug its headers.
+_TALKATIVE: Final = ("httpx", "httpcore", "alembic", "uvicorn")
+
+
+def configure_logging(format: LogFormat, level: LogLevel, secrets: Iterable[Secret] = ()) -> None:  # noqa: A002
+    """Send our log lines, and those of libraries that use `logging`, to standard error, one record a line.
+
+    Say `log = structlog.get_logger()` and then `log.info("constant sentence", key=value)`. Taken out are the
+    value of a key that names a secret, signatures wherever they stand, and the texts of `secrets`. May be
+    called again: loggers made before follow. On the console a traceback spans several lines.
+    """
+    is_console = format == "console" or (format == "auto" and _is_terminal())
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    ending: list[Any] = [
+        structlog.processors.format_exc_info,
+        Redaction(secrets),
+        _console_renderer() if is_console else _render_json,
+    ]
+    structlog.configure(
+        processors=[*_beginning(), *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=_StandardError,
+        # Modules make their loggers at import, before this runs; a cached one would never follow.
+        cache_logger_on_first_use=False,
+    )
+    _configure_libraries(threshold, ending)
+
+
+def _beginning() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        _add_request_id,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _add_request_id(_logger: object, _method: str, event: Event) -> Event:
+    current = request_id.get(None)
+    if current is not None:
+        event.setdefault("request_id", current)
+    return event
+
+
+def _console_renderer() -> structlog.dev.ConsoleRenderer:
+    # Plain tracebacks: the prettier ones show local variables, and so secrets.
+    return structlog.dev.ConsoleRenderer(colors=_is_terminal(), exception_formatter=structlog.dev.plain_traceback)
+
+
+def _render_json(_logger: object, _method: str, event: Event) -> str:
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
+    line = {**first, **event}
+    try:
+        return msgspec.json.encode(line).decode()
+    except UnicodeEncodeError:  # half a surrogate pair, from a file name or a broken client
+        return json.dumps(line)
+
+
+def _write(line: str) -> None:
+    # A log reader that has gone, or a full disk, must not fail a request. The stream is looked up each time
+    # because tests and daemons exchange it.
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"{line}\n")
+
+
+def _is_terminal() -> bool:
+    # There is no standard error at all when it was closed before the start.
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+class _StandardError:
+    """What structlog hands rendered lines to; the name that a caller may give its logger is not used."""
+
+    def __init__(self, *_names: object) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        _write(line)
+
+    log = debug = info = warning = error = critical = msg
+
+
+class _LibraryHandler(logging.Handler):
+    """Brings records of `logging` the same way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(self.format(record))
+
+
+def _configure_libraries(threshold: int, ending: list[Any]) -> None:
+    handler = _LibraryHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_beginning(), structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if isinstance(old, _LibraryHandler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    # Debug lines of libraries show SQL parameters and headers, so ours at debug do not bring theirs.
+    root.setLevel(max(threshold, logging.INFO))
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
+# --- metrics ---------------------------------------------------------------------------------------------
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZES: Final = tuple(2**power for power in range(11))
+_STOCK: Final = ("engine", "type")
+_LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+
+
+class Metrics:
+    """All metrics of one service, in a registry of their own; names and labels are append-only."""
+
+    def __init__(self, version: str = __version__) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names and tell nobody anything
+        self._registry = CollectorRegistry()
+        self._due_children: dict[str, Callable[[], None]] = {}
+        self._define_requests()
+        self._define_batches()
+        self._define_agenda()
+        self._define_audit()
+        self._define_outbox()
+        self._define_gateway()
+        self._define_replicas()
+        self._define_stock()
+        self.connections = ConnectionMetrics(self._counter, self._gauge)
+        self._gauge("leasebook_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
+
+    def _define_requests(self) -> None:
+        self._requests = RequestCounts(_SECONDS)
+        self._collected(self._requests, self._requests.families)
+        self._refusals = self._counter("leasebook_refusals_total", "Commands refused, by error code.", "code")
+
+        self._refused_unlisted = self._counter(
+            "leasebook_refused_calls_unlisted_total",
+            "Calls refused before anybody knew who called that were too many to be told apart in their log.",
+        )
+
+    def _define_batches(self) -> None:
+        self._batch_size = self._histogram("leasebook_batch_size", "Commands decided in one batch.", _SIZES)
+        self._batch_seconds = self._histogram(
+            "leasebook_batch_seconds", "Time of a batch: load, decide, save and commit.", _SECONDS
+        )
+        self._commit_seconds = self._histogram("leasebook_commit_seconds", "Time of a batch's commit.", _SECONDS)
+        self._writes_failed = self._counter(
+            "leasebook_store_writes_failed_total",
+            "Batches that the store did not take, by what became of them: refused, nothing was done; or unknown.",
+            "outcome",
+        )
+        self._writes_failing = self._gauge(
+            "leasebook_store_writes_failing_seconds",
+            "For how long nothing could be written to the store; 0 while it can be written.",
+        )
+        self._queue_length = self._gauge("leasebook_queue_length", "Commands that wait for a batch.")
+        self._calls_waiting = self._gauge(
+            "leasebook_calls_waiting",
+            "Calls that wait: for a turn of their account, for rows that another session of the database holds, or for "
+            "room for their bodies.",
+            "for",
+        )
+        self._store_away = self._gauge(
+            "leasebook_store_away_seconds", "For how long the shared store cannot be had; 0: it can.", "for"
+        )
+        self._throttled = self._counter(
+            "leasebook_throttled_total", "Calls refused because their key or their account calls too often.", "by"
+        )
+
+    def _define_agenda(self) -> None:
+        self._lateness = self._histogram(
+            "leasebook_release_lateness_seconds", "How long after its time a release was decided.", _LATENESS
+        )
+        self._oldest_overdue = self._gauge(
+            "leasebook_oldest_overdue_release_seconds", "Age of the oldest release that is due and not done."
+        )
+        self._due_done = self._counter("leasebook_due_done_total", "Due work done, by kind.", "kind")
+        self._units = self._gauge("leasebook_units", "Compute-unit instances, by status.", "status")
+        self._clock_held = self._gauge(
+            "leasebook_clock_held", "1 while a clock jump holds all releases (decision 6a), else 0."
+        )
+
+    def _define_audit(self) -> None:
+        self._audit_lost = self._counter(
+            "leasebook_audit_lost_total", "Audit entries that the store could not take; they are in the log as errors."
+        )
+
+    def _define_outbox(self) -> None:
+        self._attempts = self._gauge(
+            "leasebook_delivery_attempts",
+            "Attempts to deliver that are under way here: quick ones, and ones at receivers that are slow.",
+            "pace",
+        )
+        self._held = self._counter(
+            "leasebook_deliveries_held_total",
+            "Deliveries that were due and were left for a later look, by the limit that kept them.",
+            "limit",
+        )
+        self._deliveries = self._counter(
+            "leasebook_deliveries_total", "Attempts to deliver an event, by kind and result.", "kind", "result"
+        )
+        self._waiting = self._gauge(
+            "leasebook_deliveries_waiting", "Deliveries that wait, of all servers on the store."
+        )
+        self._oldest_waiting = self._gauge(
+            "leasebook_oldest_waiting_delivery_seconds", "For how long the oldest delivery that waits has waited."
+        )
+
+    def _define_gateway(self) -> None:
+        self._gateway_calls = self._counter(
+            "leasebook_gateway_calls_total",
+            "Calls of services: succeeded, failed by the replica, refused, or aborted by the caller.",
+            "outcome",
+        )
+        self._gateway_first_byte = self._histogram(
+            "leasebook_gateway_first_byte_seconds", "Time until a replica began to answer.", _SECONDS
+        )
+        self._gateway_in_flight = self._gauge("leasebook_gateway_calls_in_flight", "Calls that are passed on now.")
+        self._gateway_sockets = self._gauge("leasebook_gateway_websockets", "WebSockets of services that are open.")
+        self._gateway_socket_ends = self._counter(
+            "leasebook_gateway_websockets_ended_total",
+            "WebSockets of services that ended: closed by an end (closed), an end hung up (caller_gone, replica_gone), "
+            "against a rule (idle, too_big, protocol), key deleted (revoked), service gone (withdrawn), or server "
+            "stopping.",
+            "why",
+        )
+        self._gateway_socket_bytes = self._counter(
+            "leasebook_gateway_websocket_bytes_total",
+            "Bytes of WebSockets that ended, sent by callers (up) and by replicas (down).",
+            "direction",
+        )
+        self._gateway_keys_refused = self._counter(
+            "leasebook_gateway_keys_refused_total",
+            "Calls of services with a key that opens nothing: none, unknown, wrong, deleted, or orphaned.",
+            "why",
+        )
+        self._streams = self._gauge("leasebook_event_streams", "Callers that follow events now.")
+        self._streams_refused = self._counter(
+            "leasebook_event_streams_refused_total", "Streams of events that were refused because there were too many."
+        )
+
+    def gateway_called(self, outcome: Literal["succeeded", "failed", "refused", "aborted"]) -> None:
+        """Count a call of a service, by how it ended."""
+        self._gateway_calls.labels(outcome).inc()
+
+    def gateway_key_refused(self, why: str) -> None:
+        """Count a key that opened nothing."""
+        self._gateway_keys_refused.labels(why).inc()
+
+    def streams_open(self, change: int) -> None:
+        """Note that somebody began to follow events, or ended."""
+        self._streams.inc(change)
+
+    def stream_refused(self) -> None:
+        """Count a stream that was refused."""
+        self._streams_refused.inc()
+
+    def gateway_first_byte(self, seconds: float) -> None:
+        """Note how long a replica took until it began to answer."""
+        self._gateway_first_byte.observe(seconds)
+
+    def gateway_in_flight(self, change: int) -> None:
+        """Note that a call began (1), or ended (-1)."""
+        self._gateway_in_flight.inc(change)
+
+    def gateway_sockets(self, change: int) -> None:
+        """Note that a WebSocket was opened (1), or ended (-1)."""
+        self._gateway_sockets.inc(change)
+
+    def gateway_socket_ended(self, why: str) -> None:
+        """Count a WebSocket that ended, by why."""
+        self._gateway_socket_ends.labels(why).inc()
+
+    def gateway_socket_bytes(self, sent: int, received: int) -> None:
+        """Count what passed on a WebSocket."""
+        self._gateway_socket_bytes.labels("up").inc(sent)
+        self._gateway_socket_bytes.labels("down").inc(received)
+
+    def _define_replicas(self) -> None:
+        self._replicas = self._gauge("leasebook_replicas", "Replicas that are not gone, by state.", "state")
+        self._instances_unrun = self._gauge(
+            "leasebook_instances_unrun", "Instances with replicas of services that no engine will run."
+        )
+        self._step_seconds = self._histogram(
+            "leasebook_reconciler_step_seconds", "Time of a step of the reconciler, by kind.", _SECONDS, "step"
+        )
+        self._unserved = self._gauge(
+            "leasebook_replicas_unserved", "Live replicas that no server looks after, by engine.", "engine"
+        )
+        self._orphans = self._counter(
+            "leasebook_orphans_stopped_total", "Replicas that were ended because nobody wanted them.", "engine"
+        )
+        self._reachable = self._gauge(
+            "leasebook_engine_reachable", "1 while the engine can be asked, else 0.", "engine"
+        )
+
+    def _define_stock(self) -> None:
+        self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
+        self._stock_offered = self._gauge(
+            "leasebook_stock_offered_units", "Units of a type that are offered where an engine serves it.", *_STOCK
+        )
+        self._stock_engine = self._gauge(
+            "leasebook_stock_engine_units", "Units of a type that an engine has, where it has a bound.", *_STOCK
+        )
+        self._stock_oversold = self._gauge(
+            "leasebook_stock_oversold_units", "Units of a type that are sold beyond what an engine has.", *_STOCK
+        )
+
+    def _collected(self, collector: Collector, _families: Iterable[Family]) -> None:
+        """Have somebody asked for these metrics who counts by other means."""
+        self._registry.register(collector)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self._registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self._registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, meaning, labels, buckets=buckets, registry=self._registry)
+
+    def request_done(self, path: str, action: str, status: int, code: str, seconds: float) -> None:
+        """Count an answered request. `code` is the error code, "" for a success.
+
+        Every new combination costs memory for ever: callers pass "unknown" for a path or an action that is
+        not ours.
+        """
+        self._requests.done((path, action, status, code), seconds)
+
+    def refused(self, code: str) -> None:
+        """Count a command that was refused with this error code (decision 19)."""
+        self._refusals.labels(code).inc()
+
+    def refused_unlisted(self) -> None:
+        """Count a refused call that the log of refused calls has no row of its own for."""
+        self._refused_unlisted.inc()
+
+    def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
+        """Record a batch: its commands, and the seconds that all of it and its commit took."""
+        self._batch_size.observe(size)
+        self._batch_seconds.observe(seconds)
+        self._commit_seconds.observe(commit_seconds)
+
+    def writes_failed(self, outcome: str) -> None:
+        """Count a batch that the store did not take: ``refused``, or ``unknown``."""
+        self._writes_failed.labels(outcome).inc()
+
+    def writes_failing(self, seconds: Callable[[], float]) -> None:
+        """Have it read off, whenever somebody looks, for how long nothing could be written."""
+        self._writes_failing.set_function(seconds)
+
+    def queue_length(self, length: int) -> None:
+        """Set how many commands wait for a batch."""
+        self._queue_length.set(length)
+
+    def calls_waiting(self, counts: Mapping[Literal["turn", "rows", "room"], Callable[[], int]]) -> None:
+        """Have it counted, whenever somebody looks, how many calls wait for what."""
+        for what, count in counts.items():
+            self._calls_waiting.labels(what).set_function(count)
+
+    def store_away(self, seconds: Mapping[Literal["writing", "reading"], Callable[[], float]]) -> None:
+        """Have it told, whenever somebody looks, for how long the shared store cannot be had."""
+        for use, away_s in seconds.items():
+            self._store_away.labels(use).set_function(away_s)
+
+    def throttled(self, by: Literal["key", "account"]) -> None:
+        """Count a call that was refused because its key or its account calls too often."""
+        self._throttled.labels(by).inc()
+
+    def due_done(self, kind: str, lateness_seconds: float) -> None:
+        """Count a piece of due work; kinds with "release" in their name also record their lateness."""
+        count = self._due_children.get(kind)
+        if count is None:
+            count = self._due_children[kind] = self._due_done.labels(kind).inc
+        count()
+        if "release" in kind:
+            self._lateness.observe(lateness_seconds)
+
+    def oldest_overdue_release(self, seconds: float) -> None:
+        """Set the age in seconds of the oldest release that is due and not done; 0 when there is none."""
+        self._oldest_overdue.set(seconds)
+
+    def units(self, by_status: Mapping[str, int]) -> None:
+        """Set how many instances there are in each status; statuses that are left out have none."""
+        self._units.clear()
+        for status, count in by_status.items():
+            self._units.labels(status).set(count)
+
+    def clock_held(self, *, held: bool) -> None:
+        """Set whether a clock jump holds all releases (decision 6a)."""
+        self._clock_held.set(held)
+
+    def audit_lost(self, entries: int) -> None:
+        """Count audit entries that went to the log because the store could not take them."""
+        self._audit_lost.inc(entries)
+
+    def delivery_tried(self, kind: str, result: str) -> None:
+        """Count an attempt to deliver an event."""
+        self._deliveries.labels(kind, result).inc()
+
+    def attempts_under_way(self, quick: int, slow: int) -> None:
+        """Set how many attempts to deliver are under way."""
+        self._attempts.labels("quick").set(quick)
+        self._attempts.labels("slow").set(slow)
+
+    def delivery_held(self, limit: str, count: int) -> None:
+        """Count deliveries that were due and waited for a place."""
+        self._held.labels(limit).inc(count)
+
+    def deliveries_waiting(self, count: int, oldest_seconds: float) -> None:
+        """Set how many deliveries wait, and for how many seconds the oldest has; 0 when there is none."""
+        self._waiting.set(count)
+        self._oldest_waiting.set(oldest_seconds)
+
+    def instances_unrun(self, count: int) -> None:
+        """Set how many instances have replicas that no engine will run."""
+        self._instances_unrun.set(count)
+
+    def replicas(self, by_state: Mapping[str, int]) -> None:
+        """Set how many replicas there are in each state; states that are left out have none."""
+        self._replicas.clear()
+        for state, count in by_state.items():
+            self._replicas.labels(state).set(count)
+
+    def step_done(self, step: str, seconds: float) -> None:
+        """Record a step of the reconciler, and the seconds that it took."""
+        self._step_seconds.labels(step).observe(seconds)
+
+    def orphan_stopped(self, engine: str) -> None:
+        """Count a replica that was ended because nobody wanted it."""
+        self._orphans.labels(engine).inc()
+
+    def engine_reachable(self, engine: str, *, reachable: bool) -> None:
+        """Set whether an engine can be asked."""
+        self._reachable.labels(engine).set(reachable)
+
+    def unserved(self, by_engine: Mapping[str, int]) -> None:
+        """Set how many replicas of each engine nobody looks after; engines that are left out have none."""
+        self._unserved.clear()
+        for engine, count in by_engine.items():
+            self._unserved.labels(engine).set(count)
+
+    def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
+        """Set what an engine has of each type, and what is offered of it; types that are left out are not offered."""
+        self._stocks[engine] = stocks
+        for gauge in (self._stock_offered, self._stock_engine, self._stock_oversold):
+            gauge.clear()
+        for name, counts in self._stocks.items():
+            for unit_type, count in counts.items():
+                self._stock_offered.labels(name, unit_type).set(count.offered)
+                self._stock_oversold.labels(name, unit_type).set(count.oversold)
+                if count.has is not None:
+                    self._stock_engine.labels(name, unit_type).set(count.has)
+
+    def render(self) -> tuple[bytes, str]:
+        """Return all metrics in Prometheus' text format, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST

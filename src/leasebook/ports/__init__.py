@@ -1,0 +1,1 @@
+"""What the core asks of the world: the clock, and questions to the store."""

@@ -1,0 +1,344 @@
+"""The only module that knows which part is which: it puts the service together, and takes it apart."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, NamedTuple
+
+import msgspec
+import structlog
+
+from leasebook.api.app import App
+from leasebook.api.auth.admission import Admission
+from leasebook.api.auth.admission import Limits as InFlight
+from leasebook.api.auth.identity import Identities
+from leasebook.api.auth.refused_calls import Refusals
+from leasebook.api.body.budget import Bodies
+from leasebook.api.context import Context, HookMaker, KeyMaker
+from leasebook.api.health import Concern, Health
+from leasebook.api.hub import Hub
+from leasebook.api.links.pages import LinkPages
+from leasebook.api.links.tokens import PURPOSE, Links
+from leasebook.api.unrun_warnings import Unrun
+from leasebook.batch import KeyUses, Limits, Prober, Sequencer, Watcher
+from leasebook.batch.shared_state import SharedState
+from leasebook.config.load import Settings
+from leasebook.domain.commands.service.examples import LoadExamples
+from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
+from leasebook.domain.commands.store.clock import CLOCK_SEEN
+from leasebook.domain.commands.store.demo import TYPES, DemoModel, DemoOffering, LoadDemo
+from leasebook.domain.record.clock_mark import read
+from leasebook.domain.values.calendar import SECOND_US, Instant
+from leasebook.domain.values.money import Micro
+from leasebook.domain.values.rule_settings import Rules
+from leasebook.engines.combined import RoutedEngine
+from leasebook.engines.contract import ReplicaEngine
+from leasebook.gateway.app import Gateway
+from leasebook.gateway.ports import Targets
+from leasebook.observability.metrics import Metrics
+from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
+from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.worker import Reconciler
+from leasebook.scheduler.worker import Agenda
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.security.keyring import KeyKeeper, Keyring, keys_of
+from leasebook.security.vault import Vault, load_master_key
+from leasebook.server.bootstrap import found, make_key, root_user, stands
+from leasebook.server.descriptors import DescriptorPlan
+from leasebook.server.engine_homes import Homes
+from leasebook.server.factories import (
+    Components,
+    allowed_of,
+    callers_of,
+    dispatcher_of,
+    engines_of,
+    gateway_of,
+    patience_of,
+    placing_rules,
+    reconciling,
+    routes_of,
+    streams_of,
+    throttle_of,
+    trail_of,
+)
+from leasebook.server.master_key_rotation import Driver, Rotation, standing_of
+from leasebook.store.opening import MayBeAway, OnFiles, OpenStore, Target, open_store
+
+log = structlog.get_logger()
+
+
+DUE_EMBEDDED: Final = 200
+ALONE_EMBEDDED: Final = 3
+"""A commit of the embedded store is waited for: with 600 releases in it there are fewer of them, and nobody is kept."""
+DUE_SHARED: Final = 240
+"""Due work in a batch: so much that a storm is drained fast, so little that callers do not wait 0.1 s for it. Twice as
+much on PostgreSQL drains no faster, and callers wait twice as long."""
+CROWD_PARTS_SHARED: Final = 2
+"""On PostgreSQL half a crowd's batch is written while the other half is answered and asks again."""
+PART_SHARED: Final = 64
+"""Of a batch of more than so many PostgreSQL writes these while the next are decided. A storm is as fast with half of
+them at a time; and half a crowd of 128 would be parted, too, which gains it nothing."""
+
+# What the demo charges. The real prices are nowhere published; these only have to look like some.
+DEMO_FUNDS: Final = Micro(100_000_000 * 1_000_000)
+DEMO_OFFERINGS: Final = {
+    unit_type: DemoOffering(
+        per_minute=Micro((5 + 15 * card) * 10_000),
+        per_month=Micro((1_000 + 4_000 * card) * 1_000_000),
+        stock=10_000,
+    )
+    for card, unit_type in enumerate(TYPES)
+}
+DEMO_MODELS: Final = {
+    model: DemoModel(per_minute=Micro(price), stock=1000)
+    for model, price in (("ernie-4.0-8k", 60_000), ("ernie-3.5-8k", 12_000), ("ernie-speed-pro-128k", 5_000))
+}
+
+
+class WrongClock(Exception):
+    """The store was founded under the other kind of clock; the message says so in one line."""
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A running service: what tests and the server hold in their hands."""
+
+    app: App
+    health: Health
+    sequencer: Sequencer
+    agenda: Agenda
+    clock: Clock
+    store: OpenStore
+    metrics: Metrics
+    root_access_key: str
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    where: Target,
+    *,
+    clock_mode: Mode = "real",
+    demo: bool = False,
+    targets: Targets | None = None,
+    engines: Mapping[str, ReplicaEngine] | None = None,
+    timing: Timing | None = None,
+    plan: DescriptorPlan | None = None,
+) -> AsyncIterator[Service]:
+    """Run the service on a store, without a socket; stops it cleanly at the end.
+
+    ``engines`` are made as the settings say, unless they are given, and ``targets`` are their replicas; ``timing`` is
+    the reconciler's, and ``plan`` how the files of this process are shared out.
+
+    Raises StoreInUse, BadStore, NewerStore, BadMasterKey, WrongClock, NotServed or NoEngine where it cannot start; then
+    nothing was touched.
+    """
+    async with AsyncExitStack() as parts:
+        store = open_store(where, patience_of(settings))
+        parts.push_async_callback(store.close)
+        ring, vault, audit_keys, keeper, uses = _sealing(settings, where, store)
+        if isinstance(store, OnFiles):
+            store.prove_mark(audit_keys)
+        clock = _clock(settings, where, store, clock_mode)
+        routes, metrics = routes_of(settings, where), Metrics()
+        homes = Homes(settings, where, store, () if engines is not None else routes)
+        await homes.require()
+        engines = engines_of(settings, where, routes) if engines is None else engines
+        for made in engines.values():
+            parts.push_async_callback(made.close)
+        rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
+        trail = trail_of(settings, audit_keys, clock, metrics)
+        limits, engine = _limits(settings, where), RoutedEngine(routes)
+        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, trail=trail, uses=uses)
+        agenda = Agenda(store, sequencer, clock, metrics)
+        ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
+        links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
+        dispatcher, gateway = dispatcher_of(ground, vault, links), gateway_of(ground, targets)
+        identities = Identities(
+            store, ground.facts, lambda key: vault.open(key.sealed, context=key.id), uses, keeper.seal_under
+        )
+        _watch(sequencer, keeper, agenda, dispatcher, gateway, identities)
+        refusals = Refusals(sequencer, clock, metrics)
+        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
+        health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
+        prober = _watch_store(store, sequencer, health, metrics)
+        app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
+        sequencer.start()
+        if ground.alone:
+            keeper.drive(Driver(Rotation(where, store, sequencer, ring, audit_keys, keeper, alone=True, lease_s=0.0)))
+        stops = (sequencer.close, prober.stop, refusals.stop, keeper.stop, agenda.stop, dispatcher.stop, gateway.stop)
+        for stop in stops:
+            parts.push_async_callback(stop)
+        root_key = await found(settings, store, sequencer, vault, clock, where.directory)
+        if demo:
+            await _load_demo(store, sequencer)
+        for part in (keeper, agenda, dispatcher, gateway):
+            part.start()
+        await homes.claim(sequencer)
+        reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
+        await _join(ground, reconciler, homes, health)
+        health.watch(reconciler.left)
+        context.replica_logs = reconciler.logs
+        yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
+
+
+def _app(
+    ground: Components, context: Context, identities: Identities, health: Health, links: LinkPages, gateway: Gateway
+) -> App:
+    """Return what answers requests."""
+    settings, metrics, sequencer = ground.settings, ground.metrics, ground.sequencer
+    admission = Admission(InFlight(settings.fairness_in_flight_max, settings.queue_length_max))
+    bodies = Bodies(settings.http_bodies_max_bytes, settings.http_body_seconds)
+    metrics.calls_waiting(
+        {
+            "turn": lambda: admission.waiting,
+            "rows": lambda: sequencer.aside_length,
+            "room": lambda: bodies.waiting,
+        }
+    )
+    return App(
+        context,
+        identities,
+        callers_of(settings, identities, bodies),
+        health,
+        metrics,
+        path_prefix=settings.path_prefix,
+        trusted_proxies=[text for text in settings.trusted_proxies.split(",") if text],
+        links=links,
+        passing=gateway,
+        admission=admission,
+        throttle=throttle_of(settings, metrics),
+    )
+
+
+def _context(
+    ground: Components,
+    agenda: Agenda,
+    vault: Vault,
+    links: Links,
+    audit_keys: AuditKeys,
+    identities: Identities,
+    refusals: Refusals,
+    rules: Rules,
+) -> Context:
+    """Return what operations work with."""
+    settings = ground.settings
+    hub = Hub(alone=ground.alone, streams=streams_of(settings, ground.metrics))
+    ground.sequencer.watch(hub)
+    context = Context(
+        reader=ground.store,
+        facts=ground.facts,
+        sequencer=ground.sequencer,
+        agenda=agenda,
+        clock=ground.clock,
+        rules=rules,
+        keys=KeyMaker(
+            make_key,
+            lambda key_id, secret: vault.seal(secret, context=key_id),
+            lambda key_id, sealed: vault.open(sealed, context=key_id),
+            vault.derived,
+        ),
+        hub=hub,
+        identities=identities,
+        refusals=refusals,
+        audit_key=lambda: audit_keys.public_key,
+        links=links,
+        hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
+    )
+    context.routes = routes_of(settings, ground.where)
+    context.public_base = None if settings.public_url is None else settings.public_url + settings.path_prefix
+    return context
+
+
+class _Sealing(NamedTuple):
+    ring: Keyring
+    vault: Vault
+    audit_keys: AuditKeys
+    keeper: KeyKeeper
+    uses: KeyUses
+
+
+def _sealing(settings: Settings, where: Target, store: OpenStore) -> _Sealing:
+    """Return what seals and opens; a new store gets a master key where there is none. Raises BadMasterKey."""
+    ring, standing = Keyring(settings, where.directory), standing_of(store)
+    if standing.current:
+        vault, audit_keys = keys_of(ring, standing)
+    else:
+        key = load_master_key(ring.path, settings.master_key, create=True)
+        vault, audit_keys = Vault(key), AuditKeys(key)
+    return _Sealing(ring, vault, audit_keys, KeyKeeper(ring, vault, audit_keys, store), KeyUses())
+
+
+def _watch_store(store: OpenStore, sequencer: Sequencer, health: Health, metrics: Metrics) -> Prober:
+    """Have /readyz and /healthz tell how the store does: whether it is there, and whether it takes what is written."""
+    health.watch(store.schema)
+    if isinstance(store, Concern):
+        health.watch(store)
+    if isinstance(store, MayBeAway):
+        metrics.store_away(store.away())
+    if isinstance(store, OnFiles):
+        health.watch(store.files)
+    prober = Prober(sequencer.writing, sequencer.submit)
+    sequencer.writing.count(metrics)
+    health.watch(sequencer.writing)
+    health.ask_first(prober.look)
+    return prober
+
+
+def _watch(sequencer: Sequencer, *watchers: Watcher) -> None:
+    for watcher in watchers:
+        sequencer.watch(watcher)
+
+
+async def _join(ground: Components, reconciler: Reconciler, homes: Homes, health: Health) -> None:
+    """Let other servers know that this one lives, and then see that they have the same places and master keys.
+
+    And warn of what is paid and never runs.
+    """
+    health.unrun = Unrun(ground.store, routes_of(ground.settings, ground.where), ground.metrics)
+    await health.unrun.warnings()
+    if not ground.alone:
+        await reconciler.beat()
+        await homes.confirm()
+        await ground.keeper.require()
+
+
+def _limits(settings: Settings, where: Target) -> Limits:
+    embedded = where.url is None
+    return Limits(
+        settings.batch_size_max,
+        settings.due_batch_max or (DUE_EMBEDDED if embedded else DUE_SHARED),
+        settings.queue_length_max,
+        alone_times=ALONE_EMBEDDED if embedded else 1,
+        crowd_parts=1 if embedded else CROWD_PARTS_SHARED,
+        part_size=None if embedded else PART_SHARED,
+        share_max=settings.fairness_batch_share_max,
+        lock_wait_s=settings.store_lock_wait_seconds,
+    )
+
+
+def _clock(settings: Settings, where: Target, store: OpenStore, mode: Mode) -> Clock:
+    saved = store.ask(lambda ask: ask.fact(CLOCK_MODE))
+    if saved is not None and saved != mode:
+        raise WrongClock(
+            f"This store was founded with --clock {saved}, and its times are that clock's. Start it with "
+            f"--clock {saved}, or give --clock {mode} a data directory of its own."
+        )
+    if mode == "real":
+        mark = read(store.ask(lambda ask: ask.fact(CLOCK_SEEN)))
+        return RealClock(settings.clock_jump_max_seconds * SECOND_US, shared=where.url is not None, mark=mark)
+    # Whole seconds, so that what is typed into AdvanceClock can name the same moments.
+    return VirtualClock(stands(store) or Instant(wall_us() // SECOND_US * SECOND_US))
+
+
+async def _load_demo(store: OpenStore, sequencer: Sequencer) -> None:
+    root = root_user(store)
+    loaded = await sequencer.submit(
+        LoadDemo(
+            account_id=root.account_id, user_id=root.id, funds=DEMO_FUNDS, offerings=DEMO_OFFERINGS, models=DEMO_MODELS
+        )
+    )
+    # The very Python that runs this server has the examples.
+    await sequencer.submit(LoadExamples(user_id=root.id, python=sys.executable))
+    log.info("demo loaded" if loaded else "demo was loaded before, nothing changed")

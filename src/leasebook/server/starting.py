@@ -1,0 +1,36 @@
+"""The start of a server: whatever its store raises that is damaged or away is one line."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TypeVar
+
+import psycopg
+import structlog
+
+from leasebook.store.errors import BadStore
+from leasebook.store.opening import Target
+from leasebook.store.sqlite.damage import UNREADABLE, unusable
+from leasebook.store.sqlite.directory import STORE
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+async def entered(stack: AsyncExitStack, starting: AbstractAsyncContextManager[T], where: Target) -> T:
+    """Enter what runs a service on a store; raises BadStore for whatever the store raises that is damaged or away."""
+    try:
+        return await stack.enter_async_context(starting)
+    except sqlite3.Error as error:
+        raise unusable(where.directory / STORE, error) from error
+    except psycopg.Error as error:
+        raise BadStore(f"The database cannot be used: {' '.join(str(error).split())}") from error
+    except UNREADABLE as error:
+        log.debug("the start met a row that it cannot read", exc_info=True)
+        if where.url is None:
+            raise unusable(where.directory / STORE, error) from error
+        raise BadStore(
+            f"The database is damaged: a row of it cannot be read ({type(error).__name__}: {error}). Nothing was "
+            "changed. Restore a backup, or see with leasebook check what is damaged."
+        ) from error

@@ -1,0 +1,251 @@
+"""One request and its answer, as the application sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, Protocol
+
+import structlog
+
+from leasebook.server.transport.head import LINES, TOKEN
+
+log = structlog.get_logger()
+
+Message = MutableMapping[str, Any]
+Application = Callable[
+    [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+USUAL: Final = frozenset({b"date", b"content-type", b"x-bce-request-id", b"x-bce-error-code", b"x-request-id"})
+PARTS_OF_A_LINE: Final = 4
+NO_BODY: Final = -1
+OPEN_END: Final = -2
+WITHOUT_BODY: Final = frozenset({204, 304})
+
+
+def _line(status: int) -> bytes:
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+STATUS_LINES: Final = {status: _line(status) for status in range(200, 600)}
+
+
+class Wire(Protocol):
+    """What an exchange needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
+
+    writable: asyncio.Event | None
+    """Where to wait while the caller takes nothing of what was sent; None while it does."""
+
+    def write(self, data: bytes) -> None:
+        """Send it."""
+
+    def wants_more(self) -> None:
+        """Read on: what was there of the body is taken."""
+
+    def ends_soon(self) -> bool:
+        """Whether what is still to come of the body is so little that the connection can be used again."""
+        ...
+
+    def answered(self) -> None:
+        """Go on with the next request, or close."""
+
+    def break_off(self) -> None:
+        """Close, with the answer unfinished."""
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return what every answer has."""
+        ...
+
+
+class Exchange:
+    """Hands the body over as it comes, and sends the answer.
+
+    The head of an answer is held back until its body follows, so that both go out at once: two calls of the kernel, and
+    two wake-ups of the caller, would cost more. What no body follows goes out at the end of the turn of the loop.
+    """
+
+    # Defaults of the class: most exchanges never change most of them.
+    body = b""
+    more_body = True
+    started = False
+    complete = False
+    gone = False
+    asked = False
+    """Whether the application has asked for the body."""
+    _news: asyncio.Event | None = None
+    _fresh = False
+    _held = b""
+    _chunked = False
+    _left = 0
+
+    def __init__(self, wire: Wire, scope: Message, *, keep_alive: bool, expects: bool) -> None:
+        self._wire = wire
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.expects = expects
+        """Whether the caller waits for word that it may send the body."""
+
+    # --- what the connection tells ---
+
+    def arrived(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self.body = self.body + data if self.body else data
+        self._tell()
+
+    def ended(self) -> None:
+        """Take note that the body is whole."""
+        self.more_body = False
+        self._tell()
+
+    def hung_up(self) -> None:
+        """Take note that nobody is there any more."""
+        self.gone = True
+        self._tell()
+
+    def _tell(self) -> None:
+        self._fresh = True
+        if self._news is not None:
+            self._news.set()
+
+    # --- what the application does ---
+
+    async def run(self, app: Application) -> None:
+        """Have the application answer. However that fails, nobody takes a part of an answer for the whole."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            self._wire.break_off()
+            raise
+        except Exception:
+            log.exception("an answer failed")
+            if self.started or self.gone:
+                self._wire.break_off()
+            else:
+                await self._fail()
+        else:
+            if self.complete or self.gone:
+                return
+            if not self.started:
+                log.error("nothing was answered", path=self.scope["path"])
+                await self._fail()
+            else:
+                self._wire.break_off()
+
+    async def _fail(self) -> None:
+        text = b"Something went wrong here."
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
+        self._held, self.keep_alive = b"", False
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": text})
+
+    async def receive(self) -> Message:
+        """Return the next piece of the body, or that the caller has gone."""
+        if not self.asked:
+            self.asked = True
+            if self.more_body:
+                self._wire.wants_more()
+        if self.expects and not self.started and not self.gone:
+            self.expects = False
+            self._wire.write(CONTINUE)
+        while not (self.gone or self.complete):
+            if self._fresh:
+                self._fresh = False
+                piece, self.body = self.body, b""
+                if self.more_body:
+                    self._wire.wants_more()
+                return {"type": "http.request", "body": piece, "more_body": self.more_body}
+            if self._news is None:
+                self._news = asyncio.Event()
+            self._news.clear()
+            await self._news.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Send what the application says, when the caller has taken enough of what was sent before."""
+        if self._wire.writable is not None and not self.gone:
+            await self._wire.writable.wait()
+        if self.gone:
+            return
+        kind = message["type"]
+        if kind == "http.response.start" and not self.started:
+            self._start(message["status"], message.get("headers", ()))
+        elif kind == "http.response.body" and self.started and not self.complete:
+            self._send_body(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"{kind} has no place here: started {self.started}, complete {self.complete}")
+
+    def _start(self, status: int, headers: Any) -> None:
+        content = [STATUS_LINES[status]]
+        if self.more_body and not self._wire.ends_soon():
+            # What is still to come would have to be read only to be thrown away.
+            self.keep_alive = False
+        length, closes = self._lines(headers, content)
+        self.started = True
+        if closes:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            content.append(b"connection: close\r\n")
+        self._left, self._chunked = length, False
+        if self.scope["method"] == "HEAD" or status in WITHOUT_BODY:
+            self._left = NO_BODY
+        elif length == OPEN_END and self.scope["http_version"] == "1.1":
+            # Who speaks HTTP/1.0 takes the end of the connection for the end of the answer.
+            self._chunked = True
+            content.append(b"transfer-encoding: chunked\r\n")
+        content.append(b"\r\n")
+        self._held = b"".join(content)
+        self._wire.loop.call_soon(self.flush)
+
+    def _lines(self, headers: Any, content: list[bytes]) -> tuple[int, bool]:
+        """Write the lines of the headers; returns how long the body will be, and whether the connection is to end."""
+        length, closes = OPEN_END, False
+        for name, value in (*self._wire.headers(), *headers):
+            small = name.lower()
+            if small == b"content-length":
+                length = int(value)
+            elif small == b"transfer-encoding":
+                continue
+            elif small == b"connection":
+                closes = closes or b"close" in value.lower()
+            elif small not in USUAL and (not name or name.translate(None, TOKEN)):
+                raise ValueError(f"an answer cannot have a header named {name!r}")
+            content += (small, b": ", value, b"\r\n")
+        written = b"".join(content)
+        lines = len(content) // PARTS_OF_A_LINE + 1
+        if written.translate(None, LINES) or not lines == written.count(b"\r") == written.count(b"\n"):
+            raise ValueError("a header of an answer has a control character in its value")
+        return length, closes
+
+    def flush(self) -> None:
+        """Send what is held back."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._wire.write(held)
+
+    def _send_body(self, body: bytes, *, more: bool) -> None:
+        if self._left == NO_BODY:
+            body = b""
+        elif self._chunked:
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if not more:
+                body += b"0\r\n\r\n"
+        elif self._left >= 0:
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise RuntimeError("an answer has not as many bytes as its head says")
+        held, self._held = self._held, b""
+        if held or body:
+            self._wire.write(held + body)
+        if not more:
+            self.complete = True
+            self._tell()
+            self._wire.answered()

@@ -1,0 +1,39 @@
+"""Answers to what never reaches the application: what cannot be read, comes too slowly, or finds no place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leasebook.api.ids import uuid4_text
+from leasebook.api.responses import JSON, Failure, encode
+from leasebook.contract import errors as e
+from leasebook.server.transport.exchange import STATUS_LINES
+from leasebook.server.transport.head import BadRequest
+
+MONITORED: Final = frozenset({b"/healthz", b"/readyz"})
+"""What is answered to whoever has a seat beyond all places."""
+TOO_MANY: Final = BadRequest(e.OVERLOADED, "There are too many connections. Nothing was done; try again in a moment.")
+
+
+def too_slow(what: str) -> BadRequest:
+    """Return the refusal of what did not come in time."""
+    return BadRequest(e.REQUEST_TIMEOUT, f"{what} Nothing was done.")
+
+
+def refusal(error: BadRequest, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return a whole answer that refuses what came; the connection ends with it."""
+    request_id = uuid4_text()
+    fault = error.error
+    body = encode(Failure(request_id, fault.code, error.message, fault.number, error.message, request_id))
+    lines = [
+        *headers,
+        (b"content-type", JSON),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-bce-request-id", request_id.encode()),
+        (b"x-bce-error-code", fault.code.encode()),
+        (b"connection", b"close"),
+    ]
+    if fault is e.OVERLOADED:
+        lines.append((b"retry-after", b"1"))
+    written = b"".join(b"%b: %b\r\n" % line for line in lines)
+    return b"%b%b\r\n%b" % (STATUS_LINES[fault.status], written, body)

@@ -1,0 +1,1 @@
+"""Looks after a store: copy, backup, archive, master key."""

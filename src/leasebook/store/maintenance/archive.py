@@ -1,0 +1,231 @@
+"""Archiving the hourly charges of months that are over, so that years of them stay affordable.
+
+A postpaid instance makes a posting an hour, 8,760 a year. Once a month is settled, what matters of it in the
+books is one sum: what follows each other without a gap, for as many units at one price, becomes one posting of the
+same amount and the same minutes, and the hourly ones go into a compressed file. That is what a statement puts in one
+line, so balances, charges, every line of a statement and every check stay as they were.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+import psycopg
+
+from leasebook.domain.record.ledger import Posting
+from leasebook.domain.rules.statement import month_of
+from leasebook.domain.values.calendar import MINUTE_US, Instant, rfc3339, to_datetime
+from leasebook.security.private_files import opened_private
+from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.beside import Run, beside
+from leasebook.store.opening import Target
+from leasebook.store.queries.read_repository import columns
+from leasebook.store.rows.codec import POSTINGS
+from leasebook.store.verify.nouns.overdue import store_now
+
+UNITS: Final = 4
+"""Instances a transaction: about 3,000 rows for a month, some twenty milliseconds that servers wait."""
+PAUSE_S: Final = 0.02
+"""Between two transactions, so that servers come first."""
+
+
+class Archived(msgspec.Struct, frozen=True):
+    """How many postings went into the file, and how many stand for them in the books now."""
+
+    hourly: int
+    monthly: int
+    file_bytes: int
+
+
+class _Done(msgspec.Struct):
+    """How far it has come; ``changes``: a transaction was begun, so that the books may have changed."""
+
+    hourly: int = 0
+    monthly: int = 0
+    changes: bool = False
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A line of the file: the posting's number, the number of the one that stands for it, and itself."""
+
+    seq: int
+    rolled_into: int
+    posting: Posting
+
+
+def archive(where: Target, before: Instant, goal: Path) -> Archived:
+    """Roll up the hourly charges before a moment, each month of the account by itself; servers may go on meanwhile.
+
+    Months that are not over on an account's clocks are left alone, and a moment beyond them is refused.
+    The file is on the disk before anything in the books changes, and is never written over. What is rolled up
+    twice, because of a crash in between, is in two files with the same numbers. Raises BadStore; the file is left only
+    where the books may have changed.
+    """
+    done = _Done()
+    try:
+        with _over(where, before) as (run, transaction, now), _new_file(goal, done) as (file, raw):
+            _roll_up(run, transaction, (before, now), file, raw, done)
+    except FileExistsError:
+        raise BadStore(f"{goal} exists already; an archive never writes over another.") from None
+    except (OSError, sqlite3.Error, psycopg.Error) as error:
+        kept = (
+            f"Keep the file: {done.hourly} postings or more are rolled up, and are only there. Go on with another --to"
+            if done.changes
+            else "Nothing was changed, and no file is left"
+        )
+        reason = " ".join(str(error).split())
+        raise BadStore(f"archiving {where.name} to {goal} stopped: {reason}. {kept}.") from None
+    return Archived(done.hourly, done.monthly, goal.stat().st_size)
+
+
+@contextmanager
+def _new_file(goal: Path, done: _Done) -> Iterator[tuple[gzip.GzipFile, IO[bytes]]]:
+    """Make the file, and take it away again where it holds nothing that the books have lost."""
+    try:
+        # What is still to be written goes out when they are closed.
+        with open(goal, "xb", opener=opened_private) as raw, gzip.open(raw, "wb") as file:
+            yield file, raw
+    except FileExistsError:
+        raise
+    except BaseException:
+        if not done.changes:
+            goal.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _over(where: Target, before: Instant) -> Iterator[tuple[Run, Callable[[], Any], Instant]]:
+    """Open the store, and say what time it is there; raises BadStore where the moment lies beyond what is over."""
+    with beside(where, "archive") as (run, transaction):
+        now = store_now(run)[0]
+        zones = [str(zone) for (zone,) in run("SELECT DISTINCT time_zone FROM accounts", ())]
+        latest = max(_began(now, zone) for zone in (*zones, "UTC"))
+        if before > latest:
+            raise BadStore(
+                f"{rfc3339(before, 'UTC')} is in a month that is not over; it is {rfc3339(now, 'UTC')} for this store. "
+                f"Give {rfc3339(latest, 'UTC')} or an earlier moment."
+            )
+        yield run, transaction, now
+
+
+def _began(now: Instant, zone: str) -> Instant:
+    today = to_datetime(now, zone)
+    return month_of(today.year, today.month, zone)[0]
+
+
+def _roll_up(
+    run: Run,
+    transaction: Callable[[], Any],
+    until: tuple[Instant, Instant],
+    file: gzip.GzipFile,
+    raw: IO[bytes],
+    done: _Done,
+) -> None:
+    last = ""
+    while units := _next_units(run, last):
+        last = units[-1]
+        lines = [line for unit in units for line in _lines(run, unit, *until)]
+        if not lines:
+            continue
+        file.write(b"\n".join(map(msgspec.json.encode, lines)) + b"\n")
+        file.flush()
+        os.fsync(raw.fileno())
+        done.changes = True
+        with transaction():
+            for kept, group in groupby(lines, lambda line: line.rolled_into):
+                _replace(run, kept, list(group))
+                done.monthly += 1
+        done.hourly += len(lines)
+        time.sleep(PAUSE_S)
+
+
+def _next_units(run: Run, last: str) -> list[str]:
+    """Return the next instances that have postings, each found by one step along the index."""
+    units: list[str] = []
+    while len(units) < UNITS:
+        found = run(
+            "SELECT unit_id FROM postings WHERE unit_id IS NOT NULL AND unit_id > ? ORDER BY unit_id LIMIT 1", (last,)
+        )
+        if not found:
+            break
+        last = found[0][0]
+        units.append(last)
+    return units
+
+
+def _lines(run: Run, unit: str, before: Instant, now: Instant) -> Iterator[_Line]:
+    """Return the hourly charges that are to be rolled up, each with the last of those that follow each other."""
+    rows = run(
+        f"SELECT seq, {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind = 'Usage' AND at < ? ORDER BY seq",
+        (unit, before),
+    )
+    postings = [(row[0], POSTINGS.read(row[1:])) for row in rows]
+    if not postings:
+        return
+    zone = _zone_of(run, postings[0][1].account_id)
+    ended = _began(now, zone)
+    run_on: list[tuple[int, Posting]] = []
+    for item in postings:
+        if item[1].at >= ended:
+            break
+        if run_on and not _goes_on(run_on[-1][1], item[1], zone):
+            yield from _rolled(run_on)
+            run_on = []
+        run_on.append(item)
+    yield from _rolled(run_on)
+
+
+def _rolled(run_on: list[tuple[int, Posting]]) -> Iterator[_Line]:
+    if len(run_on) > 1:
+        yield from (_Line(seq, run_on[-1][0], posting) for seq, posting in run_on)
+
+
+def _goes_on(last: Posting, posting: Posting, zone: str) -> bool:
+    """Whether a charge begins where the last one ended: units that are added within a minute overlap it."""
+    if last.since is None or last.minutes is None or _sort_of(last, zone) != _sort_of(posting, zone):
+        return False
+    return last.since + last.minutes * MINUTE_US == posting.since
+
+
+def _zone_of(run: Run, account_id: str) -> str:
+    ((zone,),) = run("SELECT time_zone FROM accounts WHERE id = ?", (account_id,))
+    return str(zone)
+
+
+def _sort_of(posting: Posting, zone: str) -> tuple[Any, ...]:
+    """What postings must have in common for one to stand for them: the month, and what was paid at which price."""
+    return _month(posting.at, zone), posting.debit, posting.credit, posting.count, posting.price
+
+
+def _month(at: Instant, zone: str) -> tuple[int, int]:
+    """Return the month in the account's own time, as its statements have it: by when the charge was made."""
+    moment = to_datetime(at, zone)
+    return moment.year, moment.month
+
+
+def _replace(run: Run, kept: int, lines: list[_Line]) -> None:
+    """Let the last posting of the month stand for all of them. It keeps its number, and so its place in lists."""
+    amount = sum(line.posting.amount for line in lines)
+    minutes = sum(line.posting.minutes or 0 for line in lines)
+    numbers = [line.seq for line in lines if line.seq != kept]
+    gone = run(
+        f"DELETE FROM postings WHERE seq IN ({', '.join('?' for _ in numbers)}) AND kind = 'Usage' RETURNING amount",
+        numbers,
+    )
+    before = run("SELECT amount FROM postings WHERE seq = ?", (kept,))
+    if sum(row[0] for row in (*gone, *before)) != amount:
+        raise BadStore(f"somebody else archives the same store: posting {kept} changed meanwhile")
+    since = min((line.posting.since for line in lines if line.posting.since is not None), default=None)
+    run(
+        "UPDATE postings SET amount = ?, minutes = ?, since = ? WHERE seq = ? RETURNING seq",
+        (amount, minutes, since, kept),
+    )

@@ -1,0 +1,168 @@
+"""Copying a whole store into an empty one, of whatever kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, func, insert, select, text, tuple_
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from leasebook.domain.commands.store.bootstrap import FOUNDED
+from leasebook.ports.queries.read_repository import IDENTITY_EPOCH
+from leasebook.store import migrate
+from leasebook.store.errors import BadStore
+from leasebook.store.opening import Target
+from leasebook.store.postgres import store as postgres
+from leasebook.store.rows.schema import facts, metadata
+from leasebook.store.sqlite import store as sqlite
+from leasebook.store.sqlite.directory import locked
+from leasebook.store.sqlite.mark import Mark, pages_in
+from leasebook.store.sqlite.missing import check_log
+from leasebook.store.sqlite.there import store_in
+from leasebook.store.verify.check import check_store
+
+ROWS: Final = 2000
+"""How many rows are held in memory at once."""
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """How many rows of each table were copied, and what the check of the copy says."""
+
+    rows: dict[str, int]
+    summary: str
+
+
+def copy(source: Target, goal: Target) -> Copied:
+    """Copy every row, in one consistent view of the source, and check the copy.
+
+    The source must stand still: an embedded store must not be served meanwhile, and of a database a snapshot
+    is taken. Raises BadStore where the goal is not empty or the copy does not check, StoreInUse and NewerStore.
+    """
+    _require(source)
+    stage = _Stage()
+    try:
+        rows = _copy(source, goal, stage)
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig or error).split())
+        what = (
+            "in the act of committing, and nobody can say whether anything was copied. If it was, the same command "
+            f"refuses {goal.name}, since it is not empty"
+            if stage.commits
+            else "and nothing was copied"
+        )
+        raise BadStore(f"copying {source.name} to {goal.name} stopped, {what}: {reason}") from None
+    return Copied(rows, _checked(source, goal))
+
+
+class _Stage(msgspec.Struct):
+    """How far a copy has come."""
+
+    commits: bool = False
+
+
+def _checked(source: Target, goal: Target) -> str:
+    """Prove what was copied; returns the summary. Raises BadStore, and then the copy is there all the same."""
+    try:
+        report = check_store(goal)
+    except BadStore as error:
+        raise BadStore(
+            f"everything was copied from {source.name} to {goal.name}, and the check of it did not come to its end: "
+            f"{error}. Prove it with leasebook check before it is served"
+        ) from None
+    if report.findings:
+        raise BadStore(
+            f"the copy does not check: {report.findings[0]} (and {len(report.findings) - 1} more). See with leasebook "
+            f"check whether {source.name} has the same; what was copied stays in {goal.name}, for you to remove"
+        )
+    return report.summary
+
+
+def _copy(source: Target, goal: Target, stage: _Stage) -> dict[str, int]:
+    if goal.url is None:
+        # What a store that was there before had acknowledged is nothing to this one.
+        _require_empty(goal)
+        Mark(goal.directory).set_aside()
+    with _engine(source) as reading, _engine(goal) as writing:
+        migrate.upgrade(reading, source.name)
+        migrate.upgrade(writing, goal.name)
+        with reading.connect() as old, writing.begin() as new:
+            if goal.url is not None:
+                new.execute(text("LOCK TABLE facts IN EXCLUSIVE MODE"))
+            if new.execute(select(facts.c.value).where(facts.c.name == FOUNDED)).first() is not None:
+                raise BadStore(f"{goal.name} is not empty; give a new database or directory.")
+            if source.url is not None:
+                old.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            # What its own migrations wrote down about an empty store is not so of what comes now.
+            new.execute(delete(facts))
+            rows = {table.name: _copy_table(old, new, table) for table in metadata.sorted_tables}
+            _set_epoch(new, goal)
+            stage.commits = True
+    return rows
+
+
+def _set_epoch(new: Connection, goal: Target) -> None:
+    """Only where several servers may work has a change of anybody's rights to be told in the store itself."""
+    new.execute(delete(facts).where(facts.c.name == IDENTITY_EPOCH))
+    if goal.url is not None:
+        new.execute(insert(facts).values(name=IDENTITY_EPOCH, value="1"))
+
+
+def _require_empty(goal: Target) -> None:
+    path = goal.directory / sqlite.FILE
+    if path.exists() and path.stat().st_size and Mark(goal.directory).path.exists():
+        raise BadStore(f"{goal.name} is not empty; give a new database or directory.")
+
+
+def _require(source: Target) -> None:
+    if source.url is not None:
+        return
+    path = store_in(source.directory, writing=True)
+    if (marked := Mark(source.directory).read()) is not None:
+        marked.check(pages_in(sqlite.connect(path, read_only=True), path))
+
+
+@contextmanager
+def _engine(where: Target) -> Iterator[Engine]:
+    """Open a store for copying; an embedded one is kept from servers as long as it takes."""
+    if where.url is not None:
+        postgres.connect(where.url).close()
+        engine = postgres.engine_of(where.url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+        return
+    check_log(where.directory)
+    with locked(where.directory):
+        path = where.directory / sqlite.FILE
+        engine = create_engine("sqlite://", creator=lambda: sqlite.connect(path, begin=True), poolclass=NullPool)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def _copy_table(old: Connection, new: Connection, table: Table) -> int:
+    """Copy one table in the order of its key, a few thousand rows at a time."""
+    key = list(table.primary_key.columns)
+    last: tuple[Any, ...] | None = None
+    copied = 0
+    while True:
+        page = select(table).order_by(*key).limit(ROWS)
+        if last is not None:
+            page = page.where(tuple_(*key) > tuple_(*last))
+        rows = [dict(row) for row in old.execute(page).mappings()]
+        if not rows:
+            break
+        new.execute(insert(table), rows)
+        copied += len(rows)
+        last = tuple(rows[-1][column.name] for column in key)
+    if copied and "seq" in table.c and new.dialect.name == "postgresql":
+        # Rows that are written from now on are numbered after those that came along.
+        top = select(func.max(table.c.seq)).scalar_subquery()
+        new.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "seq"), top)))
+    return copied

@@ -1,0 +1,57 @@
+"""What a change of the master key does beside the servers: announcing it, and sealing the ends of chains anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+import psycopg
+
+from leasebook.domain.commands.store.master_key import NEXT_KEY
+from leasebook.domain.record.audit_log import Sealed
+from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.beside import beside
+from leasebook.store.opening import Target
+from leasebook.store.queries.audit_log import columns
+from leasebook.store.rows.codec import AUDIT_CHAINS
+
+AT_ONCE: Final = 100
+"""Chains a transaction."""
+_ALL: Final = f"SELECT {columns(AUDIT_CHAINS)} FROM audit_chains ORDER BY chain"
+_SEAL: Final = (
+    "UPDATE audit_chains SET seal = ? WHERE chain = ? AND number = ? AND hash = ? AND seal = ? RETURNING chain"
+)
+
+
+def announce(where: Target, fingerprint: str) -> None:
+    """Tell every server which master key comes next. Raises BadStore where the store cannot be written."""
+    try:
+        with beside(where, "rotate-master-key") as (run, transaction), transaction():
+            run(
+                "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value "
+                "RETURNING name",
+                (NEXT_KEY, fingerprint),
+            )
+    except (sqlite3.Error, psycopg.Error) as error:
+        raise BadStore(f"{where.name} cannot be written: {error}") from None
+
+
+def reseal_heads(where: Target, seal: Callable[[Sealed], bytes | None]) -> int:
+    """Seal the ends of chains anew, each as ``seal`` says (None: it stays); returns how many there were.
+
+    One that its server goes on writing meanwhile is left to the next call. Raises BadStore.
+    """
+    found = 0
+    try:
+        with beside(where, "rotate-master-key") as (run, transaction):
+            heads = [AUDIT_CHAINS.read(row) for row in run(_ALL, ())]
+            changed = [(head, made) for head in heads if (made := seal(head)) is not None]
+            for first in range(0, len(changed), AT_ONCE):
+                with transaction():
+                    for head, made in changed[first : first + AT_ONCE]:
+                        run(_SEAL, (made, head.chain, head.number, head.hash, head.seal))
+                        found += 1
+    except (sqlite3.Error, psycopg.Error) as error:
+        raise BadStore(f"{where.name} cannot be written: {error}") from None
+    return found

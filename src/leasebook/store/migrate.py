@@ -1,0 +1,62 @@
+"""Bringing a store to this version's schema."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, delete, insert, select
+
+from leasebook.store import revisions
+from leasebook.store.newer import MIGRATION_LOCK, WRITABLE_FROM
+from leasebook.store.rows.schema import facts
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(stdout=io.StringIO())
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def current(connection: Connection, name: str) -> str | None:
+    """Return the revision that a store is at; None: it is empty. Raises NewerStore or BadStore (``revisions.look``)."""
+    tables = revisions.SQLITE_TABLES if connection.dialect.name == "sqlite" else revisions.POSTGRES_TABLES
+    return revisions.look(lambda text: connection.exec_driver_sql(text).fetchall(), tables, name)
+
+
+def upgrade(engine: Engine, name: str) -> None:
+    """Apply every migration that the store lacks; raises NewerStore or BadStore and then touches nothing."""
+    with engine.connect() as connection:
+        if current(connection, name) == revisions.latest():
+            return
+    # All of them or none: who is cut off in the middle leaves what was there before.
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Waits for the batches of every server, and they for it: none is written half before and half after.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        before = current(connection, name)
+        if before != revisions.latest():
+            config = _config(connection)
+            command.upgrade(config, "head")
+            _say_who_may_write(connection, config, before)
+
+
+def _say_who_may_write(connection: Connection, config: Config, before: str | None) -> None:
+    """Write down which servers may go on writing: of the migrations just made the one that says the least counts.
+
+    A migration says so by ``writable_from``, the oldest revision whose servers do no harm; else it is its own.
+    """
+    if before is None:
+        return
+    made = ScriptDirectory.from_config(config).iterate_revisions("head", before)
+    said = [getattr(script.module, "writable_from", script.revision) for script in made]
+    kept = connection.execute(select(facts.c.value).where(facts.c.name == WRITABLE_FROM)).scalar()
+    oldest = max([*said, kept or before])
+    connection.execute(delete(facts).where(facts.c.name == WRITABLE_FROM))
+    if oldest != revisions.latest():
+        connection.execute(insert(facts).values(name=WRITABLE_FROM, value=oldest))

@@ -1,0 +1,254 @@
+"""The hosts of a PostgreSQL address: which of them takes writes, and how long each is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from contextlib import suppress
+from typing import Any, Final, LiteralString, NamedTuple
+
+import psycopg
+from psycopg import waiting
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from leasebook.store.postgres.statements import trusted
+from leasebook.store.postgres.timeouts import GRACE_S, Patience
+
+NAME: Final = "leasebook"
+_PRIMARY: Final = frozenset({"read-write", "primary"})
+_PROBES: Final = 3
+"""So many questions without an answer, and a connection is lost."""
+WATCH_S: Final = 0.1
+"""So often whoever waits looks whether to go on waiting."""
+_CAN_WRITE: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
+HISTORY: Final = trusted(
+    "SELECT (SELECT system_identifier::text FROM pg_control_system()), "
+    "substr(pg_walfile_name(CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_lsn() END), 1, 8)"
+)
+"""Which cluster it is, and the timeline that it writes on, in hexadecimal digits: each promotion begins the next."""
+UNTOLD: Final = (psycopg.ProgrammingError, psycopg.NotSupportedError)
+"""What a database says that does not let everybody know whose history it has, as some that are like PostgreSQL."""
+OTHERS_S: Final = 1.0
+"""So long the first connection of all waits for the other hosts, so that of two that take writes the newer is found."""
+
+
+class Silent(psycopg.OperationalError):
+    """The database did not answer in time; the connection is given up. ``since``: when it was asked (monotonic)."""
+
+    def __init__(self, message: str, since: float) -> None:
+        super().__init__(message)
+        self.since = since
+
+
+class ReadOnly(psycopg.OperationalError):
+    """The database lets us in and takes no writes."""
+
+
+class Replaced(psycopg.OperationalError):
+    """The database takes writes, and should not: another one was promoted in its place, and was written to since."""
+
+
+class History(NamedTuple):
+    """Whose history a database has: the cluster's name, and how often a standby of it was promoted, so to speak."""
+
+    cluster: str
+    timeline: int
+
+
+DOUBTFUL: Final = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError)
+"""What says nothing about the statement, and leaves it in doubt what the session is still good for."""
+_OURS: Final = (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError)
+
+
+def is_doubtful(error: psycopg.Error) -> bool:
+    """Whether a session that said this is to be thrown away: it is not the statement that is wrong."""
+    return isinstance(error, DOUBTFUL) or not isinstance(error, _OURS)
+
+
+def since_of(error: BaseException) -> float | None:
+    """Return when the database was asked that has not answered; None for another error."""
+    return error.since if isinstance(error, Silent) else None
+
+
+def one_line(error: BaseException) -> str:
+    """Return what a driver says on one line."""
+    return " ".join(str(error).split())
+
+
+class PromptConnection(psycopg.AsyncConnection[Any]):
+    """A connection of which nobody waits for the end of a statement that he has given up.
+
+    The driver would ask the database to cancel it, and wait for that: ten seconds where nobody is there.
+    """
+
+    history: History | None = None
+    """Of the database at the other end, where that takes writes and tells it."""
+
+    async def wait(self, gen: Any, interval: float = WATCH_S, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as the driver has it
+        """Wait for an answer; whoever is cancelled meanwhile leaves a connection that is closed."""
+        del timeout
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval)
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise
+
+
+class Hosts:
+    """Opens connections to one of the hosts of an address; where there are several, to the one that takes writes."""
+
+    def __init__(self, url: str, patience: Patience) -> None:
+        """``url`` may set any parameter of libpq; what it leaves out is as ``patience`` says.
+
+        Raises psycopg.Error for an address that libpq cannot read.
+        """
+        given = conninfo_to_dict(url)
+        beat_s = patience.keepalive_s
+        defaults: dict[str, Any] = {
+            "connect_timeout": max(1, math.ceil(patience.connect_s)),
+            "keepalives_idle": beat_s,
+            "keepalives_interval": max(1, beat_s // _PROBES),
+            "keepalives_count": _PROBES,
+            "tcp_user_timeout": int(patience.unacknowledged_s * 1000),
+            "application_name": NAME,
+        }
+        names = str(given.get("host") or given.get("hostaddr") or "").split(",")
+        if len(names) > 1:
+            defaults["target_session_attrs"] = "read-write"
+        self._params: dict[str, Any] = {**defaults, **given}
+        self.count: Final = len(names)
+        self._at_once = self.count > 1 and self._params.get("target_session_attrs") in _PRIMARY
+        each_s = max(patience.connect_s, float(given.get("connect_timeout") or 0))
+        self._connect_s = each_s * (1 if self._at_once else self.count) + GRACE_S / 2
+        self._best = 0
+        self._newest: History | None = None
+
+    def _single(self, number: int) -> str:
+        """Return what libpq is told of one host."""
+        params = dict(self._params)
+        for name in ("host", "hostaddr", "port"):
+            parts = str(params.get(name) or "").split(",")
+            if len(parts) > 1:
+                params[name] = parts[number]
+        return make_conninfo("", **params)
+
+    @property
+    def address(self) -> str:
+        """What libpq is told of all hosts, the one first that took writes last."""
+        params = dict(self._params)
+        for name in ("host", "hostaddr", "port"):
+            parts = str(params.get(name) or "").split(",")
+            if len(parts) > 1:
+                params[name] = ",".join([parts[self._best], *parts[: self._best], *parts[self._best + 1 :]])
+        return make_conninfo("", **params)
+
+    async def connect(self, setup: LiteralString = "", *, writing: bool) -> psycopg.AsyncConnection[Any]:
+        """Open a connection, and run a setup on it; where only one host can be the right one, ask all at once.
+
+        Raises psycopg.Error: ReadOnly where ``writing`` and no writes are taken, Silent where nobody answers.
+        """
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._connect_s):
+                if self._at_once:
+                    return await self._first(setup, writing=writing)
+                opened = await self._opened(self.address, setup, writing=writing)
+                self._newest = opened.history or self._newest
+                return opened
+        except TimeoutError:
+            raise Silent("the database does not let us in in time", began) from None
+
+    async def _first(self, setup: LiteralString, *, writing: bool) -> PromptConnection:
+        """Ask every host at once: one that is gone must not keep us from the one that took its place."""
+        tasks = [
+            asyncio.create_task(self._opened(self._single(number), setup, writing=writing))
+            for number in range(self.count)
+        ]
+        waiting = set(tasks)
+        try:
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                good = [task for task in done if task.exception() is None]
+                if good and self._newest is None and waiting:
+                    done, waiting = await asyncio.wait(waiting, timeout=OTHERS_S)
+                    good += [task for task in done if task.exception() is None]
+                if good:
+                    found = max(good, key=lambda task: getattr(task.result().history, "timeline", 0))
+                    self._best = tasks.index(found)
+                    for spare in good:
+                        if spare is not found:
+                            await spare.result().close()
+                    self._newest = found.result().history or self._newest
+                    return found.result()
+        finally:
+            for task in waiting:
+                task.cancel()
+            for end in await asyncio.gather(*waiting, return_exceptions=True):
+                if isinstance(end, psycopg.AsyncConnection):
+                    await end.close()
+        raise psycopg.OperationalError(
+            "; ".join(
+                f"host {number}: {one_line(task.exception() or ValueError())}" for number, task in enumerate(tasks, 1)
+            )
+        )
+
+    def check_not_replaced(self, history: History | None) -> None:
+        """Raise Replaced for a primary that came back after another took its place: what it lacks would be done again.
+
+        A cluster of another name is another database, such as one that was restored.
+        """
+        newest = self._newest
+        if history is None or newest is None or history.cluster != newest.cluster:
+            return
+        if history.timeline < newest.timeline:
+            raise Replaced(
+                f"it was replaced: it writes on timeline {history.timeline}, and this server has worked on timeline "
+                f"{newest.timeline}. Stop it, and make a standby of it. If it is the one to go on with, restart this "
+                "server"
+            )
+
+    async def _opened(self, address: str, setup: LiteralString, *, writing: bool) -> PromptConnection:
+        connection = await PromptConnection.connect(address, autocommit=True, client_encoding="utf8")
+        try:
+            connection.history = await _history(connection)
+            self.check_not_replaced(connection.history)
+            if writing:
+                cursor = await connection.execute(trusted(_CAN_WRITE))
+                ((stands_by, read_only),) = await cursor.fetchall()
+                _check_writable(stands_by=stands_by, read_only=read_only)
+            if setup:
+                await connection.execute(setup)
+        except BaseException:
+            with suppress(psycopg.Error):
+                await connection.close()
+            raise
+        return connection
+
+
+async def _history(connection: PromptConnection) -> History | None:
+    """Return whose history a database has; None where it stands by, or does not tell."""
+    with suppress(*UNTOLD):
+        cursor = await connection.execute(HISTORY)
+        return history_of(await cursor.fetchall())
+    return None
+
+
+def history_of(rows: list[tuple[Any, ...]]) -> History | None:
+    """Read what HISTORY returned."""
+    ((cluster, timeline),) = rows
+    return None if timeline is None else History(str(cluster), int(timeline, 16))
+
+
+def _check_writable(*, stands_by: bool, read_only: bool) -> None:
+    if stands_by or read_only:
+        raise ReadOnly("it is a standby" if stands_by else "it is read-only")
+
+
+def limits_statement(answer_s: float) -> LiteralString:
+    """Return what has the database give up a statement after so long; what the role or database sets stays if less."""
+    most = int(answer_s * 1000)
+    return trusted(
+        "SELECT set_config('statement_timeout', least(nullif(setting::bigint, 0), "
+        f"{most})::text, false) FROM pg_settings WHERE name = 'statement_timeout'"
+    )

@@ -1,0 +1,131 @@
+"""Which rows another session of the database holds: asked on a connection of its own, beside the batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, Final, LiteralString
+
+import psycopg
+
+from leasebook.domain.book.book import OFFERINGS, Needed, Table
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.store_queries import Asked
+from leasebook.store.postgres.hosts import Silent
+from leasebook.store.postgres.statements import HALTED, LOAD, UNRENEWED, load_statement, trusted, written_keys
+from leasebook.store.rows.codec import CODECS
+
+Row = tuple[Any, ...]
+
+QUEUED_MAX_MS: Final = 200
+"""So long is queued for one row: who only looks whether it is free would hardly ever find a row free that many want."""
+
+
+class RowLocks:
+    """Asks for rows and lets go of them at once. What it does not get is held by somebody else."""
+
+    def __init__(self, connect: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]], silent_s: float) -> None:
+        """``connect`` opens a connection; that is done when the first question comes.
+
+        One that does not answer in ``silent_s`` is given up.
+        """
+        self._connect = connect
+        self._silent_s = silent_s
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def held(self, needs: Collection[Needed], *, wait: bool) -> frozenset[Needed]:
+        """Return what of that another session holds now; ``wait``: after having queued for one of them.
+
+        Raises psycopg.Error.
+        """
+        held: set[Needed] = set()
+        keys: dict[Table[Any], list[tuple[str, ...]]] = {}
+        for need in needs:
+            if isinstance(need, OfferingsOfType):
+                if await self._lacks(*load_statement(OFFERINGS, [], [need.type])):
+                    held.add(need)
+            elif isinstance(need, SuspendedInstances):
+                account_id = need.account_id or await self._account_of(need.unit_id)
+                for text in (HALTED, UNRENEWED) if account_id is not None else ():
+                    if await self._lacks(trusted(text), [account_id, HALTED_MAX]):
+                        held.add(need)
+            elif not isinstance(need, UsageTotals | KeysOfUser | Asked):
+                keys.setdefault(need[0], []).append(need[1])
+        for table, wanted in keys.items():
+            lacking = await self._lacking(table, wanted)
+            if wait and lacking and await self._had(table, next(iter(lacking))):
+                lacking = await self._lacking(table, sorted(lacking))
+            held.update((table, key) for key in lacking)
+        return frozenset(held)
+
+    async def run(self, text: LiteralString) -> None:
+        """Run something else on the same connection."""
+        await self._rows(text, ())
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await self._connection.close()
+            self._connection = None
+
+    async def _lacking(self, table: Table[Any], wanted: list[tuple[str, ...]]) -> set[tuple[str, ...]]:
+        """Return the keys of rows that are there and cannot be had."""
+        text, params = LOAD[table], written_keys(table, wanted)
+        read = CODECS[table].read
+        try:
+            free = {table.key_of(read(row)) for row in await self._rows(_skipping(text), params)}
+        except psycopg.errors.LockNotAvailable:
+            return set(wanted)  # the whole table is held
+        if len(free) == len(set(wanted)):
+            return set()
+        there = {table.key_of(read(row)) for row in await self._rows(_looking(text), params)}
+        return there - free
+
+    async def _account_of(self, unit_id: str | None) -> str | None:
+        rows = await self._rows("SELECT account_id FROM units WHERE id = %s", (unit_id or "",))
+        return str(rows[0][0]) if rows else None
+
+    async def _lacks(self, text: LiteralString, params: Sequence[Any]) -> bool:
+        """Whether a statement that locks rows does not get all of them."""
+        try:
+            free = len(await self._rows(_skipping(text), params))
+        except psycopg.errors.LockNotAvailable:
+            return True
+        return free < len(await self._rows(_looking(text), params))
+
+    async def _had(self, table: Table[Any], key: tuple[str, ...]) -> bool:
+        """Queue for a row; returns whether its turn came."""
+        try:
+            await self._rows(LOAD[table], written_keys(table, [key]))
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
+    async def _rows(self, text: LiteralString, params: Sequence[Any]) -> list[Row]:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._silent_s):
+                if self._connection is None or self._connection.closed:
+                    self._connection = await self._connect()
+                    await self._connection.execute(trusted(f"SET lock_timeout = {QUEUED_MAX_MS}"))
+                cursor = await self._connection.execute(text, params)
+                return await cursor.fetchall()
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except TimeoutError:
+            await self.close()
+            raise Silent(f"no answer in {self._silent_s:g} s", began) from None
+        except BaseException:
+            await self.close()
+            raise
+
+
+def _skipping(text: LiteralString) -> LiteralString:
+    return trusted(f"{text} SKIP LOCKED")
+
+
+def _looking(text: LiteralString) -> LiteralString:
+    return trusted(text.removesuffix(" FOR UPDATE"))

@@ -1,0 +1,246 @@
+"""What a batch says to PostgreSQL. No statement works on a single row: each takes arrays, one a column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any, Final, LiteralString, cast
+from zlib import crc32
+
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    IDEMPOTENCY_RECORDS,
+    METADATA,
+    OFFERINGS,
+    SERVICE_KEYS,
+    TABLES,
+    USERS,
+    Changes,
+    Table,
+)
+from leasebook.domain.record.agenda import Due
+from leasebook.domain.record.audit_log import Audit
+from leasebook.domain.record.identity_log import MASTER_KEY
+from leasebook.store.postgres.arrays import Arrays
+from leasebook.store.queries.due import DUE_TEXT, TIE_TEXT, UNRENEWED_TEXT
+from leasebook.store.queries.read_repository import HALTED_TEXT, columns
+from leasebook.store.rows.codec import (
+    AUDIT_CHAINS,
+    AUDIT_CLOSURES,
+    AUDIT_PAGES,
+    CODECS,
+    EVENTS,
+    ORDERS,
+    POSTINGS,
+    Codec,
+)
+from leasebook.store.rows.updates import Changed, columns_of, updates
+
+
+def trusted(text: str) -> LiteralString:
+    """Say that a statement is put together from our own names only."""
+    return cast("LiteralString", text)  # type: ignore[redundant-cast,unused-ignore]
+
+
+def _due_values(due: Due) -> tuple[int, int, str]:
+    return due.at, int(due.kind), due.unit_id
+
+
+def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
+    """Write everything that a batch changed."""
+    yield from _written(changes)
+    yield from _projected(changes)
+    if ACCESS_KEYS in changes or USERS in changes or SERVICE_KEYS in changes or _turns(changes):
+        yield _NEW_EPOCH, []
+    if changes.audit:
+        yield from _audited(changes.audit)
+    if changes.events:
+        # Last, so that others wait for as short as can be.
+        yield _EVENTS_IN_TURN, [_turns_of(changes)]
+        pages = _INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)])
+        yield _INSERT_EVENTS, [*pages, *_happened_to(changes)]
+
+
+def _turns(changes: Changes) -> bool:
+    """Whether another master key seals from now on: who was looked up under the one before is looked up again."""
+    return any(row.name == MASTER_KEY for row in changes.updated.get(METADATA, ()))
+
+
+def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
+    """Write rows that are new or different, table by table in the one order."""
+    for table in TABLES:
+        if rows := changes.inserted.get(table):
+            rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
+            yield _INSERT[table.name], _INSERTED[table.name].write([*map(CODECS[table].values, rows)])
+        if rows := changes.updated.get(table):
+            for changed, values in updates(CODECS[table], changes.before[table], rows).items():
+                text, arrays = _update_of(CODECS[table], changed)
+                yield text, arrays.write(values)
+    if changes.orders:
+        yield _INSERT["orders"], _INSERTED["orders"].write([*map(ORDERS.values, changes.orders)])
+    if changes.postings:
+        yield _INSERT["postings"], _INSERTED["postings"].write([*map(POSTINGS.values, changes.postings)])
+
+
+def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
+    """Keep in step what is written down of the instances a second time, the other way round."""
+    if changes.due_gone:
+        yield _DUE_GONE, _DUE.write([*map(_due_values, changes.due_gone)])
+    if changes.due_new:
+        yield _DUE_NEW, _DUE.write([*map(_due_values, changes.due_new)])
+    if changes.placed_gone:
+        yield _PLACED_GONE, _PLACED.write(changes.placed_gone)
+    if changes.placed_new:
+        yield _PLACED_NEW, _PLACED.write(changes.placed_new)
+
+
+_NEW_EPOCH: Final[LiteralString] = (
+    "INSERT INTO facts (name, value) VALUES ('identity_epoch', '1') "
+    "ON CONFLICT (name) DO UPDATE SET value = (facts.value::bigint + 1)::text"
+)
+EVENT_LOCK: Final = 0x1EA5E500
+TURNS: Final = 64
+# Events of an account are numbered in the order of their commits: whoever writes some waits until those before are
+# there. Who follows them by number would otherwise pass by one that is committed late.
+_EVENTS_IN_TURN: Final = trusted(f"SELECT pg_advisory_xact_lock({EVENT_LOCK} + turn) FROM unnest(%s::bigint[]) AS turn")
+
+
+def _turns_of(changes: Changes) -> str:
+    """Return the locks that accounts share, in the one order in which they are taken."""
+    turns = sorted({crc32(page.account_id.encode()) % TURNS for page in changes.events})
+    return "{" + ",".join(map(str, turns)) + "}"
+
+
+def _happened_to(changes: Changes) -> list[str]:
+    """Return to which instances of which accounts something happened."""
+    rows = sorted(
+        {(page.account_id, event.unit_id) for page in changes.events for event in page.events if event.unit_id}
+    )
+    return _EVENT_UNITS.write(rows) if rows else ["{}", "{}"]
+
+
+def _names(codec_columns: Iterable[str], prefix: str = "") -> str:
+    return ", ".join(f'{prefix}"{name}"' for name in codec_columns)
+
+
+def load_statement(
+    table: Table[Any], keys: list[tuple[str, ...]], shelves: list[str]
+) -> tuple[LiteralString, list[str]]:
+    """Lock and read the rows of a table with these keys, and the offerings on these shelves."""
+    if table is OFFERINGS and shelves:
+        return _LOAD_OFFERINGS, [*written_keys(table, keys), *_SHELVES.write([(name,) for name in shelves])]
+    return LOAD[table], written_keys(table, keys)
+
+
+def written_keys(table: Table[Any], keys: list[tuple[str, ...]]) -> list[str]:
+    """Write keys as arrays, one a column."""
+    return _KEYED[table].write(keys) if keys else ["{}"] * len(table.key)
+
+
+def _load_text(codec: Codec[Any], more: str = "") -> LiteralString:
+    keys = Arrays(codec.name, codec.key)
+    return trusted(
+        f"SELECT {columns(codec)} FROM {codec.name} WHERE ({_names(codec.key)}) IN "
+        f"(SELECT * FROM {keys.unnest}){more} ORDER BY {_names(codec.key)} FOR UPDATE"
+    )
+
+
+def _insert_text(codec: Codec[Any]) -> LiteralString:
+    return trusted(f"INSERT INTO {codec.name} ({columns(codec)}) SELECT * FROM {_INSERTED[codec.name].unnest}")
+
+
+@lru_cache(maxsize=1024)
+def _update_of(codec: Codec[Any], changed: Changed) -> tuple[LiteralString, Arrays]:
+    """Return the statement that sets those of the columns that may change, and what writes its parameters."""
+    names = columns_of(codec, changed)
+    arrays = Arrays(codec.name, (*names, *codec.key))
+    values = ", ".join(f'"{name}" = new."{name}"' for name in names)
+    where = " AND ".join(f'old."{name}" = new."{name}"' for name in codec.key)
+    text = (
+        f"UPDATE {codec.name} AS old SET {values} FROM {arrays.unnest} AS new({_names(arrays.columns)}) WHERE {where}"
+    )
+    return trusted(text), arrays
+
+
+_AUDIT: Final = (AUDIT_PAGES, AUDIT_CHAINS, AUDIT_CLOSURES)
+_ALL: Final[tuple[Codec[Any], ...]] = (*CODECS.values(), ORDERS, POSTINGS, EVENTS, *_AUDIT)
+_KEYED: Final = {table: Arrays(codec.name, codec.key) for table, codec in CODECS.items()}
+_INSERTED: Final = {codec.name: Arrays(codec.name, codec.columns) for codec in _ALL}
+_SHELVES: Final = Arrays("offerings", ("type",))
+_PLACED: Final = Arrays("placements", ("service_id", "unit_id"))
+_DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
+
+LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
+# While a batch waited for its rows, another server may have answered the same client token. It is only looked for: who
+# would write it too waits for the other at the latest then.
+TOKENS_AGAIN: Final = trusted(LOAD[IDEMPOTENCY_RECORDS].removesuffix(" FOR UPDATE"))
+_LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
+_INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
+_DUE_GONE: Final = trusted(
+    f"DELETE FROM agenda AS old USING {_DUE.unnest} AS gone(at, kind, unit_id) "
+    "WHERE old.at = gone.at AND old.kind = gone.kind AND old.unit_id = gone.unit_id"
+)
+_DUE_NEW: Final = trusted(f"INSERT INTO agenda (at, kind, unit_id) SELECT * FROM {_DUE.unnest}")
+_PLACED_GONE: Final = trusted(
+    f"DELETE FROM placements AS old USING {_PLACED.unnest} AS gone(service_id, unit_id) "
+    "WHERE old.service_id = gone.service_id AND old.unit_id = gone.unit_id"
+)
+_PLACED_NEW: Final = trusted(f"INSERT INTO placements (service_id, unit_id) SELECT * FROM {_PLACED.unnest}")
+_EVENT_UNITS: Final = Arrays("units", ("account_id", "id"))
+_INSERT_EVENTS: Final = trusted(
+    f"WITH page AS (INSERT INTO event_pages ({columns(EVENTS)}) SELECT * FROM {_INSERTED['event_pages'].unnest} "
+    "RETURNING seq, account_id) INSERT INTO event_units (unit_id, page) SELECT u.unit_id, page.seq "
+    f"FROM {_EVENT_UNITS.unnest} AS u(account_id, unit_id) JOIN page ON page.account_id = u.account_id"
+)
+_AUDITED: Final = Arrays("audit_units", ("unit_id", "page"))
+_INSERT_AUDIT: Final = trusted(
+    f"WITH page AS (INSERT INTO audit_pages ({columns(AUDIT_PAGES)}) SELECT * FROM {_INSERTED['audit_pages'].unnest} "
+    "RETURNING seq, account_id) INSERT INTO audit_units (unit_id, page) SELECT u.id, page.seq "
+    f"FROM {_EVENT_UNITS.unnest} AS n(account_id, id) JOIN page ON page.account_id = n.account_id "
+    "JOIN units u ON u.id = n.id AND u.account_id = n.account_id"
+)
+_AUDIT_HEAD: Final = trusted(
+    f"{_INSERT['audit_chains']} ON CONFLICT (chain) DO UPDATE SET number = excluded.number, hash = excluded.hash, "
+    "last_at = excluded.last_at, seal = excluded.seal"
+)
+_AUDIT_GONE: Final = trusted("DELETE FROM audit_pages WHERE seq = ANY(%s::bigint[])")
+_AUDITED_GONE: Final = trusted(
+    f"DELETE FROM audit_units AS old USING {_AUDITED.unnest} AS gone(unit_id, page) "
+    "WHERE old.unit_id = gone.unit_id AND old.page = gone.page"
+)
+AUDIT_CLOSING: Final = trusted("SELECT pg_try_advisory_xact_lock(%s)")
+AUDIT_LOCK: Final = 0x1EA5EA0D17
+
+
+def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
+    """Write pages of the audit log, the end of their chain, and what stands for pages that go."""
+    if audit.pages:
+        named = _EVENT_UNITS.write(audit.named) if audit.named else ["{}", "{}"]
+        yield _INSERT_AUDIT, [*_INSERTED["audit_pages"].write([*map(AUDIT_PAGES.values, audit.pages)]), *named]
+    if audit.head is not None:
+        yield _AUDIT_HEAD, _INSERTED["audit_chains"].write([AUDIT_CHAINS.values(audit.head)])
+    if audit.closing is not None:
+        yield (
+            _INSERT["audit_closures"],
+            _INSERTED["audit_closures"].write([AUDIT_CLOSURES.values(audit.closing.closure)]),
+        )
+        yield _AUDIT_GONE, ["{" + ",".join(map(str, audit.closing.pages)) + "}"]
+        if audit.closing.index:
+            yield _AUDITED_GONE, _AUDITED.write(audit.closing.index)
+
+
+HALTED: Final = HALTED_TEXT.replace("?", "%s") + " FOR UPDATE"
+UNRENEWED: Final = UNRENEWED_TEXT.replace("?", "%s") + " FOR UPDATE"
+CLAIM: Final = DUE_TEXT.replace("?", "%s") + " FOR UPDATE OF u"
+CLAIM_TIE: Final = TIE_TEXT.replace("?", "%s") + " FOR UPDATE OF u"
+USES: Final = Arrays("access_keys", ("id", "used_at"))
+NOTE_USES: Final = trusted(
+    f"WITH given AS (SELECT * FROM {USES.unnest} AS one(id, used_at)), free AS MATERIALIZED "
+    "(SELECT k.id FROM access_keys k JOIN given ON given.id = k.id ORDER BY k.id FOR UPDATE OF k SKIP LOCKED) "
+    "UPDATE access_keys AS old SET used_at = given.used_at FROM given JOIN free ON free.id = given.id "
+    "WHERE old.id = given.id AND (old.used_at IS NULL OR old.used_at < given.used_at)"
+)
+PRUNE: Final = (
+    "DELETE FROM tokens WHERE ctid IN (SELECT ctid FROM tokens WHERE created_at < %s "
+    "ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING 1"
+)

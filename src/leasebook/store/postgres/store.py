@@ -1,0 +1,369 @@
+"""The shared store: PostgreSQL, for as many servers as wanted.
+
+Every batch locks the rows it needs in one order, so batches of different servers can wait for each other but
+never in a circle. No statement works on a single row: each takes arrays, one a column.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import psycopg
+
+from leasebook.batch import LockedOut, Outdated, Unavailable
+from leasebook.domain.book.book import Needed
+from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.store import revisions
+from leasebook.store.errors import BadStore
+from leasebook.store.newer import Schema
+from leasebook.store.opening import Use
+from leasebook.store.postgres.hosts import Hosts, is_doubtful, limits_statement, one_line, since_of
+from leasebook.store.postgres.locks import RowLocks
+from leasebook.store.postgres.presence import Presence
+from leasebook.store.postgres.reading import ReadingConnection, executor, open_reading, queries_on
+from leasebook.store.postgres.session import Session
+from leasebook.store.postgres.statements import trusted
+from leasebook.store.postgres.timeouts import LONG_MAX_S, Patience
+from leasebook.store.postgres.transaction import PostgresTransaction
+from leasebook.store.postgres.write_probe import Attempt
+from leasebook.store.queries.read_repository import Queries
+from leasebook.store.queries.readers import Connection, LostError, Readers
+from leasebook.store.rows import epochs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+__all__ = ["PostgresStore", "connect", "engine_of", "executor", "queries_on", "sqlalchemy_url", "upgrade"]
+
+T = TypeVar("T")
+
+READERS: Final = 4
+PAUSED_MAX_MS: Final = 5000
+"""A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
+BARRED_MIN_MS: Final = 200
+"""So long is waited for what nothing can begin without, once others have waited for it in vain."""
+# The rows are always found by their keys. Left to guess how long an array is, the planner sometimes reads
+# whole tables instead; and it may keep its plans, since every batch has the same statements.
+_WRITER: Final = (
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; "
+    "SET plan_cache_mode = force_generic_plan; SET synchronous_commit = on; "
+    f"SET idle_in_transaction_session_timeout = {PAUSED_MAX_MS}; "
+)
+
+# A session that waits for its client in the middle of a transaction has a server that stands still. Between two
+# statements PostgreSQL sends it away by itself; in the middle of one it would wait for ever.
+_CLEAR_THE_WAY: Final = trusted(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND application_name = 'leasebook' AND pid <> pg_backend_pid() AND wait_event = 'ClientRead' "
+    f"AND xact_start < clock_timestamp() - interval '{PAUSED_MAX_MS} milliseconds'"
+)
+
+
+def connect(url: str) -> ReadingConnection:
+    """Open a connection for reading, whose statements take as long as they take; it may be to any of several hosts.
+
+    Raises BadStore where the database does not let us in.
+    """
+    try:
+        return open_reading(Hosts(url, Patience()), answer_s=None)
+    except psycopg.Error as error:
+        raise BadStore(f"PostgreSQL does not let us in: {one_line(error)}") from None
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return the address of one host as the toolkit wants it."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def engine_of(url: str) -> Engine:
+    """Return what the toolkit works with; its statements take as long as they take, whatever the role says."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    hosts = Hosts(url, Patience())
+
+    def opened() -> psycopg.Connection[Any]:
+        connection = psycopg.connect(hosts.address)
+        connection.execute("SET statement_timeout = 0; SET lock_timeout = '60s'")
+        connection.commit()
+        return connection
+
+    return create_engine("postgresql+psycopg://", creator=opened, poolclass=NullPool)
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema up to date; several servers may start at once. Raises BadStore or NewerStore."""
+    name = "the database"
+    with connect(url) as connection:
+        try:
+            look = lambda text: connection.execute(trusted(text)).fetchall()  # noqa: E731
+            revision = revisions.look(look, revisions.POSTGRES_TABLES, name)
+        except psycopg.Error as error:
+            raise BadStore(f"The database cannot be read: {one_line(error)}") from None
+    if revision == revisions.latest():
+        return
+    # What only a store needs whose schema is not this version's: it takes a while to load.
+    from sqlalchemy.exc import DBAPIError
+
+    from leasebook.store import migrate
+
+    engine = engine_of(url)
+    try:
+        migrate.upgrade(engine, name)
+    except DBAPIError as error:
+        raise BadStore(f"The database cannot be brought up to date: {one_line(error.orig or error)}") from None
+    finally:
+        engine.dispose()
+
+
+class PostgresStore:
+    """A database that any number of servers work on."""
+
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
+        """Open the database and bring its schema up to date.
+
+        Raises BadStore where it cannot be used, and NewerStore where a newer version wrote it.
+        """
+        upgrade(url)
+        self.schema: Final = Schema()
+        self._patience = patience or Patience()
+        self._hosts = Hosts(url, self._patience)
+        self._setup = trusted(f"{_WRITER}SET lock_timeout = {self._patience.in_the_way_ms}; ") + limits_statement(
+            self._patience.answer_s
+        )
+        self._writer: Session | None = None
+        self._is_stuck = False
+        self._barred_since: float | None = None
+        self._last = 0
+        self._writing = Presence("writing", self._try_to_write, self._patience.away_s)
+        self._reading = Presence("reading", self._try_to_read, self._patience.away_s)
+        self._readers = Readers(
+            lambda: self._open_reader(self._patience.answer_s), READERS, lambda: self._open_reader(LONG_MAX_S)
+        )
+        self._locks = RowLocks(self.connect, self._patience.silent_s)
+        self._attempt = Attempt(self.connect)
+
+    # --- writing ------------------------------------------------------------------------------------------
+
+    async def begin(self, *, moves_clock: bool = False) -> PostgresTransaction:
+        """Open the transaction of the next batch; waits a while for a database that restarts, or for its successor.
+
+        A session that is in doubt is thrown away. Raises Unavailable where no database takes writes in time, and
+        LockedOut where another session keeps what nothing can begin without.
+        """
+        self.schema.require()
+        until = time.monotonic() + self._patience.away_s
+        while True:
+            await self._writing.here()
+            began, is_new = time.monotonic(), self._writer is None or self._writer.is_closed
+            try:
+                return self._told(await self._seen(await self._begun(moves_clock=moves_clock)))
+            except Outdated:
+                raise
+            except psycopg.errors.LockNotAvailable:
+                await self._bar(began)
+            except psycopg.Error as error:
+                await self._drop()
+                self._barred_since = None
+                if not is_doubtful(error):
+                    raise
+                if isinstance(error, psycopg.errors.QueryCanceled):
+                    raise Unavailable("the database did not do it in time", one_line(error)) from None
+                if is_new and began >= until:
+                    raise Unavailable("the database does not answer", one_line(error)) from None
+                # What became of an old session says nothing about the database: the next try opens another.
+                if is_new or since_of(error) is not None:
+                    self._writing.lost(error, since_of(error) or began)
+            except BaseException:
+                await self._drop()
+                raise
+
+    async def _begun(self, *, moves_clock: bool) -> PostgresTransaction:
+        writer = self._writer
+        if writer is None or writer.is_closed:
+            writer = self._writer = Session(await self.connect(), self._patience.silent_s)
+            # The database may be another one than before: restored, or a standby that lacks the last transactions.
+            await writer.run([(text, ()) for text in ("BEGIN", *map(trusted, epochs.BEGIN), "COMMIT")])
+        if self._is_stuck:
+            # Whom we may not send away we wait for.
+            with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+                await writer.run([(_CLEAR_THE_WAY, ())])
+            self._is_stuck = False
+        locks_ms = None
+        if self._barred_since is not None:
+            left_s = self._patience.lock_wait_s - (time.monotonic() - self._barred_since)
+            locks_ms = max(BARRED_MIN_MS, min(self._patience.in_the_way_ms, int(left_s * 1000)))
+        transaction = await PostgresTransaction.begin(self, writer, moves_clock=moves_clock, locks_ms=locks_ms)
+        self._barred_since = None
+        return transaction
+
+    async def _bar(self, began: float) -> None:
+        """Take note that nothing can begin; raises LockedOut once that was waited for long enough."""
+        self.stuck()
+        await self._drop()
+        if self._barred_since is None:
+            self._barred_since = began
+        if time.monotonic() - self._barred_since + BARRED_MIN_MS / 1000 >= self._patience.lock_wait_s:
+            raise LockedOut
+
+    async def _seen(self, transaction: PostgresTransaction) -> PostgresTransaction:
+        """Go on only where no newer version has changed the schema. Raises Outdated."""
+        try:
+            self.schema.see(*transaction.schema)
+        except Outdated:
+            await transaction.rollback()
+            raise
+        return transaction
+
+    def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
+        """Tell a transaction whether another one came between it and the last one of this server."""
+        transaction.has_company = transaction.number != self._last + 1
+        self._last = transaction.number
+        return transaction
+
+    async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
+        """Return which of these rows another session holds now; ``wait``: queue for one of them for a moment.
+
+        Whoever holds some and stands still, though it is one of our servers, is sent away. Raises psycopg.Error.
+        """
+        held = await self._locks.held(needs, wait=wait)
+        if held:
+            await self._locks.run(_CLEAR_THE_WAY)
+        return held
+
+    async def try_writing(self, within_s: float) -> None:
+        """Write something that leaves nothing behind, as a batch would; raises Unavailable where that cannot be done.
+
+        It is on the disk when this returns, and nobody holds a table that batches write to.
+        """
+        await self._attempt.make(within_s)
+
+    @property
+    def patience(self) -> Patience:
+        """How long it is waited for what."""
+        return self._patience
+
+    def stuck(self) -> None:
+        """Take note that a row could not be had: before the next batch, whoever stands still is sent away."""
+        self._is_stuck = True
+
+    def silent(self, error: psycopg.Error) -> None:
+        """Take note of an error: where nobody answered, the next batch need not find that out anew."""
+        if (since := since_of(error)) is not None:
+            self._writing.lost(error, since)
+
+    async def connect(self) -> psycopg.AsyncConnection[Any]:
+        """Open a connection for writing; raises psycopg.OperationalError."""
+        return await self._hosts.connect(self._setup, writing=True)
+
+    async def look(self) -> psycopg.AsyncConnection[Any]:
+        """Open a connection to look at what was written, also where nothing can be now; raises psycopg.Error."""
+        return await self._hosts.connect(limits_statement(self._patience.answer_s), writing=False)
+
+    async def _try_to_write(self) -> None:
+        await (await self.connect()).close()
+
+    async def _drop(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(psycopg.Error):
+                await self._writer.close()
+            self._writer = None
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
+        """Ask a question off the event loop; waits a while for a database that restarts.
+
+        Raises Unavailable where it does not come back, or does not answer in time.
+        """
+        try:
+            async with asyncio.timeout(None if long else self._patience.silent_s + 1):
+                return await self._read(question, long=long, party=party)
+        except TimeoutError:
+            raise Unavailable(
+                "the database did not answer in time", "too much is asked, or it takes too long"
+            ) from None
+
+    async def _read(self, question: Callable[[ReadRepository], T], *, long: bool, party: str | None) -> T:
+        until = time.monotonic() + self._patience.away_s
+        while True:
+            await self._reading.here()
+            began = time.monotonic()
+            try:
+                return await self._readers.read(question, long=long, party=party)
+            except LostError as error:
+                self._reading.lost(error, error.since)
+                if error.since is not None:
+                    # The others who wait for an answer wait for the same one who is gone.
+                    for connection in self._readers.connections:
+                        if isinstance(connection, ReadingConnection):
+                            connection.is_given_up = True
+                if began >= until:
+                    raise self._reading.unavailable() from None
+
+    async def glance(self, question: Callable[[ReadRepository], T]) -> T:
+        """Ask a short question on behalf of monitors; raises Unavailable at once where the database does not answer."""
+        try:
+            return await self._readers.glance(question)
+        except LostError as error:
+            raise Unavailable("the database does not answer", str(error)) from None
+
+    def ask(self, question: Callable[[ReadRepository], T]) -> T:
+        """Ask a question right here; for the start only. Raises BadStore where the database has gone meanwhile."""
+        try:
+            return self._readers.ask(question)
+        except LostError as error:
+            raise BadStore(f"PostgreSQL does not let us in: {error}") from None
+        except Unavailable as error:
+            raise BadStore(f"PostgreSQL does not answer: {error} ({error.detail})") from None
+
+    def _open_reader(self, answer_s: float) -> tuple[Connection, Queries]:
+        if self._reading.is_given_up:
+            raise LostError("the database is away")
+        try:
+            connection = open_reading(self._hosts, answer_s=answer_s)
+        except psycopg.Error as error:
+            raise LostError(one_line(error)) from None
+        return connection, queries_on(connection)
+
+    async def _try_to_read(self) -> None:
+        await (await self.look()).close()
+
+    # --- health -------------------------------------------------------------------------------------------
+
+    def unready(self) -> str | None:
+        """Why the service cannot do its work now, as far as it lies with the database."""
+        for presence, what in ((self._writing, "takes no writes"), (self._reading, "cannot be read")):
+            if away_s := presence.away_s():
+                return f"The database {what}, for {away_s:.0f} s; it is looked for all the time, and the log says why."
+        if self._barred_since is not None:
+            held_s = time.monotonic() - self._barred_since
+            return (
+                f"Another session of the database has held a lock for {held_s:.0f} s without which nothing is written."
+            )
+        return None
+
+    def away(self) -> Mapping[Use, Callable[[], float]]:
+        """Return what tells for how many seconds the database cannot be had for each use; 0: it can."""
+        return {"writing": self._writing.away_s, "reading": self._reading.away_s}
+
+    def broken(self) -> str | None:
+        """Nothing that lies with the database needs a restart of this server."""
+        return None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._writing.close()
+        await self._reading.close()
+        for connection in self._readers.connections:
+            # Whoever is silent is not waited for.
+            if isinstance(connection, ReadingConnection) and self._reading.away_since is not None:
+                connection.is_given_up = True
+        self._readers.close()
+        await self._locks.close()
+        await self._attempt.close()
+        await self._drop()

@@ -1,0 +1,1 @@
+"""Questions to the store, in SQL that all stores understand."""

@@ -1,0 +1,103 @@
+"""Questions about the model repository and about keys for calling services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from leasebook.domain.book.book import MODEL_SETS, MODELS, SERVICE_KEYS, USERS, Table
+from leasebook.domain.model.account import User
+from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.ports.queries.read_repository import ModelSetFilter, Numbered
+from leasebook.store.rows.codec import CODECS
+
+IDS_AT_ONCE: Final = 500
+
+
+class RepositoryQueries:
+    """What ``Queries`` asks of these tables; it gives what runs a query."""
+
+    _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+    def model_set(self, set_id: str) -> ModelSet | None:
+        """Return a set of models by id."""
+        rows = self._rows(MODEL_SETS, ["id = ?"], [set_id], "seq", 1)
+        return rows[0].row if rows else None
+
+    def model_sets(self, wanted: ModelSetFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
+        """Return sets of models in the order in which they were added, or the other way round."""
+        owners = {None: [wanted.account_id, EVERYBODYS], True: [EVERYBODYS], False: [wanted.account_id]}
+        params: list[Any] = [*owners[wanted.everybodys]]
+        where = [f"account_id IN ({', '.join('?' for _ in params)})", "deleted_at IS NULL"]
+        if after is not None:
+            where.append("seq < ?" if reverse else "seq > ?")
+            params.append(after)
+        if wanted.name_part is not None:
+            part = wanted.name_part.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+            where.append("lower(name) LIKE lower(?) ESCAPE '!'")
+            params.append(f"%{part}%")
+        return self._rows(MODEL_SETS, where, params, "seq DESC" if reverse else "seq", limit)
+
+    def model(self, model_id: str) -> Model | None:
+        """Return a version of a model by id."""
+        rows = self._rows(MODELS, ["id = ?"], [model_id], "seq", 1)
+        return rows[0].row if rows else None
+
+    def models(self, set_id: str) -> list[Model]:
+        """Return the versions of a set that are not deleted, oldest first."""
+        return [one.row for one in self._rows(MODELS, ["set_id = ?", "deleted_at IS NULL"], [set_id], "seq", None)]
+
+    def service_key(self, key_id: str) -> ServiceKey | None:
+        """Return a key for calling services by id."""
+        rows = self._rows(SERVICE_KEYS, ["id = ?"], [key_id], "seq", 1)
+        return rows[0].row if rows else None
+
+    def service_keys(
+        self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
+    ) -> list[Numbered]:
+        """Return an account's keys for calling services, oldest first; with a service, those that open it alone."""
+        where, params = ["account_id = ?", "status = ?", "seq > ?"], [account_id, status, after or 0]
+        if service_id is not None:
+            where.append("service_id = ?")
+            params.append(service_id)
+        return self._rows(SERVICE_KEYS, where, params, "seq", limit)
+
+    def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
+        """Return users by id, each with whether an access key of theirs is active."""
+        found: dict[str, tuple[User, bool]] = {}
+        codec = CODECS[USERS]
+        columns = ", ".join(f'"{column}"' for column in codec.columns)
+        for begin in range(0, len(user_ids), IDS_AT_ONCE):
+            some = user_ids[begin : begin + IDS_AT_ONCE]
+            marks = ", ".join("?" for _ in some)
+            sign = {
+                user_id
+                for (user_id,) in self._fetch(
+                    f"SELECT DISTINCT user_id FROM access_keys WHERE user_id IN ({marks}) AND status = 'Active'", some
+                )
+            }
+            for row in map(codec.read, self._fetch(f"SELECT {columns} FROM users WHERE id IN ({marks})", some)):
+                found[row.id] = row, row.id in sign
+        return found
+
+    def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
+        """Return by suffix which service answers at each: the first of the account's that has it and is not deleted."""
+        if not suffixes:
+            return {}
+        rows = self._fetch(
+            "SELECT url_suffix, id FROM services WHERE account_id = ? AND deleted_at IS NULL "
+            f"AND url_suffix IN ({', '.join('?' for _ in suffixes)}) ORDER BY seq DESC",
+            (account_id, *suffixes),
+        )
+        # The earliest is written last.
+        return dict(rows)
+
+    def _rows(
+        self, table: Table[Any], where: list[str], params: Sequence[Any], order: str, limit: int | None
+    ) -> list[Numbered]:
+        codec = CODECS[table]
+        columns = ", ".join(f'"{column}"' for column in codec.columns)
+        text = f"SELECT seq, {columns} FROM {codec.name} WHERE {' AND '.join(where)} ORDER BY {order}"
+        rows = self._fetch(f"{text} LIMIT ?", (*params, limit)) if limit is not None else self._fetch(text, params)
+        return [Numbered(row[0], codec.read(row[1:])) for row in rows]

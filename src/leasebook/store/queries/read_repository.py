@@ -1,0 +1,452 @@
+"""Every question that is asked of the store outside a batch, in SQL that all stores understand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    INSTANCES,
+    OFFERINGS,
+    PRICES,
+    SERVICES,
+    TOKEN_PACKAGES,
+    USERS,
+    Table,
+)
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.limits import AccountLimits
+from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering, PriceList
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.usage import TokenPackage
+from leasebook.domain.record.agenda import Due, DueKind
+from leasebook.domain.record.event import Event, types_mask
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
+from leasebook.ports.queries.read_repository import (
+    EventFilter,
+    EventPlace,
+    HistoryFilter,
+    Numbered,
+    Place,
+    ServiceFilter,
+    UnitFilter,
+    Used,
+)
+from leasebook.store.queries.audit_log import AuditQueries, Fetch, columns
+from leasebook.store.queries.bills import BillQueries
+from leasebook.store.queries.due import DUE_TEXT, TIE_TEXT, cut, in_order
+from leasebook.store.queries.engine_capacity import SupplyQueries
+from leasebook.store.queries.identities import IdentityQueries
+from leasebook.store.queries.models import RepositoryQueries
+from leasebook.store.queries.replicas import ReplicaQueries
+from leasebook.store.queries.signatures import SignatureQueries
+from leasebook.store.queries.subscriptions import OutboxQueries
+from leasebook.store.queries.sums import parts_of, total
+from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+
+__all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "held_of"]
+
+
+def _select(table: Table[Any]) -> str:
+    return f"SELECT {columns(CODECS[table])} FROM {table.name}"
+
+
+HALTED_TEXT = (
+    f"{_select(INSTANCES)} WHERE account_id = ? AND status = 'Stopped' AND payment_timing = 'Postpaid' "
+    "AND status <> 'Running' AND status <> 'Released' ORDER BY id LIMIT ?"
+)
+"""What stands still of an account (``book.Halted``), said in the words of the index so that it is used."""
+HELD_TEXT = (
+    "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
+    "WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' GROUP BY created_by, type"
+)
+_CHARGED = "CASE WHEN p.debit = 'wallet:' || p.account_id THEN p.amount ELSE -p.amount END"
+SPENT_TEXT = (
+    f"SELECT u.created_by, {parts_of(_CHARGED)} FROM postings p JOIN units u ON u.id = p.unit_id "
+    "WHERE p.account_id = ? AND p.at >= ? GROUP BY u.created_by"
+)
+_CALLED = ", ".join(map(parts_of, ("input_tokens", "output_tokens", "succeeded", "failed")))
+PAGES_AT_ONCE = 16
+"""Pages of events that are in memory at once; one has what happened in a batch."""
+WALKS_MAX = 100
+"""How many walks one statement merges: SQLite takes 500 parts."""
+KINDS = ("region", "type", "payment_timing")
+ALL = 2**62
+"""A bound that nothing reaches."""
+
+
+_INSTANCES = "prepaid_units + postpaid_units"
+_RUN_STATUS = {
+    "Serving": "(active AND replicas > 0 AND (ready > 0 OR NOT runs))",
+    "Deploying": "(active AND CASE WHEN replicas > 0 THEN runs AND ready = 0 ELSE deploying > 0 END)",
+    "Stopped": f"(NOT active OR (replicas = 0 AND deploying = 0 AND {_INSTANCES} > 0))",
+    "New": f"(active AND {_INSTANCES} = 0)",
+    "Failed": "1 = 0",
+}
+"""``Service.run_status``, said a second time."""
+
+
+class Queries(
+    BillQueries,
+    SignatureQueries,
+    AuditQueries,
+    IdentityQueries,
+    OutboxQueries,
+    RepositoryQueries,
+    ReplicaQueries,
+    SupplyQueries,
+):
+    """Questions asked of one connection, each a consistent answer of its own."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+
+    def _one(self, table: Table[Any], where: str, *params: Any) -> Any:
+        rows = self._fetch(f"{_select(table)} WHERE {where}", params)
+        return CODECS[table].read(rows[0]) if rows else None
+
+    def fact(self, name: str) -> str | None:
+        """Return a value that the store remembers about itself."""
+        rows = self._fetch("SELECT value FROM facts WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
+        """Return an access key with the user whom it belongs to."""
+        key: AccessKey | None = self._one(ACCESS_KEYS, "id = ?", access_key_id)
+        if key is None:
+            return None
+        user: User = self._one(USERS, "id = ?", key.user_id)
+        return key, user
+
+    def user(self, user_id: str) -> User | None:
+        """Return a user by id."""
+        found: User | None = self._one(USERS, "id = ?", user_id)
+        return found
+
+    def holders(self, policy: str) -> list[str]:
+        """Return the ids of all users who have a policy."""
+        rows = self._fetch("SELECT id FROM users WHERE policies LIKE ? ORDER BY id", (f'%"{policy}"%',))
+        return [str(row[0]) for row in rows]
+
+    def users(
+        self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
+    ) -> list[tuple[User, list[AccessKey]]]:
+        """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
+        where = "account_id = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
+        params = (account_id, *(after or (-1, "")), ALL if limit is None else limit)
+        users = [CODECS[USERS].read(row) for row in self._fetch(f"{_select(USERS)} WHERE {where}", params)]
+        keys: dict[str, list[AccessKey]] = {user.id: [] for user in users}
+        ids = list(keys)
+        for begin in range(0, len(ids), WALKS_MAX):
+            some = ids[begin : begin + WALKS_MAX]
+            marks = ", ".join("?" for _ in some)
+            for row in self._fetch(f"{_select(ACCESS_KEYS)} WHERE user_id IN ({marks}) ORDER BY created_at, id", some):
+                key = CODECS[ACCESS_KEYS].read(row)
+                keys[key.user_id].append(key)
+        return [(user, keys[user.id]) for user in users]
+
+    def account(self, account_id: str) -> Account | None:
+        """Return an account by id."""
+        found: Account | None = self._one(ACCOUNTS, "id = ?", account_id)
+        return found
+
+    def unit(self, unit_id: str) -> Instance | None:
+        """Return an instance by id, released ones included (decision 17)."""
+        found: Instance | None = self._one(INSTANCES, "id = ?", unit_id)
+        return found
+
+    def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
+        """Return instances in the order in which they were bought; live ones unless a status is asked for."""
+        kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
+        where = ["account_id = ?", "seq > ?"]
+        params: list[Any] = [wanted.account_id, after]
+        plain = wanted.service_id is None and wanted.auto_renew is None
+        if (
+            plain
+            and limit is not None
+            and wanted.status in (None, "Running", "Released")
+            and (kinds or wanted.status == "Released")
+        ):
+            return self._merged(wanted, after, limit)
+        if wanted.service_id is not None and wanted.status == "Released":
+            # What is released has no replicas.
+            where.append("service_id = ?")
+            params.append(wanted.service_id)
+        elif wanted.service_id is not None:
+            # Bought for it, or with replicas of it.
+            where.append(
+                "seq IN (SELECT seq FROM units WHERE service_id = ? AND service_id IS NOT NULL "
+                "AND status <> 'Released' "
+                "UNION SELECT u.seq FROM placements p JOIN units u ON u.id = p.unit_id WHERE p.service_id = ?)"
+            )
+            params += [wanted.service_id, wanted.service_id]
+        if wanted.auto_renew is not None:
+            # Few enough that are renewed to have an index of their own.
+            where.append("auto_renew" if wanted.auto_renew else "NOT auto_renew")
+        if wanted.status is not None:
+            where.append("status = ?")
+            params.append(wanted.status)
+        # Few have an unusual status or a rule for renewal, and they have indexes that know nothing of kinds. In other
+        # words the embedded store would take the index of kinds instead, and walk along all that live.
+        is_rare = wanted.status not in (None, "Running", "Released") or wanted.auto_renew is True
+        of_kind = "{} || '' = ?" if is_rare else "{} = ?"
+        where.append(of_kind.format("kind"))
+        params.append(wanted.kind)
+        # Said in the words of the index, so that it is used.
+        where.append("status = 'Released'" if wanted.status == "Released" else "status <> 'Released'")
+        if wanted.status not in (None, "Running", "Released"):
+            where.append("status <> 'Running'")
+        for name, value in kinds:
+            where.append(of_kind.format(name))
+            params.append(value)
+        return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
+
+    def _merged(self, wanted: UnitFilter, after: int, limit: int) -> list[Numbered]:
+        """Merge a page from the walks along one index, a walk for each kind of instance that is asked for.
+
+        What matches is looked up, never searched for: a page costs the same wherever it begins and however
+        few instances match.
+        """
+        state = "status = 'Released'" if wanted.status == "Released" else "status <> 'Released'"
+        running = " AND status = 'Running'" if wanted.status == "Running" else ""
+        walk = (
+            f"SELECT * FROM (SELECT seq FROM units WHERE account_id = ? AND region = ? AND type = ? "
+            f"AND payment_timing = ? AND {state}{running} AND seq > ? ORDER BY seq LIMIT ?) AS walk"
+        )
+        walks, params = [], []
+        for region, unit_type in self._fetch(
+            "SELECT region, type FROM offerings WHERE kind = ? ORDER BY region, type", (wanted.kind,)
+        ):
+            for timing in ("Prepaid", "Postpaid"):
+                asked = ((wanted.region, region), (wanted.type, unit_type), (wanted.payment_timing, timing))
+                if all(value in (None, found) for value, found in asked):
+                    walks.append(walk)
+                    params += [wanted.account_id, region, unit_type, timing, after, limit]
+        numbers: list[int] = []
+        each = len(params) // max(len(walks), 1)
+        for begin in range(0, len(walks), WALKS_MAX):
+            text = " UNION ALL ".join(walks[begin : begin + WALKS_MAX])
+            some = params[begin * each : (begin + WALKS_MAX) * each]
+            numbers += [row[0] for row in self._fetch(f"{text} ORDER BY seq LIMIT ?", [*some, limit])]
+        numbers = sorted(numbers)[:limit]
+        where = [f"seq IN ({', '.join('?' for _ in numbers)})"] if numbers else ["1 = 0"]
+        return self._numbered(CODECS[INSTANCES], where, numbers, "seq", None)
+
+    def service(self, service_id: str) -> Service | None:
+        """Return a service by id."""
+        found: Service | None = self._one(SERVICES, "id = ?", service_id)
+        return found
+
+    def services(self, wanted: ServiceFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
+        """Return an account's services in the order in which they were created, or the other way round."""
+        where = ["account_id = ?", "deleted_at IS NULL"]
+        params: list[Any] = [wanted.account_id]
+        if after is not None:
+            where.append("seq < ?" if reverse else "seq > ?")
+            params.append(after)
+        if wanted.name_part is not None:
+            # Both by the store's own idea of small letters: one knows those of English only.
+            where.append("lower(name) LIKE lower(?) ESCAPE '!'")
+            params.append(f"%{_literal(wanted.name_part)}%")
+        for name, values in (("service_type", wanted.service_types), ("created_by", wanted.creators)):
+            if values is not None:
+                where.append(f"{name} IN ({', '.join('?' for _ in values) or 'NULL'})")
+                params += values
+        if wanted.run_statuses is not None:
+            where.append((" OR ".join(_RUN_STATUS[status] for status in wanted.run_statuses) or "1 = 0").join("()"))
+        if wanted.payment_timing is not None:
+            where.append("prepaid_units > 0" if wanted.payment_timing == "Prepaid" else "postpaid_units > 0")
+        if wanted.protocol_version is not None:
+            where.append("protocol_version = ?")
+            params.append(wanted.protocol_version)
+        return self._numbered(CODECS[SERVICES], where, params, "seq DESC" if reverse else "seq", limit)
+
+    def offerings(self) -> list[Offering]:
+        """Return the catalogue in its order."""
+        rows = self._fetch(f"{_select(OFFERINGS)} ORDER BY position, region, type", ())
+        return [CODECS[OFFERINGS].read(row) for row in rows]
+
+    def price_list(self, region: str, unit_type: str) -> PriceList | None:
+        """Return every price that an offering ever had."""
+        found: PriceList | None = self._one(PRICES, "region = ? AND type = ?", region, unit_type)
+        return found
+
+    def orders(self, wanted: HistoryFilter, *, after: int | None, limit: int) -> list[Numbered]:
+        """Return an account's orders, newest first."""
+        where, params = _history(wanted, "created_at", "Purchase")
+        if after is not None:
+            where.append("seq < ?")
+            params.append(after)
+        return self._numbered(ORDERS, where, params, "seq DESC", limit)
+
+    def postings(self, wanted: HistoryFilter, *, after: Place | None, limit: int) -> list[Numbered]:
+        """Return an account's postings, newest first."""
+        where, params = _history(wanted, "at", "Usage")
+        if after is not None:
+            where.append("at <= ? AND (at < ? OR seq < ?)")
+            params += [after.at, after.at, after.seq]
+        return self._numbered(POSTINGS, where, params, "at DESC, seq DESC", limit)
+
+    def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
+        """Return an account's live quota instances of a model."""
+        rows = self._fetch(
+            f"{_select(INSTANCES)} WHERE account_id = ? AND region = ? AND type = ? AND payment_timing IN "
+            f"('Postpaid', 'Prepaid') AND kind = ? AND status <> 'Released'{' AND status = ?' if status else ''} "
+            "ORDER BY seq",
+            (account_id, EVERYWHERE, model, QUOTA, *((status,) if status else ())),
+        )
+        return [CODECS[INSTANCES].read(row) for row in rows]
+
+    def calls(
+        self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
+    ) -> list[Used]:
+        """Sum up the calls of an account's services in a stretch of time, by service and app."""
+        where = ["account_id = ?", "hour >= ?", "hour < ?"]
+        params: list[Any] = [account_id, since, until]
+        if services is not None:
+            where.append(f"service_id IN ({', '.join('?' for _ in services) or 'NULL'})")
+            params += services
+        if app is not None:
+            where.append("app_id = ?")
+            params.append(app)
+        rows = self._fetch(
+            f"SELECT service_id, app_id, {_CALLED} FROM calls "
+            f"WHERE {' AND '.join(where)} GROUP BY service_id, app_id ORDER BY service_id, app_id",
+            params,
+        )
+        return [Used(row[0], row[1], *map(total, row[2::2], row[3::2])) for row in rows]
+
+    def package(self, package_id: str) -> TokenPackage | None:
+        """Return a package by id."""
+        found: TokenPackage | None = self._one(TOKEN_PACKAGES, "id = ?", package_id)
+        return found
+
+    def packages(self, account_id: str) -> list[TokenPackage]:
+        """Return an account's packages, oldest first."""
+        rows = self._fetch(f"{_select(TOKEN_PACKAGES)} WHERE account_id = ? ORDER BY seq", (account_id,))
+        return [CODECS[TOKEN_PACKAGES].read(row) for row in rows]
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts, oldest first."""
+        rows = self._fetch(f"{_select(ACCOUNTS)} ORDER BY created_at, id", ())
+        return [CODECS[ACCOUNTS].read(row) for row in rows]
+
+    def events(
+        self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
+    ) -> list[tuple[EventPlace, Event]]:
+        """Return an account's events, newest first or in the order in which they happened."""
+        found: list[tuple[EventPlace, Event]] = []
+        page = after.page if after is not None else None
+        while len(found) < limit:
+            rows = self._event_pages(wanted, page, oldest_first=oldest_first)
+            for seq, first_at, last_at, types, events in rows:
+                numbered = [
+                    (EventPlace(seq, index), event)
+                    for index, event in enumerate(
+                        EVENTS.read((wanted.account_id, first_at, last_at, types, events)).events
+                    )
+                ]
+                found += [
+                    (place, event)
+                    for place, event in (numbered if oldest_first else numbered[::-1])
+                    if wanted.has(event) and (after is None or (place > after if oldest_first else place < after))
+                ]
+            if len(rows) < PAGES_AT_ONCE:
+                break
+            page = rows[-1][0] + (1 if oldest_first else -1)
+        return found[:limit]
+
+    def _event_pages(self, wanted: EventFilter, page: int | None, *, oldest_first: bool) -> list[tuple[Any, ...]]:
+        """Return pages on which something may be that is wanted, from that one on."""
+        where: list[str] = ["account_id = ?"]
+        params: list[Any] = [wanted.account_id]
+        for text, value in (
+            ("seq IN (SELECT page FROM event_units WHERE unit_id = ?)", wanted.unit_id),
+            ("last_at >= ?", wanted.since),
+            ("first_at < ?", wanted.until),
+            ("types & ? <> 0", None if wanted.types is None else types_mask(wanted.types)),
+            ("seq >= ?" if oldest_first else "seq <= ?", page),
+        ):
+            if value is not None:
+                where.append(text)
+                params.append(value)
+        order = "seq" if oldest_first else "seq DESC"
+        return self._fetch(
+            "SELECT seq, first_at, last_at, types, events FROM event_pages "
+            f"WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?",
+            (*params, PAGES_AT_ONCE),
+        )
+
+    def guard(self, account_id: str) -> AccountLimits | None:
+        """Return an account's limits, with what is used of them."""
+        found: AccountLimits | None = self._one(ACCOUNT_LIMITS, "account_id = ?", account_id)
+        return found
+
+    def last_event(self, account_id: str) -> EventPlace | None:
+        """Return where the last event of an account stands."""
+        rows = self._fetch(
+            "SELECT seq, events FROM event_pages WHERE account_id = ? ORDER BY seq DESC LIMIT 1", (account_id,)
+        )
+        return EventPlace(rows[0][0], len(EVENTS.read((account_id, 0, 0, 0, rows[0][1])).events) - 1) if rows else None
+
+    def due(self, until: Instant, limit: int) -> list[Due]:
+        """Return the work that is due by then, in the order in which it is to be done."""
+        rows = self._fetch(DUE_TEXT, (until, limit))
+        tie = cut(rows, limit)
+        return in_order(rows, () if tie is None else self._fetch(TIE_TEXT, tie))
+
+    def oldest_release_due(self, until: Instant) -> Instant | None:
+        """Return since when the oldest release that should have been done by then is due."""
+        ((at,),) = self._fetch("SELECT min(at) FROM agenda WHERE at <= ? AND kind = ?", (until, int(DueKind.RELEASE)))
+        return None if at is None else Instant(at)
+
+    def unit_counts(self) -> dict[str, int]:
+        """Count the live instances by status."""
+        rows = self._fetch("SELECT status, count(*) FROM units WHERE status <> 'Released' GROUP BY status", ())
+        return dict(rows)
+
+    def _numbered(
+        self, codec: Codec[Any], where: list[str], params: list[Any], order: str, limit: int | None
+    ) -> list[Numbered]:
+        text = f"SELECT seq, {columns(codec)} FROM {codec.name} WHERE {' AND '.join(where)} ORDER BY {order}"
+        if limit is not None:
+            text += " LIMIT ?"
+            params = [*params, limit]
+        return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
+
+
+def held_of(
+    units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]
+) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
+    """Put what an account's users hold, and were charged, in the form that its limits count in."""
+    held: dict[str, dict[str, int]] = {}
+    for user_id, unit_type, count in units:
+        held.setdefault(user_id, {})[unit_type] = int(count)
+    return held, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
+
+
+def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:
+    """Put a filter in words. What is unusual has an index of its own, and the words are those of the index."""
+    where = ["account_id = ?"]
+    params: list[Any] = [wanted.account_id]
+    if wanted.unit_id is not None:
+        where.append("unit_id = ?")
+        params.append(wanted.unit_id)
+    if wanted.kind is not None:
+        where.append("kind = ?" if wanted.kind == usual else f"kind <> '{usual}' AND kind = ?")
+        params.append(wanted.kind)
+    for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
+        if bound is not None:
+            where.append(f"{moment} {sign} ?")
+            params.append(bound)
+    return where, params
+
+
+def _literal(part: str) -> str:
+    """Escape what LIKE would take for a wildcard."""
+    return part.replace("!", "!!").replace("%", "!%").replace("_", "!_")

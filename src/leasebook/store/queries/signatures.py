@@ -1,0 +1,76 @@
+"""Questions about keys and the calls that were refused, and what forgets used nonces and old rows of that log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from leasebook.domain.book.book import ACCESS_KEYS, REFUSED_CALLS, USERS
+from leasebook.domain.model.account import AccessKey, User
+from leasebook.domain.values.calendar import Instant
+from leasebook.ports.queries.read_repository import Numbered, RefusedFilter
+from leasebook.store.queries.audit_log import columns
+from leasebook.store.rows.codec import CODECS
+
+AT_ONCE: Final = 100
+"""Keys that one statement asks for."""
+
+
+class SignatureQueries:
+    """Questions asked of one connection; see ``Questions``."""
+
+    _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+
+    def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
+        """Return those access keys that there are, each with the user whom it belongs to."""
+        keys = self._by_id(ACCESS_KEYS, access_key_ids)
+        users = self._by_id(USERS, sorted({key.user_id for key in keys.values()}))
+        return {key_id: (key, users[key.user_id]) for key_id, key in keys.items()}
+
+    def _by_id(self, table: Any, ids: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for begin in range(0, len(ids), AT_ONCE):
+            some = ids[begin : begin + AT_ONCE]
+            # As many marks each time, so that there are two statements and not a hundred.
+            size = 1 if len(some) == 1 else AT_ONCE
+            marks = ", ".join("?" * size)
+            text = f"SELECT {columns(CODECS[table])} FROM {table.name} WHERE id IN ({marks})"
+            rows = self._fetch(text, [*some, *[some[-1]] * (size - len(some))])
+            found.update((row.id, row) for row in map(CODECS[table].read, rows))
+        return found
+
+    def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
+        """Return rows of the log of refused calls, those written last first."""
+        where, params = ["1 = 1"], []
+        for text, value in (
+            ("address = ?", wanted.address),
+            ("access_key_id = ?", wanted.access_key_id),
+            ("minute >= ?", wanted.since),
+            ("minute < ?", wanted.until),
+            ("seq < ?", after),
+        ):
+            if value is not None:
+                where.append(text)
+                params.append(value)
+        rows = self._fetch(
+            f"SELECT seq, {columns(CODECS[REFUSED_CALLS])} FROM refused_calls WHERE {' AND '.join(where)} "
+            "ORDER BY seq DESC LIMIT ?",
+            (*params, limit),
+        )
+        return [Numbered(row[0], CODECS[REFUSED_CALLS].read(row[1:])) for row in rows]
+
+
+def forgetting(
+    nonces_before: Instant, refused_before: Instant, limit: int, lock: str = ""
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Forget at most so many nonces of hours before one, and as many rows of refused calls of minutes before one."""
+    nonces = (
+        "DELETE FROM nonces WHERE (access_key_id, value) IN "
+        f"(SELECT access_key_id, value FROM nonces WHERE hour < ? ORDER BY hour LIMIT ?{lock})"
+    )
+    yield nonces, (nonces_before, limit)
+    calls = (
+        "DELETE FROM refused_calls WHERE seq IN "
+        f"(SELECT seq FROM refused_calls WHERE minute < ? ORDER BY minute LIMIT ?{lock})"
+    )
+    yield calls, (refused_before, limit)

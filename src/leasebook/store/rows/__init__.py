@@ -1,0 +1,1 @@
+"""Tables, and how rows of the book are written down as columns."""

@@ -1,0 +1,343 @@
+"""How rows of the book are written down as columns, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import itemgetter
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from leasebook.domain.book.book import (
+    ACCESS_KEYS,
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    DELIVERIES,
+    DELIVERY_QUEUES,
+    ENGINE_CAPACITIES,
+    IDEMPOTENCY_RECORDS,
+    INSTANCES,
+    LEASES,
+    METADATA,
+    MODEL_SETS,
+    MODELS,
+    NONCES,
+    NOTICE_RATES,
+    OFFERINGS,
+    PRICES,
+    QUOTES,
+    REFUSED_CALLS,
+    REPLICAS,
+    SERVICE_KEYS,
+    SERVICE_USAGE,
+    SERVICES,
+    SUBSCRIPTIONS,
+    TABLES,
+    TOKEN_PACKAGES,
+    USED_LINKS,
+    USERS,
+    WORKERS,
+    Table,
+)
+from leasebook.domain.model.engine_capacity import CapacityReport, TypeCapacity
+from leasebook.domain.model.instance import Placement
+from leasebook.domain.model.limits import GuardRules
+from leasebook.domain.model.offering import PriceChange
+from leasebook.domain.model.replica import RunSpec
+from leasebook.domain.record.audit_log import AuditPage, PruneReceipt, Sealed
+from leasebook.domain.record.event import Event, EventPage
+from leasebook.domain.record.ledger import Order, Posting
+from leasebook.domain.values.money import Micro
+from leasebook.store.rows.packing import packed, summed, unpacked
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class Codec(Generic[R]):
+    """The columns of a kind of row: its fields by the same names, in the same order.
+
+    Most fields are stored as they are, so that writing a row is one call; ``to_column`` and ``to_field``
+    name the few that need a conversion.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        row: type[R],
+        key: Sequence[str] = (),
+        *,
+        to_column: dict[str, Callable[[Any], Any]] | None = None,
+        to_field: dict[str, Callable[[Any], Any]] | None = None,
+        mutable: Sequence[str] = (),
+    ) -> None:
+        self.name: Final = name
+        self.row: Final = row
+        self.key: Final = tuple(key)
+        self.columns: Final = tuple(field.name for field in msgspec.structs.fields(row))
+        self.mutable: Final = tuple(mutable)
+        self._to_column = [(self.columns.index(field), call) for field, call in (to_column or {}).items()]
+        self._to_field = [(self.columns.index(field), call) for field, call in (to_field or {}).items()]
+        places = [self.columns.index(field) for field in (*mutable, *key)]
+        self._may_change: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(*places) if mutable else tuple
+        calls = dict(self._to_column)
+        self._update_calls = [
+            (place, calls[index]) for place, index in enumerate(places[: len(mutable)]) if index in calls
+        ]
+
+    def values(self, row: R) -> tuple[Any, ...]:
+        """Return a row as its columns."""
+        values = msgspec.structs.astuple(row)
+        if not self._to_column:
+            return values
+        changed = list(values)
+        for index, call in self._to_column:
+            changed[index] = call(changed[index])
+        return tuple(changed)
+
+    def may_change(self, row: R) -> tuple[Any, ...]:
+        """Return the fields that may change, then the key, not yet as columns: enough to see what differs."""
+        return self._may_change(msgspec.structs.astuple(row))
+
+    def changed_values(self, fields: tuple[Any, ...], changed: tuple[bool, ...]) -> tuple[Any, ...]:
+        """Return those of the fields that changed (``may_change``) as columns, then the key."""
+        values: Sequence[Any] = fields
+        calls = [(place, call) for place, call in self._update_calls if changed[place]]
+        if calls:
+            values = list(fields)
+            for place, call in calls:
+                values[place] = call(values[place])
+        return (*compress(values, changed), *values[len(self.mutable) :])
+
+    def read(self, columns: Sequence[Any]) -> R:
+        """Make a row of its columns."""
+        if not self._to_field:
+            return self.row(*columns)
+        fields = list(columns)
+        for index, call in self._to_field:
+            fields[index] = call(fields[index])
+        return self.row(*fields)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_changes = msgspec.json.Decoder(tuple[PriceChange, ...]).decode
+_names = msgspec.json.Decoder(tuple[str, ...]).decode
+_read_events = msgspec.json.Decoder(tuple[Event, ...]).decode
+_write_events = msgspec.json.Encoder().encode
+
+
+def _events(stored: bytes | str) -> tuple[Event, ...]:
+    return _read_events(unpacked(stored))
+
+
+def _packed_events(events: tuple[Event, ...]) -> bytes:
+    return summed(_write_events(events))
+
+
+_numbers = msgspec.json.Decoder(tuple[int, ...]).decode
+
+
+def _written_numbers(numbers: tuple[int, ...]) -> str:
+    return _json(numbers) if numbers else ""
+
+
+def _read_numbers(text: str) -> tuple[int, ...]:
+    return _numbers(text) if text else ()
+
+
+def _written_names(names: tuple[str, ...]) -> str:
+    return _json(names) if names else ""
+
+
+def _read_names(text: str) -> tuple[str, ...]:
+    return _names(text) if text else ()
+
+
+_placements = msgspec.json.Decoder(tuple[Placement, ...]).decode
+
+
+def _written_placements(placements: tuple[Placement, ...]) -> str:
+    return _json(placements) if placements else ""
+
+
+def _read_placements(text: str) -> tuple[Placement, ...]:
+    return _placements(text) if text else ()
+
+
+UNIT_FIXED: Final = frozenset(
+    {"id", "account_id", "created_by", "order_id", "service_id", "region", "type", "created_at", "kind"}
+)
+UNIT_MUTABLE: Final = tuple(
+    field.name for field in msgspec.structs.fields(INSTANCES.row) if field.name not in UNIT_FIXED
+)
+SERVICE_MUTABLE: Final = (
+    "model_set_id",
+    "model_id",
+    "replicas",
+    "deploying",
+    "prepaid_units",
+    "postpaid_units",
+    "active",
+    "runs",
+    "ready",
+    "deleted_at",
+)
+
+REPLICA_FIXED: Final = frozenset({"unit_id", "service_id", "number", "account_id"})
+REPLICA_MUTABLE: Final = tuple(
+    field.name for field in msgspec.structs.fields(REPLICAS.row) if field.name not in REPLICA_FIXED
+)
+
+CODECS: Final[dict[Table[Any], Codec[Any]]] = {
+    table: Codec(table.name, table.row, table.key, **options)
+    for table, options in (
+        (IDEMPOTENCY_RECORDS, {"to_field": {"refused": bool, "answer": bytes}, "mutable": ("digest",)}),
+        (
+            INSTANCES,
+            {
+                "to_column": {"placements": _written_placements, "remind_before_us": _written_numbers},
+                "to_field": {
+                    "auto_renew": bool,
+                    "placements": _read_placements,
+                    "remind_before_us": _read_numbers,
+                },
+                "mutable": UNIT_MUTABLE,
+            },
+        ),
+        (SERVICES, {"to_field": {"active": bool, "runs": bool}, "mutable": SERVICE_MUTABLE}),
+        (MODEL_SETS, {"mutable": ("deleted_at", "made", "models")}),
+        (
+            MODELS,
+            {
+                "to_column": {"run": _json},
+                "to_field": {"run": msgspec.json.Decoder(RunSpec).decode},
+                "mutable": ("deleted_at", "services", "approved_by", "approved_at", "withdrawn_at"),
+            },
+        ),
+        (QUOTES, {"mutable": ("used_by",)}),
+        (SERVICE_USAGE, {"mutable": ("input_tokens", "output_tokens", "succeeded", "failed")}),
+        (TOKEN_PACKAGES, {"mutable": ("used",)}),
+        (
+            ENGINE_CAPACITIES,
+            {
+                "to_column": dict.fromkeys(("words", "stocks"), _json),
+                "to_field": {
+                    "words": msgspec.json.Decoder(tuple[CapacityReport, ...]).decode,
+                    "stocks": msgspec.json.Decoder(dict[str, TypeCapacity]).decode,
+                },
+                "mutable": ("told_to", "words", "stocks"),
+            },
+        ),
+        (
+            OFFERINGS,
+            {
+                "mutable": (
+                    "per_minute",
+                    "per_month",
+                    "stock_total",
+                    "stock_free",
+                    "stock_source",
+                    "oversold",
+                    "price_number",
+                )
+            },
+        ),
+        (
+            PRICES,
+            {"to_column": {"changes": _json}, "to_field": {"changes": _changes}, "mutable": ("changes",)},
+        ),
+        (
+            ACCOUNTS,
+            {
+                "to_column": {"remind_before_us": _written_numbers},
+                "to_field": {"remind_before_us": _read_numbers},
+                "mutable": ("balance", "arrears_since", "remind_before_us"),
+            },
+        ),
+        (
+            USERS,
+            {
+                "to_column": {"policies": _json, "requires": _written_names},
+                "to_field": {"policies": _names, "requires": _read_names, "is_root": bool},
+                "mutable": ("policies", "requires"),
+            },
+        ),
+        (
+            ACCESS_KEYS,
+            {
+                "to_column": {"requires": _written_names},
+                "to_field": {"sealed": bytes, "requires": _read_names, "from_environment": bool},
+                "mutable": ("sealed", "status", "requires", "from_environment"),
+            },
+        ),
+        (NONCES, {}),
+        (
+            REFUSED_CALLS,
+            {
+                "to_column": {"codes": _json},
+                "to_field": {"codes": msgspec.json.Decoder(dict[str, int]).decode},
+                "mutable": ("calls", "codes", "last_at"),
+            },
+        ),
+        (
+            ACCOUNT_LIMITS,
+            {
+                "to_column": dict.fromkeys(("rules", "held", "spent", "crossed"), _json),
+                "to_field": {
+                    "rules": msgspec.json.Decoder(GuardRules).decode,
+                    "held": msgspec.json.Decoder(dict[str, dict[str, int]]).decode,
+                    "spent": msgspec.json.Decoder(dict[str, Micro]).decode,
+                    "crossed": msgspec.json.Decoder(tuple[int, ...]).decode,
+                },
+                "mutable": ("rules", "held", "month", "spent", "crossed"),
+            },
+        ),
+        (SERVICE_KEYS, {"mutable": ("status",)}),
+        (METADATA, {"mutable": ("value",)}),
+        (
+            SUBSCRIPTIONS,
+            {
+                "to_column": {"types": _json},
+                "to_field": {"types": _names, "sealed": bytes, "sealed_before": bytes},
+                "mutable": (
+                    *("target", "sealed", "types", "status", "since", "page"),
+                    *("sealed_before", "before_until", "reason", "tests", "sealed_at", "confirms", "confirm_until"),
+                ),
+            },
+        ),
+        (DELIVERY_QUEUES, {"mutable": ("waiting", "next_at", "holder", "leased_until")}),
+        (
+            DELIVERIES,
+            {"mutable": ("since", "state", "attempts", "next_at", "status", "failure", "done_at", "clear_at")},
+        ),
+        (USED_LINKS, {}),
+        (NOTICE_RATES, {"mutable": ("free_at",)}),
+        (WORKERS, {"mutable": ("beat", "keys", "engines")}),
+        (LEASES, {"mutable": ("holder", "node", "since")}),
+        (
+            REPLICAS,
+            {"to_column": {"devices": _json}, "to_field": {"devices": _names}, "mutable": REPLICA_MUTABLE},
+        ),
+    )
+}
+ORDERS: Final = Codec("orders", Order)
+POSTINGS: Final = Codec("postings", Posting)
+EVENTS: Final = Codec("event_pages", EventPage, to_column={"events": _packed_events}, to_field={"events": _events})
+AUDIT_PAGES: Final = Codec(
+    "audit_pages", AuditPage, to_column={"body": packed}, to_field={"hash": bytes, "body": unpacked}
+)
+AUDIT_CHAINS: Final = Codec("audit_chains", Sealed, ("chain",), to_field={"hash": bytes, "seal": bytes})
+AUDIT_CLOSURES: Final = Codec(
+    "audit_closures",
+    PruneReceipt,
+    to_column={"counts": _json},
+    to_field={
+        "counts": msgspec.json.Decoder(dict[str, int]).decode,
+        **dict.fromkeys(("hash_before", "hash_after", "signature"), bytes),
+    },
+)
+
+assert set(CODECS) == set(TABLES)  # noqa: S101 - a table without columns could never be saved

@@ -1,0 +1,415 @@
+"""The tables. Amounts are micro-units, times microseconds since 1970 UTC, both 64-bit on every store."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, SmallInteger, Text, text
+
+from leasebook.store.rows import record_schema as _record  # noqa: F401 - its tables are part of the schema
+from leasebook.store.rows.table import big as _big
+from leasebook.store.rows.table import count as _count
+from leasebook.store.rows.table import metadata
+from leasebook.store.rows.table import named as _named
+from leasebook.store.rows.table import numbered as _numbered
+from leasebook.store.rows.table import table as _table
+from leasebook.store.rows.table import where as _where
+from leasebook.store.rows.table import word as _text
+
+__all__ = ["facts", "metadata"]
+
+KINDS = ("account_id", "region", "type", "payment_timing", "seq")
+LIVE = "state <> 'Gone'"
+UNUSUAL = "status <> 'Running' AND status <> 'Released'"
+
+accounts = _table(
+    "accounts",
+    _text("id", key=True),
+    _text("name"),
+    _text("time_zone"),
+    _big("balance"),
+    _big("created_at"),
+    _big("arrears_since", null=True),
+    Column("remind_before_us", Text, nullable=False, server_default=text("''")),
+)
+
+users = _table(
+    "users",
+    _text("id", key=True),
+    _text("account_id"),
+    _text("name"),
+    Column("is_root", Boolean, nullable=False),
+    _text("policies"),
+    _big("created_at"),
+    Column("requires", Text, nullable=False, server_default=text("''")),
+    Index("users_account", "account_id", "created_at", "id"),
+)
+
+access_keys = _table(
+    "access_keys",
+    _text("id", key=True),
+    _text("user_id"),
+    _text("account_id"),
+    Column("sealed", LargeBinary, nullable=False),
+    _text("status"),
+    _big("created_at"),
+    Column("requires", Text, nullable=False, server_default=text("''")),
+    Column("from_environment", Boolean, nullable=False, server_default=text("false")),
+    # Written beside the rows (``identity_queries``): who signs a request does not change the key.
+    _big("used_at", null=True),
+    Index("access_keys_user", "user_id"),
+    # Of what an account may have only so many, those that count are found without stepping over the others.
+    _where("access_keys_active", "status = 'Active'", "account_id"),
+)
+
+offerings = _table(
+    "offerings",
+    _text("region", key=True),
+    _text("type", key=True),
+    _big("position"),
+    _big("per_minute", null=True),
+    _big("per_month", null=True),
+    _big("stock_total"),
+    _big("stock_free"),
+    _named("kind", "ComputingUnit"),
+    _named("stock_source", "Set"),
+    _count("oversold"),
+    _count("price_number"),
+)
+
+# A row an engine: whoever says something of it, and whoever sets stock that it serves, take turns on that row.
+supplies = _table(
+    "supplies",
+    _text("engine", key=True),
+    _text("told_to", null=True),
+    _text("words"),
+    _text("stocks"),
+)
+
+prices = _table("prices", _text("region", key=True), _text("type", key=True), _text("changes"))
+
+units = _table(
+    "units",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("order_id"),
+    _text("service_id", null=True),
+    _text("region"),
+    _text("type"),
+    _big("count"),
+    _text("payment_timing"),
+    _text("status"),
+    _big("created_at"),
+    _named("kind", "ComputingUnit"),
+    _big("target_count", null=True),
+    _count("resize_paid"),
+    Column("placements", Text, nullable=False, server_default=text("''")),
+    Column("term_months", Integer, nullable=False),
+    _big("term_from", null=True),
+    _big("term_anchor", null=True),
+    Column("auto_renew", Boolean, nullable=False),
+    Column("auto_renew_months", Integer, nullable=False),
+    _big("renew_at", null=True),
+    _big("started_at", null=True),
+    _big("meter_from", null=True),
+    _big("metered_minutes"),
+    _count("metered_peak"),
+    _big("sized_at", null=True),
+    _big("price_number", null=True),
+    _big("quoted_price", null=True),
+    _count("quoted_count"),
+    _count("quoted_number"),
+    _big("release_at", null=True),
+    _big("charge_at", null=True),
+    _big("expires_at", null=True),
+    _big("stop_at", null=True),
+    _big("resume_at", null=True),
+    _big("retire_at", null=True),
+    _big("charged"),
+    _big("ended_at", null=True),
+    _text("end_reason", null=True),
+    _big("released_at", null=True),
+    _count("extensions"),
+    _count("generation"),
+    _text("failure", null=True),
+    _big("remind_at", null=True),
+    Column("remind_before_us", Text, nullable=False, server_default=text("''")),
+    _big("reminded_at", null=True),
+    Index("units_id", "id", unique=True),
+    # Only live instances: a release takes its row out once, and lists never step over the dead.
+    _where("units_live", "status <> 'Released'", "account_id", "kind", "seq"),
+    # Lists by any of these three are merged from it, each part a walk along the index from where the page begins.
+    # The status would move every entry about, so it is not in it: live and released ones have an index each.
+    _where("units_live_kinds", "status <> 'Released'", *KINDS),
+    _where("units_released_kinds", "status = 'Released'", *KINDS),
+    # Few at any time: those that neither run nor are gone.
+    _where("units_unusual", UNUSUAL, "account_id", "status", "seq"),
+    _where("units_renewed", "auto_renew AND status <> 'Released'", "account_id", "seq"),
+    _where("units_asked", "generation > 0 AND status <> 'Released' AND status <> 'CreateFailed'", "id"),
+    _where("units_service", "service_id IS NOT NULL AND status <> 'Released'", "service_id", "seq"),
+)
+
+# Which services have replicas on which instances: what is written in the instances, the other way round.
+placements = _table(
+    "placements",
+    _text("service_id", key=True),
+    _text("unit_id", key=True),
+    without_rowid=True,
+)
+
+# The key is the order in which due work is done. A storm is one giant tie in time, so the time alone
+# would make every batch sort the whole storm.
+agenda = _table(
+    "agenda",
+    _big("at", key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    _text("unit_id", key=True),
+    without_rowid=True,
+)
+
+services = _table(
+    "services",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("name"),
+    _text("description"),
+    _text("url_suffix"),
+    _text("model_set_id"),
+    _text("model_id"),
+    _text("resource_type"),
+    _text("region", null=True),
+    Column("qps", Float, nullable=True),
+    _big("replicas"),
+    _big("created_at"),
+    _named("service_type", "chat"),
+    Column("protocol_version", Integer, nullable=False, server_default="1"),
+    _count("deploying"),
+    _count("prepaid_units"),
+    _count("postpaid_units"),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("runs", Boolean, nullable=False, server_default=text("false")),
+    _count("ready"),
+    _big("deleted_at", null=True),
+    Index("services_id", "id", unique=True),
+    Index("services_account", "account_id", "seq"),
+    Index("services_suffix", "account_id", "url_suffix", "seq"),
+    _where("services_run", "runs", "id"),
+    _where("services_kept", "deleted_at IS NULL", "account_id"),
+)
+
+model_sets = _table(
+    "model_sets",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("name"),
+    _text("description"),
+    _big("created_at"),
+    _big("deleted_at", null=True),
+    _count("made"),
+    _count("models"),
+    Index("model_sets_id", "id", unique=True),
+    Index("model_sets_account", "account_id", "seq"),
+    _where("model_sets_kept", "deleted_at IS NULL", "account_id"),
+)
+
+models = _table(
+    "models",
+    _numbered(),
+    _text("id"),
+    _text("set_id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("version"),
+    _text("description"),
+    _text("run"),
+    _big("created_at"),
+    _big("deleted_at", null=True),
+    _count("services"),
+    _text("approved_by", null=True),
+    _big("approved_at", null=True),
+    _big("withdrawn_at", null=True),
+    Index("models_id", "id", unique=True),
+    Index("models_set", "set_id", "seq"),
+    _where("models_kept", "deleted_at IS NULL", "account_id"),
+)
+
+orders = _table(
+    "orders",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("kind"),
+    _text("unit_id"),
+    _text("payment_timing"),
+    _text("region"),
+    _text("type"),
+    _big("count"),
+    Column("months", Integer, nullable=False),
+    _big("amount"),
+    _big("created_at"),
+    _text("created_by"),
+    Index("orders_account", "account_id", "seq"),
+    Index("orders_unit", "unit_id", "seq"),
+    # Few beside the purchases: renewals and the like.
+    _where("orders_unusual", "kind <> 'Purchase'", "account_id", "seq"),
+)
+
+postings = _table(
+    "postings",
+    _numbered(),
+    _text("account_id"),
+    _big("at"),
+    _text("kind"),
+    _text("debit"),
+    _text("credit"),
+    _big("amount"),
+    _text("order_id", null=True),
+    _text("unit_id", null=True),
+    _big("minutes", null=True),
+    _big("count", null=True),
+    _big("price", null=True),
+    _big("since", null=True),
+    _big("until", null=True),
+    # By time, so that a month is a stretch of it, and pages are newest first.
+    Index("postings_account", "account_id", "at", "seq"),
+    _where("postings_unit", "unit_id IS NOT NULL", "unit_id", "seq"),
+    # Few beside the hourly charges.
+    _where("postings_unusual", "kind <> 'Usage'", "account_id", "at", "seq"),
+)
+
+guards = _table(
+    "guards",
+    _text("account_id", key=True),
+    _text("rules"),
+    _text("held"),
+    _text("month"),
+    _text("spent"),
+    _text("crossed"),
+)
+
+quotes = _table(
+    "quotes",
+    _text("id", key=True),
+    _text("account_id"),
+    _text("region"),
+    _text("type"),
+    _big("count"),
+    _text("payment_timing"),
+    Column("months", Integer, nullable=False),
+    _big("price"),
+    _big("created_at"),
+    _big("expires_at"),
+    _text("used_by", null=True),
+    _where("quotes_held", "used_by IS NULL", "account_id", "expires_at"),
+)
+
+calls = _table(
+    "calls",
+    _text("service_id", key=True),
+    _text("app_id", key=True),
+    _big("hour", key=True),
+    _text("account_id"),
+    _big("input_tokens"),
+    _big("output_tokens"),
+    _big("succeeded"),
+    _big("failed"),
+    Index("calls_account", "account_id", "hour"),
+)
+
+packages = _table(
+    "packages",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("service_name"),
+    _big("specification"),
+    _big("used"),
+    _big("started_at"),
+    _big("expires_at"),
+    Index("packages_id", "id", unique=True),
+    Index("packages_account", "account_id", "seq"),
+)
+
+# Small and pruned: a client token is looked up on every purchase that carries one.
+tokens = _table(
+    "tokens",
+    _text("account_id", key=True),
+    _text("value", key=True),
+    _text("digest"),
+    Column("refused", Boolean, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    _big("created_at"),
+    Index("tokens_created", "created_at"),
+    without_rowid=True,
+)
+
+# Used up by signatures; small and pruned, like client tokens.
+nonces = _table(
+    "nonces",
+    _text("access_key_id", key=True),
+    _text("value", key=True),
+    _big("hour"),
+    Index("nonces_hour", "hour"),
+    without_rowid=True,
+)
+
+service_keys = _table(
+    "service_keys",
+    _numbered(),
+    _text("id"),
+    _text("account_id"),
+    _text("created_by"),
+    _text("name"),
+    _text("service_id", null=True),
+    _text("digest"),
+    _big("created_at"),
+    _named("status", "Active"),
+    Index("service_keys_id", "id", unique=True),
+    Index("service_keys_account", "account_id", "seq"),
+    _where("service_keys_active", "status = 'Active'", "account_id"),
+)
+
+_KEYS = Column("keys", Text, nullable=False, server_default=text("''"))
+_ENGINES = Column("engines", Text, nullable=False, server_default=text("''"))
+workers = _table("workers", _text("id", key=True), _text("node"), _big("beat"), _big("started_at"), _KEYS, _ENGINES)
+
+leases = _table(
+    "leases",
+    _text("unit_id", key=True),
+    _text("holder"),
+    _text("node"),
+    _big("since"),
+    Index("leases_holder", "holder"),
+)
+
+replicas = _table(
+    "replicas",
+    _text("unit_id", key=True),
+    _text("service_id", key=True),
+    _big("number", key=True),
+    _text("account_id"),
+    _text("model_id"),
+    _text("engine"),
+    _text("node"),
+    _big("units"),
+    _big("generation"),
+    _text("state"),
+    _big("since"),
+    _text("address", null=True),
+    _named("devices", "[]"),
+    _text("reason", null=True),
+    _text("trouble", null=True),
+    _count("restarts"),
+    _big("not_before", null=True),
+    _big("deadline", null=True),
+    Index("replicas_service", "service_id"),
+    # Few beside those of instances that are over.
+    _where("replicas_live", LIVE, "unit_id"),
+)
+
+facts = _table("facts", _text("name", key=True), _text("value"))

@@ -1,0 +1,60 @@
+"""The data directory: one server has it at a time, and nobody but its owner may read it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from leasebook.security.private_files import TooOpen, check_private
+from leasebook.store.errors import BadStore, StoreInUse
+
+STORE: Final = "leasebook.db"
+LOCK: Final = "lock"
+MARK: Final = "leasebook.mark"
+FILES: Final = (STORE, f"{STORE}-wal", f"{STORE}-shm", MARK, "master.key", "credentials.env", LOCK)
+"""What holds the books, a secret or the right to write, and so is its owner's alone."""
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory where there is none. Raises BadStore where it cannot be used, or others may read it."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_private(directory, FILES)
+    except OSError as error:
+        raise BadStore(f"The data directory {directory} cannot be used: {error.strerror}.") from None
+    except TooOpen as error:
+        raise BadStore(str(error)) from None
+
+
+def take(directory: Path) -> int:
+    """Take the directory for this process, until it ends in whatever way; returns the lock's descriptor.
+
+    Raises what `prepare` raises, and StoreInUse where another server has it.
+    """
+    prepare(directory)
+    try:
+        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BadStore(f"The data directory {directory} cannot be used: {error.strerror}.") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StoreInUse(
+            f"Another server works on the data directory {directory}. Stop it, or give this one --data of its own."
+        ) from None
+    return descriptor
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep servers off a directory; raises what `take` raises."""
+    descriptor = take(directory)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,88 @@
+"""Founding a store only where there was none: a directory that held one is not filled with an empty one unnoticed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from leasebook.security.file_access import DIRECTORY, FILE, NoAccess, check_access
+from leasebook.security.private_files import create_private
+from leasebook.store.errors import BadStore
+from leasebook.store.sqlite.directory import LOCK, MARK, STORE, prepare
+from leasebook.store.sqlite.former_files import rename
+
+KEY: Final = "master.key"
+CREDENTIALS: Final = "credentials.env"
+LOG: Final = f"{STORE}-wal"
+INDEX: Final = f"{STORE}-shm"
+LEFT: Final = (KEY, f"{KEY}.next", f"{KEY}.before", CREDENTIALS, LOCK, MARK, LOG, INDEX, "replicas")
+"""What a server leaves in its directory beside the store."""
+AFTER_FOUNDING: Final = (KEY, CREDENTIALS, MARK)
+"""What is only made once the store's file has its tables: beside an empty file it says that the file was emptied."""
+
+
+def make_ready(directory: Path, *, new: bool = False) -> None:
+    """Make a data directory ready for the embedded store, with an empty file where a new store is to be founded.
+
+    Raises BadStore where the directory or a file in it cannot be used; where there was a store and its file is gone or
+    empty, unless it is to be founded ``new``; and where it is to be founded new beside a store.
+    """
+    try:
+        check_access(directory, DIRECTORY)
+        rename(directory)
+        prepare(directory)
+        for name in (STORE, LOG, INDEX, LOCK, MARK):
+            check_access(directory / name, FILE)
+    except NoAccess as error:
+        raise BadStore(str(error)) from None
+    path = directory / STORE
+    if path.exists() and path.stat().st_size:
+        if new:
+            raise BadStore(
+                f"--new founds a store where there is none, and {path} is one. Leave --new out to serve it, or give "
+                "another --data."
+            )
+        return
+    if path.is_symlink() and not path.exists():
+        raise BadStore(
+            f"{path} is a link to {path.readlink()}, which is not there. Mount or put back what it leads to."
+        )
+    _refuse_lost(directory, path, new=new)
+    try:
+        create_private(path)
+    except OSError as error:
+        raise BadStore(f"{path} cannot be made: {error.strerror}.") from None
+
+
+def check_log(directory: Path) -> None:
+    """Raise BadStore where the log of a store lies there without its file: SQLite would delete it."""
+    path, log = directory / STORE, directory / LOG
+    if (path.exists() and path.stat().st_size) or not log.exists() or not log.stat().st_size:
+        return
+    raise BadStore(
+        f"{log} is the log of a store whose file, {path}, is {_absence(path)}. It may hold the newest writes, and a "
+        "new store would delete it: move it elsewhere, and keep it, before a store is made here."
+    )
+
+
+def _refuse_lost(directory: Path, path: Path, *, new: bool) -> None:
+    """Raise BadStore where a store was there: its file is gone or empty, and other things of it are left."""
+    # The file is made first of all: it is empty where the founding of a store was cut off.
+    names = AFTER_FOUNDING if path.exists() else LEFT
+    left = [name for name in names if os.path.lexists(directory / name)]
+    if left and not new:
+        raise BadStore(
+            f"There is {_listed(left)} in {directory}, and the store that belongs to it, {path}, is {_absence(path)}. "
+            f"Mount or put back what is missing, restore a backup into an empty directory, or name the database with "
+            "--store if that is where the store is. To found a new, empty store here, run: leasebook serve --new"
+        )
+    check_log(directory)
+
+
+def _absence(path: Path) -> str:
+    return "empty" if path.exists() else "missing"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,82 @@
+"""The statements by which the embedded store reads and writes rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from leasebook.domain.book.book import OFFERINGS, Changes
+from leasebook.domain.record.agenda import Due
+from leasebook.store.queries.read_repository import columns
+from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
+from leasebook.store.rows.updates import Changed, columns_of, updates
+
+
+def statements(changes: Changes) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+    """Return what writes the changes: statements, each with the values for many rows."""
+    for table, rows in changes.inserted.items():
+        yield _INSERT[table.name], map(CODECS[table].values, rows)
+    for table, rows in changes.updated.items():
+        for changed, values in updates(CODECS[table], changes.before[table], rows).items():
+            yield _update_text(CODECS[table], changed), values
+    others: tuple[tuple[str, Callable[[Any], tuple[Any, ...]], Sequence[Any]], ...] = (
+        (_INSERT["orders"], ORDERS.values, changes.orders),
+        (_INSERT["postings"], POSTINGS.values, changes.postings),
+        (_DUE_GONE, _due_values, changes.due_gone),
+        (_DUE_NEW, _due_values, changes.due_new),
+        (_PLACED_GONE, tuple, changes.placed_gone),
+        (_PLACED_NEW, tuple, changes.placed_new),
+    )
+    for text, values_of, written in others:
+        if written:
+            yield text, map(values_of, written)
+
+
+def _due_values(due: Due) -> tuple[int, int, str]:
+    return due.at, int(due.kind), due.unit_id
+
+
+def _load_text(codec: Codec[Any]) -> str:
+    """Read the rows of many keys with one statement whose text never changes."""
+    names = ", ".join(f'"{name}"' for name in codec.key)
+    values = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(len(codec.key)))
+    values = values if len(codec.key) > 1 else "value"
+    return f"SELECT {columns(codec)} FROM {codec.name} WHERE ({names}) IN (SELECT {values} FROM json_each(?))"
+
+
+def written_keys(keys: Sequence[tuple[Any, ...]]) -> str:
+    """Write many keys as the parameter of that statement."""
+    return json.dumps([key for (key,) in keys] if len(keys[0]) == 1 else keys)
+
+
+def _load_one_text(codec: Codec[Any]) -> str:
+    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
+    return f"SELECT {columns(codec)} FROM {codec.name} WHERE {where}"
+
+
+def _insert_text(codec: Codec[Any]) -> str:
+    marks = ", ".join("?" for _ in codec.columns)
+    return f"INSERT INTO {codec.name} ({columns(codec)}) VALUES ({marks})"
+
+
+@lru_cache(maxsize=1024)
+def _update_text(codec: Codec[Any], changed: Changed) -> str:
+    """Return the statement that sets those of the columns that may change."""
+    values = ", ".join(f'"{name}" = ?' for name in columns_of(codec, changed))
+    where = " AND ".join(f'"{name}" = ?' for name in codec.key)
+    return f"UPDATE {codec.name} SET {values} WHERE {where}"
+
+
+LOAD = {table: _load_text(codec) for table, codec in CODECS.items()}
+LOAD_ONE = {table: _load_one_text(codec) for table, codec in CODECS.items()}
+_INSERT = {codec.name: _insert_text(codec) for codec in (*CODECS.values(), ORDERS, POSTINGS)}
+SHELF = f"SELECT {columns(CODECS[OFFERINGS])} FROM offerings WHERE type = ?"
+_DUE_GONE = "DELETE FROM agenda WHERE at = ? AND kind = ? AND unit_id = ?"
+_DUE_NEW = "INSERT INTO agenda (at, kind, unit_id) VALUES (?, ?, ?)"
+_PLACED_GONE = "DELETE FROM placements WHERE service_id = ? AND unit_id = ?"
+LAST_PAGE = "SELECT max(seq) FROM event_pages"
+EVENT_PAGE = f"INSERT INTO event_pages (seq, {columns(EVENTS)}) VALUES (?, {', '.join('?' for _ in EVENTS.columns)})"
+EVENT_UNITS = "INSERT INTO event_units (unit_id, page) VALUES (?, ?)"
+_PLACED_NEW = "INSERT INTO placements (service_id, unit_id) VALUES (?, ?)"

@@ -1,0 +1,31 @@
+"""The embedded store that a command is to work on: it is there, a file, and this process may use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leasebook.security.file_access import DIRECTORY, FILE, LOOK, READ, NoAccess, check_access
+from leasebook.store.errors import BadStore
+from leasebook.store.sqlite.directory import STORE
+from leasebook.store.sqlite.former_files import FORMER_STORE, is_former
+
+
+def store_in(directory: Path, *, writing: bool = False) -> Path:
+    """Return the file of the store in a directory; raises BadStore where there is none, or it may not be used.
+
+    Nothing is opened: a named pipe in its place would wait for ever.
+    """
+    path = directory / STORE
+    try:
+        check_access(directory, DIRECTORY if writing else LOOK)
+        check_access(path, FILE if writing else READ)
+    except NoAccess as error:
+        raise BadStore(str(error)) from None
+    if is_former(directory):
+        raise BadStore(
+            f"{directory / FORMER_STORE} has the name from before this project was renamed. Serve or migrate the store "
+            f"once: that renames it to {STORE}."
+        )
+    if not path.exists():
+        raise BadStore(f"There is no store in {directory}: {path} does not exist.")
+    return path

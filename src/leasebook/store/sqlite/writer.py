@@ -1,0 +1,178 @@
+"""The connection that writes to the embedded store: how it takes the write lock, and what a failed commit leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from leasebook.batch import Unavailable
+from leasebook.domain.commands.store.write_probe import WRITTEN
+from leasebook.store.errors import Unsure
+
+T = TypeVar("T")
+
+LOCK_WAIT_S: Final = 8.0
+LOOK_S: Final = 0.1
+"""So long the lock is looked for by those who come when it has been held for long already."""
+FIRST_WAIT_S, WAIT_MAX_S = 0.002, 0.05
+
+_PLAIN: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_TROUBLE: Final = _PLAIN | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
+"""What has to do with the disk and with other programs, and not with what a statement says."""
+_MARK: Final = (
+    f"INSERT INTO facts (name, value) VALUES ('{WRITTEN}', '1') "
+    "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
+)
+
+
+def is_trouble(error: sqlite3.Error) -> bool:
+    """Whether it is the machine's fault, or another program's, that something could not be written."""
+    return _primary(error) in _TROUBLE
+
+
+def cannot_write(error: sqlite3.Error) -> Unavailable:
+    """Say that nothing was written, and why."""
+    return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
+
+
+class _Told:
+    """Turns trouble with the disk into Unavailable; free of charge where there is none."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, sqlite3.OperationalError) and is_trouble(error):
+            raise cannot_write(error) from None
+
+
+TOLD: Final = _Told()
+
+
+def _without_waiting(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Have a connection say at once that another program has the lock: it is used on the event loop."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    return connection
+
+
+def _primary(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return _primary(error) == sqlite3.SQLITE_BUSY
+
+
+def _is_sure(error: sqlite3.Error) -> bool:
+    """Whether a commit that failed so has left nothing that could come back.
+
+    Its frames are written to the log in order, and only the last says that they are a transaction: where one could not
+    be written, that last one is not there. Where they were written and only their sync failed, it is.
+    """
+    return _primary(error) in _PLAIN or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_WRITE
+
+
+class Writer:
+    """Keeps the connection. Nothing here waits on the event loop: not for a lock, and for a disk only in a thread.
+
+    **A commit whose sync failed** has its frames in the log, where SQLite does not count them: this process does not
+    see them, and the next transaction is written over them. But whoever opens the store after this process has died
+    takes them for a transaction like any other. So before anything else is begun, a transaction of our own is written
+    in their place and synced. Where that succeeds they are gone for good, and nothing was done. Where it does not,
+    nobody can say, and nothing is begun until it does.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, open_: Callable[[], sqlite3.Connection], lock_wait_s: float
+    ) -> None:
+        """Take over a connection; ``open_`` opens another one like it."""
+        self._open = open_
+        self._lock_wait_s = lock_wait_s
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._locked_since: float | None = None
+        self._is_in_doubt = False
+        self.connection = _without_waiting(connection)
+
+    async def begin(self) -> sqlite3.Connection:
+        """Begin a transaction, with the write lock.
+
+        Raises Unavailable where another program does not let go of that in time, or the disk fails.
+        """
+        asked_at: float | None = None
+        while True:
+            try:
+                if self._is_in_doubt or self.connection.in_transaction:
+                    await self.off_loop(self._settle)
+                self.connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    raise cannot_write(error) from None
+                asked_at = asked_at or asyncio.get_running_loop().time()
+                await self._wait(asked_at)
+            else:
+                self._locked_since = None
+                return self.connection
+
+    async def _wait(self, asked_at: float) -> None:
+        """Let others go on for a moment; raises Unavailable where the lock was waited for long enough."""
+        now = asyncio.get_running_loop().time()
+        if self._locked_since is None:
+            self._locked_since = now
+        if now >= max(self._locked_since + self._lock_wait_s, asked_at + LOOK_S):
+            raise Unavailable(
+                f"another program has held the write lock of the store for {now - self._locked_since:.0f} s. Reads "
+                "still work; whoever runs the service must have it let go"
+            )
+        await asyncio.sleep(min(WAIT_MAX_S, max(FIRST_WAIT_S, (now - asked_at) / 4)))
+
+    async def off_loop(self, work: Callable[[], T]) -> T:
+        """Do something in the thread that waits for the disk."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def failed(self, error: sqlite3.Error) -> Unavailable:
+        """Return what a commit that failed is to be called, after what it left has been settled where that is possible.
+
+        It is Unsure where nobody can say whether it will be there after a restart.
+        """
+        if _is_sure(error):
+            self.rollback()
+            return cannot_write(error)
+        self._is_in_doubt = True
+        with suppress(sqlite3.Error):
+            await self.off_loop(self._settle)
+        if self._is_in_doubt:
+            return Unsure(f"the store failed in the act of committing ({error})")
+        return cannot_write(error)
+
+    def rollback(self) -> None:
+        """Forget the transaction. A full disk may have ended it already, and one that fails may keep it from ending."""
+        with suppress(sqlite3.Error):
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
+    def _settle(self) -> None:
+        """End what is open, and write over what a failed commit has left; raises sqlite3.Error where that fails too."""
+        self.rollback()
+        if self.connection.in_transaction:
+            # It can be neither ended nor used. What it had is forgotten with it.
+            fresh = _without_waiting(self._open())
+            self.connection.close()
+            self.connection = fresh
+        if self._is_in_doubt:
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                self.connection.execute(_MARK)
+                self.connection.execute("COMMIT")
+            except BaseException:
+                self.rollback()
+                raise
+            self._is_in_doubt = False
+
+    def close(self) -> None:
+        """Finish what is being committed, and close the connection."""
+        self._thread.shutdown()
+        self.connection.close()

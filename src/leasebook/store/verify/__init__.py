@@ -1,0 +1,1 @@
+"""Proves the books: what must hold of every store, and which rows break it."""

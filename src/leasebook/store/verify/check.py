@@ -1,0 +1,381 @@
+"""Proving the books: what must hold of every store at every moment, and which rows break it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from leasebook.domain.commands.store.bootstrap import FOUNDED
+from leasebook.domain.model.instance import Placement
+from leasebook.domain.record.agenda import DueKind
+from leasebook.domain.values.calendar import Instant, rfc3339
+from leasebook.domain.values.money import amount_text
+from leasebook.security.audit_keys import AuditKeys
+from leasebook.store.errors import BadStore
+from leasebook.store.maintenance.still_copy import still
+from leasebook.store.opening import Target
+from leasebook.store.queries.read_repository import Fetch
+from leasebook.store.queries.sums import summed
+from leasebook.store.sqlite.there import store_in
+from leasebook.store.verify.files import Amcheck, embedded, embedded_schema, integrity, shared_schema
+from leasebook.store.verify.indexes import delivery_findings, named_findings
+from leasebook.store.verify.looking import Looking
+from leasebook.store.verify.mark import MarkCheck
+from leasebook.store.verify.nouns.audit_log import Audited, check_audit
+from leasebook.store.verify.nouns.engine_capacity import supply_findings, supply_remarks
+from leasebook.store.verify.nouns.events import check_events, check_limits
+from leasebook.store.verify.nouns.identities import Identities
+from leasebook.store.verify.nouns.instances import unit_findings
+from leasebook.store.verify.nouns.orders import order_findings
+from leasebook.store.verify.nouns.overdue import Overdue
+from leasebook.store.verify.nouns.prices import quote_findings
+from leasebook.store.verify.nouns.replicas import replica_findings, replica_remarks
+from leasebook.store.verify.nouns.signatures import check_signatures
+from leasebook.store.verify.nouns.subscriptions import outbox
+from leasebook.store.verify.nouns.ties import fact_findings, price_findings, tie_findings
+from leasebook.store.verify.nouns.trust import check_trust
+from leasebook.store.verify.rows import Rows, kinds, unproved
+from leasebook.store.verify.sealed import has_turned, sealed_findings
+
+SHOWN_MAX: Final = 1000
+"""Findings of one kind that are listed; a store with more is beyond reading."""
+
+_PAID: Final = "CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END"
+_CHARGED: Final = "CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END"
+_UP: Final = "status IN ('Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging')"
+_AGENDA: Final = f"""
+SELECT release_at AS at, {DueKind.RELEASE:d} AS kind, id AS unit_id FROM units
+ WHERE release_at IS NOT NULL AND (status IN ('Creating', 'Stopped') OR {_UP})
+UNION ALL
+SELECT expires_at, {DueKind.EXPIRE:d}, id FROM units WHERE expires_at IS NOT NULL AND {_UP}
+UNION ALL
+SELECT renew_at, {DueKind.RENEW:d}, id FROM units WHERE renew_at IS NOT NULL AND (status = 'Stopped' OR {_UP})
+UNION ALL
+SELECT stop_at, {DueKind.STOP:d}, id FROM units WHERE stop_at IS NOT NULL AND {_UP}
+UNION ALL
+SELECT charge_at, {DueKind.CHARGE:d}, id FROM units WHERE charge_at IS NOT NULL AND {_UP}
+UNION ALL
+SELECT retire_at, {DueKind.RETIRE:d}, id FROM units WHERE retire_at IS NOT NULL AND status = 'Stopped'
+UNION ALL
+SELECT resume_at, {DueKind.RESUME:d}, id FROM units WHERE resume_at IS NOT NULL AND status = 'Stopped'
+UNION ALL
+SELECT remind_at, {DueKind.REMIND:d}, id FROM units
+ WHERE remind_at IS NOT NULL AND (status IN ('Creating', 'Stopped') OR {_UP})
+"""
+"""What the agenda has to be, said a second time and in another language than the rules."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a check found: one line for each broken row, and how much was looked at.
+
+    ``remarks`` are about what is as somebody set it, and is not as it should perhaps be.
+    """
+
+    findings: list[str]
+    summary: str
+    remarks: list[str] = []
+
+
+def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
+    """Check a store, also while servers work on it; raises BadStore where there is none or nothing of it can be read.
+
+    With the ``keys`` of its master key the seals of the audit log are proved too.
+    """
+    return check_directory(where.directory, keys) if where.url is None else check_database(where.url, keys)
+
+
+def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
+    """Check an embedded store: its file, and all that it says."""
+    path = store_in(directory)
+    mark = MarkCheck(directory)
+    connection = still(path)
+    try:
+        looking = Looking(embedded(connection))
+        looking.part("the file", integrity(connection))
+        looking.part("the schema", embedded_schema(looking.fetch))
+        looking.part("the mark beside the store", mark.findings(looking.fetch, keys))
+        return _checked(looking, keys, "SQLite's integrity_check looked at its file")
+    except sqlite3.Error as error:
+        raise BadStore(f"{path} cannot be read: {error}") from None
+    finally:
+        connection.close()
+
+
+def check_database(url: str, keys: AuditKeys | None = None) -> Report:
+    """Check a shared store, in one snapshot of it."""
+    import psycopg
+
+    from leasebook.store.postgres import store as postgres
+
+    connection = postgres.connect(url)
+
+    def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return connection.execute(text.replace("?", "%s").encode(), params).fetchall()
+
+    @contextmanager
+    def shelter() -> Iterator[None]:
+        connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except Exception as error:
+            if connection.closed:
+                raise BadStore(f"The database cannot be read: {error}") from None
+            connection.execute("ROLLBACK TO SAVEPOINT part")
+            raise
+
+    try:
+        connection.execute("SET statement_timeout = 0")
+        looking, own = Looking(fetch), Amcheck(connection)
+        looking.part("the database's own files", own.findings())
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        looking = Looking(fetch, shelter, looking.findings)
+        looking.part("the schema", shared_schema(looking.fetch))
+        return _checked(looking, keys, own.summary)
+    except psycopg.Error as error:
+        raise BadStore(f"The database cannot be read: {error}") from None
+    finally:
+        connection.close()
+
+
+def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
+    """Check everything that one consistent view of a store shows."""
+    return _checked(Looking(fetch), keys, "")
+
+
+def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
+    """Look at every part; ``own`` says what the database itself proved."""
+    fetch, rows = looking.fetch, Rows()
+    turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
+    overdue = looking.ask("the clock", lambda: Overdue.of(fetch), otherwise=Overdue())
+    founded = looking.ask("when it was founded", lambda: _founded_at(fetch), otherwise=None)
+    audited, identities = Audited(founded_at=founded, turned=turned, wanted=rows.wanted), Identities()
+    for name, kind in kinds().items():
+        looking.part(f"table {name}", rows.findings(fetch, kind))
+    for what, lines in (
+        ("postings", _postings(fetch)),
+        ("balances", _balances(fetch)),
+        ("charges", _charges(fetch)),
+        ("prices of charges", _prices(fetch)),
+        ("arrears", _arrears(fetch)),
+        ("orders", order_findings(fetch)),
+        ("stock", _stock(fetch)),
+        ("engines' stock", supply_findings(fetch)),
+        ("placements", _placements(fetch)),
+        ("services", _services(fetch)),
+        ("models", _models(fetch)),
+        ("overdue work", overdue.findings(fetch, SHOWN_MAX)),
+        ("the agenda", _agenda(fetch)),
+        ("meters and terms", unit_findings(fetch)),
+        ("whose rows are", tie_findings(fetch)),
+        ("the audit log", check_audit(fetch, keys, audited)),
+        ("digests of rows", unproved(fetch, rows, audited)),
+        ("the index of the audit log", named_findings(fetch)),
+        ("reminders", _reminders(fetch)),
+        ("the outbox", outbox(fetch, SHOWN_MAX)),
+        ("events of deliveries", delivery_findings(fetch)),
+        ("prices of offerings", price_findings(fetch)),
+        ("counts of prices, and quotes", quote_findings(fetch, SHOWN_MAX)),
+        ("facts", fact_findings(fetch)),
+        ("replicas", replica_findings(fetch)),
+        ("limits", check_limits(fetch)),
+        ("events", check_events(fetch, identities)),
+        ("identities", identities.findings(fetch, keys, audited.marks)),
+        ("what is sealed", sealed_findings(fetch)),
+        ("signatures", check_signatures(fetch)),
+        ("trust", check_trust(fetch)),
+    ):
+        looking.part(what, lines)
+    counted = looking.ask("how much there is", lambda: _summary(fetch), otherwise="")
+    remarks = looking.ask("what engines have", lambda: list(supply_remarks(fetch)), otherwise=[])
+    remarks += looking.ask("what runs where", lambda: list(replica_remarks(fetch)), otherwise=[])
+    remarks += looking.ask("what waits", lambda: list(overdue.remarks(fetch)), otherwise=[])
+    parts = (counted, audited.summary(keyed=keys is not None), own)
+    return Report(looking.findings, "; ".join([", ".join(filter(None, parts[:2])), *filter(None, parts[2:])]), remarks)
+
+
+def _founded_at(fetch: Fetch) -> int | None:
+    found = fetch("SELECT value FROM facts WHERE name = ?", (FOUNDED,))
+    return int(found[0][0]) if found and str(found[0][0]).isdigit() else None
+
+
+def _postings(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT seq, account_id, debit, credit, amount FROM postings WHERE amount <= 0 OR debit = credit "
+        "OR (debit <> 'wallet:' || account_id AND credit <> 'wallet:' || account_id) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for seq, account, debit, credit, amount in rows:
+        yield f"posting {seq} of account {account} does not balance: {amount} micro from {debit} to {credit}"
+
+
+def _balances(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT a.id, a.balance, coalesce(p.total, 0) FROM accounts a LEFT JOIN "
+        f"(SELECT account_id, {summed(_PAID)} AS total FROM postings GROUP BY account_id) p ON p.account_id = a.id "
+        "WHERE a.balance <> coalesce(p.total, 0) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for account, balance, total in rows:
+        yield f"account {account} has {amount_text(balance)}, and its postings sum up to {amount_text(int(total))}"
+    lost = fetch(
+        "SELECT DISTINCT account_id FROM postings WHERE account_id NOT IN (SELECT id FROM accounts) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for (account,) in lost:
+        yield f"account {account} has postings and does not exist"
+
+
+def _charges(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT u.id, u.charged, coalesce(p.total, 0) FROM units u LEFT JOIN "
+        f"(SELECT unit_id, {summed(_CHARGED)} AS total FROM postings WHERE unit_id IS NOT NULL GROUP BY unit_id) p "
+        "ON p.unit_id = u.id WHERE u.charged <> coalesce(p.total, 0) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for unit, charged, total in rows:
+        yield f"unit {unit} was charged {amount_text(charged)}, and its postings sum up to {amount_text(int(total))}"
+
+
+def _prices(fetch: Fetch) -> Iterator[str]:
+    """Every charge of metered use says for how many units and minutes it is, and at which price."""
+    rows = fetch(
+        "SELECT seq, unit_id, amount, count, minutes, price FROM postings WHERE kind = 'Usage' AND price IS NOT NULL "
+        # The few charges that no store could hold were cut to what it can.
+        f"AND CASE WHEN 1.0 * count * minutes * price < {2**62 - 2**40} THEN amount <> count * minutes * price "
+        "ELSE 1 = 0 END LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for seq, unit, amount, count, minutes, price in rows:
+        yield (
+            f"posting {seq} charges unit {unit} {amount_text(amount)} for {count} units and {minutes} minutes "
+            f"at {amount_text(price)}"
+        )
+
+
+def _arrears(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT id, balance, arrears_since FROM accounts WHERE (balance < 0) <> (arrears_since IS NOT NULL) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for account, balance, since in rows:
+        what = "no day on which its debt began" if since is None else "a debt on record"
+        yield f"account {account} has {amount_text(balance)} and {what}"
+
+
+def _placements(fetch: Fetch) -> Iterator[str]:
+    """The two sides of what is placed where: in the instances, and in the table that services are looked up in."""
+    written: set[tuple[str, str]] = set()
+    for unit, count, status, text in fetch(
+        "SELECT id, count, status, placements FROM units WHERE placements <> ''", ()
+    ):
+        placed = msgspec.json.decode(text, type=tuple[Placement, ...])
+        written |= {(one.service_id, unit) for one in placed}
+        used = sum(one.replicas * one.units_each for one in placed)
+        if used > count:
+            yield f"unit {unit} has {count} units, and replicas use {used}"
+        if status in ("Releasing", "Released", "CreateFailed"):
+            yield f"unit {unit} is {status} and has replicas"
+    listed = {(service, unit) for service, unit in fetch("SELECT service_id, unit_id FROM placements", ())}
+    for service, unit in sorted(written ^ listed)[:SHOWN_MAX]:
+        yield f"service {service} and unit {unit} disagree about replicas"
+
+
+def _services(fetch: Fetch) -> Iterator[str]:
+    counted: dict[str, list[int]] = {}
+    rows = fetch(f"SELECT placements, payment_timing, {_UP}, status = 'Creating' FROM units WHERE placements <> ''", ())
+    for text, timing, is_up, is_new in rows:
+        for placed in msgspec.json.decode(text, type=tuple[Placement, ...]):
+            sums = counted.setdefault(placed.service_id, [0, 0, 0, 0])
+            sums[0] += placed.replicas if is_up else 0
+            sums[1] += placed.replicas if is_new else 0
+            sums[2 if timing == "Prepaid" else 3] += 1
+    for service, *shown in fetch("SELECT id, replicas, deploying, prepaid_units, postpaid_units FROM services", ()):
+        sums = counted.get(service, [0, 0, 0, 0])
+        if shown != sums:
+            yield f"service {service} says {shown} of its replicas and instances, and its instances say {sums}"
+
+
+def _models(fetch: Fetch) -> Iterator[str]:
+    """Who uses which version, which versions a set has, and whether the instances say of each service that it runs."""
+    for model, said, counted, gone in fetch(
+        "SELECT m.id, m.services, count(s.id), m.deleted_at FROM models m LEFT JOIN services s "
+        "ON s.model_id = m.id AND s.runs AND s.deleted_at IS NULL GROUP BY m.id, m.services, m.deleted_at "
+        "HAVING m.services <> count(s.id) OR (m.deleted_at IS NOT NULL AND count(s.id) > 0) LIMIT ?",
+        (SHOWN_MAX,),
+    ):
+        yield f"model {model}{'' if gone is None else ' is deleted and'} says {said} services run it, and {counted} do"
+    for found, said, counted, gone in fetch(
+        "SELECT t.id, t.models, count(m.id), t.deleted_at FROM model_sets t LEFT JOIN models m "
+        "ON m.set_id = t.id AND m.deleted_at IS NULL GROUP BY t.id, t.models, t.deleted_at "
+        "HAVING t.models <> count(m.id) OR (t.deleted_at IS NOT NULL AND count(m.id) > 0) LIMIT ?",
+        (SHOWN_MAX,),
+    ):
+        yield f"model set {found}{'' if gone is None else ' is deleted and'} says {said} versions, and has {counted}"
+    lost = fetch(
+        "SELECT id, model_id FROM services WHERE runs AND deleted_at IS NULL "
+        "AND NOT EXISTS (SELECT 1 FROM models m WHERE m.id = model_id AND m.set_id = model_set_id) LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for service, model in lost:
+        yield f"service {service} runs model {model}, which the repository has not got"
+    runs = {service for (service,) in fetch("SELECT id FROM services WHERE runs", ())}
+    for unit, text in fetch("SELECT id, placements FROM units WHERE placements <> ''", ()):
+        for placed in msgspec.json.decode(text, type=tuple[Placement, ...]):
+            if placed.runs is not (placed.service_id in runs):
+                yield f"unit {unit} and service {placed.service_id} disagree about whether its replicas are run"
+
+
+def _stock(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT o.region, o.type, o.stock_total, o.stock_free, o.oversold, coalesce(h.held, 0) FROM offerings o "
+        "LEFT JOIN (SELECT region, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) AS held "
+        "FROM units WHERE status NOT IN ('Released', 'CreateFailed') "
+        "GROUP BY region, type) h ON h.region = o.region AND h.type = o.type "
+        "WHERE o.stock_free < 0 OR o.oversold < 0 OR (o.oversold > 0 AND (o.stock_free > 0 OR o.stock_source = 'Set')) "
+        "OR o.stock_free + coalesce(h.held, 0) - o.oversold <> o.stock_total LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for region, unit_type, total, free, oversold, held in rows:
+        more = f", {oversold} more than there are" if oversold else ""
+        yield f"offering {region} {unit_type} has {total} units, and {free} are free and {held} held{more}"
+
+
+def _agenda(fetch: Fetch) -> Iterator[str]:
+    listed = "SELECT at, kind, unit_id FROM agenda"
+    for missing, text in (
+        (True, f"SELECT * FROM ({_AGENDA}) a EXCEPT {listed}"),
+        (False, f"{listed} EXCEPT SELECT * FROM ({_AGENDA}) a"),
+    ):
+        for at, kind, unit in fetch(f"{text} LIMIT ?", (SHOWN_MAX,)):
+            what = f"due work {DueKind(kind).name.lower()} of unit {unit} at {rfc3339(Instant(at), 'UTC')}"
+            yield f"{what} is missing" if missing else f"{what} belongs to nothing"
+
+
+def _reminders(fetch: Fetch) -> Iterator[str]:
+    """Whoever is to be reminded, or was, is so before the end of something that is still to come."""
+    rows = fetch(
+        "SELECT id, remind_at, reminded_at, ends FROM (SELECT id, remind_at, remind_before_us, reminded_at, CASE "
+        f"WHEN payment_timing = 'Postpaid' AND (status IN ('Creating', 'Stopped') OR {_UP}) THEN release_at "
+        f"WHEN payment_timing = 'Prepaid' AND {_UP} AND status <> 'BillingChanging' THEN expires_at END AS ends "
+        "FROM units WHERE remind_at IS NOT NULL OR remind_before_us <> '') u "
+        "WHERE remind_at IS NULL OR remind_before_us = '' OR ends IS NULL OR remind_at >= ends "
+        "OR remind_at <= reminded_at LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for unit, due, last, ends in rows:
+        yield f"unit {unit} is reminded at {due}, was so at {last}, and ends at {ends}"
+
+
+def _summary(fetch: Fetch) -> str:
+    ((accounts,),) = fetch("SELECT count(*) FROM accounts", ())
+    ((postings,),) = fetch("SELECT count(*) FROM postings", ())
+    ((units, live),) = fetch(
+        "SELECT count(*), coalesce(sum(CASE WHEN status <> 'Released' THEN 1 ELSE 0 END), 0) FROM units", ()
+    )
+    ((due,),) = fetch("SELECT count(*) FROM agenda", ())
+    return f"{accounts} accounts, {postings} postings, {units} units ({live} live), {due} pieces of due work"

@@ -1,0 +1,58 @@
+"""Proving what is remembered of signatures: rules that can be kept, nonces of keys, and counts that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from leasebook.domain.record.signature import REQUIREMENTS
+from leasebook.domain.values.calendar import HOUR_US, MINUTE_US
+from leasebook.store.queries.audit_log import Fetch
+
+SHOWN_MAX: Final = 1000
+
+
+def check_signatures(fetch: Fetch) -> Iterator[str]:
+    """Return a line for each row that is not as it must be."""
+    yield from _rules(fetch)
+    yield from _nonces(fetch)
+    yield from _refused(fetch)
+
+
+def _rules(fetch: Fetch) -> Iterator[str]:
+    for table, what in (("users", "user"), ("access_keys", "access key")):
+        for row_id, text in fetch(f"SELECT id, requires FROM {table} WHERE requires <> '' LIMIT ?", (SHOWN_MAX,)):
+            try:
+                names = msgspec.json.decode(text, type=list[str])
+            except msgspec.DecodeError:
+                names = [text]
+            if not names or names != [name for name in REQUIREMENTS if name in names]:
+                yield f"{what} {row_id} requires {text}, which no signature can be asked for"
+
+
+def _nonces(fetch: Fetch) -> Iterator[str]:
+    rows = fetch(
+        "SELECT n.access_key_id, n.value, n.hour, k.id FROM nonces n LEFT JOIN access_keys k ON k.id = n.access_key_id "
+        f"WHERE k.id IS NULL OR n.hour / {HOUR_US} * {HOUR_US} <> n.hour LIMIT ?",
+        (SHOWN_MAX,),
+    )
+    for key, value, hour, found in rows:
+        what = "of which there is no such key" if found is None else f"until {hour}, which is no full hour"
+        yield f"nonce {value} of access key {key} is used {what}"
+
+
+def _refused(fetch: Fetch) -> Iterator[str]:
+    last, columns = 0, "seq, minute, calls, codes, first_at, last_at"
+    while rows := fetch(f"SELECT {columns} FROM refused_calls WHERE seq > ? ORDER BY seq LIMIT ?", (last, SHOWN_MAX)):
+        for seq, minute, calls, codes, first_at, last_at in rows:
+            last = seq
+            try:
+                total = sum(msgspec.json.decode(codes, type=dict[str, int]).values())
+            except msgspec.DecodeError:
+                total = -1
+            if total != calls or calls < 1:
+                yield f"refused calls {seq} are {calls}, and by code {codes}"
+            if minute % MINUTE_US or not minute <= first_at <= last_at < minute + MINUTE_US:
+                yield f"refused calls {seq} of the minute {minute} came from {first_at} to {last_at}"

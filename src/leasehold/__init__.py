@@ -1,3 +1,0 @@
-"""Leasehold: a self-hosted compute-unit service."""
-
-__version__ = "0.1.0"
