@@ -8,7 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import (
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     INSTANCES,
     METADATA,
@@ -17,13 +20,10 @@ from leasebook.domain.book.book import (
     SERVICE_KEYS,
     TABLES,
     USERS,
-    Book,
-    Draft,
-    StoreMetadata,
 )
-from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.model.account import Account, User
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX, Micro

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.domain.book.book import INSTANCES, Book, Draft, NotLoaded
-from leasebook.domain.book.loads import HALTED_MAX, SuspendedInstances
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import HALTED_MAX, NotLoaded, SuspendedInstances
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.ports.queries.read_repository import UnitFilter

@@ -6,9 +6,12 @@ from typing import Any
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, METADATA, Book, Draft, StoreMetadata
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, METADATA
 from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.values.calendar import Instant
 
 ACCOUNT = "acc-1"

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command, Decision, Engine, decide
 from leasebook.domain.commands.instance.engine_report import ConfirmRunning

@@ -7,7 +7,9 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.command import Engine, decide
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.instance.engine_report import (

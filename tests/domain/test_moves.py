@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import INSTANCES, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, SERVICES
 from leasebook.domain.model.instance import ENDABLE, GONE, LEGAL, MOVES, UP, Instance, InstanceStatus, Placement
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.lifecycle import change, count

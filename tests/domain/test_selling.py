@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering

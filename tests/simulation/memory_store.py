@@ -7,7 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from leasebook.batch import Blocked
-from leasebook.domain.book.book import (
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, Needed, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
@@ -20,14 +24,9 @@ from leasebook.domain.book.book import (
     SERVICES,
     TABLES,
     TOKEN_PACKAGES,
-    Book,
-    Changes,
     Key,
-    Needed,
     Table,
 )
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
-from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits

@@ -10,7 +10,8 @@ import msgspec
 import structlog
 
 from leasebook.batch import OutageLog, Outdated
-from leasebook.domain.book.book import ENGINE_CAPACITIES, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import ENGINE_CAPACITIES
 from leasebook.domain.commands.store.engine_capacity import ReportSupply
 from leasebook.domain.model.engine_capacity import FITS, SHARED, CapacityReport, EngineCapacity, changes, served_types
 from leasebook.domain.model.lease import LEFT, Worker

@@ -10,7 +10,8 @@ import msgspec
 import structlog
 
 from leasebook.batch import OutageLog, Outdated
-from leasebook.domain.book.book import INSTANCES, MODELS, SERVICES, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import INSTANCES, MODELS, SERVICES
 from leasebook.domain.commands.service.replica import GiveBackLease, HoldLeases, TakeLeases
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import LEFT, NOBODY, Worker

@@ -1,34 +1,39 @@
-"""The page of the book that a batch works on: the rows it loaded, and what its commands make of them."""
+"""The rows that a batch works on: as the store had them, and as the commands of the batch left them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from leasebook.domain.book.loads import KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
-from leasebook.domain.book.store_queries import Answers, Asked
-from leasebook.domain.model.account import AccessKey, Account, User
-from leasebook.domain.model.engine_capacity import EngineCapacity
-from leasebook.domain.model.idempotency import IdempotencyRecord
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import NotLoaded, UsageTotals
+from leasebook.domain.book.store_queries import Answers
+from leasebook.domain.book.tables import (
+    ACCESS_KEYS,
+    ACCOUNT_LIMITS,
+    ACCOUNTS,
+    DELIVERIES,
+    ENGINE_CAPACITIES,
+    INSTANCES,
+    MODELS,
+    OFFERINGS,
+    REPLICAS,
+    SERVICE_KEYS,
+    SUBSCRIPTIONS,
+    TABLES,
+    USERS,
+    Key,
+    R,
+    Table,
+)
+from leasebook.domain.model.account import AccessKey
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.lease import Lease, Worker
-from leasebook.domain.model.limits import AccountLimits, month_name
-from leasebook.domain.model.model import Model, ModelSet
-from leasebook.domain.model.offering import Offering, PriceList
-from leasebook.domain.model.quote import Quote
-from leasebook.domain.model.replica import Replica
-from leasebook.domain.model.service import Service
-from leasebook.domain.model.service_key import ServiceKey
-from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription, delivery_events, hook_events
-from leasebook.domain.model.usage import ServiceUsage, TokenPackage
-from leasebook.domain.record.agenda import Due, agenda_of
-from leasebook.domain.record.audit_log import Audit
+from leasebook.domain.model.limits import month_name
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.model.subscription import delivery_events, hook_events
+from leasebook.domain.record.agenda import agenda_of
 from leasebook.domain.record.event import (
     Event,
-    EventPage,
     account_events,
     guard_events,
     model_events,
@@ -40,107 +45,11 @@ from leasebook.domain.record.event import (
 )
 from leasebook.domain.record.identity_event import identity_events
 from leasebook.domain.record.ledger import Order, Posting, wallet
-from leasebook.domain.record.notice import NoticeRate, UsedLink
-from leasebook.domain.record.signature import Nonce, RefusedCalls
 from leasebook.domain.values.calendar import Instant
-from leasebook.domain.values.money import Micro, checked
+from leasebook.domain.values.money import Micro
 
-R = TypeVar("R", bound=msgspec.Struct)
-Key = tuple[Any, ...]
-
-
-def _key_of(names: tuple[str, ...]) -> Callable[[Any], Key]:
-    if len(names) > 1:
-        return attrgetter(*names)
-    value = attrgetter(names[0])
-    return lambda row: (value(row),)
-
-
-class Table(Generic[R]):
-    """A kind of row, and which of its fields are its key.
-
-    ``TABLES`` lists them in the one order in which every batch locks rows, so that two batches on one
-    store can wait for each other but never in a circle.
-    """
-
-    def __init__(self, name: str, row: type[R], *key: str) -> None:
-        self.name = name
-        self.row = row
-        self.key = key
-        self.key_of: Callable[[R], Key] = _key_of(key)
-        """Returns a row's key. Every row of a batch is asked for it several times."""
-
-    def __repr__(self) -> str:
-        return f"Table({self.name})"
-
-
-class StoreMetadata(msgspec.Struct, frozen=True):
-    """A value that the store itself must remember, such as where its virtual clock stands."""
-
-    name: str
-    value: str
-
-
-IDEMPOTENCY_RECORDS = Table("tokens", IdempotencyRecord, "account_id", "value")
-NONCES = Table("nonces", Nonce, "access_key_id", "value")
-INSTANCES = Table("units", Instance, "id")
-SERVICES = Table("services", Service, "id")
-MODEL_SETS = Table("model_sets", ModelSet, "id")
-MODELS = Table("models", Model, "id")
-QUOTES = Table("quotes", Quote, "id")
-SERVICE_USAGE = Table("calls", ServiceUsage, "service_id", "app_id", "hour")
-TOKEN_PACKAGES = Table("packages", TokenPackage, "id")
-ENGINE_CAPACITIES = Table("supplies", EngineCapacity, "engine")
-OFFERINGS = Table("offerings", Offering, "region", "type")
-PRICES = Table("prices", PriceList, "region", "type")
-ACCOUNTS = Table("accounts", Account, "id")
-USERS = Table("users", User, "id")
-ACCESS_KEYS = Table("access_keys", AccessKey, "id")
-ACCOUNT_LIMITS = Table("guards", AccountLimits, "account_id")
-SERVICE_KEYS = Table("service_keys", ServiceKey, "id")
-METADATA = Table("facts", StoreMetadata, "name")
-SUBSCRIPTIONS = Table("hooks", Subscription, "id")
-DELIVERY_QUEUES = Table("lanes", DeliveryQueue, "hook_id", "name")
-DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
-USED_LINKS = Table("used_links", UsedLink, "unit_id", "deadline")
-NOTICE_RATES = Table("notice_rates", NoticeRate, "name")
-WORKERS = Table("workers", Worker, "id")
-LEASES = Table("leases", Lease, "unit_id")
-REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
-REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
-
-TABLES: tuple[Table[Any], ...] = (
-    # First, because under a virtual clock every batch begins with the lock on where that stands.
-    METADATA,
-    IDEMPOTENCY_RECORDS,
-    NONCES,
-    INSTANCES,
-    SERVICES,
-    MODEL_SETS,
-    MODELS,
-    QUOTES,
-    SERVICE_USAGE,
-    TOKEN_PACKAGES,
-    ENGINE_CAPACITIES,
-    OFFERINGS,
-    PRICES,
-    ACCOUNTS,
-    # After the account: whoever sets an account's first limits and whoever buys take turns on that row.
-    ACCOUNT_LIMITS,
-    USERS,
-    ACCESS_KEYS,
-    # Whatever makes or settles deliveries has their hook first.
-    SUBSCRIPTIONS,
-    DELIVERY_QUEUES,
-    DELIVERIES,
-    USED_LINKS,
-    NOTICE_RATES,
-    SERVICE_KEYS,
-    WORKERS,
-    LEASES,
-    REPLICAS,
-    REFUSED_CALLS,
-)
+if TYPE_CHECKING:
+    from leasebook.domain.book.draft import Draft
 
 TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {
     INSTANCES: unit_events,
@@ -156,16 +65,6 @@ TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, 
     MODELS: model_events,
 }
 """Tables whose changes are events, with what tells of two rows what happened between them."""
-
-Need = tuple[Table[Any], Key]
-"""A row that a command reads or writes. It need not exist."""
-
-
-Needed = Need | OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked
-
-
-class NotLoaded(LookupError):
-    """A command touched a row that it did not name as needed: a mistake in the command."""
 
 
 class Book:
@@ -373,121 +272,3 @@ class Book:
                     changes.due_new += new - old
                 changes.place(before, after)
         return changes
-
-
-class Changes:
-    """What a batch writes, table by table. ``before`` are the rows of ``updated`` as they were, in the same order."""
-
-    def __init__(self, orders: list[Order], postings: list[Posting]) -> None:
-        self.orders = orders
-        self.postings = postings
-        self.events: list[EventPage] = []
-        self.audit: Audit | None = None
-        self.inserted: dict[Table[Any], list[Any]] = {}
-        self.updated: dict[Table[Any], list[Any]] = {}
-        self.before: dict[Table[Any], list[Any]] = {}
-        self.due_gone: list[Due] = []
-        self.due_new: list[Due] = []
-        self.placed_gone: list[tuple[str, str]] = []
-        self.placed_new: list[tuple[str, str]] = []
-
-    def place(self, before: Instance | None, after: Instance) -> None:
-        """Take note which services came to an instance, or left it: what a service's instances are found by."""
-        if after.placements or (before is not None and before.placements):
-            old = set() if before is None else {(placed.service_id, before.id) for placed in before.placements}
-            new = {(placed.service_id, after.id) for placed in after.placements}
-            self.placed_gone += sorted(old - new)
-            self.placed_new += sorted(new - old)
-
-    def after(self, parts: Sequence[Changes]) -> Changes:
-        """Return these changes with the parts before them; what changed in several stands there several times."""
-        if not parts:
-            return self
-        all_of_them = (*parts, self)
-        whole = Changes(
-            [order for part in all_of_them for order in part.orders],
-            [posting for part in all_of_them for posting in part.postings],
-        )
-        whole.events, whole.audit = self.events, self.audit
-        for part in all_of_them:
-            for mine, other in (
-                (whole.inserted, part.inserted),
-                (whole.updated, part.updated),
-                (whole.before, part.before),
-            ):
-                for table, rows in other.items():
-                    mine.setdefault(table, []).extend(rows)
-            whole.due_gone += part.due_gone
-            whole.due_new += part.due_new
-            whole.placed_gone += part.placed_gone
-            whole.placed_new += part.placed_new
-        return whole
-
-    def __bool__(self) -> bool:
-        return bool(self.orders or self.postings or self.events or self.inserted or self.updated or self.audit)
-
-    def __contains__(self, table: Table[Any]) -> bool:
-        """Whether rows of that table are new or different now."""
-        return table in self.inserted or table in self.updated
-
-
-class Draft:
-    """One command's view of the book: what it changes is kept aside, and dropped if it is refused."""
-
-    __slots__ = ("as_of", "book", "changed", "orders", "postings")
-
-    def __init__(self, book: Book, as_of: Instant | None = None) -> None:
-        self.book = book
-        self.as_of = as_of
-        """The moment as of which the command is decided. What depends on it in every command alike reads it here."""
-        self.changed: dict[tuple[Table[Any], Key], Any] = {}
-        self.orders: list[Order] = []
-        self.postings: list[Posting] = []
-
-    def get(self, table: Table[R], *key: Any) -> R | None:
-        """Return a row as this command left it; None where there is none."""
-        row = self.changed.get((table, key))
-        return row if row is not None else self.book.get(table, *key)
-
-    def require(self, table: Table[R], *key: Any) -> R:
-        """Return a row that must exist: one that another row refers to."""
-        # Not by way of get(): a charge asks for its account four times.
-        row: R | None = self.changed.get((table, key)) or self.book.rows[table].get(key)
-        if row is None:
-            self.book.get(table, *key)
-            raise LookupError(f"{table.name} {key} does not exist, and another row says it does")
-        return row
-
-    def shelf(self, unit_type: str) -> list[Offering]:
-        """Return every offering of a type, in catalogue order."""
-        return [self.require(OFFERINGS, *key) for key in self.book.shelf_keys(unit_type)]
-
-    def halted(self, account_id: str) -> list[Instance]:
-        """Return the account's instances that stand still, as far as they were loaded."""
-        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.halted_ids(account_id)]
-        return [unit for unit in units if unit.is_halted]
-
-    def unrenewed(self, account_id: str) -> list[Instance]:
-        """Return the account's instances whose renewal waits for money, as far as they were loaded; oldest first."""
-        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.waiting_ids(account_id)]
-        return sorted((unit for unit in units if unit.awaits_renewal), key=attrgetter("created_at"))
-
-    def keys_of(self, user_id: str) -> list[AccessKey]:
-        """Return every access key of a user."""
-        return [self.require(ACCESS_KEYS, key_id) for key_id in self.book.key_ids(user_id)]
-
-    def put(self, table: Table[R], row: R) -> None:
-        """Write a row, new or changed."""
-        self.changed[table, table.key_of(row)] = row
-
-    def order(self, order: Order) -> None:
-        """Write an order."""
-        self.orders.append(order)
-
-    def post(self, posting: Posting) -> None:
-        """Write a posting, and move the balance of the account with it."""
-        account = self.require(ACCOUNTS, posting.account_id)
-        balance = checked(account.balance + posting.effect_on(wallet(account.id)))
-        since = None if balance >= 0 else posting.at if account.arrears_since is None else account.arrears_since
-        self.put(ACCOUNTS, msgspec.structs.replace(account, balance=balance, arrears_since=since))
-        self.postings.append(posting)

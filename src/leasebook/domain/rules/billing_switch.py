@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, OFFERINGS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, OFFERINGS
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import judge_turn
 from leasebook.domain.rules.lifecycle import change

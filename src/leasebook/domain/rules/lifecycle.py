@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, SERVICES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, SERVICES
 from leasebook.domain.model.instance import LEGAL, UP, Instance, Placement
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import DECIDES, armed, disarmed, is_rearmed, wants_none

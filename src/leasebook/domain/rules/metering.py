@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, PRICES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS, OFFERINGS, PRICES
 from leasebook.domain.model.instance import UP, Instance
 from leasebook.domain.model.offering import PriceList
 from leasebook.domain.record.ledger import USAGE_REVENUE, Posting, wallet

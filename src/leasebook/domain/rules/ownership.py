@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from leasebook.domain.book.book import INSTANCES, MODEL_SETS, MODELS, SERVICES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, MODEL_SETS, MODELS, SERVICES
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind

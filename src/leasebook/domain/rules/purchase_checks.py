@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.model.limits import Asked, judge_end, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.record.ledger import PaymentTiming

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from leasebook.domain.book.book import OFFERINGS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import OFFERINGS
 from leasebook.domain.model.instance import ENDABLE, EndReason, Instance
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_usage

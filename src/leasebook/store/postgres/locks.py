@@ -10,9 +10,9 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
-from leasebook.domain.book.book import OFFERINGS, Needed, Table
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, Needed, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import OFFERINGS, Table
 from leasebook.store.postgres.hosts import Silent
 from leasebook.store.postgres.statements import HALTED, LOAD, UNRENEWED, load_statement, trusted, written_keys
 from leasebook.store.rows.codec import CODECS

@@ -11,19 +11,11 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from leasebook.batch import Blocked, Conflict, OutcomeUnknown, Unavailable
-from leasebook.domain.book.book import (
-    ACCESS_KEYS,
-    IDEMPOTENCY_RECORDS,
-    INSTANCES,
-    OFFERINGS,
-    TABLES,
-    Book,
-    Changes,
-    Needed,
-    Table,
-)
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, Needed, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import ACCESS_KEYS, IDEMPOTENCY_RECORDS, INSTANCES, OFFERINGS, TABLES, Table
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.newer import MIGRATION_LOCK, WRITABLE_FROM

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leasebook.batch import Outdated
-from leasebook.domain.book.book import ACCESS_KEYS, INSTANCES, OFFERINGS, Book, Changes, Needed, Table
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, Needed, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import ACCESS_KEYS, INSTANCES, OFFERINGS, Table
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.event import EventPage
 from leasebook.domain.values.calendar import Instant

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import HALTED_MAX, SuspendedInstances
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.renewal import renew_if_paid
 from leasebook.domain.model.account import Account

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.rules.limits_change import GuardChange

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, Book, Draft, Needed
-from leasebook.domain.book.loads import SuspendedInstances
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed, SuspendedInstances
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES
 from leasebook.domain.commands.account.funds import halted_needs, resume_some
 from leasebook.domain.commands.command import IN_TRANSITION, DueCommand, Needs
 from leasebook.domain.commands.instance.release import unit_needs

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, QUOTES, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.book.store_queries import QUOTES as MADE
+from leasebook.domain.book.tables import ACCOUNTS, OFFERINGS, QUOTES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.purchase import Purchase, buyer_of, choose, deal_of
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import (
-    ACCOUNT_LIMITS,
-    ACCOUNTS,
-    INSTANCES,
-    OFFERINGS,
-    PRICES,
-    SERVICES,
-    Book,
-    Draft,
-    Needed,
-)
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.instance import ENDABLE, Instance
 from leasebook.domain.model.limits import is_no_later, judge_end, judge_extension

@@ -6,9 +6,11 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import INSTANCES, MODELS, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import PLACES, Asked
 from leasebook.domain.book.store_queries import SERVICES as MADE
+from leasebook.domain.book.tables import INSTANCES, MODELS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
 from leasebook.domain.commands.service.model import is_run, model_of, run_model, use_model

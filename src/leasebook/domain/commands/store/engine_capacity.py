@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ENGINE_CAPACITIES, OFFERINGS, WORKERS, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.tables import ENGINE_CAPACITIES, OFFERINGS, WORKERS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity
 from leasebook.domain.model.lease import LEFT

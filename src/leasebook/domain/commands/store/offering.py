@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ENGINE_CAPACITIES, OFFERINGS, PRICES, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.tables import ENGINE_CAPACITIES, OFFERINGS, PRICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.engine_capacity import serves
 from leasebook.domain.model.offering import (
