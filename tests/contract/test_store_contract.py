@@ -248,9 +248,9 @@ def test_a_shelf_holds_every_offering_of_its_type_in_catalogue_order(on_store: O
             (OFFERINGS, ("bj", "none")),
             OfferingsOfType("tpu"),
         )
-        assert book.shelf_keys("gpu-1") == [("bd", "gpu-1"), ("gz", "gpu-1"), ("bj", "gpu-1")]
-        assert Draft(book).shelf("gpu-1") == [rows[1], rows[2], rows[0]]
-        assert book.shelf_keys("tpu") == []
+        assert book.offering_keys("gpu-1") == [("bd", "gpu-1"), ("gz", "gpu-1"), ("bj", "gpu-1")]
+        assert Draft(book).offerings_of("gpu-1") == [rows[1], rows[2], rows[0]]
+        assert book.offering_keys("tpu") == []
         assert book.get(OFFERINGS, "bj", "gpu-10") == rows[4]
         assert book.get(OFFERINGS, "bj", "none") is None
         assert not book.has(OFFERINGS, ("bj", "gpu-2"))
@@ -263,8 +263,8 @@ def test_two_shelves_are_loaded_together(on_store: OnStore) -> None:
         rows = [offering("bj", "gpu-1", 1), offering("bd", "gpu-2", 2), offering("bd", "gpu-1", 3)]
         await write(store, *rows)
         book = await load(store, OfferingsOfType("gpu-1"), OfferingsOfType("gpu-2"))
-        assert Draft(book).shelf("gpu-1") == [rows[0], rows[2]]
-        assert Draft(book).shelf("gpu-2") == [rows[1]]
+        assert Draft(book).offerings_of("gpu-1") == [rows[0], rows[2]]
+        assert Draft(book).offerings_of("gpu-2") == [rows[1]]
 
     on_store(scene)
 

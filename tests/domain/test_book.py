@@ -39,7 +39,7 @@ def changed(book: Book, row: Instance) -> dict[str, dict[str, int]]:
     draft = Draft(book)
     draft.put(INSTANCES, row)
     book.accept(draft, Instant(0), None)
-    return book.held(ACCOUNT)[0]
+    return book.usage_totals(ACCOUNT)[0]
 
 
 def opened(held: dict[str, dict[str, int]]) -> Book:
@@ -47,7 +47,7 @@ def opened(held: dict[str, dict[str, int]]) -> Book:
     book.load(INSTANCES, ("unit-1",), None)
     book.load(ACCOUNT_LIMITS, (ACCOUNT,), None)
     book.load(ACCOUNTS, (ACCOUNT,), None)
-    book.load_held(UsageTotals(ACCOUNT, Instant(0)), held, {})
+    book.load_usage_totals(UsageTotals(ACCOUNT, Instant(0)), held, {})
     return book
 
 

@@ -51,7 +51,7 @@ from leasebook.domain.values.money import Micro
 if TYPE_CHECKING:
     from leasebook.domain.book.draft import Draft
 
-TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {
+EVENT_SOURCES: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, Any]]]]]] = {
     INSTANCES: unit_events,
     ACCOUNTS: lambda before, after: (*identity_events(before, after), *account_events(before, after)),
     USERS: identity_events,
@@ -64,18 +64,21 @@ TOLD: Final[dict[Table[Any], Callable[[Any, Any], Iterable[tuple[str, dict[str, 
     ENGINE_CAPACITIES: supply_events,
     MODELS: model_events,
 }
-"""Tables whose changes are events, with what tells of two rows what happened between them."""
+"""Tables that emit events, each with the function that compares two versions of a row and returns the events."""
 
 
 class Book:
-    """Rows in memory, as they were loaded and as the commands of the batch left them."""
+    """A batch's unit of work: rows in memory, as they were loaded and as the commands of the batch left them.
+
+    ``load…`` takes what the store has; commands change it through a ``Draft``; ``changes`` returns what to write.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[Table[Any], dict[Key, Any]] = {table: {} for table in TABLES}
-        self._shelves: dict[str, list[Key]] = {}
-        self._halted: dict[str, dict[str, None]] = {}
-        self._keyed: dict[str, dict[str, None]] = {}
-        self._held: dict[str, tuple[dict[str, dict[str, int]], dict[str, Micro], Instant]] = {}
+        self._offerings_of: dict[str, list[Key]] = {}
+        self._suspended: dict[str, dict[str, None]] = {}
+        self._keys_of: dict[str, dict[str, None]] = {}
+        self._usage_totals: dict[str, tuple[dict[str, dict[str, int]], dict[str, Micro], Instant]] = {}
         self._first: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
@@ -83,95 +86,98 @@ class Book:
         self.answers = Answers()
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
-        """Put down a row as the store has it; None: the store has none."""
+        """Load a row as the store has it; None: the store has no such row."""
         self.rows[table][key] = row
 
-    def load_shelf(self, unit_type: str, offerings: Iterable[Offering]) -> None:
-        """Put down every offering of one type."""
+    def load_offerings(self, unit_type: str, offerings: Iterable[Offering]) -> None:
+        """Load every offering of one type."""
         keys: list[Key] = []
         for offering in sorted(offerings, key=lambda offering: (offering.position, offering.region)):
             key = (offering.region, offering.type)
             self.rows[OFFERINGS].setdefault(key, offering)
             keys.append(key)
-        self._shelves[unit_type] = keys
+        self._offerings_of[unit_type] = keys
 
-    def load_halted(self, account_id: str, units: Iterable[Instance]) -> None:
-        """Put down instances of an account that stand still, and those whose renewal waits, the oldest first."""
-        found = self._halted.setdefault(account_id, {})
+    def load_suspended(self, account_id: str, units: Iterable[Instance]) -> None:
+        """Load an account's suspended instances, and those whose renewal waits for money, the oldest first."""
+        found = self._suspended.setdefault(account_id, {})
         for unit in units:
             self.rows[INSTANCES].setdefault((unit.id,), unit)
             found[unit.id] = None
 
-    def load_held(self, need: UsageTotals, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
-        """Put down what an account's users hold, by type, and what they were charged."""
-        self._held[need.account_id] = held, spent, need.since
+    def load_usage_totals(self, need: UsageTotals, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
+        """Load how many units an account's users hold, by type, and what each user was charged since ``need.since``."""
+        self._usage_totals[need.account_id] = held, spent, need.since
 
     def load_keys(self, user_id: str, keys: Iterable[AccessKey]) -> None:
-        """Put down every access key of a user."""
-        found = self._keyed.setdefault(user_id, {})
+        """Load every access key of a user."""
+        found = self._keys_of.setdefault(user_id, {})
         for key in keys:
             self.rows[ACCESS_KEYS].setdefault((key.id,), key)
             found[key.id] = None
 
     def key_ids(self, user_id: str) -> list[str]:
-        """Return the access keys of a user, those of the batch included; in order of their ids."""
+        """Return the ids of a user's access keys in order, keys of this batch included; raises NotLoaded."""
         try:
-            return sorted(self._keyed[user_id])
+            return sorted(self._keys_of[user_id])
         except KeyError:
             raise NotLoaded(f"access keys of {user_id}") from None
 
-    def held(self, account_id: str) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-        """Return what an account's users hold, by type, and what they were charged, in the store and in the batch."""
+    def usage_totals(self, account_id: str) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
+        """Return the units that an account's users hold, by user and type, and each user's charges; raises NotLoaded.
+
+        Both count what the store has and what the batch did.
+        """
         try:
-            return self._held[account_id][:2]
+            return self._usage_totals[account_id][:2]
         except KeyError:
             raise NotLoaded(f"what {account_id} holds") from None
 
     def waiting_ids(self, account_id: str) -> list[str]:
-        """Return the instances that stood still or waited when the batch began, or do since; as they were loaded."""
+        """Return the ids of instances that wait for money, as loaded and then as the batch added; raises NotLoaded."""
         try:
-            return list(self._halted[account_id])
+            return list(self._suspended[account_id])
         except KeyError:
             raise NotLoaded(f"halted instances of {account_id}") from None
 
-    def halted_ids(self, account_id: str) -> list[str]:
-        """Return the same in order of their ids."""
+    def suspended_ids(self, account_id: str) -> list[str]:
+        """Return the ids of ``waiting_ids`` in order."""
         return sorted(self.waiting_ids(account_id))
 
-    def _shelve(self, offering: Offering) -> None:
-        """Let an offering that is new stand where later commands of the batch look for it."""
-        keys = self._shelves.get(offering.type)
+    def _add_offering(self, offering: Offering) -> None:
+        """Show a new offering to later commands of the batch."""
+        keys = self._offerings_of.get(offering.type)
         key = (offering.region, offering.type)
         if keys is not None and key not in keys:
             keys.append(key)
             keys.sort(key=lambda key: (self.rows[OFFERINGS][key].position, key))
 
     def has(self, table: Table[Any], key: Key) -> bool:
-        """Whether that row was loaded, if only to find that it does not exist."""
+        """Whether that row was looked up in the store; it need not exist."""
         return key in self.rows[table]
 
     def get(self, table: Table[R], *key: Any) -> R | None:
-        """Return the row, or None where there is none; raises NotLoaded where nobody asked for it."""
+        """Return the row, or None where there is none; raises NotLoaded where no command named it."""
         try:
             row: R | None = self.rows[table][key]
         except KeyError:
             raise NotLoaded(f"{table.name} {key}") from None
         return row
 
-    def shelf_keys(self, unit_type: str) -> list[Key]:
+    def offering_keys(self, unit_type: str) -> list[Key]:
         """Return the keys of every offering of a type, in catalogue order."""
         try:
-            return self._shelves[unit_type]
+            return self._offerings_of[unit_type]
         except KeyError:
             raise NotLoaded(f"offerings of type {unit_type}") from None
 
     def accept(self, draft: Draft, now: Instant, user_id: str | None) -> None:
-        """Make a command's changes part of the book, count them against limits, and tell what happened."""
+        """Make a command's changes part of the book, count them against limits, and emit events."""
         self._count(draft)
         self.take(draft, now, user_id)
 
     def take(self, draft: Draft, now: Instant, user_id: str | None) -> None:
-        """Make changes part of the book as they are, and write down what happened by whose wish."""
+        """Make changes part of the book without counting them against limits; events name ``user_id``."""
         for place, row in draft.changed.items():
             table, key = place
             rows = self.rows[table]
@@ -179,25 +185,25 @@ class Book:
             self._first.setdefault(place, before)
             rows[key] = row
             self.answers.changed(before, row)
-            if table in TOLD:
-                self._tell(TOLD[table](before, row), row, now, user_id)
+            if table in EVENT_SOURCES:
+                self._emit(EVENT_SOURCES[table](before, row), row, now, user_id)
             if table is OFFERINGS:
-                self._shelve(row)
-            elif table is ACCESS_KEYS and row.user_id in self._keyed:
-                self._keyed[row.user_id][row.id] = None
-            elif self._halted and table is INSTANCES and row.waits_for_money and row.account_id in self._halted:
-                self._halted[row.account_id][row.id] = None
+                self._add_offering(row)
+            elif table is ACCESS_KEYS and row.user_id in self._keys_of:
+                self._keys_of[row.user_id][row.id] = None
+            elif self._suspended and table is INSTANCES and row.waits_for_money and row.account_id in self._suspended:
+                self._suspended[row.account_id][row.id] = None
         self.orders += draft.orders
         self.postings += draft.postings
 
-    def _tell(self, told: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
-        for kind, data in told:
+    def _emit(self, found: Iterable[tuple[str, dict[str, Any]]], row: Any, now: Instant, user_id: str | None) -> None:
+        for kind, data in found:
             account_id, unit_id = whose(row)
             if account_id is not None:
                 self.events.setdefault(account_id, []).append(Event(now, kind, unit_id, user_id, data))
 
     def _count(self, draft: Draft) -> None:
-        """Count what a command took or gave back, and charged, against the limits of whom it concerns."""
+        """Count the units and the money of a command against the limits of their account and user."""
         for after in [row for row in draft.changed.values() if type(row) is Instance]:
             before = self.rows[INSTANCES].get((after.id,))
             added = after.held - (0 if before is None else before.held)
@@ -211,13 +217,13 @@ class Book:
         guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
         if guard is not None:
             draft.put(ACCOUNT_LIMITS, guard.plus_units(unit.created_by, unit.type, added))
-        elif unit.account_id in self._held:
+        elif unit.account_id in self._usage_totals:
             # The account gets its first limits in this very batch: they begin with this, too.
-            self._held_more(self._held[unit.account_id][0], unit, added)
+            self._add_units(self._usage_totals[unit.account_id][0], unit, added)
 
     @staticmethod
-    def _held_more(held: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
-        """Add to what a user holds; of what is held no more nothing stays (``AccountLimits.plus_units``)."""
+    def _add_units(held: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
+        """Add to the units of a user; a type or a user with no units has no entry (``AccountLimits.plus_units``)."""
         types = held.pop(unit.created_by, {})
         count = types.pop(unit.type, 0) + added
         if count:
@@ -230,29 +236,29 @@ class Book:
         if guard is not None:
             month = month_name(posting.at, draft.require(ACCOUNTS, posting.account_id).time_zone)
             draft.put(ACCOUNT_LIMITS, guard.plus_spent(user_id, month, amount))
-        elif posting.account_id in self._held and posting.at >= self._held[posting.account_id][2]:
+        elif posting.account_id in self._usage_totals and posting.at >= self._usage_totals[posting.account_id][2]:
             # Late work may charge for the month before.
-            spent = self._held[posting.account_id][1]
+            spent = self._usage_totals[posting.account_id][1]
             spent[user_id] = Micro(spent.get(user_id, 0) + amount)
 
     def part(self) -> Changes:
-        """Return what changed since it was last asked and can be written while more is decided.
+        """Return changes since the last part that can be written while more commands are decided.
 
-        These are instances, with their orders and postings: each belongs to one command, most often, and is most of
-        what is written. All else is for the end: rows that every command changes, client tokens, for which batches of
-        other servers wait in one order, and events, which are put in pages.
+        These are instances, with their orders and postings: an instance belongs to one command, most often, and they
+        are most of what a batch writes. The rest waits for the end: rows that every command changes, idempotency
+        records, whose locks batches of other servers wait for in one order, and events, which are put in pages.
         """
         return self._collected([place for place in self._first if place[0] is INSTANCES])
 
     def changes(self) -> Changes:
-        """Return everything that the batch changed, or what of it was in no part, for the store to write."""
+        """Return what the batch changed and no part had, for the store to write."""
         changes = self._collected(list(self._first))
         changes.events = [page_of(account_id, events) for account_id, events in sorted(self.events.items())]
         self.events = {}
         return changes
 
     def _collected(self, places: Iterable[tuple[Table[Any], Key]]) -> Changes:
-        """Return what became of some rows, and count from there: if they change again, that is another change."""
+        """Return the changes of some rows, and forget them: a row that changes again is another change."""
         changes = Changes(self.orders, self.postings)
         self.orders, self.postings = [], []
         for place in places:

@@ -14,7 +14,7 @@ from leasebook.domain.record.ledger import Order, Posting
 
 
 class Changes:
-    """What a batch writes, table by table. ``before`` are the rows of ``updated`` as they were, in the same order."""
+    """The change set of a batch, by table; ``before`` has the rows of ``updated`` as they were, in the same order."""
 
     def __init__(self, orders: list[Order], postings: list[Posting]) -> None:
         self.orders = orders
@@ -30,7 +30,7 @@ class Changes:
         self.placed_new: list[tuple[str, str]] = []
 
     def place(self, before: Instance | None, after: Instance) -> None:
-        """Take note which services came to an instance, or left it: what a service's instances are found by."""
+        """Note services that came to an instance or left it; the store finds a service's instances by these pairs."""
         if after.placements or (before is not None and before.placements):
             old = set() if before is None else {(placed.service_id, before.id) for placed in before.placements}
             new = {(placed.service_id, after.id) for placed in after.placements}
@@ -38,7 +38,7 @@ class Changes:
             self.placed_new += sorted(new - old)
 
     def after(self, parts: Sequence[Changes]) -> Changes:
-        """Return these changes with the parts before them; what changed in several stands there several times."""
+        """Return these changes after those of ``parts``; a row that changed in several is listed several times."""
         if not parts:
             return self
         all_of_them = (*parts, self)

@@ -18,14 +18,14 @@ from leasebook.domain.values.money import checked
 
 
 class Draft:
-    """One command's view of the book: what it changes is kept aside, and dropped if it is refused."""
+    """One command's overlay on the book: its changes are kept aside, and dropped if the command is refused."""
 
     __slots__ = ("as_of", "book", "changed", "orders", "postings")
 
     def __init__(self, book: Book, as_of: Instant | None = None) -> None:
         self.book = book
         self.as_of = as_of
-        """The moment as of which the command is decided. What depends on it in every command alike reads it here."""
+        """The moment as of which the command is decided; rules that all commands share read it here."""
         self.changed: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []
@@ -44,13 +44,13 @@ class Draft:
             raise LookupError(f"{table.name} {key} does not exist, and another row says it does")
         return row
 
-    def shelf(self, unit_type: str) -> list[Offering]:
+    def offerings_of(self, unit_type: str) -> list[Offering]:
         """Return every offering of a type, in catalogue order."""
-        return [self.require(OFFERINGS, *key) for key in self.book.shelf_keys(unit_type)]
+        return [self.require(OFFERINGS, *key) for key in self.book.offering_keys(unit_type)]
 
-    def halted(self, account_id: str) -> list[Instance]:
-        """Return the account's instances that stand still, as far as they were loaded."""
-        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.halted_ids(account_id)]
+    def suspended(self, account_id: str) -> list[Instance]:
+        """Return the account's suspended instances, as far as they were loaded."""
+        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.suspended_ids(account_id)]
         return [unit for unit in units if unit.is_halted]
 
     def unrenewed(self, account_id: str) -> list[Instance]:

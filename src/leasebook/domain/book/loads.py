@@ -18,17 +18,17 @@ class OfferingsOfType(msgspec.Struct, frozen=True):
 
 
 class SuspendedInstances(msgspec.Struct, frozen=True):
-    """Need instances that stand still until a debt is paid (``Instance.is_halted``), at most ``HALTED_MAX`` of them.
+    """Need an account's suspended instances (``Instance.is_halted``), at most ``SUSPENDED_MAX`` of them.
 
-    And as many of those whose renewal waits for money (``Instance.awaits_renewal``), the oldest first. They are those of an
-    account; or, where an instance is named, of its account.
+    And as many of those whose renewal waits for money (``Instance.awaits_renewal``), the oldest first. Where an
+    instance is named, its account is meant.
     """
 
     account_id: str | None = None
     unit_id: str | None = None
 
 
-HALTED_MAX = 500
+SUSPENDED_MAX = 500
 
 
 class UsageTotals(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class UsageTotals(msgspec.Struct, frozen=True):
 
 
 class KeysOfUser(msgspec.Struct, frozen=True):
-    """Need every access key of a user, whose row is needed as well: who makes keys takes turns on it."""
+    """Need every access key of a user. The user's row is needed as well: commands that make keys lock it."""
 
     user_id: str
 

@@ -42,7 +42,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         guard = draft.get(ACCOUNT_LIMITS, self.account_id)
         month = month_name(self.month_began, account.time_zone)
         if guard is None:
-            held, spent = draft.book.held(self.account_id)
+            held, spent = draft.book.usage_totals(self.account_id)
             guard = AccountLimits(self.account_id, GuardRules(), held, month, spent)
         guard = guard.with_rules(self.change.applied(guard.rules), month)
         draft.put(ACCOUNT_LIMITS, guard)

@@ -89,7 +89,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
         if region is None and self.purchase.quote_id is not None:
             # A quote is for one region, so whoever buys with it need not name it again.
             quote = draft.get(QUOTES, self.purchase.quote_id)
-            known = {offering.region for offering in draft.shelf(self.unit_type)}
+            known = {offering.region for offering in draft.offerings_of(self.unit_type)}
             region = quote.region if quote is not None and quote.region in known else None
         field = "computeUnitConfig" if self.kind == UNITS_OF_COMPUTE else "model"
         offering = choose(draft, region, self.unit_type, self.count, field=field, kind=self.kind)
@@ -141,7 +141,7 @@ def offerings_of(draft: Draft, service: Service) -> list[Offering]:
     """Return the offerings of ``shelf_of`` that there are."""
     unit_type = service.shape.unit_type
     if service.region is None:
-        return [row for row in draft.shelf(unit_type) if row.kind == UNITS_OF_COMPUTE]
+        return [row for row in draft.offerings_of(unit_type) if row.kind == UNITS_OF_COMPUTE]
     row = draft.get(OFFERINGS, service.region, unit_type)
     return [] if row is None else [row]
 
@@ -182,7 +182,7 @@ def choose(
         if offering is None or offering.kind != kind:
             raise _not_sold(f"{unit_type} in {region}" if kind == UNITS_OF_COMPUTE else f"quota of {unit_type}", field)
         return offering
-    shelf = [offering for offering in draft.shelf(unit_type) if offering.kind == kind]
+    shelf = [offering for offering in draft.offerings_of(unit_type) if offering.kind == kind]
     if not shelf:
         raise _not_sold(unit_type, field)
     if may is not None:

@@ -121,4 +121,4 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         except Refusal as refusal:
             if refusal.reason != STOCK:
                 raise
-            return next(row for row in draft.shelf(self.unit_type) if row.kind == self.kind), refusal
+            return next(row for row in draft.offerings_of(self.unit_type) if row.kind == self.kind), refusal

@@ -55,7 +55,7 @@ class ReportSupply(Command, frozen=True, kw_only=True):
         if supply is None:
             return False
         for unit_type in self.types:
-            supply, changed = supply.reckon(unit_type, draft.shelf(unit_type), self.routes)
+            supply, changed = supply.reckon(unit_type, draft.offerings_of(unit_type), self.routes)
             for offering in changed:
                 draft.put(OFFERINGS, offering)
         draft.put(ENGINE_CAPACITIES, supply)
