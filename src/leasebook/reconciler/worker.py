@@ -15,13 +15,13 @@ from leasebook.domain.book.tables import INSTANCES, MODELS, SERVICES
 from leasebook.domain.commands.service.replica import GiveBackLease, HoldLeases, TakeLeases
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import LEFT, NOBODY, Worker
-from leasebook.domain.model.replica import Replica, Seen
+from leasebook.domain.model.replica import Seen
 from leasebook.domain.replicas.engine_route import Routes, engine_for
 from leasebook.domain.replicas.planner import INSTANT, Job, Limits, Observation, Plan, Step, orphans, plan, write_off
 from leasebook.domain.replicas.unserved import Gone, is_gone
 from leasebook.domain.values.calendar import SECOND_US
-from leasebook.engines.contract import ReplicaEngine, Unreachable
-from leasebook.engines.gone import GoneEngine
+from leasebook.engines.contract import ReplicaEngine
+from leasebook.engines.gone import GoneEngine, with_gone
 from leasebook.reconciler.capacity_poller import CapacityPoller, Reporter, log_differences
 from leasebook.reconciler.executor import GRACE_S, StepExecutor
 from leasebook.reconciler.observation import EngineMonitor
@@ -42,10 +42,6 @@ def _exposing(limits: Limits, engines: Mapping[str, ReplicaEngine]) -> Limits:
     """Return the limits with the engines that do not keep replicas apart completely."""
     exposed = frozenset(name for name, engine in engines.items() if not engine.isolation().is_complete)
     return msgspec.structs.replace(limits, exposed=exposed)
-
-
-def _given_up(gone: Iterable[Gone]) -> dict[str, ReplicaEngine]:
-    return {one.engine: GoneEngine(one.engine) for one in gone}
 
 
 class Reconciler:
@@ -75,10 +71,9 @@ class Reconciler:
         told_to: str | None = None,
         gone: Collection[Gone] = (),
     ) -> None:
-        given_up = {one.engine: GoneEngine(one.engine) for one in gone if one.engine not in engines}
         self.watches: Final = {
             name: EngineMonitor(engine, timing, time or MachineTime(), meter)
-            for name, engine in {**given_up, **engines}.items()
+            for name, engine in with_gone(engines, gone).items()
         }
         self._gone = gone
         self.left: Final = LeftBehind(self.watches, node, meter, after_s=2 * timing.lease_s)
@@ -465,16 +460,3 @@ class Reconciler:
         while self._busy:
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
             await asyncio.sleep(0)
-
-    async def logs(self, row: Replica, lines_max: int) -> tuple[list[str], str | None]:
-        """Return the last lines of a replica; none, and why, where this process cannot have them."""
-        watch = self.watches.get(row.engine)
-        if watch is None or (watch.engine.local and row.node != self._node):
-            return [], f"This server cannot reach the engine {row.engine} of {row.node}; ask one on that machine."
-        try:
-            async with asyncio.timeout(self._timing.call_s):
-                return await watch.engine.logs(row.name, lines_max), None
-        except TimeoutError:
-            return [], f"The engine {row.engine} did not answer within {self._timing.call_s:g} s."
-        except Unreachable as error:
-            return [], f"The engine {row.engine} cannot be asked: {error}"
