@@ -174,7 +174,7 @@ class Hand:
             for everything in (True, False, False):
                 self._house.tick()
                 await self.worker.look_at("fake")
-                await self.worker.turn(everything=everything)
+                await self.worker.reconcile(everything=everything)
                 await self.worker.settle_down()
         except Died:
             await self.worker.settle_down()

@@ -380,8 +380,8 @@ async def reconciling(
         time=MachineTime(ground.clock),
         told_to=None if root is None else root.account_id,
         gone=gone_of(settings),
+        keys=ground.keeper.said,
     )
-    reconciler.keys = ground.keeper.said
     ground.sequencer.watch(reconciler)
     reconciler.start()
     try:
