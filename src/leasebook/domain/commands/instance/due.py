@@ -53,7 +53,7 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
         match self.due.kind:
             case DueKind.CHARGE:
                 zone = draft.require(ACCOUNTS, unit.account_id).time_zone
-                unit = charge_usage(draft, unit, now, charge_at=next_full_hour(now, zone))
+                unit = change(draft, charge_usage(draft, unit, now), charge_at=next_full_hour(now, zone))
                 note_arrears(draft, unit, rules, now)
             case DueKind.RENEW:
                 renew_by_itself(draft, unit, rules, now)

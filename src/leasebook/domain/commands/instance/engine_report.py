@@ -66,7 +66,7 @@ class ConfirmRunning(_Report, frozen=True, kw_only=True):
     def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
         """Start it."""
         if unit.payment_timing == "Postpaid":
-            start_meter(draft, unit, now, started_at=now)
+            start_meter(draft, change(draft, unit, started_at=now), now)
             return
         term = term_of(now, unit.term_months, draft.require(ACCOUNTS, unit.account_id).time_zone)
         change(

@@ -171,7 +171,9 @@ def renew_by_itself(draft: Draft, unit: Instance, rules: Rules, now: Instant) ->
         change(draft, unit, auto_renew=False, renew_at=None)
     elif not renew_if_paid(draft, unit, rules, now):
         offsets = draft.require(ACCOUNTS, unit.account_id).remind_before_us
-        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, offsets, now))
+        changes = unpaid(unit, offsets, now)
+        changes["renew_at"] = _next_try(unit, now)
+        change(draft, unit, **changes)
 
 
 def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
