@@ -209,13 +209,13 @@ def default_release(guard: AccountLimits | None, release_at: Instant | None, now
     return release_at
 
 
-def judge_turn(guard: AccountLimits | None, turns_at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
+def judge_switch(guard: AccountLimits | None, at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
     """Judge that a prepaid unit becomes postpaid at some time; returns the release time that it gets then, too.
 
     Nobody can give one with the change, so it is the default one, counted from that time.
     """
-    release_at = default_release(guard, None, turns_at)
-    return release_at, judge_end(guard, release_at, turns_at, zone_name)
+    release_at = default_release(guard, None, at)
+    return release_at, judge_end(guard, release_at, at, zone_name)
 
 
 def judge_extension(

@@ -12,7 +12,7 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OF
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import not_ending, unit_needs
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.limits import Asked, judge_end, judge_extension, judge_spend, judge_turn, month_name
+from leasebook.domain.model.limits import Asked, judge_end, judge_extension, judge_spend, judge_switch, month_name
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_last_minute, paid_until
@@ -88,7 +88,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
             ends = now if unit.expires_at is None else unit.expires_at
-            release_at, refusal = judge_turn(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.time_zone)
+            release_at, refusal = judge_switch(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.time_zone)
             if refusal is not None:
                 raise refusal
             longer = unit.extensions > 0 and release_at is None

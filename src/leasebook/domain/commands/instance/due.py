@@ -14,7 +14,7 @@ from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.commands.instance.renewal import renew_by_itself
 from leasebook.domain.model.instance import EndReason, Instance
 from leasebook.domain.record.agenda import DueKind, is_due
-from leasebook.domain.rules.billing_switch import turn_postpaid
+from leasebook.domain.rules.billing_switch import switch_to_postpaid
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_usage, note_arrears
 from leasebook.domain.rules.release import begin_release, stop
@@ -80,7 +80,7 @@ def _in_transition(unit: Instance | None) -> bool:
 
 def _expire(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
     """End a term: the instance stops, or goes on postpaid where that was asked for (decision 14)."""
-    if unit.status == "BillingChanging" and turn_postpaid(draft, unit, rules, now):
+    if unit.status == "BillingChanging" and switch_to_postpaid(draft, unit, rules, now):
         return
     stop(draft, unit, rules, now)
 
