@@ -16,7 +16,7 @@ from leasebook.domain.model.limits import Asked, judge_end, judge_extension, jud
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_last_minute, paid_until
-from leasebook.domain.rules.ownership import own_unit
+from leasebook.domain.rules.ownership import require_instance
 from leasebook.domain.rules.purchase_checks import balance_refusal
 from leasebook.domain.rules.term import next_try, term_of
 from leasebook.domain.values.calendar import Instant
@@ -72,7 +72,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         And where a postpaid instance needs a release time, and the account has no default one, or where the account's
         limits do not let a release time be given up.
         """
-        unit = own_unit(draft, self.account_id, self.unit_id)
+        unit = require_instance(draft, self.account_id, self.unit_id)
         changing = unit.status == "BillingChanging"
         if unit.status not in ("Running", "BillingChanging"):
             raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; its billing cannot change.", field="instanceId")

@@ -16,7 +16,7 @@ from leasebook.domain.model.limits import Asked, judge_renewal, judge_spend, mon
 from leasebook.domain.model.offering import Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
-from leasebook.domain.rules.ownership import own_unit
+from leasebook.domain.rules.ownership import require_instance
 from leasebook.domain.rules.purchase_checks import balance_refusal
 from leasebook.domain.rules.reminder import unpaid
 from leasebook.domain.rules.term import (
@@ -64,7 +64,7 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
 
         And for one that is to become postpaid: a renewal would undo that without a word (decision 30).
         """
-        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
         if self.kind not in (None, unit.kind):
             raise Refusal(BAD_VALUE, f"{unit.id} is {unit.kind}, not {self.kind}.", field="instanceType")
         only_prepaid(unit)
@@ -125,7 +125,7 @@ class Renew(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
         """Raises Refusal where there is nothing to renew or too little money, and by the account's limits."""
-        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
         only_prepaid(unit)
         if unit.status not in RENEWABLE:
             raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")

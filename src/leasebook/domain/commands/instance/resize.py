@@ -16,7 +16,7 @@ from leasebook.domain.model.limits import Asked, judge_spend, judge_units, month
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
-from leasebook.domain.rules.ownership import own_unit
+from leasebook.domain.rules.ownership import require_instance
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed, balance_refusal
 from leasebook.domain.rules.term import price_of_rest
 from leasebook.domain.values.calendar import Instant
@@ -59,7 +59,7 @@ class Resize(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Resized:
         """Raises Refusal where it does not run, uses more units, or is prepaid and would shrink; for stock, balance."""
-        unit = own_unit(draft, self.account_id, self.unit_id, kind=self.kind)
+        unit = require_instance(draft, self.account_id, self.unit_id, kind=self.kind)
         _check(unit, self.count)
         offering = draft.require(OFFERINGS, *unit.offering)
         added = self.count - unit.count
