@@ -9,7 +9,7 @@ import msgspec
 
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import GONE, UP, Instance
-from leasebook.domain.model.limits import AccountLimits, Asked, judge_renewal, judge_spend, month_name
+from leasebook.domain.model.limits import AccountLimits, LimitedUse, judge_renewal, judge_spend, month_name
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of
@@ -189,7 +189,7 @@ def _hindrance(
         return "the renewal would be over before it began: renew it for longer by hand (RenewComputeUnit)"
     if offering.per_month is None:
         return "it is not sold by the month any more"
-    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
     extensions = unit.extensions + before if unit.extensions else 0
     if (
         left < amount

@@ -12,7 +12,7 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OF
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import not_ending, unit_needs
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.limits import Asked, judge_end, judge_extension, judge_spend, judge_switch, month_name
+from leasebook.domain.model.limits import LimitedUse, judge_end, judge_extension, judge_spend, judge_switch, month_name
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_last_minute, paid_until
@@ -129,7 +129,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         amount = Micro(unit.count * offering.per_month * self.months)
         # What was used until now is charged with it, and not counted yet.
         cost = Micro(amount + unit.charged - before)
-        asked = Asked(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
+        asked = LimitedUse(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
         limit = judge_spend(draft.get(ACCOUNT_LIMITS, account.id), asked, rules.currency)
         if limit is not None:
             raise limit

@@ -12,7 +12,7 @@ from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OF
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.limits import Asked, judge_renewal, judge_spend, month_name
+from leasebook.domain.model.limits import LimitedUse, judge_renewal, judge_spend, month_name
 from leasebook.domain.model.offering import Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
@@ -221,7 +221,7 @@ def _judge(
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
     added = months_between(own_term(unit), term, zone)
     amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
-    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(now, zone))
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(now, zone))
     limit = judge_spend(draft.get(ACCOUNT_LIMITS, unit.account_id), asked, rules.currency)
     if limit is not None:
         return limit, amount
