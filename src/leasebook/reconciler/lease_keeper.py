@@ -12,6 +12,7 @@ from leasebook.batch import OutageLog, Outdated
 from leasebook.domain.commands.service.replica import GiveBackLease, HoldLeases, TakeLeases
 from leasebook.domain.model.lease import LEFT, NOBODY, Worker
 from leasebook.domain.replicas.planner import Job
+from leasebook.reconciler.beats import Beats
 from leasebook.reconciler.ports import LATER, RETRY_S, Books, Time, Timing
 
 log = structlog.get_logger()
@@ -52,8 +53,7 @@ class LeaseKeeper:
         self._beat = 0
         self._renewed_at = float("-inf")
         """When the last beat that was committed was sent, in steady seconds."""
-        self._beats: dict[str, tuple[int, float]] = {}
-        """The beat of each other worker, and since when (steady seconds) it is that one."""
+        self._beats: Final = Beats(time)
         self._other_nodes: frozenset[str] = frozenset()
 
     def _worker(self, beat: int) -> Worker:
@@ -103,18 +103,14 @@ class LeaseKeeper:
 
     def dead(self, workers: Iterable[Worker]) -> dict[str, int]:
         """Return the workers that are dead, each with its last beat; ``workers``: all of the store, read just now."""
-        now = self._time.steady()
-        found = {worker.id: worker for worker in workers if worker.id != self._worker_id}
-        self._beats = {
-            one.id: (one.beat, now) if self._beats.get(one.id, (None, now))[0] != one.beat else self._beats[one.id]
-            for one in found.values()
-        }
+        others = [worker for worker in workers if worker.id != self._worker_id]
+        standing = self._beats.standing({one.id: one.beat for one in others})
         dead = {
             one.id: one.beat
-            for one in found.values()
-            if self._alone or one.beat == LEFT or now - self._beats[one.id][1] > self._timing.lease_s
+            for one in others
+            if self._alone or one.beat == LEFT or standing[one.id] > self._timing.lease_s
         }
-        self._other_nodes = frozenset({one.node for one in found.values() if one.id not in dead} - {self._node})
+        self._other_nodes = frozenset({one.node for one in others if one.id not in dead} - {self._node})
         return dead
 
     @property
