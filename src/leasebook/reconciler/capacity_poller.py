@@ -58,17 +58,17 @@ class CapacityPoller:
         meter: Meter,
     ) -> None:
         self._engine: Final = engine
-        self._reader = reader
-        self._books = books
-        self._routes = routes
-        self._reporter = reporter
-        self._timing = timing
-        self._time = time
-        self._meter = meter
-        self._node = reporter.node if engine.local else SHARED
+        self._reader: Final = reader
+        self._books: Final = books
+        self._routes: Final = routes
+        self._reporter: Final = reporter
+        self._timing: Final = timing
+        self._time: Final = time
+        self._meter: Final = meter
+        self._node: Final = reporter.node if engine.local else SHARED
         self._beats: Final = Beats(time)
         self._reported_at = float("-inf")
-        self._outage = OutageLog(log)
+        self._outage: Final = OutageLog(log)
 
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
