@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from leasebook.cli.main import main
-from leasebook.domain.book.book import Book, Changes, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import Needed
 from leasebook.store.sqlite import store as sqlite
 from leasebook.store.sqlite.acknowledged import Acknowledged
 from leasebook.store.sqlite.checkpointer import Checkpointer

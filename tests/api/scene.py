@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
-from leasebook.domain.book.book import (
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import (
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
@@ -23,7 +24,6 @@ from leasebook.domain.book.book import (
     REFUSED_CALLS,
     SUBSCRIPTIONS,
     WORKERS,
-    Changes,
 )
 from leasebook.store.opening import Target
 from tests.harness import Answer, Desk, a_service

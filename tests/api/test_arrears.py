@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.book.loads import HALTED_MAX
+from leasebook.domain.book.loads import SUSPENDED_MAX
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
@@ -243,7 +243,7 @@ def test_more_instances_than_a_batch_takes_all_run_again(target: Target) -> None
 
 
 def many_stop_and_run_again(either: Scene) -> None:
-    many = 2 * HALTED_MAX + 7
+    many = 2 * SUSPENDED_MAX + 7
     either.sell(stock=many, minute="0.01")
     caller, other = either.customer("0.6"), either.customer("0.6")
     service = caller.create_service()
@@ -264,7 +264,7 @@ def many_stop_and_run_again(either: Scene) -> None:
     top_up(either, caller, debt)
     assert caller.balance() == "0.00"
     # The first few hundred run at once; the others follow, each at the moment of the payment.
-    assert statuses(caller).get("Running", 0) >= HALTED_MAX - 1
+    assert statuses(caller).get("Running", 0) >= SUSPENDED_MAX - 1
     either.advance("2030-01-16 10:00:01")
     assert statuses(caller) == {"Running": many - 1}
     assert status(caller, mine) == "Running"

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.domain.book.book import StoreMetadata
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.values.calendar import Instant, parse_time
 from leasebook.store.opening import Target, open_store
 from leasebook.store.verify.check import check_store

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import INSTANCES as UNIT_ROWS
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import INSTANCES as UNIT_ROWS
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import Instant, parse_time, rfc3339

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from leasebook.batch import Limits, Sequencer, Transaction
-from leasebook.domain.book.book import INSTANCES, METADATA, Book, Draft, StoreMetadata, Table
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, METADATA, Table
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.record.ledger import Order
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.commands.command import REPLAYED_TEXT, Command

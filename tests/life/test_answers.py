@@ -9,7 +9,10 @@ import pytest
 
 from leasebook.batch import Limits, Sequencer, Unavailable, sequencer
 from leasebook.batch.sequencer import CROWD_MIN
-from leasebook.domain.book.book import INSTANCES, Book, Changes, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import Book, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.money import Micro

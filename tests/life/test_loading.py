@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from leasebook.batch import load
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, INSTANCES, TABLES, Book, Needed, Table
-from leasebook.domain.book.loads import KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import KeysOfUser, Needed, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, INSTANCES, TABLES, Table
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.release import Release
 from leasebook.domain.model.idempotency import IdempotencyKey

@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from leasebook.batch import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, Needed
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey
 from leasebook.domain.record.agenda import Due, DueKind

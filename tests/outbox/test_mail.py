@@ -19,7 +19,8 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from leasebook.addressing.mail import ADDRESS, Server, server_of
 from leasebook.config.load import BadSettings, load_settings
-from leasebook.domain.book.book import SUBSCRIPTIONS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import SUBSCRIPTIONS
 from leasebook.domain.model.subscription import Subscription, delivery_of
 from leasebook.domain.record.event import BOUGHT, Event
 from leasebook.domain.values.calendar import Instant

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.record.event import REMINDED, Event, page_of
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.store.opening import Target

@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from leasebook.domain.book.book import (
-    INSTANCES,
-    LEASES,
-    METADATA,
-    OFFERINGS,
-    REPLICAS,
-    SERVICES,
-    Book,
-    Changes,
-    Draft,
-    StoreMetadata,
-)
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, LEASES, METADATA, OFFERINGS, REPLICAS, SERVICES
 from leasebook.domain.commands.command import Command, Decision
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.domain.model.instance import GONE, Instance
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.replica import Isolation, Replica, Seen, Wanted
 from leasebook.domain.replicas.engine_route import Route
 from leasebook.domain.replicas.planner import Limits
@@ -181,7 +174,7 @@ class Hand:
             for everything in (True, False, False):
                 self._house.tick()
                 await self.worker.look_at("fake")
-                await self.worker.turn(everything=everything)
+                await self.worker.reconcile(everything=everything)
                 await self.worker.settle_down()
         except Died:
             await self.worker.settle_down()

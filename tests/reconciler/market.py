@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
 from leasebook.domain.commands.instance.release import Release

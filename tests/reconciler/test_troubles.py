@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import OFFERINGS
+from leasebook.domain.book.tables import OFFERINGS
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.resize import Resize

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from leasebook.batch import AuditWriter, Transaction, decide_in_parts, load
-from leasebook.domain.book.book import Changes, NotLoaded
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import NotLoaded
 from leasebook.domain.commands.command import Command, Decision, Engine
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.store.clock import MoveClock

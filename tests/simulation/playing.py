@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leasebook.batch import AuditWriter
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS
 from leasebook.domain.commands.command import Decision
 from leasebook.security.audit_keys import AuditKeys
 from tests.simulation.history import History

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from leasebook.batch import DEFERRED, decide_in_parts, load
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.record.agenda import Due, DueKind

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import INSTANCES, METADATA, TABLES
+from leasebook.domain.book.tables import INSTANCES, METADATA, TABLES
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.domain.book.book import INSTANCES, QUOTES
+from leasebook.domain.book.tables import INSTANCES, QUOTES
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.model.service import resource_type_of
 from leasebook.domain.values.calendar import DAY_US, Instant, parse_time

@@ -15,7 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from leasebook.batch import DueRequest, Limits, Sequencer
-from leasebook.domain.book.book import INSTANCES, OFFERINGS, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, OFFERINGS, SERVICES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.model.offering import Offering

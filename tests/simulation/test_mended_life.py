@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Decision, Engine
 from leasebook.domain.values.calendar import parse_time
 from leasebook.domain.values.refusal import WRONG_STATE

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.model.instance import MOVES, EndReason, InstanceStatus
 from leasebook.domain.values.calendar import HOUR_US

@@ -11,8 +11,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, INSTANCES
-from leasebook.domain.book.book import ACCOUNTS as ACCOUNT_ROWS
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, INSTANCES
+from leasebook.domain.book.tables import ACCOUNTS as ACCOUNT_ROWS
 from leasebook.domain.commands.account.limits import SetGuardRails
 from leasebook.domain.model.instance import LEGAL
 from leasebook.domain.model.limits import GuardRules, month_name

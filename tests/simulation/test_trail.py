@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from leasebook.batch import AuditWriter, Conflict, Limits, OutcomeUnknown, Sequencer, Unavailable
-from leasebook.domain.book.book import Changes, Draft
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.commands.command import Command
 from leasebook.domain.record.audit_log import Entry, Line, read_body
 from leasebook.domain.values.calendar import DAY_US, Instant

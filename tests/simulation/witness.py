@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine
 from leasebook.domain.model.account import Account

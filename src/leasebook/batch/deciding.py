@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from leasebook.batch.ports import Transaction
-from leasebook.domain.book.book import INSTANCES, SERVICES, Book, Needed, NotLoaded, Table
-from leasebook.domain.book.loads import KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import KeysOfUser, Needed, NotLoaded, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import INSTANCES, SERVICES, Table
 from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine, decide, token_needs
 from leasebook.domain.record import identity_log
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of

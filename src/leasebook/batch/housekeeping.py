@@ -7,7 +7,8 @@ from typing import Final
 
 from leasebook.batch.key_uses import KeyUses
 from leasebook.batch.ports import Transaction
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, NONCES, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, NONCES
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Mode, wall_us

@@ -11,7 +11,8 @@ import structlog
 from leasebook.batch.deciding import load, needs_of
 from leasebook.batch.ports import Closed, DueDone, LockedOut, Transaction
 from leasebook.batch.waiting import Batch, WaitingCall
-from leasebook.domain.book.book import Book, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.record.agenda import Due

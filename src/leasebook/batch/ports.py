@@ -7,7 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from leasebook.domain.book.book import Book, Changes, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import AuditPage, Head, Mark

@@ -38,7 +38,8 @@ from leasebook.batch.ports import (
 from leasebook.batch.queue import CommandQueue
 from leasebook.batch.waiting import Batch, WaitingCall, answer
 from leasebook.batch.write_health import WriteHealth
-from leasebook.domain.book.book import Book, Changes
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.commands.command import Command, Decision, Engine
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.store.clock import MoveClock

@@ -47,7 +47,7 @@ async def set_offering(context: Context, call: Call[own.SetOfferingRequest]) -> 
         per_month=amount(asked.price_per_month, "pricePerMonth"),
         stock_total=asked.stock_total,
         stock_source=asked.stock_source,
-        routes=context.routes,
+        routes=context.rules.routes,
     )
     offering: Offering = await context.submit(call, command)
     return present.offering(offering)

@@ -6,7 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field, refused
-from leasebook.api.handlers.instances import auto_renew, own_unit
+from leasebook.api.handlers.instances import auto_renew, instance_of
 from leasebook.api.ids import hex_id, package_id, quota_id
 from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of
 from leasebook.api.presenters import rows as present
@@ -50,7 +50,7 @@ async def describe_auto_renew_rules(context: Context, call: Call[c.DescribeAutoR
     size = OWN.of(asked.max_keys)
     if asked.instance_id is not None:
         wanted_id = asked.instance_id
-        unit = own_unit(await context.read(call, lambda ask: ask.unit(wanted_id)), call, wanted_id)
+        unit = instance_of(await context.read(call, lambda ask: ask.unit(wanted_id)), call, wanted_id)
         rules = [present.renew_rule(unit, context.shown)] if unit.auto_renew else []
         return c.AutoRenewRules(rules=rules, is_truncated=False, max_keys=size)
     scope = f"rules {account_id}"
@@ -87,7 +87,7 @@ async def describe_quota(context: Context, call: Call[c.DescribeTpmRequest]) -> 
     asked = call.request
     if asked.instance_id is not None:
         wanted = asked.instance_id
-        unit = own_unit(await context.read(call, lambda ask: ask.unit(wanted)), call, wanted, QUOTA)
+        unit = instance_of(await context.read(call, lambda ask: ask.unit(wanted)), call, wanted, QUOTA)
         units = [unit] if unit.type == asked.model and asked.status in (None, unit.status) else []
     else:
         return await _quota_page(context, call)
@@ -135,7 +135,7 @@ async def resize_quota(context: Context, call: Call[c.ResizeTpmRequest]) -> bool
     asked = call.request
     if asked.count is None:
         # The documents let the number be left out, and do not say what that means: nothing changes.
-        own_unit(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id, QUOTA)
+        instance_of(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id, QUOTA)
         return True
     command = Resize(
         token=call.token(),

@@ -60,7 +60,7 @@ def _offered(
 ) -> Iterator[su.EngineStock]:
     """Every offering that an engine serves, and every one whose stock should come from one."""
     for row in offerings:
-        engine = INSTANT if row.kind != UNITS_OF_COMPUTE else engine_for(context.routes, row.region, row.type)
+        engine = INSTANT if row.kind != UNITS_OF_COMPUTE else engine_for(context.rules.routes, row.region, row.type)
         if engine == INSTANT and row.stock_source != BY_ENGINE:
             continue
         supply = known.get(engine, EngineCapacity(engine))
@@ -90,7 +90,7 @@ def _not_offered(
     What stands for all that begin so is no type that could be offered.
     """
     served = {
-        (engine_for(context.routes, row.region, row.type), row.type)
+        (engine_for(context.rules.routes, row.region, row.type), row.type)
         for row in offerings
         if row.kind == UNITS_OF_COMPUTE
     }

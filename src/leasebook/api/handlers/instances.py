@@ -27,8 +27,9 @@ from leasebook.domain.commands.instance.resize import Resize, Resized
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
 from leasebook.domain.model.service import Service
-from leasebook.domain.rules.ownership import no_instance, no_service
+from leasebook.domain.rules.ownership import no_service, owned_instance
 from leasebook.domain.values.money import amount_text
+from leasebook.domain.values.refusal import Refusal
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 PIECE: Final = 1000
@@ -136,7 +137,7 @@ async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitReques
         return zone, unit, [(one, ask.service(one.service_id)) for one in placed]
 
     zone, unit, services = await context.read(call, look)
-    unit = own_unit(unit, call, wanted)
+    unit = instance_of(unit, call, wanted)
     return s.ComputeUnitDetail(
         compute_unit_instance=present.instance(unit, context.shown, zone),
         service_usage_list=[present.usage(placed, service) for placed, service in services if service is not None],
@@ -167,9 +168,8 @@ async def describe_service_instance(
     """Show one instance of a service."""
     asked = call.request
     await _see_service(context, call, asked.service_id)
-    unit = own_unit(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id)
-    if not unit.serves(asked.service_id):
-        raise refused(no_instance(asked.instance_id))
+    unit = await context.read(call, lambda ask: ask.unit(asked.instance_id))
+    unit = instance_of(unit, call, asked.instance_id, service_id=asked.service_id)
     return s.ServiceInstanceDetail(instance=present.service_instance(unit, asked.service_id, context.shown))
 
 
@@ -333,11 +333,19 @@ def auto_renew(call: Call[Any], unit_id: str, kind: OfferingKind, months: int | 
     )
 
 
-def own_unit(unit: Instance | None, call: Call[Any], unit_id: str, kind: OfferingKind = UNITS_OF_COMPUTE) -> Instance:
-    """Return the instance where it is the caller's and of that kind; raises Fault."""
-    if unit is None or unit.account_id != call.caller.account_id or unit.kind != kind:
-        raise refused(no_instance(unit_id))
-    return unit
+def instance_of(
+    unit: Instance | None,
+    call: Call[Any],
+    unit_id: str,
+    kind: OfferingKind = UNITS_OF_COMPUTE,
+    *,
+    service_id: str | None = None,
+) -> Instance:
+    """Return the row that was read, where it is the caller's (``owned_instance``); raises Fault."""
+    try:
+        return owned_instance(unit, call.caller.account_id, unit_id, service_id, kind=kind)
+    except Refusal as refusal:
+        raise refused(refusal) from None
 
 
 async def _see_service(context: Context, call: Call[Any], service_id: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 
 from leasebook.batch import LockedOut, Outdated, Unavailable
-from leasebook.domain.book.book import Needed
+from leasebook.domain.book.loads import Needed
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store import revisions
 from leasebook.store.errors import BadStore
