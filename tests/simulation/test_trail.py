@@ -69,10 +69,10 @@ class TroubledTransaction(MemoryTransaction):
         await super().save(changes)
         self.trouble.saved.append(changes)
 
-    async def commit(self, *, alone: bool = False) -> None:
+    async def commit(self, *, is_idle: bool = False) -> None:
         if self.trouble.before:
             raise self.trouble.before.pop(0)
-        await super().commit(alone=alone)
+        await super().commit(is_idle=is_idle)
         if self.trouble.after:
             raise self.trouble.after.pop(0)
 

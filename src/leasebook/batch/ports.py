@@ -84,8 +84,8 @@ class Transaction(Protocol):
     """One open transaction of a store that takes a batch at a time."""
 
     identity_epoch: str | None
-    has_company: bool
-    """Whether somebody else wrote to the store since the last transaction of this server."""
+    has_concurrent_writers: bool
+    """Whether another server wrote to the store since the last transaction of this server."""
 
     def now(self) -> Instant | None:
         """Return the store's own time where it keeps one for all its servers; None: the server's clock counts.
@@ -140,8 +140,8 @@ class Transaction(Protocol):
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
         """Forget at most so many deliveries that may be forgotten by now, and as many lanes in which nothing waits."""
 
-    async def commit(self, *, alone: bool = False) -> None:
-        """Make it durable; ``alone`` says that nobody else waits meanwhile.
+    async def commit(self, *, is_idle: bool = False) -> None:
+        """Make it durable; ``is_idle`` says that no other command waits meanwhile.
 
         Returns only once it is; raises Conflict or Unavailable only where it is not, and OutcomeUnknown where
         nobody can tell.
@@ -181,8 +181,8 @@ class Limits(msgspec.Struct, frozen=True):
     """How much is taken at once: commands a batch, due work in it, and callers that may wait.
 
     While the virtual clock is moved, ``moving_times`` as much due work is taken at once: everybody waits for the move.
-    While nobody calls it is ``alone_times`` as much: who comes then waits longer, and fewer commits are waited for.
-    A crowd of callers is taken in ``crowd_parts`` batches: where the store is another process, it is at work for one
+    While nobody calls it is ``idle_times`` as much: who comes then waits longer, and fewer commits are waited for.
+    A crowd of callers is taken in ``backlog_parts`` batches: where the store is another process, it is at work for one
     part while the others are answered and ask again. It is also given what ``part_size`` commands of a batch changed,
     to write it while the next are decided; None: everything together.
     While others wait, at most ``share_max`` of a batch are one party's. A command waits for rows that somebody else
@@ -193,8 +193,8 @@ class Limits(msgspec.Struct, frozen=True):
     due_max: int = 256
     queue_max: int = 10_000
     moving_times: int = 4
-    alone_times: int = 1
-    crowd_parts: int = 1
+    idle_times: int = 1
+    backlog_parts: int = 1
     part_size: int | None = None
     share_max: int = 32
     lock_wait_s: float = 8.0

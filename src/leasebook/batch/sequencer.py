@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 
+from leasebook.batch import sizing
 from leasebook.batch.audit_writer import AuditContext, AuditWriter
 from leasebook.batch.deciding import decide_in_parts
 from leasebook.batch.housekeeping import Pruner
@@ -36,7 +36,8 @@ from leasebook.batch.ports import (
     Watcher,
 )
 from leasebook.batch.queue import CommandQueue
-from leasebook.batch.waiting import Batch, WaitingCall, answer
+from leasebook.batch.replies import DeferredReplies
+from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.batch.write_health import WriteHealth
 from leasebook.domain.book.book import Book, Changes
 from leasebook.domain.commands.command import Command, Decision, Engine
@@ -50,19 +51,9 @@ from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
 
 log = structlog.get_logger()
-ALONE_AFTER_S: Final = 0.5
-"""So long after the last caller more due work is taken at once (``Limits.alone_times``)."""
-
-
 TRIES: Final = 2
-HELD_S: Final = 0.005
-"""So long answers wait for the next batch at most, also where that waits for rows that another server has locked."""
-WAITED_S: Final = 0.002
-"""Rows that take longer are somebody else's meanwhile, where somebody else wrote since the last batch."""
-TURN_S: Final = 0.0025
-"""So long is left to whoever was answered to ask again, while another server has the rows."""
-CROWD_MIN: Final = 24
-"""So many callers are taken together in any case: fewer would share what a batch costs among too few."""
+ANSWER_TIME_S: Final = 0.0025
+"""Pause before a batch while another server competes for the rows: callers that were just answered can join it."""
 NOTED_WITHIN_S = 1.0
 """So long an audit entry waits for a batch at most, until it gets one of its own."""
 
@@ -103,10 +94,8 @@ class Sequencer:
         self._flush_at: asyncio.TimerHandle | None = None
         self._flushing = False
         self._flushed: list[asyncio.Future[None]] = []
-        self._held: Callable[[], None] | None = None
-        self._held_for = 0
-        self._takes_turns = False
-        self._deliver_at: asyncio.TimerHandle | None = None
+        self._replies = DeferredReplies()
+        self._is_contended = False
 
     def watch(self, watcher: Watcher) -> None:
         """Tell somebody about every commit from now on."""
@@ -141,7 +130,7 @@ class Sequencer:
             return
         log.critical("the sequencer died", exc_info=task.exception())
         self._closing = True
-        self._deliver()
+        self._replies.send()
         self._aside.refuse()
         self._refuse_callers()
         while self._due:
@@ -236,10 +225,10 @@ class Sequencer:
     async def _run(self) -> None:
         while True:
             await self._work.wait()
-            if self._takes_turns and self._callers:
-                # Another server has the rows now. Whoever is answered meanwhile can be in the next batch.
-                self._deliver()
-                await asyncio.sleep(TURN_S)
+            if self._is_contended and self._callers:
+                # Another server has the rows now. Callers that are answered meanwhile can be in the next batch.
+                self._replies.send()
+                await asyncio.sleep(ANSWER_TIME_S)
             batch = self._gather()
             if batch:
                 await self._serve(batch)
@@ -249,10 +238,10 @@ class Sequencer:
                 self._work.clear()
 
     def _gather(self) -> Batch:
-        """Take everybody who waits, or their share of a crowd, and so much due work that nobody waits long for it."""
-        crowd = len(self._callers) + self._held_for
-        share = crowd if self._takes_turns else max(CROWD_MIN, -(-crowd // self._limits.crowd_parts))
-        taken = min(len(self._callers), share, self._limits.batch_max)
+        """Take the callers that the next batch is to serve, one request for due work, and audit entries."""
+        taken = sizing.callers_to_take(
+            len(self._callers), len(self._replies), self._limits, is_contended=self._is_contended
+        )
         batch = Batch(self._callers.take(taken, self._limits.share_max))
         if self._due:
             batch.request, batch.wants_due = self._due.popleft()
@@ -287,7 +276,7 @@ class Sequencer:
         finally:
             self.writing.ends()
         if not self._callers:
-            self._deliver()
+            self._replies.send()
         if self._trail is not None and not self._trail.waits:
             self._answer_flushed()
 
@@ -334,7 +323,7 @@ class Sequencer:
         lone: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         try:
             await self._try(Batch([WaitingCall(DoDue(due=item), None, lone, patient=False)]), [])
-            self._deliver()
+            self._replies.send()
             return DueDone(item, outcome=lone.result())
         except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
             return DueDone(item, error=error)
@@ -369,7 +358,7 @@ class Sequencer:
             request = batch.request
             # Here, and with the reading of this very batch: it may be the first that shows a jump.
             if request is not None and self._clock.held() is None:
-                due += await self._claim(transaction, request, stands, alone=self._is_alone())
+                due += await self._claim(transaction, request, stands)
             moving = request is not None and request.moving and bool(due)
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
             commands = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
@@ -377,9 +366,11 @@ class Sequencer:
                 commands.append(MoveClock(to=max(due[0].at, stands)))
             asked_at = time.perf_counter()
             callers, commands = await self._aside.load(transaction, batch, due, callers, commands, book)
-            waited = time.perf_counter() - asked_at > WAITED_S
-            # To load much due work takes longer than that by itself.
-            self._takes_turns = transaction.has_company and waited and not due
+            self._is_contended = sizing.is_contended(
+                has_concurrent_writers=transaction.has_concurrent_writers,
+                load_s=time.perf_counter() - asked_at,
+                has_due_work=bool(due),
+            )
             stands = self._clock.at(transaction.now())
             now = due[0].at if moving else stands
             outcomes, parts = self._decide(transaction, book, commands, now)
@@ -392,12 +383,12 @@ class Sequencer:
             ]
             lines = [*batch.notes, *(line for _, line in noted)]
             await self._record(transaction, [*parts, changes], lines, mark, now)
-            self._deliver()
+            self._replies.send()
             if changes or parts:
                 await transaction.save(changes)
             await self._pruner.prune(transaction, now, changes)
             decided_at = time.perf_counter()
-            await transaction.commit(alone=len(commands) == 1 and not self._callers and not self._due)
+            await transaction.commit(is_idle=len(commands) == 1 and not self._callers and not self._due)
         except Blocked as blocked:
             await transaction.rollback()
             blocked.learned = not batch.is_moving and await self._aside.learn(commands, book)
@@ -413,15 +404,8 @@ class Sequencer:
         self._tell(changes.after(parts))
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         batch.answer_due(due, outcomes)
-        self._hold(partial(answer, batch, callers, outcomes[len(due) :]), len(batch.callers))
-
-    def _hold(self, answers: Callable[[], None], count: int) -> None:
-        """Keep the answers of a batch until the next one is on its way, where somebody waits for that."""
-        self._held, self._held_for = answers, count
-        if self._callers:
-            self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)
-        else:
-            self._deliver()
+        decisions = outcomes[len(due) : len(due) + len(callers)]
+        self._replies.defer(batch.callers, callers, decisions, is_next_waiting=bool(self._callers))
 
     def _decide(
         self, transaction: Transaction, book: Book, commands: Sequence[Command], now: Instant
@@ -435,19 +419,6 @@ class Sequencer:
                 transaction.save_part(changes)
                 parts.append(changes)
         return outcomes, parts
-
-    def _deliver(self) -> None:
-        """Answer the last batch, where that was not done yet.
-
-        Where a crowd waits it is done when the next batch is on its way to the store: what it takes to write sixty
-        answers, and to read the sixty requests that follow on them, passes while the store is at work and not before.
-        """
-        if self._deliver_at is not None:
-            self._deliver_at.cancel()
-            self._deliver_at = None
-        if self._held is not None:
-            held, self._held, self._held_for = self._held, None, 0
-            held()
 
     async def _record(
         self, transaction: Transaction, parts: list[Changes], lines: list[Line], mark: Mark | None, now: Instant
@@ -467,14 +438,9 @@ class Sequencer:
         for watcher in self._watchers:
             watcher.committed(changes)
 
-    def _is_alone(self) -> bool:
-        """Whether nobody has called for a while, and probably nobody will while the batch is taken."""
-        return time.monotonic() - self._called_at > ALONE_AFTER_S
-
-    async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant, *, alone: bool) -> list[Due]:
+    async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant) -> list[Due]:
+        is_idle = sizing.is_idle(time.monotonic() - self._called_at)
+        most = sizing.due_to_take(self._limits, moves_clock=request.moving, is_idle=is_idle)
         until = now if request.until is None else request.until
-        times = self._limits.moving_times if request.moving else self._limits.alone_times if alone else 1
-        most = self._limits.due_max * times
         found = await transaction.due(until, most + len(request.resting), wait=request.moving)
-        due = [item for item in found if item not in request.resting][:most] if request.resting else found
-        return [item for item in due if item.at == due[0].at] if request.moving else due
+        return sizing.select_due(found, request, most)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from leasebook.batch.audit_writer import AuditContext
-from leasebook.batch.ports import DueDone, DueRequest, StaleIdentity
+from leasebook.batch.ports import DueDone, DueRequest
 from leasebook.domain.commands.command import Command, Decision
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Line
@@ -86,11 +86,3 @@ class Batch(msgspec.Struct):
         if self.wants_due is not None and not self.wants_due.done():
             done = [DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)]
             self.wants_due.set_result([*done, *self.held_up])
-
-
-def answer(batch: Batch, callers: Sequence[WaitingCall], outcomes: Sequence[Decision]) -> None:
-    """Answer everybody in a batch that is committed; those who are not among its callers any more are told so."""
-    for waiting, decided in zip(callers, outcomes, strict=False):
-        waiting.answer(decided)
-    for waiting in batch.callers:
-        waiting.fail(StaleIdentity())
