@@ -23,7 +23,7 @@ from leasebook.batch.ports import (
     Unavailable,
     Watcher,
 )
-from leasebook.batch.queue import CommandQueue
+from leasebook.batch.queue import CommandQueue, FairQueue
 from leasebook.batch.sequencer import Sequencer
 from leasebook.batch.write_health import Prober, WriteHealth
 
@@ -37,6 +37,7 @@ __all__ = [
     "Conflict",
     "DueDone",
     "DueRequest",
+    "FairQueue",
     "KeyUses",
     "Keys",
     "Limits",

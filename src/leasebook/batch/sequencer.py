@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,14 +21,12 @@ from leasebook.batch.key_uses import KeyUses
 from leasebook.batch.locked_rows import Aside
 from leasebook.batch.ports import (
     Blocked,
-    Closed,
     Conflict,
     DueDone,
     DueRequest,
     Limits,
     Meter,
     OutcomeUnknown,
-    Overloaded,
     Store,
     Transaction,
     Unavailable,
@@ -81,14 +78,10 @@ class Sequencer:
         self._limits = limits
         self._meter = meter
         self._watchers = list(watchers)
-        self._callers: CommandQueue[WaitingCall] = CommandQueue(limits.queue_max)
-        self._aside = Aside(store, self._put_back, wait_s=limits.lock_wait_s, most=limits.queue_max)
-        self._due: deque[tuple[DueRequest, asyncio.Future[list[DueDone]]]] = deque()
-        self._work = asyncio.Event()
-        self._closing = False
+        self._queue = CommandQueue(limits.queue_max, limits.share_max)
+        self._aside = Aside(store, self._queue.requeue, wait_s=limits.lock_wait_s, most=limits.queue_max)
         self._task: asyncio.Task[None] | None = None
         self._pruner = Pruner(rules, uses, mode=clock.mode)
-        self._called_at = float("-inf")
         self._trail = trail
         self.writing: Final = WriteHealth()
         self._flush_at: asyncio.TimerHandle | None = None
@@ -108,12 +101,11 @@ class Sequencer:
 
     async def close(self) -> None:
         """Finish what was accepted, refuse the rest, and stop."""
-        self._closing = True
-        self._work.set()
+        self._queue.close()
         if self._task is not None:
             await self._task
         await self._aside.close()
-        self._refuse_callers()
+        self._queue.refuse_all()
         if self._flush_at is not None:
             self._flush_at.cancel()
         if self._trail is not None:
@@ -129,22 +121,15 @@ class Sequencer:
         if task.cancelled() or task.exception() is None:
             return
         log.critical("the sequencer died", exc_info=task.exception())
-        self._closing = True
         self._replies.send()
         self._aside.refuse()
-        self._refuse_callers()
-        while self._due:
-            self._due.popleft()[1].set_exception(Closed())
+        self._queue.refuse_all()
         self._answer_flushed()
-
-    def _refuse_callers(self) -> None:
-        for waiting in self._callers.drain():
-            waiting.fail(Closed())
 
     @property
     def queue_length(self) -> int:
         """How many callers wait."""
-        return len(self._callers)
+        return self._queue.callers
 
     @property
     def aside_length(self) -> int:
@@ -164,20 +149,9 @@ class Sequencer:
         Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done,
         OutcomeUnknown where it may have been done, and whatever went wrong otherwise; then nothing was done either.
         """
-        if self._closing:
-            raise Closed
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        too_much = self._callers.put(party, WaitingCall(command, epoch, future, note, party))
-        if too_much is not None:
-            too_much.fail(Overloaded())
-        self._called_at = time.monotonic()
-        self._work.set()
+        self._queue.put(WaitingCall(command, epoch, future, note, party))
         return (await future).result()
-
-    def _put_back(self, party: str | None, callers: Sequence[WaitingCall]) -> None:
-        """Have those taken next whose rows are free again."""
-        self._callers.put_back(party, callers)
-        self._work.set()
 
     def note(self, line: Line) -> None:
         """Write an audit entry with the next batch, or within a second with one of its own."""
@@ -205,7 +179,7 @@ class Sequencer:
     def _flush(self) -> None:
         self._flush_at = None
         self._flushing = True
-        self._work.set()
+        self._queue.wake()
 
     def _answer_flushed(self) -> None:
         for future in self._flushed:
@@ -215,37 +189,30 @@ class Sequencer:
 
     async def do_due(self, request: DueRequest) -> list[DueDone]:
         """Have a batch of due work done; returns what became of it after the commit. Raises Unavailable."""
-        if self._closing:
-            raise Closed
-        future: asyncio.Future[list[DueDone]] = asyncio.get_running_loop().create_future()
-        self._due.append((request, future))
-        self._work.set()
-        return await future
+        return await self._queue.put_due(request)
 
     async def _run(self) -> None:
         while True:
-            await self._work.wait()
-            if self._is_contended and self._callers:
+            await self._queue.work()
+            if self._is_contended and self._queue.callers:
                 # Another server has the rows now. Callers that are answered meanwhile can be in the next batch.
                 self._replies.send()
                 await asyncio.sleep(ANSWER_TIME_S)
             batch = self._gather()
             if batch:
                 await self._serve(batch)
-            elif self._closing:
+            elif self._queue.is_closed:
                 return
             else:
-                self._work.clear()
+                self._queue.sleep()
 
     def _gather(self) -> Batch:
         """Take the callers that the next batch is to serve, one request for due work, and audit entries."""
-        taken = sizing.callers_to_take(
-            len(self._callers), len(self._replies), self._limits, is_contended=self._is_contended
-        )
-        batch = Batch(self._callers.take(taken, self._limits.share_max))
-        if self._due:
-            batch.request, batch.wants_due = self._due.popleft()
-        if self._trail is not None and (batch or self._flushing or self._closing):
+        waiting, unanswered = self._queue.callers, len(self._replies)
+        taken = sizing.callers_to_take(waiting, unanswered, self._limits, is_contended=self._is_contended)
+        batch = Batch(self._queue.take(taken))
+        batch.request, batch.wants_due = self._queue.take_due()
+        if self._trail is not None and (batch or self._flushing or self._queue.is_closed):
             batch.notes = self._trail.take()
             self._flushing = self._trail.waits
         return batch
@@ -275,7 +242,7 @@ class Sequencer:
             await self._one_by_one(batch, due, error)
         finally:
             self.writing.ends()
-        if not self._callers:
+        if not self._queue.callers:
             self._replies.send()
         if self._trail is not None and not self._trail.waits:
             self._answer_flushed()
@@ -288,7 +255,7 @@ class Sequencer:
         self._trail.restart()
         notes, batch.notes = batch.notes, []
         self._flushing = False
-        if sure and not self._closing:
+        if sure and not self._queue.is_closed:
             self._trail.put_back(notes)
             self._flush_soon()
         else:
@@ -388,7 +355,7 @@ class Sequencer:
                 await transaction.save(changes)
             await self._pruner.prune(transaction, now, changes)
             decided_at = time.perf_counter()
-            await transaction.commit(is_idle=len(commands) == 1 and not self._callers and not self._due)
+            await transaction.commit(is_idle=len(commands) == 1 and self._queue.is_empty)
         except Blocked as blocked:
             await transaction.rollback()
             blocked.learned = not batch.is_moving and await self._aside.learn(commands, book)
@@ -405,7 +372,7 @@ class Sequencer:
         self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
         batch.answer_due(due, outcomes)
         decisions = outcomes[len(due) : len(due) + len(callers)]
-        self._replies.defer(batch.callers, callers, decisions, is_next_waiting=bool(self._callers))
+        self._replies.defer(batch.callers, callers, decisions, is_next_waiting=self._queue.callers > 0)
 
     def _decide(
         self, transaction: Transaction, book: Book, commands: Sequence[Command], now: Instant
@@ -439,7 +406,7 @@ class Sequencer:
             watcher.committed(changes)
 
     async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant) -> list[Due]:
-        is_idle = sizing.is_idle(time.monotonic() - self._called_at)
+        is_idle = sizing.is_idle(self._queue.since_last_call_s)
         most = sizing.due_to_take(self._limits, moves_clock=request.moving, is_idle=is_idle)
         until = now if request.until is None else request.until
         found = await transaction.due(until, most + len(request.resting), wait=request.moving)
