@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -132,7 +133,8 @@ def test_when_there_are_no_more_batches_everything_that_waits_is_refused() -> No
             queue.put(one)
         queue.refuse_all()
         assert queue.is_empty
-        for future in (*(one.future for one in calls), due):
+        refused: list[asyncio.Future[Any]] = [*(one.future for one in calls), due]
+        for future in refused:
             with pytest.raises(Closed):
                 future.result()
         with pytest.raises(Closed):

@@ -46,7 +46,7 @@ class DeferredReplies:
         """
         self.send()
         self._callers, self._decided, self._decisions = callers, decided, decisions
-        if is_next_waiting:
+        if is_next_waiting and callers:
             self._timer = asyncio.get_running_loop().call_later(DEFER_MAX_S, self.send)
         else:
             self.send()

@@ -150,7 +150,7 @@ async def running(
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
         trail = trail_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
-        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, trail=trail, uses=uses)
+        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
         agenda = Agenda(store, sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
