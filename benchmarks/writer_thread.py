@@ -59,7 +59,7 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
         """Save in the thread."""
         await _there(lambda: _finished(super(ThreadedTransaction, self).save(changes)))
 
-    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - here nothing is done on the loop
+    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - here nothing is done on the loop
         """Commit in the thread."""
         await _there(self._commit)
 

@@ -299,7 +299,7 @@ def test_whoever_writes_beside_us_is_company(server: Server) -> None:
         async def is_in_company() -> bool:
             transaction = await ours.begin()
             await transaction.rollback()
-            return transaction.has_company
+            return transaction.has_concurrent_writers
 
         try:
             await is_in_company()

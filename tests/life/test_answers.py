@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer, Unavailable, sequencer
-from leasebook.batch.sequencer import CROWD_MIN
+from leasebook.batch import Limits, Sequencer, Unavailable, replies, sizing
+from leasebook.batch.sizing import CALLERS_MIN
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.loads import Needed
@@ -110,7 +110,7 @@ async def answered(call: asyncio.Task[object]) -> object:
 
 
 def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencer, "HELD_S", LONG_S)
+    monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
 
     async def play() -> None:
         scene = Scene(Gate(is_open=False), Gate(is_open=False))
@@ -144,7 +144,7 @@ def test_answers_do_not_wait_for_rows_that_another_server_has_locked() -> None:
 
 
 def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencer, "HELD_S", LONG_S)
+    monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
 
     async def play() -> None:
         scene = Scene(fails=Unavailable("the disk is full"))
@@ -163,8 +163,8 @@ def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.
         pytest.param(1, 100, [100], id="all together where the store is no other process"),
         pytest.param(2, 100, [50, 50], id="half of a crowd, and then the other half"),
         pytest.param(2, 101, [51, 50], id="an odd one out"),
-        pytest.param(2, CROWD_MIN, [CROWD_MIN], id="too few to be two"),
-        pytest.param(2, CROWD_MIN + 1, [CROWD_MIN, 1], id="one too many for one"),
+        pytest.param(2, CALLERS_MIN, [CALLERS_MIN], id="too few to be two"),
+        pytest.param(2, CALLERS_MIN + 1, [CALLERS_MIN, 1], id="one too many for one"),
     ],
 )
 def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int]) -> None:
@@ -175,7 +175,7 @@ def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int])
         await office.say(opening(ZONE, START), START)
         sizes = Sizes()
         sequencer = Sequencer(
-            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(crowd_parts=parts), meter=sizes
+            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(backlog_parts=parts), meter=sizes
         )
         calls = [asyncio.create_task(sequencer.submit(payment)) for _ in range(callers)]
         await asyncio.sleep(0)
@@ -192,7 +192,7 @@ class SharedStore(MemoryStore):
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:
         transaction = await super().begin(moves_clock=moves_clock)
-        transaction.has_company = True
+        transaction.has_concurrent_writers = True
         return transaction
 
 
@@ -201,13 +201,13 @@ def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
     waited_s: float, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is time for all of them to be answered and to ask again, and two servers share what a batch costs."""
-    monkeypatch.setattr(sequencer, "WAITED_S", waited_s)
+    monkeypatch.setattr(sizing, "ROW_WAIT_S", waited_s)
 
     async def play() -> None:
         store = SharedStore()
         await Office(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
         payment, sizes = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH)), Sizes()
-        limits = Limits(crowd_parts=2)
+        limits = Limits(backlog_parts=2)
         shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=sizes)
 
         async def twice() -> None:

@@ -194,7 +194,7 @@ def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_
         assert {due.unit_id for due in late} == {mine}
         scene.store.held_elsewhere = set()
         late.clear()
-        while scene.sequencer._aside.barred:  # noqa: ASYNC110 - it is looked for from outside
+        while scene.sequencer._locked_rows.barred:  # noqa: ASYNC110 - it is looked for from outside
             await asyncio.sleep(0.01)
         for _ in range(3):
             await look()

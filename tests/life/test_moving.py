@@ -97,7 +97,7 @@ def test_more_is_taken_at_once_while_nobody_calls_and_less_again_once_somebody_d
     async def scene() -> None:
         store, _ = await bought()
         clock, meter = VirtualClock(Instant(START + 30 * MINUTE)), Sizes()
-        limits = Limits(64, due_max=1, alone_times=3)
+        limits = Limits(64, due_max=1, idle_times=3)
         sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
         sequencer.start()
         assert len(await sequencer.do_due(DueRequest())) == 3

@@ -136,7 +136,7 @@ class MemoryTransaction:
         self._forget: tuple[Instant, Instant, int] | None = None
         self._uses: dict[str, Instant] = {}
         self.identity_epoch: str | None = None
-        self.has_company = False
+        self.has_concurrent_writers = False
 
     def now(self) -> Instant | None:
         """Keep no time."""
@@ -236,7 +236,7 @@ class MemoryTransaction:
         """Remember to forget."""
         self._clear = now, limit
 
-    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
+    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
         """Make it so."""
         store = self._store
         for name, at in self._uses.items():

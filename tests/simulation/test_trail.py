@@ -70,10 +70,10 @@ class TroubledTransaction(MemoryTransaction):
         await super().save(changes)
         self.trouble.saved.append(changes)
 
-    async def commit(self, *, alone: bool = False) -> None:
+    async def commit(self, *, is_idle: bool = False) -> None:
         if self.trouble.before:
             raise self.trouble.before.pop(0)
-        await super().commit(alone=alone)
+        await super().commit(is_idle=is_idle)
         if self.trouble.after:
             raise self.trouble.after.pop(0)
 
@@ -123,7 +123,7 @@ class Office:
             engine=InstantEngine(),
             limits=Limits(),
             meter=self.meter,
-            trail=trail,
+            audit=trail,
         )
 
     async def ask(self, call: Call, what: str = "done") -> Any:
@@ -262,7 +262,7 @@ def test_a_stop_with_a_store_that_takes_nothing_tells_of_everything() -> None:
 
 
 def test_an_entry_that_nobody_has_a_batch_for_gets_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leasebook.batch.sequencer.NOTED_WITHIN_S", 0.0)
+    monkeypatch.setattr("leasebook.batch.audit_writer.WAIT_MAX_S", 0.0)
 
     async def scene(office: Office) -> None:
         office.note("alone")

@@ -153,7 +153,7 @@ async def running(
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
         trail = trail_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
-        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, trail=trail, uses=uses)
+        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
         agenda = Agenda(store, sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
@@ -314,8 +314,8 @@ def _limits(settings: Settings, where: Target) -> Limits:
         settings.batch_size_max,
         settings.due_batch_max or (DUE_EMBEDDED if embedded else DUE_SHARED),
         settings.queue_length_max,
-        alone_times=ALONE_EMBEDDED if embedded else 1,
-        crowd_parts=1 if embedded else CROWD_PARTS_SHARED,
+        idle_times=ALONE_EMBEDDED if embedded else 1,
+        backlog_parts=1 if embedded else CROWD_PARTS_SHARED,
         part_size=None if embedded else PART_SHARED,
         share_max=settings.fairness_batch_share_max,
         lock_wait_s=settings.store_lock_wait_seconds,

@@ -221,7 +221,7 @@ class PostgresStore:
 
     def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
         """Tell a transaction whether another one came between it and the last one of this server."""
-        transaction.has_company = transaction.number != self._last + 1
+        transaction.has_concurrent_writers = transaction.number != self._last + 1
         self._last = transaction.number
         return transaction
 

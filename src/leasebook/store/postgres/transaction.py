@@ -110,7 +110,7 @@ class PostgresTransaction(AuditReads):
 
     def __init__(self, store: Connections, session: Session, facts: Row) -> None:
         self._store = store
-        self.has_company = False
+        self.has_concurrent_writers = False
         self._session = session
         self._id, machine_now, virtual_now, self.identity_epoch = facts[:4]
         self.schema: tuple[str, str | None] = (facts[4], facts[5])
@@ -246,7 +246,7 @@ class PostgresTransaction(AuditReads):
             found = clearing(now, limit, " FOR UPDATE SKIP LOCKED")
             await self._session.run((trusted(text.replace("?", "%s")), params) for text, params in found)
 
-    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
+    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - the database is another process
         """Make it durable.
 
         Where the connection is lost in the very act, the database is asked what became of the transaction:

@@ -339,7 +339,7 @@ class SqliteTransaction(audit.AuditReads):
         self._acknowledged = acknowledged
         # There is one server: whoever changes a key tells it here.
         self.identity_epoch: str | None = None
-        self.has_company = False
+        self.has_concurrent_writers = False
 
     def now(self) -> Instant | None:
         """There is one server, and its clock counts."""
@@ -448,14 +448,14 @@ class SqliteTransaction(audit.AuditReads):
             for text, params in clearing(now, limit):
                 self._connection.execute(text, params)
 
-    async def commit(self, *, alone: bool = False) -> None:
+    async def commit(self, *, is_idle: bool = False) -> None:
         """Make it durable; raises Unavailable, with everything taken back, where the disk refuses.
 
         Raises Unsure where the disk failed in the act, and nobody can say what a restart would find, and
         OutcomeUnknown where the store's files were exchanged meanwhile, so that nobody is answered.
         """
         try:
-            if alone and self._disk.is_quick:
+            if is_idle and self._disk.is_quick:
                 self._disk.timed(self._connection.commit)
                 self._acknowledged.committed()
             else:

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.batch import CommandQueue
+from leasebook.batch import FairQueue
 
 Item = tuple[str | None, int]
 
@@ -16,9 +16,9 @@ PUTS = st.lists(PARTIES, max_size=40)
 TAKES = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4)), max_size=30)
 
 
-def filled(parties: list[str | None], length_max: int = 1000) -> tuple[CommandQueue[Item], list[Item]]:
+def filled(parties: list[str | None], length_max: int = 1000) -> tuple[FairQueue[Item], list[Item]]:
     """Return a queue, and whom there was no room for."""
-    queue: CommandQueue[Item] = CommandQueue(length_max)
+    queue: FairQueue[Item] = FairQueue(length_max)
     numbers: Counter[str | None] = Counter()
     refused = []
     for party in parties:
@@ -77,7 +77,7 @@ def test_parties_take_turns_so_that_none_is_ahead_of_another_by_more_than_one(
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=30))
 def test_whoever_comes_late_beside_an_endless_crowd_is_reached_in_the_next_take(takes: list[int]) -> None:
-    queue: CommandQueue[Item] = CommandQueue(1000)
+    queue: FairQueue[Item] = FairQueue(1000)
     for number in range(300):
         queue.put("crowd", ("crowd", number))
     for most in takes:
@@ -110,6 +110,6 @@ def test_whoever_had_their_turn_in_vain_goes_first_and_there_is_room_for_them() 
     first = queue.take(2, 2)
     queue.put("a", ("a", 4))
     queue.put("a", ("a", 5))
-    queue.put_back("a", first)
+    queue.requeue("a", first)
     assert len(queue) == 5
     assert queue.take(9, 9) == [("a", 1), ("a", 2), ("a", 3), ("a", 4), ("a", 5)]

@@ -1,4 +1,4 @@
-"""Saying once, and not every second, that something waits for the store."""
+"""Logs an outage once instead of every second."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 
 class OutageLog:
-    """A stretch of time in which something does not go: the first line of it is a warning, the others are for debug."""
+    """An outage of one operation. Its first failure is logged as a warning, and further ones at debug level."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
         self._is_on = False
 
     def goes_on(self, sentence: str, **facts: object) -> None:
-        """It does not go now."""
+        """Log that the operation failed again."""
         (self._log.debug if self._is_on else self._log.warning)(sentence, **facts)
         self._is_on = True
 
     def ends(self) -> None:
-        """It went."""
+        """Take note that the operation succeeded."""
         self._is_on = False
