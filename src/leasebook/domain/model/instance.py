@@ -65,7 +65,7 @@ MOVES: Final = (
         if (up, move.end) != ("BillingChanging", "Releasing")
     ),
     Move("Stopped", "Running", "RenewComputeUnit (prepaid), or the debt was paid (postpaid)"),
-    Move("Stopped", "Releasing", "nobody brought it back in time, ReleaseComputeUnit, or its release time came"),
+    Move("Stopped", "Releasing", "its retention ended, ReleaseComputeUnit, or its release time came"),
     Move("Releasing", "Released", "the engine says that nothing is left; the units are free again"),
 )
 """Every way from one status to another. There is no other: who tries one makes a mistake."""
