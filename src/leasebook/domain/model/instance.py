@@ -54,7 +54,11 @@ MOVES: Final = (
     Move("Reconfiguring", "Running", "the engine has the new size"),
     Move("Reconfiguring", "ReconfigureFailed", "the engine cannot resize it; it runs on as it was"),
     Move("Running", "BillingChanging", "ChangeBilling to Postpaid, which a prepaid instance becomes at its expiry"),
-    Move("BillingChanging", "Running", "the term ended and it is postpaid now, or it was renewed or told to stay"),
+    Move(
+        "BillingChanging",
+        "Running",
+        "the term ended and it is postpaid now, or it was renewed or the change was cancelled",
+    ),
     *(
         move
         for up in ("Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging")
