@@ -13,24 +13,24 @@ class ConnectionMetrics:
     def __init__(self, counter: Callable[..., Counter], gauge: Callable[..., Gauge]) -> None:
         self._open = gauge(
             "leasebook_connections_open",
-            "Connections that are open, at the port for callers or for operators.",
+            "Open connections, at the port for callers or for operators.",
             "listener",
         )
         self._not_let_in = counter(
             "leasebook_connections_refused_total",
-            "Connections that were not let in: too many in all, too many of one address, no file left, or no TLS "
-            "handshake.",
+            "Refused connections, by reason: too many in all (total), too many of one address (address), no file "
+            "descriptor left (files), or no TLS handshake (handshake).",
             "reason",
         )
         self._timeouts = counter(
             "leasebook_connection_timeouts_total",
-            "Connections that were closed because they were too slow: with a handshake, a head, a body, with taking "
-            "an answer, or because they were idle.",
+            "Connections closed by a time limit: of a TLS handshake, a head, a body, of reading an answer (write), "
+            "or without a request (idle).",
             "kind",
         )
         self._unread = counter(
             "leasebook_requests_unread_total",
-            "Requests that could not be read, or were too large or too slow, by the status that they got.",
+            "Requests that were not valid HTTP, too large or too slow, by the status of the answer.",
             "status",
         )
 

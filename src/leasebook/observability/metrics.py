@@ -150,7 +150,7 @@ class Metrics:
     """All metrics of one service, in a registry of their own; names and labels are append-only."""
 
     def __init__(self, version: str = __version__) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names and tell nobody anything
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names without further information
         self._registry = CollectorRegistry()
         self._due_children: dict[str, Callable[[], None]] = {}
         self._define_requests()
@@ -162,7 +162,7 @@ class Metrics:
         self._define_replicas()
         self._define_stock()
         self.connections = ConnectionMetrics(self._counter, self._gauge)
-        self._gauge("leasebook_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
+        self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:
         self._requests = RequestCounts(_SECONDS)
@@ -171,7 +171,7 @@ class Metrics:
 
         self._refused_unlisted = self._counter(
             "leasebook_refused_calls_unlisted_total",
-            "Calls refused before anybody knew who called that were too many to be told apart in their log.",
+            "Calls refused before the caller was authenticated that are counted only in the overflow row of their log.",
         )
 
     def _define_batches(self) -> None:
@@ -182,64 +182,68 @@ class Metrics:
         self._commit_seconds = self._histogram("leasebook_commit_seconds", "Time of a batch's commit.", _SECONDS)
         self._writes_failed = self._counter(
             "leasebook_store_writes_failed_total",
-            "Batches that the store did not take, by what became of them: refused, nothing was done; or unknown.",
+            "Batches that the store failed to write, by outcome: refused (nothing was done) or unknown.",
             "outcome",
         )
         self._writes_failing = self._gauge(
             "leasebook_store_writes_failing_seconds",
-            "For how long nothing could be written to the store; 0 while it can be written.",
+            "Seconds for which the store has been unwritable; 0 while it can be written.",
         )
-        self._queue_length = self._gauge("leasebook_queue_length", "Commands that wait for a batch.")
+        self._queue_length = self._gauge("leasebook_queue_length", "Commands waiting for a batch.")
         self._calls_waiting = self._gauge(
             "leasebook_calls_waiting",
-            "Calls that wait: for a turn of their account, for rows that another session of the database holds, or for "
-            "room for their bodies.",
+            "Calls waiting: for their account's turn (turn), for rows locked by another session of the database "
+            "(rows), or for memory for their bodies (room).",
             "for",
         )
         self._store_away = self._gauge(
-            "leasebook_store_away_seconds", "For how long the shared store cannot be had; 0: it can.", "for"
+            "leasebook_store_away_seconds", "Seconds for which the shared store has been away; 0 while it is there.", "for"
         )
         self._throttled = self._counter(
-            "leasebook_throttled_total", "Calls refused because their key or their account calls too often.", "by"
+            "leasebook_throttled_total",
+            "Calls refused because their key or their account exceeds its rate limit.",
+            "by",
         )
 
     def _define_agenda(self) -> None:
         self._lateness = self._histogram(
-            "leasebook_release_lateness_seconds", "How long after its time a release was decided.", _LATENESS
+            "leasebook_release_lateness_seconds",
+            "Seconds between the due time of a release and its decision.",
+            _LATENESS,
         )
         self._oldest_overdue = self._gauge(
-            "leasebook_oldest_overdue_release_seconds", "Age of the oldest release that is due and not done."
+            "leasebook_oldest_overdue_release_seconds", "Seconds by which the oldest due release is late."
         )
         self._due_done = self._counter("leasebook_due_done_total", "Due work done, by kind.", "kind")
         self._units = self._gauge("leasebook_units", "Compute-unit instances, by status.", "status")
-        self._clock_held = self._gauge(
-            "leasebook_clock_held", "1 while a clock jump holds all releases (decision 6a), else 0."
-        )
+        self._clock_held = self._gauge("leasebook_clock_held", "1 while a clock jump pauses all due work, otherwise 0.")
 
     def _define_audit(self) -> None:
         self._audit_lost = self._counter(
-            "leasebook_audit_lost_total", "Audit entries that the store could not take; they are in the log as errors."
+            "leasebook_audit_lost_total",
+            "Audit entries that could not be written to the store; the log has them as errors.",
         )
 
     def _define_outbox(self) -> None:
         self._attempts = self._gauge(
             "leasebook_delivery_attempts",
-            "Attempts to deliver that are under way here: quick ones, and ones at receivers that are slow.",
+            "Running delivery attempts of this process, to quick and to slow receivers.",
             "pace",
         )
         self._held = self._counter(
             "leasebook_deliveries_held_total",
-            "Deliveries that were due and were left for a later look, by the limit that kept them.",
+            "Due deliveries that had to wait, by the limit that applied.",
             "limit",
         )
         self._deliveries = self._counter(
-            "leasebook_deliveries_total", "Attempts to deliver an event, by kind and result.", "kind", "result"
+            "leasebook_deliveries_total",
+            "Attempts to deliver an event, by kind of receiver and result.",
+            "kind",
+            "result",
         )
-        self._waiting = self._gauge(
-            "leasebook_deliveries_waiting", "Deliveries that wait, of all servers on the store."
-        )
+        self._waiting = self._gauge("leasebook_deliveries_waiting", "Waiting deliveries, of all servers on the store.")
         self._oldest_waiting = self._gauge(
-            "leasebook_oldest_waiting_delivery_seconds", "For how long the oldest delivery that waits has waited."
+            "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery."
         )
 
     def _define_gateway(self) -> None:
@@ -251,28 +255,28 @@ class Metrics:
         self._gateway_first_byte = self._histogram(
             "leasebook_gateway_first_byte_seconds", "Time until a replica began to answer.", _SECONDS
         )
-        self._gateway_in_flight = self._gauge("leasebook_gateway_calls_in_flight", "Calls that are passed on now.")
-        self._gateway_sockets = self._gauge("leasebook_gateway_websockets", "WebSockets of services that are open.")
+        self._gateway_in_flight = self._gauge("leasebook_gateway_calls_in_flight", "Calls being forwarded now.")
+        self._gateway_sockets = self._gauge("leasebook_gateway_websockets", "Open WebSockets of services.")
         self._gateway_socket_ends = self._counter(
             "leasebook_gateway_websockets_ended_total",
-            "WebSockets of services that ended: closed by an end (closed), an end hung up (caller_gone, replica_gone), "
-            "against a rule (idle, too_big, protocol), key deleted (revoked), service gone (withdrawn), or server "
-            "stopping.",
+            "Ended WebSockets of services, by reason: closed by one end (closed), hung up (caller_gone, "
+            "replica_gone), a rule broken (idle, too_big, protocol), key deleted (revoked), service gone "
+            "(withdrawn), or server stopping (stopping).",
             "why",
         )
         self._gateway_socket_bytes = self._counter(
             "leasebook_gateway_websocket_bytes_total",
-            "Bytes of WebSockets that ended, sent by callers (up) and by replicas (down).",
+            "Bytes of ended WebSockets, sent by callers (up) and by replicas (down).",
             "direction",
         )
         self._gateway_keys_refused = self._counter(
             "leasebook_gateway_keys_refused_total",
-            "Calls of services with a key that opens nothing: none, unknown, wrong, deleted, or orphaned.",
+            "Calls of services without a valid key, by reason: none, unknown, wrong, deleted, or orphaned.",
             "why",
         )
-        self._streams = self._gauge("leasebook_event_streams", "Callers that follow events now.")
+        self._streams = self._gauge("leasebook_event_streams", "Open streams of events.")
         self._streams_refused = self._counter(
-            "leasebook_event_streams_refused_total", "Streams of events that were refused because there were too many."
+            "leasebook_event_streams_refused_total", "Streams of events refused because a limit was reached."
         )
 
     def gateway_called(self, outcome: Literal["succeeded", "failed", "refused", "aborted"]) -> None:
@@ -284,7 +288,7 @@ class Metrics:
         self._gateway_keys_refused.labels(why).inc()
 
     def streams_open(self, change: int) -> None:
-        """Note that somebody began to follow events, or ended."""
+        """Note that a stream of events was opened (1), or ended (-1)."""
         self._streams.inc(change)
 
     def stream_refused(self) -> None:
@@ -313,33 +317,33 @@ class Metrics:
         self._gateway_socket_bytes.labels("down").inc(received)
 
     def _define_replicas(self) -> None:
-        self._replicas = self._gauge("leasebook_replicas", "Replicas that are not gone, by state.", "state")
+        self._replicas = self._gauge("leasebook_replicas", "Replicas, except those that are gone, by state.", "state")
         self._instances_unrun = self._gauge(
             "leasebook_instances_unrun", "Instances with replicas of services that no engine will run."
         )
         self._step_seconds = self._histogram(
-            "leasebook_reconciler_step_seconds", "Time of a step of the reconciler, by kind.", _SECONDS, "step"
+            "leasebook_reconciler_step_seconds", "Time of a step of the reconciler, by kind of step.", _SECONDS, "step"
         )
         self._unserved = self._gauge(
             "leasebook_replicas_unserved", "Live replicas that no server looks after, by engine.", "engine"
         )
         self._orphans = self._counter(
-            "leasebook_orphans_stopped_total", "Replicas that were ended because nobody wanted them.", "engine"
+            "leasebook_orphans_stopped_total", "Replicas stopped because the books have no instance for them.", "engine"
         )
         self._reachable = self._gauge(
-            "leasebook_engine_reachable", "1 while the engine can be asked, else 0.", "engine"
+            "leasebook_engine_reachable", "1 while the engine is reachable, otherwise 0.", "engine"
         )
 
     def _define_stock(self) -> None:
         self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
         self._stock_offered = self._gauge(
-            "leasebook_stock_offered_units", "Units of a type that are offered where an engine serves it.", *_STOCK
+            "leasebook_stock_offered_units", "Units offered, of types that an engine serves.", *_STOCK
         )
         self._stock_engine = self._gauge(
-            "leasebook_stock_engine_units", "Units of a type that an engine has, where it has a bound.", *_STOCK
+            "leasebook_stock_engine_units", "Units that an engine has of a type, if the engine has a bound.", *_STOCK
         )
         self._stock_oversold = self._gauge(
-            "leasebook_stock_oversold_units", "Units of a type that are sold beyond what an engine has.", *_STOCK
+            "leasebook_stock_oversold_units", "Units sold beyond an engine's capacity.", *_STOCK
         )
 
     def _collected(self, collector: Collector, _families: Iterable[Family]) -> None:
