@@ -30,7 +30,7 @@ from tests.contract.rows import ROWS
 from tests.life.lives import ACCOUNT, opening
 from tests.life.test_moving import START, ZONE
 from tests.postgres import shared_server
-from tests.simulation.test_histories import Uncounted
+from tests.simulation.test_histories import NoMetrics
 
 KEY, USER = "key-1", "user-1"
 
@@ -52,7 +52,7 @@ async def outcome(sequencer: Sequencer, command: Command) -> str:
 
 
 def a_sequencer(store: OpenStore) -> Sequencer:
-    return Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Uncounted())
+    return Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=NoMetrics())
 
 
 async def founded(sequencer: Sequencer) -> None:
