@@ -60,8 +60,8 @@ def comments(text: str) -> Iterator[str]:
     """
     spans: dict[int, list[tuple[tuple[int, int], tuple[int, int]]]] = {}
     for start, end in strings(text):
-        for line in range(start[0], end[0] + 1):
-            spans.setdefault(line, []).append((start, end))
+        for covered in range(start[0], end[0] + 1):
+            spans.setdefault(covered, []).append((start, end))
     block: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         here = spans.get(number, ())
