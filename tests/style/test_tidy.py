@@ -201,6 +201,28 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
     assert "no such heading" in next(broken_links("docs/a.md", "[a](#here)", pages.get))
 
 
+PATHS = re.compile(r"`((?:src|tests|docs|benchmarks)/[\w./-]*)`")
+
+
+def missing_files(name: str, text: str, known: Iterable[str]) -> Iterator[str]:
+    """The files and folders that a page names and that are not there."""
+    places = {str(place) for path in known for place in (Path(path), *Path(path).parents)}
+    for path in PATHS.findall(text):
+        if path.rstrip("/") not in places:
+            yield f"{name} speaks of {path}, and there is no such file"
+
+
+def test_every_file_that_a_guide_names_is_there() -> None:
+    pages = of(".md", "docs/contributing/")
+    assert pages
+    none(finding for name, text in pages.items() for finding in missing_files(name, text, files()))
+
+
+def test_a_file_that_is_not_there_is_found() -> None:
+    assert not list(missing_files("a.md", "`src/a/b.py`, `src/a`, `src/`, `make`", ["src/a/b.py"]))
+    assert list(missing_files("a.md", "`src/b.py`", ["src/a/b.py"]))
+
+
 def missing_from_index(names: Iterable[str], index: str) -> Iterator[str]:
     numbers: set[str] = set()
     for name in names:
