@@ -41,8 +41,8 @@ layers: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## all tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-quick: lint types $(VENV)/.dev ## lint, types, and the tests of rules, wire and the embedded store, in a minute
-	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
+quick: lint types $(VENV)/.dev ## lint, types, and the tests of rules, wire and the embedded store: a minute
+	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
 
 t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one store where STORE=sqlite or postgres
 	LEASEBOOK_TEST_STORE=$(STORE) $(BIN)/pytest $(T)

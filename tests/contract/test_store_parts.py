@@ -143,6 +143,7 @@ class FaultyCommand(Command, frozen=True, kw_only=True):
         raise ZeroDivisionError
 
 
+@pytest.mark.slow
 def test_a_command_that_breaks_after_a_part_was_sent_spoils_only_itself(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
         await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)

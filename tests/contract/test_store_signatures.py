@@ -98,6 +98,7 @@ def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> None:
     on_store(scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
 def test_of_two_servers_that_get_the_same_nonce_at_once_exactly_one_does_it(first: int) -> None:
     """Both orders, one of them waiting for the other's row; and many at once."""

@@ -70,10 +70,12 @@ def key_of(action: Action) -> str:
     return f"{action.path}?Action={action.name}"
 
 
+@pytest.mark.slow
 def test_the_document_is_valid_openapi_3_1() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
+@pytest.mark.slow
 def test_a_document_with_a_mistake_is_not_valid() -> None:
     broken = json.loads(text(__version__))
     del broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["responses"]
@@ -188,6 +190,7 @@ def in_a_workable_order() -> list[str]:
     return [*(operation for operation in OPERATIONS if operation not in LAST), *LAST]
 
 
+@pytest.mark.slow
 def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp_path: Path) -> None:
     remembered: set[str] = set()
 
