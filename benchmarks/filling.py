@@ -176,7 +176,7 @@ def stores(kind: str, folder: Path, *names: str) -> Iterator[list[Target]]:
             found(where)
         yield targets
         return
-    from tests.postgres import Server as Postgres
+    from tests.postgres import PostgresServer as Postgres
 
     database = Postgres(durable=True)
     try:

@@ -18,10 +18,10 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
+from tests.life.lives import ACCOUNT, PER_MONTH, BillingOracle, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 PATIENCE_S, LONG_S = 5.0, 60.0
 
@@ -76,7 +76,7 @@ class GatedStore(MemoryStore):
         return transaction
 
 
-class Scene:
+class TwoCallers:
     """Two callers, one batch each: the second comes while the first is being written."""
 
     def __init__(self, *second: Gate, fails: Unavailable | None = None) -> None:
@@ -87,8 +87,8 @@ class Scene:
 
     async def play(self) -> tuple[asyncio.Task[object], asyncio.Task[object]]:
         """Let both call, up to where the first is committed."""
-        office = Office(self.store, Rules(), InstantEngine())
-        life = Life(self.store, office, ZONE, START)
+        office = StoreHarness(self.store, Rules(), InstantEngine())
+        life = BillingOracle(self.store, office, ZONE, START)
         await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
         self.store.gates = [self.first, self.fails or (self.second[0], self.second[1])]
         self.sequencer = Sequencer(
@@ -113,7 +113,7 @@ def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.Mon
     monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
 
     async def play() -> None:
-        scene = Scene(Gate(is_open=False), Gate(is_open=False))
+        scene = TwoCallers(Gate(is_open=False), Gate(is_open=False))
         first, second = await scene.play()
         loading, saving = scene.second
         await loading.reached.wait()
@@ -131,7 +131,7 @@ def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.Mon
 
 def test_answers_do_not_wait_for_rows_that_another_server_has_locked() -> None:
     async def play() -> None:
-        scene = Scene(Gate(is_open=False), Gate(is_open=True))
+        scene = TwoCallers(Gate(is_open=False), Gate(is_open=True))
         first, second = await scene.play()
         await scene.second[0].reached.wait()
         assert await answered(first)
@@ -147,7 +147,7 @@ def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.
     monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
 
     async def play() -> None:
-        scene = Scene(fails=Unavailable("the disk is full"))
+        scene = TwoCallers(fails=Unavailable("the disk is full"))
         first, second = await scene.play()
         assert await answered(first)
         with pytest.raises(Unavailable):
@@ -170,7 +170,7 @@ def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.
 def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int]) -> None:
     async def play() -> None:
         store = MemoryStore()
-        office = Office(store, Rules(), InstantEngine())
+        office = StoreHarness(store, Rules(), InstantEngine())
         payment = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
         await office.say(opening(ZONE, START), START)
         sizes = Sizes()
@@ -205,7 +205,7 @@ def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
 
     async def play() -> None:
         store = SharedStore()
-        await Office(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
+        await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
         payment, sizes = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH)), Sizes()
         limits = Limits(backlog_parts=2)
         shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=sizes)
@@ -224,7 +224,7 @@ def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
     asyncio.run(play())
 
 
-class Told:
+class CommitWatcher:
     """Takes note which instances a commit told of, and what they make due."""
 
     def __init__(self) -> None:
@@ -243,9 +243,9 @@ def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: int | No
 
     async def play() -> None:
         store = MemoryStore()
-        office = Office(store, Rules(), InstantEngine())
+        office = StoreHarness(store, Rules(), InstantEngine())
         await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
-        life, told = Life(store, office, ZONE, START), Told()
+        life, told = BillingOracle(store, office, ZONE, START), CommitWatcher()
         limits = Limits(part_size=part)
         shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=Sizes())
         shop.watch(told)

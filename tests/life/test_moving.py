@@ -16,11 +16,11 @@ from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
 from leasebook.scheduler.worker import Agenda
-from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, Life, opening
+from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, BillingOracle, opening
 from tests.life.reckoning import DAY, HOUR, MINUTE, moment
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 ZONE = "Asia/Shanghai"
 START = Instant(moment("2030-01-31 10:30:00", ZONE))
@@ -45,11 +45,11 @@ class Sizes:
         """Count nothing."""
 
 
-async def bought() -> tuple[MemoryStore, Office]:
+async def bought() -> tuple[MemoryStore, StoreHarness]:
     """A store with instances that come due together."""
     store = MemoryStore()
-    office = Office(store, Rules(), InstantEngine())
-    life = Life(store, office, ZONE, START)
+    office = StoreHarness(store, Rules(), InstantEngine())
+    life = BillingOracle(store, office, ZONE, START)
     await office.say(opening(ZONE, START), START)
     await office.say([TopUp(account_id=ACCOUNT, amount=Micro(FUNDS))], START)
     commands: list[Command] = [

@@ -33,7 +33,7 @@ class Store(Protocol):
         ...
 
 
-class Office:
+class StoreHarness:
     """One store, one clock that stands where it is told to, batches of at most ``batch`` commands.
 
     ``twice``: every piece of due work is handed in by two agendas. ``part``: the store is given what so many commands

@@ -24,7 +24,7 @@ from leasebook.domain.values.money import Micro
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 from tests.simulation.scribe import ACCOUNTS
 
 MOST: Final = 4
@@ -97,7 +97,7 @@ def check_counted(store: MemoryStore) -> None:
 async def lived(history: History, late: int, batch: int) -> None:
     """Play a history with limits: of the first account from the start on, of the second from some later round on."""
     store = MemoryStore()
-    office = Office(store, history.rules, history.engine, batch=batch)
+    office = StoreHarness(store, history.rules, history.engine, batch=batch)
     for number, (at, commands) in enumerate(history.rounds):
         await office.move(at)
         asked = list(commands)

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from tests.harness import Answer, Desk, a_service, play
+from tests.harness import Answer, Client, a_service, play
 
 from leasebook import __version__
 from leasebook.contract.action import Action
@@ -70,10 +70,12 @@ def key_of(action: Action) -> str:
     return f"{action.path}?Action={action.name}"
 
 
+@pytest.mark.slow
 def test_the_document_is_valid_openapi_3_1() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
+@pytest.mark.slow
 def test_a_document_with_a_mistake_is_not_valid() -> None:
     broken = json.loads(text(__version__))
     del broken["paths"]["/v2/clock?Action=DescribeClock"]["post"]["responses"]
@@ -134,7 +136,7 @@ def test_a_body_with_a_mistake_is_not_what_the_document_says() -> None:
         check({"$ref": "#/components/schemas/PurchaseComputeUnitRequest"}, body)
 
 
-async def prepare(desk: Desk) -> dict[str, str]:
+async def prepare(desk: Client) -> dict[str, str]:
     """Make what the examples speak of; returns what to write in their place."""
 
     async def done(path: str, action: str, body: Mapping[str, Any]) -> Any:
@@ -188,6 +190,7 @@ def in_a_workable_order() -> list[str]:
     return [*(operation for operation in OPERATIONS if operation not in LAST), *LAST]
 
 
+@pytest.mark.slow
 def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp_path: Path) -> None:
     remembered: set[str] = set()
 
@@ -217,7 +220,7 @@ def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp
 
 
 def test_an_error_looks_as_the_document_says(tmp_path: Path) -> None:
-    async def asked(desk: Desk, path: str, name: str, body: Any) -> Answer:
+    async def asked(desk: Client, path: str, name: str, body: Any) -> Answer:
         answer = await desk.call(path, name, body)
         response = PATHS[key_of(TABLE[path, name])]["post"]["responses"][str(answer.status)]
         check(resolved(response), answer.body)
