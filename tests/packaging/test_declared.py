@@ -45,7 +45,7 @@ def test_modules_that_may_be_missing_have_an_extra() -> None:
 
 
 def test_callers_need_the_command_line_the_contract_and_one_http_library() -> None:
-    assert names(needs()) == {"click", "httpx", "msgspec"}
+    assert names(needs()) == {"click", "httpx2", "msgspec"}
 
 
 def test_only_the_commands_for_callers_go_without_the_packages_of_the_server() -> None:

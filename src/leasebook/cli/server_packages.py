@@ -17,7 +17,7 @@ MODULES: Final = (
     "aiosmtplib",
     "alembic",
     "cryptography",
-    "httpcore",
+    "httpcore2",
     "httptools",
     "multidict",
     "prometheus_client",
