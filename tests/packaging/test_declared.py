@@ -7,6 +7,8 @@ import re
 import sys
 from functools import cache
 
+from trove_classifiers import classifiers
+
 from leasebook.cli.main import cli
 from leasebook.cli.server_packages import MODULES, ServerCommand
 from tests.packaging.declared import ROOT, distributions_of_modules, modules, names, needs, pyproject
@@ -65,6 +67,15 @@ def test_the_linter_forbids_clients_the_packages_of_the_server() -> None:
     forbidden = set(contracts[CLIENT]["forbidden_modules"])
     assert set(MODULES) <= forbidden
     assert not forbidden & modules(names(needs()))
+
+
+def test_indexes_can_file_the_package() -> None:
+    project = pyproject()["project"]
+    assert set(project["classifiers"]) <= classifiers
+    assert ("Typing :: Typed" in project["classifiers"]) == (SOURCES / "py.typed").exists()
+    assert project["urls"]
+    assert all(url.startswith("https://") for url in project["urls"].values())
+    assert project["keywords"] == sorted(set(project["keywords"]))
 
 
 def listed(name: str) -> set[str]:
