@@ -79,8 +79,8 @@ bench: $(VENV)/.dev ## the purchase benchmark (prints ratios)
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+$(VENV)/.runtime: requirements/server.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/server.txt -r requirements/build.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
@@ -88,15 +88,15 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-ray: requirements/ray.txt requirements/dev.txt requirements/runtime.txt ## the Ray engine's tests, on a real cluster
+ray: requirements/ray.txt requirements/dev.txt requirements/server.txt ## the Ray engine's tests, on a real cluster
 	$(PYTHON) -m venv .venv-ray
-	.venv-ray/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt -r requirements/dev.txt -r requirements/ray.txt
+	.venv-ray/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/server.txt -r requirements/build.txt -r requirements/dev.txt -r requirements/ray.txt
 	.venv-ray/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	.venv-ray/bin/pytest tests/engines/test_contract.py tests/engines/test_ray_serve.py tests/engines/test_ray.py -k "ray or Ray"
 
 lock: $(VENV)/bin/python ## pin every dependency again, with hashes
 	$(BIN)/pip install --quiet uv
-	for part in runtime build focus dev ray conformance focus-build:3.12 focus-validator:3.12; do \
+	for part in server client build focus dev ray conformance focus-build:3.12 focus-validator:3.12; do \
 	  name=$${part%:*}; python=$${part#$$name}; python=$${python#:}; \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    --python-version $${python:-3.11} requirements/$$name.in -o requirements/$$name.txt; done

@@ -33,7 +33,7 @@ def _clean() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in ("httpx", "httpcore"):
+    for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -208,7 +208,7 @@ def test_lines_of_libraries_go_the_same_way(logged: Logged) -> None:
     library = logging.getLogger("a.library")
     library.info("started %s with %s", "it", SECRET)
     library.debug("SELECT with parameters")
-    logging.getLogger("httpx").info("HTTP Request: GET")
+    logging.getLogger("httpx2").info("HTTP Request: GET")
     try:
         int(SECRET)
     except ValueError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -147,7 +147,7 @@ async def test_an_application_keeps_the_contract(check: Check, bench: ServeBench
 
 def called(address: str | None, path: str) -> dict[str, Any]:
     """Call an application as the gateway does: the path behind the address."""
-    told: dict[str, Any] = httpx.post(f"http://{address}{path}", content=b"hello", timeout=10).json()
+    told: dict[str, Any] = httpx2.post(f"http://{address}{path}", content=b"hello", timeout=10).json()
     return told
 
 
@@ -360,7 +360,7 @@ def test_a_service_of_an_application_is_bought_called_through_the_gateway_and_re
         shown = guide.until(tour.SERVICE, "DescribeService", "runStatus", "Serving", **service)
         key = guide.call(tour.SERVICE, "CreateServiceKey", name="shop", **service)["key"]
         headers = {"Authorization": f"Bearer {key}"}
-        told = httpx.post(f"{shown['url']}/v1/x", content=b"hello", headers=headers, timeout=10).json()
+        told = httpx2.post(f"{shown['url']}/v1/x", content=b"hello", headers=headers, timeout=10).json()
         assert (told["path"], told["body"]) == (f"{told['root']}/v1/x", "hello")
         assert told["environment"]["LEASEBOOK_UNIT"] == unit["instanceId"]
         guide.call(tour.UNITS, "AutoReleaseComputeUnit", **unit, releaseTime=tour._soon(3))

@@ -26,7 +26,7 @@ LONG_FUNCTIONS: dict[str, int] = {}
 RULES = ("src/leasebook/domain/", "src/leasebook/domain/commands/")
 IMPURE = frozenset(
     {"asyncio", "concurrent", "http", "io", "logging", "os", "pathlib", "random", "secrets", "socket", "subprocess"}
-    | {"tempfile", "threading", "time", "urllib", "uuid", "httpx", "psycopg", "sqlalchemy", "sqlite3", "structlog"}
+    | {"tempfile", "threading", "time", "urllib", "uuid", "httpx2", "psycopg", "sqlalchemy", "sqlite3", "structlog"}
 )
 ASKS_A_CLOCK = frozenset({"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"})
 

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
+from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
 from leasebook.domain.values.wording import counted
 from leasebook.export.csv_table import Table, text_cell
@@ -54,7 +55,7 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> Instant 
         raise click.BadParameter(str(error)) from None
 
 
-@click.command()
+@click.command(cls=ServerCommand)
 @store_options
 @click.option("--account", default=None, help='One account\'s id, "" for calls of nobody knows whom; none: all.')
 @click.option("--since", callback=_moment, default=None, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC.")

@@ -66,15 +66,15 @@ def post(url: str, path: str, action: str, body: str, access_key: str, secret_ke
 def send(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
     """POST a body; returns the status and the body of the answer. Raises NoAnswer, and ValueError for no URL."""
     # Every command would pay for loading it, a fifth of a second, and two need it.
-    import httpx
+    import httpx2
 
     try:
-        answer = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S)
-    except httpx.InvalidURL as error:
+        answer = httpx2.post(url, content=body, headers=headers, timeout=TIMEOUT_S)
+    except httpx2.InvalidURL as error:
         raise ValueError(f"{url}: {error}") from None
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
         raise NoAnswer(f"{url} does not answer: {error}. Nothing was sent.") from None
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         said = str(error) or type(error).__name__
         raise NoAnswer(
             f"{url} does not answer: {said}. The call was sent, and may have been done: look, or send it again with "

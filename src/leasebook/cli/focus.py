@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, remark, stop
+from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
 from leasebook.domain.values.wording import counted
 
@@ -29,7 +30,7 @@ def _month(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-@click.command()
+@click.command(cls=ServerCommand)
 @store_options
 @click.option("--month", required=True, callback=_month, help="YYYY-MM, on each account's own clocks.")
 @click.option(

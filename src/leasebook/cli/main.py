@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from leasebook import __version__
 from leasebook.cli.audit import audit
-from leasebook.cli.exits import FAILED, NO_ANSWER, stop
+from leasebook.cli.client import call, sign
+from leasebook.cli.exits import FAILED, stop
 from leasebook.cli.focus import focus
 from leasebook.cli.master_key import rotate_master_key
+from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import accept_loss, archive, backup, check, copy, founding_new, migrate, store_options, target
 from leasebook.cli.tour import tour
-from leasebook.cli.urls import path_given, url_given
 from leasebook.server.signals import AskedToStop
 
 
@@ -25,7 +25,7 @@ def cli() -> None:
     """Serve compute units, prove the books, and call the service."""
 
 
-@cli.command()
+@cli.command(cls=ServerCommand)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
 @store_options
@@ -73,7 +73,7 @@ def serve(
         stop(error)
 
 
-@cli.command()
+@cli.command(cls=ServerCommand)
 @store_options
 @click.option("--clock", "clock_mode", type=click.Choice(["real", "virtual"]), default="real", show_default=True)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
@@ -97,64 +97,7 @@ def work(  # one parameter an option
         stop(error)
 
 
-for subcommand in (rotate_master_key, check, migrate, copy, backup, archive, accept_loss, focus, audit, tour):
-    cli.add_command(subcommand)
-
-
-URL_OPTION = click.option(
-    "--url",
-    envvar=["QIANFAN_CONSOLE_API_BASE_URL"],
-    default="http://127.0.0.1:8000",
-    show_default=True,
-    callback=url_given,
-    help="Address of the service.",
-)
-PATH_ARGUMENT = click.argument("path", callback=path_given)
-ACCESS_KEY_OPTION = click.option("--access-key", envvar="QIANFAN_ACCESS_KEY", required=True, show_envvar=True)
-SECRET_KEY_OPTION = click.option("--secret-key", envvar="QIANFAN_SECRET_KEY", required=True, show_envvar=True)
-
-
-@cli.command()
-@PATH_ARGUMENT
-@click.argument("action")
-@click.argument("body", default="{}")
-@URL_OPTION
-@ACCESS_KEY_OPTION
-@SECRET_KEY_OPTION
-def call(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
-    """Call an action: leasebook call /v2/computeunit DescribeComputeUnits '{}'."""
-    from leasebook.cli.caller import NoAnswer, post
-
-    try:
-        status, text = post(url, path, action, body, access_key, secret_key)
-    except NoAnswer as error:
-        stop(error, NO_ANSWER)
-    except (OSError, ValueError) as error:
-        stop(error, FAILED)
-    click.echo(text)
-    if status != 200:  # noqa: PLR2004
-        sys.exit(FAILED)
-
-
-@cli.command()
-@PATH_ARGUMENT
-@click.argument("action")
-@click.argument("body", default="")
-@URL_OPTION
-@ACCESS_KEY_OPTION
-@SECRET_KEY_OPTION
-def sign(path: str, action: str, body: str, url: str, access_key: str, secret_key: str) -> None:
-    """Print the signed headers of one call with this BODY: leasebook sign PATH ACTION BODY | curl -H @- -d BODY URL."""
-    from leasebook.cli.caller import signed
-
-    try:
-        for name, value in signed(url, path, action, body, access_key, secret_key).items():
-            click.echo(f"{name}: {value}")
-    except ValueError as error:
-        stop(error, FAILED)
-
-
-@cli.command()
+@cli.command(cls=ServerCommand)
 @click.option("--check", "only_check", is_flag=True, help="Only say whether the pages are current.")
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The project's folder.")
 def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
@@ -173,6 +116,23 @@ def docs(only_check: bool, root: Path) -> None:  # noqa: FBT001
     if only_check and stale:
         stop(f"not what the code generates, run make format: {', '.join(stale)}", FAILED)
     click.echo(f"{len(pages())} pages are current" if not stale else f"wrote {', '.join(stale)}")
+
+
+for subcommand in (
+    rotate_master_key,
+    check,
+    migrate,
+    copy,
+    backup,
+    archive,
+    accept_loss,
+    focus,
+    audit,
+    tour,
+    call,
+    sign,
+):
+    cli.add_command(subcommand)
 
 
 def main() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from leasebook.cli.exits import FAILED, stop
+from leasebook.cli.server_packages import ServerCommand
 from leasebook.cli.stores import refusing, store_options, target
 
 
-@click.command("rotate-master-key")
+@click.command("rotate-master-key", cls=ServerCommand)
 @store_options
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Settings in TOML.")
 @click.option(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from leasebook.cli.exits import FAILED, NOTHING_IN_IT, stop
+from leasebook.cli.server_packages import ServerCommand
 from leasebook.domain.values.wording import are
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _keys_if_any(where: Target) -> AuditKeys | None:
         return None
 
 
-@click.command()
+@click.command(cls=ServerCommand)
 @store_options
 def check(data: Path, store: str | None) -> None:
     """Prove a store: its files, its books and its audit log, also while a server works on it."""
@@ -140,7 +141,7 @@ def check(data: Path, store: str | None) -> None:
         sys.exit(FAILED)
 
 
-@click.command()
+@click.command(cls=ServerCommand)
 @store_options
 def migrate(data: Path, store: str | None) -> None:
     """Bring a store's schema to this version; servers do it by themselves when they start."""
@@ -152,7 +153,7 @@ def migrate(data: Path, store: str | None) -> None:
     click.echo(f"{where.name} is at schema {revision}.")
 
 
-@click.command()
+@click.command(cls=ServerCommand)
 @click.option("--from", "source", required=True, help="sqlite:///DIRECTORY or postgresql://HOST/DATABASE")
 @click.option("--to", "goal", required=True, help="An empty store of either kind.")
 def copy(source: str, goal: str) -> None:
@@ -182,7 +183,7 @@ def _moved(old: Target, new: Target) -> list[str]:
         return moved(ask.jobs(None), routes_of(settings, old), routes_of(settings, new))
 
 
-@click.command()
+@click.command(cls=ServerCommand)
 @store_options
 @click.option("--before", required=True, help="RFC 3339, or YYYY-MM-DD HH:MM:SS in UTC: the first moment that stays.")
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new .jsonl.gz.")
@@ -205,7 +206,7 @@ def archive(data: Path, store: str | None, before: str, goal: Path) -> None:
     click.echo(f"{done.hourly} postings are in {goal} ({done.file_bytes} bytes); {done.monthly} stand for them now.")
 
 
-@click.command()
+@click.command(cls=ServerCommand)
 @click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
 @click.option("--to", "goal", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new file.")
 def backup(data: Path, goal: Path) -> None:
@@ -217,7 +218,7 @@ def backup(data: Path, goal: Path) -> None:
     click.echo(f"{goal}: {size} bytes. To restore, put it into an empty directory as leasebook.db, with master.key.")
 
 
-@click.command("accept-loss")
+@click.command("accept-loss", cls=ServerCommand)
 @click.option("--data", type=DIRECTORY, default=Path("data"), show_default=True)
 def accept_loss(data: Path) -> None:
     """Let the embedded store be served although it lacks writes that were acknowledged. Stop the server first."""

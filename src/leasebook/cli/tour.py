@@ -18,6 +18,7 @@ import click
 
 from leasebook.cli.caller import NoAnswer, post, send
 from leasebook.cli.exits import FAILED, NO_ANSWER, stop
+from leasebook.cli.server_packages import need_server_packages
 from leasebook.cli.urls import url_given
 
 UNITS, SERVICE, MODEL, ACCOUNT = "/v2/computeunit", "/v2/service", "/v2/model", "/v2/account"
@@ -141,6 +142,7 @@ def _soon(seconds: int) -> str:
 @contextmanager
 def _a_server() -> Iterator[Guide]:
     """Run a server on a directory of its own, which is gone afterwards."""
+    need_server_packages("tour without --url")
     access_key, secret_key = f"AK{secrets.token_hex(8)}", secrets.token_hex(16)
     keys = {"LEASEBOOK_ROOT_ACCESS_KEY": access_key, "LEASEBOOK_ROOT_SECRET_KEY": secret_key}
     quiet = {"LEASEBOOK_LOG_LEVEL": "error"}

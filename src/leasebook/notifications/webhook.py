@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpcore
+import httpcore2
 
 from leasebook import __version__
 from leasebook.addressing.webhook import Address, Allowed, BadAddress, check_address, check_url
@@ -34,7 +34,7 @@ Resolve = Callable[[str, int], Awaitable[list[Address]]]
 """Looks up every address that a name stands for; raises OSError."""
 
 
-class _Checked(httpcore.AsyncNetworkBackend):
+class _Checked(httpcore2.AsyncNetworkBackend):
     """Connects to an address that was checked right before.
 
     The name is looked up once, so that there is no second answer that nobody checked; TLS and the Host header still
@@ -44,7 +44,7 @@ class _Checked(httpcore.AsyncNetworkBackend):
     def __init__(self, allowed: Allowed, look_up: Resolve) -> None:
         self._allowed = allowed
         self._resolve = look_up
-        self._network = httpcore.AnyIOBackend()
+        self._network = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -53,7 +53,7 @@ class _Checked(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 - the library's own interface
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    ) -> httpcore2.AsyncNetworkStream:
         """Try each address in turn; one that is not allowed spoils them all."""
         addresses = await self._addresses(host, port)
         for address in addresses:
@@ -62,11 +62,11 @@ class _Checked(httpcore.AsyncNetworkBackend):
             except BadAddress:
                 # Which one is none of the caller's business: it may be of a name that only this network knows.
                 raise BadAddress("The host's address is not a public one.") from None
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        failure: Exception = httpcore2.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
                 return await self._network.connect_tcp(str(address), port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
 
@@ -101,7 +101,7 @@ class WebhookSender:
         self._open_secret = open_secret
         self._timeout_s = timeout_s
         self._lookups = Lookups()
-        self._pool = httpcore.AsyncConnectionPool(
+        self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
             max_connections=None,
             max_keepalive_connections=0,
@@ -121,7 +121,7 @@ class WebhookSender:
             return Outcome("Retry", failure=f"The name cannot be looked up: {error.strerror or error}.")
         except ssl.SSLError as error:
             return Outcome("Retry", failure=f"TLS failed: {error.reason or error}.")
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
+        except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, OSError) as error:
             return Outcome("Retry", failure=f"There is no connection, or it broke: {_words(error)}.")
 
     async def rest(self, hook: Subscription) -> None:
@@ -157,13 +157,13 @@ class WebhookSender:
         ]
 
 
-async def _heard_out(answer: httpcore.Response) -> None:
+async def _heard_out(answer: httpcore2.Response) -> None:
     """Wait for a little of a body, since who hangs up at once is an error to some receivers.
 
     The status was the answer: a body that comes late, cut or never takes nothing of it back.
     """
     size = 0
-    with suppress(TimeoutError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError):
+    with suppress(TimeoutError, httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, OSError):
         async with asyncio.timeout(ANSWER_S):
             async for piece in answer.aiter_stream():
                 size += len(piece)

@@ -30,7 +30,7 @@ request_id: Final[ContextVar[str]] = ContextVar("request_id")
 """The id of the request at hand; every log line of its task carries it."""
 
 # The HTTP client tells every request, and with debug its headers.
-_TALKATIVE: Final = ("httpx", "httpcore", "alembic", "uvicorn")
+_TALKATIVE: Final = ("httpx2", "httpcore2", "alembic", "uvicorn")
 
 
 def configure_logging(format: LogFormat, level: LogLevel, secrets: Iterable[Secret] = ()) -> None:  # noqa: A002
@@ -197,7 +197,9 @@ class Metrics:
             "for",
         )
         self._store_away = self._gauge(
-            "leasebook_store_away_seconds", "Seconds for which the shared store has been away; 0 while it is there.", "for"
+            "leasebook_store_away_seconds",
+            "Seconds for which the shared store has been away; 0 while it is there.",
+            "for",
         )
         self._throttled = self._counter(
             "leasebook_throttled_total",
