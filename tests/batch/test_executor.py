@@ -26,10 +26,10 @@ from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
 from tests.batch.pieces import Answer, Record, audit_writer, call, line, written
-from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
+from tests.life.lives import ACCOUNT, PER_MONTH, BillingOracle, opening
 from tests.life.test_moving import START, ZONE
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 MINUTE = 60_000_000
 
@@ -92,7 +92,7 @@ class Bench:
         self.store, self.clock, self.backlog = Store(), VirtualClock(START), Backlog()
         self.audit = audit_writer()
         rules, engine = Rules(), InstantEngine()
-        self.life = Life(self.store, Office(self.store, rules, engine), ZONE, START)
+        self.life = BillingOracle(self.store, StoreHarness(self.store, rules, engine), ZONE, START)
         self.locked_rows = LockedRows(self.store, lambda *_: None, wait_s=60.0, length_max=10)
         self.executor = BatchExecutor(
             self.store,
