@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 import pytest
@@ -19,14 +21,15 @@ from leasebook import __version__
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS, TABLE
 from leasebook.contract.errors import ERRORS
-from leasebook.contract.examples import EXAMPLES
-from leasebook.contract.meanings import MEANINGS
-from leasebook.contract.openapi import FORGETFUL, document, meaning_of, schemas, text
+from leasebook.contract.openapi import FORGETFUL, document, text
+from leasebook.contract.shapes import Shape, Time
+from leasebook.contract.unknown import parts_of
 
 DOCUMENT = document(__version__)
 PATHS: Mapping[str, Any] = DOCUMENT["paths"]
 OPERATIONS = {action.operation: action for action in reversed(ACTIONS)}
 """Each operation under the first of its names."""
+EXAMPLES = {operation: action.example for operation, action in OPERATIONS.items()}
 LAST = (
     "redeliver_event",
     "redeliver_given_up",
@@ -34,6 +37,7 @@ LAST = (
     "modify_subscription",
     "delete_subscription",
     "create_auto_renew_rule",
+    "describe_auto_renew_rules",
     "delete_auto_renew_rule",
     "renew_unit",
     "change_billing",
@@ -47,6 +51,9 @@ LAST = (
     "release_quota",
     "release_unit",
     "set_guard_rails",
+    "describe_guard_rails",
+    "describe_service_keys",
+    "delete_service_key",
     "delete_model",
     "delete_model_set",
     "advance_clock",
@@ -111,17 +118,40 @@ def test_the_text_is_the_document() -> None:
     assert json.loads(text(__version__)) == DOCUMENT
 
 
-def test_every_field_of_every_shape_has_a_meaning_and_no_meaning_is_left_over() -> None:
-    used: set[str] = set()
-    for shape, schema in schemas().items():
-        for field in schema["properties"]:
-            assert meaning_of(shape, field), f"say in contract/meanings.py what {shape}.{field} means"
-            used.add(f"{shape}.{field}" if f"{shape}.{field}" in MEANINGS else field)
-    assert set(MEANINGS) == used
+def said_of(hint: object) -> list[str]:
+    """The descriptions that stand around a type, the outermost last."""
+    metas = (meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, msgspec.Meta))
+    return [meta.description for meta in metas if meta.description]
+
+
+def unexplained(shape: type[object]) -> Iterator[str]:
+    """Fields of a shape with nothing beside them that says what they mean. What their type says is not enough."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("leasebook.contract.")]
+    of_types = {text for module in modules for alias in vars(module).values() for text in said_of(alias)}
+    for field, hint in get_type_hints(shape, include_extras=True).items():
+        if field != "is_ours" and not set(said_of(hint)[-1:]) - of_types:
+            yield f"{shape.__name__}.{field}: say beside it what it means, with Meta(description=...)"
+
+
+def test_every_field_of_every_shape_says_what_it_means() -> None:
+    tops = {kind for action in ACTIONS for kind in (action.request, action.result)}
+    for shape in {inner for top in tops for inner in parts_of(top)}:
+        assert list(unexplained(shape)) == []
+
+
+class Odd(Shape):
+    """Fields of all sorts."""
+
+    bare: str
+    typed: Time
+    explained: Annotated[Time, msgspec.Meta(description="When it began.")]
+
+
+def test_a_field_that_says_no_more_than_its_type_is_found() -> None:
+    assert [line.partition(":")[0] for line in unexplained(Odd)] == ["Odd.bare", "Odd.typed"]
 
 
 def test_every_operation_has_an_example_of_its_own_shape() -> None:
-    assert set(EXAMPLES) == set(OPERATIONS)
     for operation, body in EXAMPLES.items():
         action = OPERATIONS[operation]
         msgspec.convert(body, action.request)
@@ -159,6 +189,9 @@ async def prepare(desk: Desk) -> dict[str, str]:
     emptied = await done("/v2/model", "CreateCustomModelSet", EXAMPLES["create_model_set"])
     calling = await done("/v2/service", "CreateServiceKey", {"name": "somebody"})
     now = datetime.fromisoformat((await done("/v2/clock", "DescribeClock", {}))["now"])
+    await desk.advance((now + timedelta(minutes=65)).isoformat())
+    refused = await desk.call("/v2/computeunit", "ResizeComputeUnit", {"instanceId": "unit-xxx", "count": 1})
+    assert refused.code == "InvalidState"
     return {
         "unit-Fz8kMh6J": postpaid["instanceId"],
         "unit-Qw4rTy7U": prepaid["instanceId"],
@@ -173,15 +206,15 @@ async def prepare(desk: Desk) -> dict[str, str]:
         EXAMPLES["delete_model"]["modelId"]: model["modelId"],
         EXAMPLES["delete_model_set"]["modelSetId"]: emptied["modelSetId"],
         EXAMPLES["delete_service_key"]["keyId"]: calling["keyId"],
+        EXAMPLES["describe_statement"]["month"]: f"{now:%Y-%m}",
+        EXAMPLES["describe_service_metric"]["endTime"]: f"{now + timedelta(days=1):%Y-%m-%d} 00:00:00",
         EXAMPLES["advance_clock"]["to"]: (now + timedelta(hours=3)).isoformat(),
     }
 
 
 def with_real_ones(body: Mapping[str, Any], real: Mapping[str, str]) -> Any:
-    written = json.dumps(body)
-    for made_up, found in real.items():
-        written = written.replace(made_up, found)
-    return json.loads(written)
+    made_up = re.compile("|".join(re.escape(one) for one in sorted(real, key=len, reverse=True)))
+    return json.loads(made_up.sub(lambda found: real[found[0]], json.dumps(body)))
 
 
 def in_a_workable_order() -> list[str]:

@@ -12,8 +12,6 @@ import msgspec
 from leasebook.contract.action import ALWAYS, Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.errors import ErrorCode
-from leasebook.contract.examples import EXAMPLES
-from leasebook.contract.meanings import MEANINGS
 from leasebook.contract.unknown import parts_of
 
 SCHEMA: Final = "#/components/schemas/{name}"
@@ -100,10 +98,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         if name in tolerant:
             del schema["additionalProperties"]
         schema["description"] = prose(schema["description"])
-        for field, value in schema["properties"].items():
-            meaning = meaning_of(name, field)
-            if meaning:
-                value["description"] = meaning
+        for value in schema["properties"].values():
+            value["description"] = value.pop("description")  # behind what machines read
     return dict(sorted(found.items()))
 
 
@@ -117,11 +113,6 @@ def _tolerant() -> set[str]:
 def named(shape: Any) -> str:
     """Return the name of a shape, under which its schema stands."""
     return str(shape.__name__)
-
-
-def meaning_of(shape: str, field: str) -> str:
-    """Return what a field of a shape means; nothing where nobody has said it yet."""
-    return MEANINGS.get(f"{shape}.{field}", MEANINGS.get(field, ""))
 
 
 def prose(docstring: str) -> str:
@@ -159,7 +150,7 @@ def _operation(action: Action) -> dict[str, Any]:
             "content": {
                 "application/json": {
                     "schema": {"$ref": SCHEMA.format(name=request)},
-                    "example": EXAMPLES[action.operation],
+                    "example": action.example,
                 }
             },
         },

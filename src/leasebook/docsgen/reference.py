@@ -12,9 +12,8 @@ from prometheus_client.registry import Collector
 from leasebook.contract.action import ALWAYS, WRITES, Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.errors import ERRORS, GATEWAY, ErrorCode
-from leasebook.contract.examples import EXAMPLES
-from leasebook.contract.nouns.instance import Request
 from leasebook.contract.openapi import FORGETFUL, named, prose, schemas
+from leasebook.contract.shapes import Request
 from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
 from leasebook.observability.metrics import Metrics
 from leasebook.observability.request_metrics import Family
@@ -41,7 +40,7 @@ NO_BREAK: Final = r"(?!\n)"
 _INTRODUCTION: Final = """\
 # API reference
 
-This page is generated from `src/leasebook/wire`; change it there. [openapi.json](openapi.json) says the same to
+This page is generated from `src/leasebook/contract`; change it there. [openapi.json](openapi.json) says the same to
 programs, [errors.md](errors.md) lists every error, and [decisions](../decisions.md) tells what was decided where the
 published documents of this API are silent. [States](states.md) shows how an instance gets from one status to another.
 
@@ -234,7 +233,7 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
         ("Errors of its own", _codes(error.code for error in main.errors) or "none"),
         ("Client token", "ignored" if main.writes and main.operation in FORGETFUL else ""),
     ]
-    example = msgspec.json.format(msgspec.json.encode(EXAMPLES[main.operation]), indent=2).decode()
+    example = msgspec.json.format(msgspec.json.encode(main.example), indent=2).decode()
     listed = "\n".join(f"- {name}: {fact}." for name, fact in facts if fact)
     return f"""\
 ## {_title(main)}
