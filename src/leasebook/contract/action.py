@@ -57,6 +57,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     example: Mapping[str, Any]
     """A body for the pages. With its ids replaced by real ones a demo answers it well."""
+    answer: Any
+    """The result that a demo gives to that body, in part where it has many entries; of a stream, one event."""
     legacy: bool = False
     follows: bool = False
     """The answer is a stream of server-sent events, which browsers ask for with GET."""

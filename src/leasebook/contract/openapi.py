@@ -21,6 +21,7 @@ SECURITY: Final = "bce-auth-v1"
 FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
 """Writes that keep no client token: done twice they do what they do once."""
 
+_REQUEST_ID: Final = "5a7c8e12-3b4d-4f60-9a81-c2d3e4f50617"
 _ABOUT: Final = """\
 Compute units: buy them by the month or by the minute, set the time at which they are released, and see the bill.
 
@@ -170,7 +171,7 @@ def _success(action: Action) -> dict[str, Any]:
         return {
             "description": "A stream of server-sent events that does not end; the data of each is one of these.",
             "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
-            "content": {"text/event-stream": {"schema": result}},
+            "content": {"text/event-stream": {"schema": result, "example": action.answer}},
         }
     headers = ("x-bce-request-id", *(("x-leasebook-ignored",) if action.is_documented else ()))
     return {
@@ -182,7 +183,8 @@ def _success(action: Action) -> dict[str, Any]:
                     "type": "object",
                     "properties": {"requestId": {"type": "string"}, "result": result},
                     "required": ["requestId", "result"],
-                }
+                },
+                "example": {"requestId": _REQUEST_ID, "result": action.answer},
             }
         },
     }

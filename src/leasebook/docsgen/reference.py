@@ -233,7 +233,6 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
         ("Errors of its own", _codes(error.code for error in main.errors) or "none"),
         ("Client token", "ignored" if main.writes and main.operation in FORGETFUL else ""),
     ]
-    example = msgspec.json.format(msgspec.json.encode(main.example), indent=2).decode()
     listed = "\n".join(f"- {name}: {fact}." for name, fact in facts if fact)
     return f"""\
 ## {_title(main)}
@@ -247,9 +246,19 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
 Example:
 
 ```json
-{example}
+{_indented(main.example)}
+```
+
+{"An event" if main.follows else "Its result"}:
+
+```json
+{_indented(main.answer)}
 ```
 """
+
+
+def _indented(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _older(action: Action) -> str:

@@ -216,6 +216,13 @@ ACTIONS: Final = (
         AccountDetail,
         "Show the caller's account and its balance.",
         example={},
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "balance": "99875929.50",
+            "currency": "CNY",
+            "name": "root",
+            "timeZone": "Asia/Shanghai",
+        },
     ),
     write(
         ACCOUNT,
@@ -226,6 +233,13 @@ ACTIONS: Final = (
         "Put money on an account.",
         policies=p.OPERATORS,
         example={"amount": "1000.00"},
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "balance": "99875929.50",
+            "currency": "CNY",
+            "name": "root",
+            "timeZone": "Asia/Shanghai",
+        },
     ),
     read(
         ACCOUNT,
@@ -236,6 +250,35 @@ ACTIONS: Final = (
         "List the account's orders, newest first.",
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10, "kind": "Purchase"},
+        answer={
+            "orders": [
+                {
+                    "orderId": "8dd42d60e8ef6e92b4eeb7ccd90f3ff6",
+                    "instanceId": "tpm-Hs6dKf2L",
+                    "kind": "Purchase",
+                    "paymentTiming": "Postpaid",
+                    "region": "global",
+                    "type": "ernie-4.0-8k",
+                    "count": 5,
+                    "amount": "0.00",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                },
+                {
+                    "orderId": "5d781407df4a0116f67051f98360a7d4",
+                    "instanceId": "unit-Qw4rTy7U",
+                    "kind": "Purchase",
+                    "paymentTiming": "Prepaid",
+                    "region": "bj",
+                    "type": "gpu-1",
+                    "count": 5,
+                    "months": 5,
+                    "amount": "125000.00",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                },
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     read(
         ACCOUNT,
@@ -246,6 +289,25 @@ ACTIONS: Final = (
         "List the movements of the account's money, newest first.",
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10, "instanceId": "unit-xxx"},
+        answer={
+            "postings": [
+                {
+                    "postingId": "5",
+                    "time": "2026-11-30T07:00:00+08:00",
+                    "kind": "Usage",
+                    "debit": "wallet:00112233445566778899aabbccddeeff",
+                    "credit": "revenue:usage",
+                    "amount": "9.40",
+                    "instanceId": "unit-xxx",
+                    "minutes": 47,
+                    "count": 1,
+                    "price": "0.20",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     read(
         ACCOUNT,
@@ -257,5 +319,39 @@ ACTIONS: Final = (
         policies=p.READERS | p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"month": "2026-11"},
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "month": "2026-11",
+            "startTime": "2026-11-01T00:00:00+08:00",
+            "endTime": "2026-12-01T00:00:00+08:00",
+            "currency": "CNY",
+            "openingBalance": "0.00",
+            "paidIn": "100000000.00",
+            "charged": "125070.50",
+            "closingBalance": "99874929.50",
+            "instances": [
+                {
+                    "instanceId": "tpm-Hs6dKf2L",
+                    "kind": "TPM",
+                    "region": "global",
+                    "type": "ernie-4.0-8k",
+                    "paymentTiming": "Postpaid",
+                    "amount": "14.10",
+                    "lines": [
+                        {
+                            "kind": "Usage",
+                            "startTime": "2026-11-30T06:13:45+08:00",
+                            "endTime": "2026-11-30T07:00:45+08:00",
+                            "minutes": 47,
+                            "count": 5,
+                            "price": "0.06",
+                            "amount": "14.10",
+                        }
+                    ],
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 100,
+        },
     ),
 )

@@ -191,6 +191,29 @@ ACTIONS: Final = (
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"instanceId": "unit-xxx", "code": "InvalidState", "maxKeys": 10},
+        answer={
+            "entries": [
+                {
+                    "time": "2026-11-30T07:18:45+08:00",
+                    "requestId": "a7ec46a6-fc82-40f8-bace-4879e1a0a072",
+                    "userId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "accessKeyId": "AKROOT",
+                    "address": "192.0.2.1",
+                    "path": "/v2/computeunit",
+                    "action": "ResizeComputeUnit",
+                    "status": 409,
+                    "code": "InvalidState",
+                    "message": "unit-xxx has 1 unit already. param[count]",
+                    "body": '{"instanceId": "unit-xxx", "count": 1}',
+                    "names": ["unit-xxx"],
+                    "hasClientToken": False,
+                    "chain": "20261129T221345Z-b9500b3c",
+                    "page": 19,
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     read(
         ACCOUNT,
@@ -202,6 +225,20 @@ ACTIONS: Final = (
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10},
+        answer={
+            "publicKey": "0c3866bd9f0cc1dd912d3febe53ec62eb0f7b9eee396d0235d2a1c3908ea823b",
+            "chains": [
+                {
+                    "chain": "20261129T221345Z-b9500b3c",
+                    "page": 29,
+                    "hash": "b3f066503a186df03149ea780d8be346791021118f603efa4c4c09ed91cfa02b",
+                    "time": "2026-11-30T07:18:45+08:00",
+                }
+            ],
+            "closures": [],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
 )
 """What every user did, and from where, is for those who run the account."""
@@ -218,5 +255,22 @@ REFUSED_CALLS: Final = (
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"startTime": "2026-11-01 00:00:00", "maxKeys": 10},
+        answer={
+            "rows": [
+                {
+                    "minute": "2026-11-30T06:13:00+08:00",
+                    "address": "192.0.2.1",
+                    "accessKeyId": "AKROOT",
+                    "accountId": "00112233445566778899aabbccddeeff",
+                    "calls": 2,
+                    "codes": {"SignatureDoesNotMatch": 2},
+                    "firstTime": "2026-11-30T06:13:17.535788+08:00",
+                    "lastTime": "2026-11-30T06:13:17.536630+08:00",
+                    "isOverflow": False,
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
 )

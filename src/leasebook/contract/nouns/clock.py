@@ -44,6 +44,7 @@ ACTIONS: Final = (
         "Tell what time it is for units and bills.",
         policies=p.ANYBODY,
         example={},
+        answer={"now": "2026-11-30T07:18:45+08:00", "mode": "virtual"},
     ),
     write(
         CLOCK,
@@ -55,6 +56,7 @@ ACTIONS: Final = (
         policies=p.OPERATORS,
         errors=(e.OPERATION_NOT_SUPPORTED,),
         example={"to": "2030-01-15T09:30:00+08:00"},
+        answer={"now": "2030-01-15T09:30:00+08:00", "mode": "virtual"},
     ),
     write(
         CLOCK,
@@ -65,5 +67,6 @@ ACTIONS: Final = (
         "Confirm that the clock is right after it jumped, so that held releases go on.",
         policies=p.OPERATORS,
         example={},
+        answer={"now": "2026-11-30T07:18:45+08:00", "mode": "virtual"},
     ),
 )

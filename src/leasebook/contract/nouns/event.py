@@ -122,6 +122,29 @@ ACTIONS: Final = (
         "List what happened to the account and its instances, newest first.",
         errors=(e.INVALID_MARKER,),
         example={"instanceId": "unit-xxx", "types": ["unit.bought", "unit.released"], "maxKeys": 10},
+        answer={
+            "events": [
+                {
+                    "specversion": "1.0",
+                    "id": "179599042506200001-0",
+                    "source": "/v2/account/00112233445566778899aabbccddeeff",
+                    "type": "unit.bought",
+                    "subject": "unit-xxx",
+                    "time": "2026-11-30T06:13:45+08:00",
+                    "datacontenttype": "application/json",
+                    "data": {
+                        "status": "Creating",
+                        "computeUnitCount": 1,
+                        "paymentTiming": "Postpaid",
+                        "region": "bj",
+                        "type": "gpu-1",
+                        "orderId": "de30de30de30de30de30de30de30de30",
+                    },
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     read(
         EVENTS,
@@ -133,6 +156,25 @@ ACTIONS: Final = (
         errors=(e.TOO_MANY_STREAMS,),
         follows=True,
         example={"types": ["unit.reminder"]},
+        answer={
+            "specversion": "1.0",
+            "id": "179599042506200035-1",
+            "source": "/v2/account/00112233445566778899aabbccddeeff",
+            "type": "unit.reminder",
+            "subject": "unit-c7aM0na9",
+            "time": "2026-11-30T08:13:45+08:00",
+            "datacontenttype": "application/json",
+            "data": {
+                "deadline": "2026-11-30T09:13:45+08:00",
+                "offsetSeconds": 3600,
+                "what": "release",
+                "buyerId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                "links": {
+                    "keep": "/links/keep.unit-c7aM0na9.1796001225000000.0a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p",
+                    "release": "/links/release.unit-c7aM0na9.1796001225000000.0a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p",
+                },
+            },
+        },
     ),
 )
 
@@ -147,6 +189,7 @@ REMINDERS: Final = (
         "Set how long before a release or an expiry the account is reminded of it.",
         policies=p.MANAGERS | p.OPERATORS,
         example={"beforeSeconds": [86400, 3600]},
+        answer={"accountId": "00112233445566778899aabbccddeeff", "beforeSeconds": [86400, 3600]},
     ),
     read(
         ACCOUNT,
@@ -157,5 +200,6 @@ REMINDERS: Final = (
         "Show how long before a release or an expiry the account is reminded of it.",
         policies=p.READERS | p.OPERATORS,
         example={},
+        answer={"accountId": "00112233445566778899aabbccddeeff", "beforeSeconds": [86400, 3600]},
     ),
 )

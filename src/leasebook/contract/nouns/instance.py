@@ -291,6 +291,7 @@ ACTIONS: Final = (
             "computeUnitConfig": {"region": "bj", "type": "gpu-1"},
             "computeUnitCount": 2,
         },
+        answer={"instanceId": "unit-c7aM0na9", "orderId": "c4fdd9c2c079793ff74867f6b76edab7"},
     ),
     read(
         UNITS,
@@ -301,6 +302,31 @@ ACTIONS: Final = (
         "List the account's live instances, or those in one status.",
         errors=(e.INVALID_MARKER,),
         example={"paymentTiming": "Postpaid", "region": "bj"},
+        answer={
+            "computeUnitInstanceList": [
+                {
+                    "instanceId": "unit-xxx",
+                    "region": "bj",
+                    "status": "Running",
+                    "type": "gpu-1",
+                    "totalComputeUnits": 1,
+                    "usedComputeUnits": 0,
+                    "paymentTiming": "Postpaid",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                    "releaseTime": "2030-01-15T09:30:00+08:00",
+                },
+                {
+                    "instanceId": "unit-Fz8kMh6J",
+                    "region": "bj",
+                    "status": "Running",
+                    "type": "gpu-1",
+                    "totalComputeUnits": 5,
+                    "usedComputeUnits": 5,
+                    "paymentTiming": "Postpaid",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                },
+            ]
+        },
     ),
     read(
         UNITS,
@@ -311,6 +337,20 @@ ACTIONS: Final = (
         "Show one instance, released ones included.",
         errors=(e.INSTANCE_NOT_FOUND,),
         example={"instanceId": "unit-xxx"},
+        answer={
+            "computeUnitInstance": {
+                "instanceId": "unit-xxx",
+                "region": "bj",
+                "status": "Running",
+                "type": "gpu-1",
+                "totalComputeUnits": 1,
+                "usedComputeUnits": 0,
+                "paymentTiming": "Postpaid",
+                "startTime": "2026-11-30T06:13:45+08:00",
+                "releaseTime": "2030-01-15T09:30:00+08:00",
+            },
+            "serviceUsageList": [],
+        },
     ),
     write(
         UNITS,
@@ -321,6 +361,7 @@ ACTIONS: Final = (
         "Release a postpaid instance now.",
         errors=ENDS,
         example={"instanceId": "unit-xxx"},
+        answer=True,
     ),
     write(
         UNITS,
@@ -331,6 +372,7 @@ ACTIONS: Final = (
         "Set, move or clear the release time of a postpaid instance.",
         errors=ENDS,
         example={"instanceId": "unit-xxx", "releaseTime": "2030-01-15T09:30:00+08:00"},
+        answer=True,
     ),
     write(
         UNITS,
@@ -341,6 +383,7 @@ ACTIONS: Final = (
         "Change the number of units of an instance.",
         errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE),
         example={"instanceId": "unit-xxx", "count": 3},
+        answer={"instanceId": "unit-xxx", "orderId": "1c87a7257485abca91b1ec4ef841f9f1"},
     ),
 )
 
@@ -355,5 +398,44 @@ EXPLAIN: Final = (
         "Explain why an instance is alive, what ends it and when, what it costs, and what was tried in vain.",
         errors=(e.INSTANCE_NOT_FOUND,),
         example={"instanceId": "unit-xxx"},
+        answer={
+            "instanceId": "unit-xxx",
+            "alive": True,
+            "text": (
+                "unit-xxx is Running: 1 unit of gpu-1 in bj, bought by "
+                "f0e1d2c3b4a5968778695a4b3c2d1e0f on 2026-11-30T06:13:45+08:00, postpaid.\nIt is alive "
+                "because nobody has released it, and it has no release time.\nNothing ends it by "
+                "itself: release it, or give it a release time (AutoReleaseComputeUnit).\nIt was "
+                "charged 9.40 CNY so far, and at the present price will have been charged 213.40 by "
+                "the end of 2026-11.\nf0e1d2c3b4a5968778695a4b3c2d1e0f tried ResizeComputeUnit at "
+                "2026-11-30T07:18:45+08:00 in vain (InvalidState): unit-xxx has 1 unit already. "
+                "param[count]"
+            ),
+            "cost": "9.40",
+            "monthEndCost": "213.40",
+            "currency": "CNY",
+            "events": [
+                {
+                    "specversion": "1.0",
+                    "id": "179599042506200001-1",
+                    "source": "/v2/account/00112233445566778899aabbccddeeff",
+                    "type": "unit.running",
+                    "subject": "unit-xxx",
+                    "time": "2026-11-30T06:13:45+08:00",
+                    "datacontenttype": "application/json",
+                    "data": {"status": "Running"},
+                }
+            ],
+            "attempts": [
+                {
+                    "time": "2026-11-30T07:18:45+08:00",
+                    "requestId": "a7ec46a6-fc82-40f8-bace-4879e1a0a072",
+                    "userId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "action": "ResizeComputeUnit",
+                    "code": "InvalidState",
+                    "message": "unit-xxx has 1 unit already. param[count]",
+                }
+            ],
+        },
     ),
 )

@@ -21,6 +21,9 @@ Image = Annotated[str, Meta(min_length=1, max_length=512)]
 PortOrChosen = Annotated[int, Meta(ge=0, le=65_535)]
 Cpus = Annotated[float, Meta(gt=0, le=4096)]
 MemoryBytes = Annotated[int, Meta(ge=2**20, le=2**53)]
+VERSION_MEANS: Final = (
+    "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
+)
 
 
 class Run(Part, kw_only=True, omit_defaults=False):
@@ -114,29 +117,8 @@ class CreatedModel(Shape, kw_only=True):
     """The new version."""
 
     model_set_id: Annotated[str, Meta(description="The model.")]
-    model_id: Annotated[
-        str,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
-
-
-class DescribeModelSetsRequest(Request, kw_only=True):
-    """List the sets that the account sees, a page at a time: its own and everybody's, or those of one source."""
-
-    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
-    max_keys: Annotated[
-        PageSize | None, Meta(description="Rows a page: 10 where it is left out, 100 at most whatever is asked.")
-    ] = None
-    page_reverse: Annotated[bool | None, Meta(description="Newest first.")] = None
-    name: Annotated[Text | None, Meta(description="Only sets with this in their name.")] = None
-    source: Annotated[
-        Source | None, Meta(description="Only the account's own (Custom) or everybody's (System); left out: both.")
-    ] = None
 
 
 class DescribeSomeModelSetsRequest(Request, kw_only=True):
@@ -148,6 +130,14 @@ class DescribeSomeModelSetsRequest(Request, kw_only=True):
     ] = None
     page_reverse: Annotated[bool | None, Meta(description="Newest first.")] = None
     name: Annotated[Text | None, Meta(description="Only sets with this in their name.")] = None
+
+
+class DescribeModelSetsRequest(DescribeSomeModelSetsRequest, kw_only=True):
+    """List the sets that the account sees, a page at a time: its own and everybody's, or those of one source."""
+
+    source: Annotated[
+        Source | None, Meta(description="Only the account's own (Custom) or everybody's (System); left out: both.")
+    ] = None
 
 
 class ModelSetRow(Shape, kw_only=True):
@@ -181,14 +171,7 @@ class DescribeModelSetRequest(PagedRequest, kw_only=True):
 class ModelRow(Shape, kw_only=True):
     """A version in a list. ``approvedBy`` and ``approveTime`` stand there while it is trusted."""
 
-    model_id: Annotated[
-        str,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
     description: Annotated[str, Meta(description="Free text.")]
     trusted: Annotated[
@@ -222,14 +205,7 @@ class ModelSetDetail(Paged, kw_only=True):
 class DescribeModelRequest(Request, kw_only=True):
     """Ask for one version."""
 
-    model_id: Annotated[
-        Id,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
 
 
 class ModelDetail(Shape, kw_only=True):
@@ -237,14 +213,7 @@ class ModelDetail(Shape, kw_only=True):
 
     model_set_id: Annotated[str, Meta(description="The model.")]
     model_set_name: Annotated[str, Meta(description="What people call the set.")]
-    model_id: Annotated[
-        str,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
     source: Annotated[Source, Meta(description="Custom: the account's own. System: everybody's.")]
     description: Annotated[str, Meta(description="Free text.")]
@@ -268,27 +237,13 @@ class ModelDetail(Shape, kw_only=True):
 class ModelRequest(Request, kw_only=True):
     """Name a version of any account."""
 
-    model_id: Annotated[
-        Id,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
 
 
 class DeleteModelRequest(Request, kw_only=True):
     """Take a version out that no service uses."""
 
-    model_id: Annotated[
-        Id,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
 
 
 class DeleteModelSetRequest(Request, kw_only=True):
@@ -296,6 +251,53 @@ class DeleteModelSetRequest(Request, kw_only=True):
 
     model_set_id: Annotated[Id, Meta(description="The model.")]
 
+
+_DETAIL: Final = {
+    "modelSetId": "am-q2w3e4r5t6y7",
+    "modelSetName": "echo",
+    "modelId": "amv-a1s2d3f4g5h6",
+    "version": "V1",
+    "source": "Custom",
+    "description": "With the health check of its own.",
+    "run": {
+        "command": ["python", "-m", "leasebook.examples.echo", "--port", "{port}"],
+        "image": None,
+        "env": {"ECHO_NAME": "first"},
+        "port": 0,
+        "healthPath": "/health",
+        "cpus": None,
+        "memoryBytes": 268_435_456,
+        "accelerators": 0,
+        "graceSeconds": 10.0,
+        "application": None,
+        "arguments": {},
+        "connects": [],
+    },
+    "servicesCount": 0,
+    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "createTime": "2026-11-30T06:13:45+08:00",
+}
+_APPROVED: Final = {
+    **_DETAIL,
+    "trusted": True,
+    "approvedBy": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "approveTime": "2026-11-30T07:18:45+08:00",
+}
+_OWN_SETS: Final = {
+    "modelSetList": [
+        {
+            "modelSetId": "am-q2w3e4r5t6y7",
+            "modelSetName": "echo",
+            "source": "Custom",
+            "description": "Says what it is told.",
+            "modelsCount": 1,
+            "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+            "createTime": "2026-11-30T06:13:45+08:00",
+        }
+    ],
+    "isTruncated": False,
+    "maxKeys": 10,
+}
 
 ACTIONS: Final = (
     write(
@@ -308,6 +310,7 @@ ACTIONS: Final = (
         policies=p.WRITERS | p.OPERATORS,
         errors=(e.QUOTA_EXCEEDED,),
         example={"modelSetName": "echo", "description": "Says what it is told."},
+        answer={"modelSetId": "am-1nuuxxk651u2"},
     ),
     write(
         MODEL,
@@ -328,6 +331,7 @@ ACTIONS: Final = (
                 "memoryBytes": 268_435_456,
             },
         },
+        answer={"modelSetId": "am-q2w3e4r5t6y7", "modelId": "amv-t0pwbnkfa8dh", "version": "V2"},
     ),
     write(
         MODEL,
@@ -339,6 +343,7 @@ ACTIONS: Final = (
         policies=p.WRITERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
         example={"modelId": "amv-a1s2d3f4g5h6"},
+        answer=True,
     ),
     write(
         MODEL,
@@ -350,6 +355,7 @@ ACTIONS: Final = (
         policies=p.WRITERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
         example={"modelSetId": "am-n0v3r51o7s0x"},
+        answer=True,
     ),
     read(
         MODEL,
@@ -360,6 +366,7 @@ ACTIONS: Final = (
         "List the sets of models that the account may use, a page at a time.",
         errors=(e.INVALID_MARKER,),
         example={"source": "Custom", "maxKeys": 10},
+        answer=_OWN_SETS,
     ),
     read(
         MODEL,
@@ -370,6 +377,7 @@ ACTIONS: Final = (
         "List the account's own sets of models, a page at a time.",
         errors=(e.INVALID_MARKER,),
         example={"name": "echo"},
+        answer=_OWN_SETS,
     ),
     read(
         MODEL,
@@ -380,6 +388,21 @@ ACTIONS: Final = (
         "List the sets of models that every account may use, a page at a time.",
         errors=(e.INVALID_MARKER,),
         example={},
+        answer={
+            "modelSetList": [
+                {
+                    "modelSetId": "am-echo00000000",
+                    "modelSetName": "echo",
+                    "source": "System",
+                    "description": "Says what it is told, as JSON or as a stream of events.",
+                    "modelsCount": 1,
+                    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     read(
         MODEL,
@@ -391,6 +414,27 @@ ACTIONS: Final = (
         policies=p.READERS | p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"modelSetId": "am-q2w3e4r5t6y7"},
+        answer={
+            "modelSetId": "am-q2w3e4r5t6y7",
+            "modelSetName": "echo",
+            "source": "Custom",
+            "description": "Says what it is told.",
+            "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+            "createTime": "2026-11-30T06:13:45+08:00",
+            "modelList": [
+                {
+                    "modelId": "amv-a1s2d3f4g5h6",
+                    "version": "V1",
+                    "description": "With the health check of its own.",
+                    "trusted": True,
+                    "approvedBy": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "approveTime": "2026-11-30T07:18:45+08:00",
+                    "servicesCount": 0,
+                    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                }
+            ],
+        },
     ),
     read(
         MODEL,
@@ -401,6 +445,7 @@ ACTIONS: Final = (
         "Show a version of a model, and how it is run.",
         policies=p.READERS | p.OPERATORS,
         example={"modelId": "amv-a1s2d3f4g5h6"},
+        answer=_APPROVED,
     ),
     write(
         MODEL,
@@ -411,6 +456,7 @@ ACTIONS: Final = (
         "Let a version of any account run on engines that do not keep it apart, too.",
         policies=p.OPERATORS,
         example={"modelId": "amv-a1s2d3f4g5h6"},
+        answer=_APPROVED,
     ),
     write(
         MODEL,
@@ -421,6 +467,7 @@ ACTIONS: Final = (
         "Take an approval back, and end what runs of the version where it is not kept apart.",
         policies=p.OPERATORS,
         example={"modelId": "amv-a1s2d3f4g5h6"},
+        answer={**_DETAIL, "trusted": False, "withdrawTime": "2026-11-30T07:18:45+08:00"},
     ),
 )
 """By the names of the official clients where there are some."""

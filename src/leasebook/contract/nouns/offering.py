@@ -218,6 +218,21 @@ ACTIONS: Final = (
         "List what is sold where, at which price, and how much of it is free.",
         errors=(e.INVALID_MARKER,),
         example={},
+        answer={
+            "offerings": [
+                {
+                    "kind": "ComputingUnit",
+                    "region": "bj",
+                    "type": "cpu",
+                    "pricePerMinute": "0.05",
+                    "pricePerMonth": "1000.00",
+                    "stockTotal": 10000,
+                    "stockFree": 10000,
+                    "stockSource": "Set",
+                    "oversold": 0,
+                }
+            ]
+        },
     ),
     write(
         CATALOG,
@@ -235,6 +250,17 @@ ACTIONS: Final = (
             "pricePerMonth": "9000.00",
             "stockTotal": 20000,
         },
+        answer={
+            "kind": "ComputingUnit",
+            "region": "bj",
+            "type": "gpu-1",
+            "pricePerMinute": "0.50",
+            "pricePerMonth": "9000.00",
+            "stockTotal": 20000,
+            "stockFree": 19989,
+            "stockSource": "Set",
+            "oversold": 0,
+        },
     ),
 )
 
@@ -250,5 +276,36 @@ ENGINES: Final = (
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={},
+        answer={
+            "nodes": [
+                {
+                    "engine": "process",
+                    "node": "host-1",
+                    "counts": True,
+                    "engineTypes": [{"type": "*", "units": None}],
+                    "seenTime": "2026-11-30T06:13:45.278776+08:00",
+                    "ageSeconds": 0,
+                    "trouble": None,
+                    "troubleTime": None,
+                }
+            ],
+            "stocks": [
+                {
+                    "engine": "process",
+                    "region": "bj",
+                    "type": "cpu",
+                    "stockSource": "Set",
+                    "stockTotal": 10000,
+                    "engineUnits": None,
+                    "stockSold": 0,
+                    "stockFree": 10000,
+                    "difference": 0,
+                    "oversold": 0,
+                    "seenTime": "2026-11-30T06:13:45.278776+08:00",
+                    "ageSeconds": 0,
+                    "trouble": None,
+                }
+            ],
+        },
     ),
 )

@@ -207,6 +207,7 @@ ACTIONS: Final = (
             "billing": {"paymentTiming": "Postpaid", "releaseTime": "2030-01-15T09:30:00+08:00"},
             "purchaseCount": 5,
         },
+        answer={"instanceId": "tpm-XJnLnGp4", "orderId": "1070d422e918ec0454d479f104728287"},
     ),
     read(
         CHARGE,
@@ -217,6 +218,21 @@ ACTIONS: Final = (
         "List the account's quota of a model.",
         errors=(e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         example={"model": "ernie-4.0-8k"},
+        answer={
+            "instances": [
+                {
+                    "instanceId": "tpm-Hs6dKf2L",
+                    "model": "ernie-4.0-8k",
+                    "tpm": 50000,
+                    "rpm": 165,
+                    "count": 5,
+                    "status": "Running",
+                    "paymentTiming": "Postpaid",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                    "releaseTime": "2030-01-15T09:30:00+08:00",
+                }
+            ]
+        },
     ),
     write(
         CHARGE,
@@ -227,6 +243,7 @@ ACTIONS: Final = (
         "Release quota now.",
         errors=ENDS,
         example={"model": "ernie-4.0-8k", "instanceId": "tpm-Hs6dKf2L"},
+        answer=True,
     ),
     write(
         CHARGE,
@@ -237,6 +254,7 @@ ACTIONS: Final = (
         "Change the amount of quota.",
         errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE),
         example={"instanceId": "tpm-Hs6dKf2L", "count": 8},
+        answer=True,
     ),
     write(
         CHARGE,
@@ -247,6 +265,7 @@ ACTIONS: Final = (
         "Set, move or clear the release time of quota.",
         errors=ENDS,
         example={"instanceId": "tpm-Hs6dKf2L", "releaseTime": "2030-01-15T09:30:00+08:00"},
+        answer=True,
     ),
     read(
         CHARGE,
@@ -257,6 +276,20 @@ ACTIONS: Final = (
         "List the account's packages of tokens.",
         errors=(e.INVALID_MARKER,),
         example={},
+        answer={
+            "instances": [
+                {
+                    "packageId": "pkg-9z8x7c6v5b4n",
+                    "serviceName": "ernie-4.0-8k",
+                    "specification": "1000000",
+                    "used": "1550",
+                    "status": "Active",
+                    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                    "expiredTime": "2031-01-01T00:00:00+08:00",
+                }
+            ]
+        },
     ),
     read(
         CHARGE,
@@ -266,6 +299,18 @@ ACTIONS: Final = (
         PackageResult,
         "Show one package of tokens.",
         example={"packageId": "pkg-9z8x7c6v5b4n"},
+        answer={
+            "instance": {
+                "packageId": "pkg-9z8x7c6v5b4n",
+                "serviceName": "ernie-4.0-8k",
+                "specification": "1000000",
+                "used": "1550",
+                "status": "Active",
+                "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                "startTime": "2026-11-30T06:13:45+08:00",
+                "expiredTime": "2031-01-01T00:00:00+08:00",
+            }
+        },
     ),
     write(
         CHARGE,
@@ -276,6 +321,18 @@ ACTIONS: Final = (
         "Give an account a package of tokens.",
         policies=p.OPERATORS,
         example={"serviceName": "ernie-4.0-8k", "specification": 1_000_000, "expiredTime": "2031-01-01 00:00:00"},
+        answer={
+            "instance": {
+                "packageId": "pkg-78og8jfs9e86",
+                "serviceName": "ernie-4.0-8k",
+                "specification": "1000000",
+                "used": "0",
+                "status": "Active",
+                "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                "startTime": "2026-11-30T07:18:45+08:00",
+                "expiredTime": "2031-01-01T00:00:00+08:00",
+            }
+        },
     ),
 )
 
@@ -291,5 +348,18 @@ PRESET_SERVICES: Final = (
         policies=p.SERVICE_LISTERS,
         errors=(e.INVALID_MARKER,),
         example={"chargeStatus": ["NotOpen", "Opened"]},
+        answer={
+            "serviceList": [
+                {
+                    "serviceId": "svcp-cc8449d2add1",
+                    "name": "ernie-4.0-8k",
+                    "model": "ernie-4.0-8k",
+                    "serviceType": "chat",
+                    "chargeType": "TPM",
+                    "chargeStatus": "Opened",
+                    "pricePerMinute": "0.06",
+                }
+            ]
+        },
     ),
 )

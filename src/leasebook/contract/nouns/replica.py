@@ -167,6 +167,7 @@ INSTANCES: Final = (
             },
             "replicasCount": 5,
         },
+        answer={"instanceId": "unit-c7aCIFZQ", "orderId": "e61e33b1c0685a13d993520db21efbdf"},
     ),
     read(
         RESOURCES,
@@ -177,6 +178,25 @@ INSTANCES: Final = (
         "List the live instances of a service.",
         errors=(e.SERVICE_NOT_FOUND, e.INVALID_MARKER),
         example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            "instances": [
+                {
+                    "instanceId": "unit-Qw4rTy7U",
+                    "paymentTiming": "Prepaid",
+                    "replicasCount": 5,
+                    "status": "Running",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                    "expiredTime": "2027-04-30T06:13:45+08:00",
+                },
+                {
+                    "instanceId": "unit-Fz8kMh6J",
+                    "paymentTiming": "Postpaid",
+                    "replicasCount": 5,
+                    "status": "Running",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                },
+            ]
+        },
     ),
     read(
         RESOURCES,
@@ -187,6 +207,15 @@ INSTANCES: Final = (
         "Show one instance of a service.",
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J"},
+        answer={
+            "instance": {
+                "instanceId": "unit-Fz8kMh6J",
+                "paymentTiming": "Postpaid",
+                "replicasCount": 5,
+                "status": "Running",
+                "startTime": "2026-11-30T06:13:45+08:00",
+            }
+        },
     ),
     write(
         RESOURCES,
@@ -197,6 +226,7 @@ INSTANCES: Final = (
         "Release a postpaid instance of a service now.",
         errors=ENDS,
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J"},
+        answer=True,
     ),
 )
 
@@ -211,6 +241,30 @@ ACTIONS: Final = (
         "Show a service's replicas and how they do.",
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            "serviceId": "svco-48esssdpa594",
+            "ready": 1,
+            "replicas": [
+                {
+                    "instanceId": "unit-Fz8kMh6J",
+                    "replica": 0,
+                    "name": "unit-Fz8kMh6J-svco-48esssdpa594-0-1",
+                    "modelId": "amv-echo00000000",
+                    "engine": "process",
+                    "node": "host-1",
+                    "replicaState": "Ready",
+                    "stateSince": "2026-11-30T06:13:18.105824+08:00",
+                    "address": "127.0.0.1:20985",
+                    "devices": [],
+                    "computeUnits": 1,
+                    "restarts": 0,
+                    "nextStartTime": None,
+                    "engineEndTime": None,
+                    "why": None,
+                    "trouble": None,
+                }
+            ],
+        },
     ),
     read(
         SERVICE,
@@ -221,5 +275,6 @@ ACTIONS: Final = (
         "Show the last lines that a replica wrote, where this server reaches its engine.",
         errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
         example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J", "replica": 0, "linesMax": 50},
+        answer={"logLines": ["listening on 127.0.0.1:20985"], "why": None},
     ),
 )

@@ -10,6 +10,7 @@ from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import BUYS, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing
+from leasebook.contract.nouns.model import VERSION_MEANS
 from leasebook.contract.shapes import Count, Id, Ids, Marker, Name, PageSize, Part, RegionOrAny, Request, Shape, Text
 
 ServiceType = Literal["chat", "completions", "text2image", "image2text"]
@@ -78,14 +79,7 @@ class CreateServiceRequest(Request, kw_only=True):
     """
 
     model_set_id: Annotated[Id, Meta(description="The model.")]
-    model_id: Annotated[
-        Id,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
     name: Annotated[Name, Meta(description="What people call it.")]
     description: Annotated[Text | None, Meta(description="Free text.")] = None
     url_suffix: Annotated[
@@ -163,14 +157,7 @@ class ServiceDetail(Shape, kw_only=True):
     description: Annotated[str, Meta(description="Free text.")]
     base_model: Annotated[str, Meta(description="The same as modelSetId.")]
     model_set_id: Annotated[str, Meta(description="The model.")]
-    model_id: Annotated[
-        str,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     model_version_id: Annotated[str, Meta(description="The same as modelId.")]
     url_suffix: Annotated[
         str,
@@ -274,14 +261,7 @@ class ModifyServiceRequest(Request, kw_only=True):
 
     service_id: Annotated[Id, Meta(description="The service.")]
     model_set_id: Annotated[Id, Meta(description="The model.")]
-    model_id: Annotated[
-        Id,
-        Meta(
-            description=(
-                "The version of the model. Where the repository has it, replicas of it are run; otherwise only counted."
-            )
-        ),
-    ]
+    model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
     counted: Annotated[
         bool | None,
         Meta(
@@ -322,6 +302,30 @@ class Operation(Shape, kw_only=True):
     message: Annotated[str, Meta(description="What to mind.")]
 
 
+_LISTED: Final = {
+    "serviceId": "svco-48esssdpa594",
+    "name": "demo",
+    "description": "The service that the documents' samples buy replicas for.",
+    "baseModel": "am-000000000000",
+    "modelSetId": "am-000000000000",
+    "modelId": "amv-000000000001",
+    "modelVersionId": "amv-000000000001",
+    "urlSuffix": "demo",
+    "url": "http://leasebook.test/services/demo",
+    "endpoint": "demo",
+    "serviceType": "chat",
+    "protocolVersion": 1,
+    "runStatus": "Serving",
+    "updateStatus": "None",
+    "chargeType": "ComputingUnit",
+    "payType": "Prepay,Postpay",
+    "chargeStatus": "Opened",
+    "resourceConfig": {"type": "GPU-1-1", "replicasCount": 10},
+    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "createTime": "2026-11-30T06:13:45+08:00",
+    "counted": True,
+}
+
 ACTIONS: Final = (
     write(
         SERVICE,
@@ -339,6 +343,11 @@ ACTIONS: Final = (
             "resourceConfig": {"type": "GPU-1-2", "region": "bj", "replicasCount": 1},
             "billing": {"paymentTiming": "Postpaid"},
         },
+        answer={
+            "serviceId": "svco-l8de6uiarmys",
+            "instanceId": "unit-c7az9WSD",
+            "orderId": "67d014175349678ddbb886c573b30aa8",
+        },
     ),
     read(
         SERVICE,
@@ -349,6 +358,16 @@ ACTIONS: Final = (
         "Show one service.",
         errors=(e.SERVICE_NOT_FOUND,),
         example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            **_LISTED,
+            "whyNotRun": [
+                (
+                    "Nothing runs behind svco-48esssdpa594: it is only counted, since the repository had "
+                    "no version 'amv-000000000001' of its model or its request asked for that. "
+                    "ModifyService names a version that is run."
+                )
+            ],
+        },
     ),
     read(
         SERVICE,
@@ -360,6 +379,7 @@ ACTIONS: Final = (
         policies=p.SERVICE_LISTERS,
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10, "runStatus": ["New", "Serving"]},
+        answer={"serviceList": [_LISTED], "isTruncated": False, "maxKeys": 10},
     ),
     write(
         SERVICE,
@@ -370,6 +390,7 @@ ACTIONS: Final = (
         "Let a service run another version of a model.",
         errors=(e.SERVICE_NOT_FOUND, e.INVALID_STATE, e.UNTRUSTED_MODEL),
         example={"serviceId": "svco-48esssdpa594", "modelSetId": "am-000000000000", "modelId": "amv-000000000001"},
+        answer=True,
     ),
     write(
         SERVICE,
@@ -386,6 +407,7 @@ ACTIONS: Final = (
             e.UNTRUSTED_MODEL,
         ),
         example={"serviceId": "svco-q1w2e3r4t5y6", "instanceId": "unit-xxx", "deploymentReplicasCount": 0},
+        answer=True,
     ),
     write(
         SERVICE,
@@ -396,6 +418,13 @@ ACTIONS: Final = (
         "Take a service off. Its instances stay, and are paid for.",
         errors=(e.SERVICE_NOT_FOUND,),
         example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            "operation": True,
+            "message": (
+                "The service is off. It keeps 1 postpaid instances, which go on being charged: release "
+                "those that nobody uses (ReleaseComputeUnit)."
+            ),
+        },
     ),
     write(
         SERVICE,
@@ -406,6 +435,7 @@ ACTIONS: Final = (
         "Let a service that was taken off run again.",
         errors=(e.SERVICE_NOT_FOUND, e.UNTRUSTED_MODEL),
         example={"serviceId": "svco-48esssdpa594"},
+        answer={"operation": True, "message": "The service is on."},
     ),
     write(
         SERVICE,
@@ -416,5 +446,6 @@ ACTIONS: Final = (
         "Delete a service that has no replicas left.",
         errors=(e.SERVICE_NOT_FOUND, e.INVALID_STATE),
         example={"serviceId": "svco-q1w2e3r4t5y6"},
+        answer=True,
     ),
 )

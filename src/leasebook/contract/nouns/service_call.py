@@ -163,6 +163,29 @@ ACTIONS: Final = (
             "endTime": "2026-12-01 00:00:00",
             "serviceId": ["svco-48esssdpa594"],
         },
+        answer={
+            "startTime": "2026-11-01T00:00:00+08:00",
+            "endTime": "2026-12-01T00:00:00+08:00",
+            "serviceList": [
+                {
+                    "serviceId": "svco-48esssdpa594",
+                    "serviceName": "demo",
+                    "appList": [
+                        {
+                            "appId": "app-1",
+                            "metric": {
+                                "inputTokensTotal": 1200,
+                                "outputTokensTotal": 350,
+                                "tokensTotal": 1550,
+                                "succeedCallTotal": 3,
+                                "failureCallTotal": 0,
+                                "callTotal": 3,
+                            },
+                        }
+                    ],
+                }
+            ],
+        },
     ),
     write(
         SERVICE,
@@ -180,6 +203,7 @@ ACTIONS: Final = (
             "succeeded": 3,
             "packageId": "pkg-9z8x7c6v5b4n",
         },
+        answer=True,
     ),
 )
 
@@ -194,6 +218,12 @@ KEYS: Final = (
         "Make a bearer key with which services are called.",
         errors=(e.SERVICE_NOT_FOUND, e.QUOTA_EXCEEDED),
         example={"name": "shop-window", "serviceId": "svco-48esssdpa594"},
+        answer={
+            "keyId": "key-l2l8128skyxi",
+            "key": "lsk-l2l8128skyxi-0a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7r8s9t0u1",
+            "name": "shop-window",
+            "serviceId": "svco-48esssdpa594",
+        },
     ),
     read(
         SERVICE,
@@ -204,6 +234,27 @@ KEYS: Final = (
         "List the keys with which services are called, a page at a time.",
         errors=(e.INVALID_MARKER, e.SERVICE_NOT_FOUND),
         example={"maxKeys": 10},
+        answer={
+            "keyList": [
+                {
+                    "keyId": "key-z1x2c3v4b5n6",
+                    "name": "somebody",
+                    "status": "Active",
+                    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                },
+                {
+                    "keyId": "key-l2l8128skyxi",
+                    "name": "shop-window",
+                    "serviceId": "svco-48esssdpa594",
+                    "status": "Active",
+                    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "createTime": "2026-11-30T07:18:45+08:00",
+                },
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     write(
         SERVICE,
@@ -213,5 +264,6 @@ KEYS: Final = (
         bool,
         "Make a key for calling services useless from now on.",
         example={"keyId": "key-z1x2c3v4b5n6"},
+        answer=True,
     ),
 )

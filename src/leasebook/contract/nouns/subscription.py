@@ -195,6 +195,16 @@ ACTIONS: Final = (
             "url": "https://example.org/leasebook",
             "types": ["unit.released", "account.arrears"],
         },
+        answer={
+            "subscriptionId": "sub-xv9e1qkzu48a",
+            "kind": "Webhook",
+            "url": "https://example.org/leasebook",
+            "types": ["account.arrears", "unit.released"],
+            "status": "Active",
+            "createTime": "2026-11-30T07:18:45+08:00",
+            "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "secretTime": "2026-11-30T07:18:45+08:00",
+        },
     ),
     read(
         NOTIFICATION,
@@ -206,6 +216,19 @@ ACTIONS: Final = (
         policies=p.MANAGERS,
         errors=(e.INVALID_MARKER,),
         example={},
+        answer={
+            "subscriptions": [
+                {
+                    "subscriptionId": "sub-k3j4h5g6f7d8",
+                    "kind": "Webhook",
+                    "url": "https://receiver.invalid/",
+                    "types": [],
+                    "status": "Active",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                    "secretTime": "2026-11-30T06:13:45+08:00",
+                }
+            ]
+        },
     ),
     write(
         NOTIFICATION,
@@ -217,6 +240,15 @@ ACTIONS: Final = (
         policies=p.MANAGERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "status": "Paused"},
+        answer={
+            "subscriptionId": "sub-k3j4h5g6f7d8",
+            "kind": "Webhook",
+            "url": "https://receiver.invalid/",
+            "types": [],
+            "status": "Paused",
+            "createTime": "2026-11-30T06:13:45+08:00",
+            "secretTime": "2026-11-30T06:13:45+08:00",
+        },
     ),
     write(
         NOTIFICATION,
@@ -227,6 +259,7 @@ ACTIONS: Final = (
         "End a subscription; what waits for it is not sent.",
         policies=p.MANAGERS,
         example={"subscriptionId": "sub-k3j4h5g6f7d8"},
+        answer=True,
     ),
     read(
         NOTIFICATION,
@@ -237,6 +270,25 @@ ACTIONS: Final = (
         "List what was sent to the account's subscriptions and what waits, newest first.",
         errors=(e.INVALID_MARKER,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "state": "GivenUp"},
+        answer={
+            "deliveries": [
+                {
+                    "deliveryId": "sub-k3j4h5g6f7d8-179599052232700003-1",
+                    "subscriptionId": "sub-k3j4h5g6f7d8",
+                    "eventId": "179599052232700003-1",
+                    "type": "unit.released",
+                    "instanceId": "unit-xxx",
+                    "state": "GivenUp",
+                    "attempts": 13,
+                    "createTime": "2026-11-30T06:15:22+08:00",
+                    "endTime": "2026-12-03T07:15:22+08:00",
+                    "answer": 500,
+                    "failure": "The receiver answered 500.",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
     ),
     write(
         NOTIFICATION,
@@ -248,6 +300,15 @@ ACTIONS: Final = (
         policies=p.MANAGERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "eventId": "17-0"},
+        answer={
+            "deliveryId": "sub-k3j4h5g6f7d8-17-0",
+            "subscriptionId": "sub-k3j4h5g6f7d8",
+            "eventId": "17-0",
+            "type": "iam.accessKeyCreated",
+            "state": "Waiting",
+            "attempts": 0,
+            "createTime": "2026-11-30T07:18:45+08:00",
+        },
     ),
     write(
         NOTIFICATION,
@@ -259,6 +320,7 @@ ACTIONS: Final = (
         policies=p.MANAGERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "startTime": "2026-11-01 00:00:00", "maxKeys": 100},
+        answer={"redelivered": 0, "isTruncated": False},
     ),
     write(
         NOTIFICATION,
@@ -270,6 +332,7 @@ ACTIONS: Final = (
         policies=p.MANAGERS,
         errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
         example={"subscriptionId": "sub-k3j4h5g6f7d8"},
+        answer=True,
     ),
 )
 """Who manages the account says where its events go; a URL may hold a secret of the receiver's."""

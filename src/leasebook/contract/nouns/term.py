@@ -188,6 +188,11 @@ ACTIONS: Final = (
         "Renew a prepaid instance by months, to a day of a month, or both; a stopped one runs again.",
         errors=(*ENDS, e.INSUFFICIENT_BALANCE),
         example={"instanceId": "unit-Qw4rTy7U", "months": 1, "expiryDay": 15},
+        answer={
+            "instanceId": "unit-Qw4rTy7U",
+            "orderId": "5b943d0d12f64c560dc233c7116e7527",
+            "expiredTime": "2027-06-15T06:13:45+08:00",
+        },
     ),
     write(
         UNITS,
@@ -198,6 +203,7 @@ ACTIONS: Final = (
         "Make a postpaid instance prepaid now, or a prepaid one postpaid from the end of its term.",
         errors=(*ENDS, e.INSUFFICIENT_BALANCE),
         example={"instanceId": "unit-Qw4rTy7U", "paymentTiming": "Postpaid"},
+        answer={"instanceId": "unit-Qw4rTy7U", "orderId": "14ebc85718ca16c295f05236cc699be9"},
     ),
     write(
         UNITS,
@@ -217,6 +223,22 @@ ACTIONS: Final = (
             "computeUnitCount": 2,
             "hold": True,
         },
+        answer={
+            "passed": True,
+            "verdicts": [{"rule": "permission", "passed": True, "code": None, "message": None}],
+            "region": "bj",
+            "type": "gpu-1",
+            "computeUnitCount": 2,
+            "paymentTiming": "Prepaid",
+            "pricePerUnit": "9000.00",
+            "priceUnit": "Month",
+            "amount": "90000.00",
+            "balanceNeeded": "90000.00",
+            "balance": "99650929.50",
+            "currency": "CNY",
+            "quoteId": "a78efeb2de942b4c25cb5a3c485cf633",
+            "quoteExpiredTime": "2026-11-30T07:33:45+08:00",
+        },
     ),
 )
 
@@ -231,6 +253,7 @@ AUTO_RENEW_RULES: Final = (
         "Renew a prepaid instance whenever its term runs out.",
         errors=ENDS,
         example={"instanceId": "unit-Qw4rTy7U", "instanceType": "ComputingUnit", "autoRenewTime": 1},
+        answer=True,
     ),
     read(
         CHARGE,
@@ -241,6 +264,21 @@ AUTO_RENEW_RULES: Final = (
         "List the instances that are renewed by themselves.",
         errors=(e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
         example={"instanceId": "unit-Qw4rTy7U"},
+        answer={
+            "rules": [
+                {
+                    "instanceId": "unit-Qw4rTy7U",
+                    "instanceType": "ComputingUnit",
+                    "autoRenewTimeUnit": "Month",
+                    "autoRenewTime": 1,
+                    "status": "Running",
+                    "expiredTime": "2027-04-30T06:13:45+08:00",
+                    "nextTryTime": "2027-04-23T06:13:45+08:00",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 100,
+        },
     ),
     write(
         CHARGE,
@@ -251,5 +289,6 @@ AUTO_RENEW_RULES: Final = (
         "Do not renew an instance any more.",
         errors=ENDS,
         example={"instanceId": "unit-Qw4rTy7U", "instanceType": "ComputingUnit"},
+        answer=True,
     ),
 )

@@ -163,6 +163,12 @@ ACTIONS: Final = (
         "Open an account with a root user and its first key.",
         policies=p.OPERATORS,
         example={"name": "research", "timeZone": "Asia/Shanghai"},
+        answer={
+            "accountId": "51516421ebd3e7fc1c7fa475456f565d",
+            "userId": "aaa20e6cb8ed4fef896ee9ec5563b99b",
+            "accessKeyId": "AKC70UExZer2idpaNdD9Q9I0",
+            "secretAccessKey": "Q1w2E3r4T5y6U7i8O9p0A1s2D3f4G5h6",
+        },
     ),
     write(
         IAM,
@@ -174,6 +180,7 @@ ACTIONS: Final = (
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.QUOTA_EXCEEDED,),
         example={"name": "build-server"},
+        answer={"userId": "b368cb56553aa67bc5c6fbd7e3f373a0", "accountId": "00112233445566778899aabbccddeeff"},
     ),
     write(
         IAM,
@@ -185,6 +192,11 @@ ACTIONS: Final = (
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
         example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"},
+        answer={
+            "userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            "accessKeyId": "AKtf13ZccVdIGZWgsuO1N0v8",
+            "secretAccessKey": "Q1w2E3r4T5y6U7i8O9p0A1s2D3f4G5h6",
+        },
     ),
     write(
         IAM,
@@ -196,6 +208,7 @@ ACTIONS: Final = (
         policies=p.MANAGERS | p.OPERATORS,
         errors=(e.INVALID_STATE,),
         example={"accessKeyId": "AK0123456789ABCDEFGHIJKL"},
+        answer=True,
     ),
     write(
         IAM,
@@ -206,6 +219,7 @@ ACTIONS: Final = (
         "Permit a user more.",
         policies=p.MANAGERS | p.OPERATORS,
         example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "policyName": "QianfanServiceOperateAccessPolicy"},
+        answer=True,
     ),
     write(
         IAM,
@@ -216,6 +230,7 @@ ACTIONS: Final = (
         "Permit a user less.",
         policies=p.MANAGERS | p.OPERATORS,
         example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "policyName": "QianfanServiceOperateAccessPolicy"},
+        answer=True,
     ),
     read(
         IAM,
@@ -227,6 +242,27 @@ ACTIONS: Final = (
         policies=p.MANAGERS | p.OPERATORS | frozenset({p.READ}),
         errors=(e.INVALID_MARKER,),
         example={},
+        answer={
+            "users": [
+                {
+                    "userId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "name": "root",
+                    "isRoot": True,
+                    "policies": ["LeasebookOperatorPolicy"],
+                    "requires": [],
+                    "accessKeys": [
+                        {
+                            "accessKeyId": "AKROOT",
+                            "status": "Active",
+                            "requires": [],
+                            "createTime": "2026-11-30T06:13:45+08:00",
+                            "lastUsedTime": "2026-11-30T07:18:45+08:00",
+                        }
+                    ],
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                }
+            ]
+        },
     ),
 )
 
@@ -241,5 +277,6 @@ KEY_RULES: Final = (
         "Set what every signature of a key or a user must cover.",
         policies=p.MANAGERS | p.OPERATORS,
         example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "requires": ["SignedBody", "Nonce"]},
+        answer=True,
     ),
 )
