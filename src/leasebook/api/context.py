@@ -19,7 +19,7 @@ from leasebook.api.links.tokens import Links
 from leasebook.batch import AuditContext, Sequencer, StaleIdentity
 from leasebook.batch.shared_state import SharedState, Standing
 from leasebook.contract.action import Action
-from leasebook.contract.nouns.instance import Request
+from leasebook.contract.shapes import Request
 from leasebook.domain.commands.command import Command
 from leasebook.domain.model.idempotency import IdempotencyKey
 from leasebook.domain.model.replica import Replica

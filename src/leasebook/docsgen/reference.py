@@ -12,9 +12,8 @@ from prometheus_client.registry import Collector
 from leasebook.contract.action import ALWAYS, WRITES, Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.errors import BEFORE_ACTIONS, ERRORS, GATEWAY, ErrorCode
-from leasebook.contract.examples import EXAMPLES
-from leasebook.contract.nouns.instance import Request
 from leasebook.contract.openapi import FORGETFUL, named, prose, schemas
+from leasebook.contract.shapes import Request
 from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
 from leasebook.observability.metrics import Metrics
 from leasebook.observability.request_metrics import Family
@@ -235,7 +234,6 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
         ("Errors of its own", _codes(error.code for error in main.errors) or "none"),
         ("Client token", "ignored" if main.writes and main.operation in FORGETFUL else ""),
     ]
-    example = msgspec.json.format(msgspec.json.encode(EXAMPLES[main.operation]), indent=2).decode()
     listed = "\n".join(f"- {name}: {fact}." for name, fact in facts if fact)
     return f"""\
 ## {_title(main)}
@@ -249,9 +247,19 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
 Example:
 
 ```json
-{example}
+{_indented(main.example)}
+```
+
+{"An event" if main.follows else "Its result"}:
+
+```json
+{_indented(main.answer)}
 ```
 """
+
+
+def _indented(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _older(action: Action) -> str:

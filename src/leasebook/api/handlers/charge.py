@@ -11,7 +11,8 @@ from leasebook.api.ids import hex_id, package_id, quota_id
 from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
-from leasebook.contract.nouns import charge as c
+from leasebook.contract.nouns import quota as c
+from leasebook.contract.nouns import term as t
 from leasebook.contract.policies import FULL
 from leasebook.domain.commands.instance.purchase import BuyUnits, Purchased
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
@@ -23,7 +24,7 @@ from leasebook.domain.model.usage import TokenPackage
 from leasebook.ports.queries.read_repository import UnitFilter
 
 
-async def create_auto_renew_rule(context: Context, call: Call[c.CreateAutoRenewRulesRequest]) -> bool:
+async def create_auto_renew_rule(context: Context, call: Call[t.CreateAutoRenewRulesRequest]) -> bool:
     """Renew a prepaid instance whenever its term runs out."""
     asked = call.request
     command = auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
@@ -31,7 +32,7 @@ async def create_auto_renew_rule(context: Context, call: Call[c.CreateAutoRenewR
     return done
 
 
-async def delete_auto_renew_rule(context: Context, call: Call[c.DeleteAutoRenewRulesRequest]) -> bool:
+async def delete_auto_renew_rule(context: Context, call: Call[t.DeleteAutoRenewRulesRequest]) -> bool:
     """Do not renew an instance any more."""
     command = SetAutoRenew(
         token=call.token(),
@@ -44,7 +45,7 @@ async def delete_auto_renew_rule(context: Context, call: Call[c.DeleteAutoRenewR
     return done
 
 
-async def describe_auto_renew_rules(context: Context, call: Call[c.DescribeAutoRenewRulesRequest]) -> c.AutoRenewRules:
+async def describe_auto_renew_rules(context: Context, call: Call[t.DescribeAutoRenewRulesRequest]) -> t.AutoRenewRules:
     """List the instances that are renewed by themselves."""
     asked, account_id = call.request, call.caller.account_id
     size = OWN.of(asked.max_keys)
@@ -52,12 +53,12 @@ async def describe_auto_renew_rules(context: Context, call: Call[c.DescribeAutoR
         wanted_id = asked.instance_id
         unit = instance_of(await context.read(call, lambda ask: ask.unit(wanted_id)), call, wanted_id)
         rules = [present.renew_rule(unit, context.shown)] if unit.auto_renew else []
-        return c.AutoRenewRules(rules=rules, is_truncated=False, max_keys=size)
+        return t.AutoRenewRules(rules=rules, is_truncated=False, max_keys=size)
     scope = f"rules {account_id}"
     wanted = UnitFilter(account_id=account_id, payment_timing="Prepaid", auto_renew=True)
     after = place_of(asked.marker, scope) or 0
     page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
-    return c.AutoRenewRules(
+    return t.AutoRenewRules(
         rules=[present.renew_rule(numbered.row, context.shown) for numbered in page.rows],
         is_truncated=page.is_truncated,
         max_keys=size,
