@@ -83,6 +83,23 @@ def test_a_flush_of_nothing_ends_at_once() -> None:
     play(scene)
 
 
+def test_a_store_that_fails_is_not_asked_at_once_for_entries_that_the_batch_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "TAKEN_MAX", 1)
+
+    async def scene(queue: Queue) -> None:
+        for name in ("one", "two"):
+            queue.entries.note(line(name), is_working=True)
+        flush = asyncio.create_task(queue.entries.flush())
+        await asyncio.sleep(0)
+        queue.entries.batch_failed(queue.entries.take(has_batch=False), may_requeue=True)
+        await asyncio.wait_for(flush, 1.0)
+        assert queue.entries.take(has_batch=False) == []
+
+    play(scene)
+
+
 def test_a_flush_ends_also_where_the_batch_fails_and_its_entries_are_taken_again_in_their_order() -> None:
     async def scene(queue: Queue) -> None:
         for name in ("one", "two"):

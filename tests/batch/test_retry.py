@@ -47,7 +47,7 @@ class Store:
         keys = [*due, *map(self._key, batch.callers)]
         self.executed.append(keys)
         for key in keys:
-            if key in self.contended:
+            if len(keys) == 1 and key in self.contended:
                 batch.is_contended = self.contended[key]
         if self.next_errors:
             raise self.next_errors.pop(0)
@@ -87,6 +87,17 @@ def test_a_batch_that_conflicts_once_is_executed_again_whole() -> None:
         await store.retry.run(Batch(callers))
         assert store.executed == [[0, 1], [0, 1]]
         assert list(map(outcome, callers)) == [0, 1]
+
+    play(scene)
+
+
+def test_due_work_that_is_claimed_again_is_not_done_twice() -> None:
+    async def scene(store: Store) -> None:
+        store.due, store.next_errors = [piece(1)], [Conflict("another server was first")]
+        reply = asyncio.get_running_loop().create_future()
+        await store.retry.run(Batch([], request=DueRequest(), due_reply=reply))
+        assert store.executed == [store.due, store.due]
+        assert [item.due for item in reply.result()] == store.due
 
     play(scene)
 
