@@ -35,7 +35,7 @@ PATHS: Final = (
 """The order of the page."""
 
 NO_BREAK: Final = r"(?!\n)"
-"""What patterns say to Python only, and readers need not see."""
+"""A part of patterns that only Python needs; the page leaves it out."""
 
 _INTRODUCTION: Final = """\
 # API reference
@@ -165,7 +165,7 @@ seconds; a histogram has the series `_bucket`, `_sum` and `_count`.
 
 
 class Listing(Metrics):
-    """Metrics that write down what they are made of."""
+    """Metrics that record the name, kind, labels and meaning of each."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, str, str]] = []

@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge
 
 
 class ConnectionMetrics:
-    """Counts connections: those that are open, those that were not let in, and those that were too slow."""
+    """Counts open connections, refused ones, and ones that a time limit closed."""
 
     def __init__(self, counter: Callable[..., Counter], gauge: Callable[..., Gauge]) -> None:
         self._open = gauge(
@@ -35,15 +35,15 @@ class ConnectionMetrics:
         )
 
     def connections(self, listener: str, count: int) -> None:
-        """Set how many are open at a listener."""
+        """Set the number of open connections at a listener."""
         self._open.labels(listener).set(count)
 
     def not_let_in(self, reason: str) -> None:
-        """Count one that was not let in: ``total``, ``address``, ``files`` or ``handshake``."""
+        """Count a refused connection: ``total``, ``address``, ``files`` or ``handshake``."""
         self._not_let_in.labels(reason).inc()
 
     def timed_out(self, kind: str) -> None:
-        """Count one that was too slow: ``handshake``, ``head``, ``body``, ``write`` or ``idle``."""
+        """Count a connection closed by a time limit: ``handshake``, ``head``, ``body``, ``write`` or ``idle``."""
         self._timeouts.labels(kind).inc()
 
     def unread(self, status: int) -> None:

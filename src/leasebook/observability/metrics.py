@@ -1,4 +1,4 @@
-"""What the service says about itself: log lines without secrets, and metrics under fixed names."""
+"""Log lines without secrets, and metrics under fixed names."""
 
 import json
 import logging
@@ -114,7 +114,7 @@ class _StandardError:
 
 
 class _LibraryHandler(logging.Handler):
-    """Brings records of `logging` the same way."""
+    """Writes records of `logging` in the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _write(self.format(record))
@@ -286,7 +286,7 @@ class Metrics:
         self._gateway_calls.labels(outcome).inc()
 
     def gateway_key_refused(self, why: str) -> None:
-        """Count a key that opened nothing."""
+        """Count a call of a service without a valid key."""
         self._gateway_keys_refused.labels(why).inc()
 
     def streams_open(self, change: int) -> None:
@@ -310,11 +310,11 @@ class Metrics:
         self._gateway_sockets.inc(change)
 
     def gateway_socket_ended(self, why: str) -> None:
-        """Count a WebSocket that ended, by why."""
+        """Count an ended WebSocket, by reason."""
         self._gateway_socket_ends.labels(why).inc()
 
     def gateway_socket_bytes(self, sent: int, received: int) -> None:
-        """Count what passed on a WebSocket."""
+        """Count the bytes of a WebSocket: ``sent`` by the caller, ``received`` from the replica."""
         self._gateway_socket_bytes.labels("up").inc(sent)
         self._gateway_socket_bytes.labels("down").inc(received)
 
@@ -349,7 +349,7 @@ class Metrics:
         )
 
     def _collected(self, collector: Collector, _families: Iterable[Family]) -> None:
-        """Have somebody asked for these metrics who counts by other means."""
+        """Register a collector that counts these metrics itself."""
         self._registry.register(collector)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
@@ -374,7 +374,7 @@ class Metrics:
         self._refusals.labels(code).inc()
 
     def refused_unlisted(self) -> None:
-        """Count a refused call that the log of refused calls has no row of its own for."""
+        """Count a refused call that has no row of its own in the log of refused calls."""
         self._refused_unlisted.inc()
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
@@ -384,29 +384,29 @@ class Metrics:
         self._commit_seconds.observe(commit_seconds)
 
     def writes_failed(self, outcome: str) -> None:
-        """Count a batch that the store did not take: ``refused``, or ``unknown``."""
+        """Count a batch that the store failed to write: ``refused``, or ``unknown``."""
         self._writes_failed.labels(outcome).inc()
 
     def writes_failing(self, seconds: Callable[[], float]) -> None:
-        """Have it read off, whenever somebody looks, for how long nothing could be written."""
+        """Register the function that returns for how many seconds the store has been unwritable."""
         self._writes_failing.set_function(seconds)
 
     def queue_length(self, length: int) -> None:
-        """Set how many commands wait for a batch."""
+        """Set the number of commands waiting for a batch."""
         self._queue_length.set(length)
 
     def calls_waiting(self, counts: Mapping[Literal["turn", "rows", "room"], Callable[[], int]]) -> None:
-        """Have it counted, whenever somebody looks, how many calls wait for what."""
+        """Register the functions that count waiting calls, by reason."""
         for what, count in counts.items():
             self._calls_waiting.labels(what).set_function(count)
 
     def store_away(self, seconds: Mapping[Literal["writing", "reading"], Callable[[], float]]) -> None:
-        """Have it told, whenever somebody looks, for how long the shared store cannot be had."""
+        """Register the functions that return for how many seconds the shared store has been away."""
         for use, away_s in seconds.items():
             self._store_away.labels(use).set_function(away_s)
 
     def throttled(self, by: Literal["key", "account"]) -> None:
-        """Count a call that was refused because its key or its account calls too often."""
+        """Count a call that exceeded the rate limit of its key or its account."""
         self._throttled.labels(by).inc()
 
     def due_done(self, kind: str, lateness_seconds: float) -> None:
@@ -429,11 +429,11 @@ class Metrics:
             self._units.labels(status).set(count)
 
     def clock_held(self, *, held: bool) -> None:
-        """Set whether a clock jump holds all releases (decision 6a)."""
+        """Set whether a clock jump pauses all due work (decision 6a)."""
         self._clock_held.set(held)
 
     def audit_lost(self, entries: int) -> None:
-        """Count audit entries that went to the log because the store could not take them."""
+        """Count audit entries that went to the log because they could not be written to the store."""
         self._audit_lost.inc(entries)
 
     def delivery_tried(self, kind: str, result: str) -> None:
@@ -469,21 +469,21 @@ class Metrics:
         self._step_seconds.labels(step).observe(seconds)
 
     def orphan_stopped(self, engine: str) -> None:
-        """Count a replica that was ended because nobody wanted it."""
+        """Count a stopped orphan: a replica without an instance in the books."""
         self._orphans.labels(engine).inc()
 
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
-        """Set whether an engine can be asked."""
+        """Set whether an engine is reachable."""
         self._reachable.labels(engine).set(reachable)
 
     def unserved(self, by_engine: Mapping[str, int]) -> None:
-        """Set how many replicas of each engine nobody looks after; engines that are left out have none."""
+        """Set the number of live replicas without a server, by engine; engines that are left out have none."""
         self._unserved.clear()
         for engine, count in by_engine.items():
             self._unserved.labels(engine).set(count)
 
     def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
-        """Set what an engine has of each type, and what is offered of it; types that are left out are not offered."""
+        """Set an engine's units and the offered units, by type; types that are left out are not offered."""
         self._stocks[engine] = stocks
         for gauge in (self._stock_offered, self._stock_engine, self._stock_oversold):
             gauge.clear()
