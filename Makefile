@@ -9,6 +9,7 @@ SERVE  ?= --demo
 MINUTES ?= 60
 T       ?= tests
 STORE   ?=
+COVER   ?= tests/domain
 # One more than there are cores: half of a test that talks to a database or a process is waiting.
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
@@ -66,8 +67,8 @@ format: $(VENV)/.dev ## rewrite sources and generated pages
 	$(BIN)/ruff check --fix .
 	$(BIN)/leasebook docs
 
-coverage: $(VENV)/.dev ## which lines and branches of the domain its own tests reach (tests/domain)
-	$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/domain
+coverage: $(VENV)/.dev ## the lines and branches of the domain that its own tests reach (COVER="tests/domain tests/life" for more)
+	$(BIN)/coverage run -m pytest -q -p no:cacheprovider $(COVER)
 	$(BIN)/coverage report
 
 profile: $(VENV)/.dev ## a flame graph of a server under load, in flame.svg (FLAME="--store postgres --clients 128")
