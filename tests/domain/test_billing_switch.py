@@ -66,3 +66,11 @@ def test_what_is_foreseen_of_a_switch_is_what_it_does(
         row = draft.require(INSTANCES, UNIT.id)
         assert (row.payment_timing, row.status, row.meter_from) == ("Postpaid", "Running", ENDS)
         assert (row.release_at, row.expires_at, row.term_months) == (release_at, None, 0)
+
+
+def test_an_account_in_debt_switches_nothing_to_postpaid_whatever_the_least_balance_is() -> None:
+    rules = Rules(time_zone="UTC", postpaid_balance_min=Micro(-100))
+    offering = Offering("bj", "gpu-1", 1, Micro(10), None, 10, 8)
+    for balance, may in ((0, True), (-1, False)):
+        account = Account("acc-1", "one", "UTC", Micro(balance), Instant(1))
+        assert (judge_postpaid(UNIT, offering, account, None, rules, ENDS).hindrance is None) is may
