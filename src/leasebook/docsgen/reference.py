@@ -40,7 +40,7 @@ NO_BREAK: Final = r"(?!\n)"
 _INTRODUCTION: Final = """\
 # API reference
 
-This page is generated from `src/leasebook/contract`; change it there. [openapi.json](openapi.json) says the same to
+This page is generated from `src/leasebook/wire`; change it there. [openapi.json](openapi.json) says the same to
 programs, [errors.md](errors.md) lists every error, and [decisions](../decisions.md) tells what was decided where the
 published documents of this API are silent. [States](states.md) shows how an instance gets from one status to another.
 
