@@ -15,7 +15,7 @@ WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 # Where this is set, each of the processes that tests start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run tour ray attack faults test quick t check lint types layers tests docs format lock clean bench
+.PHONY: help run tour ray attack faults test quick t check lint types layers tests docs format lock clean bench profile coverage
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,8 +41,8 @@ layers: $(VENV)/.dev ## who may import whom
 tests: $(VENV)/.dev ## all tests
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-quick: lint types $(VENV)/.dev ## lint, types, and the tests of rules, wire and the embedded store
-	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
+quick: lint types $(VENV)/.dev ## lint, types, and the tests of rules, wire and the embedded store: a minute
+	LEASEBOOK_TEST_STORE=sqlite $(BIN)/pytest -q -m 'not slow' -n $(WORKERS) --dist worksteal tests/domain tests/wire tests/contract
 
 t: $(VENV)/.dev ## the tests of one path (T=tests/api/test_buying.py), on one store where STORE=sqlite or postgres
 	LEASEBOOK_TEST_STORE=$(STORE) $(BIN)/pytest $(T)
@@ -65,6 +65,13 @@ format: $(VENV)/.dev ## rewrite sources and generated pages
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/leasebook docs
+
+coverage: $(VENV)/.dev ## which lines and branches of the domain its own tests reach (tests/domain)
+	$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/domain
+	$(BIN)/coverage report
+
+profile: $(VENV)/.dev ## a flame graph of a server under load, in flame.svg (FLAME="--store postgres --clients 128")
+	$(BIN)/python -m benchmarks.flame $(FLAME)
 
 bench: $(VENV)/.dev ## the purchase benchmark (prints ratios)
 	$(BIN)/python -m benchmarks.purchase

@@ -21,7 +21,7 @@ import psycopg
 
 from benchmarks.serving import LEASEBOOK, Server
 from leasebook.api.ids import UNIT_COMMON, UNIT_RUN
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, PRICES
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS, PRICES
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance, InstanceStatus
@@ -176,7 +176,7 @@ def stores(kind: str, folder: Path, *names: str) -> Iterator[list[Target]]:
             found(where)
         yield targets
         return
-    from tests.postgres import Server as Postgres
+    from tests.postgres import PostgresServer as Postgres
 
     database = Postgres(durable=True)
     try:

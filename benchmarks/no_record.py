@@ -34,7 +34,7 @@ def without(what: str) -> None:
     wiring.__dict__["trail_of"] = lambda *_: None
     app.__dict__["CallRecord"] = NoRecord
     if what == "nothing":
-        Book._tell = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001
+        Book._emit = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001
 
 
 if __name__ == "__main__":

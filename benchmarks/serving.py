@@ -146,6 +146,11 @@ class Server:
         found = dict(_BATCH.findall(self._get("/metrics")[1]))
         return float(found["sum"]), float(found["count"])
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def cpu_s(self) -> float:
         """Return the processor time that it has used so far."""
         return cpu_s(self._process.pid)

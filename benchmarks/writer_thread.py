@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from leasebook.cli.main import main
-from leasebook.domain.book.book import Book, Changes, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import Needed
 from leasebook.store.sqlite import store as sqlite
 from leasebook.store.sqlite.acknowledged import Acknowledged
 from leasebook.store.sqlite.checkpointer import Checkpointer
@@ -57,7 +59,7 @@ class ThreadedTransaction(sqlite.SqliteTransaction):
         """Save in the thread."""
         await _there(lambda: _finished(super(ThreadedTransaction, self).save(changes)))
 
-    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - here nothing is done on the loop
+    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - here nothing is done on the loop
         """Commit in the thread."""
         await _there(self._commit)
 

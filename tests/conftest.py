@@ -67,8 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _parameters(item: pytest.Item) -> set[str]:
-    """Return the words in the brackets behind a test's name."""
-    return set(item.name.partition("[")[2].rstrip("]").split("-"))
+    """Return the words in the brackets behind a test's name, and those of its file's name."""
+    return {*item.name.partition("[")[2].rstrip("]").split("-"), *Path(item.path).stem.split("_")}
 
 
 def pytest_report_header() -> str:

@@ -55,7 +55,7 @@ class Answer(NamedTuple):
         return str(self.body["code"])
 
 
-class Desk:
+class Client:
     """Calls a service as one user does."""
 
     def __init__(self, service: Service, access_key: str = ROOT_KEY, secret_key: str = ROOT_SECRET) -> None:
@@ -63,9 +63,9 @@ class Desk:
         self.access_key = access_key
         self.secret_key = secret_key
 
-    def as_user(self, access_key: str, secret_key: str) -> Desk:
+    def as_user(self, access_key: str, secret_key: str) -> Client:
         """Call the same service as somebody else."""
-        return Desk(self.service, access_key, secret_key)
+        return Client(self.service, access_key, secret_key)
 
     async def call(self, path: str, action: str, body: Any = None, *, query: str = "") -> Answer:
         """Call an action with a JSON body."""
@@ -174,7 +174,7 @@ async def a_service(
     targets: Targets | None = None,
     engines: Mapping[str, ReplicaEngine] | None = None,
     timing: Timing | None = None,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[Client]:
     """Run a service on that store; stops cleanly at the end. ``engines`` stand in for those that the settings name."""
     if isinstance(where, Path):
         where = Target(where)
@@ -182,7 +182,7 @@ async def a_service(
     async with running(
         settings, where, clock_mode=clock, demo=demo, targets=targets, engines=engines, timing=timing
     ) as service:
-        yield Desk(service)
+        yield Client(service)
 
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:

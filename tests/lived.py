@@ -8,7 +8,18 @@ from typing import Final
 from leasebook.reconciler.ports import Timing
 from leasebook.store.opening import Target
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
-from tests.api.scene import ACCOUNT, CATALOG, MODEL, NOTIFICATION, SERVICE, UNITS, Scene, a_scene, new_service, order
+from tests.api.scene import (
+    ACCOUNT,
+    CATALOG,
+    MODEL,
+    NOTIFICATION,
+    SERVICE,
+    UNITS,
+    ServiceHarness,
+    a_scene,
+    new_service,
+    order,
+)
 from tests.api.test_every_action import Recorder, lead_a_whole_life
 from tests.api.test_links import links_of, pressed
 
@@ -36,7 +47,7 @@ def live(where: Target) -> None:
         _tell_nobody(caller)
 
 
-def _run_replicas(scene: Scene, caller: Recorder) -> None:
+def _run_replicas(scene: ServiceHarness, caller: Recorder) -> None:
     """Have replicas of a service run on an engine, and end some of them again."""
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "90000"})
     caller.do(ACCOUNT, "SetGuardRails", {"limits": {"units": {"gpu-1": 1000}, "spend": "9000000"}})
@@ -68,7 +79,7 @@ def _ask_twice(caller: Recorder) -> None:
     caller.refused(UNITS, "PurchaseComputeUnit", {**order(count=10_000), "clientToken": "too much"})
 
 
-def _use_a_link(scene: Scene) -> None:
+def _use_a_link(scene: ServiceHarness) -> None:
     """Press the button of a reminder's link."""
     customer = scene.customer("100")
     customer.buy(release="2030-03-21 08:30:00")

@@ -74,7 +74,7 @@ def _somebody() -> dict[str, Any]:
     raise NoPostgresError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
 
 
-class Server:
+class PostgresServer:
     """A server on a folder of its own, durable or (for speed) not."""
 
     def __init__(self, *, durable: bool = False) -> None:
@@ -166,11 +166,11 @@ def _free_port() -> int:
 
 
 @cache
-def _shared() -> Server:
-    return Server()
+def _shared() -> PostgresServer:
+    return PostgresServer()
 
 
-def shared_server() -> Server:
+def shared_server() -> PostgresServer:
     """Return the server of this test process; skips the test where there is none, unless all must be there."""
     try:
         return _shared()

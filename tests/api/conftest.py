@@ -14,7 +14,7 @@ import structlog
 
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
-from tests.api.scene import Scene, a_scene
+from tests.api.scene import ServiceHarness, a_scene
 from tests.copies import ROUNDS, STORES, copy_of, empty
 
 PROVED_EVERY = 3
@@ -37,7 +37,7 @@ def _plain_log() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service for a module, with something to sell. Its tests open accounts of their own."""
     with a_scene(tmp_path_factory.mktemp("shared")) as scene:
         for unit_type in ("cpu", "gpu-1", "gpu-2"):
@@ -55,14 +55,14 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def open_up(scene: Scene) -> None:
+def open_up(scene: ServiceHarness) -> None:
     """Let it be 15 January 2030, eight in the morning in Shanghai, and sell ten gpu-1 in bj."""
     scene.advance("2030-01-15T08:00:00+08:00")
     scene.sell()
 
 
 @pytest.fixture
-def fresh(opened: Path, tmp_path: Path) -> Iterator[Scene]:
+def fresh(opened: Path, tmp_path: Path) -> Iterator[ServiceHarness]:
     """A service of a test's own. It is 15 January 2030, eight in the morning in Shanghai; ten gpu-1 are for sale."""
     directory = tmp_path / "data"
     shutil.copytree(opened, directory)
@@ -80,7 +80,7 @@ def opened_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target
 
 
 @contextmanager
-def a_copy(request: pytest.FixtureRequest, directory: Path) -> Iterator[Scene]:
+def a_copy(request: pytest.FixtureRequest, directory: Path) -> Iterator[ServiceHarness]:
     """Run a service like ``fresh`` on the kind of store that is asked for; its books are proved in the end."""
     original = (
         Target(request.getfixturevalue("opened"))
@@ -102,14 +102,14 @@ def is_proved(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(params=STORES)
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceHarness]:
     """A service like ``fresh`` on either store, whose books are proved in the end."""
     with a_copy(request, tmp_path / "data") as scene:
         yield scene
 
 
 @pytest.fixture(scope="module", params=STORES)
-def either_shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def either_shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service like ``either`` for the tests of a module that only look, or open accounts of their own."""
     with a_copy(request, tmp_path_factory.mktemp("either") / "data") as scene:
         yield scene

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ERRORS
-from leasebook.domain.book.book import (
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import (
     DELIVERIES,
     DELIVERY_QUEUES,
     ENGINE_CAPACITIES,
@@ -23,10 +24,9 @@ from leasebook.domain.book.book import (
     REFUSED_CALLS,
     SUBSCRIPTIONS,
     WORKERS,
-    Changes,
 )
 from leasebook.store.opening import Target
-from tests.harness import Answer, Desk, a_service
+from tests.harness import Answer, Client, a_service
 
 if TYPE_CHECKING:
     from leasebook.ports.clock import Mode
@@ -94,14 +94,14 @@ class Runner:
 class Caller:
     """Somebody who calls a service and waits for each answer."""
 
-    def __init__(self, runner: Runner, desk: Desk) -> None:
+    def __init__(self, runner: Runner, desk: Client) -> None:
         self.runner = runner
         self.desk = desk
 
     @property
     def operator(self) -> Caller:
         """The operator of the same service."""
-        return Caller(self.runner, Desk(self.desk.service))
+        return Caller(self.runner, Client(self.desk.service))
 
     def __repr__(self) -> str:
         return f"Caller({self.desk.access_key})"
@@ -253,7 +253,7 @@ UNASKED = ("tokens", "nonces", "refused_calls", "hooks", "lanes", "deliveries", 
 UNASKED_ROWS = {DELIVERY_QUEUES, DELIVERIES, WORKERS, LEASES, ENGINE_CAPACITIES, NONCES, REFUSED_CALLS}
 
 
-class Commits:
+class CommitCounter:
     """Counts commits that wrote something besides the audit log."""
 
     def __init__(self) -> None:
@@ -268,17 +268,17 @@ class Commits:
         self.number += bool(changes.orders or changes.postings or changes.events or tables)
 
 
-class Scene:
+class ServiceHarness:
     """A running service with its operator."""
 
-    def __init__(self, runner: Runner, desk: Desk, where: Target) -> None:
+    def __init__(self, runner: Runner, desk: Client, where: Target) -> None:
         self.runner = runner
         self.desk = desk
         self.where = where
         self.directory = where.directory
         self.operator = Caller(runner, desk)
         self._open: sqlite3.Connection | None = None
-        self._commits = Commits()
+        self._commits = CommitCounter()
         self.running.sequencer.watch(self._commits)
 
     def __enter__(self) -> Self:
@@ -392,21 +392,21 @@ def a_scene(
     demo: bool = False,
     environment: Mapping[str, str] | None = None,
     **more: Any,
-) -> Iterator[Scene]:
+) -> Iterator[ServiceHarness]:
     """Run a service while its callers are called one after another. ``more`` is for the service."""
     with Runner() as runner:
         stack = AsyncExitStack()
         service = a_service(where, clock=clock, demo=demo, environment=environment, **more)
         desk = runner.run(stack.enter_async_context(service))
         try:
-            with Scene(runner, desk, Target(where) if isinstance(where, Path) else where) as scene:
+            with ServiceHarness(runner, desk, Target(where) if isinstance(where, Path) else where) as scene:
                 yield scene
         finally:
             runner.run(stack.aclose())
 
 
 async def exchange(
-    scene: Scene,
+    scene: ServiceHarness,
     path: str,
     query: str,
     headers: list[tuple[bytes, bytes]],

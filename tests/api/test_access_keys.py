@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from leasebook.batch import KeyUses
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.opening import Target
-from tests.api.scene import IAM, Caller, Scene, a_scene
+from tests.api.scene import IAM, Caller, ServiceHarness, a_scene
 
 
-def test_a_user_has_two_active_keys_and_gets_another_one_once_one_is_disabled(either: Scene) -> None:
+def test_a_user_has_two_active_keys_and_gets_another_one_once_one_is_disabled(either: ServiceHarness) -> None:
     root = either.customer(None)
     user = {"userId": root.do(IAM, "CreateUser", {"name": "worker"})["userId"]}
     first, _ = (root.do(IAM, "CreateAccessKey", user)["accessKeyId"] for _ in range(2))
@@ -25,7 +25,7 @@ def test_a_user_has_two_active_keys_and_gets_another_one_once_one_is_disabled(ei
     assert root.refused(IAM, "CreateAccessKey", user) == "QuotaExceeded"
 
 
-def test_of_many_who_ask_at_once_only_so_many_get_a_key(either: Scene) -> None:
+def test_of_many_who_ask_at_once_only_so_many_get_a_key(either: ServiceHarness) -> None:
     root = either.customer(None)
     user = {"userId": root.do(IAM, "CreateUser", {"name": "worker"})["userId"]}
     codes: list[int] = []
@@ -40,7 +40,7 @@ def test_of_many_who_ask_at_once_only_so_many_get_a_key(either: Scene) -> None:
     assert len(found["accessKeys"]) == 2
 
 
-def test_the_keys_of_an_account_s_root_count_too_and_those_of_others_do_not(either_shared: Scene) -> None:
+def test_the_keys_of_an_account_s_root_count_too_and_those_of_others_do_not(either_shared: ServiceHarness) -> None:
     root = either_shared.customer(None)
     user = root.do(IAM, "CreateUser", {"name": "worker"})["userId"]
     root.do(IAM, "CreateAccessKey", {"userId": user})
@@ -58,7 +58,7 @@ def used(by: Caller, key: str) -> str | None:
     return None if time is None else str(time)
 
 
-def test_a_key_says_when_it_last_signed_a_request(either: Scene) -> None:
+def test_a_key_says_when_it_last_signed_a_request(either: ServiceHarness) -> None:
     root = either.customer(None)
     worker = either.user(root, "QianfanReadAccessPolicy")
     key = worker.desk.access_key
@@ -114,7 +114,7 @@ def test_the_last_use_is_there_after_a_restart(migrated: Target) -> None:
         assert found["lastUsedTime"] < "2090"
 
 
-def root_account(scene: Scene, key: str) -> str:
+def root_account(scene: ServiceHarness, key: str) -> str:
     found = scene.running.store.ask(lambda ask: ask.identity(key))
     assert found is not None
     return found[0].account_id

@@ -14,7 +14,7 @@ from leasebook.batch import Overloaded
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
-class Desk:
+class OpenCalls:
     """Calls that come in and stay until they are told to go."""
 
     def __init__(self, in_flight_max: int = 4, waiting_max: int = 1000) -> None:
@@ -65,7 +65,7 @@ def play(act: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_alone_an_account_has_many_turns_and_while_another_calls_a_few() -> None:
-    desk = Desk()
+    desk = OpenCalls()
 
     async def act() -> None:
         desk.crowd(ALONE_MAX + 50, "ka", "a")
@@ -83,7 +83,7 @@ def test_alone_an_account_has_many_turns_and_while_another_calls_a_few() -> None
 
 
 def test_who_comes_beside_a_crowd_does_not_wait() -> None:
-    desk = Desk()
+    desk = OpenCalls()
 
     async def act() -> None:
         await desk.call(THERE, "kb", "b")
@@ -99,7 +99,7 @@ def test_who_comes_beside_a_crowd_does_not_wait() -> None:
 
 
 def test_calls_that_look_have_a_lane_of_their_own_and_fewer_turns() -> None:
-    desk = Desk(in_flight_max=8)
+    desk = OpenCalls(in_flight_max=8)
 
     async def act() -> None:
         await desk.call(THERE, "kb", "b")
@@ -114,7 +114,7 @@ def test_calls_that_look_have_a_lane_of_their_own_and_fewer_turns() -> None:
 
 
 def test_after_a_while_without_calls_there_is_no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk()
+    desk = OpenCalls()
 
     async def act() -> None:
         await desk.call(THERE, "kb", "b")
@@ -129,7 +129,7 @@ def test_after_a_while_without_calls_there_is_no_company(monkeypatch: pytest.Mon
 
 
 def test_calls_that_are_answered_at_once_take_turns_with_the_loop() -> None:
-    desk = Desk()
+    desk = OpenCalls()
     turns: list[int] = []
 
     async def forge() -> None:
@@ -154,7 +154,7 @@ def test_calls_that_are_answered_at_once_take_turns_with_the_loop() -> None:
 
 
 def test_who_claims_a_key_waits_among_strangers_until_it_is_proved_from_there() -> None:
-    desk = Desk()
+    desk = OpenCalls()
 
     async def act() -> None:
         await desk.call(THERE, "kb", "b")
@@ -169,7 +169,7 @@ def test_who_claims_a_key_waits_among_strangers_until_it_is_proved_from_there() 
 
 
 def test_strangers_wait_address_by_address() -> None:
-    desk = Desk()
+    desk = OpenCalls()
 
     async def act() -> None:
         await desk.call(THERE, "kb", "b")
@@ -185,7 +185,7 @@ def test_strangers_wait_address_by_address() -> None:
 
 
 def test_strangers_are_nobodys_company() -> None:
-    desk = Desk()
+    desk = OpenCalls()
 
     async def act() -> None:
         desk.crowd(3, "kx", None)
@@ -197,7 +197,7 @@ def test_strangers_are_nobodys_company() -> None:
 
 
 def test_of_too_many_who_wait_the_last_of_the_longest_line_is_refused() -> None:
-    desk = Desk(waiting_max=5)
+    desk = OpenCalls(waiting_max=5)
 
     async def act() -> None:
         await desk.call(THERE, "kb", "b")
@@ -217,7 +217,7 @@ def test_of_too_many_who_wait_the_last_of_the_longest_line_is_refused() -> None:
 
 
 def test_who_has_gone_while_waiting_takes_no_turn() -> None:
-    desk = Desk()
+    desk = OpenCalls()
 
     async def act() -> None:
         await desk.call(THERE, "kb", "b")
@@ -236,7 +236,7 @@ def test_who_has_gone_while_waiting_takes_no_turn() -> None:
 
 def test_what_is_proved_is_remembered_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "PROVED_MAX", 10)
-    desk = Desk()
+    desk = OpenCalls()
     for number in range(50):
         desk.admission.remember((f"192.0.2.{number}", "k"), "a")
     assert len(desk.admission._proved) == 10

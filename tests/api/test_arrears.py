@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.book.loads import HALTED_MAX
+from leasebook.domain.book.loads import SUSPENDED_MAX
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
-from tests.api.scene import ACCOUNT, CATALOG, SERVICE, UNITS, Caller, Scene, a_scene, order
+from tests.api.scene import ACCOUNT, CATALOG, SERVICE, UNITS, Caller, ServiceHarness, a_scene, order
 
 # 60.00 pay two hours of one gpu-1. The third, at eleven, is the first that cannot be paid; a day later it stops.
 FUNDS, IN_DEBT, STOPS, RETIRES = "60", "2030-01-15 11:00:00", "2030-01-16 11:00:00", "2030-01-23 11:00:00"
 
 
-def top_up(scene: Scene, caller: Caller, amount: str) -> None:
+def top_up(scene: ServiceHarness, caller: Caller, amount: str) -> None:
     """Put money on somebody's account."""
     scene.operator.do(ACCOUNT, "TopUpAccount", {"amount": amount, "accountId": caller.account_id()})
 
@@ -37,7 +37,7 @@ def statuses(caller: Caller) -> dict[str, int]:
     return found
 
 
-def test_what_is_not_paid_runs_on_for_the_grace_and_then_stops(either: Scene) -> None:
+def test_what_is_not_paid_runs_on_for_the_grace_and_then_stops(either: ServiceHarness) -> None:
     caller = either.customer(FUNDS)
     service = caller.create_service()
     unit = caller.buy_replicas(service, 1)
@@ -56,7 +56,7 @@ def test_what_is_not_paid_runs_on_for_the_grace_and_then_stops(either: Scene) ->
     assert caller.free() == 9
 
 
-def test_who_is_in_debt_buys_nothing_more_and_may_end_things(either: Scene) -> None:
+def test_who_is_in_debt_buys_nothing_more_and_may_end_things(either: ServiceHarness) -> None:
     caller = either.customer(FUNDS)
     unit, stays = caller.buy(), caller.buy()
     either.advance(IN_DEBT)
@@ -72,7 +72,7 @@ def test_who_is_in_debt_buys_nothing_more_and_may_end_things(either: Scene) -> N
     assert status(caller, stays) == "Released"
 
 
-def test_paying_the_whole_debt_and_nothing_less_brings_back_what_stood_still(either: Scene) -> None:
+def test_paying_the_whole_debt_and_nothing_less_brings_back_what_stood_still(either: ServiceHarness) -> None:
     caller = either.customer(FUNDS)
     service = caller.create_service("GPU-1-1")
     unit = caller.buy_replicas(service, 1)
@@ -92,7 +92,9 @@ def test_paying_the_whole_debt_and_nothing_less_brings_back_what_stood_still(eit
     assert status(caller, unit) == "Stopped"
 
 
-def test_paying_within_the_grace_keeps_it_running_and_the_next_debt_has_a_grace_of_its_own(either: Scene) -> None:
+def test_paying_within_the_grace_keeps_it_running_and_the_next_debt_has_a_grace_of_its_own(
+    either: ServiceHarness,
+) -> None:
     caller = either.customer(FUNDS)
     unit = caller.buy()
     either.advance("2030-01-16 10:30:00")
@@ -108,7 +110,7 @@ def test_paying_within_the_grace_keeps_it_running_and_the_next_debt_has_a_grace_
     assert status(caller, unit) == "Stopped"
 
 
-def test_a_new_debt_right_before_an_old_grace_ends_has_a_grace_of_its_own(either: Scene) -> None:
+def test_a_new_debt_right_before_an_old_grace_ends_has_a_grace_of_its_own(either: ServiceHarness) -> None:
     caller = either.customer("90")
     unit, other = caller.buy(count=2), caller.buy()
     either.advance("2030-01-15 09:20:00")
@@ -128,7 +130,7 @@ def test_a_new_debt_right_before_an_old_grace_ends_has_a_grace_of_its_own(either
     assert status(caller, unit) == "Stopped"
 
 
-def test_a_debt_is_as_old_as_its_first_day_however_it_grows(either: Scene) -> None:
+def test_a_debt_is_as_old_as_its_first_day_however_it_grows(either: ServiceHarness) -> None:
     caller = either.customer(FUNDS)
     first = caller.buy()
     either.advance("2030-01-15 09:30:00")
@@ -143,7 +145,7 @@ def test_a_debt_is_as_old_as_its_first_day_however_it_grows(either: Scene) -> No
     assert (status(caller, first), status(caller, second)) == ("Stopped", "Stopped")
 
 
-def test_what_nobody_brings_back_is_released_after_the_retention(either: Scene) -> None:
+def test_what_nobody_brings_back_is_released_after_the_retention(either: ServiceHarness) -> None:
     caller = either.customer(FUNDS)
     service = caller.create_service()
     unit = caller.buy_replicas(service, 1)
@@ -157,7 +159,7 @@ def test_what_nobody_brings_back_is_released_after_the_retention(either: Scene) 
     assert (caller.balance(), status(caller, unit)) == ("9250.00", "Released")
 
 
-def test_a_release_time_comes_also_for_what_stands_still(either: Scene) -> None:
+def test_a_release_time_comes_also_for_what_stands_still(either: ServiceHarness) -> None:
     caller = either.customer(FUNDS)
     unit = caller.buy(release="2030-01-18 00:00:00")
     other = caller.buy(release="2030-01-15 20:00:30")
@@ -169,7 +171,7 @@ def test_a_release_time_comes_also_for_what_stands_still(either: Scene) -> None:
     assert status(caller, unit) == "Released"
 
 
-def test_what_was_paid_in_advance_runs_on_whatever_the_debt(either: Scene) -> None:
+def test_what_was_paid_in_advance_runs_on_whatever_the_debt(either: ServiceHarness) -> None:
     caller = either.customer("160")
     prepaid, postpaid = caller.buy(months=1), caller.buy()
     either.advance("2030-01-20 00:00:00")
@@ -179,7 +181,7 @@ def test_what_was_paid_in_advance_runs_on_whatever_the_debt(either: Scene) -> No
     assert caller.refused(UNITS, "RenewComputeUnit", {"instanceId": prepaid, "months": 1}) == "InsufficientBalance"
 
 
-def test_quota_and_units_stop_together(either: Scene) -> None:
+def test_quota_and_units_stop_together(either: ServiceHarness) -> None:
     either.sell_quota(minute="0.5")
     caller = either.customer(FUNDS)
     unit, quota = caller.buy(), caller.buy_quota()
@@ -189,7 +191,7 @@ def test_quota_and_units_stop_together(either: Scene) -> None:
     assert (status(caller, unit), caller.quota(quota)["status"]) == ("Running", "Running")
 
 
-def test_what_stands_still_is_neither_resized_nor_scaled_up_nor_turned(either: Scene) -> None:
+def test_what_stands_still_is_neither_resized_nor_scaled_up_nor_turned(either: ServiceHarness) -> None:
     caller = either.customer(FUNDS)
     service = caller.create_service()
     unit = caller.buy()
@@ -204,7 +206,7 @@ def test_what_stands_still_is_neither_resized_nor_scaled_up_nor_turned(either: S
 
 
 @contextmanager
-def set_up(target: Target, **settings: str) -> Iterator[Scene]:
+def set_up(target: Target, **settings: str) -> Iterator[ServiceHarness]:
     """Run a service with other settings on an empty store, whose books are proved in the end."""
     with a_scene(target, environment={f"LEASEBOOK_{name.upper()}": value for name, value in settings.items()}) as scene:
         open_up(scene)
@@ -242,8 +244,8 @@ def test_more_instances_than_a_batch_takes_all_run_again(target: Target) -> None
         many_stop_and_run_again(scene)
 
 
-def many_stop_and_run_again(either: Scene) -> None:
-    many = 2 * HALTED_MAX + 7
+def many_stop_and_run_again(either: ServiceHarness) -> None:
+    many = 2 * SUSPENDED_MAX + 7
     either.sell(stock=many, minute="0.01")
     caller, other = either.customer("0.6"), either.customer("0.6")
     service = caller.create_service()
@@ -264,7 +266,7 @@ def many_stop_and_run_again(either: Scene) -> None:
     top_up(either, caller, debt)
     assert caller.balance() == "0.00"
     # The first few hundred run at once; the others follow, each at the moment of the payment.
-    assert statuses(caller).get("Running", 0) >= HALTED_MAX - 1
+    assert statuses(caller).get("Running", 0) >= SUSPENDED_MAX - 1
     either.advance("2030-01-16 10:00:01")
     assert statuses(caller) == {"Running": many - 1}
     assert status(caller, mine) == "Running"
@@ -279,7 +281,7 @@ def whole(posting: Any) -> tuple[str, str, str]:
     return posting["kind"], posting["time"], posting["amount"]
 
 
-def test_a_debt_is_written_down_the_same_way_however_far_the_clock_moves_at_once(either: Scene) -> None:
+def test_a_debt_is_written_down_the_same_way_however_far_the_clock_moves_at_once(either: ServiceHarness) -> None:
     slow, fast = either.customer(FUNDS), either.customer(FUNDS)
     units = slow.buy(), fast.buy()
     for hour in range(9, 24):

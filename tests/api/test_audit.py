@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from leasebook.domain.record.audit_log import read_body
-from tests.api.scene import ACCOUNT, CATALOG, IAM, MODEL, NOTIFICATION, UNITS, Caller, Scene, a_scene, order
+from tests.api.scene import ACCOUNT, CATALOG, IAM, MODEL, NOTIFICATION, UNITS, Caller, ServiceHarness, a_scene, order
 from tests.harness import CLIENT
 
 FULL = "QianfanFullControlAccessPolicy"
@@ -29,7 +29,7 @@ def last(caller: Caller, **wanted: Any) -> Any:
     return entries(caller, **wanted)[0]
 
 
-def test_a_purchase_is_written_with_who_asked_for_what_from_where(shared: Scene) -> None:
+def test_a_purchase_is_written_with_who_asked_for_what_from_where(shared: ServiceHarness) -> None:
     caller = shared.customer()
     answer = caller.ask(UNITS, "PurchaseComputeUnit", order(), query="&clientToken=t-1")
     written = last(caller)
@@ -52,7 +52,7 @@ def test_a_purchase_is_written_with_who_asked_for_what_from_where(shared: Scene)
     }
 
 
-def test_the_entry_of_what_changes_something_is_there_the_moment_it_is_answered(shared: Scene) -> None:
+def test_the_entry_of_what_changes_something_is_there_the_moment_it_is_answered(shared: ServiceHarness) -> None:
     caller = shared.customer()
     unit = caller.buy()
     for action, code in (("ReleaseComputeUnit", "OK"), ("ReleaseComputeUnit", "InvalidState")):
@@ -82,7 +82,7 @@ UNPROVED: dict[str, str] = {
 }
 
 
-def send(shared: Scene, caller: Caller, how: str) -> Any:
+def send(shared: ServiceHarness, caller: Caller, how: str) -> Any:
     match how:
         case "a wrong secret":
             wrong = shared.caller({"accessKeyId": caller.desk.access_key, "secretAccessKey": "wrong"})
@@ -105,7 +105,9 @@ def send(shared: Scene, caller: Caller, how: str) -> Any:
 
 
 @pytest.mark.parametrize(("how", "code"), REFUSED.items())
-def test_a_call_that_is_refused_before_anything_is_decided_is_written_too(shared: Scene, how: str, code: str) -> None:
+def test_a_call_that_is_refused_before_anything_is_decided_is_written_too(
+    shared: ServiceHarness, how: str, code: str
+) -> None:
     caller = shared.customer()
     answer = send(shared, caller, how)
     assert answer.code == code
@@ -121,7 +123,7 @@ def test_a_call_that_is_refused_before_anything_is_decided_is_written_too(shared
 
 @pytest.mark.parametrize(("how", "code"), UNPROVED.items())
 def test_whoever_cannot_prove_to_be_somebody_writes_nothing_into_anybodys_audit_log(
-    shared: Scene, how: str, code: str
+    shared: ServiceHarness, how: str, code: str
 ) -> None:
     caller = shared.customer()
     before = len(entries(caller)), len(entries(shared.operator, accountId=NOBODY))
@@ -131,21 +133,21 @@ def test_whoever_cannot_prove_to_be_somebody_writes_nothing_into_anybodys_audit_
     assert any(code in row["codes"] for row in counted)
 
 
-def test_reading_the_audit_log_is_written_too(shared: Scene) -> None:
+def test_reading_the_audit_log_is_written_too(shared: ServiceHarness) -> None:
     caller = shared.customer()
     first = caller.ask(ACCOUNT, "DescribeAuditLog", {"action": "DescribeAuditLog"}).body["requestId"]
     again = caller.do(ACCOUNT, "DescribeAuditLog", {"action": "DescribeAuditLog"})["entries"]
     assert [one["requestId"] for one in again] == [first]
 
 
-def test_a_call_to_no_path_of_ours_is_not_written(shared: Scene) -> None:
+def test_a_call_to_no_path_of_ours_is_not_written(shared: ServiceHarness) -> None:
     before = len(entries(shared.operator, accountId=NOBODY))
     shared.operator.send("/favicon.ico", "")
     shared.operator.send("/v2/nothing", "Action=DescribeClock")
     assert len(entries(shared.operator, accountId=NOBODY)) == before
 
 
-def test_no_secret_is_written(shared: Scene) -> None:
+def test_no_secret_is_written(shared: ServiceHarness) -> None:
     caller = shared.customer()
     user = caller.do(IAM, "CreateUser", {"name": "user"})["userId"]
     mistaken = {"userId": user, "secretAccessKey": "given-by-mistake"}
@@ -157,7 +159,7 @@ def test_no_secret_is_written(shared: Scene) -> None:
     assert made["secretAccessKey"] not in text
 
 
-def test_the_log_is_filtered_by_everything_that_it_can_be_asked_for(shared: Scene) -> None:
+def test_the_log_is_filtered_by_everything_that_it_can_be_asked_for(shared: ServiceHarness) -> None:
     caller = shared.customer()
     user = shared.user(caller, OPERATE)
     mine, theirs = caller.buy(), user.buy()
@@ -179,7 +181,7 @@ def test_the_log_is_filtered_by_everything_that_it_can_be_asked_for(shared: Scen
         assert [one["action"] for one in entries(caller, **wanted)] == actions, wanted
 
 
-def test_the_log_is_filtered_by_time(fresh: Scene) -> None:
+def test_the_log_is_filtered_by_time(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     caller.buy(months=1)
     fresh.advance("2030-02-01 00:00:00")
@@ -191,7 +193,7 @@ def test_the_log_is_filtered_by_time(fresh: Scene) -> None:
     assert early["time"] < late["time"]
 
 
-def test_pages_have_every_entry_once_newest_first(shared: Scene) -> None:
+def test_pages_have_every_entry_once_newest_first(shared: ServiceHarness) -> None:
     caller = shared.customer()
     asked = [caller.ask(UNITS, "ReleaseComputeUnit", {"instanceId": f"unit-{n}"}).body["requestId"] for n in range(7)]
     pages = caller.pages(ACCOUNT, "DescribeAuditLog", {"maxKeys": 2, "action": "ReleaseComputeUnit"})
@@ -201,7 +203,7 @@ def test_pages_have_every_entry_once_newest_first(shared: Scene) -> None:
     assert caller.refused(ACCOUNT, "DescribeAuditLog", {"marker": marker, "code": "OK"}) == "InvalidMarker"
 
 
-def test_only_who_runs_an_account_reads_its_log_and_only_an_operator_anothers(shared: Scene) -> None:
+def test_only_who_runs_an_account_reads_its_log_and_only_an_operator_anothers(shared: ServiceHarness) -> None:
     caller, other = shared.customer(), shared.customer()
     assert shared.user(caller, OPERATE).refused(ACCOUNT, "DescribeAuditLog") == "AccessDenied"
     shared.user(caller, FULL).do(ACCOUNT, "DescribeAuditLog")
@@ -211,7 +213,7 @@ def test_only_who_runs_an_account_reads_its_log_and_only_an_operator_anothers(sh
     assert other.refused(ACCOUNT, "DescribeAuditProof") == "AccessDenied"
 
 
-def test_the_operator_sees_where_the_chain_ends_and_the_key_of_closures(shared: Scene) -> None:
+def test_the_operator_sees_where_the_chain_ends_and_the_key_of_closures(shared: ServiceHarness) -> None:
     proof = shared.operator.do(ACCOUNT, "DescribeAuditProof")
     (chain,) = proof["chains"]
     assert len(bytes.fromhex(proof["publicKey"])) == 32
@@ -221,13 +223,13 @@ def test_the_operator_sees_where_the_chain_ends_and_the_key_of_closures(shared: 
     assert later["hash"] != chain["hash"]
 
 
-def test_moving_the_clock_is_written_where_it_arrives(fresh: Scene) -> None:
+def test_moving_the_clock_is_written_where_it_arrives(fresh: ServiceHarness) -> None:
     fresh.advance("2030-02-01 00:00:00")
     written = last(fresh.operator, action="AdvanceClock")
     assert (written["code"], written["time"]) == ("OK", "2030-01-15T08:00:00+08:00")
 
 
-def test_a_repeated_call_is_written_twice_and_done_once(shared: Scene) -> None:
+def test_a_repeated_call_is_written_twice_and_done_once(shared: ServiceHarness) -> None:
     caller = shared.customer()
     answers = [caller.ask(UNITS, "PurchaseComputeUnit", order(), query="&clientToken=again").body for _ in range(2)]
     assert answers[0]["result"] == answers[1]["result"]
@@ -236,12 +238,12 @@ def test_a_repeated_call_is_written_twice_and_done_once(shared: Scene) -> None:
 
 
 @pytest.fixture
-def proxied(tmp_path: Path) -> Iterator[Scene]:
+def proxied(tmp_path: Path) -> Iterator[ServiceHarness]:
     with a_scene(tmp_path, environment={"LEASEBOOK_TRUSTED_PROXIES": "192.0.2.0/24, 10.0.0.0/8"}) as scene:
         yield scene
 
 
-def test_behind_a_trusted_proxy_the_callers_own_address_is_written(proxied: Scene) -> None:
+def test_behind_a_trusted_proxy_the_callers_own_address_is_written(proxied: ServiceHarness) -> None:
     headers = [(b"x-forwarded-for", b"1.2.3.4, 198.51.100.7, 10.0.0.5")]
     proxied.operator.send(UNITS, "Action=DescribeComputeUnits", b"{}", headers=headers)
     assert proxied.operator.do(ACCOUNT, "DescribeRefusedCalls")["rows"][0]["address"] == "198.51.100.7"
@@ -250,7 +252,7 @@ def test_behind_a_trusted_proxy_the_callers_own_address_is_written(proxied: Scen
     assert last(proxied.operator)["address"] == "198.51.100.7"
 
 
-def test_every_call_of_a_crowd_is_written_once(fresh: Scene) -> None:
+def test_every_call_of_a_crowd_is_written_once(fresh: ServiceHarness) -> None:
     answers: list[str] = []
 
     async def crowd() -> None:
@@ -281,7 +283,9 @@ def test_a_clean_stop_writes_what_waits(tmp_path: Path) -> None:
         assert len(scene.operator.do(ACCOUNT, "DescribeAuditProof")["chains"]) == 2
 
 
-def test_neither_values_of_an_environment_nor_what_follows_a_webhooks_host_is_in_the_audit_log(fresh: Scene) -> None:
+def test_neither_values_of_an_environment_nor_what_follows_a_webhooks_host_is_in_the_audit_log(
+    fresh: ServiceHarness,
+) -> None:
     secret = "hunter2-and-more"
     customer = fresh.customer("10")
     made = customer.do(MODEL, "CreateCustomModelSet", {"modelSetName": "set"})

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from leasebook.api.audit_record import Addresses, names_of
 from leasebook.api.body.redaction import shown_body, shown_text
-from leasebook.contract.nouns.instance import DescribeComputeUnitRequest, Empty
+from leasebook.contract.nouns.instance import DescribeComputeUnitRequest
+from leasebook.contract.shapes import Empty
 from leasebook.domain.record.audit_log import BODY_MAX
 
 SECRET = "hunter2-and-more"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CHARGE, UNITS, Caller, Scene
+from tests.api.scene import ACCOUNT, CHARGE, UNITS, Caller, ServiceHarness
 
 RULE = {"instanceType": "ComputingUnit"}
 BY_MISTAKE = pytest.mark.parametrize("action", ["CreateAutoRenewRules", "AutoReleaseComputeUnit"])
@@ -25,7 +25,7 @@ def shown(caller: Caller, unit: str) -> tuple[str, str]:
 
 
 @BY_MISTAKE
-def test_a_rule_renews_an_instance_a_week_before_its_term_ends(either: Scene, action: str) -> None:
+def test_a_rule_renews_an_instance_a_week_before_its_term_ends(either: ServiceHarness, action: str) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     months = {"autoRenewTimeUnit": "Month", "autoRenewTime": 2}
@@ -55,7 +55,7 @@ def test_a_rule_renews_an_instance_a_week_before_its_term_ends(either: Scene, ac
     assert caller.balance() == "300.00"
 
 
-def test_a_rule_can_come_with_the_purchase(either: Scene) -> None:
+def test_a_rule_can_come_with_the_purchase(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1, autoRenew=True, autoRenewTime=3)
     caller.buy(months=1)
@@ -64,7 +64,7 @@ def test_a_rule_can_come_with_the_purchase(either: Scene) -> None:
     assert shown(caller, unit) == ("Running", "2030-05-15")
 
 
-def fund(scene: Scene, caller: Caller, amount: str) -> None:
+def fund(scene: ServiceHarness, caller: Caller, amount: str) -> None:
     """Put money on somebody's account."""
     scene.operator.do(ACCOUNT, "TopUpAccount", {"amount": amount, "accountId": caller.account_id()})
 
@@ -81,7 +81,7 @@ def fund(scene: Scene, caller: Caller, amount: str) -> None:
     ],
 )
 def test_a_renewal_that_could_not_be_paid_is_made_as_soon_as_the_balance_allows(
-    either: Scene, topped_up: str, next_try: str | None
+    either: ServiceHarness, topped_up: str, next_try: str | None
 ) -> None:
     caller = either.customer("100")
     unit = caller.buy(months=1, autoRenew=True)
@@ -96,7 +96,9 @@ def test_a_renewal_that_could_not_be_paid_is_made_as_soon_as_the_balance_allows(
     assert rules(caller)[0]["nextTryTime"] == "2030-03-08T08:00:00+08:00"
 
 
-def test_a_renewal_is_tried_every_day_after_the_end_so_that_a_lower_price_or_limit_is_seen(either: Scene) -> None:
+def test_a_renewal_is_tried_every_day_after_the_end_so_that_a_lower_price_or_limit_is_seen(
+    either: ServiceHarness,
+) -> None:
     caller = either.customer("150")
     unit = caller.buy(months=1, autoRenew=True)
     either.advance("2030-02-17 08:00:00")
@@ -108,7 +110,7 @@ def test_a_renewal_is_tried_every_day_after_the_end_so_that_a_lower_price_or_lim
     assert (shown(caller, unit), caller.balance()) == (("Running", "2030-03-15"), "0.00")
 
 
-def test_a_rule_for_a_stopped_instance_renews_it_at_once_where_there_is_money(either: Scene) -> None:
+def test_a_rule_for_a_stopped_instance_renews_it_at_once_where_there_is_money(either: ServiceHarness) -> None:
     caller = either.customer("200")
     unit = caller.buy(months=1)
     either.advance("2030-02-16 00:00:00")
@@ -116,7 +118,7 @@ def test_a_rule_for_a_stopped_instance_renews_it_at_once_where_there_is_money(ei
     assert (shown(caller, unit), caller.balance()) == (("Running", "2030-03-15"), "0.00")
 
 
-def test_what_would_be_over_before_it_began_is_not_renewed_by_a_rule(either: Scene) -> None:
+def test_what_would_be_over_before_it_began_is_not_renewed_by_a_rule(either: ServiceHarness) -> None:
     caller = either.customer("150")
     unit = caller.buy(months=1)
     either.advance("2030-02-16 00:00:00")
@@ -129,7 +131,7 @@ def test_what_would_be_over_before_it_began_is_not_renewed_by_a_rule(either: Sce
 
 
 @pytest.mark.parametrize("waits", ["at its try", "for money, and runs", "for money, and is stopped"])
-def test_of_two_that_are_due_at_one_moment_the_older_one_is_renewed(fresh: Scene, waits: str) -> None:
+def test_of_two_that_are_due_at_one_moment_the_older_one_is_renewed(fresh: ServiceHarness, waits: str) -> None:
     caller = fresh.customer("1050")
     units = [caller.buy(months=1, autoRenew=True) for _ in range(10)]
     if waits == "at its try":
@@ -143,7 +145,7 @@ def test_of_two_that_are_due_at_one_moment_the_older_one_is_renewed(fresh: Scene
 
 
 @BY_MISTAKE
-def test_a_rule_does_not_undo_that_an_instance_becomes_postpaid(either: Scene, action: str) -> None:
+def test_a_rule_does_not_undo_that_an_instance_becomes_postpaid(either: ServiceHarness, action: str) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     caller.do(UNITS, "ChangeBilling", {"instanceId": unit, "paymentTiming": "Postpaid"})
@@ -154,7 +156,7 @@ def test_a_rule_does_not_undo_that_an_instance_becomes_postpaid(either: Scene, a
     assert caller.unit(unit)["paymentTiming"] == "Postpaid"
 
 
-def test_a_renewal_that_is_never_paid_ends_with_the_term(either: Scene) -> None:
+def test_a_renewal_that_is_never_paid_ends_with_the_term(either: ServiceHarness) -> None:
     caller = either.customer("199.999999")
     unit = caller.buy(months=1, autoRenew=True)
     either.advance("2030-02-15 08:00:00")
@@ -167,7 +169,7 @@ def test_a_renewal_that_is_never_paid_ends_with_the_term(either: Scene) -> None:
     assert rules(caller) == []
 
 
-def test_a_rule_goes_on_after_a_stopped_instance_was_renewed_by_hand(either: Scene) -> None:
+def test_a_rule_goes_on_after_a_stopped_instance_was_renewed_by_hand(either: ServiceHarness) -> None:
     caller = either.customer("150")
     unit = caller.buy(months=1)
     either.advance("2030-02-16 00:00:00")
@@ -180,7 +182,7 @@ def test_a_rule_goes_on_after_a_stopped_instance_was_renewed_by_hand(either: Sce
     assert shown(caller, unit) == ("Running", "2030-04-15")
 
 
-def test_a_renewal_by_hand_moves_the_next_try(either: Scene) -> None:
+def test_a_renewal_by_hand_moves_the_next_try(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1, autoRenew=True)
     caller.do(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 2})
@@ -189,7 +191,9 @@ def test_a_renewal_by_hand_moves_the_next_try(either: Scene) -> None:
     assert caller.balance() == "700.00"
 
 
-def test_what_is_not_for_sale_by_the_month_any_more_is_not_renewed_and_a_new_price_is_paid(either: Scene) -> None:
+def test_what_is_not_for_sale_by_the_month_any_more_is_not_renewed_and_a_new_price_is_paid(
+    either: ServiceHarness,
+) -> None:
     caller = either.customer()
     unit = caller.buy(months=1, autoRenew=True)
     either.operator.do("/v2/catalog", "SetOffering", {"region": "bj", "type": "gpu-1", "pricePerMonth": "250.000001"})
@@ -201,7 +205,7 @@ def test_what_is_not_for_sale_by_the_month_any_more_is_not_renewed_and_a_new_pri
 # --- making, listing, deleting ---------------------------------------------------------------------------
 
 
-def test_rules_are_listed_a_page_at_a_time_in_the_order_of_the_purchases(either: Scene) -> None:
+def test_rules_are_listed_a_page_at_a_time_in_the_order_of_the_purchases(either: ServiceHarness) -> None:
     caller = either.customer()
     units = [caller.buy(months=1, autoRenew=number != 2) for number in range(5)]
     either.customer().buy(months=1, autoRenew=True)
@@ -218,7 +222,7 @@ def test_rules_are_listed_a_page_at_a_time_in_the_order_of_the_purchases(either:
 
 
 @pytest.mark.parametrize("more", [{}, RULE])
-def test_a_deleted_rule_does_nothing_more(either: Scene, more: Any) -> None:
+def test_a_deleted_rule_does_nothing_more(either: ServiceHarness, more: Any) -> None:
     caller = either.customer()
     unit = caller.buy(months=1, autoRenew=True)
     assert caller.do(CHARGE, "DeleteAutoRenewRules", {"instanceId": unit, **more}) is True
@@ -229,7 +233,7 @@ def test_a_deleted_rule_does_nothing_more(either: Scene, more: Any) -> None:
     assert caller.balance() == "900.00"
 
 
-def test_a_second_rule_takes_the_place_of_the_first(either: Scene) -> None:
+def test_a_second_rule_takes_the_place_of_the_first(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1, autoRenew=True, autoRenewTime=6)
     assert caller.do(CHARGE, "CreateAutoRenewRules", {"instanceId": unit, **RULE}) is True
@@ -237,7 +241,7 @@ def test_a_second_rule_takes_the_place_of_the_first(either: Scene) -> None:
 
 
 @BY_MISTAKE
-def test_what_has_no_term_gets_no_rule_and_keeps_its_release_time(either: Scene, action: str) -> None:
+def test_what_has_no_term_gets_no_rule_and_keeps_its_release_time(either: ServiceHarness, action: str) -> None:
     caller = either.customer()
     either.sell_quota()
     unit = caller.buy(release="2030-01-20 00:00:00")

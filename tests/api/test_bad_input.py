@@ -11,7 +11,7 @@ from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
 from tests.api.bad_values import ABSENT, KINDS, Place, allowed, candidates, is_of, places, put, with_unknown_keys
 from tests.api.office import AnnexeOfOffice
-from tests.api.scene import CLOCK, EVENTS, IAM, Scene, a_scene, new_service, order
+from tests.api.scene import CLOCK, EVENTS, IAM, ServiceHarness, a_scene, new_service, order
 
 ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{action.path}-{action.name}")
 
@@ -26,7 +26,7 @@ PAGED: Final = {action.operation for action in ACTIONS if "maxKeys" in action.re
 class Office(AnnexeOfOffice):
     """Makes a body for every operation that is answered well, with every field of it that can be given."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: ServiceHarness) -> None:
         self.scene = scene
         self.operator = scene.operator
         self.service = self.operator.create_service(region="bj", qps=1.5)

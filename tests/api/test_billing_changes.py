@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, CHARGE, EVENTS, UNITS, Caller, Scene, billing_of
+from tests.api.scene import ACCOUNT, CATALOG, CHARGE, EVENTS, UNITS, Caller, ServiceHarness, billing_of
 
 
 def turn(caller: Caller, unit: str, **billing: Any) -> Any:
@@ -19,7 +19,7 @@ def movements(caller: Caller) -> list[tuple[str, str]]:
     return [(one["kind"], one["amount"]) for one in caller.postings() if one["kind"] != "TopUp"]
 
 
-def test_a_postpaid_instance_is_charged_and_then_paid_in_advance(either: Scene) -> None:
+def test_a_postpaid_instance_is_charged_and_then_paid_in_advance(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(count=2, release="2030-01-20 00:00:00")
     either.advance("2030-01-15 08:10:30")
@@ -48,7 +48,7 @@ def test_a_postpaid_instance_is_charged_and_then_paid_in_advance(either: Scene) 
     assert caller.balance() == "389.00"
 
 
-def test_the_new_term_can_renew_itself(either: Scene) -> None:
+def test_the_new_term_can_renew_itself(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy()
     turn(caller, unit, months=1, autoRenew=True, autoRenewTime=2)
@@ -56,7 +56,7 @@ def test_the_new_term_can_renew_itself(either: Scene) -> None:
     assert caller.unit(unit)["expiredTime"] == "2030-04-15T08:00:00+08:00"
 
 
-def test_a_prepaid_instance_is_metered_from_the_end_of_its_term(either: Scene) -> None:
+def test_a_prepaid_instance_is_metered_from_the_end_of_its_term(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service()
     unit = caller.buy_replicas(service, 2, months=1, autoRenew=True)
@@ -78,7 +78,7 @@ def test_a_prepaid_instance_is_metered_from_the_end_of_its_term(either: Scene) -
     assert movements(caller) == [("Purchase", "200.00"), ("Usage", "21.00")]
 
 
-def test_a_change_can_be_taken_back_until_the_term_ends(either: Scene) -> None:
+def test_a_change_can_be_taken_back_until_the_term_ends(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     turn(caller, unit)
@@ -90,7 +90,7 @@ def test_a_change_can_be_taken_back_until_the_term_ends(either: Scene) -> None:
     assert caller.unit(unit)["status"] == "Stopped"
 
 
-def test_who_renews_meanwhile_stays_prepaid(either: Scene) -> None:
+def test_who_renews_meanwhile_stays_prepaid(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     turn(caller, unit)
@@ -101,7 +101,7 @@ def test_who_renews_meanwhile_stays_prepaid(either: Scene) -> None:
 
 
 @pytest.mark.parametrize("funds", ["129.999999", "130"])
-def test_what_could_not_be_bought_postpaid_stops_at_the_end_of_its_term(either: Scene, funds: str) -> None:
+def test_what_could_not_be_bought_postpaid_stops_at_the_end_of_its_term(either: ServiceHarness, funds: str) -> None:
     caller = either.customer(funds)
     unit = caller.buy(months=1)
     turn(caller, unit)
@@ -109,7 +109,7 @@ def test_what_could_not_be_bought_postpaid_stops_at_the_end_of_its_term(either: 
     assert caller.unit(unit)["status"] == ("Running" if funds == "130" else "Stopped")
 
 
-def test_what_is_sold_by_the_month_only_stops_at_the_end_of_its_term(either: Scene) -> None:
+def test_what_is_sold_by_the_month_only_stops_at_the_end_of_its_term(either: ServiceHarness) -> None:
     either.operator.do(CATALOG, "SetOffering", {"region": "bj", "type": "cpu", "pricePerMonth": "1", "stockTotal": 1})
     caller = either.customer()
     unit = caller.buy(type="cpu", months=1)
@@ -120,7 +120,7 @@ def test_what_is_sold_by_the_month_only_stops_at_the_end_of_its_term(either: Sce
     assert caller.unit(unit)["status"] == "Released"
 
 
-def test_what_turned_postpaid_can_turn_back_and_forth(either: Scene) -> None:
+def test_what_turned_postpaid_can_turn_back_and_forth(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     turn(caller, unit)
@@ -137,7 +137,7 @@ def test_what_turned_postpaid_can_turn_back_and_forth(either: Scene) -> None:
     ]
 
 
-def test_a_change_that_cannot_be_is_refused_and_nothing_changes(either: Scene) -> None:
+def test_a_change_that_cannot_be_is_refused_and_nothing_changes(either: ServiceHarness) -> None:
     caller = either.customer("180")
     prepaid, postpaid, gone = caller.buy(months=1), caller.buy(), caller.buy()
     caller.release(gone)
@@ -171,13 +171,13 @@ def test_a_change_that_cannot_be_is_refused_and_nothing_changes(either: Scene) -
         ),
     ],
 )
-def test_a_term_that_is_not_sold_is_named_by_its_field(either: Scene, reservation: Any, field: str) -> None:
+def test_a_term_that_is_not_sold_is_named_by_its_field(either: ServiceHarness, reservation: Any, field: str) -> None:
     caller = either.customer()
     body = {"instanceId": caller.buy(), "paymentTiming": "Prepaid", "reservation": reservation}
     assert caller.field_refused(UNITS, "ChangeBilling", body) == field
 
 
-class Turn(NamedTuple):
+class SwitchCase(NamedTuple):
     """The limits when a change is asked for and when it comes, and what becomes of it: a status and a release time."""
 
     asked_under: dict[str, Any]
@@ -188,20 +188,20 @@ class Turn(NamedTuple):
 HOUR, DAY, ENDS = {"releaseDefaultSeconds": 3600}, {"releaseDefaultSeconds": 86400}, {"endRequired": True}
 AT_NINE, A_DAY_LATER = ("Running", "2030-02-15T09:00:00+08:00"), ("Running", "2030-02-16T08:00:00+08:00")
 TURNS = {
-    "no limits": Turn({}, {}, ("Running", None)),
-    "a default": Turn(HOUR, HOUR, AT_NINE),
-    "a default, and an end is needed": Turn(HOUR | ENDS, HOUR | ENDS, AT_NINE),
-    "an end is needed": Turn(ENDS, {}, None),
-    "the default comes later": Turn({}, HOUR, AT_NINE),
-    "another default": Turn(HOUR | ENDS, DAY | ENDS, A_DAY_LATER),
-    "the default goes": Turn(HOUR | ENDS, {}, ("Running", None)),
-    "the default goes, and an end is needed": Turn(HOUR | ENDS, ENDS, ("Stopped", None)),
-    "an end comes to be needed": Turn({}, ENDS, ("Stopped", None)),
+    "no limits": SwitchCase({}, {}, ("Running", None)),
+    "a default": SwitchCase(HOUR, HOUR, AT_NINE),
+    "a default, and an end is needed": SwitchCase(HOUR | ENDS, HOUR | ENDS, AT_NINE),
+    "an end is needed": SwitchCase(ENDS, {}, None),
+    "the default comes later": SwitchCase({}, HOUR, AT_NINE),
+    "another default": SwitchCase(HOUR | ENDS, DAY | ENDS, A_DAY_LATER),
+    "the default goes": SwitchCase(HOUR | ENDS, {}, ("Running", None)),
+    "the default goes, and an end is needed": SwitchCase(HOUR | ENDS, ENDS, ("Stopped", None)),
+    "an end comes to be needed": SwitchCase({}, ENDS, ("Stopped", None)),
 }
 
 
 @pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
-def test_what_becomes_postpaid_has_the_end_that_the_limits_ask_for(either: Scene, turn: Turn) -> None:
+def test_what_becomes_postpaid_has_the_end_that_the_limits_ask_for(either: ServiceHarness, turn: SwitchCase) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
 
@@ -238,7 +238,7 @@ def test_what_becomes_postpaid_has_the_end_that_the_limits_ask_for(either: Scene
         assert caller.unit(unit)["status"] == "Released"
 
 
-def test_who_is_reminded_of_releases_is_so_of_the_one_that_came_with_the_change(either: Scene) -> None:
+def test_who_is_reminded_of_releases_is_so_of_the_one_that_came_with_the_change(either: ServiceHarness) -> None:
     caller = either.customer()
     caller.do(ACCOUNT, "SetReminders", {"beforeSeconds": [600]})
     caller.do(ACCOUNT, "SetGuardRails", {"limits": HOUR})
@@ -248,7 +248,7 @@ def test_who_is_reminded_of_releases_is_so_of_the_one_that_came_with_the_change(
     assert (reminder["data"]["what"], reminder["data"]["deadline"]) == ("release", "2030-02-15T09:00:00+08:00")
 
 
-def test_work_that_is_done_late_counts_the_default_from_the_end_of_the_term(either: Scene) -> None:
+def test_work_that_is_done_late_counts_the_default_from_the_end_of_the_term(either: ServiceHarness) -> None:
     caller = either.customer()
     caller.do(ACCOUNT, "SetGuardRails", {"limits": HOUR})
     unit = caller.buy(months=1)

@@ -19,7 +19,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-class Desk:
+class OpenBodies:
     """Bodies that come, and have room or wait."""
 
     def __init__(self, most: int = 100, wait_s: float = 1000) -> None:
@@ -50,9 +50,9 @@ class Desk:
         return self.has()
 
 
-def with_desk(act: Callable[[Desk], Awaitable[None]], *, wait_s: float = 1000) -> None:
+def with_desk(act: Callable[[OpenBodies], Awaitable[None]], *, wait_s: float = 1000) -> None:
     async def whole() -> None:
-        desk = Desk(wait_s=wait_s)
+        desk = OpenBodies(wait_s=wait_s)
         await act(desk)
         for task in desk.tasks:
             task.cancel()
@@ -69,7 +69,7 @@ def with_desk(act: Callable[[Desk], Awaitable[None]], *, wait_s: float = 1000) -
 
 
 def test_there_is_never_more_than_there_is_room_for() -> None:
-    async def act(desk: Desk) -> None:
+    async def act(desk: OpenBodies) -> None:
         assert await desk.all_come(("a", 40), ("b", 40), ("c", 30)) == ["a", "b"]
         assert (desk.bodies.held, desk.bodies.waiting) == (80, 1)
         assert await desk.leave("a") == ["b", "c"]
@@ -78,7 +78,7 @@ def test_there_is_never_more_than_there_is_room_for() -> None:
 
 
 def test_one_account_has_at_most_half_and_the_others_pass_by() -> None:
-    async def act(desk: Desk) -> None:
+    async def act(desk: OpenBodies) -> None:
         assert await desk.all_come(("a", 30), ("a", 30), ("a", 30), ("b", 30)) == ["a", "b"]
         assert await desk.leave("a") == ["b", "a"]
 
@@ -86,7 +86,7 @@ def test_one_account_has_at_most_half_and_the_others_pass_by() -> None:
 
 
 def test_a_large_body_is_not_passed_by_for_ever_by_small_ones() -> None:
-    async def act(desk: Desk) -> None:
+    async def act(desk: OpenBodies) -> None:
         assert await desk.all_come(("a", 40), ("b", 40), ("c", 50), ("d", 10), ("e", 10)) == ["a", "b"]
         assert await desk.leave("a") == ["b", "c", "d"]
         assert await desk.leave("b") == ["c", "d", "e"]
@@ -95,7 +95,7 @@ def test_a_large_body_is_not_passed_by_for_ever_by_small_ones() -> None:
 
 
 def test_a_body_larger_than_all_room_comes_alone() -> None:
-    async def act(desk: Desk) -> None:
+    async def act(desk: OpenBodies) -> None:
         assert await desk.all_come(("a", 500), ("b", 1)) == ["a"]
         assert await desk.leave("a") == ["b"]
         assert await desk.all_come(("a", 500)) == ["b"]
@@ -105,7 +105,7 @@ def test_a_body_larger_than_all_room_comes_alone() -> None:
 
 
 def test_accounts_take_turns() -> None:
-    async def act(desk: Desk) -> None:
+    async def act(desk: OpenBodies) -> None:
         came = await desk.all_come(("x", 50), ("y", 50), *[("a", 45)] * 3, ("b", 45), ("c", 45))
         assert came == ["x", "y"]
         assert await desk.leave("x") == ["y", "a"]
@@ -116,7 +116,7 @@ def test_accounts_take_turns() -> None:
 
 
 def test_who_waits_for_long_is_to_come_again_and_who_goes_makes_way() -> None:
-    async def act(desk: Desk) -> None:
+    async def act(desk: OpenBodies) -> None:
         assert await desk.all_come(("a", 50), ("b", 50), ("c", 50), ("d", 10)) == ["a", "b"]
         desk.tasks[2].cancel()
         await settle()

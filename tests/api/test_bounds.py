@@ -11,9 +11,20 @@ import pytest
 
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
-from tests.api.scene import IAM, MODEL, NOTIFICATION, SERVICE, UNITS, Caller, Scene, a_scene, new_service, order
+from tests.api.scene import (
+    IAM,
+    MODEL,
+    NOTIFICATION,
+    SERVICE,
+    UNITS,
+    Caller,
+    ServiceHarness,
+    a_scene,
+    new_service,
+    order,
+)
 from tests.copies import STORES, empty
-from tests.harness import Desk, a_service
+from tests.harness import Client, a_service
 from tests.postgres import shared_server
 
 MOST: Final = 4
@@ -77,7 +88,7 @@ MAKERS: Final = {
 
 
 @pytest.fixture(scope="module", params=STORES)
-def bounded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def bounded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service on either store that allows four of everything; its books are proved in the end."""
     with empty(request.param, tmp_path_factory.mktemp("bounded") / "data", migrated=True) as where:
         with a_scene(where, environment=SETTINGS) as scene:
@@ -95,7 +106,7 @@ def ready(customer: Caller, maker: Maker) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("what", MAKERS)
-def test_so_many_and_no_more_and_the_refusal_says_what_to_do(bounded: Scene, what: str) -> None:
+def test_so_many_and_no_more_and_the_refusal_says_what_to_do(bounded: ServiceHarness, what: str) -> None:
     maker, customer, other = MAKERS[what], bounded.customer(), bounded.customer()
     body = ready(customer, maker)
     made = [customer.do(maker.path, maker.action, body) for _ in range(MOST - maker.there)]
@@ -116,7 +127,7 @@ def test_so_many_and_no_more_and_the_refusal_says_what_to_do(bounded: Scene, wha
 
 
 @pytest.mark.parametrize("what", MAKERS)
-def test_many_at_once_make_as_many_as_there_may_be(bounded: Scene, what: str) -> None:
+def test_many_at_once_make_as_many_as_there_may_be(bounded: ServiceHarness, what: str) -> None:
     maker, customer = MAKERS[what], bounded.customer()
     body = ready(customer, maker)
     codes: Counter[str] = Counter()
@@ -136,7 +147,7 @@ def test_many_at_once_make_as_many_as_there_may_be(bounded: Scene, what: str) ->
 def test_two_servers_on_one_store_do_not_pass_a_bound_together(tmp_path: Any) -> None:
     codes: Counter[str] = Counter()
 
-    async def one(desk: Desk, maker: Maker, body: Any) -> None:
+    async def one(desk: Client, maker: Maker, body: Any) -> None:
         answer = await desk.call(maker.path, maker.action, body)
         codes["made" if answer.status == 200 else answer.code] += 1
 

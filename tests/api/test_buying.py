@@ -6,12 +6,23 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, RESOURCES, SERVICE, UNITS, Caller, Scene, billing_of, new_service, order
+from tests.api.scene import (
+    ACCOUNT,
+    CATALOG,
+    RESOURCES,
+    SERVICE,
+    UNITS,
+    Caller,
+    ServiceHarness,
+    billing_of,
+    new_service,
+    order,
+)
 
 # --- what is bought --------------------------------------------------------------------------------------
 
 
-def test_one_purchase_of_many_units_is_one_instance_with_all_of_them(fresh: Scene) -> None:
+def test_one_purchase_of_many_units_is_one_instance_with_all_of_them(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=4)
     assert caller.unit(unit)["totalComputeUnits"] == 4
@@ -20,7 +31,7 @@ def test_one_purchase_of_many_units_is_one_instance_with_all_of_them(fresh: Scen
     assert fresh.operator.free() == 6
 
 
-def test_the_order_tells_what_was_bought_and_what_was_paid_at_once(fresh: Scene) -> None:
+def test_the_order_tells_what_was_bought_and_what_was_paid_at_once(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     postpaid = caller.do(UNITS, "PurchaseComputeUnit", order(count=2))
     prepaid = caller.do(UNITS, "PurchaseComputeUnit", order(count=2, months=3))
@@ -38,7 +49,7 @@ def test_the_order_tells_what_was_bought_and_what_was_paid_at_once(fresh: Scene)
 
 
 @pytest.mark.parametrize("resource_type", ["GPU-1-2", "GPU-I-2"])
-def test_replicas_take_as_many_units_as_the_type_of_the_service_says(fresh: Scene, resource_type: str) -> None:
+def test_replicas_take_as_many_units_as_the_type_of_the_service_says(fresh: ServiceHarness, resource_type: str) -> None:
     caller = fresh.customer()
     service = caller.create_service(resource_type)
     unit = caller.buy_replicas(service, 3)
@@ -53,7 +64,7 @@ def test_replicas_take_as_many_units_as_the_type_of_the_service_says(fresh: Scen
     assert fresh.operator.free() == 0
 
 
-def test_a_service_with_billing_is_created_with_the_units_of_its_first_replicas(fresh: Scene) -> None:
+def test_a_service_with_billing_is_created_with_the_units_of_its_first_replicas(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     body = {**new_service(type="GPU-1-4", replicasCount=2), "billing": billing_of(release="2030-01-15 20:00:00")}
     made = caller.do(SERVICE, "CreateService", body)
@@ -63,7 +74,7 @@ def test_a_service_with_billing_is_created_with_the_units_of_its_first_replicas(
     assert caller.do(ACCOUNT, "DescribeOrders")["orders"][0]["orderId"] == made["orderId"]
 
 
-def test_a_service_whose_units_cannot_be_had_is_not_created(fresh: Scene) -> None:
+def test_a_service_whose_units_cannot_be_had_is_not_created(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     before = fresh.rows()
     body = {**new_service(type="GPU-1-4", replicasCount=3), "billing": billing_of()}
@@ -73,7 +84,7 @@ def test_a_service_whose_units_cannot_be_had_is_not_created(fresh: Scene) -> Non
     assert fresh.rows() == before
 
 
-def test_a_service_without_billing_has_no_units_yet(fresh: Scene) -> None:
+def test_a_service_without_billing_has_no_units_yet(fresh: ServiceHarness) -> None:
     caller = fresh.customer(funds=None)
     made = caller.do(SERVICE, "CreateService", new_service())
     assert set(made) == {"serviceId"}
@@ -83,7 +94,7 @@ def test_a_service_without_billing_has_no_units_yet(fresh: Scene) -> None:
 
 @pytest.mark.parametrize("region", [None, ""])
 def test_without_a_region_the_first_in_the_catalogues_order_with_stock_enough_is_taken(
-    fresh: Scene, region: str | None
+    fresh: ServiceHarness, region: str | None
 ) -> None:
     caller = fresh.customer()
     fresh.sell("bj", stock=2)
@@ -96,7 +107,7 @@ def test_without_a_region_the_first_in_the_catalogues_order_with_stock_enough_is
     assert caller.refused(UNITS, "PurchaseComputeUnit", order(region=region)) == "InsufficientStock"
 
 
-def test_a_service_without_a_region_gets_its_units_wherever_there_is_stock(fresh: Scene) -> None:
+def test_a_service_without_a_region_gets_its_units_wherever_there_is_stock(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     fresh.sell("bj", stock=3)
     fresh.sell("bd", stock=4)
@@ -124,7 +135,7 @@ def test_a_service_without_a_region_gets_its_units_wherever_there_is_stock(fresh
     ],
 )
 def test_a_term_ends_on_the_same_day_some_calendar_months_later(
-    fresh: Scene, start: str, months: int, end: str
+    fresh: ServiceHarness, start: str, months: int, end: str
 ) -> None:
     caller = fresh.customer("10000")
     fresh.advance(start)
@@ -133,7 +144,7 @@ def test_a_term_ends_on_the_same_day_some_calendar_months_later(
     assert caller.balance() == f"{10000 - 100 * months}.00"
 
 
-def test_a_prepaid_purchase_of_five_replicas_for_five_months_is_paid_whole_at_once(fresh: Scene) -> None:
+def test_a_prepaid_purchase_of_five_replicas_for_five_months_is_paid_whole_at_once(fresh: ServiceHarness) -> None:
     caller = fresh.customer("2500")
     unit = caller.buy_replicas(caller.create_service(), 5, months=5)
     assert caller.balance() == "0.00"
@@ -142,7 +153,7 @@ def test_a_prepaid_purchase_of_five_replicas_for_five_months_is_paid_whole_at_on
     assert caller.balance() == "0.00"
 
 
-def test_after_its_term_an_instance_is_stopped_for_the_retention_and_then_released(fresh: Scene) -> None:
+def test_after_its_term_an_instance_is_stopped_for_the_retention_and_then_released(fresh: ServiceHarness) -> None:
     caller = fresh.customer("10000")
     service = caller.create_service()
     unit = caller.buy_replicas(service, 3, months=1)
@@ -167,14 +178,14 @@ def test_after_its_term_an_instance_is_stopped_for_the_retention_and_then_releas
     assert caller.balance() == "9700.00"
 
 
-def test_a_postpaid_purchase_needs_the_price_of_one_hour(fresh: Scene) -> None:
+def test_a_postpaid_purchase_needs_the_price_of_one_hour(fresh: ServiceHarness) -> None:
     poor, rich = fresh.customer("59.999999"), fresh.customer("60")
     assert poor.refused(UNITS, "PurchaseComputeUnit", order(count=2)) == "InsufficientBalance"
     rich.buy(count=2)
     assert rich.balance() == "60.00"
 
 
-def test_what_has_no_price_is_not_sold_that_way(fresh: Scene) -> None:
+def test_what_has_no_price_is_not_sold_that_way(fresh: ServiceHarness) -> None:
     fresh.operator.do(CATALOG, "SetOffering", {"region": "sz", "type": "cpu", "pricePerMinute": "1", "stockTotal": 5})
     fresh.operator.do(CATALOG, "SetOffering", {"region": "gz", "type": "cpu", "pricePerMonth": "1", "stockTotal": 5})
     caller = fresh.customer()
@@ -210,7 +221,9 @@ def seen(caller: Caller, operator: Caller) -> list[Any]:
         (order(count=1, months=2), "InsufficientBalance"),
     ],
 )
-def test_without_stock_or_money_nothing_is_bought_and_nothing_changes(fresh: Scene, body: Any, code: str) -> None:
+def test_without_stock_or_money_nothing_is_bought_and_nothing_changes(
+    fresh: ServiceHarness, body: Any, code: str
+) -> None:
     caller = fresh.customer("199.999999")
     before, stored = seen(caller, fresh.operator), fresh.rows()
     assert caller.refused(UNITS, "PurchaseComputeUnit", body) == code
@@ -222,14 +235,14 @@ def test_without_stock_or_money_nothing_is_bought_and_nothing_changes(fresh: Sce
     "body",
     [order(region="nowhere"), order(type="gpu-99"), order(region=None, type="gpu-99"), order(region="", type="x")],
 )
-def test_what_the_catalogue_does_not_have_is_a_bad_value(fresh: Scene, body: Any) -> None:
+def test_what_the_catalogue_does_not_have_is_a_bad_value(fresh: ServiceHarness, body: Any) -> None:
     caller = fresh.customer()
     before = fresh.rows()
     assert caller.field_refused(UNITS, "PurchaseComputeUnit", body) == "computeUnitConfig"
     assert fresh.rows() == before
 
 
-def test_a_service_without_stock_or_money_gets_no_replicas(fresh: Scene) -> None:
+def test_a_service_without_stock_or_money_gets_no_replicas(fresh: ServiceHarness) -> None:
     caller = fresh.customer("100")
     service = caller.create_service("GPU-1-2")
     before = fresh.rows()
@@ -255,7 +268,7 @@ def test_a_service_without_stock_or_money_gets_no_replicas(fresh: Scene) -> None
     ],
 )
 def test_a_reservation_that_is_not_sold_is_refused_by_the_name_of_its_field(
-    fresh: Scene, change: dict[str, Any], field: str
+    fresh: ServiceHarness, change: dict[str, Any], field: str
 ) -> None:
     body = order(months=change.pop("length", 5))
     if "reservation" in change:
@@ -269,7 +282,7 @@ def test_a_reservation_that_is_not_sold_is_refused_by_the_name_of_its_field(
 
 
 @pytest.mark.parametrize("months", [1, 12])
-def test_the_shortest_and_the_longest_term_can_be_had(fresh: Scene, months: int) -> None:
+def test_the_shortest_and_the_longest_term_can_be_had(fresh: ServiceHarness, months: int) -> None:
     caller = fresh.customer("1200")
     assert caller.unit(caller.buy(months=months))["duration"] == months
 
@@ -280,7 +293,7 @@ def test_the_shortest_and_the_longest_term_can_be_had(fresh: Scene, months: int)
 @pytest.mark.parametrize(
     "time", ["2030-01-16 08:00:00", "2020-01-01 00:00:00", "soon", "2030-02-30 00:00:00", "", None]
 )
-def test_a_release_time_with_prepaid_is_ignored_even_where_it_is_none(fresh: Scene, time: str | None) -> None:
+def test_a_release_time_with_prepaid_is_ignored_even_where_it_is_none(fresh: ServiceHarness, time: str | None) -> None:
     caller = fresh.customer()
     body = order(months=1)
     body["billing"]["releaseTime"] = time
@@ -300,7 +313,9 @@ def test_a_release_time_with_prepaid_is_ignored_even_where_it_is_none(fresh: Sce
         {"reservationTimeUnit": "Fortnight", "reservationLength": -1, "autoRenewTime": 1000, "autoRenewTimeUnit": ""},
     ],
 )
-def test_a_reservation_with_postpaid_is_ignored_even_where_it_is_out_of_range(fresh: Scene, reservation: Any) -> None:
+def test_a_reservation_with_postpaid_is_ignored_even_where_it_is_out_of_range(
+    fresh: ServiceHarness, reservation: Any
+) -> None:
     caller = fresh.customer()
     body = order()
     body["billing"]["reservation"] = reservation

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import CHARGE, SERVICE, Caller, Scene, new_service
+from tests.api.scene import CHARGE, SERVICE, Caller, ServiceHarness, new_service
 
 DAY = {"startTime": "2030-01-15 00:00:00", "endTime": "2030-01-16 00:00:00"}
 SUMS = ("inputTokensTotal", "outputTokensTotal", "tokensTotal", "succeedCallTotal", "failureCallTotal", "callTotal")
@@ -27,7 +27,7 @@ def sums(caller: Caller, **wanted: Any) -> dict[tuple[str, str], tuple[int, ...]
     }
 
 
-def test_calls_are_summed_up_by_service_and_app(either: Scene) -> None:
+def test_calls_are_summed_up_by_service_and_app(either: ServiceHarness) -> None:
     caller = either.customer()
     first, second = caller.create_service(), caller.create_service()
     call(caller, first, inputTokens=10, outputTokens=20, succeeded=2)
@@ -47,7 +47,7 @@ def test_calls_are_summed_up_by_service_and_app(either: Scene) -> None:
     assert sums(either.customer()) == {}
 
 
-def test_a_metric_names_the_service_and_the_times_that_were_asked_for(either: Scene) -> None:
+def test_a_metric_names_the_service_and_the_times_that_were_asked_for(either: ServiceHarness) -> None:
     caller = either.customer()
     service = str(caller.do(SERVICE, "CreateService", {**new_service(), "name": "painter"})["serviceId"])
     call(caller, service, succeeded=1)
@@ -70,7 +70,9 @@ def test_a_metric_names_the_service_and_the_times_that_were_asked_for(either: Sc
         ("2030-01-15 05:00:00", "2030-01-15 06:00:00", 0),
     ],
 )
-def test_calls_are_counted_in_the_hour_in_which_they_were_made(either: Scene, start: str, end: str, calls: int) -> None:
+def test_calls_are_counted_in_the_hour_in_which_they_were_made(
+    either: ServiceHarness, start: str, end: str, calls: int
+) -> None:
     caller = either.customer()
     service = caller.create_service()
     call(caller, service, succeeded=1, time="2030-01-15 06:59:59")
@@ -81,7 +83,7 @@ def test_calls_are_counted_in_the_hour_in_which_they_were_made(either: Scene, st
     assert sum(metric[-1] for metric in found.values()) == calls
 
 
-def test_calls_that_cannot_be_counted_or_asked_for_are_refused_by_their_field(either: Scene) -> None:
+def test_calls_that_cannot_be_counted_or_asked_for_are_refused_by_their_field(either: ServiceHarness) -> None:
     caller = either.customer()
     service = {"serviceId": caller.create_service(), "appId": "app-1"}
     to_come = {**service, "time": "2030-01-15 08:00:01", "succeeded": 1}
@@ -102,7 +104,7 @@ def package(caller: Caller, package_id: str) -> Any:
     return caller.do(CHARGE, "DescribePackageResource", {"packageId": package_id})["instance"]
 
 
-def test_a_package_is_used_up_by_the_tokens_that_are_counted_on_it(either: Scene) -> None:
+def test_a_package_is_used_up_by_the_tokens_that_are_counted_on_it(either: ServiceHarness) -> None:
     caller = either.customer()
     service, package_id = caller.create_service(), either.grant(caller, 100)
     other = either.grant(caller, 100)
@@ -128,7 +130,7 @@ def test_a_package_is_used_up_by_the_tokens_that_are_counted_on_it(either: Scene
     assert caller.balance() == "1000.00"
 
 
-def test_a_package_is_over_at_its_time(either: Scene) -> None:
+def test_a_package_is_over_at_its_time(either: ServiceHarness) -> None:
     caller = either.customer()
     package_id = either.grant(caller, expires="2030-01-15 09:00:00")
     either.advance("2030-01-15 08:59:59")
@@ -137,7 +139,7 @@ def test_a_package_is_over_at_its_time(either: Scene) -> None:
     assert package(caller, package_id)["status"] == "Expired"
 
 
-def test_a_package_that_is_not_the_callers_is_not_found_and_no_call_is_counted(either: Scene) -> None:
+def test_a_package_that_is_not_the_callers_is_not_found_and_no_call_is_counted(either: ServiceHarness) -> None:
     caller, stranger = either.customer(), either.customer()
     package_id = either.grant(caller)
     assert stranger.refused(CHARGE, "DescribePackageResource", {"packageId": package_id}) == "ResourceNotFound"
@@ -148,7 +150,7 @@ def test_a_package_that_is_not_the_callers_is_not_found_and_no_call_is_counted(e
     assert package(caller, package_id)["used"] == "0"
 
 
-def test_an_operator_gives_packages_to_accounts_that_there_are(either: Scene) -> None:
+def test_an_operator_gives_packages_to_accounts_that_there_are(either: ServiceHarness) -> None:
     body = {"serviceName": "ernie", "specification": 5, "expiredTime": "2030-01-15 08:00:00"}
     assert either.operator.field_refused(CHARGE, "GrantPackageResource", body) == "expiredTime"
     later = {**body, "expiredTime": "2030-01-15 08:00:01"}
@@ -159,7 +161,7 @@ def test_an_operator_gives_packages_to_accounts_that_there_are(either: Scene) ->
 
 
 @pytest.mark.parametrize(("time", "code"), [("2030-01-31 23:59:59", 200), ("2030-02-01 00:00:00", 409)])
-def test_a_package_gives_nothing_from_its_end_on(either: Scene, time: str, code: int) -> None:
+def test_a_package_gives_nothing_from_its_end_on(either: ServiceHarness, time: str, code: int) -> None:
     caller = either.customer()
     service = caller.create_service()
     package_id = either.grant(caller, 1000, expires="2030-02-01 00:00:00")
@@ -172,7 +174,7 @@ def test_a_package_gives_nothing_from_its_end_on(either: Scene, time: str, code:
 
 
 @pytest.mark.parametrize("counted", [[1000], [1200], [999, 2], [1, 1, 2000, 1], [0, 1000, 0]])
-def test_a_package_never_gives_more_than_it_has(shared: Scene, counted: list[int]) -> None:
+def test_a_package_never_gives_more_than_it_has(shared: ServiceHarness, counted: list[int]) -> None:
     caller = shared.customer()
     service, package_id = caller.create_service(), shared.grant(caller, 1000)
     for tokens in counted:

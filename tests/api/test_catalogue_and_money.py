@@ -10,12 +10,24 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, IAM, RESOURCES, SERVICE, UNITS, Caller, Scene, a_scene, new_service, order
+from tests.api.scene import (
+    ACCOUNT,
+    CATALOG,
+    IAM,
+    RESOURCES,
+    SERVICE,
+    UNITS,
+    Caller,
+    ServiceHarness,
+    a_scene,
+    new_service,
+    order,
+)
 
 # --- prices ----------------------------------------------------------------------------------------------
 
 
-def test_a_new_price_holds_for_minutes_that_begin_after_it(fresh: Scene) -> None:
+def test_a_new_price_holds_for_minutes_that_begin_after_it(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy()
     fresh.advance("2030-01-15T08:10:30+08:00")
@@ -26,7 +38,7 @@ def test_a_new_price_holds_for_minutes_that_begin_after_it(fresh: Scene) -> None
     assert caller.balance() == str(Decimal(1000) - 11 * Decimal("0.5") - 9 * Decimal("1.00"))
 
 
-def test_a_new_price_does_not_touch_what_was_charged_already(fresh: Scene) -> None:
+def test_a_new_price_does_not_touch_what_was_charged_already(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=2)
     fresh.advance("2030-01-15T09:00:00+08:00")
@@ -39,7 +51,7 @@ def test_a_new_price_does_not_touch_what_was_charged_already(fresh: Scene) -> No
     assert caller.balance() == "939.999998"
 
 
-def test_a_new_monthly_price_holds_for_later_purchases_only(fresh: Scene) -> None:
+def test_a_new_monthly_price_holds_for_later_purchases_only(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     caller.buy(months=1)
     fresh.sell(month="150")
@@ -48,7 +60,7 @@ def test_a_new_monthly_price_holds_for_later_purchases_only(fresh: Scene) -> Non
     assert caller.balance() == "750.00"
 
 
-def test_what_is_absent_or_null_stays_as_it_is(fresh: Scene) -> None:
+def test_what_is_absent_or_null_stays_as_it_is(fresh: ServiceHarness) -> None:
     key = {"region": "bj", "type": "gpu-1"}
     before = fresh.operator.offering()
     for nothing in ({}, {"pricePerMinute": None, "pricePerMonth": None, "stockTotal": None}):
@@ -58,7 +70,7 @@ def test_what_is_absent_or_null_stays_as_it_is(fresh: Scene) -> None:
 
 
 @pytest.mark.parametrize("amount", ["0.5", "12", "0.000001", 12, 0.5, ".5", "00.50", "4000000000000"])
-def test_an_amount_is_kept_exactly(fresh: Scene, amount: Any) -> None:
+def test_an_amount_is_kept_exactly(fresh: ServiceHarness, amount: Any) -> None:
     key = {"region": "bj", "type": "gpu-1"}
     shown = fresh.operator.do(CATALOG, "SetOffering", {**key, "pricePerMinute": amount})["pricePerMinute"]
     assert Decimal(shown) == Decimal(str(amount))
@@ -99,7 +111,7 @@ BAD_AMOUNTS = [
 
 
 @pytest.mark.parametrize("amount", BAD_AMOUNTS)
-def test_what_is_no_amount_of_money_is_refused_and_changes_nothing(shared: Scene, amount: Any) -> None:
+def test_what_is_no_amount_of_money_is_refused_and_changes_nothing(shared: ServiceHarness, amount: Any) -> None:
     commits = shared.commits()
     offering = {"region": "bj", "type": "gpu-1"}
     for field in ("pricePerMinute", "pricePerMonth"):
@@ -113,7 +125,7 @@ def test_what_is_no_amount_of_money_is_refused_and_changes_nothing(shared: Scene
 
 
 @pytest.mark.parametrize("amount", ["0", "0.00", "-0"])
-def test_a_top_up_adds_something(shared: Scene, amount: str) -> None:
+def test_a_top_up_adds_something(shared: ServiceHarness, amount: str) -> None:
     assert shared.operator.field_refused(ACCOUNT, "TopUpAccount", {"amount": amount}) == "amount"
 
 
@@ -121,13 +133,13 @@ def test_a_top_up_adds_something(shared: Scene, amount: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cpu-2", "cpu-iv", "gpu-i"])
-def test_a_new_type_is_not_called_what_resource_types_call_another(shared: Scene, name: str) -> None:
+def test_a_new_type_is_not_called_what_resource_types_call_another(shared: ServiceHarness, name: str) -> None:
     offering = {"region": "bj", "type": name, "stockTotal": 1}
     assert shared.operator.field_refused(CATALOG, "SetOffering", offering) == "type"
     assert name not in {row["type"] for row in shared.operator.do(CATALOG, "DescribeOfferings")["offerings"]}
 
 
-def test_the_stock_is_not_lowered_below_what_is_held(fresh: Scene) -> None:
+def test_the_stock_is_not_lowered_below_what_is_held(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=6)
     before = fresh.rows()
@@ -143,7 +155,7 @@ def test_the_stock_is_not_lowered_below_what_is_held(fresh: Scene) -> None:
     assert fresh.operator.do(CATALOG, "SetOffering", {**key, "stockTotal": 0})["stockFree"] == 0
 
 
-def test_stock_that_is_kept_for_a_stopped_instance_is_held_too(fresh: Scene) -> None:
+def test_stock_that_is_kept_for_a_stopped_instance_is_held_too(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     caller.buy(count=5, months=1)
     fresh.advance("2030-02-16T00:00:00Z")
@@ -152,7 +164,7 @@ def test_stock_that_is_kept_for_a_stopped_instance_is_held_too(fresh: Scene) -> 
     )
 
 
-def test_a_new_offering_is_sold_at_once_and_stands_last(fresh: Scene) -> None:
+def test_a_new_offering_is_sold_at_once_and_stands_last(fresh: ServiceHarness) -> None:
     fresh.sell("mars", "quantum-9", stock=1)
     offerings = fresh.operator.do(CATALOG, "DescribeOfferings")["offerings"]
     assert (offerings[-1]["region"], offerings[-1]["type"]) == ("mars", "quantum-9")
@@ -163,7 +175,7 @@ def test_a_new_offering_is_sold_at_once_and_stands_last(fresh: Scene) -> None:
 # --- accounts --------------------------------------------------------------------------------------------
 
 
-def test_a_top_up_is_a_posting_from_outside_into_the_wallet(fresh: Scene) -> None:
+def test_a_top_up_is_a_posting_from_outside_into_the_wallet(fresh: ServiceHarness) -> None:
     caller = fresh.customer("12.5")
     account = caller.do(ACCOUNT, "DescribeAccount")
     assert account["balance"] == "12.50"
@@ -177,14 +189,14 @@ def test_a_top_up_is_a_posting_from_outside_into_the_wallet(fresh: Scene) -> Non
     }
 
 
-def test_an_operator_tops_up_its_own_account_where_none_is_named(fresh: Scene) -> None:
+def test_an_operator_tops_up_its_own_account_where_none_is_named(fresh: ServiceHarness) -> None:
     before = fresh.operator.balance()
     shown = fresh.operator.do(ACCOUNT, "TopUpAccount", {"amount": "3"})
     assert (before, shown["balance"], shown["name"]) == ("0.00", "3.00", "root")
     assert fresh.operator.refused(ACCOUNT, "TopUpAccount", {"amount": "3", "accountId": "nobody"}) == "ResourceNotFound"
 
 
-def test_the_balance_is_the_sum_of_the_postings(fresh: Scene) -> None:
+def test_the_balance_is_the_sum_of_the_postings(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     caller.buy(count=2)
     caller.buy(months=3)
@@ -203,13 +215,13 @@ def test_the_balance_is_the_sum_of_the_postings(fresh: Scene) -> None:
 MOST = "4611686018426"
 
 
-def test_a_balance_beyond_all_bounds_is_refused(fresh: Scene) -> None:
+def test_a_balance_beyond_all_bounds_is_refused(fresh: ServiceHarness) -> None:
     assert fresh.operator.do(ACCOUNT, "TopUpAccount", {"amount": MOST})
     assert fresh.operator.ask(ACCOUNT, "TopUpAccount", {"amount": MOST}).status < 500
 
 
 @pytest.mark.parametrize("months", [None, 12])
-def test_a_purchase_whose_price_is_beyond_all_bounds_is_refused(fresh: Scene, months: int | None) -> None:
+def test_a_purchase_whose_price_is_beyond_all_bounds_is_refused(fresh: ServiceHarness, months: int | None) -> None:
     fresh.sell(minute=MOST, month=MOST, stock=100_000)
     caller = fresh.customer()
     assert caller.ask(UNITS, "PurchaseComputeUnit", order(count=100_000, months=months)).status < 500
@@ -225,7 +237,7 @@ def test_an_instance_whose_bill_is_beyond_all_bounds_can_still_be_released(opene
         assert caller.ask(UNITS, "ReleaseComputeUnit", {"instanceId": unit}).status < 500
 
 
-def test_instances_are_listed_by_payment_however_long_the_catalogue_is(fresh: Scene) -> None:
+def test_instances_are_listed_by_payment_however_long_the_catalogue_is(fresh: ServiceHarness) -> None:
     async def fill() -> None:
         offerings = ({"region": f"r{number}", "type": "gpu-1"} for number in range(501))
         await asyncio.gather(*(fresh.operator.desk.call(CATALOG, "SetOffering", one) for one in offerings))
@@ -244,7 +256,7 @@ LISTS = {
 }
 
 
-def filled(shared: Scene) -> Caller:
+def filled(shared: ServiceHarness) -> Caller:
     caller = shared.customer("100000")
     for _ in range(12):
         caller.buy(months=1)
@@ -253,7 +265,7 @@ def filled(shared: Scene) -> Caller:
 
 
 @pytest.fixture(scope="module")
-def owner(shared: Scene) -> Caller:
+def owner(shared: ServiceHarness) -> Caller:
     """An account with a dozen of everything."""
     return filled(shared)
 
@@ -311,7 +323,7 @@ def markers(owner: Caller, other: Caller) -> list[str]:
     return [page["nextMarker"] for page in whose] + [reverse, mine[:-1], mine + "A", mine.swapcase(), "x"]
 
 
-def test_a_marker_of_another_list_or_of_none_is_refused(shared: Scene, owner: Caller) -> None:
+def test_a_marker_of_another_list_or_of_none_is_refused(shared: ServiceHarness, owner: Caller) -> None:
     wrong = [*markers(owner, filled(shared)), "\0", "é", "A" * 64, "////////////////", "-", "%", "0", "null"]
     for marker in wrong:
         answer = owner.ask(SERVICE, "DescribeServices", {"marker": marker})
@@ -321,7 +333,7 @@ def test_a_marker_of_another_list_or_of_none_is_refused(shared: Scene, owner: Ca
         assert owner.refused(path, action, {"marker": "x"}) == "InvalidMarker"
 
 
-def test_instances_are_listed_by_payment_region_type_and_status(fresh: Scene) -> None:
+def test_instances_are_listed_by_payment_region_type_and_status(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     fresh.sell("bd", "cpu")
     first, second, third = caller.buy(), caller.buy(months=1), caller.buy(region="bd", type="cpu")
@@ -345,7 +357,7 @@ def test_instances_are_listed_by_payment_region_type_and_status(fresh: Scene) ->
     assert caller.do(RESOURCES, "DescribeComputeUnits", {"serviceId": service}) == {"instances": []}
 
 
-def test_another_accounts_instances_are_never_listed(fresh: Scene) -> None:
+def test_another_accounts_instances_are_never_listed(fresh: ServiceHarness) -> None:
     fresh.customer().do(UNITS, "PurchaseComputeUnit", order())
     stranger = fresh.customer()
     assert stranger.do(UNITS, "DescribeComputeUnits") == {"computeUnitInstanceList": []}
@@ -354,7 +366,7 @@ def test_another_accounts_instances_are_never_listed(fresh: Scene) -> None:
 
 
 @pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "right/Asia/Shanghai", "posix/UTC", "Asia"])
-def test_an_account_has_a_zone_that_means_the_same_on_every_machine(shared: Scene, zone: str) -> None:
+def test_an_account_has_a_zone_that_means_the_same_on_every_machine(shared: ServiceHarness, zone: str) -> None:
     commits = shared.commits()
     assert shared.operator.field_refused(IAM, "CreateAccount", {"name": "x", "timeZone": zone}) == "timeZone"
     assert shared.commits() == commits

@@ -15,7 +15,7 @@ from tests.api.scene import (
     RESOURCES,
     SERVICE,
     UNITS,
-    Scene,
+    ServiceHarness,
     billing_of,
     check_envelope,
     new_service,
@@ -26,7 +26,7 @@ from tests.harness import Answer
 BUY = (UNITS, "PurchaseComputeUnit")
 
 
-def test_the_same_token_in_the_query_gets_the_first_answer_again(fresh: Scene) -> None:
+def test_the_same_token_in_the_query_gets_the_first_answer_again(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     first = caller.do(*BUY, order(), query="&clientToken=t-1")
     before = fresh.rows()
@@ -36,14 +36,14 @@ def test_the_same_token_in_the_query_gets_the_first_answer_again(fresh: Scene) -
     assert caller.do(*BUY, order()) != first
 
 
-def test_the_same_token_in_the_body_gets_the_first_answer_again(fresh: Scene) -> None:
+def test_the_same_token_in_the_body_gets_the_first_answer_again(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     first = caller.do(*BUY, {**order(), "clientToken": "t-1"})
     assert caller.do(*BUY, {**order(), "clientToken": "t-1"}) == first
     assert fresh.operator.free() == 9
 
 
-def test_a_token_is_the_same_in_the_query_and_in_the_body_and_the_query_goes_first(fresh: Scene) -> None:
+def test_a_token_is_the_same_in_the_query_and_in_the_body_and_the_query_goes_first(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     first = caller.do(*BUY, {**order(), "clientToken": "t-1"})
     assert caller.do(*BUY, order(), query="&clientToken=t-1") == first
@@ -52,7 +52,7 @@ def test_a_token_is_the_same_in_the_query_and_in_the_body_and_the_query_goes_fir
 
 
 @pytest.mark.parametrize("empty", ["", None])
-def test_an_empty_token_is_none(fresh: Scene, empty: str | None) -> None:
+def test_an_empty_token_is_none(fresh: ServiceHarness, empty: str | None) -> None:
     caller = fresh.customer()
     body = {**order(), "clientToken": empty}
     assert caller.do(*BUY, body, query="&clientToken=") != caller.do(*BUY, body, query="&clientToken=")
@@ -70,7 +70,9 @@ def test_an_empty_token_is_none(fresh: Scene, empty: str | None) -> None:
         ((SERVICE, "CreateService"), new_service()),
     ],
 )
-def test_the_same_token_with_other_parameters_is_refused(fresh: Scene, action: tuple[str, str], body: Any) -> None:
+def test_the_same_token_with_other_parameters_is_refused(
+    fresh: ServiceHarness, action: tuple[str, str], body: Any
+) -> None:
     caller = fresh.customer()
     first = caller.do(*BUY, order(), query="&clientToken=t-1")
     before = fresh.rows()
@@ -80,7 +82,7 @@ def test_the_same_token_with_other_parameters_is_refused(fresh: Scene, action: t
     assert caller.do(*BUY, order(), query="&clientToken=t-1") == first
 
 
-def test_what_is_ignored_in_a_body_makes_no_other_parameters(fresh: Scene) -> None:
+def test_what_is_ignored_in_a_body_makes_no_other_parameters(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     first = caller.do(*BUY, order(), query="&clientToken=t-1")
     assert caller.do(*BUY, {**order(), "unknown": [1, {"x": None}]}, query="&clientToken=t-1") == first
@@ -88,7 +90,7 @@ def test_what_is_ignored_in_a_body_makes_no_other_parameters(fresh: Scene) -> No
     assert caller.do(*BUY, {**order(), "computeUnitConfig": config}, query="&clientToken=t-1") == first
 
 
-def test_the_older_name_of_an_action_is_the_same_request(fresh: Scene) -> None:
+def test_the_older_name_of_an_action_is_the_same_request(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     body = {"serviceId": caller.create_service(), "billing": billing_of(), "replicasCount": 1}
     first = caller.do(RESOURCES, "PurchaseComputeUnit", body, query="&clientToken=t-1")
@@ -96,7 +98,7 @@ def test_the_older_name_of_an_action_is_the_same_request(fresh: Scene) -> None:
     assert fresh.operator.free() == 9
 
 
-def test_a_purchase_refused_for_money_stays_refused_after_a_top_up(fresh: Scene) -> None:
+def test_a_purchase_refused_for_money_stays_refused_after_a_top_up(fresh: ServiceHarness) -> None:
     caller = fresh.customer(funds=None)
     account = caller.do(ACCOUNT, "DescribeAccount")["accountId"]
     first = caller.ask(*BUY, order(), query="&clientToken=t-1")
@@ -110,7 +112,7 @@ def test_a_purchase_refused_for_money_stays_refused_after_a_top_up(fresh: Scene)
     assert caller.do(*BUY, order(), query="&clientToken=t-2")
 
 
-def test_a_purchase_refused_for_stock_stays_refused_after_more_stock(fresh: Scene) -> None:
+def test_a_purchase_refused_for_stock_stays_refused_after_more_stock(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     assert caller.refused(*BUY, order(count=11), query="&clientToken=t-1") == "InsufficientStock"
     fresh.sell(stock=20)
@@ -130,20 +132,20 @@ def test_a_purchase_refused_for_stock_stays_refused_after_more_stock(fresh: Scen
         order(months=13),
     ],
 )
-def test_a_malformed_request_does_not_use_its_token_up(fresh: Scene, bad: Any) -> None:
+def test_a_malformed_request_does_not_use_its_token_up(fresh: ServiceHarness, bad: Any) -> None:
     caller = fresh.customer()
     assert caller.refused(*BUY, bad, query="&clientToken=t-1") == "InappropriateJSON"
     assert caller.do(*BUY, order(), query="&clientToken=t-1")
 
 
-def test_a_request_that_is_not_permitted_does_not_use_its_token_up(fresh: Scene) -> None:
+def test_a_request_that_is_not_permitted_does_not_use_its_token_up(fresh: ServiceHarness) -> None:
     root = fresh.customer()
     user = fresh.user(root)
     assert user.refused(*BUY, order(), query="&clientToken=t-1") == "AccessDenied"
     assert root.do(*BUY, order(), query="&clientToken=t-1")
 
 
-def test_tokens_of_two_accounts_have_nothing_to_do_with_each_other(fresh: Scene) -> None:
+def test_tokens_of_two_accounts_have_nothing_to_do_with_each_other(fresh: ServiceHarness) -> None:
     one, other = fresh.customer(), fresh.customer()
     first = one.do(*BUY, order(), query="&clientToken=t-1")
     assert other.do(*BUY, order(), query="&clientToken=t-1") != first
@@ -151,13 +153,13 @@ def test_tokens_of_two_accounts_have_nothing_to_do_with_each_other(fresh: Scene)
     assert one.do(*BUY, order(count=2), query="&clientToken=t-2")
 
 
-def test_tokens_of_two_users_of_an_account_are_the_same(fresh: Scene) -> None:
+def test_tokens_of_two_users_of_an_account_are_the_same(fresh: ServiceHarness) -> None:
     root = fresh.customer()
     user = fresh.user(root, "QianfanServiceOperateAccessPolicy")
     assert user.do(*BUY, order(), query="&clientToken=t-1") == root.do(*BUY, order(), query="&clientToken=t-1")
 
 
-def test_many_duplicates_at_once_buy_once(fresh: Scene) -> None:
+def test_many_duplicates_at_once_buy_once(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     answers: list[Answer] = []
 
@@ -172,7 +174,7 @@ def test_many_duplicates_at_once_buy_once(fresh: Scene) -> None:
     assert fresh.operator.free() == 9
 
 
-def test_a_release_twice_with_one_token_answers_true_twice(fresh: Scene) -> None:
+def test_a_release_twice_with_one_token_answers_true_twice(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = {"instanceId": caller.buy()}
     for _ in range(2):
@@ -180,7 +182,7 @@ def test_a_release_twice_with_one_token_answers_true_twice(fresh: Scene) -> None
     assert caller.refused(UNITS, "ReleaseComputeUnit", unit, query="&clientToken=t-2") == "InvalidState"
 
 
-def test_a_top_up_twice_with_one_token_adds_once_and_shows_the_balance_of_the_first(fresh: Scene) -> None:
+def test_a_top_up_twice_with_one_token_adds_once_and_shows_the_balance_of_the_first(fresh: ServiceHarness) -> None:
     caller = fresh.customer("1")
     account = caller.do(ACCOUNT, "DescribeAccount")["accountId"]
     more = {"amount": "10", "accountId": account}
@@ -192,7 +194,7 @@ def test_a_top_up_twice_with_one_token_adds_once_and_shows_the_balance_of_the_fi
     assert fresh.operator.ask(ACCOUNT, "TopUpAccount", same_amount, query="&clientToken=t-1").status in (200, 403)
 
 
-def test_every_other_write_is_done_once_too(fresh: Scene) -> None:
+def test_every_other_write_is_done_once_too(fresh: ServiceHarness) -> None:
     root = fresh.customer()
     user = {"userId": root.do(IAM, "CreateUser", {"name": "once"}, query="&clientToken=u")["userId"]}
     assert root.do(IAM, "CreateUser", {"name": "once"}, query="&clientToken=u")["userId"] == user["userId"]
@@ -206,7 +208,7 @@ def test_every_other_write_is_done_once_too(fresh: Scene) -> None:
     assert fresh.operator.offering()["stockTotal"] == 40
 
 
-def test_every_write_of_a_longer_life_is_done_once_too(fresh: Scene) -> None:
+def test_every_write_of_a_longer_life_is_done_once_too(fresh: ServiceHarness) -> None:
     fresh.sell_quota()
     caller = fresh.customer()
     prepaid, postpaid, quota = caller.buy(months=1), caller.buy(), caller.buy_quota()
@@ -242,7 +244,7 @@ def test_every_write_of_a_longer_life_is_done_once_too(fresh: Scene) -> None:
     "token",
     ["x" * 65, "x" * 5000, "%E2%82%AC", "%00", "a%00b", "a%20b", "a%0Ab", "%0A", "abc%0A", "%FF", "%7F", "%ED%A0%80"],
 )
-def test_a_token_in_the_query_that_is_none_is_refused_by_name(shared: Scene, token: str) -> None:
+def test_a_token_in_the_query_that_is_none_is_refused_by_name(shared: ServiceHarness, token: str) -> None:
     caller = shared.customer()
     commits = shared.commits()
     assert caller.field_refused(*BUY, order(), query=f"&clientToken={token}") == "clientToken"
@@ -252,7 +254,7 @@ def test_a_token_in_the_query_that_is_none_is_refused_by_name(shared: Scene, tok
 @pytest.mark.parametrize(
     "token", ["x" * 65, "€", "\0", "a\0b", "a b", "\n", "abc\n", "\x7f", "\ud800", 5, [], {}, True]
 )
-def test_a_token_in_the_body_that_is_none_is_refused(shared: Scene, token: Any) -> None:
+def test_a_token_in_the_body_that_is_none_is_refused(shared: ServiceHarness, token: Any) -> None:
     caller = shared.customer()
     commits = shared.commits()
     code = caller.refused(*BUY, {**order(), "clientToken": token})
@@ -261,7 +263,7 @@ def test_a_token_in_the_body_that_is_none_is_refused(shared: Scene, token: Any) 
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 64, "!#$%25%26'()*~", "a%2Fb%3Dc", "'%3B--"])
-def test_every_visible_ascii_character_may_stand_in_a_token(shared: Scene, token: str) -> None:
+def test_every_visible_ascii_character_may_stand_in_a_token(shared: ServiceHarness, token: str) -> None:
     caller = shared.customer()
     query = f"&clientToken={token.replace('!', '%21').replace('#', '%23').replace('$', '%24')}"
     query = query.replace("'", "%27").replace("(", "%28").replace(")", "%29").replace("*", "%2A")

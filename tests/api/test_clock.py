@@ -13,13 +13,13 @@ from leasebook.domain.record.clock_mark import ClockMark
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, SECOND_US, Instant
 from leasebook.ports.clock import RealClock, VirtualClock
 from leasebook.store.verify.check import check_directory
-from tests.api.scene import CLOCK, IAM, UNITS, Caller, Scene, a_scene, check_envelope, order
+from tests.api.scene import CLOCK, IAM, UNITS, Caller, ServiceHarness, a_scene, check_envelope, order
 from tests.harness import Answer
 
 # --- moving the virtual clock ----------------------------------------------------------------------------
 
 
-def test_the_clock_stands_still_until_it_is_moved(fresh: Scene) -> None:
+def test_the_clock_stands_still_until_it_is_moved(fresh: ServiceHarness) -> None:
     shown = {"now": "2030-01-15T08:00:00+08:00", "mode": "virtual"}
     assert [fresh.operator.do(CLOCK, "DescribeClock") for _ in range(3)] == [shown] * 3
     moved = fresh.operator.do(CLOCK, "AdvanceClock", {"to": "2030-01-15T00:00:00.5Z"})
@@ -27,7 +27,7 @@ def test_the_clock_stands_still_until_it_is_moved(fresh: Scene) -> None:
     assert fresh.customer().do(CLOCK, "DescribeClock") == moved
 
 
-def test_the_clock_may_be_moved_to_where_it_stands(fresh: Scene) -> None:
+def test_the_clock_may_be_moved_to_where_it_stands(fresh: ServiceHarness) -> None:
     before = fresh.rows()
     assert fresh.operator.do(CLOCK, "AdvanceClock", {"to": "2030-01-15 08:00:00"})["mode"] == "virtual"
     assert fresh.rows() == before
@@ -36,7 +36,7 @@ def test_the_clock_may_be_moved_to_where_it_stands(fresh: Scene) -> None:
 @pytest.mark.parametrize(
     "to", ["2030-01-15 07:59:59", "2030-01-14T23:59:59.999999Z", "1970-01-01T00:00:00Z", "", "soon", "2030-01-15"]
 )
-def test_the_clock_is_not_moved_backwards_or_to_what_is_no_time(fresh: Scene, to: str) -> None:
+def test_the_clock_is_not_moved_backwards_or_to_what_is_no_time(fresh: ServiceHarness, to: str) -> None:
     before = fresh.rows()
     assert fresh.operator.field_refused(CLOCK, "AdvanceClock", {"to": to}) == "to"
     assert fresh.rows() == before
@@ -52,7 +52,7 @@ def charged(caller: Caller) -> list[tuple[str, str, int, str]]:
     ]
 
 
-def test_everything_due_on_the_way_is_done_in_its_order_and_at_its_own_time(fresh: Scene) -> None:
+def test_everything_due_on_the_way_is_done_in_its_order_and_at_its_own_time(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     long = caller.buy(release="2030-01-15 10:30:00")
     on_the_hour = caller.buy(release="2030-01-15 09:00:00")
@@ -74,7 +74,7 @@ def test_everything_due_on_the_way_is_done_in_its_order_and_at_its_own_time(fres
     assert caller.balance() == "789.00"
 
 
-def bought(scene: Scene) -> tuple[Caller, list[str]]:
+def bought(scene: ServiceHarness) -> tuple[Caller, list[str]]:
     caller = scene.customer("100000")
     units = [caller.buy(release=f"2030-01-15 {hour:02}:{minute:02}:07") for hour in (8, 9, 13) for minute in (1, 30)]
     return caller, [*units, caller.buy(count=2, release="2030-01-16 09:30:00"), caller.buy(months=1)]
@@ -118,7 +118,7 @@ def test_a_term_that_ends_without_retention_is_released_in_the_same_step(opened:
         assert scene.operator.free() == 10
 
 
-def test_the_clock_moves_while_others_buy_and_release(fresh: Scene) -> None:
+def test_the_clock_moves_while_others_buy_and_release(fresh: ServiceHarness) -> None:
     caller = fresh.customer("100000")
     fresh.sell(stock=1000)
     answers: list[Answer] = []
@@ -150,7 +150,7 @@ def test_a_real_clock_is_not_moved(tmp_path: Path) -> None:
         assert set(scene.operator.do(CLOCK, "ConfirmClock")) == {"now", "mode"}
 
 
-def test_what_a_virtual_clock_showed_is_what_happened_then(fresh: Scene) -> None:
+def test_what_a_virtual_clock_showed_is_what_happened_then(fresh: ServiceHarness) -> None:
     fresh.advance("2040-06-01 12:00:00")
     root = fresh.customer()
     users = root.do(IAM, "DescribeUsers")["users"]
@@ -171,7 +171,7 @@ START = 1_900_000_000 * SECOND_US
 JUMP_MAX = 5 * MINUTE_US
 
 
-class Machine:
+class ClockedMachine:
     """A wall clock that somebody sets, the time since boot that nobody does, and what the store remembers."""
 
     def __init__(self, mark: ClockMark | None = None, *, boot_name: str = "boot") -> None:
@@ -204,7 +204,7 @@ class Machine:
 
 
 def test_time_that_passes_is_no_jump_however_long() -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     for us in (SECOND_US, HOUR_US, 1000 * HOUR_US):
         machine.wait(us)
         assert machine.clock.held() is None
@@ -213,10 +213,10 @@ def test_time_that_passes_is_no_jump_however_long() -> None:
 
 @pytest.mark.parametrize(("sign", "words"), [(1, "jumped 301 s forward"), (-1, "was set 301 s back")])
 def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went_and_is_not_followed(sign: int, words: str) -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.set_by(sign * JUMP_MAX)
     assert machine.clock.held() is None
-    machine = Machine()
+    machine = ClockedMachine()
     machine.set_by(sign * (JUMP_MAX + SECOND_US))
     reason = machine.clock.held()
     assert reason is not None
@@ -228,7 +228,7 @@ def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went_and_is_not_follo
 
 @pytest.mark.parametrize("far", [HOUR_US, -HOUR_US])
 def test_a_clock_that_comes_back_is_not_held_any_more(far: int) -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.set_by(far)
     assert machine.clock.held() is not None
     machine.set_by(-far)
@@ -239,7 +239,7 @@ def test_a_clock_that_comes_back_is_not_held_any_more(far: int) -> None:
 
 
 def test_a_confirmed_clock_is_not_held_and_the_next_jump_is_counted_from_there() -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.set_by(HOUR_US)
     assert machine.clock.held() is not None
     machine.clock.confirm()
@@ -252,7 +252,7 @@ def test_a_confirmed_clock_is_not_held_and_the_next_jump_is_counted_from_there()
 
 
 def test_a_clock_that_is_confirmed_though_it_was_set_back_stands_still_until_it_has_caught_up() -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.set_by(-HOUR_US)
     assert machine.clock.held() is not None
     machine.clock.confirm()
@@ -266,7 +266,7 @@ def test_a_clock_that_is_confirmed_though_it_was_set_back_stands_still_until_it_
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_small_steps_that_put_a_clock_right_are_followed_and_time_never_goes_back(sign: int) -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     last = machine.clock.now()
     for _ in range(100):
         machine.set_by(sign * 4 * MINUTE_US)
@@ -279,7 +279,7 @@ def test_small_steps_that_put_a_clock_right_are_followed_and_time_never_goes_bac
 
 
 def test_a_step_back_does_not_make_room_for_a_jump() -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.set_by(-HOUR_US)
     assert machine.clock.held() is not None
     machine.set_by(HOUR_US + JUMP_MAX + SECOND_US)
@@ -288,7 +288,7 @@ def test_a_step_back_does_not_make_room_for_a_jump() -> None:
 
 @pytest.mark.parametrize("far", [HOUR_US, -HOUR_US])
 def test_a_jump_while_no_server_ran_is_seen_by_the_next_for_the_store_remembers_the_time_since_boot(far: int) -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.restart()
     machine.wait(1000 * HOUR_US)
     machine.restart()
@@ -305,7 +305,7 @@ def test_a_jump_while_no_server_ran_is_seen_by_the_next_for_the_store_remembers_
 
 
 def test_after_a_boot_the_clock_is_believed_unless_it_is_before_what_was_written() -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.wait(HOUR_US)
     machine.set_by(1000 * HOUR_US)
     machine.clock.confirm()
@@ -322,7 +322,7 @@ def test_after_a_boot_the_clock_is_believed_unless_it_is_before_what_was_written
 
 
 def test_a_clock_that_was_in_doubt_is_so_after_a_boot() -> None:
-    machine = Machine()
+    machine = ClockedMachine()
     machine.set_by(HOUR_US)
     mark = machine.clock.mark()
     assert mark is not None
@@ -368,5 +368,5 @@ def test_a_held_clock_releases_nothing_until_it_is_confirmed(tmp_path: Path) -> 
         assert sum(done) <= 2
 
 
-def in_an_hour(scene: Scene) -> str:
+def in_an_hour(scene: ServiceHarness) -> str:
     return (scene.now() + timedelta(hours=1)).replace(microsecond=0).isoformat()

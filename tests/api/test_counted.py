@@ -13,7 +13,7 @@ import pytest
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
-from tests.api.scene import ACCOUNT, MODEL, SERVICE, UNITS, Caller, Scene, a_scene, billing_of, new_service
+from tests.api.scene import ACCOUNT, MODEL, SERVICE, UNITS, Caller, ServiceHarness, a_scene, billing_of, new_service
 from tests.copies import STORES, empty
 
 REFUSE = {"LEASEBOOK_SERVICES_UNKNOWN_MODELS": "refuse"}
@@ -21,7 +21,7 @@ NO_ENGINE = {"LEASEBOOK_ENGINES": "*=instant"}
 
 
 @pytest.fixture(scope="module", params=STORES)
-def strict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def strict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service that refuses models that it does not know."""
     with (
         a_store(request.param, tmp_path_factory.mktemp("strict")) as where,
@@ -39,7 +39,7 @@ def a_store(kind: str, directory: Path) -> Iterator[Target]:
         yield where
 
 
-def a_version(scene: Scene) -> dict[str, Any]:
+def a_version(scene: ServiceHarness) -> dict[str, Any]:
     """Add a version of a model that an operator made."""
     made = scene.operator.do(MODEL, "CreateCustomModelSet", {"modelSetName": "m", "forEverybody": True})
     run = {"command": ["sleep", "600"], "port": None}
@@ -51,7 +51,7 @@ def shown(of: Caller, service: str) -> Any:
     return of.do(SERVICE, "DescribeService", {"serviceId": service})
 
 
-def called(scene: Scene, of: Caller, name: str) -> tuple[int, Any]:
+def called(scene: ServiceHarness, of: Caller, name: str) -> tuple[int, Any]:
     """Call a service through the gateway; returns the status and the message."""
     key = of.do(SERVICE, "CreateServiceKey", {"name": "app"})["key"]
     headers = [(b"authorization", f"Bearer {key}".encode()), (b"host", b"leasebook.test")]
@@ -61,7 +61,7 @@ def called(scene: Scene, of: Caller, name: str) -> tuple[int, Any]:
     return answer.status, body["message"]
 
 
-def test_a_misspelt_model_is_refused_before_anything_is_sold(strict: Scene) -> None:
+def test_a_misspelt_model_is_refused_before_anything_is_sold(strict: ServiceHarness) -> None:
     customer = strict.customer()
     body = {**new_service(replicasCount=1), "billing": billing_of()}
     answer = customer.ask(SERVICE, "CreateService", body)
@@ -76,7 +76,7 @@ def test_a_misspelt_model_is_refused_before_anything_is_sold(strict: Scene) -> N
     assert customer.refused(SERVICE, "CreateService", {**body, "deploymentConfig": placed}) == "ResourceNotFound"
 
 
-def test_a_model_of_another_account_or_another_set_is_as_unknown_as_none(strict: Scene) -> None:
+def test_a_model_of_another_account_or_another_set_is_as_unknown_as_none(strict: ServiceHarness) -> None:
     owner, other = strict.customer(), strict.customer()
     made = owner.do(MODEL, "CreateCustomModelSet", {"modelSetName": "mine"})
     model = owner.do(MODEL, "CreateCustomModel", {**made, "run": {"command": ["sleep", "1"], "port": None}})
@@ -86,7 +86,7 @@ def test_a_model_of_another_account_or_another_set_is_as_unknown_as_none(strict:
     assert owner.refused(SERVICE, "CreateService", new_service() | wrong) == "ResourceNotFound"
 
 
-def test_who_asks_for_it_gets_units_that_are_counted_and_is_told_so_everywhere(strict: Scene) -> None:
+def test_who_asks_for_it_gets_units_that_are_counted_and_is_told_so_everywhere(strict: ServiceHarness) -> None:
     customer = strict.customer()
     body = {**new_service(replicasCount=1), "billing": billing_of(), "counted": True}
     made = customer.do(SERVICE, "CreateService", body)
@@ -102,7 +102,7 @@ def test_who_asks_for_it_gets_units_that_are_counted_and_is_told_so_everywhere(s
     assert f"Nothing runs behind {made['serviceId']}: it is only counted" in message
 
 
-def test_another_version_must_be_there_too(strict: Scene) -> None:
+def test_another_version_must_be_there_too(strict: ServiceHarness) -> None:
     customer, version = strict.customer(), a_version(strict)
     service = customer.do(SERVICE, "CreateService", new_service() | version)["serviceId"]
     assert shown(customer, service)["counted"] is False
@@ -117,7 +117,7 @@ def test_another_version_must_be_there_too(strict: Scene) -> None:
     assert shown(customer, service)["counted"] is True
 
 
-def test_with_a_virtual_clock_unknown_models_are_counted_unless_that_is_not_wanted(shared: Scene) -> None:
+def test_with_a_virtual_clock_unknown_models_are_counted_unless_that_is_not_wanted(shared: ServiceHarness) -> None:
     customer = shared.customer()
     made = customer.do(SERVICE, "CreateService", {**new_service(replicasCount=1), "billing": billing_of()})
     assert shown(customer, made["serviceId"])["counted"] is True
@@ -134,7 +134,7 @@ def test_a_real_clock_refuses_and_the_demo_counts(tmp_path: Path, demo: bool, co
         assert counts or answer.code == "ResourceNotFound"
 
 
-def readiness(scene: Scene) -> Any:
+def readiness(scene: ServiceHarness) -> Any:
     return scene.operator.send("/readyz", "", method="GET", headers=[]).body
 
 

@@ -14,24 +14,24 @@ from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.api.scene import CATALOG, EVENTS
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 
 PLACE = {"region": "bj", "type": "gpu-1"}
 QUICK = Timing(count_s=0.01)
 ROUTES = {"LEASEBOOK_ENGINES": "gpu-*=process, *=instant"}
 
 
-async def report(desk: Desk) -> Any:
+async def report(desk: Client) -> Any:
     return (await desk.call(CATALOG, "DescribeEngines")).result
 
 
-async def line(desk: Desk, region: str | None = "bj", unit_type: str = "gpu-1") -> dict[str, Any]:
+async def line(desk: Client, region: str | None = "bj", unit_type: str = "gpu-1") -> dict[str, Any]:
     stocks = (await report(desk))["stocks"]
     found: dict[str, Any] = next(one for one in stocks if (one["region"], one["type"]) == (region, unit_type))
     return found
 
 
-async def until(desk: Desk, unit_type: str = "gpu-1", **wanted: Any) -> dict[str, Any]:
+async def until(desk: Client, unit_type: str = "gpu-1", **wanted: Any) -> dict[str, Any]:
     """Wait until the report says so of a type in bj."""
     async with asyncio.timeout(30):
         while True:

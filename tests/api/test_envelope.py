@@ -20,7 +20,7 @@ from tests.api.scene import (
     SERVICE,
     UNITS,
     Caller,
-    Scene,
+    ServiceHarness,
     a_scene,
     check_envelope,
     exchange,
@@ -51,7 +51,7 @@ def authorization(caller: Caller, path: str, query: str, method: str = "POST") -
 # --- the forms of answers --------------------------------------------------------------------------------
 
 
-def test_a_success_is_200_json_with_the_request_id_and_the_result_and_no_other_key(shared: Scene) -> None:
+def test_a_success_is_200_json_with_the_request_id_and_the_result_and_no_other_key(shared: ServiceHarness) -> None:
     answer = shared.operator.ask(CLOCK, "DescribeClock")
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
@@ -59,12 +59,12 @@ def test_a_success_is_200_json_with_the_request_id_and_the_result_and_no_other_k
     assert set(answer.body) == {"requestId", "result"}
 
 
-def test_every_request_has_an_id_of_its_own(shared: Scene) -> None:
+def test_every_request_has_an_id_of_its_own(shared: ServiceHarness) -> None:
     ids = {shared.operator.ask(CLOCK, "DescribeClock").body["requestId"] for _ in range(20)}
     assert len(ids) == 20
 
 
-def test_an_error_is_seen_by_every_client(shared: Scene) -> None:
+def test_an_error_is_seen_by_every_client(shared: ServiceHarness) -> None:
     answer = shared.operator.ask(UNITS, "DescribeComputeUnit", {"instanceId": "unit-nowhere0"})
     assert answer.status == 404
     assert answer.body == {
@@ -83,7 +83,7 @@ def test_no_error_has_a_number_on_which_a_client_tries_again() -> None:
     assert all(error.status >= 400 for error in ERRORS)
 
 
-def test_text_of_every_script_comes_back_as_it_was_given(shared: Scene) -> None:
+def test_text_of_every_script_comes_back_as_it_was_given(shared: ServiceHarness) -> None:
     caller = shared.customer()
     name, description = "翻译 \u202eאב👩‍👩‍👧 é", "<b>'\"; DROP TABLE units; -- %s {0} \\ \x01\x1f\x7f\u2028 \U0010ffff"
     made = caller.do(SERVICE, "CreateService", {**new_service(), "name": name, "description": description})
@@ -121,7 +121,7 @@ def test_text_of_every_script_comes_back_as_it_was_given(shared: Scene) -> None:
         "*",
     ],
 )
-def test_another_path_is_not_found_and_never_a_redirect(shared: Scene, path: str) -> None:
+def test_another_path_is_not_found_and_never_a_redirect(shared: ServiceHarness, path: str) -> None:
     for method in ("POST", "GET"):
         if (method, path) == ("GET", "/healthz"):
             continue
@@ -150,20 +150,20 @@ def test_another_path_is_not_found_and_never_a_redirect(shared: Scene, path: str
         "Action=;DescribeComputeUnits",
     ],
 )
-def test_another_action_is_not_found(shared: Scene, query: str) -> None:
+def test_another_action_is_not_found(shared: ServiceHarness, query: str) -> None:
     answer = shared.operator.send(UNITS, query, b"{}", headers=[])
     assert (answer.status, answer.code) == (404, "ResourceNotFound")
     assert len(answer.body["message"]) < 500
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "post", "BREW"])
-def test_actions_are_called_with_post_only(shared: Scene, method: str) -> None:
+def test_actions_are_called_with_post_only(shared: ServiceHarness, method: str) -> None:
     answer = shared.operator.send(UNITS, "Action=DescribeComputeUnits", b"", method=method, headers=[])
     assert (answer.status, answer.code) == (400, "InvalidHTTPRequest")
     assert "POST" in answer.body["message"]
 
 
-def test_of_two_actions_in_a_query_none_is_done(shared: Scene) -> None:
+def test_of_two_actions_in_a_query_none_is_done(shared: ServiceHarness) -> None:
     caller = shared.customer()
     commits = shared.commits()
     for query in (
@@ -182,7 +182,7 @@ def test_of_two_actions_in_a_query_none_is_done(shared: Scene) -> None:
 # --- bodies ----------------------------------------------------------------------------------------------
 
 
-def test_an_empty_body_counts_as_an_empty_object(shared: Scene) -> None:
+def test_an_empty_body_counts_as_an_empty_object(shared: ServiceHarness) -> None:
     caller = shared.customer()
     for content in (b"", b"{}", b" {} ", b"\n{\t}\r\n"):
         assert caller.send(ACCOUNT, "Action=DescribeAccount", content).status == 200
@@ -222,7 +222,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_body_that_is_not_json_is_malformed(shared: Scene, name: str) -> None:
+def test_a_body_that_is_not_json_is_malformed(shared: ServiceHarness, name: str) -> None:
     began = time.perf_counter()
     answer = shared.operator.send(UNITS, "Action=DescribeComputeUnit", MALFORMED[name])
     assert (answer.status, answer.code) in {(400, "MalformedJSON"), (400, "InappropriateJSON")}
@@ -234,7 +234,7 @@ def test_a_body_that_is_not_json_is_malformed(shared: Scene, name: str) -> None:
 
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity", "nan", "1e", "01", "+1", ".5", "0x1", "1_000"])
 @pytest.mark.parametrize("field", ["amount", "unknown"])
-def test_numbers_that_are_none_in_json_are_malformed(shared: Scene, field: str, literal: str) -> None:
+def test_numbers_that_are_none_in_json_are_malformed(shared: ServiceHarness, field: str, literal: str) -> None:
     content = f'{{"{field}": {literal}}}'.encode()
     answer = shared.operator.send(ACCOUNT, "Action=TopUpAccount", content)
     assert (answer.status, answer.code) == (400, "MalformedJSON")
@@ -252,7 +252,7 @@ NUMBERS: dict[tuple[str, str], str] = {
 
 @pytest.mark.parametrize("number", HUGE, ids=lambda number: number[:8])
 @pytest.mark.parametrize(("path", "action"), NUMBERS)
-def test_huge_numbers_are_answered_fast(shared: Scene, path: str, action: str, number: str) -> None:
+def test_huge_numbers_are_answered_fast(shared: ServiceHarness, path: str, action: str, number: str) -> None:
     commits = shared.commits()
     began = time.perf_counter()
     answer = shared.operator.send(path, f"Action={action}", NUMBERS[path, action].format(number).encode())
@@ -263,14 +263,14 @@ def test_huge_numbers_are_answered_fast(shared: Scene, path: str, action: str, n
 
 
 @pytest.mark.parametrize("number", HUGE, ids=lambda number: number[:8])
-def test_huge_numbers_under_unknown_keys_are_ignored_or_malformed_fast(shared: Scene, number: str) -> None:
+def test_huge_numbers_under_unknown_keys_are_ignored_or_malformed_fast(shared: ServiceHarness, number: str) -> None:
     began = time.perf_counter()
     answer = shared.operator.send(UNITS, "Action=DescribeComputeUnits", f'{{"unknown": {number}}}'.encode())
     assert time.perf_counter() - began < 2
     assert answer.status == 200 or answer.code == "MalformedJSON"
 
 
-def test_of_a_key_that_stands_twice_the_last_counts_or_the_body_is_refused(shared: Scene) -> None:
+def test_of_a_key_that_stands_twice_the_last_counts_or_the_body_is_refused(shared: ServiceHarness) -> None:
     caller = shared.customer()
     unit = caller.buy()
     twice = f'{{"instanceId": "unit-nowhere0", "instanceId": "{unit}"}}'
@@ -282,20 +282,20 @@ def test_of_a_key_that_stands_twice_the_last_counts_or_the_body_is_refused(share
 
 @pytest.mark.parametrize("body", [[], "x", 5, 5.5, True, None, [{}]])
 @ANY_ACTION
-def test_a_body_that_is_no_object_is_inappropriate(shared: Scene, action: Action, body: Any) -> None:
+def test_a_body_that_is_no_object_is_inappropriate(shared: ServiceHarness, action: Action, body: Any) -> None:
     assert shared.operator.refused(
         action.path, action.name, json.loads(json.dumps(body)) if body is not None else []
     ) == ("InappropriateJSON")
 
 
 @ANY_ACTION
-def test_null_is_no_body(shared: Scene, action: Action) -> None:
+def test_null_is_no_body(shared: ServiceHarness, action: Action) -> None:
     answer = shared.operator.send(action.path, f"Action={action.name}", b"null")
     assert answer.code == "InappropriateJSON"
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/json; charset=UTF-8", "multipart/form-data"])
-def test_the_content_type_of_a_request_does_not_matter(shared: Scene, content_type: str | None) -> None:
+def test_the_content_type_of_a_request_does_not_matter(shared: ServiceHarness, content_type: str | None) -> None:
     headers = authorization(shared.operator, CLOCK, "Action=DescribeClock")
     if content_type is not None:
         headers.append((b"content-type", content_type.encode()))
@@ -313,7 +313,7 @@ def chunks(*pieces: bytes) -> list[dict[str, Any]]:
 
 
 def exchanged(
-    scene: Scene, messages: list[dict[str, Any]], *more: tuple[bytes, bytes], action: str = "DescribeAccount"
+    scene: ServiceHarness, messages: list[dict[str, Any]], *more: tuple[bytes, bytes], action: str = "DescribeAccount"
 ) -> Answer:
     query = f"Action={action}"
     headers = [*authorization(scene.operator, ACCOUNT, query), *more]
@@ -330,7 +330,9 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize("length", [b"1025", b"999999999999", b"9" * 5000])
-def test_a_body_whose_length_is_beyond_the_limit_is_refused_before_it_is_read(limited: Scene, length: bytes) -> None:
+def test_a_body_whose_length_is_beyond_the_limit_is_refused_before_it_is_read(
+    limited: ServiceHarness, length: bytes
+) -> None:
     answer = exchanged(limited, [], (b"content-length", length))
     assert (answer.status, answer.code) == (413, "EntityTooLarge")
     assert "at most 1024 are taken" in answer.body["message"]
@@ -348,14 +350,14 @@ def test_a_body_whose_length_is_beyond_the_limit_is_refused_before_it_is_read(li
     ],
     ids=lambda messages: "+".join(str(len(message["body"])) for message in messages),
 )
-def test_a_body_that_grows_beyond_the_limit_is_refused(limited: Scene, messages: list[dict[str, Any]]) -> None:
+def test_a_body_that_grows_beyond_the_limit_is_refused(limited: ServiceHarness, messages: list[dict[str, Any]]) -> None:
     answer = exchanged(limited, messages)
     assert (answer.status, answer.code) == (413, "EntityTooLarge")
     assert "at most 1024 are taken" in answer.body["message"]
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 1022, 1024])
-def test_a_body_of_the_limit_is_taken_in_however_many_pieces(limited: Scene, pieces: int) -> None:
+def test_a_body_of_the_limit_is_taken_in_however_many_pieces(limited: ServiceHarness, pieces: int) -> None:
     body = b" " * 1022 + b"{}"
     step = -(-len(body) // pieces)
     messages = chunks(*(body[start : start + step] for start in range(0, len(body), step)))
@@ -363,7 +365,7 @@ def test_a_body_of_the_limit_is_taken_in_however_many_pieces(limited: Scene, pie
     assert exchanged(limited, messages, (b"content-length", b"1024")).status == 200
 
 
-def test_a_request_whose_sender_is_gone_before_its_body_is_not_done(limited: Scene) -> None:
+def test_a_request_whose_sender_is_gone_before_its_body_is_not_done(limited: ServiceHarness) -> None:
     user = {"userId": limited.operator.do(IAM, "CreateUser", {"name": "somebody"})["userId"]}
     commits = limited.commits()
     gone: dict[str, Any] = {"type": "http.disconnect"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leasebook.contract.signing import sign
-from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, Scene, order
+from tests.api.scene import ACCOUNT, EVENTS, IAM, UNITS, Caller, ServiceHarness, order
 
 MORNING = "2030-01-15T08:00:00+08:00"
 
@@ -30,7 +30,7 @@ def me(of: Caller) -> str:
     return str(user["userId"])
 
 
-def test_a_leased_instance_tells_its_life_one_event_for_each_change(either: Scene) -> None:
+def test_a_leased_instance_tells_its_life_one_event_for_each_change(either: ServiceHarness) -> None:
     customer = either.customer()
     customer.do(ACCOUNT, "SetReminders", {"beforeSeconds": []})
     unit = customer.buy()
@@ -73,7 +73,7 @@ def test_a_leased_instance_tells_its_life_one_event_for_each_change(either: Scen
     assert ids == sorted(set(ids))
 
 
-def test_a_subscribed_instance_tells_each_renewal_stop_and_change_of_billing(either: Scene) -> None:
+def test_a_subscribed_instance_tells_each_renewal_stop_and_change_of_billing(either: ServiceHarness) -> None:
     customer = either.customer("250")
     unit = customer.buy(months=1, autoRenew=True, autoRenewTimeUnit="Month", autoRenewTime=1)
     either.advance("2030-02-14T08:00:00+08:00")
@@ -107,7 +107,7 @@ def test_a_subscribed_instance_tells_each_renewal_stop_and_change_of_billing(eit
     )
 
 
-def test_paying_in_advance_takes_the_release_time_with_it_in_one_event(either: Scene) -> None:
+def test_paying_in_advance_takes_the_release_time_with_it_in_one_event(either: ServiceHarness) -> None:
     customer = either.customer()
     unit = customer.buy(release="2030-01-16T08:00:00+08:00")
     customer.do(UNITS, "ChangeBilling", {"instanceId": unit, **order(months=1)["billing"]})
@@ -121,7 +121,7 @@ def test_paying_in_advance_takes_the_release_time_with_it_in_one_event(either: S
     }
 
 
-def test_an_account_tells_when_it_falls_into_debt_and_when_that_is_paid(either: Scene) -> None:
+def test_an_account_tells_when_it_falls_into_debt_and_when_that_is_paid(either: ServiceHarness) -> None:
     customer = either.customer("31")
     unit = customer.buy()
     either.advance("2030-01-20T08:00:00+08:00")
@@ -140,7 +140,7 @@ def test_an_account_tells_when_it_falls_into_debt_and_when_that_is_paid(either: 
     assert recovered["source"] == f"/v2/account/{account}"
 
 
-def test_crossing_a_part_of_the_budget_is_told_once_a_month(either: Scene) -> None:
+def test_crossing_a_part_of_the_budget_is_told_once_a_month(either: ServiceHarness) -> None:
     customer = either.customer("5000")
     limits = {"budget": "1000", "budgetWarnPercent": [50, 90]}
     customer.do(ACCOUNT, "SetGuardRails", {"limits": limits})
@@ -165,7 +165,7 @@ def test_crossing_a_part_of_the_budget_is_told_once_a_month(either: Scene) -> No
     assert [event["data"]["month"] for event in events(customer, **crossed)[2:]] == ["2030-02", "2030-02"]
 
 
-def test_events_are_found_by_instance_type_and_time_in_either_order(either: Scene) -> None:
+def test_events_are_found_by_instance_type_and_time_in_either_order(either: ServiceHarness) -> None:
     customer, other = either.customer(), either.customer()
     customer.do(ACCOUNT, "SetReminders", {"beforeSeconds": []})
     first = customer.buy()
@@ -188,7 +188,7 @@ def test_events_are_found_by_instance_type_and_time_in_either_order(either: Scen
     assert customer.field_refused(EVENTS, "DescribeEvents", {"types": ["unit.eaten"]}) == "types"
 
 
-def test_a_marker_fits_the_list_it_came_from_and_no_other(either: Scene) -> None:
+def test_a_marker_fits_the_list_it_came_from_and_no_other(either: ServiceHarness) -> None:
     customer = either.customer()
     customer.buy()
     page = customer.do(EVENTS, "DescribeEvents", {"maxKeys": 1})
@@ -198,7 +198,7 @@ def test_a_marker_fits_the_list_it_came_from_and_no_other(either: Scene) -> None
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_pages_deep_in_a_long_list_miss_and_repeat_nothing(fresh: Scene, size: int) -> None:
+def test_pages_deep_in_a_long_list_miss_and_repeat_nothing(fresh: ServiceHarness, size: int) -> None:
     customer = fresh.customer()
     for _ in range(24):
         customer.release(customer.buy())
@@ -209,7 +209,7 @@ def test_pages_deep_in_a_long_list_miss_and_repeat_nothing(fresh: Scene, size: i
     assert events(customer, maxKeys=size, oldestFirst=False) == found[::-1]
 
 
-def test_accounts_whose_units_end_in_one_batch_see_their_own_events_only(either: Scene) -> None:
+def test_accounts_whose_units_end_in_one_batch_see_their_own_events_only(either: ServiceHarness) -> None:
     customers = [either.customer() for _ in range(3)]
     units = [customer.buy(release="2030-01-15T09:30:00+08:00") for customer in customers]
     either.advance("2030-01-15T10:00:00+08:00")
@@ -218,14 +218,14 @@ def test_accounts_whose_units_end_in_one_batch_see_their_own_events_only(either:
         assert kinds(customer)[-2:] == ["unit.releasing", "unit.released"]
 
 
-def test_a_refusal_is_no_event(either: Scene) -> None:
+def test_a_refusal_is_no_event(either: ServiceHarness) -> None:
     customer = either.customer("10")
     assert customer.refused(UNITS, "PurchaseComputeUnit", order(months=1)) == "InsufficientBalance"
     assert events(customer) == []
 
 
 def test_a_silent_stream_says_so_again_and_again_on_either_store(
-    either: Scene, monkeypatch: pytest.MonkeyPatch
+    either: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On a shared store others' events are looked for meanwhile: that must not count as something told.
     monkeypatch.setattr("leasebook.api.handlers.events.KEEP_ALIVE_S", 0.05)

@@ -23,7 +23,7 @@ from tests.api.scene import (
     SERVICE,
     UNITS,
     Caller,
-    Scene,
+    ServiceHarness,
     a_scene,
     billing_of,
     new_service,
@@ -198,7 +198,7 @@ def keep_models(caller: Caller) -> None:
     caller.do(SERVICE, "DeleteServiceKey", {"keyId": lone["keyId"]})
 
 
-def lead_a_whole_life(scene: Scene, caller: Caller) -> None:
+def lead_a_whole_life(scene: ServiceHarness, caller: Caller) -> None:
     """Call every action, in the course of one small history."""
     caller.do(CLOCK, "AdvanceClock", {"to": "2030-01-15 08:00:00"})
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "5000"})
@@ -288,7 +288,7 @@ def test_a_value_of_another_shape_is_found(value: Any, shape: Any) -> None:
     assert misfit(value, shape) is not None
 
 
-def test_a_postpaid_instance_has_a_release_time_only_with_a_schedule_and_no_duration(fresh: Scene) -> None:
+def test_a_postpaid_instance_has_a_release_time_only_with_a_schedule_and_no_duration(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     always = {
         "region": "bj",
@@ -305,7 +305,7 @@ def test_a_postpaid_instance_has_a_release_time_only_with_a_schedule_and_no_dura
     assert caller.unit(unit) == {"instanceId": unit, **always, "releaseTime": "2030-01-15T09:30:00+08:00"}
 
 
-def test_a_prepaid_instance_has_a_term_and_no_release_time(fresh: Scene) -> None:
+def test_a_prepaid_instance_has_a_term_and_no_release_time(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(months=5)
     assert caller.unit(unit) == {
@@ -323,7 +323,7 @@ def test_a_prepaid_instance_has_a_term_and_no_release_time(fresh: Scene) -> None
     }
 
 
-def test_an_instance_of_a_service_tells_what_the_service_uses_of_it(fresh: Scene) -> None:
+def test_an_instance_of_a_service_tells_what_the_service_uses_of_it(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     service = caller.create_service("GPU-1-2")
     unit = caller.buy_replicas(service, 3)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.api.scene import ACCOUNT, UNITS, Caller, Scene
+from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness
 
 FEBRUARY, MARCH = "2030-02-01 00:00:00", "2030-03-01 00:00:00"
 
@@ -25,7 +25,7 @@ def charged(caller: Caller, unit: str) -> Decimal:
     )
 
 
-class Life(NamedTuple):
+class ExplainCase(NamedTuple):
     """How an instance lives until it is explained, and what is said of it then."""
 
     name: str
@@ -41,8 +41,8 @@ class Life(NamedTuple):
 
 IN_FEBRUARY = ("advance", "2030-02-02 03:04:05")
 LIVES = [
-    Life("postpaid without an end", {}, (), None, None, "Nothing ends it by itself"),
-    Life(
+    ExplainCase("postpaid without an end", {}, (), None, None, "Nothing ends it by itself"),
+    ExplainCase(
         "postpaid with a release in this month",
         {"release": "2030-01-20 10:00:30"},
         (),
@@ -50,7 +50,7 @@ LIVES = [
         "2030-01-20T10:00:30+08:00",
         "its release time, 2030-01-20T10:00:30+08:00, has not come",
     ),
-    Life(
+    ExplainCase(
         "postpaid with a release beyond this month",
         {"release": "2030-02-20 10:00:00", "count": 3},
         (),
@@ -58,8 +58,10 @@ LIVES = [
         "2030-02-20T10:00:00+08:00",
         "It is released at 2030-02-20T10:00:00+08:00",
     ),
-    Life("postpaid for a while already", {}, (("advance", "2030-01-17 11:22:33"),), None, None, "It was charged"),
-    Life(
+    ExplainCase(
+        "postpaid for a while already", {}, (("advance", "2030-01-17 11:22:33"),), None, None, "It was charged"
+    ),
+    ExplainCase(
         "postpaid at a new price",
         {},
         (("advance", "2030-01-16 00:00:00"), ("price", "0.75")),
@@ -67,7 +69,7 @@ LIVES = [
         None,
         "at the present price will have been charged",
     ),
-    Life(
+    ExplainCase(
         "prepaid without renewal",
         {"months": 1},
         (IN_FEBRUARY,),
@@ -76,7 +78,7 @@ LIVES = [
         "its term ends, and it stops",
         MARCH,
     ),
-    Life(
+    ExplainCase(
         "prepaid with renewal",
         {"months": 1, "autoRenew": True, "autoRenewTimeUnit": "Month", "autoRenewTime": 2, "count": 2},
         (IN_FEBRUARY,),
@@ -87,7 +89,7 @@ LIVES = [
         MARCH,
         funds="1100",
     ),
-    Life(
+    ExplainCase(
         "prepaid with a renewal that cannot be paid",
         {"months": 1, "autoRenew": True, "autoRenewTimeUnit": "Month", "autoRenewTime": 2},
         (IN_FEBRUARY,),
@@ -97,7 +99,7 @@ LIVES = [
         MARCH,
         funds="150",
     ),
-    Life(
+    ExplainCase(
         "prepaid that turns postpaid",
         {"months": 1},
         (IN_FEBRUARY, ("turn", "Postpaid")),
@@ -106,7 +108,7 @@ LIVES = [
         "it goes on postpaid",
         MARCH,
     ),
-    Life(
+    ExplainCase(
         "prepaid that turns postpaid for a while",
         {"months": 1},
         (IN_FEBRUARY, ("limits", {"releaseDefaultSeconds": 3600}), ("turn", "Postpaid")),
@@ -115,7 +117,7 @@ LIVES = [
         "it goes on postpaid; it is released at 2030-02-15T09:00:00+08:00 then",
         MARCH,
     ),
-    Life(
+    ExplainCase(
         "prepaid that turns postpaid beyond this month",
         {"months": 1},
         (IN_FEBRUARY, ("limits", {"releaseDefaultSeconds": 86400 * 30}), ("turn", "Postpaid")),
@@ -124,7 +126,7 @@ LIVES = [
         "it goes on postpaid",
         MARCH,
     ),
-    Life(
+    ExplainCase(
         "prepaid that may not turn postpaid any more",
         {"months": 1},
         (IN_FEBRUARY, ("turn", "Postpaid"), ("limits", {"endRequired": True})),
@@ -133,7 +135,7 @@ LIVES = [
         "the account's limits do not let it go on postpaid without a release time",
         MARCH,
     ),
-    Life(
+    ExplainCase(
         "prepaid that cannot turn postpaid",
         {"months": 1},
         (IN_FEBRUARY, ("turn", "Postpaid")),
@@ -143,7 +145,7 @@ LIVES = [
         MARCH,
         funds="110",
     ),
-    Life(
+    ExplainCase(
         "stopped because its term ended",
         {"months": 1},
         (("advance", "2030-02-16 00:00:00"),),
@@ -152,7 +154,7 @@ LIVES = [
         "It stands still because its term ended",
         MARCH,
     ),
-    Life(
+    ExplainCase(
         "running in debt",
         {},
         (("advance", "2030-01-15 10:00:00"),),
@@ -161,7 +163,7 @@ LIVES = [
         "Its account is in debt since 2030-01-15T09:00:00+08:00",
         funds="30",
     ),
-    Life(
+    ExplainCase(
         "stopped in debt",
         {},
         (("advance", "2030-01-17 00:00:00"),),
@@ -170,12 +172,12 @@ LIVES = [
         "because its account is in debt",
         funds="30",
     ),
-    Life("released", {}, (("release", None),), None, None, "It is gone since", alive=False),
+    ExplainCase("released", {}, (("release", None),), None, None, "It is gone since", alive=False),
 ]
 
 
 @pytest.mark.parametrize("life", LIVES, ids=[life.name for life in LIVES])
-def test_what_is_said_of_an_instance_comes_true(fresh: Scene, life: Life) -> None:
+def test_what_is_said_of_an_instance_comes_true(fresh: ServiceHarness, life: ExplainCase) -> None:
     caller = fresh.customer(life.funds)
     # A debt needs an hour that costs more than there was.
     if life.name.endswith("in debt"):
@@ -204,7 +206,7 @@ def test_what_is_said_of_an_instance_comes_true(fresh: Scene, life: Life) -> Non
     assert charged(caller, unit) == Decimal(told["monthEndCost"])
 
 
-def test_everything_that_happened_is_told_newest_first(fresh: Scene) -> None:
+def test_everything_that_happened_is_told_newest_first(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy()
     caller.schedule(unit, "2030-01-20 00:00:00")
@@ -213,7 +215,7 @@ def test_everything_that_happened_is_told_newest_first(fresh: Scene) -> None:
     assert told == ["unit.released", "unit.releasing", "unit.releaseSet", "unit.running", "unit.bought"]
 
 
-def test_what_was_tried_in_vain_is_told_with_who_and_why(fresh: Scene) -> None:
+def test_what_was_tried_in_vain_is_told_with_who_and_why(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(months=1)
     user = fresh.user(caller, "QianfanReadAccessPolicy")
@@ -232,7 +234,7 @@ def test_what_was_tried_in_vain_is_told_with_who_and_why(fresh: Scene) -> None:
     assert told["attempts"][0]["userId"] in told["text"]
 
 
-def test_what_others_try_with_an_instance_is_not_told_to_its_owner_nor_explained_to_them(fresh: Scene) -> None:
+def test_what_others_try_with_an_instance_is_not_told_to_its_owner_nor_explained_to_them(fresh: ServiceHarness) -> None:
     caller, other = fresh.customer(), fresh.customer()
     unit = caller.buy()
     assert other.refused(UNITS, "ReleaseComputeUnit", {"instanceId": unit}) == "InstanceNotFound"

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CHARGE, UNITS, Caller, Scene, a_scene, billing_of
+from tests.api.scene import ACCOUNT, CHARGE, UNITS, Caller, ServiceHarness, a_scene, billing_of
 
 RULE: dict[str, Any] = {"autoRenewTimeUnit": "Month", "autoRenewTime": 1}
 
 
 @pytest.fixture
-def kept(opened: Path, tmp_path: Path) -> Iterator[Scene]:
+def kept(opened: Path, tmp_path: Path) -> Iterator[ServiceHarness]:
     """A service that keeps for two months what is over."""
     directory = tmp_path / "data"
     shutil.copytree(opened, directory)
@@ -47,7 +47,7 @@ def set_rule(caller: Caller, unit: str) -> None:
     ],
 )
 def test_limits_on_release_times_hold_for_what_is_foreseen_of_a_unit_that_gave_one_up(
-    fresh: Scene, limits: dict[str, Any], ends: str
+    fresh: ServiceHarness, limits: dict[str, Any], ends: str
 ) -> None:
     caller = fresh.customer()
     unit = caller.buy(release="2030-01-20 00:00:00")
@@ -61,7 +61,7 @@ def test_limits_on_release_times_hold_for_what_is_foreseen_of_a_unit_that_gave_o
 
 
 def test_what_was_bought_in_advance_is_foreseen_to_be_renewed_whatever_limits_on_release_times_say(
-    fresh: Scene,
+    fresh: ServiceHarness,
 ) -> None:
     caller = fresh.customer("250")
     unit = caller.buy(months=1, autoRenew=True, **RULE)
@@ -69,7 +69,9 @@ def test_what_was_bought_in_advance_is_foreseen_to_be_renewed_whatever_limits_on
     assert explained(caller, unit)["endsTime"] == "2030-03-15T08:00:00+08:00"
 
 
-def test_a_renewal_that_would_be_over_before_it_began_is_not_foreseen_and_the_reason_is_told(kept: Scene) -> None:
+def test_a_renewal_that_would_be_over_before_it_began_is_not_foreseen_and_the_reason_is_told(
+    kept: ServiceHarness,
+) -> None:
     caller = kept.customer("500")
     unit = caller.buy(months=1)
     kept.advance("2030-03-16 00:00:00")
@@ -81,7 +83,7 @@ def test_a_renewal_that_would_be_over_before_it_began_is_not_foreseen_and_the_re
     assert caller.unit(unit)["status"] == "Stopped"
 
 
-def test_two_renewals_of_one_month_count_together_against_its_limit(kept: Scene) -> None:
+def test_two_renewals_of_one_month_count_together_against_its_limit(kept: ServiceHarness) -> None:
     caller = kept.customer("1000")
     unit = caller.buy(months=1)
     kept.advance("2030-03-05 00:00:00")

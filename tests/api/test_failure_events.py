@@ -16,7 +16,7 @@ from leasebook.server import composition as wiring
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
-from tests.api.scene import MODEL, SERVICE, UNITS, Caller, Scene, a_scene, new_service
+from tests.api.scene import MODEL, SERVICE, UNITS, Caller, ServiceHarness, a_scene, new_service
 from tests.api.test_events import events
 from tests.focus.life import BIG, HesitantEngine
 
@@ -25,7 +25,7 @@ ENGINE = {"LEASEBOOK_ENGINES": "*=process", "LEASEBOOK_ENGINES_PROCESS_UNITS": "
 
 
 @pytest.fixture
-def hesitant(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def hesitant(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServiceHarness]:
     """A service whose engine says of big units nothing until it is told to."""
     monkeypatch.setattr(wiring, "RoutedEngine", lambda _routes: HesitantEngine())
     with a_scene(migrated) as scene:
@@ -36,7 +36,7 @@ def hesitant(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scen
 
 
 @contextmanager
-def running(where: Target) -> Iterator[Scene]:
+def running(where: Target) -> Iterator[ServiceHarness]:
     """A service that runs replicas as processes, one unit of them at most."""
     with a_scene(where, environment=ENGINE) as scene:
         open_up(scene)
@@ -45,7 +45,7 @@ def running(where: Target) -> Iterator[Scene]:
     assert check_store(where).findings == []
 
 
-def report(scene: Scene, command: Command) -> None:
+def report(scene: ServiceHarness, command: Command) -> None:
     """Say what the engine says."""
 
     async def told() -> None:
@@ -54,7 +54,7 @@ def report(scene: Scene, command: Command) -> None:
     scene.play(told)
 
 
-def until(scene: Scene, what: Callable[[], Any]) -> Any:
+def until(scene: ServiceHarness, what: Callable[[], Any]) -> Any:
     """Wait until something is so, while the reconciler works; returns it."""
 
     async def wait() -> None:
@@ -68,7 +68,7 @@ def until(scene: Scene, what: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("bought", [{}, {"release": "2030-01-16T08:00:00+08:00"}, {"months": 2}], ids=repr)
-def test_what_could_not_be_created_tells_why_and_nothing_else(hesitant: Scene, bought: dict[str, Any]) -> None:
+def test_what_could_not_be_created_tells_why_and_nothing_else(hesitant: ServiceHarness, bought: dict[str, Any]) -> None:
     customer = hesitant.customer()
     unit = customer.buy(type=BIG, count=2, **bought)
     report(hesitant, ConfirmFailed(unit_id=unit, reason="no power"))
@@ -78,7 +78,7 @@ def test_what_could_not_be_created_tells_why_and_nothing_else(hesitant: Scene, b
 
 
 @pytest.mark.parametrize("bought", [{}, {"months": 2}], ids=repr)
-def test_what_could_not_be_resized_tells_why_and_nothing_else(hesitant: Scene, bought: dict[str, Any]) -> None:
+def test_what_could_not_be_resized_tells_why_and_nothing_else(hesitant: ServiceHarness, bought: dict[str, Any]) -> None:
     customer = hesitant.customer()
     unit = customer.buy(type=BIG, count=2, **bought)
     report(hesitant, ConfirmRunning(unit_id=unit))

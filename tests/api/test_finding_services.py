@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import IAM, SERVICE, Caller, Scene, billing_of, new_service
+from tests.api.scene import IAM, SERVICE, Caller, ServiceHarness, billing_of, new_service
 
 FULL = "QianfanFullControlAccessPolicy"
 
@@ -16,10 +16,10 @@ def names(caller: Caller, **wanted: Any) -> list[str]:
     return [one["name"] for one in caller.do(SERVICE, "DescribeServices", wanted)["serviceList"]]
 
 
-class Shop:
+class ServiceCatalogue:
     """An account with services of all kinds, made by two users."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: ServiceHarness) -> None:
         self.scene = scene
         self.owner = scene.customer("100000")
         self.helper = scene.user(self.owner, FULL)
@@ -51,15 +51,15 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(either_shared: Scene) -> Shop:
+def shop(either_shared: ServiceHarness) -> ServiceCatalogue:
     """One on either store, which tests only look at."""
-    return Shop(either_shared)
+    return ServiceCatalogue(either_shared)
 
 
 ALL = ["Translator", "translates 50%", "painter_1", "painter 2", "off", "stopped"]
 
 
-def test_services_are_found_by_everything_that_they_have(shop: Shop) -> None:
+def test_services_are_found_by_everything_that_they_have(shop: ServiceCatalogue) -> None:
     users = {one["name"]: one["userId"] for one in shop.owner.do(IAM, "DescribeUsers")["users"]}
     for wanted, found in (
         ({}, ALL),
@@ -95,8 +95,8 @@ def test_services_are_found_by_everything_that_they_have(shop: Shop) -> None:
         assert names(shop.owner, **wanted) == found, wanted
 
 
-def test_a_service_is_stopped_when_all_that_it_runs_on_is(either: Scene) -> None:
-    shop = Shop(either)
+def test_a_service_is_stopped_when_all_that_it_runs_on_is(either: ServiceHarness) -> None:
+    shop = ServiceCatalogue(either)
     shop.scene.advance("2030-02-15 08:00:00")
     assert names(shop.owner, runStatus=["Stopped"]) == ["off", "stopped"]
     assert names(shop.owner, payType="Prepay") == ["painter 2", "stopped"]
@@ -107,7 +107,9 @@ def test_a_service_is_stopped_when_all_that_it_runs_on_is(either: Scene) -> None
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("size", [1, 2, 5, 6])
-def test_services_are_listed_a_page_at_a_time_in_either_direction(shop: Shop, reverse: Any, size: int) -> None:
+def test_services_are_listed_a_page_at_a_time_in_either_direction(
+    shop: ServiceCatalogue, reverse: Any, size: int
+) -> None:
     pages = shop.owner.pages(SERVICE, "DescribeServices", {"maxKeys": size, "pageReverse": reverse})
     assert {page["maxKeys"] for page in pages} == {size}
     assert all(0 < len(page["serviceList"]) <= size for page in pages)
@@ -115,7 +117,7 @@ def test_services_are_listed_a_page_at_a_time_in_either_direction(shop: Shop, re
     assert found == (ALL[::-1] if reverse else ALL)
 
 
-def test_a_page_goes_on_with_the_same_filter(shop: Shop) -> None:
+def test_a_page_goes_on_with_the_same_filter(shop: ServiceCatalogue) -> None:
     first = shop.owner.do(SERVICE, "DescribeServices", {"maxKeys": 1, "payType": "Postpay"})
     rest = {"maxKeys": 10, "payType": "Postpay", "marker": first["nextMarker"]}
     assert names(shop.owner, **rest) == ["painter 2", "off"]
@@ -134,7 +136,7 @@ def test_a_page_goes_on_with_the_same_filter(shop: Shop) -> None:
         ({"protocolVersion": "1"}, "protocolVersion"),
     ],
 )
-def test_a_filter_of_another_value_is_named(either_shared: Scene, wanted: Any, field: str) -> None:
+def test_a_filter_of_another_value_is_named(either_shared: ServiceHarness, wanted: Any, field: str) -> None:
     assert either_shared.operator.field_refused(SERVICE, "DescribeServices", wanted) == field
 
 
@@ -147,7 +149,7 @@ def presets(caller: Caller, **wanted: Any) -> dict[str, str]:
     return {one["model"]: one["chargeStatus"] for one in found}
 
 
-def test_the_models_that_quota_is_sold_of_are_preset_services(either: Scene) -> None:
+def test_the_models_that_quota_is_sold_of_are_preset_services(either: ServiceHarness) -> None:
     caller = either.customer("6")
     assert presets(caller) == {}
     for model in ("ernie-4.0-8k", "qianfan-agent-speed-8k", "ernie-lite-8k"):

@@ -17,7 +17,7 @@ from tests.api.scene import (
     SERVICE,
     UNITS,
     Caller,
-    Scene,
+    ServiceHarness,
     billing_of,
     new_service,
     order,
@@ -78,7 +78,7 @@ WAYS: dict[str, Callable[[Caller], tuple[str, str, Any]]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("rule", ["units", "userUnits", "userUnits of everybody"])
-def test_units_are_limited_whichever_way_they_are_bought(shared: Scene, way: str, rule: str) -> None:
+def test_units_are_limited_whichever_way_they_are_bought(shared: ServiceHarness, way: str, rule: str) -> None:
     customer = shared.customer()
     asked = WAYS[way](customer)
     unit_type = QUOTA if way == "quota" else "gpu-1"
@@ -116,7 +116,7 @@ SPENDING: dict[str, Callable[[Caller], tuple[str, str, Any]]] = {
 
 @pytest.mark.parametrize("way", SPENDING)
 @pytest.mark.parametrize("rule", ["spend", "userSpend", "budget"])
-def test_spending_is_limited_whatever_it_is_for(shared: Scene, way: str, rule: str) -> None:
+def test_spending_is_limited_whatever_it_is_for(shared: ServiceHarness, way: str, rule: str) -> None:
     customer = shared.customer()
     asked = SPENDING[way](customer)
     before = float(customer.do(ACCOUNT, "DescribeAccount")["balance"])
@@ -137,7 +137,7 @@ def test_spending_is_limited_whatever_it_is_for(shared: Scene, way: str, rule: s
     customer.do(*asked)
 
 
-def test_a_renewal_by_rule_that_a_limit_refuses_is_tried_again(either: Scene) -> None:
+def test_a_renewal_by_rule_that_a_limit_refuses_is_tried_again(either: ServiceHarness) -> None:
     customer = either.customer()
     customer.buy(months=1, autoRenew=True, autoRenewTimeUnit="Month", autoRenewTime=1)
     limit(customer, spend="50")
@@ -148,7 +148,7 @@ def test_a_renewal_by_rule_that_a_limit_refuses_is_tried_again(either: Scene) ->
     assert customer.balance() == "800.00"
 
 
-def test_what_ends_shrinks_or_is_given_back_is_counted_no_more(either: Scene) -> None:
+def test_what_ends_shrinks_or_is_given_back_is_counted_no_more(either: ServiceHarness) -> None:
     customer = either.customer()
     limit(customer, units={"gpu-1": 4})
     unit = customer.buy(count=4)
@@ -162,7 +162,7 @@ def test_what_ends_shrinks_or_is_given_back_is_counted_no_more(either: Scene) ->
     assert (used(customer)["units"], used(customer)["userUnits"]) == ({}, {})
 
 
-def test_limits_below_what_is_held_end_nothing_and_let_nothing_be_added(either: Scene) -> None:
+def test_limits_below_what_is_held_end_nothing_and_let_nothing_be_added(either: ServiceHarness) -> None:
     customer = either.customer()
     unit = customer.buy(count=5)
     limit(customer, units={"gpu-1": 2})
@@ -177,7 +177,7 @@ def test_limits_below_what_is_held_end_nothing_and_let_nothing_be_added(either: 
     ("zone", "first"), [("Asia/Shanghai", "2030-02-01T00:00:00+08:00"), ("UTC", "2030-02-01T08:00:00+08:00")]
 )
 def test_the_month_is_that_of_the_accounts_zone_and_late_charges_of_the_last_one_do_not_count(
-    either: Scene, zone: str, first: str
+    either: ServiceHarness, zone: str, first: str
 ) -> None:
     made = either.operator.do(IAM, "CreateAccount", {"name": "zoned", "timeZone": zone})
     either.operator.do(ACCOUNT, "TopUpAccount", {"amount": "5000", "accountId": made["accountId"]})
@@ -195,7 +195,7 @@ def test_the_month_is_that_of_the_accounts_zone_and_late_charges_of_the_last_one
     assert used(customer)["spend"] == "100.00"
 
 
-def test_the_release_of_a_leased_instance_is_near_and_given_where_none_is(either: Scene) -> None:
+def test_the_release_of_a_leased_instance_is_near_and_given_where_none_is(either: ServiceHarness) -> None:
     customer = either.customer()
     limit(customer, releaseMaxSeconds=7200, releaseDefaultSeconds=3600, endRequired=True)
     unit = customer.buy()
@@ -213,7 +213,7 @@ def test_the_release_of_a_leased_instance_is_near_and_given_where_none_is(either
     assert "endRequired" in refusal(customer, *buying())
 
 
-def test_who_may_move_a_release_to_later_and_how_often(either: Scene) -> None:
+def test_who_may_move_a_release_to_later_and_how_often(either: ServiceHarness) -> None:
     root = either.customer()
     buyer, colleague, manager = either.user(root, OPERATE), either.user(root, OPERATE), either.user(root, FULL)
     unit = buyer.buy(release="2030-01-15T09:00:00+08:00")
@@ -234,7 +234,7 @@ def test_who_may_move_a_release_to_later_and_how_often(either: Scene) -> None:
     assert moves(manager, 13) == "moved"
 
 
-def test_a_quote_shows_each_limit_that_the_purchase_would_meet(either: Scene) -> None:
+def test_a_quote_shows_each_limit_that_the_purchase_would_meet(either: ServiceHarness) -> None:
     customer = either.customer()
     limit(customer, units={"gpu-1": 1}, spend="10", endRequired=True)
 
@@ -246,7 +246,7 @@ def test_a_quote_shows_each_limit_that_the_purchase_would_meet(either: Scene) ->
     assert verdicts(order(count=1, months=1)) == {"spend"}
 
 
-def test_operators_set_any_accounts_limits_and_others_only_their_own(either: Scene) -> None:
+def test_operators_set_any_accounts_limits_and_others_only_their_own(either: ServiceHarness) -> None:
     customer, other = either.customer(), either.customer()
     theirs = {"accountId": customer.account_id(), "limits": {"units": {"gpu-1": 0}}}
     assert other.refused(ACCOUNT, "SetGuardRails", theirs) == "AccessDenied"
@@ -263,7 +263,7 @@ def limits_of(of: Caller) -> Any:
     return of.do(ACCOUNT, "DescribeGuardRails")["limits"]
 
 
-def test_a_limit_that_is_not_named_stays(either: Scene) -> None:
+def test_a_limit_that_is_not_named_stays(either: ServiceHarness) -> None:
     customer = either.customer()
     quotas = {"units": {"gpu-1": 20, "cpu": 5}, "userUnits": {"*": {"gpu-1": 4}}, "extendBy": "buyer"}
     limit(customer, **quotas)
@@ -273,7 +273,7 @@ def test_a_limit_that_is_not_named_stays(either: Scene) -> None:
     assert limits_of(customer) == quotas | {"budget": "4000.00", "budgetWarnPercent": [50, 80]}
 
 
-def test_null_clears_what_is_named_and_entries_change_one_by_one(either_shared: Scene) -> None:
+def test_null_clears_what_is_named_and_entries_change_one_by_one(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer()
     limit(customer, units={"gpu-1": 20, "cpu": 5}, userUnits={"*": {"gpu-1": 4, "cpu": 2}, "u": {"cpu": 1}}, spend="9")
     limit(customer, units={"cpu": None, "gpu-2": 7}, userUnits={"*": {"cpu": None}, "u": None}, spend=None)
@@ -287,7 +287,7 @@ def test_null_clears_what_is_named_and_entries_change_one_by_one(either_shared: 
     assert limits_of(customer) == {}
 
 
-def test_a_budget_goes_with_its_parts_and_they_need_it(either_shared: Scene) -> None:
+def test_a_budget_goes_with_its_parts_and_they_need_it(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer()
     alone = {"limits": {"budgetWarnPercent": [50]}}
     assert customer.field_refused(ACCOUNT, "SetGuardRails", alone) == "limits.budget"
@@ -298,7 +298,7 @@ def test_a_budget_goes_with_its_parts_and_they_need_it(either_shared: Scene) -> 
     assert limits_of(customer) == {"spend": "7.00"}
 
 
-def test_a_misspelt_limit_changes_nothing_and_the_right_name_is_told(either_shared: Scene) -> None:
+def test_a_misspelt_limit_changes_nothing_and_the_right_name_is_told(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer()
     limit(customer, units={"gpu-1": 20})
     answer = customer.ask(ACCOUNT, "SetGuardRails", {"limits": {"unit": {"gpu-1": 4}}})
@@ -308,7 +308,7 @@ def test_a_misspelt_limit_changes_nothing_and_the_right_name_is_told(either_shar
     assert limits_of(customer) == {"units": {"gpu-1": 20}}
 
 
-def test_limits_name_no_more_than_a_thousand_whoever_adds_them(either_shared: Scene) -> None:
+def test_limits_name_no_more_than_a_thousand_whoever_adds_them(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer()
     limit(customer, units={f"type-{number}": 1 for number in range(1000)})
     more = {"limits": {"units": {"one-more": 1}}}
@@ -316,7 +316,7 @@ def test_limits_name_no_more_than_a_thousand_whoever_adds_them(either_shared: Sc
     limit(customer, units={"type-0": None, "one-more": 1})
 
 
-def test_the_same_token_sets_limits_once(either: Scene) -> None:
+def test_the_same_token_sets_limits_once(either: ServiceHarness) -> None:
     customer = either.customer()
     body = {"limits": {"units": {"gpu-1": 1}}}
     first = customer.do(ACCOUNT, "SetGuardRails", body, query="&clientToken=one")
@@ -327,7 +327,7 @@ def test_the_same_token_sets_limits_once(either: Scene) -> None:
     assert other.code == "IdempotentParameterMismatch"
 
 
-def test_a_quote_that_was_held_before_the_limit_buys_nothing_beyond_it(either: Scene) -> None:
+def test_a_quote_that_was_held_before_the_limit_buys_nothing_beyond_it(either: ServiceHarness) -> None:
     customer = either.customer()
     quote = customer.do(UNITS, "QuotePurchase", order(count=2) | {"hold": True})
     limit(customer, units={"gpu-1": 1})
@@ -340,7 +340,7 @@ BUYERS, MOST, ROUNDS = 64, 20, 8
 
 
 @pytest.mark.parametrize("rule", ["units", "spend"])
-def test_a_burst_gets_exactly_what_the_limit_leaves(fresh: Scene, rule: str) -> None:
+def test_a_burst_gets_exactly_what_the_limit_leaves(fresh: ServiceHarness, rule: str) -> None:
     fresh.sell(stock=1000)
     for _ in range(ROUNDS):
         customer = fresh.customer("100000")

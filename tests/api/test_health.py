@@ -14,18 +14,18 @@ from leasebook.api.health import Health
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US, Instant
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import RealClock, VirtualClock
-from tests.api.scene import CLOCK, UNITS, Scene, a_scene
+from tests.api.scene import CLOCK, UNITS, ServiceHarness, a_scene
 from tests.harness import Answer
 
 READY = {"status": "ready"}
 
 
-def get(scene: Scene, path: str, method: str = "GET") -> Answer:
+def get(scene: ServiceHarness, path: str, method: str = "GET") -> Answer:
     """Ask as a monitor does: unsigned."""
     return scene.operator.send(path, "", method=method, headers=[])
 
 
-def samples(scene: Scene) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+def samples(scene: ServiceHarness) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     answer = get(scene, "/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
@@ -36,7 +36,7 @@ def samples(scene: Scene) -> dict[tuple[str, tuple[tuple[str, str], ...]], float
     }
 
 
-def test_a_service_says_that_it_is_alive_and_ready_to_whoever_asks(shared: Scene) -> None:
+def test_a_service_says_that_it_is_alive_and_ready_to_whoever_asks(shared: ServiceHarness) -> None:
     alive, ready = get(shared, "/healthz"), get(shared, "/readyz")
     assert (alive.status, alive.body) == (200, {"status": "ok"})
     assert (ready.status, ready.body) == (200, READY)
@@ -44,7 +44,7 @@ def test_a_service_says_that_it_is_alive_and_ready_to_whoever_asks(shared: Scene
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_a_monitor_may_ask_for_the_head_only(shared: Scene, path: str) -> None:
+def test_a_monitor_may_ask_for_the_head_only(shared: ServiceHarness, path: str) -> None:
     app = shared.running.app
     sent: list[Any] = []
 
@@ -64,7 +64,7 @@ def test_a_monitor_may_ask_for_the_head_only(shared: Scene, path: str) -> None:
     assert sent[1]["body"] == b""
 
 
-def test_pages_for_monitors_are_not_posted_to(shared: Scene) -> None:
+def test_pages_for_monitors_are_not_posted_to(shared: ServiceHarness) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
         assert get(shared, path, "POST").body["code"] == "ResourceNotFound"
 
@@ -72,7 +72,7 @@ def test_pages_for_monitors_are_not_posted_to(shared: Scene) -> None:
 # --- readiness -------------------------------------------------------------------------------------------
 
 
-def late_by(scene: Scene, seconds: int, look: Callable[[], Any]) -> None:
+def late_by(scene: ServiceHarness, seconds: int, look: Callable[[], Any]) -> None:
     """Let a release be overdue, with nobody to do it, and look."""
     caller = scene.customer()
     unit = caller.buy(release="2030-01-15 09:00:00")
@@ -89,7 +89,7 @@ def late_by(scene: Scene, seconds: int, look: Callable[[], Any]) -> None:
         agenda._turn.release()
 
 
-def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_setting(fresh: Scene) -> None:
+def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_setting(fresh: ServiceHarness) -> None:
     def look() -> None:
         answer = get(fresh, "/readyz")
         assert answer.status == 503
@@ -103,7 +103,7 @@ def test_a_service_is_not_ready_while_a_release_is_overdue_for_longer_than_the_s
     late_by(fresh, 31, look)
 
 
-def test_a_release_that_is_late_within_the_setting_leaves_the_service_ready(fresh: Scene) -> None:
+def test_a_release_that_is_late_within_the_setting_leaves_the_service_ready(fresh: ServiceHarness) -> None:
     def look() -> None:
         assert get(fresh, "/readyz").body == READY
         assert samples(fresh)["leasebook_oldest_overdue_release_seconds", ()] == 30
@@ -122,7 +122,7 @@ def test_the_setting_says_how_late_a_release_may_be(opened: Path, tmp_path: Path
         late_by(scene, 60, look)
 
 
-def test_a_service_is_ready_again_when_what_was_overdue_is_done(fresh: Scene) -> None:
+def test_a_service_is_ready_again_when_what_was_overdue_is_done(fresh: ServiceHarness) -> None:
     late_by(fresh, 3600, lambda: get(fresh, "/readyz"))
     fresh.advance("2030-01-15 10:00:01")
     assert get(fresh, "/readyz").body == READY
@@ -162,14 +162,14 @@ def test_a_service_that_is_stopping_is_not_ready_and_lets_its_connections_go(tmp
         assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
-def test_every_reason_is_given_at_once_and_a_store_that_cannot_be_read_is_one(shared: Scene) -> None:
-    class Broken:
+def test_every_reason_is_given_at_once_and_a_store_that_cannot_be_read_is_one(shared: ServiceHarness) -> None:
+    class FailingReader:
         async def read(self, question: Any, *, long: bool = False, party: str | None = None) -> Any:  # noqa: ARG002
             raise OSError(f"no disk to ask {question!r}")
 
         glance = read
 
-    health = Health(Broken(), shared.running.sequencer, VirtualClock(Instant(0)), Metrics(), lateness_max_s=30)
+    health = Health(FailingReader(), shared.running.sequencer, VirtualClock(Instant(0)), Metrics(), lateness_max_s=30)
     health.stopping = True
     found: list[Any] = []
 
@@ -199,7 +199,7 @@ def test_a_service_whose_sequencer_is_gone_is_not_alive(tmp_path: Path) -> None:
         assert answer.body["status"] != "ok"
 
 
-class Trouble:
+class StubConcern:
     """A concern with what a test makes it say."""
 
     def __init__(self) -> None:
@@ -214,7 +214,7 @@ class Trouble:
 
 
 def test_what_keeps_the_service_from_its_work_is_told_and_what_ends_it_ends_it(tmp_path: Path) -> None:
-    trouble = Trouble()
+    trouble = StubConcern()
     with a_scene(tmp_path) as scene:
         scene.running.health.watch(trouble)
         assert get(scene, "/readyz").status == 200
@@ -249,7 +249,7 @@ def test_the_promised_metrics_are_there_from_the_start(tmp_path: Path) -> None:
     } <= names
 
 
-def test_requests_and_releases_are_counted(fresh: Scene) -> None:
+def test_requests_and_releases_are_counted(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     caller.buy(release="2030-01-15 09:30:00")
     caller.release(caller.buy())

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, UNITS, Caller, Scene, billing_of
+from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness, billing_of
 
 LISTS = pytest.mark.parametrize(("action", "name"), [("DescribeOrders", "orders"), ("DescribePostings", "postings")])
 
 
-class History:
+class AccountHistory:
     """An account to which everything happened that leaves an order or a posting."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: ServiceHarness) -> None:
         self.caller = scene.customer("2000")
         self.grows = self.caller.buy(months=1)
         scene.advance("2030-01-15 09:00:00")
@@ -28,9 +28,9 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(either_shared: Scene) -> History:
+def history(either_shared: ServiceHarness) -> AccountHistory:
     """One on either store, which tests only read."""
-    return History(either_shared)
+    return AccountHistory(either_shared)
 
 
 def kinds(caller: Caller, action: str, name: str, **wanted: Any) -> list[str]:
@@ -42,7 +42,7 @@ ORDERS = ["Purchase", "Resize", "Renewal", "Purchase", "Conversion"]
 POSTINGS = ["TopUp", "Purchase", "Resize", "Renewal", "Usage", "Conversion"]
 
 
-def test_orders_are_found_by_kind_instance_and_time(history: History) -> None:
+def test_orders_are_found_by_kind_instance_and_time(history: AccountHistory) -> None:
     for wanted, found in (
         ({}, ORDERS),
         ({"kind": "Purchase"}, ["Purchase", "Purchase"]),
@@ -63,7 +63,7 @@ def test_orders_are_found_by_kind_instance_and_time(history: History) -> None:
         assert kinds(history.caller, "DescribeOrders", "orders", **wanted) == found, wanted
 
 
-def test_postings_are_found_by_kind_instance_and_time(history: History) -> None:
+def test_postings_are_found_by_kind_instance_and_time(history: AccountHistory) -> None:
     for wanted, found in (
         ({}, POSTINGS),
         *(({"kind": kind}, [kind]) for kind in POSTINGS),
@@ -83,7 +83,7 @@ def test_postings_are_found_by_kind_instance_and_time(history: History) -> None:
 @pytest.mark.parametrize("wanted", [{}, {"kind": "Purchase"}, {"startTime": "2030-01-15 09:00:00"}])
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_pages_put_together_are_the_whole_list(
-    history: History, action: str, name: str, wanted: dict[str, Any], size: int
+    history: AccountHistory, action: str, name: str, wanted: dict[str, Any], size: int
 ) -> None:
     whole = history.caller.do(ACCOUNT, action, wanted)[name]
     pages = history.caller.pages(ACCOUNT, action, {**wanted, "maxKeys": size})
@@ -92,7 +92,9 @@ def test_pages_put_together_are_the_whole_list(
 
 
 @LISTS
-def test_a_page_goes_on_only_with_the_filter_that_it_began_with(history: History, action: str, name: str) -> None:
+def test_a_page_goes_on_only_with_the_filter_that_it_began_with(
+    history: AccountHistory, action: str, name: str
+) -> None:
     first = history.caller.do(ACCOUNT, action, {"maxKeys": 1})
     for other in ({"kind": "Purchase"}, {"instanceId": history.grows}, {"endTime": "2031-01-01 00:00:00"}):
         assert history.caller.refused(ACCOUNT, action, {"marker": first["nextMarker"], **other}) == "InvalidMarker"
@@ -100,7 +102,7 @@ def test_a_page_goes_on_only_with_the_filter_that_it_began_with(history: History
 
 
 @LISTS
-def test_a_filter_of_another_value_is_named(either_shared: Scene, action: str, name: str) -> None:
+def test_a_filter_of_another_value_is_named(either_shared: ServiceHarness, action: str, name: str) -> None:
     caller = either_shared.customer()
     assert caller.field_refused(ACCOUNT, action, {"kind": "Gift"}) == "kind"
     assert caller.field_refused(ACCOUNT, action, {"startTime": "yesterday"}) == "startTime"
@@ -108,7 +110,7 @@ def test_a_filter_of_another_value_is_named(either_shared: Scene, action: str, n
     assert len(caller.do(ACCOUNT, action)[name]) <= 1
 
 
-def test_a_charge_says_what_it_is_for(history: History) -> None:
+def test_a_charge_says_what_it_is_for(history: AccountHistory) -> None:
     (usage,) = history.caller.do(ACCOUNT, "DescribePostings", {"kind": "Usage"})["postings"]
     assert {name: usage[name] for name in ("minutes", "count", "price", "amount", "startTime", "time")} == {
         "minutes": 60,

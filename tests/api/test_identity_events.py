@@ -12,8 +12,8 @@ import pytest
 from leasebook.contract.signing import sign
 from leasebook.domain.model.subscription import Subscription
 from leasebook.domain.record.event import IAM_FOUND, Event
-from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, Scene, order
-from tests.harness import Desk
+from tests.api.scene import ACCOUNT, EVENTS, IAM, SERVICE, UNITS, Caller, ServiceHarness, order
+from tests.harness import Client
 
 OPERATE, READ, FULL = "QianfanServiceOperateAccessPolicy", "QianfanReadAccessPolicy", "QianfanFullControlAccessPolicy"
 
@@ -24,7 +24,7 @@ def told(of: Caller, **asked: Any) -> list[Any]:
     return [event for page in pages for event in page["events"] if event["type"].startswith("iam.")]
 
 
-def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either: Scene) -> None:
+def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either: ServiceHarness) -> None:
     made = either.operator.do(IAM, "CreateAccount", {"name": "customer"})
     customer = either.caller(made)
     account, user, key = told(customer)
@@ -63,7 +63,7 @@ def test_opening_an_account_tells_of_it_of_its_root_and_of_the_first_key(either:
     assert made["secretAccessKey"] not in json.dumps(told(customer))
 
 
-def test_each_change_of_a_user_or_a_key_is_told_once_with_what_was_before(either: Scene) -> None:
+def test_each_change_of_a_user_or_a_key_is_told_once_with_what_was_before(either: ServiceHarness) -> None:
     customer = either.customer(None)
     seen = len(told(customer))
     user = customer.do(IAM, "CreateUser", {"name": "worker"})["userId"]
@@ -95,7 +95,7 @@ def test_each_change_of_a_user_or_a_key_is_told_once_with_what_was_before(either
     assert service_key["key"] not in json.dumps(events)
 
 
-def test_a_refused_change_is_no_event(either_shared: Scene) -> None:
+def test_a_refused_change_is_no_event(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer(None)
     before = told(customer)
     user = before[1]["data"]["targetUserId"]
@@ -107,7 +107,7 @@ def test_a_refused_change_is_no_event(either_shared: Scene) -> None:
     assert told(customer) == before
 
 
-def test_who_does_not_manage_the_account_is_told_nothing_of_its_users_and_keys(either_shared: Scene) -> None:
+def test_who_does_not_manage_the_account_is_told_nothing_of_its_users_and_keys(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer(None)
     reader = either_shared.user(customer, READ)
     assert told(customer)
@@ -119,7 +119,9 @@ def test_who_does_not_manage_the_account_is_told_nothing_of_its_users_and_keys(e
     assert changed["data"]["now"] == {"policies": [READ]}
 
 
-def test_a_stream_tells_of_users_and_keys_only_as_long_as_its_reader_manages_the_account(either: Scene) -> None:
+def test_a_stream_tells_of_users_and_keys_only_as_long_as_its_reader_manages_the_account(
+    either: ServiceHarness,
+) -> None:
     customer = either.customer()
     manager = either.user(customer, FULL, READ)
     mine, worker = customer.do(IAM, "CreateUser", {"name": "worker"})["userId"], manager.desk
@@ -150,7 +152,7 @@ def test_a_stream_tells_of_users_and_keys_only_as_long_as_its_reader_manages_the
 class Stream:
     """Follows an account's events until it is told to end."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Client) -> None:
         self.desk = desk
         self.text = ""
         self.came, self.ended = asyncio.Event(), asyncio.Event()
@@ -198,7 +200,7 @@ def test_what_was_found_at_an_upgrade_is_sent_to_no_subscription(types: tuple[st
     assert hook.wants(Event(0, "iam.userChanged", None, None, {})) is (types == ())  # type: ignore[arg-type]
 
 
-def test_a_subscription_is_told_of_users_and_keys(either: Scene) -> None:
+def test_a_subscription_is_told_of_users_and_keys(either: ServiceHarness) -> None:
     # That an event is sent at all is shown elsewhere; here, that those of users and keys are among them.
     customer = either.customer(None)
     subscription = customer.do(
@@ -216,7 +218,7 @@ def test_a_subscription_is_told_of_users_and_keys(either: Scene) -> None:
     assert delivery["eventId"] == event["id"]
 
 
-def test_an_account_s_money_is_no_matter_of_its_identity(either_shared: Scene) -> None:
+def test_an_account_s_money_is_no_matter_of_its_identity(either_shared: ServiceHarness) -> None:
     customer = either_shared.customer("100")
     either_shared.operator.do(ACCOUNT, "TopUpAccount", {"amount": "1", "accountId": customer.account_id()})
     assert "iam.accountChanged" not in {one["type"] for one in told(customer)}

@@ -15,7 +15,7 @@ from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.values.calendar import parse_time
 from leasebook.store.verify.check import check_store
 from tests.api.conftest import open_up
-from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, Scene, a_scene
+from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, ServiceHarness, a_scene
 from tests.harness import Answer
 
 EVENTS: Final = "/v2/events"
@@ -62,7 +62,7 @@ class Sheet(HTMLParser):
         return any(tag == "button" for tag, _ in self.tags)
 
 
-def ask(scene: Scene, link: str, body: str | None = None, *, method: str = "", **headers: str) -> Answer:
+def ask(scene: ServiceHarness, link: str, body: str | None = None, *, method: str = "", **headers: str) -> Answer:
     """Open a link, or press its button; nothing is signed."""
     sent = [(name.encode(), value.encode()) for name, value in headers.items()]
     content = b"" if body is None else body.encode()
@@ -79,7 +79,7 @@ def ask(scene: Scene, link: str, body: str | None = None, *, method: str = "", *
     return answer
 
 
-def shown(scene: Scene, link: str) -> tuple[int, Sheet]:
+def shown(scene: ServiceHarness, link: str) -> tuple[int, Sheet]:
     """Open a link. Looking changes nothing, however often."""
     before = scene.rows() if scene.where.url is None else None
     answer = ask(scene, link)
@@ -88,7 +88,7 @@ def shown(scene: Scene, link: str) -> tuple[int, Sheet]:
     return answer.status, Sheet(answer.body)
 
 
-def pressed(scene: Scene, link: str, attempt: str | None = None) -> tuple[int, Sheet]:
+def pressed(scene: ServiceHarness, link: str, attempt: str | None = None) -> tuple[int, Sheet]:
     """Open a link and press its button."""
     sends = shown(scene, link)[1].sends if attempt is None else f"attempt={attempt}"
     answer = ask(scene, link, sends)
@@ -106,7 +106,9 @@ def links_of(caller: Caller) -> dict[str, str]:
     return links
 
 
-def about_to_be_released(scene: Scene, funds: str = "10000", **wanted: Any) -> tuple[Caller, str, dict[str, str]]:
+def about_to_be_released(
+    scene: ServiceHarness, funds: str = "10000", **wanted: Any
+) -> tuple[Caller, str, dict[str, str]]:
     """Buy, and let the day before the release come; returns the buyer, the instance and its links."""
     customer = scene.customer(funds)
     unit = customer.buy(release=RELEASED, **wanted)
@@ -114,7 +116,7 @@ def about_to_be_released(scene: Scene, funds: str = "10000", **wanted: Any) -> t
     return customer, unit, links_of(customer)
 
 
-def about_to_expire(scene: Scene, funds: str) -> tuple[Caller, str, str]:
+def about_to_expire(scene: ServiceHarness, funds: str) -> tuple[Caller, str, str]:
     """The same of a term of a month; returns its one link."""
     customer = scene.customer(funds)
     unit = customer.buy(months=1)
@@ -125,7 +127,7 @@ def about_to_expire(scene: Scene, funds: str) -> tuple[Caller, str, str]:
 # --- what is done ----------------------------------------------------------------------------------------
 
 
-def test_keeping_moves_the_release_by_two_hours_once(either: Scene) -> None:
+def test_keeping_moves_the_release_by_two_hours_once(either: ServiceHarness) -> None:
     customer, unit, links = about_to_be_released(either, count=2)
     status, page = shown(either, links["keep"])
     assert status == 200
@@ -155,7 +157,7 @@ def test_keeping_moves_the_release_by_two_hours_once(either: Scene) -> None:
     assert all(one["code"] != "OK" for one in later)
 
 
-def test_releasing_ends_it_now_and_says_what_it_cost(either: Scene) -> None:
+def test_releasing_ends_it_now_and_says_what_it_cost(either: ServiceHarness) -> None:
     customer, unit, links = about_to_be_released(either)
     either.advance("2030-01-17T08:30:00+08:00")
     status, page = shown(either, links["release"])
@@ -176,7 +178,7 @@ def test_releasing_ends_it_now_and_says_what_it_cost(either: Scene) -> None:
         assert "It has ended since 2030-01-17 08:30" in page.text
 
 
-def test_renewing_adds_a_month_and_is_paid_at_once(either: Scene) -> None:
+def test_renewing_adds_a_month_and_is_paid_at_once(either: ServiceHarness) -> None:
     customer, unit, link = about_to_expire(either, "250")
     status, page = shown(either, link)
     assert status == 200
@@ -192,7 +194,7 @@ def test_renewing_adds_a_month_and_is_paid_at_once(either: Scene) -> None:
     assert customer.balance() == "50.00"
 
 
-def test_a_button_that_is_pressed_twice_or_by_many_does_it_once(either: Scene) -> None:
+def test_a_button_that_is_pressed_twice_or_by_many_does_it_once(either: ServiceHarness) -> None:
     customer, unit, link = about_to_expire(either, "900")
     sends = shown(either, link)[1].sends
     answers: list[Answer] = []
@@ -212,14 +214,14 @@ def test_a_button_that_is_pressed_twice_or_by_many_does_it_once(either: Scene) -
     assert len(orders) == 1
 
 
-def test_the_same_attempt_is_answered_the_same_after_it_was_done(either: Scene) -> None:
+def test_the_same_attempt_is_answered_the_same_after_it_was_done(either: ServiceHarness) -> None:
     customer, unit, links = about_to_be_released(either)
     attempt = shown(either, links["keep"])[1].attempt
     assert [pressed(either, links["keep"], attempt)[0] for _ in range(3)] == [200, 200, 200]
     assert customer.unit(unit)["releaseTime"] == KEPT
 
 
-def test_what_was_refused_can_be_tried_again_from_a_new_page(either: Scene) -> None:
+def test_what_was_refused_can_be_tried_again_from_a_new_page(either: ServiceHarness) -> None:
     customer, unit, link = about_to_expire(either, "150")
     status, page = shown(either, link)
     assert (status, page.has_button) == (409, False)
@@ -237,7 +239,7 @@ def test_what_was_refused_can_be_tried_again_from_a_new_page(either: Scene) -> N
 class Void(NamedTuple):
     """What happens between the reminder and the link: what the page says then, and its status."""
 
-    happens: Callable[[Scene, Caller, str], None]
+    happens: Callable[[ServiceHarness, Caller, str], None]
     says: str
     status: int = 410
 
@@ -268,7 +270,7 @@ VOID: Final[dict[str, Void]] = {
 
 
 @pytest.mark.parametrize("case", VOID.values(), ids=VOID)
-def test_a_link_is_void_once_the_deadline_is_another(fresh: Scene, case: Void) -> None:
+def test_a_link_is_void_once_the_deadline_is_another(fresh: ServiceHarness, case: Void) -> None:
     customer, unit, links = about_to_be_released(fresh)
     case.happens(fresh, customer, unit)
     before = customer.unit(unit)
@@ -280,7 +282,7 @@ def test_a_link_is_void_once_the_deadline_is_another(fresh: Scene, case: Void) -
     assert customer.unit(unit) == before
 
 
-def test_a_term_that_has_ended_is_not_renewed_by_its_link(fresh: Scene) -> None:
+def test_a_term_that_has_ended_is_not_renewed_by_its_link(fresh: ServiceHarness) -> None:
     customer, unit, link = about_to_expire(fresh, "500")
     fresh.advance("2030-02-15T08:00:00+08:00")
     status, page = shown(fresh, link)
@@ -289,7 +291,7 @@ def test_a_term_that_has_ended_is_not_renewed_by_its_link(fresh: Scene) -> None:
     assert customer.unit(unit)["status"] == "Stopped"
 
 
-def test_a_link_ends_at_its_deadline_also_where_the_work_of_that_moment_is_late(fresh: Scene) -> None:
+def test_a_link_ends_at_its_deadline_also_where_the_work_of_that_moment_is_late(fresh: ServiceHarness) -> None:
     customer, unit, link = about_to_expire(fresh, "500")
 
     async def time_goes_on_and_nobody_works() -> None:
@@ -314,7 +316,9 @@ LIMITS: Final = [
 
 
 @pytest.mark.parametrize(("limits", "named"), LIMITS)
-def test_what_a_limit_refuses_is_said_before_and_not_done(either: Scene, limits: dict[str, Any], named: str) -> None:
+def test_what_a_limit_refuses_is_said_before_and_not_done(
+    either: ServiceHarness, limits: dict[str, Any], named: str
+) -> None:
     owner = either.customer("10000")
     buyer = either.user(owner, OPERATE)
     unit = buyer.buy(release=RELEASED)
@@ -332,7 +336,7 @@ def test_what_a_limit_refuses_is_said_before_and_not_done(either: Scene, limits:
     assert pressed(either, links["release"])[0] == 200
 
 
-def test_a_link_acts_for_its_buyer_only_as_long_as_they_may(either: Scene) -> None:
+def test_a_link_acts_for_its_buyer_only_as_long_as_they_may(either: ServiceHarness) -> None:
     owner = either.customer("10000")
     buyer = either.user(owner, OPERATE)
     unit = buyer.buy(release=RELEASED)
@@ -360,7 +364,7 @@ def test_a_link_acts_for_its_buyer_only_as_long_as_they_may(either: Scene) -> No
 # --- who gets one, and what is none ----------------------------------------------------------------------
 
 
-def test_links_are_shown_to_whoever_could_do_the_same_without(fresh: Scene) -> None:
+def test_links_are_shown_to_whoever_could_do_the_same_without(fresh: ServiceHarness) -> None:
     owner = fresh.customer("10000")
     buyer, other = fresh.user(owner, OPERATE), fresh.user(owner, OPERATE)
     reader, manager = fresh.user(owner, READ), fresh.user(owner, FULL)
@@ -372,7 +376,7 @@ def test_links_are_shown_to_whoever_could_do_the_same_without(fresh: Scene) -> N
     assert links_of(buyer) == links_of(owner) == links_of(manager)
 
 
-def test_what_was_not_made_here_is_nothing_at_all(fresh: Scene) -> None:
+def test_what_was_not_made_here_is_nothing_at_all(fresh: ServiceHarness) -> None:
     customer, unit, links = about_to_be_released(fresh)
     keep = links["keep"]
     text, _, signature = keep.rpartition(".")
@@ -399,7 +403,7 @@ def test_what_was_not_made_here_is_nothing_at_all(fresh: Scene) -> None:
     assert customer.unit(unit)["releaseTime"] == RELEASED
 
 
-def test_other_methods_are_refused_and_head_is_the_page_without_its_body(fresh: Scene) -> None:
+def test_other_methods_are_refused_and_head_is_the_page_without_its_body(fresh: ServiceHarness) -> None:
     _, _, links = about_to_be_released(fresh)
     answer = ask(fresh, links["keep"], method="DELETE")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
@@ -409,13 +413,13 @@ def test_other_methods_are_refused_and_head_is_the_page_without_its_body(fresh: 
     assert ask(fresh, links["keep"], "x" * (2 << 20)).status == 413
 
 
-def test_a_body_that_is_none_of_the_form_counts_as_an_attempt_without_a_name(fresh: Scene) -> None:
+def test_a_body_that_is_none_of_the_form_counts_as_an_attempt_without_a_name(fresh: ServiceHarness) -> None:
     customer, unit, links = about_to_be_released(fresh)
     assert ask(fresh, links["keep"], "attempt=<script>&x=1").status == 200
     assert customer.unit(unit)["releaseTime"] == KEPT
 
 
-def test_a_page_is_whole_in_itself_and_says_what_people_called_things_as_text(fresh: Scene) -> None:
+def test_a_page_is_whole_in_itself_and_says_what_people_called_things_as_text(fresh: ServiceHarness) -> None:
     made = fresh.operator.do(IAM, "CreateAccount", {"name": '<script>alert("1")</script>&'})
     fresh.operator.do(ACCOUNT, "TopUpAccount", {"amount": "10000", "accountId": made["accountId"]})
     customer = fresh.caller(made)
@@ -457,7 +461,7 @@ def test_links_lead_to_where_the_service_is_reached(tmp_path: Path, environment:
         assert customer.unit(unit)["releaseTime"] == KEPT
 
 
-def test_quota_is_kept_and_released_by_its_links_too(fresh: Scene) -> None:
+def test_quota_is_kept_and_released_by_its_links_too(fresh: ServiceHarness) -> None:
     fresh.sell_quota()
     customer = fresh.customer("10000")
     unit = customer.buy_quota(release=RELEASED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leasebook.store.verify.check import check_store
-from tests.api.scene import CATALOG, Scene
+from tests.api.scene import CATALOG, ServiceHarness
 from tests.api.test_links import (
     EXPIRES,
     RELEASED,
@@ -17,7 +17,7 @@ from tests.api.test_links import (
 )
 
 
-def test_a_used_link_stays_used_though_its_deadline_comes_back(either: Scene) -> None:
+def test_a_used_link_stays_used_though_its_deadline_comes_back(either: ServiceHarness) -> None:
     customer, unit, links = about_to_be_released(either)
     assert pressed(either, links["keep"])[0] == 200
     customer.schedule(unit, RELEASED)
@@ -32,7 +32,7 @@ def test_a_used_link_stays_used_though_its_deadline_comes_back(either: Scene) ->
         assert check_store(either.where).findings == []
 
 
-def test_a_link_that_was_not_used_holds_again_when_its_deadline_does(fresh: Scene) -> None:
+def test_a_link_that_was_not_used_holds_again_when_its_deadline_does(fresh: ServiceHarness) -> None:
     # There is no second reminder of the same deadline, so this link is the only one.
     customer, unit, links = about_to_be_released(fresh)
     customer.schedule(unit, "2030-01-20T08:00:00+08:00")
@@ -41,7 +41,7 @@ def test_a_link_that_was_not_used_holds_again_when_its_deadline_does(fresh: Scen
     assert pressed(fresh, links["keep"])[0] == 200
 
 
-def test_the_button_charges_what_the_page_said_or_asks_again(either: Scene) -> None:
+def test_the_button_charges_what_the_page_said_or_asks_again(either: ServiceHarness) -> None:
     customer, unit, link = about_to_expire(either, "1000")
     page = shown(either, link)[1]
     assert page.sends.endswith("&amount=100000000")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leasebook.store.verify.check import check_store
-from tests.api.scene import MODEL, SERVICE, UNITS, Caller, Scene, billing_of, new_service
+from tests.api.scene import MODEL, SERVICE, UNITS, Caller, ServiceHarness, billing_of, new_service
 from tests.api.test_services import deployed, scale
 
 RUN = {"command": ["serve", "--port", "{port}"], "healthPath": "/health"}
@@ -51,7 +51,7 @@ def listed(caller: Caller, **asked: Any) -> list[str]:
 # --- sets and versions -----------------------------------------------------------------------------------
 
 
-def test_a_version_is_shown_as_it_was_added_with_what_was_left_out_filled_in(either: Scene) -> None:
+def test_a_version_is_shown_as_it_was_added_with_what_was_left_out_filled_in(either: ServiceHarness) -> None:
     caller = either.customer()
     owner = add_set(caller, "talker", description="It talks.")
     model = add_model(caller, owner, env={"A_1": "x={port}"}, cpus=0.5, memoryBytes=2**30, accelerators=2)
@@ -76,7 +76,7 @@ def test_a_version_is_shown_as_it_was_added_with_what_was_left_out_filled_in(eit
     assert [one["modelId"] for one in whole["modelList"]] == [model]
 
 
-def test_versions_are_numbered_and_no_number_comes_twice(either: Scene) -> None:
+def test_versions_are_numbered_and_no_number_comes_twice(either: ServiceHarness) -> None:
     caller = either.customer()
     owner = add_set(caller)
     first, second = add_model(caller, owner), add_model(caller, owner)
@@ -85,7 +85,7 @@ def test_versions_are_numbered_and_no_number_comes_twice(either: Scene) -> None:
     assert described(caller, add_model(caller, owner))["version"] == "V3"
 
 
-def test_a_set_goes_only_when_it_is_empty_and_nothing_of_it_is_seen_afterwards(either: Scene) -> None:
+def test_a_set_goes_only_when_it_is_empty_and_nothing_of_it_is_seen_afterwards(either: ServiceHarness) -> None:
     caller = either.customer()
     owner = add_set(caller)
     model = add_model(caller, owner)
@@ -103,7 +103,7 @@ def test_a_set_goes_only_when_it_is_empty_and_nothing_of_it_is_seen_afterwards(e
         assert caller.refused(MODEL, name, body) == "ResourceNotFound"
 
 
-def test_sets_are_listed_page_by_page_by_name_and_by_source(either: Scene) -> None:
+def test_sets_are_listed_page_by_page_by_name_and_by_source(either: ServiceHarness) -> None:
     caller = either.customer()
     for number in range(5):
         add_set(caller, f"own {number}")
@@ -126,7 +126,7 @@ def test_sets_are_listed_page_by_page_by_name_and_by_source(either: Scene) -> No
 # --- whose they are --------------------------------------------------------------------------------------
 
 
-def test_somebody_elses_models_are_answered_like_those_that_do_not_exist(either: Scene) -> None:
+def test_somebody_elses_models_are_answered_like_those_that_do_not_exist(either: ServiceHarness) -> None:
     owner, stranger = either.customer(), either.customer()
     there = add_set(owner)
     model = add_model(owner, there)
@@ -147,7 +147,7 @@ def test_somebody_elses_models_are_answered_like_those_that_do_not_exist(either:
     assert stranger.service(service)["modelId"] == model
 
 
-def test_everybodys_models_are_used_by_all_and_changed_by_operators_only(either: Scene) -> None:
+def test_everybodys_models_are_used_by_all_and_changed_by_operators_only(either: ServiceHarness) -> None:
     owner = add_set(either.operator, "for all", forEverybody=True)
     model = add_model(either.operator, owner)
     caller = either.customer()
@@ -162,7 +162,7 @@ def test_everybodys_models_are_used_by_all_and_changed_by_operators_only(either:
     assert caller.refused(MODEL, "DeleteModelSet", {"modelSetId": owner}) == "AccessDenied"
 
 
-def test_who_only_reads_sees_models_and_changes_none(shared: Scene) -> None:
+def test_who_only_reads_sees_models_and_changes_none(shared: ServiceHarness) -> None:
     caller = shared.customer()
     owner = add_set(caller)
     reader = shared.user(caller, "QianfanServiceReadAccessPolicy")
@@ -219,7 +219,7 @@ def test_who_only_reads_sees_models_and_changes_none(shared: Scene) -> None:
         ({"command": ["x" * 30_000, "y" * 30_000, "z" * 30_000]}, "run"),
     ],
 )
-def test_what_nothing_can_run_is_refused_and_the_field_named(shared: Scene, run: Any, field: str) -> None:
+def test_what_nothing_can_run_is_refused_and_the_field_named(shared: ServiceHarness, run: Any, field: str) -> None:
     caller = shared.customer()
     owner = add_set(caller)
     assert caller.field_refused(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": run}) == field
@@ -239,7 +239,7 @@ def test_what_nothing_can_run_is_refused_and_the_field_named(shared: Scene, run:
         {"application": "shop.serving:Maker.make", "arguments": {"size": "7b", "dash-ed": ""}},
     ],
 )
-def test_what_can_be_run_is_kept_as_it_is(shared: Scene, run: Any) -> None:
+def test_what_can_be_run_is_kept_as_it_is(shared: ServiceHarness, run: Any) -> None:
     caller = shared.customer()
     owner = add_set(caller)
     made = caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": run})
@@ -249,7 +249,9 @@ def test_what_can_be_run_is_kept_as_it_is(shared: Scene, run: Any) -> None:
 # --- services --------------------------------------------------------------------------------------------
 
 
-def test_a_version_that_a_service_uses_stays_until_the_service_is_deleted_or_uses_another(either: Scene) -> None:
+def test_a_version_that_a_service_uses_stays_until_the_service_is_deleted_or_uses_another(
+    either: ServiceHarness,
+) -> None:
     caller = either.customer()
     owner = add_set(caller)
     first, second = add_model(caller, owner), add_model(caller, owner)
@@ -263,7 +265,7 @@ def test_a_version_that_a_service_uses_stays_until_the_service_is_deleted_or_use
     assert caller.do(MODEL, "DeleteModel", {"modelId": second}) is True
 
 
-def test_a_service_of_a_version_that_is_in_another_set_or_unknown_is_only_counted(either: Scene) -> None:
+def test_a_service_of_a_version_that_is_in_another_set_or_unknown_is_only_counted(either: ServiceHarness) -> None:
     caller = either.customer()
     owner, other = add_set(caller), add_set(caller)
     model = add_model(caller, owner)
@@ -275,7 +277,7 @@ def test_a_service_of_a_version_that_is_in_another_set_or_unknown_is_only_counte
 
 
 @pytest.mark.parametrize("way", ["bought", "placed", "scaled"])
-def test_replicas_that_an_engine_runs_are_deploying_until_one_answers(either: Scene, way: str) -> None:
+def test_replicas_that_an_engine_runs_are_deploying_until_one_answers(either: ServiceHarness, way: str) -> None:
     caller = either.customer()
     owner = add_set(caller)
     model = of(add_model(caller, owner), owner)
@@ -294,7 +296,7 @@ def test_replicas_that_an_engine_runs_are_deploying_until_one_answers(either: Sc
         assert [row["serviceId"] for row in rows] == found
 
 
-def test_a_service_with_replicas_changes_its_version_but_not_whether_it_is_run(either: Scene) -> None:
+def test_a_service_with_replicas_changes_its_version_but_not_whether_it_is_run(either: ServiceHarness) -> None:
     caller = either.customer()
     owner = add_set(caller)
     first, second = add_model(caller, owner), add_model(caller, owner)
@@ -331,7 +333,9 @@ def test_a_service_with_replicas_changes_its_version_but_not_whether_it_is_run(e
         ("UPDATE models SET account_id = ''", "and its set to"),
     ],
 )
-def test_a_store_that_contradicts_itself_about_models_is_found_out(fresh: Scene, broken: str, said: str) -> None:
+def test_a_store_that_contradicts_itself_about_models_is_found_out(
+    fresh: ServiceHarness, broken: str, said: str
+) -> None:
     caller = fresh.customer()
     owner = add_set(caller)
     body = {**new_service(replicasCount=1), **of(add_model(caller, owner), owner), "billing": billing_of()}
@@ -343,7 +347,7 @@ def test_a_store_that_contradicts_itself_about_models_is_found_out(fresh: Scene,
     assert any(said in finding for finding in check_store(fresh.where).findings)
 
 
-def test_a_version_that_was_made_trusted_behind_the_services_back_is_found_out(fresh: Scene) -> None:
+def test_a_version_that_was_made_trusted_behind_the_services_back_is_found_out(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     owner = add_set(caller)
     caller.do(MODEL, "CreateCustomModel", {"modelSetId": owner, "run": RUN})
@@ -356,7 +360,7 @@ def test_a_version_that_was_made_trusted_behind_the_services_back_is_found_out(f
     assert (told in one and unproved in other) or (told in other and unproved in one)
 
 
-def test_approving_twice_changes_nothing_and_tells_once(either: Scene) -> None:
+def test_approving_twice_changes_nothing_and_tells_once(either: ServiceHarness) -> None:
     caller, approve = either.customer(), "ApproveModel"
     model = caller.do(MODEL, "CreateCustomModel", {"modelSetId": add_set(caller), "run": RUN})["modelId"]
     assert described(caller, model)["trusted"] is False
@@ -379,7 +383,9 @@ def test_approving_twice_changes_nothing_and_tells_once(either: Scene) -> None:
         assert either.operator.refused(MODEL, action, {"modelId": "amv-nowhere"}) == "ResourceNotFound"
 
 
-def test_what_an_operator_makes_is_trusted_and_an_operator_sees_the_versions_of_all_accounts(either: Scene) -> None:
+def test_what_an_operator_makes_is_trusted_and_an_operator_sees_the_versions_of_all_accounts(
+    either: ServiceHarness,
+) -> None:
     everybodys = add_set(either.operator, forEverybody=True)
     own = add_set(either.operator)
     for owner in (everybodys, own):
@@ -396,7 +402,7 @@ def test_what_an_operator_makes_is_trusted_and_an_operator_sees_the_versions_of_
 # --- keys for calling services ---------------------------------------------------------------------------
 
 
-def test_a_service_key_is_shown_once_and_kept_as_a_digest_only(fresh: Scene) -> None:
+def test_a_service_key_is_shown_once_and_kept_as_a_digest_only(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     made = caller.do(SERVICE, "CreateServiceKey", {"name": "shop"})
     (kept,) = caller.do(SERVICE, "DescribeServiceKeys")["keyList"]
@@ -407,7 +413,7 @@ def test_a_service_key_is_shown_once_and_kept_as_a_digest_only(fresh: Scene) -> 
     assert secret not in str(fresh.rows())
 
 
-def test_service_keys_are_listed_by_service_and_status_and_are_the_accounts_own(either: Scene) -> None:
+def test_service_keys_are_listed_by_service_and_status_and_are_the_accounts_own(either: ServiceHarness) -> None:
     caller, stranger = either.customer(), either.customer()
     service = caller.create_service()
     every = caller.do(SERVICE, "CreateServiceKey", {"name": "all"})["keyId"]

@@ -11,7 +11,7 @@ from leasebook import __version__
 from leasebook.contract import openapi
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.nearest import no_such
-from tests.api.scene import EVENTS, UNITS, Scene
+from tests.api.scene import EVENTS, UNITS, ServiceHarness
 from tests.harness import a_service, play
 
 NEAREST = [
@@ -38,7 +38,7 @@ NEAREST = [
 @pytest.mark.parametrize(("path", "name", "said"), NEAREST)
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_what_there_is_not_is_answered_with_what_is_nearest(
-    shared: Scene, path: str, name: str, said: str, method: str
+    shared: ServiceHarness, path: str, name: str, said: str, method: str
 ) -> None:
     query = f"Action={name}" if name else ""
     answer = shared.operator.send(path, query, b"{}", method=method, headers=[(b"host", b"leasebook.test")])
@@ -48,7 +48,9 @@ def test_what_there_is_not_is_answered_with_what_is_nearest(
 
 
 @pytest.mark.parametrize("spelled", ["action", "ACTION", "actoin", "%41ctions"])
-def test_the_parameter_that_names_the_action_may_be_the_one_that_is_misspelt(shared: Scene, spelled: str) -> None:
+def test_the_parameter_that_names_the_action_may_be_the_one_that_is_misspelt(
+    shared: ServiceHarness, spelled: str
+) -> None:
     asked = {"headers": [(b"host", b"leasebook.test")]}
     answer = shared.operator.send(UNITS, f"{spelled}=DescribeComputeUnits", b"{}", **asked)
     assert (answer.status, answer.code) == (404, "ResourceNotFound")
@@ -58,7 +60,7 @@ def test_the_parameter_that_names_the_action_may_be_the_one_that_is_misspelt(sha
     assert "There is no action 'Describe'" in answer.body["message"]
 
 
-def test_an_action_that_is_called_with_get_says_how_it_is_called(shared: Scene) -> None:
+def test_an_action_that_is_called_with_get_says_how_it_is_called(shared: ServiceHarness) -> None:
     asked = {"method": "GET", "headers": [(b"host", b"leasebook.test")]}
     answer = shared.operator.send(UNITS, "Action=DescribeComputeUnits", b"", **asked)
     assert (answer.status, answer.code) == (400, "InvalidHTTPRequest")

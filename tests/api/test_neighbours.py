@@ -21,7 +21,7 @@ from tests.api.scene import (
     SERVICE,
     UNITS,
     Caller,
-    Scene,
+    ServiceHarness,
     a_scene,
     billing_of,
     new_service,
@@ -136,7 +136,7 @@ ABSENT = {
 
 
 @pytest.fixture(scope="module")
-def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Caller, dict[str, str]]]:
+def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceHarness, Caller, dict[str, str]]]:
     """A service with two accounts: the one that calls, and what it would have to name of the other."""
     with a_scene(tmp_path_factory.mktemp("neighbours")) as scene:
         scene.sell(stock=1000)
@@ -164,7 +164,7 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene
 
 @pytest.mark.parametrize(("path", "action", "body"), BY_ID)
 def test_what_is_another_accounts_answers_as_if_it_were_not_there(
-    neighbours: tuple[Scene, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
+    neighbours: tuple[ServiceHarness, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
 ) -> None:
     scene, stranger, theirs = neighbours
     commits = scene.commits()
@@ -188,7 +188,7 @@ def test_what_is_another_accounts_answers_as_if_it_were_not_there(
 
 @pytest.mark.parametrize(("path", "action", "body"), BY_FILTER)
 def test_looking_for_what_is_another_accounts_finds_nothing(
-    neighbours: tuple[Scene, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
+    neighbours: tuple[ServiceHarness, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
 ) -> None:
     _, stranger, theirs = neighbours
     text = json.dumps(body)
@@ -209,7 +209,7 @@ def test_every_action_that_names_something_by_its_id_is_tried_on_another_account
     assert operations <= {TABLE[path, action].operation for path, action, _ in (*BY_ID, *BY_FILTER)}
 
 
-def test_the_id_of_another_accounts_order_opens_nothing(shared: Scene) -> None:
+def test_the_id_of_another_accounts_order_opens_nothing(shared: ServiceHarness) -> None:
     bought = shared.customer().do(UNITS, "PurchaseComputeUnit", order())
     stranger = shared.customer()
     for path, action in ((ACCOUNT, "DescribeOrders"), (ACCOUNT, "DescribePostings")):
@@ -217,7 +217,7 @@ def test_the_id_of_another_accounts_order_opens_nothing(shared: Scene) -> None:
         assert stranger.refused(path, action, {"orderId": bought["orderId"]}) == "InappropriateJSON"
 
 
-def test_a_user_whose_key_is_of_one_account_is_not_found_in_another(shared: Scene) -> None:
+def test_a_user_whose_key_is_of_one_account_is_not_found_in_another(shared: ServiceHarness) -> None:
     owner, stranger = shared.customer(), shared.customer()
     user = owner.do(IAM, "CreateUser", {"name": "theirs"})
     for action, body in (

@@ -11,56 +11,56 @@ from leasebook.api.handlers.identities import KEYS_SHOWN_MAX, shown_keys
 from leasebook.api.paging import WHOLE
 from leasebook.domain.model.account import AccessKey, KeyStatus
 from leasebook.domain.values.calendar import Instant
-from tests.api.scene import CATALOG, CHARGE, IAM, MODEL, NOTIFICATION, SERVICE, Caller, Scene
+from tests.api.scene import CATALOG, CHARGE, IAM, MODEL, NOTIFICATION, SERVICE, Caller, ServiceHarness
 
 HOOK: Final = {"kind": "Webhook", "url": "https://receiver.invalid/"}
 ENDS: Final = {"isTruncated", "maxKeys", "nextMarker"}
 SPAN: Final = {"startTime": "2030-01-01 00:00:00", "endTime": "2030-12-01 00:00:00"}
 
 
-class Listed(NamedTuple):
+class ListCase(NamedTuple):
     """A list: how it is asked for, where its rows are, by what they are known, and what makes at least three."""
 
     path: str
     action: str
     rows: str
     name: str
-    make: Callable[[Scene, Caller], dict[str, Any]]
+    make: Callable[[ServiceHarness, Caller], dict[str, Any]]
 
 
-def users(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
+def users(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     for _ in range(4):
         caller.do(IAM, "CreateAccessKey", {"userId": caller.do(IAM, "CreateUser", {"name": "same"})["userId"]})
     return {}
 
 
-def subscriptions(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
+def subscriptions(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     for _ in range(4):
         caller.do(NOTIFICATION, "CreateSubscription", HOOK)
     return {}
 
 
-def versions(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
+def versions(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     made: dict[str, Any] = caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "many"})
     for _ in range(11):
         caller.do(MODEL, "CreateCustomModel", {**made, "run": {"command": ["x"]}})
     return made
 
 
-def packages(scene: Scene, caller: Caller) -> dict[str, Any]:
+def packages(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:
     for _ in range(4):
         scene.grant(caller)
     return {}
 
 
-def quota(scene: Scene, caller: Caller) -> dict[str, Any]:
+def quota(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:
     scene.sell_quota()
     for _ in range(4):
         caller.buy_quota()
     return {"model": "ernie-4.0-8k"}
 
 
-def instances(scene: Scene, caller: Caller) -> dict[str, Any]:
+def instances(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:
     scene.sell(stock=100)
     service = caller.create_service()
     for _ in range(4):
@@ -68,19 +68,19 @@ def instances(scene: Scene, caller: Caller) -> dict[str, Any]:
     return {"serviceId": service}
 
 
-def offerings(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
+def offerings(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     for unit_type in ("a-1", "b-1", "c-1"):
         scene.sell("gz", unit_type)
     return {}
 
 
-def presets(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
+def presets(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     for model in ("m-1", "m-2", "m-3"):
         scene.sell_quota(model)
     return {}
 
 
-def metrics(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
+def metrics(scene: ServiceHarness, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
     for _ in range(4):
         called = {"serviceId": caller.create_service(), "appId": "app-1", "succeeded": 1}
         caller.do(SERVICE, "CountServiceCalls", called)
@@ -88,19 +88,19 @@ def metrics(scene: Scene, caller: Caller) -> dict[str, Any]:  # noqa: ARG001
 
 
 LISTS: Final = {
-    "users": Listed(IAM, "DescribeUsers", "users", "userId", users),
-    "subscriptions": Listed(NOTIFICATION, "DescribeSubscriptions", "subscriptions", "subscriptionId", subscriptions),
-    "versions": Listed(MODEL, "DescribeModelSet", "modelList", "modelId", versions),
-    "packages": Listed(CHARGE, "DescribePackageResources", "instances", "packageId", packages),
-    "quota": Listed(CHARGE, "DescribeTPMResource", "instances", "instanceId", quota),
-    "instances": Listed(CHARGE, "DescribeServiceResources", "instances", "instanceId", instances),
-    "offerings": Listed(CATALOG, "DescribeOfferings", "offerings", "type", offerings),
-    "presets": Listed(SERVICE, "DescribePresetServices", "serviceList", "serviceId", presets),
-    "metrics": Listed(SERVICE, "DescribeServiceMetric", "serviceList", "serviceId", metrics),
+    "users": ListCase(IAM, "DescribeUsers", "users", "userId", users),
+    "subscriptions": ListCase(NOTIFICATION, "DescribeSubscriptions", "subscriptions", "subscriptionId", subscriptions),
+    "versions": ListCase(MODEL, "DescribeModelSet", "modelList", "modelId", versions),
+    "packages": ListCase(CHARGE, "DescribePackageResources", "instances", "packageId", packages),
+    "quota": ListCase(CHARGE, "DescribeTPMResource", "instances", "instanceId", quota),
+    "instances": ListCase(CHARGE, "DescribeServiceResources", "instances", "instanceId", instances),
+    "offerings": ListCase(CATALOG, "DescribeOfferings", "offerings", "type", offerings),
+    "presets": ListCase(SERVICE, "DescribePresetServices", "serviceList", "serviceId", presets),
+    "metrics": ListCase(SERVICE, "DescribeServiceMetric", "serviceList", "serviceId", metrics),
 }
 
 
-def pages(caller: Caller, listed: Listed, body: dict[str, Any], size: int) -> Iterator[Any]:
+def pages(caller: Caller, listed: ListCase, body: dict[str, Any], size: int) -> Iterator[Any]:
     """Walk through all pages."""
     marker = None
     while True:
@@ -113,7 +113,9 @@ def pages(caller: Caller, listed: Listed, body: dict[str, Any], size: int) -> It
 
 
 @pytest.mark.parametrize("what", LISTS)
-def test_a_list_is_whole_where_nobody_asks_for_pages_and_its_pages_are_all_of_it(either: Scene, what: str) -> None:
+def test_a_list_is_whole_where_nobody_asks_for_pages_and_its_pages_are_all_of_it(
+    either: ServiceHarness, what: str
+) -> None:
     listed, customer, other = LISTS[what], either.customer("100000"), either.customer()
     body = listed.make(either, customer)
     whole = customer.do(listed.path, listed.action, body)
@@ -133,13 +135,13 @@ def test_a_list_is_whole_where_nobody_asks_for_pages_and_its_pages_are_all_of_it
         assert other.refused(listed.path, listed.action, {"marker": first["nextMarker"]}) == "InvalidMarker"
 
 
-def test_a_page_has_no_more_rows_than_may_be_however_many_are_asked_for(either: Scene) -> None:
+def test_a_page_has_no_more_rows_than_may_be_however_many_are_asked_for(either: ServiceHarness) -> None:
     answer = either.operator.do(CATALOG, "DescribeOfferings", {"maxKeys": 2**31})
     assert answer["maxKeys"] == WHOLE.most
     assert WHOLE.default == WHOLE.most == 1000
 
 
-def test_engines_and_replicas_have_pages_too(either: Scene) -> None:
+def test_engines_and_replicas_have_pages_too(either: ServiceHarness) -> None:
     customer = either.customer()
     service = customer.create_service()
     assert customer.do(SERVICE, "DescribeReplicas", {"serviceId": service, "maxKeys": 5})["isTruncated"] is False

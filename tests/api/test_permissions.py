@@ -18,7 +18,7 @@ from tests.api.scene import (
     SERVICE,
     UNITS,
     Caller,
-    Scene,
+    ServiceHarness,
     billing_of,
     new_service,
     order,
@@ -108,7 +108,7 @@ ANY_ACTION = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: f"{ac
 
 
 @pytest.fixture(scope="module")
-def users(shared: Scene) -> dict[str, Caller]:
+def users(shared: ServiceHarness) -> dict[str, Caller]:
     """A user for each policy who has that one only, and one who has none."""
     root = shared.customer()
     return {policy: shared.user(root, *filter(None, [policy])) for policy in (*POLICIES, "")}
@@ -117,7 +117,7 @@ def users(shared: Scene) -> dict[str, Caller]:
 @pytest.mark.parametrize("policy", [*POLICIES, ""])
 @ANY_ACTION
 def test_a_policy_permits_what_is_documented_and_nothing_else(
-    shared: Scene, users: dict[str, Caller], action: Action, policy: str
+    shared: ServiceHarness, users: dict[str, Caller], action: Action, policy: str
 ) -> None:
     commits = shared.commits()
     # What is permitted goes on to the body, and that is no object.
@@ -136,7 +136,7 @@ def test_who_is_not_permitted_is_told_what_would_permit_it(users: dict[str, Call
     assert OPERATE in message
 
 
-def test_the_root_of_an_account_may_do_everything_in_it_but_what_operators_do(shared: Scene) -> None:
+def test_the_root_of_an_account_may_do_everything_in_it_but_what_operators_do(shared: ServiceHarness) -> None:
     root = shared.customer()
     for action in ACTIONS:
         permitted = FULL in DOCUMENTED[action.operation]
@@ -197,7 +197,7 @@ def quota_bodies(root: Caller) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("policy", [*READ_ONLY, ""])
-def test_who_may_only_read_never_writes(shared: Scene, policy: str) -> None:
+def test_who_may_only_read_never_writes(shared: ServiceHarness, policy: str) -> None:
     root = shared.customer()
     service = root.create_service()
     bodies = write_bodies(root, root.buy_replicas(service, 1), root.buy(months=1), service)
@@ -213,7 +213,7 @@ def test_who_may_only_read_never_writes(shared: Scene, policy: str) -> None:
     assert shared.rows() == before
 
 
-def test_policies_add_up(shared: Scene) -> None:
+def test_policies_add_up(shared: ServiceHarness) -> None:
     user = shared.user(shared.customer(), DATA_OPERATE, OPERATE)
     assert user.buy()
     assert user.do(SERVICE, "DescribeServices")["serviceList"] == []
@@ -222,7 +222,7 @@ def test_policies_add_up(shared: Scene) -> None:
 # --- changes take effect at once -------------------------------------------------------------------------
 
 
-def test_an_attached_policy_permits_and_a_detached_one_forbids_the_very_next_request(shared: Scene) -> None:
+def test_an_attached_policy_permits_and_a_detached_one_forbids_the_very_next_request(shared: ServiceHarness) -> None:
     root = shared.customer()
     user = shared.user(root)
     (mine,) = (one for one in root.do(IAM, "DescribeUsers")["users"] if not one["isRoot"])
@@ -237,7 +237,7 @@ def test_an_attached_policy_permits_and_a_detached_one_forbids_the_very_next_req
     assert user.refused(UNITS, "DescribeComputeUnits") == "AccessDenied"
 
 
-def test_a_disabled_key_is_refused_from_the_very_next_request(shared: Scene) -> None:
+def test_a_disabled_key_is_refused_from_the_very_next_request(shared: ServiceHarness) -> None:
     root = shared.customer()
     user = shared.user(root, FULL)
     assert user.buy()
@@ -255,7 +255,7 @@ def test_a_disabled_key_is_refused_from_the_very_next_request(shared: Scene) -> 
     }
 
 
-def test_the_other_keys_of_a_user_go_on_working(shared: Scene) -> None:
+def test_the_other_keys_of_a_user_go_on_working(shared: ServiceHarness) -> None:
     root = shared.customer()
     user = shared.user(root, FULL)
     second = shared.caller(user.do(IAM, "CreateAccessKey"))
@@ -263,7 +263,7 @@ def test_the_other_keys_of_a_user_go_on_working(shared: Scene) -> None:
     assert second.buy()
 
 
-def test_nobody_disables_the_key_that_signs(shared: Scene) -> None:
+def test_nobody_disables_the_key_that_signs(shared: ServiceHarness) -> None:
     root = shared.customer()
     answer = root.ask(IAM, "DisableAccessKey", {"accessKeyId": root.desk.access_key})
     assert (answer.status, answer.code) == (409, "InvalidState")
@@ -277,7 +277,7 @@ def test_nobody_disables_the_key_that_signs(shared: Scene) -> None:
 
 
 @pytest.mark.parametrize("action", ["AttachPolicy", "DetachPolicy"])
-def test_only_an_operator_gives_or_takes_the_policy_of_operators(shared: Scene, action: str) -> None:
+def test_only_an_operator_gives_or_takes_the_policy_of_operators(shared: ServiceHarness, action: str) -> None:
     root = shared.customer()
     user = shared.user(root, FULL)
     commits = shared.commits()
@@ -288,7 +288,7 @@ def test_only_an_operator_gives_or_takes_the_policy_of_operators(shared: Scene, 
     assert shared.commits() == commits
 
 
-def other_operator(shared: Scene) -> tuple[Caller, Any]:
+def other_operator(shared: ServiceHarness) -> tuple[Caller, Any]:
     """Somebody with full control of the operator's account, who is no operator; and the root, who is one."""
     user = shared.user(shared.operator, FULL)
     assert user.refused(ACCOUNT, "TopUpAccount", {"amount": "1"}) == "AccessDenied"
@@ -297,12 +297,12 @@ def other_operator(shared: Scene) -> tuple[Caller, Any]:
     return user, root
 
 
-def test_who_is_no_operator_gets_no_key_of_one(shared: Scene) -> None:
+def test_who_is_no_operator_gets_no_key_of_one(shared: ServiceHarness) -> None:
     user, root = other_operator(shared)
     assert user.refused(IAM, "CreateAccessKey", {"userId": root["userId"]}) == "AccessDenied"
 
 
-def test_who_is_no_operator_disables_no_key_of_one(shared: Scene) -> None:
+def test_who_is_no_operator_disables_no_key_of_one(shared: ServiceHarness) -> None:
     user, root = other_operator(shared)
     spare = shared.operator.do(IAM, "CreateAccessKey", {"userId": root["userId"]})["accessKeyId"]
     assert user.refused(IAM, "DisableAccessKey", {"accessKeyId": spare}) == "AccessDenied"
@@ -323,21 +323,21 @@ def test_who_is_no_operator_disables_no_key_of_one(shared: Scene) -> None:
         ),
     ],
 )
-def test_what_only_operators_do_nobody_else_does(shared: Scene, path: str, action: str, body: Any) -> None:
+def test_what_only_operators_do_nobody_else_does(shared: ServiceHarness, path: str, action: str, body: Any) -> None:
     root = shared.customer()
     commits = shared.commits()
     assert root.refused(path, action, body) == "AccessDenied"
     assert shared.commits() == commits
 
 
-def test_a_user_whom_an_operator_made_one_is_one(shared: Scene) -> None:
+def test_a_user_whom_an_operator_made_one_is_one(shared: ServiceHarness) -> None:
     operator = shared.user(shared.customer(), OPERATOR)
     assert operator.do(IAM, "CreateAccount", {})["accountId"]
     assert operator.do(ACCOUNT, "TopUpAccount", {"amount": "1"})["balance"] == "1001.00"
     assert operator.refused(UNITS, "PurchaseComputeUnit", order()) == "AccessDenied"
 
 
-def test_an_operator_manages_the_users_of_any_account(shared: Scene) -> None:
+def test_an_operator_manages_the_users_of_any_account(shared: ServiceHarness) -> None:
     made = shared.operator.do(IAM, "CreateAccount", {"name": "other"})
     account = {"accountId": made["accountId"]}
     user = shared.operator.do(IAM, "CreateUser", {**account, "name": "theirs"})

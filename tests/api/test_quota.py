@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, CHARGE, UNITS, Caller, Scene, billing_of
+from tests.api.scene import ACCOUNT, CATALOG, CHARGE, UNITS, Caller, ServiceHarness, billing_of
 
 MODEL, OTHER = "ernie-4.0-8k", "qianfan-agent-speed-8k"
 
 
 @pytest.fixture
-def caller(either: Scene) -> Caller:
+def caller(either: ServiceHarness) -> Caller:
     """A customer of a service that sells quota of two models."""
     for model in (MODEL, OTHER):
         either.sell_quota(model)
@@ -31,7 +31,7 @@ def purchase(count: int = 1, model: str = MODEL, **billing: Any) -> Any:
 
 
 def test_a_unit_of_quota_is_ten_thousand_tokens_and_thirty_three_requests_a_minute(
-    either: Scene, caller: Caller
+    either: ServiceHarness, caller: Caller
 ) -> None:
     bought = caller.do(CHARGE, "PurchaseTPMResource", purchase(3))
     assert caller.quota(bought["instanceId"]) == {
@@ -53,7 +53,7 @@ def test_a_unit_of_quota_is_ten_thousand_tokens_and_thirty_three_requests_a_minu
     assert caller.balance() == "982.00"  # 3 units, 60 minutes, 0.10
 
 
-def test_quota_is_found_by_model_instance_status_and_payment(either: Scene, caller: Caller) -> None:
+def test_quota_is_found_by_model_instance_status_and_payment(either: ServiceHarness, caller: Caller) -> None:
     first, second = caller.buy_quota(MODEL), caller.buy_quota(MODEL)
     other, gone = caller.buy_quota(OTHER), caller.buy_quota(MODEL)
     caller.do(CHARGE, "ReleaseTPMResource", {"model": MODEL, "instanceId": gone})
@@ -77,7 +77,7 @@ def test_quota_is_found_by_model_instance_status_and_payment(either: Scene, call
 
 
 @pytest.mark.usefixtures("caller")
-def test_stopped_quota_is_found_by_that(either: Scene) -> None:
+def test_stopped_quota_is_found_by_that(either: ServiceHarness) -> None:
     poor = either.customer("6")
     quota = poor.buy_quota(MODEL)
     either.advance("2030-01-16 10:00:00")  # unpaid since ten the day before, 24 hours of grace
@@ -86,7 +86,7 @@ def test_stopped_quota_is_found_by_that(either: Scene) -> None:
     assert listed(poor) == [quota]
 
 
-def test_releasing_quota_takes_its_model_and_the_bill_ends_there(either: Scene, caller: Caller) -> None:
+def test_releasing_quota_takes_its_model_and_the_bill_ends_there(either: ServiceHarness, caller: Caller) -> None:
     quota = caller.buy_quota(MODEL, 3)
     either.advance("2030-01-15 08:30:08")
     wrong = {"model": OTHER, "instanceId": quota}
@@ -104,7 +104,9 @@ def test_releasing_quota_takes_its_model_and_the_bill_ends_there(either: Scene, 
     assert caller.balance() == "990.70"  # 31 started minutes, 3 units, 0.10
 
 
-def test_resizing_quota_answers_true_and_without_a_number_changes_nothing(either: Scene, caller: Caller) -> None:
+def test_resizing_quota_answers_true_and_without_a_number_changes_nothing(
+    either: ServiceHarness, caller: Caller
+) -> None:
     quota = {"instanceId": caller.buy_quota(MODEL, 2)}
     assert caller.do(CHARGE, "ResizeTPMResource", quota) is True
     assert caller.quota(quota["instanceId"])["count"] == 2
@@ -122,7 +124,7 @@ def test_resizing_quota_answers_true_and_without_a_number_changes_nothing(either
     assert (first["count"], last["count"]) == (5, 1)
 
 
-def test_quota_that_cannot_be_resized_is_left_as_it_is(either: Scene, caller: Caller) -> None:
+def test_quota_that_cannot_be_resized_is_left_as_it_is(either: ServiceHarness, caller: Caller) -> None:
     quota = {"instanceId": caller.buy_quota(MODEL)}
     assert caller.refused(CHARGE, "ResizeTPMResource", {**quota, "count": 102}) == "InsufficientStock"
     assert caller.refused(CHARGE, "ResizeTPMResource", {**quota, "count": 1}) == "InvalidState"
@@ -134,7 +136,7 @@ def test_quota_that_cannot_be_resized_is_left_as_it_is(either: Scene, caller: Ca
     assert either.operator.offering("global", MODEL)["stockFree"] == 100
 
 
-def test_quota_is_released_on_schedule(either: Scene, caller: Caller) -> None:
+def test_quota_is_released_on_schedule(either: ServiceHarness, caller: Caller) -> None:
     at_once = caller.buy_quota(MODEL, release="2030-01-15 08:20:00")
     moved, cleared = caller.buy_quota(MODEL), caller.buy_quota(MODEL)
     for quota, time in (
@@ -157,7 +159,7 @@ def test_quota_is_released_on_schedule(either: Scene, caller: Caller) -> None:
     assert caller.refused(CHARGE, "AutoReleaseTPMResource", gone) == "InvalidState"
 
 
-def test_quota_that_is_not_sold_so_is_refused_and_the_field_is_named(either: Scene, caller: Caller) -> None:
+def test_quota_that_is_not_sold_so_is_refused_and_the_field_is_named(either: ServiceHarness, caller: Caller) -> None:
     prepaid = purchase(months=1)
     assert caller.field_refused(CHARGE, "PurchaseTPMResource", prepaid) == "billing.paymentTiming"
     assert caller.field_refused(CHARGE, "PurchaseTPMResource", purchase(model="nobody-sells-it")) == "model"
@@ -171,7 +173,7 @@ def test_quota_that_is_not_sold_so_is_refused_and_the_field_is_named(either: Sce
     assert listed(caller) == []
 
 
-def test_quota_is_no_compute_unit_and_a_compute_unit_is_no_quota(either: Scene, caller: Caller) -> None:
+def test_quota_is_no_compute_unit_and_a_compute_unit_is_no_quota(either: ServiceHarness, caller: Caller) -> None:
     quota, unit = {"instanceId": caller.buy_quota(MODEL)}, {"instanceId": caller.buy()}
     shown = caller.do(UNITS, "DescribeComputeUnits")["computeUnitInstanceList"]
     assert [one["instanceId"] for one in shown] == [unit["instanceId"]]
@@ -210,11 +212,11 @@ def test_quota_is_no_compute_unit_and_a_compute_unit_is_no_quota(either: Scene, 
         ({}, "region"),
     ],
 )
-def test_an_offering_is_named_by_region_and_type_or_by_model(either: Scene, body: Any, field: str) -> None:
+def test_an_offering_is_named_by_region_and_type_or_by_model(either: ServiceHarness, body: Any, field: str) -> None:
     assert either.operator.field_refused(CATALOG, "SetOffering", {**body, "stockTotal": 1}) == field
 
 
-def test_the_catalogue_tells_quota_from_units(either: Scene, caller: Caller) -> None:
+def test_the_catalogue_tells_quota_from_units(either: ServiceHarness, caller: Caller) -> None:
     kinds = {one["type"]: one["kind"] for one in caller.do(CATALOG, "DescribeOfferings")["offerings"]}
     assert (kinds["gpu-1"], kinds[MODEL]) == ("ComputingUnit", "TPM")
     answer = either.operator.ask(CATALOG, "SetOffering", {"region": "global", "type": OTHER, "stockTotal": 1})

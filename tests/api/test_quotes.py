@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, UNITS, Caller, Scene, billing_of, order
+from tests.api.scene import ACCOUNT, CATALOG, UNITS, Caller, ServiceHarness, billing_of, order
 
 READ, OPERATE = "QianfanReadAccessPolicy", "QianfanServiceOperateAccessPolicy"
 RULES = ["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance"]
@@ -27,7 +27,7 @@ def with_quote(quote_id: str, **wanted: Any) -> Any:
     return {**order(**wanted), "quoteId": quote_id}
 
 
-def reprice(scene: Scene, minute: str, month: str = "1000") -> None:
+def reprice(scene: ServiceHarness, minute: str, month: str = "1000") -> None:
     """Change the prices."""
     body = {"region": "bj", "type": "gpu-1", "pricePerMinute": minute, "pricePerMonth": month}
     scene.operator.do(CATALOG, "SetOffering", body)
@@ -36,7 +36,7 @@ def reprice(scene: Scene, minute: str, month: str = "1000") -> None:
 # --- judging ---------------------------------------------------------------------------------------------
 
 
-def test_a_quote_tells_what_a_postpaid_purchase_would_take(either: Scene) -> None:
+def test_a_quote_tells_what_a_postpaid_purchase_would_take(either: ServiceHarness) -> None:
     caller = either.customer()
     assert quote(caller, count=2) == {
         "passed": True,
@@ -54,13 +54,13 @@ def test_a_quote_tells_what_a_postpaid_purchase_would_take(either: Scene) -> Non
     }
 
 
-def test_a_quote_tells_what_a_prepaid_purchase_would_cost(either: Scene) -> None:
+def test_a_quote_tells_what_a_prepaid_purchase_would_cost(either: ServiceHarness) -> None:
     shown = quote(either.customer(), count=2, months=3)
     assert (shown["pricePerUnit"], shown["priceUnit"]) == ("100.00", "Month")
     assert (shown["amount"], shown["balanceNeeded"]) == ("600.00", "600.00")
 
 
-def test_every_rule_that_minds_is_shown_and_not_only_the_first(either: Scene) -> None:
+def test_every_rule_that_minds_is_shown_and_not_only_the_first(either: ServiceHarness) -> None:
     reader = either.user(either.customer("10"), READ)
     wanted: Any = {"count": 11, "release": "2030-01-15 08:00:00"}
     shown = quote(reader, **wanted)
@@ -81,7 +81,7 @@ def test_every_rule_that_minds_is_shown_and_not_only_the_first(either: Scene) ->
     assert "10.00 CNY" in shown["verdicts"][7]["message"]
 
 
-def test_what_is_not_sold_that_way_is_quoted_without_a_price(either: Scene) -> None:
+def test_what_is_not_sold_that_way_is_quoted_without_a_price(either: ServiceHarness) -> None:
     either.operator.do(CATALOG, "SetOffering", {"region": "sz", "type": "cpu", "pricePerMonth": "7", "stockTotal": 1})
     shown = quote(either.customer(), region="sz", type="cpu", count=2)
     codes = {verdict["rule"]: verdict["code"] for verdict in shown["verdicts"] if not verdict["passed"]}
@@ -103,7 +103,7 @@ def test_what_is_not_sold_that_way_is_quoted_without_a_price(either: Scene) -> N
         {"region": None, "months": 1},
     ],
 )
-def test_a_purchase_is_refused_with_the_first_verdict_that_does_not_pass(either: Scene, wanted: Any) -> None:
+def test_a_purchase_is_refused_with_the_first_verdict_that_does_not_pass(either: ServiceHarness, wanted: Any) -> None:
     caller = either.customer()
     shown = quote(caller, **wanted)
     bad = [verdict for verdict in shown["verdicts"] if not verdict["passed"]]
@@ -116,7 +116,7 @@ def test_a_purchase_is_refused_with_the_first_verdict_that_does_not_pass(either:
         assert caller.unit(answer.result["instanceId"])["region"] == shown["region"]
 
 
-def test_a_quote_that_holds_nothing_changes_nothing(fresh: Scene) -> None:
+def test_a_quote_that_holds_nothing_changes_nothing(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     before, commits = fresh.rows(), fresh.commits()
     assert "quoteId" not in quote(caller, count=2)
@@ -126,7 +126,7 @@ def test_a_quote_that_holds_nothing_changes_nothing(fresh: Scene) -> None:
     assert fresh.rows() == before
 
 
-def test_a_price_is_held_only_for_whoever_may_buy_at_it(fresh: Scene) -> None:
+def test_a_price_is_held_only_for_whoever_may_buy_at_it(fresh: ServiceHarness) -> None:
     reader = fresh.user(fresh.customer(), READ)
     before = fresh.rows()
     shown = quote(reader, hold=True)
@@ -135,7 +135,7 @@ def test_a_price_is_held_only_for_whoever_may_buy_at_it(fresh: Scene) -> None:
     assert fresh.rows() == before
 
 
-def test_what_the_catalogue_has_not_got_is_not_quoted(either: Scene) -> None:
+def test_what_the_catalogue_has_not_got_is_not_quoted(either: ServiceHarness) -> None:
     caller = either.customer()
     for wanted in ({"type": "abacus"}, {"region": "xx"}, {"region": None, "type": "abacus"}):
         assert caller.field_refused(UNITS, "QuotePurchase", order(**wanted)) == "computeUnitConfig"
@@ -146,7 +146,7 @@ def test_what_the_catalogue_has_not_got_is_not_quoted(either: Scene) -> None:
 # --- holding ---------------------------------------------------------------------------------------------
 
 
-def test_a_held_price_is_paid_though_it_has_changed_since(either: Scene) -> None:
+def test_a_held_price_is_paid_though_it_has_changed_since(either: ServiceHarness) -> None:
     caller = either.customer()
     shown = quote(caller, hold=True, count=2, months=3)
     assert shown["quoteExpiredTime"] == "2030-01-15T08:15:00+08:00"
@@ -157,7 +157,7 @@ def test_a_held_price_is_paid_though_it_has_changed_since(either: Scene) -> None
     assert caller.postings()[-1]["price"] == "100.00"
 
 
-def test_a_held_price_by_the_minute_holds_until_the_next_change_after_the_purchase(either: Scene) -> None:
+def test_a_held_price_by_the_minute_holds_until_the_next_change_after_the_purchase(either: ServiceHarness) -> None:
     caller = either.customer()
     quote_id = held(caller)
     either.advance("2030-01-15 08:05:00")
@@ -171,7 +171,7 @@ def test_a_held_price_by_the_minute_holds_until_the_next_change_after_the_purcha
     assert charged == [(50, "0.50", "25.00"), (60, "2.00", "120.00")]
 
 
-def test_the_region_that_was_quoted_need_not_be_named_again(either: Scene) -> None:
+def test_the_region_that_was_quoted_need_not_be_named_again(either: ServiceHarness) -> None:
     either.sell("bd", minute="0.1")
     caller, other = either.customer(), either.customer()
     fills = other.buy(count=8)
@@ -183,7 +183,7 @@ def test_the_region_that_was_quoted_need_not_be_named_again(either: Scene) -> No
     assert caller.unit(bought["instanceId"])["region"] == "bd"
 
 
-def test_a_quote_is_good_for_one_purchase(either: Scene) -> None:
+def test_a_quote_is_good_for_one_purchase(either: ServiceHarness) -> None:
     caller = either.customer()
     quote_id = held(caller)
     unit = caller.do(UNITS, "PurchaseComputeUnit", with_quote(quote_id))["instanceId"]
@@ -194,7 +194,7 @@ def test_a_quote_is_good_for_one_purchase(either: Scene) -> None:
     assert caller.free() == 9
 
 
-def test_a_quote_ends_when_it_was_said_to(either: Scene) -> None:
+def test_a_quote_ends_when_it_was_said_to(either: ServiceHarness) -> None:
     caller = either.customer()
     in_time, late = held(caller), held(caller)
     either.advance("2030-01-15 08:14:59")
@@ -205,7 +205,7 @@ def test_a_quote_ends_when_it_was_said_to(either: Scene) -> None:
     assert "2030-01-15T08:15:00+08:00" in answer.body["message"]
 
 
-def test_a_quote_is_of_its_account_only(either: Scene) -> None:
+def test_a_quote_is_of_its_account_only(either: ServiceHarness) -> None:
     owner, stranger = either.customer(), either.customer()
     quote_id = held(owner)
     assert stranger.refused(UNITS, "PurchaseComputeUnit", with_quote(quote_id)) == "ResourceNotFound"
@@ -224,7 +224,9 @@ def test_a_quote_is_of_its_account_only(either: Scene) -> None:
         {"type": "cpu", "region": None},
     ],
 )
-def test_a_quote_is_for_the_very_purchase_and_a_refused_one_does_not_use_it_up(either: Scene, other: Any) -> None:
+def test_a_quote_is_for_the_very_purchase_and_a_refused_one_does_not_use_it_up(
+    either: ServiceHarness, other: Any
+) -> None:
     either.sell("bd")
     either.sell("bj", "cpu")
     caller = either.customer()
@@ -233,7 +235,7 @@ def test_a_quote_is_for_the_very_purchase_and_a_refused_one_does_not_use_it_up(e
     assert caller.do(UNITS, "PurchaseComputeUnit", with_quote(quote_id))
 
 
-def test_a_quote_for_months_is_for_that_many_months(either: Scene) -> None:
+def test_a_quote_for_months_is_for_that_many_months(either: ServiceHarness) -> None:
     caller = either.customer()
     quote_id = held(caller, months=2)
     assert caller.field_refused(UNITS, "PurchaseComputeUnit", with_quote(quote_id, months=3)) == "quoteId"
@@ -242,7 +244,7 @@ def test_a_quote_for_months_is_for_that_many_months(either: Scene) -> None:
     assert caller.do(UNITS, "PurchaseComputeUnit", renewing)  # a rule costs nothing yet
 
 
-def test_a_quote_holds_the_price_and_neither_stock_nor_money(either: Scene) -> None:
+def test_a_quote_holds_the_price_and_neither_stock_nor_money(either: ServiceHarness) -> None:
     caller = either.customer()
     quote_id = held(caller, count=10, months=1)
     fills = either.customer().buy()
@@ -261,7 +263,7 @@ def test_a_quote_holds_the_price_and_neither_stock_nor_money(either: Scene) -> N
     assert caller.do(ACCOUNT, "DescribeOrders")["orders"][0]["amount"] == "1000.00"
 
 
-def test_a_retry_with_a_client_token_is_no_second_use(either: Scene) -> None:
+def test_a_retry_with_a_client_token_is_no_second_use(either: ServiceHarness) -> None:
     caller = either.customer()
     body = {**with_quote(held(caller)), "clientToken": "once"}
     first = caller.do(UNITS, "PurchaseComputeUnit", body)

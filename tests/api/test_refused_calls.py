@@ -22,7 +22,7 @@ from leasebook.domain.record.signature import RefusedCalls
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US
 from leasebook.ports.queries.read_repository import Reader
 from leasebook.store.opening import Target
-from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, Scene, a_scene
+from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, ServiceHarness, a_scene
 from tests.copies import STORES, empty
 from tests.crash.fleet import ROUNDS
 from tests.harness import CLIENT, play
@@ -31,7 +31,7 @@ FLOOD = 2_000 * ROUNDS
 START = 1_893_456_000_000_000
 
 
-class Machine:
+class RefusedCallsHarness:
     """The machine's clock, a sequencer that keeps what it is given, and a meter."""
 
     def __init__(self, **bounds: int) -> None:
@@ -68,7 +68,7 @@ class Machine:
 
 def test_a_minute_is_a_row_for_each_address_and_key() -> None:
     async def scene() -> None:
-        machine = Machine()
+        machine = RefusedCallsHarness()
         for number in range(7):
             machine.count("192.0.2.1", "AK1", code="SignatureEmpty" if number % 2 else "RequestExpired")
             machine.wall += 1_000_000
@@ -96,7 +96,7 @@ def test_a_minute_is_a_row_for_each_address_and_key() -> None:
 
 def test_however_many_there_are_the_rows_of_a_minute_and_an_hour_are_bounded() -> None:
     async def scene() -> None:
-        machine = Machine()
+        machine = RefusedCallsHarness()
         for minute in range(60):
             for number in range(500):
                 machine.count(f"198.51.{minute}.{number % 250}", f"AK{number}")
@@ -117,7 +117,7 @@ def test_however_many_there_are_the_rows_of_a_minute_and_an_hour_are_bounded() -
 
 def test_the_next_hour_has_room_again() -> None:
     async def scene() -> None:
-        machine = Machine(hour_rows=3)
+        machine = RefusedCallsHarness(hour_rows=3)
         for number in range(5):
             machine.count(f"192.0.2.{number}")
         machine.wall += HOUR_US
@@ -131,7 +131,7 @@ def test_the_next_hour_has_room_again() -> None:
 
 def test_one_address_with_many_keys_takes_a_few_rows_and_leaves_the_others_theirs() -> None:
     async def scene() -> None:
-        machine = Machine()
+        machine = RefusedCallsHarness()
         for number in range(1000):
             machine.count("192.0.2.1", f"AK{number}")
         machine.count("192.0.2.2", "AK-somebody")
@@ -145,7 +145,7 @@ def test_one_address_with_many_keys_takes_a_few_rows_and_leaves_the_others_their
 
 def test_addresses_of_one_network_of_ipv6_are_one_and_no_address_is_one_too() -> None:
     async def scene() -> None:
-        machine = Machine()
+        machine = RefusedCallsHarness()
         for address in ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1", "", "::1", "no: address"):
             machine.count(address)
         await machine.refusals.stop()
@@ -162,7 +162,7 @@ def test_addresses_of_one_network_of_ipv6_are_one_and_no_address_is_one_too() ->
 
 def test_an_account_gets_one_line_a_minute_for_each_of_its_keys() -> None:
     async def scene() -> None:
-        machine = Machine()
+        machine = RefusedCallsHarness()
         for number in range(300):
             machine.count(f"192.0.2.{number % 9}", "AK1", "SignatureDoesNotMatch", "acc-1")
         machine.count("192.0.2.1", "AK2", "RequestReplayed", "acc-1")
@@ -182,7 +182,7 @@ def test_an_account_gets_one_line_a_minute_for_each_of_its_keys() -> None:
 
 def test_what_the_store_does_not_take_waits_and_is_bounded() -> None:
     async def scene() -> None:
-        machine = Machine()
+        machine = RefusedCallsHarness()
         machine.is_down = True
         for minute in range(40):
             for number in range(60):
@@ -201,7 +201,9 @@ def test_what_the_store_does_not_take_waits_and_is_bounded() -> None:
 
 
 @pytest.fixture(scope="module", params=STORES)
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Target]]:
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ServiceHarness, Target]]:
     folder = tmp_path_factory.mktemp("flooded")
     with empty(request.param, folder / "data", migrated=True) as where, a_scene(where) as scene:
         yield scene, where
@@ -222,7 +224,7 @@ def written(where: Target) -> dict[str, tuple[int, int]]:
     return found
 
 
-def test_thousands_of_badly_signed_calls_write_a_bounded_number_of_bytes(place: tuple[Scene, Target]) -> None:
+def test_thousands_of_badly_signed_calls_write_a_bounded_number_of_bytes(place: tuple[ServiceHarness, Target]) -> None:
     scene, where = place
     victim = scene.customer()
     wrong = scene.caller({"accessKeyId": victim.desk.access_key, "secretAccessKey": "wrong"})
@@ -278,7 +280,7 @@ def test_a_clean_stop_writes_the_running_minute_and_tells_the_account(tmp_path: 
         assert "address" not in told or told["address"] == ""
 
 
-def test_rows_are_listed_in_pages_and_by_what_is_asked_for(place: tuple[Scene, Target]) -> None:
+def test_rows_are_listed_in_pages_and_by_what_is_asked_for(place: tuple[ServiceHarness, Target]) -> None:
     scene, _ = place
     for number in range(5):
         unknown = scene.caller({"accessKeyId": f"AKLISTED{number}", "secretAccessKey": "x"})
@@ -315,7 +317,7 @@ class Counting:
             self.at_once -= 1
 
 
-def lookups_of(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Counting:
+def lookups_of(scene: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> Counting:
     lookups = scene.running.app._identities._lookups
     counting = Counting(lookups._reader)
     monkeypatch.setattr(lookups, "_reader", counting)
@@ -323,7 +325,7 @@ def lookups_of(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Counting:
 
 
 def test_a_key_that_nobody_has_is_looked_up_once_and_found_once_it_is_there(
-    place: tuple[Scene, Target], monkeypatch: pytest.MonkeyPatch
+    place: tuple[ServiceHarness, Target], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene, _ = place
     unknown = scene.caller({"accessKeyId": "AKNOBODYHERE", "secretAccessKey": "x"})
@@ -335,7 +337,7 @@ def test_a_key_that_nobody_has_is_looked_up_once_and_found_once_it_is_there(
     assert unknown.ask(ACCOUNT, "DescribeAccount").status == 200
 
 
-def make(scene: Scene, key_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def make(scene: ServiceHarness, key_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have an account opened whose key has that id and the secret x; the dice would not make it."""
     context = scene.running.app._context
     with monkeypatch.context() as dice:
@@ -353,7 +355,7 @@ def test_a_key_that_another_server_makes_is_found_at_once(tmp_path: Path, monkey
 
 
 def test_a_crowd_with_keys_that_nobody_has_asks_one_question_at_a_time(
-    place: tuple[Scene, Target], monkeypatch: pytest.MonkeyPatch
+    place: tuple[ServiceHarness, Target], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene, _ = place
     counted = lookups_of(scene, monkeypatch)
@@ -369,7 +371,9 @@ def test_a_crowd_with_keys_that_nobody_has_asks_one_question_at_a_time(
     assert counted.most_at_once == 1
 
 
-def test_what_no_key_looks_like_is_not_looked_up(place: tuple[Scene, Target], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_key_looks_like_is_not_looked_up(
+    place: tuple[ServiceHarness, Target], monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene, _ = place
     counted = lookups_of(scene, monkeypatch)
     for key in ("AK!", "a" * 65, "a;b", "%00"):
@@ -378,7 +382,7 @@ def test_what_no_key_looks_like_is_not_looked_up(place: tuple[Scene, Target], mo
     assert counted.number == 0
 
 
-def test_a_disabled_key_is_refused_and_a_new_one_works_at_once(place: tuple[Scene, Target]) -> None:
+def test_a_disabled_key_is_refused_and_a_new_one_works_at_once(place: tuple[ServiceHarness, Target]) -> None:
     scene, _ = place
     root = scene.customer()
     user = scene.user(root, "QianfanReadAccessPolicy")

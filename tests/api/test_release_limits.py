@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from leasebook.contract.policies import FULL, OPERATE
-from tests.api.scene import ACCOUNT, UNITS, Caller, Scene, billing_of
+from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness, billing_of
 from tests.api.test_guard_rails import LIMITED, limit
 
 SOON, LATER, FAR = "2030-01-15T09:00:00+08:00", "2030-01-15T10:00:00+08:00", "2030-06-15T08:00:00+08:00"
@@ -36,7 +36,7 @@ LONGER: dict[str, Callable[[Caller, str], Any]] = {
 @pytest.mark.parametrize("way", LONGER)
 @pytest.mark.parametrize("rule", [{"extendBy": "managers"}, {"extendBy": "buyer"}, {"extensionsMax": 0}])
 def test_whoever_may_not_move_a_release_to_later_gets_there_no_other_way(
-    shared: Scene, way: str, rule: dict[str, Any]
+    shared: ServiceHarness, way: str, rule: dict[str, Any]
 ) -> None:
     root = shared.customer()
     buyer, colleague, manager = shared.user(root, OPERATE), shared.user(root, OPERATE), shared.user(root, FULL)
@@ -50,7 +50,7 @@ def test_whoever_may_not_move_a_release_to_later_gets_there_no_other_way(
     assert LONGER[way](manager, unit).status == 200
 
 
-def test_a_change_of_billing_counts_as_a_move_to_later_and_is_bound_by_the_longest_time(either: Scene) -> None:
+def test_a_change_of_billing_counts_as_a_move_to_later_and_is_bound_by_the_longest_time(either: ServiceHarness) -> None:
     root = either.customer()
     buyer = either.user(root, OPERATE)
     unit = buyer.buy(release=SOON)
@@ -71,7 +71,7 @@ def test_a_change_of_billing_counts_as_a_move_to_later_and_is_bound_by_the_longe
     assert renew(buyer, unit).code == LIMITED
 
 
-def test_a_rule_renews_nothing_that_its_buyer_could_not(either: Scene) -> None:
+def test_a_rule_renews_nothing_that_its_buyer_could_not(either: ServiceHarness) -> None:
     root = either.customer()
     buyer = either.user(root, OPERATE)
     unit, never = buyer.buy(release=SOON), buyer.buy(months=1, autoRenew=True)
@@ -84,7 +84,7 @@ def test_a_rule_renews_nothing_that_its_buyer_could_not(either: Scene) -> None:
     assert renew(root, unit).status == 200
 
 
-def test_a_release_that_is_too_far_away_by_now_can_come_nearer_step_by_step(either: Scene) -> None:
+def test_a_release_that_is_too_far_away_by_now_can_come_nearer_step_by_step(either: ServiceHarness) -> None:
     customer = either.customer()
     unit = customer.buy(release=FAR)
     limit(customer, releaseMaxSeconds=3600, endRequired=True)
@@ -96,7 +96,7 @@ def test_a_release_that_is_too_far_away_by_now_can_come_nearer_step_by_step(eith
     assert change(customer, unit, months=1).status == 200, "the term ends earlier"
 
 
-def test_without_limits_a_release_is_given_up_freely_and_one_that_never_was_is_none(either: Scene) -> None:
+def test_without_limits_a_release_is_given_up_freely_and_one_that_never_was_is_none(either: ServiceHarness) -> None:
     customer = either.customer()
     assert "droppedReleaseTime" not in change(customer, customer.buy(), months=1).result
     unit = customer.buy(release=SOON)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CHARGE, RESOURCES, UNITS, Scene, a_scene, billing_of, order
+from tests.api.scene import ACCOUNT, CHARGE, RESOURCES, UNITS, ServiceHarness, a_scene, billing_of, order
 
 BOTH_PATHS = [UNITS, RESOURCES]
 
@@ -15,7 +15,9 @@ BOTH_PATHS = [UNITS, RESOURCES]
 
 @pytest.mark.parametrize("path", BOTH_PATHS)
 @pytest.mark.parametrize("time", ["2030-01-15 09:30:00", "2030-01-15T09:30:00+08:00", "2030-01-15T01:30:00Z"])
-def test_at_its_release_time_and_not_before_an_instance_is_released(fresh: Scene, path: str, time: str) -> None:
+def test_at_its_release_time_and_not_before_an_instance_is_released(
+    fresh: ServiceHarness, path: str, time: str
+) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=3)
     assert caller.do(path, "AutoReleaseComputeUnit", {"instanceId": unit, "releaseTime": time}) is True
@@ -32,7 +34,7 @@ def test_at_its_release_time_and_not_before_an_instance_is_released(fresh: Scene
 
 
 @pytest.mark.parametrize("time", ["2030-01-15 09:30:00", "2030-01-15T09:30:00+08:00"])
-def test_a_release_time_given_with_the_purchase_is_kept_too(fresh: Scene, time: str) -> None:
+def test_a_release_time_given_with_the_purchase_is_kept_too(fresh: ServiceHarness, time: str) -> None:
     caller = fresh.customer()
     unit = caller.buy(release=time)
     assert caller.unit(unit)["releaseTime"] == "2030-01-15T09:30:00+08:00"
@@ -41,7 +43,7 @@ def test_a_release_time_given_with_the_purchase_is_kept_too(fresh: Scene, time: 
     assert caller.balance() == "955.00"
 
 
-def test_a_later_time_moves_the_schedule_and_an_earlier_one_moves_it_back(fresh: Scene) -> None:
+def test_a_later_time_moves_the_schedule_and_an_earlier_one_moves_it_back(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(release="2030-01-15 09:00:00")
     caller.schedule(unit, "2030-01-15 12:00:00")
@@ -54,7 +56,9 @@ def test_a_later_time_moves_the_schedule_and_an_earlier_one_moves_it_back(fresh:
 
 @pytest.mark.parametrize("path", BOTH_PATHS)
 @pytest.mark.parametrize("cleared", [{}, {"releaseTime": None}, {"releaseTime": ""}])
-def test_without_a_release_time_the_schedule_is_cleared(fresh: Scene, path: str, cleared: dict[str, Any]) -> None:
+def test_without_a_release_time_the_schedule_is_cleared(
+    fresh: ServiceHarness, path: str, cleared: dict[str, Any]
+) -> None:
     caller = fresh.customer()
     unit = caller.buy(release="2030-01-15 09:30:00")
     assert caller.do(path, "AutoReleaseComputeUnit", {"instanceId": unit, **cleared}) is True
@@ -64,7 +68,7 @@ def test_without_a_release_time_the_schedule_is_cleared(fresh: Scene, path: str,
 
 
 @pytest.mark.parametrize("empty", [{}, {"releaseTime": None}, {"releaseTime": ""}])
-def test_a_purchase_without_a_release_time_has_no_schedule(fresh: Scene, empty: dict[str, Any]) -> None:
+def test_a_purchase_without_a_release_time_has_no_schedule(fresh: ServiceHarness, empty: dict[str, Any]) -> None:
     caller = fresh.customer()
     body = order()
     body["billing"] |= empty
@@ -94,7 +98,7 @@ NO_TIMES = [
 
 
 @pytest.mark.parametrize("time", PASSED + NO_TIMES)
-def test_a_time_that_has_passed_or_is_none_is_refused_and_changes_nothing(fresh: Scene, time: str) -> None:
+def test_a_time_that_has_passed_or_is_none_is_refused_and_changes_nothing(fresh: ServiceHarness, time: str) -> None:
     caller = fresh.customer()
     unit = caller.buy(release="2030-01-15 09:30:00")
     before = fresh.rows()
@@ -105,7 +109,7 @@ def test_a_time_that_has_passed_or_is_none_is_refused_and_changes_nothing(fresh:
     assert fresh.rows() == before
 
 
-def test_a_message_about_a_passed_time_tells_what_time_it_is(fresh: Scene) -> None:
+def test_a_message_about_a_passed_time_tells_what_time_it_is(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     answer = caller.ask(UNITS, "PurchaseComputeUnit", order(release="2030-01-15 07:00:00"))
     assert "2030-01-15T07:00:00+08:00 is not in the future" in answer.body["message"]
@@ -127,7 +131,7 @@ def test_the_operators_bounds_hold_for_release_times(tmp_path_factory: pytest.Te
 # --- by hand ---------------------------------------------------------------------------------------------
 
 
-def test_a_release_by_hand_ends_the_bill_and_gives_the_stock_back_at_once(fresh: Scene) -> None:
+def test_a_release_by_hand_ends_the_bill_and_gives_the_stock_back_at_once(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     unit = caller.buy(count=2, release="2030-01-15 12:00:00")
     fresh.advance("2030-01-15T08:10:30+08:00")
@@ -141,7 +145,7 @@ def test_a_release_by_hand_ends_the_bill_and_gives_the_stock_back_at_once(fresh:
     assert caller.balance() == "989.00"
 
 
-def test_an_instance_of_a_service_is_released_by_both_paths_and_its_replicas_stop(fresh: Scene) -> None:
+def test_an_instance_of_a_service_is_released_by_both_paths_and_its_replicas_stop(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     service = caller.create_service("GPU-1-2")
     first, second = caller.buy_replicas(service, 2), caller.buy_replicas(service, 1)
@@ -153,7 +157,7 @@ def test_an_instance_of_a_service_is_released_by_both_paths_and_its_replicas_sto
     assert fresh.operator.free() == 10
 
 
-def test_an_instance_is_not_released_by_the_name_of_another_service(fresh: Scene) -> None:
+def test_an_instance_is_not_released_by_the_name_of_another_service(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     mine, other = caller.create_service(), caller.create_service()
     unit, alone = caller.buy_replicas(mine, 1), caller.buy()
@@ -169,7 +173,7 @@ def test_an_instance_is_not_released_by_the_name_of_another_service(fresh: Scene
 
 
 @pytest.mark.parametrize("path", BOTH_PATHS)
-def test_a_released_instance_can_be_seen_for_ever_and_not_released_again(fresh: Scene, path: str) -> None:
+def test_a_released_instance_can_be_seen_for_ever_and_not_released_again(fresh: ServiceHarness, path: str) -> None:
     caller = fresh.customer()
     service = caller.create_service()
     unit = caller.buy_replicas(service, 1)
@@ -189,7 +193,7 @@ def test_a_released_instance_can_be_seen_for_ever_and_not_released_again(fresh: 
 
 
 @pytest.mark.parametrize("path", BOTH_PATHS)
-def test_a_prepaid_instance_is_neither_released_by_hand_nor_on_schedule(fresh: Scene, path: str) -> None:
+def test_a_prepaid_instance_is_neither_released_by_hand_nor_on_schedule(fresh: ServiceHarness, path: str) -> None:
     caller = fresh.customer()
     service = caller.create_service()
     unit = caller.buy_replicas(service, 1, months=1)
@@ -206,7 +210,7 @@ def test_a_prepaid_instance_is_neither_released_by_hand_nor_on_schedule(fresh: S
     assert caller.unit(unit)["status"] == "Running"
 
 
-def test_the_bill_of_an_hour_is_charged_on_the_hour_of_the_accounts_zone(fresh: Scene) -> None:
+def test_the_bill_of_an_hour_is_charged_on_the_hour_of_the_accounts_zone(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     fresh.advance("2030-01-15T08:20:30+08:00")
     unit = caller.buy()
@@ -225,7 +229,7 @@ def test_the_bill_of_an_hour_is_charged_on_the_hour_of_the_accounts_zone(fresh: 
 # --- under the older names -------------------------------------------------------------------------------
 
 
-def test_the_older_names_buy_list_show_and_release(fresh: Scene) -> None:
+def test_the_older_names_buy_list_show_and_release(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     service = {"serviceId": caller.create_service("GPU-1-2")}
     bought = caller.do(CHARGE, "PurchaseServiceResource", {**service, "billing": billing_of(), "replicasCount": 2})
@@ -240,7 +244,7 @@ def test_the_older_names_buy_list_show_and_release(fresh: Scene) -> None:
     assert caller.unit(bought["instanceId"])["status"] == "Released"
 
 
-def test_what_the_python_client_mixes_works_too(fresh: Scene) -> None:
+def test_what_the_python_client_mixes_works_too(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     service = {"serviceId": caller.create_service()}
     postpaid, prepaid = (
@@ -267,7 +271,7 @@ def test_what_the_python_client_mixes_works_too(fresh: Scene) -> None:
 )
 @pytest.mark.parametrize(("more", "months"), [({}, 1), ({"autoRenewTimeUnit": "Month", "autoRenewTime": 6}, 6)])
 def test_with_an_instance_type_a_rule_is_made_for_a_prepaid_instance(
-    fresh: Scene, path: str, action: str, more: dict[str, Any], months: int
+    fresh: ServiceHarness, path: str, action: str, more: dict[str, Any], months: int
 ) -> None:
     caller = fresh.customer()
     unit = caller.buy(months=1)
@@ -281,7 +285,7 @@ def test_with_an_instance_type_a_rule_is_made_for_a_prepaid_instance(
 @pytest.mark.parametrize("path", [CHARGE, UNITS, RESOURCES])
 @pytest.mark.parametrize("kind", ["ComputingUnit", "TPM"])
 @pytest.mark.parametrize("more", [{}, {"releaseTime": None}, {"releaseTime": "2030-01-17 00:00:00"}])
-def test_a_rule_never_touches_a_schedule(fresh: Scene, path: str, kind: str, more: dict[str, Any]) -> None:
+def test_a_rule_never_touches_a_schedule(fresh: ServiceHarness, path: str, kind: str, more: dict[str, Any]) -> None:
     caller = fresh.customer()
     unit = caller.buy(release="2030-01-16 00:00:00")
     before = fresh.rows()
@@ -291,7 +295,7 @@ def test_a_rule_never_touches_a_schedule(fresh: Scene, path: str, kind: str, mor
     assert caller.unit(unit)["releaseTime"] == "2030-01-16T00:00:00+08:00"
 
 
-def test_a_rule_for_an_instance_that_is_gone_or_another_type_is_refused(fresh: Scene) -> None:
+def test_a_rule_for_an_instance_that_is_gone_or_another_type_is_refused(fresh: ServiceHarness) -> None:
     caller = fresh.customer("100")
     unit = caller.buy(months=1)
     rule = {"instanceId": unit, "instanceType": "ComputingUnit"}
@@ -306,7 +310,7 @@ def test_a_rule_for_an_instance_that_is_gone_or_another_type_is_refused(fresh: S
     assert caller.refused(CHARGE, "CreateAutoRenewRules", rule) == "InvalidState"
 
 
-def test_a_release_by_hand_leaves_no_schedule_to_be_seen_and_one_by_schedule_does(either: Scene) -> None:
+def test_a_release_by_hand_leaves_no_schedule_to_be_seen_and_one_by_schedule_does(either: ServiceHarness) -> None:
     caller = either.customer()
     time = "2030-01-15T09:00:00+08:00"
     by_hand, by_schedule = caller.buy(release=time), caller.buy(release=time)

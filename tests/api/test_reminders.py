@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from leasebook.domain.book.book import StoreMetadata
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.values.calendar import Instant, parse_time
 from leasebook.store.opening import Target, open_store
 from leasebook.store.verify.check import check_store
-from tests.api.scene import ACCOUNT, UNITS, Caller, Scene, a_scene
+from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness, a_scene
 from tests.contract.batches import write
 
 EVENTS: Final = "/v2/events"
@@ -93,7 +93,9 @@ STORIES: Final[dict[str, tuple[list[tuple[str, Any]], list[tuple[str, int]]]]] =
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-def test_what_is_said_of_a_release(fresh: Scene, story: tuple[list[tuple[str, Any]], list[tuple[str, int]]]) -> None:
+def test_what_is_said_of_a_release(
+    fresh: ServiceHarness, story: tuple[list[tuple[str, Any]], list[tuple[str, int]]]
+) -> None:
     steps, expected = story
     customer = fresh.customer("100000")
     unit = customer.buy(release=RELEASED)
@@ -173,7 +175,7 @@ TERMS: Final[dict[str, tuple[bool, str, list[tuple[str, Any]], list[tuple[str, i
 
 @pytest.mark.parametrize("story", TERMS.values(), ids=TERMS)
 def test_what_is_said_of_an_expiry(
-    fresh: Scene, story: tuple[bool, str, list[tuple[str, Any]], list[tuple[str, int]]]
+    fresh: ServiceHarness, story: tuple[bool, str, list[tuple[str, Any]], list[tuple[str, int]]]
 ) -> None:
     auto_renew, funds, steps, expected = story
     customer = fresh.customer(funds)
@@ -199,7 +201,7 @@ def test_what_is_said_of_an_expiry(
     assert check_store(fresh.where).findings == []
 
 
-def test_a_unit_that_stands_still_for_a_debt_is_reminded_of_its_release(fresh: Scene) -> None:
+def test_a_unit_that_stands_still_for_a_debt_is_reminded_of_its_release(fresh: ServiceHarness) -> None:
     customer = fresh.customer("30")
     unit = customer.buy(release=RELEASED)
     fresh.advance(day("18 07:30"))
@@ -246,7 +248,7 @@ async def _clock_goes_on(directory: Path, to: Instant) -> None:
     await store.close()
 
 
-async def _caught_up(scene: Scene, now: Instant) -> None:
+async def _caught_up(scene: ServiceHarness, now: Instant) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while scene.running.store.ask(lambda ask: ask.due(now, 1)):  # noqa: ASYNC110 - nobody tells when it is done
             await asyncio.sleep(0.01)
@@ -255,7 +257,7 @@ async def _caught_up(scene: Scene, now: Instant) -> None:
 # --- the setting -----------------------------------------------------------------------------------------
 
 
-def test_new_accounts_are_reminded_as_the_operator_says_and_set_it_themselves(shared: Scene) -> None:
+def test_new_accounts_are_reminded_as_the_operator_says_and_set_it_themselves(shared: ServiceHarness) -> None:
     customer = shared.customer()
     account = customer.account_id()
     assert customer.do(ACCOUNT, "DescribeReminders") == {"accountId": account, "beforeSeconds": [DAY, HOUR]}
@@ -265,13 +267,13 @@ def test_new_accounts_are_reminded_as_the_operator_says_and_set_it_themselves(sh
 
 
 @pytest.mark.parametrize("given", [[59], [90 * DAY + 1], [60] * 9, ["60"], None, 60, [60.5], [-60]])
-def test_a_time_that_is_none_sets_nothing(shared: Scene, given: Any) -> None:
+def test_a_time_that_is_none_sets_nothing(shared: ServiceHarness, given: Any) -> None:
     customer = shared.customer()
     assert customer.field_refused(ACCOUNT, "SetReminders", {"beforeSeconds": given}).startswith("beforeSeconds")
     assert customer.do(ACCOUNT, "DescribeReminders")["beforeSeconds"] == [DAY, HOUR]
 
 
-def test_only_managers_set_it_all_may_look_and_an_operator_does_both_for_anybody(shared: Scene) -> None:
+def test_only_managers_set_it_all_may_look_and_an_operator_does_both_for_anybody(shared: ServiceHarness) -> None:
     customer = shared.customer()
     other, account = shared.customer(), customer.account_id()
     user = shared.user(customer, "QianfanServiceOperateAccessPolicy")
@@ -303,7 +305,7 @@ SPOILED: Final = {
 
 
 @pytest.mark.parametrize("change", SPOILED.values(), ids=SPOILED)
-def test_the_check_finds_a_reminder_that_belongs_to_nothing(fresh: Scene, change: str) -> None:
+def test_the_check_finds_a_reminder_that_belongs_to_nothing(fresh: ServiceHarness, change: str) -> None:
     unit = fresh.customer("100000").buy(release=RELEASED)
     assert check_store(fresh.where).findings == []
     with closing(sqlite3.connect(fresh.directory / "leasebook.db")) as store, store:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, UNITS, Caller, Scene
+from tests.api.scene import ACCOUNT, UNITS, Caller, ServiceHarness
 
 
 def renew(caller: Caller, unit: str, **wanted: Any) -> Any:
@@ -44,7 +44,7 @@ def amount(hundreds: Fraction) -> str:
     ],
 )
 def test_a_renewal_reaches_from_the_end_of_the_term_and_costs_its_part_of_months(
-    either: Scene, wanted: Any, expires: str, months: Fraction
+    either: ServiceHarness, wanted: Any, expires: str, months: Fraction
 ) -> None:
     caller = either.customer("10000")
     unit = caller.buy(months=1)
@@ -61,7 +61,7 @@ def test_a_renewal_reaches_from_the_end_of_the_term_and_costs_its_part_of_months
     assert (posting["count"], posting["price"], posting["time"]) == (1, "100.00", "2030-01-20T12:34:56+08:00")
 
 
-def test_months_stay_anchored_on_the_first_day_of_the_term(either: Scene) -> None:
+def test_months_stay_anchored_on_the_first_day_of_the_term(either: ServiceHarness) -> None:
     caller = either.customer()
     either.advance("2030-01-31 08:00:00")
     unit = caller.buy(months=1)
@@ -70,7 +70,7 @@ def test_months_stay_anchored_on_the_first_day_of_the_term(either: Scene) -> Non
     assert paid(caller) == ["100.00"] * 3
 
 
-def test_a_day_that_was_asked_for_is_the_anchor_from_then_on(either: Scene) -> None:
+def test_a_day_that_was_asked_for_is_the_anchor_from_then_on(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     ends = [renew(caller, unit, expiryDay=31)["expiredTime"]]
@@ -79,7 +79,7 @@ def test_a_day_that_was_asked_for_is_the_anchor_from_then_on(either: Scene) -> N
     assert paid(caller)[1:] == ["100.00"] * 3
 
 
-def test_a_stopped_instance_runs_again_with_its_replicas_and_no_day_is_free(either: Scene) -> None:
+def test_a_stopped_instance_runs_again_with_its_replicas_and_no_day_is_free(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service()
     unit = caller.buy_replicas(service, 2, months=1)
@@ -99,7 +99,7 @@ def test_a_stopped_instance_runs_again_with_its_replicas_and_no_day_is_free(eith
     assert caller.balance() == "600.00"
 
 
-def test_a_stopped_instance_is_renewed_to_a_day_that_is_still_to_come(either: Scene) -> None:
+def test_a_stopped_instance_is_renewed_to_a_day_that_is_still_to_come(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     either.advance("2030-02-18 08:00:00")
@@ -111,7 +111,7 @@ def test_a_stopped_instance_is_renewed_to_a_day_that_is_still_to_come(either: Sc
     assert paid(caller) == [amount(Fraction(5, 31))]
 
 
-def test_what_cannot_be_renewed_is_refused_and_nothing_is_paid(either: Scene) -> None:
+def test_what_cannot_be_renewed_is_refused_and_nothing_is_paid(either: ServiceHarness) -> None:
     caller = either.customer("240")
     prepaid, postpaid = caller.buy(months=1), caller.buy()
     gone = caller.buy()
@@ -134,7 +134,7 @@ def test_what_cannot_be_renewed_is_refused_and_nothing_is_paid(either: Scene) ->
     assert caller.refused(UNITS, "RenewComputeUnit", {**unit, "months": 1}) == "InvalidState"
 
 
-def test_a_term_can_be_made_a_hundred_years_long_and_no_longer(either: Scene) -> None:
+def test_a_term_can_be_made_a_hundred_years_long_and_no_longer(either: ServiceHarness) -> None:
     caller = either.customer("1000000")
     unit = caller.buy(months=12)
     for _ in range(33):
@@ -143,7 +143,7 @@ def test_a_term_can_be_made_a_hundred_years_long_and_no_longer(either: Scene) ->
     assert caller.field_refused(UNITS, "RenewComputeUnit", {"instanceId": unit, "months": 1}) == "months"
 
 
-def test_a_duration_is_counted_on_the_accounts_clocks(either: Scene) -> None:
+def test_a_duration_is_counted_on_the_accounts_clocks(either: ServiceHarness) -> None:
     # Two months from 15 July 01:30 in Berlin: in UTC that is the 14th, and the same time in January is not.
     caller = either.customer("10000", zone="Europe/Berlin")
     either.advance("2030-07-15T01:30:00+02:00")
@@ -155,7 +155,7 @@ def test_a_duration_is_counted_on_the_accounts_clocks(either: Scene) -> None:
     assert listed["duration"] == 2
 
 
-def test_no_term_is_longer_than_a_hundred_years_however_it_is_renewed(fresh: Scene) -> None:
+def test_no_term_is_longer_than_a_hundred_years_however_it_is_renewed(fresh: ServiceHarness) -> None:
     fresh.sell(month="0")
     caller = fresh.customer()
     unit = caller.buy(months=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import ACCOUNT, CATALOG, CHARGE, SERVICE, UNITS, Caller, Scene
+from tests.api.scene import ACCOUNT, CATALOG, CHARGE, SERVICE, UNITS, Caller, ServiceHarness
 
 PATHS = (UNITS, CHARGE)
 
@@ -28,7 +28,9 @@ def charges(caller: Caller) -> list[tuple[str, int, int, str]]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_postpaid_instance_grows_and_shrinks_and_is_metered_for_what_it_has(either: Scene, path: str) -> None:
+def test_a_postpaid_instance_grows_and_shrinks_and_is_metered_for_what_it_has(
+    either: ServiceHarness, path: str
+) -> None:
     caller = either.customer()
     unit = caller.buy(count=2)
     either.advance("2030-01-15 08:10:00")
@@ -53,7 +55,7 @@ def test_a_postpaid_instance_grows_and_shrinks_and_is_metered_for_what_it_has(ei
     assert orders[1]["orderId"] == answer["orderId"]
 
 
-def test_a_started_minute_is_charged_once_for_the_most_units_held_in_it(either: Scene) -> None:
+def test_a_started_minute_is_charged_once_for_the_most_units_held_in_it(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(count=2)
     for second, count in ((30, 5), (45, 2), (50, 4), (55, 6)):
@@ -78,7 +80,7 @@ def test_a_started_minute_is_charged_once_for_the_most_units_held_in_it(either: 
 )
 @pytest.mark.parametrize("path", PATHS)
 def test_more_prepaid_units_cost_the_rest_of_the_term_by_the_second(
-    either: Scene, path: str, moment: str, rest_s: int
+    either: ServiceHarness, path: str, moment: str, rest_s: int
 ) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
@@ -97,7 +99,7 @@ def test_more_prepaid_units_cost_the_rest_of_the_term_by_the_second(
     assert caller.free() == 7
 
 
-def test_a_renewal_after_a_resize_is_of_the_new_size(either: Scene) -> None:
+def test_a_renewal_after_a_resize_is_of_the_new_size(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(months=1)
     resize(caller, unit, 3)
@@ -106,7 +108,7 @@ def test_a_renewal_after_a_resize_is_of_the_new_size(either: Scene) -> None:
     assert caller.balance() == "400.00"
 
 
-def test_replicas_can_be_placed_on_what_was_added(either: Scene) -> None:
+def test_replicas_can_be_placed_on_what_was_added(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service("GPU-1-2")
     unit = caller.buy_replicas(service, 1)
@@ -131,7 +133,7 @@ def refused(caller: Caller, path: str, unit: str, count: int) -> tuple[str, str 
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_what_cannot_be_is_refused_and_the_field_is_named(either: Scene, path: str) -> None:
+def test_what_cannot_be_is_refused_and_the_field_is_named(either: ServiceHarness, path: str) -> None:
     caller = either.customer()
     prepaid = caller.buy(count=2, months=1)
     service = caller.create_service("GPU-1-2")
@@ -149,7 +151,7 @@ def test_what_cannot_be_is_refused_and_the_field_is_named(either: Scene, path: s
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_only_what_runs_is_resized(either: Scene, path: str) -> None:
+def test_only_what_runs_is_resized(either: ServiceHarness, path: str) -> None:
     caller = either.customer()
     released, turning, stopped = caller.buy(), caller.buy(months=2), caller.buy(months=1)
     caller.release(released)
@@ -161,7 +163,7 @@ def test_only_what_runs_is_resized(either: Scene, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_what_is_added_must_be_affordable(either: Scene, path: str) -> None:
+def test_what_is_added_must_be_affordable(either: ServiceHarness, path: str) -> None:
     caller = either.customer("130")
     prepaid, postpaid = caller.buy(months=1), caller.buy()
     assert caller.balance() == "30.00"
@@ -174,7 +176,7 @@ def test_what_is_added_must_be_affordable(either: Scene, path: str) -> None:
     resize(caller, postpaid, 1, path)  # who is in debt may still use less
 
 
-def test_a_new_price_holds_for_what_is_added_later_and_for_minutes_that_begin_later(either: Scene) -> None:
+def test_a_new_price_holds_for_what_is_added_later_and_for_minutes_that_begin_later(either: ServiceHarness) -> None:
     caller = either.customer()
     prepaid, postpaid = caller.buy(months=1), caller.buy()
     either.operator.do(

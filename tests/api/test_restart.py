@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import INSTANCES as UNIT_ROWS
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import INSTANCES as UNIT_ROWS
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.ledger import Posting
 from leasebook.domain.values.calendar import Instant, parse_time, rfc3339
@@ -23,7 +23,7 @@ from leasebook.ports.clock import VirtualClock
 from leasebook.scheduler.worker import Agenda
 from leasebook.store.sqlite.store import SqliteStore
 from leasebook.store.verify.check import check_directory
-from tests.api.scene import CLOCK, SERVICE, UNITS, Caller, Scene, a_scene, order, rows
+from tests.api.scene import CLOCK, SERVICE, UNITS, Caller, ServiceHarness, a_scene, order, rows
 from tests.harness import play
 
 ZONE = "Asia/Shanghai"
@@ -35,7 +35,7 @@ def data(opened: Path, tmp_path: Path) -> Path:
     return shutil.copytree(opened, tmp_path / "data")
 
 
-def again(scene: Scene, caller: Caller) -> Caller:
+def again(scene: ServiceHarness, caller: Caller) -> Caller:
     """The same caller, at the service that runs now."""
     desk = caller.desk
     return scene.caller({"accessKeyId": desk.access_key, "secretAccessKey": desk.secret_key})
@@ -110,7 +110,7 @@ def test_a_disabled_key_stays_disabled(data: Path) -> None:
 # --- down while work fell due ----------------------------------------------------------------------------
 
 
-class Meter:
+class RecordedMeter:
     """Keeps what is counted."""
 
     def __init__(self) -> None:
@@ -148,7 +148,9 @@ class Late(VirtualClock):
 
 
 @asynccontextmanager
-async def started(data: Path, clock: VirtualClock, awaited: Awaited, meter: Meter) -> AsyncIterator[SqliteStore]:
+async def started(
+    data: Path, clock: VirtualClock, awaited: Awaited, meter: RecordedMeter
+) -> AsyncIterator[SqliteStore]:
     """Start the parts of a service that do due work, and wait for the work."""
     store = SqliteStore(data)
     sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=Limits(), meter=meter)
@@ -184,7 +186,7 @@ def test_overdue_releases_are_done_at_the_start_and_the_bill_ends_at_the_schedul
         late = caller.buy(count=2, release="2030-01-15 09:30:30")
         later = caller.buy(release="2030-01-15 10:59:59")
         kept = caller.buy(release="2030-01-15 11:00:01")
-    meter = Meter()
+    meter = RecordedMeter()
 
     async def whole() -> None:
         awaited = Awaited({late, later})
@@ -214,7 +216,7 @@ def test_a_service_that_was_down_for_months_charges_every_hour_and_ends_every_te
         caller = scene.customer("100000")
         prepaid = caller.buy(months=1)
         postpaid = caller.buy(release="2030-01-17 08:00:00")
-    meter = Meter()
+    meter = RecordedMeter()
 
     async def whole() -> None:
         awaited = Awaited({prepaid, postpaid})
@@ -238,7 +240,7 @@ def test_nothing_is_released_before_its_time(data: Path) -> None:
         due, not_yet = caller.buy(release="2030-01-15 10:00:00"), caller.buy(release="2030-01-15T10:00:00.000001+08:00")
 
     async def whole() -> None:
-        async with started(data, Late("2030-01-15 10:00:00"), Awaited({due}), Meter()) as store:
+        async with started(data, Late("2030-01-15 10:00:00"), Awaited({due}), RecordedMeter()) as store:
             assert (await released(store, due)).ended_at == parse_time("2030-01-15 10:00:00", ZONE)
             kept = await store.read(lambda ask: ask.unit(not_yet))
             assert kept is not None

@@ -13,18 +13,18 @@ from leasebook.store.opening import Target
 from leasebook.store.rows.epochs import EPOCH_PAGES, first_page
 from leasebook.store.verify.check import check_store
 from tests.copies import copy_of
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.outbox.receivers import LOCAL, Receiver, a_receiver, now, until
 
 EVENTS, IAM, NOTIFY = "/v2/events", "/v2/iam", "/v2/notification"
 
 
-async def _listed(desk: Desk) -> list[str]:
+async def _listed(desk: Client) -> list[str]:
     found = (await desk.call(EVENTS, "DescribeEvents", {"oldestFirst": True, "maxKeys": 1000})).result["events"]
     return [event["id"] for event in found]
 
 
-async def _happen(desk: Desk, receiver: Receiver, *names: str) -> None:
+async def _happen(desk: Client, receiver: Receiver, *names: str) -> None:
     """Make users, each of which is an event, and wait until the receiver was told of all that it is told of."""
     before = len(receiver.got)
     for name in names:
@@ -80,7 +80,7 @@ async def _followed(backup: Target, known: list[str], lost: list[str]) -> None:
         assert (await _follow(desk, {"after": known[0]}, [])).status == 200
 
 
-async def _follow(desk: Desk, body: Any, headers: list[tuple[bytes, bytes]]) -> Any:
+async def _follow(desk: Client, body: Any, headers: list[tuple[bytes, bytes]]) -> Any:
     import msgspec
 
     content = b"" if body is None else msgspec.json.encode(body)

@@ -14,8 +14,8 @@ from leasebook.config.load import load_settings
 from leasebook.observability.metrics import configure_logging
 from leasebook.server.composition import running
 from leasebook.store.opening import Target
-from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Scene, a_scene, order
-from tests.harness import ROOT_SECRET, Answer, Desk, play
+from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, ServiceHarness, a_scene, order
+from tests.harness import ROOT_SECRET, Answer, Client, play
 
 FULL = "QianfanFullControlAccessPolicy"
 
@@ -35,7 +35,7 @@ def logged() -> Iterator[None]:
 class Listener:
     """Keeps every answer but those that may hold a secret, and the secrets."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: ServiceHarness) -> None:
         self.scene = scene
         self.secrets = [ROOT_SECRET]
         self.heard: list[str] = []
@@ -50,7 +50,7 @@ class Listener:
         self.heard.append(repr((answer.headers, answer.body)))
 
 
-def use(scene: Scene) -> Listener:
+def use(scene: ServiceHarness) -> Listener:
     """Make keys, use them well and badly, and look at everything that can be asked."""
     listener = Listener(scene)
     account = listener.create("CreateAccount", {"name": "customer"})
@@ -151,7 +151,7 @@ def test_the_first_secret_of_a_new_store_is_written_where_only_its_owner_reads_i
             assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
             values = dict(line.split("=", 1) for line in credentials.read_text().splitlines())
             key, secret = values["QIANFAN_ACCESS_KEY"], values["QIANFAN_SECRET_KEY"]
-            answer = await Desk(service, key, secret).call(ACCOUNT, "DescribeAccount")
+            answer = await Client(service, key, secret).call(ACCOUNT, "DescribeAccount")
             assert answer.result["name"] == "root"
             assert service.root_access_key == key
         assert secret.encode() not in bytes_of(tmp_path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.scene import RESOURCES, SERVICE, UNITS, Caller, Scene, billing_of, new_service
+from tests.api.scene import RESOURCES, SERVICE, UNITS, Caller, ServiceHarness, billing_of, new_service
 
 
 def deployed(*places: tuple[str, int], **config: Any) -> Any:
@@ -37,7 +37,7 @@ def services(caller: Caller) -> list[Any]:
 # --- creating --------------------------------------------------------------------------------------------
 
 
-def test_a_service_without_units_is_new(either: Scene) -> None:
+def test_a_service_without_units_is_new(either: ServiceHarness) -> None:
     caller = either.customer()
     body = {**new_service(type="GPU-1-2", region="bj", qps=2.5), "description": "into French"}
     created = caller.do(SERVICE, "CreateService", {**body, "serviceType": "completions", "protocolVersion": 2})
@@ -59,7 +59,7 @@ def test_a_service_without_units_is_new(either: Scene) -> None:
     "empty", [{}, {"deploymentConfig": {}}, {"deploymentConfig": {"deploymentComputeUnitList": []}}]
 )
 @pytest.mark.parametrize("months", [None, 2])
-def test_a_service_that_buys_its_units_runs_on_them(either: Scene, empty: Any, months: int | None) -> None:
+def test_a_service_that_buys_its_units_runs_on_them(either: ServiceHarness, empty: Any, months: int | None) -> None:
     caller = either.customer()
     body = {**new_service(type="GPU-1-2", replicasCount=2), "billing": billing_of(months=months), **empty}
     created = caller.do(SERVICE, "CreateService", body)
@@ -73,7 +73,7 @@ def test_a_service_that_buys_its_units_runs_on_them(either: Scene, empty: Any, m
     assert len(created["orderId"]) == 32
 
 
-def test_a_service_is_deployed_on_instances_that_there_are(either: Scene) -> None:
+def test_a_service_is_deployed_on_instances_that_there_are(either: ServiceHarness) -> None:
     caller = either.customer()
     first, second = caller.buy(count=5), caller.buy(count=3, months=1)
     created = caller.do(
@@ -87,7 +87,7 @@ def test_a_service_is_deployed_on_instances_that_there_are(either: Scene) -> Non
     assert (caller.unit(first)["usedComputeUnits"], caller.unit(second)["usedComputeUnits"]) == (4, 2)
 
 
-def test_a_service_that_cannot_be_deployed_is_not_created(either: Scene) -> None:
+def test_a_service_that_cannot_be_deployed_is_not_created(either: ServiceHarness) -> None:
     either.sell("bj", "cpu")
     caller = either.customer()
     gpu, cpu = caller.buy(count=2), caller.buy(type="cpu")
@@ -120,7 +120,7 @@ def test_a_service_that_cannot_be_deployed_is_not_created(either: Scene) -> None
 # --- scaling ---------------------------------------------------------------------------------------------
 
 
-def test_services_share_an_instance_and_each_is_listed_with_what_it_uses(either: Scene) -> None:
+def test_services_share_an_instance_and_each_is_listed_with_what_it_uses(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(count=7)
     single, double = caller.create_service("GPU-1-1"), caller.create_service("GPU-1-2")
@@ -137,7 +137,7 @@ def test_services_share_an_instance_and_each_is_listed_with_what_it_uses(either:
     assert instances(caller, double) == {unit: 2}
 
 
-def test_more_than_what_is_left_is_refused_and_nothing_moves(either: Scene) -> None:
+def test_more_than_what_is_left_is_refused_and_nothing_moves(either: ServiceHarness) -> None:
     caller = either.customer()
     unit = caller.buy(count=5)
     single, double = caller.create_service("GPU-1-1"), caller.create_service("GPU-1-2")
@@ -152,7 +152,7 @@ def test_more_than_what_is_left_is_refused_and_nothing_moves(either: Scene) -> N
         scale(caller, service, unit, 2 if service == single else 0)
 
 
-def test_none_takes_a_service_off_the_instance(either: Scene) -> None:
+def test_none_takes_a_service_off_the_instance(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service()
     bought, other = caller.buy_replicas(service, 2), caller.buy(months=1)
@@ -176,7 +176,7 @@ def test_none_takes_a_service_off_the_instance(either: Scene) -> None:
     assert caller.unit(bought)["status"] == "Running"
 
 
-def test_the_number_is_taken_under_both_names_that_the_documents_have(either: Scene) -> None:
+def test_the_number_is_taken_under_both_names_that_the_documents_have(either: ServiceHarness) -> None:
     caller = either.customer()
     named = {"serviceId": caller.create_service(), "instanceId": caller.buy(count=9)}
     for more, replicas in (
@@ -192,7 +192,7 @@ def test_the_number_is_taken_under_both_names_that_the_documents_have(either: Sc
     assert caller.field_refused(SERVICE, "ScaleService", body) == "deploymentReplicasCount"
 
 
-def test_replicas_run_only_on_units_of_their_class_that_are_up(either: Scene) -> None:
+def test_replicas_run_only_on_units_of_their_class_that_are_up(either: ServiceHarness) -> None:
     either.sell("bj", "cpu")
     caller = either.customer()
     service = caller.create_service()
@@ -213,7 +213,7 @@ def test_replicas_run_only_on_units_of_their_class_that_are_up(either: Scene) ->
     assert caller.service(service)["runStatus"] == "New"
 
 
-def test_a_released_instance_takes_its_replicas_with_it(either: Scene) -> None:
+def test_a_released_instance_takes_its_replicas_with_it(either: ServiceHarness) -> None:
     caller = either.customer()
     service, other = caller.create_service(), caller.create_service()
     unit, stays = caller.buy_replicas(service, 3), caller.buy()
@@ -230,7 +230,7 @@ def test_a_released_instance_takes_its_replicas_with_it(either: Scene) -> None:
 # --- changing, taking off and on, deleting ---------------------------------------------------------------
 
 
-def test_another_version_of_a_model_is_what_the_service_runs(either: Scene) -> None:
+def test_another_version_of_a_model_is_what_the_service_runs(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service()
     body = {"serviceId": service, "modelSetId": "am-gh0azfeb9adu", "modelId": "amv-g73j3faikzpz"}
@@ -244,7 +244,7 @@ def test_another_version_of_a_model_is_what_the_service_runs(either: Scene) -> N
         assert caller.field_refused(SERVICE, "ModifyService", some) == missing
 
 
-def test_a_service_that_is_off_keeps_its_instances_and_they_are_charged(either: Scene) -> None:
+def test_a_service_that_is_off_keeps_its_instances_and_they_are_charged(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service()
     unit = caller.buy_replicas(service, 2)
@@ -264,14 +264,14 @@ def test_a_service_that_is_off_keeps_its_instances_and_they_are_charged(either: 
     assert caller.do(SERVICE, "ActivateService", {"serviceId": service})["message"] == "The service was on already."
 
 
-def test_a_service_that_is_off_and_idle_says_nothing_of_instances(either: Scene) -> None:
+def test_a_service_that_is_off_and_idle_says_nothing_of_instances(either: ServiceHarness) -> None:
     caller = either.customer()
     service = caller.create_service()
     assert caller.do(SERVICE, "DeactivateService", {"serviceId": service})["message"] == "The service is off."
     assert caller.service(service)["runStatus"] == "Stopped"
 
 
-def test_a_service_is_deleted_once_it_has_no_replicas_left(either: Scene) -> None:
+def test_a_service_is_deleted_once_it_has_no_replicas_left(either: ServiceHarness) -> None:
     caller = either.customer()
     service, other = caller.create_service(), caller.create_service()
     unit, bought = caller.buy(), caller.buy_replicas(service, 1)

@@ -16,12 +16,11 @@ import msgspec
 import pytest
 
 from leasebook.contract.actions import ACTIONS
-from leasebook.contract.examples import EXAMPLES
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
-from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Caller, Scene, a_scene, order
+from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Caller, ServiceHarness, a_scene, order
 from tests.copies import STORES, empty
-from tests.harness import ROOT_KEY, Answer, Desk, a_service, play
+from tests.harness import ROOT_KEY, Answer, Client, a_service, play
 
 FULL, OPERATOR = "QianfanFullControlAccessPolicy", "LeasebookOperatorPolicy"
 BOTH = ["SignedBody", "Nonce"]
@@ -43,7 +42,7 @@ def body_of(count: int) -> bytes:
 # The body
 
 
-def test_a_digest_that_does_not_fit_the_body_is_refused_signed_or_not(shared: Scene) -> None:
+def test_a_digest_that_does_not_fit_the_body_is_refused_signed_or_not(shared: ServiceHarness) -> None:
     caller = shared.customer()
     wrong = hashlib.sha256(b"something else").hexdigest().encode()
     commits = shared.commits()
@@ -62,14 +61,14 @@ def test_a_digest_that_does_not_fit_the_body_is_refused_signed_or_not(shared: Sc
     assert buy(caller, none, body_of(1)).status == 200
 
 
-def test_a_body_that_was_swapped_does_not_use_the_nonce_up(shared: Scene) -> None:
+def test_a_body_that_was_swapped_does_not_use_the_nonce_up(shared: ServiceHarness) -> None:
     caller = shared.customer()
     headers = strong(caller, UNITS, BUY, body_of(1))
     assert buy(caller, headers, body_of(2)).code == "BodyDigestMismatch"
     assert buy(caller, headers, body_of(1)).status == 200
 
 
-def test_a_key_that_is_disabled_while_the_body_comes_gets_nothing_done(shared: Scene) -> None:
+def test_a_key_that_is_disabled_while_the_body_comes_gets_nothing_done(shared: ServiceHarness) -> None:
     root = shared.customer()
     user = shared.user(root, FULL)
     content, answers = body_of(1), []
@@ -105,7 +104,7 @@ def test_a_key_that_is_disabled_while_the_body_comes_gets_nothing_done(shared: S
 
 
 @pytest.fixture(scope="module", params=STORES)
-def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
     """A service on either store, with something to sell."""
     with (
         empty(request.param, tmp_path_factory.mktemp("market") / "data", migrated=True) as where,
@@ -115,7 +114,7 @@ def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield scene
 
 
-def test_a_signature_with_a_nonce_is_good_once(market: Scene) -> None:
+def test_a_signature_with_a_nonce_is_good_once(market: ServiceHarness) -> None:
     caller = market.customer()
     headers = strong(caller, UNITS, BUY, body_of(1))
     assert buy(caller, headers, body_of(1)).status == 200
@@ -125,7 +124,7 @@ def test_a_signature_with_a_nonce_is_good_once(market: Scene) -> None:
     assert len(caller.do(ACCOUNT, "DescribeOrders")["orders"]) == 1
 
 
-def test_reads_with_a_nonce_are_good_once_too(market: Scene) -> None:
+def test_reads_with_a_nonce_are_good_once_too(market: ServiceHarness) -> None:
     caller = market.customer()
     for path, query in ((ACCOUNT, "Action=DescribeAccount"), (CLOCK, "Action=DescribeClock")):
         headers = strong(caller, path, query)
@@ -133,7 +132,7 @@ def test_reads_with_a_nonce_are_good_once_too(market: Scene) -> None:
         assert [answer.status for answer in found] == [200, 403, 403]
 
 
-def test_what_was_refused_cannot_be_sent_again_when_it_would_be_done(market: Scene) -> None:
+def test_what_was_refused_cannot_be_sent_again_when_it_would_be_done(market: ServiceHarness) -> None:
     caller = market.customer(None)
     poor = strong(caller, UNITS, BUY, body_of(1))
     assert buy(caller, poor, body_of(1)).code == "InsufficientBalance"
@@ -151,7 +150,7 @@ def test_what_was_refused_cannot_be_sent_again_when_it_would_be_done(market: Sce
     assert caller.do(ACCOUNT, "DescribeOrders")["orders"] == []
 
 
-def test_of_a_crowd_with_the_same_signature_one_gets_in(market: Scene) -> None:
+def test_of_a_crowd_with_the_same_signature_one_gets_in(market: ServiceHarness) -> None:
     caller = market.customer()
     content = body_of(1)
     headers = strong(caller, UNITS, BUY, content)
@@ -164,7 +163,7 @@ def test_of_a_crowd_with_the_same_signature_one_gets_in(market: Scene) -> None:
     assert Counter(answer.status for answer in found) == {200: 1, 403: 19}
 
 
-def test_without_a_nonce_a_signature_alone_is_never_taken_for_a_replay(market: Scene) -> None:
+def test_without_a_nonce_a_signature_alone_is_never_taken_for_a_replay(market: ServiceHarness) -> None:
     caller = market.customer()
     plain = caller.desk.signed(UNITS, BUY, body_of(1))
     assert [buy(caller, plain, body_of(1)).status for _ in range(3)] == [200] * 3
@@ -174,7 +173,7 @@ def test_without_a_nonce_a_signature_alone_is_never_taken_for_a_replay(market: S
     assert [buy(caller, added, body_of(1)).status for _ in range(2)] == [200] * 2
 
 
-def test_the_same_nonce_of_another_key_is_another_nonce(market: Scene) -> None:
+def test_the_same_nonce_of_another_key_is_another_nonce(market: ServiceHarness) -> None:
     caller = market.customer()
     colleague = market.user(caller, FULL)
     for one in (caller, colleague):
@@ -185,7 +184,7 @@ def test_the_same_nonce_of_another_key_is_another_nonce(market: Scene) -> None:
         assert buy(one, sent, body_of(1)).code == "RequestReplayed"
 
 
-def test_a_nonce_of_another_form_is_refused(market: Scene) -> None:
+def test_a_nonce_of_another_form_is_refused(market: ServiceHarness) -> None:
     caller = market.customer()
     text = {"host": "leasebook.test", "x-bce-nonce": "short"}
     signed = caller.desk.signed(UNITS, BUY, body_of(1), headers=text, signed_headers=tuple(text))
@@ -208,7 +207,7 @@ def test_a_nonce_stays_used_when_the_server_starts_again(tmp_path: Path) -> None
         assert scene.operator.do(ACCOUNT, "DescribeAccount")["balance"].startswith("5")
 
 
-def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fresh: Scene) -> None:
+def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fresh: ServiceHarness) -> None:
     """What goes through no command of the caller's own has used the nonce up before it does anything."""
 
     def with_nonce(path: str, query: str) -> list[tuple[bytes, bytes]]:
@@ -234,11 +233,11 @@ def test_every_action_uses_the_nonce_up_whatever_comes_of_it(tmp_path: Path) -> 
         async with a_service(tmp_path, demo=True) as desk:
             # Not years ahead, as in the example: what the demo bought would be charged for every hour of them.
             stands = (await desk.call(CLOCK, "DescribeClock")).result["now"]
-            examples = {**EXAMPLES, "advance_clock": {"to": stands}}
             for action in ACTIONS:
-                await twice(desk, action.path, action.name, examples[action.operation])
+                example = {"to": stands} if action.operation == "advance_clock" else action.example
+                await twice(desk, action.path, action.name, example)
 
-    async def twice(desk: Desk, path: str, name: str, example: Any) -> None:
+    async def twice(desk: Client, path: str, name: str, example: Any) -> None:
         content, query = msgspec.json.encode(example), f"Action={name}"
         headers = desk.signed(path, query, content, strong=True)
         first = await desk.send(path, query, content, headers=headers)
@@ -258,7 +257,7 @@ def rules(caller: Caller, requires: list[str], **whose: str) -> None:
     assert caller.do(IAM, "SetKeyRules", {**whose, "requires": requires}) is True
 
 
-def test_a_key_or_a_user_can_be_made_to_sign_more(market: Scene) -> None:
+def test_a_key_or_a_user_can_be_made_to_sign_more(market: ServiceHarness) -> None:
     root = market.customer()
     user = market.user(root, FULL)
     (me,) = (one for one in root.do(IAM, "DescribeUsers")["users"] if not one["isRoot"])
@@ -281,7 +280,7 @@ def test_a_key_or_a_user_can_be_made_to_sign_more(market: Scene) -> None:
     assert root.ask(UNITS, "DescribeComputeUnits").status == 200
 
 
-def test_a_user_rule_holds_for_keys_that_are_made_later(market: Scene) -> None:
+def test_a_user_rule_holds_for_keys_that_are_made_later(market: ServiceHarness) -> None:
     root = market.customer()
     market.user(root, FULL)
     (me,) = (one for one in root.do(IAM, "DescribeUsers")["users"] if not one["isRoot"])
@@ -290,7 +289,7 @@ def test_a_user_rule_holds_for_keys_that_are_made_later(market: Scene) -> None:
     assert new.refused(UNITS, "DescribeComputeUnits") == "SignatureTooWeak"
 
 
-def test_nobody_turns_a_rule_off_with_a_signature_that_leaves_the_body_out(market: Scene) -> None:
+def test_nobody_turns_a_rule_off_with_a_signature_that_leaves_the_body_out(market: ServiceHarness) -> None:
     root = market.customer()
     rules(root, BOTH, accessKeyId=root.desk.access_key)
     off = {"accessKeyId": root.desk.access_key, "requires": []}
@@ -315,7 +314,7 @@ def sign_host_only(caller: Caller, query: str) -> bytes:
     return caller.desk.signed(IAM, query, b"", headers=text, signed_headers=("host",))[-1][1]
 
 
-def test_only_managers_set_rules_and_those_of_an_operator_only_operators(market: Scene) -> None:
+def test_only_managers_set_rules_and_those_of_an_operator_only_operators(market: ServiceHarness) -> None:
     root = market.customer()
     plain = market.user(root, "QianfanServiceOperateAccessPolicy")
     mine = {"accessKeyId": plain.desk.access_key, "requires": []}

@@ -12,7 +12,7 @@ from leasebook.domain.values.calendar import parse_time
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance.archive import archive
 from leasebook.store.verify.check import check_store
-from tests.api.scene import ACCOUNT, CATALOG, IAM, UNITS, Caller, Scene, billing_of
+from tests.api.scene import ACCOUNT, CATALOG, IAM, UNITS, Caller, ServiceHarness, billing_of
 
 
 def statement(caller: Caller, month: str = "2030-01", **wanted: Any) -> Any:
@@ -20,7 +20,7 @@ def statement(caller: Caller, month: str = "2030-01", **wanted: Any) -> Any:
     return caller.do(ACCOUNT, "DescribeStatement", {"month": month, **wanted})
 
 
-def in_berlin(scene: Scene, funds: str) -> Caller:
+def in_berlin(scene: ServiceHarness, funds: str) -> Caller:
     """Open an account whose clocks are seven hours behind the service's, with some money."""
     made = scene.operator.do(IAM, "CreateAccount", {"name": "berlin", "timeZone": "Europe/Berlin"})
     scene.operator.do(ACCOUNT, "TopUpAccount", {"amount": funds, "accountId": made["accountId"]})
@@ -75,7 +75,9 @@ def brief(lines: list[Any]) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_a_statement_has_a_line_for_every_stretch_with_one_number_of_units_and_one_price(either: Scene) -> None:
+def test_a_statement_has_a_line_for_every_stretch_with_one_number_of_units_and_one_price(
+    either: ServiceHarness,
+) -> None:
     caller = either.customer("10000")
     unit = caller.buy(count=2)
     either.advance("2030-01-15 10:30:00")
@@ -113,7 +115,7 @@ def test_a_statement_has_a_line_for_every_stretch_with_one_number_of_units_and_o
     )
 
 
-def test_what_stood_still_meanwhile_has_a_line_before_and_one_after(either: Scene) -> None:
+def test_what_stood_still_meanwhile_has_a_line_before_and_one_after(either: ServiceHarness) -> None:
     caller = either.customer("60")
     caller.buy()
     either.advance("2030-01-17 08:30:00")  # it stopped at eleven the day before, a day after the first unpaid hour
@@ -126,7 +128,7 @@ def test_what_stood_still_meanwhile_has_a_line_before_and_one_after(either: Scen
     ]
 
 
-def test_months_are_those_of_the_accounts_own_clocks_and_follow_each_other(either: Scene) -> None:
+def test_months_are_those_of_the_accounts_own_clocks_and_follow_each_other(either: ServiceHarness) -> None:
     caller = in_berlin(either, "100000")
     either.sell_quota()
     either.advance("2030-02-01 05:00:00")  # still January in Berlin
@@ -152,7 +154,7 @@ def test_months_are_those_of_the_accounts_own_clocks_and_follow_each_other(eithe
     assert statement(caller, "2029-12")["closingBalance"] == "0.00"
 
 
-def test_a_statement_comes_a_page_of_instances_at_a_time_with_the_sums_of_all(either: Scene) -> None:
+def test_a_statement_comes_a_page_of_instances_at_a_time_with_the_sums_of_all(either: ServiceHarness) -> None:
     caller = either.customer("10000")
     bought = sorted(caller.buy(months=number + 1) for number in range(5))
     whole = statement(caller)
@@ -169,7 +171,7 @@ def test_a_statement_comes_a_page_of_instances_at_a_time_with_the_sums_of_all(ei
     assert caller.refused(ACCOUNT, "DescribeStatement", other) == "InvalidMarker"
 
 
-def test_only_an_operator_sees_the_statement_of_another_account(either: Scene) -> None:
+def test_only_an_operator_sees_the_statement_of_another_account(either: ServiceHarness) -> None:
     owner, stranger = either.customer(), either.customer()
     unit = owner.buy(months=1)
     account = {"accountId": owner.account_id()}
@@ -183,16 +185,16 @@ def test_only_an_operator_sees_the_statement_of_another_account(either: Scene) -
 
 
 @pytest.mark.parametrize("month", ["2030-1", "2030-13", "2030-00", "January", "2030-01-15", "", "2030-01\n", None])
-def test_what_is_no_month_is_refused(either: Scene, month: Any) -> None:
+def test_what_is_no_month_is_refused(either: ServiceHarness, month: Any) -> None:
     assert either.operator.field_refused(ACCOUNT, "DescribeStatement", {"month": month}) == "month"
 
 
 @pytest.mark.parametrize("month", ["0000-01", "1969-12", "9000-01"])
-def test_there_is_no_month_before_or_after_all_time(either: Scene, month: str) -> None:
+def test_there_is_no_month_before_or_after_all_time(either: ServiceHarness, month: str) -> None:
     assert either.operator.refused(ACCOUNT, "DescribeStatement", {"month": month}) == "ResourceNotFound"
 
 
-def test_a_page_has_as_many_instances_as_are_asked_for(fresh: Scene) -> None:
+def test_a_page_has_as_many_instances_as_are_asked_for(fresh: ServiceHarness) -> None:
     fresh.sell(minute="1", month="1", stock=200)
     caller = fresh.customer()
     units = sorted(caller.buy(months=1) for _ in range(102))
@@ -204,7 +206,7 @@ def test_a_page_has_as_many_instances_as_are_asked_for(fresh: Scene) -> None:
     assert [one["instanceId"] for page in pages for one in page["instances"]] == units
 
 
-def test_a_month_in_which_more_is_charged_than_fits_64_bits_is_stated_and_limited(fresh: Scene) -> None:
+def test_a_month_in_which_more_is_charged_than_fits_64_bits_is_stated_and_limited(fresh: ServiceHarness) -> None:
     dear = "4000000000000"
     fresh.sell(month=dear)
     caller = fresh.customer(None)
@@ -225,7 +227,7 @@ def test_a_month_in_which_more_is_charged_than_fits_64_bits_is_stated_and_limite
 
 
 def test_archiving_changes_no_line_of_a_statement_and_takes_no_month_that_is_not_over(
-    fresh: Scene, tmp_path: Path
+    fresh: ServiceHarness, tmp_path: Path
 ) -> None:
     caller = fresh.customer("100000")
     unit = caller.buy(count=2)

@@ -236,11 +236,11 @@ def test_configuring_again_replaces_and_does_not_double(logged: Logged) -> None:
 
 
 def test_a_log_that_cannot_be_written_fails_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(io.StringIO):
+    class FailingStream(io.StringIO):
         def write(self, _text: str) -> int:
             raise BrokenPipeError
 
-    monkeypatch.setattr(sys, "stderr", Broken())
+    monkeypatch.setattr(sys, "stderr", FailingStream())
     configure_logging("json", "info")
     early_log.info("a line")
     monkeypatch.setattr(sys, "stderr", None)

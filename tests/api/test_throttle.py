@@ -16,7 +16,7 @@ from leasebook.contract.errors import TOO_MANY_REQUESTS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant
 from leasebook.observability.metrics import Metrics
-from tests.api.scene import ACCOUNT, Scene, a_scene
+from tests.api.scene import ACCOUNT, ServiceHarness, a_scene
 from tests.api.test_telemetry import value
 
 RATES = st.builds(Rate, st.integers(1, 50), st.integers(1, 50))
@@ -57,7 +57,7 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
     assert bucket.wait(100.05) == pytest.approx(0.05)
 
 
-class Desk:
+class ThrottleHarness:
     """A throttle whose clock is moved by hand."""
 
     def __init__(self, key: Rate | None, account: Rate | None) -> None:
@@ -77,7 +77,7 @@ class Desk:
 
 
 def test_keys_are_counted_apart_and_together_for_their_account() -> None:
-    desk = Desk(key=Rate(1, 2), account=Rate(1, 3))
+    desk = ThrottleHarness(key=Rate(1, 2), account=Rate(1, 3))
     assert [desk.call("k1", "a"), desk.call("k1", "a"), desk.call("k1", "a")] == [None, None, 1]
     # What was refused took nothing from the account.
     assert [desk.call("k2", "a"), desk.call("k2", "a"), desk.call("k3", "b")] == [None, 1, None]
@@ -88,13 +88,13 @@ def test_keys_are_counted_apart_and_together_for_their_account() -> None:
 
 
 def test_without_limits_nothing_is_counted_or_remembered() -> None:
-    desk = Desk(None, None)
+    desk = ThrottleHarness(None, None)
     assert {desk.call(f"k{number}", "a") for number in range(3000)} == {None}
     assert desk.throttle._buckets == {}
 
 
 def test_buckets_that_are_full_again_are_forgotten() -> None:
-    desk = Desk(key=Rate(10, 10), account=None)
+    desk = ThrottleHarness(key=Rate(10, 10), account=None)
     for number in range(20 * throttle.SWEEP_AT):
         desk.now += 0.001
         desk.call(f"k{number}", "a")
@@ -125,10 +125,10 @@ def test_who_calls_too_often_is_told_when_to_come_again_and_nothing_was_done(tmp
         assert _counted(scene, "key") == len(refused) + seen.count(429)
 
 
-def test_without_a_setting_nobody_is_throttled(fresh: Scene) -> None:
+def test_without_a_setting_nobody_is_throttled(fresh: ServiceHarness) -> None:
     caller = fresh.customer()
     assert {caller.ask(ACCOUNT, "DescribeAccount").status for _ in range(60)} == {200}
 
 
-def _counted(scene: Scene, by: str) -> float:
+def _counted(scene: ServiceHarness, by: str) -> float:
     return value(scene.running.metrics, "leasebook_throttled_total", by=by)

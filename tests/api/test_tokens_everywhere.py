@@ -21,7 +21,7 @@ from tests.api.scene import (
     SERVICE,
     UNITS,
     Caller,
-    Scene,
+    ServiceHarness,
     a_scene,
     billing_of,
     order,
@@ -65,14 +65,14 @@ SECRETS: Final[dict[str, tuple[str, str, Any, str]]] = {
 }
 
 
-def in_the_store(scene: Scene) -> bytes:
+def in_the_store(scene: ServiceHarness) -> bytes:
     """Everything that stands in the store, client tokens included."""
     with closing(sqlite3.connect(scene.directory / "leasebook.db")) as store:
         return "\n".join(store.iterdump()).encode()
 
 
 @pytest.mark.parametrize("what", SECRETS)
-def test_a_secret_is_shown_again_to_who_asked_and_stands_nowhere_in_plain(fresh: Scene, what: str) -> None:
+def test_a_secret_is_shown_again_to_who_asked_and_stands_nowhere_in_plain(fresh: ServiceHarness, what: str) -> None:
     path, action, body, field = SECRETS[what]
     first = fresh.operator.do(path, action, body, query="&clientToken=again")
     again = fresh.operator.do(path, action, body, query="&clientToken=again")
@@ -90,7 +90,7 @@ def test_a_secret_is_shown_again_to_who_asked_and_stands_nowhere_in_plain(fresh:
 
 
 @pytest.mark.parametrize("what", SECRETS)
-def test_nobody_else_is_shown_a_secret_for_somebodys_token(fresh: Scene, what: str) -> None:
+def test_nobody_else_is_shown_a_secret_for_somebodys_token(fresh: ServiceHarness, what: str) -> None:
     path, action, body, _ = SECRETS[what]
     fresh.operator.do(path, action, body, query="&clientToken=again")
     colleague = fresh.user(fresh.operator, FULL)
@@ -102,7 +102,7 @@ def test_nobody_else_is_shown_a_secret_for_somebodys_token(fresh: Scene, what: s
     assert colleague.refused(path, action, body, query="&clientToken=again") == "IdempotentParameterMismatch"
 
 
-def test_the_secrets_that_are_shown_again_are_those_that_work(fresh: Scene) -> None:
+def test_the_secrets_that_are_shown_again_are_those_that_work(fresh: ServiceHarness) -> None:
     for _ in range(2):
         made = fresh.operator.do(IAM, "CreateAccount", {"name": "research"}, query="&clientToken=again")
         assert fresh.caller(made).do(ACCOUNT, "DescribeAccount")["accountId"] == made["accountId"]
@@ -110,7 +110,7 @@ def test_the_secrets_that_are_shown_again_are_those_that_work(fresh: Scene) -> N
         fresh.caller(key).do(ACCOUNT, "DescribeAccount")
 
 
-def test_a_secret_that_is_void_is_not_shown_again(fresh: Scene) -> None:
+def test_a_secret_that_is_void_is_not_shown_again(fresh: ServiceHarness) -> None:
     caller = fresh.operator
     key = caller.do(IAM, "CreateAccessKey", {}, query="&clientToken=key")
     caller.do(IAM, "DisableAccessKey", {"accessKeyId": key["accessKeyId"]})
@@ -122,7 +122,7 @@ def test_a_secret_that_is_void_is_not_shown_again(fresh: Scene) -> None:
     assert again == {name: value for name, value in made.items() if name != "key"}
 
 
-def test_a_secret_that_was_replaced_once_is_replaced_once_for_one_token(fresh: Scene) -> None:
+def test_a_secret_that_was_replaced_once_is_replaced_once_for_one_token(fresh: ServiceHarness) -> None:
     caller = fresh.operator
     hook = caller.do(NOTIFICATION, "CreateSubscription", HOOK, query="&clientToken=hook")
     rotate = {"subscriptionId": hook["subscriptionId"], "rotateSecret": True}
@@ -169,7 +169,7 @@ SAME: Final[dict[str, tuple[str, str, Any, Any]]] = {
 
 
 @pytest.mark.parametrize("what", SAME)
-def test_what_means_the_same_is_the_same_request(fresh: Scene, what: str) -> None:
+def test_what_means_the_same_is_the_same_request(fresh: ServiceHarness, what: str) -> None:
     path, action, body, other = SAME[what]
     caller: Caller = fresh.operator
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "1000"})
@@ -201,7 +201,7 @@ OTHER: Final[dict[str, tuple[str, str, Any, Any]]] = {
 
 
 @pytest.mark.parametrize("what", OTHER)
-def test_what_means_something_else_is_another_request(fresh: Scene, what: str) -> None:
+def test_what_means_something_else_is_another_request(fresh: ServiceHarness, what: str) -> None:
     path, action, body, other = OTHER[what]
     caller = fresh.operator
     caller.do(ACCOUNT, "TopUpAccount", {"amount": "1000"})

@@ -12,13 +12,13 @@ import pytest
 from leasebook.api.app import _query, _short_query
 from leasebook.batch import Unavailable
 from leasebook.store.verify.check import check_directory
-from tests.api.scene import ACCOUNT, CLOCK, UNITS, Caller, Scene, a_scene, check_envelope, order
+from tests.api.scene import ACCOUNT, CLOCK, UNITS, Caller, ServiceHarness, a_scene, check_envelope, order
 from tests.harness import Answer
 
 BUY = (UNITS, "PurchaseComputeUnit")
 
 
-def at_once(scene: Scene, caller: Caller, *calls: tuple[str, str, Any]) -> list[Answer]:
+def at_once(scene: ServiceHarness, caller: Caller, *calls: tuple[str, str, Any]) -> list[Answer]:
     """Make calls at the same time; returns the answers in their order."""
     answers: list[Answer] = []
 
@@ -31,7 +31,9 @@ def at_once(scene: Scene, caller: Caller, *calls: tuple[str, str, Any]) -> list[
     return answers
 
 
-def test_a_list_of_more_instances_than_fit_in_memory_at_once_is_whole_and_looks_like_any_other(fresh: Scene) -> None:
+def test_a_list_of_more_instances_than_fit_in_memory_at_once_is_whole_and_looks_like_any_other(
+    fresh: ServiceHarness,
+) -> None:
     fresh.sell(minute="0", stock=5000)
     caller = fresh.customer()
     bought = at_once(fresh, caller, *[(*BUY, order())] * 1201)
@@ -53,7 +55,7 @@ def test_a_list_of_more_instances_than_fit_in_memory_at_once_is_whole_and_looks_
     assert [unit["instanceId"] for unit in postpaid["computeUnitInstanceList"]] == units
 
 
-def test_the_last_units_are_sold_once_each_however_many_want_them(fresh: Scene) -> None:
+def test_the_last_units_are_sold_once_each_however_many_want_them(fresh: ServiceHarness) -> None:
     caller = fresh.customer("100000")
     answers = at_once(fresh, caller, *[(*BUY, order(count=3))] * 40)
     assert Counter(answer.status for answer in answers) == {200: 3, 409: 37}
@@ -61,7 +63,7 @@ def test_the_last_units_are_sold_once_each_however_many_want_them(fresh: Scene) 
     assert fresh.operator.free() == 1
 
 
-def test_the_last_money_is_spent_once_however_many_want_it(fresh: Scene) -> None:
+def test_the_last_money_is_spent_once_however_many_want_it(fresh: ServiceHarness) -> None:
     caller = fresh.customer("250")
     answers = at_once(fresh, caller, *[(*BUY, order(months=1))] * 8)
     assert Counter(answer.status for answer in answers) == {200: 2, 402: 6}
@@ -109,7 +111,7 @@ def test_a_service_that_has_stopped_does_nothing_more_and_says_so(tmp_path: Path
 
 
 def test_while_the_store_cannot_write_reads_work_and_writes_say_that_nothing_was_done(
-    fresh: Scene, monkeypatch: pytest.MonkeyPatch
+    fresh: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = fresh.customer()
     unit = caller.buy()
@@ -135,7 +137,9 @@ def test_while_the_store_cannot_write_reads_work_and_writes_say_that_nothing_was
     assert caller.do(*BUY, order(), query="&clientToken=t-1")
 
 
-def test_a_mistake_of_ours_in_one_command_spoils_no_other(fresh: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_of_ours_in_one_command_spoils_no_other(
+    fresh: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caller = fresh.customer("100000")
     from leasebook.domain.commands.instance import release
 
@@ -161,7 +165,7 @@ def test_long_queries_are_not_remembered() -> None:
     assert _query(b"Action=DescribeClock").action == "DescribeClock"
 
 
-def test_answers_to_a_crowd_are_each_for_whom_they_are(fresh: Scene) -> None:
+def test_answers_to_a_crowd_are_each_for_whom_they_are(fresh: ServiceHarness) -> None:
     callers = [fresh.customer(str(100 + number)) for number in range(12)]
     answers: list[Answer] = []
 

@@ -17,24 +17,24 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.gateway.token_usage import Tokens
 from leasebook.gateway.usage_counter import Counts
 from leasebook.ports.queries.read_repository import ReadRepository
-from tests.api.scene import UNITS, Scene, order
+from tests.api.scene import UNITS, ServiceHarness, order
 from tests.harness import Answer
 
 FULL: Final = "the store cannot be written: database or disk is full"
 BUY = (UNITS, "PurchaseComputeUnit")
 
 
-def get(scene: Scene, path: str) -> Answer:
+def get(scene: ServiceHarness, path: str) -> Answer:
     return scene.operator.send(path, "", method="GET", headers=[])
 
 
-def reasons(scene: Scene) -> str:
+def reasons(scene: ServiceHarness) -> str:
     answer = get(scene, "/readyz")
     assert (answer.status == 200) == ("reasons" not in answer.body)
     return " ".join(answer.body.get("reasons", ()))
 
 
-def proofs(scene: Scene) -> int:
+def proofs(scene: ServiceHarness) -> int:
     """Return how often something was written only to see whether it can be."""
     found: list[str | None] = []
 
@@ -45,13 +45,13 @@ def proofs(scene: Scene) -> int:
     return int(found[0] or 0)
 
 
-def be_idle(scene: Scene) -> None:
+def be_idle(scene: ServiceHarness) -> None:
     """Let nothing have been written for long."""
     scene.running.sequencer.writing._wrote_at = float("-inf")
 
 
 @contextmanager
-def failing(scene: Scene, error: Callable[[], Exception]) -> Iterator[None]:
+def failing(scene: ServiceHarness, error: Callable[[], Exception]) -> Iterator[None]:
     """Let no batch be written meanwhile."""
 
     async def begin(**_: Any) -> Any:
@@ -63,7 +63,7 @@ def failing(scene: Scene, error: Callable[[], Exception]) -> Iterator[None]:
 
 
 def test_an_idle_server_that_is_asked_writes_something_to_see_whether_it_can_but_not_at_every_look(
-    either_shared: Scene,
+    either_shared: ServiceHarness,
 ) -> None:
     before = proofs(either_shared)
 
@@ -80,7 +80,7 @@ def test_an_idle_server_that_is_asked_writes_something_to_see_whether_it_can_but
     assert proofs(either_shared) == before + 2
 
 
-def test_whoever_has_just_written_is_not_asked_for_proof(either_shared: Scene) -> None:
+def test_whoever_has_just_written_is_not_asked_for_proof(either_shared: ServiceHarness) -> None:
     caller = either_shared.customer()
     be_idle(either_shared)
     caller.buy()
@@ -90,7 +90,7 @@ def test_whoever_has_just_written_is_not_asked_for_proof(either_shared: Scene) -
 
 
 def test_a_monitor_is_told_at_its_first_look_that_nothing_can_be_written_and_at_once_that_it_can_again(
-    either_shared: Scene,
+    either_shared: ServiceHarness,
 ) -> None:
     be_idle(either_shared)
     with failing(either_shared, lambda: Unavailable(FULL)):
@@ -101,7 +101,7 @@ def test_a_monitor_is_told_at_its_first_look_that_nothing_can_be_written_and_at_
 
 
 def test_a_server_that_nobody_asks_finds_out_by_itself_that_writes_succeed_again(
-    either_shared: Scene, monkeypatch: pytest.MonkeyPatch
+    either_shared: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("leasebook.batch.write_health.AGAIN_S", 0.01)
     writing = either_shared.running.sequencer.writing
@@ -118,7 +118,7 @@ def test_a_server_that_nobody_asks_finds_out_by_itself_that_writes_succeed_again
 
 
 def test_where_the_outcome_is_unknown_a_call_with_a_token_may_be_sent_again_and_one_without_is_not(
-    either_shared: Scene,
+    either_shared: ServiceHarness,
 ) -> None:
     caller = either_shared.customer()
     with failing(either_shared, lambda: OutcomeUnknown("the disk failed")):
@@ -176,7 +176,7 @@ def test_one_line_is_written_however_many_batches_fail_and_one_when_that_is_over
 
 
 def test_monitors_are_answered_within_a_second_whatever_others_ask_and_whatever_the_store_does(
-    either_shared: Scene,
+    either_shared: ServiceHarness,
 ) -> None:
     store, free = either_shared.running.store, threading.Event()
 
@@ -212,7 +212,7 @@ def test_calls_that_may_have_been_counted_are_not_counted_twice() -> None:
         def now(self) -> Instant:
             return Instant(0)
 
-    class Books:
+    class FailingSequencer:
         asked = 0
         error: Exception | None = None
 
@@ -222,7 +222,7 @@ def test_calls_that_may_have_been_counted_are_not_counted_twice() -> None:
                 raise self.error
 
     async def scene() -> None:
-        books = Books()
+        books = FailingSequencer()
         counts = Counts(books, Clock())  # type: ignore[arg-type]
         counts.add("a", "s", "", Tokens(1, 1), succeeded=True)
         books.error = Unavailable(FULL)

@@ -22,7 +22,7 @@ from leasebook.store.verify.check import check_store
 OPERATOR = "LeasebookOperatorPolicy"
 
 
-class Books:
+class StoreProbe:
     """A store, and a connection to it."""
 
     def __init__(self, where: Target) -> None:

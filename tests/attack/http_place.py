@@ -38,7 +38,7 @@ def signed_post() -> bytes:
     return f"POST {path}?{query} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: {authorization}\r\n".encode()
 
 
-class Got(NamedTuple):
+class RawAnswer(NamedTuple):
     """An answer, as raw as it came."""
 
     status: int
@@ -83,7 +83,7 @@ def connected(
     return connection
 
 
-def read_answer(connection: socket.socket, *, kept: bytearray | None = None) -> Got | None:
+def read_answer(connection: socket.socket, *, kept: bytearray | None = None) -> RawAnswer | None:
     """Read one answer with a length; None where the connection ends before one begins."""
     received = bytearray() if kept is None else kept
     while b"\r\n\r\n" not in received:
@@ -101,7 +101,7 @@ def read_answer(connection: socket.socket, *, kept: bytearray | None = None) -> 
         assert more, "half a body"
         rest += more
     received[:] = rest[length:]
-    return Got(int(first.split(" ")[1]), headers, rest[:length])
+    return RawAnswer(int(first.split(" ")[1]), headers, rest[:length])
 
 
 def _more(connection: socket.socket) -> bytes:
@@ -111,7 +111,7 @@ def _more(connection: socket.socket) -> bytes:
         return b""
 
 
-def ask(server: Process, raw: bytes) -> Got | None:
+def ask(server: Process, raw: bytes) -> RawAnswer | None:
     """Send bytes on a connection of their own; returns the answer."""
     with connected(server) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):

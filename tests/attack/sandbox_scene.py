@@ -52,7 +52,7 @@ def need_complete() -> None:
         pytest.skip(reason)
 
 
-class Server(msgspec.Struct, frozen=True):
+class SandboxServer(msgspec.Struct, frozen=True):
     """A server that runs."""
 
     data: Path
@@ -61,7 +61,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path) -> Iterator[SandboxServer]:
     """Run a server on a data directory of its own, with its root key in its environment."""
     data = folder / "data"
     keys = {"LEASEBOOK_ROOT_ACCESS_KEY": "ALTAKattack", "LEASEBOOK_ROOT_SECRET_KEY": SECRET}
@@ -74,7 +74,7 @@ def serving(folder: Path) -> Iterator[Server]:
             assert process.poll() is None, (folder / "server.log").read_text()
             assert time.monotonic() < give_up, (folder / "server.log").read_text()
             time.sleep(0.05)
-        yield Server(data, process.pid, found)
+        yield SandboxServer(data, process.pid, found)
     finally:
         process.kill()
         process.wait()
@@ -92,7 +92,7 @@ def _listening(log: Path) -> int:
     return 0
 
 
-class Scene(ProcessBench):
+class SandboxBench(ProcessBench):
     """Engines on one directory, whose replicas may read the attacks and what they are to attack."""
 
     def engine(self, limits: Limits | None = None, sandbox: Sandbox | None = None) -> ProcessEngine:
@@ -127,7 +127,7 @@ class Scene(ProcessBench):
 class Targets:
     """What is there to be attacked: a server, another replica, and sockets of this test."""
 
-    def __init__(self, scene: Scene, server: Server) -> None:
+    def __init__(self, scene: SandboxBench, server: SandboxServer) -> None:
         self._scene = scene
         self._server = server
         self._sockets = [

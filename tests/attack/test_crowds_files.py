@@ -16,7 +16,7 @@ from leasebook.config.load import load_settings
 from leasebook.server.descriptors import planned
 from tests.attack.http_place import GET, connected, port_of, read_answer
 from tests.attack.machine import needs
-from tests.crash.fleet import UNITS, Caller, Process, eventually, moment, offer, open_account
+from tests.crash.fleet import UNITS, FleetClient, Process, eventually, moment, offer, open_account
 from tests.crash.lone import lone_server, root_of, show
 
 MODEL, SERVICE = "/v2/model", "/v2/service"
@@ -61,7 +61,7 @@ def health(server: Process, path: bytes) -> tuple[int, float]:
 
 
 @pytest.fixture
-def buyer(server: Process) -> Iterator[Caller]:
+def buyer(server: Process) -> Iterator[FleetClient]:
     with root_of(server) as root:
         offer(root, "solid", stock=4)
         account = open_account(root, "buyer", 1000)
@@ -70,7 +70,7 @@ def buyer(server: Process) -> Iterator[Caller]:
 
 
 def test_beside_a_crowd_that_takes_all_it_gets_due_work_is_done_and_monitors_are_answered(
-    server: Process, buyer: Caller
+    server: Process, buyer: FleetClient
 ) -> None:
     models = buyer.call(MODEL, "CreateCustomModelSet", {"modelSetName": "served"}).result["modelSetId"]
     run = {"command": [sys.executable, "-c", SERVES, "{port}"], "graceSeconds": 2.0}

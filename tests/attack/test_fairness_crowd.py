@@ -21,7 +21,7 @@ import msgspec
 import pytest
 
 from leasebook.contract.signing import sign
-from tests.crash.fleet import HOST, UNITS, Account, Caller, Process, offer, open_account, postpaid
+from tests.crash.fleet import HOST, UNITS, Account, FleetClient, Process, offer, open_account, postpaid
 from tests.crash.lone import lone_server, root_of
 
 CROWD = 256
@@ -32,7 +32,7 @@ TIMES = 3
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-class Scene(NamedTuple):
+class TwoAccounts(NamedTuple):
     """A server, and two accounts that can buy."""
 
     server: Process
@@ -41,10 +41,10 @@ class Scene(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoAccounts]:
     with lone_server(tmp_path_factory.mktemp("crowd")) as server, root_of(server) as root:
         offer(root, "cpu", stock=1_000_000)
-        yield Scene(server, open_account(root, "victim", 1_000_000), open_account(root, "hostile", 1_000_000))
+        yield TwoAccounts(server, open_account(root, "victim", 1_000_000), open_account(root, "hostile", 1_000_000))
 
 
 def request(action: str, body: dict[str, Any], access_key: str, secret_key: str) -> bytes:
@@ -101,7 +101,7 @@ class Crowd:
         writer.close()
 
 
-def buys(caller: Caller) -> list[float]:
+def buys(caller: FleetClient) -> list[float]:
     """Buy one after another for a while; returns how long each purchase took."""
     times: list[float] = []
     until = time.monotonic() + SECONDS
@@ -115,7 +115,7 @@ def buys(caller: Caller) -> list[float]:
 
 @pytest.mark.crash
 @pytest.mark.parametrize("kind", ["purchases", "reads", "forged", "forged for the victim"])
-def test_a_crowd_waits_for_itself_and_not_whoever_calls_beside_it(scene: Scene, kind: str) -> None:
+def test_a_crowd_waits_for_itself_and_not_whoever_calls_beside_it(scene: TwoAccounts, kind: str) -> None:
     server, victim, hostile = scene
     own = (hostile.access_key, hostile.secret_key)
     sent, status = {

@@ -26,7 +26,7 @@ GROWTH_MAX = 32 << 20
 pytestmark = pytest.mark.crash
 
 
-class Scene(NamedTuple):
+class HostileService(NamedTuple):
     """A server with a hostile service in it, and a key."""
 
     server: Process
@@ -54,7 +54,7 @@ class Scene(NamedTuple):
             return root.call(path, action, body).result
 
 
-def deploy(server: Process) -> Scene:
+def deploy(server: Process) -> HostileService:
     """Buy an instance and run the hostile replica on it, as a tenant may."""
     with root_of(server) as root:
         prices = {"pricePerMinute": "0", "pricePerMonth": "0", "stockTotal": 5}
@@ -79,15 +79,15 @@ def deploy(server: Process) -> Scene:
         }
         service = root.call(SERVICE, "CreateService", body).result["serviceId"]
         key = root.call(SERVICE, "CreateServiceKey", {"name": "app"}).result["key"]
-    return Scene(server, key, service)
+    return HostileService(server, key, service)
 
 
-def answers(scene: Scene) -> bool:
+def answers(scene: HostileService) -> bool:
     """Whether the replica answers."""
     return asyncio.run(ask(scene, "/"))[0] == 200
 
 
-async def ask(scene: Scene, path: str) -> tuple[int, Any]:
+async def ask(scene: HostileService, path: str) -> tuple[int, Any]:
     """Call the service; returns the status and the JSON, where it is that."""
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(BOUND_S)) as http,
@@ -98,7 +98,7 @@ async def ask(scene: Scene, path: str) -> tuple[int, Any]:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileService]:
     """Serve, for all of the attacks."""
     with lone_server(tmp_path_factory.mktemp("gateway")) as server:
         made = deploy(server)
@@ -106,7 +106,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
 
 
-def raw(scene: Scene, path: str, *more: str) -> bytes:
+def raw(scene: HostileService, path: str, *more: str) -> bytes:
     """Write a request for a bare socket."""
     lines = (f"GET /services/hostile{path} HTTP/1.1", "Host: h", f"Authorization: Bearer {scene.key}", *more)
     return "\r\n".join((*lines, "", "")).encode()
@@ -123,7 +123,7 @@ async def head_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize(
     "asking", ["", "Connection: Upgrade\r\nUpgrade: websocket", "Connection: Upgrade\r\nUpgrade: h2c"]
 )
-def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: Scene, asking: str) -> None:
+def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: HostileService, asking: str) -> None:
     async def attack() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
         writer.write(raw(scene, "/101", *(asking.split("\r\n") if asking else ())))
@@ -140,7 +140,7 @@ def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: Scene, asking: str
 
 
 @pytest.mark.parametrize("path", ["/999", "/split", "/nul", "/headers"])
-def test_an_answer_that_is_none_is_502_and_nothing_of_it_comes_through(scene: Scene, path: str) -> None:
+def test_an_answer_that_is_none_is_502_and_nothing_of_it_comes_through(scene: HostileService, path: str) -> None:
     before = scene.memory()
     status, said = asyncio.run(ask(scene, path))
     assert (status, said["code"]) == (502, "ReplicaFailed")
@@ -151,7 +151,7 @@ def test_an_answer_that_is_none_is_502_and_nothing_of_it_comes_through(scene: Sc
 
 
 @pytest.mark.parametrize("path", list(hostile.ENDLESS))
-def test_what_never_comes_to_an_answer_is_cut_short_and_holds_nobody_up(scene: Scene, path: bytes) -> None:
+def test_what_never_comes_to_an_answer_is_cut_short_and_holds_nobody_up(scene: HostileService, path: bytes) -> None:
     async def attack() -> None:
         before = scene.memory()
         began = time.monotonic()
@@ -163,7 +163,7 @@ def test_what_never_comes_to_an_answer_is_cut_short_and_holds_nobody_up(scene: S
     asyncio.run(attack())
 
 
-def test_an_answer_sent_ahead_is_not_given_to_whoever_asks_next(scene: Scene) -> None:
+def test_an_answer_sent_ahead_is_not_given_to_whoever_asks_next(scene: HostileService) -> None:
     async def attack() -> None:
         for path in ("/ahead", "/") * 10:
             assert await ask(scene, path) == (200, "hi")
@@ -171,7 +171,7 @@ def test_an_answer_sent_ahead_is_not_given_to_whoever_asks_next(scene: Scene) ->
     asyncio.run(attack())
 
 
-def test_an_answer_that_drips_passes_as_it_comes_and_ends_with_its_caller(scene: Scene) -> None:
+def test_an_answer_that_drips_passes_as_it_comes_and_ends_with_its_caller(scene: HostileService) -> None:
     async def attack() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
         writer.write(raw(scene, "/drip"))
@@ -183,7 +183,7 @@ def test_an_answer_that_drips_passes_as_it_comes_and_ends_with_its_caller(scene:
     eventually("the call is over", lambda: in_flight(scene) == 0, within_s=10)
 
 
-def in_flight(scene: Scene) -> float:
+def in_flight(scene: HostileService) -> float:
     """Return how many calls pass now."""
 
     async def asked() -> str:
@@ -195,7 +195,7 @@ def in_flight(scene: Scene) -> float:
 
 
 @pytest.mark.parametrize("path", ["/pour", "/deaf"])
-def test_an_end_of_a_socket_that_does_not_read_costs_the_server_no_memory(scene: Scene, path: str) -> None:
+def test_an_end_of_a_socket_that_does_not_read_costs_the_server_no_memory(scene: HostileService, path: str) -> None:
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
         key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=="
@@ -228,7 +228,7 @@ def test_an_end_of_a_socket_that_does_not_read_costs_the_server_no_memory(scene:
         eventually("the sockets are over", lambda: in_flight(scene) == 0, within_s=15)
 
 
-def test_tiny_frames_in_a_flood_hold_nobody_up(scene: Scene) -> None:
+def test_tiny_frames_in_a_flood_hold_nobody_up(scene: HostileService) -> None:
     async def attack() -> None:
         async with (
             aiohttp.ClientSession() as http,
@@ -252,7 +252,7 @@ def test_tiny_frames_in_a_flood_hold_nobody_up(scene: Scene) -> None:
     asyncio.run(attack())
 
 
-def test_a_server_that_stops_closes_the_sockets_and_does_not_wait_for_them(scene: Scene) -> None:
+def test_a_server_that_stops_closes_the_sockets_and_does_not_wait_for_them(scene: HostileService) -> None:
     async def attack() -> None:
         async with (
             aiohttp.ClientSession() as http,

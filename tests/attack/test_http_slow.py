@@ -11,7 +11,7 @@ import pytest
 
 from tests.attack.http_place import (
     GET,
-    Got,
+    RawAnswer,
     connected,
     ends,
     is_well,
@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         assert "Traceback" not in running.log()
 
 
-def drip(connection: socket.socket, piece: bytes, *, every_s: float) -> Got | None:
+def drip(connection: socket.socket, piece: bytes, *, every_s: float) -> RawAnswer | None:
     """Send a piece again and again until there is an answer; returns that."""
     until_s = time.monotonic() + 8
     connection.settimeout(every_s)

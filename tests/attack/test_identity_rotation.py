@@ -19,7 +19,7 @@ from leasebook.store.opening import Target
 from leasebook.store.rows.codec import AUDIT_CLOSURES
 from leasebook.store.rows.packing import unpacked
 from leasebook.store.verify.check import check_store
-from tests.attack.books import OPERATOR, Books
+from tests.attack.books import OPERATOR, StoreProbe
 from tests.attack.test_identity_rows import _found
 from tests.copies import copy_of, empty
 from tests.harness import ENVIRONMENT, a_service
@@ -46,17 +46,17 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, b
 
 
 @pytest.fixture
-def books(turned: tuple[Target, bytes], tmp_path: Path) -> Iterator[Books]:
+def books(turned: tuple[Target, bytes], tmp_path: Path) -> Iterator[StoreProbe]:
     with copy_of(turned[0], tmp_path / "data") as copy:
-        yield Books(copy)
+        yield StoreProbe(copy)
 
 
-def test_what_both_keys_sealed_is_right(books: Books) -> None:
+def test_what_both_keys_sealed_is_right(books: StoreProbe) -> None:
     assert books.findings(keyed=True) == []
     assert books.findings(keyed=False) == []
 
 
-def forge_an_event(books: Books, keys: AuditKeys) -> None:
+def forge_an_event(books: StoreProbe, keys: AuditKeys) -> None:
     books.run("UPDATE users SET policies = ? WHERE id = ?", f'["{OPERATE}","{OPERATOR}"]', books.user)
     now, before = {"policies": [OPERATE, OPERATOR]}, {"policies": [OPERATE]}
     told = {"what": "user", "id": books.user, "now": now, "before": before}
@@ -64,13 +64,13 @@ def forge_an_event(books: Books, keys: AuditKeys) -> None:
     assert read_mark(books.fact(LOG_END)).number
 
 
-def forge_the_end_of_a_chain(books: Books, keys: AuditKeys) -> None:
+def forge_the_end_of_a_chain(books: StoreProbe, keys: AuditKeys) -> None:
     chain, number, found = books.run("SELECT chain, number, hash FROM audit_chains ORDER BY last_at DESC LIMIT 1")[0]
     seal = keys.seal(head_message(chain, number, bytes(found)))
     books.run("UPDATE audit_chains SET seal = ? WHERE chain = ?", seal, chain)
 
 
-def forge_a_closure(books: Books, keys: AuditKeys) -> None:
+def forge_a_closure(books: StoreProbe, keys: AuditKeys) -> None:
     """Put a closure in the place of a chain's first page, so that nobody reads what stood there."""
     chain = books.one("SELECT chain FROM audit_pages ORDER BY seq LIMIT 1")
     ((seq, at, size, body),) = books.run(
@@ -85,7 +85,7 @@ def forge_a_closure(books: Books, keys: AuditKeys) -> None:
     books.run("DELETE FROM audit_pages WHERE seq = ?", seq)
 
 
-def keep_a_secret_of_the_key_before(books: Books, _: AuditKeys) -> None:
+def keep_a_secret_of_the_key_before(books: StoreProbe, _: AuditKeys) -> None:
     sealed = Vault(b"k" * 32).seal("whatever-secret-it-was", context=books.key)
     books.run("UPDATE access_keys SET sealed = ? WHERE id = ?", sealed, books.key)
 
@@ -101,14 +101,14 @@ def keep_a_secret_of_the_key_before(books: Books, _: AuditKeys) -> None:
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_who_has_the_master_key_from_before_forges_nothing_of_now(
-    books: Books, turned: tuple[Target, bytes], attack: Callable[[Books, AuditKeys], None], found: str
+    books: StoreProbe, turned: tuple[Target, bytes], attack: Callable[[StoreProbe, AuditKeys], None], found: str
 ) -> None:
     attack(books, AuditKeys(turned[1]))
     findings = books.findings(keyed=True)
     assert any(found in line for line in findings), findings
 
 
-def test_what_is_kept_of_the_key_before_cannot_be_taken_away_unseen(books: Books) -> None:
+def test_what_is_kept_of_the_key_before_cannot_be_taken_away_unseen(books: StoreProbe) -> None:
     books.set_fact("master_keys_past", "")
     keys = AuditKeys(load_master_key(books.where.directory / "master.key", None, create=False))
     findings = check_store(books.where, keys).findings

@@ -16,9 +16,9 @@ from leasebook.cli.main import cli
 from leasebook.domain.record.identity_log import LOG_END, PLACE, read_mark, write_mark
 from leasebook.store.opening import Target
 from leasebook.store.sqlite.directory import MARK
-from tests.attack.books import OPERATOR, Books
+from tests.attack.books import OPERATOR, StoreProbe
 from tests.copies import STORES, copy_of, empty
-from tests.harness import Desk, a_service
+from tests.harness import Client, a_service
 
 IAM, SERVICE = "/v2/iam", "/v2/service"
 OPERATE, FULL = "QianfanServiceOperateAccessPolicy", "QianfanFullControlAccessPolicy"
@@ -50,27 +50,27 @@ def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def books(lived: Target, tmp_path: Path) -> Iterator[Books]:
+def books(lived: Target, tmp_path: Path) -> Iterator[StoreProbe]:
     with copy_of(lived, tmp_path / "data") as copy:
-        yield Books(copy)
+        yield StoreProbe(copy)
 
 
-def take_a_policy(books: Books) -> None:
+def take_a_policy(books: StoreProbe) -> None:
     books.run("UPDATE users SET policies = ? WHERE id = ?", json.dumps([OPERATE, OPERATOR]), books.user)
 
 
-def become_root(books: Books) -> None:
+def become_root(books: StoreProbe) -> None:
     books.run("UPDATE users SET is_root = true WHERE id = ?", books.user)
 
 
-def add_an_operator(books: Books) -> None:
+def add_an_operator(books: StoreProbe) -> None:
     books.run(
         "INSERT INTO users (id, account_id, name, is_root, policies, created_at) VALUES (?, ?, 'me', true, ?, 1)",
         *("u-forged", books.tenant, json.dumps([OPERATOR])),
     )
 
 
-def add_a_key_of_an_operator(books: Books) -> None:
+def add_a_key_of_an_operator(books: StoreProbe) -> None:
     # Sealed for another key, so that nobody can sign with it; the row is found all the same.
     books.run(
         "INSERT INTO access_keys (id, user_id, account_id, sealed, status, created_at) "
@@ -79,79 +79,79 @@ def add_a_key_of_an_operator(books: Books) -> None:
     )
 
 
-def give_my_key_to_the_operator(books: Books) -> None:
+def give_my_key_to_the_operator(books: StoreProbe) -> None:
     books.run("UPDATE access_keys SET user_id = ? WHERE id = ?", books.root, books.key)
 
 
-def take_my_key_to_another_account(books: Books) -> None:
+def take_my_key_to_another_account(books: StoreProbe) -> None:
     books.run("UPDATE access_keys SET account_id = ? WHERE id = ?", books.other, books.key)
 
 
-def move_to_another_account(books: Books) -> None:
+def move_to_another_account(books: StoreProbe) -> None:
     books.run("UPDATE users SET account_id = ? WHERE id = ?", books.other, books.user)
 
 
-def enable_a_disabled_key(books: Books) -> None:
+def enable_a_disabled_key(books: StoreProbe) -> None:
     books.run("UPDATE access_keys SET status = 'Active' WHERE id = ?", books.disabled)
 
 
-def exchange_a_secret(books: Books) -> None:
+def exchange_a_secret(books: StoreProbe) -> None:
     books.run(
         "UPDATE access_keys SET sealed = (SELECT sealed FROM access_keys WHERE id = ?) WHERE id = ?",
         *(books.disabled, books.key),
     )
 
 
-def remove_a_user(books: Books) -> None:
+def remove_a_user(books: StoreProbe) -> None:
     books.run("DELETE FROM users WHERE id = ?", books.user)
 
 
-def remove_a_key(books: Books) -> None:
+def remove_a_key(books: StoreProbe) -> None:
     books.run("DELETE FROM access_keys WHERE id = ?", books.disabled)
 
 
-def revive_a_service_key(books: Books) -> None:
+def revive_a_service_key(books: StoreProbe) -> None:
     books.run("UPDATE service_keys SET status = 'Active' WHERE id = ?", books.service_key)
 
 
-def take_a_service_key_to_another_account(books: Books) -> None:
+def take_a_service_key_to_another_account(books: StoreProbe) -> None:
     books.run("UPDATE service_keys SET account_id = ? WHERE id = ?", books.other, books.service_key)
 
 
-def rename_an_account(books: Books) -> None:
+def rename_an_account(books: StoreProbe) -> None:
     books.run("UPDATE accounts SET name = 'the operators' WHERE id = ?", books.tenant)
 
 
-def add_an_account(books: Books) -> None:
+def add_an_account(books: StoreProbe) -> None:
     books.run(
         "INSERT INTO accounts (id, name, time_zone, balance, created_at) VALUES ('a-forged', 'me', 'UTC', 0, 1)",
     )
 
 
-def be_the_first_root(books: Books) -> None:
+def be_the_first_root(books: StoreProbe) -> None:
     books.set_fact("root_user", books.user)
 
 
-def take_a_policy_and_tell_of_it_without_a_seal(books: Books) -> None:
+def take_a_policy_and_tell_of_it_without_a_seal(books: StoreProbe) -> None:
     take_a_policy(books)
     now, before = {"policies": [OPERATE, OPERATOR]}, {"policies": [OPERATE]}
     told = {"what": "user", "id": books.user, "now": now, "before": before}
     books.add_event(books.tenant, "iam.userChanged", told, sealed=False)
 
 
-def put_an_older_policy_back_as_found(books: Books) -> None:
+def put_an_older_policy_back_as_found(books: StoreProbe) -> None:
     take_a_policy(books)
     told = {"what": "user", "id": books.user, "now": {"policies": [OPERATE, OPERATOR]}, "before": {}}
     books.add_event(books.tenant, "iam.found", told, sealed=False)
 
 
-def remove_the_events_of_a_detaching(books: Books) -> None:
+def remove_the_events_of_a_detaching(books: StoreProbe) -> None:
     take_a_policy(books)
     seq, events, place, _ = books.last_identity_event()
     books.write_events(seq, [*events[:place], *events[place + 1 :]])
 
 
-ROWS: Final[list[tuple[Callable[[Books], None], str]]] = [
+ROWS: Final[list[tuple[Callable[[StoreProbe], None], str]]] = [
     (take_a_policy, "user {0.user} has policies"),
     (become_root, "user {0.user} has is_root True, and its events tell False"),
     (add_an_operator, "user u-forged is there, and no event tells of it"),
@@ -174,14 +174,14 @@ ROWS: Final[list[tuple[Callable[[Books], None], str]]] = [
 """What somebody does to the rows, and what is found, with the master key or without."""
 
 
-def test_a_store_that_nobody_touched_has_the_rights_that_its_events_tell(books: Books) -> None:
+def test_a_store_that_nobody_touched_has_the_rights_that_its_events_tell(books: StoreProbe) -> None:
     assert books.findings(keyed=True) == []
     assert books.findings(keyed=False) == []
 
 
 @pytest.mark.parametrize(("attack", "found"), ROWS, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_row_that_gives_rights_and_that_no_server_wrote_is_found(
-    books: Books, attack: Callable[[Books], None], found: str
+    books: StoreProbe, attack: Callable[[StoreProbe], None], found: str
 ) -> None:
     attack(books)
     for keyed in (True, False):
@@ -189,13 +189,13 @@ def test_a_row_that_gives_rights_and_that_no_server_wrote_is_found(
         assert any(found.format(books) in line for line in findings), findings
 
 
-def take_a_policy_and_tell_of_it(books: Books) -> None:
+def take_a_policy_and_tell_of_it(books: StoreProbe) -> None:
     take_a_policy(books)
     now, before = {"policies": [OPERATE, OPERATOR]}, {"policies": [OPERATE]}
     books.add_event(books.tenant, "iam.userChanged", {"what": "user", "id": books.user, "now": now, "before": before})
 
 
-def write_an_older_event_anew(books: Books) -> None:
+def write_an_older_event_anew(books: StoreProbe) -> None:
     """Have the events tell that the operator policy was never taken back."""
     take_a_policy(books)
     seq, events, place, _ = books.last_identity_event()
@@ -205,7 +205,7 @@ def write_an_older_event_anew(books: Books) -> None:
     books.write_events(seq, events)
 
 
-def cut_the_log_off_before_the_policy_was_taken_back(books: Books) -> None:
+def cut_the_log_off_before_the_policy_was_taken_back(books: StoreProbe) -> None:
     """Leave no trace but in the audit log: row, event and end are what they were once, and every seal is right."""
     seq, events, place, numbers = books.last_identity_event()
     books.run(
@@ -222,7 +222,7 @@ def cut_the_log_off_before_the_policy_was_taken_back(books: Books) -> None:
     books.set_fact(LOG_END, f"{before[0]}:{before[1]}")
 
 
-SEALED: Final[list[tuple[Callable[[Books], None], str, bool]]] = [
+SEALED: Final[list[tuple[Callable[[StoreProbe], None], str, bool]]] = [
     (take_a_policy_and_tell_of_it, "does not have the seal of the master key", False),
     (take_a_policy_and_tell_of_it, "were never in the audit log: no server wrote them", True),
     (put_an_older_policy_back_as_found, "identity event 1 (iam.accountCreated of ", False),
@@ -234,8 +234,8 @@ SEALED: Final[list[tuple[Callable[[Books], None], str, bool]]] = [
 
 @pytest.mark.parametrize(("attack", "found", "without"), SEALED, ids=lambda value: getattr(value, "__name__", ""))
 def test_who_forges_the_events_as_well_is_found_by_their_seals_and_by_the_audit_log(
-    books: Books,
-    attack: Callable[[Books], None],
+    books: StoreProbe,
+    attack: Callable[[StoreProbe], None],
     found: str,
     without: bool,  # noqa: FBT001
 ) -> None:
@@ -245,7 +245,7 @@ def test_who_forges_the_events_as_well_is_found_by_their_seals_and_by_the_audit_
     assert any(found in line for line in books.findings(keyed=False)) is without
 
 
-def test_a_forged_event_stays_found_when_a_server_has_gone_on_from_it(books: Books) -> None:
+def test_a_forged_event_stays_found_when_a_server_has_gone_on_from_it(books: StoreProbe) -> None:
     take_a_policy_and_tell_of_it(books)
 
     async def go_on() -> None:
@@ -256,7 +256,7 @@ def test_a_forged_event_stays_found_when_a_server_has_gone_on_from_it(books: Boo
     assert any("does not have the seal of the master key" in line for line in books.findings(keyed=True))
 
 
-def test_a_row_that_was_rewritten_stays_found_when_it_is_changed_by_the_rules_afterwards(books: Books) -> None:
+def test_a_row_that_was_rewritten_stays_found_when_it_is_changed_by_the_rules_afterwards(books: StoreProbe) -> None:
     take_a_policy(books)
 
     async def go_on() -> None:
@@ -269,7 +269,7 @@ def test_a_row_that_was_rewritten_stays_found_when_it_is_changed_by_the_rules_af
         assert found.startswith(f"user {books.user} had policies ['{OPERATE}', '{OPERATOR}'] when it was changed")
 
 
-def test_a_log_that_was_cut_is_found_when_a_server_has_written_the_same_numbers_again(books: Books) -> None:
+def test_a_log_that_was_cut_is_found_when_a_server_has_written_the_same_numbers_again(books: StoreProbe) -> None:
     cut_the_log_off_before_the_policy_was_taken_back(books)
     # Whoever may write the store may also take away the mark that tells how far it went.
     (books.where.directory / MARK).unlink(missing_ok=True)
@@ -283,12 +283,12 @@ def test_a_log_that_was_cut_is_found_when_a_server_has_written_the_same_numbers_
     assert any("is another one than when the audit log took note of it" in line for line in books.findings(keyed=False))
 
 
-async def _attach(root: Desk, books: Books, policy: str = FULL) -> None:
+async def _attach(root: Client, books: StoreProbe, policy: str = FULL) -> None:
     asked = {"accountId": books.tenant, "userId": books.user, "policyName": policy}
     assert (await root.call(IAM, "AttachPolicy", asked)).result
 
 
-def test_the_end_of_the_log_cannot_be_moved(books: Books) -> None:
+def test_the_end_of_the_log_cannot_be_moved(books: StoreProbe) -> None:
     end = read_mark(books.fact(LOG_END))
     books.set_fact(LOG_END, write_mark(msgspec.structs.replace(end, number=end.number + 3)))
     assert any("the log of identities ends with event" in line for line in books.findings(keyed=False))
@@ -296,7 +296,7 @@ def test_the_end_of_the_log_cannot_be_moved(books: Books) -> None:
     assert "the end of the log of identities cannot be read" in books.findings(keyed=False)
 
 
-def test_the_command_finds_it_too(books: Books) -> None:
+def test_the_command_finds_it_too(books: StoreProbe) -> None:
     where = books.where
     options = ["--data", str(where.directory), *(["--store", where.url] if where.url is not None else [])]
     clean = CliRunner().invoke(cli, ["check", *options])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leasebook.domain.model.subscription import Subscription
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.outbox.receivers import LOCAL, PATH, Receiver, a_receiver, buy, deliveries, status, subscribe, until
 
 INSIDE = """
@@ -78,7 +78,7 @@ def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_n
     play(scene)
 
 
-async def tried(desk: Desk, count: int) -> list[Any]:
+async def tried(desk: Client, count: int) -> list[Any]:
     """Have something happen, and wait until it was tried to tell so many."""
     await buy(desk)
 

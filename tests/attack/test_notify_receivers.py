@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from leasebook.store.opening import Target
-from tests.harness import Desk, a_service, play
-from tests.outbox.receivers import LOCAL, OK, Got, Receiver, a_receiver, buy, subscribe, until
+from tests.harness import Client, a_service, play
+from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, subscribe, until
 from tests.postgres import shared_server
 
 ENVIRONMENT = LOCAL | {
@@ -27,7 +27,7 @@ AT_ONCE_S = 5.0
 share it takes twelve seconds and more here, and with one a fraction of a second."""
 
 
-async def customer(desk: Desk, name: str) -> Desk:
+async def customer(desk: Client, name: str) -> Client:
     """An account of its own, with money."""
     made = (await desk.call("/v2/iam", "CreateAccount", {"name": name})).result
     _ = (await desk.call("/v2/account", "TopUpAccount", {"amount": "10000", "accountId": made["accountId"]})).result
@@ -39,7 +39,7 @@ async def hanging(count: int) -> AsyncIterator[Receiver]:
     """A receiver at so many addresses that takes everything and never answers."""
     receiver = Receiver()
 
-    async def hang(_got: Got) -> bytes:
+    async def hang(_got: ReceivedDelivery) -> bytes:
         await asyncio.Event().wait()
         return OK
 
@@ -55,13 +55,13 @@ async def hanging(count: int) -> AsyncIterator[Receiver]:
             task.cancel()
 
 
-async def told(good: Receiver, victim: Desk, *, within_s: float = AT_ONCE_S) -> None:
+async def told(good: Receiver, victim: Client, *, within_s: float = AT_ONCE_S) -> None:
     """Have something happen to the victim, and see that its receiver is told."""
     unit = await buy(victim)
     await until("the victim is told", lambda: ("unit.bought", unit) in good.events, within_s=within_s)
 
 
-async def crowd(desk: Desk, urls: list[str], accounts: int, events: int) -> None:
+async def crowd(desk: Client, urls: list[str], accounts: int, events: int) -> None:
     """Have accounts with a subscription to each address, and events for all of them."""
     for number in range(accounts):
         hostile = await customer(desk, f"hostile {number}")
@@ -115,7 +115,7 @@ def test_on_several_servers_too(tmp_path: Path) -> None:
             await crowd(desks[0], bad.url.split(), 1, 4)
             await until("many hang", lambda: bad.under_way >= 16)
             await told(good, victim)
-            await told(good, Desk(desks[1].service, victim.access_key, victim.secret_key))
+            await told(good, Client(desks[1].service, victim.access_key, victim.secret_key))
             assert bad.most_under_way <= 48  # of fifty; 32 and some that were given up
 
     with shared_server().database(migrated=True) as url:

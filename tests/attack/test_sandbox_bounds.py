@@ -16,7 +16,7 @@ from leasebook.engines.process.keeper_disk import Log
 from leasebook.engines.process.limits import Limits
 from leasebook.engines.sandbox.entering import OOM_SCORE
 from leasebook.engines.sandbox.sandbox import Sandbox
-from tests.attack.sandbox_scene import OFF, Scene, in_a_loop, need_complete
+from tests.attack.sandbox_scene import OFF, SandboxBench, in_a_loop, need_complete
 from tests.engines.checks import gone, ready, see
 from tests.engines.kinds import Behaviour, until
 
@@ -130,8 +130,8 @@ print("done", flush=True)
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
+def scene(tmp_path: Path) -> Iterator[SandboxBench]:
+    scene = SandboxBench(tmp_path)
     yield scene
     scene.close()
 
@@ -146,13 +146,13 @@ def sleepers(seconds: str) -> list[int]:
     return found
 
 
-def both(scene: Scene, **values: object) -> list[tuple[bool, Sandbox]]:
+def both(scene: SandboxBench, **values: object) -> list[tuple[bool, Sandbox]]:
     """Return a sandbox, and none."""
     return [(True, scene.sandbox(**values)), (False, OFF)]
 
 
 @in_a_loop
-async def test_a_replica_has_no_more_processes_than_it_may(scene: Scene) -> None:
+async def test_a_replica_has_no_more_processes_than_it_may(scene: SandboxBench) -> None:
     need_complete()
     for kept, sandbox in both(scene, processes_max=50):
         engine = scene.engine(sandbox=sandbox)
@@ -165,7 +165,7 @@ async def test_a_replica_has_no_more_processes_than_it_may(scene: Scene) -> None
 
 
 @in_a_loop
-async def test_a_replica_that_fills_the_disk_is_ended(scene: Scene) -> None:
+async def test_a_replica_that_fills_the_disk_is_ended(scene: SandboxBench) -> None:
     need_complete()
     # Of a file that is only mapped, nobody but root is told more than how much of it is mapped.
     for how in (KEPT_BY_NAME, KEPT_OPEN, KEPT_DEEP, *((KEPT_MAPPED,) if os.geteuid() == 0 else ())):
@@ -183,7 +183,7 @@ async def test_a_replica_that_fills_the_disk_is_ended(scene: Scene) -> None:
 
 
 @in_a_loop
-async def test_a_replica_listens_on_its_own_port_and_else_nowhere(scene: Scene) -> None:
+async def test_a_replica_listens_on_its_own_port_and_else_nowhere(scene: SandboxBench) -> None:
     need_complete()
     engine = scene.engine()
     await engine.start(scene.attacking("listens", LISTENS, port=0))
@@ -207,7 +207,7 @@ def test_what_a_replica_writes_without_end_keeps_its_keeper_from_nothing(
 
 
 @in_a_loop
-async def test_where_memory_runs_out_a_replica_goes_before_the_server(scene: Scene) -> None:
+async def test_where_memory_runs_out_a_replica_goes_before_the_server(scene: SandboxBench) -> None:
     for name, sandbox in (("in", scene.sandbox()), ("out", OFF)):
         engine = scene.engine(sandbox=sandbox)
         await engine.start(scene.wanted(name))
@@ -217,7 +217,7 @@ async def test_where_memory_runs_out_a_replica_goes_before_the_server(scene: Sce
 
 
 @in_a_loop
-async def test_no_file_of_a_replica_is_longer_than_what_it_may_have(scene: Scene) -> None:
+async def test_no_file_of_a_replica_is_longer_than_what_it_may_have(scene: SandboxBench) -> None:
     need_complete()
     for kept, sandbox in both(scene, disk_max_bytes=4 * MIB):
         engine = scene.engine(sandbox=sandbox)
@@ -227,7 +227,7 @@ async def test_no_file_of_a_replica_is_longer_than_what_it_may_have(scene: Scene
 
 @pytest.mark.parametrize("how", ["stopped", "its keeper is killed"])
 @in_a_loop
-async def test_nothing_of_a_replica_outlives_it(scene: Scene, how: str) -> None:
+async def test_nothing_of_a_replica_outlives_it(scene: SandboxBench, how: str) -> None:
     need_complete()
     for kept, sandbox in both(scene):
         # Without a control group, which would do it as well where there is one.
@@ -254,7 +254,7 @@ async def test_nothing_of_a_replica_outlives_it(scene: Scene, how: str) -> None:
 
 
 @in_a_loop
-async def test_whatever_a_replica_makes_in_its_directory_is_cleared_away(scene: Scene) -> None:
+async def test_whatever_a_replica_makes_in_its_directory_is_cleared_away(scene: SandboxBench) -> None:
     need_complete()
     outside = scene.flags / "outside"
     outside.mkdir()
@@ -287,7 +287,7 @@ def listening(port: int) -> socket.socket:
 
 
 @in_a_loop
-async def test_a_replica_is_not_ready_while_somebody_else_listens_on_its_port(scene: Scene) -> None:
+async def test_a_replica_is_not_ready_while_somebody_else_listens_on_its_port(scene: SandboxBench) -> None:
     engine = scene.engine()
     await engine.start(scene.wanted("a", Behaviour(waits=True)))
     port = port_of(scene.pids("a")[0])

@@ -22,7 +22,7 @@ from leasebook.domain.replicas.engine_route import Route
 from leasebook.engines.process.devices import DeclaredDevices, NvmlDevices, say_unusable
 from leasebook.engines.registry import NoEngine, build_engines
 from leasebook.engines.sandbox import layers as sandbox_layers
-from tests.attack.sandbox_scene import Scene, in_a_loop, need_complete
+from tests.attack.sandbox_scene import SandboxBench, in_a_loop, need_complete
 
 NUMBERS = {"card0": 5, "card1": 7, "control": 9}
 """Of /dev/zero, /dev/full and /dev/urandom, whose major number is 1."""
@@ -79,8 +79,8 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, folder: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
+def scene(tmp_path: Path, folder: Path) -> Iterator[SandboxBench]:
+    scene = SandboxBench(tmp_path)
     scene.finder = DeclaredDevices(parse_cards(declared(folder)))
     yield scene
     scene.close()
@@ -90,7 +90,7 @@ def declared(folder: Path) -> str:
     return f"first={folder}/card0, second={folder}/card1, *={folder}/control"
 
 
-async def used_by(scene: Scene, folder: Path, *, trusted: bool) -> dict[str, list[str]]:
+async def used_by(scene: SandboxBench, folder: Path, *, trusted: bool) -> dict[str, list[str]]:
     """Run a replica with each card, and one with none; return what each could use."""
     engine = scene.engine()
     found = {}
@@ -102,7 +102,7 @@ async def used_by(scene: Scene, folder: Path, *, trusted: bool) -> dict[str, lis
 
 
 @in_a_loop
-async def test_a_replica_uses_its_own_card_and_sees_no_other(scene: Scene, folder: Path) -> None:
+async def test_a_replica_uses_its_own_card_and_sees_no_other(scene: SandboxBench, folder: Path) -> None:
     need_complete()
     found = await used_by(scene, folder, trusted=False)
     end = ["EPERM", "visible 0", "done"]
@@ -114,7 +114,7 @@ async def test_a_replica_uses_its_own_card_and_sees_no_other(scene: Scene, folde
 
 @in_a_loop
 async def test_without_bubblewrap_landlock_keeps_what_is_trusted_from_others_cards(
-    scene: Scene, folder: Path, monkeypatch: pytest.MonkeyPatch
+    scene: SandboxBench, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need_complete()
     monkeypatch.setattr(sandbox_layers, "BWRAP_PATHS", ("/nowhere/bwrap",))

@@ -14,7 +14,7 @@ import pytest
 
 from leasebook.engines.contract import CannotRun
 from leasebook.engines.sandbox import layers as sandbox_layers
-from tests.attack.sandbox_scene import OFF, Scene, Server, Targets, in_a_loop, need_complete, serving
+from tests.attack.sandbox_scene import OFF, SandboxBench, SandboxServer, Targets, in_a_loop, need_complete, serving
 
 GUARDED = {"read the server's environment"}
 """What a server keeps from others without any sandbox: see test_host_process."""
@@ -26,27 +26,27 @@ NEEDS_ROOT = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     with serving(tmp_path_factory.mktemp("server")) as one:
         yield one
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
+def scene(tmp_path: Path) -> Iterator[SandboxBench]:
+    scene = SandboxBench(tmp_path)
     yield scene
     scene.close()
 
 
 @pytest.fixture
-def targets(scene: Scene, server: Server) -> Iterator[Targets]:
+def targets(scene: SandboxBench, server: SandboxServer) -> Iterator[Targets]:
     found = Targets(scene, server)
     yield found
     found.close()
 
 
 @in_a_loop
-async def test_in_the_sandbox_every_attack_fails(scene: Scene, targets: Targets, server: Server) -> None:
+async def test_in_the_sandbox_every_attack_fails(scene: SandboxBench, targets: Targets, server: SandboxServer) -> None:
     need_complete()
     engine = scene.engine(sandbox=scene.sandbox(hidden=(str(scene.root), str(server.data))))
     outcomes = await targets.attacked(engine, "attacker")
@@ -55,7 +55,7 @@ async def test_in_the_sandbox_every_attack_fails(scene: Scene, targets: Targets,
 
 
 @in_a_loop
-async def test_without_the_sandbox_every_attack_succeeds(scene: Scene, targets: Targets) -> None:
+async def test_without_the_sandbox_every_attack_succeeds(scene: SandboxBench, targets: Targets) -> None:
     outcomes = await targets.attacked(scene.engine(sandbox=OFF), "attacker")
     kept = {what for what, outcome in outcomes.items() if outcome != "did it"}
     assert kept <= GUARDED | (NEEDS_ROOT if os.geteuid() != 0 else set()), outcomes
@@ -63,7 +63,7 @@ async def test_without_the_sandbox_every_attack_succeeds(scene: Scene, targets: 
 
 @in_a_loop
 async def test_without_bubblewrap_strangers_are_refused_and_what_is_trusted_runs_in_the_rest(
-    scene: Scene, targets: Targets, monkeypatch: pytest.MonkeyPatch
+    scene: SandboxBench, targets: Targets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need_complete()
     monkeypatch.setattr(sandbox_layers, "BWRAP_PATHS", ("/nowhere/bwrap",))
@@ -78,7 +78,7 @@ async def test_without_bubblewrap_strangers_are_refused_and_what_is_trusted_runs
 
 @in_a_loop
 async def test_the_operator_may_prefer_a_sandbox_without_asking_for_all_of_it(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: SandboxBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox_layers, "BWRAP_PATHS", ("/nowhere/bwrap",))
     engine = scene.engine(sandbox=scene.sandbox(mode="prefer"))

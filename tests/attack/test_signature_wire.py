@@ -55,7 +55,7 @@ class Captured:
         return "\r\n".join([*lines, f"content-length: {len(sent)}", "", ""]).encode() + sent
 
 
-class Wire:
+class RequestConnection:
     """A connection on which requests follow one another."""
 
     def __init__(self, port: int) -> None:
@@ -74,7 +74,7 @@ class Wire:
 
 def send(port: int, request: bytes) -> tuple[int, str]:
     """Send bytes on a connection of their own; returns status and code."""
-    wire = Wire(port)
+    wire = RequestConnection(port)
     try:
         status, said = wire.send(request)
     finally:
@@ -89,7 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 def balance(port: int) -> float:
-    wire = Wire(port)
+    wire = RequestConnection(port)
     status, said = wire.send(Captured(ACCOUNT, "DescribeAccount", b"{}", strong=False).bytes())
     wire.close()
     assert status == 200, said
@@ -143,7 +143,7 @@ def test_an_old_signature_is_refused_whatever_life_its_signer_gave_it(server: Pr
 
 
 def test_a_connection_goes_on_after_a_refusal_whose_body_nobody_read(server: Process) -> None:
-    wire = Wire(port_of(server))
+    wire = RequestConnection(port_of(server))
     bad = Captured(ACCOUNT, "TopUpAccount", b"x" * 30_000, strong=False, secret_key="wrong")
     good = Captured(CLOCK, "DescribeClock", b"{}", strong=False)
     for _ in range(3):
@@ -157,7 +157,7 @@ def test_a_connection_goes_on_after_a_refusal_whose_body_nobody_read(server: Pro
 
 
 def test_a_body_that_never_comes_is_not_waited_for_of_a_stranger(server: Process) -> None:
-    wire = Wire(port_of(server))
+    wire = RequestConnection(port_of(server))
     bad = Captured(ACCOUNT, "TopUpAccount", b"x" * 100_000, strong=False, secret_key="wrong").bytes()
     status, said = wire.send(bad[:-100_000])
     assert (status, said["code"]) == (400, "SignatureDoesNotMatch")
@@ -168,7 +168,7 @@ def test_a_flood_of_strangers_leaves_a_few_rows(server: Process) -> None:
     port = port_of(server)
 
     def flood(number: int) -> Counter[str]:
-        wire, seen = Wire(port), Counter[str]()
+        wire, seen = RequestConnection(port), Counter[str]()
         for count in range(250):
             access_key = ROOT_KEY if count % 2 else f"AKNOBODY{number}x{count}"
             bad = Captured(UNITS, "DescribeComputeUnits", b"{}", strong=False, secret_key="x", access_key=access_key)
@@ -179,7 +179,7 @@ def test_a_flood_of_strangers_leaves_a_few_rows(server: Process) -> None:
     with ThreadPoolExecutor(4) as crowd:
         seen = sum(crowd.map(flood, range(4)), Counter[str]())
     assert seen == {"SignatureDoesNotMatch": 500, "InvalidAccessKeyId": 500}
-    wire = Wire(port)
+    wire = RequestConnection(port)
     said = wire.send(Captured(ACCOUNT, "DescribeRefusedCalls", b"{}", strong=True).bytes())[1]
     wire.close()
     rows = said["result"]["rows"]

@@ -16,7 +16,7 @@ from leasebook.reconciler.ports import Timing
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
-from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, Runner, Scene, billing_of, new_service
+from tests.api.scene import IAM, MODEL, SERVICE, UNITS, Caller, Runner, ServiceHarness, billing_of, new_service
 from tests.copies import STORES, empty
 from tests.harness import a_service
 
@@ -32,7 +32,7 @@ class Exposed(FakeEngine):
 
 
 @contextmanager
-def exposed(where: Target) -> Iterator[tuple[Scene, FakeWorld]]:
+def exposed(where: Target) -> Iterator[tuple[ServiceHarness, FakeWorld]]:
     """Run a service whose engine lacks a sandbox."""
     world = FakeWorld(lambda: 1e9, {"gpu-1": 100})
     world.missing = ("bubblewrap is not installed", "Landlock is too old")
@@ -41,7 +41,7 @@ def exposed(where: Target) -> Iterator[tuple[Scene, FakeWorld]]:
     with Runner() as runner:
         running = a_service(where, environment=environment, engines=engines, timing=TIMING)
         desk = runner.run(running.__aenter__())
-        scene = Scene(runner, desk, where)
+        scene = ServiceHarness(runner, desk, where)
         try:
             scene.sell(stock=100)
             yield scene, world
@@ -51,12 +51,12 @@ def exposed(where: Target) -> Iterator[tuple[Scene, FakeWorld]]:
 
 
 @pytest.fixture(params=STORES)
-def attacked(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[tuple[Scene, FakeWorld]]:
+def attacked(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[tuple[ServiceHarness, FakeWorld]]:
     with empty(request.param, tmp_path / "data", migrated=True) as where, exposed(where) as scene:
         yield scene
 
 
-def tenant(scene: Scene) -> tuple[Caller, dict[str, str]]:
+def tenant(scene: ServiceHarness) -> tuple[Caller, dict[str, str]]:
     """Return the attacker, and a version with a command of theirs."""
     user = scene.user(scene.customer("100000"), OPERATE)
     made = user.do(MODEL, "CreateCustomModelSet", {"modelSetName": "thief"})
@@ -64,7 +64,7 @@ def tenant(scene: Scene) -> tuple[Caller, dict[str, str]]:
     return user, {"modelSetId": made["modelSetId"], "modelId": model["modelId"]}
 
 
-def turn(scene: Scene) -> None:
+def turn(scene: ServiceHarness) -> None:
     """Let the reconciler do what it would."""
 
     async def wait() -> None:
@@ -75,7 +75,9 @@ def turn(scene: Scene) -> None:
     scene.runner.run(wait())
 
 
-def test_no_way_leads_to_a_replica_of_a_command_that_no_operator_has_seen(attacked: tuple[Scene, FakeWorld]) -> None:
+def test_no_way_leads_to_a_replica_of_a_command_that_no_operator_has_seen(
+    attacked: tuple[ServiceHarness, FakeWorld],
+) -> None:
     scene, world = attacked
     user, model = tenant(scene)
     balance, unit = user.balance(), user.buy(count=4)
@@ -112,7 +114,9 @@ def test_no_way_leads_to_a_replica_of_a_command_that_no_operator_has_seen(attack
     assert user.do(SERVICE, "DescribeService", {"serviceId": bare})["whyNotRun"] != []
 
 
-def test_nobody_but_an_operator_approves_and_what_an_operator_approves_runs(attacked: tuple[Scene, FakeWorld]) -> None:
+def test_nobody_but_an_operator_approves_and_what_an_operator_approves_runs(
+    attacked: tuple[ServiceHarness, FakeWorld],
+) -> None:
     scene, world = attacked
     user, model = tenant(scene)
     manager = scene.customer()
@@ -133,7 +137,7 @@ def test_nobody_but_an_operator_approves_and_what_an_operator_approves_runs(atta
 
 
 def test_a_rollout_to_a_version_that_nobody_approved_is_refused_and_the_old_one_goes_on(
-    attacked: tuple[Scene, FakeWorld],
+    attacked: tuple[ServiceHarness, FakeWorld],
 ) -> None:
     scene, world = attacked
     user, good = tenant(scene)

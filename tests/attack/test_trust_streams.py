@@ -16,7 +16,7 @@ import pytest
 from leasebook.api.event_streams import StreamBounds, Streams
 from leasebook.api.fault import Fault
 from leasebook.contract.signing import sign
-from tests.harness import CLIENT, Desk, a_service, play
+from tests.harness import CLIENT, Client, a_service, play
 
 EVENTS: Final = "/v2/events"
 IAM: Final = "/v2/iam"
@@ -27,10 +27,10 @@ SMALL: Final = {
 }
 
 
-class Follower:
+class EventFollower:
     """Somebody who follows events until they are told to go."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Client) -> None:
         self._desk = desk
         self._gone = asyncio.Event()
         self._begun = asyncio.Event()
@@ -90,8 +90,8 @@ class Follower:
 
 
 @asynccontextmanager
-async def many(desk: Desk, count: int) -> AsyncIterator[list[Follower]]:
-    followers = [Follower(desk) for _ in range(count)]
+async def many(desk: Client, count: int) -> AsyncIterator[list[EventFollower]]:
+    followers = [EventFollower(desk) for _ in range(count)]
     try:
         yield followers
     finally:
@@ -99,7 +99,7 @@ async def many(desk: Desk, count: int) -> AsyncIterator[list[Follower]]:
             await one.go()
 
 
-async def statuses(followers: list[Follower]) -> list[int]:
+async def statuses(followers: list[EventFollower]) -> list[int]:
     return sorted([await one.status() for one in followers])
 
 
@@ -143,7 +143,7 @@ def test_one_reader_gets_so_many_streams_and_others_theirs(tmp_path: Path) -> No
     play(scene)
 
 
-class Counted:
+class StreamMeter:
     """A meter that counts."""
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ async def _pieces() -> AsyncIterator[bytes]:
 
 def test_a_stream_that_nobody_began_to_read_counts_no_longer_than_it_lives() -> None:
     async def scene() -> None:
-        meter = Counted()
+        meter = StreamMeter()
         streams = Streams(StreamBounds(in_all=1, per_account=1, per_key=1), meter)
         stream = streams.opened("acc-1", "AK1", _pieces())
         with pytest.raises(Fault):

@@ -21,7 +21,7 @@ from leasebook.engines.process.devices import DeclaredDevices
 from leasebook.engines.process.files import kill_marked
 from leasebook.engines.process.limits import Limits
 from leasebook.engines.sandbox import layers as sandbox_layers
-from tests.attack.sandbox_scene import Scene, Targets, serving
+from tests.attack.sandbox_scene import SandboxBench, Targets, serving
 from tests.attack.test_sandbox_bounds import DEEP, FILLS, KEPT_OPEN, MIB, listening
 from tests.attack.test_sandbox_devices import declared, used_by
 from tests.engines.checks import gone, ready, see
@@ -34,7 +34,7 @@ def uids_of(pid: int) -> list[int]:
     return [int(word) for word in fields["Uid"].split()]
 
 
-class OwnUsers(Scene):
+class OwnUsers(SandboxBench):
     """Replicas into whose environments we cannot look."""
 
     def pids(self, name: str | None = None) -> list[int]:

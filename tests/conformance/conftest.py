@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.programs import Program
-from tests.conformance.server import Server, running, stores
+from tests.conformance.server import ConformanceServer, running, stores
 from tests.conformance.toolchains import GO, JAVA, NODE, PYTHON, Toolchain, ready
 
 # Session fixtures, since pytest remembers what one of them raised: a failed build is not tried again.
@@ -44,26 +44,26 @@ def store(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConformanceServer]:
     """One for a file of tests, each of which works on units of its own."""
     with running(store, tmp_path_factory.mktemp("server")) as started:
         yield started
 
 
 @pytest.fixture
-def untouched_server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def untouched_server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConformanceServer]:
     """One for a single test, whose whole account is looked at."""
     with running(store, tmp_path_factory.mktemp("server")) as started:
         yield started
 
 
 @pytest.fixture
-def python(python_client: Toolchain, server: Server, tmp_path: Path) -> Program:
+def python(python_client: Toolchain, server: ConformanceServer, tmp_path: Path) -> Program:
     return Program(python_client, server.base_url, tmp_path)
 
 
 @pytest.fixture(params=["python", "node", "go", "java"])
-def client(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Program:
+def client(request: pytest.FixtureRequest, server: ConformanceServer, tmp_path: Path) -> Program:
     """Each official client in turn."""
     toolchain: Toolchain = request.getfixturevalue(f"{request.param}_client")
     return Program(toolchain, server.base_url, tmp_path)

@@ -16,7 +16,7 @@ BEIJING = timedelta(hours=8)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CallStep:
     """One call; ``name`` is what later steps and the tests know its answer by."""
 
     name: str
@@ -25,7 +25,7 @@ class Step:
     body: dict[str, Any] = field(default_factory=dict)
 
 
-def story() -> list[Step]:
+def story() -> list[CallStep]:
     """All steps, in the order in which they are to be taken."""
     return [*units(), *terms(), *quotes(), *quota(), *services(), *books(), *endings()]
 
@@ -50,80 +50,84 @@ def billing(months: int | None = None) -> dict[str, Any]:
     return {"paymentTiming": "Prepaid", "reservation": {"reservationTimeUnit": "Month", "reservationLength": months}}
 
 
-def show(name: str, unit: str) -> Step:
+def show(name: str, unit: str) -> CallStep:
     """A look at an instance."""
-    return Step(name, UNITS, "DescribeComputeUnit", {"instanceId": unit})
+    return CallStep(name, UNITS, "DescribeComputeUnit", {"instanceId": unit})
 
 
-def units() -> list[Step]:
+def units() -> list[CallStep]:
     """An instance that grows and shrinks, at both paths."""
     unit, resized = "$bought.instanceId", "ResizeComputeUnit"
     return [
-        Step("bought", UNITS, "PurchaseComputeUnit", purchase(4)),
-        Step("grown", UNITS, resized, {"instanceId": unit, "count": 6}),
+        CallStep("bought", UNITS, "PurchaseComputeUnit", purchase(4)),
+        CallStep("grown", UNITS, resized, {"instanceId": unit, "count": 6}),
         show("after-growing", unit),
-        Step("shrunk", CHARGE, resized, {"instanceId": unit, "count": 5}),
+        CallStep("shrunk", CHARGE, resized, {"instanceId": unit, "count": 5}),
         show("after-shrinking", unit),
-        Step("same-size", UNITS, resized, {"instanceId": unit, "count": 5}),
-        Step("no-size", UNITS, resized, {"instanceId": unit}),
+        CallStep("same-size", UNITS, resized, {"instanceId": unit, "count": 5}),
+        CallStep("no-size", UNITS, resized, {"instanceId": unit}),
     ]
 
 
-def terms() -> list[Step]:
+def terms() -> list[CallStep]:
     """A prepaid instance: renewed, with a rule, turned postpaid; and one that turns prepaid."""
     unit = {"instanceId": "$prepaid.instanceId"}
     kind = {"instanceType": "ComputingUnit"}
     turned = {"instanceId": "$turns.instanceId"}
     return [
-        Step("prepaid", UNITS, "PurchaseComputeUnit", purchase(months=1)),
-        Step("renewed", UNITS, "RenewComputeUnit", {**unit, "months": 1}),
-        Step("renewed-to-a-day", UNITS, "RenewComputeUnit", {**unit, "expiryDay": 20}),
+        CallStep("prepaid", UNITS, "PurchaseComputeUnit", purchase(months=1)),
+        CallStep("renewed", UNITS, "RenewComputeUnit", {**unit, "months": 1}),
+        CallStep("renewed-to-a-day", UNITS, "RenewComputeUnit", {**unit, "expiryDay": 20}),
         show("after-renewing", unit["instanceId"]),
-        Step(
+        CallStep(
             "rule", CHARGE, "CreateAutoRenewRules", {**unit, **kind, "autoRenewTimeUnit": "Month", "autoRenewTime": 3}
         ),
-        Step("rules", CHARGE, "DescribeAutoRenewRules", unit),
+        CallStep("rules", CHARGE, "DescribeAutoRenewRules", unit),
         # What the Python client sends for a rule: the release action, with an instanceType.
-        Step("rule-by-mistake", CHARGE, "AutoReleaseComputeUnit", {**unit, **kind, "autoRenewTime": 2}),
-        Step("rules-by-mistake", CHARGE, "DescribeAutoRenewRules", {"maxKeys": 100}),
-        Step("rule-deleted", CHARGE, "DeleteAutoRenewRules", unit),
-        Step("rules-left", CHARGE, "DescribeAutoRenewRules", unit),
-        Step("billing-changing", UNITS, "ChangeBilling", {**unit, "paymentTiming": "Postpaid"}),
+        CallStep("rule-by-mistake", CHARGE, "AutoReleaseComputeUnit", {**unit, **kind, "autoRenewTime": 2}),
+        CallStep("rules-by-mistake", CHARGE, "DescribeAutoRenewRules", {"maxKeys": 100}),
+        CallStep("rule-deleted", CHARGE, "DeleteAutoRenewRules", unit),
+        CallStep("rules-left", CHARGE, "DescribeAutoRenewRules", unit),
+        CallStep("billing-changing", UNITS, "ChangeBilling", {**unit, "paymentTiming": "Postpaid"}),
         show("while-changing", unit["instanceId"]),
-        Step("turns", UNITS, "PurchaseComputeUnit", purchase()),
-        Step("turned", UNITS, "ChangeBilling", {**turned, **billing(months=2)}),
+        CallStep("turns", UNITS, "PurchaseComputeUnit", purchase()),
+        CallStep("turned", UNITS, "ChangeBilling", {**turned, **billing(months=2)}),
         show("after-turning", turned["instanceId"]),
     ]
 
 
-def quotes() -> list[Step]:
+def quotes() -> list[CallStep]:
     """A price that is held, used once and then no more; and one nobody could pay."""
     return [
-        Step("quote", UNITS, "QuotePurchase", {**purchase(2, months=1), "hold": True}),
-        Step("quote-refused", UNITS, "QuotePurchase", purchase(100_000, months=12)),
-        Step("quoted", UNITS, "PurchaseComputeUnit", purchase(2, months=1, quoteId="$quote.quoteId")),
-        Step("cannot-shrink", UNITS, "ResizeComputeUnit", {"instanceId": "$quoted.instanceId", "count": 1}),
-        Step("quoted-again", UNITS, "PurchaseComputeUnit", purchase(2, months=1, quoteId="$quote.quoteId")),
+        CallStep("quote", UNITS, "QuotePurchase", {**purchase(2, months=1), "hold": True}),
+        CallStep("quote-refused", UNITS, "QuotePurchase", purchase(100_000, months=12)),
+        CallStep("quoted", UNITS, "PurchaseComputeUnit", purchase(2, months=1, quoteId="$quote.quoteId")),
+        CallStep("cannot-shrink", UNITS, "ResizeComputeUnit", {"instanceId": "$quoted.instanceId", "count": 1}),
+        CallStep("quoted-again", UNITS, "PurchaseComputeUnit", purchase(2, months=1, quoteId="$quote.quoteId")),
     ]
 
 
-def quota() -> list[Step]:
+def quota() -> list[CallStep]:
     """The life of quota."""
     unit, model = {"instanceId": "$tpm.instanceId"}, {"model": MODEL}
     return [
-        Step("presets", SERVICE, "DescribePresetServices"),
-        Step("tpm", CHARGE, "PurchaseTPMResource", {**model, "purchaseCount": 2, "billing": billing()}),
-        Step("tpm-listed", CHARGE, "DescribeTPMResource", {**model, "paymentTiming": "Postpaid", "status": "Running"}),
-        Step("tpm-resized", CHARGE, "ResizeTPMResource", {**unit, "count": 3}),
-        Step("tpm-resized-to-nothing-else", CHARGE, "ResizeTPMResource", unit),
-        Step("tpm-scheduled", CHARGE, "AutoReleaseTPMResource", {**unit, "releaseTime": "2030-01-15 09:30:00"}),
-        Step("tpm-shown", CHARGE, "DescribeTPMResource", {**model, **unit}),
-        Step("tpm-cleared", CHARGE, "AutoReleaseTPMResource", unit),
-        Step("tpm-after-clearing", CHARGE, "DescribeTPMResource", {**model, **unit}),
-        Step("presets-opened", SERVICE, "DescribePresetServices", {"chargeStatus": ["Opened"], "chargeType": ["TPM"]}),
-        Step("tpm-of-another-model", CHARGE, "ReleaseTPMResource", {"model": OTHER_MODEL, **unit}),
-        Step("tpm-released", CHARGE, "ReleaseTPMResource", {**model, **unit}),
-        Step("tpm-gone", CHARGE, "DescribeTPMResource", {**model, **unit}),
+        CallStep("presets", SERVICE, "DescribePresetServices"),
+        CallStep("tpm", CHARGE, "PurchaseTPMResource", {**model, "purchaseCount": 2, "billing": billing()}),
+        CallStep(
+            "tpm-listed", CHARGE, "DescribeTPMResource", {**model, "paymentTiming": "Postpaid", "status": "Running"}
+        ),
+        CallStep("tpm-resized", CHARGE, "ResizeTPMResource", {**unit, "count": 3}),
+        CallStep("tpm-resized-to-nothing-else", CHARGE, "ResizeTPMResource", unit),
+        CallStep("tpm-scheduled", CHARGE, "AutoReleaseTPMResource", {**unit, "releaseTime": "2030-01-15 09:30:00"}),
+        CallStep("tpm-shown", CHARGE, "DescribeTPMResource", {**model, **unit}),
+        CallStep("tpm-cleared", CHARGE, "AutoReleaseTPMResource", unit),
+        CallStep("tpm-after-clearing", CHARGE, "DescribeTPMResource", {**model, **unit}),
+        CallStep(
+            "presets-opened", SERVICE, "DescribePresetServices", {"chargeStatus": ["Opened"], "chargeType": ["TPM"]}
+        ),
+        CallStep("tpm-of-another-model", CHARGE, "ReleaseTPMResource", {"model": OTHER_MODEL, **unit}),
+        CallStep("tpm-released", CHARGE, "ReleaseTPMResource", {**model, **unit}),
+        CallStep("tpm-gone", CHARGE, "DescribeTPMResource", {**model, **unit}),
     ]
 
 
@@ -133,70 +137,70 @@ def new_service(name: str) -> dict[str, Any]:
     return {**model, "name": name, "urlSuffix": "story", "description": "测试 <b>&'=…"}
 
 
-def services() -> list[Step]:
+def services() -> list[CallStep]:
     """Services that share an instance, are found, taken off and on."""
     unit, first, second = "$bought.instanceId", "$placed.serviceId", "$sold.serviceId"
     placed = [{"instanceId": unit, "deploymentReplicasCount": 2}]
     deployment = {"deploymentComputeUnitList": placed, "replicasCount": 2, "qps": 1.5}
     bought = {"type": "GPU-1-2", "replicasCount": 1, "qps": 0.5}
 
-    def scale(name: str, replicas: int) -> Step:
+    def scale(name: str, replicas: int) -> CallStep:
         body = {"serviceId": second, "instanceId": unit, "deploymentReplicasCount": replicas}
-        return Step(name, SERVICE, "ScaleService", body)
+        return CallStep(name, SERVICE, "ScaleService", body)
 
     calls = {"serviceId": first, "appId": "story", "inputTokens": 20, "outputTokens": 30, "succeeded": 2, "failed": 1}
     when = {"startTime": "2020-01-01T00:00:00Z", "endTime": "2090-01-01T00:00:00Z", "serviceId": [first]}
     package = {"serviceName": MODEL, "specification": 50, "expiredTime": "2090-01-01T00:00:00Z"}
     found = {"name": "story", "serviceType": ["chat"], "chargeType": "ComputingUnit", "maxKeys": 100}
     return [
-        Step("placed", SERVICE, "CreateService", {**new_service("story placed"), "deploymentConfig": deployment}),
-        Step(
+        CallStep("placed", SERVICE, "CreateService", {**new_service("story placed"), "deploymentConfig": deployment}),
+        CallStep(
             "sold", SERVICE, "CreateService", {**new_service("story"), "resourceConfig": bought, "billing": billing()}
         ),
         scale("scaled", 1),
         show("shared", unit),
         scale("scaled-too-far", 2),
-        Step("modified", SERVICE, "ModifyService", {"serviceId": first, "modelSetId": "am-2", "modelId": "amv-2"}),
-        Step("off", SERVICE, "DeactivateService", {"serviceId": first}),
-        Step("while-off", SERVICE, "DescribeService", {"serviceId": first}),
-        Step("services-off", SERVICE, "DescribeServices", {**found, "runStatus": ["Stopped"]}),
-        Step("services-on", SERVICE, "DescribeServices", {**found, "runStatus": ["Serving"], "payType": "Postpay"}),
-        Step("on", SERVICE, "ActivateService", {"serviceId": first}),
-        Step("while-on", SERVICE, "DescribeService", {"serviceId": first}),
-        Step("package", CHARGE, "GrantPackageResource", package),
-        Step("counted", SERVICE, "CountServiceCalls", {**calls, "packageId": "$package.instance.packageId"}),
-        Step("metric", SERVICE, "DescribeServiceMetric", when),
-        Step("metric-of-nobody", SERVICE, "DescribeServiceMetric", {**when, "appId": "nobody"}),
-        Step("packages", CHARGE, "DescribePackageResources"),
-        Step("package-shown", CHARGE, "DescribePackageResource", {"packageId": "$package.instance.packageId"}),
+        CallStep("modified", SERVICE, "ModifyService", {"serviceId": first, "modelSetId": "am-2", "modelId": "amv-2"}),
+        CallStep("off", SERVICE, "DeactivateService", {"serviceId": first}),
+        CallStep("while-off", SERVICE, "DescribeService", {"serviceId": first}),
+        CallStep("services-off", SERVICE, "DescribeServices", {**found, "runStatus": ["Stopped"]}),
+        CallStep("services-on", SERVICE, "DescribeServices", {**found, "runStatus": ["Serving"], "payType": "Postpay"}),
+        CallStep("on", SERVICE, "ActivateService", {"serviceId": first}),
+        CallStep("while-on", SERVICE, "DescribeService", {"serviceId": first}),
+        CallStep("package", CHARGE, "GrantPackageResource", package),
+        CallStep("counted", SERVICE, "CountServiceCalls", {**calls, "packageId": "$package.instance.packageId"}),
+        CallStep("metric", SERVICE, "DescribeServiceMetric", when),
+        CallStep("metric-of-nobody", SERVICE, "DescribeServiceMetric", {**when, "appId": "nobody"}),
+        CallStep("packages", CHARGE, "DescribePackageResources"),
+        CallStep("package-shown", CHARGE, "DescribePackageResource", {"packageId": "$package.instance.packageId"}),
         scale("taken-off", 0),
         show("no-more-shared", unit),
     ]
 
 
-def books() -> list[Step]:
+def books() -> list[CallStep]:
     """What it all cost."""
     month = (datetime.now(UTC) + BEIJING).strftime("%Y-%m")
     of = {"instanceId": "$prepaid.instanceId"}
     return [
-        Step("orders", ACCOUNT, "DescribeOrders", of),
-        Step("postings", ACCOUNT, "DescribePostings", {**of, "kind": "Renewal", "maxKeys": 10}),
-        Step("statement", ACCOUNT, "DescribeStatement", {"month": month, "maxKeys": 100}),
+        CallStep("orders", ACCOUNT, "DescribeOrders", of),
+        CallStep("postings", ACCOUNT, "DescribePostings", {**of, "kind": "Renewal", "maxKeys": 10}),
+        CallStep("statement", ACCOUNT, "DescribeStatement", {"month": month, "maxKeys": 100}),
     ]
 
 
-def endings() -> list[Step]:
+def endings() -> list[CallStep]:
     """What was bought is released, and a service deleted."""
     first, second = "$placed.serviceId", "$sold.serviceId"
     return [
-        Step("still-placed", SERVICE, "DeleteService", {"serviceId": first}),
-        Step("released", UNITS, "ReleaseComputeUnit", {"instanceId": "$bought.instanceId"}),
+        CallStep("still-placed", SERVICE, "DeleteService", {"serviceId": first}),
+        CallStep("released", UNITS, "ReleaseComputeUnit", {"instanceId": "$bought.instanceId"}),
         show("after-release", "$bought.instanceId"),
-        Step("idle", SERVICE, "DescribeService", {"serviceId": first}),
-        Step("deleted", SERVICE, "DeleteService", {"serviceId": first}),
-        Step("after-deletion", SERVICE, "DescribeService", {"serviceId": first}),
-        Step("sold-released", UNITS, "ReleaseComputeUnit", {"instanceId": "$sold.instanceId"}),
-        Step("sold-deleted", SERVICE, "DeleteService", {"serviceId": second}),
+        CallStep("idle", SERVICE, "DescribeService", {"serviceId": first}),
+        CallStep("deleted", SERVICE, "DeleteService", {"serviceId": first}),
+        CallStep("after-deletion", SERVICE, "DescribeService", {"serviceId": first}),
+        CallStep("sold-released", UNITS, "ReleaseComputeUnit", {"instanceId": "$sold.instanceId"}),
+        CallStep("sold-deleted", SERVICE, "DeleteService", {"serviceId": second}),
     ]
 
 

@@ -17,7 +17,7 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "JAVA_HOME", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProgramAnswer:
     """What one call came to, as the client showed it to its user."""
 
     call: str
@@ -59,7 +59,7 @@ class Program:
             text=True,
         )
 
-    def run(self, scenario: str, *arguments: str) -> Mapping[str, Answer]:
+    def run(self, scenario: str, *arguments: str) -> Mapping[str, ProgramAnswer]:
         """Everything that the scenario called, by the name that it gives each call."""
         return {answer.call: answer for answer in finish([self.start(scenario, *arguments)])}
 
@@ -69,9 +69,11 @@ class Program:
         return {**kept, **keys, self.toolchain.base_url_variable: self.base_url}
 
 
-def finish(started: Iterable[subprocess.Popen[str]]) -> list[Answer]:
+def finish(started: Iterable[subprocess.Popen[str]]) -> list[ProgramAnswer]:
     """Waits for programs that run side by side, and reads all that they said."""
-    return [Answer.read(line) for said in [_output(process) for process in started] for line in said.splitlines()]
+    return [
+        ProgramAnswer.read(line) for said in [_output(process) for process in started] for line in said.splitlines()
+    ]
 
 
 def _output(process: subprocess.Popen[str]) -> str:

@@ -25,7 +25,7 @@ STOP_SECONDS_MAX = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ConformanceServer:
     """A running server and where to reach it."""
 
     base_url: str
@@ -39,14 +39,14 @@ def stores() -> list[str]:
 
 
 @contextmanager
-def running(store: str, folder: Path) -> Iterator[Server]:
+def running(store: str, folder: Path) -> Iterator[ConformanceServer]:
     """A fresh server with the demonstration catalogue. It must end well and leave consistent books."""
     with _options(store, folder) as options:
         port = _free_port()
         log = folder / "server.log"
         with log.open("wb") as output, _started(options, port, output.fileno()) as process:
             _wait_until_ready(process, port, log)
-            yield Server(f"http://{HOST}:{port}", options)
+            yield ConformanceServer(f"http://{HOST}:{port}", options)
             process.send_signal(signal.SIGTERM)
             code = process.wait(STOP_SECONDS_MAX)
         assert code == 0, f"the server ended with {code}:\n{log.read_text()[-4000:]}"

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.conformance.programs import Answer, Program
+from tests.conformance.programs import Program, ProgramAnswer
 
 pytestmark = pytest.mark.conformance
 
@@ -34,7 +34,7 @@ NUMBERS = {
 TOLD_APART_BY = {"python": CODES, "node": CODES, "go": NUMBERS, "java": CODES}
 
 
-def succeeded(answers: Mapping[str, Answer]) -> Mapping[str, Any]:
+def succeeded(answers: Mapping[str, ProgramAnswer]) -> Mapping[str, Any]:
     """The results by the name of their call, all of which were answered well."""
     for answer in answers.values():
         assert answer.ok, f"{answer.call}: {answer.kind}: {answer.error}"

@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 from tests.conformance import family
-from tests.conformance.programs import Answer, Program
-from tests.conformance.server import Server
+from tests.conformance.programs import Program, ProgramAnswer
+from tests.conformance.server import ConformanceServer
 from tests.conformance.test_every_client import RAISED
 from tests.conformance.toolchains import Toolchain
 
 pytestmark = pytest.mark.conformance
 
-Story = Mapping[str, Answer]
+Story = Mapping[str, ProgramAnswer]
 
 
 @pytest.fixture(scope="module", params=["python", "node", "go", "java"])
-def client(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Program:
+def client(
+    request: pytest.FixtureRequest, server: ConformanceServer, tmp_path_factory: pytest.TempPathFactory
+) -> Program:
     """Each official client in turn."""
     toolchain: Toolchain = request.getfixturevalue(f"{request.param}_client")
     return Program(toolchain, server.base_url, tmp_path_factory.mktemp("client"))
@@ -215,7 +217,7 @@ def test_what_was_released_is_gone(story: Story) -> None:
 
 
 def test_the_python_clients_own_functions_do_what_their_users_mean(
-    python_client: Toolchain, server: Server, tmp_path: Path
+    python_client: Toolchain, server: ConformanceServer, tmp_path: Path
 ) -> None:
     answers = Program(python_client, server.base_url, tmp_path).run("own-functions")
     assert {name: answer.error for name, answer in answers.items() if not answer.ok} == {}

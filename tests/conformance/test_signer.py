@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.conformance.programs import Program
-from tests.conformance.server import ACCESS_KEY, SECRET_KEY, Server
+from tests.conformance.server import ACCESS_KEY, SECRET_KEY, ConformanceServer
 from tests.conformance.toolchains import VENV, Toolchain
 
 pytestmark = pytest.mark.conformance
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.conformance
 SIGNER = Path(__file__).parent / "python" / "signer.py"
 
 
-def environment(server: Server) -> dict[str, str]:
+def environment(server: ConformanceServer) -> dict[str, str]:
     keys = {"QIANFAN_ACCESS_KEY": ACCESS_KEY, "QIANFAN_SECRET_KEY": SECRET_KEY}
     return {"PATH": os.environ["PATH"], "QIANFAN_CONSOLE_API_BASE_URL": server.base_url, **keys}
 
 
-def signed_twice(server: Server, path: str, action: str, body: Any) -> list[tuple[int, Any]]:
+def signed_twice(server: ConformanceServer, path: str, action: str, body: Any) -> list[tuple[int, Any]]:
     """Send one signed request two times."""
     command = [str(VENV / "bin" / "python"), str(SIGNER), path, action, json.dumps(body)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(server), timeout=60, check=False)
@@ -30,7 +30,7 @@ def signed_twice(server: Server, path: str, action: str, body: Any) -> list[tupl
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def ruled(server: Server, requires: list[str]) -> None:
+def ruled(server: ConformanceServer, requires: list[str]) -> None:
     """Have our own command line, which signs both, set the rule of the key that all of them use."""
     body = json.dumps({"accessKeyId": ACCESS_KEY, "requires": requires})
     command = [sys.executable, "-m", "leasebook", "call", "/v2/iam", "SetKeyRules", body]
@@ -38,7 +38,7 @@ def ruled(server: Server, requires: list[str]) -> None:
 
 
 def test_the_signer_of_the_bce_kit_meets_the_rule_and_the_official_client_does_not(
-    untouched_server: Server, python_client: Toolchain, tmp_path: Path
+    untouched_server: ConformanceServer, python_client: Toolchain, tmp_path: Path
 ) -> None:
     official = Program(python_client, untouched_server.base_url, tmp_path)
     assert official.run("charge-wrappers")["service-list"].ok

@@ -5,8 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.conformance.programs import Answer, Program, finish
-from tests.conformance.server import Server
+from tests.conformance.programs import Program, ProgramAnswer, finish
+from tests.conformance.server import ConformanceServer
 from tests.conformance.toolchains import Toolchain
 
 pytestmark = pytest.mark.conformance
@@ -15,7 +15,7 @@ PROCESSES = 3
 PURCHASES = 5
 
 
-def distinct_instances(answers: Sequence[Answer]) -> set[str]:
+def distinct_instances(answers: Sequence[ProgramAnswer]) -> set[str]:
     refused = [answer.error for answer in answers if not answer.ok]
     assert refused == []
     instances = {str(answer.result["instanceId"]) for answer in answers}
@@ -30,7 +30,7 @@ def test_processes_that_buy_side_by_side_get_units_of_their_own(client: Program)
 
 
 def test_four_languages_at_once_leave_an_account_that_adds_up(
-    all_clients: tuple[Toolchain, ...], untouched_server: Server, tmp_path: Path
+    all_clients: tuple[Toolchain, ...], untouched_server: ConformanceServer, tmp_path: Path
 ) -> None:
     clients = [Program(toolchain, untouched_server.base_url, tmp_path) for toolchain in all_clients]
     balance_before, orders_before = account(clients[0])

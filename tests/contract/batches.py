@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from leasebook.batch import Transaction
-from leasebook.domain.book.book import TABLES, Book, Draft, Needed, Table
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import TABLES, Table
 from leasebook.domain.record.ledger import Order, Posting
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered

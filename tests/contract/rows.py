@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.book.book import (
+from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
@@ -34,7 +34,6 @@ from leasebook.domain.book.book import (
     USED_LINKS,
     USERS,
     WORKERS,
-    StoreMetadata,
     Table,
 )
 from leasebook.domain.model.account import AccessKey, Account, User
@@ -43,6 +42,7 @@ from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.lease import Lease, Worker
 from leasebook.domain.model.limits import AccountLimits, GuardRules
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.offering import Offering, PriceChange, PriceList
 from leasebook.domain.model.quote import Quote

@@ -273,6 +273,7 @@ def test_a_server_goes_on_with_a_chain_of_its_own_whatever_was_done_to_the_other
     assert log.first in found[0]
 
 
+@pytest.mark.slow
 def test_servers_on_one_database_write_chains_of_their_own_and_none_waits_for_another(tmp_path: Path) -> None:
     async def scene(where: Target) -> None:
         async with a_service(where) as one, a_service(where) as other:

@@ -22,13 +22,13 @@ from leasebook.store.sqlite.directory import MARK, STORE
 from leasebook.store.sqlite.there import store_in
 from leasebook.store.verify.check import check_store
 from tests.copies import STORES, empty
-from tests.harness import Desk, a_service
+from tests.harness import Client, a_service
 
 CATALOG, IAM = "/v2/catalog", "/v2/iam"
 FILES = [f"{FORMER_NAME}.db-wal", f"{FORMER_NAME}.db-shm", f"{FORMER_NAME}.mark", f"{FORMER_NAME}.db"]
 
 
-async def operates(desk: Desk) -> None:
+async def operates(desk: Client) -> None:
     """Do what only an operator may."""
     offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 10}
     assert (await desk.call(CATALOG, "SetOffering", offering)).status == 200

@@ -14,7 +14,7 @@ import pytest
 from leasebook.store.postgres import session as postgres_session
 from leasebook.store.postgres.session import Session, Statement
 from leasebook.store.postgres.store import PostgresStore
-from tests.postgres import Server, shared_server
+from tests.postgres import PostgresServer, shared_server
 
 SELECTED = ("SELECT %s::text", ["one"])
 BROKEN: Statement = ("SELECT 1 / %s::int", [0])
@@ -24,7 +24,7 @@ BIG = 3_000_000
 
 
 @pytest.fixture(scope="module")
-def server() -> Server:
+def server() -> PostgresServer:
     return shared_server()
 
 
@@ -37,7 +37,7 @@ async def session_on(url: str) -> AsyncIterator[Session]:
         await session.close()
 
 
-def played(server: Server, scene: Callable[[Session], Awaitable[None]]) -> None:
+def played(server: PostgresServer, scene: Callable[[Session], Awaitable[None]]) -> None:
     """Play a scene with a session on a database of its own; it must be over soon."""
 
     async def play(url: str) -> None:
@@ -48,7 +48,7 @@ def played(server: Server, scene: Callable[[Session], Awaitable[None]]) -> None:
         asyncio.run(play(url))
 
 
-def test_each_statement_has_its_rows_in_the_order_in_which_it_was_asked(server: Server) -> None:
+def test_each_statement_has_its_rows_in_the_order_in_which_it_was_asked(server: PostgresServer) -> None:
     async def scene(session: Session) -> None:
         for _ in range(3):  # as it comes, prepared, and then by name
             found = await session.run(
@@ -65,7 +65,7 @@ def test_each_statement_has_its_rows_in_the_order_in_which_it_was_asked(server: 
     played(server, scene)
 
 
-def test_nothing_after_a_statement_that_fails_is_done_and_the_session_goes_on(server: Server) -> None:
+def test_nothing_after_a_statement_that_fails_is_done_and_the_session_goes_on(server: PostgresServer) -> None:
     async def scene(session: Session) -> None:
         await session.run([MADE])
         for _ in range(2):
@@ -86,7 +86,7 @@ def test_nothing_after_a_statement_that_fails_is_done_and_the_session_goes_on(se
     played(server, scene)
 
 
-def test_a_transaction_is_open_until_its_end_also_after_a_failure(server: Server) -> None:
+def test_a_transaction_is_open_until_its_end_also_after_a_failure(server: PostgresServer) -> None:
     async def scene(session: Session) -> None:
         await session.run([("BEGIN", ()), MADE])
         assert not session.is_idle
@@ -102,7 +102,7 @@ def test_a_transaction_is_open_until_its_end_also_after_a_failure(server: Server
     played(server, scene)
 
 
-def test_much_goes_both_ways_at_once(server: Server) -> None:
+def test_much_goes_both_ways_at_once(server: PostgresServer) -> None:
     """The database stops reading while nobody reads what it answers."""
 
     async def scene(session: Session) -> None:
@@ -113,7 +113,7 @@ def test_much_goes_both_ways_at_once(server: Server) -> None:
     played(server, scene)
 
 
-def test_the_database_is_at_work_while_the_rest_is_put_together(server: Server) -> None:
+def test_the_database_is_at_work_while_the_rest_is_put_together(server: PostgresServer) -> None:
     async def play(url: str) -> None:
         async with session_on(url) as session:
             with psycopg.connect(url, autocommit=True) as other:
@@ -132,7 +132,9 @@ def test_the_database_is_at_work_while_the_rest_is_put_together(server: Server) 
         asyncio.run(play(url))
 
 
-def test_a_plan_that_was_made_of_an_empty_table_is_not_kept(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_that_was_made_of_an_empty_table_is_not_kept(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It reads all of the table, and would do so still when thousands of rows have come."""
 
     async def scene(session: Session) -> None:
@@ -167,7 +169,7 @@ def test_a_plan_that_was_made_of_an_empty_table_is_not_kept(server: Server, monk
     played(server, scene)
 
 
-def test_more_texts_than_are_prepared_are_parsed_anew(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_texts_than_are_prepared_are_parsed_anew(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_session, "PREPARED_MAX", 3)
 
     async def scene(session: Session) -> None:
@@ -181,7 +183,7 @@ def test_more_texts_than_are_prepared_are_parsed_anew(server: Server, monkeypatc
     played(server, scene)
 
 
-def test_what_is_sent_is_not_waited_for_and_its_rows_are_not_those_of_the_next_call(server: Server) -> None:
+def test_what_is_sent_is_not_waited_for_and_its_rows_are_not_those_of_the_next_call(server: PostgresServer) -> None:
     async def scene(session: Session) -> None:
         await session.run([MADE])
         for _ in range(3):  # as it comes, prepared, and then by name
@@ -196,7 +198,7 @@ def test_what_is_sent_is_not_waited_for_and_its_rows_are_not_those_of_the_next_c
     played(server, scene)
 
 
-def test_what_is_sent_waits_for_a_lock_while_the_caller_goes_on(server: Server) -> None:
+def test_what_is_sent_waits_for_a_lock_while_the_caller_goes_on(server: PostgresServer) -> None:
     async def play(url: str) -> None:
         lock: Statement = ("SELECT pg_advisory_lock(7)", ())
         async with session_on(url) as holder, session_on(url) as session, asyncio.timeout(60):
@@ -210,7 +212,9 @@ def test_what_is_sent_waits_for_a_lock_while_the_caller_goes_on(server: Server) 
         asyncio.run(play(url))
 
 
-def test_what_fails_among_what_was_sent_is_raised_by_the_next_call_which_does_nothing_then(server: Server) -> None:
+def test_what_fails_among_what_was_sent_is_raised_by_the_next_call_which_does_nothing_then(
+    server: PostgresServer,
+) -> None:
     async def scene(session: Session) -> None:
         await session.run([MADE])
         await session.run([("BEGIN", ())])
@@ -228,7 +232,7 @@ def test_what_fails_among_what_was_sent_is_raised_by_the_next_call_which_does_no
     played(server, scene)
 
 
-def test_a_text_with_a_nul_is_refused_and_not_cut_off(server: Server) -> None:
+def test_a_text_with_a_nul_is_refused_and_not_cut_off(server: PostgresServer) -> None:
     async def scene(session: Session) -> None:
         with pytest.raises(psycopg.DataError, match="NUL"):
             await session.run([SELECTED, ("SELECT %s::text", ["a\0b"])])
@@ -238,7 +242,7 @@ def test_a_text_with_a_nul_is_refused_and_not_cut_off(server: Server) -> None:
     played(server, scene)
 
 
-def test_what_cannot_be_put_together_ends_the_session(server: Server) -> None:
+def test_what_cannot_be_put_together_ends_the_session(server: PostgresServer) -> None:
     async def scene(session: Session) -> None:
         def statements() -> Iterator[Statement]:
             yield MADE
@@ -253,7 +257,7 @@ def test_what_cannot_be_put_together_ends_the_session(server: Server) -> None:
     played(server, scene)
 
 
-def test_who_is_cancelled_in_the_middle_leaves_no_answer_to_the_next(server: Server) -> None:
+def test_who_is_cancelled_in_the_middle_leaves_no_answer_to_the_next(server: PostgresServer) -> None:
     async def scene(session: Session) -> None:
         asking = asyncio.create_task(session.run([("SELECT pg_sleep(30)", ())]))
         await asyncio.sleep(0)
@@ -267,7 +271,7 @@ def test_who_is_cancelled_in_the_middle_leaves_no_answer_to_the_next(server: Ser
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
-def test_a_session_that_the_database_ends_says_so(server: Server, when: str) -> None:
+def test_a_session_that_the_database_ends_says_so(server: PostgresServer, when: str) -> None:
     async def play(url: str) -> None:
         async with session_on(url) as session, session_on(url) as other, asyncio.timeout(60):
             ((pid,),) = (await session.run([("SELECT pg_backend_pid()", ())]))[0]
@@ -290,7 +294,7 @@ def test_a_session_that_the_database_ends_says_so(server: Server, when: str) -> 
         asyncio.run(play(url))
 
 
-def test_whoever_writes_beside_us_is_company(server: Server) -> None:
+def test_whoever_writes_beside_us_is_company(server: PostgresServer) -> None:
     """Two servers on one database take turns on its rows; one alone has it to itself, whatever it reads meanwhile."""
 
     async def play(url: str) -> None:
@@ -299,7 +303,7 @@ def test_whoever_writes_beside_us_is_company(server: Server) -> None:
         async def is_in_company() -> bool:
             transaction = await ours.begin()
             await transaction.rollback()
-            return transaction.has_company
+            return transaction.has_concurrent_writers
 
         try:
             await is_in_company()

@@ -23,7 +23,7 @@ class Nothing:
         """Nothing to close."""
 
 
-class Slow:
+class SlowReader:
     """Questions that take until they are told to end, and who asked them in which order."""
 
     def __init__(self, readers: int) -> None:
@@ -47,9 +47,9 @@ class Slow:
         self._end.set()
 
 
-def play(readers: int, act: Callable[[Slow], Any]) -> None:
+def play(readers: int, act: Callable[[SlowReader], Any]) -> None:
     async def whole() -> None:
-        slow = Slow(readers)
+        slow = SlowReader(readers)
         try:
             await asyncio.wait_for(act(slow), PATIENCE_S)
         finally:
@@ -61,7 +61,7 @@ def play(readers: int, act: Callable[[Slow], Any]) -> None:
 
 @pytest.mark.parametrize(("readers", "long"), [(4, False), (1, True), (4, True)])
 def test_an_account_with_many_slow_questions_keeps_no_other_waiting(readers: int, *, long: bool) -> None:
-    async def act(slow: Slow) -> None:
+    async def act(slow: SlowReader) -> None:
         mine = [slow.ask("a", long=long, waits=True) for _ in range(20)]
         await asyncio.sleep(0)
         assert await slow.ask("b", long=long, waits=False) == "b"
@@ -74,7 +74,7 @@ def test_an_account_with_many_slow_questions_keeps_no_other_waiting(readers: int
 
 
 def test_with_one_reader_accounts_take_turns() -> None:
-    async def act(slow: Slow) -> None:
+    async def act(slow: SlowReader) -> None:
         asked = [slow.ask("a", long=False, waits=True)]
         await asyncio.sleep(0)
         asked += [slow.ask("a", long=False, waits=False) for _ in range(3)]
@@ -88,7 +88,7 @@ def test_with_one_reader_accounts_take_turns() -> None:
 
 
 def test_what_goes_wrong_is_told_to_whoever_asked_and_the_next_is_answered() -> None:
-    async def act(slow: Slow) -> None:
+    async def act(slow: SlowReader) -> None:
         def broken(_: ReadRepository) -> str:
             raise ZeroDivisionError
 

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from leasebook.domain.book import store_queries as a
-from leasebook.domain.book.book import ACCOUNTS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, SUBSCRIPTIONS, Book
+from leasebook.domain.book.book import Book
 from leasebook.domain.book.store_queries import Answers, Asked
+from leasebook.domain.book.tables import ACCOUNTS, MODEL_SETS, MODELS, QUOTES, SERVICE_KEYS, SERVICES, SUBSCRIPTIONS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.model.instance import Placement
 from leasebook.domain.values.calendar import Instant

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from leasebook.domain.book.book import INSTANCES, Book, Changes
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.audit_log import NOTHING, Audit, Head, Sealed, closing_of, pages_of
 from leasebook.domain.values.calendar import Instant

@@ -159,6 +159,7 @@ def rows_read(plan: dict[str, Any]) -> float:
     return inner + each * float(plan["Actual Loops"])
 
 
+@pytest.mark.slow
 def test_a_statement_of_postgresql_reads_the_rows_of_its_month() -> None:
     month = 23
     with postgres() as opener:

@@ -8,7 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import (
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     INSTANCES,
     METADATA,
@@ -17,13 +20,10 @@ from leasebook.domain.book.book import (
     SERVICE_KEYS,
     TABLES,
     USERS,
-    Book,
-    Draft,
-    StoreMetadata,
 )
-from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.model.account import Account, User
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import MICRO_MAX, Micro
@@ -248,9 +248,9 @@ def test_a_shelf_holds_every_offering_of_its_type_in_catalogue_order(on_store: O
             (OFFERINGS, ("bj", "none")),
             OfferingsOfType("tpu"),
         )
-        assert book.shelf_keys("gpu-1") == [("bd", "gpu-1"), ("gz", "gpu-1"), ("bj", "gpu-1")]
-        assert Draft(book).shelf("gpu-1") == [rows[1], rows[2], rows[0]]
-        assert book.shelf_keys("tpu") == []
+        assert book.offering_keys("gpu-1") == [("bd", "gpu-1"), ("gz", "gpu-1"), ("bj", "gpu-1")]
+        assert Draft(book).offerings_of("gpu-1") == [rows[1], rows[2], rows[0]]
+        assert book.offering_keys("tpu") == []
         assert book.get(OFFERINGS, "bj", "gpu-10") == rows[4]
         assert book.get(OFFERINGS, "bj", "none") is None
         assert not book.has(OFFERINGS, ("bj", "gpu-2"))
@@ -263,8 +263,8 @@ def test_two_shelves_are_loaded_together(on_store: OnStore) -> None:
         rows = [offering("bj", "gpu-1", 1), offering("bd", "gpu-2", 2), offering("bd", "gpu-1", 3)]
         await write(store, *rows)
         book = await load(store, OfferingsOfType("gpu-1"), OfferingsOfType("gpu-2"))
-        assert Draft(book).shelf("gpu-1") == [rows[0], rows[2]]
-        assert Draft(book).shelf("gpu-2") == [rows[1]]
+        assert Draft(book).offerings_of("gpu-1") == [rows[0], rows[2]]
+        assert Draft(book).offerings_of("gpu-2") == [rows[1]]
 
     on_store(scene)
 

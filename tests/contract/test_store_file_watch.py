@@ -83,7 +83,7 @@ async def _write(store: SqliteStore, name: str, between: Callable[[], None] = la
     store._writer.connection.execute("INSERT INTO facts (name, value) VALUES (?, '')", (name,))
     try:
         between()
-        await transaction.commit(alone=True)
+        await transaction.commit(is_idle=True)
     except BaseException:
         await transaction.rollback()
         raise

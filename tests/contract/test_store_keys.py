@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
-from leasebook.domain.book.book import ACCESS_KEYS, USERS, Book, Draft, NotLoaded
-from leasebook.domain.book.loads import KeysOfUser
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import KeysOfUser, NotLoaded
+from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import ZERO

@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from leasebook.batch import Blocked
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, Book, Needed
-from leasebook.domain.book.loads import OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import Needed, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.model.account import Account
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro

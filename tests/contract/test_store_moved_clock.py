@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from leasebook.batch import housekeeping as pruning
-from leasebook.domain.book.book import Book, Changes
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.commands.command import Engine, decide
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import CLOCK_SEEN, NoteClock

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from leasebook.domain.book.book import DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, USED_LINKS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, USED_LINKS
 from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
 from leasebook.domain.record.event import BOUGHT, RUNNING, Event, page_of
 from leasebook.domain.record.notice import NoticeRate, UsedLink

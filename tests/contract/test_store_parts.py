@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from leasebook.batch import Limits, Sequencer, Transaction
-from leasebook.domain.book.book import INSTANCES, METADATA, Book, Draft, StoreMetadata, Table
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, METADATA, Table
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.record.ledger import Order
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -25,8 +28,8 @@ from tests.contract.conftest import OnStore
 from tests.contract.rows import order, unit
 from tests.life.lives import ACCOUNT, opening
 from tests.life.test_moving import START, ZONE
-from tests.simulation.office import Office
-from tests.simulation.test_histories import Uncounted
+from tests.simulation.office import StoreHarness
+from tests.simulation.test_histories import NoMetrics
 
 EVERYTHING = UnitFilter(account_id="acc-1")
 
@@ -134,7 +137,7 @@ def test_a_part_that_fails_takes_the_batch_with_it_and_the_next_one_succeeds(on_
     on_store(scene)
 
 
-class Broken(Command, frozen=True, kw_only=True):
+class FaultyCommand(Command, frozen=True, kw_only=True):
     """A mistake of ours, which no rule refuses."""
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - it does not get that far
@@ -143,15 +146,16 @@ class Broken(Command, frozen=True, kw_only=True):
         raise ZeroDivisionError
 
 
+@pytest.mark.slow
 def test_a_command_that_breaks_after_a_part_was_sent_spoils_only_itself(on_store: OnStore) -> None:
     async def scene(store: OpenStore) -> None:
-        await Office(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
+        await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
         limits = Limits(part_size=1)
         clock = VirtualClock(START)
-        sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=Uncounted())
+        sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=NoMetrics())
         payment = TopUp(account_id=ACCOUNT, amount=Micro(5))
         before = store.ask(lambda ask: ask.account(ACCOUNT))
-        calls = [asyncio.create_task(sequencer.submit(one)) for one in (payment, payment, Broken(), payment)]
+        calls = [asyncio.create_task(sequencer.submit(one)) for one in (payment, payment, FaultyCommand(), payment)]
         await asyncio.sleep(0)
         sequencer.start()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)

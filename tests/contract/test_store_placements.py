@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.domain.book.book import INSTANCES, Book, Draft, NotLoaded
-from leasebook.domain.book.loads import HALTED_MAX, SuspendedInstances
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import SUSPENDED_MAX, NotLoaded, SuspendedInstances
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.ports.queries.read_repository import UnitFilter
@@ -101,7 +103,7 @@ def halted(unit_id: str, **changed: object) -> Instance:
 
 
 def found(book: Book, account_id: str) -> list[str]:
-    return [row.id for row in Draft(book).halted(account_id)]
+    return [row.id for row in Draft(book).suspended(account_id)]
 
 
 def test_whose_renewal_waits_for_money_is_found_the_oldest_first(on_store: OnStore) -> None:
@@ -140,10 +142,10 @@ def test_what_stands_still_is_found_by_its_account_and_by_any_of_its_instances(o
             halted("unit-6", account_id="acc-2"),
         )
         book = await load(store, SuspendedInstances(account_id="acc-1"))
-        assert found(book, "acc-1") == book.halted_ids("acc-1") == ["unit-1", "unit-2"]
+        assert found(book, "acc-1") == book.suspended_ids("acc-1") == ["unit-1", "unit-2"]
         assert book.get(INSTANCES, "unit-2") == halted("unit-2", retire_at=Instant(5))
         with pytest.raises(NotLoaded):
-            book.halted_ids("acc-2")
+            book.suspended_ids("acc-2")
         for unit_id in ("unit-2", "unit-4"):
             book = await load(store, (INSTANCES, (unit_id,)), SuspendedInstances(unit_id=unit_id))
             assert found(book, "acc-1") == ["unit-1", "unit-2"]
@@ -168,19 +170,19 @@ def test_an_instance_that_is_none_has_nobody_beside_it(on_store: OnStore) -> Non
         book = await load(store, (INSTANCES, ("unit-9",)), SuspendedInstances(unit_id="unit-9"))
         assert book.get(INSTANCES, "unit-9") is None
         with pytest.raises(NotLoaded):
-            book.halted_ids("acc-1")
+            book.suspended_ids("acc-1")
 
     on_store(scene)
 
 
 def test_no_more_are_loaded_than_a_batch_can_take_and_always_the_first(on_store: OnStore) -> None:
-    names = [f"unit-{number:04}" for number in range(HALTED_MAX + 20)]
+    names = [f"unit-{number:04}" for number in range(SUSPENDED_MAX + 20)]
 
     async def scene(store: OpenStore) -> None:
         await write(store, *[halted(name) for name in reversed(names)])
-        assert found(await load(store, SuspendedInstances(account_id="acc-1")), "acc-1") == names[:HALTED_MAX]
+        assert found(await load(store, SuspendedInstances(account_id="acc-1")), "acc-1") == names[:SUSPENDED_MAX]
         # Those go on: the others are next.
-        await write(store, *[unit(name) for name in names[:HALTED_MAX]])
-        assert found(await load(store, SuspendedInstances(unit_id=names[0])), "acc-1") == names[HALTED_MAX:]
+        await write(store, *[unit(name) for name in names[:SUSPENDED_MAX]])
+        assert found(await load(store, SuspendedInstances(unit_id=names[0])), "acc-1") == names[SUSPENDED_MAX:]
 
     on_store(scene)

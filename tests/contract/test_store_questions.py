@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, INSTANCES, Book, StoreMetadata
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, INSTANCES
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leasebook.domain.book.book import SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
+from leasebook.domain.book.tables import SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.model.service import Service
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.values.calendar import HOUR_US, Instant

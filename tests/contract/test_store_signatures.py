@@ -10,7 +10,9 @@ import msgspec
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, NONCES, REFUSED_CALLS, USERS
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.signature import UseNonce
 from leasebook.domain.commands.command import REPLAYED_TEXT, Command
@@ -30,7 +32,7 @@ from tests.contract.rows import ROWS
 from tests.life.lives import ACCOUNT, opening
 from tests.life.test_moving import START, ZONE
 from tests.postgres import shared_server
-from tests.simulation.test_histories import Uncounted
+from tests.simulation.test_histories import NoMetrics
 
 KEY, USER = "key-1", "user-1"
 
@@ -52,7 +54,7 @@ async def outcome(sequencer: Sequencer, command: Command) -> str:
 
 
 def a_sequencer(store: OpenStore) -> Sequencer:
-    return Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Uncounted())
+    return Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=NoMetrics())
 
 
 async def founded(sequencer: Sequencer) -> None:
@@ -98,6 +100,7 @@ def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> None:
     on_store(scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
 def test_of_two_servers_that_get_the_same_nonce_at_once_exactly_one_does_it(first: int) -> None:
     """Both orders, one of them waiting for the other's row; and many at once."""

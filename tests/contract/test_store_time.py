@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from leasebook.domain.book.book import INSTANCES, OFFERINGS, Book, StoreMetadata
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.tables import INSTANCES, OFFERINGS
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.store.opening import OpenStore
 from tests.contract.batches import OnStore, write
 

@@ -11,12 +11,13 @@ from alembic import command
 from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from leasebook.domain.book.book import Book, StoreMetadata
+from leasebook.domain.book.book import Book
 from leasebook.domain.commands.command import decide
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.store.bootstrap import CLOCK_MODE
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.model.instance import Instance, Placement
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, Instant

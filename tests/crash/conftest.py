@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.crash.fleet import (
-    Caller,
     Fleet,
+    FleetClient,
     books,
     fleet,
 )
@@ -31,6 +31,6 @@ def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def root(trio: Fleet) -> Iterator[Caller]:
+def root(trio: Fleet) -> Iterator[FleetClient]:
     with trio.root() as caller:
         yield caller

@@ -194,9 +194,9 @@ class Fleet:
         """Where the servers listen."""
         return [server.port for server in self.servers if server.port is not None]
 
-    def root(self, **options: Any) -> Caller:
+    def root(self, **options: Any) -> FleetClient:
         """Return the operator, as a caller of all servers."""
-        return Caller(self.ports, ROOT_KEY, ROOT_SECRET, **options)
+        return FleetClient(self.ports, ROOT_KEY, ROOT_SECRET, **options)
 
     def check(self) -> str:
         """Have the books proved by the command line; returns what it says."""
@@ -240,7 +240,7 @@ def fleet(
             process.remove()
 
 
-class Caller:
+class FleetClient:
     """Somebody who calls; of one thread. What is not answered is sent again, to the next server."""
 
     def __init__(
@@ -265,7 +265,7 @@ class Caller:
         """How often each status and error code was answered, in between as well; status 0: nothing was."""
         self.slowest_s = 0.0
 
-    def starting_at(self, number: int) -> Caller:
+    def starting_at(self, number: int) -> FleetClient:
         """Call that server first; the same caller otherwise."""
         while self._port != self._ports[number % len(self._ports)]:
             self._port = next(self._next)
@@ -352,12 +352,12 @@ class Account(NamedTuple):
     access_key: str
     secret_key: str
 
-    def caller(self, ports: Sequence[int], **options: Any) -> Caller:
+    def caller(self, ports: Sequence[int], **options: Any) -> FleetClient:
         """Return somebody who calls on its behalf."""
-        return Caller(ports, self.access_key, self.secret_key, **options)
+        return FleetClient(ports, self.access_key, self.secret_key, **options)
 
 
-def open_account(root: Caller, name: str, funds: int) -> Account:
+def open_account(root: FleetClient, name: str, funds: int) -> Account:
     """Open an account and put money on it."""
     made = root.call(IAM, "CreateAccount", {"name": name}).result
     account = Account(made["accountId"], made["accessKeyId"], made["secretAccessKey"])
@@ -367,7 +367,7 @@ def open_account(root: Caller, name: str, funds: int) -> Account:
     return account
 
 
-def offer(root: Caller, unit_type: str, *, stock: int, per_minute: str = "0.01", per_month: str = "10") -> None:
+def offer(root: FleetClient, unit_type: str, *, stock: int, per_minute: str = "0.01", per_month: str = "10") -> None:
     """Sell a type of unit."""
     offering = {
         "region": "bj",
@@ -409,7 +409,7 @@ class Bought(NamedTuple):
     order_id: str
 
 
-class Books:
+class DatabaseProbe:
     """What a database says, read past the servers."""
 
     def __init__(self, url: str) -> None:
@@ -477,16 +477,16 @@ class Books:
 
 
 @contextmanager
-def books(url: str) -> Iterator[Books]:
+def books(url: str) -> Iterator[DatabaseProbe]:
     """Read the books of a database."""
-    opened = Books(url)
+    opened = DatabaseProbe(url)
     try:
         yield opened
     finally:
         opened.close()
 
 
-def check_ends(seen: Books, ends: dict[str, str | None]) -> None:
+def check_ends(seen: DatabaseProbe, ends: dict[str, str | None]) -> None:
     """Fail unless exactly these instances were bought, and each of them ended as it was to."""
     rows = seen.rows("SELECT id, status, end_reason, ended_at, release_at FROM units")
     assert len(rows) == len(ends)

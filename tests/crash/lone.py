@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tests import forked
 from tests.copies import put_tables
-from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, Caller, Process, environment, free_port
+from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, FleetClient, Process, environment, free_port
 from tests.harness import ROOT_KEY, ROOT_SECRET, Answer
 
 NAME = "server"
@@ -46,10 +46,10 @@ def data_of(folder: Path) -> Path:
     return folder / NAME
 
 
-def root_of(server: Process, *, patience_s: float = 60.0) -> Caller:
+def root_of(server: Process, *, patience_s: float = 60.0) -> FleetClient:
     """Return the first root, as a caller of that server."""
     assert server.port is not None
-    return Caller([server.port], ROOT_KEY, ROOT_SECRET, patience_s=patience_s)
+    return FleetClient([server.port], ROOT_KEY, ROOT_SECRET, patience_s=patience_s)
 
 
 def leasebook(*arguments: str | Path, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -63,11 +63,11 @@ def prove_books(data: Path) -> None:
     assert done.returncode == 0, f"leasebook check ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
 
 
-def all_at_once(callers: Sequence[Caller], call: Callable[[Caller], Answer]) -> list[Answer]:
+def all_at_once(callers: Sequence[FleetClient], call: Callable[[FleetClient], Answer]) -> list[Answer]:
     """Have everybody call in the same moment; returns what each was answered."""
     ready = threading.Barrier(len(callers))
 
-    def one(caller: Caller) -> Answer:
+    def one(caller: FleetClient) -> Answer:
         with caller:
             ready.wait(30)
             return call(caller)
@@ -81,7 +81,7 @@ def outcomes(answers: Sequence[Answer]) -> Counter[str]:
     return Counter("bought" if answer.status == HTTPStatus.OK else answer.code for answer in answers)
 
 
-def every_page(caller: Caller, path: str, action: str, rows: str) -> Iterator[dict[str, Any]]:
+def every_page(caller: FleetClient, path: str, action: str, rows: str) -> Iterator[dict[str, Any]]:
     """Walk through a list to its end."""
     asked: dict[str, Any] = {"maxKeys": 100}
     while True:
@@ -92,7 +92,7 @@ def every_page(caller: Caller, path: str, action: str, rows: str) -> Iterator[di
         asked["marker"] = page["nextMarker"]
 
 
-def show(caller: Caller, unit_id: str) -> dict[str, Any]:
+def show(caller: FleetClient, unit_id: str) -> dict[str, Any]:
     """Return an instance, which must exist."""
     found: dict[str, Any] = caller.call(UNITS, "DescribeComputeUnit", {"instanceId": unit_id}).result
     shown: dict[str, Any] = found["computeUnitInstance"]
@@ -121,7 +121,7 @@ class Record(NamedTuple):
 
 
 def prove(
-    caller: Caller, records: Sequence[Record], ends: dict[str, str | None], *, funds: int, unit_type: str
+    caller: FleetClient, records: Sequence[Record], ends: dict[str, str | None], *, funds: int, unit_type: str
 ) -> None:
     """Fail unless the account's books are what its clients were told, and nothing else.
 
@@ -142,7 +142,7 @@ def prove(
     _prove_money(caller, records, units, funds)
 
 
-def _prove_orders(caller: Caller, records: Sequence[Record]) -> None:
+def _prove_orders(caller: FleetClient, records: Sequence[Record]) -> None:
     told = {(record.order_id, record.unit_id) for record in records}
     assert len(told) == len(records) == len({record.token for record in records})
     orders = list(every_page(caller, ACCOUNT, "DescribeOrders", "orders"))
@@ -152,7 +152,7 @@ def _prove_orders(caller: Caller, records: Sequence[Record]) -> None:
     assert not found - told, f"bought, and nobody was told: {found - told}"
 
 
-def _prove_money(caller: Caller, records: Sequence[Record], units: dict[str, dict[str, Any]], funds: int) -> None:
+def _prove_money(caller: FleetClient, records: Sequence[Record], units: dict[str, dict[str, Any]], funds: int) -> None:
     charged: Counter[str] = Counter()
     spent = paid_in = Decimal(0)
     for posting in every_page(caller, ACCOUNT, "DescribePostings", "postings"):

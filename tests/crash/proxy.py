@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
-class Cut(enum.Enum):
+class CutPoint(enum.Enum):
     """When a connection is cut, as seen from one statement."""
 
     BEFORE = "before the database gets it"
@@ -35,7 +35,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.url = url.replace(f":{parts.port}/", f":{self.port}/")
         self._lock = threading.Lock()
-        self._plan: tuple[str, Cut] | None = None
+        self._plan: tuple[str, CutPoint] | None = None
         self._countdown: int | None = None
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
@@ -51,7 +51,7 @@ class Proxy:
         self._threads.append(thread)
         thread.start()
 
-    def arm(self, statement: str, cut: Cut) -> None:
+    def arm(self, statement: str, cut: CutPoint) -> None:
         """Cut the next connection on which that statement is executed."""
         with self._lock:
             self._plan = statement, cut
@@ -139,30 +139,30 @@ class Proxy:
                 break
         prepared: dict[bytes, str] = {}
         takes_batches = False
-        cut: Cut | None = None
+        cut: CutPoint | None = None
         while True:
             kind, size = _exactly(client, 1), _exactly(client, 4)
             body = _exactly(client, struct.unpack("!i", size)[0] - 4)
             statement = _executed(kind, body, prepared)
             takes_batches = takes_batches or statement == "BEGIN"
             cut = cut or self._cut(statement, counts=takes_batches)
-            if cut is Cut.BEFORE:
+            if cut is CutPoint.BEFORE:
                 return
             ends = kind in b"QS"
-            if cut is Cut.ANSWERED and ends:
+            if cut is CutPoint.ANSWERED and ends:
                 swallow.set()
             database.sendall(kind + size + body)
-            if cut is Cut.AFTER and ends:
+            if cut is CutPoint.AFTER and ends:
                 return
 
-    def _cut(self, statement: str | None, *, counts: bool) -> Cut | None:
+    def _cut(self, statement: str | None, *, counts: bool) -> CutPoint | None:
         """Say whether this is where to cut."""
         with self._lock:
-            found: Cut | None = None
+            found: CutPoint | None = None
             if self._countdown is not None and counts:
                 self._countdown -= 1
                 if self._countdown <= 0:
-                    self._countdown, found = None, Cut.BEFORE
+                    self._countdown, found = None, CutPoint.BEFORE
             if self._plan is not None and statement == self._plan[0]:
                 found, self._plan = self._plan[1], None
             if found is not None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from leasebook.cli.main import cli
 from leasebook.store.sqlite.store import FILE
-from tests.crash.fleet import UNITS, Caller, environment, moment, offer, open_account, postpaid, prepaid
+from tests.crash.fleet import UNITS, FleetClient, environment, moment, offer, open_account, postpaid, prepaid
 from tests.crash.lone import data_of, leasebook, lone_server, root_of
 
 WRONG, NO_STORE = 1, 2
@@ -37,7 +37,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data_of(folder)
 
 
-def _buy_each(caller: Caller) -> None:
+def _buy_each(caller: FleetClient) -> None:
     bodies = (prepaid(TYPE), postpaid(TYPE, moment(3600)), postpaid(TYPE))
     units = [caller.call(UNITS, "PurchaseComputeUnit", body).result["instanceId"] for body in bodies]
     assert caller.call(UNITS, "ReleaseComputeUnit", {"instanceId": units[-1]}).result is True
@@ -151,7 +151,7 @@ def test_the_books_are_right_at_any_moment_while_a_server_works_on_them(tmp_path
             offer(root, TYPE, stock=1_000_000)
             account = open_account(root, "customer", 10_000_000)
 
-        def shop(caller: Caller) -> int:
+        def shop(caller: FleetClient) -> int:
             bought = 0
             with caller:
                 while not stop.is_set():

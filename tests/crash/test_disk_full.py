@@ -16,14 +16,25 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.crash.fleet import CLOCK, UNITS, Account, Caller, Process, eventually, moment, offer, open_account, postpaid
+from tests.crash.fleet import (
+    CLOCK,
+    UNITS,
+    Account,
+    FleetClient,
+    Process,
+    eventually,
+    moment,
+    offer,
+    open_account,
+    postpaid,
+)
 from tests.crash.lone import Record, data_of, lone_server, prove, prove_books, root_of, show
 
 FUNDS = 1_000_000
 TYPE = "full"
 
 
-class Disk(NamedTuple):
+class DiskSpace(NamedTuple):
     """Where a server's data lies, and how to leave it no space and give the space back."""
 
     folder: Path
@@ -33,7 +44,7 @@ class Disk(NamedTuple):
     """Whether not a byte more can be written; otherwise the log is used again from its start, until it is too short."""
 
 
-def _limited(folder: Path) -> Iterator[Disk]:
+def _limited(folder: Path) -> Iterator[DiskSpace]:
     """Forbid the server to let files grow: what a quota does."""
     unlimited = resource.RLIM_INFINITY
 
@@ -44,10 +55,10 @@ def _limited(folder: Path) -> Iterator[Disk]:
     def clear(server: Process) -> None:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
 
-    yield Disk(folder, fill, clear, at_once=True)
+    yield DiskSpace(folder, fill, clear, at_once=True)
 
 
-def _small(folder: Path) -> Iterator[Disk]:
+def _small(folder: Path) -> Iterator[DiskSpace]:
     """Fill a small file system."""
     if (
         os.geteuid() != 0
@@ -66,20 +77,20 @@ def _small(folder: Path) -> Iterator[Disk]:
         filler.unlink()
 
     try:
-        yield Disk(folder, fill, clear, at_once=False)
+        yield DiskSpace(folder, fill, clear, at_once=False)
     finally:
         subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture(params=[_limited, _small], ids=["a limit", "a small file system"])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DiskSpace]:
     yield from request.param(tmp_path)
 
 
 class _Customer:
     """Buys, and writes down what it was told."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: FleetClient) -> None:
         self.caller = caller
         self.records: list[Record] = []
         self.ends: dict[str, str | None] = {}
@@ -105,7 +116,7 @@ class _Customer:
 
 
 @pytest.mark.crash
-def test_a_full_disk_stops_purchases_and_nothing_else(disk: Disk) -> None:
+def test_a_full_disk_stops_purchases_and_nothing_else(disk: DiskSpace) -> None:
     with lone_server(disk.folder) as server:
         account = _open(server)
         assert server.port is not None
@@ -152,7 +163,7 @@ def _lateness_s(server: Process) -> float:
     return float(late.split()[1])
 
 
-def _read(caller: Caller, unit_id: str) -> None:
+def _read(caller: FleetClient, unit_id: str) -> None:
     units = caller.call_at(0, UNITS, "DescribeComputeUnits").result["computeUnitInstanceList"]
     assert {unit["instanceId"] for unit in units} >= {unit_id}
     assert show(caller, unit_id)["status"] == "Running"

@@ -24,8 +24,8 @@ from tests.crash.fleet import (
     IAM,
     UNITS,
     Account,
-    Caller,
     Fleet,
+    FleetClient,
     Process,
     eventually,
     offer,
@@ -41,7 +41,7 @@ ELSEWHERE_S = 1.5
 """One of another server is looked for every second."""
 
 
-class Follower:
+class StreamFollower:
     """Reads a stream in a thread of its own until it ends."""
 
     def __init__(
@@ -98,19 +98,19 @@ class Follower:
         self._connection.close()
 
 
-def listed(caller: Caller) -> list[str]:
+def listed(caller: FleetClient) -> list[str]:
     """The ids of all events of instances, in order. What made the account itself came before anybody followed."""
     page = caller.call("/v2/events", "DescribeEvents", {"oldestFirst": True, "maxKeys": 1000}).result
     assert page["isTruncated"] is False
     return [event["id"] for event in page["events"] if event["type"].startswith("unit.")]
 
 
-def buy(caller: Caller) -> str:
+def buy(caller: FleetClient) -> str:
     return str(caller.call(UNITS, "PurchaseComputeUnit", postpaid(TYPE)).result["instanceId"])
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[Process, Account, Caller]]:
+def serving(folder: Path) -> Iterator[tuple[Process, Account, FleetClient]]:
     """A server, an account with money, and its caller."""
     with lone_server(folder) as server:
         assert server.port is not None
@@ -122,19 +122,19 @@ def serving(folder: Path) -> Iterator[tuple[Process, Account, Caller]]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, Account, Caller]]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, Account, FleetClient]]:
     with serving(tmp_path_factory.mktemp("following")) as found:
         yield found
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_a_follower_is_told_what_happens_from_now_on_at_once(
-    place: tuple[Process, Account, Caller], method: str
+    place: tuple[Process, Account, FleetClient], method: str
 ) -> None:
     server, account, caller = place
     assert server.port is not None
     buy(caller)
-    follower = Follower(server.port, account, method=method)
+    follower = StreamFollower(server.port, account, method=method)
     unit = buy(caller)
     follower.wait_for(2, HERE_S * 4)
     assert [(event["subject"], event["type"]) for event in follower.events] == [
@@ -144,24 +144,24 @@ def test_a_follower_is_told_what_happens_from_now_on_at_once(
     follower.leave()
 
 
-def test_a_follower_goes_on_after_the_event_that_it_names(place: tuple[Process, Account, Caller]) -> None:
+def test_a_follower_goes_on_after_the_event_that_it_names(place: tuple[Process, Account, FleetClient]) -> None:
     server, account, caller = place
     assert server.port is not None
     unit = buy(caller)
     everything = listed(caller)
     for follower in (
-        Follower(server.port, account, after=everything[0]),
-        Follower(server.port, account, method="GET", last=everything[0]),
+        StreamFollower(server.port, account, after=everything[0]),
+        StreamFollower(server.port, account, method="GET", last=everything[0]),
     ):
         assert follower.wait_for(len(everything) - 1) == everything[1:]
         follower.leave()
-    only = Follower(server.port, account, after=everything[0], instanceId=unit, types=["unit.running"])
+    only = StreamFollower(server.port, account, after=everything[0], instanceId=unit, types=["unit.running"])
     assert only.wait_for(1) == everything[-1:]
     only.leave()
 
 
 def test_a_stream_ends_when_its_key_is_disabled_and_goes_on_when_anothers_is(
-    place: tuple[Process, Account, Caller],
+    place: tuple[Process, Account, FleetClient],
 ) -> None:
     server, account, caller = place
     assert server.port is not None
@@ -174,7 +174,7 @@ def test_a_stream_ends_when_its_key_is_disabled_and_goes_on_when_anothers_is(
         return Account(account.id, key["accessKeyId"], key["secretAccessKey"])
 
     first, second = another(), another()
-    ending, staying = Follower(server.port, first), Follower(server.port, second)
+    ending, staying = StreamFollower(server.port, first), StreamFollower(server.port, second)
     caller.call(IAM, "DisableAccessKey", {"accessKeyId": first.access_key})
     assert ending.ended.wait(5)
     buy(caller)
@@ -185,10 +185,10 @@ def test_a_stream_ends_when_its_key_is_disabled_and_goes_on_when_anothers_is(
     ending.leave()
 
 
-def test_fifty_followers_are_all_told_the_same(place: tuple[Process, Account, Caller]) -> None:
+def test_fifty_followers_are_all_told_the_same(place: tuple[Process, Account, FleetClient]) -> None:
     server, account, caller = place
     assert server.port is not None
-    followers = [Follower(server.port, account) for _ in range(50)]
+    followers = [StreamFollower(server.port, account) for _ in range(50)]
     before = len(listed(caller))
     for _ in range(20):
         buy(caller)
@@ -198,7 +198,7 @@ def test_fifty_followers_are_all_told_the_same(place: tuple[Process, Account, Ca
         follower.leave()
 
 
-def test_a_follower_that_reads_nothing_costs_no_memory(place: tuple[Process, Account, Caller]) -> None:
+def test_a_follower_that_reads_nothing_costs_no_memory(place: tuple[Process, Account, FleetClient]) -> None:
     server, account, caller = place
     assert server.port is not None
     for _ in range(200):
@@ -242,7 +242,7 @@ def _deaf(port: int, account: Account, first: str) -> socket.socket:
 def test_a_follower_of_a_server_that_restarts_misses_nothing_and_is_told_nothing_twice(tmp_path: Path) -> None:
     with serving(tmp_path) as (server, account, caller):
         assert server.port is not None
-        follower = Follower(server.port, account)
+        follower = StreamFollower(server.port, account)
         seen: list[str] = []
         for _ in range(3):
             buy(caller)
@@ -255,19 +255,19 @@ def test_a_follower_of_a_server_that_restarts_misses_nothing_and_is_told_nothing
             server.start()
             server.wait()
             buy(caller)
-            follower = Follower(server.port, account, last=seen[-1])
+            follower = StreamFollower(server.port, account, last=seen[-1])
             seen += follower.wait_for(2)
             follower.leave()
-            follower = Follower(server.port, account, method="GET", last=seen[-1])
+            follower = StreamFollower(server.port, account, method="GET", last=seen[-1])
         assert seen == listed(caller)
         follower.leave()
         server.stop()
 
 
-def test_what_one_server_does_reaches_whoever_follows_another(trio: Fleet, root: Caller) -> None:
+def test_what_one_server_does_reaches_whoever_follows_another(trio: Fleet, root: FleetClient) -> None:
     offer(root, TYPE, stock=100_000)
     account = open_account(root, "shared", 10_000)
-    followers = [Follower(port, account) for port in trio.ports]
+    followers = [StreamFollower(port, account) for port in trio.ports]
     with account.caller(trio.ports[:1]) as caller:
         for count in (2, 4):
             buy(caller)

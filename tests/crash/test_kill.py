@@ -18,7 +18,7 @@ from tests.crash.fleet import (
     ROUNDS,
     UNITS,
     Account,
-    Caller,
+    FleetClient,
     Process,
     eventually,
     moment,
@@ -41,13 +41,13 @@ def _dice() -> Random:
     return Random(seed)  # noqa: S311 - nothing is kept secret with it
 
 
-class Shopper:
+class CrashBuyer:
     """Buys, schedules and releases, and writes down what was acknowledged. Of one thread.
 
     Its caller sends every request that is not answered again, with the same client token.
     """
 
-    def __init__(self, caller: Caller, random: Random) -> None:
+    def __init__(self, caller: FleetClient, random: Random) -> None:
         self.records: list[Record] = []
         self.ends: dict[str, str | None] = {}
         self.caller = caller
@@ -122,7 +122,7 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_
         with root_of(server) as root:
             offer(root, TYPE, stock=1_000_000)
             account = open_account(root, "customer", FUNDS)
-        shoppers = [Shopper(_caller(account, server), Random(random.random())) for _ in range(12)]  # noqa: S311
+        shoppers = [CrashBuyer(_caller(account, server), Random(random.random())) for _ in range(12)]  # noqa: S311
         stop = threading.Event()
         with ThreadPoolExecutor(len(shoppers)) as threads:
             running = [threads.submit(shopper.run, stop) for shopper in shoppers]
@@ -147,12 +147,12 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_
     prove_books(data_of(tmp_path))
 
 
-def _caller(account: Account, server: Process) -> Caller:
+def _caller(account: Account, server: Process) -> FleetClient:
     assert server.port is not None
     return account.caller([server.port])
 
 
-def _wait_for_releases(customer: Caller, ends: dict[str, str | None]) -> None:
+def _wait_for_releases(customer: FleetClient, ends: dict[str, str | None]) -> None:
     """Wait until everything is gone that was to be released, for a few seconds at most."""
     waiting = {unit_id for unit_id, end in ends.items() if end is not None}
 
@@ -167,7 +167,7 @@ def _wait_for_releases(customer: Caller, ends: dict[str, str | None]) -> None:
     eventually("every release is done", all_gone, within_s=10)
 
 
-def _send_again(customer: Caller, records: list[Record]) -> None:
+def _send_again(customer: FleetClient, records: list[Record]) -> None:
     """Send purchases again that were answered long ago: the first answer comes again, and nothing is bought."""
     for record in records:
         answer = customer.call(UNITS, "PurchaseComputeUnit", record.body, token=record.token)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.fleet import ACCOUNT, UNITS, Caller, Fleet, offer, open_account, postpaid, prepaid
+from tests.crash.fleet import ACCOUNT, UNITS, Fleet, FleetClient, offer, open_account, postpaid, prepaid
 from tests.crash.lone import PER_MONTH, all_at_once, outcomes
 from tests.harness import Answer
 
@@ -33,7 +33,7 @@ def limits_of(rule: str, unit_type: str) -> tuple[bool, dict[str, Any]]:
 
 @pytest.mark.crash
 @pytest.mark.parametrize("rule", ["units", "userUnits", "spend", "userSpend", "budget"])
-def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: Caller, rule: str) -> None:
+def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: FleetClient, rule: str) -> None:
     for _ in range(ROUNDS):
         unit_type = f"limited-{uuid.uuid4().hex[:8]}"
         offer(root, unit_type, stock=1000)
@@ -44,7 +44,7 @@ def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: Caller, rule: 
             body = postpaid(unit_type) if by_units else prepaid(unit_type)
             buyers = [account.caller(trio.ports).starting_at(number) for number in range(BUYERS)]
 
-            def buy(buyer: Caller, body: dict[str, Any] = body) -> Answer:
+            def buy(buyer: FleetClient, body: dict[str, Any] = body) -> Answer:
                 return buyer.call(UNITS, "PurchaseComputeUnit", body, token=uuid.uuid4().hex)
 
             answers = all_at_once(buyers, buy)
@@ -56,7 +56,7 @@ def test_a_limit_holds_on_all_servers_together(trio: Fleet, root: Caller, rule: 
 
 
 @pytest.mark.crash
-def test_first_limits_that_race_with_purchases_on_other_servers_count_them_all(trio: Fleet, root: Caller) -> None:
+def test_first_limits_that_race_with_purchases_on_other_servers_count_them_all(trio: Fleet, root: FleetClient) -> None:
     for _ in range(ROUNDS):
         unit_type = f"raced-{uuid.uuid4().hex[:8]}"
         offer(root, unit_type, stock=1000)
@@ -66,7 +66,7 @@ def test_first_limits_that_race_with_purchases_on_other_servers_count_them_all(t
         limits: dict[str, Any] = {"limits": {"units": {unit_type: BUYERS}}}
 
         def call(
-            caller: Caller, setter: Caller = setter, limits: dict[str, Any] = limits, kind: str = unit_type
+            caller: FleetClient, setter: FleetClient = setter, limits: dict[str, Any] = limits, kind: str = unit_type
         ) -> Answer:
             if caller is setter:
                 return caller.call(ACCOUNT, "SetGuardRails", limits, token=uuid.uuid4().hex)

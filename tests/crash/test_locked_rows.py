@@ -18,8 +18,8 @@ import pytest
 from tests.crash.fleet import (
     UNITS,
     Account,
-    Caller,
     Fleet,
+    FleetClient,
     books,
     eventually,
     moment,
@@ -44,7 +44,7 @@ def row_held(url: str, account: Account) -> Iterator[None]:
         session.rollback()
 
 
-class Buyer:
+class TimedBuyer:
     """Buys without end, once each time, and writes down how long each answer took."""
 
     def __init__(self, port: int, account: Account) -> None:
@@ -65,7 +65,7 @@ class Buyer:
 
 @pytest.mark.crash
 def test_a_row_that_is_held_outside_stops_only_those_who_need_it_and_its_due_work_is_done_once_after(
-    trio: Fleet, root: Caller
+    trio: Fleet, root: FleetClient
 ) -> None:
     offer(root, "locked", stock=1_000_000)
     a, b = open_account(root, "a", FUNDS), open_account(root, "b", FUNDS)
@@ -75,7 +75,7 @@ def test_a_row_that_is_held_outside_stops_only_those_who_need_it_and_its_due_wor
         ends = moment(3)
         mine = first.call(UNITS, "PurchaseComputeUnit", postpaid("locked", ends)).result["instanceId"]
         others = second.call(UNITS, "PurchaseComputeUnit", postpaid("locked", ends)).result["instanceId"]
-    blocked, free = Buyer(port, a), Buyer(port, b)
+    blocked, free = TimedBuyer(port, a), TimedBuyer(port, b)
     released = "SELECT status IN ('Releasing', 'Released') FROM units WHERE id = %s"
     with ThreadPoolExecutor(2) as threads, books(trio.url) as seen:
         with row_held(trio.url, a):

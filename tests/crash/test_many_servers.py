@@ -23,8 +23,8 @@ from tests.crash.fleet import (
     UNITS,
     Account,
     Bought,
-    Caller,
     Fleet,
+    FleetClient,
     Process,
     books,
     check_ends,
@@ -45,7 +45,7 @@ LATENESS_MAX_S = 10.0
 FUNDS = 10_000_000
 
 
-class Shopper:
+class ThreadedBuyer:
     """Buys, schedules and releases in a thread of its own, and writes down what it was told."""
 
     def __init__(self, ports: list[int], account: Account, random: Random, number: int) -> None:
@@ -112,7 +112,7 @@ class Shopper:
         self.ends[unit_id] = "User"
 
 
-class Trouble:
+class FaultInjector:
     """Kills and pauses processes of a fleet, but leaves one server alone at any time."""
 
     def __init__(self, fleet: Fleet, random: Random) -> None:
@@ -197,9 +197,9 @@ def test_servers_that_are_killed_and_paused_lose_nothing_and_every_release_comes
             offer(root, "chaos", stock=1_000_000)
             accounts = [open_account(root, f"customer {number}", FUNDS) for number in range(4)]
         shoppers = [
-            Shopper(servers.ports, accounts[number % 4], seeded(random.random()), number) for number in range(24)
+            ThreadedBuyer(servers.ports, accounts[number % 4], seeded(random.random()), number) for number in range(24)
         ]
-        trouble = Trouble(servers, random)
+        trouble = FaultInjector(servers, random)
         stop = threading.Event()
         with Watch(url) as watch, ThreadPoolExecutor(len(shoppers)) as threads, books(url) as seen:
             running = [threads.submit(shopper.run, stop) for shopper in shoppers]
@@ -224,11 +224,11 @@ def test_servers_that_are_killed_and_paused_lose_nothing_and_every_release_comes
             process.stop()
 
 
-def _all_at_once(callers: list[Caller], call: Callable[[Caller], Any]) -> list[Any]:
+def _all_at_once(callers: list[FleetClient], call: Callable[[FleetClient], Any]) -> list[Any]:
     """Have everybody call in the same moment; returns what each was answered."""
     ready = threading.Barrier(len(callers))
 
-    def one(caller: Caller) -> Any:
+    def one(caller: FleetClient) -> Any:
         with caller:
             ready.wait(30)
             return call(caller)
@@ -241,27 +241,27 @@ def _outcomes(answers: list[Any]) -> Counter[str]:
     return Counter("bought" if answer.status == HTTPStatus.OK else answer.code for answer in answers)
 
 
-def test_the_last_units_are_sold_once_however_many_servers_sell_them(trio: Fleet, root: Caller) -> None:
+def test_the_last_units_are_sold_once_however_many_servers_sell_them(trio: Fleet, root: FleetClient) -> None:
     for _ in range(ROUNDS):
         unit_type = f"rare-{uuid.uuid4().hex[:8]}"
         offer(root, unit_type, stock=20)
         account = open_account(root, unit_type, FUNDS)
         buyers = [account.caller(trio.ports).starting_at(number) for number in range(64)]
         wanted = postpaid(unit_type)
-        answers = _all_at_once(buyers, partial(Caller.call, path=UNITS, action="PurchaseComputeUnit", body=wanted))
+        answers = _all_at_once(buyers, partial(FleetClient.call, path=UNITS, action="PurchaseComputeUnit", body=wanted))
         assert _outcomes(answers) == {"bought": 20, "InsufficientStock": 44}
         left = {row["type"]: row["stockFree"] for row in root.call(CATALOG, "DescribeOfferings").result["offerings"]}
         assert left[unit_type] == 0
     trio.check()
 
 
-def test_the_last_money_is_spent_once_however_many_servers_take_it(trio: Fleet, root: Caller) -> None:
+def test_the_last_money_is_spent_once_however_many_servers_take_it(trio: Fleet, root: FleetClient) -> None:
     offer(root, "subscription", stock=100_000, per_month="10")
     wanted = prepaid("subscription")
     for _ in range(ROUNDS):
         account = open_account(root, "all at once", 205)
         buyers = [account.caller(trio.ports).starting_at(number) for number in range(64)]
-        answers = _all_at_once(buyers, partial(Caller.call, path=UNITS, action="PurchaseComputeUnit", body=wanted))
+        answers = _all_at_once(buyers, partial(FleetClient.call, path=UNITS, action="PurchaseComputeUnit", body=wanted))
         assert _outcomes(answers) == {"bought": 20, "InsufficientBalance": 44}
         with account.caller(trio.ports) as customer:
             assert customer.call(ACCOUNT, "DescribeAccount").result["balance"] == "5.00"

@@ -23,7 +23,7 @@ from leasebook.store.opening import Target
 from leasebook.store.rows.schema import metadata
 from leasebook.store.sqlite import store as sqlite
 from leasebook.store.verify.check import check_store
-from tests.harness import Desk, a_service
+from tests.harness import Client, a_service
 from tests.postgres import shared_server
 
 UNITS, ACCOUNT, CATALOG, IAM = "/v2/computeunit", "/v2/account", "/v2/catalog", "/v2/iam"
@@ -31,7 +31,7 @@ SHARED = {"LEASEBOOK_MASTER_KEY": "4a" * 32}
 START = "2030-01-15T00:00:00Z"
 
 
-async def _buy(desk: Desk, release_time: str | None = None) -> str:
+async def _buy(desk: Client, release_time: str | None = None) -> str:
     billing = {"paymentTiming": "Postpaid", "releaseTime": release_time}
     body = {"billing": billing, "computeUnitConfig": {"region": "bj", "type": "gpu-1"}, "computeUnitCount": 2}
     token = "t-" + str(release_time)[:10]
@@ -39,7 +39,7 @@ async def _buy(desk: Desk, release_time: str | None = None) -> str:
     return str(answer.result["instanceId"])
 
 
-async def _live(desk: Desk, until: str = "2030-01-17T03:00:00Z") -> None:
+async def _live(desk: Client, until: str = "2030-01-17T03:00:00Z") -> None:
     """Have a little of everything in the store."""
     await desk.advance(START)
     offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "pricePerMonth": "70", "stockTotal": 50}
@@ -62,7 +62,7 @@ async def _live(desk: Desk, until: str = "2030-01-17T03:00:00Z") -> None:
     await desk.advance(until)
 
 
-def _served(where: Target, scene: Callable[[Desk], Any]) -> None:
+def _served(where: Target, scene: Callable[[Client], Any]) -> None:
     async def whole() -> None:
         async with a_service(where, environment=SHARED) as desk:
             await scene(desk)
@@ -120,7 +120,7 @@ def test_a_copy_is_the_same_to_the_row_and_goes_on_being_served(tmp_path: Path, 
         assert copy(old, new).rows["units"] == 3
         assert _contents(new) == _contents(old)
 
-        async def goes_on(desk: Desk) -> None:
+        async def goes_on(desk: Client) -> None:
             units = (await desk.call(UNITS, "DescribeComputeUnits")).result["computeUnitInstanceList"]
             assert len(units) == 2
             # A key that is changed here counts here, and numbers go on where they were.
@@ -145,7 +145,7 @@ def test_a_store_that_is_not_empty_is_never_copied_into(tmp_path: Path, goal_kin
 
 
 def test_a_store_that_is_served_is_not_copied(tmp_path: Path) -> None:
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         await _live(desk)
         with pytest.raises(StoreInUse):
             copy(Target(tmp_path / "data"), Target(tmp_path / "copy"))
@@ -157,7 +157,7 @@ def test_a_store_that_is_served_is_not_copied(tmp_path: Path) -> None:
 def test_a_backup_taken_while_everybody_buys_is_whole_and_is_restored_with_its_key(tmp_path: Path) -> None:
     where, restored = Target(tmp_path / "data"), Target(tmp_path / "restored")
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         await _live(desk)
         purchases = asyncio.gather(*(_bought(desk, number) for number in range(40)))
         await asyncio.to_thread(back_up, where.directory, tmp_path / "backup.db")
@@ -165,7 +165,7 @@ def test_a_backup_taken_while_everybody_buys_is_whole_and_is_restored_with_its_k
         with pytest.raises(BadStore, match="exists already"):
             back_up(where.directory, tmp_path / "backup.db")
 
-    async def _bought(desk: Desk, number: int) -> None:
+    async def _bought(desk: Client, number: int) -> None:
         body = {"billing": {"paymentTiming": "Postpaid"}, "computeUnitConfig": {"type": "gpu-1"}, "computeUnitCount": 1}
         query = f"&clientToken=many-{number}"
         assert (await desk.call(UNITS, "PurchaseComputeUnit", body, query=query)).status == 200
@@ -175,7 +175,7 @@ def test_a_backup_taken_while_everybody_buys_is_whole_and_is_restored_with_its_k
     (tmp_path / "backup.db").rename(restored.directory / sqlite.FILE)
     assert check_store(restored).findings == []
 
-    async def after(desk: Desk) -> None:
+    async def after(desk: Client) -> None:
         balance = (await desk.call(ACCOUNT, "DescribeAccount")).result["balance"]
         # What was due since the backup is done, each piece as of its own time.
         await desk.advance("2030-01-19T00:00:00Z")

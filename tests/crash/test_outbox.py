@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.crash.fleet import UNITS, Caller, Process, check, eventually, free_port, offer, open_account, postpaid
+from tests.crash.fleet import UNITS, FleetClient, Process, check, eventually, free_port, offer, open_account, postpaid
 from tests.crash.lone import NAME, data_of, lone_server, prove_books, root_of
 from tests.harness import ROOT_KEY, ROOT_SECRET
 from tests.postgres import shared_server
@@ -27,7 +27,7 @@ LIFE = ("unit.bought", "unit.running", "unit.releasing", "unit.released")
 pytestmark = pytest.mark.crash
 
 
-class Receiver:
+class DeliveryLog:
     """Keeps the ids that arrive, in the order in which they do, and which of them are under way."""
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class Receiver:
 
 
 @contextmanager
-def a_receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
+def a_receiver() -> Iterator[DeliveryLog]:
+    receiver = DeliveryLog()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -92,12 +92,12 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def subscribe(caller: Caller, receiver: Receiver, **more: Any) -> str:
+def subscribe(caller: FleetClient, receiver: DeliveryLog, **more: Any) -> str:
     body = {"kind": "Webhook", "url": f"http://127.0.0.1:{receiver.port}/", **more}
     return str(caller.call(PATH, "CreateSubscription", body).result["subscriptionId"])
 
 
-def delivered(caller: Caller, count: int) -> list[Any]:
+def delivered(caller: FleetClient, count: int) -> list[Any]:
     """Wait until so many are delivered and none waits."""
 
     def look() -> list[Any]:
@@ -151,7 +151,7 @@ def test_a_server_that_dies_is_replaced_by_another_one_when_its_lease_is_over_an
     with a_receiver() as receiver, database as url, servers(tmp_path, url, config, 2) as (first, second):
         first.start()
         first.wait()
-        with Caller([first.port or 0], ROOT_KEY, ROOT_SECRET) as root:
+        with FleetClient([first.port or 0], ROOT_KEY, ROOT_SECRET) as root:
             offer(root, TYPE, stock=10)
             account = open_account(root, "customer", 1000)
         with account.caller([first.port or 0]) as caller:
@@ -186,7 +186,7 @@ def test_two_servers_share_the_sending_and_send_nothing_twice_and_each_instance_
             server.start()
             server.wait()
         ports = [server.port or 0 for server in both]
-        with Caller(ports, ROOT_KEY, ROOT_SECRET) as root:
+        with FleetClient(ports, ROOT_KEY, ROOT_SECRET) as root:
             offer(root, TYPE, stock=units)
             account = open_account(root, "customer", 100_000)
         with account.caller(ports) as caller:

@@ -13,9 +13,9 @@ import pytest
 from tests.crash.conftest import PAUSED_ROLE
 from tests.crash.fleet import (
     UNITS,
-    Books,
-    Caller,
+    DatabaseProbe,
     Fleet,
+    FleetClient,
     Process,
     books,
     dice,
@@ -29,10 +29,10 @@ DELAY_MAX_S = 10.0
 FUNDS = 10_000_000
 
 
-class Client:
+class PausedServerClient:
     """Buys without end, and counts its answers."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: FleetClient) -> None:
         self.caller = caller
         self.answered = 0
 
@@ -45,7 +45,7 @@ class Client:
                 self.answered += 1
 
 
-def _go_on(who: str, clients: list[Client], *, within_s: float) -> None:
+def _go_on(who: str, clients: list[PausedServerClient], *, within_s: float) -> None:
     """Wait until each of them has sent a request from now on and been answered."""
     goal = [client.answered + 2 for client in clients]
     eventually(
@@ -63,7 +63,7 @@ IN_THE_WAY = (
 """The database waits for the first server to go on, and another server waits for the database."""
 
 
-def _pause_in_the_way(server: Process, where: str, seen: Books, random: Random) -> None:
+def _pause_in_the_way(server: Process, where: str, seen: DatabaseProbe, random: Random) -> None:
     """Stop a server in the middle of a transaction that another one waits for, its session in that state."""
     wait = threading.Event()
     for _ in range(3000):
@@ -81,15 +81,17 @@ def _pause_in_the_way(server: Process, where: str, seen: Books, random: Random) 
 @pytest.mark.crash
 @pytest.mark.parametrize("where", ["active", "idle in transaction"])
 def test_a_server_that_stands_still_in_a_batch_holds_up_the_others_for_ten_seconds_at_most(
-    trio: Fleet, root: Caller, where: str
+    trio: Fleet, root: FleetClient, where: str
 ) -> None:
     random = dice()
     offer(root, "busy", stock=10_000_000)
     account = open_account(root, "busy", FUNDS)
     paused = trio.servers[0]
     stop = threading.Event()
-    own = [Client(account.caller(trio.ports[:1], timeout_s=60)) for _ in range(6)]
-    others = [Client(account.caller(trio.ports[1:], timeout_s=60).starting_at(number)) for number in range(10)]
+    own = [PausedServerClient(account.caller(trio.ports[:1], timeout_s=60)) for _ in range(6)]
+    others = [
+        PausedServerClient(account.caller(trio.ports[1:], timeout_s=60).starting_at(number)) for number in range(10)
+    ]
     with ThreadPoolExecutor(16) as threads, books(trio.url) as seen:
         runs = [threads.submit(client.run, stop) for client in (*own, *others)]
         try:

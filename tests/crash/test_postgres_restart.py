@@ -39,9 +39,9 @@ from tests.crash.fleet import (
     postpaid,
     prepaid,
 )
-from tests.crash.proxy import Cut, Proxy, proxy
-from tests.harness import Answer, Desk, a_service
-from tests.postgres import NoPostgresError, Server, shared_server
+from tests.crash.proxy import CutPoint, Proxy, proxy
+from tests.harness import Answer, Client, a_service
+from tests.postgres import NoPostgresError, PostgresServer, shared_server
 
 FUNDS = 10_000_000
 BACK_S = 5.0
@@ -50,10 +50,10 @@ BACK_S = 5.0
 
 
 @pytest.fixture(scope="module")
-def durable() -> Iterator[Server]:
+def durable() -> Iterator[PostgresServer]:
     """A PostgreSQL that survives being killed."""
     try:
-        server = Server(durable=True)
+        server = PostgresServer(durable=True)
     except NoPostgresError as error:
         if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS"):
             raise
@@ -63,7 +63,7 @@ def durable() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def served(durable: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def served(durable: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """One server on it."""
     with durable.database(migrated=True) as url, fleet(url, tmp_path_factory.mktemp("served"), servers=1) as servers:
         yield servers
@@ -106,19 +106,19 @@ class Customer:
         self.looked += 1
 
 
-def _fast(server: Server, url: str) -> None:
+def _fast(server: PostgresServer, url: str) -> None:
     del url
     server.stop("fast")
     server.start()
 
 
-def _immediate(server: Server, url: str) -> None:
+def _immediate(server: PostgresServer, url: str) -> None:
     del url
     server.stop("immediate")
     server.start()
 
 
-def _one_crash(server: Server, url: str) -> None:
+def _one_crash(server: PostgresServer, url: str) -> None:
     """Kill one session's process, after which PostgreSQL starts over by itself."""
     with psycopg.connect(url, autocommit=True) as connection:
         ((pid,),) = connection.execute(
@@ -128,7 +128,7 @@ def _one_crash(server: Server, url: str) -> None:
     eventually("PostgreSQL starts over", lambda: _lets_in(server), within_s=20)
 
 
-def _lets_in(server: Server) -> bool:
+def _lets_in(server: PostgresServer) -> bool:
     try:
         psycopg.connect(server.url("postgres"), connect_timeout=2).close()
     except psycopg.OperationalError:
@@ -136,7 +136,7 @@ def _lets_in(server: Server) -> bool:
     return True
 
 
-def _cut_off(server: Server, url: str) -> None:
+def _cut_off(server: PostgresServer, url: str) -> None:
     del server
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
@@ -147,7 +147,7 @@ def _cut_off(server: Server, url: str) -> None:
 @pytest.mark.crash
 @pytest.mark.parametrize("trouble", [_fast, _immediate, _one_crash, _cut_off], ids=lambda trouble: trouble.__name__[1:])
 def test_what_was_answered_outlives_the_database(
-    durable: Server, served: Fleet, trouble: Callable[[Server, str], None]
+    durable: PostgresServer, served: Fleet, trouble: Callable[[PostgresServer, str], None]
 ) -> None:
     with served.root() as root:
         offer(root, "lasting", stock=10_000_000)
@@ -191,7 +191,7 @@ def _all_answered(customers: list[Customer], *, within_s: float) -> None:
 
 
 @asynccontextmanager
-async def _behind(proxy: Proxy, folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Desk]:
+async def _behind(proxy: Proxy, folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Client]:
     """A service that reaches its database through the proxy, with units to sell and money to buy them."""
     async with a_service(Target(folder / "data", proxy.url), environment=environment) as desk:
         await desk.advance("2030-01-15T00:00:00Z")
@@ -201,10 +201,10 @@ async def _behind(proxy: Proxy, folder: Path, environment: Mapping[str, str]) ->
         yield desk
 
 
-Scene = Callable[[Proxy, Desk, str], Any]
+Scene = Callable[[Proxy, Client, str], Any]
 
 
-def _play(folder: Path, scene: Scene, server: Server | None = None, **environment: str) -> None:
+def _play(folder: Path, scene: Scene, server: PostgresServer | None = None, **environment: str) -> None:
     """Run a scene behind a proxy; the books must be right in the end."""
 
     async def whole(proxy: Proxy, url: str) -> None:
@@ -217,7 +217,7 @@ def _play(folder: Path, scene: Scene, server: Server | None = None, **environmen
         assert check_store(Target(folder, url)).findings == []
 
 
-async def _buy(desk: Desk, body: Mapping[str, Any] | None = None) -> Answer:
+async def _buy(desk: Client, body: Mapping[str, Any] | None = None) -> Answer:
     return await desk.call(UNITS, "PurchaseComputeUnit", body or prepaid("gpu-1"))
 
 
@@ -230,9 +230,9 @@ def _check_bought(url: str, answers: list[Answer]) -> None:
         assert {row[0] for row in seen.rows("SELECT id FROM units")} == {unit_id for _, unit_id in acknowledged}
 
 
-@pytest.mark.parametrize("cut", Cut)
-def test_a_connection_cut_at_the_commit_is_never_noticed_by_who_buys(tmp_path: Path, cut: Cut) -> None:
-    async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
+@pytest.mark.parametrize("cut", CutPoint)
+def test_a_connection_cut_at_the_commit_is_never_noticed_by_who_buys(tmp_path: Path, cut: CutPoint) -> None:
+    async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         answers = []
         for _ in range(3 * ROUNDS):
             proxy.arm("COMMIT", cut)
@@ -245,7 +245,7 @@ def test_a_connection_cut_at_the_commit_is_never_noticed_by_who_buys(tmp_path: P
 
 
 def test_a_connection_cut_anywhere_in_a_batch_is_never_noticed_by_who_buys(tmp_path: Path) -> None:
-    async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
+    async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         answers = [await _buy(desk)]
         for packet in range(1, 60):
             proxy.arm_at(packet)
@@ -257,9 +257,11 @@ def test_a_connection_cut_anywhere_in_a_batch_is_never_noticed_by_who_buys(tmp_p
     _play(tmp_path, scene)
 
 
-@pytest.mark.parametrize("cut", Cut)
-def test_due_work_is_done_once_and_in_order_where_the_connection_is_cut_at_its_commit(tmp_path: Path, cut: Cut) -> None:
-    async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
+@pytest.mark.parametrize("cut", CutPoint)
+def test_due_work_is_done_once_and_in_order_where_the_connection_is_cut_at_its_commit(
+    tmp_path: Path, cut: CutPoint
+) -> None:
+    async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         for minute in range(0, 60, 5):
             assert (await _buy(desk, postpaid("gpu-1", f"2030-01-15T01:{minute:02}:00Z"))).status == HTTPStatus.OK
         for minute in range(0, 60, 10):
@@ -277,9 +279,9 @@ def test_due_work_is_done_once_and_in_order_where_the_connection_is_cut_at_its_c
 
 
 def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_then_it_is_back(tmp_path: Path) -> None:
-    async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
+    async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         proxy.closes_with_cut = True
-        proxy.arm("BEGIN", Cut.BEFORE)
+        proxy.arm("BEGIN", CutPoint.BEFORE)
         answers = await asyncio.gather(*(_buy(desk) for _ in range(4)))
         proxy.cut_all()
         answers += [await desk.call(ACCOUNT, "DescribeAccount"), await desk.call(UNITS, "DescribeComputeUnits")]
@@ -300,7 +302,7 @@ def test_while_the_database_is_away_callers_are_told_that_nothing_was_done_and_t
 
 
 def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp_path: Path) -> None:
-    async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
+    async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         for _ in range(3 * ROUNDS):
             proxy.is_closed = True
             with psycopg.connect(url, autocommit=True) as connection:
@@ -319,9 +321,9 @@ def test_who_reads_while_the_database_restarts_waits_or_is_told_to_try_again(tmp
 def test_nobody_is_told_yes_or_no_where_the_database_is_lost_in_the_act_and_nothing_is_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
+    async def scene(proxy: Proxy, desk: Client, url: str) -> None:
         monkeypatch.setattr(Patience, "doubt_s", 0.3)
-        for committed, cut in enumerate((Cut.BEFORE, Cut.ANSWERED)):
+        for committed, cut in enumerate((CutPoint.BEFORE, CutPoint.ANSWERED)):
             # What waits to be written down would else be the batch that is cut.
             await desk.service.sequencer.flush()
             proxy.closes_with_cut = True
@@ -339,18 +341,18 @@ def test_nobody_is_told_yes_or_no_where_the_database_is_lost_in_the_act_and_noth
 
 @pytest.mark.crash
 def test_a_database_that_crashed_does_not_take_another_transaction_for_the_one_that_was_lost(tmp_path: Path) -> None:
-    server = Server()
+    server = PostgresServer()
     try:
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
             # What is not committed stays in memory for long, and so is lost in a crash.
             connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
             connection.execute("SELECT pg_reload_conf()")
 
-        async def scene(proxy: Proxy, desk: Desk, url: str) -> None:
+        async def scene(proxy: Proxy, desk: Client, url: str) -> None:
             with books(url) as seen:
                 ((before,),) = seen.rows("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
             proxy.closes_with_cut = True
-            proxy.arm("COMMIT", Cut.BEFORE)
+            proxy.arm("COMMIT", CutPoint.BEFORE)
             purchase = asyncio.create_task(_buy(desk))
             await asyncio.to_thread(eventually, "the commit is cut", lambda: not proxy.is_armed)
             await asyncio.to_thread(server.stop, "immediate")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, Caller, Process, offer, open_account, postpaid, prepaid
+from tests.crash.fleet import ACCOUNT, CATALOG, UNITS, FleetClient, Process, offer, open_account, postpaid, prepaid
 from tests.crash.lone import PER_MONTH, all_at_once, data_of, lone_server, outcomes, prove_books, root_of
 
 BUYERS = 64
@@ -26,18 +26,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 @pytest.fixture
-def root(server: Process) -> Iterator[Caller]:
+def root(server: Process) -> Iterator[FleetClient]:
     with root_of(server) as caller:
         yield caller
 
 
-def _free(root: Caller, unit_type: str) -> int:
+def _free(root: FleetClient, unit_type: str) -> int:
     offerings = root.call(CATALOG, "DescribeOfferings").result["offerings"]
     (free,) = (row["stockFree"] for row in offerings if row["type"] == unit_type)
     return int(free)
 
 
-def _race(server: Process, root: Caller, body: dict[str, Any], funds: int, tokens: list[str]) -> tuple[Any, Caller]:
+def _race(
+    server: Process, root: FleetClient, body: dict[str, Any], funds: int, tokens: list[str]
+) -> tuple[Any, FleetClient]:
     assert server.port is not None
     account = open_account(root, "race", funds)
     buyers = [account.caller([server.port]) for _ in tokens]
@@ -47,7 +49,7 @@ def _race(server: Process, root: Caller, body: dict[str, Any], funds: int, token
 
 
 @pytest.mark.crash
-def test_the_last_units_are_sold_once(server: Process, root: Caller) -> None:
+def test_the_last_units_are_sold_once(server: Process, root: FleetClient) -> None:
     for body in (postpaid, prepaid):
         unit_type = f"rare-{uuid.uuid4().hex[:8]}"
         offer(root, unit_type, stock=SOLD)
@@ -62,7 +64,7 @@ def test_the_last_units_are_sold_once(server: Process, root: Caller) -> None:
 
 
 @pytest.mark.crash
-def test_the_last_money_is_spent_once(server: Process, root: Caller) -> None:
+def test_the_last_money_is_spent_once(server: Process, root: FleetClient) -> None:
     unit_type = f"plenty-{uuid.uuid4().hex[:8]}"
     offer(root, unit_type, stock=1000)
     funds = int(SOLD * PER_MONTH) + 5
@@ -74,7 +76,7 @@ def test_the_last_money_is_spent_once(server: Process, root: Caller) -> None:
 
 
 @pytest.mark.crash
-def test_copies_of_one_purchase_that_arrive_together_buy_once(server: Process, root: Caller) -> None:
+def test_copies_of_one_purchase_that_arrive_together_buy_once(server: Process, root: FleetClient) -> None:
     unit_type = f"once-{uuid.uuid4().hex[:8]}"
     offer(root, unit_type, stock=1000)
     answers, customer = _race(server, root, prepaid(unit_type), 10_000, [uuid.uuid4().hex] * BUYERS)

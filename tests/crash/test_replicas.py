@@ -22,8 +22,8 @@ from leasebook.store.verify.check import check_store
 from tests.crash.fleet import (
     CATALOG,
     UNITS,
-    Books,
-    Caller,
+    DatabaseProbe,
+    FleetClient,
     Process,
     books,
     check,
@@ -59,7 +59,7 @@ class Elsewhere(Process):
     )
 
 
-class House(NamedTuple):
+class ReplicaFleet(NamedTuple):
     """Two servers on one machine and one directory, and one on a machine of its own; of one database."""
 
     url: str
@@ -74,19 +74,19 @@ class House(NamedTuple):
         """Where they listen."""
         return [server.port or 0 for server in (self.one, self.two, self.away)]
 
-    def root(self, *, first: int = 0) -> Caller:
+    def root(self, *, first: int = 0) -> FleetClient:
         """Return the operator, as a caller of one server first."""
-        return Caller(self.ports, ROOT_KEY, ROOT_SECRET).starting_at(first)
+        return FleetClient(self.ports, ROOT_KEY, ROOT_SECRET).starting_at(first)
 
 
 @contextmanager
-def a_house(folder: Path, url: str) -> Iterator[House]:
+def a_house(folder: Path, url: str) -> Iterator[ReplicaFleet]:
     config = folder / "leasebook.toml"
     config.write_text(
         f'engines = "*=process"\n[engines_process]\nunits = "{TYPE}={STOCK}"\n[reconciler]\nlease_seconds = {LEASE_S}\n'
     )
     words = ("serve", "--store", url, "--config", str(config))
-    house = House(
+    house = ReplicaFleet(
         url,
         # The same name: the same data directory, and with it the same engine.
         Process("here", folder, words, free_port()),
@@ -134,10 +134,10 @@ def running(units: Iterable[str]) -> list[tuple[int, str]]:
     return [(pid, name) for pid, (parent, name) in found.items() if parent not in found]
 
 
-class Shop:
+class ReplicaBuyer:
     """Buys services, and looks at what becomes of them."""
 
-    def __init__(self, house: House, caller: Caller, seen: Books) -> None:
+    def __init__(self, house: ReplicaFleet, caller: FleetClient, seen: DatabaseProbe) -> None:
         self.house = house
         self.caller = caller
         self.seen = seen
@@ -214,15 +214,15 @@ class Shop:
 
 
 @contextmanager
-def a_shop(house: House, seen: Books) -> Iterator[Shop]:
+def a_shop(house: ReplicaFleet, seen: DatabaseProbe) -> Iterator[ReplicaBuyer]:
     with house.root() as root:
         offer(root, TYPE, stock=STOCK)
         account = open_account(root, "customer", 1000)
     with account.caller(house.ports) as caller:
-        yield Shop(house, caller, seen)
+        yield ReplicaBuyer(house, caller, seen)
 
 
-def bought_away(shop: Shop) -> str:
+def bought_away(shop: ReplicaBuyer) -> str:
     """Buy instances of the server on the other machine; returns one that it looks after itself."""
     shop.caller.starting_at(2)
     units = [shop.buy() for _ in range(3)]
@@ -231,7 +231,7 @@ def bought_away(shop: Shop) -> str:
     return next(unit for unit in units if holders[unit][1] == "elsewhere")
 
 
-def prove(shop: Shop) -> None:
+def prove(shop: ReplicaBuyer) -> None:
     """Fail unless no try ran twice, and all stock is where it belongs."""
     assert set(shop.starts().values()) == {1}
     with shop.house.root(first=2) as root:
@@ -241,7 +241,7 @@ def prove(shop: Shop) -> None:
     assert offering["stockFree"] + held == offering["stockTotal"] == STOCK
 
 
-def ended_at(shop: Shop, unit: str) -> datetime:
+def ended_at(shop: ReplicaBuyer, unit: str) -> datetime:
     shown: dict[str, Any] = show(shop.caller, unit)
     return datetime.fromisoformat(shown["expiredTime"])
 

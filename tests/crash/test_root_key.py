@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 from leasebook.server.bootstrap import WrongRoot
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
-from tests.harness import ROOT_KEY, ROOT_SECRET, Desk, a_service
+from tests.harness import ROOT_KEY, ROOT_SECRET, Client, a_service
 
 IAM = "/v2/iam"
 SECOND, THIRD = "AKSECOND", "AKTHIRD"
 SECRET = "another-secret-of-the-root"
-Scene = Callable[[Desk], Awaitable[None]]
+Scene = Callable[[Client], Awaitable[None]]
 
 
 def start(where: Target, scene: Scene, key: str | None = ROOT_KEY, secret: str = ROOT_SECRET) -> list[str]:
@@ -34,14 +34,14 @@ def start(where: Target, scene: Scene, key: str | None = ROOT_KEY, secret: str =
     return [str(line["event"]) for line in lines if "root" in str(line["event"])]
 
 
-async def keys_of(desk: Desk) -> dict[str, str]:
+async def keys_of(desk: Client) -> dict[str, str]:
     """The root's keys and their statuses."""
     users = (await desk.call(IAM, "DescribeUsers")).result["users"]
     (root,) = (user for user in users if user["isRoot"])
     return {key["accessKeyId"]: key["status"] for key in root["accessKeys"]}
 
 
-async def nothing(desk: Desk) -> None:
+async def nothing(desk: Client) -> None:
     assert (await desk.call(IAM, "DescribeUsers")).status == 200
 
 
@@ -53,7 +53,7 @@ def test_the_same_key_again_changes_nothing(migrated: Target) -> None:
 def test_another_key_takes_the_place_of_the_one_before_at_that_very_start(migrated: Target) -> None:
     start(migrated, nothing)
 
-    async def rotated(desk: Desk) -> None:
+    async def rotated(desk: Client) -> None:
         assert await keys_of(desk) == {ROOT_KEY: "Disabled", SECOND: "Active"}
         refused = await desk.as_user(ROOT_KEY, ROOT_SECRET).call(IAM, "DescribeUsers")
         assert refused.code == "InvalidAccessKeyId"
@@ -68,7 +68,7 @@ def test_another_key_takes_the_place_of_the_one_before_at_that_very_start(migrat
 def test_another_secret_for_the_same_key_takes_the_place_of_the_one_before(migrated: Target) -> None:
     start(migrated, nothing)
 
-    async def rotated(desk: Desk) -> None:
+    async def rotated(desk: Client) -> None:
         assert await keys_of(desk) == {ROOT_KEY: "Active"}
         refused = await desk.as_user(ROOT_KEY, ROOT_SECRET).call(IAM, "DescribeUsers")
         assert refused.code == "SignatureDoesNotMatch"
@@ -81,7 +81,7 @@ def test_a_key_that_was_replaced_does_not_come_back_and_replaces_nothing(migrate
     start(migrated, nothing)
     start(migrated, nothing, SECOND, SECRET)
 
-    async def refused(desk: Desk) -> None:
+    async def refused(desk: Client) -> None:
         assert (await desk.call(IAM, "DescribeUsers")).code == "InvalidAccessKeyId"
         assert await keys_of(desk.as_user(SECOND, SECRET)) == {ROOT_KEY: "Disabled", SECOND: "Active"}
 
@@ -94,14 +94,14 @@ def test_a_key_that_was_replaced_does_not_come_back_and_replaces_nothing(migrate
 def test_a_key_that_an_operator_disabled_does_not_come_back_whatever_its_secret(migrated: Target, secret: str) -> None:
     made: dict[str, str] = {}
 
-    async def disable(desk: Desk) -> None:
+    async def disable(desk: Client) -> None:
         made.update((await desk.call(IAM, "CreateAccessKey", {})).result)
         other = desk.as_user(made["accessKeyId"], made["secretAccessKey"])
         assert (await other.call(IAM, "DisableAccessKey", {"accessKeyId": ROOT_KEY})).result is True
 
     start(migrated, disable)
 
-    async def refused(desk: Desk) -> None:
+    async def refused(desk: Client) -> None:
         assert (await desk.call(IAM, "DescribeUsers")).code == "InvalidAccessKeyId"
         found = await keys_of(desk.as_user(made["accessKeyId"], made["secretAccessKey"]))
         assert found == {ROOT_KEY: "Disabled", made["accessKeyId"]: "Active"}
@@ -110,7 +110,7 @@ def test_a_key_that_an_operator_disabled_does_not_come_back_whatever_its_secret(
         "the root key of the environment was disabled, and stays so: give another one, or none"
     ]
 
-    async def back(desk: Desk) -> None:
+    async def back(desk: Client) -> None:
         # Keys that were made by an action are not the environment's to disable.
         assert (await keys_of(desk))[made["accessKeyId"]] == "Active"
 
@@ -119,14 +119,14 @@ def test_a_key_that_an_operator_disabled_does_not_come_back_whatever_its_secret(
 
 
 def test_the_environment_s_key_is_taken_however_many_the_root_has(migrated: Target) -> None:
-    async def make(desk: Desk) -> None:
+    async def make(desk: Client) -> None:
         assert (await desk.call(IAM, "CreateAccessKey", {})).status == 200
         refused = await desk.call(IAM, "CreateAccessKey", {})
         assert refused.code == "QuotaExceeded"
 
     start(migrated, make)
 
-    async def rotated(desk: Desk) -> None:
+    async def rotated(desk: Client) -> None:
         assert list((await keys_of(desk)).values()).count("Active") == 2
 
     start(migrated, rotated, SECOND, SECRET)
@@ -136,7 +136,7 @@ def test_the_environment_s_key_is_taken_however_many_the_root_has(migrated: Targ
 def test_a_key_of_somebody_else_is_refused_and_changes_nothing(migrated: Target) -> None:
     made: list[Any] = []
 
-    async def make(desk: Desk) -> None:
+    async def make(desk: Client) -> None:
         user = (await desk.call(IAM, "CreateUser", {"name": "somebody"})).result
         made.append((await desk.call(IAM, "CreateAccessKey", {"userId": user["userId"]})).result["accessKeyId"])
 

@@ -28,17 +28,17 @@ from leasebook.store.opening import Target, open_store
 from leasebook.store.queries.snapshot import snapshot
 from leasebook.store.verify.check import check_store
 from tests.copies import STORES, copy_of, empty
-from tests.crash.fleet import ROUNDS, Caller, environment, eventually
+from tests.crash.fleet import ROUNDS, FleetClient, environment, eventually
 from tests.crash.lone import data_of, leasebook, lone_server
 from tests.forked import Forked
-from tests.harness import ENVIRONMENT, ROOT_KEY, ROOT_SECRET, Answer, Desk, a_service
+from tests.harness import ENVIRONMENT, ROOT_KEY, ROOT_SECRET, Answer, Client, a_service
 
 IAM, HOOKS, EVENTS = "/v2/iam", "/v2/notification", "/v2/events"
 KEYS = 7
 """Access keys and webhooks of the store."""
 
 
-class Cut(BaseException):
+class ProcessKilled(BaseException):
     """The process was killed here."""
 
 
@@ -47,7 +47,7 @@ def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A store with keys, webhooks, and a log of several runs."""
     made: dict[str, str] = {}
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         for _ in range(KEYS):
             user = (await desk.call(IAM, "CreateUser", {"name": "user"})).result["userId"]
             key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
@@ -129,18 +129,18 @@ def _said(answer: Answer) -> str:
 
 
 @asynccontextmanager
-async def crowd(desks: list[Desk], made: dict[str, str]) -> AsyncIterator[list[str]]:
+async def crowd(desks: list[Client], made: dict[str, str]) -> AsyncIterator[list[str]]:
     """Have keys used, made and disabled all the while; every answer is a success."""
     answers: list[str] = []
     stop = asyncio.Event()
 
-    async def use(desk: Desk, key: str, secret: str) -> None:
+    async def use(desk: Client, key: str, secret: str) -> None:
         answer = await desk.as_user(key, secret).call(EVENTS, "DescribeEvents", {"maxKeys": 1})
         answers.append(_said(answer))
         # What is remembered of a caller hides the sealed secret. Nobody else calls here meanwhile.
         desk.service.app._identities.forget()
 
-    async def make(desk: Desk) -> None:
+    async def make(desk: Client) -> None:
         user = (await desk.call(IAM, "CreateUser", {"name": "meanwhile"})).result["userId"]
         key = (await desk.call(IAM, "CreateAccessKey", {"userId": user})).result
         made[key["accessKeyId"]] = key["secretAccessKey"]
@@ -149,7 +149,7 @@ async def crowd(desks: list[Desk], made: dict[str, str]) -> AsyncIterator[list[s
         asked = {"userId": user, "policyName": "QianfanReadAccessPolicy"}
         answers.append(_said(await desk.call(IAM, "AttachPolicy", asked)))
 
-    async def call(desk: Desk) -> None:
+    async def call(desk: Client) -> None:
         while not stop.is_set():
             await make(desk)
             for key, secret in some:
@@ -246,10 +246,10 @@ def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPa
         def step(*arguments: Any, **named: Any) -> Any:
             here = next(count) == cut
             if here and not late:
-                raise Cut
+                raise ProcessKilled
             answer = call(*arguments, **named)
             if here:
-                raise Cut
+                raise ProcessKilled
             return answer
 
         return step
@@ -258,10 +258,10 @@ def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPa
         async def step(*arguments: Any, **named: Any) -> Any:
             here = next(count) == cut
             if here and not late:
-                raise Cut
+                raise ProcessKilled
             answer = await call(*arguments, **named)
             if here:
-                raise Cut
+                raise ProcessKilled
             return answer
 
         return step
@@ -273,7 +273,7 @@ def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPa
         patch.setattr(Keyring, "settle", cutting(Keyring.settle))
         try:
             asyncio.run(rotate(where))
-        except Cut:
+        except ProcessKilled:
             return False
         except BaseExceptionGroup:
             return False
@@ -286,11 +286,11 @@ def test_a_server_that_has_not_both_keys_while_both_are_needed_does_not_start(
     where, made = copied
 
     async def stopped(*_: object) -> None:
-        raise Cut
+        raise ProcessKilled
 
     with monkeypatch.context() as patch:
         patch.setattr(Rotation, "_finish", stopped)
-        with pytest.raises(Cut):
+        with pytest.raises(ProcessKilled):
             asyncio.run(rotate(where))
     assert standing(where).before
     (where.directory / "master.key").rename(where.directory / "aside")
@@ -361,7 +361,7 @@ def test_a_server_and_the_command_are_killed_again_and_again_and_the_server_fini
     with lone_server(tmp_path) as server:
         data = data_of(tmp_path)
         assert server.port is not None
-        with Caller([server.port], ROOT_KEY, ROOT_SECRET) as root:
+        with FleetClient([server.port], ROOT_KEY, ROOT_SECRET) as root:
             for _ in range(60):
                 user = {"userId": root.call(IAM, "CreateUser", {"name": "user"}).result["userId"]}
                 root.call(IAM, "CreateAccessKey", user)
@@ -385,7 +385,7 @@ def test_a_server_and_the_command_are_killed_again_and_again_and_the_server_fini
             eventually("the server has finished it", lambda: not standing(Target(data)).goes_on)
             assert standing(Target(data)).current != before
             before = standing(Target(data)).current
-            with Caller([server.port], ROOT_KEY, ROOT_SECRET) as root:
+            with FleetClient([server.port], ROOT_KEY, ROOT_SECRET) as root:
                 assert root.call(IAM, "DescribeUsers").status == 200
             eventually("the file is in place", lambda: not (data / "master.key.next").exists())
         server.stop()

@@ -35,7 +35,7 @@ from tests.crash.fleet import (
     moment,
     postpaid,
 )
-from tests.harness import Desk, a_service
+from tests.harness import Client, a_service
 from tests.postgres import shared_server
 
 SHARED = {"LEASEBOOK_MASTER_KEY": MASTER_KEY}
@@ -90,7 +90,7 @@ def test_a_server_whose_clock_is_hours_off_releases_by_the_clock_of_the_database
 
 
 @asynccontextmanager
-async def _two_desks(url: str, folder: Path) -> AsyncIterator[tuple[Desk, Desk]]:
+async def _two_desks(url: str, folder: Path) -> AsyncIterator[tuple[Client, Client]]:
     """Two services on one store under the virtual clock."""
     async with (
         a_service(Target(folder / "a", url), environment=SHARED) as first,
@@ -102,23 +102,23 @@ async def _two_desks(url: str, folder: Path) -> AsyncIterator[tuple[Desk, Desk]]
 START = "2030-01-15T00:00:00Z"
 
 
-async def _stock(desk: Desk) -> None:
+async def _stock(desk: Client) -> None:
     await desk.advance(START)
     offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 1000}
     assert (await desk.call(CATALOG, "SetOffering", offering)).status == HTTPStatus.OK
     assert (await desk.call(ACCOUNT, "TopUpAccount", {"amount": "100000"})).status == HTTPStatus.OK
 
 
-async def _lease(desk: Desk, release_time: str | None) -> str:
+async def _lease(desk: Client, release_time: str | None) -> str:
     bought = await desk.call(UNITS, "PurchaseComputeUnit", postpaid("gpu-1", release_time))
     return str(bought.result["instanceId"])
 
 
-async def _now(desk: Desk) -> str:
+async def _now(desk: Client) -> str:
     return str((await desk.call(CLOCK, "DescribeClock")).result["now"])
 
 
-async def _shown(desk: Desk, unit_id: str) -> dict[str, Any]:
+async def _shown(desk: Client, unit_id: str) -> dict[str, Any]:
     answer = await desk.call(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})
     return dict(answer.result["computeUnitInstance"])
 

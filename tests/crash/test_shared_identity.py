@@ -16,8 +16,8 @@ from tests.crash.fleet import (
     ROUNDS,
     UNITS,
     Account,
-    Caller,
     Fleet,
+    FleetClient,
     eventually,
     offer,
     open_account,
@@ -27,7 +27,7 @@ from tests.crash.fleet import (
 FUNDS = 10_000_000
 
 
-def _user(root: Caller, account: Account, *policies: str) -> tuple[str, Account]:
+def _user(root: FleetClient, account: Account, *policies: str) -> tuple[str, Account]:
     """Add a user with these policies; returns its id and its key."""
     user_id: str = root.call(IAM, "CreateUser", {"name": "somebody", "accountId": account.id}).result["userId"]
     for policy in policies:
@@ -36,12 +36,12 @@ def _user(root: Caller, account: Account, *policies: str) -> tuple[str, Account]
     return user_id, Account(account.id, key["accessKeyId"], key["secretAccessKey"])
 
 
-def _change(root: Caller, action: str, account: Account, user_id: str, policy: str) -> None:
+def _change(root: FleetClient, action: str, account: Account, user_id: str, policy: str) -> None:
     body = {"userId": user_id, "policyName": policy, "accountId": account.id}
     assert root.call_at(0, IAM, action, body).result is True
 
 
-def _disable(root: Caller, account: Account, key: Account) -> None:
+def _disable(root: FleetClient, account: Account, key: Account) -> None:
     body = {"accessKeyId": key.access_key, "accountId": account.id}
     assert root.call_at(0, IAM, "DisableAccessKey", body).result is True
 
@@ -55,7 +55,7 @@ TIME: tuple[str, str, dict[str, Any]] = (CLOCK, "DescribeClock", {})
 
 @pytest.mark.parametrize("request_", [WRITE, READ, TIME], ids=["write", "read", "clock"])
 def test_a_key_disabled_through_one_server_is_refused_by_the_others_at_once(
-    trio: Fleet, root: Caller, request_: tuple[str, str, dict[str, Any]]
+    trio: Fleet, root: FleetClient, request_: tuple[str, str, dict[str, Any]]
 ) -> None:
     offer(root, "keyed", stock=100_000)
     account = open_account(root, "disabled", FUNDS)
@@ -69,7 +69,7 @@ def test_a_key_disabled_through_one_server_is_refused_by_the_others_at_once(
                 assert caller.call_at(server, *request_).code == "InvalidAccessKeyId", f"server {server}"
 
 
-def test_a_policy_detached_through_one_server_is_gone_at_the_others_at_once(trio: Fleet, root: Caller) -> None:
+def test_a_policy_detached_through_one_server_is_gone_at_the_others_at_once(trio: Fleet, root: FleetClient) -> None:
     offer(root, "keyed", stock=100_000)
     account = open_account(root, "detached", FUNDS)
     for _ in range(5 * ROUNDS):
@@ -83,7 +83,7 @@ def test_a_policy_detached_through_one_server_is_gone_at_the_others_at_once(trio
                 assert caller.call_at(server, *READ).code == "AccessDenied", f"server {server}"
 
 
-def test_a_policy_attached_through_one_server_counts_at_the_others_at_once(trio: Fleet, root: Caller) -> None:
+def test_a_policy_attached_through_one_server_counts_at_the_others_at_once(trio: Fleet, root: FleetClient) -> None:
     offer(root, "keyed", stock=100_000)
     account = open_account(root, "attached", FUNDS)
     for _ in range(5 * ROUNDS):
@@ -97,7 +97,7 @@ def test_a_policy_attached_through_one_server_counts_at_the_others_at_once(trio:
                 assert caller.call_at(server, *WRITE).status == HTTPStatus.OK, f"server {server}"
 
 
-def test_an_operator_who_lost_the_policy_confirms_no_clock_at_another_server(trio: Fleet, root: Caller) -> None:
+def test_an_operator_who_lost_the_policy_confirms_no_clock_at_another_server(trio: Fleet, root: FleetClient) -> None:
     account = open_account(root, "operators", 0)
     for _ in range(3 * ROUNDS):
         user_id, key = _user(root, account, OPERATOR)
@@ -110,7 +110,7 @@ def test_an_operator_who_lost_the_policy_confirms_no_clock_at_another_server(tri
 class Hammer:
     """Calls one server again and again until its key is refused, in a thread of its own."""
 
-    def __init__(self, caller: Caller, server: int, request: tuple[str, str, dict[str, Any]]) -> None:
+    def __init__(self, caller: FleetClient, server: int, request: tuple[str, str, dict[str, Any]]) -> None:
         self._caller = caller
         self._server = server
         self._request = request
@@ -131,7 +131,7 @@ class Hammer:
                 self.last_sent_at = sent_at
 
 
-def test_no_request_sent_after_a_key_was_disabled_gets_in_anywhere(trio: Fleet, root: Caller) -> None:
+def test_no_request_sent_after_a_key_was_disabled_gets_in_anywhere(trio: Fleet, root: FleetClient) -> None:
     offer(root, "keyed", stock=1_000_000)
     account = open_account(root, "hammered", FUNDS)
     for _ in range(2 * ROUNDS):

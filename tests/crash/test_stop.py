@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.fleet import UNITS, Caller, eventually, moment, offer, open_account, postpaid
+from tests.crash.fleet import UNITS, FleetClient, eventually, moment, offer, open_account, postpaid
 from tests.crash.lone import Record, data_of, lone_server, prove, prove_books, root_of
 
 CLIENTS = 64
@@ -20,7 +20,7 @@ FUNDS = 10_000_000
 TYPE = "stopped"
 
 
-def _buy(caller: Caller, stop: threading.Event, records: list[Record]) -> None:
+def _buy(caller: FleetClient, stop: threading.Event, records: list[Record]) -> None:
     with caller:
         while not stop.is_set():
             token, body = uuid.uuid4().hex, postpaid(TYPE, moment(3600))

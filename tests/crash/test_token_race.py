@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from leasebook.domain.book.book import ACCOUNTS, IDEMPOTENCY_RECORDS, Book, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import ACCOUNTS, IDEMPOTENCY_RECORDS
 from leasebook.domain.model.idempotency import IdempotencyRecord
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.postgres.store import PostgresStore

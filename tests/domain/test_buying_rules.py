@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command, Decision, Engine, decide
 from leasebook.domain.commands.instance.engine_report import ConfirmRunning
@@ -50,14 +51,14 @@ def book(*, balance: int = 10_000 * CNY, free: int = 10, **unit: Any) -> Book:
     made.load(ACCOUNT_LIMITS, ("acc-1",), None)
     made.load(ACCOUNT_LIMITS, ("acc-9",), None)
     for account_id in ("acc-1", "acc-9"):
-        made.load_halted(account_id, [])
+        made.load_suspended(account_id, [])
     shelf = [
         Offering("bd", "gpu-1", 1, None, None, 0, 0),
         Offering("bj", "gpu-1", 2, Micro(MINUTE_PRICE), Micro(MONTH_PRICE), 10, free),
         Offering("gz", "gpu-1", 3, Micro(MINUTE_PRICE), None, 100, 100),
     ]
-    made.load_shelf("gpu-1", shelf)
-    made.load_shelf("tpu", [])
+    made.load_offerings("gpu-1", shelf)
+    made.load_offerings("tpu", [])
     made.load(OFFERINGS, ("xx", "gpu-1"), None)
     made.load(PRICES, ("bj", "gpu-1"), PriceList("bj", "gpu-1", (PriceChange(NOW, Micro(MINUTE_PRICE)),)))
     made.load(PRICES, ("xx", "gpu-1"), None)

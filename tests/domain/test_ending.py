@@ -7,7 +7,9 @@ from typing import Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.command import Engine, decide
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.instance.engine_report import (
@@ -79,7 +81,7 @@ def book_with(row: Instance) -> Book:
     service = Service("svco-1", "acc-1", "user-1", "demo", "", "demo", "am-1", "amv-1", "GPU-1-1", None, None, 5, START)
     # Enough of everything that any instance can be taken off it.
     book.load(SERVICES, ("svco-1",), replace(service, deploying=5, prepaid_units=5, postpaid_units=5))
-    book.load_halted("acc-1", [row] if row.is_halted else [])
+    book.load_suspended("acc-1", [row] if row.is_halted else [])
     return book
 
 

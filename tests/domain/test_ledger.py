@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import ACCOUNTS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS
 from leasebook.domain.model.account import Account
 from leasebook.domain.record.ledger import FUNDING, PREPAID_REVENUE, USAGE_REVENUE, Posting, wallet
 from leasebook.domain.values.calendar import Instant

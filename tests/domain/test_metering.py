@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, PRICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, PRICES
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.offering import PriceChange, PriceList

@@ -11,11 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import INSTANCES, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, SERVICES
 from leasebook.domain.model.instance import ENDABLE, GONE, LEGAL, MOVES, UP, Instance, InstanceStatus, Placement
 from leasebook.domain.model.service import Service
+from leasebook.domain.record.ledger import PaymentTiming
 from leasebook.domain.rules.lifecycle import change, count
 from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import Micro
 
 STATUSES: tuple[InstanceStatus, ...] = get_args(InstanceStatus)
 PAIRS = [(start, end) for start, end in product(STATUSES, STATUSES) if start != end]
@@ -109,7 +113,7 @@ def test_only_a_move_of_the_table_can_be_made(start: InstanceStatus, end: Instan
 def test_what_does_not_move_can_change_in_any_status() -> None:
     for status in STATUSES:
         row = unit(status=status)
-        assert change(draft_with(row), row, charged=5, status=status).charged == 5
+        assert change(draft_with(row), row, charged=Micro(5), status=status).charged == 5
 
 
 def counted(row: Instance, name: str) -> tuple[int, int, int, int]:
@@ -143,7 +147,7 @@ placements = st.sampled_from(
 
 @given(st.randoms(use_true_random=False), st.lists(st.tuples(placements, st.sampled_from(["Prepaid", "Postpaid"]))))
 def test_services_count_what_their_instances_give_them_whatever_happens(
-    dice: random.Random, steps: list[tuple[tuple[Placement, ...], str]]
+    dice: random.Random, steps: list[tuple[tuple[Placement, ...], PaymentTiming]]
 ) -> None:
     row = unit(status="Creating", placements=(Placement("svco-1", 2, 1),))
     draft = draft_with(row)

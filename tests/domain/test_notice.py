@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import SUBSCRIPTIONS
+from leasebook.domain.book.tables import SUBSCRIPTIONS
 from leasebook.domain.commands.account.subscription import ConfirmHook
 from leasebook.domain.record.notice import Bound, NoticeRate, bounds_of_mails, bounds_of_tests, mail_name, taken
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant

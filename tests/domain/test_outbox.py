@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import DELIVERIES, DELIVERY_QUEUES, SUBSCRIPTIONS, TABLES, Book, Table
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.tables import DELIVERIES, DELIVERY_QUEUES, SUBSCRIPTIONS, TABLES, Table
 from leasebook.domain.commands.account.subscription import (
     ClaimLanes,
     DeleteHook,

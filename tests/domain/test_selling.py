@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, Offering
-from leasebook.domain.model.quote import Quote, Wanted, check_quote
-from leasebook.domain.rules.purchase_checks import RULES, PurchaseTerms, balance_needed, judge
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.rules.purchase_checks import QUOTED, RULES, PurchaseTerms, balance_needed, check_quote, judge
 from leasebook.domain.values.calendar import HOUR_US, MINUTE_US, Instant
 from leasebook.domain.values.money import MICRO_MAX, Micro
 from leasebook.domain.values.refusal import BAD_VALUE, BALANCE, NO_RESOURCE, NOT_SUPPORTED, STOCK, WRONG_STATE, Refusal
@@ -171,10 +173,10 @@ QUOTE = Quote(
     created_at=NOW,
     expires_at=Instant(NOW + 15 * MINUTE_US),
 )
-WANTED = Wanted("acc-1", "bj", "gpu-1", 2, "Prepaid", 3)
+WANTED = prepaid()
 
 
-def refused(quote: Quote | None, wanted: Wanted = WANTED, now: Instant = NOW) -> tuple[str, str | None, str]:
+def refused(quote: Quote | None, wanted: PurchaseTerms = WANTED, now: Instant = NOW) -> tuple[str, str | None, str]:
     with pytest.raises(Refusal) as caught:
         check_quote(quote, "quote-1", wanted, Rules(), now)
     return caught.value.reason, caught.value.field, caught.value.message
@@ -210,11 +212,13 @@ def test_somebody_elses_quote_is_answered_like_one_that_does_not_exist() -> None
     [("region", "gz"), ("type", "gpu-2"), ("count", 3), ("payment_timing", "Postpaid"), ("months", 4)],
 )
 def test_a_quote_is_for_exactly_what_was_quoted(field: str, value: Any) -> None:
-    reason, named, message = refused(QUOTE, msgspec.structs.replace(WANTED, **{field: value}))
+    row = msgspec.structs.replace(OFFERING, **{field: value}) if field in ("region", "type") else OFFERING
+    changed = {"offering": row} if row is not OFFERING else {field: value}
+    reason, named, message = refused(QUOTE, msgspec.structs.replace(WANTED, **changed))
     assert (reason, named) == (BAD_VALUE, "quoteId")
     assert f"{field.replace('_', ' ')} {getattr(QUOTE, field)}, and {value} is asked for" in message
 
 
 def test_the_table_of_what_a_quote_is_for_is_whole() -> None:
     compared = {"region", "type", "count", "payment_timing", "months", "account_id"}
-    assert {field.name for field in msgspec.structs.fields(Wanted)} == compared
+    assert {*QUOTED, "account_id"} == compared

@@ -6,9 +6,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, METADATA, TABLES, Book, Draft, NotLoaded, StoreMetadata
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import NotLoaded
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, METADATA, TABLES
 from leasebook.domain.commands.command import Command, Decision, Engine, decide, token_needs
 from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.values import refusal as refusals
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import REASONS, TOKEN_MISMATCH, Refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import MODELS
+from leasebook.domain.book.tables import MODELS
 from leasebook.domain.model.model import Model
 from leasebook.domain.model.offering import Offering
 from leasebook.domain.replicas.engine_route import parse_routes

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from leasebook.config.load import Secret
+from leasebook.domain.values.former_name import SEALED
 from leasebook.security.vault import (
     BadMasterKey,
     Vault,
@@ -296,4 +298,9 @@ def test_what_is_derived_for_a_purpose_is_always_the_same_and_tells_nothing_else
     assert len({derived, Vault(KEY).derive("link"), Vault(OTHER).derive("links"), KEY, OTHER}) == 5
     # RFC 5869 in two lines, for one block: extract with a salt of zeros, and expand.
     pseudorandom = hmac.digest(bytes(32), KEY, "sha256")
-    assert derived == hmac.digest(pseudorandom, b"leasebook links\x01", "sha256")
+    assert derived == hmac.digest(pseudorandom, SEALED + b"links\x01", "sha256")
+
+
+def test_the_bytes_of_before_are_derived_sealed_and_told_still() -> None:
+    """Whatever the project is called: with other bytes no store of before would open."""
+    assert sha256(SEALED).hexdigest() == "7d76056115ed2ce46d3518c2e19e1ea9c5c7b8950b7f085207e2f412927a7f94"

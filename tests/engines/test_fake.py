@@ -14,7 +14,7 @@ from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 
 
-class Scene:
+class FakeEngineHarness:
     """A world under a clock that stands at zero until it is moved."""
 
     def __init__(self, **how: Any) -> None:
@@ -36,14 +36,14 @@ class Scene:
 
 
 async def test_an_application_is_refused_in_words() -> None:
-    scene = Scene()
+    scene = FakeEngineHarness()
     with pytest.raises(CannotRun, match="application shop:app needs Ray"):
         await scene.start(application="shop:app")
     assert await scene.at(1) is None
 
 
 async def test_a_slow_replica_starts_and_stops_slowly() -> None:
-    scene = Scene(start_s=30, stop_s=5)
+    scene = FakeEngineHarness(start_s=30, stop_s=5)
     await scene.start()
     assert [await scene.at(now) for now in (0, 29, 30)] == ["Starting", "Starting", "Ready"]
     await scene.engine.stop("a", 60)
@@ -51,7 +51,7 @@ async def test_a_slow_replica_starts_and_stops_slowly() -> None:
 
 
 async def test_a_grace_that_is_shorter_than_its_end_takes_kills_it() -> None:
-    scene = Scene(stop_s=50)
+    scene = FakeEngineHarness(stop_s=50)
     await scene.start()
     await scene.engine.stop("a", 60)
     await scene.engine.stop("a", 10)
@@ -60,7 +60,7 @@ async def test_a_grace_that_is_shorter_than_its_end_takes_kills_it() -> None:
 
 
 async def test_one_that_dies_is_seen_until_it_is_cleared_away() -> None:
-    scene = Scene(exits_after_s=60, exit_reason="it ran out of memory")
+    scene = FakeEngineHarness(exits_after_s=60, exit_reason="it ran out of memory")
     await scene.start()
     assert [await scene.at(now) for now in (59, 60, 1000)] == ["Ready", "Exited", "Exited"]
     assert (await scene.engine.observe())["a"].reason == "it ran out of memory"
@@ -70,7 +70,7 @@ async def test_one_that_dies_is_seen_until_it_is_cleared_away() -> None:
 
 
 async def test_every_try_of_a_crash_loop_dies() -> None:
-    scene = Scene()
+    scene = FakeEngineHarness()
     scene.engine.script("loop-*", exits_after_s=1)
     await scene.start("other")
     for number in range(5):
@@ -81,7 +81,7 @@ async def test_every_try_of_a_crash_loop_dies() -> None:
 
 
 async def test_a_refused_start_leaves_nothing_and_may_succeed_later() -> None:
-    scene = Scene(no_room=True)
+    scene = FakeEngineHarness(no_room=True)
     with pytest.raises(NoRoom):
         await scene.start()
     scene.engine.script("a", cannot_run="There is no such command.")
@@ -94,7 +94,7 @@ async def test_a_refused_start_leaves_nothing_and_may_succeed_later() -> None:
 
 
 async def test_things_go_on_behind_a_partition() -> None:
-    scene = Scene(start_s=5)
+    scene = FakeEngineHarness(start_s=5)
     await scene.start(ends_in_s=20)
     scene.world.cut(until=10)
     with pytest.raises(Unreachable):
@@ -110,7 +110,7 @@ async def test_things_go_on_behind_a_partition() -> None:
 
 
 async def test_what_was_asked_for_is_done_though_the_answer_is_lost() -> None:
-    scene = Scene()
+    scene = FakeEngineHarness()
     scene.world.cut(until=10, answers_only=True)
     with pytest.raises(Unreachable):
         await scene.start()
@@ -122,7 +122,7 @@ async def test_what_was_asked_for_is_done_though_the_answer_is_lost() -> None:
 
 
 async def test_what_a_lost_worker_ran_is_gone_without_a_trace_and_its_room_is_free() -> None:
-    scene = Scene()
+    scene = FakeEngineHarness()
     for number in range(4):
         await scene.start(f"w{number % 2}-{number}")
     scene.world.lose("w1-*")
@@ -132,7 +132,7 @@ async def test_what_a_lost_worker_ran_is_gone_without_a_trace_and_its_room_is_fr
 
 
 async def test_one_that_is_hidden_runs_and_one_that_is_shown_ready_is_not() -> None:
-    scene = Scene(hidden=True)
+    scene = FakeEngineHarness(hidden=True)
     await scene.start()
     assert await scene.at(0) is None
     assert scene.world.running("a") == 1
@@ -142,7 +142,7 @@ async def test_one_that_is_hidden_runs_and_one_that_is_shown_ready_is_not() -> N
 
 
 async def test_an_old_state_is_repeated_until_the_lag_is_over() -> None:
-    scene = Scene(lag_s=10, start_s=5)
+    scene = FakeEngineHarness(lag_s=10, start_s=5)
     await scene.start()
     scene.now = 20.0
     await scene.engine.stop("a", 0)
@@ -151,7 +151,7 @@ async def test_an_old_state_is_repeated_until_the_lag_is_over() -> None:
 
 
 async def test_a_double_start_gives_two_of_one_name() -> None:
-    scene = Scene(doubles=True)
+    scene = FakeEngineHarness(doubles=True)
     await scene.start()
     await scene.start()
     assert scene.world.running("a") == 2
@@ -159,7 +159,7 @@ async def test_a_double_start_gives_two_of_one_name() -> None:
 
 
 async def test_what_ignores_its_deadline_or_its_stop_goes_on() -> None:
-    scene = Scene(deathless=True, deaf=True)
+    scene = FakeEngineHarness(deathless=True, deaf=True)
     await scene.start(ends_in_s=5)
     await scene.engine.stop("a", 0)
     assert await scene.at(1000) == "Ready"
@@ -167,7 +167,7 @@ async def test_what_ignores_its_deadline_or_its_stop_goes_on() -> None:
 
 
 async def test_a_deadline_counts_as_it_was_when_it_passed() -> None:
-    scene = Scene(ignores_term=True)
+    scene = FakeEngineHarness(ignores_term=True)
     await scene.start(ends_in_s=5, grace_s=3)
     scene.now = 6.0
     await scene.engine.end_in("a", None)
@@ -193,7 +193,7 @@ HOW = st.fixed_dictionaries(
 
 async def play(how: dict[str, Any], steps: list[tuple[float, str, str]]) -> list[Any]:
     """Do these steps, and return everything that was seen."""
-    scene = Scene(**how)
+    scene = FakeEngineHarness(**how)
     history: list[Any] = []
     for wait_s, what, name in steps:
         scene.now += wait_s

@@ -41,7 +41,7 @@ asyncio.run(main(*sys.argv[1:]))
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from leasebook.engines import process
+from leasebook.engines.process import engine as process
 from tests.engines.kinds import ProcessBench
 
 def act(bench, step, action, name):

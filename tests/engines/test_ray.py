@@ -50,7 +50,7 @@ def cluster() -> RayCluster:
     return cluster
 
 
-class Place:
+class RayNamespace:
     """A namespace of its own on the cluster, and a mark in the environment of all that runs in it."""
 
     def __init__(self, address: str) -> None:
@@ -96,8 +96,8 @@ class Place:
 
 
 @pytest.fixture
-def place(cluster: RayCluster) -> Place:
-    return Place(cluster.address)
+def place(cluster: RayCluster) -> RayNamespace:
+    return RayNamespace(cluster.address)
 
 
 async def see(engine: RayEngine, name: str, *states: str | None) -> Seen | None:
@@ -147,7 +147,7 @@ def test_a_driver_gets_none_of_the_control_planes_own_settings() -> None:
     assert environment == {"PATH": "/bin", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def test_a_command_gets_a_clean_environment_and_the_port_that_was_chosen(place: Place) -> None:
+def test_a_command_gets_a_clean_environment_and_the_port_that_was_chosen(place: RayNamespace) -> None:
     async def check() -> None:
         async with place.engine() as engine:
             show = "import json, os; print(json.dumps(dict(os.environ)), flush=True); import time; time.sleep(600)"
@@ -172,7 +172,7 @@ def test_a_command_gets_a_clean_environment_and_the_port_that_was_chosen(place: 
     run(check())
 
 
-def test_a_fixed_port_that_is_taken_is_no_room(place: Place) -> None:
+def test_a_fixed_port_that_is_taken_is_no_room(place: RayNamespace) -> None:
     async def check() -> None:
         async with place.engine() as engine:
             with socket.socket() as taken:
@@ -185,7 +185,9 @@ def test_a_fixed_port_that_is_taken_is_no_room(place: Place) -> None:
     run(check())
 
 
-def test_a_demand_without_room_waits_for_a_while_and_gets_what_becomes_free(cluster: RayCluster, place: Place) -> None:
+def test_a_demand_without_room_waits_for_a_while_and_gets_what_becomes_free(
+    cluster: RayCluster, place: RayNamespace
+) -> None:
     async def check() -> None:
         async with place.engine(demand_s=4) as engine:
             await engine.start(place.wanted("first", units=UNITS))
@@ -210,7 +212,7 @@ def test_a_demand_without_room_waits_for_a_while_and_gets_what_becomes_free(clus
     run(check())
 
 
-def test_an_image_and_more_units_than_any_node_has_can_never_run(place: Place) -> None:
+def test_an_image_and_more_units_than_any_node_has_can_never_run(place: RayNamespace) -> None:
     async def check() -> None:
         async with place.engine(units_per_node_max={"small": UNITS}) as engine:
             for wanted in (
@@ -228,7 +230,7 @@ def test_an_image_and_more_units_than_any_node_has_can_never_run(place: Place) -
     run(check())
 
 
-def test_a_control_plane_that_is_killed_leaves_replicas_that_the_next_one_adopts(place: Place) -> None:
+def test_a_control_plane_that_is_killed_leaves_replicas_that_the_next_one_adopts(place: RayNamespace) -> None:
     wanted = place.wanted("kept")
     code = (
         "import asyncio, sys, msgspec\n"
@@ -260,7 +262,7 @@ def test_a_control_plane_that_is_killed_leaves_replicas_that_the_next_one_adopts
 
 
 def test_a_start_that_was_cut_short_is_seen_finished_by_a_start_and_cleared_by_a_stop(
-    cluster: RayCluster, place: Place
+    cluster: RayCluster, place: RayNamespace
 ) -> None:
     async def check() -> None:
         for name in ("again", "away"):
@@ -282,7 +284,7 @@ def test_a_start_that_was_cut_short_is_seen_finished_by_a_start_and_cleared_by_a
     run(check())
 
 
-def test_the_end_of_the_actors_process_ends_the_command_and_all_that_it_started(place: Place) -> None:
+def test_the_end_of_the_actors_process_ends_the_command_and_all_that_it_started(place: RayNamespace) -> None:
     async def check() -> None:
         async with place.engine() as engine:
             forks = "trap '' TERM; setsid sleep 600 & sleep 600 & wait"
@@ -304,7 +306,7 @@ def test_the_end_of_the_actors_process_ends_the_command_and_all_that_it_started(
     run(check())
 
 
-def test_a_replica_that_takes_more_memory_than_it_may_is_ended(place: Place) -> None:
+def test_a_replica_that_takes_more_memory_than_it_may_is_ended(place: RayNamespace) -> None:
     async def check() -> None:
         async with place.engine() as engine:
             eat = "held = bytearray(200_000_000); held[::4096] = b'1' * len(held[::4096]); import time; time.sleep(600)"
@@ -319,7 +321,7 @@ def test_a_replica_that_takes_more_memory_than_it_may_is_ended(place: Place) -> 
 
 
 def test_a_replica_on_a_node_that_is_lost_is_seen_as_exited_and_starts_elsewhere(
-    cluster: RayCluster, place: Place
+    cluster: RayCluster, place: RayNamespace
 ) -> None:
     async def check() -> None:
         cluster.ask(do="add", name="goes", resources={"leasebook_big": 2})
@@ -350,7 +352,7 @@ def test_a_replica_on_a_node_that_is_lost_is_seen_as_exited_and_starts_elsewhere
 
 
 def test_a_head_that_does_not_answer_is_unreachable_until_it_does_and_replicas_go_on(
-    cluster: RayCluster, place: Place
+    cluster: RayCluster, place: RayNamespace
 ) -> None:
     async def check() -> None:
         head = cluster.ask(do="gcs")["pid"]
@@ -372,7 +374,7 @@ def test_a_head_that_does_not_answer_is_unreachable_until_it_does_and_replicas_g
     run(check())
 
 
-def test_a_head_that_remembers_in_redis_comes_back_with_the_replicas(cluster: RayCluster, place: Place) -> None:
+def test_a_head_that_remembers_in_redis_comes_back_with_the_replicas(cluster: RayCluster, place: RayNamespace) -> None:
     if shutil.which("redis-server") is None:
         reason = "there is no redis-server for a head that remembers"
         if os.environ.get("LEASEBOOK_REQUIRE_TOOLCHAINS") == "1":
@@ -398,7 +400,7 @@ def test_a_head_that_remembers_in_redis_comes_back_with_the_replicas(cluster: Ra
 
 
 def test_a_head_that_is_lost_takes_its_cluster_along_and_the_next_head_starts_empty(
-    cluster: RayCluster, place: Place, monkeypatch: pytest.MonkeyPatch
+    cluster: RayCluster, place: RayNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An attempt to connect to the head that is gone is given up sooner.
     monkeypatch.setattr(ray_engine, "CONNECT_S", 12.0)

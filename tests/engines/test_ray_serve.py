@@ -277,7 +277,7 @@ async def test_an_application_that_takes_more_memory_than_it_may_is_ended(bench:
 @pytest.mark.parametrize("name", ["ray_actor.Replica", "ray_application.Application"])
 def test_what_is_sent_to_the_nodes_needs_nothing_of_leasebook(name: str) -> None:
     pack = (
-        "import sys; from ray import cloudpickle; from leasebook.engines import ray_driver;"
+        "import sys; from ray import cloudpickle; from leasebook.engines.ray import driver as ray_driver;"
         f"sys.stdout.buffer.write(cloudpickle.dumps(ray_driver.{name}))"
     )
     unpack = (

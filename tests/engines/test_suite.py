@@ -14,7 +14,7 @@ from tests.engines.checks import CHECKS, Check
 from tests.engines.kinds import Behaviour, FakeBench
 
 
-class Broken(FakeBench):
+class FaultyBench(FakeBench):
     """The fake's bench, with a defect in every replica."""
 
     def __init__(self, defect: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ DEFECTS: list[tuple[dict[str, Any], Check]] = [
 async def test_a_defect_is_found(defect: dict[str, Any], check: Check) -> None:
     await check(FakeBench())
     with pytest.raises((AssertionError, KeyError, CannotRun)):
-        await check(Broken(defect))
+        await check(FaultyBench(defect))
 
 
 def test_every_defect_that_can_be_scripted_is_found_by_some_check() -> None:

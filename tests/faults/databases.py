@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from tests.crash.fleet import eventually
-from tests.postgres import NoPostgresError, Server, _free_port, _somebody, binaries
+from tests.postgres import NoPostgresError, PostgresServer, _free_port, _somebody, binaries
 
 
 def need_postgres() -> None:
@@ -29,10 +29,10 @@ def need_postgres() -> None:
         pytest.skip(str(error))
 
 
-class Standby(Server):
+class Standby(PostgresServer):
     """A copy of another server that follows it, until it is promoted."""
 
-    def __init__(self, primary: Server, port: int | None = None) -> None:
+    def __init__(self, primary: PostgresServer, port: int | None = None) -> None:
         self.binaries, self.words = binaries()
         self._as = _somebody()
         self._folder = Path(tempfile.mkdtemp(prefix="leasebook-standby-"))
@@ -46,7 +46,7 @@ class Standby(Server):
         self._run("pg_basebackup", *copied, "-h", "127.0.0.1", "-p", str(primary.port), "-U", "leasebook")
         self.start()
 
-    def has_all_of(self, primary: Server) -> bool:
+    def has_all_of(self, primary: PostgresServer) -> bool:
         """Whether everything that the other has committed is here."""
         with psycopg.connect(primary.url("postgres")) as other, psycopg.connect(self.url("postgres")) as own:
             ((written,),) = other.execute("SELECT pg_current_wal_lsn()::text").fetchall()
@@ -57,14 +57,14 @@ class Standby(Server):
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "promote")
 
 
-def run_on(server: Server, *statements: str) -> None:
+def run_on(server: PostgresServer, *statements: str) -> None:
     """Run statements as the one who may do everything."""
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         for text in statements:
             connection.execute(text.encode())
 
 
-def pids_of(server: Server) -> list[int]:
+def pids_of(server: PostgresServer) -> list[int]:
     """Return the processes of a server, the first of them first."""
     first = int((server._folder / "data" / "postmaster.pid").read_text().split()[0])
     return [first, *_children(first)]
@@ -77,7 +77,7 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
-def frozen(server: Server) -> Iterator[Callable[[], None]]:
+def frozen(server: PostgresServer) -> Iterator[Callable[[], None]]:
     """Stop every process of a server where it stands; they go on at the end, or when what is yielded is called."""
     pids = pids_of(server)
     for pid in pids:
@@ -95,7 +95,7 @@ def frozen(server: Server) -> Iterator[Callable[[], None]]:
         thaw()
 
 
-class FarServer(Server):
+class FarServer(PostgresServer):
     """A server in a network of its own, whose packets can be dropped in silence."""
 
     def __init__(self, number: int) -> None:
@@ -168,14 +168,14 @@ class FarServer(Server):
         atexit.unregister(self._unlay)
 
 
-def pair() -> tuple[Server, Standby]:
+def pair() -> tuple[PostgresServer, Standby]:
     """Return a server and one that follows it."""
     need_postgres()
-    primary = Server()
+    primary = PostgresServer()
     return primary, Standby(primary)
 
 
-def several(*servers: Server, database: str) -> str:
+def several(*servers: PostgresServer, database: str) -> str:
     """Return the address of a database that is on one of several servers."""
     hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
     return f"postgresql://leasebook@{hosts}/{database}"
@@ -187,7 +187,7 @@ def patient(**seconds: Any) -> dict[str, str]:
     return {f"LEASEBOOK_STORE_{name.upper()}_SECONDS": str(value) for name, value in short.items()}
 
 
-def follows(standby: Standby, primary: Server) -> None:
+def follows(standby: Standby, primary: PostgresServer) -> None:
     """Wait until a standby has everything."""
     eventually("the standby has everything", lambda: standby.has_all_of(primary))
 

@@ -25,7 +25,7 @@ import leasebook.store.sqlite.store
 import leasebook.store.verify.check  # noqa: F401
 from leasebook.cli.main import cli
 from leasebook.store.sqlite.directory import STORE
-from tests.harness import ENVIRONMENT, Desk, a_service, play
+from tests.harness import ENVIRONMENT, Client, a_service, play
 
 CANNOT_START = 2
 ALARM_S = 15
@@ -38,7 +38,7 @@ class Ended(NamedTuple):
     line: str
 
 
-async def _live(desk: Desk) -> None:
+async def _live(desk: Client) -> None:
     await desk.call(
         "/v2/catalog", "SetOffering", {"region": "bj", "type": "cu-1", "pricePerMinute": "1", "stockTotal": 99}
     )

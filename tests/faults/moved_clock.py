@@ -18,7 +18,7 @@ import pytest
 from leasebook.contract.signing import sign
 from tests.crash.fleet import HOST, ROUNDS, eventually
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import Server, shared_server
+from tests.postgres import PostgresServer, shared_server
 
 LIBRARY = "faketime/libfaketime.so.1"
 
@@ -69,13 +69,13 @@ class MovedClock:
 
 
 @contextlib.contextmanager
-def a_moved_database(clock: MovedClock) -> Iterator[Server]:
+def a_moved_database(clock: MovedClock) -> Iterator[PostgresServer]:
     """Run a PostgreSQL whose clock can be set."""
     shared_server()  # It skips where there is none.
     with pytest.MonkeyPatch.context() as patch:
         for name, value in clock.environment().items():
             patch.setenv(name, value)
-        server = Server()
+        server = PostgresServer()
     try:
         yield server
     finally:

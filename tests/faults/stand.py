@@ -32,7 +32,7 @@ from tests.crash.fleet import (
     ACCOUNT,
     UNITS,
     Account,
-    Caller,
+    FleetClient,
     Process,
     eventually,
     free_port,
@@ -45,7 +45,7 @@ from tests.crash.lone import leasebook
 from tests.crash.test_replicas import keepers, running
 from tests.faults.nasty import NASTY, program
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import Server
+from tests.postgres import PostgresServer
 
 Kind = Literal["sqlite", "postgres"]
 TYPE, NASTY_TYPE = "lasting", "nasty"
@@ -63,10 +63,10 @@ GONE_WITHIN_S: Final = 90.0
 _OVER: Final = "('Released', 'CreateFailed')"
 
 
-class Shopper:
+class StandbyBuyer:
     """Buys with client tokens, some of it until a moment soon, and writes down what was acknowledged."""
 
-    def __init__(self, caller: Caller, dice: Random) -> None:
+    def __init__(self, caller: FleetClient, dice: Random) -> None:
         self.caller = caller
         self.orders: dict[str, str] = {}
         self._dice = dice
@@ -94,7 +94,9 @@ class Shopper:
 class Stand:
     """See the module."""
 
-    def __init__(self, kind: Kind, folder: Path, server: Process, database: Server | None, url: str | None) -> None:
+    def __init__(
+        self, kind: Kind, folder: Path, server: Process, database: PostgresServer | None, url: str | None
+    ) -> None:
         self.kind: Final = kind
         self.folder = folder
         self.server = server
@@ -107,7 +109,7 @@ class Stand:
         """How long after it was ready again what fell due meanwhile was not done, at worst."""
         self.checks = 0
         self.acknowledged: dict[str, str] = {}
-        self.root = Caller([server.port or 0], ROOT_KEY, ROOT_SECRET, patience_s=120)
+        self.root = FleetClient([server.port or 0], ROOT_KEY, ROOT_SECRET, patience_s=120)
         self.account = self._open()
 
     def _open(self) -> Account:
@@ -130,7 +132,7 @@ class Stand:
         """Have people buy, make that trouble, and prove what is to be proved afterwards."""
         stop = threading.Event()
         callers = [self.account.caller([self.server.port or 0], patience_s=120) for _ in range(SHOPPERS)]
-        shoppers = [Shopper(caller, dice) for caller in callers]
+        shoppers = [StandbyBuyer(caller, dice) for caller in callers]
         with ThreadPoolExecutor(SHOPPERS) as threads:
             runs = [threads.submit(shopper.run, stop) for shopper in shoppers]
             try:
@@ -148,7 +150,7 @@ class Stand:
         self.times[phase] += 1
         self._prove_orders()
 
-    def _back(self, phase: str, over: float, shoppers: list[Shopper]) -> None:
+    def _back(self, phase: str, over: float, shoppers: list[StandbyBuyer]) -> None:
         before = sum(len(one.orders) for one in shoppers)
         eventually("it serves again", self.server.is_ready, within_s=PATIENCE_S)
         ready = time.monotonic()
@@ -200,7 +202,7 @@ def a_stand(kind: Kind, folder: Path) -> Iterator[Stand]:
         database = url = None
         words = ["serve", "--config", str(config)]
         if kind == "postgres":
-            database = Server(durable=True)
+            database = PostgresServer(durable=True)
             stack.callback(database.remove)
             url = stack.enter_context(database.database(migrated=True))
             words += ["--store", url]

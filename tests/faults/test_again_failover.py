@@ -12,17 +12,28 @@ import pytest
 
 from leasebook.store.postgres.hosts import Hosts, Replaced
 from leasebook.store.postgres.timeouts import Patience
-from tests.crash.fleet import UNITS, Caller, Process, books, check, eventually, free_port, offer, open_account, postpaid
+from tests.crash.fleet import (
+    UNITS,
+    FleetClient,
+    Process,
+    books,
+    check,
+    eventually,
+    free_port,
+    offer,
+    open_account,
+    postpaid,
+)
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.faults.test_failover_standby import FUNDS
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import Server
+from tests.postgres import PostgresServer
 
 DATABASE = "books"
 
 
 @pytest.fixture(scope="module")
-def hosts() -> Iterator[tuple[Server, Standby]]:
+def hosts() -> Iterator[tuple[PostgresServer, Standby]]:
     replaced, promoted = pair()
     run_on(replaced, f"CREATE DATABASE {DATABASE}")
     yield replaced, promoted
@@ -30,7 +41,9 @@ def hosts() -> Iterator[tuple[Server, Standby]]:
         one.remove()
 
 
-def test_nothing_is_written_to_a_primary_that_was_replaced(hosts: tuple[Server, Standby], tmp_path: Path) -> None:
+def test_nothing_is_written_to_a_primary_that_was_replaced(
+    hosts: tuple[PostgresServer, Standby], tmp_path: Path
+) -> None:
     replaced, promoted = hosts
     url = several(replaced, promoted, database=DATABASE)
     before = ["env", *(f"{name}={value}" for name, value in patient(answer=3).items())]
@@ -38,7 +51,7 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(hosts: tuple[Server, 
     try:
         server.start()
         server.wait()
-        with Caller([server.port or 0], ROOT_KEY, ROOT_SECRET, timeout_s=20) as root:
+        with FleetClient([server.port or 0], ROOT_KEY, ROOT_SECRET, timeout_s=20) as root:
             offer(root, "kept", stock=1000)
             account = open_account(root, "kept", FUNDS)
         caller = account.caller([server.port or 0], timeout_s=20)
@@ -65,7 +78,9 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(hosts: tuple[Server, 
         server.remove()
 
 
-def test_of_two_that_take_writes_the_newer_is_found_and_the_older_refused(hosts: tuple[Server, Standby]) -> None:
+def test_of_two_that_take_writes_the_newer_is_found_and_the_older_refused(
+    hosts: tuple[PostgresServer, Standby],
+) -> None:
     replaced, promoted = hosts
 
     async def scene() -> None:
@@ -88,7 +103,7 @@ def test_of_two_that_take_writes_the_newer_is_found_and_the_older_refused(hosts:
     asyncio.run(scene())
 
 
-def test_a_role_that_may_not_see_the_timeline_is_let_in(hosts: tuple[Server, Standby]) -> None:
+def test_a_role_that_may_not_see_the_timeline_is_let_in(hosts: tuple[PostgresServer, Standby]) -> None:
     _, promoted = hosts
     run_on(
         promoted,

@@ -17,8 +17,8 @@ from leasebook.ports.clock import RealClock
 from leasebook.store.opening import Target
 from tests.crash.fleet import ACCOUNT, CATALOG, CLOCK, MASTER_KEY, UNITS, books, moment, postpaid
 from tests.faults.moved_clock import MovedClock, a_moved_database
-from tests.harness import Desk, a_service
-from tests.postgres import Server
+from tests.harness import Client, a_service
+from tests.postgres import PostgresServer
 
 HOUR_S = 3600
 SHARED = {"LEASEBOOK_MASTER_KEY": MASTER_KEY}
@@ -33,14 +33,14 @@ def clock() -> Iterator[MovedClock]:
 
 
 @pytest.fixture(scope="module")
-def server(clock: MovedClock) -> Iterator[Server]:
+def server(clock: MovedClock) -> Iterator[PostgresServer]:
     """A database server under it."""
     with a_moved_database(clock) as server:
         yield server
 
 
 @pytest.fixture
-def url(server: Server, clock: MovedClock) -> Iterator[str]:
+def url(server: PostgresServer, clock: MovedClock) -> Iterator[str]:
     """A database whose clock is right, until it is set."""
     clock.move_to(0)
     with server.database(migrated=True) as url:
@@ -49,38 +49,38 @@ def url(server: Server, clock: MovedClock) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def a_desk(url: str, folder: Path) -> AsyncIterator[Desk]:
+async def a_desk(url: str, folder: Path) -> AsyncIterator[Client]:
     async with a_service(Target(folder, url), clock="real", environment=SHARED) as desk:
         yield desk
 
 
-async def stock(desk: Desk) -> None:
+async def stock(desk: Client) -> None:
     offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 9}
     assert (await desk.call(CATALOG, "SetOffering", offering)).status == HTTPStatus.OK
     assert (await desk.call(ACCOUNT, "TopUpAccount", {"amount": "1000"})).status == HTTPStatus.OK
 
 
-async def bought(desk: Desk, ahead_s: float) -> str:
+async def bought(desk: Client, ahead_s: float) -> str:
     answer = await desk.call(UNITS, "PurchaseComputeUnit", postpaid("gpu-1", moment(ahead_s)))
     return str(answer.result["instanceId"])
 
 
-async def status(desk: Desk, unit_id: str) -> str:
+async def status(desk: Client, unit_id: str) -> str:
     answer = await desk.call(UNITS, "DescribeComputeUnit", {"instanceId": unit_id})
     return str(answer.result["computeUnitInstance"]["status"])
 
 
-async def now(desk: Desk) -> str:
+async def now(desk: Client) -> str:
     return str((await desk.call(CLOCK, "DescribeClock")).result["now"])
 
 
-async def reasons(desk: Desk) -> str:
+async def reasons(desk: Client) -> str:
     page = await desk.service.health.page("/readyz")
     assert page is not None
     return page.body.decode()
 
 
-async def becomes(desk: Desk, words: str) -> None:
+async def becomes(desk: Client, words: str) -> None:
     """Wait until /readyz says so."""
     for _ in range(200):
         said = await reasons(desk)
@@ -90,7 +90,7 @@ async def becomes(desk: Desk, words: str) -> None:
     raise AssertionError(said)
 
 
-async def released(desk: Desk, unit_id: str) -> None:
+async def released(desk: Client, unit_id: str) -> None:
     """Wait until it is."""
     for _ in range(200):
         if await status(desk, unit_id) == "Released":

@@ -15,7 +15,7 @@ from tests.faults.moved_clock import ROUNDS, MovedClock, ask, eventually, reason
 HOUR_S = 3600
 
 
-class House:
+class ClockedServer:
     """A server under a clock that can be set."""
 
     def __init__(self, folder: Path) -> None:
@@ -56,14 +56,16 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClockedServer]:
     """A server that sells, under a clock that is right at first."""
-    made = House(tmp_path_factory.mktemp("house"))
+    made = ClockedServer(tmp_path_factory.mktemp("house"))
     yield made
     made.server.remove()
 
 
-def test_a_clock_set_two_hours_ahead_releases_nothing_also_when_the_server_is_started_again(house: House) -> None:
+def test_a_clock_set_two_hours_ahead_releases_nothing_also_when_the_server_is_started_again(
+    house: ClockedServer,
+) -> None:
     units = [house.buy(HOUR_S) for _ in range(2)]
     house.clock.move_to(2 * HOUR_S)
     house.waits("jumped 7")
@@ -86,7 +88,7 @@ def test_a_clock_set_two_hours_ahead_releases_nothing_also_when_the_server_is_st
     assert sum(house.charged(units[1])) == 60
 
 
-def test_a_clock_set_back_an_hour_is_told_and_nothing_is_written_before_what_was_written(house: House) -> None:
+def test_a_clock_set_back_an_hour_is_told_and_nothing_is_written_before_what_was_written(house: ClockedServer) -> None:
     set_to = house.clock.ahead_s
     before = house.ask(CLOCK, "DescribeClock")["now"]
     unit = house.buy(HOUR_S)

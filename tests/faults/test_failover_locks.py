@@ -19,7 +19,7 @@ from leasebook.store.postgres.store import PostgresStore
 from tests.crash.fleet import ACCOUNT, CATALOG, ROUNDS, UNITS, environment, postpaid
 from tests.faults.databases import need_postgres, patient
 from tests.forked import run
-from tests.harness import Desk, a_service
+from tests.harness import Client, a_service
 from tests.postgres import shared_server
 
 LOCK_WAIT_S = 1
@@ -43,7 +43,7 @@ def held(url: str, statement: str) -> Iterator[None]:
         session.rollback()
 
 
-async def _ready(desk: Desk) -> int:
+async def _ready(desk: Client) -> int:
     return (await desk.send("/readyz", "", b"", method="GET")).status
 
 
@@ -70,7 +70,7 @@ def test_who_needs_what_another_session_holds_is_told_in_time_and_monitors_are(u
                 assert await _ready(desk) == HTTPStatus.OK
                 await store.try_writing(5)
 
-    async def _told(desk: Desk, store: PostgresStore, name: str) -> None:
+    async def _told(desk: Client, store: PostgresStore, name: str) -> None:
         began = time.monotonic()
         calls = [desk.call(UNITS, "PurchaseComputeUnit", postpaid("gpu-1")) for _ in range(6)]
         if "readers" in name:

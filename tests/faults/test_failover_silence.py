@@ -20,7 +20,7 @@ from tests.crash.fleet import (
     ACCOUNT,
     ROUNDS,
     UNITS,
-    Caller,
+    FleetClient,
     Process,
     eventually,
     free_port,
@@ -60,7 +60,7 @@ def _page(port: int, path: str) -> tuple[int, Any]:
 def _play(server: Process, trouble: Callable[[], AbstractContextManager[Any]]) -> None:
     """Buy and look while the database is silent, and once it is back."""
     port = server.port or 0
-    with Caller([port], ROOT_KEY, ROOT_SECRET, timeout_s=BOUND_S) as root:
+    with FleetClient([port], ROOT_KEY, ROOT_SECRET, timeout_s=BOUND_S) as root:
         offer(root, "silent", stock=1000)
         account = open_account(root, "silent", 1000)
     said = len(server.log())
@@ -72,7 +72,7 @@ def _play(server: Process, trouble: Callable[[], AbstractContextManager[Any]]) -
     assert '"exception"' not in server.log_since(said)
 
 
-def _once(port: int, callers: list[Caller], trouble: Callable[[], AbstractContextManager[Any]]) -> None:
+def _once(port: int, callers: list[FleetClient], trouble: Callable[[], AbstractContextManager[Any]]) -> None:
     with trouble():
         _all_are_told(callers)
         began = time.monotonic()
@@ -94,7 +94,7 @@ def _once(port: int, callers: list[Caller], trouble: Callable[[], AbstractContex
     print(f"back after {time.monotonic() - began:.1f} s")
 
 
-def _all_are_told(callers: list[Caller]) -> None:
+def _all_are_told(callers: list[FleetClient]) -> None:
     """Fail unless everybody who calls now is told that the store is away, in time, and that nothing was done."""
     answers: list[Any] = [None] * len(callers)
 

@@ -18,7 +18,7 @@ from tests.crash.fleet import (
     ROUNDS,
     UNITS,
     Account,
-    Caller,
+    FleetClient,
     Process,
     books,
     check,
@@ -31,7 +31,7 @@ from tests.crash.fleet import (
 )
 from tests.faults.databases import Standby, follows, pair, patient, run_on, several
 from tests.harness import ROOT_KEY, ROOT_SECRET
-from tests.postgres import Server
+from tests.postgres import PostgresServer
 
 BACK_S = 5.0
 FUNDS = 1_000_000
@@ -41,7 +41,7 @@ class Site:
     """Two database hosts, of which one takes writes, and a server that was told of both."""
 
     def __init__(self, folder: Path) -> None:
-        self.primary: Server
+        self.primary: PostgresServer
         self.primary, self.standby = pair()
         self._database = "books"
         self.lost_port = 0
@@ -58,8 +58,8 @@ class Site:
         """The address of the database that takes writes."""
         return self.primary.url(self._database)
 
-    def root(self) -> Caller:
-        return Caller([self.port], ROOT_KEY, ROOT_SECRET, timeout_s=20)
+    def root(self) -> FleetClient:
+        return FleetClient([self.port], ROOT_KEY, ROOT_SECRET, timeout_s=20)
 
     def page(self, path: str) -> tuple[int, dict[str, Any]]:
         """Return what a monitor sees."""
@@ -101,7 +101,7 @@ def account(site: Site) -> Account:
         return open_account(root, "kept", FUNDS)
 
 
-def _is_told(site: Site, caller: Caller, words: str) -> None:
+def _is_told(site: Site, caller: FleetClient, words: str) -> None:
     """Fail unless who buys, who reads and who watches is told that the store is away."""
     answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", postpaid("kept"))
     assert (answer.status, answer.code) == (HTTPStatus.SERVICE_UNAVAILABLE, "StoreUnavailable")
@@ -112,7 +112,7 @@ def _is_told(site: Site, caller: Caller, words: str) -> None:
     assert site.page("/healthz")[0] == HTTPStatus.OK
 
 
-def _comes_back(caller: Caller) -> float:
+def _comes_back(caller: FleetClient) -> float:
     """Return how long it takes until a purchase is done."""
     began = time.monotonic()
 

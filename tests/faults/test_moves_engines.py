@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.copies import put_tables
-from tests.crash.fleet import UNITS, Caller, Process, books, environment, eventually, free_port, offer
+from tests.crash.fleet import UNITS, FleetClient, Process, books, environment, eventually, free_port, offer
 from tests.crash.test_replicas import SERVES, keepers, running
 from tests.faults.test_moves_versions import page
 from tests.forked import run
@@ -32,7 +32,7 @@ RUNS = '"*=process"'
 pytestmark = pytest.mark.crash
 
 
-class Place:
+class ServerFolder:
     """A folder, in which servers have data directories by their names."""
 
     def __init__(self, folder: Path) -> None:
@@ -65,8 +65,8 @@ class Place:
         assert "Traceback" not in server.log_since(size)
         return said[0]
 
-    def root(self, server: Process) -> Caller:
-        return Caller([server.port or 0], ROOT_KEY, ROOT_SECRET)
+    def root(self, server: Process) -> FleetClient:
+        return FleetClient([server.port or 0], ROOT_KEY, ROOT_SECRET)
 
 
 def end(processes: Sequence[int]) -> None:
@@ -77,8 +77,8 @@ def end(processes: Sequence[int]) -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
+def place(tmp_path: Path) -> Iterator[ServerFolder]:
+    made = ServerFolder(tmp_path)
     yield made
     for server in made.made:
         server.remove()
@@ -93,7 +93,7 @@ def started(server: Process) -> Iterator[Process]:
     server.stop()
 
 
-def deploy(root: Caller, count: int) -> list[str]:
+def deploy(root: FleetClient, count: int) -> list[str]:
     """Have so many instances run a replica each; returns them once they are up."""
     offer(root, TYPE, stock=20)
     top_up = {"amount": "1000"}
@@ -117,7 +117,7 @@ def deploy(root: Caller, count: int) -> list[str]:
     return units
 
 
-def until(root: Caller, unit: str, status: str) -> None:
+def until(root: FleetClient, unit: str, status: str) -> None:
     def is_so() -> bool:
         shown = root.call(UNITS, "DescribeComputeUnit", {"instanceId": unit}).result["computeUnitInstance"]
         return bool(shown["status"] == status)
@@ -125,7 +125,7 @@ def until(root: Caller, unit: str, status: str) -> None:
     eventually(f"{unit} is {status}", is_so, within_s=60, every_s=0.1)
 
 
-def release(root: Caller, unit: str) -> None:
+def release(root: FleetClient, unit: str) -> None:
     assert root.call(UNITS, "ReleaseComputeUnit", {"instanceId": unit}).result is True
 
 
@@ -139,7 +139,9 @@ def leasebook(*words: str) -> str:
     return done.stdout
 
 
-def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave_that_to_nobody(place: Place) -> None:
+def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave_that_to_nobody(
+    place: ServerFolder,
+) -> None:
     """The documented move, with default settings: it is told what it needs, and refused until it has it."""
     put_tables(place.folder / "server")
     with started(place.server("server", None)) as server, place.root(server) as root:
@@ -177,7 +179,9 @@ def test_a_store_moves_with_what_runs_and_no_server_takes_it_up_that_would_leave
         assert "remark" not in leasebook("check", "--store", url)
 
 
-def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_operator_says_so(place: Place) -> None:
+def test_what_a_machine_ran_that_is_gone_for_good_is_told_and_ends_where_an_operator_says_so(
+    place: ServerFolder,
+) -> None:
     with shared_server().database(migrated=True) as url, books(url) as seen:
         old = place.server("old", url, engines=RUNS, node='"old"')
         old.start()

@@ -59,7 +59,7 @@ def program_of_next(folder: Path) -> tuple[str, str]:
     return "-c", f"from tests.newer import main; main({str(folder)!r})"
 
 
-class Buyer:
+class RetryingBuyer:
     """Buys with client tokens until told to stop, of whoever answers, and keeps what was acknowledged."""
 
     def __init__(self, account: Account, ports: list[int]) -> None:
@@ -74,12 +74,12 @@ class Buyer:
 
 
 @contextmanager
-def buying(servers: Fleet, more: int) -> Iterator[list[Buyer]]:
+def buying(servers: Fleet, more: int) -> Iterator[list[RetryingBuyer]]:
     """Have everybody buy meanwhile; then every purchase that was acknowledged is there, and no other."""
     with servers.root() as root:
         offer(root, TYPE, stock=1_000_000)
         account = open_account(root, uuid.uuid4().hex, 1_000_000)
-    buyers = [Buyer(account, [*servers.ports, more]) for _ in range(4)]
+    buyers = [RetryingBuyer(account, [*servers.ports, more]) for _ in range(4)]
     stop = threading.Event()
     with ThreadPoolExecutor(len(buyers)) as threads:
         runs = [threads.submit(buyer.run, stop) for buyer in buyers]

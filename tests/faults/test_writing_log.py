@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from leasebook.batch import Unavailable
-from leasebook.domain.book.book import StoreMetadata
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.store.errors import BadStore
 from leasebook.store.maintenance import backup
 from leasebook.store.maintenance.backup import back_up

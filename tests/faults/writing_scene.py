@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.attack.machine import needs
-from tests.crash.fleet import UNITS, Account, Caller, Process, offer, open_account, postpaid
+from tests.crash.fleet import UNITS, Account, FleetClient, Process, offer, open_account, postpaid
 from tests.crash.lone import data_of, lone_server, root_of
 from tests.harness import Answer
 
@@ -25,7 +25,7 @@ STORE = "leasebook.db"
 LOG = f"{STORE}-wal"
 
 
-class Disk(NamedTuple):
+class FailingDisk(NamedTuple):
     """What fails on the disk of a server, and what it is started with."""
 
     control: Path
@@ -47,13 +47,13 @@ class Disk(NamedTuple):
         return self.control.read_text().endswith(" 0\n")
 
 
-def shimmed(folder: Path) -> Disk:
+def shimmed(folder: Path) -> FailingDisk:
     """Return a disk whose calls can fail; the test is skipped where there is no compiler."""
     library, control = folder / "shim.so", folder / "shim"
     source = Path(__file__).with_name("writing_shim.c")
     subprocess.run([needs("cc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
     control.write_text("")
-    return Disk(control, ("env", f"LD_PRELOAD={library}", f"FAILING_DISK={control}"))
+    return FailingDisk(control, ("env", f"LD_PRELOAD={library}", f"FAILING_DISK={control}"))
 
 
 def with_settings(settings: Mapping[str, object]) -> tuple[str, ...]:
@@ -75,14 +75,14 @@ def store_of(folder: Path) -> Path:
     return data_of(folder) / STORE
 
 
-class Told(NamedTuple):
+class PurchaseOutcomes(NamedTuple):
     """What a buyer was told of each purchase, by its client token."""
 
     bought: dict[str, str]
     nothing: set[str]
     unknown: set[str]
 
-    def buy(self, caller: Caller, token: str) -> Answer:
+    def buy(self, caller: FleetClient, token: str) -> Answer:
         """Try to buy, once."""
         answer = caller.call_at(0, UNITS, "PurchaseComputeUnit", {**postpaid(TYPE), "clientToken": token})
         if answer.status == HTTPStatus.OK:

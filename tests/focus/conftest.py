@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from tests.conformance.toolchains import Toolchain
-from tests.focus.life import Life, live
+from tests.focus.life import ExportScenario, live
 from tests.focus.validator import ready_validator
 
 
@@ -22,7 +22,7 @@ def _quiet_log() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+def life(tmp_path_factory: pytest.TempPathFactory) -> ExportScenario:
     """A store that lived; its tests only read it."""
     return live(tmp_path_factory.mktemp("life"))
 

@@ -15,7 +15,7 @@ from leasebook.export.focus.export import export
 from leasebook.export.focus.rows import Seller
 from leasebook.store.opening import Target
 from leasebook.store.queries.snapshot import snapshot
-from tests.focus.life import Life, Month
+from tests.focus.life import ExportScenario, Month
 
 SELLER = Seller("The Lessor", "CNY")
 MICRO = 1_000_000
@@ -39,7 +39,7 @@ def lines(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(text))
 
 
-def rows_in(where: Life | Target, month: Month, account: str | None = None) -> list[Row]:
+def rows_in(where: ExportScenario | Target, month: Month, account: str | None = None) -> list[Row]:
     """Return the rows of a month."""
     target = where if isinstance(where, Target) else Target(where.directory)
     with snapshot(target) as ask:

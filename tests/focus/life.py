@@ -13,7 +13,7 @@ from leasebook.domain.commands.instance.engine_report import ConfirmFailed, Conf
 from leasebook.domain.model.instance import Instance
 from leasebook.engines.instant import InstantEngine
 from leasebook.server import composition as wiring
-from tests.api.scene import ACCOUNT, CHARGE, IAM, UNITS, Caller, Scene, a_scene
+from tests.api.scene import ACCOUNT, CHARGE, IAM, UNITS, Caller, ServiceHarness, a_scene
 
 Month = tuple[int, int]
 
@@ -32,7 +32,7 @@ class HesitantEngine(InstantEngine, frozen=True):
         return () if waits else super().confirmations(unit)
 
 
-class Life:
+class ExportScenario:
     """The store, and the instances in it by what they are there for."""
 
     def __init__(self, directory: Path) -> None:
@@ -42,16 +42,16 @@ class Life:
 
 
 @contextmanager
-def _hesitant_scene(directory: Path) -> Iterator[Scene]:
+def _hesitant_scene(directory: Path) -> Iterator[ServiceHarness]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "RoutedEngine", lambda _routes: HesitantEngine())
         with a_scene(directory) as scene:
             yield scene
 
 
-def live(directory: Path) -> Life:
+def live(directory: Path) -> ExportScenario:
     """Live it, on an empty directory."""
-    life = Life(directory)
+    life = ExportScenario(directory)
     with _hesitant_scene(directory) as scene:
         scene.advance("2027-12-14T09:17:31.25+08:00")
         scene.sell("bj", "gpu-1", minute="0.5", month="100.000001", stock=100)
@@ -64,7 +64,7 @@ def live(directory: Path) -> Life:
     return life
 
 
-def _december(scene: Scene, caller: Caller, life: Life) -> None:
+def _december(scene: ServiceHarness, caller: Caller, life: ExportScenario) -> None:
     units = life.units
     service = caller.create_service("GPU-1-1")
     units["served"] = caller.buy_replicas(service, 2, months=3)
@@ -82,7 +82,7 @@ def _december(scene: Scene, caller: Caller, life: Life) -> None:
     units["failed"] = caller.buy(region="gz", type=BIG, count=2, months=4)
 
 
-def _january(scene: Scene, caller: Caller, life: Life) -> None:
+def _january(scene: ServiceHarness, caller: Caller, life: ExportScenario) -> None:
     units = life.units
     scene.advance("2028-01-01T08:00:10+08:00")
     # In the middle of an hour, so that one hour has two prices.
@@ -100,7 +100,7 @@ def _january(scene: Scene, caller: Caller, life: Life) -> None:
     _report(scene, ConfirmRunning(unit_id=units["not grown"]))
 
 
-def _february(scene: Scene, caller: Caller, life: Life) -> None:
+def _february(scene: ServiceHarness, caller: Caller, life: ExportScenario) -> None:
     units = life.units
     scene.advance("2028-02-05T00:00:00+08:00")
     caller.do(UNITS, "ResizeComputeUnit", {"instanceId": units["not grown"], "count": 3})
@@ -112,7 +112,7 @@ def _february(scene: Scene, caller: Caller, life: Life) -> None:
     units["leap"] = caller.buy(count=1, months=1)
 
 
-def _march(scene: Scene, caller: Caller, life: Life) -> None:
+def _march(scene: ServiceHarness, caller: Caller, life: ExportScenario) -> None:
     units = life.units
     scene.advance("2028-03-02T00:00:00+08:00")
     _report(scene, ConfirmResizeFailed(unit_id=units["not grown"], reason="no neighbour"))
@@ -122,7 +122,7 @@ def _march(scene: Scene, caller: Caller, life: Life) -> None:
     caller.do(UNITS, "RenewComputeUnit", {"instanceId": units["early"], "months": 1})
 
 
-def _april(scene: Scene, caller: Caller, life: Life) -> None:
+def _april(scene: ServiceHarness, caller: Caller, life: ExportScenario) -> None:
     scene.advance("2028-04-10T00:00:00+08:00")
     caller.do(CHARGE, "DeleteAutoRenewRules", {"instanceId": life.units["idle"]})
     scene.advance("2028-04-29T00:00:00+08:00")
@@ -135,7 +135,7 @@ def _reserved(months: int) -> dict[str, object]:
     return {"reservation": {"reservationTimeUnit": "Month", "reservationLength": months}}
 
 
-def _report(scene: Scene, report: Command) -> None:
+def _report(scene: ServiceHarness, report: Command) -> None:
     async def told() -> None:
         assert await scene.running.sequencer.submit(report) is True
 

@@ -18,14 +18,14 @@ from pyarrow import parquet
 from leasebook.domain.values.money import amount_text
 from leasebook.export.focus.columns import COLUMNS, Row
 from leasebook.export.focus.files import HELD, CannotWriteError, write
-from tests.api.scene import Scene, a_scene
+from tests.api.scene import ServiceHarness, a_scene
 from tests.focus.exports import command, exported, lines, micro, rows_in
-from tests.focus.life import Life
+from tests.focus.life import ExportScenario
 
 JANUARY = ("--month", "2028-01")
 
 
-def test_both_formats_say_the_same(life: Life, tmp_path: Path) -> None:
+def test_both_formats_say_the_same(life: ExportScenario, tmp_path: Path) -> None:
     texts = lines(exported(life.directory, (2028, 1), tmp_path / "costs.csv"))
     table = parquet.read_table(exported(life.directory, (2028, 1), tmp_path / "costs.parquet"))
     assert table.column_names == list(texts[0]) == [column.name for column in COLUMNS]
@@ -50,7 +50,7 @@ def test_columns_of_our_own_are_named_so_and_come_last() -> None:
     assert names == sorted(set(names) - set(own)) + own
 
 
-def test_it_says_what_it_wrote(life: Life, tmp_path: Path) -> None:
+def test_it_says_what_it_wrote(life: ExportScenario, tmp_path: Path) -> None:
     goal = tmp_path / "costs.csv"
     done = command("--data", life.directory, *JANUARY, "--out", goal)
     rows = lines(goal)
@@ -63,7 +63,7 @@ def test_it_says_what_it_wrote(life: Life, tmp_path: Path) -> None:
 
 
 def test_the_names_of_the_seller_and_the_currency_are_the_operator_s(
-    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    life: ExportScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEASEBOOK_CURRENCY", "EUR")
     file = exported(life.directory, (2028, 1), tmp_path / "costs.csv", "--provider", "Our Machines")
@@ -72,13 +72,13 @@ def test_the_names_of_the_seller_and_the_currency_are_the_operator_s(
         assert row["BillingCurrency"] == row["PricingCurrency"] == "EUR"
 
 
-def test_one_account_is_exported_alone(life: Life, tmp_path: Path) -> None:
+def test_one_account_is_exported_alone(life: ExportScenario, tmp_path: Path) -> None:
     account = life.accounts["new york"]
     rows = lines(exported(life.directory, (2028, 1), tmp_path / "costs.csv", "--account", account))
     assert {(row["BillingAccountId"], row["BillingAccountName"]) for row in rows} == {(account, "New York")}
 
 
-def test_a_month_without_costs_is_a_file_with_its_columns(life: Life, tmp_path: Path) -> None:
+def test_a_month_without_costs_is_a_file_with_its_columns(life: ExportScenario, tmp_path: Path) -> None:
     for goal in (tmp_path / "costs.csv", tmp_path / "costs.parquet"):
         done = command("--data", life.directory, "--month", "2027-01", "--out", goal)
         assert (done.exit_code, done.stdout) == (4, "")
@@ -112,14 +112,14 @@ def test_it_reads_beside_a_server(tmp_path: Path) -> None:
         scene.advance("2030-01-03 00:00:00")
 
 
-def _buy_prepaid(scene: Scene) -> None:
+def _buy_prepaid(scene: ServiceHarness) -> None:
     scene.advance("2029-12-31T16:00:00Z")
     scene.sell()
     scene.customer().buy(months=1)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_no_file_is_written_over(life: Life, tmp_path: Path, suffix: str) -> None:
+def test_no_file_is_written_over(life: ExportScenario, tmp_path: Path, suffix: str) -> None:
     goal = tmp_path / f"costs.{suffix}"
     goal.write_text("somebody's")
     done = command("--data", life.directory, *JANUARY, "--out", goal)
@@ -148,7 +148,12 @@ def test_no_file_is_written_over(life: Life, tmp_path: Path, suffix: str) -> Non
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
-    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], code: int, message: str
+    life: ExportScenario,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str, ...],
+    code: int,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = command("--data", life.directory, *JANUARY, "--out", "costs.csv", *more)
@@ -159,14 +164,14 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("month", ["2028-13", "2028-1", "2028", "1969-12", "9999-01", "2028-01-01", "2028-\u0661"])
-def test_what_is_no_month_is_refused(life: Life, tmp_path: Path, month: str) -> None:
+def test_what_is_no_month_is_refused(life: ExportScenario, tmp_path: Path, month: str) -> None:
     done = command("--data", life.directory, "--month", month, "--out", tmp_path / "costs.csv")
     assert done.exit_code == 2
     assert "is no month; write it like 2026-11." in done.output
 
 
 def test_parquet_without_its_library_says_what_to_install(
-    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    life: ExportScenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     done = command("--data", life.directory, *JANUARY, "--out", tmp_path / "costs.parquet")
@@ -177,7 +182,7 @@ def test_parquet_without_its_library_says_what_to_install(
     exported(life.directory, (2028, 1), tmp_path / "costs.csv")
 
 
-def test_a_store_of_another_schema_is_not_read(life: Life, tmp_path: Path) -> None:
+def test_a_store_of_another_schema_is_not_read(life: ExportScenario, tmp_path: Path) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
     with closing(sqlite3.connect(data / "leasebook.db")) as store, store:
         store.execute("UPDATE alembic_version SET version_num = '0001'")
@@ -188,7 +193,7 @@ def test_a_store_of_another_schema_is_not_read(life: Life, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_file_that_is_not_finished_has_no_name(life: Life, tmp_path: Path, suffix: str) -> None:
+def test_a_file_that_is_not_finished_has_no_name(life: ExportScenario, tmp_path: Path, suffix: str) -> None:
     rows = rows_in(life, (2028, 1))
     goal = tmp_path / f"costs.{suffix}"
 
@@ -202,7 +207,7 @@ def test_a_file_that_is_not_finished_has_no_name(life: Life, tmp_path: Path, suf
     assert list(tmp_path.iterdir()) == []
 
 
-def test_long_files_are_written_in_parts(life: Life, tmp_path: Path) -> None:
+def test_long_files_are_written_in_parts(life: ExportScenario, tmp_path: Path) -> None:
     (row, *_) = rows_in(life, (2028, 1))
     goal = tmp_path / "costs.parquet"
     done = write(goal, (row for _ in range(2 * HELD + 1)))
@@ -245,7 +250,7 @@ def _named(row: Row, name: str) -> Row:
 
 
 @pytest.mark.parametrize("bom", [False, True])
-def test_a_name_of_any_letters_is_one_cell_of_one_row(life: Life, tmp_path: Path, *, bom: bool) -> None:
+def test_a_name_of_any_letters_is_one_cell_of_one_row(life: ExportScenario, tmp_path: Path, *, bom: bool) -> None:
     (row, *_) = rows_in(life, (2028, 1))
     goal = tmp_path / "costs.csv"
     write(goal, (_named(row, name) for name in (*NAMES, *FORMULAS, "nothing\0here")), bom=bom)
@@ -255,7 +260,7 @@ def test_a_name_of_any_letters_is_one_cell_of_one_row(life: Life, tmp_path: Path
     assert {line["BilledCost"] for line in lines(goal)} == {amount_text(row.billed_cost)}
 
 
-def test_a_parquet_file_has_names_as_they_are_and_no_mark(life: Life, tmp_path: Path) -> None:
+def test_a_parquet_file_has_names_as_they_are_and_no_mark(life: ExportScenario, tmp_path: Path) -> None:
     (row, *_) = rows_in(life, (2028, 1))
     goal = tmp_path / "costs.parquet"
     write(goal, (_named(row, name) for name in (*NAMES, *FORMULAS)))

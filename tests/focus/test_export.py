@@ -24,7 +24,7 @@ from leasebook.store.rows.codec import POSTINGS
 from tests import postgres
 from tests.api.scene import ACCOUNT, a_scene
 from tests.focus.exports import MICRO, exported, micro, of, rows_in
-from tests.focus.life import MONTHS, Life, Month
+from tests.focus.life import MONTHS, ExportScenario, Month
 from tests.simulation.memory_store import MemoryStore
 
 Said = tuple[object, ...]
@@ -39,7 +39,7 @@ def month_of(month: Month, zone: str) -> tuple[int, int]:
     return int(begin.timestamp()) * MICRO, int(end.timestamp()) * MICRO
 
 
-def charged(life: Life, account: str, month: Month | None = None) -> dict[str, int]:
+def charged(life: ExportScenario, account: str, month: Month | None = None) -> dict[str, int]:
     """What was charged less refunds, by instance, as the postings have it."""
     since, until = month_of(month, ZONES[account]) if month else (0, 2**62)
     own = f"wallet:{life.accounts[account]}"
@@ -68,7 +68,7 @@ def said(rows: list[Row]) -> list[Said]:
 
 
 @pytest.fixture(scope="module")
-def all_rows(life: Life) -> dict[Month, list[Row]]:
+def all_rows(life: ExportScenario) -> dict[Month, list[Row]]:
     return {month: rows_in(life, month) for month in MONTHS}
 
 
@@ -77,14 +77,16 @@ def all_rows(life: Life) -> dict[Month, list[Row]]:
 
 @pytest.mark.parametrize("account", list(ZONES))
 @pytest.mark.parametrize("month", MONTHS, ids=str)
-def test_what_is_billed_in_a_month_is_what_its_postings_say(life: Life, month: Month, account: str) -> None:
+def test_what_is_billed_in_a_month_is_what_its_postings_say(life: ExportScenario, month: Month, account: str) -> None:
     billed = by_unit(rows_in(life, month, life.accounts[account]), "billed_cost")
     assert {unit: cost for unit, cost in billed.items() if cost} == {
         unit: cost for unit, cost in charged(life, account, month).items() if cost
     }
 
 
-def test_what_is_billed_on_an_invoice_is_what_the_statement_of_its_name_charges(life: Life, tmp_path: Path) -> None:
+def test_what_is_billed_on_an_invoice_is_what_the_statement_of_its_name_charges(
+    life: ExportScenario, tmp_path: Path
+) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
     with a_scene(data) as scene:
         for month in MONTHS:
@@ -100,14 +102,14 @@ def test_what_is_billed_on_an_invoice_is_what_the_statement_of_its_name_charges(
 
 @pytest.mark.parametrize("account", list(ZONES))
 def test_over_all_months_the_effective_cost_is_what_was_billed(
-    life: Life, all_rows: dict[Month, list[Row]], account: str
+    life: ExportScenario, all_rows: dict[Month, list[Row]], account: str
 ) -> None:
     rows = [row for month in MONTHS for row in all_rows[month] if row.billing_account_id == life.accounts[account]]
     assert by_unit(rows, "effective_cost") == by_unit(rows, "billed_cost") == charged(life, account)
     assert sum(charged(life, account).values()) > 0
 
 
-def test_months_of_all_accounts_are_those_of_each(life: Life, all_rows: dict[Month, list[Row]]) -> None:
+def test_months_of_all_accounts_are_those_of_each(life: ExportScenario, all_rows: dict[Month, list[Row]]) -> None:
     for month, rows in all_rows.items():
         each = [rows_in(life, month, account) for account in life.accounts.values()]
         assert sorted(map(repr, rows)) == sorted(map(repr, chain.from_iterable(each)))
@@ -176,12 +178,12 @@ HISTORIES: dict[str, dict[Month, list[Said]]] = {
 
 @pytest.mark.parametrize(("unit", "month"), [(unit, month) for unit, months in HISTORIES.items() for month in months])
 def test_a_term_is_billed_when_it_is_paid_and_counts_by_its_days(
-    life: Life, all_rows: dict[Month, list[Row]], unit: str, month: Month
+    life: ExportScenario, all_rows: dict[Month, list[Row]], unit: str, month: Month
 ) -> None:
     assert said(of(all_rows[month], life.units[unit])) == HISTORIES[unit][month]
 
 
-def test_metered_use_is_a_row_for_every_size_and_price(life: Life, all_rows: dict[Month, list[Row]]) -> None:
+def test_metered_use_is_a_row_for_every_size_and_price(life: ExportScenario, all_rows: dict[Month, list[Row]]) -> None:
     rows = of(all_rows[2028, 1], life.units["metered"])
     found: list[Said] = [
         (row.pricing_quantity, row.list_unit_price, row.billed_cost, row.effective_cost, row.consumed_quantity)
@@ -200,7 +202,7 @@ def test_metered_use_is_a_row_for_every_size_and_price(life: Life, all_rows: dic
 
 
 def test_quota_is_another_service_without_a_region_and_without_reservations(
-    life: Life, all_rows: dict[Month, list[Row]]
+    life: ExportScenario, all_rows: dict[Month, list[Row]]
 ) -> None:
     (row,) = of(all_rows[2027, 12], life.units["quota"])
     assert (row.service_name, row.service_category, row.resource_type) == (
@@ -212,7 +214,7 @@ def test_quota_is_another_service_without_a_region_and_without_reservations(
     assert row.sku_price_id == "TPM/global/ernie-4.0-8k/minute"
 
 
-def test_what_became_prepaid_has_both_kinds_of_rows(life: Life, all_rows: dict[Month, list[Row]]) -> None:
+def test_what_became_prepaid_has_both_kinds_of_rows(life: ExportScenario, all_rows: dict[Month, list[Row]]) -> None:
     rows = of(all_rows[2028, 1], life.units["converted"])
     assert [(row.posting_kind, row.charge_category, row.pricing_unit) for row in rows] == [
         ("Usage", "Usage", "Unit-Minutes"),
@@ -224,7 +226,9 @@ def test_what_became_prepaid_has_both_kinds_of_rows(life: Life, all_rows: dict[M
 # --- capacity --------------------------------------------------------------------------------------------
 
 
-def test_a_term_is_parted_by_the_units_that_replicas_use(life: Life, all_rows: dict[Month, list[Row]]) -> None:
+def test_a_term_is_parted_by_the_units_that_replicas_use(
+    life: ExportScenario, all_rows: dict[Month, list[Row]]
+) -> None:
     # Three units, on two of which replicas run.
     rows = [row for row in of(all_rows[2028, 4], life.units["served"]) if row.charge_category == "Usage"]
     used, unused = rows
@@ -235,14 +239,14 @@ def test_a_term_is_parted_by_the_units_that_replicas_use(life: Life, all_rows: d
     assert abs(used.consumed_quantity - 2 * unused.consumed_quantity) < Decimal("1e-15")
 
 
-def test_units_on_which_nothing_runs_are_unused(life: Life, all_rows: dict[Month, list[Row]]) -> None:
+def test_units_on_which_nothing_runs_are_unused(life: ExportScenario, all_rows: dict[Month, list[Row]]) -> None:
     rows = [row for row in of(all_rows[2028, 5], life.units["idle"]) if row.charge_category == "Usage"]
     assert [(row.capacity_reservation_id, row.capacity_reservation_status) for row in rows] == [
         (life.units["idle"], "Unused")
     ]
 
 
-def test_nothing_is_said_about_the_use_of_what_is_gone(life: Life, all_rows: dict[Month, list[Row]]) -> None:
+def test_nothing_is_said_about_the_use_of_what_is_gone(life: ExportScenario, all_rows: dict[Month, list[Row]]) -> None:
     (row,) = [row for row in of(all_rows[2028, 3], life.units["leap"]) if row.charge_category == "Usage"]
     assert (row.capacity_reservation_id, row.capacity_reservation_status) == (None, None)
 
@@ -259,7 +263,9 @@ def test_a_status_goes_with_a_reservation_and_only_use_has_one(all_rows: dict[Mo
 # --- periods ---------------------------------------------------------------------------------------------
 
 
-def test_the_billing_period_is_the_month_on_the_account_s_clocks(life: Life, all_rows: dict[Month, list[Row]]) -> None:
+def test_the_billing_period_is_the_month_on_the_account_s_clocks(
+    life: ExportScenario, all_rows: dict[Month, list[Row]]
+) -> None:
     # New York's clocks are set forward in March 2028, so that its month is an hour short.
     (row,) = of(all_rows[2028, 3], life.units["elsewhere"])
     assert (row.billing_period_start, row.billing_period_end) == (
@@ -280,7 +286,7 @@ def test_a_charge_period_is_never_empty_and_in_whole_seconds(all_rows: dict[Mont
 # --- the store -------------------------------------------------------------------------------------------
 
 
-def test_the_shared_store_has_the_same_rows(life: Life, tmp_path: Path) -> None:
+def test_the_shared_store_has_the_same_rows(life: ExportScenario, tmp_path: Path) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
     with postgres.shared_server().database(migrated=True) as url:
         where = Target(data, url)
@@ -289,7 +295,9 @@ def test_the_shared_store_has_the_same_rows(life: Life, tmp_path: Path) -> None:
             assert sorted(map(repr, rows_in(where, month))) == sorted(map(repr, rows_in(life, month)))
 
 
-def test_rolled_up_charges_are_billed_in_the_month_in_which_they_were_made(life: Life, tmp_path: Path) -> None:
+def test_rolled_up_charges_are_billed_in_the_month_in_which_they_were_made(
+    life: ExportScenario, tmp_path: Path
+) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
     done = archive(Target(data), parse_time("2028-03-01T00:00:00+08:00", "UTC"), tmp_path / "charges.jsonl.gz")
     assert done.hourly > 100
@@ -298,7 +306,7 @@ def test_rolled_up_charges_are_billed_in_the_month_in_which_they_were_made(life:
             assert by_unit(rows_in(Target(data), month), kind) == by_unit(rows_in(life, month), kind)
 
 
-def test_every_store_knows_who_spent_and_what_was_paid_in_advance(life: Life) -> None:
+def test_every_store_knows_who_spent_and_what_was_paid_in_advance(life: ExportScenario) -> None:
     memory = MemoryStore()
     with closing(sqlite3.connect(life.directory / "leasebook.db")) as store:
         rows = store.execute(f"SELECT {', '.join(POSTINGS.columns)} FROM postings ORDER BY seq").fetchall()
@@ -320,7 +328,7 @@ def test_every_store_knows_who_spent_and_what_was_paid_in_advance(life: Life) ->
                 assert bool(terms) >= spender.prepaid
 
 
-def test_what_an_older_version_wrote_counts_when_it_was_paid(life: Life, tmp_path: Path) -> None:
+def test_what_an_older_version_wrote_counts_when_it_was_paid(life: ExportScenario, tmp_path: Path) -> None:
     data = Path(shutil.copytree(life.directory, tmp_path / "data"))
     with closing(sqlite3.connect(data / "leasebook.db")) as store, store:
         store.execute("UPDATE postings SET since = NULL, until = NULL, count = NULL, price = NULL")
@@ -335,6 +343,6 @@ def test_what_an_older_version_wrote_counts_when_it_was_paid(life: Life, tmp_pat
             assert round(row.pricing_quantity * row.list_unit_price) == row.list_cost
 
 
-def test_an_export_is_the_same_every_time(life: Life, tmp_path: Path) -> None:
+def test_an_export_is_the_same_every_time(life: ExportScenario, tmp_path: Path) -> None:
     first, second = (exported(life.directory, (2028, 1), tmp_path / name) for name in ("a.csv", "b.csv"))
     assert first.read_bytes() == second.read_bytes()

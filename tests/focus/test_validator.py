@@ -11,7 +11,7 @@ import pytest
 from leasebook.export.focus.columns import VERSION
 from tests.conformance.toolchains import Toolchain
 from tests.focus.exports import exported
-from tests.focus.life import Life, Month
+from tests.focus.life import ExportScenario, Month
 from tests.focus.validator import Verdict, models, rules_of, validate
 
 MONTHS: tuple[Month, ...] = ((2028, 1), (2028, 2), (2028, 3))
@@ -61,7 +61,7 @@ def test_the_rules_that_no_file_can_satisfy_are_still_as_they_were() -> None:
 
 @pytest.mark.parametrize(("month", "suffix"), [*zip(MONTHS, ("csv", "parquet", "csv"), strict=True)])
 def test_a_month_fails_no_rule_but_those_that_no_file_can_satisfy(
-    validator: Toolchain, life: Life, tmp_path: Path, month: Month, suffix: str
+    validator: Toolchain, life: ExportScenario, tmp_path: Path, month: Month, suffix: str
 ) -> None:
     file = exported(life.directory, month, tmp_path / f"costs.{suffix}")
     verdict = validate(validator, file, VERSION, tmp_path / "run")
@@ -81,13 +81,13 @@ def mended(folder: Path) -> Path:
     return folder
 
 
-def test_with_those_mended_a_month_fails_no_rule(validator: Toolchain, life: Life, tmp_path: Path) -> None:
+def test_with_those_mended_a_month_fails_no_rule(validator: Toolchain, life: ExportScenario, tmp_path: Path) -> None:
     file = exported(life.directory, (2028, 1), tmp_path / "costs.parquet")
     assert _judged(validator, file, tmp_path).failed == frozenset()
 
 
 def test_a_file_with_a_mistake_in_each_of_two_columns_fails_their_rules(
-    validator: Toolchain, life: Life, tmp_path: Path
+    validator: Toolchain, life: ExportScenario, tmp_path: Path
 ) -> None:
     file = exported(life.directory, (2028, 1), tmp_path / "costs.csv")
     with file.open(newline="") as lines:

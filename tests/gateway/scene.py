@@ -17,7 +17,7 @@ from leasebook.gateway.ports import Target
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.server.transport.websocket_scope import SocketProtocol
 from leasebook.store.opening import Target as Store
-from tests.harness import Desk, a_service
+from tests.harness import Client, a_service
 
 BOUND_S = 20.0
 SERVICE, MODEL, UNITS = "/v2/service", "/v2/model", "/v2/computeunit"
@@ -25,7 +25,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Listed:
+class ReplicaTable:
     """Replicas as the test says; the services are found by what stands first in their names."""
 
     def __init__(self) -> None:
@@ -135,10 +135,10 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, json.dumps(said).encode())
 
 
-class Office:
+class GatewayHarness:
     """The service, its gateway's address, and somebody who calls."""
 
-    def __init__(self, desk: Desk, base: str, http: aiohttp.ClientSession, targets: Listed) -> None:
+    def __init__(self, desk: Client, base: str, http: aiohttp.ClientSession, targets: ReplicaTable) -> None:
         self.desk = desk
         self.base = base
         self.http = http
@@ -147,7 +147,7 @@ class Office:
         self.unit = ""
         self.key = ""
 
-    async def do(self, path: str, action: str, body: Any = None, *, desk: Desk | None = None) -> Any:
+    async def do(self, path: str, action: str, body: Any = None, *, desk: Client | None = None) -> Any:
         """Call an action that succeeds."""
         return (await (desk or self.desk).call(path, action, body)).result
 
@@ -214,11 +214,11 @@ class Office:
 @contextlib.asynccontextmanager
 async def an_office(
     where: Path | Store, *, qps: float | None = None, opened: bool = True, prefix: str = "", **settings: str
-) -> AsyncIterator[Office]:
+) -> AsyncIterator[GatewayHarness]:
     """Run a service on a socket, with something to call in it."""
     environment: Mapping[str, str] = {f"LEASEBOOK_GATEWAY_{name.upper()}": value for name, value in settings.items()}
     environment = {**environment, "LEASEBOOK_PATH_PREFIX": prefix}
-    targets = Listed()
+    targets = ReplicaTable()
     async with (
         a_service(where, environment=environment, targets=targets) as desk,
         served(desk.service.app, ws=SocketProtocol) as base,
@@ -226,7 +226,7 @@ async def an_office(
             auto_decompress=False, connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(BOUND_S)
         ) as http,
     ):
-        office = Office(desk, base, http, targets)
+        office = GatewayHarness(desk, base, http, targets)
         if opened:
             await office.open(qps=qps)
         yield office

@@ -17,7 +17,7 @@ import pytest
 
 from leasebook.store.opening import Target as Store
 from leasebook.store.verify.check import check_store
-from tests.gateway.scene import SERVICE, Office, an_office, answer, body_of, echo, served
+from tests.gateway.scene import SERVICE, GatewayHarness, an_office, answer, body_of, echo, served
 from tests.harness import play
 
 
@@ -255,7 +255,7 @@ def test_the_shipped_completion_server_talks_through_the_gateway_and_its_tokens_
     wanted: dict[str, Any] = {"messages": [{"role": "user", "content": "What is a lease?"}], "max_tokens": 12}
     streamed = {**wanted, "stream": True, "stream_options": {"include_usage": True}}
 
-    async def scene(office: Office) -> None:
+    async def scene(office: GatewayHarness) -> None:
         status, whole = await office.said("POST", "/v1/chat/completions", json=wanted)
         assert status == 200
         async with office.call("POST", "/v1/chat/completions", json=streamed) as found:

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.gateway.scene import Office, an_office, raw
+from tests.gateway.scene import GatewayHarness, an_office, raw
 from tests.harness import play
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -18,7 +18,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 WHOLE = b"Content-Length: 2\r\n\r\nhi"
 
 
-class Got(NamedTuple):
+class WholeAnswer(NamedTuple):
     """What came back, byte for byte: all that the server wrote until it hung up."""
 
     status: int
@@ -30,7 +30,7 @@ class Got(NamedTuple):
         return [value for key, value in self.headers if key == name]
 
 
-async def asked(office: Office, method: str = "GET", more: bytes = b"") -> Got:
+async def asked(office: GatewayHarness, method: str = "GET", more: bytes = b"") -> WholeAnswer:
     """Call the service over a bare socket and read to the end."""
     host, _, port = office.base.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -42,7 +42,7 @@ async def asked(office: Office, method: str = "GET", more: bytes = b"") -> Got:
     top, _, body = text.partition(b"\r\n\r\n")
     first, *lines = top.decode("latin-1").split("\r\n")
     pairs = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
-    return Got(int(first.split(" ")[1]), pairs, body)
+    return WholeAnswer(int(first.split(" ")[1]), pairs, body)
 
 
 def answering(answer: bytes) -> AbstractAsyncContextManager[str]:

@@ -17,15 +17,15 @@ from leasebook.gateway.refused_keys import ENTRIES_MAX, Refusals
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests import postgres
-from tests.gateway.scene import SERVICE, Office, an_office, echo, served
+from tests.gateway.scene import SERVICE, GatewayHarness, an_office, echo, served
 from tests.gateway.test_servers import _beside
-from tests.harness import Desk, play
+from tests.harness import Client, play
 
 IAM, ACCOUNT = "/v2/iam", "/v2/account"
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
 
 
-async def maker_of(office: Office) -> tuple[Desk, dict[str, str], str]:
+async def maker_of(office: GatewayHarness) -> tuple[Client, dict[str, str], str]:
     """Add a user who may make service keys, and have them make one; returns them and the key."""
     user = {"userId": (await office.do(IAM, "CreateUser", {"name": "maker"}))["userId"]}
     made = await office.do(IAM, "CreateAccessKey", user)
@@ -36,7 +36,7 @@ async def maker_of(office: Office) -> tuple[Desk, dict[str, str], str]:
     return desk, policy, key
 
 
-async def reasons(office: Office) -> list[Any]:
+async def reasons(office: GatewayHarness) -> list[Any]:
     keys = (await office.do(SERVICE, "DescribeServiceKeys", {}))["keyList"]
     return [one.get("orphanReason") for one in keys]
 
@@ -114,7 +114,7 @@ def test_who_answers_for_a_key(*, maker: User | None, has_access_key: bool, foun
     assert orphan_of(key, maker, WRITERS, has_access_key=has_access_key) == found
 
 
-async def noted(office: Office) -> list[Any]:
+async def noted(office: GatewayHarness) -> list[Any]:
     """Have what was refused written down, and return it: what nobody knows whose it is, and the account's own."""
     office.desk.service.app._passing._refusals.write()  # type: ignore[union-attr]
     await office.desk.service.sequencer.flush()

@@ -141,7 +141,7 @@ def test_nothing_that_a_caller_sends_is_read_as_what_the_gateway_says_or_as_the_
 
 
 def test_a_replica_that_a_local_engine_runs_on_another_machine_is_none_for_this_server() -> None:
-    class Books:
+    class NoTargets:
         def targets(self, _service_id: str) -> list[Row]:
             return [
                 Row("r0", "127.0.0.1:20000", "Ready", "amv-1", "process", "here"),
@@ -151,5 +151,5 @@ def test_a_replica_that_a_local_engine_runs_on_another_machine_is_none_for_this_
                 Row("r4", "10.0.0.7:20000", "Ready", "amv-1", "ray", "away"),
             ]
 
-    found = Replicas("here").of(cast("ReadRepository", Books()), "svco-1")
+    found = Replicas("here").of(cast("ReadRepository", NoTargets()), "svco-1")
     assert [one.name for one in found] == ["r0", "r4"]

@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 
 from leasebook.gateway.websocket.frames import close_frame
 from leasebook.gateway.websocket.handshake import accept_of
-from tests.gateway.scene import BOUND_S, SERVICE, UNITS, Office, an_office, bound, echo, raw, served, until
+from tests.gateway.scene import BOUND_S, SERVICE, UNITS, GatewayHarness, an_office, bound, echo, raw, served, until
 from tests.harness import play
 
 KEY = base64.b64encode(b"0123456789abcdef").decode()
@@ -53,7 +53,7 @@ async def echoing(socket: web.WebSocketResponse, _request: web.Request) -> None:
             await socket.send_bytes(message.data)
 
 
-def opened(office: Office, rest: str = "/", **more: Any) -> Any:
+def opened(office: GatewayHarness, rest: str = "/", **more: Any) -> Any:
     """Open a WebSocket to the service with its key."""
     headers = {"Authorization": f"Bearer {more.pop('key', office.key)}", **more.pop("headers", {})}
     return office.http.ws_connect(office.url(rest), headers=headers, max_msg_size=64 << 20, **more)
@@ -67,13 +67,13 @@ async def told(socket: Any) -> tuple[int | None, str]:
     return socket.close_code, str(message.extra or "")
 
 
-async def metric(office: Office, line: str) -> float:
+async def metric(office: GatewayHarness, line: str) -> float:
     """Read a line of the metrics."""
     page = (await office.desk.send("/metrics", "", b"", method="GET")).body
     return float(next((one.split()[-1] for one in page.splitlines() if one.startswith(line + " ")), "0"))
 
 
-async def settled(office: Office, line: str, value: float) -> None:
+async def settled(office: GatewayHarness, line: str, value: float) -> None:
     """Wait until a line of the metrics has a value: an end may take its time to hang up."""
     async with asyncio.timeout(BOUND_S):
         while await metric(office, line) != value:  # noqa: ASYNC110 - what is waited for tells nobody
@@ -190,7 +190,9 @@ def test_a_replica_that_does_not_really_agree_is_502(tmp_path: Path) -> None:
 UPGRADE = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
 
 
-async def asked(office: Office, headers: str, *, method: str = "GET", path: str = "/services/echo/") -> tuple[int, Any]:
+async def asked(
+    office: GatewayHarness, headers: str, *, method: str = "GET", path: str = "/services/echo/"
+) -> tuple[int, Any]:
     """Ask over a bare socket; returns the status and what was said."""
     host, _, port = office.base.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))

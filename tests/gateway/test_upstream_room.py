@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from leasebook.gateway.upstream import Upstream
 
 
-class Replica:
+class OpenReplica:
     """Answers, and keeps its connections."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ def test_what_is_idle_for_longest_is_closed_where_a_call_needs_its_place() -> No
         upstream = Upstream(connect_s=5, headers_max=8192, connections_max=3)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(upstream.close)
-            replicas, ports = [Replica() for _ in range(5)], []
+            replicas, ports = [OpenReplica() for _ in range(5)], []
             for replica in replicas:
                 server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
                 stack.push_async_callback(server.wait_closed)
@@ -62,7 +62,7 @@ def test_without_a_bound_all_are_kept() -> None:
     async def scene() -> None:
         upstream = Upstream(connect_s=5, headers_max=8192)
         async with AsyncExitStack() as stack:
-            replicas = [Replica() for _ in range(4)]
+            replicas = [OpenReplica() for _ in range(4)]
             for replica in replicas:
                 server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
                 stack.push_async_callback(server.wait_closed)

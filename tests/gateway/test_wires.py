@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from leasebook.gateway import upstream
-from tests.gateway.scene import Office, an_office, raw
+from tests.gateway.scene import GatewayHarness, an_office, raw
 from tests.harness import play
 from tests.serving.place import listening
 
@@ -20,7 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 WITHIN_S = 15
 
 
-class Replica:
+class ScriptedReplica:
     """Keeps its connections, and what it was asked on each. It answers as the path says, by ``answers``."""
 
     def __init__(self, answers: dict[bytes, bytes]) -> None:
@@ -51,9 +51,9 @@ class Replica:
 @asynccontextmanager
 async def stood(
     tmp_path: Path, answers: dict[bytes, bytes] | None = None
-) -> AsyncIterator[tuple[Office, Replica, Callable[..., Any]]]:
+) -> AsyncIterator[tuple[GatewayHarness, ScriptedReplica, Callable[..., Any]]]:
     """Run a service behind our own connections, with one replica; yields it and what connects to it."""
-    replica = Replica(answers or {})
+    replica = ScriptedReplica(answers or {})
     async with (
         an_office(tmp_path) as office,
         raw(replica.serve) as address,
@@ -63,7 +63,7 @@ async def stood(
         yield office, replica, place.connected
 
 
-def head(office: Office, method: str, path: str, *, version: str = "1.1", more: bytes = b"") -> bytes:
+def head(office: GatewayHarness, method: str, path: str, *, version: str = "1.1", more: bytes = b"") -> bytes:
     first = f"{method} /services/echo{path} HTTP/{version}\r\nHost: leasebook.test\r\n"
     return f"{first}Authorization: Bearer {office.key}\r\n".encode() + more + b"\r\n"
 
@@ -160,7 +160,9 @@ def test_header_values_pass_unchanged_both_ways_whatever_their_bytes(tmp_path: P
     play(scene)
 
 
-async def _post(office: Office, connected: Callable[..., Any], body: bytes = b"ab", method: str = "POST") -> bytes:
+async def _post(
+    office: GatewayHarness, connected: Callable[..., Any], body: bytes = b"ab", method: str = "POST"
+) -> bytes:
     reader, writer = await connected()
     writer.write(head(office, method, "/", more=b"Content-Length: %d\r\n" % len(body)) + body)
     async with asyncio.timeout(WITHIN_S):

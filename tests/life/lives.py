@@ -34,7 +34,7 @@ from leasebook.store.sqlite.store import SqliteStore
 from leasebook.store.verify.check import check, check_directory
 from tests.contract.stores import KINDS
 from tests.life.reckoning import Entry, moment, total
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 from tests.simulation.playing import sealing
 
 MASTER_KEY: Final = b"k" * 32
@@ -46,10 +46,10 @@ FOR_EVER: Final = Instant(2**62)
 MANY: Final = 1_000_000
 
 
-class Life:
+class BillingOracle:
     """An account with its instances, a clock that goes where it is told, and the postings that are expected."""
 
-    def __init__(self, store: Any, office: Office, zone: str, now: int) -> None:
+    def __init__(self, store: Any, office: StoreHarness, zone: str, now: int) -> None:
         self.store = store
         self.office = office
         self.zone = zone
@@ -251,7 +251,7 @@ def _leaves(posting: Posting) -> int:
     return posting.amount if posting.debit == f"wallet:{ACCOUNT}" else -posting.amount
 
 
-Scene = Callable[[Life], Awaitable[None]]
+Scene = Callable[[BillingOracle], Awaitable[None]]
 
 
 def play(
@@ -268,8 +268,8 @@ def play(
 
     async def whole(store: Any) -> None:
         now = Instant(moment(start, zone))
-        office = Office(store, rules or Rules(), engine or InstantEngine(), trail=sealing(MASTER_KEY))
-        life = Life(store, office, zone, now)
+        office = StoreHarness(store, rules or Rules(), engine or InstantEngine(), trail=sealing(MASTER_KEY))
+        life = BillingOracle(store, office, zone, now)
         await office.say(opening(zone, now), now)
         await life.pay_in(funds)
         await scene(life)

@@ -7,18 +7,21 @@ from collections.abc import Iterable
 
 import pytest
 
-from leasebook.batch import Limits, Sequencer, Unavailable, sequencer
-from leasebook.batch.sequencer import CROWD_MIN
-from leasebook.domain.book.book import INSTANCES, Book, Changes, Needed
+from leasebook.batch import Limits, Sequencer, Unavailable, replies, sizing
+from leasebook.batch.sizing import CALLERS_MIN
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
+from tests.life.lives import ACCOUNT, PER_MONTH, BillingOracle, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 PATIENCE_S, LONG_S = 5.0, 60.0
 
@@ -73,7 +76,7 @@ class GatedStore(MemoryStore):
         return transaction
 
 
-class Scene:
+class TwoCallers:
     """Two callers, one batch each: the second comes while the first is being written."""
 
     def __init__(self, *second: Gate, fails: Unavailable | None = None) -> None:
@@ -84,8 +87,8 @@ class Scene:
 
     async def play(self) -> tuple[asyncio.Task[object], asyncio.Task[object]]:
         """Let both call, up to where the first is committed."""
-        office = Office(self.store, Rules(), InstantEngine())
-        life = Life(self.store, office, ZONE, START)
+        office = StoreHarness(self.store, Rules(), InstantEngine())
+        life = BillingOracle(self.store, office, ZONE, START)
         await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
         self.store.gates = [self.first, self.fails or (self.second[0], self.second[1])]
         self.sequencer = Sequencer(
@@ -107,10 +110,10 @@ async def answered(call: asyncio.Task[object]) -> object:
 
 
 def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencer, "HELD_S", LONG_S)
+    monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
 
     async def play() -> None:
-        scene = Scene(Gate(is_open=False), Gate(is_open=False))
+        scene = TwoCallers(Gate(is_open=False), Gate(is_open=False))
         first, second = await scene.play()
         loading, saving = scene.second
         await loading.reached.wait()
@@ -128,7 +131,7 @@ def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.Mon
 
 def test_answers_do_not_wait_for_rows_that_another_server_has_locked() -> None:
     async def play() -> None:
-        scene = Scene(Gate(is_open=False), Gate(is_open=True))
+        scene = TwoCallers(Gate(is_open=False), Gate(is_open=True))
         first, second = await scene.play()
         await scene.second[0].reached.wait()
         assert await answered(first)
@@ -141,10 +144,10 @@ def test_answers_do_not_wait_for_rows_that_another_server_has_locked() -> None:
 
 
 def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencer, "HELD_S", LONG_S)
+    monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
 
     async def play() -> None:
-        scene = Scene(fails=Unavailable("the disk is full"))
+        scene = TwoCallers(fails=Unavailable("the disk is full"))
         first, second = await scene.play()
         assert await answered(first)
         with pytest.raises(Unavailable):
@@ -160,19 +163,19 @@ def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.
         pytest.param(1, 100, [100], id="all together where the store is no other process"),
         pytest.param(2, 100, [50, 50], id="half of a crowd, and then the other half"),
         pytest.param(2, 101, [51, 50], id="an odd one out"),
-        pytest.param(2, CROWD_MIN, [CROWD_MIN], id="too few to be two"),
-        pytest.param(2, CROWD_MIN + 1, [CROWD_MIN, 1], id="one too many for one"),
+        pytest.param(2, CALLERS_MIN, [CALLERS_MIN], id="too few to be two"),
+        pytest.param(2, CALLERS_MIN + 1, [CALLERS_MIN, 1], id="one too many for one"),
     ],
 )
 def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int]) -> None:
     async def play() -> None:
         store = MemoryStore()
-        office = Office(store, Rules(), InstantEngine())
+        office = StoreHarness(store, Rules(), InstantEngine())
         payment = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
         await office.say(opening(ZONE, START), START)
         sizes = Sizes()
         sequencer = Sequencer(
-            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(crowd_parts=parts), meter=sizes
+            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(backlog_parts=parts), meter=sizes
         )
         calls = [asyncio.create_task(sequencer.submit(payment)) for _ in range(callers)]
         await asyncio.sleep(0)
@@ -189,7 +192,7 @@ class SharedStore(MemoryStore):
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:
         transaction = await super().begin(moves_clock=moves_clock)
-        transaction.has_company = True
+        transaction.has_concurrent_writers = True
         return transaction
 
 
@@ -198,13 +201,13 @@ def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
     waited_s: float, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is time for all of them to be answered and to ask again, and two servers share what a batch costs."""
-    monkeypatch.setattr(sequencer, "WAITED_S", waited_s)
+    monkeypatch.setattr(sizing, "ROW_WAIT_S", waited_s)
 
     async def play() -> None:
         store = SharedStore()
-        await Office(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
+        await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
         payment, sizes = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH)), Sizes()
-        limits = Limits(crowd_parts=2)
+        limits = Limits(backlog_parts=2)
         shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=sizes)
 
         async def twice() -> None:
@@ -221,7 +224,7 @@ def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
     asyncio.run(play())
 
 
-class Told:
+class CommitWatcher:
     """Takes note which instances a commit told of, and what they make due."""
 
     def __init__(self) -> None:
@@ -240,9 +243,9 @@ def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: int | No
 
     async def play() -> None:
         store = MemoryStore()
-        office = Office(store, Rules(), InstantEngine())
+        office = StoreHarness(store, Rules(), InstantEngine())
         await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
-        life, told = Life(store, office, ZONE, START), Told()
+        life, told = BillingOracle(store, office, ZONE, START), CommitWatcher()
         limits = Limits(part_size=part)
         shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=Sizes())
         shop.watch(told)

@@ -7,7 +7,7 @@ import pytest
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.commands.instance.engine_report import ConfirmFailed, ConfirmRunning
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
-from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, Life, Play
+from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, BillingOracle, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, metered, months_after
 
 BASE = Price(0, PER_MINUTE)
@@ -18,7 +18,7 @@ def test_postpaid_becomes_prepaid_at_once_with_the_minute_in_progress_charged_an
 ) -> None:
     turned, begins = "2030-01-31 13:14:15", "2030-01-31 13:15:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(3, release_at=life.now + 90 * DAY)
         start = life.now
         at = await life.until(turned)
@@ -42,7 +42,7 @@ def test_postpaid_becomes_prepaid_at_once_with_the_minute_in_progress_charged_an
 def test_prepaid_becomes_postpaid_at_its_end_and_the_meter_starts_at_that_very_moment(play: Play) -> None:
     start = "2030-01-31 10:20:30"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2, months=1, auto_renew=True)
         bought, end = life.now, months_after(start, 1, life.zone)
         life.expect_term("Purchase", at=bought, since=bought, until=end, months=1, count=2)
@@ -65,7 +65,7 @@ def test_prepaid_becomes_postpaid_at_its_end_and_the_meter_starts_at_that_very_m
 def test_there_and_back_within_a_term_changes_nothing_and_a_renewal_keeps_it_prepaid(play: Play) -> None:
     start = "2030-03-31 00:00:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         back, renewed = await life.buy(months=1), await life.buy(months=1)
         bought, end, longer = life.now, months_after(start, 1, life.zone), months_after(start, 2, life.zone)
         for _ in range(2):
@@ -89,7 +89,7 @@ def test_there_and_back_within_a_term_changes_nothing_and_a_renewal_keeps_it_pre
 def test_at_the_end_of_the_term_the_balance_must_do_for_an_hour_as_for_a_purchase(play: Play, short: int) -> None:
     start = "2030-03-31 00:30:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2, months=1)
         bought, end = life.now, months_after(start, 1, life.zone)
         life.expect_term("Purchase", at=bought, since=bought, until=end, months=1, count=2)
@@ -110,7 +110,7 @@ def test_at_the_end_of_the_term_the_balance_must_do_for_an_hour_as_for_a_purchas
 
 
 def test_what_cannot_be_created_gives_back_its_money_and_its_stock(play_everywhere: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         bought, end = life.now, months_after("2030-01-31 10:00:00", 2, life.zone)
         failing, starting = await life.buy(4, months=2), await life.buy(1, months=2)
         metered_one = await life.buy(5)
@@ -137,7 +137,7 @@ def test_what_cannot_be_created_gives_back_its_money_and_its_stock(play_everywhe
 def test_quota_is_metered_until_its_scheduled_release_at_the_second(play_everywhere: Play) -> None:
     place, price = ("global", "ernie-4.0-8k"), 60_001
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         await life.offer(per_minute=price, place=place, stock_total=100, kind="TPM")
         unit = await life.buy(7, place=place)
         start = life.now

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import Book, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.domain.values.money import Micro
@@ -16,10 +17,10 @@ from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
+from tests.life.lives import ACCOUNT, PER_MONTH, BillingOracle, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 WAITED = 4 * SECOND_US
 
@@ -51,8 +52,8 @@ def test_a_moment_that_passed_while_rows_were_waited_for_has_passed() -> None:
 
     async def scene() -> None:
         store = SlowStore()
-        office = Office(store, Rules(), InstantEngine())
-        life = Life(store, office, ZONE, START)
+        office = StoreHarness(store, Rules(), InstantEngine())
+        life = BillingOracle(store, office, ZONE, START)
         await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
         sequencer = Sequencer(
             store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Sizes()

@@ -10,18 +10,19 @@ import msgspec
 import pytest
 
 from leasebook.batch import load
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, INSTANCES, TABLES, Book, Needed, Table
-from leasebook.domain.book.loads import KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import KeysOfUser, Needed, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, INSTANCES, TABLES, Table
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.release import Release
 from leasebook.domain.model.idempotency import IdempotencyKey
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from tests.life.lives import ACCOUNT, PER_MONTH, Life, opening
+from tests.life.lives import ACCOUNT, PER_MONTH, BillingOracle, opening
 from tests.life.test_moving import START, ZONE
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 
 class Watched(MemoryTransaction):
@@ -46,9 +47,9 @@ def token(number: int) -> IdempotencyKey:
 def test_a_client_token_takes_no_step_of_its_own(kind: str) -> None:
     async def scene() -> None:
         store = MemoryStore()
-        office = Office(store, Rules(), InstantEngine())
+        office = StoreHarness(store, Rules(), InstantEngine())
         await office.say(opening(ZONE, START), START)
-        life = Life(store, office, ZONE, START)
+        life = BillingOracle(store, office, ZONE, START)
         await life.pay_in(PER_MONTH)
         commands: list[Command] = [msgspec.structs.replace(life.buying(1), token=token(number)) for number in range(3)]
         if kind != "purchases":

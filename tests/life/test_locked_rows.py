@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from leasebook.batch import Closed, DueRequest, Limits, LockedOut, Overloaded, Sequencer
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, Needed
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey
 from leasebook.domain.record.agenda import Due, DueKind
@@ -20,10 +21,10 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from tests.life.lives import ACCOUNT, Life, opening
+from tests.life.lives import ACCOUNT, BillingOracle, opening
 from tests.life.test_moving import START, ZONE, Sizes
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 OTHER = "acc-2"
 LONG_S, SHORT_S, PATIENCE_S = 60.0, 0.12, 5.0
@@ -31,7 +32,7 @@ ROW: Needed = (ACCOUNTS, (ACCOUNT,))
 MINUTE = 60_000_000
 
 
-class Scene:
+class LockedRows:
     """Two accounts, a sequencer, and somebody who holds rows."""
 
     def __init__(self, wait_s: float, **limits: Any) -> None:
@@ -45,7 +46,7 @@ class Scene:
             limits=Limits(lock_wait_s=wait_s, **limits),
             meter=Sizes(),
         )
-        self.life = Life(self.store, Office(self.store, Rules(), InstantEngine()), ZONE, START)
+        self.life = BillingOracle(self.store, StoreHarness(self.store, Rules(), InstantEngine()), ZONE, START)
 
     async def open(self) -> None:
         other = CreateAccount(account_id=OTHER, user_id="user-2", name="b", time_zone=ZONE, key=NewKey("key-2", b"s"))
@@ -61,7 +62,7 @@ class Scene:
         return int(self.store.rows[ACCOUNTS][account_id,].balance)
 
 
-def play(scene: Scene, act: Callable[[], Awaitable[None]]) -> None:
+def play(scene: LockedRows, act: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
         await scene.open()
         await act()
@@ -75,7 +76,7 @@ async def soon(call: asyncio.Task[Any]) -> Any:
 
 
 def test_others_go_on_while_the_rows_of_one_account_are_held_and_its_calls_come_after() -> None:
-    scene = Scene(LONG_S)
+    scene = LockedRows(LONG_S)
 
     async def act() -> None:
         scene.store.held_elsewhere = {ROW}
@@ -96,7 +97,7 @@ def test_others_go_on_while_the_rows_of_one_account_are_held_and_its_calls_come_
 
 
 def test_a_call_waits_for_held_rows_no_longer_than_it_is_told_to_and_nothing_is_done() -> None:
-    scene = Scene(SHORT_S)
+    scene = LockedRows(SHORT_S)
 
     async def act() -> None:
         scene.store.held_elsewhere = {ROW}
@@ -111,7 +112,7 @@ def test_a_call_waits_for_held_rows_no_longer_than_it_is_told_to_and_nothing_is_
 
 
 def test_rows_that_have_been_held_for_long_are_not_waited_for_again() -> None:
-    scene = Scene(1.0)
+    scene = LockedRows(1.0)
 
     async def act() -> None:
         scene.store.held_elsewhere = {ROW}
@@ -128,7 +129,7 @@ def test_rows_that_have_been_held_for_long_are_not_waited_for_again() -> None:
 
 
 def test_where_too_many_wait_for_held_rows_the_next_is_told_at_once() -> None:
-    scene = Scene(LONG_S, queue_max=2)
+    scene = LockedRows(LONG_S, queue_max=2)
 
     async def act() -> None:
         scene.store.held_elsewhere = {ROW}
@@ -146,7 +147,7 @@ def test_where_too_many_wait_for_held_rows_the_next_is_told_at_once() -> None:
 
 
 def test_who_waits_for_held_rows_is_refused_when_the_service_stops() -> None:
-    scene = Scene(LONG_S)
+    scene = LockedRows(LONG_S)
     held: list[asyncio.Task[Any]] = []
 
     async def act() -> None:
@@ -163,7 +164,7 @@ def test_who_waits_for_held_rows_is_refused_when_the_service_stops() -> None:
 
 @pytest.mark.parametrize("what", ["the account", "the instance"])
 def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_they_are_free(what: str) -> None:
-    scene = Scene(LONG_S)
+    scene = LockedRows(LONG_S)
     life = scene.life
     at = Instant(START + 10 * MINUTE)
 
@@ -193,7 +194,7 @@ def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_
         assert {due.unit_id for due in late} == {mine}
         scene.store.held_elsewhere = set()
         late.clear()
-        while scene.sequencer._aside.barred:  # noqa: ASYNC110 - it is looked for from outside
+        while scene.sequencer._locked_rows.barred:  # noqa: ASYNC110 - it is looked for from outside
             await asyncio.sleep(0.01)
         for _ in range(3):
             await look()
@@ -204,7 +205,7 @@ def test_due_work_whose_rows_are_held_keeps_no_other_late_and_is_done_once_when_
 
 
 def test_a_queue_that_one_account_has_filled_takes_the_call_of_another() -> None:
-    scene = Scene(LONG_S, queue_max=4)
+    scene = LockedRows(LONG_S, queue_max=4)
 
     async def act() -> None:
         crowd = [scene.call(ACCOUNT) for _ in range(6)]

@@ -16,11 +16,11 @@ from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
 from leasebook.scheduler.worker import Agenda
-from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, Life, opening
+from tests.life.lives import ACCOUNT, PER_MINUTE, PER_MONTH, BillingOracle, opening
 from tests.life.reckoning import DAY, HOUR, MINUTE, moment
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 ZONE = "Asia/Shanghai"
 START = Instant(moment("2030-01-31 10:30:00", ZONE))
@@ -45,11 +45,11 @@ class Sizes:
         """Count nothing."""
 
 
-async def bought() -> tuple[MemoryStore, Office]:
+async def bought() -> tuple[MemoryStore, StoreHarness]:
     """A store with instances that come due together."""
     store = MemoryStore()
-    office = Office(store, Rules(), InstantEngine())
-    life = Life(store, office, ZONE, START)
+    office = StoreHarness(store, Rules(), InstantEngine())
+    life = BillingOracle(store, office, ZONE, START)
     await office.say(opening(ZONE, START), START)
     await office.say([TopUp(account_id=ACCOUNT, amount=Micro(FUNDS))], START)
     commands: list[Command] = [
@@ -97,7 +97,7 @@ def test_more_is_taken_at_once_while_nobody_calls_and_less_again_once_somebody_d
     async def scene() -> None:
         store, _ = await bought()
         clock, meter = VirtualClock(Instant(START + 30 * MINUTE)), Sizes()
-        limits = Limits(64, due_max=1, alone_times=3)
+        limits = Limits(64, due_max=1, idle_times=3)
         sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
         sequencer.start()
         assert len(await sequencer.do_due(DueRequest())) == 3

@@ -12,7 +12,7 @@ from leasebook.domain.model.instance import Instance
 from leasebook.domain.rules.statement import lines_of
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
-from tests.life.lives import PER_MINUTE, Life, Play
+from tests.life.lives import PER_MINUTE, BillingOracle, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, full_hours, metered, total
 
 LONG_AGO = 0
@@ -31,7 +31,7 @@ def test_a_year_through_changes_of_price_charges_each_minute_at_the_price_that_h
         ("2028-02-29 23:59:59", 612_346),
     )
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(3)
         start, prices = life.now, [BASE]
         for text, price in changes:
@@ -59,7 +59,7 @@ def _next_minute(start: int, at: int) -> int:
 def test_a_release_at_a_second_counts_the_minute_in_progress_and_no_other(play_everywhere: Play) -> None:
     cases = ((0.000001, 1), (60, 1), (60.000001, 2), (3599, 60), (3600, 60), (3601, 61), (90061, 1502))
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         start = life.now
         units = []
         for seconds, minutes in cases:
@@ -91,7 +91,7 @@ def _poor(hours: int) -> int:
 def test_an_unpaid_hour_stops_it_after_the_grace_and_a_top_up_brings_it_back_with_the_meter_paused_between(
     play_everywhere: Play,
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(1)
         start = life.now
         assert (start + 30 * MINUTE) % HOUR == 0
@@ -129,7 +129,7 @@ def test_an_unpaid_hour_stops_it_after_the_grace_and_a_top_up_brings_it_back_wit
 
 
 def test_what_nobody_pays_for_is_released_after_the_retention_and_its_bill_ends_where_it_stopped(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2)
         start = life.now
         unpaid = full_hours(start, start + DAY, life.zone)[2]
@@ -152,7 +152,7 @@ def test_what_nobody_pays_for_is_released_after_the_retention_and_its_bill_ends_
 
 
 def test_a_debt_that_is_paid_within_the_grace_stops_nothing_and_the_next_one_has_its_own(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(1)
         start = life.now
         await life.until(start + 2 * HOUR)
@@ -198,7 +198,7 @@ MINUTES_OF_SIZE = (
 def test_a_started_minute_is_charged_for_the_most_units_that_were_held_in_it(
     play: Play, sizes: tuple[tuple[int, int], ...], prices: tuple[tuple[int, int], ...]
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(3)
         start = life.now
         held, priced = [Size(start, 3)], [BASE]
@@ -231,7 +231,7 @@ def _cost(start: int, end: int, sizes: list[Size], prices: list[Price]) -> int:
     return cost
 
 
-class Slow(Engine, frozen=True):
+class SlowEngine(Engine, frozen=True):
     """Confirms at once but for changes of size, which it takes its time for."""
 
     def confirmations(self, unit: Instance) -> tuple[Command, ...]:
@@ -242,7 +242,7 @@ class Slow(Engine, frozen=True):
 def test_a_slow_engine_has_the_old_size_charged_until_the_new_one_is_there_and_the_stock_held_meanwhile(
     play: Play,
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2)
         start = life.now
         await life.until(start + 100_000_000)
@@ -269,14 +269,14 @@ def test_a_slow_engine_has_the_old_size_charged_until_the_new_one_is_there_and_t
         await life.release(unit)
         life.expect(*metered(start, end, [Size(start, 2), Size(grown, 6), Size(shrunk, 4)], [BASE], life.zone))
 
-    play(scene, start="2030-06-01 10:30:00", engine=Slow())
+    play(scene, start="2030-06-01 10:30:00", engine=SlowEngine())
 
 
 # --- quotes ---
 
 
 def test_a_quote_holds_its_price_over_a_change_for_what_is_bought_with_it_and_for_nothing_else(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         held = await life.quote(2)
         other = await life.quote(2)
         await life.until("2030-06-01 10:04:59")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leasebook.domain.values.rule_settings import Rules
-from tests.life.lives import PER_MONTH, Life, Play
+from tests.life.lives import PER_MONTH, BillingOracle, Play
 from tests.life.reckoning import DAY, Entry, months_after, rounded_up
 
 
@@ -18,7 +18,7 @@ def test_five_months_from_the_31st_of_january_end_on_the_last_days_of_short_mont
     start = f"{year}-01-31 10:00:00"
     ends = [f"{year}-{day} 10:00:00" for day in ("03-31", "04-30", "05-31", "06-30")]
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2, months=1, auto_renew=True)
         end = life.moment(february)
         life.expect_term("Purchase", at=life.now, since=life.now, until=end, months=1, count=2)
@@ -48,7 +48,7 @@ def test_five_months_from_the_31st_of_january_end_on_the_last_days_of_short_mont
 def test_a_renewal_is_made_7_days_before_or_as_soon_as_it_can_be_paid(play: Play, days: int) -> None:
     start = "2029-11-30 08:15:30"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(3, months=3, auto_renew=True, auto_renew_months=2)
         end, longer = months_after(start, 3, life.zone), months_after(start, 5, life.zone)
         assert end == life.moment("2030-02-28 08:15:30")
@@ -70,7 +70,7 @@ def test_a_renewal_is_made_7_days_before_or_as_soon_as_it_can_be_paid(play: Play
 def test_where_all_tries_fail_it_stops_at_its_end_and_is_released_after_the_retention(play: Play) -> None:
     start = "2031-12-31 23:59:59"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(months=2, auto_renew=True)
         end = months_after(start, 2, life.zone)
         assert end == life.moment("2032-02-29 23:59:59")
@@ -98,7 +98,7 @@ def test_where_all_tries_fail_it_stops_at_its_end_and_is_released_after_the_rete
 def test_a_stopped_one_is_renewed_by_hand_from_the_end_of_its_term_and_not_from_today(play: Play) -> None:
     start = "2030-08-31 12:00:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2, months=1)
         end, longer = months_after(start, 1, life.zone), months_after(start, 2, life.zone)
         assert (end, longer) == (life.moment("2030-09-30 12:00:00"), life.moment("2030-10-31 12:00:00"))
@@ -125,7 +125,7 @@ def test_a_rule_that_was_deleted_renews_nothing_and_one_that_was_set_late_has_th
 ) -> None:
     start = "2030-05-31 00:00:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         deleted = await life.buy(months=1, auto_renew=True)
         late = await life.buy(months=1)
         end, longer = months_after(start, 1, life.zone), months_after(start, 2, life.zone)
@@ -146,7 +146,7 @@ def test_a_rule_that_was_deleted_renews_nothing_and_one_that_was_set_late_has_th
 def test_a_renewal_by_hand_before_the_first_try_leaves_nothing_to_renew_by_itself(play: Play) -> None:
     start = "2030-01-31 10:00:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(months=1, auto_renew=True)
         end, longer = months_after(start, 1, life.zone), months_after(start, 2, life.zone)
         life.expect_term("Purchase", at=life.now, since=life.now, until=end, months=1)
@@ -167,7 +167,7 @@ def test_a_renewal_by_hand_before_the_first_try_leaves_nothing_to_renew_by_itsel
 def test_a_renewal_costs_what_a_month_costs_then_for_the_units_that_it_has_then(play: Play) -> None:
     start = "2028-01-31 10:00:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(1, months=1, auto_renew=True)
         bought, end = life.now, life.moment("2028-02-29 10:00:00")
         life.expect_term("Purchase", at=bought, since=bought, until=end, months=1)
@@ -207,7 +207,7 @@ def test_a_renewal_costs_what_a_month_costs_then_for_the_units_that_it_has_then(
 def test_a_renewal_to_a_day_pays_the_part_of_the_month_that_is_missing(
     play: Play, start: str, day: int, end: str, part: int, whole: int
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(3, months=1)
         bought, first = life.now, months_after(start, 1, life.zone)
         life.expect_term("Purchase", at=bought, since=bought, until=first, months=1, count=3)
@@ -224,7 +224,7 @@ def test_a_renewal_to_a_day_pays_the_part_of_the_month_that_is_missing(
 
 
 def test_instances_with_a_common_day_31_stay_together_over_short_months(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         units = []
         first_ends = ("2030-02-10 10:00:00", "2030-02-21 10:00:00")
         for begin, end in zip(("2030-01-10 10:00:00", "2030-01-21 10:00:00"), first_ends, strict=True):

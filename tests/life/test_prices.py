@@ -11,7 +11,7 @@ from leasebook.domain.rules.statement import lines_of
 from leasebook.domain.values.money import Micro
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.queries.read_repository import HistoryFilter
-from tests.life.lives import ACCOUNT, MANY, PER_MINUTE, PER_MONTH, Life, Play
+from tests.life.lives import ACCOUNT, MANY, PER_MINUTE, PER_MONTH, BillingOracle, Play
 from tests.life.reckoning import HOUR, MINUTE, SECOND, Entry, Price, Size, metered, months_after
 
 BASE = Price(0, PER_MINUTE)
@@ -28,7 +28,7 @@ def used(at: int, since: int, minutes: int, units: int, price: int) -> Entry:
 
 
 def test_a_quote_holds_over_a_price_that_is_set_at_the_moment_at_which_it_was_made(play_everywhere: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         quote = await life.quote(1)
         await life.offer(per_minute=DEAR)
         start = await life.until(life.now + MINUTE)
@@ -41,7 +41,7 @@ def test_a_quote_holds_over_a_price_that_is_set_at_the_moment_at_which_it_was_ma
 
 
 def test_a_price_that_is_set_right_after_a_quoted_purchase_holds_from_the_second_minute_on(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         start = life.now
         unit = await life.buy(1, quote=await life.quote(1))
         await life.offer(per_minute=5_000_000)
@@ -55,7 +55,7 @@ def test_a_price_that_is_set_right_after_a_quoted_purchase_holds_from_the_second
 
 
 def test_without_a_quote_the_first_minute_costs_what_held_when_it_was_bought(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         start = life.now
         before = await life.buy(1)
         await life.offer(per_minute=DEAR)
@@ -73,7 +73,7 @@ def test_without_a_quote_the_first_minute_costs_what_held_when_it_was_bought(pla
 def test_a_price_that_is_set_right_after_a_top_up_does_not_hold_for_the_minute_that_began_with_it(
     play_everywhere: Play,
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit, start = await life.buy(1), life.now
         life.expect(*metered(start, start + HOUR, [Size(start, 1)], [BASE], life.zone))
         back = await life.until(start + HOUR + 5 * MINUTE)
@@ -91,7 +91,7 @@ def test_a_price_that_is_set_right_after_a_top_up_does_not_hold_for_the_minute_t
 
 
 def test_units_that_a_resize_adds_to_quoted_ones_cost_what_the_list_says(play_everywhere: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         quote = await life.quote(1)
         start = await life.until(life.now + MINUTE)
         await life.offer(per_minute=DEAR)
@@ -119,7 +119,7 @@ def test_units_that_a_resize_adds_to_quoted_ones_cost_what_the_list_says(play_ev
 
 
 def test_quoted_units_that_are_given_back_and_taken_again_cost_what_the_list_says(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         quote = await life.quote(5)
         await life.offer(per_minute=DEAR)
         unit, start = await life.buy(5, quote=quote), life.now
@@ -134,7 +134,7 @@ def test_quoted_units_that_are_given_back_and_taken_again_cost_what_the_list_say
 
 
 def test_a_statement_has_a_line_for_the_quoted_units_and_one_for_the_others(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         quote = await life.quote(1)
         await life.offer(per_minute=DEAR)
         unit, start = await life.buy(1, quote=quote), life.now
@@ -172,7 +172,7 @@ ROUTES = [
 def test_the_same_end_costs_the_same_by_whatever_renewals_it_is_reached(
     play: Play, start: str, way: list[tuple[int, int | None]], end: str, months: Fraction
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(months=1)
         since = months_after(start, 1, life.zone)
         life.expect_term("Purchase", at=life.now, since=life.now, until=since, months=1)
@@ -194,7 +194,7 @@ def test_the_same_end_costs_the_same_by_whatever_renewals_it_is_reached(
 def test_a_unit_that_is_added_to_a_term_that_was_renewed_to_a_day_costs_what_the_first_one_paid(play: Play) -> None:
     start = "2030-01-28 10:00:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(months=1)
         at, first, end = life.now, months_after(start, 1, life.zone), life.moment("2030-03-31 10:00:00")
         life.expect_term("Purchase", at=at, since=at, until=first, months=1)
@@ -219,7 +219,7 @@ def test_a_unit_that_is_added_to_a_term_that_was_renewed_to_a_day_costs_what_the
 def test_the_minute_in_which_an_instance_stopped_is_not_paid_again_when_it_is_back(
     play_everywhere: Play, seconds: int, minutes: int
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit, start = await life.buy(1), life.now
         stopped = start + HOUR - 30 * SECOND
         life.expect(*metered(start, stopped, [Size(start, 1)], [BASE], life.zone))
@@ -236,7 +236,7 @@ def test_the_minute_in_which_an_instance_stopped_is_not_paid_again_when_it_is_ba
 
 
 def test_what_grows_in_the_minute_in_which_it_stopped_pays_that_minute_for_what_came_to_it(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit, start = await life.buy(1), life.now
         stopped = start + HOUR - 30 * SECOND
         life.expect(*metered(start, stopped, [Size(start, 1)], [BASE], life.zone))
@@ -252,7 +252,7 @@ def test_what_grows_in_the_minute_in_which_it_stopped_pays_that_minute_for_what_
 
 
 def test_a_term_begins_where_the_minute_ends_that_was_paid_for(play_everywhere: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit, start = await life.buy(1), life.now
         at = await life.until("2030-06-01 10:10:45")
         begins, end = life.moment("2030-06-01 10:11:30"), life.moment("2030-07-01 10:11:30")
@@ -266,7 +266,7 @@ def test_a_term_begins_where_the_minute_ends_that_was_paid_for(play_everywhere: 
 
 
 def test_a_term_of_more_units_begins_there_too_and_the_minute_is_paid_for_all_of_them(play: Play) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit, start = await life.buy(1), life.now
         at = await life.until("2030-06-01 10:10:45")
         await life.resize(unit, 3)
@@ -280,7 +280,7 @@ def test_a_term_of_more_units_begins_there_too_and_the_minute_is_paid_for_all_of
 
 @pytest.mark.parametrize("seconds", [0, 60, 90])
 def test_units_that_are_held_for_no_time_are_not_paid_for_wherever_in_a_minute(play: Play, seconds: int) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit, start = await life.buy(1), life.now
         at = await life.until(start + seconds * SECOND)
         await life.resize(unit, 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.life.lives import PER_MINUTE, PER_MONTH, Life, Play
+from tests.life.lives import PER_MINUTE, PER_MONTH, BillingOracle, Play
 from tests.life.reckoning import DAY, HOUR, MINUTE, Entry, Price, Size, metered, months_after, rounded_up
 
 BASE = Price(0, PER_MINUTE)
@@ -70,7 +70,7 @@ def test_a_charge_comes_at_each_full_hour_that_the_accounts_clocks_show(
 ) -> None:
     begin, end = span
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         await life.buy(1)
         start, stands = life.now, await life.until(end)
         expected = metered(start, stands, [Size(start, 1)], [BASE], zone, ends=False)
@@ -98,7 +98,7 @@ def test_a_charge_comes_at_each_full_hour_that_the_accounts_clocks_show(
 def test_days_with_a_skipped_or_a_doubled_hour_cost_the_minutes_that_they_have(
     play: Play, zone: str, begin: str, end: str, minutes: int, charges: int
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2)
         start, gone = life.now, await life.until(end)
         await life.release(unit)
@@ -132,7 +132,7 @@ TERMS = (
 def test_a_term_ends_at_the_same_time_of_day_on_the_accounts_clocks(
     play: Play, zone: str, begin: str, months: int, end: str
 ) -> None:
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(2, months=months)
         bought, ends = life.now, life.moment(end)
         assert ends == months_after(begin, months, zone)
@@ -153,7 +153,7 @@ def test_a_term_ends_at_the_same_time_of_day_on_the_accounts_clocks(
 def test_tries_to_renew_are_so_many_times_24_hours_before_the_end_also_when_a_day_has_25(play: Play) -> None:
     begin = "2030-09-30 02:30:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(1, months=1, auto_renew=True)
         end, longer = months_after(begin, 1, life.zone), months_after(begin, 2, life.zone)
         life.expect_term("Purchase", at=life.now, since=life.now, until=end, months=1)
@@ -172,7 +172,7 @@ def test_tries_to_renew_are_so_many_times_24_hours_before_the_end_also_when_a_da
 def test_growing_in_a_term_with_a_changed_clock_is_paid_by_seconds_that_passed(play: Play) -> None:
     begin = "2030-03-15 12:00:00"
 
-    async def scene(life: Life) -> None:
+    async def scene(life: BillingOracle) -> None:
         unit = await life.buy(1, months=1)
         start, end = life.now, months_after(begin, 1, life.zone)
         life.expect_term("Purchase", at=start, since=start, until=end, months=1)

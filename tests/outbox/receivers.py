@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from tests.harness import Desk
+from tests.harness import Client
 
 PATH = "/v2/notification"
 LOCAL = {"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes", "LEASEBOOK_WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"}
 WITHIN_S = 20.0
 
 
-class Got(NamedTuple):
+class ReceivedDelivery(NamedTuple):
     """A request that arrived."""
 
     head: str
@@ -34,7 +34,7 @@ class Got(NamedTuple):
         return json.loads(self.body)
 
 
-Answering = Callable[[Got], Awaitable[bytes] | bytes]
+Answering = Callable[[ReceivedDelivery], Awaitable[bytes] | bytes]
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
 
@@ -48,7 +48,7 @@ class Receiver:
     """Keeps what arrives. ``answer`` says what is answered; ``under_way`` is how many wait for that now."""
 
     def __init__(self) -> None:
-        self.got: list[Got] = []
+        self.got: list[ReceivedDelivery] = []
         self.answer: Answering = lambda _got: OK
         self.under_way = 0
         self.most_under_way = 0
@@ -64,7 +64,7 @@ class Receiver:
         try:
             head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            got = Got(head, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
+            got = ReceivedDelivery(head, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
             self.got.append(got)
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
@@ -116,18 +116,18 @@ async def until(what: str, is_so: Callable[[], Any], *, within_s: float = WITHIN
         await asyncio.sleep(0.01)
 
 
-async def subscribe(desk: Desk, url: str, **more: Any) -> Any:
+async def subscribe(desk: Client, url: str, **more: Any) -> Any:
     """Make a webhook."""
     return (await desk.call(PATH, "CreateSubscription", {"kind": "Webhook", "url": url, **more})).result
 
 
-async def deliveries(desk: Desk, **wanted: Any) -> list[Any]:
+async def deliveries(desk: Client, **wanted: Any) -> list[Any]:
     """List deliveries, newest first."""
     found: list[Any] = (await desk.call(PATH, "DescribeDeliveries", wanted)).result["deliveries"]
     return found
 
 
-async def settled(desk: Desk, count: int, state: str = "Delivered") -> list[Any]:
+async def settled(desk: Client, count: int, state: str = "Delivered") -> list[Any]:
     """Wait until so many deliveries are in a state."""
 
     async def look() -> list[Any]:
@@ -138,7 +138,7 @@ async def settled(desk: Desk, count: int, state: str = "Delivered") -> list[Any]
     return found
 
 
-async def buy(desk: Desk, **more: Any) -> str:
+async def buy(desk: Client, **more: Any) -> str:
     """Buy an instance by the minute; returns its id."""
     body = {
         "billing": {"paymentTiming": "Postpaid", **more},
@@ -148,11 +148,11 @@ async def buy(desk: Desk, **more: Any) -> str:
     return str((await desk.call("/v2/computeunit", "PurchaseComputeUnit", body)).result["instanceId"])
 
 
-async def release(desk: Desk, unit_id: str) -> None:
+async def release(desk: Client, unit_id: str) -> None:
     """Release an instance."""
     _ = (await desk.call("/v2/computeunit", "ReleaseComputeUnit", {"instanceId": unit_id})).result
 
 
-async def now(desk: Desk) -> str:
+async def now(desk: Client) -> str:
     """What the service's clock says."""
     return str((await desk.call("/v2/clock", "DescribeClock", {})).result["now"])

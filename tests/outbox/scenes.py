@@ -9,11 +9,11 @@ from typing import Any
 
 from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.outbox.receivers import LOCAL, Receiver, a_receiver, deliveries, now, until
 
 
-def played(where: Path | Target, scene: Callable[[Desk, Receiver], Awaitable[None]], **settings: str) -> None:
+def played(where: Path | Target, scene: Callable[[Client, Receiver], Awaitable[None]], **settings: str) -> None:
     """Play a scene with a service and a receiver, and check the books after it."""
 
     async def whole() -> None:
@@ -24,12 +24,12 @@ def played(where: Path | Target, scene: Callable[[Desk, Receiver], Awaitable[Non
     assert check_store(Target(where) if isinstance(where, Path) else where).findings == []
 
 
-async def later(desk: Desk, **span: float) -> None:
+async def later(desk: Client, **span: float) -> None:
     """Move the clock forward by so much."""
     await desk.advance((datetime.fromisoformat(await now(desk)) + timedelta(**span)).isoformat())
 
 
-async def tried(desk: Desk, attempts: int, **wanted: Any) -> None:
+async def tried(desk: Client, attempts: int, **wanted: Any) -> None:
     """Wait until the oldest delivery that waits was tried so often."""
 
     async def look() -> bool:

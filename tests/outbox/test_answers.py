@@ -14,8 +14,19 @@ from leasebook.notifications import paused_clock as standing
 from leasebook.notifications import webhook
 from leasebook.notifications.mail import MailSender
 from leasebook.store.opening import Target
-from tests.harness import Desk, a_service, play
-from tests.outbox.receivers import FAILED, LOCAL, OK, Got, Receiver, a_receiver, buy, deliveries, settled, subscribe
+from tests.harness import Client, a_service, play
+from tests.outbox.receivers import (
+    FAILED,
+    LOCAL,
+    OK,
+    ReceivedDelivery,
+    Receiver,
+    a_receiver,
+    buy,
+    deliveries,
+    settled,
+    subscribe,
+)
 from tests.outbox.scenes import played, tried
 from tests.outbox.test_mail import confirming, parcel
 
@@ -36,7 +47,7 @@ HELD = ("never", "late", "a chunk that never comes", "until the end, which never
 def test_a_success_is_a_success_whatever_becomes_of_its_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "ANSWER_S", 0.05)
 
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         names = iter(BODIES)
         held: list[asyncio.StreamWriter] = []
 
@@ -120,7 +131,7 @@ def test_under_a_clock_that_stands_still_a_failure_is_tried_again_by_the_machine
     waits: list[float] = []
     monkeypatch.setattr(standing, "call_later", _at_once(waits))
 
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         answers = iter([FAILED] * 3)
         receiver.answer = lambda _got: next(answers, OK)
         await subscribe(desk, receiver.url, types=["unit.bought"])
@@ -146,7 +157,7 @@ def test_under_a_clock_that_stands_still_what_waited_is_tried_at_the_next_start(
                 await buy(desk)
                 await tried(desk, 1)
 
-            def fine(_got: Got) -> bytes:
+            def fine(_got: ReceivedDelivery) -> bytes:
                 return OK
 
             receiver.answer = fine
@@ -162,7 +173,7 @@ def test_a_lane_that_was_moved_meanwhile_is_left_alone(migrated: Target, monkeyp
 
     monkeypatch.setattr(standing, "call_later", lambda _seconds, _call: asyncio.get_running_loop().call_later(99, int))
 
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         receiver.answer = lambda _got: FAILED
         hook = (await subscribe(desk, receiver.url, types=["unit.bought"]))["subscriptionId"]
         unit = await buy(desk)

@@ -19,14 +19,15 @@ from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from leasebook.addressing.mail import ADDRESS, Server, server_of
 from leasebook.config.load import BadSettings, load_settings
-from leasebook.domain.book.book import SUBSCRIPTIONS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import SUBSCRIPTIONS
 from leasebook.domain.model.subscription import Subscription, delivery_of
 from leasebook.domain.record.event import BOUGHT, Event
 from leasebook.domain.values.calendar import Instant
 from leasebook.notifications.mail import MailSender, message_of
 from leasebook.notifications.ports import Parcel
 from tests.crash.fleet import free_port
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.outbox.receivers import PATH, buy, deliveries, settled, until
 from tests.outbox.scenes import later, tried
 from tests.outbox.test_address import certificate
@@ -84,7 +85,7 @@ def mail() -> Iterator[tuple[Box, int]]:
         controller.stop()
 
 
-def played(folder: Path, port: int, scene: Callable[[Desk], Awaitable[None]], user: str = "") -> None:
+def played(folder: Path, port: int, scene: Callable[[Client], Awaitable[None]], user: str = "") -> None:
     environment = {
         "LEASEBOOK_SMTP_URL": f"smtp://{user}127.0.0.1:{port}",
         "LEASEBOOK_MAIL_FROM": "leasebook@example.org",
@@ -98,13 +99,13 @@ def played(folder: Path, port: int, scene: Callable[[Desk], Awaitable[None]], us
     play(whole)
 
 
-async def asked_for(desk: Desk, **more: Any) -> Any:
+async def asked_for(desk: Client, **more: Any) -> Any:
     """Subscribe an address, which is asked for its confirmation then."""
     body = {"kind": "Email", "address": TO, "types": ["unit.bought"], **more}
     return (await desk.call(PATH, "CreateSubscription", body)).result
 
 
-async def subscribe(desk: Desk) -> str:
+async def subscribe(desk: Client) -> str:
     """Have an address be subscribed, as one from before addresses were confirmed; returns the subscription."""
     account = (await desk.call("/v2/account", "DescribeAccount")).result["accountId"]
     last = await desk.service.store.read(lambda ask: ask.last_event(account))
@@ -130,12 +131,12 @@ def link_in(box: Box, index: int = -1) -> str:
     return found[1]
 
 
-async def open_link(desk: Desk, link: str, *, press: bool = False) -> tuple[int, str]:
+async def open_link(desk: Client, link: str, *, press: bool = False) -> tuple[int, str]:
     answer = await desk.send(link, "", b"attempt=ab" if press else b"", method="POST" if press else "GET", headers=[])
     return answer.status, answer.body
 
 
-async def status_of(desk: Desk) -> list[str]:
+async def status_of(desk: Client) -> list[str]:
     listed = (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"]
     return [row["status"] for row in listed]
 
@@ -143,7 +144,7 @@ async def status_of(desk: Desk) -> list[str]:
 def test_nothing_but_the_question_is_sent_before_an_address_is_confirmed(tmp_path: Path, mail: tuple[Box, int]) -> None:
     box, port = mail
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         made = await asked_for(desk, types=[])
         hook = {"subscriptionId": made["subscriptionId"]}
         assert made["status"] == "Pending"
@@ -191,7 +192,7 @@ def test_a_question_is_sent_anew_a_few_times_a_day_and_only_the_newest_link_hold
 ) -> None:
     box, port = mail
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         hook = {"subscriptionId": (await asked_for(desk))["subscriptionId"]}
         await settled(desk, 1)
         old = link_in(box)
@@ -232,7 +233,7 @@ def test_without_an_address_for_links_there_are_no_mail_subscriptions(tmp_path: 
 def test_an_event_arrives_as_a_plain_message_that_no_machine_answers(tmp_path: Path, mail: tuple[Box, int]) -> None:
     box, port = mail
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         await subscribe(desk)
         unit = await buy(desk)
         (row,) = await settled(desk, 1)
@@ -256,7 +257,7 @@ def test_a_refusal_for_now_is_tried_again_as_the_same_message(tmp_path: Path, ma
     box, port = mail
     box.answers = ["451 Try later"]
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         await subscribe(desk)
         await buy(desk)
         await tried(desk, 1)
@@ -273,7 +274,7 @@ def test_a_refusal_for_good_is_given_up_at_once(tmp_path: Path, mail: tuple[Box,
     box, port = mail
     box.answers = ["550 Nobody of that name"]
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         await subscribe(desk)
         await buy(desk)
         (row,) = await settled(desk, 1, "GivenUp")
@@ -289,7 +290,7 @@ def test_a_password_is_sent_as_it_is_and_a_wrong_one_is_no_fault_of_the_receiver
 ) -> None:
     box, port = mail
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         await subscribe(desk)
         await buy(desk)
         await until("somebody logs in", lambda: box.logins)
@@ -304,7 +305,7 @@ def test_a_password_is_sent_as_it_is_and_a_wrong_one_is_no_fault_of_the_receiver
 
 
 def test_a_mail_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         await subscribe(desk)
         await buy(desk)
         await tried(desk, 1)
@@ -347,7 +348,7 @@ def test_a_server_without_a_mail_server_makes_no_mail_subscriptions(tmp_path: Pa
 def test_what_is_more_or_less_than_one_address_is_refused(tmp_path: Path, mail: tuple[Box, int], address: str) -> None:
     assert not ADDRESS.fullmatch(address)
 
-    async def scene(desk: Desk) -> None:
+    async def scene(desk: Client) -> None:
         answer = await desk.call(PATH, "CreateSubscription", {"kind": "Email", "address": address})
         assert answer.code == "InappropriateJSON"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leasebook.store.opening import Target
-from tests.harness import Desk
+from tests.harness import Client
 from tests.outbox.receivers import FAILED, OK, PATH, Receiver, buy, deliveries, now, release, settled, subscribe, until
 from tests.outbox.scenes import later, played, tried
 from tests.outbox.test_webhooks import LIFE
@@ -13,14 +13,14 @@ from tests.outbox.test_webhooks import LIFE
 GIVE_UP_HOURS = 73
 
 
-async def again(desk: Desk, hook: str, *, query: str = "", **asked: Any) -> tuple[int, bool]:
+async def again(desk: Client, hook: str, *, query: str = "", **asked: Any) -> tuple[int, bool]:
     """Have what was given up sent anew; returns how much that was, and whether more is left."""
     body = {"subscriptionId": hook, **asked}
     result = (await desk.call(PATH, "RedeliverGivenUp", body, query=query)).result
     return result["redelivered"], result["isTruncated"]
 
 
-async def given_up(desk: Desk, receiver: Receiver, units: int, before: int = 0) -> list[str]:
+async def given_up(desk: Client, receiver: Receiver, units: int, before: int = 0) -> list[str]:
     """Let instances live while the receiver is down, until all that they have to tell is given up."""
     receiver.answer = lambda _got: FAILED
     bought = [await buy(desk) for _ in range(units)]
@@ -39,7 +39,7 @@ async def given_up(desk: Desk, receiver: Receiver, units: int, before: int = 0) 
 
 
 def test_what_was_given_up_comes_again_in_order_for_each_instance_so_many_a_call(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         units = await given_up(desk, receiver, 3)
         ids = {row["deliveryId"] for row in await deliveries(desk)}
@@ -59,7 +59,7 @@ def test_what_was_given_up_comes_again_in_order_for_each_instance_so_many_a_call
 
 
 def test_only_what_was_given_up_since_a_time_and_for_that_subscription_comes_again(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         await given_up(desk, receiver, 1)
         await later(desk, seconds=1)
@@ -78,7 +78,7 @@ def test_only_what_was_given_up_since_a_time_and_for_that_subscription_comes_aga
 
 
 def test_it_comes_before_what_waits_of_the_same_instance(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         receiver.answer = lambda _got: FAILED
         unit = await buy(desk)
@@ -96,7 +96,7 @@ def test_it_comes_before_what_waits_of_the_same_instance(migrated: Target) -> No
 
 
 def test_the_same_token_answers_the_same_and_sends_nothing_twice(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         await given_up(desk, receiver, 1)
         receiver.answer, down = lambda _got: OK, len(receiver.got)
@@ -112,7 +112,7 @@ def test_the_same_token_answers_the_same_and_sends_nothing_twice(migrated: Targe
 
 
 def test_what_a_paused_subscription_missed_waits_until_it_goes_on(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = (await subscribe(desk, receiver.url, types=list(LIFE)))["subscriptionId"]
         await given_up(desk, receiver, 1)
         receiver.answer, down = lambda _got: OK, len(receiver.got)

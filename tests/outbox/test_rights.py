@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from leasebook.contract.policies import FULL, READ
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.outbox.receivers import LOCAL, PATH, a_receiver, buy, settled, subscribe
 
 IAM = "/v2/iam"
 
 
-async def somebody(desk: Desk, policy: str) -> Desk:
+async def somebody(desk: Client, policy: str) -> Client:
     """A user of the account with one policy."""
     user = {"userId": (await desk.call(IAM, "CreateUser", {"name": "somebody"})).result["userId"]}
     await desk.call(IAM, "AttachPolicy", {**user, "policyName": policy})

@@ -12,7 +12,7 @@ import pytest
 
 from leasebook.notifications.webhook_signature import signed
 from tests.harness import a_service, play
-from tests.outbox.receivers import LOCAL, PATH, Got, a_receiver, buy, settled, subscribe
+from tests.outbox.receivers import LOCAL, PATH, ReceivedDelivery, a_receiver, buy, settled, subscribe
 from tests.outbox.scenes import later
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "notifications.md"
@@ -85,7 +85,7 @@ def test_after_a_rotation_both_secrets_sign_for_a_day_and_then_only_the_new_one(
     async def scene() -> None:
         async with a_service(tmp_path, demo=True, environment=LOCAL) as desk, a_receiver() as receiver:
 
-            async def next_one() -> Got:
+            async def next_one() -> ReceivedDelivery:
                 count = len(receiver.got) + 1
                 await buy(desk)
                 await settled(desk, count)

@@ -8,17 +8,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.record.event import REMINDED, Event, page_of
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.store.opening import Target
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
     OK,
     PATH,
-    Got,
+    ReceivedDelivery,
     Receiver,
     a_receiver,
     buy,
@@ -32,7 +32,7 @@ from tests.outbox.scenes import later, played, tried
 
 
 def test_a_test_event_goes_the_way_of_all_others_and_to_one_subscription_only(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hooks = [await subscribe(desk, f"{receiver.url}/{name}") for name in "ab"]
         assert (await desk.call(PATH, "TestSubscription", {"subscriptionId": hooks[1]["subscriptionId"]})).result
         await settled(desk, 1)
@@ -47,7 +47,7 @@ def test_a_test_event_goes_the_way_of_all_others_and_to_one_subscription_only(tm
 
 
 def test_a_deleted_subscription_gets_nothing_more_and_what_waited_is_dropped(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         receiver.answer = lambda _got: FAILED
         hook = {"subscriptionId": (await subscribe(desk, receiver.url))["subscriptionId"]}
         unit = await buy(desk)
@@ -72,7 +72,7 @@ def test_a_deleted_subscription_gets_nothing_more_and_what_waited_is_dropped(mig
 
 
 def test_events_wait_for_a_paused_subscription_unless_they_are_to_be_skipped(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = {"subscriptionId": (await subscribe(desk, receiver.url, types=["unit.bought"]))["subscriptionId"]}
         await desk.call(PATH, "ModifySubscription", {**hook, "status": "Paused"})
         assert (await desk.call(PATH, "TestSubscription", hook)).code == "InvalidState"
@@ -90,7 +90,7 @@ def test_events_wait_for_a_paused_subscription_unless_they_are_to_be_skipped(tmp
 
 
 def test_what_is_over_is_forgotten_after_its_time_and_what_was_given_up_later(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         await subscribe(desk, receiver.url, types=["unit.bought"])
         await release(desk, await buy(desk))
         await settled(desk, 1)
@@ -121,7 +121,7 @@ def test_what_is_over_is_forgotten_after_its_time_and_what_was_given_up_later(mi
 
 @pytest.mark.parametrize(("ahead_us", "state"), [(0, "Dropped"), (HOUR_US, "Delivered")])
 def test_a_reminder_of_what_has_passed_is_not_sent(tmp_path: Path, ahead_us: int, state: str) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         service = desk.service
         account = (await desk.call("/v2/account", "DescribeAccount")).result["accountId"]
         at = service.clock.now()
@@ -155,7 +155,7 @@ def test_a_server_that_stops_puts_back_what_is_under_way_and_the_next_one_sends_
     async def scene() -> None:
         async with a_receiver() as receiver:
 
-            async def hang(_got: Got) -> bytes:
+            async def hang(_got: ReceivedDelivery) -> bytes:
                 await asyncio.Event().wait()
                 return OK
 
@@ -175,7 +175,7 @@ def test_a_server_that_stops_puts_back_what_is_under_way_and_the_next_one_sends_
 
 
 def test_an_event_on_its_way_for_the_first_time_is_not_sent_twice_by_hand(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = (await subscribe(desk, receiver.url))["subscriptionId"]
         await buy(desk)
         done = await settled(desk, 2)
@@ -191,7 +191,7 @@ def test_an_event_on_its_way_for_the_first_time_is_not_sent_twice_by_hand(tmp_pa
 
 
 def test_deliveries_come_in_pages(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         for _ in range(2):
             await subscribe(desk, receiver.url)
         units = [await buy(desk) for _ in range(3)]
@@ -215,7 +215,7 @@ def test_deliveries_come_in_pages(tmp_path: Path) -> None:
 
 
 def test_tests_have_a_rate_by_subscription_and_by_account_that_deleting_does_not_begin_anew(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         async def test(hook: str) -> str:
             answer = await desk.call(PATH, "TestSubscription", {"subscriptionId": hook})
             if answer.status == 200:

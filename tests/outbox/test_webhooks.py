@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from leasebook.store.opening import Target
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
     OK,
     PATH,
-    Got,
+    ReceivedDelivery,
     Receiver,
     a_receiver,
     buy,
@@ -32,7 +32,7 @@ LIFE = ("unit.bought", "unit.running", "unit.releasing", "unit.released")
 
 
 def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of_events_show_it(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         hook = await subscribe(desk, receiver.url)
         unit = await buy(desk)
         await release(desk, unit)
@@ -54,7 +54,7 @@ def test_what_happens_to_an_instance_arrives_in_order_once_and_as_lists_of_event
 
 
 def test_what_happened_before_is_not_told_and_types_and_instances_can_be_chosen(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         await release(desk, await buy(desk))
         first = await buy(desk)
         await subscribe(desk, receiver.url, types=["unit.released", "unit.bought"])
@@ -78,7 +78,7 @@ def test_what_happened_before_is_not_told_and_types_and_instances_can_be_chosen(
 def test_a_failure_is_tried_again_under_the_same_id_and_later_events_of_the_instance_wait_for_it(
     migrated: Target,
 ) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         await subscribe(desk, receiver.url)
         receiver.answer = lambda _got: FAILED
         unit = await buy(desk)
@@ -108,7 +108,7 @@ def test_a_failure_is_tried_again_under_the_same_id_and_later_events_of_the_inst
 
 
 def test_an_instance_whose_events_are_refused_holds_up_no_other(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         poisoned = await buy(desk)
         receiver.answer = lambda got: FAILED if got.event.get("subject") == poisoned else OK
         await subscribe(desk, receiver.url)
@@ -126,8 +126,8 @@ def test_an_instance_whose_events_are_refused_holds_up_no_other(tmp_path: Path) 
 
 
 def test_a_receiver_that_hangs_is_left_and_one_that_answers_too_late_gets_the_same_again(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
-        async def late(_got: Got) -> bytes:
+    async def scene(desk: Client, receiver: Receiver) -> None:
+        async def late(_got: ReceivedDelivery) -> bytes:
             await asyncio.Event().wait()
             return OK
 
@@ -146,10 +146,10 @@ def test_a_receiver_that_hangs_is_left_and_one_that_answers_too_late_gets_the_sa
 
 
 def test_a_hook_that_hangs_does_not_keep_others_waiting(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         gate = asyncio.Event()
 
-        async def hang(_got: Got) -> bytes:
+        async def hang(_got: ReceivedDelivery) -> bytes:
             await gate.wait()
             return OK
 
@@ -192,7 +192,7 @@ def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_it_is_
 def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another_subscription_is_told(
     migrated: Target,
 ) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         async with a_receiver() as good:
             receiver.answer = lambda _got: FAILED
             bad = await subscribe(desk, receiver.url, types=["unit.bought", "subscription.givenUp"])
@@ -224,7 +224,7 @@ def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another_subsc
 
 
 def test_giving_up_does_not_feed_on_itself(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         receiver.answer = lambda _got: FAILED
         for _ in range(2):
             await subscribe(desk, receiver.url, types=["unit.bought", "subscription.givenUp"])
@@ -242,7 +242,7 @@ def test_giving_up_does_not_feed_on_itself(tmp_path: Path) -> None:
 
 
 def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lost_when_it_goes_on(migrated: Target) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         async with a_receiver() as good:
             receiver.answer = lambda _got: status(410)
             hook = await subscribe(desk, receiver.url)
@@ -267,7 +267,7 @@ def test_a_receiver_that_is_gone_pauses_its_subscription_and_nothing_is_lost_whe
 
 
 def test_a_redirect_is_a_failure_that_says_so_and_is_not_followed(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         async with a_receiver() as other:
             receiver.answer = lambda _got: status(307, f"location: {other.url}")
             await subscribe(desk, receiver.url)
@@ -282,7 +282,7 @@ def test_a_redirect_is_a_failure_that_says_so_and_is_not_followed(tmp_path: Path
 
 
 def test_an_answer_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         receiver.answer = lambda _got: b"HTTP/1.1 200 So\r\ncontent-length: 1000000000000\r\n\r\n" + b"x" * 100_000
         await subscribe(desk, receiver.url, types=["unit.bought"])
         await buy(desk)
@@ -293,7 +293,7 @@ def test_an_answer_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
 
 
 def test_a_receiver_that_asks_for_time_gets_it_and_an_hour_at_most(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         began = datetime.fromisoformat(await now(desk))
         asked = {"a": "1800", "b": "90000"}
         receiver.answer = lambda got: status(503, f"Retry-After: {asked[got.head.split()[1][-1]]}")
@@ -308,7 +308,7 @@ def test_a_receiver_that_asks_for_time_gets_it_and_an_hour_at_most(tmp_path: Pat
 
 
 def test_a_receiver_that_asks_for_a_time_that_is_none_is_tried_again_like_any_other(tmp_path: Path) -> None:
-    async def scene(desk: Desk, receiver: Receiver) -> None:
+    async def scene(desk: Client, receiver: Receiver) -> None:
         asked = {"a": f"Mon, 1 Jan {'9' * 20} 00:00:00 GMT", "b": "1 Jan 2030 00:00:00 +9" + "9" * 20, "c": "\xb2"}
         receiver.answer = lambda got: status(503, f"Retry-After: {asked[got.head.split()[1][-1]]}")
         hooks = [await subscribe(desk, f"{receiver.url}/{name}", types=["unit.bought"]) for name in asked]

@@ -6,17 +6,9 @@ from typing import Any
 
 import msgspec
 
-from leasebook.domain.book.book import (
-    ACCOUNT_LIMITS,
-    ACCOUNTS,
-    INSTANCES,
-    MODELS,
-    OFFERINGS,
-    PRICES,
-    SERVICES,
-    Book,
-    Draft,
-)
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, MODELS, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.account.identity import CreateAccount, NewKey
 from leasebook.domain.commands.command import Command, Needs

@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from leasebook.domain.book.book import (
-    INSTANCES,
-    LEASES,
-    METADATA,
-    OFFERINGS,
-    REPLICAS,
-    SERVICES,
-    Book,
-    Changes,
-    Draft,
-    StoreMetadata,
-)
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, LEASES, METADATA, OFFERINGS, REPLICAS, SERVICES
 from leasebook.domain.commands.command import Command, Decision
 from leasebook.domain.commands.store.clock import VIRTUAL_NOW
 from leasebook.domain.model.engine_capacity import TypeCapacity
 from leasebook.domain.model.instance import GONE, Instance
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.replica import Isolation, Replica, Seen, Wanted
 from leasebook.domain.replicas.engine_route import Route
 from leasebook.domain.replicas.planner import Limits
@@ -33,7 +26,7 @@ from leasebook.reconciler.worker import Reconciler
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.reconciler.acts import founding
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 T = TypeVar("T")
 
@@ -46,7 +39,7 @@ class Died(BaseException):
     """The process is no more; nothing that it does from now on has any effect."""
 
 
-class Wire:
+class CountedWire:
     """Counts what a worker does to the world outside, and lets it die before the n-th time, or right after."""
 
     def __init__(self) -> None:
@@ -71,7 +64,7 @@ class WiredEngine:
     name = "fake"
     local = False
 
-    def __init__(self, engine: FakeEngine, wire: Wire) -> None:
+    def __init__(self, engine: FakeEngine, wire: CountedWire) -> None:
         self._engine = engine
         self._wire = wire
 
@@ -136,11 +129,11 @@ class Silent:
         self.stocks[engine] = dict(stocks)
 
 
-class Hand:
+class WorldWorker:
     """A worker of the house, its wire, and what it is told and asks."""
 
-    def __init__(self, house: House, number: int, *, alone: bool, local: bool) -> None:
-        self.wire = Wire()
+    def __init__(self, house: World, number: int, *, alone: bool, local: bool) -> None:
+        self.wire = CountedWire()
         engine = WiredEngine(FakeEngine(house.world), self.wire)
         engine.local = local
         self.node = f"node-{number if local else 0}"
@@ -181,13 +174,13 @@ class Hand:
             for everything in (True, False, False):
                 self._house.tick()
                 await self.worker.look_at("fake")
-                await self.worker.turn(everything=everything)
+                await self.worker.reconcile(everything=everything)
                 await self.worker.settle_down()
         except Died:
             await self.worker.settle_down()
 
 
-class House:
+class World:
     """See the module. ``hands``: how many workers share the store; ``local``: each on a node of its own."""
 
     def __init__(self, *, hands: int = 1, local: bool = False, units: int = 12) -> None:
@@ -197,10 +190,10 @@ class House:
         self.store = MemoryStore()
         self.world = FakeWorld(lambda: self.now / SECOND_US, {"gpu-1": units})
         self.meter = Silent()
-        self.office = Office(self.store, self.rules, RoutedEngine(ROUTES), witness=self._committed)
+        self.office = StoreHarness(self.store, self.rules, RoutedEngine(ROUTES), witness=self._committed)
         self.local = local
         self.made = 0
-        self.hands: list[Hand] = []
+        self.hands: list[WorldWorker] = []
         self._alone = hands == 1
         self._hands_max = hands
 
@@ -219,10 +212,10 @@ class House:
         for _ in range(self._hands_max):
             self.hire()
 
-    def hire(self, node: int | None = None) -> Hand:
+    def hire(self, node: int | None = None) -> WorldWorker:
         """Start a worker; on the node of one that died where it is named."""
         self.made += 1
-        hand = Hand(self, self.made if node is None else node, alone=self._alone, local=self.local)
+        hand = WorldWorker(self, self.made if node is None else node, alone=self._alone, local=self.local)
         self.hands.append(hand)
         return hand
 

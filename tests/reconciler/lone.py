@@ -54,7 +54,7 @@ class Deadly:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Desk:
+class MortalSequencer:
     """The sequencer, with death before and after every command."""
 
     def __init__(self, sequencer: Sequencer, deadly: Deadly) -> None:
@@ -114,7 +114,7 @@ async def live(directory: Path, point: str, nth: int) -> None:
     )
     deadly = Deadly(point, nth)
     engine = deadly_engine(ProcessEngine(directory / "replicas", {"gpu-1": 4}), deadly)
-    desk = Desk(sequencer, deadly)
+    desk = MortalSequencer(sequencer, deadly)
     worker = Reconciler(
         store,
         desk,

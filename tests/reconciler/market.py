@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.purchase import Billing, BuyUnits, Purchase
 from leasebook.domain.commands.instance.release import Release
@@ -38,7 +38,7 @@ TIMING: Final = Timing()
 START: Final = 1_900_000_000 * SECOND_US
 
 
-class Moved(Time):
+class MovedTime(Time):
     """Time that stands until it is moved."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Moved(Time):
         return False
 
 
-class Commits:
+class LoggedCommits:
     """Counts commits, and has differences logged as the reconciler has."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Commits:
         log_differences(changes)
 
 
-class Hand:
+class CapacityWorker:
     """A worker that only takes stock, and a beat that goes up when it is told to."""
 
     def __init__(self, market: Market, name: str, node: str, world: FakeWorld, *, local: bool, alone: bool) -> None:
@@ -101,9 +101,9 @@ class Market:
 
     def __init__(self, store: OpenStore) -> None:
         self.store = store
-        self.time = Moved()
+        self.time = MovedTime()
         self.metrics = Metrics()
-        self.commits = Commits()
+        self.commits = LoggedCommits()
         self.bought = 0
         self.sequencer = self.seller(store)
 
@@ -127,9 +127,9 @@ class Market:
 
     def hand(
         self, name: str, world: FakeWorld, *, node: str = "node-1", local: bool = False, alone: bool = False
-    ) -> Hand:
+    ) -> CapacityWorker:
         """Hire a worker."""
-        return Hand(self, name, node, world, local=local, alone=alone)
+        return CapacityWorker(self, name, node, world, local=local, alone=alone)
 
     async def say(self, command: Command) -> Any:
         """Have a command decided; returns its answer, or the refusal."""

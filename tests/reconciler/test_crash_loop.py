@@ -5,12 +5,12 @@ from __future__ import annotations
 from leasebook.domain.record.event import Event
 from tests.harness import play
 from tests.reconciler.acts import buying
-from tests.reconciler.house import House
+from tests.reconciler.house import World
 
 
 def test_a_loop_of_crashes_is_one_event_and_the_next_loop_another() -> None:
     async def scene() -> None:
-        house = House()
+        house = World()
         await house.found()
         _ = (await house.say(buying("unit-1", "svco-1", 1))).result()
         await house.live(5)
@@ -36,5 +36,5 @@ def test_a_loop_of_crashes_is_one_event_and_the_next_loop_another() -> None:
     play(scene)
 
 
-def told(house: House) -> list[Event]:
+def told(house: World) -> list[Event]:
     return [event for page in house.store.events for event in page.events if event.type == "replica.failing"]

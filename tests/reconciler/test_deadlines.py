@@ -14,7 +14,7 @@ from leasebook.reconciler.ports import Time
 START = 1_900_000_000 * SECOND_US
 
 
-class Moved(Time):
+class StoreTime(Time):
     """The clock of a store, which may be set, and the time since boot, which may not."""
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ def shown(one: Replica) -> dict[str, Observation]:
     return {"fake": Observation({one.name: Seen(name=one.name, state="Ready")})}
 
 
-class Scene:
+class ReplicaReports:
     """What is told of one replica."""
 
     def __init__(self) -> None:
-        self.time = Moved()
+        self.time = StoreTime()
         self.deadlines = Deadlines(self.time, 5 * MINUTE_US)
 
     def told(self, one: Replica) -> float | str | None:
@@ -64,7 +64,7 @@ class Scene:
 
 
 def test_it_is_told_once_and_stays_right_while_both_clocks_go_alike() -> None:
-    scene = Scene()
+    scene = ReplicaReports()
     assert scene.told(row()) == 3600
     for _ in range(50):
         scene.time.wait(MINUTE_US)
@@ -73,7 +73,7 @@ def test_it_is_told_once_and_stays_right_while_both_clocks_go_alike() -> None:
 
 @pytest.mark.parametrize("far", [20 * MINUTE_US, -20 * MINUTE_US])
 def test_it_is_told_anew_where_the_clock_of_the_store_was_set(far: int) -> None:
-    scene = Scene()
+    scene = ReplicaReports()
     assert scene.told(row()) == 3600
     scene.time.now += far
     assert scene.told(row()) == 3600 - far / SECOND_US
@@ -81,7 +81,7 @@ def test_it_is_told_anew_where_the_clock_of_the_store_was_set(far: int) -> None:
 
 
 def test_while_the_clock_is_held_it_is_moved_on_in_time_and_not_all_the_time() -> None:
-    scene = Scene()
+    scene = ReplicaReports()
     one = row(deadline=START + MINUTE_US)
     assert scene.told(one) == 60
     scene.time.held = True
@@ -98,7 +98,7 @@ def test_while_the_clock_is_held_it_is_moved_on_in_time_and_not_all_the_time() -
 
 
 def test_it_is_not_told_of_what_its_engine_does_not_show_or_what_ends() -> None:
-    deadlines = Deadlines(Moved())
+    deadlines = Deadlines(StoreTime())
     assert not list(deadlines.stale([row()], {}))
     assert not list(deadlines.stale([row()], {"fake": Observation(None, "cut")}))
     assert not list(deadlines.stale([row()], {"fake": Observation({})}))
@@ -107,7 +107,7 @@ def test_it_is_not_told_of_what_its_engine_does_not_show_or_what_ends() -> None:
 
 
 def test_one_without_a_deadline_is_told_where_it_had_one() -> None:
-    scene = Scene()
+    scene = ReplicaReports()
     endless = row(deadline=None)
     assert scene.told(endless) == "-"
     scene.told(row())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.domain.book.book import OFFERINGS, REPLICAS
+from leasebook.domain.book.tables import OFFERINGS, REPLICAS
 from leasebook.store.sqlite.store import SqliteStore
 from tests.contract.batches import get
 from tests.harness import play

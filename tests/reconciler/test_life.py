@@ -14,15 +14,15 @@ from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.ports.queries.read_repository import EventFilter
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, Install, Runs, StopUnit, buying
-from tests.reconciler.house import House
+from tests.reconciler.house import World
 from tests.reconciler.scene import service
 
-Scene = Callable[[House], Awaitable[None]]
+Scene = Callable[[World], Awaitable[None]]
 
 
-def lived(scene: Scene, *, hands: int = 1, local: bool = False) -> House:
+def lived(scene: Scene, *, hands: int = 1, local: bool = False) -> World:
     """Play a scene in a house; everything is checked after every step."""
-    house = House(hands=hands, local=local)
+    house = World(hands=hands, local=local)
 
     async def whole() -> None:
         await house.found()
@@ -32,26 +32,26 @@ def lived(scene: Scene, *, hands: int = 1, local: bool = False) -> House:
     return house
 
 
-async def bought(house: House, replicas: int = 2, **billing: int | Instant) -> None:
+async def bought(house: World, replicas: int = 2, **billing: int | Instant) -> None:
     _ = (await house.say(buying("unit-1", "svco-1", replicas, **billing))).result()  # type: ignore[arg-type]
 
 
-async def released(house: House) -> None:
+async def released(house: World) -> None:
     _ = (await house.say(Release(account_id=ACCOUNT, unit_id="unit-1", service_id=None))).result()
 
 
-def states(house: House) -> list[str]:
+def states(house: World) -> list[str]:
     return [row.state for row in house.replicas()]
 
 
-def troubles(house: House) -> list[str]:
+def troubles(house: World) -> list[str]:
     wanted = EventFilter(account_id=ACCOUNT, types=(ENGINE_TROUBLE,))
     events = house.store.ask(lambda ask: ask.events(wanted, after=None, limit=1000, oldest_first=True))
     return [event.data["message"] for _, event in events]
 
 
 def test_an_instance_runs_once_its_replicas_are_healthy_and_is_released_once_they_are_gone() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         house.world.script("*", start_s=30, stop_s=3)
         await bought(house)
         await house.live(25)
@@ -72,7 +72,7 @@ def test_an_instance_runs_once_its_replicas_are_healthy_and_is_released_once_the
 
 
 def test_capacity_alone_is_there_in_the_batch_that_buys_it() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         await house.say(Install(services=(service("svco-9", runs=False),)))
         runs = buying("unit-1", "svco-9", 1)
         assert isinstance(runs, Runs)
@@ -85,7 +85,7 @@ def test_capacity_alone_is_there_in_the_batch_that_buys_it() -> None:
 
 @pytest.mark.parametrize("how", [{"cannot_run": "no such image"}, {"no_room": True}, {"start_s": 3600.0}])
 def test_what_cannot_be_had_is_given_back_after_nothing_of_it_is_left(how: dict[str, object]) -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         house.world.script("*-svco-1-1-*", **how)
         await bought(house)
         await house.live(700, step=5)
@@ -99,7 +99,7 @@ def test_what_cannot_be_had_is_given_back_after_nothing_of_it_is_left(how: dict[
 
 
 def test_a_creation_that_failed_keeps_its_units_until_its_engine_can_be_asked() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         house.world.script("*-svco-1-0-*", stop_s=3)
         house.world.script("*-svco-1-1-*", cannot_run="no such image")
         await bought(house)
@@ -116,7 +116,7 @@ def test_a_creation_that_failed_keeps_its_units_until_its_engine_can_be_asked() 
 
 
 def test_a_replica_that_dies_comes_back_under_another_name_and_later_each_time() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         house.world.script("*", exits_after_s=5)
         await bought(house, 1)
         await house.live(600)
@@ -136,7 +136,7 @@ def test_a_replica_that_dies_comes_back_under_another_name_and_later_each_time()
 
 
 def test_what_its_engine_lost_is_started_again() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         await bought(house)
         await house.live(3)
         house.world.lose("*-svco-1-0-*")
@@ -147,7 +147,7 @@ def test_what_its_engine_lost_is_started_again() -> None:
 
 
 def test_an_engine_that_cannot_be_asked_loses_nothing_and_is_told_of_once() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         await bought(house)
         await house.live(3)
         house.world.cut()
@@ -167,7 +167,7 @@ def test_an_engine_that_cannot_be_asked_loses_nothing_and_is_told_of_once() -> N
 
 
 def test_an_answer_that_is_lost_starts_nothing_twice() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         house.world.cut(until=house.now / SECOND_US + 20, answers_only=True)
         await bought(house)
         await house.live(40)
@@ -178,7 +178,7 @@ def test_an_answer_that_is_lost_starts_nothing_twice() -> None:
 
 
 def test_a_stopped_instance_keeps_its_units_and_runs_nothing_until_it_is_resumed() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         await bought(house)
         await house.live(3)
         await house.say(StopUnit(unit_id="unit-1", stops=True))
@@ -194,7 +194,7 @@ def test_a_stopped_instance_keeps_its_units_and_runs_nothing_until_it_is_resumed
 
 
 def test_a_service_is_scaled_switched_and_given_another_model() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         async def live() -> list[tuple[int, str]]:
             await house.live(20)
             return [(row.number, row.model_id) for row in house.replicas() if row.state == "Ready"]
@@ -224,7 +224,7 @@ def test_a_service_is_scaled_switched_and_given_another_model() -> None:
 
 
 def test_an_orphan_is_ended_by_whoever_sees_it() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         await bought(house, 1)
         await house.live(3)
         (run,) = house.world.runs
@@ -238,7 +238,7 @@ def test_an_orphan_is_ended_by_whoever_sees_it() -> None:
 
 
 def test_the_engine_ends_by_itself_what_nobody_is_there_to_end() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         end = Instant(house.now + 60 * SECOND_US)
         await bought(house, 1, release_at=end)
         await house.live(3)
@@ -252,7 +252,7 @@ def test_the_engine_ends_by_itself_what_nobody_is_there_to_end() -> None:
 
 
 def test_of_two_workers_one_takes_over_what_the_other_held_within_the_bound() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         house.world.script("*", exits_after_s=20)
         await bought(house, 1)
         await house.live(3)
@@ -272,7 +272,7 @@ def test_of_two_workers_one_takes_over_what_the_other_held_within_the_bound() ->
 
 
 def test_what_runs_on_a_machine_that_is_gone_is_not_started_elsewhere_by_an_engine_that_cannot_see_it() -> None:
-    async def scene(house: House) -> None:
+    async def scene(house: World) -> None:
         await bought(house, 1)
         await house.live(3)
         (row,) = house.replicas()

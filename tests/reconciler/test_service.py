@@ -11,12 +11,12 @@ import msgspec
 from leasebook.domain.commands.store.offering import SetOffering
 from leasebook.domain.values.money import Micro
 from leasebook.store.verify.check import check_directory
-from tests.harness import Desk, a_service, play
+from tests.harness import Client, a_service, play
 from tests.reconciler.acts import Install, Runs, buying
 from tests.reconciler.scene import model, service
 
 
-async def bought(desk: Desk) -> str:
+async def bought(desk: Client) -> str:
     """Buy a replica for the root's account; returns the account."""
     account: str = (await desk.call("/v2/account", "DescribeAccount", {})).result["accountId"]
     submit = desk.service.sequencer.submit
@@ -41,7 +41,7 @@ def _of_replicas(findings: list[str]) -> list[str]:
     return [line for line in findings if "replica" in line and "which its account has not got" not in line]
 
 
-async def until(desk: Desk, status: str) -> None:
+async def until(desk: Client, status: str) -> None:
     async with asyncio.timeout(60):
         while True:
             unit = await desk.service.store.read(lambda ask: ask.unit("unit-1"))

@@ -1,6 +1,6 @@
 """Any history of purchases and troubles, with workers that die between any two steps: nothing is lost, nothing is left.
 
-What must be so at every moment is in ``House.check``; what must be so in the end is here.
+What must be so at every moment is in ``World.check``; what must be so in the end is here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import OFFERINGS
+from leasebook.domain.book.tables import OFFERINGS
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.resize import Resize
@@ -20,7 +20,7 @@ from leasebook.domain.model.instance import GONE
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from tests.copies import ROUNDS
 from tests.reconciler.acts import ACCOUNT, USER, EndUnit, Runs, StopUnit, buying
-from tests.reconciler.house import House
+from tests.reconciler.house import World
 
 SERVICES = st.sampled_from(["svco-1", "svco-2", "svco-3"])
 UNITS = st.integers(0, 3)
@@ -60,7 +60,7 @@ ACTS = st.one_of(
 )
 
 
-def wish(house: House, act: tuple[Any, ...]) -> Command | None:
+def wish(house: World, act: tuple[Any, ...]) -> Command | None:
     """What a user asks for; None: it is no such act, or there is nothing to ask for."""
     ids = [unit.id for unit in house.units()]
     match act:
@@ -90,7 +90,7 @@ def wish(house: House, act: tuple[Any, ...]) -> Command | None:
             return None
 
 
-async def happen(house: House, act: tuple[Any, ...]) -> None:
+async def happen(house: World, act: tuple[Any, ...]) -> None:
     """Let it happen."""
     match act:
         case ("script", pattern, how):
@@ -118,9 +118,9 @@ async def happen(house: House, act: tuple[Any, ...]) -> None:
     house.check()
 
 
-async def lived(acts: list[tuple[Any, ...]], hands: int, *, local: bool, rest: float = 1000) -> House:
+async def lived(acts: list[tuple[Any, ...]], hands: int, *, local: bool, rest: float = 1000) -> World:
     """Let everything happen, then let everything be well and be released."""
-    house = House(hands=hands, local=local)
+    house = World(hands=hands, local=local)
     await house.found()
     for act in acts:
         await happen(house, act)
@@ -136,7 +136,7 @@ async def lived(acts: list[tuple[Any, ...]], hands: int, *, local: bool, rest: f
     return house
 
 
-def check_end(house: House) -> None:
+def check_end(house: World) -> None:
     """Nothing runs, nothing is held, and nothing waits."""
     assert {unit.status for unit in house.units()} <= GONE, [(unit.id, unit.status) for unit in house.units()]
     assert house.world.here() == []

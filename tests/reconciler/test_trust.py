@@ -10,24 +10,24 @@ from leasebook.ports.queries.read_repository import EventFilter
 from leasebook.testing.fake_engine import FakeEngine
 from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, Install, buying
-from tests.reconciler.house import House
+from tests.reconciler.house import World
 from tests.reconciler.scene import model
 
 UNKNOWN = msgspec.structs.replace(model("amv-1", grace_s=5), services=1, approved_by=None, approved_at=None)
 MISSING = ("a sandbox",)
 
 
-def house(*missing: str) -> House:
-    made = House()
+def house(*missing: str) -> World:
+    made = World()
     made.world.missing = missing
     return made
 
 
-async def bought(house: House) -> None:
+async def bought(house: World) -> None:
     _ = (await house.say(buying("unit-1", "svco-1", 2))).result()
 
 
-def told(house: House) -> list[str]:
+def told(house: World) -> list[str]:
     wanted = EventFilter(account_id=ACCOUNT, types=(MODEL_APPROVED, MODEL_WITHDRAWN))
     events = house.store.ask(lambda ask: ask.events(wanted, after=None, limit=100, oldest_first=True))
     return [f"{event.type} {event.data['modelId']}" for _, event in events]

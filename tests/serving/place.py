@@ -21,7 +21,7 @@ LIMITS = Limits(head_s=10, body_s=10, body_rate=1000, idle_s=75, write_s=60)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-class Counted:
+class ListenerMeter:
     """What a listener counts."""
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ class Counted:
         self.seen[str(status)] += 1
 
 
-class Place:
+class ListenerHarness:
     """A listener and what it counted."""
 
-    def __init__(self, listener: Listener, port: int, counted: Counted) -> None:
+    def __init__(self, listener: Listener, port: int, counted: ListenerMeter) -> None:
         self.listener = listener
         self.port = port
         self.counted = counted
@@ -71,18 +71,18 @@ class Place:
 @asynccontextmanager
 async def listening(
     app: Any, *, limits: Limits = LIMITS, caps: Caps | None = None, tls: Tls | None = None, ws: Any = "none"
-) -> AsyncIterator[Place]:
+) -> AsyncIterator[ListenerHarness]:
     """Listen."""
     config = uvicorn.Config(app, http="httptools", ws=ws, lifespan="off", log_config=None, access_log=False)
     config.load()
-    counted = Counted()
+    counted = ListenerMeter()
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         one.listen()
         one.setblocking(False)
         caps = caps or Caps(100, None, lambda _: False)
         listener = Listener(one, config, ServerState(), limits, caps, counted, tls)
-        place = Place(listener, one.getsockname()[1], counted)
+        place = ListenerHarness(listener, one.getsockname()[1], counted)
         try:
             yield place
         finally:

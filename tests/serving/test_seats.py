@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from leasebook.server.transport.connection_limits import Caps
-from tests.serving.place import Place, answering, listening
+from tests.serving.place import ListenerHarness, answering, listening
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 OTHER = b"POST /v2/clock HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
@@ -21,7 +21,7 @@ def full(seats: int) -> Caps:
     return Caps(0, 0, lambda _: True, seats=seats)
 
 
-async def asked(place: Place, request: bytes, **options: Any) -> bytes:
+async def asked(place: ListenerHarness, request: bytes, **options: Any) -> bytes:
     reader, writer = await place.connected(**options)
     writer.write(request)
     return await reader.read()

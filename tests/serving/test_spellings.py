@@ -12,7 +12,7 @@ import pytest
 
 from leasebook.contract.signing import sign
 from tests.harness import ROOT_KEY, ROOT_SECRET, a_service, play
-from tests.serving.place import Place, listening
+from tests.serving.place import ListenerHarness, listening
 
 PATH = "/v2/account"
 
@@ -29,7 +29,7 @@ def _authorization(query: str, timestamp: str) -> str:
     )
 
 
-async def _said(place: Place, request: bytes) -> tuple[int, str]:
+async def _said(place: ListenerHarness, request: bytes) -> tuple[int, str]:
     reader, writer = await place.connected()
     writer.write(request)
     async with asyncio.timeout(15):

@@ -60,7 +60,7 @@ class Deploy(NamedTuple):
     each: int
 
 
-class Place(NamedTuple):
+class PlaceReplicas(NamedTuple):
     service: int
     unit: int
     replicas: int
@@ -109,7 +109,7 @@ class AutoRenew(NamedTuple):
     who: Who = "owner"
 
 
-class Turn(NamedTuple):
+class SwitchBilling(NamedTuple):
     """Change how it is paid."""
 
     unit: int
@@ -161,8 +161,8 @@ class Again(NamedTuple):
     changed: bool
 
 
-OnUnit = Schedule | Drop | Resize | Renew | AutoRenew | Turn
-OnService = Scale | Place | Modify | Switch | Delete | Count
+OnUnit = Schedule | Drop | Resize | Renew | AutoRenew | SwitchBilling
+OnService = Scale | PlaceReplicas | Modify | Switch | Delete | Count
 What = Buy | Quoted | BuyQuoted | Serve | Deploy | OnService | OnUnit | Grant | Fund | Offer
 
 

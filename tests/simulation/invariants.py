@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES, TOKEN_PACKAGES
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.service import Shape

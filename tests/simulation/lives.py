@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.values.calendar import Instant, parse_time

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from leasebook.domain.book.book import INSTANCES, Key, Table
 from leasebook.domain.book.loads import UsageTotals
 from leasebook.domain.book.store_queries import COUNTED, PLACES, Asked
+from leasebook.domain.book.tables import INSTANCES, Key, Table
 from leasebook.domain.model.instance import GONE
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.record.ledger import Posting, wallet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from leasebook.domain.book.book import Key, Table
+from leasebook.domain.book.tables import Key, Table
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.ledger import Order, Posting
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leasebook.domain.book.book import ACCESS_KEYS, SUBSCRIPTIONS, USERS, Key, Table
+from leasebook.domain.book.tables import ACCESS_KEYS, SUBSCRIPTIONS, USERS, Key, Table
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.ports.queries.identities import SealedRow
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book.book import DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, SUBSCRIPTIONS, USED_LINKS, Key, Table
+from leasebook.domain.book.tables import (
+    DELIVERIES,
+    DELIVERY_QUEUES,
+    NOTICE_RATES,
+    SUBSCRIPTIONS,
+    USED_LINKS,
+    Key,
+    Table,
+)
 from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.domain.record.event import Event, EventPage
 from leasebook.domain.record.notice import UsedLink

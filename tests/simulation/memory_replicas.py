@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book.book import (
+from leasebook.domain.book.tables import (
     ENGINE_CAPACITIES,
     INSTANCES,
     LEASES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book.book import ACCESS_KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
+from leasebook.domain.book.tables import ACCESS_KEYS, MODEL_SETS, MODELS, SERVICE_KEYS, SERVICES, USERS, Key, Table
 from leasebook.domain.model.account import User
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.service_key import ServiceKey

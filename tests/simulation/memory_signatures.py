@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from leasebook.domain.book.book import ACCESS_KEYS, NONCES, REFUSED_CALLS, USERS, Key, Table
+from leasebook.domain.book.tables import ACCESS_KEYS, NONCES, REFUSED_CALLS, USERS, Key, Table
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter

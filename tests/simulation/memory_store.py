@@ -7,7 +7,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from leasebook.batch import Blocked
-from leasebook.domain.book.book import (
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import (
+    SUSPENDED_MAX,
+    KeysOfUser,
+    Needed,
+    OfferingsOfType,
+    SuspendedInstances,
+    UsageTotals,
+)
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,
@@ -20,14 +31,9 @@ from leasebook.domain.book.book import (
     SERVICES,
     TABLES,
     TOKEN_PACKAGES,
-    Book,
-    Changes,
     Key,
-    Needed,
     Table,
 )
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
-from leasebook.domain.book.store_queries import Asked
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
@@ -130,7 +136,7 @@ class MemoryTransaction:
         self._forget: tuple[Instant, Instant, int] | None = None
         self._uses: dict[str, Instant] = {}
         self.identity_epoch: str | None = None
-        self.has_company = False
+        self.has_concurrent_writers = False
 
     def now(self) -> Instant | None:
         """Keep no time."""
@@ -148,9 +154,9 @@ class MemoryTransaction:
         for need in needs:
             if isinstance(need, OfferingsOfType):
                 offerings = self._store.rows[OFFERINGS].values()
-                book.load_shelf(need.type, [row for row in offerings if row.type == need.type])
+                book.load_offerings(need.type, [row for row in offerings if row.type == need.type])
             elif isinstance(need, UsageTotals):
-                book.load_held(need, *held(need, self._store.rows, self._store.postings))
+                book.load_usage_totals(need, *held(need, self._store.rows, self._store.postings))
             elif isinstance(need, KeysOfUser):
                 keys = self._store.rows[ACCESS_KEYS].values()
                 book.load_keys(need.user_id, [row for row in keys if row.user_id == need.user_id])
@@ -167,7 +173,7 @@ class MemoryTransaction:
                 own = [row for row in units.values() if row.account_id == account_id]
                 halted = sorted((row for row in own if row.is_halted), key=lambda row: row.id)
                 unrenewed = [row for row in own if row.awaits_renewal]
-                book.load_halted(account_id, [*halted[:HALTED_MAX], *unrenewed[:HALTED_MAX]])
+                book.load_suspended(account_id, [*halted[:SUSPENDED_MAX], *unrenewed[:SUSPENDED_MAX]])
             else:
                 table, key = need
                 book.load(table, key, self._store.rows[table].get(key))
@@ -230,7 +236,7 @@ class MemoryTransaction:
         """Remember to forget."""
         self._clear = now, limit
 
-    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
+    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - nobody has to wait
         """Make it so."""
         store = self._store
         for name, at in self._uses.items():

@@ -22,7 +22,7 @@ class Pin(NamedTuple):
     number: int
 
 
-class Size(NamedTuple):
+class QuotedSize(NamedTuple):
     """Units from a moment on, and how many of them are still those that a price was quoted for."""
 
     at: int
@@ -36,7 +36,7 @@ class Run:
     ``seen`` is how many changes of the price came before it. A pause is a size of no units.
     """
 
-    def __init__(self, start: int, size: Size, pin: Pin | None, seen: int) -> None:
+    def __init__(self, start: int, size: QuotedSize, pin: Pin | None, seen: int) -> None:
         self.start = start
         self.end: int | None = None
         self.sizes = [size]
@@ -59,10 +59,10 @@ class Run:
         self.end = now
         self.end = max(now, self.paid)
 
-    def goes_on(self, size: Size) -> None:
+    def goes_on(self, size: QuotedSize) -> None:
         """It stopped and is back before the end of the minute in which it did."""
         assert self.end is not None
-        self.sizes += [Size(self.end, 0), size]
+        self.sizes += [QuotedSize(self.end, 0), size]
         self.end = None
 
     def peaks(self, minutes: int, charged_at: int) -> Iterator[tuple[int, int, int]]:
@@ -77,7 +77,7 @@ class Run:
             for size, later in zip(self.sizes, follow, strict=True)
             if (size.at < until or size is self.sizes[0]) and (later is None or later.at > size.at)
         ]
-        held, coming = Size(0, 0), 0
+        held, coming = QuotedSize(0, 0), 0
         for minute in range(minutes):
             begins = self.start + minute * MINUTE
             while coming < len(changes) and changes[coming].at <= begins:

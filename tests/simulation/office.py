@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from leasebook.batch import AuditWriter, Transaction, decide_in_parts, load
-from leasebook.domain.book.book import Changes, NotLoaded
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import NotLoaded
 from leasebook.domain.commands.command import Command, Decision, Engine
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.commands.store.clock import MoveClock
@@ -32,7 +33,7 @@ class Store(Protocol):
         ...
 
 
-class Office:
+class StoreHarness:
     """One store, one clock that stands where it is told to, batches of at most ``batch`` commands.
 
     ``twice``: every piece of due work is handed in by two agendas. ``part``: the store is given what so many commands

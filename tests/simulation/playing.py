@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from leasebook.batch import AuditWriter
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS
 from leasebook.domain.commands.command import Decision
 from leasebook.security.audit_keys import AuditKeys
 from tests.simulation.history import History
 from tests.simulation.invariants import check_books
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 from tests.simulation.witness import Witness
 
 
@@ -32,7 +32,7 @@ async def played(
 ) -> list[Decision]:
     """Play a history on time; returns its answers. With a master ``key`` identities are sealed, as servers do it."""
     trail = None if key is None else sealing(key)
-    office = Office(store, history.rules, history.engine, batch=batch, part=part, trail=trail)
+    office = StoreHarness(store, history.rules, history.engine, batch=batch, part=part, trail=trail)
     answers: list[Decision] = []
     for at, commands in history.rounds:
         await office.move(at)
@@ -43,7 +43,7 @@ async def played(
 async def watched(history: History, *, twice: bool = False) -> tuple[Books, Witness]:
     """Play a history on time, and check everything after every step; returns what came of it."""
     store, witness = MemoryStore(), Witness(history.rules, history.engine)
-    office = Office(store, history.rules, history.engine, twice=twice, witness=witness.committed)
+    office = StoreHarness(store, history.rules, history.engine, twice=twice, witness=witness.committed)
     for at, commands in history.rounds:
         await office.move(at)
         check_books(store.books(), history.rules, at)

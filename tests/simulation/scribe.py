@@ -55,7 +55,7 @@ from tests.simulation.asks import (
     Offer,
     OnService,
     OnUnit,
-    Place,
+    PlaceReplicas,
     Quoted,
     Renew,
     Report,
@@ -65,7 +65,7 @@ from tests.simulation.asks import (
     Serve,
     Step,
     Switch,
-    Turn,
+    SwitchBilling,
     Wait,
     What,
 )
@@ -153,10 +153,10 @@ class Scribe:
                 return self._serve(what, self._token(ACCOUNTS[what.account], step))
             case Deploy():
                 return self._deploy(what, step)
-            case Scale() | Place() | Modify() | Switch() | Delete() | Count():
+            case Scale() | PlaceReplicas() | Modify() | Switch() | Delete() | Count():
                 found = _ago(self._services, what.service)
                 return None if found is None else self._on_service(what, found, self._token(found.account, step))
-            case Schedule() | Drop() | Resize() | Renew() | AutoRenew() | Turn():
+            case Schedule() | Drop() | Resize() | Renew() | AutoRenew() | SwitchBilling():
                 known = _ago(self._units, what.unit)
                 return None if known is None else self._on_unit(what, known, step)
             case Grant():
@@ -289,7 +289,7 @@ class Scribe:
             case Scale():
                 purchase = self._purchase(service.account, what)
                 return BuyReplicas(token=token, purchase=purchase, service_id=service.id, replicas=what.replicas)
-            case Place():
+            case PlaceReplicas():
                 unit = _ago(self._units, what.unit)
                 return None if unit is None else ScaleService(unit_id=unit.id, replicas=what.replicas, **owned)
             case Modify():
@@ -345,7 +345,7 @@ class Scribe:
                 return RenewUnit(months=what.months, day=what.day, **ordered, **owned)
             case AutoRenew():
                 return SetAutoRenew(months=what.months, kind=kind, **owned)
-            case Turn():
+            case SwitchBilling():
                 return ChangeBilling(
                     payment_timing="Prepaid" if what.months else "Postpaid",
                     months=what.months,

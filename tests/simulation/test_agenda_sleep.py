@@ -18,12 +18,12 @@ from leasebook.scheduler.worker import LOOK_EVERY_S, SOON_S, Agenda
 NOW = Instant(1_900_000_000 * SECOND_US)
 
 
-class Uncounted:
+class NoAgendaMetrics:
     def due_done(self, kind: str, lateness_seconds: float) -> None:
         """Count nothing."""
 
 
-class Scene:
+class SleepingAgenda:
     """An agenda, and how long the worker slept each time; what is due is decided by ``done`` and ``ahead``."""
 
     def __init__(self, done: list[list[DueDone]], ahead: list[Due]) -> None:
@@ -46,10 +46,10 @@ def due(seconds: float, name: str = "unit-a") -> Due:
     return Due(Instant(NOW + int(seconds * SECOND_US)), DueKind.RELEASE, name)
 
 
-def sleeps(scene: Scene, times: int, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def sleeps(scene: SleepingAgenda, times: int, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def play() -> None:
         clock = RealClock(300 * SECOND_US, wall=lambda: NOW, boot=lambda: 0)
-        agenda = Agenda(scene, scene, clock, Uncounted())  # type: ignore[arg-type]
+        agenda = Agenda(scene, scene, clock, NoAgendaMetrics())  # type: ignore[arg-type]
 
         async def slept(waiting: Any, seconds: float) -> None:
             waiting.close()
@@ -82,21 +82,21 @@ DONE = DueDone(due(0), Decision(answer=True))
 def test_it_sleeps_until_the_next_work_falls_due(
     ahead: list[Due], expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sleeps(Scene([[DONE]], ahead), 1, monkeypatch) == [pytest.approx(expected)]
+    assert sleeps(SleepingAgenda([[DONE]], ahead), 1, monkeypatch) == [pytest.approx(expected)]
 
 
 def test_where_nothing_comes_of_it_it_looks_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept = sleeps(Scene([], [due(-1)]), 12, monkeypatch)
+    slept = sleeps(SleepingAgenda([], [due(-1)]), 12, monkeypatch)
     assert slept[0] == SOON_S
     assert slept == sorted(slept)
     assert slept[-1] == LOOK_EVERY_S
 
 
 def test_once_work_was_done_it_looks_soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept = sleeps(Scene([[], [], [], [DONE], []], [due(-1)]), 4, monkeypatch)
+    slept = sleeps(SleepingAgenda([[], [], [], [DONE], []], [due(-1)]), 4, monkeypatch)
     assert slept == [SOON_S, 2 * SOON_S, 4 * SOON_S, SOON_S]
 
 
 def test_work_that_failed_and_rests_does_not_hide_what_falls_due_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = DueDone(due(-5), error=RuntimeError("it failed"))
-    assert sleeps(Scene([[failed]], [due(-5), due(0.3, "unit-b")]), 1, monkeypatch) == [pytest.approx(0.3)]
+    assert sleeps(SleepingAgenda([[failed]], [due(-5), due(0.3, "unit-b")]), 1, monkeypatch) == [pytest.approx(0.3)]

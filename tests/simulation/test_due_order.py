@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from leasebook.batch import DEFERRED, decide_in_parts, load
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.record.agenda import Due, DueKind
@@ -18,7 +18,7 @@ from tests.simulation.asks import Ask, Buy, Offer, Wait
 from tests.simulation.history import History
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 
 START = parse_time("2030-01-15T09:30:00Z", "UTC")
 RULES, ENGINE = Rules(), InstantEngine()
@@ -33,7 +33,7 @@ def after(minutes: int) -> Instant:
 async def bought(*steps: Ask | Wait) -> MemoryStore:
     """A store in which these were bought, nothing of it done yet."""
     store = MemoryStore()
-    office = Office(store, RULES, ENGINE)
+    office = StoreHarness(store, RULES, ENGINE)
     history = History(START, Micro(5_000_000_000), ("UTC", "UTC"), RULES, ENGINE, steps)
     for at, commands in history.rounds:
         await office.say(commands, at)
@@ -148,7 +148,7 @@ def test_late_charges_cost_what_held_in_their_minutes() -> None:
         dearer = Ask(Offer("bj", "gpu-1", 2_000_000, None, None), token=False)
         # Half a minute after the 100th minute began: it keeps the old price of half a unit.
         store = await bought(BUY, Wait(100 * 60 + 30), dearer)
-        office = Office(store, RULES, ENGINE, batch=64)
+        office = StoreHarness(store, RULES, ENGINE, batch=64)
         await office.catch_up(after(24 * 60))
         (unit,) = store.books().table(INSTANCES)
         assert unit.metered_minutes == 190

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from leasebook.batch import Limits, Sequencer
-from leasebook.domain.book.book import INSTANCES, METADATA, TABLES
+from leasebook.domain.book.tables import INSTANCES, METADATA, TABLES
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant
@@ -35,7 +35,7 @@ from tests.simulation.invariants import check_books
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.meters import MINUTE
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 from tests.simulation.playing import played, watched
 from tests.simulation.witness import Witness
 
@@ -80,8 +80,8 @@ def test_an_agenda_that_stopped_for_a_while_writes_the_same_books_as_one_that_wa
     async def scene() -> None:
         on_time, late = MemoryStore(), MemoryStore()
         answers = await played(history, on_time)
-        office = Office(late, history.rules, history.engine)
-        stopping = Office(late, history.rules, history.engine, batch=batch)
+        office = StoreHarness(late, history.rules, history.engine)
+        stopping = StoreHarness(late, history.rules, history.engine, batch=batch)
         late_answers = []
         for at, commands in history.rounds:
             # Nothing was done since the last round, and nobody asked for anything.
@@ -101,8 +101,8 @@ def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_
     async def scene() -> None:
         # The witness wants to see each piece of work by itself; that it is done in batches must make no difference.
         store, batched, witness = MemoryStore(), MemoryStore(), Witness(history.rules, history.engine, on_time=False)
-        office = Office(store, history.rules, history.engine, witness=witness.committed)
-        other, agenda = (Office(batched, history.rules, history.engine, batch=size) for size in (1, batch))
+        office = StoreHarness(store, history.rules, history.engine, witness=witness.committed)
+        other, agenda = (StoreHarness(batched, history.rules, history.engine, batch=size) for size in (1, batch))
         for number, (at, commands) in enumerate(history.rounds):
             if number in working:
                 await office.catch_up(at)
@@ -133,7 +133,7 @@ def test_while_the_agenda_stops_the_books_stay_right_and_nobody_pays_beyond_the_
 # The parts that run the service: the sequencer, the agenda, the embedded store
 
 
-class Uncounted:
+class NoMetrics:
     """Nobody counts."""
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
@@ -156,9 +156,9 @@ def test_the_sequencer_and_the_agenda_write_the_same_books(history: History, par
             history.rules,
             engine=history.engine,
             limits=Limits(16, 8, 100, part_size=part),
-            meter=Uncounted(),
+            meter=NoMetrics(),
         )
-        agenda = Agenda(store, sequencer, clock, Uncounted())
+        agenda = Agenda(store, sequencer, clock, NoMetrics())
         sequencer.watch(agenda)
         sequencer.start()
         got: list[Decision] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leasebook.domain.book.book import INSTANCES, QUOTES
+from leasebook.domain.book.tables import INSTANCES, QUOTES
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.model.service import resource_type_of
 from leasebook.domain.values.calendar import DAY_US, Instant, parse_time
@@ -17,13 +17,13 @@ from tests.simulation.asks import (
     Drop,
     Fund,
     Offer,
-    Place,
+    PlaceReplicas,
     Quoted,
     Renew,
     Report,
     Resize,
     Step,
-    Turn,
+    SwitchBilling,
     Wait,
 )
 from tests.simulation.history import DAY, HOUR
@@ -109,7 +109,7 @@ def test_a_renewal_ends_on_the_day_that_was_asked_for(
 
 @pytest.mark.parametrize("months", [1, 2, 12])
 def test_who_turns_to_prepaid_pays_every_month_of_the_term(months: int) -> None:
-    (unit,) = lived(found(MINUTELY, Wait(90), Ask(Turn(0, months)), Wait(1)))
+    (unit,) = lived(found(MINUTELY, Wait(90), Ask(SwitchBilling(0, months)), Wait(1)))
     assert unit.charged == 2 * 500_000 + months * MONTH
 
 
@@ -119,7 +119,7 @@ def test_who_turns_to_prepaid_pays_every_month_of_the_term(months: int) -> None:
 def test_units_that_are_about_to_go_take_no_more_replicas_and_those_about_to_come_none_yet() -> None:
     deploy, buy = Ask(Deploy((-1,), 1, 1)), Ask(Buy(0, "bj", "gpu-1", 3, 0, None))
     for size, placed, room in ((2, 3, 1), (2, 2, 2), (5, 4, 1), (5, 3, 3)):
-        steps = (buy, Report(), deploy, Ask(Resize(-1, size)), Ask(Place(0, -1, placed)), Wait(1))
+        steps = (buy, Report(), deploy, Ask(Resize(-1, size)), Ask(PlaceReplicas(0, -1, placed)), Wait(1))
         (unit,) = lived(found(*steps, engine=SLOW))
         assert (unit.status, unit.used) == ("Reconfiguring", room)
     assert resource_type_of("gpu-1", 1) == "GPU-1-1"

@@ -15,7 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from leasebook.batch import DueRequest, Limits, Sequencer
-from leasebook.domain.book.book import INSTANCES, OFFERINGS, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, OFFERINGS, SERVICES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.model.offering import Offering
@@ -41,7 +43,8 @@ from tests.contract.stores import KINDS
 from tests.simulation.asks import Ask, Buy, Fund, Offer, Wait
 from tests.simulation.history import History
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
+from tests.simulation.test_histories import NoMetrics
 
 START = parse_time("2030-01-15T09:00:00Z", "UTC")
 RULES = Rules()
@@ -53,7 +56,7 @@ def found(*steps: Any) -> History:
 
 async def played(history: History, *, batch: int) -> tuple[MemoryStore, list[Decision]]:
     store = MemoryStore()
-    office = Office(store, history.rules, history.engine, batch=batch)
+    office = StoreHarness(store, history.rules, history.engine, batch=batch)
     answers: list[Decision] = []
     for at, commands in history.rounds:
         await office.move(at)
@@ -192,14 +195,6 @@ def on(kind: str, scene: Any) -> None:
         asyncio.run(whole(opener))
 
 
-class Uncounted:
-    def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
-        """Count nothing."""
-
-    def due_done(self, kind: str, lateness_seconds: float) -> None:
-        """Count nothing."""
-
-
 def test_overdue_work_is_done_in_its_order_also_beside_a_command_that_fails() -> None:
     async def scene() -> None:
         on_time, _ = await played(
@@ -212,7 +207,7 @@ def test_overdue_work_is_done_in_its_order_also_beside_a_command_that_fails() ->
             RULES,
             engine=InstantEngine(),
             limits=Limits(),
-            meter=Uncounted(),
+            meter=NoMetrics(),
         )
         sequencer.start()
         broken = TopUp(account_id="acc-1", amount=Micro(MICRO_MAX))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Decision, Engine
 from leasebook.domain.values.calendar import parse_time
 from leasebook.domain.values.refusal import WRONG_STATE
@@ -19,14 +19,14 @@ from tests.simulation.asks import (
     Renew,
     Report,
     Resize,
-    Turn,
+    SwitchBilling,
     Wait,
 )
 from tests.simulation.history import DAY, HOUR, TERM_OVER, History
 from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, lived
 from tests.simulation.memory_books import Books
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 from tests.simulation.playing import played
 
 SLOW = Engine()
@@ -37,9 +37,9 @@ def lived_late(history: History, *, batch: int = 1) -> tuple[Books, list[Decisio
 
     async def scene() -> tuple[Books, list[Decision]]:
         store = MemoryStore()
-        office = Office(store, history.rules, history.engine)
+        office = StoreHarness(store, history.rules, history.engine)
         answers = [decided for at, commands in history.rounds for decided in await office.say(commands, at)]
-        await Office(store, history.rules, history.engine, batch=batch).catch_up(history.rounds[-1].at)
+        await StoreHarness(store, history.rules, history.engine, batch=batch).catch_up(history.rounds[-1].at)
         return store.books(), answers
 
     return asyncio.run(scene())
@@ -59,7 +59,7 @@ def test_a_price_that_was_quoted_for_a_month_does_not_hold_for_minutes() -> None
             Wait(60),
             Ask(Offer("bj", "gpu-1", 1, None, None)),
             Ask(BuyQuoted(0, "same")),
-            Ask(Turn(0, 0)),
+            Ask(SwitchBilling(0, 0)),
             Wait(31 * DAY + HOUR),
         )
     )
@@ -96,7 +96,7 @@ def test_nobody_pays_beyond_a_release_time_that_is_late_by_resizing_then() -> No
 
 def test_an_instance_whose_release_is_late_does_not_become_prepaid() -> None:
     buy = Ask(Buy(0, "bj", "gpu-1", 1, 0, HOUR))
-    books, answers = lived_late(found(buy, Wait(HOUR), Ask(Turn(0, 1)), Wait(1)))
+    books, answers = lived_late(found(buy, Wait(HOUR), Ask(SwitchBilling(0, 1)), Wait(1)))
     assert answers[-1].refusal is not None
     assert answers[-1].refusal.reason == WRONG_STATE
     (unit,) = books.table(INSTANCES)
@@ -124,7 +124,7 @@ def test_which_instance_stops_for_a_debt_does_not_depend_on_how_much_late_work_i
     async def on_time() -> Books:
         store = MemoryStore()
         await played(history, store)
-        await Office(store, history.rules, history.engine).move(history.rounds[-1].at)
+        await StoreHarness(store, history.rules, history.engine).move(history.rounds[-1].at)
         return store.books()
 
     expected = asyncio.run(on_time())

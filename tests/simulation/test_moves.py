@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.commands.command import Engine
 from leasebook.domain.model.instance import MOVES, EndReason, InstanceStatus
 from leasebook.domain.values.calendar import HOUR_US
 from leasebook.domain.values.rule_settings import Rules
-from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, Turn, Wait
+from tests.simulation.asks import Ask, AutoRenew, Drop, Fund, Renew, Report, Resize, Schedule, Step, SwitchBilling, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER
 from tests.simulation.lives import MINUTELY, MONTH, MONTHLY, found, told
 from tests.simulation.memory_books import Books
@@ -82,16 +82,25 @@ STORIES: Final[dict[str, Story]] = {
         reason="Expiry",
     ),
     "told to become postpaid, told to stay, told again, and postpaid in the end": Story(
-        (MONTHLY, DONE, Ask(Turn(0, 0)), Wait(DAY), Ask(Turn(0, 1)), Ask(Turn(0, 0)), Wait(TERM_OVER), Wait(1)),
+        (
+            MONTHLY,
+            DONE,
+            Ask(SwitchBilling(0, 0)),
+            Wait(DAY),
+            Ask(SwitchBilling(0, 1)),
+            Ask(SwitchBilling(0, 0)),
+            Wait(TERM_OVER),
+            Wait(1),
+        ),
         ("Creating", "Running", "BillingChanging", "Running", "BillingChanging", "Running"),
         funds=10 * MONTH,
     ),
     "told to become postpaid with too little money for it": Story(
-        (MONTHLY, DONE, Ask(Turn(0, 0)), Wait(31 * DAY + 60), Wait(1)),
+        (MONTHLY, DONE, Ask(SwitchBilling(0, 0)), Wait(31 * DAY + 60), Wait(1)),
         ("Creating", "Running", "BillingChanging", "Stopped"),
     ),
     "told to become postpaid, and then renewed": Story(
-        (MONTHLY, DONE, Ask(Turn(0, 0)), Wait(DAY), Ask(Renew(0, 2, None)), Wait(TERM_OVER)),
+        (MONTHLY, DONE, Ask(SwitchBilling(0, 0)), Wait(DAY), Ask(Renew(0, 2, None)), Wait(TERM_OVER)),
         ("Creating", "Running", "BillingChanging", "Running"),
         funds=3 * MONTH,
     ),
@@ -101,7 +110,7 @@ STORIES: Final[dict[str, Story]] = {
         reason="Arrears",
     ),
     "prepaid from now on": Story(
-        (MINUTELY, DONE, Wait(90), Ask(Turn(0, 1, 1)), Wait(90)), ("Creating", "Running"), funds=2 * MONTH
+        (MINUTELY, DONE, Wait(90), Ask(SwitchBilling(0, 1, 1)), Wait(90)), ("Creating", "Running"), funds=2 * MONTH
     ),
 }
 

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.record.agenda import DueKind, agenda_of
 from leasebook.domain.record.event import RELEASE_CLEARED, RELEASE_MOVED, RELEASE_SET, REMINDED, Event
 from leasebook.domain.values.calendar import DAY_US, HOUR_US, SECOND_US
@@ -18,7 +18,7 @@ from tests.simulation.asks import Ask, Schedule, Wait
 from tests.simulation.history import DAY, HOUR, TERM_OVER, History, histories
 from tests.simulation.lives import MINUTELY, MONTHLY, found
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 from tests.simulation.playing import played
 
 
@@ -74,7 +74,7 @@ def test_while_the_agenda_stops_none_is_given_twice_and_none_of_what_has_passed(
 ) -> None:
     async def scene() -> None:
         store = MemoryStore()
-        office = Office(store, history.rules, history.engine, batch=batch)
+        office = StoreHarness(store, history.rules, history.engine, batch=batch)
         for number, (at, commands) in enumerate(history.rounds):
             if number in working:
                 pages = len(store.events)

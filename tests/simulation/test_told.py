@@ -11,8 +11,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, INSTANCES
-from leasebook.domain.book.book import ACCOUNTS as ACCOUNT_ROWS
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, INSTANCES
+from leasebook.domain.book.tables import ACCOUNTS as ACCOUNT_ROWS
 from leasebook.domain.commands.account.limits import SetGuardRails
 from leasebook.domain.model.instance import LEGAL
 from leasebook.domain.model.limits import GuardRules, month_name
@@ -24,7 +24,7 @@ from leasebook.domain.values.money import Micro
 from tests.crash.fleet import ROUNDS
 from tests.simulation.history import History, histories
 from tests.simulation.memory_store import MemoryStore
-from tests.simulation.office import Office
+from tests.simulation.office import StoreHarness
 from tests.simulation.scribe import ACCOUNTS
 
 MOST: Final = 4
@@ -97,7 +97,7 @@ def check_counted(store: MemoryStore) -> None:
 async def lived(history: History, late: int, batch: int) -> None:
     """Play a history with limits: of the first account from the start on, of the second from some later round on."""
     store = MemoryStore()
-    office = Office(store, history.rules, history.engine, batch=batch)
+    office = StoreHarness(store, history.rules, history.engine, batch=batch)
     for number, (at, commands) in enumerate(history.rounds):
         await office.move(at)
         asked = list(commands)

@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from leasebook.batch import AuditWriter, Conflict, Limits, OutcomeUnknown, Sequencer, Unavailable
-from leasebook.domain.book.book import Changes, Draft
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.commands.command import Command
 from leasebook.domain.record.audit_log import Entry, Line, read_body
 from leasebook.domain.values.calendar import DAY_US, Instant
@@ -40,7 +41,7 @@ class Call:
         self.found.append(entry.code)
 
 
-class Ask(Command, frozen=True, kw_only=True):
+class CommandWithOutcome(Command, frozen=True, kw_only=True):
     """Succeeds, is refused, or goes wrong."""
 
     what: str
@@ -53,7 +54,7 @@ class Ask(Command, frozen=True, kw_only=True):
         return True
 
 
-class Trouble:
+class StoreFault:
     """What the store does wrong next: once before a commit, or after it."""
 
     def __init__(self) -> None:
@@ -63,16 +64,16 @@ class Trouble:
 
 
 class TroubledTransaction(MemoryTransaction):
-    trouble: Trouble
+    trouble: StoreFault
 
     async def save(self, changes: Changes) -> None:
         await super().save(changes)
         self.trouble.saved.append(changes)
 
-    async def commit(self, *, alone: bool = False) -> None:
+    async def commit(self, *, is_idle: bool = False) -> None:
         if self.trouble.before:
             raise self.trouble.before.pop(0)
-        await super().commit(alone=alone)
+        await super().commit(is_idle=is_idle)
         if self.trouble.after:
             raise self.trouble.after.pop(0)
 
@@ -80,7 +81,7 @@ class TroubledTransaction(MemoryTransaction):
 class TroubledStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
-        self.trouble = Trouble()
+        self.trouble = StoreFault()
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:
         del moves_clock
@@ -92,7 +93,7 @@ class TroubledStore(MemoryStore):
         return [one.request_id for _, page in sorted(self.audit.pages.items()) for one in read_body(page.body).entries]
 
 
-class Meter:
+class AuditMeter:
     def __init__(self) -> None:
         self.lost = 0
 
@@ -103,9 +104,9 @@ class Meter:
         self.lost += entries
 
 
-class Office:
+class AuditHarness:
     def __init__(self, *, waiting_max: int = 100, keep_us: int | None = None) -> None:
-        self.store, self.meter, self.clock = TroubledStore(), Meter(), VirtualClock(START)
+        self.store, self.meter, self.clock = TroubledStore(), AuditMeter(), VirtualClock(START)
         numbers = count()
         self.keys = AuditKeys(b"k" * 32)
         trail = AuditWriter(
@@ -122,19 +123,21 @@ class Office:
             engine=InstantEngine(),
             limits=Limits(),
             meter=self.meter,
-            trail=trail,
+            audit=trail,
         )
 
     async def ask(self, call: Call, what: str = "done") -> Any:
-        return await self.sequencer.submit(Ask(what=what), None, call)
+        return await self.sequencer.submit(CommandWithOutcome(what=what), None, call)
 
     def note(self, name: str, at: Instant = START) -> None:
         self.sequencer.note(("acc-1", entry(at, request_id=name)))
 
 
-def played(scene: Callable[[Office], Awaitable[None]], office: Office | None = None) -> list[dict[str, Any]]:
+def played(
+    scene: Callable[[AuditHarness], Awaitable[None]], office: AuditHarness | None = None
+) -> list[dict[str, Any]]:
     """Play with an office that is open; returns what went to the log."""
-    office = office or Office()
+    office = office or AuditHarness()
 
     async def whole() -> None:
         office.sequencer.start()
@@ -148,7 +151,7 @@ def played(scene: Callable[[Office], Awaitable[None]], office: Office | None = N
 
 @pytest.mark.parametrize(("what", "code"), [("done", "OK"), ("refused", QUOTA)])
 def test_the_entry_of_a_command_is_in_the_changes_of_its_own_batch(what: str, code: str) -> None:
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         call = Call("one")
         await asyncio.gather(office.ask(call, what), return_exceptions=True)
         assert call.found == [code]
@@ -160,7 +163,7 @@ def test_the_entry_of_a_command_is_in_the_changes_of_its_own_batch(what: str, co
 
 
 def test_a_batch_that_is_taken_again_writes_its_entries_once() -> None:
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         office.store.trouble.before.append(Conflict("somebody was quicker"))
         office.note("waiting")
         calls = [Call("one"), Call("two")]
@@ -173,7 +176,7 @@ def test_a_batch_that_is_taken_again_writes_its_entries_once() -> None:
 
 
 def test_one_command_that_goes_wrong_spoils_no_entry_but_its_own() -> None:
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         office.note("waiting")
         good, bad = Call("good"), Call("bad")
         results = await asyncio.gather(office.ask(good), office.ask(bad, "wrong"), return_exceptions=True)
@@ -186,7 +189,7 @@ def test_one_command_that_goes_wrong_spoils_no_entry_but_its_own() -> None:
 
 
 def test_what_the_store_cannot_take_waits_until_it_can() -> None:
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         office.store.trouble.before += [Unavailable("the disk is full")] * 2
         office.note("one")
         await office.sequencer.flush()
@@ -201,9 +204,9 @@ def test_what_the_store_cannot_take_waits_until_it_can() -> None:
 
 
 def test_what_is_too_much_goes_to_the_log_and_is_counted() -> None:
-    office = Office(waiting_max=2)
+    office = AuditHarness(waiting_max=2)
 
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         for name in ("one", "two", "three"):
             office.note(name)
         await office.sequencer.flush()
@@ -215,9 +218,9 @@ def test_what_is_too_much_goes_to_the_log_and_is_counted() -> None:
 
 
 def test_what_may_or_may_not_be_written_is_told_of_and_never_written_twice() -> None:
-    office = Office()
+    office = AuditHarness()
 
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         office.note("perhaps")
         office.store.trouble.after.append(OutcomeUnknown("lost"))
         with pytest.raises(OutcomeUnknown):
@@ -236,9 +239,9 @@ def test_what_may_or_may_not_be_written_is_told_of_and_never_written_twice() -> 
 
 
 def test_a_clean_stop_writes_what_waits_and_tells_of_what_comes_after_it() -> None:
-    office = Office()
+    office = AuditHarness()
 
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         office.note("waiting")
         await office.sequencer.close()
         assert office.store.written() == ["waiting"]
@@ -249,9 +252,9 @@ def test_a_clean_stop_writes_what_waits_and_tells_of_what_comes_after_it() -> No
 
 
 def test_a_stop_with_a_store_that_takes_nothing_tells_of_everything() -> None:
-    office = Office()
+    office = AuditHarness()
 
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         office.store.trouble.before.append(Unavailable("the disk is full"))
         office.note("one")
         office.note("two")
@@ -261,9 +264,9 @@ def test_a_stop_with_a_store_that_takes_nothing_tells_of_everything() -> None:
 
 
 def test_an_entry_that_nobody_has_a_batch_for_gets_one_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leasebook.batch.sequencer.NOTED_WITHIN_S", 0.0)
+    monkeypatch.setattr("leasebook.batch.audit_writer.WAIT_MAX_S", 0.0)
 
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         office.note("alone")
         for _ in range(1000):
             if office.store.written():
@@ -275,9 +278,9 @@ def test_an_entry_that_nobody_has_a_batch_for_gets_one_of_its_own(monkeypatch: p
 
 
 def test_old_pages_are_closed_a_little_in_each_batch_once_a_day() -> None:
-    office = Office(keep_us=3 * DAY_US)
+    office = AuditHarness(keep_us=3 * DAY_US)
 
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         for number in range(100):
             await office.ask(Call(f"old-{number}"))
         office.clock.moved(Instant(START + 4 * DAY_US))
@@ -294,7 +297,7 @@ def test_old_pages_are_closed_a_little_in_each_batch_once_a_day() -> None:
 
 
 def test_nothing_is_closed_where_everything_is_kept() -> None:
-    async def scene(office: Office) -> None:
+    async def scene(office: AuditHarness) -> None:
         await office.ask(Call("old"))
         office.clock.moved(Instant(START + 10_000 * DAY_US))
         await office.ask(Call("new"))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, OFFERINGS, QUOTES
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.commands.command import Command, Decision, DueCommand, Engine
 from leasebook.domain.model.account import Account
@@ -22,7 +23,7 @@ from leasebook.engines.instant import InstantEngine
 from tests.simulation.advance import Advance
 from tests.simulation.invariants import UP
 from tests.simulation.memory_books import Books
-from tests.simulation.meters import MINUTE, Pin, Priced, Run, Size, charged_minutes
+from tests.simulation.meters import MINUTE, Pin, Priced, QuotedSize, Run, charged_minutes
 from tests.simulation.terms import local
 
 Hop = tuple[InstanceStatus | None, InstanceStatus]
@@ -218,13 +219,13 @@ class Witness:
         self._charged_at[unit.id].add(run.end)
         assert run.minutes == unit.metered_minutes, unit
 
-    def _size(self, unit: Instance, now: Instant) -> Size:
+    def _size(self, unit: Instance, now: Instant) -> QuotedSize:
         """How many units it has, and how many of those it was bought with and never gave back."""
         quote = self._quotes.get(unit.id)
         if quote is None or quote.payment_timing == "Prepaid":
-            return Size(now, unit.count)
+            return QuotedSize(now, unit.count)
         self._quoted[unit.id] = min(self._quoted.get(unit.id, quote.count), unit.count)
-        return Size(now, unit.count, self._quoted[unit.id])
+        return QuotedSize(now, unit.count, self._quoted[unit.id])
 
     def _meter_ended(self, unit: Instance) -> int:
         if unit.ended_at is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,7 @@ import pytest
 from leasebook.config.load import DECLARED, ENVIRONMENT_IGNORED, PREFIX
 from leasebook.contract.errors import ERRORS, ErrorCode
 from leasebook.contract.openapi import schemas
-
-ROOT = Path(__file__).parents[2]
+from tests.style.repository import ROOT, files, nodes, none, of, parsed
 
 FILE_LINES_MAX = 500
 LONG_FILES = {
@@ -53,31 +50,6 @@ VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]*[A-Z]")
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 
 
-@cache
-def files() -> Mapping[str, str]:
-    """Every text file that is committed or about to be, by its path from the root."""
-    asked = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-    listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found: dict[str, str] = {}
-    for name in sorted(set(filter(None, listed.split("\0")))):
-        path = ROOT / name
-        if path.is_file():
-            try:
-                found[name] = path.read_text()
-            except UnicodeDecodeError:
-                continue
-    return found
-
-
-def of(ending: str, *folders: str) -> Mapping[str, str]:
-    return {name: text for name, text in files().items() if name.endswith(ending) and name.startswith(folders or "")}
-
-
-def none(findings: Iterable[str]) -> None:
-    found = list(findings)
-    assert not found, "\n" + "\n".join(found)
-
-
 # --- sizes -----------------------------------------------------------------------------------------------
 
 
@@ -94,7 +66,7 @@ def ratchet(sizes: Mapping[str, int], listed: Mapping[str, int], limit: int) -> 
 
 
 def functions(name: str, text: str) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(text):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield f"{name}: {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
 
@@ -129,8 +101,8 @@ def test_the_length_of_a_function_is_counted_from_def_to_its_last_line() -> None
 
 
 def impurities(name: str, text: str) -> Iterator[str]:
-    """What a module of the rules asks of the world."""
-    for node in ast.walk(ast.parse(text)):
+    """The clocks, dice and I/O that a module of the rules uses."""
+    for node in nodes(text):
         found: list[str] = []
         match node:
             case ast.Import(names=names):
@@ -177,7 +149,7 @@ def test_a_rule_that_reckons_with_given_times_is_fine() -> None:
 
 
 def undocumented(name: str, text: str) -> Iterator[str]:
-    if not ast.get_docstring(ast.parse(text)):
+    if not ast.get_docstring(parsed(text)):
         yield f"{name} has no docstring: say in a line what it knows"
 
 
@@ -227,6 +199,28 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
     assert "no such file" in next(broken_links("docs/a.md", "[a](../b.md)", pages.get))
     assert "no such heading" in next(broken_links("docs/a.md", "[a\nb](b.md#three)", pages.get))
     assert "no such heading" in next(broken_links("docs/a.md", "[a](#here)", pages.get))
+
+
+PATHS = re.compile(r"`((?:src|tests|docs|benchmarks)/[\w./-]*)`")
+
+
+def missing_files(name: str, text: str, known: Iterable[str]) -> Iterator[str]:
+    """The files and folders that a page names and that are not there."""
+    places = {str(place) for path in known for place in (Path(path), *Path(path).parents)}
+    for path in PATHS.findall(text):
+        if path.rstrip("/") not in places:
+            yield f"{name} speaks of {path}, and there is no such file"
+
+
+def test_every_file_that_a_guide_names_is_there() -> None:
+    pages = of(".md", "docs/contributing/")
+    assert pages
+    none(finding for name, text in pages.items() for finding in missing_files(name, text, files()))
+
+
+def test_a_file_that_is_not_there_is_found() -> None:
+    assert not list(missing_files("a.md", "`src/a/b.py`, `src/a`, `src/`, `make`", ["src/a/b.py"]))
+    assert list(missing_files("a.md", "`src/b.py`", ["src/a/b.py"]))
 
 
 def missing_from_index(names: Iterable[str], index: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from leasebook.api.handlers import OPERATIONS
 from leasebook.contract import policies as p
 from leasebook.contract.action import ALWAYS, Action
 from leasebook.contract.actions import ACTIONS, TABLE
-from leasebook.contract.nouns.instance import Request
+from leasebook.contract.shapes import Request
 from leasebook.docsgen.reference import reference_page
 
 MODULES = [

@@ -10,10 +10,11 @@ import pytest
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.documented import DOCUMENTED
 from leasebook.contract.nouns.account import TopUpAccountRequest
-from leasebook.contract.nouns.instance import Part, PurchaseComputeUnitRequest, Request
+from leasebook.contract.nouns.instance import PurchaseComputeUnitRequest
 from leasebook.contract.nouns.limits import SetGuardRailsRequest
 from leasebook.contract.nouns.model import CreateCustomModelRequest
 from leasebook.contract.nouns.service import CreateServiceRequest
+from leasebook.contract.shapes import Part, Request
 from leasebook.contract.unknown import NAMED_MAX, REFUSED, Unknown, header_of, parts_of, pruned
 
 

@@ -13,7 +13,7 @@ from leasebook.api.auth.identity import Identity
 from leasebook.api.body.redaction import shown_body, shown_text
 from leasebook.api.fault import refused
 from leasebook.contract.actions import ACTIONS
-from leasebook.contract.nouns.instance import Request
+from leasebook.contract.shapes import Request
 from leasebook.domain.record.audit_log import MESSAGE_MAX, OK, Entry, Line
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import Refusal

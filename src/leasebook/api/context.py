@@ -19,11 +19,10 @@ from leasebook.api.links.tokens import Links
 from leasebook.batch import AuditContext, Sequencer, StaleIdentity
 from leasebook.batch.shared_state import SharedState, Standing
 from leasebook.contract.action import Action
-from leasebook.contract.nouns.instance import Request
+from leasebook.contract.shapes import Request
 from leasebook.domain.commands.command import Command
 from leasebook.domain.model.idempotency import IdempotencyKey
 from leasebook.domain.model.replica import Replica
-from leasebook.domain.replicas.engine_route import Routes
 from leasebook.domain.values.calendar import BadTime, Instant, parse_time, rfc3339
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
@@ -39,7 +38,7 @@ LATEST: Final = parse_time("9000-01-01T00:00:00Z", "UTC")
 
 
 ReplicaLogs = Callable[[Replica, int], Awaitable[tuple[list[str], str | None]]]
-"""Returns the last lines of a replica, at most so many; none, and why, where they cannot be had here."""
+"""Returns the last lines of a replica, at most that many, and None; or no lines, and why this server has none."""
 
 
 class KeyMaker(msgspec.Struct, frozen=True):
@@ -62,45 +61,26 @@ class HookMaker(msgspec.Struct, frozen=True):
     mails: bool
 
 
-class Context:
-    """The parts of the service that operations use."""
+class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The parts of the service that operations use. It is complete when it is made, and none of it changes."""
 
-    def __init__(
-        self,
-        *,
-        reader: Reader,
-        facts: SharedState,
-        sequencer: Sequencer,
-        agenda: Agenda,
-        clock: Clock,
-        rules: Rules,
-        keys: KeyMaker,
-        hub: Hub,
-        audit_key: Callable[[], str] = str,
-        links: Links,
-        hooks: HookMaker,
-        identities: Identities,
-        refusals: Refusals,
-    ) -> None:
-        self.refusals = refusals
-        self.links = links
-        self.reader = reader
-        self.facts = facts
-        self.sequencer = sequencer
-        self.agenda = agenda
-        self.clock = clock
-        self.rules = rules
-        self.keys = keys
-        self.hub = hub
-        self.audit_key = audit_key
-        """Returns the public key, in hexadecimal, that closures of the audit log are signed for."""
-        self.hooks = hooks
-        self.public_base: str | None = None
-        """Where callers reach this server, with the prefix; None: where the caller at hand does."""
-        self.replica_logs: ReplicaLogs | None = None
-        self.identities = identities
-        self.routes: Routes = ()
-        """Which engine serves which offering."""
+    reader: Reader
+    facts: SharedState
+    sequencer: Sequencer
+    agenda: Agenda
+    clock: Clock
+    rules: Rules
+    keys: KeyMaker
+    hub: Hub
+    audit_key: Callable[[], str]
+    """Returns the public key, in hexadecimal, that closures of the audit log are signed for."""
+    links: Links
+    hooks: HookMaker
+    identities: Identities
+    refusals: Refusals
+    replica_logs: ReplicaLogs
+    public_base: str | None
+    """Where callers reach this server, with the prefix; None: where the caller at hand does."""
 
     async def submit(self, call: Call[Any], command: Command) -> Any:
         """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from leasebook.api.event_streams import Streams
-from leasebook.domain.book.book import ACCESS_KEYS, USERS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 
 LOOK_EVERY_S: Final = 1.0
 """What other servers on the same store do is found by looking."""

@@ -12,7 +12,7 @@ import msgspec
 
 from leasebook.api.fault import Fault
 from leasebook.contract.errors import INVALID_MARKER
-from leasebook.contract.nouns.instance import PagedRequest
+from leasebook.contract.shapes import PagedRequest
 from leasebook.ports.queries.deliveries import DeliveryPlace
 from leasebook.ports.queries.read_repository import EventPlace, Numbered, Place
 

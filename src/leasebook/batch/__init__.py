@@ -1,9 +1,8 @@
-"""The sequencer: one batch after another, each a page of the book."""
+"""The sequencer and its pieces: a queue, batches that are decided and committed together, and replies."""
 
 from leasebook.batch.audit_writer import AuditContext, AuditWriter, Keys
 from leasebook.batch.deciding import DEFERRED, decide_in_parts, load
 from leasebook.batch.key_uses import KeyUses
-from leasebook.batch.outage_log import OutageLog
 from leasebook.batch.ports import (
     Blocked,
     Closed,
@@ -23,9 +22,10 @@ from leasebook.batch.ports import (
     Unavailable,
     Watcher,
 )
-from leasebook.batch.queue import CommandQueue
+from leasebook.batch.queue import CommandQueue, FairQueue
 from leasebook.batch.sequencer import Sequencer
 from leasebook.batch.write_health import Prober, WriteHealth
+from leasebook.observability.outage_log import OutageLog
 
 __all__ = [
     "DEFERRED",
@@ -37,6 +37,7 @@ __all__ = [
     "Conflict",
     "DueDone",
     "DueRequest",
+    "FairQueue",
     "KeyUses",
     "Keys",
     "Limits",

@@ -1,4 +1,4 @@
-"""When access keys were last used: in memory, and now and then in the store, with a batch that is written anyway."""
+"""When access keys were last used: kept in memory, and written with batches that are committed anyway."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Final, Protocol
 from leasebook.domain.values.calendar import Instant
 
 EVERY_S: Final = 300.0
-"""So long at least lies between two writes of one key's use."""
+"""Lower bound on the time between two writes of one key's use."""
 LOOK_EVERY_S: Final = 1.0
+"""Lower bound on the time between two looks for uses that are to be written."""
 TAKEN_MAX: Final = 500
-"""Uses that one batch writes."""
+"""Upper bound on uses that one batch writes."""
 KNOWN_MAX: Final = 100_000
+"""Upper bound on keys in memory. One more, and all are forgotten."""
 
 Use = tuple[str, Instant]
 """An access key, and when it signed a request."""
@@ -23,23 +25,23 @@ class Writes(Protocol):
     """A batch's transaction."""
 
     async def note_uses(self, uses: Sequence[Use]) -> None:
-        """Write when keys were last used, but for those that somebody else has locked: nobody waits for it."""
+        """Write when keys were last used. Rows that another session has locked are skipped and not waited for."""
 
 
 class KeyUses:
-    """Remembers when each key signed last. What was not written when a server dies is lost: five minutes at most."""
+    """Remembers when each key signed last. A server that dies loses the uses of five minutes at most."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._last: dict[str, Instant] = {}
         self._new: dict[str, None] = {}
-        """Keys of which nothing was written yet."""
+        """Keys whose use was never written; the values mean nothing, and the order is that of their first use."""
         self._unwritten: dict[str, None] = {}
         self._written_at: dict[str, float] = {}
         self._looked_at = float("-inf")
 
     def used(self, access_key_id: str, at: Instant) -> None:
-        """Take note that a key signed a request."""
+        """Record that a key signed a request."""
         if len(self._last) >= KNOWN_MAX and access_key_id not in self._last:
             self._last.clear()
             self._new.clear()
@@ -52,11 +54,11 @@ class KeyUses:
             self._new[access_key_id] = None
 
     def last(self, access_key_id: str) -> Instant | None:
-        """Return when a key signed a request here; None: it did not, or that is long ago."""
+        """Return when a key last signed a request here; None: it did not, or it is forgotten."""
         return self._last.get(access_key_id)
 
     async def write(self, transaction: Writes) -> None:
-        """Write what was not written for a while."""
+        """Write the uses whose last write is long enough ago."""
         uses = self._take()
         if uses:
             await transaction.note_uses(uses)

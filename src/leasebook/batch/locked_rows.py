@@ -1,4 +1,4 @@
-"""Commands whose rows somebody else holds: put aside, so that nobody waits for those rows but who needs them."""
+"""Commands whose rows another session has locked. They wait outside the queue, so that no other command waits too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import structlog
 from leasebook.batch.deciding import load, needs_of
 from leasebook.batch.ports import Closed, DueDone, LockedOut, Transaction
 from leasebook.batch.waiting import Batch, WaitingCall
-from leasebook.domain.book.book import Book, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.record.agenda import Due
@@ -19,44 +20,51 @@ from leasebook.domain.record.agenda import Due
 log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 0.05
+"""Pause between two looks whether the rows are still locked."""
 OURS_WAIT_S: Final = 1.0
-"""What this service does by itself waits no longer: it comes again by itself, and has others' work to do meanwhile."""
+"""Upper bound on the wait of the service's own commands: it repeats them, and has other work to do meanwhile."""
 
 
 class Locks(Protocol):
-    """Where it can be asked which rows somebody else holds."""
+    """Knows which rows another session has locked."""
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
-        """Return what of that cannot be had now; ``wait``: queue for a moment where something cannot."""
+        """Return which of these rows are locked now; ``wait``: queue for one of them for a moment."""
         ...
 
 
-class Aside:
-    """Those who wait for rows that somebody else holds, and the rows.
+class LockedRows:
+    """Rows that another session has locked, and the calls that wait for them.
 
-    A row is barred from when a batch waited for it in vain until it is seen to be free. Commands that need a barred row
-    are left out of batches, wait here for at most ``wait_s``, and come back to the front of their line.
+    A row is barred from the first batch that waited for it without success until it is seen to be free. Batches leave
+    out commands that need a barred row. Their calls wait here for at most ``wait_s`` seconds, and then return to the
+    front of their party's line.
     """
 
     def __init__(
-        self, locks: Locks, back: Callable[[str | None, Sequence[WaitingCall]], None], *, wait_s: float, most: int
+        self,
+        locks: Locks,
+        requeue: Callable[[str | None, Sequence[WaitingCall]], None],
+        *,
+        wait_s: float,
+        length_max: int,
     ) -> None:
-        """``back`` takes those whose rows are free; no more than ``most`` wait here."""
+        """``requeue`` takes the calls of a party whose rows are free; at most ``length_max`` calls wait here."""
         self._locks = locks
-        self._back = back
+        self._requeue = requeue
         self._wait_s = wait_s
-        self._most = most
+        self._length_max = length_max
         self._waiting: list[tuple[WaitingCall, frozenset[Needed]]] = []
         self._watch: asyncio.Task[None] | None = None
         self._since: dict[Needed, float] = {}
-        """Since when each row is barred."""
+        """The loop's time since which each row is barred."""
         self.barred: frozenset[Needed] = frozenset()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     async def learn(self, commands: Iterable[Command], book: Book) -> bool:
-        """Find out which rows of a batch are held by somebody else; returns whether some were not known yet."""
+        """Find out which rows of a batch another session has locked; returns whether some were not known yet."""
         needs = {need for command in commands for need in needs_of(command, book)}
         found = await self._seen(needs - self.barred)
         if not found:
@@ -77,11 +85,11 @@ class Aside:
         commands: list[Command],
         book: Book,
     ) -> tuple[list[WaitingCall], list[Command]]:
-        """Load the rows of a batch; returns the callers and commands without those whose rows somebody else holds.
+        """Load the rows of a batch; returns its callers and commands without those whose rows are barred.
 
-        Such callers are put aside, and such due work is out of the batch.
+        Such callers leave the batch and wait here. Such due work leaves it and is reported as LockedOut.
         """
-        batch.held_up = []
+        batch.locked_out = []
         barred = frozenset() if batch.is_moving else self.barred
         await load(transaction, commands, book, barred)
         if not barred:
@@ -95,35 +103,35 @@ class Aside:
                 batch.callers.remove(waiting)
                 self.put(waiting, needs)
         out = [item for item in due if not barred.isdisjoint(needs_of(DoDue(due=item), book))]
-        batch.held_up = [DueDone(item, error=LockedOut()) for item in out]
+        batch.locked_out = [DueDone(item, error=LockedOut()) for item in out]
         due[:] = [item for item in due if item not in out]
         return left, [*(DoDue(due=item) for item in due), *(waiting.command for waiting in left)]
 
     def put(self, waiting: WaitingCall, needs: Collection[Needed]) -> None:
-        """Let somebody wait here, for what of their rows is barred.
+        """Let a call wait for those of its rows that are barred, or refuse it with LockedOut.
 
-        What has been for long already is looked at once more and not waited for: a crowd that takes turns would else
-        wait for the same rows one after another.
+        The wait counts from when the rows were barred. Where that was long ago, they are looked at once more only:
+        otherwise a backlog of calls would wait for the same rows one call after another.
         """
         now = asyncio.get_running_loop().time()
         if waiting.until is None:
             wait_s = self._wait_s if waiting.party is not None else min(self._wait_s, OURS_WAIT_S)
             since = min((self._since[need] for need in self.barred.intersection(needs)), default=now)
             waiting.until = max(since + wait_s, now + 2 * LOOK_EVERY_S)
-        if not waiting.patient or waiting.until <= now or len(self._waiting) >= self._most:
+        if not waiting.patient or waiting.until <= now or len(self._waiting) >= self._length_max:
             waiting.fail(LockedOut())
         else:
             self._waiting.append((waiting, self.barred.intersection(needs)))
 
     def refuse(self) -> None:
-        """Refuse whoever waits: there are no more batches."""
+        """Refuse all calls that wait, because there are no more batches."""
         self.barred, self._since = frozenset(), {}
         for waiting, _ in self._waiting:
             waiting.fail(Closed())
         self._waiting.clear()
 
     async def close(self) -> None:
-        """Refuse whoever waits, and stop looking."""
+        """Refuse all calls that wait, and stop looking."""
         self.refuse()
         if self._watch is not None:
             self._watch.cancel()
@@ -132,23 +140,23 @@ class Aside:
     async def _seen(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
         try:
             return await self._locks.locked(needs, wait=wait)
-        except Exception as error:  # noqa: BLE001 - whoever comes next finds out, and is told by the batch
+        except Exception as error:  # noqa: BLE001 - the next batch meets the same error, and reports it
             log.warning("it cannot be seen which rows are held", error=str(error))
             return frozenset()
 
     async def _look(self) -> None:
-        """Look whether the rows are free, for as long as they are not."""
+        """Look again and again whether the rows are free, until all are."""
         while self.barred:
             await asyncio.sleep(LOOK_EVERY_S)
             asked = self.barred
             still = await self._seen(asked, wait=True)
-            # What was barred while the question was on its way is asked for the next time.
+            # Rows that were barred while the query was under way are part of the next query.
             self.barred = still | (self.barred - asked)
             self._since = {need: self._since[need] for need in self.barred}
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
-        """Send back whose rows are free, and refuse whose patience has ended."""
+    def _release(self) -> None:
+        """Requeue the calls whose rows are free, and refuse those that have waited long enough."""
         now = asyncio.get_running_loop().time()
         stay: list[tuple[WaitingCall, frozenset[Needed]]] = []
         free: dict[str | None, list[WaitingCall]] = {}
@@ -161,4 +169,4 @@ class Aside:
                 stay.append((waiting, needs))
         self._waiting = stay
         for party, found in free.items():
-            self._back(party, found)
+            self._requeue(party, found)

@@ -1,4 +1,4 @@
-"""What the sequencer asks of others, and what it tells them."""
+"""The sequencer's interfaces to the store, to watchers and to metrics, and the errors that it raises."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from leasebook.domain.book.book import Book, Changes, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import Needed
 from leasebook.domain.commands.command import Decision
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import AuditPage, Head, Mark
@@ -25,7 +27,7 @@ class Closed(Exception):
 class Unavailable(Exception):
     """The store cannot write now; nothing was done.
 
-    The message says why, and anybody may read it. ``detail`` is for the log: it may name hosts, users and files.
+    The message says why, and is fit for every caller. ``detail`` is for the log: it may name hosts, users and files.
     """
 
     def __init__(self, message: str, detail: str = "") -> None:
@@ -34,9 +36,9 @@ class Unavailable(Exception):
 
 
 class Outdated(Unavailable):
-    """The store is another version's now, and this server must not write to it any more; nothing was done.
+    """A newer version has upgraded the store, and this server must not write to it any more; nothing was done.
 
-    ``is_news`` says that it was not known before.
+    ``is_news``: this is the first time that the server notices it.
     """
 
     def __init__(self, message: str, *, is_news: bool = False) -> None:
@@ -45,7 +47,7 @@ class Outdated(Unavailable):
 
 
 class LockedOut(Unavailable):
-    """Somebody else holds rows that the command needs, and did not let go in time; nothing was done."""
+    """Another session has kept rows locked that the command needs, for too long; nothing was done."""
 
     def __init__(self) -> None:
         super().__init__("another session of the database holds rows that this needs")
@@ -56,71 +58,71 @@ class NeedsRestart(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """The store failed in the act of committing: nobody can say whether it was done, and it must not be tried again.
+    """The store failed during the commit: it is unknown whether the batch was done, and it must not be tried again.
 
-    Whoever asked with a client token finds it out by asking again with the same one. It is the one kind of Unavailable
-    after which something may have been done.
+    A caller that gave a client token finds out by calling again with the same token. This is the one kind of
+    Unavailable after which something may have been done.
     """
 
 
 class Conflict(Exception):
-    """Somebody else was quicker, or the connection was lost before the commit: nothing was done, try again."""
+    """Another server changed the same rows, or the connection was lost before the commit; nothing was done."""
 
 
 class Blocked(Conflict):
-    """A row was waited for in vain: somebody else holds it. Nothing was done.
+    """Another session has locked a row for longer than the store waits. Nothing was done.
 
-    ``learned``: it is known now which rows these are, so that the same batch without them is worth a try.
+    ``learned``: it is known now which rows these are, so that the same batch can be tried without them.
     """
 
     learned = False
 
 
 class StaleIdentity(Exception):
-    """A key or a user was changed since the caller was looked up; nothing was done."""
+    """A key or a user has changed since the caller's identity was looked up; nothing was done."""
 
 
 class Transaction(Protocol):
-    """One open transaction of a store that takes a batch at a time."""
+    """The open transaction of one batch."""
 
     identity_epoch: str | None
-    has_company: bool
-    """Whether somebody else wrote to the store since the last transaction of this server."""
+    has_concurrent_writers: bool
+    """Whether another server wrote to the store since the last transaction of this server."""
 
     def now(self) -> Instant | None:
         """Return the store's own time where it keeps one for all its servers; None: the server's clock counts.
 
-        It is later once rows are loaded: they may have been waited for.
+        The time is later after rows are loaded, because loading may have waited for locks.
         """
         ...
 
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
-        """Return work that is due by then, in order, and keep its instances from everybody else.
+        """Return work that is due by ``until``, in order, and lock its instances.
 
-        Instances that another server works on are left out, or waited for.
+        Instances that another server has locked are skipped, or waited for with ``wait``.
         """
         ...
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
-        """Put the needed rows into the book and keep everybody else from changing them."""
+        """Put the needed rows into the book, and lock them against changes by others."""
 
     def save_part(self, changes: Changes) -> None:
-        """Begin to write what the batch changed so far, and wait for nothing; ``save`` follows with the rest.
+        """Begin to write what the batch changed so far, without waiting; ``save`` follows with the rest.
 
-        What goes wrong may be raised by whichever call comes next.
+        An error may be raised by any later call.
         """
 
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed since the last part."""
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
-        """Forget at most so many client tokens that are older."""
+        """Delete at most ``limit`` idempotency records that are older than ``before``."""
 
     async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
-        """Forget at most so many used nonces of hours before one, and rows of refused calls of minutes before one."""
+        """Delete at most ``limit`` used nonces, and rows of refused calls, that are older than these moments."""
 
     async def audit_heads(self) -> list[Head]:
-        """Return the ends of all chains of the audit log."""
+        """Return the end of each chain of the audit log."""
         ...
 
     async def audit_mark(self) -> Mark:
@@ -130,81 +132,84 @@ class Transaction(Protocol):
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
         """Return the oldest pages of the audit log by ``seq``, and the hash that the first of them follows.
 
-        There are none where another server is closing pages at this moment.
+        Returns no page while another server is closing pages.
         """
         ...
 
     async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
-        """Write when access keys were last used, but for those that somebody else has locked."""
+        """Write when access keys were last used. Rows that another session has locked are skipped."""
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
-        """Forget at most so many deliveries that may be forgotten by now, and as many lanes in which nothing waits."""
+        """Delete at most ``limit`` deliveries whose time is over, and as many empty delivery queues."""
 
-    async def commit(self, *, alone: bool = False) -> None:
-        """Make it durable; ``alone`` says that nobody else waits meanwhile.
+    async def commit(self, *, is_idle: bool = False) -> None:
+        """Make it durable; ``is_idle`` says that no other command waits meanwhile.
 
-        Returns only once it is; raises Conflict or Unavailable only where it is not, and OutcomeUnknown where
-        nobody can tell.
+        Raises Conflict or Unavailable only where the batch is certainly not durable, and OutcomeUnknown where that is
+        not certain.
         """
 
     async def rollback(self) -> None:
-        """Forget it."""
+        """Undo everything that the transaction did."""
 
 
 class Store(Protocol):
-    """What the sequencer asks of a store."""
+    """A store that executes one batch at a time."""
 
     async def begin(self, *, moves_clock: bool = False) -> Transaction:
-        """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""
+        """Open the transaction of the next batch; ``moves_clock``: and lock the store's virtual clock for it."""
         ...
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
-        """Return which of these rows somebody else holds now; ``wait``: queue for one of them for a moment."""
+        """Return which of these rows another session has locked; ``wait``: queue for one of them for a moment."""
         ...
 
 
 class Watcher(Protocol):
-    """Somebody who is told what a committed batch changed, before its callers are answered."""
+    """Learns what each committed batch changed, before its callers are answered."""
 
     def committed(self, changes: Changes) -> None:
-        """Take note. Must not fail and must not wait."""
+        """Take note of the changes. Must not raise and must not wait."""
 
 
 class Meter(Protocol):
-    """Where batches are counted."""
+    """Metrics of batches."""
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
-        """Count a batch."""
+        """Count a batch of ``size`` commands, which took these seconds, and these of them to commit."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much is taken at once: commands a batch, due work in it, and callers that may wait.
+    """Bounds of a batch: ``batch_max`` callers and ``due_max`` pieces of due work; ``queue_max`` callers may wait.
 
-    While the virtual clock is moved, ``moving_times`` as much due work is taken at once: everybody waits for the move.
-    While nobody calls it is ``alone_times`` as much: who comes then waits longer, and fewer commits are waited for.
-    A crowd of callers is taken in ``crowd_parts`` batches: where the store is another process, it is at work for one
-    part while the others are answered and ask again. It is also given what ``part_size`` commands of a batch changed,
-    to write it while the next are decided; None: everything together.
-    While others wait, at most ``share_max`` of a batch are one party's. A command waits for rows that somebody else
-    holds for ``lock_wait_s`` at most.
+    A batch that moves the virtual clock takes ``moving_times`` as much due work, because all callers wait for the move.
+    A batch of an idle server takes ``idle_times`` as much: a caller that comes then waits longer, and there are fewer
+    commits to wait for.
+
+    A backlog of callers is divided into ``backlog_parts`` batches: where the store is another process, it works on one
+    part while the callers of the other are answered and call again. Such a store is also given the changes of each
+    ``part_size`` commands of a batch, to write them while the next commands are decided; None: all changes together.
+
+    While other parties wait, at most ``share_max`` callers of a batch are of one party. A command waits for rows that
+    another session has locked for at most ``lock_wait_s`` seconds.
     """
 
     batch_max: int = 512
     due_max: int = 256
     queue_max: int = 10_000
     moving_times: int = 4
-    alone_times: int = 1
-    crowd_parts: int = 1
+    idle_times: int = 1
+    backlog_parts: int = 1
     part_size: int | None = None
     share_max: int = 32
     lock_wait_s: float = 8.0
 
 
 class DueRequest(msgspec.Struct, frozen=True):
-    """Ask for work that is due by ``until`` (None: by now) to be done, but for what rests.
+    """Asks for work to be done that is due by ``until`` (None: by now), without the work in ``resting``.
 
-    With ``moving`` the virtual clock goes to the first moment at which something is due, and what is due at
-    that moment is done.
+    With ``moving`` the virtual clock moves to the first moment at which work is due, and the work of that moment is
+    done.
     """
 
     until: Instant | None = None
@@ -213,7 +218,7 @@ class DueRequest(msgspec.Struct, frozen=True):
 
 
 class DueDone(msgspec.Struct, frozen=True):
-    """What became of a piece of due work: an outcome, or what went wrong. DEFERRED: it must wait its turn."""
+    """What became of a piece of due work: a decision or an error. DEFERRED: other work comes before it."""
 
     due: Due
     outcome: Decision | None = None

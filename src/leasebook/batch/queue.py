@@ -1,25 +1,30 @@
-"""Who waits, by party, and whose turn it is."""
+"""What waits for the next batch: callers, a line for each party, and requests to do due work."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
+
+from leasebook.batch.ports import Closed, DueDone, DueRequest, Overloaded
+from leasebook.batch.waiting import WaitingCall
 
 T = TypeVar("T")
 
 OURS: None = None
-"""The party of what this service does by itself: engines' reports, deliveries, counts of calls. It waits like any."""
+"""The party of the service's own commands: engines' reports, deliveries, counts of calls. It waits like any other."""
 
 
-class CommandQueue(Generic[T]):
-    """What waits, one line for each party; turns go round, and within a party the first comes first.
+class FairQueue(Generic[T]):
+    """A queue with one line for each party. The parties are served in turn; within a party the first comes first.
 
-    Nobody starves: whoever waits is reached in as many turns as there are parties before them in the round.
+    No party starves: an item is reached after at most as many turns as there are parties ahead of its own.
     """
 
     def __init__(self, length_max: int) -> None:
-        """Hold at most so many; what is too much is taken from the longest line."""
+        """Hold at most ``length_max`` items. The item that is one too many is taken from the longest line."""
         self._length_max = length_max
         self._lines: OrderedDict[str | None, deque[T]] = OrderedDict()
         self._length = 0
@@ -33,9 +38,9 @@ class CommandQueue(Generic[T]):
         return len(self._lines)
 
     def put(self, party: str | None, item: T) -> T | None:
-        """Let it wait at the end of its party's line; returns whom there is no room for, which may be itself.
+        """Add an item to the end of its party's line; returns the item there is no room for, perhaps this one.
 
-        That is the last of the longest line: one party fills the queue only while nobody else wants in.
+        That is the last item of the longest line, so that one party fills the queue only while no other needs it.
         """
         line = self._lines.get(party)
         if line is None:
@@ -47,17 +52,17 @@ class CommandQueue(Generic[T]):
         longest = max(self._lines, key=lambda name: (len(self._lines[name]), name == party))
         return self._drop_last(longest)
 
-    def put_back(self, party: str | None, items: Iterable[T]) -> None:
-        """Let those go first in their party's line who had their turn in vain; there is always room for them."""
+    def requeue(self, party: str | None, items: Iterable[T]) -> None:
+        """Put items that could not be served back to the front of their party's line, whatever the length."""
         back = list(items)
         if back:
             self._lines.setdefault(party, deque()).extendleft(reversed(back))
             self._length += len(back)
 
     def take(self, most: int, share: int) -> list[T]:
-        """Take at most so many, one of each party in turn, and of one party at most ``share`` while others wait.
+        """Take at most ``most`` items, one of each party in turn, and at most ``share`` of one while others wait.
 
-        The next time the round goes on where it stopped.
+        The next call goes on with the party at which this one stopped.
         """
         if len(self._lines) == 1:
             return self._take_line(next(iter(self._lines)), most)
@@ -77,7 +82,7 @@ class CommandQueue(Generic[T]):
         return taken
 
     def drain(self) -> Iterator[T]:
-        """Take everybody, whatever their share."""
+        """Take every item, without regard to shares."""
         while self._lines:
             yield from self._take_line(next(iter(self._lines)), self._length)
 
@@ -97,3 +102,97 @@ class CommandQueue(Generic[T]):
         if not line:
             del self._lines[party]
         return item
+
+
+DueReply = asyncio.Future[list[DueDone]]
+"""Gets what became of a request for due work."""
+
+
+class CommandQueue:
+    """What the sequencer's loop takes its batches from, and what wakes the loop.
+
+    Once it is closed it accepts nothing more; what it accepted before can still be taken.
+    """
+
+    def __init__(self, length_max: int, share_max: int) -> None:
+        """Hold at most ``length_max`` callers; a batch takes at most ``share_max`` of one party while others wait."""
+        self._callers: FairQueue[WaitingCall] = FairQueue(length_max)
+        self._share_max = share_max
+        self._due: deque[tuple[DueRequest, DueReply]] = deque()
+        self._wake = asyncio.Event()
+        self._called_at = float("-inf")
+        self.is_closed = False
+
+    def put(self, call: WaitingCall) -> None:
+        """Let a caller wait for a batch. Raises Closed; one caller too many, perhaps another one, gets Overloaded."""
+        if self.is_closed:
+            raise Closed
+        surplus = self._callers.put(call.party, call)
+        if surplus is not None:
+            surplus.fail(Overloaded())
+        self._called_at = time.monotonic()
+        self._wake.set()
+
+    def requeue(self, party: str | None, calls: Sequence[WaitingCall]) -> None:
+        """Let callers of a party be the first of it to be taken, because the rows that they waited for are free."""
+        self._callers.requeue(party, calls)
+        self._wake.set()
+
+    def put_due(self, request: DueRequest) -> DueReply:
+        """Let a request for due work wait for a batch; returns the future of its reply. Raises Closed."""
+        if self.is_closed:
+            raise Closed
+        reply: DueReply = asyncio.get_running_loop().create_future()
+        self._due.append((request, reply))
+        self._wake.set()
+        return reply
+
+    def take(self, most: int) -> list[WaitingCall]:
+        """Take at most ``most`` callers, in fair order."""
+        return self._callers.take(most, self._share_max)
+
+    def take_due(self) -> tuple[DueRequest, DueReply] | tuple[None, None]:
+        """Take the oldest request for due work."""
+        return self._due.popleft() if self._due else (None, None)
+
+    @property
+    def callers(self) -> int:
+        """How many callers wait."""
+        return len(self._callers)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither a caller nor a request for due work waits."""
+        return not self._callers and not self._due
+
+    @property
+    def since_last_call_s(self) -> float:
+        """Seconds since the last caller came; infinite before the first."""
+        return time.monotonic() - self._called_at
+
+    def wake(self) -> None:
+        """Let the loop look for work."""
+        self._wake.set()
+
+    def sleep(self) -> None:
+        """Let ``work`` wait from now on, until there is more to do."""
+        self._wake.clear()
+
+    def work(self) -> Awaitable[object]:
+        """Return what to await before the next batch; it ends at once where the loop was woken since ``sleep``."""
+        return self._wake.wait()
+
+    def close(self) -> None:
+        """Accept nothing more, and wake the loop so that it can finish."""
+        self.is_closed = True
+        self._wake.set()
+
+    def refuse_all(self) -> None:
+        """Close, and give Closed to everything that waits: there are no more batches."""
+        self.close()
+        for call in self._callers.drain():
+            call.fail(Closed())
+        while self._due:
+            reply = self._due.popleft()[1]
+            if not reply.done():
+                reply.set_exception(Closed())

@@ -1,74 +1,43 @@
-"""The sequencer: gathers what is to happen, decides it together, and answers only after the commit.
+"""The sequencer: gathers commands into batches, has one batch executed after another, and answers after the commit.
 
-There is no timer: the next batch is what arrived during the last commit. A lone caller waits for one
-commit and for no window; a crowd shares one.
+No timer starts a batch. A batch takes what arrived during the last commit, so that a single caller waits for one commit
+only, and many callers share one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 
-from leasebook.batch.audit_writer import AuditContext, AuditWriter
-from leasebook.batch.deciding import decide_in_parts
+from leasebook.batch import sizing
+from leasebook.batch.audit_writer import AuditContext, AuditQueue, AuditWriter
+from leasebook.batch.executor import BatchExecutor
 from leasebook.batch.housekeeping import Pruner
 from leasebook.batch.key_uses import KeyUses
-from leasebook.batch.locked_rows import Aside
-from leasebook.batch.ports import (
-    Blocked,
-    Closed,
-    Conflict,
-    DueDone,
-    DueRequest,
-    Limits,
-    Meter,
-    OutcomeUnknown,
-    Overloaded,
-    Store,
-    Transaction,
-    Unavailable,
-    Watcher,
-)
+from leasebook.batch.locked_rows import LockedRows
+from leasebook.batch.ports import DueDone, DueRequest, Limits, Meter, Store, Watcher
 from leasebook.batch.queue import CommandQueue
-from leasebook.batch.waiting import Batch, WaitingCall, answer
+from leasebook.batch.replies import DeferredReplies
+from leasebook.batch.retry import BatchRetry
+from leasebook.batch.waiting import Batch, WaitingCall
 from leasebook.batch.write_health import WriteHealth
-from leasebook.domain.book.book import Book, Changes
 from leasebook.domain.commands.command import Command, Decision, Engine
-from leasebook.domain.commands.instance.due import DoDue
-from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
-from leasebook.domain.record.audit_log import Line, Mark
-from leasebook.domain.record.row_digest import digests_of
-from leasebook.domain.values.calendar import Instant
+from leasebook.domain.record.audit_log import Line
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.ports.clock import Clock
 
 log = structlog.get_logger()
-ALONE_AFTER_S: Final = 0.5
-"""So long after the last caller more due work is taken at once (``Limits.alone_times``)."""
 
-
-TRIES: Final = 2
-HELD_S: Final = 0.005
-"""So long answers wait for the next batch at most, also where that waits for rows that another server has locked."""
-WAITED_S: Final = 0.002
-"""Rows that take longer are somebody else's meanwhile, where somebody else wrote since the last batch."""
-TURN_S: Final = 0.0025
-"""So long is left to whoever was answered to ask again, while another server has the rows."""
-CROWD_MIN: Final = 24
-"""So many callers are taken together in any case: fewer would share what a batch costs among too few."""
-NOTED_WITHIN_S = 1.0
-"""So long an audit entry waits for a batch at most, until it gets one of its own."""
+ANSWER_TIME_S: Final = 0.0025
+"""Pause before a batch while another server competes for the rows: callers that were just answered can join it."""
 
 
 class Sequencer:
-    """Runs one batch after another against one store."""
+    """Executes one batch after another against one store."""
 
     def __init__(
         self,
@@ -80,36 +49,40 @@ class Sequencer:
         limits: Limits,
         meter: Meter,
         watchers: Sequence[Watcher] = (),
-        trail: AuditWriter | None = None,
+        audit: AuditWriter | None = None,
         uses: KeyUses | None = None,
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._rules = rules
-        self._engine = engine
+        """``audit`` None: no audit log is written. ``uses`` None: it is not recorded when keys are used."""
+        self.writing: Final = WriteHealth()
         self._limits = limits
         self._meter = meter
         self._watchers = list(watchers)
-        self._callers: CommandQueue[WaitingCall] = CommandQueue(limits.queue_max)
-        self._aside = Aside(store, self._put_back, wait_s=limits.lock_wait_s, most=limits.queue_max)
-        self._due: deque[tuple[DueRequest, asyncio.Future[list[DueDone]]]] = deque()
-        self._work = asyncio.Event()
-        self._closing = False
+        self._queue = CommandQueue(limits.queue_max, limits.share_max)
+        self._replies = DeferredReplies()
+        self._audit = AuditQueue(audit, self._queue.wake)
+        self._locked_rows = LockedRows(
+            store, self._queue.requeue, wait_s=limits.lock_wait_s, length_max=limits.queue_max
+        )
+        self._executor = BatchExecutor(
+            store,
+            clock,
+            rules,
+            engine=engine,
+            limits=limits,
+            backlog=self._queue,
+            locked_rows=self._locked_rows,
+            audit=audit,
+            pruner=Pruner(rules, uses, mode=clock.mode),
+            before_save=self._replies.send,
+        )
+        self._retry = BatchRetry(
+            self._execute, queue=self._queue, replies=self._replies, audit=self._audit, writing=self.writing
+        )
+        self._is_contended = False
         self._task: asyncio.Task[None] | None = None
-        self._pruner = Pruner(rules, uses, mode=clock.mode)
-        self._called_at = float("-inf")
-        self._trail = trail
-        self.writing: Final = WriteHealth()
-        self._flush_at: asyncio.TimerHandle | None = None
-        self._flushing = False
-        self._flushed: list[asyncio.Future[None]] = []
-        self._held: Callable[[], None] | None = None
-        self._held_for = 0
-        self._takes_turns = False
-        self._deliver_at: asyncio.TimerHandle | None = None
 
     def watch(self, watcher: Watcher) -> None:
-        """Tell somebody about every commit from now on."""
+        """Have a watcher learn of every commit from now on."""
         self._watchers.append(watcher)
 
     def start(self) -> None:
@@ -118,363 +91,110 @@ class Sequencer:
         self._task.add_done_callback(self._ended)
 
     async def close(self) -> None:
-        """Finish what was accepted, refuse the rest, and stop."""
-        self._closing = True
-        self._work.set()
+        """Finish what was accepted, refuse everything else, and stop."""
+        self._queue.close()
         if self._task is not None:
             await self._task
-        await self._aside.close()
-        self._refuse_callers()
-        if self._flush_at is not None:
-            self._flush_at.cancel()
-        if self._trail is not None:
-            self._trail.spill_all()
+        await self._locked_rows.close()
+        self._queue.refuse_all()
+        self._audit.close()
 
     @property
     def is_working(self) -> bool:
         """Whether batches are taken."""
         return self._task is not None and not self._task.done()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Leave nobody waiting where the loop itself went wrong; monitors see it, and have the server restarted."""
-        if task.cancelled() or task.exception() is None:
-            return
-        log.critical("the sequencer died", exc_info=task.exception())
-        self._closing = True
-        self._deliver()
-        self._aside.refuse()
-        self._refuse_callers()
-        while self._due:
-            self._due.popleft()[1].set_exception(Closed())
-        self._answer_flushed()
-
-    def _refuse_callers(self) -> None:
-        for waiting in self._callers.drain():
-            waiting.fail(Closed())
-
     @property
     def queue_length(self) -> int:
-        """How many callers wait."""
-        return len(self._callers)
+        """How many callers wait for a batch."""
+        return self._queue.callers
 
     @property
     def aside_length(self) -> int:
-        """How many callers wait for rows that somebody else holds."""
-        return len(self._aside)
+        """How many callers wait for rows that another session has locked."""
+        return len(self._locked_rows)
 
     async def submit(
         self, command: Command, epoch: str | None = None, note: AuditContext | None = None, *, party: str | None = None
     ) -> Any:
         """Have a command decided; returns its answer after the commit.
 
-        The ``note`` is the call that asks for it: its entry in the audit log is written with what it does. With the
-        ``epoch`` of the identity that asks, it raises StaleIdentity where that is no longer current. The ``party`` is
-        the account that asks; None: this service itself. Parties take turns, and what is too much is refused to the one
-        that has most waiting.
+        ``note`` is the call behind the command: its audit entry is written in the same transaction. ``epoch`` is that
+        of the caller's identity: StaleIdentity is raised where it has changed since. ``party`` is the account that
+        calls; None: this service itself. Parties are served in turn, and a full queue refuses the party with most
+        commands.
 
-        Raises Refusal where it is refused, Overloaded or Closed or Unavailable where nothing was done,
-        OutcomeUnknown where it may have been done, and whatever went wrong otherwise; then nothing was done either.
+        Raises Refusal where the command is refused. Raises Overloaded, Closed or Unavailable where nothing was done,
+        and OutcomeUnknown where it may have been done. After any other error nothing was done either.
         """
-        if self._closing:
-            raise Closed
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        too_much = self._callers.put(party, WaitingCall(command, epoch, future, note, party))
-        if too_much is not None:
-            too_much.fail(Overloaded())
-        self._called_at = time.monotonic()
-        self._work.set()
+        self._queue.put(WaitingCall(command, epoch, future, note, party))
         return (await future).result()
 
-    def _put_back(self, party: str | None, callers: Sequence[WaitingCall]) -> None:
-        """Have those taken next whose rows are free again."""
-        self._callers.put_back(party, callers)
-        self._work.set()
+    async def do_due(self, request: DueRequest) -> list[DueDone]:
+        """Have a batch of due work done; returns what became of each piece after the commit.
+
+        Raises Closed and Unavailable where nothing was done, and OutcomeUnknown where it may have been done.
+        """
+        return await self._queue.put_due(request)
 
     def note(self, line: Line) -> None:
-        """Write an audit entry with the next batch, or within a second with one of its own."""
-        if self._trail is None:
-            return
-        if self._task is not None and self._task.done():
-            self._trail.spill([line])
-            return
-        self._trail.note(line)
-        self._flush_soon()
+        """Write an audit entry with the next batch, or within a second where no batch comes."""
+        self._audit.note(line, is_working=self._task is None or not self._task.done())
 
     async def flush(self) -> None:
-        """Have every audit entry written that waits; returns also where the store cannot be written now."""
-        if self._trail is None or not self._trail.waits or not self.is_working:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._flushed.append(future)
-        self._flush()
-        await future
-
-    def _flush_soon(self) -> None:
-        if self._flush_at is None:
-            self._flush_at = asyncio.get_running_loop().call_later(NOTED_WITHIN_S, self._flush)
-
-    def _flush(self) -> None:
-        self._flush_at = None
-        self._flushing = True
-        self._work.set()
-
-    def _answer_flushed(self) -> None:
-        for future in self._flushed:
-            if not future.done():
-                future.set_result(None)
-        self._flushed.clear()
-
-    async def do_due(self, request: DueRequest) -> list[DueDone]:
-        """Have a batch of due work done; returns what became of it after the commit. Raises Unavailable."""
-        if self._closing:
-            raise Closed
-        future: asyncio.Future[list[DueDone]] = asyncio.get_running_loop().create_future()
-        self._due.append((request, future))
-        self._work.set()
-        return await future
+        """Have all waiting audit entries written; returns also if the store cannot be written now."""
+        if self.is_working:
+            await self._audit.flush()
 
     async def _run(self) -> None:
         while True:
-            await self._work.wait()
-            if self._takes_turns and self._callers:
-                # Another server has the rows now. Whoever is answered meanwhile can be in the next batch.
-                self._deliver()
-                await asyncio.sleep(TURN_S)
+            await self._queue.work()
+            if self._is_contended and self._queue.callers:
+                # Another server has the rows now. Callers that are answered meanwhile can be in the next batch.
+                self._replies.send()
+                await asyncio.sleep(ANSWER_TIME_S)
             batch = self._gather()
             if batch:
-                await self._serve(batch)
-            elif self._closing:
+                await self._retry.run(batch)
+                if batch.is_contended is not None:
+                    self._is_contended = batch.is_contended
+                if not self._queue.callers:
+                    self._replies.send()
+                self._audit.batch_ended()
+            elif self._queue.is_closed:
                 return
             else:
-                self._work.clear()
+                self._queue.sleep()
 
     def _gather(self) -> Batch:
-        """Take everybody who waits, or their share of a crowd, and so much due work that nobody waits long for it."""
-        crowd = len(self._callers) + self._held_for
-        share = crowd if self._takes_turns else max(CROWD_MIN, -(-crowd // self._limits.crowd_parts))
-        taken = min(len(self._callers), share, self._limits.batch_max)
-        batch = Batch(self._callers.take(taken, self._limits.share_max))
-        if self._due:
-            batch.request, batch.wants_due = self._due.popleft()
-        if self._trail is not None and (batch or self._flushing or self._closing):
-            batch.notes = self._trail.take()
-            self._flushing = self._trail.waits
+        """Take the callers that the next batch is to serve, one request for due work, and audit entries."""
+        waiting, unanswered = self._queue.callers, len(self._replies)
+        taken = sizing.callers_to_take(waiting, unanswered, self._limits, is_contended=self._is_contended)
+        batch = Batch(self._queue.take(taken))
+        batch.request, batch.due_reply = self._queue.take_due()
+        batch.lines = self._audit.take(has_batch=bool(batch) or self._queue.is_closed)
         return batch
 
-    async def _serve(self, batch: Batch) -> None:
-        """Take a batch and answer everybody in it, whatever happens."""
-        due: list[Due] = []
-        self.writing.begins()
-        try:
-            await self._try(batch, due)
-        except Unavailable as error:
-            self._keep_notes(batch, sure=not isinstance(error, OutcomeUnknown))
-            # It would fail for each of them alike, or must not be tried again; the next batch is another matter.
-            self.writing.failed(error)
-            for waiting in batch.callers:
-                waiting.fail(error)
-            if batch.wants_due is not None and not batch.wants_due.done():
-                batch.wants_due.set_exception(error)
-        except Conflict as conflict:
-            # Who was in the way is no fault of ours that a traceback would help to find.
-            log.warning("others are in the way, taking commands one by one", callers=len(batch.callers), due=len(due))
-            self._keep_notes(batch, sure=True)
-            await self._one_by_one(batch, due, conflict)
-        except Exception as error:
-            log.exception("batch failed, taking its commands one by one", callers=len(batch.callers), due=len(due))
-            self._keep_notes(batch, sure=True)
-            await self._one_by_one(batch, due, error)
-        finally:
-            self.writing.ends()
-        if not self._callers:
-            self._deliver()
-        if self._trail is not None and not self._trail.waits:
-            self._answer_flushed()
-
-    def _keep_notes(self, batch: Batch, *, sure: bool) -> None:
-        """Let entries wait on that were not written; where that is not sure, or there is no next time, log them."""
-        if self._trail is None:
-            return
-        # Whatever was in the way, it is not the chain that keeps the next batch from being written.
-        self._trail.restart()
-        notes, batch.notes = batch.notes, []
-        self._flushing = False
-        if sure and not self._closing:
-            self._trail.put_back(notes)
-            self._flush_soon()
-        else:
-            self._trail.spill(notes)
-        self._answer_flushed()
-
-    async def _one_by_one(self, batch: Batch, due: list[Due], error: Exception) -> None:
-        """Take each command by itself: one bad command spoils only itself."""
-        moving = batch.is_moving
-        # Only what is due first: what it makes due anew may go before the rest.
-        done = [] if moving else [await self._alone(item) for item in due if item.at == due[0].at]
-        if batch.wants_due is not None and not batch.wants_due.done():
-            # Where the clock moves, order is everything: whoever moves it is told, and nothing is done out of turn.
-            if moving or (not done and not batch.callers):
-                batch.wants_due.set_exception(error)
-            else:
-                batch.wants_due.set_result(done)
-        for waiting in batch.callers:
-            try:
-                await self._try(Batch([waiting]), [])
-            except Unavailable as its_own:
-                self.writing.failed(its_own)
-                waiting.fail(its_own)
-            except Conflict as its_own:
-                log.error("command failed", command=type(waiting.command).__name__, error=str(its_own))  # noqa: TRY400
-                waiting.fail(its_own)
-            except Exception as its_own:
-                log.exception("command failed", command=type(waiting.command).__name__)
-                waiting.fail(its_own)
-
-    async def _alone(self, item: Due) -> DueDone:
-        lone: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        try:
-            await self._try(Batch([WaitingCall(DoDue(due=item), None, lone, patient=False)]), [])
-            self._deliver()
-            return DueDone(item, outcome=lone.result())
-        except Exception as error:  # noqa: BLE001 - it is handed to the one who asked
-            return DueDone(item, error=error)
-
-    async def _try(self, batch: Batch, due: list[Due]) -> None:
-        """Take a batch, a second time where somebody else was in the way the first time.
-
-        What needs rows that somebody else holds is left out, as soon as it is known which rows these are.
-        """
-        tries = 0
-        while True:
-            try:
-                await self._take(batch, due)
-            except Conflict as conflict:
-                log.info("batch is taken again", reason=str(conflict))
-                tries += not (isinstance(conflict, Blocked) and conflict.learned)
-                if tries < TRIES:
-                    due.clear()
-                    continue
-                if len(batch.callers) + len(due) > 1:
-                    raise
-                raise Unavailable("others are in the way", str(conflict)) from None
-            return
-
-    async def _take(self, batch: Batch, due: list[Due]) -> None:
-        """Take one batch: load, decide, save, commit, answer. Puts the due work that it took into ``due``."""
-        began = time.perf_counter()
-        transaction = await self._store.begin(moves_clock=batch.moves_clock)
-        book, commands = Book(), list[Command]()
-        try:
-            stands = self._clock.at(transaction.now())
-            request = batch.request
-            # Here, and with the reading of this very batch: it may be the first that shows a jump.
-            if request is not None and self._clock.held() is None:
-                due += await self._claim(transaction, request, stands, alone=self._is_alone())
-            moving = request is not None and request.moving and bool(due)
-            callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]
-            commands = [*(DoDue(due=item) for item in due), *(waiting.command for waiting in callers)]
-            if moving:
-                commands.append(MoveClock(to=max(due[0].at, stands)))
-            asked_at = time.perf_counter()
-            callers, commands = await self._aside.load(transaction, batch, due, callers, commands, book)
-            waited = time.perf_counter() - asked_at > WAITED_S
-            # To load much due work takes longer than that by itself.
-            self._takes_turns = transaction.has_company and waited and not due
-            stands = self._clock.at(transaction.now())
-            now = due[0].at if moving else stands
-            outcomes, parts = self._decide(transaction, book, commands, now)
-            mark = None if self._trail is None else self._trail.seal_events(book, now)
-            changes = book.changes()
-            noted = [
-                (waiting.note, waiting.note.decided(now, decided.refusal))
-                for waiting, decided in zip(callers, outcomes[len(due) :], strict=False)
-                if waiting.note is not None
-            ]
-            lines = [*batch.notes, *(line for _, line in noted)]
-            await self._record(transaction, [*parts, changes], lines, mark, now)
-            self._deliver()
-            if changes or parts:
-                await transaction.save(changes)
-            await self._pruner.prune(transaction, now, changes)
-            decided_at = time.perf_counter()
-            await transaction.commit(alone=len(commands) == 1 and not self._callers and not self._due)
-        except Blocked as blocked:
-            await transaction.rollback()
-            blocked.learned = not batch.is_moving and await self._aside.learn(commands, book)
-            raise
-        except BaseException:
-            await transaction.rollback()
-            raise
-        committed_at = time.perf_counter()
-        if changes or parts:
+    async def _execute(self, batch: Batch, due: list[Due]) -> None:
+        """Commit a batch, have watchers and metrics learn of it, and give the replies to those that send them."""
+        done = await self._executor.execute(batch, due)
+        if done.has_changes:
             self.writing.wrote()
-        self._clock.moved(max(now, stands))
-        self._written(batch, changes, noted)
-        self._tell(changes.after(parts))
-        self._meter.batch_done(len(commands), committed_at - began, committed_at - decided_at)
-        batch.answer_due(due, outcomes)
-        self._hold(partial(answer, batch, callers, outcomes[len(due) :]), len(batch.callers))
-
-    def _hold(self, answers: Callable[[], None], count: int) -> None:
-        """Keep the answers of a batch until the next one is on its way, where somebody waits for that."""
-        self._held, self._held_for = answers, count
-        if self._callers:
-            self._deliver_at = asyncio.get_running_loop().call_later(HELD_S, self._deliver)
-        else:
-            self._deliver()
-
-    def _decide(
-        self, transaction: Transaction, book: Book, commands: Sequence[Command], now: Instant
-    ) -> tuple[list[Decision], list[Changes]]:
-        """Decide a batch; returns the outcomes, and what the store is writing already."""
-        outcomes: list[Decision] = []
-        parts: list[Changes] = []
-        for part in decide_in_parts(book, commands, self._rules, now, self._engine, self._limits.part_size):
-            outcomes += part
-            if len(outcomes) < len(commands) and (changes := book.part()):
-                transaction.save_part(changes)
-                parts.append(changes)
-        return outcomes, parts
-
-    def _deliver(self) -> None:
-        """Answer the last batch, where that was not done yet.
-
-        Where a crowd waits it is done when the next batch is on its way to the store: what it takes to write sixty
-        answers, and to read the sixty requests that follow on them, passes while the store is at work and not before.
-        """
-        if self._deliver_at is not None:
-            self._deliver_at.cancel()
-            self._deliver_at = None
-        if self._held is not None:
-            held, self._held, self._held_for = self._held, None, 0
-            held()
-
-    async def _record(
-        self, transaction: Transaction, parts: list[Changes], lines: list[Line], mark: Mark | None, now: Instant
-    ) -> None:
-        """Put entries, how far the log of identities goes, and digests of rows on the next pages of the audit log."""
-        if self._trail is not None:
-            parts[-1].audit = await self._trail.record(transaction, lines, mark, now, digests_of(parts))
-
-    def _written(self, batch: Batch, changes: Changes, noted: Sequence[tuple[AuditContext, Line]]) -> None:
-        if self._trail is not None:
-            self._trail.committed(changes.audit)
-            batch.notes = []
-            for note, (_, entry) in noted:
-                note.written(entry)
-
-    def _tell(self, changes: Changes) -> None:
         for watcher in self._watchers:
-            watcher.committed(changes)
+            watcher.committed(done.changes)
+        self._meter.batch_done(done.commands, done.seconds, done.commit_seconds)
+        batch.answer_due(due, done.decisions)
+        decisions = done.decisions[len(due) : len(due) + len(done.callers)]
+        self._replies.defer(batch.callers, done.callers, decisions, is_next_waiting=self._queue.callers > 0)
 
-    def _is_alone(self) -> bool:
-        """Whether nobody has called for a while, and probably nobody will while the batch is taken."""
-        return time.monotonic() - self._called_at > ALONE_AFTER_S
-
-    async def _claim(self, transaction: Transaction, request: DueRequest, now: Instant, *, alone: bool) -> list[Due]:
-        until = now if request.until is None else request.until
-        times = self._limits.moving_times if request.moving else self._limits.alone_times if alone else 1
-        most = self._limits.due_max * times
-        found = await transaction.due(until, most + len(request.resting), wait=request.moving)
-        due = [item for item in found if item not in request.resting][:most] if request.resting else found
-        return [item for item in due if item.at == due[0].at] if request.moving else due
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Refuse all that waits where the loop itself has failed; health checks then have the server restarted."""
+        if task.cancelled() or task.exception() is None:
+            return
+        log.critical("the sequencer died", exc_info=task.exception())
+        self._queue.close()
+        self._replies.send()
+        self._locked_rows.refuse()
+        self._queue.refuse_all()
+        self._audit.end()

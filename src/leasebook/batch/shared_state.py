@@ -1,4 +1,4 @@
-"""What a shared store says of itself, asked for by everybody at once."""
+"""The state that all servers on a store must agree on, read with one query for all that ask."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader, Read
 
 
 class Standing(NamedTuple):
-    """What other servers may have changed at any moment."""
+    """State that another server may change at any moment."""
 
     identity_epoch: str | None
-    """Another one with every change of a key or a user; None where one server has the store to itself."""
+    """Changes with every change of a key or a user; None where only one server uses the store."""
     virtual_now: str | None
-    """Where a virtual clock stands, in microseconds since the epoch, UTC; None where the clock is real."""
+    """The virtual clock's time in microseconds since the epoch, UTC; None where the clock is real."""
 
 
 class SharedState:
-    """Asks the store how things stand, one question for all who want to know.
+    """Coalesces reads of the shared state, and never returns a stale one.
 
-    An answer was read after it was asked for: whoever comes while a question is on its way waits for the next one.
+    A request that arrives during a read waits for the next read, so that its answer was read after it asked.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -30,7 +30,7 @@ class SharedState:
         self._asking: asyncio.Task[None] | None = None
 
     async def now(self) -> Standing:
-        """Return how things stand now; raises Unavailable where the store does not answer."""
+        """Return the present state; raises Unavailable where the store does not answer."""
         future: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._asking is None or self._asking.done():
@@ -42,7 +42,7 @@ class SharedState:
             asked, self._waiting = self._waiting, []
             try:
                 standing = await self._reader.read(_standing)
-            except Exception as error:  # noqa: BLE001 - it is for those who asked
+            except Exception as error:  # noqa: BLE001 - each request that waits gets it
                 for future in asked:
                     if not future.done():
                         future.set_exception(error)

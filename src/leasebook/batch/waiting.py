@@ -1,4 +1,4 @@
-"""Who waits for a batch, and what a batch is made of."""
+"""A command that waits for its decision, and the batch that takes it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Sequence
 import msgspec
 
 from leasebook.batch.audit_writer import AuditContext
-from leasebook.batch.ports import DueDone, DueRequest, StaleIdentity
+from leasebook.batch.ports import DueDone, DueRequest
 from leasebook.domain.commands.command import Command, Decision
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.audit_log import Line
 
 
 class WaitingCall:
-    """A command, and the future of whoever waits for its outcome.
+    """A command, and the future of the caller that waits for its decision.
 
-    ``party`` is the account that asks; None: this service itself. ``patient``: whether it waits for rows that somebody
-    else holds; due work does not, since it comes again by itself.
+    ``epoch`` is that of the caller's identity when it was looked up; None: the command has no caller whose identity
+    could change. ``note`` is the call, whose audit entry is written with the decision. ``party`` is the account that
+    calls; None: this service itself. ``patient``: whether the command waits for rows that another session has locked;
+    due work does not, because the agenda asks for it again.
     """
 
     __slots__ = ("command", "epoch", "future", "note", "party", "patient", "until")
@@ -40,57 +42,57 @@ class WaitingCall:
         self.party = party
         self.patient = patient
         self.until: float | None = None
-        """When its patience ends, on the loop's clock, once it was put aside."""
+        """The loop's time at which it waits no longer for locked rows; None: it has not waited for any yet."""
 
     def is_current(self, epoch: str | None) -> bool:
         """Whether the caller's identity is still what it was when it was looked up."""
         return self.epoch is None or self.epoch == epoch
 
-    def answer(self, decided: Decision) -> None:
-        """Hand over the outcome; whoever asked may have gone."""
+    def answer(self, decision: Decision) -> None:
+        """Give the caller the decision, unless it has gone."""
         if not self.future.done():
-            self.future.set_result(decided)
+            self.future.set_result(decision)
 
     def fail(self, error: BaseException) -> None:
-        """Say what went wrong."""
+        """Give the caller an error, unless it has an answer or has gone."""
         if not self.future.done():
             self.future.set_exception(error)
 
 
 class Batch(msgspec.Struct):
-    """What is taken together: due work, as far as it is asked for, and then callers in their order."""
+    """What is loaded, decided and committed together: due work, where it is asked for, and then callers in order."""
 
     callers: list[WaitingCall]
     request: DueRequest | None = None
-    wants_due: asyncio.Future[list[DueDone]] | None = None
-    notes: list[Line] = []
-    """Entries of calls that reached no batch; they go with whichever comes next."""
-    held_up: list[DueDone] = []
-    """Due work that was left out because somebody else holds its rows."""
+    due_reply: asyncio.Future[list[DueDone]] | None = None
+    """Gets what became of the due work that ``request`` asks for."""
+    lines: list[Line] = []
+    """Audit entries of calls that needed no batch. They are written with whichever batch comes next."""
+    locked_out: list[DueDone] = []
+    """Due work that is left out because another session has locked its rows."""
+    is_contended: bool | None = None
+    """Whether another server competes for the rows; None: they are not loaded yet, so that it is not known."""
 
     def __bool__(self) -> bool:
-        return bool(self.callers) or self.request is not None or bool(self.notes)
+        return bool(self.callers) or self.request is not None or bool(self.lines)
 
     @property
     def is_moving(self) -> bool:
-        """Whether it moves the virtual clock to what is due next. Then order is everything, and nothing is left out."""
+        """Whether the batch moves the virtual clock to the next due work. It then keeps all its due work, in order."""
         return self.request is not None and self.request.moving
 
     @property
     def moves_clock(self) -> bool:
-        """Whether the store's virtual clock will stand elsewhere afterwards."""
+        """Whether the batch may change the time of the store's virtual clock."""
         return self.is_moving or any(waiting.command.moves_clock for waiting in self.callers)
 
-    def answer_due(self, due: Sequence[Due], outcomes: Sequence[Decision]) -> None:
-        """Say what became of the due work."""
-        if self.wants_due is not None and not self.wants_due.done():
-            done = [DueDone(item, outcome) for item, outcome in zip(due, outcomes, strict=False)]
-            self.wants_due.set_result([*done, *self.held_up])
+    def answer_due(self, due: Sequence[Due], decisions: Sequence[Decision]) -> None:
+        """Reply to the request for due work. ``decisions`` may go on after those of the due work."""
+        if self.due_reply is not None and not self.due_reply.done():
+            done = [DueDone(item, decision) for item, decision in zip(due, decisions, strict=False)]
+            self.due_reply.set_result([*done, *self.locked_out])
 
-
-def answer(batch: Batch, callers: Sequence[WaitingCall], outcomes: Sequence[Decision]) -> None:
-    """Answer everybody in a batch that is committed; those who are not among its callers any more are told so."""
-    for waiting, decided in zip(callers, outcomes, strict=False):
-        waiting.answer(decided)
-    for waiting in batch.callers:
-        waiting.fail(StaleIdentity())
+    def fail_due(self, error: Exception) -> None:
+        """Reply to the request for due work that it failed."""
+        if self.due_reply is not None and not self.due_reply.done():
+            self.due_reply.set_exception(error)

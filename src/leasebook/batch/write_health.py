@@ -1,4 +1,4 @@
-"""Whether the store takes what is written: what the last batches came to, and since when."""
+"""Whether the store can be written: the result of the last batches, and since when writes fail."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from leasebook.domain.commands.store.write_probe import ProveWriting
 log = structlog.get_logger()
 
 SLOW_S: Final = 3.0
-"""A batch that takes longer waits for the store: for a lock, a disk, or a database that does not answer."""
+"""A batch that takes longer is waiting for the store: for a lock, a disk, or a database that does not answer."""
 FRESH_S: Final = 3.0
-"""So long a write proves that the next will succeed. An idle server writes no more often, and only if it is asked."""
+"""How long a write is proof that writes succeed. An idle server writes for health checks only, no more often."""
 AGAIN_S: Final = 2.0
-"""While writes fail one is tried so often, so that it is known when they succeed again."""
+"""Pause between two test writes while writes fail, so that the server learns when they succeed again."""
 
 
 class WriteMeter(Protocol):
-    """Where it is counted how often, and told since when, nothing can be written."""
+    """Metrics of failed writes."""
 
     def writes_failed(self, outcome: str) -> None:
         """Count a batch that was not written: ``refused``, or ``unknown``."""
 
     def writes_failing(self, seconds: Callable[[], float]) -> None:
-        """Have it read off, whenever somebody looks, for how long nothing could be written; 0: something can."""
+        """Register the function that returns for how many seconds writes have failed; 0: they succeed."""
 
 
 class WriteHealth:
-    """Knows at any moment whether batches are written; a `Concern` of /readyz.
+    """Whether batches are written, at any moment; a `Concern` of /readyz.
 
-    A batch that changed nothing proves nothing: on a full disk it succeeds.
+    A batch that changed nothing is no proof of success: it succeeds also on a full disk.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class WriteHealth:
         self._on_failure: Callable[[], None] | None = None
 
     def count(self, meter: WriteMeter) -> None:
-        """Tell a meter from now on."""
+        """Report to these metrics from now on."""
         self._meter = meter
         meter.writes_failing(self.failing_s)
 
@@ -59,24 +59,24 @@ class WriteHealth:
         self._on_failure = call
 
     def begins(self) -> None:
-        """A batch is taken to the store."""
+        """Take note that a batch begins."""
         self._began_at = time.monotonic()
 
     def ends(self) -> None:
-        """It is done with, whatever came of it."""
+        """Take note that the batch has ended, whatever its result."""
         self._began_at = None
 
     def wrote(self) -> None:
-        """A batch that changed something was committed."""
+        """Take note that a batch was committed that changed something."""
         self._wrote_at = time.monotonic()
         if self._failing_since is not None:
             log.warning("the store can be written again", after_s=round(self.failing_s(), 1))
             self._failing_since, self._why = None, ""
 
     def failed(self, error: Unavailable) -> None:
-        """A batch could not be written. One line says so, and another only where the reason is another."""
+        """Take note that a batch could not be written. It is logged once for each reason."""
         if isinstance(error, LockedOut):
-            # Some rows are held. Everything else can be written.
+            # Only some rows are locked. Everything else can be written.
             return
         if self._meter is not None:
             self._meter.writes_failed("unknown" if isinstance(error, OutcomeUnknown) else "refused")
@@ -97,22 +97,22 @@ class WriteHealth:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether something was written so lately that nothing needs to be tried."""
+        """Whether the last write is recent enough to be proof that writes succeed."""
         return time.monotonic() - self._wrote_at < FRESH_S
 
     def failing_s(self) -> float:
-        """Return for how many seconds nothing could be written; 0: something can."""
+        """Return for how many seconds writes have failed; 0: they succeed."""
         return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
 
     def unready(self) -> str | None:
-        """Why nothing can be written now; None where it can, as far as is known."""
+        """Why nothing can be written now; None: writes succeed, as far as is known."""
         if self._failing_since is not None:
             return f"Nothing could be written for {self.failing_s():.0f} s: {self._text}."
         waits_s = 0.0 if self._began_at is None else time.monotonic() - self._began_at
         return f"The store has kept a batch waiting for {waits_s:.0f} s." if waits_s > SLOW_S else None
 
     def broken(self) -> str | None:
-        """Why nothing will be written again before a restart."""
+        """Why nothing can be written before a restart; None: no restart is needed."""
         return f"Nothing can be written: {self._text}." if self._needs_restart else None
 
 
@@ -121,7 +121,7 @@ def _without_figures(text: str) -> str:
 
 
 class Prober:
-    """Finds out whether a write succeeds, as every write goes: where nothing was written lately, or writes fail."""
+    """Tests whether writes succeed, with a batch like any other, if none was written lately or while writes fail."""
 
     def __init__(self, writing: WriteHealth, submit: Callable[[Command], Awaitable[Any]]) -> None:
         self._writing = writing
@@ -132,7 +132,7 @@ class Prober:
         writing.on_failure(self._soon)
 
     async def look(self, within_s: float) -> None:
-        """Have something written unless that was done lately; waits for it so long at most."""
+        """Test a write unless one succeeded lately; waits for the result for at most ``within_s`` seconds."""
         if self._writing.is_fresh or self._stopped:
             return
         self._begin()
@@ -140,7 +140,7 @@ class Prober:
             await asyncio.wait({self._task}, timeout=within_s)
 
     async def stop(self) -> None:
-        """Try no more."""
+        """Stop testing."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
@@ -162,7 +162,7 @@ class Prober:
             self._task = asyncio.create_task(self._try(), name="proving that writes succeed")
 
     async def _try(self) -> None:
-        # Whatever comes of it, the batch tells `Writing`.
+        # The batch reports its result to `WriteHealth` itself.
         with suppress(Exception):
             await self._submit(ProveWriting())
         if self._writing.is_failing:

@@ -1,4 +1,4 @@
-"""Options of the command line that people look for among the settings."""
+"""Options of the command line that people may expect to be settings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ OPTIONS: Final = {
     "secret_key": "it is the option --secret-key of leasebook call, or QIANFAN_SECRET_KEY; the server's own key is "
     "LEASEBOOK_ROOT_SECRET_KEY",
 }
-"""By the name that a setting of that kind would have: what there is in its place."""
+"""By the name that the setting would have: the option to use instead."""
 
 
 def option_for(name: str) -> str | None:
-    """Return what there is in the place of a setting of that name, with dots or underscores; None: nothing known."""
+    """Return the option for an expected setting's name (dots or underscores), or None if there is none."""
     return OPTIONS.get(name.lower().replace(".", "_").replace("-", "_").removeprefix("server_"))

@@ -1,4 +1,4 @@
-"""Every setting of the service, declared once: what it may be, what it means, and what leaving it out means."""
+"""Every setting of the service, declared once: allowed values, meaning, and what the default means."""
 
 import inspect
 from collections.abc import Mapping
@@ -36,8 +36,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "time_zone",
             Zone(),
-            "The zone in which times without a zone are read, days and months are counted, and times are "
-            "returned (decision 1).",
+            "The zone in which times without a zone are read, days and months are counted, and times are returned.",
         ),
     ] = "Asia/Shanghai"
 
@@ -59,7 +58,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
                 'nothing, or a path such as "/qianfan" with no slash at its end: at most 100 characters, '
                 'between the slashes letters, digits and "._~-"',
             ),
-            "What stands before `/v2/...` in the address of every call, for a service behind a proxy.",
+            "The path before `/v2/...` in the address of every call, for a service behind a proxy.",
         ),
     ] = ""
 
@@ -70,8 +69,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
             SecretText(
                 r"(?:postgres(?:ql)?://|sqlite:///)[!-~]{1,1000}", "sqlite:///DIRECTORY or postgresql://HOST/DATABASE"
             ),
-            "The store, where `--store` does not name it: an address with a password in it belongs here, since every "
-            "user of the machine can read a command line.",
+            "The store, if `--store` does not name one. Put an address with a password here, because every user of "
+            "the machine can read a command line.",
             unset="the embedded store in `--data`",
         ),
     ] = None
@@ -81,7 +80,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "server.body_max_bytes",
             Whole(1024, 64 << 20, "bytes"),
-            "A longer request body is refused before it is read.",
+            "Size limit of a request body; a longer one is refused before it is read.",
         ),
     ] = 1 << 20
 
@@ -90,7 +89,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "server.drain_seconds",
             Whole(0, 600, "seconds"),
-            "How long a stopping server waits for the requests that it has taken.",
+            "How long a stopping server waits for running requests.",
         ),
     ] = 20
 
@@ -99,7 +98,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "release.lead_min_seconds",
             Whole(0, _YEAR, "seconds"),
-            "How far ahead of now a release time must lie at least (decision 2).",
+            "Minimum time between now and a release time.",
         ),
     ] = 0
 
@@ -108,7 +107,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "release.horizon_max_seconds",
             Whole(1, 100 * _YEAR, "seconds"),
-            "How far ahead of now a release time may lie at most (decision 2); more than `release.lead_min_seconds`.",
+            "Maximum time between now and a release time; more than `release.lead_min_seconds`.",
             unset="no bound",
         ),
     ] = None
@@ -122,8 +121,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
                 'an amount such as "12.50" (in TOML in quotes), from 0 to 999999999999.999999, '
                 "with at most 6 decimal places",
             ),
-            "The balance, in `currency`, that a postpaid purchase needs (decision 11).",
-            unset="the price of one hour of what is bought",
+            "The balance, in `currency`, that a postpaid purchase needs.",
+            unset="the price of the purchase's first hour",
         ),
     ] = None
 
@@ -132,8 +131,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "retention_days",
             Whole(0, 3650, "days"),
-            "How long an expired prepaid unit, or a postpaid unit in arrears, stays stopped with its "
-            "capacity kept before it is released (decision 14).",
+            "How long an expired prepaid instance, or a postpaid instance in arrears, stays stopped and keeps its "
+            "units before it is released.",
         ),
     ] = 7
 
@@ -142,7 +141,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "arrears.grace_hours",
             Whole(0, 8784, "hours"),
-            "How long a postpaid unit with an unpaid hour goes on running (decision 14).",
+            "How long a postpaid instance with an unpaid hour keeps running.",
         ),
     ] = 24
 
@@ -151,8 +150,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "clock.jump_max_seconds",
             Whole(1, _DAY, "seconds"),
-            "A clock of the store (the machine's, on PostgreSQL the database's) that is set ahead or back by more than "
-            "this is not followed, and holds all due work until it comes back or is confirmed (decision 6a).",
+            "Largest step of the store's clock (the machine's, on PostgreSQL the database's) that is followed. A "
+            "bigger step, ahead or back, pauses all due work until the clock comes back or an operator confirms it.",
         ),
     ] = 300
 
@@ -161,7 +160,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "batch.size_max",
             Whole(1, 1024, "commands"),
-            "How many commands are decided and committed together at most.",
+            "Maximum number of commands decided and committed together.",
         ),
     ] = 512
 
@@ -170,8 +169,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "queue.length_max",
             Whole(1, 1_000_000, "commands"),
-            "With so many commands waiting, the next request is answered `Overloaded` and nothing is done "
-            "(decision 19).",
+            "Maximum number of waiting commands. If the queue is full, a request is answered `Overloaded` and "
+            "nothing is done.",
         ),
     ] = 10_000
 
@@ -180,8 +179,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "due.batch_max",
             Whole(1, 10_000, "rows"),
-            "Rows of due work taken at a time at most; four times as many while a virtual clock moves, three times as "
-            "many on the embedded store while nobody calls.",
+            "Maximum number of rows of due work in a batch; four times as many while a virtual clock moves, three "
+            "times as many on the embedded store while there are no calls.",
             unset="200 on the embedded store, 240 on PostgreSQL",
         ),
     ] = None
@@ -191,7 +190,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "quote.keep_minutes",
             Whole(1, 1440, "minutes"),
-            "How long a price is held that QuotePurchase was asked to hold.",
+            "How long a held price of QuotePurchase is valid.",
         ),
     ] = 15
 
@@ -200,7 +199,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "tokens.keep_hours",
             Whole(48, 8784, "hours"),
-            "How long the first answer to a `clientToken` is kept and given again (decision 10).",
+            "How long the first answer to a `clientToken` is kept and given again.",
         ),
     ] = 48
 
@@ -213,7 +212,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
                 '"none", or up to eight times before the end such as "1d,1h,30m": '
                 "at most 90 days, 999 hours or 9999 minutes each",
             ),
-            "How long before a release or an expiry new accounts are reminded of it; SetReminders changes it.",
+            "How long before a release or an expiry a new account gets reminders; SetReminders changes it.",
         ),
     ] = "1d,1h"
 
@@ -233,7 +232,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "readiness.lateness_max_seconds",
             Whole(1, _DAY, "seconds"),
-            "The service reports itself not ready while its oldest overdue release is older than this.",
+            "The service is not ready while its oldest overdue release is later than this.",
         ),
     ] = 30
 
@@ -242,8 +241,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "trusted_proxies",
             Networks(),
-            "The proxies whose `X-Forwarded-For` is believed: the audit log has the last address in it that is "
-            "none of theirs. Everybody else's is ignored.",
+            "The proxies whose `X-Forwarded-For` is believed: the audit log has the last address in it that is not a "
+            "proxy's. The header is ignored from all other addresses.",
         ),
     ] = ""
 
@@ -252,7 +251,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "audit.keep_days",
             Whole(0, 36_500, "days"),
-            "How long the audit log keeps what was called; then signed counts stand for it. 0: for ever.",
+            "How long the audit log keeps its entries; signed counts replace older ones. 0: for ever.",
         ),
     ] = 400
 
@@ -261,7 +260,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.connect_seconds",
             Whole(1, 60, "seconds"),
-            "How long a replica may take to accept a connection; then another one gets the call.",
+            "How long a replica may take to accept a connection; after that another one gets the call.",
         ),
     ] = 5
 
@@ -279,7 +278,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.idle_seconds",
             Whole(1, 3600, "seconds"),
-            "How long a body or an answer may stand still before the call is broken off.",
+            "How long a body or an answer may pause before the call is broken off.",
         ),
     ] = 300
 
@@ -288,7 +287,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.headers_max_bytes",
             Whole(1024, 1 << 20, "bytes"),
-            "A call of a service with more bytes of headers is refused.",
+            "Size limit of the headers of a call of a service; a call with more is refused.",
         ),
     ] = 32 * 1024
 
@@ -297,7 +296,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.concurrency_max",
             Whole(1, 100_000, "calls"),
-            "How many calls a replica has at once at most, of those that come through this server.",
+            "Maximum number of simultaneous calls of a replica through this server.",
         ),
     ] = 256
 
@@ -306,8 +305,9 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "engines",
             EngineRoutes(),
-            "Which engine runs the replicas on which offerings. Of the rules that fit, the one that says most counts: "
-            "a region before none, a whole type before its beginning. What no rule fits is only counted (`instant`).",
+            "Which engine runs the replicas on which offerings. If several rules match, the most specific one "
+            "applies: one with a region before one without, a whole type before its beginning. Offerings that no "
+            "rule matches are only counted (`instant`).",
             unset="`*=process` on the embedded store, `*=instant` on PostgreSQL",
         ),
     ] = None
@@ -318,7 +318,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
             "engines_process.units",
             Counts(),
             "How many units of each type the process engine has on this machine.",
-            unset="as many as are sold, of every type that is in the catalogue at the start",
+            unset="as many as are sold, of every type in the catalogue at the start",
         ),
     ] = None
 
@@ -327,14 +327,14 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "engines_ray.address",
             HostAndPort('host and port, such as "head.example.com:6379"'),
-            "Where the head of the Ray cluster is. This machine has to be a node of it.",
+            "The address of the head of the Ray cluster. This machine has to be a node of it.",
             unset="no Ray cluster: no route may name it",
         ),
     ] = None
     engines_ray_serve_port: Annotated[
         int,
         Declared(
-            "engines_ray.serve_port", Whole(1, 65535, "ports"), "Where Ray Serve listens if it is started from here."
+            "engines_ray.serve_port", Whole(1, 65535, "ports"), "The port of Ray Serve, if this server starts it."
         ),
     ] = 8000
 
@@ -343,8 +343,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "create_deadline_minutes",
             Whole(1, 1440, "minutes"),
-            "How long replicas may take to become healthy. A new instance fails after that and is given back; a "
-            "replica of one that runs is started again.",
+            "How long replicas may take to become healthy. After that a new instance fails and is refunded; a "
+            "replica of a running instance is started again.",
         ),
     ] = 10
 
@@ -353,8 +353,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "deadman_minutes",
             Whole(1, 10_080, "minutes"),
-            "How long after the release time of a postpaid instance its engine ends the replicas by itself, even where "
-            "no server is left to say so. Not under a virtual clock.",
+            "How long after the release time of a postpaid instance its engine ends the replicas by itself, even if "
+            "no server is left. Not under a virtual clock.",
         ),
     ] = 5
 
@@ -363,7 +363,8 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "reconciler.lease_seconds",
             Whole(2, 600, "seconds"),
-            "A server or worker that gives no sign of life for so long is dead, and others look after its replicas.",
+            "How long a server or worker may show no sign of life; after that it counts as dead, and others take "
+            "over its replicas.",
         ),
     ] = 15
 
@@ -372,7 +373,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "log.format",
             OneOf(("auto", "json", "console")),
-            "How log lines look; `auto` is `console` on a terminal and `json` everywhere else.",
+            "The format of log lines; `auto` is `console` on a terminal and `json` otherwise.",
         ),
     ] = "auto"
 
@@ -381,7 +382,7 @@ class Settings(StoreSettings, frozen=True, kw_only=True):
         Declared(
             "log.level",
             OneOf(("debug", "info", "warning", "error", "critical")),
-            "The least level that is logged.",
+            "The lowest level that is logged.",
         ),
     ] = "info"
 

@@ -1,4 +1,4 @@
-"""What values a setting may take, how an environment variable's text becomes one, and how to say so."""
+"""The kinds of settings: their allowed values, how an environment variable is parsed, and the words for both."""
 
 import difflib
 import hmac
@@ -18,13 +18,13 @@ PREFIX: Final = "LEASEBOOK_"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the nearest known name, or nothing."""
+    """Return a hint with the nearest known name, or an empty text."""
     nearest = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {nearest[0]}?" if nearest else ""
 
 
 class Secret:
-    """A text that must not be seen: only `reveal` gives it away, never `repr`, `str` or a format."""
+    """A secret text: only `reveal` returns it, never `repr`, `str` or a format."""
 
     __slots__ = ("_text",)
 
@@ -48,23 +48,23 @@ class Secret:
 
 
 class Kind(Protocol):
-    """What values a setting may take, how an environment variable's text becomes one, and how to say so."""
+    """The kinds of settings: their allowed values, how an environment variable is parsed, and the words for both."""
 
     @property
     def allowed(self) -> str:
-        """What may be given, in words that end a sentence."""
+        """The allowed values, in words that end a sentence."""
 
     def read(self, text: str) -> object:
         """Turn an environment variable's text into the value that a TOML file would hold."""
         return text
 
     def check(self, value: object) -> object:
-        """Return the value for `Settings`; raises ValueError (its message is a hint) when it may not be."""
+        """Return the value for `Settings`; raises ValueError (its message is a hint) for one that is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whole(Kind):
-    """A whole number within bounds, both allowed."""
+    """A whole number within bounds, both included."""
 
     low: int
     high: int
@@ -72,7 +72,7 @@ class Whole(Kind):
 
     @property
     def allowed(self) -> str:
-        """What may be given."""
+        """The allowed values."""
         return f"a whole number of {self.unit} from {self.low} to {self.high}"
 
     def read(self, text: str) -> object:
@@ -94,7 +94,7 @@ class Text(Kind):
     allowed: str
 
     def check(self, value: object) -> str:
-        """Refuse whatever does not match as a whole."""
+        """Refuse a text that does not match as a whole."""
         if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
             raise ValueError
         return value
@@ -102,13 +102,13 @@ class Text(Kind):
 
 @dataclass(frozen=True, slots=True)
 class OneOf(Kind):
-    """One word of a few."""
+    """One word of a list."""
 
     words: tuple[str, ...]
 
     @property
     def allowed(self) -> str:
-        """What may be given."""
+        """The allowed values."""
         quoted = [f'"{word}"' for word in self.words]
         return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
@@ -128,12 +128,12 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Zone(Kind):
-    """A time zone that the zone database knows."""
+    """A time zone of the IANA database."""
 
     allowed: str = 'a time zone name of the IANA database, such as "Asia/Shanghai"'
 
     def check(self, value: object) -> str:
-        """Refuse a name that the database does not hold, with the nearest one that it does hold."""
+        """Refuse an unknown name, with the nearest known one."""
         name = _text(value)
         if name not in zone_names():
             raise ValueError(did_you_mean(name, zone_names()))
@@ -147,18 +147,18 @@ class Host(Kind):
     allowed: str
 
     def check(self, value: object) -> str:
-        """Refuse what names no machine, with the reason."""
+        """Refuse a text that is no host, with the reason."""
         return host_of(_text(value))
 
 
 @dataclass(frozen=True, slots=True)
 class HostAndPort(Kind):
-    """A machine and a port of it."""
+    """A host and a port."""
 
     allowed: str
 
     def check(self, value: object) -> str:
-        """Refuse what names no machine or no port, with the reason."""
+        """Refuse a text that is no host and port, with the reason."""
         text = _text(value)
         if place_of(text).port is None:
             raise ValueError("it has no port")
@@ -167,12 +167,12 @@ class HostAndPort(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Origin(Kind):
-    """An address of the web without a path."""
+    """An http or https address without a path."""
 
     allowed: str
 
     def check(self, value: object) -> str:
-        """Refuse what nobody could call, with the reason."""
+        """Refuse an address that cannot be called, with the reason."""
         text = _text(value)
         if web_of(text).path or text.endswith("/"):
             raise ValueError("it has no path, and no slash at its end")
@@ -186,7 +186,7 @@ class FilePath(Kind):
     allowed: str = "a path"
 
     def check(self, value: object) -> Path:
-        """Refuse the empty path and the character that no path can hold."""
+        """Refuse an empty path, and NUL, which no path can contain."""
         if not isinstance(value, str) or not value or "\0" in value:
             raise ValueError
         return Path(value)
@@ -194,12 +194,12 @@ class FilePath(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Networks(Kind):
-    """Any number of networks."""
+    """A list of networks, which may be empty."""
 
     allowed: str = 'networks with commas between them, such as "10.0.0.0/8, fd00::/8"; a bare address is one by itself'
 
     def check(self, value: object) -> str:
-        """Refuse what is no network, such as one with bits set beyond its prefix."""
+        """Refuse a text that is no network, such as one with bits set beyond its prefix."""
         if not isinstance(value, str):
             raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
         return ",".join(str(ipaddress.ip_network(part.strip())) for part in value.split(",") if part.strip())
@@ -212,7 +212,7 @@ class EngineRoutes(Kind):
     allowed: str = 'rules such as "gpu-*=process, bj/gpu-1=ray, *=instant", with the engines instant, process and ray'
 
     def check(self, value: object) -> Routes:
-        """Refuse what is no rule, with a hint."""
+        """Refuse an invalid rule, with a hint."""
         if not isinstance(value, str):
             raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
         return parse_routes(value)
@@ -220,12 +220,12 @@ class EngineRoutes(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Counts(Kind):
-    """A number for each of some types."""
+    """A number for each listed type."""
 
     allowed: str = 'numbers by type, such as "cpu=4, gpu-1=8"'
 
     def check(self, value: object) -> dict[str, int]:
-        """Refuse what is no list of numbers."""
+        """Refuse a text that is no list of types with numbers."""
         if not isinstance(value, str):
             raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
         return parse_counts(value)
@@ -233,12 +233,12 @@ class Counts(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Paths(Kind):
-    """Any number of whole paths, none of them the whole system or a part that the kernel makes up."""
+    """A list of absolute paths, without the root, `/proc` and other paths that the kernel provides."""
 
     allowed: str = 'whole paths with commas between them, such as "/models, /opt/vllm"; not /, /proc, /sys or /dev'
 
     def check(self, value: object) -> str:
-        """Refuse relative paths, and those that would show everything."""
+        """Refuse relative paths, and paths that would show the whole system."""
         if not isinstance(value, str) or any(character in value for character in "\0\n"):
             raise ValueError
         found = tuple(os.path.normpath(part.strip()) for part in value.split(",") if part.strip())
@@ -250,7 +250,7 @@ class Paths(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Span(Kind):
-    """A first and a last whole number with a hyphen between them, within bounds."""
+    """A range: a first and a last whole number with a hyphen between them, within bounds."""
 
     low: int
     high: int
@@ -258,11 +258,11 @@ class Span(Kind):
 
     @property
     def allowed(self) -> str:
-        """What may be given."""
+        """The allowed values."""
         return f'the first and the last of some {self.unit} from {self.low} to {self.high}, such as "100000-165535"'
 
     def check(self, value: object) -> str:
-        """Refuse what is out of bounds or the wrong way round."""
+        """Refuse a range that is out of bounds or reversed."""
         found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", value) if isinstance(value, str) else None
         if found is None or not self.low <= int(found[1]) <= int(found[2]) <= self.high:
             raise ValueError
@@ -279,7 +279,7 @@ class SecretText(Kind):
     """Whether `<NAME>_FILE` may name a file with the secret in it."""
 
     def check(self, value: object) -> Secret:
-        """Refuse whatever does not match as a whole."""
+        """Refuse a text that does not match as a whole."""
         if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
             raise ValueError
         return Secret(value)
@@ -287,13 +287,13 @@ class SecretText(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Parsed(Kind):
-    """A text that somebody else can read: ``parse`` raises ValueError where it cannot."""
+    """A text that the function ``parse`` accepts; it raises ValueError for any other."""
 
     parse: Callable[[str], object]
     allowed: str
 
     def check(self, value: object) -> str:
-        """Refuse whatever cannot be read."""
+        """Refuse a text that ``parse`` does not accept."""
         if not isinstance(value, str):
             raise ValueError  # noqa: TRY004
         try:
@@ -305,7 +305,7 @@ class Parsed(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a setting is: its dotted TOML name, its values, its meaning, and what leaving it unset means."""
+    """The declaration of a setting: its dotted TOML name, allowed values, meaning, and what leaving it unset means."""
 
     name: str
     kind: Kind
@@ -324,5 +324,5 @@ class Declared:
 
     @property
     def is_secret(self) -> bool:
-        """Whether it may come from the environment only."""
+        """Whether only the environment may set it."""
         return isinstance(self.kind, SecretText)

@@ -1,4 +1,4 @@
-"""The settings of a service: read from file and environment, and refused in one line where they will not do."""
+"""The settings of a service: read from file and environment; unusable ones are refused in one line."""
 
 import difflib
 import fnmatch
@@ -98,7 +98,7 @@ def secrets_of(settings: Settings) -> list[Secret]:
 
 
 def given(settings: Settings, options: Mapping[str, object]) -> Settings:
-    """Put what the command line says over the settings; None: nothing is said. Raises BadSettings."""
+    """Override settings with options of the command line (None: option not given). Raises BadSettings."""
     said = {name: value for name, value in options.items() if value is not None}
     for name, value in said.items():
         declared = DECLARED[name]
@@ -119,7 +119,7 @@ def option_of(name: str) -> str:
 
 
 def _check_together(settings: Settings, where: Mapping[str, str]) -> None:
-    """Refuse settings that are fine one by one and make no sense together."""
+    """Refuse settings that are valid one by one but contradict each other."""
     lead, horizon = settings.release_lead_min_seconds, settings.release_horizon_max_seconds
     if horizon is not None and horizon <= lead:
         raise BadSettings(
@@ -147,10 +147,10 @@ def _check_together(settings: Settings, where: Mapping[str, str]) -> None:
 
 
 def _check_files(settings: Settings, where: Mapping[str, str]) -> None:
-    """Refuse a directory where a file is meant. What is wrong with a file is for whoever opens it to say."""
+    """Refuse a directory in place of a file. The code that opens the file reports its other errors."""
     for name, place in where.items():
         path = getattr(settings, name)
-        if isinstance(path, Path) and os.path.isdir(path):  # noqa: PTH112 - it says no where nobody may look
+        if isinstance(path, Path) and os.path.isdir(path):  # noqa: PTH112 - it returns False if access is denied
             raise _refusal(place, _quoted(str(path)), DECLARED[name], "that is a directory, and a file is meant")
 
 
@@ -270,7 +270,7 @@ def _leaves(table: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], object]]:
 
 
 def _dotted(path: tuple[str, ...]) -> str:
-    """Write a key as TOML does, so that `"a.b"` and `a.b` are told apart."""
+    """Write a key as TOML does, so that `"a.b"` and `a.b` differ."""
     return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else json.dumps(part) for part in path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.documented import DOCUMENTED
-from leasebook.contract.nouns import instance as s
+from leasebook.contract.shapes import Request
 
 ALWAYS: Final = (
     e.INVALID_HTTP_REQUEST,
@@ -48,12 +49,16 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     name: str
     operation: str
-    request: type[s.Request]
+    request: type[Request]
     result: Any
     policies: p.Policies
     writes: bool
     errors: tuple[e.ErrorCode, ...] = ()
     summary: str
+    example: Mapping[str, Any]
+    """A body for the pages. With its ids replaced by real ones a demo answers it well."""
+    answer: Any
+    """The result that a demo gives to that body, in part where it has many entries; of a stream, one event."""
     legacy: bool = False
     follows: bool = False
     """The answer is a stream of server-sent events, which browsers ask for with GET."""
@@ -76,8 +81,13 @@ NOTIFICATION = "/v2/notification"
 MODEL = "/v2/model"
 
 
+def renamed(action: Action, path: str, name: str | None = None, *, legacy: bool = True) -> Action:
+    """Return the row of the same operation at another path, and under another name where one is given."""
+    return msgspec.structs.replace(action, path=path, name=name or action.name, legacy=legacy)
+
+
 def write(
-    path: str, name: str, operation: str, request: type[s.Request], result: Any, summary: str, **more: Any
+    path: str, name: str, operation: str, request: type[Request], result: Any, summary: str, **more: Any
 ) -> Action:
     """Write a row of an action that changes something."""
     facts = {"policies": p.WRITERS, **more}
@@ -94,7 +104,7 @@ def write(
 
 
 def read(
-    path: str, name: str, operation: str, request: type[s.Request], result: Any, summary: str, **more: Any
+    path: str, name: str, operation: str, request: type[Request], result: Any, summary: str, **more: Any
 ) -> Action:
     """Write a row of an action that only looks."""
     facts = {"policies": p.READERS, **more}

@@ -12,8 +12,6 @@ import msgspec
 from leasebook.contract.action import ALWAYS, Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.errors import ErrorCode
-from leasebook.contract.examples import EXAMPLES
-from leasebook.contract.meanings import MEANINGS
 from leasebook.contract.unknown import parts_of
 
 SCHEMA: Final = "#/components/schemas/{name}"
@@ -23,6 +21,7 @@ SECURITY: Final = "bce-auth-v1"
 FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
 """Writes that keep no client token: done twice they do what they do once."""
 
+_REQUEST_ID: Final = "5a7c8e12-3b4d-4f60-9a81-c2d3e4f50617"
 _ABOUT: Final = """\
 Compute units: buy them by the month or by the minute, set the time at which they are released, and see the bill.
 
@@ -100,10 +99,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         if name in tolerant:
             del schema["additionalProperties"]
         schema["description"] = prose(schema["description"])
-        for field, value in schema["properties"].items():
-            meaning = meaning_of(name, field)
-            if meaning:
-                value["description"] = meaning
+        for value in schema["properties"].values():
+            value["description"] = value.pop("description")  # behind what machines read
     return dict(sorted(found.items()))
 
 
@@ -117,11 +114,6 @@ def _tolerant() -> set[str]:
 def named(shape: Any) -> str:
     """Return the name of a shape, under which its schema stands."""
     return str(shape.__name__)
-
-
-def meaning_of(shape: str, field: str) -> str:
-    """Return what a field of a shape means; nothing where nobody has said it yet."""
-    return MEANINGS.get(f"{shape}.{field}", MEANINGS.get(field, ""))
 
 
 def prose(docstring: str) -> str:
@@ -159,7 +151,7 @@ def _operation(action: Action) -> dict[str, Any]:
             "content": {
                 "application/json": {
                     "schema": {"$ref": SCHEMA.format(name=request)},
-                    "example": EXAMPLES[action.operation],
+                    "example": action.example,
                 }
             },
         },
@@ -179,7 +171,7 @@ def _success(action: Action) -> dict[str, Any]:
         return {
             "description": "A stream of server-sent events that does not end; the data of each is one of these.",
             "headers": {"x-bce-request-id": {"$ref": "#/components/headers/x-bce-request-id"}},
-            "content": {"text/event-stream": {"schema": result}},
+            "content": {"text/event-stream": {"schema": result, "example": action.answer}},
         }
     headers = ("x-bce-request-id", *(("x-leasebook-ignored",) if action.is_documented else ()))
     return {
@@ -191,7 +183,8 @@ def _success(action: Action) -> dict[str, Any]:
                     "type": "object",
                     "properties": {"requestId": {"type": "string"}, "result": result},
                     "required": ["requestId", "result"],
-                }
+                },
+                "example": {"requestId": _REQUEST_ID, "result": action.answer},
             }
         },
     }

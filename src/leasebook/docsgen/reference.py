@@ -11,10 +11,9 @@ from prometheus_client.registry import Collector
 
 from leasebook.contract.action import ALWAYS, WRITES, Action
 from leasebook.contract.actions import ACTIONS
-from leasebook.contract.errors import ERRORS, GATEWAY, ErrorCode
-from leasebook.contract.examples import EXAMPLES
-from leasebook.contract.nouns.instance import Request
+from leasebook.contract.errors import BEFORE_ACTIONS, ERRORS, GATEWAY, ErrorCode
 from leasebook.contract.openapi import FORGETFUL, named, prose, schemas
+from leasebook.contract.shapes import Request
 from leasebook.domain.model.instance import GONE, LEGAL, MOVES, UP, InstanceStatus
 from leasebook.observability.metrics import Metrics
 from leasebook.observability.request_metrics import Family
@@ -36,47 +35,48 @@ PATHS: Final = (
 """The order of the page."""
 
 NO_BREAK: Final = r"(?!\n)"
-"""What patterns say to Python only, and readers need not see."""
+"""A part of patterns that only Python needs; the page leaves it out."""
 
 _INTRODUCTION: Final = """\
 # API reference
 
-This page is generated from `src/leasebook/wire`; change it there. [openapi.json](openapi.json) says the same to
-programs, [errors.md](errors.md) lists every error, and [decisions](../decisions.md) tells what was decided where the
-published documents of this API are silent. [States](states.md) shows how an instance gets from one status to another.
+This page is generated from `src/leasebook/contract`; change it there. [openapi.json](openapi.json) is the same in a
+form for programs, [errors.md](errors.md) lists every error, and [decisions](../decisions.md) says what this service
+does where the published documents of the API leave it open. [States](states.md) shows how an instance gets from one
+status to another.
 
 ## Calling
 
-Every action is `POST <address><path>?Action=<name>` with a JSON object as its body, signed with bce-auth-v1; paths and
-names are spelled exactly so. An empty body counts as `{}`, and an optional key may be null.
+Every action is `POST <address><path>?Action=<name>` with a JSON object as its body, signed with bce-auth-v1. Paths and
+names are case-sensitive. An empty body counts as `{}`, and an optional key may be null.
 
     leasebook call /v2/computeunit DescribeComputeUnit '{"instanceId": "unit-xxx"}'
 
-A success is `200` with `{"requestId": …, "result": …}`. Every error has another status, and says in its body
-`requestId`, `code` and `message`, and the same again as `log_id`, `error_code` (a number) and `error_msg` for clients
-that look there. Either way the header `x-bce-request-id` names the request. A key without a value is left out of a
-result.
+A success is `200` with `{"requestId": …, "result": …}`. Every error has another status. Its body has `requestId`,
+`code` and `message`, and the same again as `log_id`, `error_code` (a number) and `error_msg` for clients that read
+those. Every answer names the request in the header `x-bce-request-id`. A result leaves out keys without a value.
 
-- **Unknown keys**: an action that no public document knows refuses a key that it does not know, and a parameter of the
-  query, with `InappropriateJSON`, and names the nearest one. The documented actions pass over them, as the cloud does,
-  and say so in the header `x-leasebook-ignored`: at most 20 of them, with their places (`billing.autorenew`; a
-  parameter of the query with a question mark before it), all but ASCII percent-encoded, `...` where there were more.
+- **Unknown keys**: an action that is not in the public documents refuses an unknown key, or an unknown query parameter,
+  with `InappropriateJSON`, and names the nearest known one. The documented actions ignore unknown keys, as the cloud
+  does, and list them in the header `x-leasebook-ignored`: at most 20 of them, with their places (`billing.autorenew`; a
+  query parameter has a question mark before it), percent-encoded outside of ASCII, and `...` at the end if there were
+  more.
 - **Times** are given as RFC 3339, or as `YYYY-MM-DD HH:MM:SS` in the service's zone (setting `time_zone`), and are
   returned as RFC 3339 in that zone.
 - **Amounts** are decimal strings of at most six places, in the service's currency (setting `currency`).
-- **Pages**: where a list has `nextMarker`, more rows follow; give it as `marker` to get them.
+- **Pages**: if a list has `nextMarker`, more rows follow; give it as `marker` to get them.
 - **Client token**: `clientToken`, as a query parameter or a key of the body, of at most 64 printable ASCII characters
   without spaces, makes a write safe to repeat. The same token with the same parameters gets the first decided answer
-  again, refusals for stock, balance or state included; with other parameters it gets `IdempotentParameterMismatch`. It
-  belongs to the account, and is kept for at least `tokens.keep_hours` once its request is decided: badly signed, not
-  permitted, with a bad value or `Overloaded`, a request may come again as if it were new. Reads ignore the token; the
-  writes that do too say so. The same parameters are those that mean the same: an optional key that is empty, null or
-  absent, a time or an amount in another spelling. Keys that were passed over are none.
-- **Digests and nonces**: what `x-bce-content-sha256` (hexadecimal) and `content-md5` (base64) say of the body must be
-  so, signed or not. A signature that covers `x-bce-nonce`, 16 to 64 letters and digits drawn anew, is good once; sent
-  again, the same request gets `RequestReplayed`. Whoever had no answer signs anew, with the same client token.
-- **Policies**: a caller needs any one of those that the action names. The root user of an account has
-  `QianfanFullControlAccessPolicy` in it; the first root of a store is an operator besides.
+  again, refusals for stock, balance or state included; with other parameters it gets `IdempotentParameterMismatch`. A
+  token belongs to the account, and is kept for at least `tokens.keep_hours` once its request is decided. A request that
+  was badly signed, not permitted, had a bad value or was `Overloaded` may be repeated as if it were new. Reads ignore
+  the token, and so do the few writes that say so. Parameters are the same if they mean the same: an optional key that
+  is empty, null or absent, a time or an amount in another spelling. Ignored keys do not count.
+- **Digests and nonces**: `x-bce-content-sha256` (hexadecimal) and `content-md5` (base64) must match the body, signed or
+  not. A signature that covers `x-bce-nonce`, 16 to 64 random letters and digits, is accepted once; the same request
+  again gets `RequestReplayed`. A client that got no answer signs again, with the same client token.
+- **Policies**: a caller needs one of the policies that the action names. The root user of an account has
+  `QianfanFullControlAccessPolicy` in it; the first root of a store is also an operator.
 """
 
 
@@ -86,7 +86,7 @@ def reference_page() -> str:
     operations = _operations()
     parts = [_INTRODUCTION, _errors_of_all(), _table_of_actions(operations)]
     parts += [_operation(rows, shapes) for rows in operations.values()]
-    parts += ["## Shapes\n\nObjects that stand inside requests and results.\n"]
+    parts += ["## Shapes\n\nObjects inside requests and results.\n"]
     parts += [_shape(name, shapes) for name in _inner(shapes)]
     return "\n".join(parts)
 
@@ -101,11 +101,11 @@ def errors_page() -> str:
 # Errors
 
 This page is generated from `src/leasebook/contract/errors.py`; change it there. A code and its number never change
-their meaning, and none is used again for another.
+their meaning, and are never used again for another error.
 
-`code` is the key for people and for most clients. The Go client passes on the number only, which stands in
-`error_code`. No official client sends a request again because of one of these numbers; the Java client does so once
-because of the status 503, with which nothing has been done.
+People and most clients read `code`. The Go client returns only the number, which is in `error_code`. No official client
+repeats a request because of one of these numbers. The Java client repeats it once because of the status 503, with which
+nothing has been done.
 
 {_grid(("Code", "HTTP status", "error_code", "Meaning", "Answered by"), rows)}"""
 
@@ -114,8 +114,8 @@ _STATES: Final = """\
 # States of an instance
 
 This page is generated from `src/leasebook/domain/model/instance.py`; change it there. An instance of compute units and
-one of quota go through the same statuses, and there is no other move than these: whatever asks for another is refused,
-and changes nothing.
+one of quota go through the same statuses, by the moves on this page only. Every other move is refused, and changes
+nothing.
 """
 
 
@@ -131,7 +131,7 @@ def states_page() -> str:
         )
         for status in statuses
     ]
-    head = ("Status", "Holds units of the stock", "Replicas run, and it is paid for", "Can be released")
+    head = ("Status", "Holds units of the stock", "Replicas run and are paid for", "Can be released")
     return "\n".join([_STATES, _grid(head, rows), *(_state(status) for status in (None, *statuses))])
 
 
@@ -158,14 +158,14 @@ def metrics_page() -> str:
 # Metrics
 
 This page is generated from `src/leasebook/observability/metrics.py`; change it there. `GET /metrics` gives all of
-them in Prometheus' text format, without a signature. Names and labels are only ever added to. Seconds are seconds; a
-histogram has the series `_bucket`, `_sum` and `_count`.
+them in Prometheus' text format, without a signature. Names and labels never change; new ones are added. Times are in
+seconds; a histogram has the series `_bucket`, `_sum` and `_count`.
 
 {_grid(("Metric", "Kind", "Labels", "Meaning"), Listing().rows)}"""
 
 
 class Listing(Metrics):
-    """Metrics that write down what they are made of."""
+    """Metrics that record the name, kind, labels and meaning of each."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, str, str]] = []
@@ -212,8 +212,8 @@ def _anchor(title: str) -> str:
 
 def _errors_of_all() -> str:
     return f"""\
-Every action can answer {_codes(error.code for error in ALWAYS)}; every write besides
-{_codes(error.code for error in WRITES)}. What else each can answer stands with it.
+Every action can answer {_codes(error.code for error in ALWAYS)}; every write also
+{_codes(error.code for error in WRITES)}. Each action lists its further errors.
 """
 
 
@@ -234,7 +234,6 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
         ("Errors of its own", _codes(error.code for error in main.errors) or "none"),
         ("Client token", "ignored" if main.writes and main.operation in FORGETFUL else ""),
     ]
-    example = msgspec.json.format(msgspec.json.encode(EXAMPLES[main.operation]), indent=2).decode()
     listed = "\n".join(f"- {name}: {fact}." for name, fact in facts if fact)
     return f"""\
 ## {_title(main)}
@@ -248,9 +247,19 @@ def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:
 Example:
 
 ```json
-{example}
+{_indented(main.example)}
+```
+
+{"An event" if main.follows else "Its result"}:
+
+```json
+{_indented(main.answer)}
 ```
 """
+
+
+def _indented(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _older(action: Action) -> str:
@@ -371,6 +380,8 @@ def _answered_by(error: ErrorCode) -> str:
         return "every write"
     if error in GATEWAY:
         return "calls of services"
+    if error in BEFORE_ACTIONS:
+        return "every connection, before the action is known"
     rows = [_title(main[0]) for main in _operations().values() if error in main[0].errors]
     return ", ".join(f"[{title}](reference.md#{_anchor(title)})" for title in rows) or "no action yet"
 

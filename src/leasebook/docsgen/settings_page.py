@@ -11,16 +11,16 @@ _DEFAULTS: Final = Settings()
 _PAGE: Final = """\
 # Settings
 
-This page is generated from `src/leasebook/config/fields.py`; change it there.
+This page is generated from `src/leasebook/config/fields.py` and `src/leasebook/config/sections`; change it there.
 
-A setting comes from its environment variable, else from the TOML file given by `--config FILE`, else it has
-its default. `server.drain_seconds` is the key `drain_seconds` in the section `[server]`, and the variable
+A setting is read from its environment variable, otherwise from the TOML file given by `--config FILE`; otherwise it
+has its default. `server.drain_seconds` is the key `drain_seconds` in the section `[server]`, and the variable
 `LEASEBOOK_SERVER_DRAIN_SECONDS`. An empty variable unsets a setting whose default is none.
 
-The service does not start with a setting that it does not know or cannot use: it names the file's line and
-key, or the variable, and says what is allowed. Of the variables that start with `LEASEBOOK_` only
-{ignored} are left alone. On Kubernetes a Service of the name
-`leasebook` adds such variables to every pod: set `enableServiceLinks: false`.
+The service does not start with an unknown or unusable setting: it names the file's line and key, or the variable,
+and says which values are allowed. It reads every variable that starts with `LEASEBOOK_` as a setting, except
+{ignored}. On Kubernetes a Service named
+`leasebook` adds variables with this beginning to every pod: set `enableServiceLinks: false`.
 
 | Setting | Variable | Default | Allowed | Meaning |
 |---|---|---|---|---|
@@ -28,7 +28,7 @@ key, or the variable, and says what is allowed. Of the variables that start with
 
 ## Secrets
 
-Secrets never stand in the TOML file, and are never shown or logged.
+Secrets cannot be set in the TOML file, and are never shown or logged.
 
 | Variable | Or a file named by | When not set | Allowed | Meaning |
 |---|---|---|---|---|

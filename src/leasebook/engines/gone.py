@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from leasebook.domain.model.replica import Isolation, Seen, Wanted
-from leasebook.engines.contract import NoRoom
+from leasebook.domain.replicas.unserved import Gone
+from leasebook.engines.contract import NoRoom, ReplicaEngine
 
 
 class GoneEngine:
@@ -43,3 +46,8 @@ class GoneEngine:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def with_gone(engines: Mapping[str, ReplicaEngine], gone: Iterable[Gone]) -> dict[str, ReplicaEngine]:
+    """Return a server's engines, and a ``GoneEngine`` for each that it does not have and an operator gave up."""
+    return {**{one.engine: GoneEngine(one.engine) for one in gone if one.engine not in engines}, **engines}

@@ -14,7 +14,7 @@ import structlog
 from leasebook.batch import Sequencer
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract import errors as e
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.replicas.engine_route import Routes as EngineRoutes
 from leasebook.gateway import headers as h

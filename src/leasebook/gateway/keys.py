@@ -6,7 +6,8 @@ from typing import Final, Literal, NamedTuple
 
 from leasebook.batch.shared_state import SharedState
 from leasebook.contract.policies import WRITERS
-from leasebook.domain.book.book import SERVICE_KEYS, USERS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import SERVICE_KEYS, USERS
 from leasebook.domain.model.service_key import DEAD, ServiceKey, orphan_of, read_key
 from leasebook.ports.queries.read_repository import IDENTITY_EPOCH, Reader
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.book.book import SERVICE_USAGE, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import SERVICE_USAGE
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.service import Service
 from leasebook.domain.replicas.engine_route import Routes as EngineRoutes

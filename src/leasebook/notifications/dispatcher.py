@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import structlog
 
 from leasebook.batch import Closed, OutageLog, Outdated, Overloaded, Sequencer, Unavailable
-from leasebook.domain.book.book import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import DELIVERY_QUEUES, METADATA, SUBSCRIPTIONS
 from leasebook.domain.commands.account.subscription import ClaimLanes, DeliveryDone, EndHook, EnqueueDeliveries, Told
 from leasebook.domain.model.subscription import TOLD, Delivery, Outcome, Subscription, too_late
 from leasebook.domain.record.event import HOOK_CONFIRMING, Event

@@ -1,1 +1,1 @@
-"""What the service says about itself: log lines without secrets, and metrics under fixed names."""
+"""Log lines without secrets, and metrics under fixed names."""

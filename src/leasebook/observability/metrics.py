@@ -1,4 +1,4 @@
-"""What the service says about itself: log lines without secrets, and metrics under fixed names."""
+"""Log lines without secrets, and metrics under fixed names."""
 
 import json
 import logging
@@ -114,7 +114,7 @@ class _StandardError:
 
 
 class _LibraryHandler(logging.Handler):
-    """Brings records of `logging` the same way."""
+    """Writes records of `logging` in the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _write(self.format(record))
@@ -150,7 +150,7 @@ class Metrics:
     """All metrics of one service, in a registry of their own; names and labels are append-only."""
 
     def __init__(self, version: str = __version__) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names and tell nobody anything
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the names without further information
         self._registry = CollectorRegistry()
         self._due_children: dict[str, Callable[[], None]] = {}
         self._define_requests()
@@ -162,7 +162,7 @@ class Metrics:
         self._define_replicas()
         self._define_stock()
         self.connections = ConnectionMetrics(self._counter, self._gauge)
-        self._gauge("leasebook_build_info", "The version that runs, as a label.", "version").labels(version).set(1)
+        self._gauge("leasebook_build_info", "The running version, as a label.", "version").labels(version).set(1)
 
     def _define_requests(self) -> None:
         self._requests = RequestCounts(_SECONDS)
@@ -171,7 +171,7 @@ class Metrics:
 
         self._refused_unlisted = self._counter(
             "leasebook_refused_calls_unlisted_total",
-            "Calls refused before anybody knew who called that were too many to be told apart in their log.",
+            "Calls refused before the caller was authenticated that are counted only in the overflow row of their log.",
         )
 
     def _define_batches(self) -> None:
@@ -182,64 +182,70 @@ class Metrics:
         self._commit_seconds = self._histogram("leasebook_commit_seconds", "Time of a batch's commit.", _SECONDS)
         self._writes_failed = self._counter(
             "leasebook_store_writes_failed_total",
-            "Batches that the store did not take, by what became of them: refused, nothing was done; or unknown.",
+            "Batches that the store failed to write, by outcome: refused (nothing was done) or unknown.",
             "outcome",
         )
         self._writes_failing = self._gauge(
             "leasebook_store_writes_failing_seconds",
-            "For how long nothing could be written to the store; 0 while it can be written.",
+            "Seconds for which the store has been unwritable; 0 while it can be written.",
         )
-        self._queue_length = self._gauge("leasebook_queue_length", "Commands that wait for a batch.")
+        self._queue_length = self._gauge("leasebook_queue_length", "Commands waiting for a batch.")
         self._calls_waiting = self._gauge(
             "leasebook_calls_waiting",
-            "Calls that wait: for a turn of their account, for rows that another session of the database holds, or for "
-            "room for their bodies.",
+            "Calls waiting: for their account's turn (turn), for rows locked by another session of the database "
+            "(rows), or for memory for their bodies (room).",
             "for",
         )
         self._store_away = self._gauge(
-            "leasebook_store_away_seconds", "For how long the shared store cannot be had; 0: it can.", "for"
+            "leasebook_store_away_seconds",
+            "Seconds for which the shared store has been away; 0 while it is there.",
+            "for",
         )
         self._throttled = self._counter(
-            "leasebook_throttled_total", "Calls refused because their key or their account calls too often.", "by"
+            "leasebook_throttled_total",
+            "Calls refused because their key or their account exceeds its rate limit.",
+            "by",
         )
 
     def _define_agenda(self) -> None:
         self._lateness = self._histogram(
-            "leasebook_release_lateness_seconds", "How long after its time a release was decided.", _LATENESS
+            "leasebook_release_lateness_seconds",
+            "Seconds between the due time of a release and its decision.",
+            _LATENESS,
         )
         self._oldest_overdue = self._gauge(
-            "leasebook_oldest_overdue_release_seconds", "Age of the oldest release that is due and not done."
+            "leasebook_oldest_overdue_release_seconds", "Seconds by which the oldest due release is late."
         )
         self._due_done = self._counter("leasebook_due_done_total", "Due work done, by kind.", "kind")
         self._units = self._gauge("leasebook_units", "Compute-unit instances, by status.", "status")
-        self._clock_held = self._gauge(
-            "leasebook_clock_held", "1 while a clock jump holds all releases (decision 6a), else 0."
-        )
+        self._clock_held = self._gauge("leasebook_clock_held", "1 while a clock jump pauses all due work, otherwise 0.")
 
     def _define_audit(self) -> None:
         self._audit_lost = self._counter(
-            "leasebook_audit_lost_total", "Audit entries that the store could not take; they are in the log as errors."
+            "leasebook_audit_lost_total",
+            "Audit entries that could not be written to the store; the log has them as errors.",
         )
 
     def _define_outbox(self) -> None:
         self._attempts = self._gauge(
             "leasebook_delivery_attempts",
-            "Attempts to deliver that are under way here: quick ones, and ones at receivers that are slow.",
+            "Running delivery attempts of this process, to quick and to slow receivers.",
             "pace",
         )
         self._held = self._counter(
             "leasebook_deliveries_held_total",
-            "Deliveries that were due and were left for a later look, by the limit that kept them.",
+            "Due deliveries that had to wait, by the limit that applied.",
             "limit",
         )
         self._deliveries = self._counter(
-            "leasebook_deliveries_total", "Attempts to deliver an event, by kind and result.", "kind", "result"
+            "leasebook_deliveries_total",
+            "Attempts to deliver an event, by kind of receiver and result.",
+            "kind",
+            "result",
         )
-        self._waiting = self._gauge(
-            "leasebook_deliveries_waiting", "Deliveries that wait, of all servers on the store."
-        )
+        self._waiting = self._gauge("leasebook_deliveries_waiting", "Waiting deliveries, of all servers on the store.")
         self._oldest_waiting = self._gauge(
-            "leasebook_oldest_waiting_delivery_seconds", "For how long the oldest delivery that waits has waited."
+            "leasebook_oldest_waiting_delivery_seconds", "Age of the oldest waiting delivery."
         )
 
     def _define_gateway(self) -> None:
@@ -251,28 +257,28 @@ class Metrics:
         self._gateway_first_byte = self._histogram(
             "leasebook_gateway_first_byte_seconds", "Time until a replica began to answer.", _SECONDS
         )
-        self._gateway_in_flight = self._gauge("leasebook_gateway_calls_in_flight", "Calls that are passed on now.")
-        self._gateway_sockets = self._gauge("leasebook_gateway_websockets", "WebSockets of services that are open.")
+        self._gateway_in_flight = self._gauge("leasebook_gateway_calls_in_flight", "Calls being forwarded now.")
+        self._gateway_sockets = self._gauge("leasebook_gateway_websockets", "Open WebSockets of services.")
         self._gateway_socket_ends = self._counter(
             "leasebook_gateway_websockets_ended_total",
-            "WebSockets of services that ended: closed by an end (closed), an end hung up (caller_gone, replica_gone), "
-            "against a rule (idle, too_big, protocol), key deleted (revoked), service gone (withdrawn), or server "
-            "stopping.",
+            "Ended WebSockets of services, by reason: closed by one end (closed), hung up (caller_gone, "
+            "replica_gone), a rule broken (idle, too_big, protocol), key deleted (revoked), service gone "
+            "(withdrawn), or server stopping (stopping).",
             "why",
         )
         self._gateway_socket_bytes = self._counter(
             "leasebook_gateway_websocket_bytes_total",
-            "Bytes of WebSockets that ended, sent by callers (up) and by replicas (down).",
+            "Bytes of ended WebSockets, sent by callers (up) and by replicas (down).",
             "direction",
         )
         self._gateway_keys_refused = self._counter(
             "leasebook_gateway_keys_refused_total",
-            "Calls of services with a key that opens nothing: none, unknown, wrong, deleted, or orphaned.",
+            "Calls of services without a valid key, by reason: none, unknown, wrong, deleted, or orphaned.",
             "why",
         )
-        self._streams = self._gauge("leasebook_event_streams", "Callers that follow events now.")
+        self._streams = self._gauge("leasebook_event_streams", "Open streams of events.")
         self._streams_refused = self._counter(
-            "leasebook_event_streams_refused_total", "Streams of events that were refused because there were too many."
+            "leasebook_event_streams_refused_total", "Streams of events refused because a limit was reached."
         )
 
     def gateway_called(self, outcome: Literal["succeeded", "failed", "refused", "aborted"]) -> None:
@@ -280,11 +286,11 @@ class Metrics:
         self._gateway_calls.labels(outcome).inc()
 
     def gateway_key_refused(self, why: str) -> None:
-        """Count a key that opened nothing."""
+        """Count a call of a service without a valid key."""
         self._gateway_keys_refused.labels(why).inc()
 
     def streams_open(self, change: int) -> None:
-        """Note that somebody began to follow events, or ended."""
+        """Note that a stream of events was opened (1), or ended (-1)."""
         self._streams.inc(change)
 
     def stream_refused(self) -> None:
@@ -304,46 +310,46 @@ class Metrics:
         self._gateway_sockets.inc(change)
 
     def gateway_socket_ended(self, why: str) -> None:
-        """Count a WebSocket that ended, by why."""
+        """Count an ended WebSocket, by reason."""
         self._gateway_socket_ends.labels(why).inc()
 
     def gateway_socket_bytes(self, sent: int, received: int) -> None:
-        """Count what passed on a WebSocket."""
+        """Count the bytes of a WebSocket: ``sent`` by the caller, ``received`` from the replica."""
         self._gateway_socket_bytes.labels("up").inc(sent)
         self._gateway_socket_bytes.labels("down").inc(received)
 
     def _define_replicas(self) -> None:
-        self._replicas = self._gauge("leasebook_replicas", "Replicas that are not gone, by state.", "state")
+        self._replicas = self._gauge("leasebook_replicas", "Replicas, except those that are gone, by state.", "state")
         self._instances_unrun = self._gauge(
             "leasebook_instances_unrun", "Instances with replicas of services that no engine will run."
         )
         self._step_seconds = self._histogram(
-            "leasebook_reconciler_step_seconds", "Time of a step of the reconciler, by kind.", _SECONDS, "step"
+            "leasebook_reconciler_step_seconds", "Time of a step of the reconciler, by kind of step.", _SECONDS, "step"
         )
         self._unserved = self._gauge(
             "leasebook_replicas_unserved", "Live replicas that no server looks after, by engine.", "engine"
         )
         self._orphans = self._counter(
-            "leasebook_orphans_stopped_total", "Replicas that were ended because nobody wanted them.", "engine"
+            "leasebook_orphans_stopped_total", "Replicas stopped because the books have no instance for them.", "engine"
         )
         self._reachable = self._gauge(
-            "leasebook_engine_reachable", "1 while the engine can be asked, else 0.", "engine"
+            "leasebook_engine_reachable", "1 while the engine is reachable, otherwise 0.", "engine"
         )
 
     def _define_stock(self) -> None:
         self._stocks: dict[str, Mapping[str, TypeCapacity]] = {}
         self._stock_offered = self._gauge(
-            "leasebook_stock_offered_units", "Units of a type that are offered where an engine serves it.", *_STOCK
+            "leasebook_stock_offered_units", "Units offered, of types that an engine serves.", *_STOCK
         )
         self._stock_engine = self._gauge(
-            "leasebook_stock_engine_units", "Units of a type that an engine has, where it has a bound.", *_STOCK
+            "leasebook_stock_engine_units", "Units that an engine has of a type, if the engine has a bound.", *_STOCK
         )
         self._stock_oversold = self._gauge(
-            "leasebook_stock_oversold_units", "Units of a type that are sold beyond what an engine has.", *_STOCK
+            "leasebook_stock_oversold_units", "Units sold beyond an engine's capacity.", *_STOCK
         )
 
     def _collected(self, collector: Collector, _families: Iterable[Family]) -> None:
-        """Have somebody asked for these metrics who counts by other means."""
+        """Register a collector that counts these metrics itself."""
         self._registry.register(collector)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
@@ -368,7 +374,7 @@ class Metrics:
         self._refusals.labels(code).inc()
 
     def refused_unlisted(self) -> None:
-        """Count a refused call that the log of refused calls has no row of its own for."""
+        """Count a refused call that has no row of its own in the log of refused calls."""
         self._refused_unlisted.inc()
 
     def batch_done(self, size: int, seconds: float, commit_seconds: float) -> None:
@@ -378,29 +384,29 @@ class Metrics:
         self._commit_seconds.observe(commit_seconds)
 
     def writes_failed(self, outcome: str) -> None:
-        """Count a batch that the store did not take: ``refused``, or ``unknown``."""
+        """Count a batch that the store failed to write: ``refused``, or ``unknown``."""
         self._writes_failed.labels(outcome).inc()
 
     def writes_failing(self, seconds: Callable[[], float]) -> None:
-        """Have it read off, whenever somebody looks, for how long nothing could be written."""
+        """Register the function that returns for how many seconds the store has been unwritable."""
         self._writes_failing.set_function(seconds)
 
     def queue_length(self, length: int) -> None:
-        """Set how many commands wait for a batch."""
+        """Set the number of commands waiting for a batch."""
         self._queue_length.set(length)
 
     def calls_waiting(self, counts: Mapping[Literal["turn", "rows", "room"], Callable[[], int]]) -> None:
-        """Have it counted, whenever somebody looks, how many calls wait for what."""
+        """Register the functions that count waiting calls, by reason."""
         for what, count in counts.items():
             self._calls_waiting.labels(what).set_function(count)
 
     def store_away(self, seconds: Mapping[Literal["writing", "reading"], Callable[[], float]]) -> None:
-        """Have it told, whenever somebody looks, for how long the shared store cannot be had."""
+        """Register the functions that return for how many seconds the shared store has been away."""
         for use, away_s in seconds.items():
             self._store_away.labels(use).set_function(away_s)
 
     def throttled(self, by: Literal["key", "account"]) -> None:
-        """Count a call that was refused because its key or its account calls too often."""
+        """Count a call that exceeded the rate limit of its key or its account."""
         self._throttled.labels(by).inc()
 
     def due_done(self, kind: str, lateness_seconds: float) -> None:
@@ -423,11 +429,11 @@ class Metrics:
             self._units.labels(status).set(count)
 
     def clock_held(self, *, held: bool) -> None:
-        """Set whether a clock jump holds all releases (decision 6a)."""
+        """Set whether a clock jump pauses all due work (decision 6a)."""
         self._clock_held.set(held)
 
     def audit_lost(self, entries: int) -> None:
-        """Count audit entries that went to the log because the store could not take them."""
+        """Count audit entries that went to the log because they could not be written to the store."""
         self._audit_lost.inc(entries)
 
     def delivery_tried(self, kind: str, result: str) -> None:
@@ -463,21 +469,21 @@ class Metrics:
         self._step_seconds.labels(step).observe(seconds)
 
     def orphan_stopped(self, engine: str) -> None:
-        """Count a replica that was ended because nobody wanted it."""
+        """Count a stopped orphan: a replica without an instance in the books."""
         self._orphans.labels(engine).inc()
 
     def engine_reachable(self, engine: str, *, reachable: bool) -> None:
-        """Set whether an engine can be asked."""
+        """Set whether an engine is reachable."""
         self._reachable.labels(engine).set(reachable)
 
     def unserved(self, by_engine: Mapping[str, int]) -> None:
-        """Set how many replicas of each engine nobody looks after; engines that are left out have none."""
+        """Set the number of live replicas without a server, by engine; engines that are left out have none."""
         self._unserved.clear()
         for engine, count in by_engine.items():
             self._unserved.labels(engine).set(count)
 
     def stock_counted(self, engine: str, stocks: Mapping[str, TypeCapacity]) -> None:
-        """Set what an engine has of each type, and what is offered of it; types that are left out are not offered."""
+        """Set an engine's units and the offered units, by type; types that are left out are not offered."""
         self._stocks[engine] = stocks
         for gauge in (self._stock_offered, self._stock_engine, self._stock_oversold):
             gauge.clear()

@@ -12,7 +12,7 @@ from prometheus_client.utils import floatToGoString
 
 
 class Family(NamedTuple):
-    """A metric as it is described: its name, its kind, what it tells, and its labels."""
+    """The description of a metric: its name, kind, meaning and labels."""
 
     name: str
     kind: str
@@ -21,7 +21,7 @@ class Family(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What requests are told apart by."""
+    """The labels by which requests are counted."""
 
     path: str
     action: str
@@ -36,7 +36,7 @@ SECONDS: Final = Family(
 
 
 class _Tally:
-    """Requests alike: how many, the seconds of all of them, and how many ended within which bound."""
+    """Counts for requests with equal labels: number, total seconds, and number within each bound."""
 
     __slots__ = ("count", "seconds", "within")
 
@@ -47,7 +47,7 @@ class _Tally:
 
 
 class RequestCounts(Collector):
-    """Counts requests, and adds them up whenever somebody looks."""
+    """Counts requests, and sums the counts when metrics are read."""
 
     families: Final = (ANSWERED, SECONDS)
 

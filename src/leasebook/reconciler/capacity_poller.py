@@ -1,4 +1,4 @@
-"""Asking an engine what it really has, and putting that into the books, where stock is compared with it."""
+"""Asks an engine which units it really has, and writes that into the books, where stock is compared with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import msgspec
 import structlog
 
 from leasebook.batch import OutageLog, Outdated
-from leasebook.domain.book.book import ENGINE_CAPACITIES, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import ENGINE_CAPACITIES
 from leasebook.domain.commands.store.engine_capacity import ReportSupply
 from leasebook.domain.model.engine_capacity import FITS, SHARED, CapacityReport, EngineCapacity, changes, served_types
 from leasebook.domain.model.lease import LEFT, Worker
@@ -18,13 +19,14 @@ from leasebook.domain.model.offering import Offering
 from leasebook.domain.replicas.engine_route import Routes
 from leasebook.engines.contract import ReplicaEngine, Unreachable
 from leasebook.ports.queries.read_repository import ReadRepository
+from leasebook.reconciler.beats import Beats
 from leasebook.reconciler.ports import LATER, Books, Meter, Reader, Time, Timing
 
 log = structlog.get_logger()
 
 
 class Reporter(NamedTuple):
-    """A worker on a node that reports. ``alone``: nobody else works on the store. ``told_to``: see EngineCapacity."""
+    """A worker on a node that reports. ``alone``: no other worker is on the store. ``told_to``: see EngineCapacity."""
 
     worker_id: str
     node: str
@@ -41,7 +43,7 @@ class Known(NamedTuple):
 
 
 class CapacityPoller:
-    """Asks one engine what it has, from time to time, and says so where that is news."""
+    """Asks one engine every ``count_s`` what it has, and reports it where that is news, or was not reported lately."""
 
     def __init__(
         self,
@@ -49,35 +51,35 @@ class CapacityPoller:
         reader: Reader,
         books: Books,
         routes: Routes,
-        speaker: Reporter,
+        reporter: Reporter,
         *,
         timing: Timing,
         time: Time,
         meter: Meter,
     ) -> None:
         self._engine: Final = engine
-        self._reader = reader
-        self._books = books
-        self._routes = routes
-        self._speaker = speaker
-        self._timing = timing
-        self._time = time
-        self._meter = meter
-        self._node = speaker.node if engine.local else SHARED
-        self._beats: dict[str, tuple[int, float]] = {}
-        self._said_at = float("-inf")
-        self._spell = OutageLog(log)
+        self._reader: Final = reader
+        self._books: Final = books
+        self._routes: Final = routes
+        self._reporter: Final = reporter
+        self._timing: Final = timing
+        self._time: Final = time
+        self._meter: Final = meter
+        self._node: Final = reporter.node if engine.local else SHARED
+        self._beats: Final = Beats(time)
+        self._reported_at = float("-inf")
+        self._outage: Final = OutageLog(log)
 
     async def run(self) -> None:
         """Look again and again, until it is cancelled."""
         while True:
             try:
                 await self.look()
-                self._spell.ends()
+                self._outage.ends()
             except Outdated:
                 return
             except LATER as error:
-                self._spell.goes_on(
+                self._outage.goes_on(
                     "what an engine has waits for the store", engine=self._engine.name, error=repr(error)
                 )
             except Exception:
@@ -85,17 +87,17 @@ class CapacityPoller:
             await asyncio.sleep(self._timing.count_s)
 
     async def look(self) -> None:
-        """Ask the engine, and say in the books what is new. Raises what the store and the sequencer raise."""
+        """Ask the engine, and report what is new. Raises what the store and the sequencer raise."""
         word = await self._ask()
         known = await self._read()
         command = self._news(word, known)
         if command is not None and await self._books.submit(command):
-            self._said_at = self._time.steady()
+            self._reported_at = self._time.steady()
             known = await self._read()
         self._meter.stock_counted(self._engine.name, known.supply.stocks)
 
     async def _ask(self) -> CapacityReport:
-        word = CapacityReport(self._node, self._speaker.worker_id)
+        word = CapacityReport(self._node, self._reporter.worker_id)
         try:
             async with asyncio.timeout(self._timing.call_s):
                 units = await self._engine.capacity()
@@ -119,15 +121,15 @@ class CapacityPoller:
         return await self._reader.read(look)
 
     def _news(self, word: CapacityReport, known: Known) -> ReportSupply | None:
-        """Return what is to be said; None where it is known, and was said lately, or is another worker's to say."""
+        """Return what to report; None where it is known and was reported lately, or another live worker reports it."""
         supply, offerings = known.supply, known.offerings
         dead, standing = self._standing(supply, known.holders)
         gone = [
             one.node
             for one in supply.words
-            if one.node != self._node and (self._speaker.alone or standing.get(one.holder, 0.0) > self._timing.gone_s)
+            if one.node != self._node and (self._reporter.alone or standing.get(one.holder, 0.0) > self._timing.gone_s)
         ]
-        heard = supply.told(self._speaker.told_to).hear(word, dead.keys(), set(gone))
+        heard = supply.told(self._reporter.told_to).hear(word, dead.keys(), set(gone))
         if heard is None:
             return None
         types = served_types(self._engine.name, offerings, self._routes)
@@ -138,43 +140,35 @@ class CapacityPoller:
                 break
         else:
             is_new = _without_age(heard, self._node) != _without_age(supply, self._node)
-            keeps = word.units is not None and self._time.steady() - self._said_at >= self._timing.count_keep_s
+            keeps = word.units is not None and self._time.steady() - self._reported_at >= self._timing.count_keep_s
             if not is_new and not keeps:
                 return None
         return ReportSupply(
             engine=self._engine.name,
             word=word,
             routes=self._routes,
-            told_to=self._speaker.told_to,
+            told_to=self._reporter.told_to,
             types=tuple(sorted({*types, *supply.stocks})),
             dead=tuple(sorted(dead.items())),
             gone=tuple(sorted(gone)),
         )
 
     def _standing(self, supply: EngineCapacity, workers: Sequence[Worker]) -> tuple[dict[str, int], dict[str, float]]:
-        """Return who of those whose word counts does not live, at which beat, and for how long each was seen to stand.
-
-        As with leases nobody compares clocks: how long a beat stands still is measured by the own one.
-        """
-        now, mine = self._time.steady(), self._speaker.worker_id
-        # Of a worker that the store does not know any more nothing will ever be heard.
+        """Return the dead of the other workers that reported, with their beats; and how long each beat stands still."""
+        # A worker that the store does not know any more never beats again.
         beats = {word.holder: LEFT for word in supply.words} | {one.id: one.beat for one in workers}
-        beats.pop(mine, None)
-        self._beats = {
-            one: (beat, now) if self._beats.get(one, (None, now))[0] != beat else self._beats[one]
-            for one, beat in beats.items()
-        }
-        standing = {one: now - since for one, (_, since) in self._beats.items()}
+        beats.pop(self._reporter.worker_id, None)
+        standing = self._beats.standing(beats)
         dead = {
             one: beat
             for one, beat in beats.items()
-            if self._speaker.alone or beat == LEFT or standing[one] > self._timing.lease_s
+            if self._reporter.alone or beat == LEFT or standing[one] > self._timing.lease_s
         }
         return dead, standing
 
 
 def _without_age(supply: EngineCapacity, node: str) -> EngineCapacity:
-    """Return what is said, whenever it was seen on that node."""
+    """Return the capacity without the time at which the node was seen."""
     words = tuple(msgspec.structs.replace(one, seen_at=0) if one.node == node else one for one in supply.words)
     return msgspec.structs.replace(supply, words=words)
 

@@ -62,15 +62,15 @@ class StepExecutor:
         meter: Meter,
         may_act: Callable[[], bool],
     ) -> None:
-        self._books = books
-        self._watches = watches
-        self._worker_id = worker_id
-        self._node = node
-        self._limits = limits
-        self._timing = timing
-        self._time = time
-        self._meter = meter
-        self._may_act = may_act
+        self._books: Final = books
+        self._watches: Final = watches
+        self._worker_id: Final = worker_id
+        self._node: Final = node
+        self._limits: Final = limits
+        self._timing: Final = timing
+        self._time: Final = time
+        self._meter: Final = meter
+        self._may_act: Final = may_act
         self.deadlines: Final = Deadlines(time, limits.deadman_us)
         self._asked: dict[tuple[str, str], float] = {}
 

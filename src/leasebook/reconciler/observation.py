@@ -25,9 +25,9 @@ class EngineMonitor:
     def __init__(self, engine: ReplicaEngine, timing: Timing, time: Time, meter: Meter) -> None:
         self.engine: Final = engine
         self.calls: Final = asyncio.Semaphore(timing.calls_max)
-        self._timing = timing
-        self._time = time
-        self._meter = meter
+        self._timing: Final = timing
+        self._time: Final = time
+        self._meter: Final = meter
         self._began = float("-inf")
         self._sight = UNSEEN
 

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 LATER: Final = (Closed, Overloaded, Unavailable)
 """What the sequencer says where it cannot decide now; everything is planned anew then."""
+RETRY_S: Final = 0.5
+"""Pause before work that failed is tried again, in seconds."""
 
 
 class Books(Protocol):

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from leasebook.batch import DEFERRED, AuditContext, DueRequest, LockedOut, OutageLog, Outdated, Sequencer, Unavailable
-from leasebook.domain.book.book import Changes
+from leasebook.domain.book.changes import Changes
 from leasebook.domain.commands.store.clock import MoveClock
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import SECOND_US, Instant

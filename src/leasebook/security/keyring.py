@@ -15,7 +15,8 @@ import structlog
 
 from leasebook.batch import OutageLog, Unavailable
 from leasebook.config.load import Settings
-from leasebook.domain.book.book import METADATA, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import METADATA
 from leasebook.domain.commands.store.master_key import BEFORE_KEY, NEXT_KEY, PAST_KEYS
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.ports.queries.read_repository import Reader, ReadRepository

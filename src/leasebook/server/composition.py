@@ -40,6 +40,7 @@ from leasebook.gateway.ports import Targets
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock, Mode, RealClock, VirtualClock, wall_us
 from leasebook.reconciler.ports import Timing
+from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
 from leasebook.scheduler.worker import Agenda
 from leasebook.security.audit_keys import AuditKeys
@@ -55,12 +56,14 @@ from leasebook.server.factories import (
     dispatcher_of,
     engines_of,
     gateway_of,
+    logs_of,
     patience_of,
     placing_rules,
     reconciling,
     routes_of,
     streams_of,
     throttle_of,
+    timing_of,
     trail_of,
 )
 from leasebook.server.master_key_rotation import Driver, Rotation, standing_of
@@ -150,7 +153,7 @@ async def running(
         rules = placing_rules(settings, routes, engines, is_trial=demo or clock.mode == "virtual")
         trail = trail_of(settings, audit_keys, clock, metrics)
         limits, engine = _limits(settings, where), RoutedEngine(routes)
-        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, trail=trail, uses=uses)
+        sequencer = Sequencer(store, clock, rules, engine=engine, limits=limits, meter=metrics, audit=trail, uses=uses)
         agenda = Agenda(store, sequencer, clock, metrics)
         ground = Components(settings, where, store, sequencer, clock, metrics, SharedState(store), keeper, plan)
         links = Links(lambda: vault.derived(PURPOSE), (settings.public_url or "") + settings.path_prefix)
@@ -160,7 +163,9 @@ async def running(
         )
         _watch(sequencer, keeper, agenda, dispatcher, gateway, identities)
         refusals = Refusals(sequencer, clock, metrics)
-        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules)
+        timing = timing or timing_of(settings)
+        logs = logs_of(settings, engines, timing)
+        context = _context(ground, agenda, vault, links, audit_keys, identities, refusals, rules, logs)
         health = Health(store, sequencer, clock, metrics, lateness_max_s=settings.readiness_lateness_max_seconds)
         prober = _watch_store(store, sequencer, health, metrics)
         app = _app(ground, context, identities, health, LinkPages(links, store, sequencer, clock, rules), gateway)
@@ -179,7 +184,6 @@ async def running(
         reconciler = await parts.enter_async_context(reconciling(ground, routes, engines, timing))
         await _join(ground, reconciler, homes, health)
         health.watch(reconciler.left)
-        context.replica_logs = reconciler.logs
         yield Service(app, health, sequencer, agenda, clock, store, metrics, root_key)
 
 
@@ -221,12 +225,13 @@ def _context(
     identities: Identities,
     refusals: Refusals,
     rules: Rules,
+    logs: ReplicaLogs,
 ) -> Context:
     """Return what operations work with."""
     settings = ground.settings
     hub = Hub(alone=ground.alone, streams=streams_of(settings, ground.metrics))
     ground.sequencer.watch(hub)
-    context = Context(
+    return Context(
         reader=ground.store,
         facts=ground.facts,
         sequencer=ground.sequencer,
@@ -245,10 +250,9 @@ def _context(
         audit_key=lambda: audit_keys.public_key,
         links=links,
         hooks=HookMaker(allowed_of(settings), settings.smtp_url is not None),
+        replica_logs=logs.last,
+        public_base=None if settings.public_url is None else settings.public_url + settings.path_prefix,
     )
-    context.routes = routes_of(settings, ground.where)
-    context.public_base = None if settings.public_url is None else settings.public_url + settings.path_prefix
-    return context
 
 
 class _Sealing(NamedTuple):
@@ -310,8 +314,8 @@ def _limits(settings: Settings, where: Target) -> Limits:
         settings.batch_size_max,
         settings.due_batch_max or (DUE_EMBEDDED if embedded else DUE_SHARED),
         settings.queue_length_max,
-        alone_times=ALONE_EMBEDDED if embedded else 1,
-        crowd_parts=1 if embedded else CROWD_PARTS_SHARED,
+        idle_times=ALONE_EMBEDDED if embedded else 1,
+        backlog_parts=1 if embedded else CROWD_PARTS_SHARED,
         part_size=None if embedded else PART_SHARED,
         share_max=settings.fairness_batch_share_max,
         lock_wait_s=settings.store_lock_wait_seconds,

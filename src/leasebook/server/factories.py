@@ -39,6 +39,7 @@ from leasebook.domain.values.calendar import DAY_US, HOUR_US, MINUTE_US, SECOND_
 from leasebook.domain.values.money import parse_amount
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.contract import ReplicaEngine
+from leasebook.engines.gone import with_gone
 from leasebook.engines.registry import build_engines
 from leasebook.engines.sandbox.sandbox import Sandbox
 from leasebook.gateway.app import Gateway
@@ -53,6 +54,7 @@ from leasebook.observability.metrics import Metrics
 from leasebook.ports.clock import Clock
 from leasebook.ports.queries.read_repository import EventPlace, ReadRepository
 from leasebook.reconciler.ports import MachineTime, Timing
+from leasebook.reconciler.replica_logs import ReplicaLogs
 from leasebook.reconciler.worker import Reconciler
 from leasebook.security.audit_keys import AuditKeys
 from leasebook.security.keyring import KeyKeeper
@@ -351,9 +353,14 @@ def timing_of(settings: Settings) -> Timing:
     )
 
 
+def logs_of(settings: Settings, engines: Mapping[str, ReplicaEngine], timing: Timing) -> ReplicaLogs:
+    """Return what asks engines for the logs of their replicas."""
+    return ReplicaLogs(with_gone(engines, gone_of(settings)), node_of(settings), timing.call_s)
+
+
 @asynccontextmanager
 async def reconciling(
-    ground: Components, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing | None
+    ground: Components, routes: Routes, engines: Mapping[str, ReplicaEngine], timing: Timing
 ) -> AsyncIterator[Reconciler]:
     """Look after replicas meanwhile. What runs at the end goes on running."""
     settings = ground.settings
@@ -369,12 +376,12 @@ async def reconciling(
         alone=ground.alone,
         limits=ReplicaLimits(start_us=start_us, deadman_us=deadman_us if ground.clock.mode == "real" else None),
         meter=ground.metrics,
-        timing=timing or timing_of(settings),
+        timing=timing,
         time=MachineTime(ground.clock),
         told_to=None if root is None else root.account_id,
         gone=gone_of(settings),
+        keys=ground.keeper.said,
     )
-    reconciler.keys = ground.keeper.said
     ground.sequencer.watch(reconciler)
     reconciler.start()
     try:

@@ -132,7 +132,7 @@ async def _drive(
         engine=Engine(),
         limits=Limits(),
         meter=metrics,
-        trail=trail_of(settings, audit, clock, metrics),
+        audit=trail_of(settings, audit, clock, metrics),
     )
     keeper = KeyKeeper(ring, vault, audit, store)
     sequencer.watch(keeper)

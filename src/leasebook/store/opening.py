@@ -10,7 +10,7 @@ import msgspec
 
 from leasebook.addressing.host_port import port_of, unescaped
 from leasebook.batch import Transaction
-from leasebook.domain.book.book import Needed
+from leasebook.domain.book.loads import Needed
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store.errors import BadStore
 from leasebook.store.newer import Schema

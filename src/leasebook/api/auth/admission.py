@@ -16,7 +16,7 @@ import msgspec
 from leasebook.api.asgi import Headers
 from leasebook.api.auth.overload import Refuser
 from leasebook.api.body.budget import Room
-from leasebook.batch import CommandQueue
+from leasebook.batch import FairQueue
 
 PRESENT_S: Final = 10.0
 """So long after an account's last call the others still make room for its next."""
@@ -53,7 +53,7 @@ class _Lane:
         self.writes = writes
         self.in_flight = 0
         self.seen_at = 0.0
-        self.waiting: CommandQueue[asyncio.Future[None]] = CommandQueue(waiting_max)
+        self.waiting: FairQueue[asyncio.Future[None]] = FairQueue(waiting_max)
 
 
 class Turn:

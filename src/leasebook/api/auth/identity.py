@@ -12,7 +12,8 @@ from leasebook.batch.shared_state import SharedState
 from leasebook.contract.action import Action
 from leasebook.contract.policies import FULL, OPERATOR
 from leasebook.contract.signing import Authorization, signing_key
-from leasebook.domain.book.book import ACCESS_KEYS, USERS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.record.identity_log import MASTER_KEY
 from leasebook.domain.values.calendar import Instant

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import inspect
 
-from leasebook.contract.nouns.instance import TIME
+from leasebook.contract.shapes import TIME
 from leasebook.domain.values.calendar import BadTime, parse_time
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -101,4 +101,6 @@ def _varies(of: inspect.Type, *, is_optional: bool) -> bool:
 def _is_time(of: inspect.Type) -> bool:
     if isinstance(of, inspect.UnionType):
         return any(_is_time(one) for one in of.types)
-    return isinstance(of, inspect.Metadata) and of.extra is not None and of.extra.get("means") == TIME
+    if isinstance(of, inspect.Metadata):
+        return (of.extra is not None and of.extra.get("means") == TIME) or _is_time(of.type)
+    return False

@@ -13,7 +13,7 @@ from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.allowed_values import in_words
 from leasebook.contract.amounts import odd_amount
-from leasebook.contract.nouns.instance import Request
+from leasebook.contract.shapes import Request
 from leasebook.contract.unknown import REFUSED, Unknown, header_of, pruned
 
 IGNORED: Final = b"x-leasebook-ignored"

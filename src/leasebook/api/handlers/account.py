@@ -8,9 +8,9 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
 from leasebook.api.paging import OWN, cut, marker_of, moment_of, place_of
 from leasebook.api.presenters import rows as present
+from leasebook.contract import shapes as base
 from leasebook.contract.errors import RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import account as own
-from leasebook.contract.nouns import instance as s
 from leasebook.domain.commands.account.funds import TopUp
 from leasebook.domain.model.account import Account
 from leasebook.domain.values.money import BadAmount, Micro, parse_amount
@@ -20,7 +20,7 @@ DIGITS_MAX: Final = 28
 """Decimal arithmetic is exact up to here, and no amount comes near it."""
 
 
-def amount(given: own.Amount | None, field: str) -> Micro | None:
+def amount(given: base.Amount | None, field: str) -> Micro | None:
     """Read an amount that is not negative; raises Fault naming the field."""
     if given is None:
         return None
@@ -36,7 +36,7 @@ def amount(given: own.Amount | None, field: str) -> Micro | None:
     return micro
 
 
-async def describe_account(context: Context, call: Call[s.Empty]) -> own.AccountDetail:
+async def describe_account(context: Context, call: Call[base.Empty]) -> own.AccountDetail:
     """Show the caller's account."""
     account_id = call.caller.account_id
     found = await context.read(call, lambda ask: ask.account(account_id))

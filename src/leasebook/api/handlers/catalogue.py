@@ -9,16 +9,16 @@ from leasebook.api.fault import bad_field
 from leasebook.api.handlers.account import amount
 from leasebook.api.paging import part
 from leasebook.api.presenters import rows as present
-from leasebook.contract.nouns import account as own
+from leasebook.contract.nouns import offering as cat
 from leasebook.domain.commands.store.offering import SetOffering
 from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE, Offering
 
 
-async def describe_offerings(context: Context, call: Call[own.DescribeOfferingsRequest]) -> own.OfferingList:
+async def describe_offerings(context: Context, call: Call[cat.DescribeOfferingsRequest]) -> cat.OfferingList:
     """List what is sold."""
     found = await context.read(call, lambda ask: ask.offerings())
     page, end = part(found, catalogue_key, call.request, "offerings")
-    return own.OfferingList(offerings=[present.offering(row) for row in page], **end)
+    return cat.OfferingList(offerings=[present.offering(row) for row in page], **end)
 
 
 def catalogue_key(row: Offering) -> tuple[int, str, str]:
@@ -26,7 +26,7 @@ def catalogue_key(row: Offering) -> tuple[int, str, str]:
     return row.position, row.region, row.type
 
 
-async def set_offering(context: Context, call: Call[own.SetOfferingRequest]) -> own.OfferingDetail:
+async def set_offering(context: Context, call: Call[cat.SetOfferingRequest]) -> cat.OfferingDetail:
     """Add an offering, or change its prices or its stock."""
     asked = call.request
     if asked.model is not None:
@@ -47,7 +47,7 @@ async def set_offering(context: Context, call: Call[own.SetOfferingRequest]) -> 
         per_month=amount(asked.price_per_month, "pricePerMonth"),
         stock_total=asked.stock_total,
         stock_source=asked.stock_source,
-        routes=context.routes,
+        routes=context.rules.routes,
     )
     offering: Offering = await context.submit(call, command)
     return present.offering(offering)

@@ -6,12 +6,13 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field, refused
-from leasebook.api.handlers.instances import auto_renew, own_unit
+from leasebook.api.handlers.instances import auto_renew, instance_of
 from leasebook.api.ids import hex_id, package_id, quota_id
 from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
-from leasebook.contract.nouns import charge as c
+from leasebook.contract.nouns import quota as c
+from leasebook.contract.nouns import term as t
 from leasebook.contract.policies import FULL
 from leasebook.domain.commands.instance.purchase import BuyUnits, Purchased
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
@@ -23,7 +24,7 @@ from leasebook.domain.model.usage import TokenPackage
 from leasebook.ports.queries.read_repository import UnitFilter
 
 
-async def create_auto_renew_rule(context: Context, call: Call[c.CreateAutoRenewRulesRequest]) -> bool:
+async def create_auto_renew_rule(context: Context, call: Call[t.CreateAutoRenewRulesRequest]) -> bool:
     """Renew a prepaid instance whenever its term runs out."""
     asked = call.request
     command = auto_renew(call, asked.instance_id, asked.instance_type, asked.auto_renew_time)
@@ -31,7 +32,7 @@ async def create_auto_renew_rule(context: Context, call: Call[c.CreateAutoRenewR
     return done
 
 
-async def delete_auto_renew_rule(context: Context, call: Call[c.DeleteAutoRenewRulesRequest]) -> bool:
+async def delete_auto_renew_rule(context: Context, call: Call[t.DeleteAutoRenewRulesRequest]) -> bool:
     """Do not renew an instance any more."""
     command = SetAutoRenew(
         token=call.token(),
@@ -44,20 +45,20 @@ async def delete_auto_renew_rule(context: Context, call: Call[c.DeleteAutoRenewR
     return done
 
 
-async def describe_auto_renew_rules(context: Context, call: Call[c.DescribeAutoRenewRulesRequest]) -> c.AutoRenewRules:
+async def describe_auto_renew_rules(context: Context, call: Call[t.DescribeAutoRenewRulesRequest]) -> t.AutoRenewRules:
     """List the instances that are renewed by themselves."""
     asked, account_id = call.request, call.caller.account_id
     size = OWN.of(asked.max_keys)
     if asked.instance_id is not None:
         wanted_id = asked.instance_id
-        unit = own_unit(await context.read(call, lambda ask: ask.unit(wanted_id)), call, wanted_id)
+        unit = instance_of(await context.read(call, lambda ask: ask.unit(wanted_id)), call, wanted_id)
         rules = [present.renew_rule(unit, context.shown)] if unit.auto_renew else []
-        return c.AutoRenewRules(rules=rules, is_truncated=False, max_keys=size)
+        return t.AutoRenewRules(rules=rules, is_truncated=False, max_keys=size)
     scope = f"rules {account_id}"
     wanted = UnitFilter(account_id=account_id, payment_timing="Prepaid", auto_renew=True)
     after = place_of(asked.marker, scope) or 0
     page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
-    return c.AutoRenewRules(
+    return t.AutoRenewRules(
         rules=[present.renew_rule(numbered.row, context.shown) for numbered in page.rows],
         is_truncated=page.is_truncated,
         max_keys=size,
@@ -87,7 +88,7 @@ async def describe_quota(context: Context, call: Call[c.DescribeTpmRequest]) -> 
     asked = call.request
     if asked.instance_id is not None:
         wanted = asked.instance_id
-        unit = own_unit(await context.read(call, lambda ask: ask.unit(wanted)), call, wanted, QUOTA)
+        unit = instance_of(await context.read(call, lambda ask: ask.unit(wanted)), call, wanted, QUOTA)
         units = [unit] if unit.type == asked.model and asked.status in (None, unit.status) else []
     else:
         return await _quota_page(context, call)
@@ -135,7 +136,7 @@ async def resize_quota(context: Context, call: Call[c.ResizeTpmRequest]) -> bool
     asked = call.request
     if asked.count is None:
         # The documents let the number be left out, and do not say what that means: nothing changes.
-        own_unit(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id, QUOTA)
+        instance_of(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id, QUOTA)
         return True
     command = Resize(
         token=call.token(),

@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 
 from leasebook.api.context import Call, Context, Operation
-from leasebook.contract.nouns import account as own
-from leasebook.contract.nouns import instance as s
+from leasebook.contract import shapes as base
+from leasebook.contract.nouns import clock as clk
 from leasebook.domain.commands.store.clock import NoteClock
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.clock import RealClock
@@ -16,9 +16,9 @@ from leasebook.ports.clock import RealClock
 log = structlog.get_logger()
 
 
-def _detail(context: Context) -> own.ClockDetail:
+def _detail(context: Context) -> clk.ClockDetail:
     reason = context.clock.held()
-    return own.ClockDetail(
+    return clk.ClockDetail(
         now=context.shown(context.clock.now()),
         mode=context.clock.mode,
         held=reason is not None,
@@ -26,7 +26,7 @@ def _detail(context: Context) -> own.ClockDetail:
     )
 
 
-async def describe_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
+async def describe_clock(context: Context, call: Call[base.Empty]) -> clk.ClockDetail:
     """Tell what time it is. Where a virtual clock stands is the store's to say: another server may have moved it."""
     if call.caller.epoch is not None:
         stands = (await context.standing(call)).virtual_now
@@ -35,14 +35,14 @@ async def describe_clock(context: Context, call: Call[s.Empty]) -> own.ClockDeta
     return _detail(context)
 
 
-async def advance_clock(context: Context, call: Call[own.AdvanceClockRequest]) -> own.ClockDetail:
+async def advance_clock(context: Context, call: Call[clk.AdvanceClockRequest]) -> clk.ClockDetail:
     """Move the virtual clock, and do everything that falls due on the way."""
     await context.confirm(call)
     await context.agenda.advance(context.time(call.request.to, "to"), call.record)
     return _detail(context)
 
 
-async def confirm_clock(context: Context, call: Call[s.Empty]) -> own.ClockDetail:
+async def confirm_clock(context: Context, call: Call[base.Empty]) -> clk.ClockDetail:
     """Take the time that the clock shows for right."""
     await context.confirm(call)
     context.clock.confirm()

@@ -7,7 +7,7 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.paging import part
-from leasebook.contract.nouns import engine_capacity as su
+from leasebook.contract.nouns import offering as cat
 from leasebook.domain.model.engine_capacity import SHARED, UNBOUNDED, CapacityReport, EngineCapacity, TypeCapacity
 from leasebook.domain.model.offering import BY_ENGINE, UNITS_OF_COMPUTE, Offering
 from leasebook.domain.replicas.engine_route import engine_for
@@ -16,7 +16,7 @@ from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.ports.clock import wall_us
 
 
-async def describe_engines(context: Context, call: Call[su.DescribeEnginesRequest]) -> su.EngineReport:
+async def describe_engines(context: Context, call: Call[cat.DescribeEnginesRequest]) -> cat.EngineReport:
     """Show what was last seen of every engine, and every offering that one serves."""
     supplies, offerings = await context.read(call, lambda ask: (ask.supplies(), ask.offerings()))
     # As whoever counts does: what runs does not stand still with a virtual clock.
@@ -24,7 +24,7 @@ async def describe_engines(context: Context, call: Call[su.DescribeEnginesReques
     known = {supply.engine: supply for supply in supplies}
     stocks = [*_offered(context, known, offerings, now), *_not_offered(context, supplies, offerings, now)]
     page, end = part(enumerate(stocks), lambda one: one[:1], call.request, "engines")
-    return su.EngineReport(
+    return cat.EngineReport(
         nodes=[_node(context, supply.engine, word, now) for supply in supplies for word in supply.words],
         stocks=[row for _, row in page],
         **end,
@@ -39,13 +39,13 @@ def _age(at: int | None, now: int) -> int | None:
     return None if at is None else max(0, now - at) // SECOND_US
 
 
-def _node(context: Context, engine: str, word: CapacityReport, now: int) -> su.EngineNode:
-    return su.EngineNode(
+def _node(context: Context, engine: str, word: CapacityReport, now: int) -> cat.EngineNode:
+    return cat.EngineNode(
         engine=engine,
         node=None if word.node == SHARED else word.node,
         counts=word.counts,
         engine_types=[
-            su.EngineUnits(type=name, units=None if count >= UNBOUNDED else count)
+            cat.EngineUnits(type=name, units=None if count >= UNBOUNDED else count)
             for name, count in sorted((word.units or {}).items())
         ],
         seen_time=_time(context, word.seen_at),
@@ -57,15 +57,15 @@ def _node(context: Context, engine: str, word: CapacityReport, now: int) -> su.E
 
 def _offered(
     context: Context, known: dict[str, EngineCapacity], offerings: Iterable[Offering], now: int
-) -> Iterator[su.EngineStock]:
+) -> Iterator[cat.EngineStock]:
     """Every offering that an engine serves, and every one whose stock should come from one."""
     for row in offerings:
-        engine = INSTANT if row.kind != UNITS_OF_COMPUTE else engine_for(context.routes, row.region, row.type)
+        engine = INSTANT if row.kind != UNITS_OF_COMPUTE else engine_for(context.rules.routes, row.region, row.type)
         if engine == INSTANT and row.stock_source != BY_ENGINE:
             continue
         supply = known.get(engine, EngineCapacity(engine))
         count = supply.stocks.get(row.type, TypeCapacity((), 0, None))
-        yield su.EngineStock(
+        yield cat.EngineStock(
             engine=engine,
             region=row.region,
             type=row.type,
@@ -84,13 +84,13 @@ def _offered(
 
 def _not_offered(
     context: Context, supplies: Iterable[EngineCapacity], offerings: Iterable[Offering], now: int
-) -> Iterator[su.EngineStock]:
+) -> Iterator[cat.EngineStock]:
     """Every type of which an engine has a number of units, and that is offered nowhere where it serves.
 
     What stands for all that begin so is no type that could be offered.
     """
     served = {
-        (engine_for(context.routes, row.region, row.type), row.type)
+        (engine_for(context.rules.routes, row.region, row.type), row.type)
         for row in offerings
         if row.kind == UNITS_OF_COMPUTE
     }
@@ -98,7 +98,7 @@ def _not_offered(
         for unit_type in sorted({name for word in supply.words if word.counts for name in word.units or ()}):
             has = None if unit_type.endswith("*") else supply.has(unit_type)
             if has and (supply.engine, unit_type) not in served:
-                yield su.EngineStock(
+                yield cat.EngineStock(
                     engine=supply.engine,
                     region=None,
                     type=unit_type,

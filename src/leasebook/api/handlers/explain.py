@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.presenters import rows as present
-from leasebook.contract.nouns import explain as x
+from leasebook.contract.nouns import instance as s
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.limits import AccountLimits
@@ -39,7 +39,7 @@ class _Found(NamedTuple):
     guard: AccountLimits | None
 
 
-async def explain_unit(context: Context, call: Call[x.ExplainComputeUnitRequest]) -> x.Explanation:
+async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]) -> s.Explanation:
     """Explain an instance."""
     wanted, account_id = call.request.instance_id, call.caller.account_id
 
@@ -66,7 +66,7 @@ async def explain_unit(context: Context, call: Call[x.ExplainComputeUnitRequest]
     return _explanation(context, found)
 
 
-def _explanation(context: Context, found: _Found) -> x.Explanation:
+def _explanation(context: Context, found: _Found) -> s.Explanation:
     unit, account = found.unit, found.account
     now = context.clock.now()
     today = to_datetime(now, account.time_zone)
@@ -74,7 +74,7 @@ def _explanation(context: Context, found: _Found) -> x.Explanation:
     told = explain(
         unit, found.offering, found.prices, account, context.rules, now, month_end, found.replicas, found.guard
     )
-    return x.Explanation(
+    return s.Explanation(
         instance_id=unit.id,
         alive=told.alive,
         text="\n".join([*told.sentences, *_tried(context, found.tried)]),
@@ -85,7 +85,7 @@ def _explanation(context: Context, found: _Found) -> x.Explanation:
         currency=context.rules.currency,
         events=[present.event(account.id, place, event, context.shown) for place, event in found.events],
         attempts=[
-            x.Attempt(
+            s.Attempt(
                 time=context.shown(line.entry.at),
                 request_id=line.entry.request_id,
                 user_id=line.entry.user_id,

@@ -12,7 +12,7 @@ from leasebook.api.ids import hex_id
 from leasebook.api.paging import WHOLE, ends, key_of, marker_of
 from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import ACCESS_DENIED
-from leasebook.contract.nouns import account as own
+from leasebook.contract.nouns import user as iam
 from leasebook.contract.policies import OPERATOR
 from leasebook.domain.commands.account import identity as commands
 from leasebook.domain.model.account import AccessKey, User
@@ -34,7 +34,7 @@ def _new_key(context: Context) -> tuple[commands.NewKey, str]:
     return commands.NewKey(key_id, context.keys.seal(key_id, secret)), secret
 
 
-async def create_account(context: Context, call: Call[own.CreateAccountRequest]) -> own.CreatedAccount:
+async def create_account(context: Context, call: Call[iam.CreateAccountRequest]) -> iam.CreatedAccount:
     """Open an account with a root user and its first key."""
     name = call.request.time_zone
     if name is not None and name not in zone_names():
@@ -49,7 +49,7 @@ async def create_account(context: Context, call: Call[own.CreateAccountRequest])
         key=key,
     )
     made: commands.AccountMade = await context.submit(call, command)
-    return own.CreatedAccount(
+    return iam.CreatedAccount(
         account_id=made.account_id,
         user_id=made.user_id,
         access_key_id=made.key_id,
@@ -57,7 +57,7 @@ async def create_account(context: Context, call: Call[own.CreateAccountRequest])
     )
 
 
-async def create_user(context: Context, call: Call[own.CreateUserRequest]) -> own.CreatedUser:
+async def create_user(context: Context, call: Call[iam.CreateUserRequest]) -> iam.CreatedUser:
     """Add a user, who may do nothing yet."""
     command = commands.CreateUser(
         token=call.token(),
@@ -66,10 +66,10 @@ async def create_user(context: Context, call: Call[own.CreateUserRequest]) -> ow
         name=call.request.name or "",
     )
     user: User = await context.submit(call, command)
-    return own.CreatedUser(user_id=user.id, account_id=user.account_id)
+    return iam.CreatedUser(user_id=user.id, account_id=user.account_id)
 
 
-async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequest]) -> own.CreatedAccessKey:
+async def create_access_key(context: Context, call: Call[iam.CreateAccessKeyRequest]) -> iam.CreatedAccessKey:
     """Give a user another key pair."""
     key, secret = _new_key(context)
     command = commands.CreateAccessKey(
@@ -81,14 +81,14 @@ async def create_access_key(context: Context, call: Call[own.CreateAccessKeyRequ
         operators=OPERATOR,
     )
     made: commands.KeyMade = await context.submit(call, command)
-    return own.CreatedAccessKey(
+    return iam.CreatedAccessKey(
         user_id=made.user_id,
         access_key_id=made.key_id,
         secret_access_key=secret if made.key_id == key.id else await secret_of_key(context, call, made.key_id),
     )
 
 
-async def disable_access_key(context: Context, call: Call[own.DisableAccessKeyRequest]) -> bool:
+async def disable_access_key(context: Context, call: Call[iam.DisableAccessKeyRequest]) -> bool:
     """Make a key useless from now on."""
     found = await context.read(call, lambda ask: ask.identity(call.request.access_key_id))
     command = commands.DisableAccessKey(
@@ -104,17 +104,17 @@ async def disable_access_key(context: Context, call: Call[own.DisableAccessKeyRe
     return done
 
 
-async def attach_policy(context: Context, call: Call[own.PolicyRequest]) -> bool:
+async def attach_policy(context: Context, call: Call[iam.PolicyRequest]) -> bool:
     """Permit a user more."""
     return await _change_policies(context, call, attach=True)
 
 
-async def detach_policy(context: Context, call: Call[own.PolicyRequest]) -> bool:
+async def detach_policy(context: Context, call: Call[iam.PolicyRequest]) -> bool:
     """Permit a user less."""
     return await _change_policies(context, call, attach=False)
 
 
-async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, attach: bool) -> bool:
+async def _change_policies(context: Context, call: Call[iam.PolicyRequest], *, attach: bool) -> bool:
     command = commands.ChangePolicies(
         token=call.token(),
         account_id=account_meant(call.caller, call.request.account_id),
@@ -128,7 +128,7 @@ async def _change_policies(context: Context, call: Call[own.PolicyRequest], *, a
     return done
 
 
-async def describe_users(context: Context, call: Call[own.DescribeUsersRequest]) -> own.UserList:
+async def describe_users(context: Context, call: Call[iam.DescribeUsersRequest]) -> iam.UserList:
     """List the account's users and their keys."""
     account_id = account_meant(call.caller, call.request.account_id)
     scope = f"users {account_id}"
@@ -144,7 +144,7 @@ async def describe_users(context: Context, call: Call[own.DescribeUsersRequest])
         here = context.identities.last_used(key.id)
         if here is not None:
             used[key.id] = max(here, used.get(key.id, here))
-    return own.UserList(
+    return iam.UserList(
         users=[present.user(user, shown_keys(keys), context.shown, used) for user, keys in page],
         **ends(call.request, size, more),
     )

@@ -16,7 +16,8 @@ from leasebook.contract.action import UNITS
 from leasebook.contract.actions import TABLE
 from leasebook.contract.errors import ACCESS_DENIED
 from leasebook.contract.nouns import instance as s
-from leasebook.contract.nouns import instance_life as u
+from leasebook.contract.nouns import replica as r
+from leasebook.contract.nouns import term as t
 from leasebook.contract.policies import FULL
 from leasebook.domain.commands.instance.billing_switch import ChangeBilling, Turned
 from leasebook.domain.commands.instance.purchase import BuyReplicas, BuyUnits, Purchased
@@ -27,8 +28,9 @@ from leasebook.domain.commands.instance.resize import Resize, Resized
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
 from leasebook.domain.model.service import Service
-from leasebook.domain.rules.ownership import no_instance, no_service
+from leasebook.domain.rules.ownership import no_service, owned_instance
 from leasebook.domain.values.money import amount_text
+from leasebook.domain.values.refusal import Refusal
 from leasebook.ports.queries.read_repository import Numbered, ReadRepository, UnitFilter
 
 PIECE: Final = 1000
@@ -52,7 +54,7 @@ async def purchase_units(context: Context, call: Call[s.PurchaseComputeUnitReque
     return _purchased(await context.submit(call, command))
 
 
-async def purchase_replicas(context: Context, call: Call[s.PurchaseReplicasRequest]) -> s.Purchased:
+async def purchase_replicas(context: Context, call: Call[r.PurchaseReplicasRequest]) -> s.Purchased:
     """Buy the units for replicas of a service."""
     asked = call.request
     command = BuyReplicas(
@@ -136,7 +138,7 @@ async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitReques
         return zone, unit, [(one, ask.service(one.service_id)) for one in placed]
 
     zone, unit, services = await context.read(call, look)
-    unit = own_unit(unit, call, wanted)
+    unit = instance_of(unit, call, wanted)
     return s.ComputeUnitDetail(
         compute_unit_instance=present.instance(unit, context.shown, zone),
         service_usage_list=[present.usage(placed, service) for placed, service in services if service is not None],
@@ -144,8 +146,8 @@ async def describe_unit(context: Context, call: Call[s.DescribeComputeUnitReques
 
 
 async def describe_service_instances(
-    context: Context, call: Call[s.DescribeServiceInstancesRequest]
-) -> s.ServiceInstances:
+    context: Context, call: Call[r.DescribeServiceInstancesRequest]
+) -> r.ServiceInstances:
     """List the live instances of a service."""
     asked = call.request
     await _see_service(context, call, asked.service_id)
@@ -155,22 +157,21 @@ async def describe_service_instances(
     scope, size = f"instances {wanted}", WHOLE.of(asked.max_keys)
     after = place_of(asked.marker, scope) or 0
     page = cut(await context.read(call, lambda ask: ask.units(wanted, after=after, limit=size + 1)), size, scope)
-    return s.ServiceInstances(
+    return r.ServiceInstances(
         instances=[present.service_instance(numbered.row, asked.service_id, context.shown) for numbered in page.rows],
         **ends(asked, size, page.next_marker),
     )
 
 
 async def describe_service_instance(
-    context: Context, call: Call[s.DescribeServiceInstanceRequest]
-) -> s.ServiceInstanceDetail:
+    context: Context, call: Call[r.DescribeServiceInstanceRequest]
+) -> r.ServiceInstanceDetail:
     """Show one instance of a service."""
     asked = call.request
     await _see_service(context, call, asked.service_id)
-    unit = own_unit(await context.read(call, lambda ask: ask.unit(asked.instance_id)), call, asked.instance_id)
-    if not unit.serves(asked.service_id):
-        raise refused(no_instance(asked.instance_id))
-    return s.ServiceInstanceDetail(instance=present.service_instance(unit, asked.service_id, context.shown))
+    unit = await context.read(call, lambda ask: ask.unit(asked.instance_id))
+    unit = instance_of(unit, call, asked.instance_id, service_id=asked.service_id)
+    return r.ServiceInstanceDetail(instance=present.service_instance(unit, asked.service_id, context.shown))
 
 
 async def release_unit(context: Context, call: Call[s.ReleaseComputeUnitRequest]) -> bool:
@@ -185,7 +186,7 @@ async def release_unit(context: Context, call: Call[s.ReleaseComputeUnitRequest]
     return done
 
 
-async def release_replicas(context: Context, call: Call[s.ReleaseReplicasRequest]) -> bool:
+async def release_replicas(context: Context, call: Call[r.ReleaseReplicasRequest]) -> bool:
     """Release a postpaid instance of a service now."""
     command = Release(
         token=call.token(),
@@ -216,7 +217,7 @@ async def schedule_release(context: Context, call: Call[s.AutoReleaseComputeUnit
     return done
 
 
-async def resize_unit(context: Context, call: Call[u.ResizeComputeUnitRequest]) -> s.Purchased:
+async def resize_unit(context: Context, call: Call[s.ResizeComputeUnitRequest]) -> s.Purchased:
     """Change the number of units of an instance."""
     command = Resize(
         token=call.token(),
@@ -230,7 +231,7 @@ async def resize_unit(context: Context, call: Call[u.ResizeComputeUnitRequest]) 
     return s.Purchased(instance_id=done.unit_id, order_id=done.order_id)
 
 
-async def renew_unit(context: Context, call: Call[u.RenewComputeUnitRequest]) -> u.Renewed:
+async def renew_unit(context: Context, call: Call[t.RenewComputeUnitRequest]) -> t.Renewed:
     """Renew a prepaid instance."""
     asked = call.request
     if asked.months is None and asked.expiry_day is None:
@@ -246,10 +247,10 @@ async def renew_unit(context: Context, call: Call[u.RenewComputeUnitRequest]) ->
         by_manager=FULL in call.caller.policies,
     )
     done: Renewed = await context.submit(call, command)
-    return u.Renewed(instance_id=done.unit_id, order_id=done.order_id, expired_time=context.shown(done.expires_at))
+    return t.Renewed(instance_id=done.unit_id, order_id=done.order_id, expired_time=context.shown(done.expires_at))
 
 
-async def change_billing(context: Context, call: Call[u.ChangeBillingRequest]) -> u.BillingChanged:
+async def change_billing(context: Context, call: Call[t.ChangeBillingRequest]) -> t.BillingChanged:
     """Change how an instance is paid."""
     asked = call.request
     billing = read_billing(
@@ -268,14 +269,14 @@ async def change_billing(context: Context, call: Call[u.ChangeBillingRequest]) -
         by_manager=FULL in call.caller.policies,
     )
     done: Turned = await context.submit(call, command)
-    return u.BillingChanged(
+    return t.BillingChanged(
         instance_id=done.unit_id,
         order_id=done.order_id,
         dropped_release_time=None if done.dropped is None else context.shown(done.dropped),
     )
 
 
-async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -> u.Quote:
+async def quote_purchase(context: Context, call: Call[t.QuotePurchaseRequest]) -> t.Quote:
     """Judge a purchase by every rule, without making it."""
     asked = call.request
     buying = TABLE[UNITS, "PurchaseComputeUnit"]
@@ -292,14 +293,14 @@ async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -
     )
     quoted: Quoted = await context.submit(call, command)
     verdicts = [
-        u.Verdict(
+        t.Verdict(
             rule="permission",
             passed=may,
             code=None if may else ACCESS_DENIED.code,
             message=None if may else f"Buying takes one of {', '.join(sorted(buying.policies))}.",
         ),
         *(
-            u.Verdict(
+            t.Verdict(
                 rule=verdict.rule,  # type: ignore[arg-type]
                 passed=verdict.reason is None,
                 code=None if verdict.reason is None else error_of(verdict.reason).code,
@@ -308,7 +309,7 @@ async def quote_purchase(context: Context, call: Call[u.QuotePurchaseRequest]) -
             for verdict in quoted.verdicts
         ),
     ]
-    return u.Quote(
+    return t.Quote(
         passed=all(verdict.passed for verdict in verdicts),
         verdicts=verdicts,
         region=quoted.region,
@@ -333,11 +334,19 @@ def auto_renew(call: Call[Any], unit_id: str, kind: OfferingKind, months: int | 
     )
 
 
-def own_unit(unit: Instance | None, call: Call[Any], unit_id: str, kind: OfferingKind = UNITS_OF_COMPUTE) -> Instance:
-    """Return the instance where it is the caller's and of that kind; raises Fault."""
-    if unit is None or unit.account_id != call.caller.account_id or unit.kind != kind:
-        raise refused(no_instance(unit_id))
-    return unit
+def instance_of(
+    unit: Instance | None,
+    call: Call[Any],
+    unit_id: str,
+    kind: OfferingKind = UNITS_OF_COMPUTE,
+    *,
+    service_id: str | None = None,
+) -> Instance:
+    """Return the row that was read, where it is the caller's (``owned_instance``); raises Fault."""
+    try:
+        return owned_instance(unit, call.caller.account_id, unit_id, service_id, kind=kind)
+    except Refusal as refusal:
+        raise refused(refusal) from None
 
 
 async def _see_service(context: Context, call: Call[Any], service_id: str) -> None:

@@ -7,20 +7,20 @@ from typing import Any, Final
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
-from leasebook.contract.nouns import reminder as r
+from leasebook.contract.nouns import event as ev
 from leasebook.domain.commands.account.reminder import SetReminders
 from leasebook.domain.model.account import Account
 from leasebook.domain.values.calendar import SECOND_US
 
 
-async def set_reminders(context: Context, call: Call[r.SetRemindersRequest]) -> r.RemindersDetail:
+async def set_reminders(context: Context, call: Call[ev.SetRemindersRequest]) -> ev.RemindersDetail:
     """Set when an account is reminded."""
     offsets = tuple(seconds * SECOND_US for seconds in call.request.before_seconds)
     command = SetReminders(token=call.token(), account_id=_whose(call), offsets_us=offsets)
     return _detail(await context.submit(call, command))
 
 
-async def describe_reminders(context: Context, call: Call[r.DescribeRemindersRequest]) -> r.RemindersDetail:
+async def describe_reminders(context: Context, call: Call[ev.DescribeRemindersRequest]) -> ev.RemindersDetail:
     """Show when an account is reminded."""
     account_id = _whose(call)
     account = await context.read(call, lambda ask: ask.account(account_id))
@@ -37,8 +37,8 @@ def _whose(call: Call[Any]) -> str:
     return account_id
 
 
-def _detail(account: Account) -> r.RemindersDetail:
-    return r.RemindersDetail(
+def _detail(account: Account) -> ev.RemindersDetail:
+    return ev.RemindersDetail(
         account_id=account.id, before_seconds=[offset // SECOND_US for offset in account.remind_before_us]
     )
 

@@ -79,8 +79,6 @@ async def describe_replica_logs(context: Context, call: Call[r.DescribeReplicaLo
     row = next((row for row in replicas if row.number == asked.replica), None)
     if row is None:
         return r.ReplicaLogs(log_lines=[], why="There is no such replica, and there never was.")
-    if context.replica_logs is None:
-        return r.ReplicaLogs(log_lines=[], why="This server looks after no replicas.")
     lines, why = await context.replica_logs(row, asked.lines_max)
     return r.ReplicaLogs(log_lines=lines, why=why)
 

@@ -9,7 +9,7 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import refused
 from leasebook.api.ids import service_key
 from leasebook.api.paging import OWN, cut, place_of
-from leasebook.contract.nouns import service_key as k
+from leasebook.contract.nouns import service_call as k
 from leasebook.contract.policies import WRITERS
 from leasebook.domain.commands.service.service_key import CreateServiceKey, DeleteServiceKey
 from leasebook.domain.model.account import User

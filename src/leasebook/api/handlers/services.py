@@ -14,7 +14,9 @@ from leasebook.api.paging import DOCUMENTED, cut, part, place_of
 from leasebook.api.presenters import rows as present
 from leasebook.api.presenters.billing import purchase
 from leasebook.contract.errors import OPERATION_NOT_SUPPORTED
+from leasebook.contract.nouns import quota as c
 from leasebook.contract.nouns import service as v
+from leasebook.contract.nouns import service_call as k
 from leasebook.domain.commands.command import Command
 from leasebook.domain.commands.service.service import (
     Created,
@@ -260,7 +262,7 @@ def preset_id(model: str) -> str:
     return f"svcp-{sha256(model.encode()).hexdigest()[:12]}"
 
 
-async def describe_preset_services(context: Context, call: Call[v.DescribePresetServicesRequest]) -> v.PresetServices:
+async def describe_preset_services(context: Context, call: Call[c.DescribePresetServicesRequest]) -> c.PresetServices:
     """List the models that quota is sold of."""
     asked, account_id = call.request, call.caller.account_id
 
@@ -276,12 +278,12 @@ async def describe_preset_services(context: Context, call: Call[v.DescribePreset
     )
     found = [row for row in shown if all(not values or getattr(row, name) in values for values, name in wanted)]
     page, end = part(enumerate(found), lambda one: one[:1], asked, f"presets {wanted}")
-    return v.PresetServices(service_list=[row for _, row in page], **end)
+    return c.PresetServices(service_list=[row for _, row in page], **end)
 
 
-def _preset(offering: Offering, units: list[Instance]) -> v.PresetService:
+def _preset(offering: Offering, units: list[Instance]) -> c.PresetService:
     running = any(unit.status != "Stopped" for unit in units)
-    return v.PresetService(
+    return c.PresetService(
         service_id=preset_id(offering.type),
         name=offering.type,
         model=offering.type,
@@ -292,7 +294,7 @@ def _preset(offering: Offering, units: list[Instance]) -> v.PresetService:
     )
 
 
-async def describe_service_metric(context: Context, call: Call[v.DescribeServiceMetricRequest]) -> v.ServiceMetrics:
+async def describe_service_metric(context: Context, call: Call[k.DescribeServiceMetricRequest]) -> k.ServiceMetrics:
     """Sum up the calls of services."""
     asked, account_id = call.request, call.caller.account_id
     since, until = context.time(asked.start_time, "startTime"), context.time(asked.end_time, "endTime")
@@ -309,20 +311,20 @@ async def describe_service_metric(context: Context, call: Call[v.DescribeService
                 names[used.service_id] = NOTHING if service is None else service.name
         return [(used, names[used.service_id]) for used in found]
 
-    shown: dict[str, v.ServiceMetric] = {}
+    shown: dict[str, k.ServiceMetric] = {}
     for used, name in await context.read(call, look):
         row = shown.setdefault(
-            used.service_id, v.ServiceMetric(service_id=used.service_id, service_name=name, app_list=[])
+            used.service_id, k.ServiceMetric(service_id=used.service_id, service_name=name, app_list=[])
         )
-        row.app_list.append(v.AppMetric(app_id=used.app_id, metric=_metric(used)))
+        row.app_list.append(k.AppMetric(app_id=used.app_id, metric=_metric(used)))
     rows = sorted(shown.values(), key=lambda row: row.service_id)
     scope = f"metrics {account_id} {since} {until} {services} {asked.app_id}"
     page, end = part(rows, lambda row: (row.service_id,), asked, scope)
-    return v.ServiceMetrics(start_time=context.shown(since), end_time=context.shown(until), service_list=page, **end)
+    return k.ServiceMetrics(start_time=context.shown(since), end_time=context.shown(until), service_list=page, **end)
 
 
-def _metric(used: Used) -> v.Metric:
-    return v.Metric(
+def _metric(used: Used) -> k.Metric:
+    return k.Metric(
         input_tokens_total=used.input_tokens,
         output_tokens_total=used.output_tokens,
         tokens_total=used.input_tokens + used.output_tokens,
@@ -332,7 +334,7 @@ def _metric(used: Used) -> v.Metric:
     )
 
 
-async def count_service_calls(context: Context, call: Call[v.CountServiceCallsRequest]) -> bool:
+async def count_service_calls(context: Context, call: Call[k.CountServiceCallsRequest]) -> bool:
     """Count calls of a service."""
     asked = call.request
     command = CountCalls(

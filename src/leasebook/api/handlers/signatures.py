@@ -8,14 +8,15 @@ from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field
 from leasebook.api.handlers.identities import account_meant
 from leasebook.api.paging import OWN, cut, place_of
-from leasebook.contract.nouns import signature as sig
+from leasebook.contract.nouns import audit_log as au
+from leasebook.contract.nouns import user as iam
 from leasebook.contract.policies import OPERATOR
 from leasebook.domain.commands.account.signature import SetKeyRules
 from leasebook.domain.record.signature import REQUIREMENTS, RefusedCalls
 from leasebook.ports.queries.read_repository import RefusedFilter
 
 
-async def set_key_rules(context: Context, call: Call[sig.SetKeyRulesRequest]) -> bool:
+async def set_key_rules(context: Context, call: Call[iam.SetKeyRulesRequest]) -> bool:
     """Set what a key or a user must sign."""
     asked = call.request
     if (asked.access_key_id is None) == (asked.user_id is None):
@@ -37,7 +38,7 @@ async def set_key_rules(context: Context, call: Call[sig.SetKeyRulesRequest]) ->
     return done
 
 
-async def describe_refused_calls(context: Context, call: Call[sig.DescribeRefusedCallsRequest]) -> sig.RefusedCallsPage:
+async def describe_refused_calls(context: Context, call: Call[au.DescribeRefusedCallsRequest]) -> au.RefusedCallsPage:
     """List rows of the log of refused calls. What this server counted by now is written by then."""
     asked = call.request
     wanted = RefusedFilter(
@@ -51,7 +52,7 @@ async def describe_refused_calls(context: Context, call: Call[sig.DescribeRefuse
     await context.refusals.flush()
     found = await context.read(call, lambda ask: ask.refused_calls(wanted, after=after, limit=size + 1), long=True)
     page = cut(found, size, scope)
-    return sig.RefusedCallsPage(
+    return au.RefusedCallsPage(
         rows=[_shown(context, numbered.row) for numbered in page.rows],
         is_truncated=page.is_truncated,
         max_keys=size,
@@ -59,8 +60,8 @@ async def describe_refused_calls(context: Context, call: Call[sig.DescribeRefuse
     )
 
 
-def _shown(context: Context, row: RefusedCalls) -> sig.RefusedCallsDetail:
-    return sig.RefusedCallsDetail(
+def _shown(context: Context, row: RefusedCalls) -> au.RefusedCallsDetail:
+    return au.RefusedCallsDetail(
         minute=context.shown(row.minute),
         address=row.address or None,
         access_key_id=row.access_key_id or None,

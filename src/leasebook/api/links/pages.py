@@ -21,17 +21,9 @@ from leasebook.api.links.html import Form, Sheet
 from leasebook.api.links.tokens import KEPT_US, Link, Links
 from leasebook.batch import Closed, OutcomeUnknown, Overloaded, Sequencer, StaleIdentity, Unavailable
 from leasebook.contract.policies import FULL, WRITERS
-from leasebook.domain.book.book import (
-    ACCOUNT_LIMITS,
-    ACCOUNTS,
-    INSTANCES,
-    OFFERINGS,
-    PRICES,
-    SERVICES,
-    USED_LINKS,
-    Book,
-    Draft,
-)
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, USED_LINKS
 from leasebook.domain.commands.instance.link import UseLink
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew

@@ -7,10 +7,14 @@ from typing import Any
 
 from leasebook.api.links.tokens import Links
 from leasebook.contract.nouns import account as own
-from leasebook.contract.nouns import charge as c
 from leasebook.contract.nouns import event as ev
 from leasebook.contract.nouns import instance as s
+from leasebook.contract.nouns import offering as cat
+from leasebook.contract.nouns import quota as c
+from leasebook.contract.nouns import replica as r
 from leasebook.contract.nouns import service as v
+from leasebook.contract.nouns import term as t
+from leasebook.contract.nouns import user as iam
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.model.instance import UP, Instance, Placement
 from leasebook.domain.model.offering import RPM_PER_UNIT, TPM_PER_UNIT, Offering
@@ -83,9 +87,9 @@ def usage(placed: Placement, service: Service) -> s.ServiceUsage:
     )
 
 
-def service_instance(unit: Instance, service_id: str, shown: Shown) -> s.ServiceInstance:
+def service_instance(unit: Instance, service_id: str, shown: Shown) -> r.ServiceInstance:
     """Show an instance as a service of it sees it."""
-    return s.ServiceInstance(
+    return r.ServiceInstance(
         instance_id=unit.id,
         payment_timing=unit.payment_timing,
         replicas_count=unit.replicas_of(service_id),
@@ -144,9 +148,9 @@ def quota(unit: Instance, shown: Shown) -> c.TpmInstance:
     )
 
 
-def renew_rule(unit: Instance, shown: Shown) -> c.AutoRenewRule:
+def renew_rule(unit: Instance, shown: Shown) -> t.AutoRenewRule:
     """Show an instance's auto-renew rule."""
-    return c.AutoRenewRule(
+    return t.AutoRenewRule(
         instance_id=unit.id,
         instance_type=unit.kind,
         auto_renew_time_unit="Month",
@@ -271,9 +275,9 @@ def _price(price: Micro | None) -> str | None:
     return None if price is None else amount_text(price)
 
 
-def offering(row: Offering) -> own.OfferingDetail:
+def offering(row: Offering) -> cat.OfferingDetail:
     """Show an offering."""
-    return own.OfferingDetail(
+    return cat.OfferingDetail(
         region=row.region,
         type=row.type,
         price_per_minute=_price(row.per_minute),
@@ -321,16 +325,16 @@ def posting(number: int, row: Posting, shown: Shown) -> own.PostingDetail:
     )
 
 
-def user(row: User, keys: list[AccessKey], shown: Shown, used: Mapping[str, Instant]) -> own.UserDetail:
+def user(row: User, keys: list[AccessKey], shown: Shown, used: Mapping[str, Instant]) -> iam.UserDetail:
     """Show a user, with its keys but never their secrets; ``used`` is when keys were last used."""
-    return own.UserDetail(
+    return iam.UserDetail(
         user_id=row.id,
         name=row.name,
         is_root=row.is_root,
         policies=list(row.policies),
         requires=list(row.requires),
         access_keys=[
-            own.KeyDetail(
+            iam.KeyDetail(
                 access_key_id=key.id,
                 status=key.status,
                 requires=list(key.requires),

@@ -1,4 +1,4 @@
-"""The settings about connections, and what a stranger may send."""
+"""The settings of connections, and the bounds for unauthenticated clients."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,15 +8,15 @@ from leasebook.config.sections.tenants import TenantSettings
 
 
 class HttpSettings(TenantSettings, frozen=True, kw_only=True):
-    """Settings about connections, and what a stranger may send; each field is its declaration."""
+    """Settings of connections, and bounds for unauthenticated clients; each field is its declaration."""
 
     http_head_seconds: Annotated[
         int,
         Declared(
             "http.head_seconds",
             Whole(1, 600, "seconds"),
-            "How long the head of a request may take, from the beginning of its connection or from its first byte; "
-            "and a TLS handshake.",
+            "Time limit of the head of a request, from the beginning of its connection or from its first byte; and "
+            "of a TLS handshake.",
         ),
     ] = 10
 
@@ -25,7 +25,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "http.body_seconds",
             Whole(1, 600, "seconds"),
-            "How long a body may come more slowly than `http.body_bytes_per_second`.",
+            "How long a body may arrive more slowly than `http.body_bytes_per_second`.",
         ),
     ] = 10
 
@@ -34,7 +34,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "http.body_bytes_per_second",
             Whole(1, 1 << 30, "bytes"),
-            "How fast a body must come at least.",
+            "Minimum rate of a body, in bytes a second.",
         ),
     ] = 1024
 
@@ -43,9 +43,8 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "http.bodies_max_bytes",
             Whole(16_384, 1 << 40, "bytes"),
-            "How much memory the bodies of calls take together, from when they are read to the answer. Whoever comes "
-            "when there is no room waits `http.body_seconds` for some; one account has at most half. Bodies up to 16 "
-            "KiB need none.",
+            "Memory for the bodies of all calls together, from reading to the answer. If there is no room, a call "
+            "waits up to `http.body_seconds` for it; one account gets at most half. Bodies up to 16 KiB do not count.",
         ),
     ] = 64 << 20
 
@@ -54,7 +53,8 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "http.idle_seconds",
             Whole(1, 3600, "seconds"),
-            "How long a connection is kept without a request: longer than clients and load balancers keep one.",
+            "How long a connection is kept without a request. Set it longer than clients and load balancers keep "
+            "theirs.",
         ),
     ] = 75
 
@@ -63,7 +63,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "http.write_seconds",
             Whole(1, 3600, "seconds"),
-            "How long a caller may take nothing of the answer that is sent to it.",
+            "How long a caller may read nothing of its answer before it is cut off.",
         ),
     ] = 60
 
@@ -72,8 +72,8 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "http.connections_max",
             Whole(1, 1_000_000, "connections"),
-            "How many connections are open at once.",
-            unset="half of what the limit of open files leaves beside what is kept, at most 10000",
+            "Maximum number of open connections.",
+            unset="half of the open files that are left beside the reserved ones, at most 10000",
         ),
     ] = None
 
@@ -82,7 +82,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "http.connections_per_address_max",
             Whole(1, 1_000_000, "connections"),
-            "How many of them one address has at most (of IPv6 a /64); those of `trusted_proxies` are not bounded so.",
+            "Maximum number of connections of one address (a /64 for IPv6); it does not apply to `trusted_proxies`.",
             unset="1024, at most half of all",
         ),
     ] = None
@@ -92,8 +92,8 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "tls.cert_file",
             FilePath(),
-            "The certificate to serve TLS with, in PEM, with those between it and its root; needs `tls.key_file`. "
-            "Read again on SIGHUP.",
+            "The TLS certificate in PEM, followed by its intermediate certificates; needs `tls.key_file`. Read again "
+            "on SIGHUP.",
             unset="plain HTTP",
         ),
     ] = None
@@ -103,7 +103,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "tls.key_file",
             FilePath(),
-            "The key of `tls.cert_file`, in PEM and without a password; no right for others, e.g. mode 0600.",
+            "The key of `tls.cert_file`, in PEM and without a password; others may have no access, e.g. mode 0600.",
             unset="plain HTTP",
         ),
     ] = None
@@ -114,8 +114,8 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
             "admin.port",
             Whole(0, 65535, "the port (0: any free one)"),
             "A second port, for operators: `/metrics`, `/readyz` with its reasons, `/healthz`, `/debug/tasks` and "
-            "`/debug/memory`. With it, `/metrics` and the reasons are not shown at the first port.",
-            unset="monitors ask at the first port",
+            "`/debug/memory`. The first port then shows neither `/metrics` nor the reasons.",
+            unset="monitors use the first port",
         ),
     ] = None
 
@@ -124,7 +124,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "admin.host",
             Host("an address or a name of this machine"),
-            "Where the second port is listened on. Whoever reaches it reads everything there.",
+            "The address of the operators' port. Every client that reaches the port can read all of it.",
         ),
     ] = "127.0.0.1"
 
@@ -135,7 +135,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.socket_idle_seconds",
             Whole(1, 86_400, "seconds"),
-            "How long nothing may pass on a WebSocket of a service, pings included, before it is closed (1001).",
+            "How long a WebSocket of a service may be silent, pings included, before it is closed (1001).",
         ),
     ] = 300
 
@@ -144,7 +144,8 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.socket_message_max_bytes",
             Whole(1024, 1 << 30, "bytes"),
-            "A WebSocket on which a longer message comes, as it is sent, from either end is closed (1009).",
+            "Size limit of a message on a WebSocket, as sent, from either end; a longer one closes the WebSocket "
+            "(1009).",
         ),
     ] = 16 << 20
 
@@ -153,7 +154,7 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.sockets_per_key_max",
             Whole(1, 100_000, "WebSockets"),
-            "How many WebSockets a service key has open at once at most, through one server.",
+            "Maximum number of open WebSockets of a service key, through one server.",
         ),
     ] = 256
 
@@ -162,6 +163,6 @@ class HttpSettings(TenantSettings, frozen=True, kw_only=True):
         Declared(
             "gateway.sockets_per_account_max",
             Whole(1, 100_000, "WebSockets"),
-            "How many WebSockets the service keys of an account have open at once at most, through one server.",
+            "Maximum number of open WebSockets of an account's service keys, through one server.",
         ),
     ] = 1024

@@ -1,4 +1,4 @@
-"""The settings about signatures, keys and secrets."""
+"""The settings of signatures, keys and secrets."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,16 +8,15 @@ from leasebook.config.sections.sandbox import SandboxSettings
 
 
 class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
-    """Who is let in; each field is its declaration."""
+    """Settings of signatures, keys and secrets; each field is its declaration."""
 
     master_key_file: Annotated[
         Path | None,
         Declared(
             "master_key_file",
             FilePath(),
-            "The file with the master key, which seals the secret keys in the store; mode 0600. Not read "
-            "while `LEASEBOOK_MASTER_KEY` is set. A relative path in the TOML file starts at that file's "
-            "folder.",
+            "The file with the master key, which encrypts the secret keys in the store; mode 0600. Not read while "
+            "`LEASEBOOK_MASTER_KEY` is set. A relative path in the TOML file starts at that file's folder.",
             unset="`master.key` in the data folder",
         ),
     ] = None
@@ -28,7 +27,7 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
             "master_key",
             # What is a key is the vault's to say; its file is the setting `master_key_file`.
             SecretText(r"[!-~]{1,256}", "64 hexadecimal digits, or base64 of 32 bytes", own_file=False),
-            "The master key itself; stands over `master_key_file`.",
+            "The master key itself; takes precedence over `master_key_file`.",
             unset="the key in `master_key_file`",
         ),
     ] = None
@@ -38,9 +37,9 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "master_key_next",
             SecretText(r"[!-~]{1,256}", "64 hexadecimal digits, or base64 of 32 bytes"),
-            "The master key that is to take the place of the present one; every server is given it before "
-            "`leasebook rotate-master-key` is run, and may have it as `LEASEBOOK_MASTER_KEY` afterwards.",
-            unset="the key in the master key's file with `.next` added to its name, where there is one",
+            "The master key that will replace the present one. Give it to every server before you run `leasebook "
+            "rotate-master-key`; afterwards servers may have it as `LEASEBOOK_MASTER_KEY`.",
+            unset="the key in the file of the master key's name with `.next` added, if it exists",
         ),
     ] = None
 
@@ -49,7 +48,7 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "root_access_key",
             SecretText(r"[A-Za-z0-9_-]{1,64}", 'from 1 to 64 letters, digits, "_" and "-"'),
-            "The access key id of the root account; goes with `LEASEBOOK_ROOT_SECRET_KEY`.",
+            "The access key id of the root account; set it together with `LEASEBOOK_ROOT_SECRET_KEY`.",
             unset="none",
         ),
     ] = None
@@ -59,8 +58,8 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "root_secret_key",
             SecretText(r"[!-~]{16,128}", "from 16 to 128 printable ASCII characters without spaces"),
-            "The secret key of the root account; goes with `LEASEBOOK_ROOT_ACCESS_KEY`. Whoever guesses it runs the "
-            "service, so that no shorter one is taken.",
+            "The secret key of the root account; set it together with `LEASEBOOK_ROOT_ACCESS_KEY`. Anyone who "
+            "guesses it controls the service, so a shorter one is refused.",
             unset="none",
         ),
     ] = None
@@ -70,7 +69,7 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "signature.age_max_seconds",
             Whole(60, 86_400, "seconds"),
-            "How old a signature may be, whatever lifetime its signer chose (decision 22).",
+            "Maximum age of a signature, whatever lifetime its signer chose.",
         ),
     ] = 1800
 
@@ -79,7 +78,7 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "signature.operator_age_max_seconds",
             Whole(60, 86_400, "seconds"),
-            "The same for every call of a user who is an operator, where it is shorter.",
+            "The same for calls of operators, if it is shorter.",
         ),
     ] = 300
 
@@ -88,8 +87,8 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "signature.operators_strict",
             OneOf(("no", "yes")),
-            "Whether every call of an operator must sign its body and a nonce, as `leasebook call` does and the "
-            "official Qianfan clients cannot.",
+            "Whether every call of an operator must sign its body and a nonce. `leasebook call` does, the official "
+            "Qianfan clients cannot.",
         ),
     ] = "no"
 
@@ -98,8 +97,8 @@ class IdentitySettings(SandboxSettings, frozen=True, kw_only=True):
         Declared(
             "signature.host_without_port",
             OneOf(("no", "yes")),
-            "Whether a signature may cover the host without the port that is called. The official clients for Go and "
-            "Java sign it so wherever the address names a port; with `no` they reach ports 80 and 443 only.",
+            "Whether a signature may cover the host without the called port. The official clients for Go and Java "
+            "sign it in this way if the address names a port; with `no` they reach only ports 80 and 443.",
         ),
     ] = "yes"
 

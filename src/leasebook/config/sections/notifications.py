@@ -1,4 +1,4 @@
-"""The settings about webhooks and e-mail."""
+"""The settings of webhooks and e-mail."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from leasebook.config.sections.identity import IdentitySettings
 
 
 class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
-    """How receivers are told; each field is its declaration."""
+    """Settings of webhooks and e-mail; each field is its declaration."""
 
     webhook_allow_http: Annotated[
         Literal["no", "yes"],
@@ -25,8 +25,8 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.allow_private",
             Parsed(networks_of, 'networks such as "10.20.0.0/16, fd00::/8"'),
-            "Networks that webhooks may go to though they are not public. Whoever manages an account's subscriptions "
-            "can then make this server call whatever listens there.",
+            "Private networks that webhooks may go to. Any manager of an account can then make this server call "
+            "addresses in these networks.",
             unset="public addresses only",
         ),
     ] = None
@@ -45,8 +45,8 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.attempts_max",
             Whole(1, 512, "attempts"),
-            "Attempts to deliver that are under way at once in a process and are not slow yet. An account that has "
-            "none of them gets one nevertheless.",
+            "Maximum number of simultaneous delivery attempts in a process that are not slow yet. An account without "
+            "any gets one in addition.",
         ),
     ] = 64
 
@@ -55,7 +55,7 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.attempts_per_account",
             Whole(1, 512, "attempts"),
-            "Attempts of one account that are under way at once in a process, slow ones included.",
+            "Maximum number of simultaneous attempts of one account in a process, slow ones included.",
         ),
     ] = 16
 
@@ -64,8 +64,8 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.attempts_per_receiver",
             Whole(1, 512, "attempts"),
-            "Attempts at one host and port, or at the mail server, that are under way at once in a process. The first "
-            "of each account goes out nevertheless.",
+            "Maximum number of simultaneous attempts in a process to one host and port, or to the mail server. The "
+            "first attempt of each account goes out in any case.",
         ),
     ] = 8
 
@@ -74,8 +74,8 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.slow_seconds",
             Whole(1, 30, "seconds"),
-            "A receiver that took so long counts as slow for ten minutes, or until it is quicker: attempts at it have "
-            "places of their own.",
+            "A receiver that took longer than this counts as slow for ten minutes, or until it is quicker; attempts "
+            "to slow receivers have limits of their own.",
         ),
     ] = 2
 
@@ -84,7 +84,7 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.slow_attempts_max",
             Whole(1, 512, "attempts"),
-            "Attempts at slow receivers that are under way at once in a process.",
+            "Maximum number of simultaneous attempts to slow receivers in a process.",
         ),
     ] = 32
 
@@ -93,7 +93,7 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.slow_attempts_per_account",
             Whole(1, 512, "attempts"),
-            "Attempts of one account at slow receivers that are under way at once in a process.",
+            "Maximum number of simultaneous attempts of one account to slow receivers in a process.",
         ),
     ] = 4
 
@@ -102,7 +102,7 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "webhook.give_up_hours",
             Whole(1, 720, "hours"),
-            "How long an event that cannot be delivered to a subscription is tried again.",
+            "How long the delivery of an event to a subscription is tried again before it is given up.",
         ),
     ] = 72
 
@@ -111,7 +111,8 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "deliveries.keep_days",
             Whole(1, 365, "days"),
-            "How long it is kept what was delivered; what was given up is kept for 30 days, and no shorter than this.",
+            "How long delivered messages are kept; given-up messages are kept for 30 days, or this long if it is "
+            "longer.",
         ),
     ] = 7
 
@@ -120,7 +121,7 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "subscription.tests_per_hour",
             Whole(1, 3600, "tests"),
-            "How often a subscription may be tested in an hour; up to five of these may come at once.",
+            "Maximum number of tests of a subscription in an hour; up to five of them may come at once.",
         ),
     ] = 20
 
@@ -129,8 +130,8 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "subscription.account_tests_per_hour",
             Whole(1, 36_000, "tests"),
-            "How many tests and confirmations of mail addresses an account may have sent in an hour; up to 50 of these "
-            "may come at once.",
+            "Maximum number of tests and confirmation mails of an account in an hour; up to 50 of them may come at "
+            "once.",
         ),
     ] = 60
 
@@ -143,8 +144,8 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
                 "smtp://USER:PASSWORD@HOST:PORT with %XX for what is special, ?starttls after it to encrypt, "
                 "or smtps://… to encrypt from the first byte",
             ),
-            "The mail server that e-mail subscriptions are sent through.",
-            unset="there are no e-mail subscriptions",
+            "The mail server for e-mail subscriptions.",
+            unset="e-mail subscriptions are off",
         ),
     ] = None
 
@@ -153,6 +154,6 @@ class NotificationSettings(IdentitySettings, frozen=True, kw_only=True):
         Declared(
             "mail.from",
             Parsed(address_of, 'a mail address such as "leasebook@example.org"'),
-            "Whom mails are from.",
+            "The sender of mails.",
         ),
     ] = "leasebook@localhost"

@@ -1,4 +1,4 @@
-"""The settings about what replicas of the process engine are kept apart by."""
+"""The settings of the process engine's sandbox, and of engines' places."""
 
 from typing import Annotated, Literal
 
@@ -10,15 +10,15 @@ from leasebook.domain.replicas.unserved import parse_gone
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings about what replicas of the process engine are kept apart by; each field is its declaration."""
+    """Settings of the process engine's sandbox, and of engines' places; each field is its declaration."""
 
     engines_process_node: Annotated[
         str | None,
         Declared(
             "engines_process.node",
             Text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", "a name of letters, digits, dots, underscores and hyphens"),
-            "What this machine is called in the store. Replicas of the process engine are found again under that name: "
-            "give one where the host name changes, as that of a container does, and to each of several servers on one "
+            "The name of this machine in the store. Replicas of the process engine are found again under that name. "
+            "Set one if the host name changes, as that of a container does, and for each of several servers on one "
             "machine that have data directories of their own.",
             unset="the host name",
         ),
@@ -29,9 +29,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "engines_gone",
             Parsed(parse_gone, 'engines, a local one with its machine, such as "process@old-host, ray"'),
-            "Engines that are gone for good, with all that ran there: what the store says of it ends, and is started "
-            "anew elsewhere where it is still wanted. For one start; take it out again.",
-            unset="none is",
+            "Engines that are gone for good, with all their replicas: these replicas end in the store, and are "
+            "started again elsewhere if they are still wanted. Set it for one start only, and remove it afterwards.",
+            unset="no engine",
         ),
     ] = None
 
@@ -40,9 +40,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "engines_process.sandbox",
             OneOf(("require", "prefer", "off")),
-            "How replicas are kept apart from this machine and from each other. `require`: a version of a model that "
-            "no operator trusts runs only where the sandbox is complete, others in as much of it as there is; "
-            "`prefer`: all of them in as much as there is; `off`: in none of it, so you trust every tenant.",
+            "How replicas are isolated from this machine and from each other. `require`: a version of a model that "
+            "no operator trusts runs only in a complete sandbox, others in the parts that the machine has; `prefer`: "
+            "all of them in the parts that the machine has; `off`: without a sandbox, so you trust every tenant.",
         ),
     ] = "require"
 
@@ -51,8 +51,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "engines_process.paths",
             Paths(),
-            "What replicas may read besides the system's paths and those of the server's own Python: programs, and "
-            "models. Never anything in the data directory.",
+            "Paths that replicas may read besides the system's and those of the server's own Python: programs and "
+            "models. Never a path in the data directory.",
         ),
     ] = ""
 
@@ -61,9 +61,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "engines_process.uids",
             Span(1, 4_294_967_293, "uids"),
-            "A server that runs as root gives each replica one of these users for its own. They and the groups of the "
-            "same numbers must belong to nobody else. Any other server takes them from its user's ranges in "
-            "`/etc/subuid` and `/etc/subgid`.",
+            "User ids for replicas. A server that runs as root gives each replica one of them. These ids and the "
+            "groups of the same numbers must have no other use. A server that is not root takes ids from its user's "
+            "ranges in `/etc/subuid` and `/etc/subgid`.",
         ),
     ] = "2000000000-2000009999"
 
@@ -76,8 +76,9 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
                 "cards with their files below /dev, `*` for what all of them need, each file once, such as "
                 '"a=/dev/dri/renderD128, b=/dev/dri/renderD129, *=/dev/kfd"',
             ),
-            "The accelerators of this machine, and the device files of each: a replica sees those of its own cards and "
-            "of `*`, and no others. A name that is a UUID (`GPU-...`) stands in CUDA_VISIBLE_DEVICES as it is.",
+            "The accelerators of this machine, and the device files of each: a replica sees those of its own cards "
+            "and of `*`, and no others. A name that is a UUID (`GPU-...`) is written into CUDA_VISIBLE_DEVICES "
+            "unchanged.",
             unset="the NVIDIA cards that are found",
         ),
     ] = None
@@ -87,8 +88,8 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "engines_process.disk_max_bytes",
             Whole(1 << 20, 1 << 50, "bytes"),
-            "How much a replica may have in its working directory and `/tmp`, and how long a file may be. A replica "
-            "that has more is ended.",
+            "Disk limit of a replica: the size of its working directory and `/tmp` together, and of a single file. A "
+            "replica that has more is ended.",
         ),
     ] = 32 << 30
 
@@ -97,6 +98,6 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
         Declared(
             "engines_process.processes_max",
             Whole(16, 4_194_304, "processes"),
-            "How many processes and threads a replica may have.",
+            "Maximum number of processes and threads of a replica.",
         ),
     ] = 4096

@@ -1,4 +1,4 @@
-"""The settings about stock that comes from engines, and about what no engine runs."""
+"""The settings of stock that follows engines, and of unknown model versions."""
 
 from typing import Annotated, Literal
 
@@ -7,14 +7,14 @@ from leasebook.config.sections.http import HttpSettings
 
 
 class StockSettings(HttpSettings, frozen=True, kw_only=True):
-    """How what engines have is compared with what is offered; each field is its declaration."""
+    """Settings of stock that follows engines, and of unknown model versions; each field is its declaration."""
 
     stock_ask_seconds: Annotated[
         int,
         Declared(
             "stock.ask_seconds",
             Whole(1, 3600, "seconds"),
-            "How often an engine is asked what it has. Stock that follows an engine follows it that fast.",
+            "How often an engine is asked for its capacity. Stock that follows an engine is updated at this interval.",
         ),
     ] = 10
 
@@ -23,8 +23,8 @@ class StockSettings(HttpSettings, frozen=True, kw_only=True):
         Declared(
             "stock.node_gone_minutes",
             Whole(1, 10_080, "minutes"),
-            "A machine with a process engine whose server gave no sign of life for so long is no stock any more. "
-            "What is sold stays sold.",
+            "How long the server of a machine with a process engine may show no sign of life before the machine's "
+            "units leave the stock. Sold units stay sold.",
         ),
     ] = 10
 
@@ -33,9 +33,9 @@ class StockSettings(HttpSettings, frozen=True, kw_only=True):
         Declared(
             "services.unknown_models",
             OneOf(("refuse", "count")),
-            "What becomes of a service whose version of a model the repository does not have. `refuse`: CreateService "
-            "and ModifyService answer ResourceNotFound. `count`: its units are sold and counted, and nothing runs. "
-            "A request may ask for either (`counted`).",
-            unset="`count` with `--demo` and with `--clock virtual`, else `refuse`",
+            "What happens to a service with an unknown version of a model. `refuse`: CreateService and ModifyService "
+            "answer ResourceNotFound. `count`: its units are sold and counted, and nothing runs. A request may "
+            "choose either (`counted`).",
+            unset="`count` with `--demo` and with `--clock virtual`, otherwise `refuse`",
         ),
     ] = None

@@ -1,4 +1,4 @@
-"""The settings about a shared store that is slow, away or locked."""
+"""The settings of timeouts of a shared store."""
 
 from typing import Annotated
 
@@ -7,14 +7,14 @@ from leasebook.config.sections.stock import StockSettings
 
 
 class StoreSettings(StockSettings, frozen=True, kw_only=True):
-    """How long PostgreSQL is waited for; each field is its declaration. The embedded store needs none of it."""
+    """Timeouts of PostgreSQL; each field is its declaration. The embedded store ignores them."""
 
     store_connect_seconds: Annotated[
         int,
         Declared(
             "store.connect_seconds",
             Whole(1, 60, "seconds"),
-            "How long each host of the database may take to let the service in.",
+            "How long each host of the database may take to accept a session (`connect_timeout`).",
         ),
     ] = 3
 
@@ -23,10 +23,10 @@ class StoreSettings(StockSettings, frozen=True, kw_only=True):
         Declared(
             "store.answer_seconds",
             Whole(1, 300, "seconds"),
-            "How long the database may take for a statement of a batch, or of a read (`statement_timeout`; a shorter "
-            "one of the role or the database counts). A connection that is silent for a second longer is given up, and "
-            "its callers are answered `StoreUnavailable`. With less than 7 a batch may fail that waits for a server "
-            "which stands still.",
+            "How long the database may take for a statement of a batch or of a read (`statement_timeout`; a shorter "
+            "one of the role or the database takes precedence). A connection that is silent for a second longer is "
+            "closed, and its callers are answered `StoreUnavailable`. With less than 7, a batch may fail that waits "
+            "for the rows of a paused server.",
         ),
     ] = 7
 
@@ -35,8 +35,8 @@ class StoreSettings(StockSettings, frozen=True, kw_only=True):
         Declared(
             "store.away_seconds",
             Whole(0, 60, "seconds"),
-            "How long callers wait for a database that restarts, or for the one that takes its place, counted from "
-            "when it went; then they are answered `StoreUnavailable`, at once, until it is back.",
+            "How long callers wait for a database that restarts, or for its successor, counted from the moment it "
+            "went away. After that calls are answered `StoreUnavailable` at once, until it is back.",
         ),
     ] = 5
 
@@ -45,8 +45,8 @@ class StoreSettings(StockSettings, frozen=True, kw_only=True):
         Declared(
             "store.keepalive_seconds",
             Whole(1, 7200, "seconds"),
-            "After so much silence the database's machine is asked whether it is still there (`keepalives_idle`), "
-            "three times, at a third of that (`keepalives_interval`).",
+            "How long a connection may be silent before the database's machine is probed (`keepalives_idle`): three "
+            "times, at intervals of a third of this (`keepalives_interval`).",
         ),
     ] = 5
 
@@ -55,6 +55,6 @@ class StoreSettings(StockSettings, frozen=True, kw_only=True):
         Declared(
             "store.tcp_user_timeout_seconds",
             Whole(1, 300, "seconds"),
-            "A connection on which something sent has not arrived for so long is lost (`tcp_user_timeout`).",
+            "How long sent data may stay unacknowledged before the connection counts as lost (`tcp_user_timeout`).",
         ),
     ] = 7

@@ -1,4 +1,4 @@
-"""The settings about what one account may take of what all share."""
+"""The settings that bound one account's share of common resources."""
 
 from typing import Annotated
 
@@ -7,15 +7,15 @@ from leasebook.config.sections.notifications import NotificationSettings
 
 
 class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
-    """Settings about what one account may take of what all share; each field is its declaration."""
+    """Settings that bound one account's share of common resources; each field is its declaration."""
 
     fairness_in_flight_max: Annotated[
         int,
         Declared(
             "fairness.in_flight_max",
             Whole(1, 128, "calls"),
-            "How many calls of one account are worked on at once while others call; the rest of them wait for their "
-            "turn. Fewer keep others from waiting, and make a crowd's own calls slower.",
+            "Maximum number of one account's calls in progress while other accounts call; the rest wait. A lower "
+            "number delays others less, and makes a busy account's own calls slower.",
         ),
     ] = 8
 
@@ -24,7 +24,7 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "fairness.batch_share_max",
             Whole(1, 1024, "commands"),
-            "How many commands of a batch are one account's at most while others wait.",
+            "Maximum number of one account's commands in a batch while others wait.",
         ),
     ] = 32
 
@@ -33,10 +33,10 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "store.lock_wait_seconds",
             Whole(1, 300, "seconds"),
-            "How long a call waits, on PostgreSQL, for rows that another session of the database holds; then it is "
-            "answered `RowsLocked`. With less than 7 calls are refused whose rows are with a server that stands still, "
-            "until that is sent away. On the embedded store: for the write lock, where another program has it; then "
-            "it is answered `StoreUnavailable`.",
+            "On PostgreSQL: how long a call waits for rows locked by another session of the database; after that it "
+            "is answered `RowsLocked`. With less than 7, calls that need the rows of a paused server are refused "
+            "until that server is disconnected. On the embedded store: how long a call waits for the write lock of "
+            "another program; after that it is answered `StoreUnavailable`.",
         ),
     ] = 8
 
@@ -45,8 +45,8 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "throttle.key_per_second",
             Whole(1, 100_000, "calls"),
-            "How many calls a second an access key may make; what comes faster is answered `TooManyRequests`. "
-            "Operators' keys are no exception.",
+            "Maximum number of calls a second of an access key; more are answered `TooManyRequests`. The limit also "
+            "applies to operators' keys.",
             unset="no limit",
         ),
     ] = None
@@ -56,8 +56,8 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "throttle.key_burst",
             Whole(1, 1_000_000, "calls"),
-            "How many calls an access key may make at once after a rest.",
-            unset="as many as in a second",
+            "Maximum number of calls of an access key at once after a pause.",
+            unset="the number allowed in a second",
         ),
     ] = None
 
@@ -76,14 +76,14 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "throttle.account_burst",
             Whole(1, 1_000_000, "calls"),
-            "How many calls all keys of an account may make at once after a rest.",
-            unset="as many as in a second",
+            "Maximum number of calls of all keys of an account at once after a pause.",
+            unset="the number allowed in a second",
         ),
     ] = None
 
     account_users_max: Annotated[
         int,
-        Declared("account.users_max", Whole(1, 100000, "users"), "How many users an account may have."),
+        Declared("account.users_max", Whole(1, 100000, "users"), "Maximum number of users of an account."),
     ] = 1000
 
     account_access_keys_max: Annotated[
@@ -91,7 +91,7 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "account.access_keys_max",
             Whole(1, 1000000, "keys"),
-            "How many active access keys all users of an account may have.",
+            "Maximum number of active access keys of all users of an account together.",
         ),
     ] = 2000
 
@@ -100,32 +100,34 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "user.access_keys_max",
             Whole(1, 1000, "keys"),
-            "How many active access keys a user may have: the one in use, and the one that takes its place. Who has "
-            "more keeps them and gets no other.",
+            "Maximum number of active access keys of a user: the one in use, and the one that replaces it. A user "
+            "who has more keeps them and gets no further one.",
         ),
     ] = 2
 
     account_model_sets_max: Annotated[
         int,
-        Declared("account.model_sets_max", Whole(1, 100000, "sets"), "How many model sets an account may have."),
+        Declared("account.model_sets_max", Whole(1, 100000, "sets"), "Maximum number of model sets of an account."),
     ] = 500
 
     account_models_max: Annotated[
         int,
         Declared(
-            "account.models_max", Whole(1, 1000000, "versions"), "How many versions of models an account may have."
+            "account.models_max", Whole(1, 1000000, "versions"), "Maximum number of versions of models of an account."
         ),
     ] = 5000
 
     account_services_max: Annotated[
         int,
-        Declared("account.services_max", Whole(1, 100000, "services"), "How many services an account may have."),
+        Declared("account.services_max", Whole(1, 100000, "services"), "Maximum number of services of an account."),
     ] = 500
 
     account_subscriptions_max: Annotated[
         int,
         Declared(
-            "account.subscriptions_max", Whole(1, 10000, "subscriptions"), "How many subscriptions an account may have."
+            "account.subscriptions_max",
+            Whole(1, 10000, "subscriptions"),
+            "Maximum number of subscriptions of an account.",
         ),
     ] = 50
 
@@ -134,7 +136,7 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "account.held_quotes_max",
             Whole(1, 100000, "quotes"),
-            "How many quotes whose price is held an account may have.",
+            "Maximum number of held quotes of an account.",
         ),
     ] = 1000
 
@@ -143,7 +145,7 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "account.service_keys_max",
             Whole(1, 100000, "keys"),
-            "How many service keys an account may have that were not deleted.",
+            "Maximum number of service keys of an account, deleted ones not counted.",
         ),
     ] = 1000
 
@@ -152,20 +154,24 @@ class TenantSettings(NotificationSettings, frozen=True, kw_only=True):
         Declared(
             "events.streams_max",
             Whole(1, 100000, "streams"),
-            "How many callers of a server may follow events at a time.",
+            "Maximum number of open event streams of a server.",
         ),
     ] = 1000
 
     events_streams_per_account_max: Annotated[
         int,
         Declared(
-            "events.streams_per_account_max", Whole(1, 100000, "streams"), "How many of those may be of one account."
+            "events.streams_per_account_max",
+            Whole(1, 100000, "streams"),
+            "Maximum number of open event streams of one account.",
         ),
     ] = 200
 
     events_streams_per_key_max: Annotated[
         int,
         Declared(
-            "events.streams_per_key_max", Whole(1, 100000, "streams"), "How many of those may be of one access key."
+            "events.streams_per_key_max",
+            Whole(1, 100000, "streams"),
+            "Maximum number of open event streams of one access key.",
         ),
     ] = 100

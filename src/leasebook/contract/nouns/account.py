@@ -1,99 +1,91 @@
-"""What requests and results of our own actions look like: accounts, catalogue, clock, identities."""
+"""Accounts: balance, orders, postings, the statement of a month."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-import msgspec
+from msgspec import Meta
 
-from leasebook.contract.nouns.charge import Model
-from leasebook.contract.nouns.engine_capacity import StockSource
-from leasebook.contract.nouns.instance import (
-    Id,
-    Paged,
-    PagedRequest,
-    PaymentTiming,
-    Region,
-    Request,
-    Shape,
-    Text,
-    Time,
-    UnitType,
-)
-from leasebook.contract.nouns.signature import Requirement
-from leasebook.contract.policies import PolicyName
-
-Amount = Annotated[Decimal, msgspec.Meta(description="A decimal amount, at most six places, as a string")]
-ZoneName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Marker = Annotated[str, msgspec.Meta(max_length=64)]
-PageSize = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+from leasebook.contract import errors as e
+from leasebook.contract import policies as p
+from leasebook.contract.action import ACCOUNT, read, write
+from leasebook.contract.nouns.instance import PaymentTiming
+from leasebook.contract.shapes import Amount, Empty, Id, Marker, PageSize, Request, Shape, Time
 
 
 class AccountDetail(Shape, kw_only=True):
     """An account and its balance, a decimal string."""
 
-    account_id: str
-    balance: str
-    currency: str
-    name: str
-    time_zone: str
+    account_id: Annotated[str, Meta(description="The account.")]
+    balance: Annotated[str, Meta(description="The sum of the account's postings; metered use can take it below zero.")]
+    currency: Annotated[str, Meta(description="The currency of every amount.")]
+    name: Annotated[str, Meta(description="What people call it.")]
+    time_zone: Annotated[str, Meta(description="The IANA zone in which the account's hours and months are counted.")]
 
 
 class TopUpAccountRequest(Request, kw_only=True):
     """Put money on an account; on the caller's where none is named."""
 
-    amount: Amount
-    account_id: Id | None = None
+    amount: Annotated[Amount, Meta(description="How much, above zero, with at most six decimal places.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class PageRequest(Request, kw_only=True):
     """Ask for a page, newest first."""
 
-    marker: Marker | None = None
-    max_keys: PageSize | None = None
+    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
+    max_keys: Annotated[
+        PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
+    ] = None
 
 
 class DescribeOrdersRequest(PageRequest, kw_only=True):
     """Ask for a page of orders, newest first: of a kind, of an instance, from startTime until before endTime."""
 
-    kind: Literal["Purchase", "Renewal", "Resize", "Conversion"] | None = None
-    instance_id: Id | None = None
-    start_time: Time | None = None
-    end_time: Time | None = None
+    kind: Annotated[
+        Literal["Purchase", "Renewal", "Resize", "Conversion"] | None, Meta(description="Only orders of this kind.")
+    ] = None
+    instance_id: Annotated[Id | None, Meta(description="Only orders of this instance.")] = None
+    start_time: Annotated[Time | None, Meta(description="Since when.")] = None
+    end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
 
 
 class DescribePostingsRequest(PageRequest, kw_only=True):
     """Ask for a page of postings, newest first: of a kind, of an instance, from startTime until before endTime."""
 
-    kind: Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"] | None = None
-    instance_id: Id | None = None
-    start_time: Time | None = None
-    end_time: Time | None = None
+    kind: Annotated[
+        Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"] | None,
+        Meta(description="Only postings of this kind."),
+    ] = None
+    instance_id: Annotated[Id | None, Meta(description="Only postings of this instance.")] = None
+    start_time: Annotated[Time | None, Meta(description="Since when.")] = None
+    end_time: Annotated[Time | None, Meta(description="Until before when.")] = None
 
 
 class OrderDetail(Shape, kw_only=True):
     """What was bought, and what was paid for it at once."""
 
-    order_id: str
-    instance_id: str
-    kind: str
-    payment_timing: PaymentTiming
-    region: str
-    type: str
-    count: int
-    months: int | None = None
-    amount: str
-    create_time: str
+    order_id: Annotated[str, Meta(description="The order.")]
+    instance_id: Annotated[str, Meta(description="The instance.")]
+    kind: Annotated[str, Meta(description="Purchase, Renewal, Resize or Conversion (a change of billing).")]
+    payment_timing: Annotated[
+        PaymentTiming, Meta(description="Prepaid: by the month, in advance. Postpaid: by the minute.")
+    ]
+    region: Annotated[str, Meta(description="The region; global for quota.")]
+    type: Annotated[str, Meta(description="The type of unit, or the model.")]
+    count: Annotated[int, Meta(description="How many units the instance has with it.")]
+    months: Annotated[int | None, Meta(description="The months that were bought or added.")] = None
+    amount: Annotated[str, Meta(description="What was paid at once; nothing with Postpaid.")]
+    create_time: Annotated[str, Meta(description="When it was made.")]
 
 
 class OrderPage(Shape, kw_only=True):
     """A page of orders, newest first."""
 
-    orders: list[OrderDetail]
-    is_truncated: bool
-    max_keys: int
-    next_marker: str | None = None
+    orders: Annotated[list[OrderDetail], Meta(description="The orders.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
 class PostingDetail(Shape, kw_only=True):
@@ -103,28 +95,44 @@ class PostingDetail(Shape, kw_only=True):
     until ``endTime`` at ``price`` a month.
     """
 
-    posting_id: str
-    time: str
-    kind: str
-    debit: str
-    credit: str
-    amount: str
-    order_id: str | None = None
-    instance_id: str | None = None
-    minutes: int | None = None
-    count: int | None = None
-    price: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
+    posting_id: Annotated[str, Meta(description="The number of the posting.")]
+    time: Annotated[str, Meta(description="When it moved.")]
+    kind: Annotated[
+        str,
+        Meta(
+            description=(
+                "TopUp, Usage (metered minutes), Refund, or what an order paid in advance: Purchase, Renewal, "
+                "Resize, Conversion."
+            )
+        ),
+    ]
+    debit: Annotated[
+        str, Meta(description="Where the amount left: a ledger account such as wallet:ACCOUNT or funding.")
+    ]
+    credit: Annotated[
+        str, Meta(description="Where the amount arrived: a ledger account such as wallet:ACCOUNT or revenue:usage.")
+    ]
+    amount: Annotated[str, Meta(description="The amount that moved.")]
+    order_id: Annotated[str | None, Meta(description="The order that was paid.")] = None
+    instance_id: Annotated[str | None, Meta(description="The instance that was paid for.")] = None
+    minutes: Annotated[int | None, Meta(description="Of metered use: how many minutes, each with all the units.")] = (
+        None
+    )
+    count: Annotated[int | None, Meta(description="How many units were paid for.")] = None
+    price: Annotated[
+        str | None, Meta(description="The price of one unit, for a minute of metered use or for a month.")
+    ] = None
+    start_time: Annotated[str | None, Meta(description="Since when it is paid for.")] = None
+    end_time: Annotated[str | None, Meta(description="Until when a term is paid.")] = None
 
 
 class PostingPage(Shape, kw_only=True):
     """A page of postings, newest first."""
 
-    postings: list[PostingDetail]
-    is_truncated: bool
-    max_keys: int
-    next_marker: str | None = None
+    postings: Annotated[list[PostingDetail], Meta(description="The postings.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
 class DescribeStatementRequest(Request, kw_only=True):
@@ -133,10 +141,14 @@ class DescribeStatementRequest(Request, kw_only=True):
     An operator may name another account.
     """
 
-    month: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$", description="Such as 2026-11")]
-    account_id: Id | None = None
-    marker: Marker | None = None
-    max_keys: PageSize | None = None
+    month: Annotated[
+        str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])(?!\\n)$", description="The month, on the account's clocks.")
+    ]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
+    max_keys: Annotated[
+        PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
+    ] = None
 
 
 class StatementLine(Shape, kw_only=True):
@@ -145,191 +157,201 @@ class StatementLine(Shape, kw_only=True):
     A refund's amount is negative. ``minutes`` are those of metered use; a term is paid from one moment to another.
     """
 
-    kind: str
-    start_time: str | None = None
-    end_time: str | None = None
-    minutes: int | None = None
-    count: int | None = None
-    price: str | None = None
-    amount: str
+    kind: Annotated[
+        str,
+        Meta(
+            description="What was paid for: Usage (metered minutes), Purchase, Renewal, Resize, Conversion; or Refund."
+        ),
+    ]
+    start_time: Annotated[str | None, Meta(description="When the stretch begins.")] = None
+    end_time: Annotated[str | None, Meta(description="When the stretch ends.")] = None
+    minutes: Annotated[int | None, Meta(description="Of metered use: how many minutes, each with all the units.")] = (
+        None
+    )
+    count: Annotated[int | None, Meta(description="How many units were paid for.")] = None
+    price: Annotated[
+        str | None, Meta(description="The price of one unit, for a minute of metered use or for a month.")
+    ] = None
+    amount: Annotated[str, Meta(description="What it cost.")]
 
 
 class StatementUnit(Shape, kw_only=True):
     """What an instance cost in the month; the sum of its lines."""
 
-    instance_id: str
-    kind: str
-    region: str
-    type: str
-    payment_timing: PaymentTiming
-    amount: str
-    lines: list[StatementLine]
+    instance_id: Annotated[str, Meta(description="The instance.")]
+    kind: Annotated[str, Meta(description="ComputingUnit, or TPM for quota of a model.")]
+    region: Annotated[str, Meta(description="The region; global for quota.")]
+    type: Annotated[str, Meta(description="The type of unit, or the model.")]
+    payment_timing: Annotated[PaymentTiming, Meta(description="How it is paid now, or was at the end.")]
+    amount: Annotated[str, Meta(description="What it cost in the month.")]
+    lines: Annotated[list[StatementLine], Meta(description="What it cost, in the order in which it was charged.")]
 
 
 class Statement(Shape, kw_only=True):
     """A month of an account. ``closingBalance`` is ``openingBalance`` plus ``paidIn`` minus ``charged``."""
 
-    account_id: str
-    month: str
-    start_time: str
-    end_time: str
-    currency: str
-    opening_balance: str
-    paid_in: str
-    charged: str
-    closing_balance: str
-    instances: list[StatementUnit]
-    is_truncated: bool
-    max_keys: int
-    next_marker: str | None = None
+    account_id: Annotated[str, Meta(description="The account; the caller's where it is left out.")]
+    month: Annotated[str, Meta(description="The month, on the account's clocks.")]
+    start_time: Annotated[str, Meta(description="When the month begins on the account's clocks.")]
+    end_time: Annotated[str, Meta(description="When the month ends on the account's clocks.")]
+    currency: Annotated[str, Meta(description="The currency of every amount.")]
+    opening_balance: Annotated[str, Meta(description="The balance when the month begins.")]
+    paid_in: Annotated[str, Meta(description="What was put on the account in the month.")]
+    charged: Annotated[str, Meta(description="What was charged in the month, less refunds.")]
+    closing_balance: Annotated[str, Meta(description="The balance when the month ends.")]
+    instances: Annotated[
+        list[StatementUnit], Meta(description="The instances that have charges or refunds in the month, by their ids.")
+    ]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    max_keys: Annotated[int, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")]
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
-class OfferingDetail(Shape, kw_only=True):
-    """A type of unit in a region, or the quota of a model. A price of null: not sold that way."""
-
-    kind: Literal["ComputingUnit", "TPM"]
-    region: str
-    type: str
-    price_per_minute: str | None
-    price_per_month: str | None
-    stock_total: int
-    stock_free: int
-    stock_source: StockSource
-    oversold: int
-
-
-class DescribeOfferingsRequest(PagedRequest, kw_only=True):
-    """List what is sold, a page at a time."""
-
-
-class OfferingList(Paged, kw_only=True):
-    """The catalogue, in its order."""
-
-    offerings: list[OfferingDetail]
-
-
-class SetOfferingRequest(Request, kw_only=True):
-    """Add an offering, or change its prices or its stock; what is absent stays as it is.
-
-    Units of compute have a region and a type; quota has a model. Stock is set, or is what an engine has.
-    """
-
-    region: Region | None = None
-    type: UnitType | None = None
-    model: Model | None = None
-    price_per_minute: Amount | None = None
-    price_per_month: Amount | None = None
-    stock_total: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)] | None = None
-    stock_source: StockSource | None = None
-
-
-class ClockDetail(Shape, kw_only=True):
-    """What time it is for units and bills, and which clock says so."""
-
-    now: str
-    mode: Literal["real", "virtual"]
-    held: bool = False
-    reason: str | None = None
-
-
-class AdvanceClockRequest(Request, kw_only=True):
-    """Move the virtual clock forward and do everything that falls due on the way."""
-
-    to: Annotated[str, msgspec.Meta(max_length=64)]
-
-
-class CreateAccountRequest(Request, kw_only=True):
-    """Open an account with a root user and its first key."""
-
-    name: Text | None = None
-    time_zone: ZoneName | None = None
-
-
-class CreatedAccount(Shape, kw_only=True):
-    """The account, its root user, and the root's key.
-
-    Only a repeated call with its client token shows the secret again, and not once the key is disabled.
-    """
-
-    account_id: str
-    user_id: str
-    access_key_id: str
-    secret_access_key: str | None = None
-
-
-class CreateUserRequest(Request, kw_only=True):
-    """Add a user to the caller's account; an operator may name another account."""
-
-    name: Text | None = None
-    account_id: Id | None = None
-
-
-class CreatedUser(Shape, kw_only=True):
-    """The new user, who may do nothing yet."""
-
-    user_id: str
-    account_id: str
-
-
-class CreateAccessKeyRequest(Request, kw_only=True):
-    """Give a user another key; the caller where none is named. An operator may name another account's user."""
-
-    user_id: Id | None = None
-    account_id: Id | None = None
-
-
-class CreatedAccessKey(Shape, kw_only=True):
-    """The key. Only a repeated call with its client token shows the secret again, and not once the key is disabled."""
-
-    user_id: str
-    access_key_id: str
-    secret_access_key: str | None = None
-
-
-class DisableAccessKeyRequest(Request, kw_only=True):
-    """Make a key useless from now on."""
-
-    access_key_id: Id
-    account_id: Id | None = None
-
-
-class PolicyRequest(Request, kw_only=True):
-    """Attach a policy to a user, or detach it."""
-
-    user_id: Id
-    policy_name: PolicyName
-    account_id: Id | None = None
-
-
-class DescribeUsersRequest(PagedRequest, kw_only=True):
-    """List the users of the caller's account; an operator may name another account."""
-
-    account_id: Id | None = None
-
-
-class KeyDetail(Shape, kw_only=True):
-    """An access key, without its secret."""
-
-    access_key_id: str
-    status: Literal["Active", "Disabled"]
-    requires: list[Requirement]
-    create_time: str
-    last_used_time: str | None = None
-
-
-class UserDetail(Shape, kw_only=True):
-    """A user, what it may do, and its keys."""
-
-    user_id: str
-    name: str
-    is_root: bool
-    policies: list[str]
-    requires: list[Requirement]
-    access_keys: list[KeyDetail]
-    create_time: str
-
-
-class UserList(Paged, kw_only=True):
-    """The account's users, oldest first."""
-
-    users: list[UserDetail]
+ACTIONS: Final = (
+    read(
+        ACCOUNT,
+        "DescribeAccount",
+        "describe_account",
+        Empty,
+        AccountDetail,
+        "Show the caller's account and its balance.",
+        example={},
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "balance": "99875929.50",
+            "currency": "CNY",
+            "name": "root",
+            "timeZone": "Asia/Shanghai",
+        },
+    ),
+    write(
+        ACCOUNT,
+        "TopUpAccount",
+        "top_up",
+        TopUpAccountRequest,
+        AccountDetail,
+        "Put money on an account.",
+        policies=p.OPERATORS,
+        example={"amount": "1000.00"},
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "balance": "99875929.50",
+            "currency": "CNY",
+            "name": "root",
+            "timeZone": "Asia/Shanghai",
+        },
+    ),
+    read(
+        ACCOUNT,
+        "DescribeOrders",
+        "describe_orders",
+        DescribeOrdersRequest,
+        OrderPage,
+        "List the account's orders, newest first.",
+        errors=(e.INVALID_MARKER,),
+        example={"maxKeys": 10, "kind": "Purchase"},
+        answer={
+            "orders": [
+                {
+                    "orderId": "8dd42d60e8ef6e92b4eeb7ccd90f3ff6",
+                    "instanceId": "tpm-Hs6dKf2L",
+                    "kind": "Purchase",
+                    "paymentTiming": "Postpaid",
+                    "region": "global",
+                    "type": "ernie-4.0-8k",
+                    "count": 5,
+                    "amount": "0.00",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                },
+                {
+                    "orderId": "5d781407df4a0116f67051f98360a7d4",
+                    "instanceId": "unit-Qw4rTy7U",
+                    "kind": "Purchase",
+                    "paymentTiming": "Prepaid",
+                    "region": "bj",
+                    "type": "gpu-1",
+                    "count": 5,
+                    "months": 5,
+                    "amount": "125000.00",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                },
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
+    ),
+    read(
+        ACCOUNT,
+        "DescribePostings",
+        "describe_postings",
+        DescribePostingsRequest,
+        PostingPage,
+        "List the movements of the account's money, newest first.",
+        errors=(e.INVALID_MARKER,),
+        example={"maxKeys": 10, "instanceId": "unit-xxx"},
+        answer={
+            "postings": [
+                {
+                    "postingId": "5",
+                    "time": "2026-11-30T07:00:00+08:00",
+                    "kind": "Usage",
+                    "debit": "wallet:00112233445566778899aabbccddeeff",
+                    "credit": "revenue:usage",
+                    "amount": "9.40",
+                    "instanceId": "unit-xxx",
+                    "minutes": 47,
+                    "count": 1,
+                    "price": "0.20",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
+    ),
+    read(
+        ACCOUNT,
+        "DescribeStatement",
+        "describe_statement",
+        DescribeStatementRequest,
+        Statement,
+        "Show what every instance cost in a month, line by line.",
+        policies=p.READERS | p.OPERATORS,
+        errors=(e.INVALID_MARKER,),
+        example={"month": "2026-11"},
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "month": "2026-11",
+            "startTime": "2026-11-01T00:00:00+08:00",
+            "endTime": "2026-12-01T00:00:00+08:00",
+            "currency": "CNY",
+            "openingBalance": "0.00",
+            "paidIn": "100000000.00",
+            "charged": "125070.50",
+            "closingBalance": "99874929.50",
+            "instances": [
+                {
+                    "instanceId": "tpm-Hs6dKf2L",
+                    "kind": "TPM",
+                    "region": "global",
+                    "type": "ernie-4.0-8k",
+                    "paymentTiming": "Postpaid",
+                    "amount": "14.10",
+                    "lines": [
+                        {
+                            "kind": "Usage",
+                            "startTime": "2026-11-30T06:13:45+08:00",
+                            "endTime": "2026-11-30T07:00:45+08:00",
+                            "minutes": 47,
+                            "count": 5,
+                            "price": "0.06",
+                            "amount": "14.10",
+                        }
+                    ],
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 100,
+        },
+    ),
+)

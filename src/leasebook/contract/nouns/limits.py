@@ -1,19 +1,22 @@
-"""What an account's guard rails look like."""
+"""Limits of an account and its users: its guard rails."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from leasebook.contract.nouns.account import Amount
-from leasebook.contract.nouns.instance import Id, Part, Request, Shape
+from leasebook.contract import policies as p
+from leasebook.contract.action import ACCOUNT, read, write
+from leasebook.contract.shapes import Amount, Id, Part, Request, Shape
 
-Limit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-Seconds = Annotated[int, msgspec.Meta(ge=60, le=100 * 366 * 86400)]
-Percent = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-UnitLimits = Annotated[dict[str, Limit], msgspec.Meta(max_length=1000)]
+Limit = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Seconds = Annotated[int, Meta(ge=60, le=100 * 366 * 86400)]
+Percent = Annotated[int, Meta(ge=1, le=1000)]
+UnitLimits = Annotated[dict[str, Limit], Meta(max_length=1000)]
+UnitLimitsByUser = Annotated[dict[str, UnitLimits], Meta(max_length=1000)]
+AmountByUser = Annotated[dict[str, Amount], Meta(max_length=1000)]
+Percents = Annotated[list[Percent], Meta(max_length=20)]
 
 
 class GuardRails(Shape, kw_only=True):
@@ -27,21 +30,52 @@ class GuardRails(Shape, kw_only=True):
     moves a release to later, ``extensionsMax`` how often for one unit.
     """
 
-    units: UnitLimits | None = None
-    user_units: Annotated[dict[str, UnitLimits], msgspec.Meta(max_length=1000)] | None = None
-    spend: Amount | None = None
-    user_spend: Annotated[dict[str, Amount], msgspec.Meta(max_length=1000)] | None = None
-    budget: Amount | None = None
-    budget_warn_percent: Annotated[list[Percent], msgspec.Meta(max_length=20)] | None = None
-    budget_refuse_percent: Percent | None = None
-    release_max_seconds: Seconds | None = None
-    release_default_seconds: Seconds | None = None
-    end_required: bool | None = None
-    extend_by: Literal["anybody", "buyer", "managers"] | None = None
-    extensions_max: Limit | None = None
+    units: Annotated[UnitLimits | None, Meta(description="How many units of each type the account holds at most.")] = (
+        None
+    )
+    user_units: Annotated[
+        UnitLimitsByUser | None, Meta(description="How many units of each type each user's purchases hold at most.")
+    ] = None
+    spend: Annotated[
+        Amount | None, Meta(description="How much the account is charged in a calendar month at most.")
+    ] = None
+    user_spend: Annotated[
+        AmountByUser | None, Meta(description="How much each user's purchases cost in a calendar month at most.")
+    ] = None
+    budget: Annotated[Amount | None, Meta(description="What the account means to spend in a calendar month.")] = None
+    budget_warn_percent: Annotated[
+        Percents | None, Meta(description="Parts of the budget; crossing one is an event, once a month.")
+    ] = None
+    budget_refuse_percent: Annotated[
+        Percent | None, Meta(description="From which part of the budget on nothing more is bought.")
+    ] = None
+    release_max_seconds: Annotated[
+        Seconds | None, Meta(description="How far ahead the release of a postpaid instance may lie.")
+    ] = None
+    release_default_seconds: Annotated[
+        Seconds | None,
+        Meta(
+            description=(
+                "How far ahead the release of a postpaid instance lies where none is given: from the purchase "
+                "on, or from the moment in which a prepaid one becomes postpaid."
+            )
+        ),
+    ] = None
+    end_required: Annotated[bool | None, Meta(description="Whether a postpaid instance must have a release time.")] = (
+        None
+    )
+    extend_by: Annotated[
+        Literal["anybody", "buyer", "managers"] | None,
+        Meta(description="Who moves a release to later or takes it away: anybody, the buyer, or only managers."),
+    ] = None
+    extensions_max: Annotated[
+        Limit | None, Meta(description="How often that is done to one instance; managers may do it more often.")
+    ] = None
 
 
-LimitsChange = Annotated[dict[str, Limit | None], msgspec.Meta(max_length=1000)]
+LimitsChange = Annotated[dict[str, Limit | None], Meta(max_length=1000)]
+UnitLimitsByUserChange = Annotated[dict[str, LimitsChange | None], Meta(max_length=1000)]
+AmountByUserChange = Annotated[dict[str, Amount | None], Meta(max_length=1000)]
 
 
 class GuardRailsChange(Part, kw_only=True):
@@ -51,46 +85,174 @@ class GuardRailsChange(Part, kw_only=True):
     that is cleared takes its parts with it.
     """
 
-    units: LimitsChange | UnsetType | None = UNSET
-    user_units: Annotated[dict[str, LimitsChange | None], msgspec.Meta(max_length=1000)] | UnsetType | None = UNSET
-    spend: Amount | UnsetType | None = UNSET
-    user_spend: Annotated[dict[str, Amount | None], msgspec.Meta(max_length=1000)] | UnsetType | None = UNSET
-    budget: Amount | UnsetType | None = UNSET
-    budget_warn_percent: Annotated[list[Percent], msgspec.Meta(max_length=20)] | UnsetType | None = UNSET
-    budget_refuse_percent: Percent | UnsetType | None = UNSET
-    release_max_seconds: Seconds | UnsetType | None = UNSET
-    release_default_seconds: Seconds | UnsetType | None = UNSET
-    end_required: bool | UnsetType | None = UNSET
-    extend_by: Literal["anybody", "buyer", "managers"] | UnsetType | None = UNSET
-    extensions_max: Limit | UnsetType | None = UNSET
+    units: Annotated[
+        LimitsChange | UnsetType | None, Meta(description="How many units of each type the account holds at most.")
+    ] = UNSET
+    user_units: Annotated[
+        UnitLimitsByUserChange | UnsetType | None,
+        Meta(description="How many units of each type each user's purchases hold at most."),
+    ] = UNSET
+    spend: Annotated[
+        Amount | UnsetType | None, Meta(description="How much the account is charged in a calendar month at most.")
+    ] = UNSET
+    user_spend: Annotated[
+        AmountByUserChange | UnsetType | None,
+        Meta(description="How much each user's purchases cost in a calendar month at most."),
+    ] = UNSET
+    budget: Annotated[
+        Amount | UnsetType | None, Meta(description="What the account means to spend in a calendar month.")
+    ] = UNSET
+    budget_warn_percent: Annotated[
+        Percents | UnsetType | None, Meta(description="Parts of the budget; crossing one is an event, once a month.")
+    ] = UNSET
+    budget_refuse_percent: Annotated[
+        Percent | UnsetType | None, Meta(description="From which part of the budget on nothing more is bought.")
+    ] = UNSET
+    release_max_seconds: Annotated[
+        Seconds | UnsetType | None, Meta(description="How far ahead the release of a postpaid instance may lie.")
+    ] = UNSET
+    release_default_seconds: Annotated[
+        Seconds | UnsetType | None,
+        Meta(
+            description=(
+                "How far ahead the release of a postpaid instance lies where none is given: from the purchase "
+                "on, or from the moment in which a prepaid one becomes postpaid."
+            )
+        ),
+    ] = UNSET
+    end_required: Annotated[
+        bool | UnsetType | None, Meta(description="Whether a postpaid instance must have a release time.")
+    ] = UNSET
+    extend_by: Annotated[
+        Literal["anybody", "buyer", "managers"] | UnsetType | None,
+        Meta(description="Who moves a release to later or takes it away: anybody, the buyer, or only managers."),
+    ] = UNSET
+    extensions_max: Annotated[
+        Limit | UnsetType | None,
+        Meta(description="How often that is done to one instance; managers may do it more often."),
+    ] = UNSET
 
 
 class SetGuardRailsRequest(Request, kw_only=True):
     """Change the account's limits; null for ``limits`` takes all away. An operator may name another account."""
 
-    limits: GuardRailsChange | None
-    account_id: Id | None = None
+    limits: Annotated[GuardRailsChange | None, Meta(description="What changes. Null: all limits are taken away.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class DescribeGuardRailsRequest(Request, kw_only=True):
     """Show the account's limits, and what is used of them. An operator may name another account."""
 
-    account_id: Id | None = None
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class Used(Shape, kw_only=True, omit_defaults=False):
     """What counts against the limits: units held by user and type, and the month's charges by user."""
 
-    units: dict[str, int]
-    user_units: dict[str, dict[str, int]]
-    month: str | None
-    spend: str
-    user_spend: dict[str, str]
+    units: Annotated[dict[str, int], Meta(description="The units of each type that the account holds.")]
+    user_units: Annotated[
+        dict[str, dict[str, int]],
+        Meta(description="The units of each type that each user's purchases hold, by the user's id."),
+    ]
+    month: Annotated[str | None, Meta(description="The calendar month that the charges are of, such as 2026-11.")]
+    spend: Annotated[str, Meta(description="What the account was charged in the month, less refunds.")]
+    user_spend: Annotated[
+        dict[str, str], Meta(description="What each user's purchases cost in the month, by the user's id.")
+    ]
 
 
 class GuardRailsDetail(Shape, kw_only=True):
     """The limits, and what is used of them; an account without limits is not counted."""
 
-    account_id: str
-    limits: GuardRails
-    used: Used | None = None
+    account_id: Annotated[str, Meta(description="The account.")]
+    limits: Annotated[GuardRails, Meta(description="Its limits; what is absent is not limited.")]
+    used: Annotated[Used | None, Meta(description="What counts against them; absent while the account has none.")] = (
+        None
+    )
+
+
+ACTIONS: Final = (
+    write(
+        ACCOUNT,
+        "SetGuardRails",
+        "set_guard_rails",
+        SetGuardRailsRequest,
+        GuardRailsDetail,
+        "Limit what an account and its users hold and spend, and how long postpaid units live.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={
+            "limits": {
+                "units": {"gpu-1": 20},
+                "userUnits": {"*": {"gpu-1": 4}},
+                "spend": "20000.00",
+                "userSpend": {"*": "5000.00"},
+                "budget": "15000.00",
+                "budgetWarnPercent": [50, 90],
+                "budgetRefusePercent": 120,
+                "releaseMaxSeconds": 604_800,
+                "releaseDefaultSeconds": 28800,
+                "endRequired": True,
+                "extendBy": "buyer",
+                "extensionsMax": 3,
+            }
+        },
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "limits": {
+                "units": {"gpu-1": 20},
+                "userUnits": {"*": {"gpu-1": 4}},
+                "spend": "20000.00",
+                "userSpend": {"*": "5000.00"},
+                "budget": "15000.00",
+                "budgetWarnPercent": [50, 90],
+                "budgetRefusePercent": 120,
+                "releaseMaxSeconds": 604_800,
+                "releaseDefaultSeconds": 28800,
+                "endRequired": True,
+                "extendBy": "buyer",
+                "extensionsMax": 3,
+            },
+            "used": {
+                "units": {"ernie-4.0-8k": 5, "gpu-1": 14},
+                "userUnits": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": {"ernie-4.0-8k": 5, "gpu-1": 14}},
+                "month": "2026-11",
+                "spend": "418323.306452",
+                "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
+            },
+        },
+    ),
+    read(
+        ACCOUNT,
+        "DescribeGuardRails",
+        "describe_guard_rails",
+        DescribeGuardRailsRequest,
+        GuardRailsDetail,
+        "Show an account's limits, and what is used of them.",
+        policies=p.READERS | p.OPERATORS,
+        example={},
+        answer={
+            "accountId": "00112233445566778899aabbccddeeff",
+            "limits": {
+                "units": {"gpu-1": 20},
+                "userUnits": {"*": {"gpu-1": 4}},
+                "spend": "20000.00",
+                "userSpend": {"*": "5000.00"},
+                "budget": "15000.00",
+                "budgetWarnPercent": [50, 90],
+                "budgetRefusePercent": 120,
+                "releaseMaxSeconds": 604_800,
+                "releaseDefaultSeconds": 28800,
+                "endRequired": True,
+                "extendBy": "buyer",
+                "extensionsMax": 3,
+            },
+            "used": {
+                "units": {"ernie-4.0-8k": 5, "gpu-1": 14},
+                "userUnits": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": {"ernie-4.0-8k": 5, "gpu-1": 14}},
+                "month": "2026-11",
+                "spend": "418323.306452",
+                "userSpend": {"f0e1d2c3b4a5968778695a4b3c2d1e0f": "418323.306452"},
+            },
+        },
+    ),
+)

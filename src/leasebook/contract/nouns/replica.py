@@ -1,12 +1,81 @@
-"""What requests and results look like, for replicas."""
+"""Replicas of a service: the instances that they run on, how they do, and what they write."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-import msgspec
+from msgspec import Meta
 
-from leasebook.contract.nouns.instance import Id, Paged, PagedRequest, Request, Shape
+from leasebook.contract import errors as e
+from leasebook.contract.action import BUYS, ENDS, RESOURCES, SERVICE, read, write
+from leasebook.contract.nouns.instance import Billing, PaymentTiming, Purchased
+from leasebook.contract.shapes import Count, Id, Paged, PagedRequest, Request, Shape
+
+
+class PurchaseReplicasRequest(Request, kw_only=True):
+    """Buy the compute units for replicas of a service."""
+
+    service_id: Annotated[Id, Meta(description="The service.")]
+    billing: Annotated[Billing, Meta(description="How it is paid.")]
+    replicas_count: Annotated[Count, Meta(description="How many replicas to buy units for.")]
+
+
+class ReleaseReplicasRequest(Request, kw_only=True):
+    """Release a postpaid instance of a service now."""
+
+    service_id: Annotated[Id, Meta(description="The service.")]
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+
+
+class DescribeServiceInstancesRequest(PagedRequest, kw_only=True):
+    """List the live instances of a service."""
+
+    service_id: Annotated[Id, Meta(description="The service.")]
+    payment_timing: Annotated[PaymentTiming | None, Meta(description="Only instances that are paid this way.")] = None
+
+
+class DescribeServiceInstanceRequest(Request, kw_only=True):
+    """Ask for one instance of a service."""
+
+    service_id: Annotated[Id, Meta(description="The service.")]
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+
+
+class ServiceInstance(Shape, kw_only=True):
+    """An instance as its service sees it (decision 23)."""
+
+    instance_id: Annotated[str, Meta(description="The instance.")]
+    payment_timing: Annotated[
+        PaymentTiming, Meta(description="Prepaid: by the month, in advance. Postpaid: by the minute.")
+    ]
+    replicas_count: Annotated[int, Meta(description="How many replicas.")]
+    status: Annotated[
+        str,
+        Meta(
+            description=(
+                "Creating, CreateFailed, Running, Stopped (its term is over or its account in debt, its units "
+                "are kept), Reconfiguring, ReconfigureFailed, BillingChanging, Releasing or Released."
+            )
+        ),
+    ]
+    start_time: Annotated[str | None, Meta(description="Since when it runs, and is paid for.")] = None
+    expired_time: Annotated[str | None, Meta(description="Prepaid: when the term ends. Postpaid: when it ended.")] = (
+        None
+    )
+    release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
+
+
+class ServiceInstances(Paged, kw_only=True):
+    """The live instances of a service."""
+
+    instances: Annotated[list[ServiceInstance], Meta(description="The instances.")]
+
+
+class ServiceInstanceDetail(Shape, kw_only=True):
+    """One instance of a service."""
+
+    instance: Annotated[ServiceInstance, Meta(description="The instance.")]
+
 
 ReplicaState = Literal["Starting", "Ready", "Unhealthy", "Stopping", "Gone", "Failed"]
 
@@ -14,50 +83,198 @@ ReplicaState = Literal["Starting", "Ready", "Unhealthy", "Stopping", "Gone", "Fa
 class DescribeReplicasRequest(PagedRequest, kw_only=True):
     """Show the replicas of a service, on all of its instances or on one."""
 
-    service_id: Id
-    instance_id: Id | None = None
+    service_id: Annotated[Id, Meta(description="The service.")]
+    instance_id: Annotated[Id | None, Meta(description="Only those on this instance.")] = None
 
 
 class ReplicaDetail(Shape, kw_only=True):
     """A replica of a service on an instance, and how it does."""
 
-    instance_id: Id
-    replica: int
-    name: str
-    model_id: str
-    engine: str
-    node: str
-    replica_state: ReplicaState
-    state_since: str
-    address: str | None
-    devices: list[str]
-    compute_units: int
-    restarts: int
-    next_start_time: str | None
-    engine_end_time: str | None
-    why: str | None
-    trouble: str | None
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+    replica: Annotated[int, Meta(description="Its number on the instance, from 0.")]
+    name: Annotated[str, Meta(description="What its engine calls this try; another one has another name.")]
+    model_id: Annotated[str, Meta(description="The version of the model that it runs.")]
+    engine: Annotated[str, Meta(description="What runs it.")]
+    node: Annotated[str, Meta(description="The machine whose server started it.")]
+    replica_state: Annotated[
+        ReplicaState,
+        Meta(
+            description=(
+                "Starting: not healthy yet. Ready: healthy. Unhealthy: it was, and does not answer. Stopping: "
+                "it was told to end. Gone: nothing of it is there. Failed: nothing of it is there, and it is "
+                "started again."
+            )
+        ),
+    ]
+    state_since: Annotated[str, Meta(description="Since when it is in that state.")]
+    address: Annotated[
+        str | None,
+        Meta(description="Where it listens: host and port, a path if it shares them; null: nowhere, or not yet."),
+    ]
+    devices: Annotated[list[str], Meta(description="The accelerators that it owns.")]
+    compute_units: Annotated[int, Meta(description="How many of its instance's units it takes.")]
+    restarts: Annotated[int, Meta(description="How often in a row it failed.")]
+    next_start_time: Annotated[
+        str | None, Meta(description="Before that it is not started again; null: nothing keeps it.")
+    ]
+    engine_end_time: Annotated[
+        str | None, Meta(description="When its engine ends it by itself, whoever is left to say so; null: never.")
+    ]
+    why: Annotated[str | None, Meta(description="Why it is not well, or ended; or why there are no lines.")]
+    trouble: Annotated[str | None, Meta(description="What keeps its engine from doing what it is to do.")]
 
 
 class Replicas(Paged, kw_only=True):
     """The replicas, by instance and number. Those that are gone and were not started again are in it."""
 
-    service_id: Id
-    ready: int
-    replicas: list[ReplicaDetail]
+    service_id: Annotated[Id, Meta(description="The service.")]
+    ready: Annotated[int, Meta(description="How many of the service's replicas are healthy, on all instances.")]
+    replicas: Annotated[list[ReplicaDetail], Meta(description="The replicas, by instance and number.")]
 
 
 class DescribeReplicaLogsRequest(Request, kw_only=True):
     """Show the last lines that a replica wrote."""
 
-    service_id: Id
-    instance_id: Id
-    replica: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
-    lines_max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    service_id: Annotated[Id, Meta(description="The service.")]
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+    replica: Annotated[int, Meta(ge=0, le=1_000_000, description="Its number on the instance, from 0.")] = 0
+    lines_max: Annotated[
+        int, Meta(ge=1, le=1000, description="How many lines at most, the last ones; 100 where it is left out.")
+    ] = 100
 
 
 class ReplicaLogs(Shape, kw_only=True):
     """The lines, oldest first; or why there are none."""
 
-    log_lines: list[str]
-    why: str | None
+    log_lines: Annotated[list[str], Meta(description="The lines of both of its streams, oldest first.")]
+    why: Annotated[str | None, Meta(description="Why it is not well, or ended; or why there are no lines.")]
+
+
+INSTANCES: Final = (
+    write(
+        RESOURCES,
+        "PurchaseComputeUnit",
+        "purchase_replicas",
+        PurchaseReplicasRequest,
+        Purchased,
+        "Buy the compute units for replicas of a service.",
+        errors=(*BUYS, e.SERVICE_NOT_FOUND, e.UNTRUSTED_MODEL),
+        example={
+            "serviceId": "svco-48esssdpa594",
+            "billing": {
+                "paymentTiming": "Prepaid",
+                "reservation": {"reservationTimeUnit": "Month", "reservationLength": 5},
+            },
+            "replicasCount": 5,
+        },
+        answer={"instanceId": "unit-c7aCIFZQ", "orderId": "e61e33b1c0685a13d993520db21efbdf"},
+    ),
+    read(
+        RESOURCES,
+        "DescribeComputeUnits",
+        "describe_service_instances",
+        DescribeServiceInstancesRequest,
+        ServiceInstances,
+        "List the live instances of a service.",
+        errors=(e.SERVICE_NOT_FOUND, e.INVALID_MARKER),
+        example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            "instances": [
+                {
+                    "instanceId": "unit-Qw4rTy7U",
+                    "paymentTiming": "Prepaid",
+                    "replicasCount": 5,
+                    "status": "Running",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                    "expiredTime": "2027-04-30T06:13:45+08:00",
+                },
+                {
+                    "instanceId": "unit-Fz8kMh6J",
+                    "paymentTiming": "Postpaid",
+                    "replicasCount": 5,
+                    "status": "Running",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                },
+            ]
+        },
+    ),
+    read(
+        RESOURCES,
+        "DescribeComputeUnit",
+        "describe_service_instance",
+        DescribeServiceInstanceRequest,
+        ServiceInstanceDetail,
+        "Show one instance of a service.",
+        errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
+        example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J"},
+        answer={
+            "instance": {
+                "instanceId": "unit-Fz8kMh6J",
+                "paymentTiming": "Postpaid",
+                "replicasCount": 5,
+                "status": "Running",
+                "startTime": "2026-11-30T06:13:45+08:00",
+            }
+        },
+    ),
+    write(
+        RESOURCES,
+        "ReleaseComputeUnit",
+        "release_replicas",
+        ReleaseReplicasRequest,
+        bool,
+        "Release a postpaid instance of a service now.",
+        errors=ENDS,
+        example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J"},
+        answer=True,
+    ),
+)
+
+
+ACTIONS: Final = (
+    read(
+        SERVICE,
+        "DescribeReplicas",
+        "describe_replicas",
+        DescribeReplicasRequest,
+        Replicas,
+        "Show a service's replicas and how they do.",
+        errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
+        example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            "serviceId": "svco-48esssdpa594",
+            "ready": 1,
+            "replicas": [
+                {
+                    "instanceId": "unit-Fz8kMh6J",
+                    "replica": 0,
+                    "name": "unit-Fz8kMh6J-svco-48esssdpa594-0-1",
+                    "modelId": "amv-echo00000000",
+                    "engine": "process",
+                    "node": "host-1",
+                    "replicaState": "Ready",
+                    "stateSince": "2026-11-30T06:13:18.105824+08:00",
+                    "address": "127.0.0.1:20985",
+                    "devices": [],
+                    "computeUnits": 1,
+                    "restarts": 0,
+                    "nextStartTime": None,
+                    "engineEndTime": None,
+                    "why": None,
+                    "trouble": None,
+                }
+            ],
+        },
+    ),
+    read(
+        SERVICE,
+        "DescribeReplicaLogs",
+        "describe_replica_logs",
+        DescribeReplicaLogsRequest,
+        ReplicaLogs,
+        "Show the last lines that a replica wrote, where this server reaches its engine.",
+        errors=(e.SERVICE_NOT_FOUND, e.INSTANCE_NOT_FOUND),
+        example={"serviceId": "svco-48esssdpa594", "instanceId": "unit-Fz8kMh6J", "replica": 0, "linesMax": 50},
+        answer={"logLines": ["listening on 127.0.0.1:20985"], "why": None},
+    ),
+)

@@ -1,58 +1,74 @@
-"""What requests and results look like, for the actions of services."""
+"""Services: what runs where, and how."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-import msgspec
+from msgspec import Meta
 
-from leasebook.contract.nouns.charge import Model
-from leasebook.contract.nouns.instance import (
-    Billing,
-    Count,
-    Id,
-    Name,
-    Paged,
-    PagedRequest,
-    Part,
-    RegionOrAny,
-    Request,
-    Shape,
-    Text,
-    Time,
-)
+from leasebook.contract import errors as e
+from leasebook.contract import policies as p
+from leasebook.contract.action import BUYS, SERVICE, read, write
+from leasebook.contract.nouns.instance import Billing
+from leasebook.contract.nouns.model import VERSION_MEANS
+from leasebook.contract.shapes import Count, Id, Ids, Marker, Name, PageSize, Part, RegionOrAny, Request, Shape, Text
 
 ServiceType = Literal["chat", "completions", "text2image", "image2text"]
 RunStatus = Literal["New", "Deploying", "Serving", "Failed", "Stopped"]
 ChargeType = Literal["ComputingUnit", "Tokens"]
 Protocol = Literal[1, 2]
-Qps = Annotated[float, msgspec.Meta(gt=0, le=50)]
-Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Qps = Annotated[float, Meta(gt=0, le=50)]
+UnitsAReplica = Annotated[int, Meta(ge=1, le=99)]
+CountOrNone = Annotated[int, Meta(ge=0, le=100_000)]
+ServiceTypes = Annotated[list[ServiceType], Meta(max_length=10)]
+RunStatuses = Annotated[list[Literal[RunStatus, "Done"]], Meta(max_length=10)]
 
 
 class ResourceConfig(Part, kw_only=True):
     """What a replica takes, and how many replicas to buy units for."""
 
-    region: RegionOrAny | None = None
-    type: Annotated[str, msgspec.Meta(max_length=35, description="Card class and units per replica: GPU-1-2")]
-    qps: Qps | None = None
-    replicas_count: Count | None = None
+    region: Annotated[
+        RegionOrAny | None, Meta(description="Where to buy units; empty or left out: wherever there is stock enough.")
+    ] = None
+    type: Annotated[
+        str, Meta(max_length=35, description="Card class and units a replica: GPU-1-2 is two units of gpu-1.")
+    ]
+    qps: Annotated[
+        Qps | None,
+        Meta(description="Queries per second of a replica: so many calls, times the healthy replicas, are passed on."),
+    ] = None
+    replicas_count: Annotated[
+        Count | None, Meta(description="How many replicas to buy units for; required with billing.")
+    ] = None
 
 
 class DeploymentComputeUnit(Part, kw_only=True):
     """So many replicas on an instance that the account has."""
 
-    instance_id: Id
-    deployment_replicas_count: Count
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+    deployment_replicas_count: Annotated[Count, Meta(description="How many replicas are to run on the instance.")]
+
+
+DeploymentComputeUnits = Annotated[list[DeploymentComputeUnit], Meta(max_length=100)]
 
 
 class DeploymentConfig(Part, kw_only=True):
     """Which instances a service is to run on. An empty list means that units are to be bought."""
 
-    deployment_compute_unit_list: Annotated[list[DeploymentComputeUnit], msgspec.Meta(max_length=100)] | None = None
-    replicas_count: Count | None = None
-    qps: Qps | None = None
-    replica_compute_unit_count: Annotated[int, msgspec.Meta(ge=1, le=99)] | None = None
+    deployment_compute_unit_list: Annotated[
+        DeploymentComputeUnits | None,
+        Meta(description="The instances, all of one type; left out or empty: units are bought, as billing says."),
+    ] = None
+    replicas_count: Annotated[
+        Count | None, Meta(description="The sum of the replicas in the list, where it is said.")
+    ] = None
+    qps: Annotated[
+        Qps | None,
+        Meta(description="Queries per second of a replica: so many calls, times the healthy replicas, are passed on."),
+    ] = None
+    replica_compute_unit_count: Annotated[
+        UnitsAReplica | None, Meta(description="How many units a replica takes; 1 where it is left out.")
+    ] = None
 
 
 class CreateServiceRequest(Request, kw_only=True):
@@ -62,42 +78,70 @@ class CreateServiceRequest(Request, kw_only=True):
     ``counted`` the request may say (an addition of ours), and else the setting services.unknown_models.
     """
 
-    model_set_id: Id
-    model_id: Id
-    name: Name
-    description: Text | None = None
+    model_set_id: Annotated[Id, Meta(description="The model.")]
+    model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
+    name: Annotated[Name, Meta(description="What people call it.")]
+    description: Annotated[Text | None, Meta(description="Free text.")] = None
     url_suffix: Annotated[
-        str, msgspec.Meta(min_length=2, max_length=20, pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$")
+        str,
+        Meta(
+            min_length=2,
+            max_length=20,
+            pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$",
+            description="The end of the service's address. "
+            "The first service of an account that has it is called by it.",
+        ),
     ]
-    resource_config: ResourceConfig | None = None
-    deployment_config: DeploymentConfig | None = None
-    billing: Billing | None = None
-    service_type: ServiceType | None = None
-    protocol_version: Protocol | None = None
-    counted: bool | None = None
+    resource_config: Annotated[
+        ResourceConfig | None,
+        Meta(description="What a replica takes; required unless the service is to run on instances that there are."),
+    ] = None
+    deployment_config: Annotated[
+        DeploymentConfig | None, Meta(description="Which instances of the account's the service is to run on.")
+    ] = None
+    billing: Annotated[
+        Billing | None, Meta(description="How the units of the first replicas are paid; without it none are bought.")
+    ] = None
+    service_type: Annotated[
+        ServiceType | None, Meta(description="What the service is for; kept, shown and filtered by, nothing more.")
+    ] = None
+    protocol_version: Annotated[
+        Protocol | None, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")
+    ] = None
+    counted: Annotated[
+        bool | None,
+        Meta(
+            description=(
+                "Whether units are sold and counted and nothing runs, or (false) only a version that is there will do."
+            )
+        ),
+    ] = None
 
 
 class CreatedService(Shape, kw_only=True):
     """The new service, and the instance bought for it where one was."""
 
-    service_id: str
-    instance_id: str | None = None
-    order_id: str | None = None
+    service_id: Annotated[str, Meta(description="The service.")]
+    instance_id: Annotated[str | None, Meta(description="The instance that was bought with it.")] = None
+    order_id: Annotated[str | None, Meta(description="The order of that instance.")] = None
 
 
 class DescribeServiceRequest(Request, kw_only=True):
     """Ask for one service."""
 
-    service_id: Id
+    service_id: Annotated[Id, Meta(description="The service.")]
 
 
 class ServiceResource(Shape, kw_only=True):
     """What a replica takes, and how many replicas there are."""
 
-    type: str
-    replicas_count: int
-    region: str | None = None
-    qps: float | None = None
+    type: Annotated[str, Meta(description="Card class and units a replica: GPU-1-2 is two units of gpu-1.")]
+    replicas_count: Annotated[int, Meta(description="How many replicas run or are coming up.")]
+    region: Annotated[str | None, Meta(description="The region.")] = None
+    qps: Annotated[
+        float | None,
+        Meta(description="Queries per second of a replica: so many calls, times the healthy replicas, are passed on."),
+    ] = None
 
 
 class ServiceDetail(Shape, kw_only=True):
@@ -108,62 +152,124 @@ class ServiceDetail(Shape, kw_only=True):
     DescribeService says in ``whyNotRun`` why nothing runs of it, or where its version may not run.
     """
 
-    service_id: str
-    name: str
-    description: str
-    base_model: str
-    model_set_id: str
-    model_id: str
-    model_version_id: str
-    url_suffix: str
-    url: str
-    endpoint: str
-    service_type: ServiceType
-    protocol_version: int
-    run_status: RunStatus
-    update_status: str
-    charge_type: ChargeType
-    pay_type: str | None = None
-    charge_status: str
-    resource_config: ServiceResource
-    creator: str
-    create_time: str
-    counted: bool
-    why_not_run: list[str] | None = None
+    service_id: Annotated[str, Meta(description="The service.")]
+    name: Annotated[str, Meta(description="What people call it.")]
+    description: Annotated[str, Meta(description="Free text.")]
+    base_model: Annotated[str, Meta(description="The same as modelSetId.")]
+    model_set_id: Annotated[str, Meta(description="The model.")]
+    model_id: Annotated[str, Meta(description=VERSION_MEANS)]
+    model_version_id: Annotated[str, Meta(description="The same as modelId.")]
+    url_suffix: Annotated[
+        str,
+        Meta(
+            description="The end of the service's address. The first service of an account that has it is called by it."
+        ),
+    ]
+    url: Annotated[
+        str,
+        Meta(
+            description=(
+                "Where the service is called, with a key that CreateServiceKey made. What follows is its "
+                "replicas' path."
+            )
+        ),
+    ]
+    endpoint: Annotated[str, Meta(description="The same as urlSuffix.")]
+    service_type: Annotated[
+        ServiceType, Meta(description="What the service is for; kept, shown and filtered by, nothing more.")
+    ]
+    protocol_version: Annotated[int, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")]
+    run_status: Annotated[
+        RunStatus,
+        Meta(
+            description=(
+                "Serving while replicas run; Deploying while they only come up; Stopped: taken off, or all it "
+                "runs on stands still; New: it has none."
+            )
+        ),
+    ]
+    update_status: Annotated[str, Meta(description="None: no change of it is under way.")]
+    charge_type: Annotated[ChargeType, Meta(description="Always ComputingUnit.")]
+    pay_type: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "How the instances are paid that the service has replicas on: Prepay, Postpay, or both as "
+                "Prepay,Postpay."
+            )
+        ),
+    ] = None
+    charge_status: Annotated[str, Meta(description="Opened while the service has instances, else NotOpen.")]
+    resource_config: Annotated[ServiceResource, Meta(description="What a replica takes.")]
+    creator: Annotated[str, Meta(description="The user who made it.")]
+    create_time: Annotated[str, Meta(description="When it was made.")]
+    counted: Annotated[bool, Meta(description="Whether it is only counted: nothing runs of it.")]
+    why_not_run: Annotated[
+        list[str] | None,
+        Meta(
+            description=(
+                "Why nothing runs of it: it is only counted, no engine runs units of its type, or its version "
+                "is not trusted and the engines that could run it do not keep it apart completely."
+            )
+        ),
+    ] = None
 
 
 class DescribeServicesRequest(Request, kw_only=True):
     """List services, a page at a time."""
 
-    marker: Annotated[str, msgspec.Meta(max_length=64)] | None = None
-    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
-    page_reverse: bool | None = None
-    name: Text | None = None
-    service_type: Annotated[list[ServiceType], msgspec.Meta(max_length=10)] | None = None
-    run_status: Annotated[list[Literal[RunStatus, "Done"]], msgspec.Meta(max_length=10)] | None = None
-    creator: Annotated[list[Id], msgspec.Meta(max_length=100)] | None = None
-    charge_type: ChargeType | None = None
-    pay_type: Literal["Prepay", "Postpay"] | None = None
-    protocol_version: Protocol | None = None
+    marker: Annotated[Marker | None, Meta(description="The nextMarker of the page before.")] = None
+    max_keys: Annotated[
+        PageSize | None, Meta(description="Rows a page: 10 where it is left out, 100 at most whatever is asked.")
+    ] = None
+    page_reverse: Annotated[bool | None, Meta(description="Newest first.")] = None
+    name: Annotated[Text | None, Meta(description="Only services with this in their name.")] = None
+    service_type: Annotated[
+        ServiceTypes | None, Meta(description="Only services for one of these; left out or empty: all.")
+    ] = None
+    run_status: Annotated[
+        RunStatuses | None,
+        Meta(description="Only services in one of these; none is ever Failed, and Done means Serving."),
+    ] = None
+    creator: Annotated[
+        Ids | None, Meta(description="Only services that one of these users made; an empty list matches none.")
+    ] = None
+    charge_type: Annotated[
+        ChargeType | None, Meta(description="Only services that are charged this way; none is charged by Tokens.")
+    ] = None
+    pay_type: Annotated[
+        Literal["Prepay", "Postpay"] | None,
+        Meta(description="Only services with replicas on instances that are paid this way."),
+    ] = None
+    protocol_version: Annotated[
+        Protocol | None, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")
+    ] = None
 
 
 class ServicePage(Shape, kw_only=True):
     """A page of services. ``nextMarker`` stands there while more follow."""
 
-    service_list: list[ServiceDetail]
-    is_truncated: bool
-    max_keys: int
-    marker: str | None = None
-    next_marker: str | None = None
+    service_list: Annotated[list[ServiceDetail], Meta(description="The services.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    marker: Annotated[str | None, Meta(description="The marker that was given.")] = None
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
 class ModifyServiceRequest(Request, kw_only=True):
     """Let a service run another version of a model."""
 
-    service_id: Id
-    model_set_id: Id
-    model_id: Id
-    counted: bool | None = None
+    service_id: Annotated[Id, Meta(description="The service.")]
+    model_set_id: Annotated[Id, Meta(description="The model.")]
+    model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
+    counted: Annotated[
+        bool | None,
+        Meta(
+            description=(
+                "Whether units are sold and counted and nothing runs, or (false) only a version that is there will do."
+            )
+        ),
+    ] = None
 
 
 class ScaleServiceRequest(Request, kw_only=True):
@@ -172,106 +278,174 @@ class ScaleServiceRequest(Request, kw_only=True):
     The documents spell the number in two ways; either will do.
     """
 
-    service_id: Id
-    instance_id: Id
-    deployment_replicas_count: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
-    deployed_replicas_count: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
+    service_id: Annotated[Id, Meta(description="The service.")]
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+    deployment_replicas_count: Annotated[
+        CountOrNone | None,
+        Meta(description="How many replicas are to run on the instance; 0 takes the service off it."),
+    ] = None
+    deployed_replicas_count: Annotated[
+        CountOrNone | None, Meta(description="The same as deploymentReplicasCount, which goes before it.")
+    ] = None
 
 
 class ServiceRequest(Request, kw_only=True):
     """Name one service."""
 
-    service_id: Id
+    service_id: Annotated[Id, Meta(description="The service.")]
 
 
 class Operation(Shape, kw_only=True):
     """Whether it was accepted, and what to mind."""
 
-    operation: bool
-    message: str
+    operation: Annotated[bool, Meta(description="Always true.")]
+    message: Annotated[str, Meta(description="What to mind.")]
 
 
-class DescribePresetServicesRequest(PagedRequest, kw_only=True):
-    """List the models that quota is sold of."""
+_LISTED: Final = {
+    "serviceId": "svco-48esssdpa594",
+    "name": "demo",
+    "description": "The service that the documents' samples buy replicas for.",
+    "baseModel": "am-000000000000",
+    "modelSetId": "am-000000000000",
+    "modelId": "amv-000000000001",
+    "modelVersionId": "amv-000000000001",
+    "urlSuffix": "demo",
+    "url": "http://leasebook.test/services/demo",
+    "endpoint": "demo",
+    "serviceType": "chat",
+    "protocolVersion": 1,
+    "runStatus": "Serving",
+    "updateStatus": "None",
+    "chargeType": "ComputingUnit",
+    "payType": "Prepay,Postpay",
+    "chargeStatus": "Opened",
+    "resourceConfig": {"type": "GPU-1-1", "replicasCount": 10},
+    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "createTime": "2026-11-30T06:13:45+08:00",
+    "counted": True,
+}
 
-    service_ids: Annotated[list[Id], msgspec.Meta(max_length=100)] | None = None
-    service_type: Annotated[list[ServiceType], msgspec.Meta(max_length=10)] | None = None
-    charge_type: Annotated[list[Literal["TPM", "Tokens", "Calls", "Free"]], msgspec.Meta(max_length=10)] | None = None
-    charge_status: (
-        Annotated[list[Literal["NotOpen", "Opened", "Stopped", "Free"]], msgspec.Meta(max_length=10)] | None
-    ) = None
-    protocol_version: Protocol | None = None
-
-
-class PresetService(Shape, kw_only=True):
-    """A model that quota is sold of. Opened: the account has some; Stopped: it stands still for a debt."""
-
-    service_id: str
-    name: str
-    model: Model
-    service_type: ServiceType
-    charge_type: Literal["TPM"]
-    charge_status: Literal["NotOpen", "Opened", "Stopped"]
-    price_per_minute: str | None
-
-
-class PresetServices(Paged, kw_only=True):
-    """The models that quota is sold of, in the catalogue's order."""
-
-    service_list: list[PresetService]
-
-
-class DescribeServiceMetricRequest(PagedRequest, kw_only=True):
-    """Sum up the calls from startTime until before endTime, of some services or of all, by one app or by all."""
-
-    start_time: Time
-    end_time: Time
-    service_id: Annotated[list[Id], msgspec.Meta(max_length=100)] | None = None
-    app_id: Id | None = None
-
-
-class Metric(Shape, kw_only=True, omit_defaults=False):
-    """Sums of calls and tokens."""
-
-    input_tokens_total: int
-    output_tokens_total: int
-    tokens_total: int
-    succeed_call_total: int
-    failure_call_total: int
-    call_total: int
-
-
-class AppMetric(Shape, kw_only=True):
-    """What an app called of a service."""
-
-    app_id: str
-    metric: Metric
-
-
-class ServiceMetric(Shape, kw_only=True):
-    """What was called of a service, by app."""
-
-    service_id: str
-    service_name: str
-    app_list: list[AppMetric]
-
-
-class ServiceMetrics(Paged, kw_only=True):
-    """What was called, by service. Calls are counted by the hour in which they were made."""
-
-    start_time: str
-    end_time: str
-    service_list: list[ServiceMetric]
-
-
-class CountServiceCallsRequest(Request, kw_only=True):
-    """Count calls of a service: sent by whatever passes them on. Tokens come off the package where one is named."""
-
-    service_id: Id
-    app_id: Id
-    time: Time | None = None
-    input_tokens: Tokens = 0
-    output_tokens: Tokens = 0
-    succeeded: Tokens = 0
-    failed: Tokens = 0
-    package_id: Id | None = None
+ACTIONS: Final = (
+    write(
+        SERVICE,
+        "CreateService",
+        "create_service",
+        CreateServiceRequest,
+        CreatedService,
+        "Create a service on instances that there are, or on units bought now, or without any.",
+        errors=(*BUYS, e.INSTANCE_NOT_FOUND, e.INVALID_STATE, e.UNTRUSTED_MODEL),
+        example={
+            "name": "translator",
+            "urlSuffix": "translator",
+            "modelSetId": "am-000000000000",
+            "modelId": "amv-000000000000",
+            "resourceConfig": {"type": "GPU-1-2", "region": "bj", "replicasCount": 1},
+            "billing": {"paymentTiming": "Postpaid"},
+        },
+        answer={
+            "serviceId": "svco-l8de6uiarmys",
+            "instanceId": "unit-c7az9WSD",
+            "orderId": "67d014175349678ddbb886c573b30aa8",
+        },
+    ),
+    read(
+        SERVICE,
+        "DescribeService",
+        "describe_service",
+        DescribeServiceRequest,
+        ServiceDetail,
+        "Show one service.",
+        errors=(e.SERVICE_NOT_FOUND,),
+        example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            **_LISTED,
+            "whyNotRun": [
+                (
+                    "Nothing runs behind svco-48esssdpa594: it is only counted, since the repository had "
+                    "no version 'amv-000000000001' of its model or its request asked for that. "
+                    "ModifyService names a version that is run."
+                )
+            ],
+        },
+    ),
+    read(
+        SERVICE,
+        "DescribeServices",
+        "describe_services",
+        DescribeServicesRequest,
+        ServicePage,
+        "List services, a page at a time.",
+        policies=p.SERVICE_LISTERS,
+        errors=(e.INVALID_MARKER,),
+        example={"maxKeys": 10, "runStatus": ["New", "Serving"]},
+        answer={"serviceList": [_LISTED], "isTruncated": False, "maxKeys": 10},
+    ),
+    write(
+        SERVICE,
+        "ModifyService",
+        "modify_service",
+        ModifyServiceRequest,
+        bool,
+        "Let a service run another version of a model.",
+        errors=(e.SERVICE_NOT_FOUND, e.INVALID_STATE, e.UNTRUSTED_MODEL),
+        example={"serviceId": "svco-48esssdpa594", "modelSetId": "am-000000000000", "modelId": "amv-000000000001"},
+        answer=True,
+    ),
+    write(
+        SERVICE,
+        "ScaleService",
+        "scale_service",
+        ScaleServiceRequest,
+        bool,
+        "Say how many replicas of a service run on an instance.",
+        errors=(
+            e.SERVICE_NOT_FOUND,
+            e.INSTANCE_NOT_FOUND,
+            e.INVALID_STATE,
+            e.OPERATION_NOT_SUPPORTED,
+            e.UNTRUSTED_MODEL,
+        ),
+        example={"serviceId": "svco-q1w2e3r4t5y6", "instanceId": "unit-xxx", "deploymentReplicasCount": 0},
+        answer=True,
+    ),
+    write(
+        SERVICE,
+        "DeactivateService",
+        "deactivate_service",
+        ServiceRequest,
+        Operation,
+        "Take a service off. Its instances stay, and are paid for.",
+        errors=(e.SERVICE_NOT_FOUND,),
+        example={"serviceId": "svco-48esssdpa594"},
+        answer={
+            "operation": True,
+            "message": (
+                "The service is off. It keeps 1 postpaid instances, which go on being charged: release "
+                "those that nobody uses (ReleaseComputeUnit)."
+            ),
+        },
+    ),
+    write(
+        SERVICE,
+        "ActivateService",
+        "activate_service",
+        ServiceRequest,
+        Operation,
+        "Let a service that was taken off run again.",
+        errors=(e.SERVICE_NOT_FOUND, e.UNTRUSTED_MODEL),
+        example={"serviceId": "svco-48esssdpa594"},
+        answer={"operation": True, "message": "The service is on."},
+    ),
+    write(
+        SERVICE,
+        "DeleteService",
+        "delete_service",
+        ServiceRequest,
+        bool,
+        "Delete a service that has no replicas left.",
+        errors=(e.SERVICE_NOT_FOUND, e.INVALID_STATE),
+        example={"serviceId": "svco-q1w2e3r4t5y6"},
+        answer=True,
+    ),
+)

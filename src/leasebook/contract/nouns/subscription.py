@@ -1,18 +1,19 @@
-"""What subscriptions to events, and their deliveries, look like."""
+"""Subscriptions to events, and their deliveries."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-import msgspec
+from msgspec import Meta
 
-from leasebook.contract.nouns.event import EventType
-from leasebook.contract.nouns.instance import Id, Paged, PagedRequest, Request, Shape, Time
+from leasebook.contract import errors as e
+from leasebook.contract import policies as p
+from leasebook.contract.action import NOTIFICATION, read, write
+from leasebook.contract.nouns.event import EventId, Types
+from leasebook.contract.shapes import Id, LongMarker, Paged, PagedRequest, PageSize, Request, Shape, Time
 
-Url = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, description="Such as https://example.org/leasebook")]
-Address = Annotated[str, msgspec.Meta(min_length=3, max_length=254, description="Such as ops@example.org")]
-EventId = Annotated[str, msgspec.Meta(max_length=64, pattern="^[0-9]{1,18}-[0-9]{1,9}(?!\\n)$")]
-Types = Annotated[list[EventType], msgspec.Meta(max_length=50)]
+Url = Annotated[str, Meta(min_length=1, max_length=2000, description="Such as https://example.org/leasebook")]
+Address = Annotated[str, Meta(min_length=3, max_length=254, description="Such as ops@example.org")]
 SubscriptionKind = Literal["Webhook", "Email"]
 SubscriptionStatus = Literal["Active", "Paused", "Pending"]
 WantedStatus = Literal["Active", "Paused"]
@@ -22,11 +23,13 @@ DeliveryState = Literal["Waiting", "Delivered", "GivenUp", "Dropped"]
 class CreateSubscriptionRequest(Request, kw_only=True):
     """Have the account's events sent to a URL or to a mail address: of some types or all, of one instance or all."""
 
-    kind: SubscriptionKind
-    url: Url | None = None
-    address: Address | None = None
-    types: Types | None = None
-    instance_id: Id | None = None
+    kind: Annotated[SubscriptionKind, Meta(description="Webhook or Email.")]
+    url: Annotated[
+        Url | None, Meta(description="Where events are posted to, with Webhook: https, and a public address.")
+    ] = None
+    address: Annotated[Address | None, Meta(description="The mail address that events go to, with Email.")] = None
+    types: Annotated[Types | None, Meta(description="Only events of these types; left out or empty: all.")] = None
+    instance_id: Annotated[Id | None, Meta(description="Only events of this instance.")] = None
 
 
 class SubscriptionDetail(Shape, kw_only=True):
@@ -36,19 +39,29 @@ class SubscriptionDetail(Shape, kw_only=True):
     ``secretTime``; the one before it signs as well until ``oldSecretEndTime``, where that stands there.
     """
 
-    subscription_id: str
-    kind: SubscriptionKind
-    url: str | None = None
-    address: str | None = None
-    types: list[str]
-    instance_id: str | None = None
-    status: SubscriptionStatus
-    reason: str | None = None
-    create_time: str
-    secret: str | None = None
-    secret_time: str | None = None
-    old_secret_end_time: str | None = None
-    confirm_end_time: str | None = None
+    subscription_id: Annotated[str, Meta(description="The subscription.")]
+    kind: Annotated[SubscriptionKind, Meta(description="Webhook or Email.")]
+    url: Annotated[
+        str | None, Meta(description="Where events are posted to, with Webhook: https, and a public address.")
+    ] = None
+    address: Annotated[str | None, Meta(description="The mail address that events go to, with Email.")] = None
+    types: Annotated[list[str], Meta(description="The types that it gets; empty: all.")]
+    instance_id: Annotated[str | None, Meta(description="The only instance whose events it gets.")] = None
+    status: Annotated[
+        SubscriptionStatus, Meta(description="Active, Paused, or Pending: a mail address that was not confirmed yet.")
+    ]
+    reason: Annotated[str | None, Meta(description="Why the service paused it.")] = None
+    create_time: Annotated[str, Meta(description="When it was made.")]
+    secret: Annotated[
+        str | None, Meta(description="What a webhook is signed with: whsec_ and base64. It is never shown again.")
+    ] = None
+    secret_time: Annotated[str | None, Meta(description="When a webhook's secret was made.")] = None
+    old_secret_end_time: Annotated[
+        str | None, Meta(description="Until when the secret before this one signs as well.")
+    ] = None
+    confirm_end_time: Annotated[
+        str | None, Meta(description="Until when the link holds by which a mail address is confirmed.")
+    ] = None
 
 
 class DescribeSubscriptionsRequest(PagedRequest, kw_only=True):
@@ -58,7 +71,7 @@ class DescribeSubscriptionsRequest(PagedRequest, kw_only=True):
 class SubscriptionList(Paged, kw_only=True):
     """The account's subscriptions, oldest first."""
 
-    subscriptions: list[SubscriptionDetail]
+    subscriptions: Annotated[list[SubscriptionDetail], Meta(description="The subscriptions.")]
 
 
 class ModifySubscriptionRequest(Request, kw_only=True):
@@ -68,54 +81,74 @@ class ModifySubscriptionRequest(Request, kw_only=True):
     ``revokeSecret`` the old secret signs no more from now on, instead of for a day after ``rotateSecret``.
     """
 
-    subscription_id: Id
-    status: WantedStatus | None = None
-    types: Types | None = None
-    rotate_secret: bool | None = None
-    revoke_secret: bool | None = None
-    skip_missed: bool | None = None
+    subscription_id: Annotated[Id, Meta(description="The subscription.")]
+    status: Annotated[
+        WantedStatus | None, Meta(description="Paused: nothing is sent, and events wait. Active: they are sent.")
+    ] = None
+    types: Annotated[Types | None, Meta(description="Only events of these types from now on; empty: all.")] = None
+    rotate_secret: Annotated[
+        bool | None, Meta(description="Whether to replace the secret; for 24 hours both sign.")
+    ] = None
+    revoke_secret: Annotated[
+        bool | None,
+        Meta(description="Whether the old secret signs no more at once; with rotateSecret, the one that is replaced."),
+    ] = None
+    skip_missed: Annotated[
+        bool | None, Meta(description="Whether what happened until now, and did not come to wait yet, is left out.")
+    ] = None
 
 
 class SubscriptionRequest(Request, kw_only=True):
     """Name a subscription."""
 
-    subscription_id: Id
+    subscription_id: Annotated[Id, Meta(description="The subscription.")]
 
 
 class DescribeDeliveriesRequest(Request, kw_only=True):
     """Ask for a page of deliveries, those of the newest events first."""
 
-    subscription_id: Id | None = None
-    state: DeliveryState | None = None
-    instance_id: Id | None = None
-    marker: Annotated[str, msgspec.Meta(max_length=256)] | None = None
-    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    subscription_id: Annotated[Id | None, Meta(description="Only those to this subscription.")] = None
+    state: Annotated[DeliveryState | None, Meta(description="Only those in this state.")] = None
+    instance_id: Annotated[Id | None, Meta(description="Only events of this instance.")] = None
+    marker: Annotated[LongMarker | None, Meta(description="The nextMarker of the page before.")] = None
+    max_keys: Annotated[
+        PageSize | None, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")
+    ] = None
 
 
 class DeliveryDetail(Shape, kw_only=True):
     """An event on its way. ``deliveryId`` is what the receiver sees as ``webhook-id``, on every attempt."""
 
-    delivery_id: str
-    subscription_id: str
-    event_id: str
-    type: str
-    instance_id: str | None = None
-    state: DeliveryState
-    attempts: int
-    create_time: str
-    next_try_time: str | None = None
-    end_time: str | None = None
-    answer: int | None = None
-    failure: str | None = None
+    delivery_id: Annotated[str, Meta(description="What the receiver knows it by, on every attempt: webhook-id.")]
+    subscription_id: Annotated[str, Meta(description="The subscription.")]
+    event_id: Annotated[str, Meta(description="The event, by its id in DescribeEvents.")]
+    type: Annotated[str, Meta(description="The event's type.")]
+    instance_id: Annotated[str | None, Meta(description="The instance that the event is about.")] = None
+    state: Annotated[
+        DeliveryState,
+        Meta(
+            description=(
+                "Waiting, Delivered, GivenUp (tried for long enough, or refused for good) or Dropped (not to be sent)."
+            )
+        ),
+    ]
+    attempts: Annotated[int, Meta(description="How often it was tried since it waits.")]
+    create_time: Annotated[str, Meta(description="Since when it waits, or waited.")]
+    next_try_time: Annotated[str | None, Meta(description="When it is tried next, after a failure.")] = None
+    end_time: Annotated[str | None, Meta(description="When it was delivered, given up or dropped.")] = None
+    answer: Annotated[
+        int | None, Meta(description="The HTTP status, or the mail server's code, of the last attempt.")
+    ] = None
+    failure: Annotated[str | None, Meta(description="What was wrong at the last attempt.")] = None
 
 
 class DeliveryPage(Shape, kw_only=True):
     """A page of deliveries. ``nextMarker`` stands there while more follow."""
 
-    deliveries: list[DeliveryDetail]
-    is_truncated: bool
-    max_keys: int
-    next_marker: str | None = None
+    deliveries: Annotated[list[DeliveryDetail], Meta(description="The deliveries.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
+    max_keys: Annotated[int, Meta(description="The rows a page that were used.")]
+    next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
 
 
 class RedeliverGivenUpRequest(Request, kw_only=True):
@@ -124,20 +157,182 @@ class RedeliverGivenUpRequest(Request, kw_only=True):
     ``maxKeys`` bounds how much of it one call takes; call again while more is left.
     """
 
-    subscription_id: Id
-    start_time: Time | None = None
-    max_keys: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    subscription_id: Annotated[Id, Meta(description="The subscription.")]
+    start_time: Annotated[
+        Time | None, Meta(description="Only what was given up from then on; left out: all that is remembered.")
+    ] = None
+    max_keys: Annotated[
+        PageSize | None, Meta(description="How much one call takes: 100 where it is left out, 1000 at most.")
+    ] = None
 
 
 class Redelivered(Shape, kw_only=True):
     """How much is sent anew, and whether more was given up that this call did not take."""
 
-    redelivered: int
-    is_truncated: bool
+    redelivered: Annotated[int, Meta(description="How much is sent anew.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more was given up that this call did not take.")]
 
 
 class RedeliverEventRequest(Request, kw_only=True):
     """Have an event sent to a subscription anew, whether it was sent before or not, and whatever its type."""
 
-    subscription_id: Id
-    event_id: EventId
+    subscription_id: Annotated[Id, Meta(description="The subscription.")]
+    event_id: Annotated[EventId, Meta(description="The event, by its id in DescribeEvents.")]
+
+
+ACTIONS: Final = (
+    write(
+        NOTIFICATION,
+        "CreateSubscription",
+        "create_subscription",
+        CreateSubscriptionRequest,
+        SubscriptionDetail,
+        "Have the account's events sent to a URL or a mail address.",
+        policies=p.MANAGERS,
+        errors=(e.OPERATION_NOT_SUPPORTED, e.QUOTA_EXCEEDED, e.INSTANCE_NOT_FOUND),
+        example={
+            "kind": "Webhook",
+            "url": "https://example.org/leasebook",
+            "types": ["unit.released", "account.arrears"],
+        },
+        answer={
+            "subscriptionId": "sub-xv9e1qkzu48a",
+            "kind": "Webhook",
+            "url": "https://example.org/leasebook",
+            "types": ["account.arrears", "unit.released"],
+            "status": "Active",
+            "createTime": "2026-11-30T07:18:45+08:00",
+            "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "secretTime": "2026-11-30T07:18:45+08:00",
+        },
+    ),
+    read(
+        NOTIFICATION,
+        "DescribeSubscriptions",
+        "describe_subscriptions",
+        DescribeSubscriptionsRequest,
+        SubscriptionList,
+        "List the account's subscriptions.",
+        policies=p.MANAGERS,
+        errors=(e.INVALID_MARKER,),
+        example={},
+        answer={
+            "subscriptions": [
+                {
+                    "subscriptionId": "sub-k3j4h5g6f7d8",
+                    "kind": "Webhook",
+                    "url": "https://receiver.invalid/",
+                    "types": [],
+                    "status": "Active",
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                    "secretTime": "2026-11-30T06:13:45+08:00",
+                }
+            ]
+        },
+    ),
+    write(
+        NOTIFICATION,
+        "ModifySubscription",
+        "modify_subscription",
+        ModifySubscriptionRequest,
+        SubscriptionDetail,
+        "Pause a subscription or have it go on, change its types, or replace or revoke its secret.",
+        policies=p.MANAGERS,
+        errors=(e.INVALID_STATE,),
+        example={"subscriptionId": "sub-k3j4h5g6f7d8", "status": "Paused"},
+        answer={
+            "subscriptionId": "sub-k3j4h5g6f7d8",
+            "kind": "Webhook",
+            "url": "https://receiver.invalid/",
+            "types": [],
+            "status": "Paused",
+            "createTime": "2026-11-30T06:13:45+08:00",
+            "secretTime": "2026-11-30T06:13:45+08:00",
+        },
+    ),
+    write(
+        NOTIFICATION,
+        "DeleteSubscription",
+        "delete_subscription",
+        SubscriptionRequest,
+        bool,
+        "End a subscription; what waits for it is not sent.",
+        policies=p.MANAGERS,
+        example={"subscriptionId": "sub-k3j4h5g6f7d8"},
+        answer=True,
+    ),
+    read(
+        NOTIFICATION,
+        "DescribeDeliveries",
+        "describe_deliveries",
+        DescribeDeliveriesRequest,
+        DeliveryPage,
+        "List what was sent to the account's subscriptions and what waits, newest first.",
+        errors=(e.INVALID_MARKER,),
+        example={"subscriptionId": "sub-k3j4h5g6f7d8", "state": "GivenUp"},
+        answer={
+            "deliveries": [
+                {
+                    "deliveryId": "sub-k3j4h5g6f7d8-179599052232700003-1",
+                    "subscriptionId": "sub-k3j4h5g6f7d8",
+                    "eventId": "179599052232700003-1",
+                    "type": "unit.released",
+                    "instanceId": "unit-xxx",
+                    "state": "GivenUp",
+                    "attempts": 13,
+                    "createTime": "2026-11-30T06:15:22+08:00",
+                    "endTime": "2026-12-03T07:15:22+08:00",
+                    "answer": 500,
+                    "failure": "The receiver answered 500.",
+                }
+            ],
+            "isTruncated": False,
+            "maxKeys": 10,
+        },
+    ),
+    write(
+        NOTIFICATION,
+        "RedeliverEvent",
+        "redeliver_event",
+        RedeliverEventRequest,
+        DeliveryDetail,
+        "Send an event to a subscription anew.",
+        policies=p.MANAGERS,
+        errors=(e.INVALID_STATE,),
+        example={"subscriptionId": "sub-k3j4h5g6f7d8", "eventId": "17-0"},
+        answer={
+            "deliveryId": "sub-k3j4h5g6f7d8-17-0",
+            "subscriptionId": "sub-k3j4h5g6f7d8",
+            "eventId": "17-0",
+            "type": "iam.accessKeyCreated",
+            "state": "Waiting",
+            "attempts": 0,
+            "createTime": "2026-11-30T07:18:45+08:00",
+        },
+    ),
+    write(
+        NOTIFICATION,
+        "RedeliverGivenUp",
+        "redeliver_given_up",
+        RedeliverGivenUpRequest,
+        Redelivered,
+        "Send anew what was given up for a subscription.",
+        policies=p.MANAGERS,
+        errors=(e.INVALID_STATE,),
+        example={"subscriptionId": "sub-k3j4h5g6f7d8", "startTime": "2026-11-01 00:00:00", "maxKeys": 100},
+        answer={"redelivered": 0, "isTruncated": False},
+    ),
+    write(
+        NOTIFICATION,
+        "TestSubscription",
+        "test_subscription",
+        SubscriptionRequest,
+        bool,
+        "Send a test event to a subscription, the way all others go; to a Pending one, the link that confirms it.",
+        policies=p.MANAGERS,
+        errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
+        example={"subscriptionId": "sub-k3j4h5g6f7d8"},
+        answer=True,
+    ),
+)
+"""Who manages the account says where its events go; a URL may hold a secret of the receiver's."""

@@ -1,9 +1,13 @@
-"""What commands need besides rows that they can name (``book.Needed``)."""
+"""What a command needs the store to load before it decides: rows by their keys, sets of rows, and counts of rows."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import Key, Table
 from leasebook.domain.values.calendar import Instant
 
 
@@ -14,17 +18,17 @@ class OfferingsOfType(msgspec.Struct, frozen=True):
 
 
 class SuspendedInstances(msgspec.Struct, frozen=True):
-    """Need instances that stand still until a debt is paid (``Unit.is_halted``), at most ``HALTED_MAX`` of them.
+    """Need an account's suspended instances (``Instance.is_halted``), at most ``SUSPENDED_MAX`` of them.
 
-    And as many of those whose renewal waits for money (``Unit.awaits_renewal``), the oldest first. They are those of an
-    account; or, where an instance is named, of its account.
+    And as many of those whose renewal waits for money (``Instance.awaits_renewal``), the oldest first. Where an
+    instance is named, its account is meant.
     """
 
     account_id: str | None = None
     unit_id: str | None = None
 
 
-HALTED_MAX = 500
+SUSPENDED_MAX = 500
 
 
 class UsageTotals(msgspec.Struct, frozen=True):
@@ -35,6 +39,16 @@ class UsageTotals(msgspec.Struct, frozen=True):
 
 
 class KeysOfUser(msgspec.Struct, frozen=True):
-    """Need every access key of a user, whose row is needed as well: who makes keys takes turns on it."""
+    """Need every access key of a user. The user's row is needed as well: commands that make keys lock it."""
 
     user_id: str
+
+
+Need = tuple[Table[Any], Key]
+"""A row that a command reads or writes. It need not exist."""
+
+Needed = Need | OfferingsOfType | SuspendedInstances | UsageTotals | KeysOfUser | Asked
+
+
+class NotLoaded(LookupError):
+    """A command touched a row that it did not name as needed: a mistake in the command."""

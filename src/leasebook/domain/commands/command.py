@@ -7,7 +7,10 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import IDEMPOTENCY_RECORDS, NONCES, Book, Draft, Needed
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import IDEMPOTENCY_RECORDS, NONCES
 from leasebook.domain.model.idempotency import IdempotencyKey, IdempotencyRecord
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.record.agenda import Due
@@ -27,7 +30,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is to happen.
 
     ``needs`` are rows whose keys the command carries; ``needs_more`` are those whose keys stand in rows of
-    the first kind. Tables of the second kind come later in ``book.TABLES``, so that the order of locks holds.
+    the first kind. Tables of the second kind come later in ``tables.TABLES``, so that the order of locks holds.
     ``decide`` returns its answer or raises Refusal; it writes to nothing but the draft.
     """
 

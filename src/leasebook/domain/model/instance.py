@@ -54,7 +54,11 @@ MOVES: Final = (
     Move("Reconfiguring", "Running", "the engine has the new size"),
     Move("Reconfiguring", "ReconfigureFailed", "the engine cannot resize it; it runs on as it was"),
     Move("Running", "BillingChanging", "ChangeBilling to Postpaid, which a prepaid instance becomes at its expiry"),
-    Move("BillingChanging", "Running", "the term ended and it is postpaid now, or it was renewed or told to stay"),
+    Move(
+        "BillingChanging",
+        "Running",
+        "the term ended and it is postpaid now, or it was renewed or the change was cancelled",
+    ),
     *(
         move
         for up in ("Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging")
@@ -65,7 +69,7 @@ MOVES: Final = (
         if (up, move.end) != ("BillingChanging", "Releasing")
     ),
     Move("Stopped", "Running", "RenewComputeUnit (prepaid), or the debt was paid (postpaid)"),
-    Move("Stopped", "Releasing", "nobody brought it back in time, ReleaseComputeUnit, or its release time came"),
+    Move("Stopped", "Releasing", "its retention ended, ReleaseComputeUnit, or its release time came"),
     Move("Releasing", "Released", "the engine says that nothing is left; the units are free again"),
 )
 """Every way from one status to another. There is no other: who tries one makes a mistake."""

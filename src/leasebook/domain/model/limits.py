@@ -114,8 +114,8 @@ def month_name(at: Instant, zone_name: str) -> str:
     return f"{moment.year:04}-{moment.month:02}"
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What is to be judged: so many more units of a type, which cost so much this month at least."""
+class LimitedUse(msgspec.Struct, frozen=True):
+    """What an account's limits are asked about: units of a type that a user adds, and their least cost in ``month``."""
 
     user_id: str
     unit_type: str
@@ -124,7 +124,7 @@ class Asked(msgspec.Struct, frozen=True):
     month: str
 
 
-def judge_units(guard: AccountLimits | None, asked: Asked | None) -> Refusal | None:
+def judge_units(guard: AccountLimits | None, asked: LimitedUse | None) -> Refusal | None:
     """Judge a purchase by the limits on units; a refusal names the rule, the limit, what is used, who can change it."""
     if guard is None or asked is None:
         return None
@@ -147,7 +147,7 @@ def judge_units(guard: AccountLimits | None, asked: Asked | None) -> Refusal | N
     return None
 
 
-def judge_spend(guard: AccountLimits | None, asked: Asked | None, currency: str) -> Refusal | None:
+def judge_spend(guard: AccountLimits | None, asked: LimitedUse | None, currency: str) -> Refusal | None:
     """Judge a purchase by the limits on spending, the budget among them."""
     if guard is None or asked is None:
         return None
@@ -209,13 +209,13 @@ def default_release(guard: AccountLimits | None, release_at: Instant | None, now
     return release_at
 
 
-def judge_turn(guard: AccountLimits | None, turns_at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
+def judge_switch(guard: AccountLimits | None, at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
     """Judge that a prepaid unit becomes postpaid at some time; returns the release time that it gets then, too.
 
     Nobody can give one with the change, so it is the default one, counted from that time.
     """
-    release_at = default_release(guard, None, turns_at)
-    return release_at, judge_end(guard, release_at, turns_at, zone_name)
+    release_at = default_release(guard, None, at)
+    return release_at, judge_end(guard, release_at, at, zone_name)
 
 
 def judge_extension(

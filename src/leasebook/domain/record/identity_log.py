@@ -13,7 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.book.book import ACCESS_KEYS, METADATA, SERVICE_KEYS, USERS, Book, Draft, Needed, StoreMetadata
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import ACCESS_KEYS, METADATA, SERVICE_KEYS, USERS
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.record.audit_log import NOTHING, Mark
 from leasebook.domain.record.event import IAM_FOUND, Event
 from leasebook.domain.record.identity_event import IAM_TYPES

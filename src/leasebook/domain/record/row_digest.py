@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import msgspec
 
-from leasebook.domain.book.book import (
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import (
     ACCOUNT_LIMITS,
     ACCOUNTS,
     ENGINE_CAPACITIES,
@@ -36,7 +37,6 @@ from leasebook.domain.book.book import (
     SUBSCRIPTIONS,
     TOKEN_PACKAGES,
     USED_LINKS,
-    Changes,
     Table,
 )
 from leasebook.domain.record.ledger import Order, Posting

@@ -1,10 +1,15 @@
-"""Turning a prepaid instance into a postpaid one and back: the documents' BillingChanging."""
+"""The switch of an instance from prepaid to postpaid at the end of its term: the documents' BillingChanging."""
 
 from __future__ import annotations
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, OFFERINGS, Draft
+from typing import NamedTuple
+
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, OFFERINGS
+from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.limits import judge_turn
+from leasebook.domain.model.limits import AccountLimits, judge_switch
+from leasebook.domain.model.offering import Offering
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import start_meter
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed
@@ -12,19 +17,47 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 
 
-def turn_postpaid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
-    """Meter an instance from the end of its term on; answers False where it cannot begin to be paid so.
+class PostpaidSwitch(NamedTuple):
+    """Whether an instance may go on postpaid: when it is released then (None: never), and why it may not."""
+
+    release_at: Instant | None
+    hindrance: str | None
+    """A part of a sentence; None: it may."""
+
+
+def judge_postpaid(
+    unit: Instance, offering: Offering, account: Account, limits: AccountLimits | None, rules: Rules, at: Instant
+) -> PostpaidSwitch:
+    """Judge whether an instance may go on postpaid at ``at``, with the prices, the balance and the limits given.
 
     It must be what a purchase would have to be: sold by the minute, covered by the balance for a start, and with a
     release time where the account's limits ask for one. It gets the default one, as a purchase does that gives none.
     """
-    offering = draft.require(OFFERINGS, *unit.offering)
-    balance = draft.require(ACCOUNTS, unit.account_id).balance
-    release_at, refusal = judge_turn(draft.get(ACCOUNT_LIMITS, unit.account_id), now, rules.time_zone)
-    deal = PurchaseTerms(
+    release_at, refusal = judge_switch(limits, at, rules.time_zone)
+    terms = PurchaseTerms(
         unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by
     )
-    if refusal is not None or deal.price is None or balance < max(balance_needed(deal, rules), 0):
+    hindrance = None
+    if refusal is not None:
+        hindrance = "the account's limits do not let it go on postpaid without a release time"
+    elif terms.price is None:
+        hindrance = "it is not sold by the minute, so that it cannot go on postpaid"
+    elif account.balance < max(balance_needed(terms, rules), 0):
+        hindrance = "the balance does not do for it to go on postpaid"
+    return PostpaidSwitch(release_at, hindrance)
+
+
+def switch_to_postpaid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
+    """Meter an instance from the end of its term on, ``now``; changes nothing and answers False where it may not."""
+    found = judge_postpaid(
+        unit,
+        draft.require(OFFERINGS, *unit.offering),
+        draft.require(ACCOUNTS, unit.account_id),
+        draft.get(ACCOUNT_LIMITS, unit.account_id),
+        rules,
+        now,
+    )
+    if found.hindrance is not None:
         return False
     unit = change(
         draft,
@@ -35,7 +68,7 @@ def turn_postpaid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> b
         term_from=None,
         term_anchor=None,
         expires_at=None,
-        release_at=release_at,
+        release_at=found.release_at,
         auto_renew=False,
         renew_at=None,
     )

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from leasebook.domain.book import store_queries as asked
-from leasebook.domain.book.book import ACCOUNTS, Draft, Needed
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import ACCOUNTS
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import QUOTA, Refusal
 from leasebook.domain.values.rule_settings import Rules

@@ -9,13 +9,13 @@ import msgspec
 
 from leasebook.domain.model.account import Account
 from leasebook.domain.model.instance import GONE, UP, Instance
-from leasebook.domain.model.limits import AccountLimits, Asked, judge_renewal, judge_spend, judge_turn, month_name
+from leasebook.domain.model.limits import AccountLimits, LimitedUse, judge_renewal, judge_spend, month_name
 from leasebook.domain.model.offering import Offering, PriceList
 from leasebook.domain.model.replica import Replica
 from leasebook.domain.record.agenda import Due, DueKind, agenda_of
 from leasebook.domain.replicas.unrun import idle
+from leasebook.domain.rules.billing_switch import PostpaidSwitch, judge_postpaid
 from leasebook.domain.rules.metering import minutes_started, uses
-from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed
 from leasebook.domain.rules.term import Term, is_too_long, months_between, next_try, own_term, price_of_months, term_of
 from leasebook.domain.values.calendar import MINUTE_US, Instant, rfc3339, to_datetime
 from leasebook.domain.values.money import MICRO_MAX, Micro, amount_text
@@ -65,19 +65,19 @@ def explain(
     not foreseen.
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
-    turn = None if end is None else _turn(unit, end, offering, account, rules, guard)
+    switch = None if end is None else _switch(unit, end, offering, account, rules, guard)
     renewals, hindrance = _renewals(unit, offering, account, rules, guard)
-    cost_then = _cost_at(unit, offering, prices, now, end, month_end, turn, renewals)
+    cost_then = _cost_at(unit, offering, prices, now, end, month_end, switch, renewals)
     alive = unit.status not in GONE and unit.status != "Releasing"
     sentences = [
         *_why(unit, account, rules),
         *_waits(unit, replicas, rules),
         *idle(unit, rules.routes),
-        *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, turn, hindrance)),
+        *([_renewed(unit, renewals, rules)] if renewals else _end(unit, end, rules, switch, hindrance)),
         _costs(unit, cost_then, account, rules, month_end),
     ]
-    if end is not None and turn is not None and turn.hindrance is None:
-        end = None if turn.release_at is None else Due(turn.release_at, DueKind.RELEASE, unit.id)
+    if end is not None and switch is not None and switch.hindrance is None:
+        end = None if switch.release_at is None else Due(switch.release_at, DueKind.RELEASE, unit.id)
     if renewals:
         end = Due(renewals[-1].ends_at, DueKind.EXPIRE, unit.id)
     return Explained(
@@ -90,31 +90,13 @@ def explain(
     )
 
 
-class _Turn(NamedTuple):
-    """What becomes of an instance that is to go on postpaid: when it is released then, or why it cannot go on."""
-
-    release_at: Instant | None
-    hindrance: str | None
-
-
-def _turn(
+def _switch(
     unit: Instance, end: Due, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
-) -> _Turn | None:
-    """Foresee what ``turning.turn_postpaid`` will do at the end of its term; None: it is not to become postpaid."""
+) -> PostpaidSwitch | None:
+    """Foresee what ``switch_to_postpaid`` will do at the end of its term; None: it is not to become postpaid."""
     if unit.status != "BillingChanging" or end.kind is not DueKind.EXPIRE:
         return None
-    release_at, refusal = judge_turn(guard, end.at, rules.time_zone)
-    deal = PurchaseTerms(
-        unit.account_id, offering, unit.count, "Postpaid", 0, release_at, offering.per_minute, unit.created_by
-    )
-    hindrance = None
-    if refusal is not None:
-        hindrance = "the account's limits do not let it go on postpaid without a release time"
-    elif deal.price is None:
-        hindrance = "it is not sold by the minute, so that it cannot go on postpaid"
-    elif account.balance < max(balance_needed(deal, rules), 0):
-        hindrance = "the balance does not do for it to go on postpaid"
-    return _Turn(release_at, hindrance)
+    return judge_postpaid(unit, offering, account, guard, rules, end.at)
 
 
 def _cost_at(
@@ -124,7 +106,7 @@ def _cost_at(
     now: Instant,
     end: Due | None,
     month_end: Instant,
-    turn: _Turn | None,
+    switch: PostpaidSwitch | None,
     renewals: Sequence[_Renewal],
 ) -> Micro:
     """Return what it will have cost at the month's end: metered use goes on, and renewals are paid when they are due.
@@ -133,9 +115,9 @@ def _cost_at(
     """
     if unit.payment_timing == "Prepaid":
         renewed: int = sum(one.amount for one in renewals if one.at < month_end)
-        goes_on = turn is not None and turn.hindrance is None
+        goes_on = switch is not None and switch.hindrance is None
         if goes_on and unit.expires_at is not None and unit.expires_at < month_end:
-            until = month_end if turn is None or turn.release_at is None else min(month_end, turn.release_at)
+            until = month_end if switch is None or switch.release_at is None else min(month_end, switch.release_at)
             minutes = minutes_started(unit.expires_at, until)
             renewed += unit.count * minutes * (offering.per_minute or 0)
         return Micro(min(unit.charged + renewed, MICRO_MAX - 1))
@@ -207,7 +189,7 @@ def _hindrance(
         return "the renewal would be over before it began: renew it for longer by hand (RenewComputeUnit)"
     if offering.per_month is None:
         return "it is not sold by the month any more"
-    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(at, account.time_zone))
     extensions = unit.extensions + before if unit.extensions else 0
     if (
         left < amount
@@ -259,7 +241,9 @@ def _waits(unit: Instance, replicas: Sequence[Replica], rules: Rules) -> Iterato
         yield f"{begin} replica {row.number} of {row.service_id}, {row.state} since {since}{reason}."
 
 
-def _end(unit: Instance, end: Due | None, rules: Rules, turn: _Turn | None, hindrance: str | None) -> Iterator[str]:
+def _end(
+    unit: Instance, end: Due | None, rules: Rules, switch: PostpaidSwitch | None, hindrance: str | None
+) -> Iterator[str]:
     if unit.status in GONE or unit.status == "Releasing":
         return
     if end is None:
@@ -270,12 +254,12 @@ def _end(unit: Instance, end: Due | None, rules: Rules, turn: _Turn | None, hind
     match end.kind:
         case DueKind.RELEASE:
             yield f"It is released at {at}."
-        case DueKind.EXPIRE if turn is not None and turn.hindrance is not None:
-            yield f"At {at} its term ends, and it stops: {turn.hindrance}."
-        case DueKind.EXPIRE if turn is not None and turn.release_at is not None:
-            released = rfc3339(turn.release_at, rules.time_zone)
+        case DueKind.EXPIRE if switch is not None and switch.hindrance is not None:
+            yield f"At {at} its term ends, and it stops: {switch.hindrance}."
+        case DueKind.EXPIRE if switch is not None and switch.release_at is not None:
+            released = rfc3339(switch.release_at, rules.time_zone)
             yield f"At {at} its term ends, and it goes on postpaid; it is released at {released} then."
-        case DueKind.EXPIRE if turn is not None:
+        case DueKind.EXPIRE if switch is not None:
             yield f"At {at} its term ends, and it goes on postpaid; nothing ends it by itself then."
         case DueKind.EXPIRE:
             yield f"At {at} its term ends, and it stops."

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, SERVICES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES, SERVICES
 from leasebook.domain.model.instance import LEGAL, UP, Instance, Placement
+from leasebook.domain.model.instance_changes import InstanceChanges
 from leasebook.domain.model.service import Service
 from leasebook.domain.rules.reminder import DECIDES, armed, disarmed, is_rearmed, wants_none
 
 
-def change(draft: Draft, unit: Instance, **changes: Any) -> Instance:
+def change(draft: Draft, unit: Instance, **changes: Unpack[InstanceChanges]) -> Instance:
     """Write an instance with some fields changed, count its services' replicas anew, and see to its reminders.
 
     Needs the rows of its services wherever its status, its payment or what is placed on it changes, and its account
-    where it gets another deadline. Raises AssertionError for a move that is in no table (``unit.MOVES``): no command
-    may try one.
+    where it gets another deadline. Raises AssertionError for a move that is in no table (``instance.MOVES``): no
+    command may try one.
     """
     after = msgspec.structs.replace(unit, **changes)
     if after.status != unit.status and (unit.status, after.status) not in LEGAL:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, PRICES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS, OFFERINGS, PRICES
 from leasebook.domain.model.instance import UP, Instance
+from leasebook.domain.model.instance_changes import InstanceChanges
 from leasebook.domain.model.offering import PriceList
 from leasebook.domain.record.ledger import USAGE_REVENUE, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
@@ -24,13 +26,13 @@ def minutes_started(start: Instant, until: Instant) -> int:
     return max(0, -((start - until) // MINUTE_US))
 
 
-def start_meter(draft: Draft, unit: Instance, now: Instant, **more: Any) -> Instance:
+def start_meter(draft: Draft, unit: Instance, now: Instant) -> Instance:
     """Meter a postpaid instance from now on. Needs its account, its services and its offering.
 
     One that stopped and comes back before the minute ends in which it stopped goes on with the same meter, since that
     minute is paid for (decision 28).
     """
-    more |= {
+    changes: InstanceChanges = {
         "status": "Running",
         "charge_at": next_full_hour(now, draft.require(ACCOUNTS, unit.account_id).time_zone),
         "retire_at": None,
@@ -38,11 +40,16 @@ def start_meter(draft: Draft, unit: Instance, now: Instant, **more: Any) -> Inst
     }
     paid = paid_until(unit)
     if paid is not None and now < paid:
-        return change(draft, unit, sized_at=now, **more)
-    number = draft.require(OFFERINGS, *unit.offering).price_number
-    return change(
-        draft, unit, meter_from=now, metered_minutes=0, metered_peak=0, sized_at=None, price_number=number, **more
-    )
+        changes["sized_at"] = now
+    else:
+        changes |= {
+            "meter_from": now,
+            "metered_minutes": 0,
+            "metered_peak": 0,
+            "sized_at": None,
+            "price_number": draft.require(OFFERINGS, *unit.offering).price_number,
+        }
+    return change(draft, unit, **changes)
 
 
 def paid_until(unit: Instance) -> Instant | None:
@@ -108,11 +115,11 @@ def _grown(unit: Instance, until: Instant) -> int:
     return max(0, unit.count - unit.metered_peak)
 
 
-def charge_usage(draft: Draft, unit: Instance, until: Instant, *, at: Instant | None = None, **more: Any) -> Instance:
+def charge_usage(draft: Draft, unit: Instance, until: Instant, *, at: Instant | None = None) -> Instance:
     """Charge what a postpaid instance used before ``until`` and was not charged for yet.
 
-    There is one posting for each price that held and number of units, of the time ``at``, or ``until``. ``more`` is
-    what else changes, in any case. Needs the instance's account and prices.
+    There is one posting for each price that held and number of units, of the time ``at``, or ``until``. Needs the
+    instance's account and prices.
     """
     start = unit.meter_from
     if unit.release_at is not None:
@@ -122,7 +129,7 @@ def charge_usage(draft: Draft, unit: Instance, until: Instant, *, at: Instant | 
     minutes = 0 if start is None else minutes_started(start, until)
     grown = _grown(unit, until)
     if start is None or not metered or (minutes <= unit.metered_minutes and not grown):
-        return change(draft, unit, **more) if more else unit
+        return unit
     charged = 0
     for use in uses(unit, draft.require(PRICES, *unit.offering), until):
         charged += _post(draft, unit, charged, until if at is None else at, start, use)
@@ -133,7 +140,6 @@ def charge_usage(draft: Draft, unit: Instance, until: Instant, *, at: Instant | 
         metered_minutes=max(unit.metered_minutes, minutes),
         metered_peak=peak,
         charged=Micro(unit.charged + charged),
-        **more,
     )
 
 

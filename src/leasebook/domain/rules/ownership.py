@@ -1,10 +1,11 @@
-"""Whose is it: somebody else's instance or service is answered like one that does not exist (decision 20)."""
+"""Ownership: an instance or a service of another account is answered like one that does not exist (decision 20)."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from leasebook.domain.book.book import INSTANCES, MODEL_SETS, MODELS, SERVICES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, MODEL_SETS, MODELS, SERVICES
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, is_seen
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
@@ -33,7 +34,7 @@ def no_service(service_id: str) -> Refusal:
     )
 
 
-def own_unit(
+def require_instance(
     draft: Draft,
     account_id: str,
     unit_id: str,
@@ -41,8 +42,22 @@ def own_unit(
     *,
     kind: OfferingKind | None = UNITS_OF_COMPUTE,
 ) -> Instance:
-    """Return the account's instance of that kind (None: any), of that service where one is named; raises Refusal."""
-    unit = draft.get(INSTANCES, unit_id)
+    """Return an instance as a command left it, where ``owned_instance`` lets the account see it; raises Refusal."""
+    return owned_instance(draft.get(INSTANCES, unit_id), account_id, unit_id, service_id, kind=kind)
+
+
+def owned_instance(
+    unit: Instance | None,
+    account_id: str,
+    unit_id: str,
+    service_id: str | None = None,
+    *,
+    kind: OfferingKind | None = UNITS_OF_COMPUTE,
+) -> Instance:
+    """Return the row that was found under an id, where it is the account's; raises Refusal.
+
+    It must be of ``kind`` (None: any), and serve ``service_id`` where that is named.
+    """
     if (
         unit is None
         or unit.account_id != account_id

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Draft
-from leasebook.domain.model.limits import Asked, judge_end, judge_spend, judge_units, month_name
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
+from leasebook.domain.model.limits import LimitedUse, judge_end, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import Offering
+from leasebook.domain.model.quote import Quote
 from leasebook.domain.record.ledger import PaymentTiming
 from leasebook.domain.rules.release_time import check_release_time
-from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.calendar import Instant, rfc3339
 from leasebook.domain.values.money import MICRO_MAX, Micro, amount_text
-from leasebook.domain.values.refusal import BALANCE, NOT_SUPPORTED, Refusal
+from leasebook.domain.values.refusal import BAD_VALUE, BALANCE, NO_RESOURCE, NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.domain.values.wording import counted
 
 RULES = ("releaseTime", "end", "stock", "units", "price", "spend", "balance")
 """What is judged, in the order in which a purchase is refused."""
+QUOTED = ("region", "type", "count", "payment_timing", "months")
+"""The fields that a quote and the purchase made with it have in common, besides the account."""
 Verdict = tuple[str, Refusal | None]
 
 
 class PurchaseTerms(msgspec.Struct, frozen=True):
-    """So many units of an offering for an account; ``price`` is that of one for a minute or a month.
+    """The terms of a purchase: ``count`` units of an offering for an account, and how they are paid.
 
-    A price of None: the offering is not sold that way.
+    ``price`` is that of one unit for a minute (postpaid) or a month (prepaid). None: it is not sold that way. The terms
+    are judged, compared with a quote, and charged.
     """
 
     account_id: str
@@ -36,82 +41,119 @@ class PurchaseTerms(msgspec.Struct, frozen=True):
     user_id: str
 
     @property
+    def region(self) -> str:
+        """The offering's region."""
+        return self.offering.region
+
+    @property
+    def type(self) -> str:
+        """The offering's type."""
+        return self.offering.type
+
+    @property
     def at_once(self) -> Micro:
-        """What is paid at the purchase: a term whole, and of metered use nothing (decision 11)."""
+        """Amount due at the purchase: the full term, or zero for metered use (decision 11)."""
         prepaid = self.payment_timing == "Prepaid"
         return Micro(self.count * (self.price or 0) * self.months) if prepaid else Micro(0)
 
 
-def balance_needed(deal: PurchaseTerms, rules: Rules) -> Micro:
+def balance_needed(terms: PurchaseTerms, rules: Rules) -> Micro:
     """Return what the balance must be: the term's price, or for metered use a minimum (decision 11)."""
-    if deal.payment_timing == "Prepaid":
-        return deal.at_once
+    if terms.payment_timing == "Prepaid":
+        return terms.at_once
     if rules.postpaid_balance_min is not None:
         return rules.postpaid_balance_min
-    return Micro(deal.count * (deal.price or 0) * 60)
+    return Micro(terms.count * (terms.price or 0) * 60)
 
 
-def judge(draft: Draft, rules: Rules, now: Instant, deal: PurchaseTerms) -> list[Verdict]:
-    """Judge a purchase by every rule; a refusal of None: the rule does not mind."""
-    guard = draft.get(ACCOUNT_LIMITS, deal.account_id)
-    asked = None if guard is None else asked_of(draft, deal, now)
-    postpaid = deal.payment_timing == "Postpaid"
+def judge(draft: Draft, rules: Rules, now: Instant, terms: PurchaseTerms) -> list[Verdict]:
+    """Judge a purchase by every rule; a refusal of None: the rule allows it."""
+    guard = draft.get(ACCOUNT_LIMITS, terms.account_id)
+    asked = None if guard is None else limited_use_of(draft, terms, now)
+    postpaid = terms.payment_timing == "Postpaid"
     return [
-        ("releaseTime", _of_release_time(deal, rules, now)),
-        ("end", judge_end(guard, deal.release_at, now, rules.time_zone) if postpaid else None),
-        ("stock", _of_stock(deal)),
+        ("releaseTime", _of_release_time(terms, rules, now)),
+        ("end", judge_end(guard, terms.release_at, now, rules.time_zone) if postpaid else None),
+        ("stock", _of_stock(terms)),
         ("units", judge_units(guard, asked)),
-        ("price", _of_price(deal)),
+        ("price", _of_price(terms)),
         ("spend", judge_spend(guard, asked, rules.currency)),
-        ("balance", None if deal.price is None else _of_balance(draft, deal, rules)),
+        ("balance", None if terms.price is None else _of_balance(draft, terms, rules)),
     ]
 
 
-def asked_of(draft: Draft, deal: PurchaseTerms, now: Instant) -> Asked:
+def limited_use_of(draft: Draft, terms: PurchaseTerms, now: Instant) -> LimitedUse:
     """Return what limits are asked about: the units, and what they cost at once, or metered in their first hour."""
-    zone = draft.require(ACCOUNTS, deal.account_id).time_zone
-    cost = deal.at_once if deal.payment_timing == "Prepaid" else deal.count * (deal.price or 0) * 60
-    return Asked(deal.user_id, deal.offering.type, deal.count, Micro(cost), month_name(now, zone))
+    zone = draft.require(ACCOUNTS, terms.account_id).time_zone
+    cost = terms.at_once if terms.payment_timing == "Prepaid" else terms.count * (terms.price or 0) * 60
+    return LimitedUse(terms.user_id, terms.offering.type, terms.count, Micro(cost), month_name(now, zone))
 
 
-def _of_release_time(deal: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:
+def _of_release_time(terms: PurchaseTerms, rules: Rules, now: Instant) -> Refusal | None:
     try:
-        check_release_time(deal.release_at, rules, now, field="billing.releaseTime")
+        check_release_time(terms.release_at, rules, now, field="billing.releaseTime")
     except Refusal as refusal:
         return refusal
     return None
 
 
-def _of_stock(deal: PurchaseTerms) -> Refusal | None:
+def _of_stock(terms: PurchaseTerms) -> Refusal | None:
     try:
-        deal.offering.take(deal.count)
+        terms.offering.take(terms.count)
     except Refusal as refusal:
         return refusal
     return None
 
 
-def _of_price(deal: PurchaseTerms) -> Refusal | None:
-    if deal.price is not None:
+def _of_price(terms: PurchaseTerms) -> Refusal | None:
+    if terms.price is not None:
         return None
-    prepaid = deal.payment_timing == "Prepaid"
+    prepaid = terms.payment_timing == "Prepaid"
     return Refusal(
         NOT_SUPPORTED,
-        f"{deal.offering.name} is not sold {'by the month' if prepaid else 'by the minute'}: it has no such price. "
+        f"{terms.offering.name} is not sold {'by the month' if prepaid else 'by the minute'}: it has no such price. "
         f"An operator can set {'pricePerMonth' if prepaid else 'pricePerMinute'} with SetOffering (/v2/catalog).",
     )
 
 
-def _of_balance(draft: Draft, deal: PurchaseTerms, rules: Rules) -> Refusal | None:
-    balance = draft.require(ACCOUNTS, deal.account_id).balance
-    needed = balance_needed(deal, rules)
+def _of_balance(draft: Draft, terms: PurchaseTerms, rules: Rules) -> Refusal | None:
+    balance = draft.require(ACCOUNTS, terms.account_id).balance
+    needed = balance_needed(terms, rules)
     # An account in debt buys nothing more, whatever the minimum is.
-    if balance >= (needed if deal.payment_timing == "Prepaid" else max(needed, 0)) and needed < MICRO_MAX:
+    if balance >= (needed if terms.payment_timing == "Prepaid" else max(needed, 0)) and needed < MICRO_MAX:
         return None
-    prepaid = deal.payment_timing == "Prepaid"
-    what = f"{counted(deal.count, 'postpaid unit')} to start"
+    prepaid = terms.payment_timing == "Prepaid"
+    what = f"{counted(terms.count, 'postpaid unit')} to start"
     if prepaid:
-        what = f"{counted(deal.count, 'unit')} for {counted(deal.months, 'month')}"
+        what = f"{counted(terms.count, 'unit')} for {counted(terms.months, 'month')}"
     return balance_refusal(balance, needed, rules, what)
+
+
+def check_quote(quote: Quote | None, quote_id: str, terms: PurchaseTerms, rules: Rules, now: Instant) -> Quote:
+    """Return the quote where it is the account's, of this very purchase, unused and still good; raises Refusal."""
+    if quote is None or quote.account_id != terms.account_id:
+        raise Refusal(
+            NO_RESOURCE, f"There is no quote {quote_id[:64]!r} here. QuotePurchase makes one.", field="quoteId"
+        )
+    if quote.used_by is not None:
+        raise Refusal(WRONG_STATE, f"The quote was used for {quote.used_by} already; ask for another.", field="quoteId")
+    if quote.expires_at <= now:
+        raise Refusal(
+            WRONG_STATE,
+            f"The quote ended at {rfc3339(quote.expires_at, rules.time_zone)}; it is "
+            f"{rfc3339(now, rules.time_zone)} now. Ask for another.",
+            field="quoteId",
+        )
+    for name in QUOTED:
+        quoted, asked = getattr(quote, name), getattr(terms, name)
+        if quoted != asked:
+            raise Refusal(
+                BAD_VALUE,
+                f"The quote is for {name.replace('_', ' ')} {quoted}, and {asked} is asked for. Buy what was quoted, "
+                "or ask for another quote.",
+                field="quoteId",
+            )
+    return quote
 
 
 def balance_refusal(balance: int, needed: int, rules: Rules, what: str) -> Refusal:

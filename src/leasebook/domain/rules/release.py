@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from leasebook.domain.book.book import OFFERINGS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import OFFERINGS
 from leasebook.domain.model.instance import ENDABLE, EndReason, Instance
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_usage
@@ -21,10 +22,9 @@ def begin_release(draft: Draft, unit: Instance, reason: EndReason, at: Instant) 
     if unit.status not in ENDABLE:
         raise AssertionError(f"{unit.id} is {unit.status} and cannot be released")
     ended_at = at if unit.release_at is None else min(at, unit.release_at)
-    return charge_usage(
+    return change(
         draft,
-        unit,
-        ended_at,
+        charge_usage(draft, unit, ended_at),
         status="Releasing",
         ended_at=ended_at,
         end_reason=reason,

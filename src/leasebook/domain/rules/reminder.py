@@ -6,9 +6,10 @@ its own time or not at all: what has passed already when the deadline is set, or
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from leasebook.domain.model.instance import ENDABLE, UP, Instance, InstanceStatus
+from leasebook.domain.model.instance_changes import InstanceChanges
 from leasebook.domain.values.calendar import DAY_US, MINUTE_US, Instant
 
 OFFSETS_MAX: Final = 8
@@ -43,7 +44,7 @@ def to_offsets(offsets_us: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(offsets_us), reverse=True))
 
 
-def armed(unit: Instance, offsets_us: tuple[int, ...], after: Instant) -> dict[str, Any]:
+def armed(unit: Instance, offsets_us: tuple[int, ...], after: Instant) -> InstanceChanges:
     """Return the fields with which an instance is reminded of its deadline, as often as something is left to be said.
 
     That is every offset whose moment comes after ``after``, and after the last one of which it was reminded: so a
@@ -57,9 +58,9 @@ def armed(unit: Instance, offsets_us: tuple[int, ...], after: Instant) -> dict[s
     return {"remind_at": Instant(deadline - ahead[0]) if ahead else None, "remind_before_us": ahead}
 
 
-def disarmed(unit: Instance) -> dict[str, Any]:
+def disarmed(unit: Instance) -> InstanceChanges:
     """Return the fields with which it is reminded of nothing. What has ended forgets of what it was reminded."""
-    fields: dict[str, Any] = {"remind_at": None, "remind_before_us": ()}
+    fields: InstanceChanges = {"remind_at": None, "remind_before_us": ()}
     return fields if unit.status in _LIVE else {**fields, "reminded_at": None}
 
 
@@ -75,7 +76,7 @@ def wants_none(unit: Instance) -> bool:
     return unit.auto_renew or deadline_of(unit) is None
 
 
-def unpaid(unit: Instance, offsets_us: tuple[int, ...], now: Instant) -> dict[str, Any]:
+def unpaid(unit: Instance, offsets_us: tuple[int, ...], now: Instant) -> InstanceChanges:
     """Return the fields that change because a renewal has just failed: from now on it is reminded of its expiry.
 
     What is due at this very moment counts: the try itself was at that time before the expiry.
@@ -83,7 +84,7 @@ def unpaid(unit: Instance, offsets_us: tuple[int, ...], now: Instant) -> dict[st
     return {} if unit.remind_at is not None else armed(unit, offsets_us, Instant(now - 1))
 
 
-def said(unit: Instance, at: Instant, seen_at: Instant) -> dict[str, Any]:
+def said(unit: Instance, at: Instant, seen_at: Instant) -> InstanceChanges:
     """Return the fields that change because a reminder was due at a moment and the work is done at another.
 
     Only the nearest one is said where several are late, and none of a deadline that has passed. What is said is what

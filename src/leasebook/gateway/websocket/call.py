@@ -11,7 +11,8 @@ import aiohttp
 import structlog
 
 from leasebook.contract import errors as e
-from leasebook.domain.book.book import SERVICE_KEYS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import SERVICE_KEYS
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.gateway import headers as h
 from leasebook.gateway.call import Call

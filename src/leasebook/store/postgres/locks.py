@@ -10,9 +10,16 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
-from leasebook.domain.book.book import OFFERINGS, Needed, Table
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.loads import (
+    SUSPENDED_MAX,
+    KeysOfUser,
+    Needed,
+    OfferingsOfType,
+    SuspendedInstances,
+    UsageTotals,
+)
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import OFFERINGS, Table
 from leasebook.store.postgres.hosts import Silent
 from leasebook.store.postgres.statements import HALTED, LOAD, UNRENEWED, load_statement, trusted, written_keys
 from leasebook.store.rows.codec import CODECS
@@ -49,7 +56,7 @@ class RowLocks:
             elif isinstance(need, SuspendedInstances):
                 account_id = need.account_id or await self._account_of(need.unit_id)
                 for text in (HALTED, UNRENEWED) if account_id is not None else ():
-                    if await self._lacks(trusted(text), [account_id, HALTED_MAX]):
+                    if await self._lacks(trusted(text), [account_id, SUSPENDED_MAX]):
                         held.add(need)
             elif not isinstance(need, UsageTotals | KeysOfUser | Asked):
                 keys.setdefault(need[0], []).append(need[1])

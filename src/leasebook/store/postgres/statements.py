@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, Final, LiteralString, cast
 from zlib import crc32
 
-from leasebook.domain.book.book import (
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     IDEMPOTENCY_RECORDS,
     METADATA,
@@ -15,7 +16,6 @@ from leasebook.domain.book.book import (
     SERVICE_KEYS,
     TABLES,
     USERS,
-    Changes,
     Table,
 )
 from leasebook.domain.record.agenda import Due

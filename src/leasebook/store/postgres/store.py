@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 
 from leasebook.batch import LockedOut, Outdated, Unavailable
-from leasebook.domain.book.book import Needed
+from leasebook.domain.book.loads import Needed
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.store import revisions
 from leasebook.store.errors import BadStore
@@ -221,7 +221,7 @@ class PostgresStore:
 
     def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
         """Tell a transaction whether another one came between it and the last one of this server."""
-        transaction.has_company = transaction.number != self._last + 1
+        transaction.has_concurrent_writers = transaction.number != self._last + 1
         self._last = transaction.number
         return transaction
 

@@ -11,19 +11,18 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from leasebook.batch import Blocked, Conflict, OutcomeUnknown, Unavailable
-from leasebook.domain.book.book import (
-    ACCESS_KEYS,
-    IDEMPOTENCY_RECORDS,
-    INSTANCES,
-    OFFERINGS,
-    TABLES,
-    Book,
-    Changes,
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import (
+    SUSPENDED_MAX,
+    KeysOfUser,
     Needed,
-    Table,
+    OfferingsOfType,
+    SuspendedInstances,
+    UsageTotals,
 )
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import ACCESS_KEYS, IDEMPOTENCY_RECORDS, INSTANCES, OFFERINGS, TABLES, Table
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.values.calendar import Instant
 from leasebook.store.newer import MIGRATION_LOCK, WRITABLE_FROM
@@ -111,7 +110,7 @@ class PostgresTransaction(AuditReads):
 
     def __init__(self, store: Connections, session: Session, facts: Row) -> None:
         self._store = store
-        self.has_company = False
+        self.has_concurrent_writers = False
         self._session = session
         self._id, machine_now, virtual_now, self.identity_epoch = facts[:4]
         self.schema: tuple[str, str | None] = (facts[4], facts[5])
@@ -175,7 +174,7 @@ class PostgresTransaction(AuditReads):
                 book.load(table, table.key_of(row), row)
             if table is OFFERINGS:
                 for unit_type in shelves:
-                    book.load_shelf(unit_type, [row for row in loaded if row.type == unit_type])
+                    book.load_offerings(unit_type, [row for row in loaded if row.type == unit_type])
         for token in map(CODECS[IDEMPOTENCY_RECORDS].read, answered):
             book.load(IDEMPOTENCY_RECORDS, IDEMPOTENCY_RECORDS.key_of(token), token)
         for need in special:
@@ -185,9 +184,9 @@ class PostgresTransaction(AuditReads):
         """Look up what is asked for besides rows; what it depends on is locked by now."""
         match need:
             case SuspendedInstances():
-                await self._load_halted(need, book)
+                await self._load_suspended(need, book)
             case UsageTotals():
-                await self._load_held(need, book)
+                await self._load_usage_totals(need, book)
             case KeysOfUser():
                 # Whoever makes keys has the user's row, so that none comes meanwhile.
                 rows = await self._rows(KEYS_OF_TEXT.replace("?", "%s") + " FOR UPDATE", (need.user_id,))
@@ -196,13 +195,13 @@ class PostgresTransaction(AuditReads):
                 text, params = asking(need)
                 book.answers.load(need, await self._rows(text.replace("?", "%s"), params))
 
-    async def _load_held(self, need: UsageTotals, book: Book) -> None:
+    async def _load_usage_totals(self, need: UsageTotals, book: Book) -> None:
         """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
         units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
         spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
-        book.load_held(need, *held_of(units, spent))
+        book.load_usage_totals(need, *held_of(units, spent))
 
-    async def _load_halted(self, need: SuspendedInstances, book: Book) -> None:
+    async def _load_suspended(self, need: SuspendedInstances, book: Book) -> None:
         """Lock and read what stands still. It is rare, so it may cost a round trip of its own."""
         account_id = need.account_id
         if account_id is None:
@@ -210,9 +209,9 @@ class PostgresTransaction(AuditReads):
             if not found:
                 return
             account_id = str(found[0][0])
-        rows = await self._rows(HALTED, (account_id, HALTED_MAX))
-        rows += await self._rows(UNRENEWED, (account_id, HALTED_MAX))
-        book.load_halted(account_id, [CODECS[INSTANCES].read(row) for row in rows])
+        rows = await self._rows(HALTED, (account_id, SUSPENDED_MAX))
+        rows += await self._rows(UNRENEWED, (account_id, SUSPENDED_MAX))
+        book.load_suspended(account_id, [CODECS[INSTANCES].read(row) for row in rows])
 
     def save_part(self, changes: Changes) -> None:
         """Have the database write a part while the rest is decided. What goes wrong with it the next call raises."""
@@ -247,7 +246,7 @@ class PostgresTransaction(AuditReads):
             found = clearing(now, limit, " FOR UPDATE SKIP LOCKED")
             await self._session.run((trusted(text.replace("?", "%s")), params) for text, params in found)
 
-    async def commit(self, *, alone: bool = False) -> None:  # noqa: ARG002 - the database is another process
+    async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - the database is another process
         """Make it durable.
 
         Where the connection is lost in the very act, the database is asked what became of the transaction:

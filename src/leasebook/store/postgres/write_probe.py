@@ -10,7 +10,7 @@ from typing import Any, Final
 import psycopg
 
 from leasebook.batch import Unavailable
-from leasebook.domain.book.book import TABLES
+from leasebook.domain.book.tables import TABLES
 from leasebook.store.postgres.hosts import one_line
 from leasebook.store.postgres.statements import trusted
 

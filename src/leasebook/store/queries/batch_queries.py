@@ -35,7 +35,7 @@ def answer(
         book.answers.load(need, fetch(*asking(need)))
     else:
         units = fetch(HELD_TEXT, (need.account_id,))
-        book.load_held(need, *held_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
+        book.load_usage_totals(need, *held_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
 
 
 def asking(need: Asked) -> tuple[str, tuple[str | int, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from leasebook.domain.book.book import INSTANCES
+from leasebook.domain.book.tables import INSTANCES
 from leasebook.domain.model.instance import FIRST_TRY_US
 from leasebook.domain.record.agenda import BY_AGE, Due, DueKind
 from leasebook.domain.values.calendar import Instant

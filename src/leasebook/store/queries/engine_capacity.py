@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from leasebook.domain.book.book import ENGINE_CAPACITIES, WORKERS
+from leasebook.domain.book.tables import ENGINE_CAPACITIES, WORKERS
 from leasebook.domain.model.engine_capacity import EngineCapacity
 from leasebook.domain.model.lease import Worker
 from leasebook.ports.queries.read_repository import ReadRepository

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.book import ACCESS_KEYS
+from leasebook.domain.book.tables import ACCESS_KEYS
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.identities import SealedRow
 from leasebook.store.rows.codec import CODECS

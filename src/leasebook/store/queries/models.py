@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.book import MODEL_SETS, MODELS, SERVICE_KEYS, USERS, Table
+from leasebook.domain.book.tables import MODEL_SETS, MODELS, SERVICE_KEYS, USERS, Table
 from leasebook.domain.model.account import User
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet
 from leasebook.domain.model.service_key import ServiceKey

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from leasebook.domain.book.book import INSTANCES, LEASES, MODELS, REPLICAS, SERVICES, WORKERS, Table
+from leasebook.domain.book.tables import INSTANCES, LEASES, MODELS, REPLICAS, SERVICES, WORKERS, Table
 from leasebook.domain.model.instance import Instance
 from leasebook.domain.model.lease import LEFT, Lease, Worker
 from leasebook.domain.model.model import Model

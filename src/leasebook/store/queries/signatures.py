@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.book import ACCESS_KEYS, REFUSED_CALLS, USERS
+from leasebook.domain.book.tables import ACCESS_KEYS, REFUSED_CALLS, USERS
 from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import Instant
 from leasebook.ports.queries.read_repository import Numbered, RefusedFilter

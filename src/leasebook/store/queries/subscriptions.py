@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from leasebook.domain.book.book import DELIVERIES, SUBSCRIPTIONS, USED_LINKS, Table
+from leasebook.domain.book.tables import DELIVERIES, SUBSCRIPTIONS, USED_LINKS, Table
 from leasebook.domain.model.subscription import Delivery, Subscription
 from leasebook.domain.record.event import Event
 from leasebook.domain.record.notice import UsedLink

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from leasebook.domain.book.book import (
+from leasebook.domain.book.tables import (
     ACCESS_KEYS,
     ACCOUNT_LIMITS,
     ACCOUNTS,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from leasebook.domain.book.book import OFFERINGS, Changes
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.tables import OFFERINGS
 from leasebook.domain.record.agenda import Due
 from leasebook.store.queries.read_repository import columns
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec

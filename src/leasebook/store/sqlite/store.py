@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from leasebook.batch import Outdated
-from leasebook.domain.book.book import ACCESS_KEYS, INSTANCES, OFFERINGS, Book, Changes, Needed, Table
-from leasebook.domain.book.loads import HALTED_MAX, KeysOfUser, OfferingsOfType, SuspendedInstances, UsageTotals
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.changes import Changes
+from leasebook.domain.book.loads import (
+    SUSPENDED_MAX,
+    KeysOfUser,
+    Needed,
+    OfferingsOfType,
+    SuspendedInstances,
+    UsageTotals,
+)
 from leasebook.domain.book.store_queries import Asked
+from leasebook.domain.book.tables import ACCESS_KEYS, INSTANCES, OFFERINGS, Table
 from leasebook.domain.record.agenda import Due
 from leasebook.domain.record.event import EventPage
 from leasebook.domain.values.calendar import Instant
@@ -330,7 +339,7 @@ class SqliteTransaction(audit.AuditReads):
         self._acknowledged = acknowledged
         # There is one server: whoever changes a key tells it here.
         self.identity_epoch: str | None = None
-        self.has_company = False
+        self.has_concurrent_writers = False
 
     def now(self) -> Instant | None:
         """There is one server, and its clock counts."""
@@ -346,14 +355,14 @@ class SqliteTransaction(audit.AuditReads):
         for need in needs:
             if isinstance(need, OfferingsOfType):
                 rows = self._connection.execute(SHELF, (need.type,)).fetchall()
-                book.load_shelf(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
+                book.load_offerings(need.type, [CODECS[OFFERINGS].read(row) for row in rows])
             elif isinstance(need, KeysOfUser):
                 rows = self._connection.execute(KEYS_OF_TEXT, (need.user_id,)).fetchall()
                 book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
             elif isinstance(need, UsageTotals | Asked):
                 answer(need, book, lambda text, params: self._connection.execute(text, params).fetchall())
             elif isinstance(need, SuspendedInstances):
-                self._load_halted(need, book)
+                self._load_suspended(need, book)
             else:
                 wanted.setdefault(need[0], []).append(need[1])
         for table, keys in wanted.items():
@@ -371,16 +380,16 @@ class SqliteTransaction(audit.AuditReads):
                 if not book.has(table, key):
                     book.load(table, key, None)
 
-    def _load_halted(self, need: SuspendedInstances, book: Book) -> None:
+    def _load_suspended(self, need: SuspendedInstances, book: Book) -> None:
         account_id = need.account_id
         if account_id is None:
             found = self._connection.execute("SELECT account_id FROM units WHERE id = ?", (need.unit_id,)).fetchone()
             if found is None:
                 return
             account_id = found[0]
-        rows = self._connection.execute(HALTED_TEXT, (account_id, HALTED_MAX)).fetchall()
-        rows += self._connection.execute(UNRENEWED_TEXT, (account_id, HALTED_MAX)).fetchall()
-        book.load_halted(account_id, [CODECS[INSTANCES].read(row) for row in rows])
+        rows = self._connection.execute(HALTED_TEXT, (account_id, SUSPENDED_MAX)).fetchall()
+        rows += self._connection.execute(UNRENEWED_TEXT, (account_id, SUSPENDED_MAX)).fetchall()
+        book.load_suspended(account_id, [CODECS[INSTANCES].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
         """Write everything that the batch changed, or the rest of it."""
@@ -439,14 +448,14 @@ class SqliteTransaction(audit.AuditReads):
             for text, params in clearing(now, limit):
                 self._connection.execute(text, params)
 
-    async def commit(self, *, alone: bool = False) -> None:
+    async def commit(self, *, is_idle: bool = False) -> None:
         """Make it durable; raises Unavailable, with everything taken back, where the disk refuses.
 
         Raises Unsure where the disk failed in the act, and nobody can say what a restart would find, and
         OutcomeUnknown where the store's files were exchanged meanwhile, so that nobody is answered.
         """
         try:
-            if alone and self._disk.is_quick:
+            if is_idle and self._disk.is_quick:
                 self._disk.timed(self._connection.commit)
                 self._acknowledged.committed()
             else:

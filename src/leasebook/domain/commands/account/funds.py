@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, SERVICES, Book, Draft
-from leasebook.domain.book.loads import HALTED_MAX, SuspendedInstances
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import SUSPENDED_MAX, SuspendedInstances
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.renewal import renew_if_paid
 from leasebook.domain.model.account import Account
@@ -63,7 +65,7 @@ class TopUp(Command, frozen=True, kw_only=True):
 
 def halted_needs(book: Book, account_id: str) -> Needs:
     """Return what instances that stand still hold, the services that they have replicas of, and who limits renewals."""
-    for unit_id in book.halted_ids(account_id):
+    for unit_id in book.suspended_ids(account_id):
         unit = book.get(INSTANCES, unit_id)
         if unit is not None and unit.awaits_renewal:
             yield ACCOUNT_LIMITS, (account_id,)
@@ -82,12 +84,12 @@ def resume_some(draft: Draft, account_id: str, now: Instant) -> None:
     """
     if draft.require(ACCOUNTS, account_id).arrears_since is not None:
         return
-    halted = draft.halted(account_id)
-    more = len(halted) >= HALTED_MAX
-    for unit in halted[: HALTED_MAX - 1] if more else halted:
+    halted = draft.suspended(account_id)
+    more = len(halted) >= SUSPENDED_MAX
+    for unit in halted[: SUSPENDED_MAX - 1] if more else halted:
         start_meter(draft, unit, now)
     if more:
-        change(draft, halted[HALTED_MAX - 1], resume_at=now)
+        change(draft, halted[SUSPENDED_MAX - 1], resume_at=now)
 
 
 def renew_waiting(draft: Draft, account_id: str, rules: Rules, now: Instant) -> None:

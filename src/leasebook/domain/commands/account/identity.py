@@ -6,11 +6,12 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, USERS, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import KeysOfUser
 from leasebook.domain.book.store_queries import KEYS as KEYS_MADE
 from leasebook.domain.book.store_queries import USER_KEYS as USER_KEYS_MADE
 from leasebook.domain.book.store_queries import USERS as USERS_MADE
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, USERS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.account import AccessKey, Account, User
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import UsageTotals
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.limits import AccountLimits, GuardRules, month_name
 from leasebook.domain.rules.limits_change import GuardChange
@@ -41,7 +42,7 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         guard = draft.get(ACCOUNT_LIMITS, self.account_id)
         month = month_name(self.month_began, account.time_zone)
         if guard is None:
-            held, spent = draft.book.held(self.account_id)
+            held, spent = draft.book.usage_totals(self.account_id)
             guard = AccountLimits(self.account_id, GuardRules(), held, month, spent)
         guard = guard.with_rules(self.change.applied(guard.rules), month)
         draft.put(ACCOUNT_LIMITS, guard)

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.account import Account
 from leasebook.domain.rules.reminder import to_offsets

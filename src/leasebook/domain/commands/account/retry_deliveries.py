@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import DELIVERY_QUEUES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import DELIVERY_QUEUES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules

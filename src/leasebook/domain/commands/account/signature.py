@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCESS_KEYS, REFUSED_CALLS, USERS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCESS_KEYS, REFUSED_CALLS, USERS
 from leasebook.domain.commands.account.identity import own_user, refuse_operator
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.account import AccessKey, User

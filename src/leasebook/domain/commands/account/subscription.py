@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, SUBSCRIPTIONS, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import HOOKS as MADE
+from leasebook.domain.book.tables import ACCOUNTS, DELIVERIES, DELIVERY_QUEUES, NOTICE_RATES, SUBSCRIPTIONS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.subscription import (
     CONFIRM_US,

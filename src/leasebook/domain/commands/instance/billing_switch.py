@@ -6,15 +6,17 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import not_ending, unit_needs
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.limits import Asked, judge_end, judge_extension, judge_spend, judge_turn, month_name
+from leasebook.domain.model.limits import LimitedUse, judge_end, judge_extension, judge_spend, judge_switch, month_name
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_last_minute, paid_until
-from leasebook.domain.rules.ownership import own_unit
+from leasebook.domain.rules.ownership import require_instance
 from leasebook.domain.rules.purchase_checks import balance_refusal
 from leasebook.domain.rules.term import next_try, term_of
 from leasebook.domain.values.calendar import Instant
@@ -70,7 +72,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         And where a postpaid instance needs a release time, and the account has no default one, or where the account's
         limits do not let a release time be given up.
         """
-        unit = own_unit(draft, self.account_id, self.unit_id)
+        unit = require_instance(draft, self.account_id, self.unit_id)
         changing = unit.status == "BillingChanging"
         if unit.status not in ("Running", "BillingChanging"):
             raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; its billing cannot change.", field="instanceId")
@@ -86,7 +88,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             change(draft, unit, status="Running")
         elif self.payment_timing == "Postpaid":
             ends = now if unit.expires_at is None else unit.expires_at
-            release_at, refusal = judge_turn(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.time_zone)
+            release_at, refusal = judge_switch(draft.get(ACCOUNT_LIMITS, self.account_id), ends, rules.time_zone)
             if refusal is not None:
                 raise refusal
             longer = unit.extensions > 0 and release_at is None
@@ -127,7 +129,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         amount = Micro(unit.count * offering.per_month * self.months)
         # What was used until now is charged with it, and not counted yet.
         cost = Micro(amount + unit.charged - before)
-        asked = Asked(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
+        asked = LimitedUse(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
         limit = judge_spend(draft.get(ACCOUNT_LIMITS, account.id), asked, rules.currency)
         if limit is not None:
             raise limit

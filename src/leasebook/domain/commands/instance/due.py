@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNTS, INSTANCES, Book, Draft, Needed
-from leasebook.domain.book.loads import SuspendedInstances
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed, SuspendedInstances
+from leasebook.domain.book.tables import ACCOUNTS, INSTANCES
 from leasebook.domain.commands.account.funds import halted_needs, resume_some
 from leasebook.domain.commands.command import IN_TRANSITION, DueCommand, Needs
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.commands.instance.renewal import renew_by_itself
 from leasebook.domain.model.instance import EndReason, Instance
 from leasebook.domain.record.agenda import DueKind, is_due
-from leasebook.domain.rules.billing_switch import turn_postpaid
+from leasebook.domain.rules.billing_switch import switch_to_postpaid
 from leasebook.domain.rules.lifecycle import change
 from leasebook.domain.rules.metering import charge_usage, note_arrears
 from leasebook.domain.rules.release import begin_release, stop
@@ -51,7 +53,7 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
         match self.due.kind:
             case DueKind.CHARGE:
                 zone = draft.require(ACCOUNTS, unit.account_id).time_zone
-                unit = charge_usage(draft, unit, now, charge_at=next_full_hour(now, zone))
+                unit = change(draft, charge_usage(draft, unit, now), charge_at=next_full_hour(now, zone))
                 note_arrears(draft, unit, rules, now)
             case DueKind.RENEW:
                 renew_by_itself(draft, unit, rules, now)
@@ -78,7 +80,7 @@ def _in_transition(unit: Instance | None) -> bool:
 
 def _expire(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
     """End a term: the instance stops, or goes on postpaid where that was asked for (decision 14)."""
-    if unit.status == "BillingChanging" and turn_postpaid(draft, unit, rules, now):
+    if unit.status == "BillingChanging" and switch_to_postpaid(draft, unit, rules, now):
         return
     stop(draft, unit, rules, now)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import SuspendedInstances
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.account.funds import halted_needs, renew_waiting, resume_some
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.instance import Instance, InstanceStatus
@@ -64,7 +66,7 @@ class ConfirmRunning(_Report, frozen=True, kw_only=True):
     def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
         """Start it."""
         if unit.payment_timing == "Postpaid":
-            start_meter(draft, unit, now, started_at=now)
+            start_meter(draft, change(draft, unit, started_at=now), now)
             return
         term = term_of(now, unit.term_months, draft.require(ACCOUNTS, unit.account_id).time_zone)
         change(

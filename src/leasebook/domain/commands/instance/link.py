@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import INSTANCES, USED_LINKS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, USED_LINKS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import Release, ScheduleRelease
 from leasebook.domain.commands.instance.renewal import Renew

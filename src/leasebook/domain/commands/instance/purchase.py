@@ -7,20 +7,22 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, QUOTES, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import model_of, run_model
 from leasebook.domain.model.instance import Instance, Placement
 from leasebook.domain.model.limits import default_release
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
-from leasebook.domain.model.quote import Quote, Wanted, check_quote
+from leasebook.domain.model.quote import Quote
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, PaymentTiming, Posting, wallet
 from leasebook.domain.replicas.trust import check_trusted_somewhere, is_exposed
 from leasebook.domain.rules.lifecycle import count, reminding
 from leasebook.domain.rules.ownership import own_service
-from leasebook.domain.rules.purchase_checks import PurchaseTerms, judge
+from leasebook.domain.rules.purchase_checks import PurchaseTerms, check_quote, judge
 from leasebook.domain.rules.term import term_of
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.money import Micro
@@ -87,7 +89,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
         if region is None and self.purchase.quote_id is not None:
             # A quote is for one region, so whoever buys with it need not name it again.
             quote = draft.get(QUOTES, self.purchase.quote_id)
-            known = {offering.region for offering in draft.shelf(self.unit_type)}
+            known = {offering.region for offering in draft.offerings_of(self.unit_type)}
             region = quote.region if quote is not None and quote.region in known else None
         field = "computeUnitConfig" if self.kind == UNITS_OF_COMPUTE else "model"
         offering = choose(draft, region, self.unit_type, self.count, field=field, kind=self.kind)
@@ -139,7 +141,7 @@ def offerings_of(draft: Draft, service: Service) -> list[Offering]:
     """Return the offerings of ``shelf_of`` that there are."""
     unit_type = service.shape.unit_type
     if service.region is None:
-        return [row for row in draft.shelf(unit_type) if row.kind == UNITS_OF_COMPUTE]
+        return [row for row in draft.offerings_of(unit_type) if row.kind == UNITS_OF_COMPUTE]
     row = draft.get(OFFERINGS, service.region, unit_type)
     return [] if row is None else [row]
 
@@ -180,7 +182,7 @@ def choose(
         if offering is None or offering.kind != kind:
             raise _not_sold(f"{unit_type} in {region}" if kind == UNITS_OF_COMPUTE else f"quota of {unit_type}", field)
         return offering
-    shelf = [offering for offering in draft.shelf(unit_type) if offering.kind == kind]
+    shelf = [offering for offering in draft.offerings_of(unit_type) if offering.kind == kind]
     if not shelf:
         raise _not_sold(unit_type, field)
     if may is not None:
@@ -204,10 +206,8 @@ def _not_sold(what: str, field: str) -> Refusal:
     )
 
 
-def deal_of(
-    draft: Draft, purchase: Purchase, offering: Offering, units: int, price: Micro | None, now: Instant
-) -> PurchaseTerms:
-    """Return what is to be judged, at the offering's own price where no other is quoted.
+def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, now: Instant) -> PurchaseTerms:
+    """Return the terms of a purchase without a quote, at the offering's own price.
 
     A postpaid purchase without a release time gets the account's default one, where it has one.
     """
@@ -215,8 +215,7 @@ def deal_of(
     release_at = billing.release_at
     if billing.payment_timing == "Postpaid":
         release_at = default_release(draft.get(ACCOUNT_LIMITS, purchase.account_id), release_at, now)
-    if price is None:
-        price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
+    price = offering.per_month if billing.payment_timing == "Prepaid" else offering.per_minute
     return PurchaseTerms(
         purchase.account_id,
         offering,
@@ -244,15 +243,17 @@ def buy(
     Raises the first Refusal of ``judge``, or that of a quote which is none of this purchase.
     """
     billing = purchase.billing
-    quote = _use_quote(draft, rules, now, purchase, offering, units)
-    deal = deal_of(draft, purchase, offering, units, None if quote is None else quote.price, now)
-    for _, refusal in judge(draft, rules, now, deal):
+    terms = terms_of(draft, purchase, offering, units, now)
+    quote = _use_quote(draft, rules, now, purchase, terms)
+    if quote is not None:
+        terms = msgspec.structs.replace(terms, price=quote.price)
+    for _, refusal in judge(draft, rules, now, terms):
         if refusal is not None:
             raise refusal
     draft.put(OFFERINGS, offering.take(units))
-    amount = deal.at_once
+    amount = terms.at_once
     if amount > 0:
-        _charge(draft, purchase, deal, now)
+        _charge(draft, purchase, terms, now)
     draft.order(order_of(purchase, "Purchase", offering, units, amount, now))
     unit = Instance(
         id=purchase.unit_id,
@@ -271,7 +272,7 @@ def buy(
         term_months=billing.months,
         auto_renew=billing.auto_renew,
         auto_renew_months=billing.auto_renew_months,
-        release_at=deal.release_at,
+        release_at=terms.release_at,
         charged=amount,
     )
     if quote is not None and billing.payment_timing == "Postpaid":
@@ -301,19 +302,15 @@ def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amou
     )
 
 
-def _use_quote(
-    draft: Draft, rules: Rules, now: Instant, purchase: Purchase, offering: Offering, units: int
-) -> Quote | None:
+def _use_quote(draft: Draft, rules: Rules, now: Instant, purchase: Purchase, terms: PurchaseTerms) -> Quote | None:
     if purchase.quote_id is None:
         return None
-    billing = purchase.billing
-    wanted = Wanted(purchase.account_id, offering.region, offering.type, units, billing.payment_timing, billing.months)
-    quote = check_quote(draft.get(QUOTES, purchase.quote_id), purchase.quote_id, wanted, rules, now)
+    quote = check_quote(draft.get(QUOTES, purchase.quote_id), purchase.quote_id, terms, rules, now)
     draft.put(QUOTES, msgspec.structs.replace(quote, used_by=purchase.unit_id))
     return quote
 
 
-def _charge(draft: Draft, purchase: Purchase, deal: PurchaseTerms, now: Instant) -> None:
+def _charge(draft: Draft, purchase: Purchase, terms: PurchaseTerms, now: Instant) -> None:
     """Charge a term whole at the purchase (decision 11). It is meant to begin now; the engine may need a moment."""
     zone = draft.require(ACCOUNTS, purchase.account_id).time_zone
     draft.post(
@@ -323,11 +320,11 @@ def _charge(draft: Draft, purchase: Purchase, deal: PurchaseTerms, now: Instant)
             kind="Purchase",
             debit=wallet(purchase.account_id),
             credit=PREPAID_REVENUE,
-            amount=deal.at_once,
+            amount=terms.at_once,
             order_id=purchase.order_id,
             unit_id=purchase.unit_id,
-            count=deal.count,
-            price=deal.price,
+            count=terms.count,
+            price=terms.price,
             since=now,
             until=term_of(now, purchase.billing.months, zone).expires_at,
         )

@@ -6,11 +6,12 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, OFFERINGS, QUOTES, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
 from leasebook.domain.book.store_queries import QUOTES as MADE
+from leasebook.domain.book.tables import ACCOUNTS, OFFERINGS, QUOTES
 from leasebook.domain.commands.command import Command, Needs
-from leasebook.domain.commands.instance.purchase import Purchase, buyer_of, choose, deal_of
+from leasebook.domain.commands.instance.purchase import Purchase, buyer_of, choose, terms_of
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasebook.domain.model.quote import Quote
 from leasebook.domain.rules.bounds import check_bound, counted
@@ -73,17 +74,17 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Quoted:
         """Raises Refusal where the catalogue has no such offering, or the account holds too many quotes."""
         offering, refused = self._choose(draft)
-        deal = deal_of(draft, self.purchase, offering, self.count, None, now)
+        terms = terms_of(draft, self.purchase, offering, self.count, now)
         verdicts = [
             Verdict(rule, None, None) if refusal is None else Verdict(rule, refusal.reason, refusal.message)
             for rule, refusal in (
                 (rule, refused if rule == "stock" and refused is not None else refusal)
-                for rule, refusal in judge(draft, rules, now, deal)
+                for rule, refusal in judge(draft, rules, now, terms)
             )
         ]
-        held = self.quote_id is not None and deal.price is not None
+        held = self.quote_id is not None and terms.price is not None
         expires_at = Instant(now + rules.quote_keep_us) if held else None
-        if self.quote_id is not None and deal.price is not None and expires_at is not None:
+        if self.quote_id is not None and terms.price is not None and expires_at is not None:
             check_bound(draft, rules, MADE, self.purchase.account_id)
             draft.put(
                 QUOTES,
@@ -93,18 +94,18 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
                     region=offering.region,
                     type=offering.type,
                     count=self.count,
-                    payment_timing=deal.payment_timing,
-                    months=deal.months,
-                    price=deal.price,
+                    payment_timing=terms.payment_timing,
+                    months=terms.months,
+                    price=terms.price,
                     created_at=now,
                     expires_at=expires_at,
                 ),
             )
         return Quoted(
             region=offering.region,
-            price=deal.price,
-            at_once=deal.at_once,
-            balance_needed=balance_needed(deal, rules),
+            price=terms.price,
+            at_once=terms.at_once,
+            balance_needed=balance_needed(terms, rules),
             balance=draft.require(ACCOUNTS, self.purchase.account_id).balance,
             verdicts=tuple(verdicts),
             quote_id=self.quote_id if held else None,
@@ -120,4 +121,4 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         except Refusal as refusal:
             if refusal.reason != STOCK:
                 raise
-            return next(row for row in draft.shelf(self.unit_type) if row.kind == self.kind), refusal
+            return next(row for row in draft.offerings_of(self.unit_type) if row.kind == self.kind), refusal

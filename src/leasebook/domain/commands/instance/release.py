@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import (
-    ACCOUNT_LIMITS,
-    ACCOUNTS,
-    INSTANCES,
-    OFFERINGS,
-    PRICES,
-    SERVICES,
-    Book,
-    Draft,
-    Needed,
-)
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.loads import Needed
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.instance import ENDABLE, Instance
 from leasebook.domain.model.limits import is_no_later, judge_end, judge_extension
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, OfferingKind
 from leasebook.domain.rules.lifecycle import change
-from leasebook.domain.rules.ownership import no_instance, own_unit
+from leasebook.domain.rules.ownership import no_instance, require_instance
 from leasebook.domain.rules.release import begin_release
 from leasebook.domain.rules.release_time import check_release_time
 from leasebook.domain.values.calendar import Instant, rfc3339
@@ -64,7 +57,7 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal for a prepaid or ended instance, a time that is not ahead, and by the account's limits."""
-        unit = own_unit(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
+        unit = require_instance(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
         only_postpaid(unit, "its release cannot be scheduled; it ends with its term")
         _only_alive(unit, rules, now)
         before = unit.release_at
@@ -105,7 +98,7 @@ class Release(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
         """Raises Refusal for a prepaid instance (decision 16) and one that ended already."""
-        unit = own_unit(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
+        unit = require_instance(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
         if self.model not in (None, unit.type):
             raise no_instance(self.unit_id)
         only_postpaid(unit, "it cannot be released by hand; it ends with its term")

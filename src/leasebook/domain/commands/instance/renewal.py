@@ -6,15 +6,17 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.limits import Asked, judge_renewal, judge_spend, month_name
+from leasebook.domain.model.limits import LimitedUse, judge_renewal, judge_spend, month_name
 from leasebook.domain.model.offering import Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
-from leasebook.domain.rules.ownership import own_unit
+from leasebook.domain.rules.ownership import require_instance
 from leasebook.domain.rules.purchase_checks import balance_refusal
 from leasebook.domain.rules.reminder import unpaid
 from leasebook.domain.rules.term import (
@@ -62,7 +64,7 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
 
         And for one that is to become postpaid: a renewal would undo that without a word (decision 30).
         """
-        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
         if self.kind not in (None, unit.kind):
             raise Refusal(BAD_VALUE, f"{unit.id} is {unit.kind}, not {self.kind}.", field="instanceType")
         only_prepaid(unit)
@@ -123,7 +125,7 @@ class Renew(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
         """Raises Refusal where there is nothing to renew or too little money, and by the account's limits."""
-        unit = own_unit(draft, self.account_id, self.unit_id, kind=None)
+        unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
         only_prepaid(unit)
         if unit.status not in RENEWABLE:
             raise Refusal(WRONG_STATE, f"{unit.id} is {unit.status}; it cannot be renewed.", field="instanceId")
@@ -169,7 +171,9 @@ def renew_by_itself(draft: Draft, unit: Instance, rules: Rules, now: Instant) ->
         change(draft, unit, auto_renew=False, renew_at=None)
     elif not renew_if_paid(draft, unit, rules, now):
         offsets = draft.require(ACCOUNTS, unit.account_id).remind_before_us
-        change(draft, unit, renew_at=_next_try(unit, now), **unpaid(unit, offsets, now))
+        changes = unpaid(unit, offsets, now)
+        changes["renew_at"] = _next_try(unit, now)
+        change(draft, unit, **changes)
 
 
 def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
@@ -217,7 +221,7 @@ def _judge(
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
     added = months_between(own_term(unit), term, zone)
     amount = price_of_months(max(unit.count, unit.target_count or 0), offering.per_month, added)
-    asked = Asked(unit.created_by, unit.type, 0, amount, month_name(now, zone))
+    asked = LimitedUse(unit.created_by, unit.type, 0, amount, month_name(now, zone))
     limit = judge_spend(draft.get(ACCOUNT_LIMITS, unit.account_id), asked, rules.currency)
     if limit is not None:
         return limit, amount

@@ -6,15 +6,17 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, OFFERINGS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.release import unit_needs
 from leasebook.domain.model.instance import Instance
-from leasebook.domain.model.limits import Asked, judge_spend, judge_units, month_name
+from leasebook.domain.model.limits import LimitedUse, judge_spend, judge_units, month_name
 from leasebook.domain.model.offering import UNITS_OF_COMPUTE, Offering, OfferingKind
 from leasebook.domain.record.ledger import PREPAID_REVENUE, Order, Posting, wallet
 from leasebook.domain.rules.lifecycle import change
-from leasebook.domain.rules.ownership import own_unit
+from leasebook.domain.rules.ownership import require_instance
 from leasebook.domain.rules.purchase_checks import PurchaseTerms, balance_needed, balance_refusal
 from leasebook.domain.rules.term import price_of_rest
 from leasebook.domain.values.calendar import Instant
@@ -57,7 +59,7 @@ class Resize(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Resized:
         """Raises Refusal where it does not run, uses more units, or is prepaid and would shrink; for stock, balance."""
-        unit = own_unit(draft, self.account_id, self.unit_id, kind=self.kind)
+        unit = require_instance(draft, self.account_id, self.unit_id, kind=self.kind)
         _check(unit, self.count)
         offering = draft.require(OFFERINGS, *unit.offering)
         added = self.count - unit.count
@@ -92,7 +94,7 @@ class Resize(Command, frozen=True, kw_only=True):
         cost = Micro(added * (offering.per_minute or 0) * 60)
         if unit.payment_timing == "Prepaid" and offering.per_month is not None:
             cost = price_of_rest(unit, added, offering.per_month, zone, now)
-        asked = Asked(unit.created_by, unit.type, added, cost, month_name(now, zone))
+        asked = LimitedUse(unit.created_by, unit.type, added, cost, month_name(now, zone))
         refusal = judge_units(guard, asked) or judge_spend(guard, asked, rules.currency)
         if refusal is not None:
             raise refusal
@@ -169,7 +171,7 @@ def _check_balance(draft: Draft, rules: Rules, unit: Instance, offering: Offerin
     """See that the balance would do for a purchase of what is added (decision 11)."""
     if offering.per_minute is None:
         raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the minute any more.")
-    deal = PurchaseTerms(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)
-    balance, needed = draft.require(ACCOUNTS, unit.account_id).balance, max(balance_needed(deal, rules), 0)
+    terms = PurchaseTerms(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)
+    balance, needed = draft.require(ACCOUNTS, unit.account_id).balance, max(balance_needed(terms, rules), 0)
     if balance < needed:
         raise balance_refusal(balance, needed, rules, f"{counted(added, 'more postpaid unit')} to start")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, NamedTuple
 
-from leasebook.domain.book.book import MODEL_SETS, MODELS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import MODEL_SETS, MODELS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.service.model import add_version
 from leasebook.domain.model.model import EVERYBODYS, ModelSet

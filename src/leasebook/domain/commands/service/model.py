@@ -7,7 +7,8 @@ from typing import ClassVar
 import msgspec
 
 from leasebook.domain.book import store_queries as asked
-from leasebook.domain.book.book import MODEL_SETS, MODELS, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import MODEL_SETS, MODELS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.model import EVERYBODYS, Model, ModelSet, check_run, is_seen
 from leasebook.domain.model.replica import RunSpec

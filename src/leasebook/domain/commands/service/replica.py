@@ -6,7 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import INSTANCES, LEASES, REPLICAS, SERVICES, WORKERS, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import INSTANCES, LEASES, REPLICAS, SERVICES, WORKERS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.instance import GONE
 from leasebook.domain.model.lease import LEFT, NOBODY, Lease, Worker

@@ -6,9 +6,11 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import INSTANCES, MODELS, SERVICES, Book, Draft
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import PLACES, Asked
 from leasebook.domain.book.store_queries import SERVICES as MADE
+from leasebook.domain.book.tables import INSTANCES, MODELS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.instance.purchase import Purchase, buy_replicas, buyer_of, offerings_of, shelf_of
 from leasebook.domain.commands.service.model import is_run, model_of, run_model, use_model
@@ -17,7 +19,7 @@ from leasebook.domain.model.service import Service, ServiceType, resource_type_o
 from leasebook.domain.replicas.trust import check_trust, check_trusted_somewhere
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted
 from leasebook.domain.rules.lifecycle import change
-from leasebook.domain.rules.ownership import own_service, own_unit
+from leasebook.domain.rules.ownership import own_service, require_instance
 from leasebook.domain.values import wording
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
@@ -151,10 +153,10 @@ class DeployService(Command, frozen=True, kw_only=True):
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
         """Raises Refusal where an instance is none of the account's, of another type, too full, or may not run it."""
-        first = own_unit(draft, self.new.account_id, self.places[0].unit_id)
+        first = require_instance(draft, self.new.account_id, self.places[0].unit_id)
         service = self.new.enter(draft, rules, resource_type_of(first.type, self.units_each), None, now)
         for place in self.places:
-            unit = own_unit(draft, self.new.account_id, place.unit_id)
+            unit = require_instance(draft, self.new.account_id, place.unit_id)
             place_replicas(draft, rules, unit, service, place.replicas + unit.replicas_of(service.id))
         return Created(service.id, None, None)
 
@@ -182,7 +184,7 @@ class ScaleService(Command, frozen=True, kw_only=True):
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
         """Raises Refusal where the instance is of another type, does not run, is too full, or may not run it."""
         service = own_service(draft, self.account_id, self.service_id)
-        unit = own_unit(draft, self.account_id, self.unit_id)
+        unit = require_instance(draft, self.account_id, self.unit_id)
         place_replicas(draft, rules, unit, service, self.replicas)
         return True
 

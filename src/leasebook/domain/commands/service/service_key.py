@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import SERVICE_KEYS, SERVICES, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.store_queries import SERVICE_KEYS as MADE
+from leasebook.domain.book.tables import SERVICE_KEYS, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.service_key import ServiceKey
 from leasebook.domain.rules.bounds import bound_needs, check_bound, counted

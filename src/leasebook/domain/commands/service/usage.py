@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES, Draft
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNTS, SERVICE_USAGE, SERVICES, TOKEN_PACKAGES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.usage import ServiceUsage, TokenPackage
 from leasebook.domain.rules.ownership import own_service

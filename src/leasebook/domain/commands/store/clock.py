@@ -6,8 +6,10 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import METADATA, Draft, StoreMetadata
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import METADATA
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.record.clock_mark import ClockMark, read, written
 from leasebook.domain.values.calendar import Instant, rfc3339
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal

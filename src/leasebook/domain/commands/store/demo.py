@@ -6,20 +6,12 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import (
-    ACCOUNT_LIMITS,
-    ACCOUNTS,
-    INSTANCES,
-    METADATA,
-    OFFERINGS,
-    PRICES,
-    SERVICES,
-    Draft,
-    StoreMetadata,
-)
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCOUNT_LIMITS, ACCOUNTS, INSTANCES, METADATA, OFFERINGS, PRICES, SERVICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.commands.store.offering import reprice
 from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.model.offering import BY_ENGINE, EVERYWHERE, QUOTA, Offering
 from leasebook.domain.model.service import Service
 from leasebook.domain.record.ledger import FUNDING, Order, Posting, wallet

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import ENGINE_CAPACITIES, OFFERINGS, WORKERS, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.tables import ENGINE_CAPACITIES, OFFERINGS, WORKERS
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.engine_capacity import CapacityReport, EngineCapacity
 from leasebook.domain.model.lease import LEFT
@@ -54,7 +55,7 @@ class ReportSupply(Command, frozen=True, kw_only=True):
         if supply is None:
             return False
         for unit_type in self.types:
-            supply, changed = supply.reckon(unit_type, draft.shelf(unit_type), self.routes)
+            supply, changed = supply.reckon(unit_type, draft.offerings_of(unit_type), self.routes)
             for offering in changed:
                 draft.put(OFFERINGS, offering)
         draft.put(ENGINE_CAPACITIES, supply)

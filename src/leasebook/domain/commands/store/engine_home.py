@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from leasebook.domain.book.book import METADATA, Draft, StoreMetadata
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import METADATA
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 

@@ -6,8 +6,10 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import METADATA, USERS, Draft, StoreMetadata
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import METADATA, USERS
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.former_name import FORMER_OPERATOR
 from leasebook.domain.values.rule_settings import Rules

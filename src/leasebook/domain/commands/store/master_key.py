@@ -9,8 +9,10 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from leasebook.domain.book.book import ACCESS_KEYS, METADATA, SUBSCRIPTIONS, Draft, StoreMetadata
+from leasebook.domain.book.draft import Draft
+from leasebook.domain.book.tables import ACCESS_KEYS, METADATA, SUBSCRIPTIONS
 from leasebook.domain.commands.command import Command, Needs
+from leasebook.domain.model.metadata import StoreMetadata
 from leasebook.domain.record.identity_log import LOG_END, MASTER_KEY
 from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import WRONG_STATE, Refusal

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import msgspec
 
-from leasebook.domain.book.book import ENGINE_CAPACITIES, OFFERINGS, PRICES, Draft
+from leasebook.domain.book.draft import Draft
 from leasebook.domain.book.loads import OfferingsOfType
+from leasebook.domain.book.tables import ENGINE_CAPACITIES, OFFERINGS, PRICES
 from leasebook.domain.commands.command import Command, Needs
 from leasebook.domain.model.engine_capacity import serves
 from leasebook.domain.model.offering import (
@@ -116,7 +117,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
                 f"The engine {self.engine} has no bound for {offering.type}: it runs whatever is sold. Say how much it "
                 "has, as its page tells"
             )
-        for other in draft.shelf(offering.type):
+        for other in draft.offerings_of(offering.type):
             follows = other.region != offering.region and other.stock_source == BY_ENGINE
             if follows and serves(self.engine, other, self.routes):
                 raise _no_source(
@@ -129,7 +130,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
         supply = None if self.engine == INSTANT else draft.get(ENGINE_CAPACITIES, self.engine)
         if supply is None:
             return
-        shelf = {one.region: one for one in draft.shelf(self.unit_type)}
+        shelf = {one.region: one for one in draft.offerings_of(self.unit_type)}
         shelf[self.region] = draft.require(OFFERINGS, self.region, self.unit_type)
         in_order = sorted(shelf.values(), key=lambda one: (one.position, one.region))
         supply, changed = supply.reckon(self.unit_type, in_order, self.routes)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from leasebook.domain.book.book import ACCESS_KEYS, ACCOUNTS, SERVICE_KEYS, USERS, Table
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, SERVICE_KEYS, USERS, Table
 from leasebook.domain.commands.store.bootstrap import ROOT_USER
 from leasebook.domain.record.audit_log import NOTHING, Mark
 from leasebook.domain.record.event import IAM_FOUND, Event

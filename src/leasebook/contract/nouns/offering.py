@@ -1,0 +1,311 @@
+"""Offerings: what is sold where and at which price; and what engines have of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from leasebook.contract import errors as e
+from leasebook.contract import policies as p
+from leasebook.contract.action import CATALOG, read, write
+from leasebook.contract.shapes import Amount, Paged, PagedRequest, Region, Request, Shape, UnitType
+
+StockSource = Literal["Set", "Engine"]
+Model = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]*(?!\\n)$",
+        description="A model's name, such as ernie-4.0-8k",
+    ),
+]
+StockTotal = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
+class OfferingDetail(Shape, kw_only=True):
+    """A type of unit in a region, or the quota of a model. A price of null: not sold that way."""
+
+    kind: Annotated[Literal["ComputingUnit", "TPM"], Meta(description="ComputingUnit, or TPM for quota of a model.")]
+    region: Annotated[str, Meta(description="The region; global for quota.")]
+    type: Annotated[str, Meta(description="The type of unit, or the model.")]
+    price_per_minute: Annotated[str | None, Meta(description="The price of one unit for a minute.")]
+    price_per_month: Annotated[str | None, Meta(description="The price of one unit for a month.")]
+    stock_total: Annotated[int, Meta(description="How many units there are, free or held.")]
+    stock_free: Annotated[int, Meta(description="How many units are free.")]
+    stock_source: Annotated[
+        StockSource,
+        Meta(
+            description=(
+                "Who says how many units there are: Set, an operator; Engine, the engine that serves it, less "
+                "what is set by hand for its other regions."
+            )
+        ),
+    ]
+    oversold: Annotated[
+        int,
+        Meta(
+            description="How many units instances hold beyond what the engine leaves to it; none is sold until it is 0."
+        ),
+    ]
+
+
+class DescribeOfferingsRequest(PagedRequest, kw_only=True):
+    """List what is sold, a page at a time."""
+
+
+class OfferingList(Paged, kw_only=True):
+    """The catalogue, in its order."""
+
+    offerings: Annotated[list[OfferingDetail], Meta(description="The offerings.")]
+
+
+class SetOfferingRequest(Request, kw_only=True):
+    """Add an offering, or change its prices or its stock; what is absent stays as it is.
+
+    Units of compute have a region and a type; quota has a model. Stock is set, or is what an engine has.
+    """
+
+    region: Annotated[Region | None, Meta(description="The region.")] = None
+    type: Annotated[UnitType | None, Meta(description="The type of unit.")] = None
+    model: Annotated[Model | None, Meta(description="The model whose quota is sold; in place of region and type.")] = (
+        None
+    )
+    price_per_minute: Annotated[Amount | None, Meta(description="The price of one unit for a minute.")] = None
+    price_per_month: Annotated[Amount | None, Meta(description="The price of one unit for a month.")] = None
+    stock_total: Annotated[StockTotal | None, Meta(description="How many units there are, free or held.")] = None
+    stock_source: Annotated[
+        StockSource | None,
+        Meta(
+            description=(
+                "Set: the stock is stockTotal. Engine: it is what the engine has that serves it, less what is "
+                "set by hand for its other regions; an offering of each type and engine at most. Left out: as "
+                "it was, Set for a new offering."
+            )
+        ),
+    ] = None
+
+
+class EngineUnits(Shape, kw_only=True):
+    """How many units of a type an engine has on a node."""
+
+    type: Annotated[str, Meta(description="The type of unit.")]
+    units: Annotated[int | None, Meta(description="How many units of each type the account holds at most.")]
+
+
+class EngineNode(Shape, kw_only=True):
+    """What an engine was last said to have, on one of its nodes."""
+
+    engine: Annotated[str, Meta(description="The engine.")]
+    node: Annotated[str | None, Meta(description="The machine; null: the engine is one for all machines.")]
+    counts: Annotated[
+        bool,
+        Meta(description="Whether its units count; not where its worker has been dead for stock.node_gone_minutes."),
+    ]
+    engine_types: Annotated[
+        list[EngineUnits],
+        Meta(
+            description=(
+                "What it has of each type, used units included, as it was last seen; a type that ends with a "
+                "star stands for all that begin so and are not named."
+            )
+        ),
+    ]
+    seen_time: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "When it was seen last, on the machine's clock; of several machines, the one not seen for longest."
+            )
+        ),
+    ]
+    age_seconds: Annotated[
+        int | None, Meta(description="How many seconds ago it was seen, on the machines' clocks; null: it never was.")
+    ]
+    trouble: Annotated[
+        str | None,
+        Meta(description="Why the engine cannot be asked now; null: it could be. What was seen before holds."),
+    ]
+    trouble_time: Annotated[str | None, Meta(description="Since when it cannot be asked, on the machine's clock.")]
+
+
+class EngineStock(Shape, kw_only=True):
+    """An offering, and what the engine that serves it has of its type; or a type that is offered nowhere."""
+
+    engine: Annotated[str, Meta(description="The engine that serves it; instant: none does.")]
+    region: Annotated[
+        str | None, Meta(description="The region; null: the engine has units of the type that are offered nowhere.")
+    ]
+    type: Annotated[str, Meta(description="The type of unit.")]
+    stock_source: Annotated[
+        StockSource | None,
+        Meta(
+            description=(
+                "Who says how many units there are: Set, an operator; Engine, the engine that serves it, less "
+                "what is set by hand for its other regions."
+            )
+        ),
+    ]
+    stock_total: Annotated[int, Meta(description="How many units there are, free or held.")]
+    engine_units: Annotated[
+        int | None,
+        Meta(
+            description=(
+                "How many units of the type the engine has, for all regions that it serves; null: unknown, or "
+                "without a bound."
+            )
+        ),
+    ]
+    stock_sold: Annotated[int, Meta(description="How many units instances hold.")]
+    stock_free: Annotated[int, Meta(description="How many units are free.")]
+    difference: Annotated[
+        int,
+        Meta(
+            description=(
+                "How many units of the type are offered, in all regions that the engine serves, that it has "
+                "not; below zero: how many it has that are offered nowhere."
+            )
+        ),
+    ]
+    oversold: Annotated[
+        int,
+        Meta(
+            description="How many units instances hold beyond what the engine leaves to it; none is sold until it is 0."
+        ),
+    ]
+    seen_time: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "When it was seen last, on the machine's clock; of several machines, the one not seen for longest."
+            )
+        ),
+    ]
+    age_seconds: Annotated[
+        int | None, Meta(description="How many seconds ago it was seen, on the machines' clocks; null: it never was.")
+    ]
+    trouble: Annotated[
+        str | None, Meta(description="What keeps its stock from being compared, or makes it old; null: nothing.")
+    ]
+
+
+class DescribeEnginesRequest(PagedRequest, kw_only=True):
+    """Show what engines have; offerings a page at a time."""
+
+
+class EngineReport(Paged, kw_only=True):
+    """Engines against stock: what was last seen, and every offering that an engine serves."""
+
+    nodes: Annotated[list[EngineNode], Meta(description="What each engine was last seen to have, machine by machine.")]
+    stocks: Annotated[
+        list[EngineStock],
+        Meta(
+            description=(
+                "Every offering that an engine serves or is to say the stock of, and types that are offered nowhere."
+            )
+        ),
+    ]
+
+
+ACTIONS: Final = (
+    read(
+        CATALOG,
+        "DescribeOfferings",
+        "describe_offerings",
+        DescribeOfferingsRequest,
+        OfferingList,
+        "List what is sold where, at which price, and how much of it is free.",
+        errors=(e.INVALID_MARKER,),
+        example={},
+        answer={
+            "offerings": [
+                {
+                    "kind": "ComputingUnit",
+                    "region": "bj",
+                    "type": "cpu",
+                    "pricePerMinute": "0.05",
+                    "pricePerMonth": "1000.00",
+                    "stockTotal": 10000,
+                    "stockFree": 10000,
+                    "stockSource": "Set",
+                    "oversold": 0,
+                }
+            ]
+        },
+    ),
+    write(
+        CATALOG,
+        "SetOffering",
+        "set_offering",
+        SetOfferingRequest,
+        OfferingDetail,
+        "Add an offering, or change its prices or its stock.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={
+            "region": "bj",
+            "type": "gpu-1",
+            "pricePerMinute": "0.50",
+            "pricePerMonth": "9000.00",
+            "stockTotal": 20000,
+        },
+        answer={
+            "kind": "ComputingUnit",
+            "region": "bj",
+            "type": "gpu-1",
+            "pricePerMinute": "0.50",
+            "pricePerMonth": "9000.00",
+            "stockTotal": 20000,
+            "stockFree": 19989,
+            "stockSource": "Set",
+            "oversold": 0,
+        },
+    ),
+)
+
+
+ENGINES: Final = (
+    read(
+        CATALOG,
+        "DescribeEngines",
+        "describe_engines",
+        DescribeEnginesRequest,
+        EngineReport,
+        "Show what engines have, and where that is not what is offered.",
+        policies=p.OPERATORS,
+        errors=(e.INVALID_MARKER,),
+        example={},
+        answer={
+            "nodes": [
+                {
+                    "engine": "process",
+                    "node": "host-1",
+                    "counts": True,
+                    "engineTypes": [{"type": "*", "units": None}],
+                    "seenTime": "2026-11-30T06:13:45.278776+08:00",
+                    "ageSeconds": 0,
+                    "trouble": None,
+                    "troubleTime": None,
+                }
+            ],
+            "stocks": [
+                {
+                    "engine": "process",
+                    "region": "bj",
+                    "type": "cpu",
+                    "stockSource": "Set",
+                    "stockTotal": 10000,
+                    "engineUnits": None,
+                    "stockSold": 0,
+                    "stockFree": 10000,
+                    "difference": 0,
+                    "oversold": 0,
+                    "seenTime": "2026-11-30T06:13:45.278776+08:00",
+                    "ageSeconds": 0,
+                    "trouble": None,
+                }
+            ],
+        },
+    ),
+)

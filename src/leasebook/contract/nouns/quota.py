@@ -1,0 +1,365 @@
+"""Quota of models (TPM), the models that it is sold of, and packages of tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from leasebook.contract import errors as e
+from leasebook.contract import policies as p
+from leasebook.contract.action import BUYS, CHARGE, ENDS, SERVICE, read, write
+from leasebook.contract.nouns.instance import Billing, PaymentTiming
+from leasebook.contract.nouns.offering import Model
+from leasebook.contract.nouns.service import Protocol, ServiceType, ServiceTypes
+from leasebook.contract.shapes import Count, Id, Ids, Paged, PagedRequest, Request, Shape, Text, Time
+
+
+class PurchaseTpmRequest(Request, kw_only=True):
+    """Buy quota of a model: a unit is 10,000 tokens and 33 requests a minute. It is postpaid."""
+
+    model: Annotated[Model, Meta(description="The model.")]
+    billing: Annotated[Billing, Meta(description="How it is paid.")]
+    purchase_count: Annotated[Count, Meta(description="How many units of quota.")]
+
+
+class PurchasedTpm(Shape, kw_only=True):
+    """The quota, and its order."""
+
+    instance_id: Annotated[str, Meta(description="The new instance.")]
+    order_id: Annotated[str, Meta(description="The order.")]
+
+
+class DescribeTpmRequest(PagedRequest, kw_only=True):
+    """List the account's quota of a model; one instance of it where it is named, released ones included."""
+
+    model: Annotated[Model, Meta(description="The model.")]
+    payment_timing: Annotated[PaymentTiming | None, Meta(description="Only instances that are paid this way.")] = None
+    instance_id: Annotated[Id | None, Meta(description="Only this instance, which may be released.")] = None
+    status: Annotated[
+        Literal["Creating", "Running", "Stopped"] | None,
+        Meta(description="Only instances in this status; left out: all but released ones."),
+    ] = None
+
+
+class TpmInstance(Shape, kw_only=True):
+    """Quota: so many tokens and requests a minute."""
+
+    instance_id: Annotated[str, Meta(description="The instance.")]
+    model: Annotated[str, Meta(description="The model.")]
+    tpm: Annotated[int, Meta(description="How many tokens a minute.")]
+    rpm: Annotated[int, Meta(description="How many requests a minute.")]
+    count: Annotated[int, Meta(description="How many units.")]
+    status: Annotated[
+        str,
+        Meta(
+            description=(
+                "Creating, CreateFailed, Running, Stopped (its term is over or its account in debt, its units "
+                "are kept), Reconfiguring, ReconfigureFailed, BillingChanging, Releasing or Released."
+            )
+        ),
+    ]
+    payment_timing: Annotated[
+        PaymentTiming, Meta(description="Prepaid: by the month, in advance. Postpaid: by the minute.")
+    ]
+    start_time: Annotated[str | None, Meta(description="Since when it runs, and is paid for.")] = None
+    expired_time: Annotated[str | None, Meta(description="Prepaid: when the term ends. Postpaid: when it ended.")] = (
+        None
+    )
+    release_time: Annotated[str | None, Meta(description="When the instance is released by itself.")] = None
+
+
+class TpmInstances(Paged, kw_only=True):
+    """The account's quota of a model."""
+
+    instances: Annotated[list[TpmInstance], Meta(description="The instances.")]
+
+
+class ReleaseTpmRequest(Request, kw_only=True):
+    """Release quota now."""
+
+    model: Annotated[Model, Meta(description="The model.")]
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+
+
+class ResizeTpmRequest(Request, kw_only=True):
+    """Change quota. ``count`` is how many units of it there are afterwards; without it nothing changes."""
+
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+    count: Annotated[
+        Count | None, Meta(description="How many units of quota there are to be; left out: as many as there are.")
+    ] = None
+
+
+class AutoReleaseTpmRequest(Request, kw_only=True):
+    """Set, move or (without releaseTime) clear the release time of quota."""
+
+    instance_id: Annotated[Id, Meta(description="The instance.")]
+    release_time: Annotated[Time | None, Meta(description="The new release time; empty, null or left out: none.")] = (
+        None
+    )
+
+
+class DescribePackagesRequest(PagedRequest, kw_only=True):
+    """List the account's packages."""
+
+
+class DescribePackageRequest(Request, kw_only=True):
+    """Ask for one package."""
+
+    package_id: Annotated[Id, Meta(description="The package.")]
+
+
+class PackageDetail(Shape, kw_only=True):
+    """A number of tokens, and how many of them are used."""
+
+    package_id: Annotated[str, Meta(description="The package.")]
+    service_name: Annotated[str, Meta(description="The service or model that it is meant for.")]
+    specification: Annotated[str, Meta(description="How many tokens.")]
+    used: Annotated[str, Meta(description="How many tokens are used.")]
+    status: Annotated[
+        Literal["Active", "Exhausted", "Expired"], Meta(description="Active, Exhausted (all used) or Expired.")
+    ]
+    creator: Annotated[str, Meta(description="The operator who gave it.")]
+    start_time: Annotated[str, Meta(description="Since when it can be used.")]
+    expired_time: Annotated[str, Meta(description="Until when it can be used.")]
+
+
+class PackageList(Paged, kw_only=True):
+    """The account's packages, oldest first."""
+
+    instances: Annotated[list[PackageDetail], Meta(description="The packages.")]
+
+
+class PackageResult(Shape, kw_only=True):
+    """One package."""
+
+    instance: Annotated[PackageDetail, Meta(description="The package.")]
+
+
+class GrantPackageRequest(Request, kw_only=True):
+    """Give an account a package of tokens; the caller's where none is named."""
+
+    service_name: Annotated[Text, Meta(description="The service or model that it is meant for.")]
+    specification: Annotated[int, Meta(ge=1, le=2**53, description="How many tokens.")]
+    expired_time: Annotated[Time, Meta(description="Until when it can be used.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+PresetChargeTypes = Annotated[list[Literal["TPM", "Tokens", "Calls", "Free"]], Meta(max_length=10)]
+PresetChargeStatuses = Annotated[list[Literal["NotOpen", "Opened", "Stopped", "Free"]], Meta(max_length=10)]
+
+
+class DescribePresetServicesRequest(PagedRequest, kw_only=True):
+    """List the models that quota is sold of."""
+
+    service_ids: Annotated[Ids | None, Meta(description="Only these; left out or empty: all.")] = None
+    service_type: Annotated[
+        ServiceTypes | None, Meta(description="Only models for one of these; here all are chat.")
+    ] = None
+    charge_type: Annotated[
+        PresetChargeTypes | None, Meta(description="Only models that are paid in one of these ways; here all are TPM.")
+    ] = None
+    charge_status: Annotated[PresetChargeStatuses | None, Meta(description="Only models in one of these.")] = None
+    protocol_version: Annotated[
+        Protocol | None, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")
+    ] = None
+
+
+class PresetService(Shape, kw_only=True):
+    """A model that quota is sold of. Opened: the account has some; Stopped: it stands still for a debt."""
+
+    service_id: Annotated[str, Meta(description="What names the model here, always the same.")]
+    name: Annotated[str, Meta(description="The model.")]
+    model: Annotated[Model, Meta(description="The model.")]
+    service_type: Annotated[
+        ServiceType, Meta(description="What the service is for; kept, shown and filtered by, nothing more.")
+    ]
+    charge_type: Annotated[Literal["TPM"], Meta(description="Always TPM.")]
+    charge_status: Annotated[
+        Literal["NotOpen", "Opened", "Stopped"],
+        Meta(
+            description=(
+                "Opened: the account has quota of it. Stopped: all of that stands still for a debt. Else NotOpen."
+            )
+        ),
+    ]
+    price_per_minute: Annotated[str | None, Meta(description="The price of one unit for a minute.")]
+
+
+class PresetServices(Paged, kw_only=True):
+    """The models that quota is sold of, in the catalogue's order."""
+
+    service_list: Annotated[list[PresetService], Meta(description="The services.")]
+
+
+ACTIONS: Final = (
+    write(
+        CHARGE,
+        "PurchaseTPMResource",
+        "purchase_quota",
+        PurchaseTpmRequest,
+        PurchasedTpm,
+        "Buy quota of a model.",
+        errors=BUYS,
+        example={
+            "model": "ernie-4.0-8k",
+            "billing": {"paymentTiming": "Postpaid", "releaseTime": "2030-01-15T09:30:00+08:00"},
+            "purchaseCount": 5,
+        },
+        answer={"instanceId": "tpm-XJnLnGp4", "orderId": "1070d422e918ec0454d479f104728287"},
+    ),
+    read(
+        CHARGE,
+        "DescribeTPMResource",
+        "describe_quota",
+        DescribeTpmRequest,
+        TpmInstances,
+        "List the account's quota of a model.",
+        errors=(e.INSTANCE_NOT_FOUND, e.INVALID_MARKER),
+        example={"model": "ernie-4.0-8k"},
+        answer={
+            "instances": [
+                {
+                    "instanceId": "tpm-Hs6dKf2L",
+                    "model": "ernie-4.0-8k",
+                    "tpm": 50000,
+                    "rpm": 165,
+                    "count": 5,
+                    "status": "Running",
+                    "paymentTiming": "Postpaid",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                    "releaseTime": "2030-01-15T09:30:00+08:00",
+                }
+            ]
+        },
+    ),
+    write(
+        CHARGE,
+        "ReleaseTPMResource",
+        "release_quota",
+        ReleaseTpmRequest,
+        bool,
+        "Release quota now.",
+        errors=ENDS,
+        example={"model": "ernie-4.0-8k", "instanceId": "tpm-Hs6dKf2L"},
+        answer=True,
+    ),
+    write(
+        CHARGE,
+        "ResizeTPMResource",
+        "resize_quota",
+        ResizeTpmRequest,
+        bool,
+        "Change the amount of quota.",
+        errors=(*ENDS, e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE),
+        example={"instanceId": "tpm-Hs6dKf2L", "count": 8},
+        answer=True,
+    ),
+    write(
+        CHARGE,
+        "AutoReleaseTPMResource",
+        "schedule_quota_release",
+        AutoReleaseTpmRequest,
+        bool,
+        "Set, move or clear the release time of quota.",
+        errors=ENDS,
+        example={"instanceId": "tpm-Hs6dKf2L", "releaseTime": "2030-01-15T09:30:00+08:00"},
+        answer=True,
+    ),
+    read(
+        CHARGE,
+        "DescribePackageResources",
+        "describe_packages",
+        DescribePackagesRequest,
+        PackageList,
+        "List the account's packages of tokens.",
+        errors=(e.INVALID_MARKER,),
+        example={},
+        answer={
+            "instances": [
+                {
+                    "packageId": "pkg-9z8x7c6v5b4n",
+                    "serviceName": "ernie-4.0-8k",
+                    "specification": "1000000",
+                    "used": "1550",
+                    "status": "Active",
+                    "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "startTime": "2026-11-30T06:13:45+08:00",
+                    "expiredTime": "2031-01-01T00:00:00+08:00",
+                }
+            ]
+        },
+    ),
+    read(
+        CHARGE,
+        "DescribePackageResource",
+        "describe_package",
+        DescribePackageRequest,
+        PackageResult,
+        "Show one package of tokens.",
+        example={"packageId": "pkg-9z8x7c6v5b4n"},
+        answer={
+            "instance": {
+                "packageId": "pkg-9z8x7c6v5b4n",
+                "serviceName": "ernie-4.0-8k",
+                "specification": "1000000",
+                "used": "1550",
+                "status": "Active",
+                "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                "startTime": "2026-11-30T06:13:45+08:00",
+                "expiredTime": "2031-01-01T00:00:00+08:00",
+            }
+        },
+    ),
+    write(
+        CHARGE,
+        "GrantPackageResource",
+        "grant_package",
+        GrantPackageRequest,
+        PackageResult,
+        "Give an account a package of tokens.",
+        policies=p.OPERATORS,
+        example={"serviceName": "ernie-4.0-8k", "specification": 1_000_000, "expiredTime": "2031-01-01 00:00:00"},
+        answer={
+            "instance": {
+                "packageId": "pkg-78og8jfs9e86",
+                "serviceName": "ernie-4.0-8k",
+                "specification": "1000000",
+                "used": "0",
+                "status": "Active",
+                "creator": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                "startTime": "2026-11-30T07:18:45+08:00",
+                "expiredTime": "2031-01-01T00:00:00+08:00",
+            }
+        },
+    ),
+)
+
+
+PRESET_SERVICES: Final = (
+    read(
+        SERVICE,
+        "DescribePresetServices",
+        "describe_preset_services",
+        DescribePresetServicesRequest,
+        PresetServices,
+        "List the models that quota is sold of.",
+        policies=p.SERVICE_LISTERS,
+        errors=(e.INVALID_MARKER,),
+        example={"chargeStatus": ["NotOpen", "Opened"]},
+        answer={
+            "serviceList": [
+                {
+                    "serviceId": "svcp-cc8449d2add1",
+                    "name": "ernie-4.0-8k",
+                    "model": "ernie-4.0-8k",
+                    "serviceType": "chat",
+                    "chargeType": "TPM",
+                    "chargeStatus": "Opened",
+                    "pricePerMinute": "0.06",
+                }
+            ]
+        },
+    ),
+)

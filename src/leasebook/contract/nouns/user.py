@@ -1,0 +1,282 @@
+"""Users and their access keys, how they come to be, and what they may do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from leasebook.contract import errors as e
+from leasebook.contract import policies as p
+from leasebook.contract.action import IAM, read, write
+from leasebook.contract.policies import PolicyName
+from leasebook.contract.shapes import Id, Paged, PagedRequest, Request, Shape, Text
+
+ZoneName = Annotated[str, Meta(min_length=1, max_length=64)]
+Requirement = Literal["SignedBody", "Nonce"]
+
+
+class CreateAccountRequest(Request, kw_only=True):
+    """Open an account with a root user and its first key."""
+
+    name: Annotated[Text | None, Meta(description="What people call it.")] = None
+    time_zone: Annotated[
+        ZoneName | None, Meta(description="The IANA zone of its hours and months; the service's where it is left out.")
+    ] = None
+
+
+class CreatedAccount(Shape, kw_only=True):
+    """The account, its root user, and the root's key.
+
+    Only a repeated call with its client token shows the secret again, and not once the key is disabled.
+    """
+
+    account_id: Annotated[str, Meta(description="The new account.")]
+    user_id: Annotated[str, Meta(description="The account's root user.")]
+    access_key_id: Annotated[str, Meta(description="The id of the key pair, which every signature names.")]
+    secret_access_key: Annotated[
+        str | None, Meta(description="The secret of the key pair. It is never shown again.")
+    ] = None
+
+
+class CreateUserRequest(Request, kw_only=True):
+    """Add a user to the caller's account; an operator may name another account."""
+
+    name: Annotated[Text | None, Meta(description="What people call it.")] = None
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class CreatedUser(Shape, kw_only=True):
+    """The new user, who may do nothing yet."""
+
+    user_id: Annotated[str, Meta(description="The user.")]
+    account_id: Annotated[str, Meta(description="The account that the user belongs to.")]
+
+
+class CreateAccessKeyRequest(Request, kw_only=True):
+    """Give a user another key; the caller where none is named. An operator may name another account's user."""
+
+    user_id: Annotated[Id | None, Meta(description="The user; the caller where it is left out.")] = None
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class CreatedAccessKey(Shape, kw_only=True):
+    """The key. Only a repeated call with its client token shows the secret again, and not once the key is disabled."""
+
+    user_id: Annotated[str, Meta(description="The user.")]
+    access_key_id: Annotated[str, Meta(description="The id of the key pair, which every signature names.")]
+    secret_access_key: Annotated[
+        str | None, Meta(description="The secret of the key pair. It is never shown again.")
+    ] = None
+
+
+class DisableAccessKeyRequest(Request, kw_only=True):
+    """Make a key useless from now on."""
+
+    access_key_id: Annotated[Id, Meta(description="The id of the key pair, which every signature names.")]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class PolicyRequest(Request, kw_only=True):
+    """Attach a policy to a user, or detach it."""
+
+    user_id: Annotated[Id, Meta(description="The user.")]
+    policy_name: Annotated[
+        PolicyName, Meta(description="The policy. LeasebookOperatorPolicy is an operator's to give.")
+    ]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class DescribeUsersRequest(PagedRequest, kw_only=True):
+    """List the users of the caller's account; an operator may name another account."""
+
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+class KeyDetail(Shape, kw_only=True):
+    """An access key, without its secret."""
+
+    access_key_id: Annotated[str, Meta(description="The id of the key pair, which every signature names.")]
+    status: Annotated[Literal["Active", "Disabled"], Meta(description="Whether the key can be used.")]
+    requires: Annotated[
+        list[Requirement],
+        Meta(description="What every signature under this key must cover, besides what the user's must."),
+    ]
+    create_time: Annotated[str, Meta(description="When it was made.")]
+    last_used_time: Annotated[
+        str | None,
+        Meta(description="When the key last signed a request, up to five minutes late; absent where it never did."),
+    ] = None
+
+
+class UserDetail(Shape, kw_only=True):
+    """A user, what it may do, and its keys."""
+
+    user_id: Annotated[str, Meta(description="The user.")]
+    name: Annotated[str, Meta(description="What people call it.")]
+    is_root: Annotated[bool, Meta(description="Whether it is the account's root, who may do everything in it.")]
+    policies: Annotated[list[str], Meta(description="What the user may do.")]
+    requires: Annotated[
+        list[Requirement], Meta(description="What every signature under any of the user's keys must cover.")
+    ]
+    access_keys: Annotated[list[KeyDetail], Meta(description="The user's keys, oldest first, disabled ones included.")]
+    create_time: Annotated[str, Meta(description="When it was made.")]
+
+
+class UserList(Paged, kw_only=True):
+    """The account's users, oldest first."""
+
+    users: Annotated[list[UserDetail], Meta(description="The users.")]
+
+
+class SetKeyRulesRequest(Request, kw_only=True):
+    """Say what every signature under a key must cover, or under every key of a user; an operator may name an account.
+
+    The call itself must be signed with both, whatever its key requires.
+    """
+
+    access_key_id: Annotated[Id | None, Meta(description="The key that it is for; this or userId.")] = None
+    user_id: Annotated[
+        Id | None, Meta(description="The user whose keys it is for, those to come included; this or accessKeyId.")
+    ] = None
+    requires: Annotated[
+        list[Requirement],
+        Meta(
+            max_length=8,
+            description=(
+                "What every signature must cover. SignedBody: the header x-bce-content-sha256. Nonce: the "
+                "header x-bce-nonce, which makes a signature good once. Empty: nothing besides what "
+                "bce-auth-v1 asks for."
+            ),
+        ),
+    ]
+    account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
+
+
+ACTIONS: Final = (
+    write(
+        IAM,
+        "CreateAccount",
+        "create_account",
+        CreateAccountRequest,
+        CreatedAccount,
+        "Open an account with a root user and its first key.",
+        policies=p.OPERATORS,
+        example={"name": "research", "timeZone": "Asia/Shanghai"},
+        answer={
+            "accountId": "51516421ebd3e7fc1c7fa475456f565d",
+            "userId": "aaa20e6cb8ed4fef896ee9ec5563b99b",
+            "accessKeyId": "AKC70UExZer2idpaNdD9Q9I0",
+            "secretAccessKey": "Q1w2E3r4T5y6U7i8O9p0A1s2D3f4G5h6",
+        },
+    ),
+    write(
+        IAM,
+        "CreateUser",
+        "create_user",
+        CreateUserRequest,
+        CreatedUser,
+        "Add a user, who may do nothing yet.",
+        policies=p.MANAGERS | p.OPERATORS,
+        errors=(e.QUOTA_EXCEEDED,),
+        example={"name": "build-server"},
+        answer={"userId": "b368cb56553aa67bc5c6fbd7e3f373a0", "accountId": "00112233445566778899aabbccddeeff"},
+    ),
+    write(
+        IAM,
+        "CreateAccessKey",
+        "create_access_key",
+        CreateAccessKeyRequest,
+        CreatedAccessKey,
+        "Give a user another key pair.",
+        policies=p.MANAGERS | p.OPERATORS,
+        errors=(e.INVALID_STATE, e.QUOTA_EXCEEDED),
+        example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9"},
+        answer={
+            "userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            "accessKeyId": "AKtf13ZccVdIGZWgsuO1N0v8",
+            "secretAccessKey": "Q1w2E3r4T5y6U7i8O9p0A1s2D3f4G5h6",
+        },
+    ),
+    write(
+        IAM,
+        "DisableAccessKey",
+        "disable_access_key",
+        DisableAccessKeyRequest,
+        bool,
+        "Make a key useless from now on.",
+        policies=p.MANAGERS | p.OPERATORS,
+        errors=(e.INVALID_STATE,),
+        example={"accessKeyId": "AK0123456789ABCDEFGHIJKL"},
+        answer=True,
+    ),
+    write(
+        IAM,
+        "AttachPolicy",
+        "attach_policy",
+        PolicyRequest,
+        bool,
+        "Permit a user more.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "policyName": "QianfanServiceOperateAccessPolicy"},
+        answer=True,
+    ),
+    write(
+        IAM,
+        "DetachPolicy",
+        "detach_policy",
+        PolicyRequest,
+        bool,
+        "Permit a user less.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "policyName": "QianfanServiceOperateAccessPolicy"},
+        answer=True,
+    ),
+    read(
+        IAM,
+        "DescribeUsers",
+        "describe_users",
+        DescribeUsersRequest,
+        UserList,
+        "List the account's users and their keys.",
+        policies=p.MANAGERS | p.OPERATORS | frozenset({p.READ}),
+        errors=(e.INVALID_MARKER,),
+        example={},
+        answer={
+            "users": [
+                {
+                    "userId": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+                    "name": "root",
+                    "isRoot": True,
+                    "policies": ["LeasebookOperatorPolicy"],
+                    "requires": [],
+                    "accessKeys": [
+                        {
+                            "accessKeyId": "AKROOT",
+                            "status": "Active",
+                            "requires": [],
+                            "createTime": "2026-11-30T06:13:45+08:00",
+                            "lastUsedTime": "2026-11-30T07:18:45+08:00",
+                        }
+                    ],
+                    "createTime": "2026-11-30T06:13:45+08:00",
+                }
+            ]
+        },
+    ),
+)
+
+
+KEY_RULES: Final = (
+    write(
+        IAM,
+        "SetKeyRules",
+        "set_key_rules",
+        SetKeyRulesRequest,
+        bool,
+        "Set what every signature of a key or a user must cover.",
+        policies=p.MANAGERS | p.OPERATORS,
+        example={"userId": "0a1b2c3d4e5f60718293a4b5c6d7e8f9", "requires": ["SignedBody", "Nonce"]},
+        answer=True,
+    ),
+)

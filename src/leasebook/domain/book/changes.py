@@ -1,0 +1,69 @@
+"""What a batch writes: rows that are new or different, orders, postings, events and due work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from leasebook.domain.book.tables import Table
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.record.agenda import Due
+from leasebook.domain.record.audit_log import Audit
+from leasebook.domain.record.event import EventPage
+from leasebook.domain.record.ledger import Order, Posting
+
+
+class Changes:
+    """The change set of a batch, by table; ``before`` has the rows of ``updated`` as they were, in the same order."""
+
+    def __init__(self, orders: list[Order], postings: list[Posting]) -> None:
+        self.orders = orders
+        self.postings = postings
+        self.events: list[EventPage] = []
+        self.audit: Audit | None = None
+        self.inserted: dict[Table[Any], list[Any]] = {}
+        self.updated: dict[Table[Any], list[Any]] = {}
+        self.before: dict[Table[Any], list[Any]] = {}
+        self.due_gone: list[Due] = []
+        self.due_new: list[Due] = []
+        self.placed_gone: list[tuple[str, str]] = []
+        self.placed_new: list[tuple[str, str]] = []
+
+    def place(self, before: Instance | None, after: Instance) -> None:
+        """Note services that came to an instance or left it; the store finds a service's instances by these pairs."""
+        if after.placements or (before is not None and before.placements):
+            old = set() if before is None else {(placed.service_id, before.id) for placed in before.placements}
+            new = {(placed.service_id, after.id) for placed in after.placements}
+            self.placed_gone += sorted(old - new)
+            self.placed_new += sorted(new - old)
+
+    def after(self, parts: Sequence[Changes]) -> Changes:
+        """Return these changes after those of ``parts``; a row that changed in several is listed several times."""
+        if not parts:
+            return self
+        all_of_them = (*parts, self)
+        whole = Changes(
+            [order for part in all_of_them for order in part.orders],
+            [posting for part in all_of_them for posting in part.postings],
+        )
+        whole.events, whole.audit = self.events, self.audit
+        for part in all_of_them:
+            for mine, other in (
+                (whole.inserted, part.inserted),
+                (whole.updated, part.updated),
+                (whole.before, part.before),
+            ):
+                for table, rows in other.items():
+                    mine.setdefault(table, []).extend(rows)
+            whole.due_gone += part.due_gone
+            whole.due_new += part.due_new
+            whole.placed_gone += part.placed_gone
+            whole.placed_new += part.placed_new
+        return whole
+
+    def __bool__(self) -> bool:
+        return bool(self.orders or self.postings or self.events or self.inserted or self.updated or self.audit)
+
+    def __contains__(self, table: Table[Any]) -> bool:
+        """Whether rows of that table are new or different now."""
+        return table in self.inserted or table in self.updated

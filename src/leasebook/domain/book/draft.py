@@ -1,0 +1,79 @@
+"""What one command changes, laid over the book that its batch shares."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from leasebook.domain.book.book import Book
+from leasebook.domain.book.tables import ACCESS_KEYS, ACCOUNTS, INSTANCES, OFFERINGS, Key, R, Table
+from leasebook.domain.model.account import AccessKey
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.offering import Offering
+from leasebook.domain.record.ledger import Order, Posting, wallet
+from leasebook.domain.values.calendar import Instant
+from leasebook.domain.values.money import checked
+
+
+class Draft:
+    """One command's overlay on the book: its changes are kept aside, and dropped if the command is refused."""
+
+    __slots__ = ("as_of", "book", "changed", "orders", "postings")
+
+    def __init__(self, book: Book, as_of: Instant | None = None) -> None:
+        self.book = book
+        self.as_of = as_of
+        """The moment as of which the command is decided; rules that all commands share read it here."""
+        self.changed: dict[tuple[Table[Any], Key], Any] = {}
+        self.orders: list[Order] = []
+        self.postings: list[Posting] = []
+
+    def get(self, table: Table[R], *key: Any) -> R | None:
+        """Return a row as this command left it; None where there is none."""
+        row = self.changed.get((table, key))
+        return row if row is not None else self.book.get(table, *key)
+
+    def require(self, table: Table[R], *key: Any) -> R:
+        """Return a row that must exist: one that another row refers to."""
+        # Not by way of get(): a charge asks for its account four times.
+        row: R | None = self.changed.get((table, key)) or self.book.rows[table].get(key)
+        if row is None:
+            self.book.get(table, *key)
+            raise LookupError(f"{table.name} {key} does not exist, and another row says it does")
+        return row
+
+    def offerings_of(self, unit_type: str) -> list[Offering]:
+        """Return every offering of a type, in catalogue order."""
+        return [self.require(OFFERINGS, *key) for key in self.book.offering_keys(unit_type)]
+
+    def suspended(self, account_id: str) -> list[Instance]:
+        """Return the account's suspended instances, as far as they were loaded."""
+        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.suspended_ids(account_id)]
+        return [unit for unit in units if unit.is_halted]
+
+    def unrenewed(self, account_id: str) -> list[Instance]:
+        """Return the account's instances whose renewal waits for money, as far as they were loaded; oldest first."""
+        units = [self.require(INSTANCES, unit_id) for unit_id in self.book.waiting_ids(account_id)]
+        return sorted((unit for unit in units if unit.awaits_renewal), key=attrgetter("created_at"))
+
+    def keys_of(self, user_id: str) -> list[AccessKey]:
+        """Return every access key of a user."""
+        return [self.require(ACCESS_KEYS, key_id) for key_id in self.book.key_ids(user_id)]
+
+    def put(self, table: Table[R], row: R) -> None:
+        """Write a row, new or changed."""
+        self.changed[table, table.key_of(row)] = row
+
+    def order(self, order: Order) -> None:
+        """Write an order."""
+        self.orders.append(order)
+
+    def post(self, posting: Posting) -> None:
+        """Write a posting, and move the balance of the account with it."""
+        account = self.require(ACCOUNTS, posting.account_id)
+        balance = checked(account.balance + posting.effect_on(wallet(account.id)))
+        since = None if balance >= 0 else posting.at if account.arrears_since is None else account.arrears_since
+        self.put(ACCOUNTS, msgspec.structs.replace(account, balance=balance, arrears_since=since))
+        self.postings.append(posting)

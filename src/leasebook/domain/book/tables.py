@@ -1,0 +1,117 @@
+"""Every table of rows that commands read and change, in the one order in which batches lock them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from leasebook.domain.model.account import AccessKey, Account, User
+from leasebook.domain.model.engine_capacity import EngineCapacity
+from leasebook.domain.model.idempotency import IdempotencyRecord
+from leasebook.domain.model.instance import Instance
+from leasebook.domain.model.lease import Lease, Worker
+from leasebook.domain.model.limits import AccountLimits
+from leasebook.domain.model.metadata import StoreMetadata
+from leasebook.domain.model.model import Model, ModelSet
+from leasebook.domain.model.offering import Offering, PriceList
+from leasebook.domain.model.quote import Quote
+from leasebook.domain.model.replica import Replica
+from leasebook.domain.model.service import Service
+from leasebook.domain.model.service_key import ServiceKey
+from leasebook.domain.model.subscription import Delivery, DeliveryQueue, Subscription
+from leasebook.domain.model.usage import ServiceUsage, TokenPackage
+from leasebook.domain.record.notice import NoticeRate, UsedLink
+from leasebook.domain.record.signature import Nonce, RefusedCalls
+
+R = TypeVar("R", bound=msgspec.Struct)
+Key = tuple[Any, ...]
+
+
+def _key_of(names: tuple[str, ...]) -> Callable[[Any], Key]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    value = attrgetter(names[0])
+    return lambda row: (value(row),)
+
+
+class Table(Generic[R]):
+    """A kind of row, and which of its fields are its key.
+
+    ``TABLES`` lists them in the one order in which every batch locks rows, so that two batches on one
+    store can wait for each other but never in a circle.
+    """
+
+    def __init__(self, name: str, row: type[R], *key: str) -> None:
+        self.name = name
+        self.row = row
+        self.key = key
+        self.key_of: Callable[[R], Key] = _key_of(key)
+        """Returns a row's key. Every row of a batch is asked for it several times."""
+
+    def __repr__(self) -> str:
+        return f"Table({self.name})"
+
+
+IDEMPOTENCY_RECORDS = Table("tokens", IdempotencyRecord, "account_id", "value")
+NONCES = Table("nonces", Nonce, "access_key_id", "value")
+INSTANCES = Table("units", Instance, "id")
+SERVICES = Table("services", Service, "id")
+MODEL_SETS = Table("model_sets", ModelSet, "id")
+MODELS = Table("models", Model, "id")
+QUOTES = Table("quotes", Quote, "id")
+SERVICE_USAGE = Table("calls", ServiceUsage, "service_id", "app_id", "hour")
+TOKEN_PACKAGES = Table("packages", TokenPackage, "id")
+ENGINE_CAPACITIES = Table("supplies", EngineCapacity, "engine")
+OFFERINGS = Table("offerings", Offering, "region", "type")
+PRICES = Table("prices", PriceList, "region", "type")
+ACCOUNTS = Table("accounts", Account, "id")
+USERS = Table("users", User, "id")
+ACCESS_KEYS = Table("access_keys", AccessKey, "id")
+ACCOUNT_LIMITS = Table("guards", AccountLimits, "account_id")
+SERVICE_KEYS = Table("service_keys", ServiceKey, "id")
+METADATA = Table("facts", StoreMetadata, "name")
+SUBSCRIPTIONS = Table("hooks", Subscription, "id")
+DELIVERY_QUEUES = Table("lanes", DeliveryQueue, "hook_id", "name")
+DELIVERIES = Table("deliveries", Delivery, "hook_id", "page", "line")
+USED_LINKS = Table("used_links", UsedLink, "unit_id", "deadline")
+NOTICE_RATES = Table("notice_rates", NoticeRate, "name")
+WORKERS = Table("workers", Worker, "id")
+LEASES = Table("leases", Lease, "unit_id")
+REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
+REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
+
+TABLES: tuple[Table[Any], ...] = (
+    # First, because under a virtual clock every batch begins with the lock on where that stands.
+    METADATA,
+    IDEMPOTENCY_RECORDS,
+    NONCES,
+    INSTANCES,
+    SERVICES,
+    MODEL_SETS,
+    MODELS,
+    QUOTES,
+    SERVICE_USAGE,
+    TOKEN_PACKAGES,
+    ENGINE_CAPACITIES,
+    OFFERINGS,
+    PRICES,
+    ACCOUNTS,
+    # After the account: whoever sets an account's first limits and whoever buys take turns on that row.
+    ACCOUNT_LIMITS,
+    USERS,
+    ACCESS_KEYS,
+    # Whatever makes or settles deliveries has their hook first.
+    SUBSCRIPTIONS,
+    DELIVERY_QUEUES,
+    DELIVERIES,
+    USED_LINKS,
+    NOTICE_RATES,
+    SERVICE_KEYS,
+    WORKERS,
+    LEASES,
+    REPLICAS,
+    REFUSED_CALLS,
+)
