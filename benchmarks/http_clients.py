@@ -1,4 +1,4 @@
-"""What one call to a replica costs the gateway: aiohttp, which it uses, beside httpcore2, which sends webhooks.
+"""The cost of one call to a replica: by aiohttp, which the gateway uses, and by httpcore2, which sends webhooks.
 
 Run it as ``python -m benchmarks.http_clients``. A process of its own answers; what counts is the processor time of the
 client, which other work on the machine changes little. It adds no line to the history: nothing of ours is measured.

@@ -1,1 +1,1 @@
-"""What is installed for callers and for servers, and what the sources may import of it."""
+"""The packages of callers and of servers: declared, pinned, imported and installed."""

@@ -1,4 +1,4 @@
-"""What pyproject.toml declares, and which of it is installed here."""
+"""The packages that pyproject.toml declares, and the installed ones that they lead to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pyproject() -> dict[str, Any]:
 
 
 def needs(extra: str = "") -> list[str]:
-    """What the package needs by itself, or what one of its extras adds."""
+    """Return the requirements of the package by itself, or those that an extra adds."""
     project = pyproject()["project"]
     found: list[str] = project["optional-dependencies"][extra] if extra else project["dependencies"]
     return found

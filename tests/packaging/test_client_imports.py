@@ -1,4 +1,4 @@
-"""What callers import: the contract needs msgspec, and the commands that sign and call one HTTP library besides."""
+"""Callers load little: the contract needs msgspec, and the commands that sign and call one HTTP library besides."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LISTED_BY_THE_COMMAND = {
     "leasebook.security.private_files",
     "leasebook.server.signals",
 }
-"""What the other subcommands import where they are declared; each of these needs Python's own library only."""
+"""Modules that the other subcommands import at their top; each of them needs Python's own library only."""
 
 
 def loaded(code: str) -> tuple[set[str], set[str]]:
@@ -74,7 +74,7 @@ def test_signing_loads_no_http_library() -> None:
     assert of_clients(ours) == set()
 
 
-class _Answers(BaseHTTPRequestHandler):
+class EmptyObjectHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.send_response(200)
         self.send_header("content-length", "2")
@@ -86,7 +86,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 def test_calling_loads_one_http_library_and_what_that_needs() -> None:
-    with HTTPServer(("127.0.0.1", 0), _Answers) as server:
+    with HTTPServer(("127.0.0.1", 0), EmptyObjectHandler) as server:
         thread = threading.Thread(target=server.handle_request, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}"

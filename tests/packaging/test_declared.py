@@ -1,4 +1,4 @@
-"""What the sources import is what pyproject.toml declares, and the pinned lists and the linter follow it."""
+"""The sources import the packages that pyproject.toml declares, and the pinned lists and the linter follow it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_indexes_can_file_the_package() -> None:
 
 
 def listed(name: str) -> set[str]:
-    """What a list of requirements asks for."""
+    """Return the packages that a list of requirements asks for."""
     lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
     return names(line for line in lines if line and not line.startswith(("#", "-")))
 

@@ -29,7 +29,7 @@ MODULES: Final = (
     "uvloop",
     "yarl",
 )
-"""What the extra ``server`` of pyproject.toml installs, by the names of its modules."""
+"""The modules of the packages that the extra ``server`` of pyproject.toml installs."""
 
 
 def need_server_packages(command: str) -> None:
