@@ -46,7 +46,7 @@ MAPS: Final = ("units", "userUnits", "userSpend", "env")
 """Their keys are names that callers choose."""
 
 
-class Place(NamedTuple):
+class FieldPlace(NamedTuple):
     """A field of a request: its name on the wire, with the names of what it stands in, and its type."""
 
     path: tuple[str, ...]
@@ -68,17 +68,17 @@ def alternatives(found: mi.Type) -> tuple[mi.Type, ...]:
     return (found,)
 
 
-def places(request: Any) -> list[Place]:
+def places(request: Any) -> list[FieldPlace]:
     """List every field of a request, those inside others included."""
     found = mi.type_info(request)
     assert isinstance(found, mi.StructType)
     return list(_places(found, ()))
 
 
-def _places(struct: mi.StructType, above: tuple[str, ...]) -> Iterator[Place]:
+def _places(struct: mi.StructType, above: tuple[str, ...]) -> Iterator[FieldPlace]:
     for field in struct.fields:
         path = (*above, field.encode_name)
-        yield Place(path, field.type, field.required)
+        yield FieldPlace(path, field.type, field.required)
         for one in alternatives(field.type):
             if isinstance(one, mi.StructType):
                 yield from _places(one, path)

@@ -9,7 +9,7 @@ import pytest
 
 from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
-from tests.api.bad_values import ABSENT, KINDS, Place, allowed, candidates, is_of, places, put, with_unknown_keys
+from tests.api.bad_values import ABSENT, KINDS, FieldPlace, allowed, candidates, is_of, places, put, with_unknown_keys
 from tests.api.office import AnnexeOfOffice
 from tests.api.scene import CLOCK, EVENTS, IAM, ServiceHarness, a_scene, new_service, order
 
@@ -269,13 +269,13 @@ class Trial:
         self.body = self.office.body(self.action.operation)
         self.commits = self.office.scene.commits()
 
-    def field(self, place: Place) -> None:
+    def field(self, place: FieldPlace) -> None:
         """Try everything in the place of a field, and leaving it out."""
         self._try(place, ABSENT, fine=not place.required)
         for value in TOKENS if place.name == "clientToken" else candidates(place.type):
             self._try(place, value, fine=allowed(place.type, value))
 
-    def _try(self, place: Place, value: Any, *, fine: bool) -> None:
+    def _try(self, place: FieldPlace, value: Any, *, fine: bool) -> None:
         where = f"{place.name} = {shortened(value)}"
         try:
             answer = self.office.operator.ask(self.action.path, self.action.name, put(self.body, place.path, value))
@@ -301,7 +301,7 @@ class Trial:
             self.findings.append(f"{where}: {answer.code}, and something changed")
             self._renew()
 
-    def _changes(self, place: Place, value: Any) -> bool:
+    def _changes(self, place: FieldPlace, value: Any) -> bool:
         """Whether a refused call changes something. Where something did, it is asked again.
 
         What a deletion before it left to be done, the service does by itself in the meantime.

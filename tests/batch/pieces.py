@@ -20,7 +20,7 @@ from tests.life.test_moving import START
 from tests.simulation.memory_store import MemoryStore
 
 
-class Answer(Command, frozen=True, kw_only=True):
+class SayCommand(Command, frozen=True, kw_only=True):
     """Is answered with its number, refused, or goes wrong."""
 
     number: int = 0
@@ -35,7 +35,7 @@ class Answer(Command, frozen=True, kw_only=True):
         return self.number
 
 
-class Record:
+class BatchRecord:
     """The call behind a command, which has its entry written with it."""
 
     def __init__(self, name: str) -> None:
@@ -67,8 +67,8 @@ def names(lines: list[Line]) -> list[str]:
     return [one.request_id for _, one in lines]
 
 
-def call(command: Command | None = None, epoch: str | None = None, record: Record | None = None) -> WaitingCall:
-    return WaitingCall(command or Answer(), epoch, asyncio.get_running_loop().create_future(), record)
+def call(command: Command | None = None, epoch: str | None = None, record: BatchRecord | None = None) -> WaitingCall:
+    return WaitingCall(command or SayCommand(), epoch, asyncio.get_running_loop().create_future(), record)
 
 
 def audit_writer(lost: LostEntries | None = None, waiting_max: int = 100) -> AuditWriter:

@@ -25,7 +25,7 @@ from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from tests.batch.pieces import Answer, Record, audit_writer, call, line, written
+from tests.batch.pieces import BatchRecord, SayCommand, audit_writer, call, line, written
 from tests.life.lives import ACCOUNT, PER_MONTH, BillingOracle, opening
 from tests.life.test_moving import START, ZONE
 from tests.simulation.memory_store import MemoryStore, MemoryTransaction
@@ -34,7 +34,7 @@ from tests.simulation.office import StoreHarness
 MINUTE = 60_000_000
 
 
-class Transaction(MemoryTransaction):
+class StepTransaction(MemoryTransaction):
     """Notes what is done with it, and fails where it is told to."""
 
     steps: list[str]
@@ -63,7 +63,7 @@ class Transaction(MemoryTransaction):
         await super().rollback()
 
 
-class Store(MemoryStore):
+class StepStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[str] = []
@@ -72,7 +72,7 @@ class Store(MemoryStore):
         self.is_shared = False
 
     async def begin(self, *, moves_clock: bool = False) -> MemoryTransaction:  # noqa: ARG002 - there is one server
-        self.open = transaction = Transaction(self)
+        self.open = transaction = StepTransaction(self)
         transaction.steps, transaction.errors = self.steps, self.errors
         transaction.identity_epoch, transaction.has_concurrent_writers = self.epoch, self.is_shared
         return transaction
@@ -85,11 +85,11 @@ class Backlog:
     since_last_call_s = 0.0
 
 
-class Bench:
+class ExecutorBench:
     """An executor on a store with one account that has funds."""
 
     def __init__(self, **limits: Any) -> None:
-        self.store, self.clock, self.backlog = Store(), VirtualClock(START), Backlog()
+        self.store, self.clock, self.backlog = StepStore(), VirtualClock(START), Backlog()
         self.audit = audit_writer()
         rules, engine = Rules(), InstantEngine()
         self.life = BillingOracle(self.store, StoreHarness(self.store, rules, engine), ZONE, START)
@@ -111,9 +111,9 @@ class Bench:
         return int(self.store.rows[ACCOUNTS][ACCOUNT,].balance)
 
 
-def play(scene: Callable[[Bench], Awaitable[None]], **limits: Any) -> None:
+def play(scene: Callable[[ExecutorBench], Awaitable[None]], **limits: Any) -> None:
     async def whole() -> None:
-        bench = Bench(**limits)
+        bench = ExecutorBench(**limits)
         funds = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
         await bench.life.office.say([*opening(ZONE, START), funds], START)
         bench.store.steps.clear()
@@ -128,7 +128,7 @@ def payment() -> TopUp:
 
 
 def test_a_batch_is_loaded_decided_saved_and_committed_and_nobody_is_answered_yet() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         callers = [call(payment()), call(payment())]
         done = await bench.executor.execute(Batch(callers), [])
         assert list(dict.fromkeys(bench.store.steps)) == ["load", "before save", "save", "commit, is_idle=False"]
@@ -143,7 +143,7 @@ def test_a_batch_is_loaded_decided_saved_and_committed_and_nobody_is_answered_ye
 
 
 def test_the_store_knows_of_a_single_command_after_which_nothing_waits() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         await bench.executor.execute(Batch([call(payment())]), [])
         bench.backlog.is_empty = False
         await bench.executor.execute(Batch([call(payment())]), [])
@@ -154,8 +154,8 @@ def test_the_store_knows_of_a_single_command_after_which_nothing_waits() -> None
 
 
 def test_a_batch_without_changes_is_not_saved() -> None:
-    async def scene(bench: Bench) -> None:
-        done = await bench.executor.execute(Batch([call(Answer(number=7))]), [])
+    async def scene(bench: ExecutorBench) -> None:
+        done = await bench.executor.execute(Batch([call(SayCommand(number=7))]), [])
         assert "save" not in bench.store.steps
         assert not done.has_changes
         assert done.decisions[0].answer == 7
@@ -164,7 +164,7 @@ def test_a_batch_without_changes_is_not_saved() -> None:
 
 
 def test_callers_whose_identity_has_changed_are_not_decided() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         bench.store.epoch = "2"
         stale, current, own = call(payment(), epoch="1"), call(payment(), epoch="2"), call(payment())
         done = await bench.executor.execute(Batch([stale, current, own]), [])
@@ -177,10 +177,13 @@ def test_callers_whose_identity_has_changed_are_not_decided() -> None:
 @pytest.mark.parametrize("step", ["load", "save", "commit, is_idle=True"])
 @pytest.mark.parametrize("error", [Conflict("another server was first"), Unavailable("full"), RuntimeError("broken")])
 def test_whatever_fails_is_rolled_back_and_raised_and_leaves_nothing_behind(step: str, error: Exception) -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         bench.store.errors = {step: error}
         bench.audit.note(line("waiting"))
-        batch, record = Batch([call(payment(), record=Record("one"))], lines=bench.audit.take()), Record("two")
+        batch, record = (
+            Batch([call(payment(), record=BatchRecord("one"))], lines=bench.audit.take()),
+            BatchRecord("two"),
+        )
         with pytest.raises(type(error)):
             await bench.executor.execute(batch, [])
         assert bench.store.steps[-1] == "rollback"
@@ -195,9 +198,9 @@ def test_whatever_fails_is_rolled_back_and_raised_and_leaves_nothing_behind(step
 
 
 def test_entries_are_committed_with_their_commands_and_calls_know_of_it_afterwards() -> None:
-    async def scene(bench: Bench) -> None:
-        done, refused = Record("done"), Record("refused")
-        calls = [call(payment(), record=done), call(Answer(is_refused=True), record=refused)]
+    async def scene(bench: ExecutorBench) -> None:
+        done, refused = BatchRecord("done"), BatchRecord("refused")
+        calls = [call(payment(), record=done), call(SayCommand(is_refused=True), record=refused)]
         batch = Batch(calls, lines=[line("before")])
         decided = await bench.executor.execute(batch, [])
         assert isinstance(decided.decisions[1].refusal, Refusal)
@@ -209,9 +212,9 @@ def test_entries_are_committed_with_their_commands_and_calls_know_of_it_afterwar
 
 
 def test_rows_that_another_session_has_locked_are_found_out_and_the_next_try_leaves_them_out() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         bench.store.held_elsewhere = {(ACCOUNTS, (ACCOUNT,))}
-        locked, free = call(payment()), call(Answer(number=7))
+        locked, free = call(payment()), call(SayCommand(number=7))
         batch = Batch([locked, free])
         with pytest.raises(Blocked) as blocked:
             await bench.executor.execute(batch, [])
@@ -230,7 +233,7 @@ def test_a_batch_says_whether_another_server_competes_for_its_rows(
 ) -> None:
     monkeypatch.setattr("leasebook.batch.sizing.ROW_WAIT_S", -1.0)
 
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         bench.store.is_shared = is_shared
         batch = Batch([call(payment())])
         assert batch.is_contended is None
@@ -240,17 +243,17 @@ def test_a_batch_says_whether_another_server_competes_for_its_rows(
     play(scene)
 
 
-async def released_at(bench: Bench, minutes: int) -> str:
+async def released_at(bench: ExecutorBench, minutes: int) -> str:
     bought = await bench.life.ask(bench.life.buying(release_at=Instant(START + minutes * MINUTE)))
     return str(bought.unit_id)
 
 
 def test_due_work_is_claimed_by_its_batch_and_decided_before_the_callers() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         name = await released_at(bench, 10)
         bench.clock.moved(Instant(START + 10 * MINUTE))
         due: list[Due] = []
-        done = await bench.executor.execute(Batch([call(Answer(number=7))], request=DueRequest()), due)
+        done = await bench.executor.execute(Batch([call(SayCommand(number=7))], request=DueRequest()), due)
         assert due
         assert {item.unit_id for item in due} == {name}
         assert done.commands == len(due) + 1
@@ -260,7 +263,7 @@ def test_due_work_is_claimed_by_its_batch_and_decided_before_the_callers() -> No
 
 
 def test_a_batch_that_moves_the_clock_stops_at_the_first_moment_and_the_clock_is_there() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         for minutes in (10, 20):
             await released_at(bench, minutes)
         due: list[Due] = []
@@ -274,7 +277,7 @@ def test_a_batch_that_moves_the_clock_stops_at_the_first_moment_and_the_clock_is
 
 
 def test_it_keeps_nothing_between_batches() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: ExecutorBench) -> None:
         before = dict(vars(bench.executor))
         await bench.executor.execute(Batch([call(payment())]), [])
         bench.store.errors = {"load": Conflict("another server was first")}

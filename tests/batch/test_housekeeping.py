@@ -26,7 +26,7 @@ from leasebook.domain.values.rule_settings import Rules
 NOW = Instant(10**15)
 
 
-class Transaction:
+class PruneTransaction:
     """Notes what it is to delete."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Transaction:
         self.asked.append(("uses", *uses))
 
 
-class Bench:
+class HousekeepingBench:
     """Batches at moments that the test chooses, in seconds since the start."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
@@ -56,23 +56,23 @@ class Bench:
 
     def batch(self, after_s: float = 0.0, *, records: int = 0, nonces: int = 0) -> list[tuple[Any, ...]]:
         self.at += after_s
-        changes, transaction = Changes([], []), Transaction()
+        changes, transaction = Changes([], []), PruneTransaction()
         changes.inserted = {IDEMPOTENCY_RECORDS: [object()] * records, NONCES: [object()] * nonces}
         asyncio.run(self.pruner.prune(transaction, NOW, changes))  # type: ignore[arg-type]
         return transaction.asked
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    return Bench(monkeypatch)
+def bench(monkeypatch: pytest.MonkeyPatch) -> HousekeepingBench:
+    return HousekeepingBench(monkeypatch)
 
 
-def test_most_batches_delete_nothing(bench: Bench) -> None:
+def test_most_batches_delete_nothing(bench: HousekeepingBench) -> None:
     assert bench.batch() == []
     assert bench.batch(PRUNE_EVERY_S) == []
 
 
-def test_idempotency_records_go_after_their_time_and_faster_than_new_ones_come(bench: Bench) -> None:
+def test_idempotency_records_go_after_their_time_and_faster_than_new_ones_come(bench: HousekeepingBench) -> None:
     assert bench.batch(records=40) == []
     before = NOW - bench.rules.token_keep_us
     assert bench.batch(PRUNE_EVERY_S + 0.01, records=60) == [("records", before, PRUNE_MIN + 2 * 100)]
@@ -80,7 +80,7 @@ def test_idempotency_records_go_after_their_time_and_faster_than_new_ones_come(b
     assert bench.batch(PRUNE_EVERY_S + 0.01)[0] == ("records", before, PRUNE_MIN), "each is counted once"
 
 
-def test_deliveries_go_twice_a_second(bench: Bench) -> None:
+def test_deliveries_go_twice_a_second(bench: HousekeepingBench) -> None:
     assert ("deliveries", NOW, CLEAR_MAX) in bench.batch(CLEAR_EVERY_S + 0.01)
     assert ("deliveries", NOW, CLEAR_MAX) not in bench.batch(CLEAR_EVERY_S - 0.01)
     assert ("deliveries", NOW, CLEAR_MAX) in bench.batch(0.02)
@@ -98,7 +98,7 @@ def test_nonces_go_an_hour_after_they_are_of_no_use_by_the_earlier_clock(
     monkeypatch: pytest.MonkeyPatch, mode: str, wall: int, nonces_go_by: int
 ) -> None:
     monkeypatch.setattr(housekeeping, "wall_us", lambda: Instant(wall))
-    bench = Bench(monkeypatch, mode=mode)
+    bench = HousekeepingBench(monkeypatch, mode=mode)
     assert not any(asked[0] == "signatures" for asked in bench.batch(nonces=7))
     asked = bench.batch(FORGET_EVERY_S + 0.01)
     keep_us = bench.rules.refused_keep_us
@@ -107,7 +107,7 @@ def test_nonces_go_an_hour_after_they_are_of_no_use_by_the_earlier_clock(
 
 def test_uses_of_keys_are_written_with_the_next_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     uses = KeyUses(lambda: 0.0)
-    bench = Bench(monkeypatch, uses=uses)
+    bench = HousekeepingBench(monkeypatch, uses=uses)
     uses.used("key-1", NOW)
     assert bench.batch() == [("uses", ("key-1", NOW))]
     assert bench.batch() == []

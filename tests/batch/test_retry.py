@@ -18,14 +18,14 @@ from leasebook.domain.commands.command import Decision
 from leasebook.domain.commands.instance.due import DoDue
 from leasebook.domain.record.agenda import Due, DueKind
 from leasebook.domain.values.calendar import Instant
-from tests.batch.pieces import Answer, LostEntries, audit_writer, call, line, names
+from tests.batch.pieces import LostEntries, SayCommand, audit_writer, call, line, names
 
 
 def piece(at: int, name: str = "unit-1") -> Due:
     return Due(at=Instant(at), kind=DueKind.RELEASE, unit_id=name)
 
 
-class Store:
+class RetryStore:
     """Executes batches, and fails as it is told to: the next batches, or every batch with a certain command."""
 
     def __init__(self) -> None:
@@ -62,18 +62,20 @@ class Store:
     @staticmethod
     def _key(waiting: WaitingCall) -> Any:
         command = waiting.command
-        return command.due if isinstance(command, DoDue) else command.number if isinstance(command, Answer) else None
+        return (
+            command.due if isinstance(command, DoDue) else command.number if isinstance(command, SayCommand) else None
+        )
 
 
-def play(scene: Callable[[Store], Awaitable[None]]) -> None:
+def play(scene: Callable[[RetryStore], Awaitable[None]]) -> None:
     async def whole() -> None:
-        await scene(Store())
+        await scene(RetryStore())
 
     asyncio.run(whole())
 
 
 def calls(count: int) -> list[WaitingCall]:
-    return [call(Answer(number=number)) for number in range(count)]
+    return [call(SayCommand(number=number)) for number in range(count)]
 
 
 def outcome(waiting: WaitingCall) -> Any:
@@ -81,7 +83,7 @@ def outcome(waiting: WaitingCall) -> Any:
 
 
 def test_a_batch_that_conflicts_once_is_executed_again_whole() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         store.next_errors = [Conflict("another server was first")]
         callers = calls(2)
         await store.retry.run(Batch(callers))
@@ -92,7 +94,7 @@ def test_a_batch_that_conflicts_once_is_executed_again_whole() -> None:
 
 
 def test_due_work_that_is_claimed_again_is_not_done_twice() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         store.due, store.next_errors = [piece(1)], [Conflict("another server was first")]
         reply = asyncio.get_running_loop().create_future()
         await store.retry.run(Batch([], request=DueRequest(), due_reply=reply))
@@ -103,7 +105,7 @@ def test_due_work_that_is_claimed_again_is_not_done_twice() -> None:
 
 
 def test_a_batch_that_conflicts_twice_is_taken_apart_and_only_what_conflicts_fails() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         store.errors = {1: Conflict("again and again")}
         callers = calls(3)
         await store.retry.run(Batch(callers))
@@ -116,7 +118,7 @@ def test_a_batch_that_conflicts_twice_is_taken_apart_and_only_what_conflicts_fai
 
 
 def test_tries_after_which_it_is_known_which_rows_are_locked_do_not_count() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         found = [Blocked("locked"), Blocked("locked"), Blocked("locked")]
         for blocked in found:
             blocked.learned = True
@@ -130,7 +132,7 @@ def test_tries_after_which_it_is_known_which_rows_are_locked_do_not_count() -> N
 
 
 def test_where_the_store_cannot_write_all_callers_get_the_same_error_and_nothing_is_tried_again() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         error = Unavailable("the disk is full")
         store.next_errors = [error]
         callers = calls(2)
@@ -157,7 +159,7 @@ def test_entries_of_a_failed_batch_wait_again_only_where_they_are_certainly_not_
     is_closed: bool,  # noqa: FBT001 - a column of a table
     kept: list[str],
 ) -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         store.is_closed = is_closed
         store.next_errors = [error]
         await store.retry.run(Batch([], lines=[line("entry")]))
@@ -168,7 +170,7 @@ def test_entries_of_a_failed_batch_wait_again_only_where_they_are_certainly_not_
 
 
 def test_a_command_that_goes_wrong_fails_alone() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         mistake = RuntimeError("a mistake")
         store.errors = {1: mistake}
         callers = calls(3)
@@ -182,7 +184,7 @@ def test_a_command_that_goes_wrong_fails_alone() -> None:
 
 
 def test_after_a_mistake_only_the_due_work_of_the_first_moment_is_done_and_each_piece_has_its_own_result() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         good, bad, later = piece(1, "a"), piece(1, "b"), piece(2, "c")
         store.due, mistake = [good, bad, later], RuntimeError("a mistake")
         store.errors = {bad: mistake}
@@ -197,7 +199,7 @@ def test_after_a_mistake_only_the_due_work_of_the_first_moment_is_done_and_each_
 
 
 def test_where_the_clock_moves_a_mistake_is_reported_and_no_work_is_done_out_of_order() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         store.due, mistake = [piece(1)], RuntimeError("a mistake")
         store.errors = {store.due[0]: mistake}
         reply = asyncio.get_running_loop().create_future()
@@ -209,7 +211,7 @@ def test_where_the_clock_moves_a_mistake_is_reported_and_no_work_is_done_out_of_
 
 
 def test_a_batch_that_is_taken_apart_knows_whether_the_last_of_its_commands_met_another_server() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         store.errors = {1: RuntimeError("a mistake")}
         store.contended = {2: True}
         batch = Batch(calls(3))
@@ -220,7 +222,7 @@ def test_a_batch_that_is_taken_apart_knows_whether_the_last_of_its_commands_met_
 
 
 def test_whatever_happens_health_checks_do_not_see_a_batch_that_never_ends() -> None:
-    async def scene(store: Store) -> None:
+    async def scene(store: RetryStore) -> None:
         for error in (Unavailable("full"), RuntimeError("a mistake"), Conflict("again")):
             store.next_errors = [error]
             await store.retry.run(Batch(calls(1)))

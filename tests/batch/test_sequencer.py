@@ -15,12 +15,12 @@ from leasebook.domain.values.refusal import Refusal
 from leasebook.domain.values.rule_settings import Rules
 from leasebook.engines.instant import InstantEngine
 from leasebook.ports.clock import VirtualClock
-from tests.batch.pieces import Answer, LostEntries, Record, audit_writer, line, written
+from tests.batch.pieces import BatchRecord, LostEntries, SayCommand, audit_writer, line, written
 from tests.life.test_moving import START, Sizes
 from tests.simulation.memory_store import MemoryStore
 
 
-class Bench:
+class SequencerBench:
     def __init__(self) -> None:
         self.store, self.sizes, self.lost = MemoryStore(), Sizes(), LostEntries()
         self.sequencer = Sequencer(
@@ -34,12 +34,12 @@ class Bench:
         )
 
     def submit(self, number: int = 0, **options: Any) -> asyncio.Task[Any]:
-        return asyncio.create_task(self.sequencer.submit(Answer(number=number, **options)))
+        return asyncio.create_task(self.sequencer.submit(SayCommand(number=number, **options)))
 
 
-def play(scene: Callable[[Bench], Awaitable[None]]) -> None:
+def play(scene: Callable[[SequencerBench], Awaitable[None]]) -> None:
     async def whole() -> None:
-        bench = Bench()
+        bench = SequencerBench()
         bench.sequencer.start()
         await scene(bench)
         await asyncio.wait_for(bench.sequencer.close(), 5.0)
@@ -48,7 +48,7 @@ def play(scene: Callable[[Bench], Awaitable[None]]) -> None:
 
 
 def test_commands_that_come_together_are_one_batch_and_each_has_its_own_answer() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: SequencerBench) -> None:
         calls = [bench.submit(1), bench.submit(2, is_refused=True), bench.submit(3)]
         first, refused, last = await asyncio.gather(*calls, return_exceptions=True)
         assert (first, last) == (1, 3)
@@ -59,7 +59,7 @@ def test_commands_that_come_together_are_one_batch_and_each_has_its_own_answer()
 
 
 def test_a_mistake_in_one_command_is_raised_to_its_own_caller_only() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: SequencerBench) -> None:
         calls = [bench.submit(1), bench.submit(2, is_wrong=True), bench.submit(3)]
         first, mistake, last = await asyncio.gather(*calls, return_exceptions=True)
         assert (first, last) == (1, 3)
@@ -69,7 +69,7 @@ def test_a_mistake_in_one_command_is_raised_to_its_own_caller_only() -> None:
 
 
 def test_a_stop_finishes_what_was_accepted_and_refuses_what_comes_after() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: SequencerBench) -> None:
         accepted = [bench.submit(number) for number in range(3)]
         await asyncio.sleep(0)
         bench.sequencer.note(line("waiting"))
@@ -91,7 +91,7 @@ def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monito
     def broken(*_: Any, **__: Any) -> int:
         raise RuntimeError("a mistake in the loop")
 
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: SequencerBench) -> None:
         monkeypatch.setattr(sizing, "callers_to_take", broken)
         bench.sequencer.note(line("waiting"))
         waiting = [bench.submit(), asyncio.create_task(bench.sequencer.do_due(DueRequest()))]
@@ -109,7 +109,7 @@ def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monito
             await bench.sequencer.close()
 
     async def whole() -> None:
-        bench = Bench()
+        bench = SequencerBench()
         bench.sequencer.start()
         await scene(bench)
 
@@ -119,7 +119,7 @@ def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monito
 
 
 def test_watchers_learn_of_a_commit_before_its_callers_are_answered() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: SequencerBench) -> None:
         seen: list[bool] = []
 
         class Watcher:
@@ -135,9 +135,9 @@ def test_watchers_learn_of_a_commit_before_its_callers_are_answered() -> None:
 
 
 def test_a_call_has_its_entry_in_the_store_when_it_has_its_answer() -> None:
-    async def scene(bench: Bench) -> None:
-        record = Record("one")
-        assert await bench.sequencer.submit(Answer(number=1), None, record) == 1
+    async def scene(bench: SequencerBench) -> None:
+        record = BatchRecord("one")
+        assert await bench.sequencer.submit(SayCommand(number=1), None, record) == 1
         assert (written(bench.store), record.written_codes) == (["one"], ["OK"])
 
     play(scene)

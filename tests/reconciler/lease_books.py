@@ -14,7 +14,7 @@ from leasebook.domain.values.rule_settings import Rules
 from tests.reconciler.scene import NOW
 
 
-class MovedTime:
+class LeaseTime:
     """Wall time and steady time that only ``move`` moves."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class MovedTime:
 class LeaseBooks:
     """Workers and leases. ``trouble`` is raised instead of an answer; a command takes ``seconds``."""
 
-    def __init__(self, time: MovedTime) -> None:
+    def __init__(self, time: LeaseTime) -> None:
         self.rows: dict[tuple[Table[Any], tuple[Any, ...]], Any] = {}
         self.commands: list[Command] = []
         self.trouble: Exception | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from leasebook.reconciler.beats import Beats
-from tests.reconciler.lease_books import MovedTime
+from tests.reconciler.lease_books import LeaseTime
 
 
 def test_a_beat_stands_still_since_it_was_first_seen() -> None:
-    time = MovedTime()
+    time = LeaseTime()
     beats = Beats(time)
     assert beats.standing({"one": 1, "two": 7}) == {"one": 0.0, "two": 0.0}
     time.move(4)

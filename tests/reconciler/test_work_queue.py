@@ -14,13 +14,13 @@ from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import INSTANCES, MODELS, SERVICES, Table
 from leasebook.domain.values.calendar import SECOND_US, Instant
 from leasebook.reconciler.work_queue import ORPHAN, WorkQueue
-from tests.reconciler.lease_books import MovedTime
+from tests.reconciler.lease_books import LeaseTime
 from tests.reconciler.scene import NOW, UNIT, model, replica, service, unit
 
 
-def made() -> tuple[WorkQueue, MovedTime, list[str]]:
+def made() -> tuple[WorkQueue, LeaseTime, list[str]]:
     """A queue that has looked at everything once."""
-    time, ended = MovedTime(), list[str]()
+    time, ended = LeaseTime(), list[str]()
     queue = WorkQueue(time, lambda: ended.append("ended"))
     assert queue.is_all_dirty
     queue.take_all()

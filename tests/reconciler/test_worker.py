@@ -11,7 +11,7 @@ from leasebook.domain.replicas.planner import Limits
 from leasebook.observability.metrics import Metrics
 from leasebook.ports.queries.read_repository import ReadRepository
 from leasebook.reconciler.worker import Reconciler
-from tests.reconciler.lease_books import LeaseBooks, MovedTime
+from tests.reconciler.lease_books import LeaseBooks, LeaseTime
 
 
 class Reads:
@@ -33,8 +33,8 @@ class Reads:
         return [], []
 
 
-def made() -> tuple[Reconciler, LeaseBooks, MovedTime, Reads]:
-    time, reads = MovedTime(), Reads()
+def made() -> tuple[Reconciler, LeaseBooks, LeaseTime, Reads]:
+    time, reads = LeaseTime(), Reads()
     books = LeaseBooks(time)
     worker = Reconciler(
         reads, books, {}, (), worker_id="one", node="here", alone=True, limits=Limits(), meter=Metrics(), time=time

@@ -10,7 +10,7 @@ import pytest
 from leasebook.cli.caller import send
 
 
-class _Answers(BaseHTTPRequestHandler):
+class SilentHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.send_response(200)
         if self.path == "/typo":
@@ -24,7 +24,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 def test_keys_that_were_passed_over_are_named_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    with HTTPServer(("127.0.0.1", 0), _Answers) as server:
+    with HTTPServer(("127.0.0.1", 0), SilentHandler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         assert send(f"{url}/right", "{}", {}) == (200, "{}")

@@ -10,17 +10,17 @@ from msgspec import inspect
 from tests.wire.likeness import differences
 
 
-class Row(msgspec.Struct):
+class LikeRow(msgspec.Struct):
     """An entry of a list."""
 
     name: str
     note: str | None = None
 
 
-class Page(msgspec.Struct):
+class LikePage(msgspec.Struct):
     """An answer with a list, an object with keys that are data, and something optional."""
 
-    rows: list[Row]
+    rows: list[LikeRow]
     counts: dict[str, int]
     more: str | None = None
 
@@ -29,7 +29,7 @@ REAL = {"rows": [{"name": "a"}, {"name": "b", "note": "c"}], "counts": {"x": 1, 
 
 
 def found(example: Any) -> list[str]:
-    return list(differences(inspect.type_info(Page), example, REAL))
+    return list(differences(inspect.type_info(LikePage), example, REAL))
 
 
 @pytest.mark.parametrize(
