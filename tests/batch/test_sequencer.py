@@ -118,6 +118,15 @@ def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monito
     assert [line["event"] for line in lines if line["log_level"] == "critical"] == ["the sequencer died"]
 
 
+def test_a_stop_writes_entries_that_wait_although_no_caller_does() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.sequencer.note(line("waiting"))
+        await bench.sequencer.close()
+        assert written(bench.store) == ["waiting"]
+
+    play(scene)
+
+
 def test_watchers_learn_of_a_commit_before_its_callers_are_answered() -> None:
     async def scene(bench: SequencerBench) -> None:
         seen: list[bool] = []
