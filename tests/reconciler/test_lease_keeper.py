@@ -13,19 +13,19 @@ from leasebook.domain.commands.service.replica import TakeLeases
 from leasebook.domain.model.lease import LEFT, NOBODY, Lease
 from leasebook.reconciler.lease_keeper import TAKEN_MAX, LeaseKeeper
 from leasebook.reconciler.ports import Timing
-from tests.reconciler.lease_books import LeaseBooks, MovedTime
+from tests.reconciler.lease_books import LeaseBooks, LeaseTime
 from tests.reconciler.scene import job, unit
 
 LEASE_S = 15.0
 
 
-def keeper(books: LeaseBooks, time: MovedTime, name: str = "one", **of: Any) -> LeaseKeeper:
+def keeper(books: LeaseBooks, time: LeaseTime, name: str = "one", **of: Any) -> LeaseKeeper:
     facts: dict[str, Any] = {"node": f"node-{name}", "alone": False, "engines": ["ray", "process"], "keys": lambda: "k"}
     return LeaseKeeper(books, worker_id=name, timing=Timing(lease_s=LEASE_S), time=time, **(facts | of))
 
 
-def made() -> tuple[LeaseBooks, MovedTime]:
-    time = MovedTime()
+def made() -> tuple[LeaseBooks, LeaseTime]:
+    time = LeaseTime()
     return LeaseBooks(time), time
 
 
