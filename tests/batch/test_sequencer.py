@@ -119,7 +119,7 @@ def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monito
 
 
 def test_a_stop_writes_entries_that_wait_although_no_caller_does() -> None:
-    async def scene(bench: Bench) -> None:
+    async def scene(bench: SequencerBench) -> None:
         bench.sequencer.note(line("waiting"))
         await bench.sequencer.close()
         assert written(bench.store) == ["waiting"]
