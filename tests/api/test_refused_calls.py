@@ -339,9 +339,10 @@ def test_a_key_that_nobody_has_is_looked_up_once_and_found_once_it_is_there(
 
 def make(scene: ServiceHarness, key_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have an account opened whose key has that id and the secret x; the dice would not make it."""
-    context = scene.running.app._context
+    app = scene.running.app
+    keys = msgspec.structs.replace(app._context.keys, make=lambda: (key_id, "x"))
     with monkeypatch.context() as dice:
-        dice.setattr(context, "keys", msgspec.structs.replace(context.keys, make=lambda: (key_id, "x")))
+        dice.setattr(app, "_context", msgspec.structs.replace(app._context, keys=keys))
         assert scene.operator.do(IAM, "CreateAccount", {"name": "late"})["accessKeyId"] == key_id
 
 
