@@ -16,7 +16,7 @@ import pytest
 from leasebook.domain.model.replica import RunSpec, Wanted
 from leasebook.engines.contract import CannotRun, NoRoom
 from leasebook.engines.process import engine as process
-from leasebook.engines.process import keeper, keeper_kin
+from leasebook.engines.process import keeper, keeper_kin, keeper_state
 from leasebook.engines.process.devices import NvmlDevices
 from leasebook.engines.process.engine import ProcessEngine
 from leasebook.engines.process.files import kill_marked
@@ -65,7 +65,7 @@ def files_of(pid: int) -> list[str]:
 
 def write_state(bench: ProcessBench, name: str, **values: str) -> None:
     path = bench.root / "replicas" / name / "state"
-    keeper.write(str(path), keeper.lines({**keeper.pairs(path.read_text()), **values}))
+    keeper_state.write(str(path), keeper_state.lines({**keeper_state.pairs(path.read_text()), **values}))
 
 
 async def keeper_killed(bench: ProcessBench) -> None:
@@ -155,7 +155,7 @@ async def test_a_second_keeper_runs_nothing_whatever_the_first_has_come_to(bench
     await see(bench, engine, "a", ("Exited",))
     assert await asyncio.to_thread(engine._spawn, "a") == keeper.OTHER
     assert bench.running("a") == 0
-    keeper.write(str(bench.root / "replicas" / "a" / "stop"), "0")
+    keeper_state.write(str(bench.root / "replicas" / "a" / "stop"), "0")
     assert await asyncio.to_thread(engine._spawn, "a") == keeper.OTHER
     assert await engine.observe() == {}, "what was told to stop is cleared away by whoever comes"
     assert bench.runs("a") == 1

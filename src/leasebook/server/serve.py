@@ -34,7 +34,6 @@ from leasebook.server.descriptors import ADMIN, SPARE, DescriptorPlan, TooFewFil
 from leasebook.server.engine_homes import NotServed
 from leasebook.server.factories import routes_of
 from leasebook.server.signals import SIGNALS, AskedToStop
-from leasebook.server.starting import entered
 from leasebook.server.transport.admin import Admin
 from leasebook.server.transport.connection import Limits
 from leasebook.server.transport.connection_limits import Caps, raise_file_limit
@@ -43,6 +42,7 @@ from leasebook.server.transport.tls import BadTls, Tls
 from leasebook.server.transport.websocket_scope import SocketProtocol
 from leasebook.store.errors import BadStore, NewerStore, StoreInUse
 from leasebook.store.opening import Target
+from leasebook.store.starting import entered
 
 log = structlog.get_logger()
 

@@ -34,7 +34,7 @@ from leasebook.domain.model.replica import (
 )
 from leasebook.domain.values.wording import are
 from leasebook.engines.contract import CannotRun, NoRoom, Unreachable
-from leasebook.engines.process import keeper, keeper_clock, subuids
+from leasebook.engines.process import keeper, keeper_clock, keeper_state, subuids
 from leasebook.engines.process import ports as process_ports
 from leasebook.engines.process.devices import DeviceFinder, NvmlDevices, say_unusable
 from leasebook.engines.process.files import Files, Found, Run
@@ -343,7 +343,7 @@ class ProcessEngine:
         finally:
             os.close(said)
         if not heard and directory.exists():
-            trace = keeper.read(str(directory / "keeper.log")) or ""
+            trace = keeper_state.read(str(directory / "keeper.log")) or ""
             raise Unreachable(f"The keeper of {name} has not started it: {trace.strip()[-500:] or 'no answer'}")
         return heard
 

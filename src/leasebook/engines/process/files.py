@@ -24,7 +24,7 @@ from pathlib import Path
 import msgspec
 
 from leasebook.domain.model.replica import RUN, Wanted
-from leasebook.engines.process import keeper, keeper_clock, keeper_kin
+from leasebook.engines.process import keeper, keeper_clock, keeper_kin, keeper_state
 from leasebook.engines.process.own_user import FOLDERS, USERS
 from leasebook.engines.process.subuids import clear
 from leasebook.engines.sandbox.entering import CONFINED, FILTER, MOUNTS, ORDERS
@@ -135,10 +135,10 @@ class Files:
             return None
         # A keeper writes its state while it holds the lock. So where nobody holds it, and the state before is the state
         # after, that state is the last one.
-        state = keeper.read(str(directory / "state"))
+        state = keeper_state.read(str(directory / "state"))
         while True:
             lives = alive(directory)
-            before, state = state, keeper.read(str(directory / "state"))
+            before, state = state, keeper_state.read(str(directory / "state"))
             if lives or before == state:
                 break
         found = Found(
@@ -147,7 +147,7 @@ class Files:
             alive=lives,
             told_to_stop=(directory / "stop").exists(),
             ready=(directory / "ready").exists(),
-            state=None if state is None else keeper.pairs(state),
+            state=None if state is None else keeper_state.pairs(state),
         )
         return found if directory.exists() else None
 
@@ -196,25 +196,27 @@ class Files:
                 # All else in the state directory stays ours, and out of its reach.
                 os.chown(directory / part, run.uid, run.uid)
         if users is not None:
-            keeper.write(str(directory / USERS), users)
+            keeper_state.write(str(directory / USERS), users)
         if confinement is not None:
             _write_confinement(directory, confinement, run.uid)
         os.mkfifo(directory / "bell", 0o600)
         (directory / "alive").touch(0o600)
         (directory / "run").write_bytes(msgspec.json.encode(run))
-        keeper.write(str(directory / "keep"), keeper.lines({**orders, "log_bytes_max": str(self._log_bytes_max)}))
-        keeper.write(str(directory / "command"), "".join(f"{part}\0" for part in command))
-        keeper.write(str(directory / "environ"), "".join(f"{key}={value}\0" for key, value in environ.items()))
-        keeper.write(str(directory / "ends"), keeper_clock.moment(run.wanted.ends_in_s))
+        keeper_state.write(
+            str(directory / "keep"), keeper_state.lines({**orders, "log_bytes_max": str(self._log_bytes_max)})
+        )
+        keeper_state.write(str(directory / "command"), "".join(f"{part}\0" for part in command))
+        keeper_state.write(str(directory / "environ"), "".join(f"{key}={value}\0" for key, value in environ.items()))
+        keeper_state.write(str(directory / "ends"), keeper_clock.moment(run.wanted.ends_in_s))
         directory.rename(self.replicas / name)
 
     def end_in(self, name: str, seconds: float | None) -> None:
         """Write when a replica is to end by itself, and tell the keeper."""
         directory = self.replicas / name
         with contextlib.suppress(FileNotFoundError):
-            keeper.write(str(directory / "ends"), keeper_clock.moment(seconds))
+            keeper_state.write(str(directory / "ends"), keeper_clock.moment(seconds))
             if (directory / _OLD_DEADLINE).exists():
-                keeper.write(
+                keeper_state.write(
                     str(directory / _OLD_DEADLINE), _seconds(None if seconds is None else time.time() + seconds)
                 )
             self._ring(name)
@@ -231,7 +233,7 @@ class Files:
             directory = self.replicas / name
             # Written before the lock is looked at; a keeper does it the other way round, so that one of us clears away.
             with contextlib.suppress(FileNotFoundError):
-                keeper.write(str(directory / "stop"), _seconds(grace_s))
+                keeper_state.write(str(directory / "stop"), _seconds(grace_s))
                 if alive(directory):
                     self._ring(name)
                     return
@@ -269,7 +271,7 @@ class Files:
                 self._sweep(found)
                 state = {**(found.state or {}), "exit": "unknown"}
                 with contextlib.suppress(OSError):  # On a full disk we mourn again at the next look.
-                    keeper.write(str(self.replicas / name / "state"), keeper.lines(state))
+                    keeper_state.write(str(self.replicas / name / "state"), keeper_state.lines(state))
 
     def _sweep(self, found: Found) -> None:
         """Kill what a keeper that was killed left of its replica: found by the mark in the environment, never by pid.
@@ -280,7 +282,7 @@ class Files:
         """
         if found.run is None or not found.orphaned:
             return
-        cgroup = keeper.pairs(keeper.read(str(self.replicas / found.name / "keep"))).get("cgroup")
+        cgroup = keeper_state.pairs(keeper_state.read(str(self.replicas / found.name / "keep"))).get("cgroup")
         if (found.state or {}).get("boot") == keeper_clock.boot():
             keeper.kill_group(cgroup)
             mark = f"{RUN}={found.run.token}".encode()
@@ -293,9 +295,9 @@ class Files:
 
     def tail(self, name: str, lines_max: int) -> list[str]:
         """Return the last lines that a replica wrote; of one that is gone, as long as they are kept."""
-        texts = [keeper.read(str(self.replicas / name / part)) for part in ("log.1", "log")]
+        texts = [keeper_state.read(str(self.replicas / name / part)) for part in ("log.1", "log")]
         if texts == [None, None]:
-            texts = [keeper.read(str(self._ended / f"{name}.log"))]
+            texts = [keeper_state.read(str(self._ended / f"{name}.log"))]
         self.reach()
         text = "".join(part for part in texts if part)
         text = text.encode(errors="surrogateescape").decode(errors="replace")
@@ -313,7 +315,7 @@ def _write_confinement(directory: Path, confinement: Confinement, uid: int | Non
     words, mounts = ("".join(f"{word}\0" for word in part) for part in (confinement.execute, confinement.mounts))
     texts = (*accounts(uid), words, mounts, confinement.orders)
     for name, text in zip((*ACCOUNTS, CONFINED, MOUNTS, ORDERS), texts, strict=True):
-        keeper.write(str(directory / name), text)
+        keeper_state.write(str(directory / name), text)
     for name in ACCOUNTS:
         (directory / name).chmod(0o644)  # The replica reads them, whoever it is.
     (directory / FILTER).write_bytes(confinement.filter)

@@ -34,6 +34,7 @@ from leasebook.engines.process import keeper_clock
 from leasebook.engines.process.keeper_disk import Log, Scale, remove
 from leasebook.engines.process.keeper_kin import began, descendants, kin
 from leasebook.engines.process.keeper_ports import Listens, heard, pair
+from leasebook.engines.process.keeper_state import lines, pairs, read, write
 from leasebook.engines.process.own_user import FOLDERS, USERS, settle
 from leasebook.engines.sandbox.entering import CONFINED, enter, go_first
 
@@ -53,43 +54,6 @@ _LOOK_AGAIN_S = 5.0
 _KILL_AGAIN_S = 0.02
 _GROUP_GONE_MAX_S = 1.0
 _ENDED_LOGS_MAX = 100
-
-
-def write(path: str, text: str) -> None:
-    """Put a text into a file so that readers see all of it or what was there before."""
-    new = f"{path}.{os.getpid()}.{time.monotonic_ns()}"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
-    os.replace(new, path)
-
-
-def read(path: str) -> str | None:
-    """Return what a file holds; None: there is none."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    parts = []
-    try:
-        while part := os.read(descriptor, _CHUNK_BYTES):
-            parts.append(part)
-    finally:
-        os.close(descriptor)
-    return b"".join(parts).decode(errors="surrogateescape")
-
-
-def pairs(text: str | None) -> dict[str, str]:
-    """Return the keys and values of a file that has one a line."""
-    split = (line.partition(" ") for line in (text or "").splitlines() if line)
-    return {key: value for key, _, value in split}
-
-
-def lines(values: dict[str, str]) -> str:
-    """Return keys and values as ``pairs`` reads them."""
-    return "".join(f"{key} {value}\n" for key, value in values.items())
 
 
 def kill_group(cgroup: str | None) -> None:

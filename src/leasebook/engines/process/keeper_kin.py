@@ -5,13 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-
-def _read(path: str) -> str | None:
-    try:
-        with open(path, errors="surrogateescape") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
+from leasebook.engines.process.keeper_state import read
 
 
 def began(pid: int) -> str | None:
@@ -21,7 +15,7 @@ def began(pid: int) -> str | None:
     counts as gone.
     """
     try:
-        text = _read(f"/proc/{pid}/stat")
+        text = read(f"/proc/{pid}/stat")
     except OSError:
         return None
     if text is None:
@@ -34,7 +28,7 @@ def _children(pid: int) -> list[int]:
     found = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
-            found += [int(child) for child in (_read(f"/proc/{pid}/task/{thread}/children") or "").split()]
+            found += [int(child) for child in (read(f"/proc/{pid}/task/{thread}/children") or "").split()]
     return found
 
 
@@ -43,7 +37,7 @@ def _children_scanned(pid: int) -> list[int]:
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            fields = (_read(f"/proc/{name}/stat") or "").rpartition(")")[2].split()
+            fields = (read(f"/proc/{name}/stat") or "").rpartition(")")[2].split()
             if fields and int(fields[1]) == pid:
                 found.append(int(name))
     return found

@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterable
 
 from leasebook.engines.process.keeper_disk import remove
+from leasebook.engines.process.keeper_state import pairs
 
 USERS = "users"
 """The file in a state directory that says all this. Not there: the replica has no user of its own, or its server is
@@ -29,12 +30,6 @@ FOLDERS = ("work", "tmp")
 
 _NEW_USER = 0x10000000
 _ALONE = "1"
-
-
-def pairs(told: str) -> dict[str, str]:
-    """Return the values of what is told, by word."""
-    split = (line.partition(" ") for line in told.splitlines() if line)
-    return {word: value for word, _, value in split}
 
 
 def mapped() -> set[int]:

@@ -1,4 +1,4 @@
-"""The start of a server: whatever its store raises that is damaged or away is one line."""
+"""The start of a service on a store: whatever a damaged or absent store raises becomes one line."""
 
 from __future__ import annotations
 
