@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,11 @@ from leasebook.store.sqlite.there import store_in
 from leasebook.store.verify.check import check_store
 from tests.copies import STORES, empty
 from tests.harness import Client, a_service
+
+
+class KilledError(Exception):
+    """The process was killed here."""
+
 
 CATALOG, IAM = "/v2/catalog", "/v2/iam"
 FILES = [f"{FORMER_NAME}.db-wal", f"{FORMER_NAME}.db-shm", f"{FORMER_NAME}.mark", f"{FORMER_NAME}.db"]
@@ -104,14 +111,27 @@ def test_its_files_and_its_policy_are_renamed_and_that_is_said_once(former: Path
 
 
 @pytest.mark.parametrize("done", range(len(FILES)))
-def test_wherever_the_renaming_is_cut_off_the_next_start_goes_on(former: Path, done: int) -> None:
-    for name in FILES[:done]:
-        if (former / name).exists():
-            new = MARK if name.endswith(".mark") else name.replace(f"{FORMER_NAME}.db", STORE)
-            (former / name).rename(former / new)
+def test_wherever_the_renaming_is_cut_off_the_next_start_goes_on(
+    former: Path, done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = count()
+    rename = Path.rename
+
+    def cut(path: Path, goal: Path) -> Path:
+        if next(renamed) == done:
+            raise KilledError
+        return rename(path, goal)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", cut)
+        with suppress(KilledError):
+            former_files.rename(former)
     upgrade(Target(former))
     assert not [path.name for path in former.iterdir() if path.name.startswith(FORMER_NAME)]
     serves(Target(former))
+    with snapshot(Target(former)) as ask:
+        # They were in the log only.
+        assert len(ask.holders("QianfanReadAccessPolicy")) == 1
 
 
 def test_commands_that_read_say_how_it_gets_its_name(former: Path) -> None:
