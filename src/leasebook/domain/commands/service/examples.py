@@ -33,7 +33,9 @@ class Example(NamedTuple):
 
 
 EXAMPLES: Final = (
-    Example("echo", "Says what it is told, as JSON or as a stream of events.", "leasebook.examples.echo"),
+    Example(
+        "echo", "Answers with the text of the request, as JSON or as a stream of events.", "leasebook.examples.echo"
+    ),
     Example("completion", "Speaks the OpenAI API with a very small model.", "leasebook.examples.completion"),
 )
 
