@@ -90,3 +90,22 @@ def test_as_many_as_wait_come_in_within_one_turn_of_the_loop() -> None:
             assert place.listener._caps.count == 50
 
     asyncio.run(scene())
+
+
+def test_a_crowd_that_comes_in_one_turn_of_the_loop_keeps_no_monitor_out_and_leaves_no_file() -> None:
+    async def scene() -> None:
+        async with listening(answering(), caps=full(4)) as place:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(place.listener._socket)
+            crowd = [await place.connected(local_addr=("127.0.0.2", 0)) for _ in range(20)]
+            reader, writer = await place.connected()
+            writer.write(HEALTH)
+            place.listener._accept()
+            place.listener._listen()
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+            ended = await asyncio.gather(*(one.read() for one, _ in crowd[:17]), return_exceptions=True)
+            assert all(end == b"" or isinstance(end, ConnectionResetError) for end in ended), ended
+            assert place.counted.seen == {"total": 17}
+            assert len(place.listener._open) == len(place.listener._seats) == 3
+
+    asyncio.run(scene())

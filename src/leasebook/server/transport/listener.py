@@ -86,7 +86,7 @@ class Listener:
         self.buffer = memoryview(bytearray(READ_SIZE))
         self._open: set[Connection] = set()
         self._coming: set[asyncio.Task[None]] = set()
-        self._seats: dict[Connection, None] = {}
+        self._seats: dict[Connection, asyncio.Task[None]] = {}
         """The one that was given first comes first."""
         self._seats_max = caps.seats
         self._untold = 0
@@ -140,26 +140,34 @@ class Listener:
     def _seat(self, caller: socket.socket, client: tuple[str, int] | None) -> None:
         """Let somebody in beyond all places, who may ask how the server does and nothing else.
 
-        There are a few seats. Who has had one for longest makes room, of the address that has most of them.
+        There are a few seats. Who has had one for longest makes room, of the address that has most of them, also
+        where that one is still on its way in: a crowd that comes in one turn of the loop keeps no monitor out.
         """
         if len(self._seats) >= self._seats_max:
-            seated = [one for one in self._seats if one.transport is not None]
-            if not seated:
-                self._not_let_in("total", "" if client is None else client[0])
-                self._turn_away(caller)
-                return
-            crowd = Counter(one.client and one.client[0] for one in seated)
+            crowd = Counter(one.client and one.client[0] for one in self._seats)
             ((most, _),) = crowd.most_common(1)
-            next(one for one in seated if (one.client and one.client[0]) == most).turn_away()
+            oldest = next(one for one in self._seats if (one.client and one.client[0]) == most)
+            if oldest.transport is None:
+                self._seats[oldest].cancel()
+                self.turned_away(oldest)
+            else:
+                oldest.turn_away()
         connection = Connection(self, client, None)
         connection.spare = True
-        self._seats[connection] = None
-        self._begin(caller, connection)
+        self._seats[connection] = self._begin(caller, connection)
 
-    def _begin(self, caller: socket.socket, connection: Connection) -> None:
+    def _begin(self, caller: socket.socket, connection: Connection) -> asyncio.Task[None]:
         task = self.loop.create_task(self._welcome(caller, connection))
         self._coming.add(task)
-        task.add_done_callback(self._coming.discard)
+
+        def came(task: asyncio.Task[None]) -> None:
+            self._coming.discard(task)
+            if task.cancelled() and connection.transport is None:
+                # It may not have begun: then nothing else closes the socket.
+                caller.close()
+
+        task.add_done_callback(came)
+        return task
 
     async def _welcome(self, caller: socket.socket, connection: Connection) -> None:
         """Make a connection of a socket; with TLS that takes a handshake."""
