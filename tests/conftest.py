@@ -79,6 +79,12 @@ def pytest_report_header() -> str:
         return f"postgres: {error}"
 
 
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio and on nothing else, as the service does."""
+    return "asyncio"
+
+
 @pytest.fixture(params=STORES)
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     """An empty store of each kind."""
