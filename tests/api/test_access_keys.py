@@ -73,7 +73,7 @@ def test_a_key_says_when_it_last_signed_a_request(either: ServiceHarness) -> Non
     assert used(root, key) == "2030-01-15T09:00:00+08:00"
 
 
-def test_the_last_use_is_written_with_a_batch_that_happens_anyway_and_once_in_a_while() -> None:
+async def test_the_last_use_is_written_with_a_batch_that_happens_anyway_and_once_in_a_while() -> None:
     class Transaction:
         def __init__(self) -> None:
             self.noted: list[tuple[str, int]] = []
@@ -83,17 +83,12 @@ def test_the_last_use_is_written_with_a_batch_that_happens_anyway_and_once_in_a_
 
     now = 0.0
     uses, transaction = KeyUses(lambda: now), Transaction()
-
-    async def scene() -> None:
-        nonlocal now
-        for second in range(600):
-            now = float(second)
-            uses.used("AK1", Instant(second))
-            if second >= 100:
-                uses.used("AK2", Instant(second))
-            await uses.write(transaction)
-
-    asyncio.run(scene())
+    for second in range(600):
+        now = float(second)
+        uses.used("AK1", Instant(second))
+        if second >= 100:
+            uses.used("AK2", Instant(second))
+        await uses.write(transaction)
     assert transaction.noted == [("AK1", 0), ("AK2", 100), ("AK1", 300), ("AK2", 400)]
     assert (uses.last("AK1"), uses.last("AK3")) == (599, None)
 

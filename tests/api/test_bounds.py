@@ -144,7 +144,7 @@ def test_many_at_once_make_as_many_as_there_may_be(bounded: ServiceHarness, what
     assert codes == {"made": left, "QuotaExceeded": 20 - left}
 
 
-def test_two_servers_on_one_store_do_not_pass_a_bound_together(tmp_path: Any) -> None:
+async def test_two_servers_on_one_store_do_not_pass_a_bound_together(tmp_path: Any) -> None:
     codes: Counter[str] = Counter()
 
     async def one(desk: Client, maker: Maker, body: Any) -> None:
@@ -171,7 +171,7 @@ def test_two_servers_on_one_store_do_not_pass_a_bound_together(tmp_path: Any) ->
 
     (tmp_path / "one").mkdir(mode=0o700)
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
 def test_a_users_own_keys_are_bounded_and_disabled_ones_do_not_count(tmp_path: Any) -> None:

@@ -12,7 +12,7 @@ from leasebook.contract import openapi
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.nearest import no_such
 from tests.api.scene import EVENTS, UNITS, ServiceHarness
-from tests.harness import a_service, play
+from tests.harness import a_service
 
 NEAREST = [
     (UNITS, "PurchaseComputUnit", "POST /v2/computeunit?Action=PurchaseComputeUnit."),
@@ -72,18 +72,15 @@ def test_an_action_that_is_called_with_get_says_how_it_is_called(shared: Service
     assert "with POST, or with GET, not PUT" in answer.body["message"]
 
 
-def test_the_link_leads_to_the_reference_behind_a_prefix_and_a_public_address_too(tmp_path: Path) -> None:
-    async def scene() -> None:
-        settings = {"LEASEBOOK_PATH_PREFIX": "/units", "LEASEBOOK_PUBLIC_URL": "https://units.example.com"}
-        async with a_service(tmp_path, environment=settings) as desk:
-            answer = await desk.send("/units/v2/clocks", "Action=DescribeClock", b"", headers=[])
-            assert answer.body["message"].endswith(" All actions: https://units.example.com/units/openapi.json")
-            for path in ("/units/openapi.json", "/openapi.json"):
-                found = await desk.send(path, "", b"", method="GET", headers=[])
-                assert found.status == 200
-                assert found.body == json.loads(openapi.text(__version__))
-
-    play(scene)
+async def test_the_link_leads_to_the_reference_behind_a_prefix_and_a_public_address_too(tmp_path: Path) -> None:
+    settings = {"LEASEBOOK_PATH_PREFIX": "/units", "LEASEBOOK_PUBLIC_URL": "https://units.example.com"}
+    async with a_service(tmp_path, environment=settings) as desk:
+        answer = await desk.send("/units/v2/clocks", "Action=DescribeClock", b"", headers=[])
+        assert answer.body["message"].endswith(" All actions: https://units.example.com/units/openapi.json")
+        for path in ("/units/openapi.json", "/openapi.json"):
+            found = await desk.send(path, "", b"", method="GET", headers=[])
+            assert found.status == 200
+            assert found.body == json.loads(openapi.text(__version__))
 
 
 def test_every_action_is_nearest_to_itself_and_long_names_are_cut() -> None:

@@ -25,7 +25,7 @@ from leasebook.store.opening import Target
 from tests.api.scene import ACCOUNT, IAM, UNITS, Caller, ServiceHarness, a_scene
 from tests.copies import STORES, empty
 from tests.crash.fleet import ROUNDS
-from tests.harness import CLIENT, play
+from tests.harness import CLIENT
 
 FLOOD = 2_000 * ROUNDS
 START = 1_893_456_000_000_000
@@ -66,135 +66,114 @@ class RefusedCallsHarness:
         return sorted((row.address, row.access_key_id, row.calls) for row in self.rows.values())
 
 
-def test_a_minute_is_a_row_for_each_address_and_key() -> None:
-    async def scene() -> None:
-        machine = RefusedCallsHarness()
-        for number in range(7):
-            machine.count("192.0.2.1", "AK1", code="SignatureEmpty" if number % 2 else "RequestExpired")
-            machine.wall += 1_000_000
-        machine.count("192.0.2.1")
-        machine.count("192.0.2.2", "AK1")
-        assert machine.writes == 0
-        await machine.refusals.flush()
-        assert machine.found() == [("192.0.2.1", "", 1), ("192.0.2.1", "AK1", 7), ("192.0.2.2", "AK1", 1)]
-        (row,) = (row for row in machine.rows.values() if row.calls == 7)
-        assert row.codes == {"RequestExpired": 4, "SignatureEmpty": 3}
-        assert (row.minute, row.first_at, row.last_at) == (START, START, START + 6_000_000)
-        # Again in the same minute, the same rows go on.
-        machine.count("192.0.2.2", "AK1")
-        await machine.refusals.flush()
-        await machine.refusals.flush()
-        assert machine.found() == [("192.0.2.1", "", 1), ("192.0.2.1", "AK1", 7), ("192.0.2.2", "AK1", 2)]
-        assert machine.written == 4
+async def test_a_minute_is_a_row_for_each_address_and_key() -> None:
+    machine = RefusedCallsHarness()
+    for number in range(7):
+        machine.count("192.0.2.1", "AK1", code="SignatureEmpty" if number % 2 else "RequestExpired")
+        machine.wall += 1_000_000
+    machine.count("192.0.2.1")
+    machine.count("192.0.2.2", "AK1")
+    assert machine.writes == 0
+    await machine.refusals.flush()
+    assert machine.found() == [("192.0.2.1", "", 1), ("192.0.2.1", "AK1", 7), ("192.0.2.2", "AK1", 1)]
+    (row,) = (row for row in machine.rows.values() if row.calls == 7)
+    assert row.codes == {"RequestExpired": 4, "SignatureEmpty": 3}
+    assert (row.minute, row.first_at, row.last_at) == (START, START, START + 6_000_000)
+    # Again in the same minute, the same rows go on.
+    machine.count("192.0.2.2", "AK1")
+    await machine.refusals.flush()
+    await machine.refusals.flush()
+    assert machine.found() == [("192.0.2.1", "", 1), ("192.0.2.1", "AK1", 7), ("192.0.2.2", "AK1", 2)]
+    assert machine.written == 4
+    machine.wall += MINUTE_US
+    machine.count("192.0.2.2", "AK1")
+    await machine.refusals.stop()
+    assert len(machine.rows) == 4
+
+
+async def test_however_many_there_are_the_rows_of_a_minute_and_an_hour_are_bounded() -> None:
+    machine = RefusedCallsHarness()
+    for minute in range(60):
+        for number in range(500):
+            machine.count(f"198.51.{minute}.{number % 250}", f"AK{number}")
         machine.wall += MINUTE_US
-        machine.count("192.0.2.2", "AK1")
-        await machine.refusals.stop()
-        assert len(machine.rows) == 4
-
-    play(scene)
-
-
-def test_however_many_there_are_the_rows_of_a_minute_and_an_hour_are_bounded() -> None:
-    async def scene() -> None:
-        machine = RefusedCallsHarness()
-        for minute in range(60):
-            for number in range(500):
-                machine.count(f"198.51.{minute}.{number % 250}", f"AK{number}")
-            machine.wall += MINUTE_US
-        await machine.refusals.stop()
-        assert len(machine.rows) <= HOUR_ROWS + 60
-        assert machine.written == len(machine.rows)
-        assert sum(row.calls for row in machine.rows.values()) == 60 * 500
-        by_minute = {row.minute for row in machine.rows.values()}
-        for minute in by_minute:
-            assert len([row for row in machine.rows.values() if row.minute == minute]) <= MINUTE_ROWS + 1
-        over = [row for row in machine.rows.values() if row.is_overflow]
-        assert len(over) == 60
-        assert sum(row.calls for row in over) == machine.unlisted
-
-    play(scene)
+    await machine.refusals.stop()
+    assert len(machine.rows) <= HOUR_ROWS + 60
+    assert machine.written == len(machine.rows)
+    assert sum(row.calls for row in machine.rows.values()) == 60 * 500
+    by_minute = {row.minute for row in machine.rows.values()}
+    for minute in by_minute:
+        assert len([row for row in machine.rows.values() if row.minute == minute]) <= MINUTE_ROWS + 1
+    over = [row for row in machine.rows.values() if row.is_overflow]
+    assert len(over) == 60
+    assert sum(row.calls for row in over) == machine.unlisted
 
 
-def test_the_next_hour_has_room_again() -> None:
-    async def scene() -> None:
-        machine = RefusedCallsHarness(hour_rows=3)
-        for number in range(5):
-            machine.count(f"192.0.2.{number}")
-        machine.wall += HOUR_US
-        machine.count("192.0.2.9")
-        await machine.refusals.stop()
-        assert ("192.0.2.9", "", 1) in machine.found()
-        assert ("", "", 2) in machine.found()
-
-    play(scene)
+async def test_the_next_hour_has_room_again() -> None:
+    machine = RefusedCallsHarness(hour_rows=3)
+    for number in range(5):
+        machine.count(f"192.0.2.{number}")
+    machine.wall += HOUR_US
+    machine.count("192.0.2.9")
+    await machine.refusals.stop()
+    assert ("192.0.2.9", "", 1) in machine.found()
+    assert ("", "", 2) in machine.found()
 
 
-def test_one_address_with_many_keys_takes_a_few_rows_and_leaves_the_others_theirs() -> None:
-    async def scene() -> None:
-        machine = RefusedCallsHarness()
-        for number in range(1000):
-            machine.count("192.0.2.1", f"AK{number}")
-        machine.count("192.0.2.2", "AK-somebody")
-        await machine.refusals.stop()
-        assert len(machine.rows) == ADDRESS_KEYS + 2
-        assert ("192.0.2.1", "", 1000 - ADDRESS_KEYS) in machine.found()
-        assert ("192.0.2.2", "AK-somebody", 1) in machine.found()
-
-    play(scene)
+async def test_one_address_with_many_keys_takes_a_few_rows_and_leaves_the_others_theirs() -> None:
+    machine = RefusedCallsHarness()
+    for number in range(1000):
+        machine.count("192.0.2.1", f"AK{number}")
+    machine.count("192.0.2.2", "AK-somebody")
+    await machine.refusals.stop()
+    assert len(machine.rows) == ADDRESS_KEYS + 2
+    assert ("192.0.2.1", "", 1000 - ADDRESS_KEYS) in machine.found()
+    assert ("192.0.2.2", "AK-somebody", 1) in machine.found()
 
 
-def test_addresses_of_one_network_of_ipv6_are_one_and_no_address_is_one_too() -> None:
-    async def scene() -> None:
-        machine = RefusedCallsHarness()
-        for address in ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1", "", "::1", "no: address"):
-            machine.count(address)
-        await machine.refusals.stop()
-        assert machine.found() == [
-            ("2001:db8:0:1::/64", "", 1),
-            ("2001:db8::/64", "", 2),
-            ("::/64", "", 1),
-            ("no: address", "", 1),
-            ("unknown", "", 1),
-        ]
-
-    play(scene)
+async def test_addresses_of_one_network_of_ipv6_are_one_and_no_address_is_one_too() -> None:
+    machine = RefusedCallsHarness()
+    for address in ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1", "", "::1", "no: address"):
+        machine.count(address)
+    await machine.refusals.stop()
+    assert machine.found() == [
+        ("2001:db8:0:1::/64", "", 1),
+        ("2001:db8::/64", "", 2),
+        ("::/64", "", 1),
+        ("no: address", "", 1),
+        ("unknown", "", 1),
+    ]
 
 
-def test_an_account_gets_one_line_a_minute_for_each_of_its_keys() -> None:
-    async def scene() -> None:
-        machine = RefusedCallsHarness()
-        for number in range(300):
-            machine.count(f"192.0.2.{number % 9}", "AK1", "SignatureDoesNotMatch", "acc-1")
-        machine.count("192.0.2.1", "AK2", "RequestReplayed", "acc-1")
-        machine.count("192.0.2.1", "AK3", "InvalidAccessKeyId")
-        await machine.refusals.flush()
-        assert machine.lines == []
+async def test_an_account_gets_one_line_a_minute_for_each_of_its_keys() -> None:
+    machine = RefusedCallsHarness()
+    for number in range(300):
+        machine.count(f"192.0.2.{number % 9}", "AK1", "SignatureDoesNotMatch", "acc-1")
+    machine.count("192.0.2.1", "AK2", "RequestReplayed", "acc-1")
+    machine.count("192.0.2.1", "AK3", "InvalidAccessKeyId")
+    await machine.refusals.flush()
+    assert machine.lines == []
+    machine.wall += MINUTE_US
+    await machine.refusals.flush()
+    told = [(account, entry.access_key, entry.code) for account, entry in machine.lines]
+    assert told == [("acc-1", "AK1", "SignatureDoesNotMatch"), ("acc-1", "AK2", "RequestReplayed")]
+    message = machine.lines[0][1].message
+    assert message.startswith("300 calls")
+    assert "192.0.2" not in message
+
+
+async def test_what_the_store_does_not_take_waits_and_is_bounded() -> None:
+    machine = RefusedCallsHarness()
+    machine.is_down = True
+    for minute in range(40):
+        for number in range(60):
+            machine.count(f"192.0.{minute}.{number}")
+        with pytest.raises(Unavailable):
+            await machine.refusals.flush()
         machine.wall += MINUTE_US
-        await machine.refusals.flush()
-        told = [(account, entry.access_key, entry.code) for account, entry in machine.lines]
-        assert told == [("acc-1", "AK1", "SignatureDoesNotMatch"), ("acc-1", "AK2", "RequestReplayed")]
-        message = machine.lines[0][1].message
-        assert message.startswith("300 calls")
-        assert "192.0.2" not in message
-
-    play(scene)
-
-
-def test_what_the_store_does_not_take_waits_and_is_bounded() -> None:
-    async def scene() -> None:
-        machine = RefusedCallsHarness()
-        machine.is_down = True
-        for minute in range(40):
-            for number in range(60):
-                machine.count(f"192.0.{minute}.{number}")
-            with pytest.raises(Unavailable):
-                await machine.refusals.flush()
-            machine.wall += MINUTE_US
-        machine.is_down = False
-        await machine.refusals.stop()
-        assert 512 <= len(machine.rows) <= 1024
-
-    play(scene)
+    machine.is_down = False
+    await machine.refusals.stop()
+    assert 512 <= len(machine.rows) <= 1024
 
 
 # The whole service

@@ -13,7 +13,7 @@ from leasebook.store.opening import Target
 from leasebook.store.rows.epochs import EPOCH_PAGES, first_page
 from leasebook.store.verify.check import check_store
 from tests.copies import copy_of
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.outbox.receivers import LOCAL, Receiver, a_receiver, now, until
 
 EVENTS, IAM, NOTIFY = "/v2/events", "/v2/iam", "/v2/notification"
@@ -36,7 +36,7 @@ def _page(event_id: str) -> int:
     return int(event_id.partition("-")[0])
 
 
-def test_what_happens_in_a_restored_store_has_ids_that_nobody_has_seen(migrated: Target, tmp_path: Path) -> None:
+async def test_what_happens_in_a_restored_store_has_ids_that_nobody_has_seen(migrated: Target, tmp_path: Path) -> None:
     receiver_ids: list[list[str]] = []
     known: list[str] = []
     lost: list[str] = []
@@ -66,7 +66,7 @@ def test_what_happens_in_a_restored_store_has_ids_that_nobody_has_seen(migrated:
                 await _followed(backup, known, lost)
                 assert not check_store(backup).findings
 
-    play(whole)
+    await whole()
 
 
 async def _followed(backup: Target, known: list[str], lost: list[str]) -> None:
@@ -88,24 +88,21 @@ async def _follow(desk: Client, body: Any, headers: list[tuple[bytes, bytes]]) -
     return await desk.send(EVENTS, "Action=FollowEvents", content, headers=[*signed, *headers])
 
 
-def test_a_marker_of_events_that_were_lost_is_refused(migrated: Target, tmp_path: Path) -> None:
+async def test_a_marker_of_events_that_were_lost_is_refused(migrated: Target, tmp_path: Path) -> None:
     async def page(where: Target, *names: str, **more: Any) -> Any:
         async with a_service(where) as desk:
             for name in names:
                 _ = (await desk.call(IAM, "CreateUser", {"name": name})).result
             return await desk.call(EVENTS, "DescribeEvents", {"oldestFirst": True, **more})
 
-    async def whole() -> None:
-        known = len((await page(migrated)).result["events"])
-        with copy_of(migrated, tmp_path / "backup") as backup:
-            first = (await page(migrated, "one", "two", maxKeys=known)).result["nextMarker"]
-            lost = (await page(migrated, maxKeys=known + 1)).result["nextMarker"]
-            refused = await page(backup, "three", "four", maxKeys=known + 1, marker=lost)
-            assert (refused.status, refused.code) == (400, "InvalidMarker")
-            assert "restored" in refused.body["message"]
-            assert len((await page(backup, maxKeys=known, marker=first)).result["events"]) > 1
-
-    play(whole)
+    known = len((await page(migrated)).result["events"])
+    with copy_of(migrated, tmp_path / "backup") as backup:
+        first = (await page(migrated, "one", "two", maxKeys=known)).result["nextMarker"]
+        lost = (await page(migrated, maxKeys=known + 1)).result["nextMarker"]
+        refused = await page(backup, "three", "four", maxKeys=known + 1, marker=lost)
+        assert (refused.status, refused.code) == (400, "InvalidMarker")
+        assert "restored" in refused.body["message"]
+        assert len((await page(backup, maxKeys=known, marker=first)).result["events"]) > 1
 
 
 def test_numbers_begin_with_the_millisecond_of_the_opening_and_only_grow() -> None:
@@ -120,23 +117,19 @@ def test_numbers_begin_with_the_millisecond_of_the_opening_and_only_grow() -> No
 
 
 @pytest.mark.parametrize("migrated", ["postgres"], indirect=True)
-def test_a_connection_to_another_database_than_before_begins_anew_too(migrated: Target) -> None:
+async def test_a_connection_to_another_database_than_before_begins_anew_too(migrated: Target) -> None:
     """A standby that was promoted, or a restored database, is met by servers that go on."""
-
-    async def whole() -> None:
-        async with a_service(migrated) as desk:
-            assert migrated.url is not None
-            _ = (await desk.call(IAM, "CreateUser", {"name": "one"})).result
-            first = (await _listed(desk))[-1]
-            with psycopg.connect(migrated.url, autocommit=True) as connection:
-                connection.execute("SELECT setval(pg_get_serial_sequence('event_pages', 'seq'), %s)", (_page(first),))
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-                    "AND pid <> pg_backend_pid()"
-                )
-            _ = (await desk.call(IAM, "CreateUser", {"name": "two"})).result
-            second = (await _listed(desk))[-1]
-            assert _page(second) // EPOCH_PAGES > _page(first) // EPOCH_PAGES
-            assert datetime.fromisoformat(await now(desk))
-
-    play(whole)
+    async with a_service(migrated) as desk:
+        assert migrated.url is not None
+        _ = (await desk.call(IAM, "CreateUser", {"name": "one"})).result
+        first = (await _listed(desk))[-1]
+        with psycopg.connect(migrated.url, autocommit=True) as connection:
+            connection.execute("SELECT setval(pg_get_serial_sequence('event_pages', 'seq'), %s)", (_page(first),))
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid()"
+            )
+        _ = (await desk.call(IAM, "CreateUser", {"name": "two"})).result
+        second = (await _listed(desk))[-1]
+        assert _page(second) // EPOCH_PAGES > _page(first) // EPOCH_PAGES
+        assert datetime.fromisoformat(await now(desk))

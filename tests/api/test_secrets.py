@@ -15,7 +15,7 @@ from leasebook.observability.metrics import configure_logging
 from leasebook.server.composition import running
 from leasebook.store.opening import Target
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, ServiceHarness, a_scene, order
-from tests.harness import ROOT_SECRET, Answer, Client, play
+from tests.harness import ROOT_SECRET, Answer, Client
 
 FULL = "QianfanFullControlAccessPolicy"
 
@@ -144,17 +144,14 @@ def test_the_secret_of_a_key_opens_only_under_the_master_key(tmp_path: Path) -> 
     assert made["secretAccessKey"]
 
 
-def test_the_first_secret_of_a_new_store_is_written_where_only_its_owner_reads_it(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with running(load_settings(None, {}), Target(tmp_path), clock_mode="virtual") as service:
-            assert credentials.stat().st_mode & 0o777 == 0o600
-            assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
-            values = dict(line.split("=", 1) for line in credentials.read_text().splitlines())
-            key, secret = values["QIANFAN_ACCESS_KEY"], values["QIANFAN_SECRET_KEY"]
-            answer = await Client(service, key, secret).call(ACCOUNT, "DescribeAccount")
-            assert answer.result["name"] == "root"
-            assert service.root_access_key == key
-        assert secret.encode() not in bytes_of(tmp_path)
-
+async def test_the_first_secret_of_a_new_store_is_written_where_only_its_owner_reads_it(tmp_path: Path) -> None:
     credentials = tmp_path / "credentials.env"
-    play(scene)
+    async with running(load_settings(None, {}), Target(tmp_path), clock_mode="virtual") as service:
+        assert credentials.stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "master.key").stat().st_mode & 0o777 == 0o600
+        values = dict(line.split("=", 1) for line in credentials.read_text().splitlines())
+        key, secret = values["QIANFAN_ACCESS_KEY"], values["QIANFAN_SECRET_KEY"]
+        answer = await Client(service, key, secret).call(ACCOUNT, "DescribeAccount")
+        assert answer.result["name"] == "root"
+        assert service.root_access_key == key
+    assert secret.encode() not in bytes_of(tmp_path)

@@ -20,7 +20,7 @@ from leasebook.store.opening import Target
 from leasebook.store.verify.check import check_store
 from tests.api.scene import ACCOUNT, CLOCK, IAM, UNITS, Caller, ServiceHarness, a_scene, order
 from tests.copies import STORES, empty
-from tests.harness import ROOT_KEY, Answer, Client, a_service, play
+from tests.harness import ROOT_KEY, Answer, Client, a_service
 
 FULL, OPERATOR = "QianfanFullControlAccessPolicy", "LeasebookOperatorPolicy"
 BOTH = ["SignedBody", "Nonce"]
@@ -226,7 +226,7 @@ def test_a_clock_is_not_moved_by_a_signature_whose_nonce_was_used_elsewhere(fres
     assert fresh.now() == stood
 
 
-def test_every_action_uses_the_nonce_up_whatever_comes_of_it(tmp_path: Path) -> None:
+async def test_every_action_uses_the_nonce_up_whatever_comes_of_it(tmp_path: Path) -> None:
     """Both what is well asked for and what is not: nothing gets past the nonce by its kind."""
 
     async def scene() -> None:
@@ -247,7 +247,7 @@ def test_every_action_uses_the_nonce_up_whatever_comes_of_it(tmp_path: Path) -> 
         assert (second.status, second.code) == (403, "RequestReplayed"), name
         assert desk.service.store.ask(lambda ask: ask.accounts()) == before
 
-    play(scene)
+    await scene()
 
 
 # Rules

@@ -207,7 +207,7 @@ def test_monitors_are_answered_within_a_second_whatever_others_ask_and_whatever_
         free.set()
 
 
-def test_calls_that_may_have_been_counted_are_not_counted_twice() -> None:
+async def test_calls_that_may_have_been_counted_are_not_counted_twice() -> None:
     class Clock:
         def now(self) -> Instant:
             return Instant(0)
@@ -221,17 +221,14 @@ def test_calls_that_may_have_been_counted_are_not_counted_twice() -> None:
             if self.error is not None:
                 raise self.error
 
-    async def scene() -> None:
-        books = FailingSequencer()
-        counts = Counts(books, Clock())  # type: ignore[arg-type]
-        counts.add("a", "s", "", Tokens(1, 1), succeeded=True)
-        books.error = Unavailable(FULL)
-        await counts.write()
-        books.error = OutcomeUnknown("lost")
-        await counts.write()
-        assert books.asked == 2, "what was refused is written at the next turn"
-        books.error = None
-        await counts.write()
-        assert books.asked == 2, "and what is unknown is not"
-
-    asyncio.run(scene())
+    books = FailingSequencer()
+    counts = Counts(books, Clock())  # type: ignore[arg-type]
+    counts.add("a", "s", "", Tokens(1, 1), succeeded=True)
+    books.error = Unavailable(FULL)
+    await counts.write()
+    books.error = OutcomeUnknown("lost")
+    await counts.write()
+    assert books.asked == 2, "what was refused is written at the next turn"
+    books.error = None
+    await counts.write()
+    assert books.asked == 2, "and what is unknown is not"

@@ -123,26 +123,23 @@ async def head_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize(
     "asking", ["", "Connection: Upgrade\r\nUpgrade: websocket", "Connection: Upgrade\r\nUpgrade: h2c"]
 )
-def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: HostileService, asking: str) -> None:
-    async def attack() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
-        writer.write(raw(scene, "/101", *(asking.split("\r\n") if asking else ())))
-        head, body = await head_of(reader)
-        assert b" 101 " not in head.split(b"\r\n")[0]
-        assert json.loads(body)["code"] in ("ReplicaFailed", "InvalidHandshake", "UpgradeNotSupported")
-        if not asking:
-            # What comes next on the connection is still HTTP, and answered by the server itself.
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
-            assert (await head_of(reader))[0].startswith(b"HTTP/1.1 200")
-        writer.close()
-
-    asyncio.run(attack())
+async def test_a_101_that_a_replica_makes_up_opens_no_tunnel(scene: HostileService, asking: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
+    writer.write(raw(scene, "/101", *(asking.split("\r\n") if asking else ())))
+    head, body = await head_of(reader)
+    assert b" 101 " not in head.split(b"\r\n")[0]
+    assert json.loads(body)["code"] in ("ReplicaFailed", "InvalidHandshake", "UpgradeNotSupported")
+    if not asking:
+        # What comes next on the connection is still HTTP, and answered by the server itself.
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await head_of(reader))[0].startswith(b"HTTP/1.1 200")
+    writer.close()
 
 
 @pytest.mark.parametrize("path", ["/999", "/split", "/nul", "/headers"])
-def test_an_answer_that_is_none_is_502_and_nothing_of_it_comes_through(scene: HostileService, path: str) -> None:
+async def test_an_answer_that_is_none_is_502_and_nothing_of_it_comes_through(scene: HostileService, path: str) -> None:
     before = scene.memory()
-    status, said = asyncio.run(ask(scene, path))
+    status, said = await ask(scene, path)
     assert (status, said["code"]) == (502, "ReplicaFailed")
     assert "127.0.0.1" not in said["message"]
     assert "evil" not in str(said)
@@ -151,24 +148,20 @@ def test_an_answer_that_is_none_is_502_and_nothing_of_it_comes_through(scene: Ho
 
 
 @pytest.mark.parametrize("path", list(hostile.ENDLESS))
-def test_what_never_comes_to_an_answer_is_cut_short_and_holds_nobody_up(scene: HostileService, path: bytes) -> None:
-    async def attack() -> None:
-        before = scene.memory()
-        began = time.monotonic()
-        for status, said in await asyncio.gather(*(ask(scene, path.decode()) for _ in range(20))):
-            assert (status, said["code"]) == (502, "ReplicaFailed")
-        assert time.monotonic() - began < BOUND_S
-        assert scene.memory() - before < GROWTH_MAX
+async def test_what_never_comes_to_an_answer_is_cut_short_and_holds_nobody_up(
+    scene: HostileService, path: bytes
+) -> None:
+    before = scene.memory()
+    began = time.monotonic()
+    for status, said in await asyncio.gather(*(ask(scene, path.decode()) for _ in range(20))):
+        assert (status, said["code"]) == (502, "ReplicaFailed")
+    assert time.monotonic() - began < BOUND_S
+    assert scene.memory() - before < GROWTH_MAX
 
-    asyncio.run(attack())
 
-
-def test_an_answer_sent_ahead_is_not_given_to_whoever_asks_next(scene: HostileService) -> None:
-    async def attack() -> None:
-        for path in ("/ahead", "/") * 10:
-            assert await ask(scene, path) == (200, "hi")
-
-    asyncio.run(attack())
+async def test_an_answer_sent_ahead_is_not_given_to_whoever_asks_next(scene: HostileService) -> None:
+    for path in ("/ahead", "/") * 10:
+        assert await ask(scene, path) == (200, "hi")
 
 
 def test_an_answer_that_drips_passes_as_it_comes_and_ends_with_its_caller(scene: HostileService) -> None:
@@ -228,7 +221,7 @@ def test_an_end_of_a_socket_that_does_not_read_costs_the_server_no_memory(scene:
         eventually("the sockets are over", lambda: in_flight(scene) == 0, within_s=15)
 
 
-def test_tiny_frames_in_a_flood_hold_nobody_up(scene: HostileService) -> None:
+async def test_tiny_frames_in_a_flood_hold_nobody_up(scene: HostileService) -> None:
     async def attack() -> None:
         async with (
             aiohttp.ClientSession() as http,
@@ -249,31 +242,28 @@ def test_tiny_frames_in_a_flood_hold_nobody_up(scene: HostileService) -> None:
             socket._writer.transport.write(b"\x89\x80\0\0\0\0" * 10_000)
             await asyncio.sleep(0.01)
 
-    asyncio.run(attack())
+    await attack()
 
 
-def test_a_server_that_stops_closes_the_sockets_and_does_not_wait_for_them(scene: HostileService) -> None:
-    async def attack() -> None:
-        async with (
-            aiohttp.ClientSession() as http,
-            http.ws_connect(scene.base + "/say", headers=scene.auth, autoclose=False) as one,
-            http.ws_connect(scene.base + "/pour", headers=scene.auth) as other,
-        ):
-            await one.send_str("hello")
-            assert (await one.receive()).data == "hello"
-            assert len((await other.receive()).data) == 65_535
-            began = time.monotonic()
-            stopping = asyncio.create_task(asyncio.to_thread(scene.server.stop))
-            closed = await one.receive()
-            assert closed.type is aiohttp.WSMsgType.CLOSE
-            assert (closed.data, closed.extra) == (1012, "this server stops; connect again")
-            await one.close()
-            async with asyncio.timeout(BOUND_S):
-                while (await other.receive()).type is aiohttp.WSMsgType.BINARY:
-                    pass
-            assert other.close_code == 1012
-            await stopping
-            assert time.monotonic() - began < BOUND_S
-
-    asyncio.run(attack())
+async def test_a_server_that_stops_closes_the_sockets_and_does_not_wait_for_them(scene: HostileService) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(scene.base + "/say", headers=scene.auth, autoclose=False) as one,
+        http.ws_connect(scene.base + "/pour", headers=scene.auth) as other,
+    ):
+        await one.send_str("hello")
+        assert (await one.receive()).data == "hello"
+        assert len((await other.receive()).data) == 65_535
+        began = time.monotonic()
+        stopping = asyncio.create_task(asyncio.to_thread(scene.server.stop))
+        closed = await one.receive()
+        assert closed.type is aiohttp.WSMsgType.CLOSE
+        assert (closed.data, closed.extra) == (1012, "this server stops; connect again")
+        await one.close()
+        async with asyncio.timeout(BOUND_S):
+            while (await other.receive()).type is aiohttp.WSMsgType.BINARY:
+                pass
+        assert other.close_code == 1012
+        await stopping
+        assert time.monotonic() - began < BOUND_S
     assert "Traceback" not in scene.server.log()

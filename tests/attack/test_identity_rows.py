@@ -245,41 +245,31 @@ def test_who_forges_the_events_as_well_is_found_by_their_seals_and_by_the_audit_
     assert any(found in line for line in books.findings(keyed=False)) is without
 
 
-def test_a_forged_event_stays_found_when_a_server_has_gone_on_from_it(books: StoreProbe) -> None:
+async def test_a_forged_event_stays_found_when_a_server_has_gone_on_from_it(books: StoreProbe) -> None:
     take_a_policy_and_tell_of_it(books)
-
-    async def go_on() -> None:
-        async with a_service(books.where) as root:
-            await _attach(root, books)
-
-    asyncio.run(go_on())
+    async with a_service(books.where) as root:
+        await _attach(root, books)
     assert any("does not have the seal of the master key" in line for line in books.findings(keyed=True))
 
 
-def test_a_row_that_was_rewritten_stays_found_when_it_is_changed_by_the_rules_afterwards(books: StoreProbe) -> None:
+async def test_a_row_that_was_rewritten_stays_found_when_it_is_changed_by_the_rules_afterwards(
+    books: StoreProbe,
+) -> None:
     take_a_policy(books)
-
-    async def go_on() -> None:
-        async with a_service(books.where) as root:
-            await _attach(root, books)
-
-    asyncio.run(go_on())
+    async with a_service(books.where) as root:
+        await _attach(root, books)
     for keyed in (True, False):
         (found,) = books.findings(keyed=keyed)
         assert found.startswith(f"user {books.user} had policies ['{OPERATE}', '{OPERATOR}'] when it was changed")
 
 
-def test_a_log_that_was_cut_is_found_when_a_server_has_written_the_same_numbers_again(books: StoreProbe) -> None:
+async def test_a_log_that_was_cut_is_found_when_a_server_has_written_the_same_numbers_again(books: StoreProbe) -> None:
     cut_the_log_off_before_the_policy_was_taken_back(books)
     # Whoever may write the store may also take away the mark that tells how far it went.
     (books.where.directory / MARK).unlink(missing_ok=True)
-
-    async def go_on() -> None:
-        async with a_service(books.where) as root:
-            await _attach(root, books)
-            await _attach(root, books, "QianfanReadAccessPolicy")
-
-    asyncio.run(go_on())
+    async with a_service(books.where) as root:
+        await _attach(root, books)
+        await _attach(root, books, "QianfanReadAccessPolicy")
     assert any("is another one than when the audit log took note of it" in line for line in books.findings(keyed=False))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leasebook.domain.model.subscription import Subscription
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.outbox.receivers import LOCAL, PATH, Receiver, a_receiver, buy, deliveries, status, subscribe, until
 
 INSIDE = """
@@ -30,25 +30,22 @@ BY_NAME = (
 )
 
 
-def test_no_spelling_of_an_inner_address_makes_a_subscription(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with (
-            a_receiver() as canary,
-            a_service(tmp_path, environment={"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
-        ):
-            port = canary.url.split(":")[2].split("/")[0]
-            for host in INSIDE.split():
-                for scheme in ("http", "https"):
-                    body = {"kind": "Webhook", "url": f"{scheme}://{host}:{port}/"}
-                    answer = await desk.call(PATH, "CreateSubscription", body)
-                    assert answer.status == 400, host
-                    assert answer.code == "InappropriateJSON", host
-            assert canary.got == []
-
-    play(scene)
+async def test_no_spelling_of_an_inner_address_makes_a_subscription(tmp_path: Path) -> None:
+    async with (
+        a_receiver() as canary,
+        a_service(tmp_path, environment={"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
+    ):
+        port = canary.url.split(":")[2].split("/")[0]
+        for host in INSIDE.split():
+            for scheme in ("http", "https"):
+                body = {"kind": "Webhook", "url": f"{scheme}://{host}:{port}/"}
+                answer = await desk.call(PATH, "CreateSubscription", body)
+                assert answer.status == 400, host
+                assert answer.code == "InappropriateJSON", host
+        assert canary.got == []
 
 
-def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_not_told(
+async def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_not_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = socket.getaddrinfo
@@ -62,20 +59,16 @@ def test_no_name_that_stands_for_an_inner_address_is_called_and_the_address_is_n
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, port)) for text in found]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-
-    async def scene() -> None:
-        async with (
-            a_receiver() as canary,
-            a_service(tmp_path, demo=True, environment={"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
-        ):
-            for number in range(len(BY_NAME)):
-                url = canary.url.replace("127.0.0.1", f"{number}.inner.example")
-                await subscribe(desk, url, types=["unit.bought"])
-            rows = await tried(desk, len(BY_NAME))
-            assert {row["failure"] for row in rows} == {"The host's address is not a public one."}
-            assert canary.got == []
-
-    play(scene)
+    async with (
+        a_receiver() as canary,
+        a_service(tmp_path, demo=True, environment={"LEASEBOOK_WEBHOOK_ALLOW_HTTP": "yes"}) as desk,
+    ):
+        for number in range(len(BY_NAME)):
+            url = canary.url.replace("127.0.0.1", f"{number}.inner.example")
+            await subscribe(desk, url, types=["unit.bought"])
+        rows = await tried(desk, len(BY_NAME))
+        assert {row["failure"] for row in rows} == {"The host's address is not a public one."}
+        assert canary.got == []
 
 
 async def tried(desk: Client, count: int) -> list[Any]:
@@ -90,27 +83,23 @@ async def tried(desk: Client, count: int) -> list[Any]:
     return found
 
 
-def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
     codes = (301, 302, 303, 307, 308)
-
-    async def scene() -> None:
-        async with (
-            a_receiver() as outside,
-            a_receiver() as canary,
-            a_service(tmp_path, demo=True, environment=LOCAL) as desk,
-        ):
-            outside.answer = lambda got: status(int(got.head.split()[1].split("/")[-1]), f"location: {canary.url}")
-            for code in codes:
-                await subscribe(desk, f"{outside.url}/{code}", types=["unit.bought"])
-            rows = await tried(desk, len(codes))
-            said = "The receiver answered {}, and redirects are not followed."
-            assert {row["failure"] for row in rows} == {said.format(code) for code in codes}
-            assert canary.got == []
-
-    play(scene)
+    async with (
+        a_receiver() as outside,
+        a_receiver() as canary,
+        a_service(tmp_path, demo=True, environment=LOCAL) as desk,
+    ):
+        outside.answer = lambda got: status(int(got.head.split()[1].split("/")[-1]), f"location: {canary.url}")
+        for code in codes:
+            await subscribe(desk, f"{outside.url}/{code}", types=["unit.bought"])
+        rows = await tried(desk, len(codes))
+        said = "The receiver answered {}, and redirects are not followed."
+        assert {row["failure"] for row in rows} == {said.format(code) for code in codes}
+        assert canary.got == []
 
 
-def test_what_was_public_when_it_was_subscribed_and_is_inner_when_it_is_called_is_refused_then(
+async def test_what_was_public_when_it_was_subscribed_and_is_inner_when_it_is_called_is_refused_then(
     tmp_path: Path,
 ) -> None:
     async def scene(canary: Receiver) -> None:
@@ -129,4 +118,4 @@ def test_what_was_public_when_it_was_subscribed_and_is_inner_when_it_is_called_i
         async with a_receiver() as canary:
             await scene(canary)
 
-    play(whole)
+    await whole()

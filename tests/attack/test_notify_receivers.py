@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from leasebook.store.opening import Target
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.outbox.receivers import LOCAL, OK, ReceivedDelivery, Receiver, a_receiver, buy, subscribe, until
 from tests.postgres import shared_server
 
@@ -71,35 +71,32 @@ async def crowd(desk: Client, urls: list[str], accounts: int, events: int) -> No
 
 
 @pytest.mark.parametrize(("accounts", "events"), [(1, 4), (10, 1)])
-def test_fifty_hanging_receivers_of_an_account_or_of_ten_keep_nobody_else_waiting(
+async def test_fifty_hanging_receivers_of_an_account_or_of_ten_keep_nobody_else_waiting(
     tmp_path: Path, accounts: int, events: int
 ) -> None:
-    async def scene() -> None:
-        async with (
-            hanging(50) as bad,
-            a_receiver() as good,
-            a_service(tmp_path, clock="real", demo=True, environment=ENVIRONMENT) as desk,
-        ):
-            victim = await customer(desk, "victim")
-            await subscribe(victim, good.url)
-            await crowd(desk, bad.url.split(), accounts, events)
-            await until("many hang", lambda: bad.under_way >= 16)
+    async with (
+        hanging(50) as bad,
+        a_receiver() as good,
+        a_service(tmp_path, clock="real", demo=True, environment=ENVIRONMENT) as desk,
+    ):
+        victim = await customer(desk, "victim")
+        await subscribe(victim, good.url)
+        await crowd(desk, bad.url.split(), accounts, events)
+        await until("many hang", lambda: bad.under_way >= 16)
+        await told(good, victim)
+        # The receiver notices late which connections were given up, so it counts some of them besides; without a
+        # bound it would be all fifty of each account.
+        assert bad.most_under_way <= 2 * 16 * accounts
+        # Those that timed out are slow now, and have few places; the events are tried again meanwhile.
+        await until("some have timed out", lambda: len(bad.got) > 16 * accounts)
+        for _ in range(3):
             await told(good, victim)
-            # The receiver notices late which connections were given up, so it counts some of them besides; without a
-            # bound it would be all fifty of each account.
-            assert bad.most_under_way <= 2 * 16 * accounts
-            # Those that timed out are slow now, and have few places; the events are tried again meanwhile.
-            await until("some have timed out", lambda: len(bad.got) > 16 * accounts)
-            for _ in range(3):
-                await told(good, victim)
-            page = (await desk.send("/metrics", "", b"", method="GET", headers=[])).body
-            assert 'leasebook_deliveries_held_total{limit="account"}' in page
-            assert 'leasebook_delivery_attempts{pace="slow"}' in page
-
-    play(scene)
+        page = (await desk.send("/metrics", "", b"", method="GET", headers=[])).body
+        assert 'leasebook_deliveries_held_total{limit="account"}' in page
+        assert 'leasebook_delivery_attempts{pace="slow"}' in page
 
 
-def test_on_several_servers_too(tmp_path: Path) -> None:
+async def test_on_several_servers_too(tmp_path: Path) -> None:
     async def scene(url: str) -> None:
         async with AsyncExitStack() as parts:
             bad = await parts.enter_async_context(hanging(50))
@@ -119,7 +116,7 @@ def test_on_several_servers_too(tmp_path: Path) -> None:
             assert bad.most_under_way <= 48  # of fifty; 32 and some that were given up
 
     with shared_server().database(migrated=True) as url:
-        play(lambda: scene(url))
+        await scene(url)
 
 
 @pytest.fixture
@@ -140,21 +137,20 @@ def unanswered(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     over.set()
 
 
-def test_names_that_nobody_answers_for_keep_no_other_from_being_looked_up(tmp_path: Path, unanswered: set[str]) -> None:
-    async def scene() -> None:
-        async with (
-            a_receiver() as good,
-            a_service(tmp_path, clock="real", demo=True, environment=ENVIRONMENT) as desk,
-        ):
-            victim = await customer(desk, "victim")
-            await subscribe(victim, good.url.replace("127.0.0.1", "good.example"))
-            await crowd(desk, [f"https://hangs-{n}.example/" for n in range(50)], 1, 2)
-            await until("many hang", lambda: len(unanswered) >= 16)
-            await told(good, victim)
-            # The attempts have timed out, and the threads that hang still count as attempts.
-            await asyncio.sleep(2.5)
-            await told(good, victim)
-            assert len(unanswered) <= 16
-            assert sum(one.name.startswith("look up hangs-") for one in threading.enumerate()) <= 16
-
-    play(scene)
+async def test_names_that_nobody_answers_for_keep_no_other_from_being_looked_up(
+    tmp_path: Path, unanswered: set[str]
+) -> None:
+    async with (
+        a_receiver() as good,
+        a_service(tmp_path, clock="real", demo=True, environment=ENVIRONMENT) as desk,
+    ):
+        victim = await customer(desk, "victim")
+        await subscribe(victim, good.url.replace("127.0.0.1", "good.example"))
+        await crowd(desk, [f"https://hangs-{n}.example/" for n in range(50)], 1, 2)
+        await until("many hang", lambda: len(unanswered) >= 16)
+        await told(good, victim)
+        # The attempts have timed out, and the threads that hang still count as attempts.
+        await asyncio.sleep(2.5)
+        await told(good, victim)
+        assert len(unanswered) <= 16
+        assert sum(one.name.startswith("look up hangs-") for one in threading.enumerate()) <= 16

@@ -16,7 +16,7 @@ import pytest
 from leasebook.api.event_streams import StreamBounds, Streams
 from leasebook.api.fault import Fault
 from leasebook.contract.signing import sign
-from tests.harness import CLIENT, Client, a_service, play
+from tests.harness import CLIENT, Client, a_service
 
 EVENTS: Final = "/v2/events"
 IAM: Final = "/v2/iam"
@@ -103,44 +103,41 @@ async def statuses(followers: list[EventFollower]) -> list[int]:
     return sorted([await one.status() for one in followers])
 
 
-def test_one_reader_gets_so_many_streams_and_others_theirs(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with a_service(tmp_path, environment=SMALL) as desk:
-            user = {"userId": (await desk.call(IAM, "CreateUser", {"name": "reader"})).result["userId"]}
-            key = (await desk.call(IAM, "CreateAccessKey", user)).result
-            await desk.call(IAM, "AttachPolicy", {**user, "policyName": "QianfanReadAccessPolicy"})
-            colleague = desk.as_user(key["accessKeyId"], key["secretAccessKey"])
-            opened = (await desk.call(IAM, "CreateAccount", {"name": "other"})).result
-            stranger = desk.as_user(opened["accessKeyId"], opened["secretAccessKey"])
-            async with AsyncExitStack() as stack:
-                mine = await stack.enter_async_context(many(desk, 1500))
-                assert await statuses(mine) == [200] * 3 + [429] * 1497
-                theirs = await stack.enter_async_context(many(colleague, 10))
-                assert await statuses(theirs) == [200] * 2 + [429] * 8
-                others = await stack.enter_async_context(many(stranger, 10))
-                assert await statuses(others) == [200] * 2 + [429] * 8
-                for followers, setting in (
-                    (mine, "events.streams_per_key_max"),
-                    (theirs, "events.streams_per_account_max"),
-                    (others, "events.streams_max"),
-                ):
-                    refused, *_ = [one for one in followers if await one.status() == 429]
-                    body = await refused.said()
-                    assert body["code"] == "TooManyStreams"
-                    assert setting in body["message"]
-                page = await desk.service.health.page("/metrics")
-                assert page is not None
-                assert "leasebook_event_streams 7.0" in page.body.decode()
-                assert "leasebook_event_streams_refused_total 1513.0" in page.body.decode()
-                # Who goes makes room.
-                for one in mine:
-                    if await one.status() == 200:
-                        await one.go()
-                        break
-                async with many(desk, 2) as again:
-                    assert await statuses(again) == [200, 429]
-
-    play(scene)
+async def test_one_reader_gets_so_many_streams_and_others_theirs(tmp_path: Path) -> None:
+    async with a_service(tmp_path, environment=SMALL) as desk:
+        user = {"userId": (await desk.call(IAM, "CreateUser", {"name": "reader"})).result["userId"]}
+        key = (await desk.call(IAM, "CreateAccessKey", user)).result
+        await desk.call(IAM, "AttachPolicy", {**user, "policyName": "QianfanReadAccessPolicy"})
+        colleague = desk.as_user(key["accessKeyId"], key["secretAccessKey"])
+        opened = (await desk.call(IAM, "CreateAccount", {"name": "other"})).result
+        stranger = desk.as_user(opened["accessKeyId"], opened["secretAccessKey"])
+        async with AsyncExitStack() as stack:
+            mine = await stack.enter_async_context(many(desk, 1500))
+            assert await statuses(mine) == [200] * 3 + [429] * 1497
+            theirs = await stack.enter_async_context(many(colleague, 10))
+            assert await statuses(theirs) == [200] * 2 + [429] * 8
+            others = await stack.enter_async_context(many(stranger, 10))
+            assert await statuses(others) == [200] * 2 + [429] * 8
+            for followers, setting in (
+                (mine, "events.streams_per_key_max"),
+                (theirs, "events.streams_per_account_max"),
+                (others, "events.streams_max"),
+            ):
+                refused, *_ = [one for one in followers if await one.status() == 429]
+                body = await refused.said()
+                assert body["code"] == "TooManyStreams"
+                assert setting in body["message"]
+            page = await desk.service.health.page("/metrics")
+            assert page is not None
+            assert "leasebook_event_streams 7.0" in page.body.decode()
+            assert "leasebook_event_streams_refused_total 1513.0" in page.body.decode()
+            # Who goes makes room.
+            for one in mine:
+                if await one.status() == 200:
+                    await one.go()
+                    break
+            async with many(desk, 2) as again:
+                assert await statuses(again) == [200, 429]
 
 
 class StreamMeter:
@@ -160,19 +157,16 @@ async def _pieces() -> AsyncIterator[bytes]:
     yield b"x"
 
 
-def test_a_stream_that_nobody_began_to_read_counts_no_longer_than_it_lives() -> None:
-    async def scene() -> None:
-        meter = StreamMeter()
-        streams = Streams(StreamBounds(in_all=1, per_account=1, per_key=1), meter)
-        stream = streams.opened("acc-1", "AK1", _pieces())
-        with pytest.raises(Fault):
-            streams.opened("acc-1", "AK1", _pieces())
-        del stream
-        gc.collect()
-        again = streams.opened("acc-1", "AK1", _pieces())
-        assert [piece async for piece in again] == [b"x"]
-        await again.aclose()  # type: ignore[attr-defined]
-        await again.aclose()  # type: ignore[attr-defined]
-        assert meter.open == 0
-
-    play(scene)
+async def test_a_stream_that_nobody_began_to_read_counts_no_longer_than_it_lives() -> None:
+    meter = StreamMeter()
+    streams = Streams(StreamBounds(in_all=1, per_account=1, per_key=1), meter)
+    stream = streams.opened("acc-1", "AK1", _pieces())
+    with pytest.raises(Fault):
+        streams.opened("acc-1", "AK1", _pieces())
+    del stream
+    gc.collect()
+    again = streams.opened("acc-1", "AK1", _pieces())
+    assert [piece async for piece in again] == [b"x"]
+    await again.aclose()  # type: ignore[attr-defined]
+    await again.aclose()  # type: ignore[attr-defined]
+    assert meter.open == 0

@@ -161,14 +161,11 @@ def test_once_there_are_no_more_batches_entries_go_to_the_log_and_flushes_end() 
     play(scene)
 
 
-def test_a_server_without_an_audit_log_keeps_no_entry() -> None:
-    async def play() -> None:
-        entries = AuditQueue(None, lambda: None)
-        entries.note(line("one"), is_working=True)
-        await asyncio.wait_for(entries.flush(), 1.0)
-        assert entries.take(has_batch=True) == []
-        entries.batch_failed([], may_requeue=True)
-        entries.batch_ended()
-        entries.close()
-
-    asyncio.run(play())
+async def test_a_server_without_an_audit_log_keeps_no_entry() -> None:
+    entries = AuditQueue(None, lambda: None)
+    entries.note(line("one"), is_working=True)
+    await asyncio.wait_for(entries.flush(), 1.0)
+    assert entries.take(has_batch=True) == []
+    entries.batch_failed([], may_requeue=True)
+    entries.batch_ended()
+    entries.close()

@@ -35,87 +35,65 @@ def answers(calls: list[WaitingCall]) -> list[object]:
     return [call.future.result().answer if call.future.done() else None for call in calls]
 
 
-def test_replies_leave_at_once_where_no_batch_follows() -> None:
-    async def play() -> None:
-        replies, calls = DeferredReplies(), callers(3)
-        replies.defer(calls, calls, decisions(3), is_next_waiting=False)
-        assert answers(calls) == [0, 1, 2]
-        assert len(replies) == 0
-
-    asyncio.run(play())
+async def test_replies_leave_at_once_where_no_batch_follows() -> None:
+    replies, calls = DeferredReplies(), callers(3)
+    replies.defer(calls, calls, decisions(3), is_next_waiting=False)
+    assert answers(calls) == [0, 1, 2]
+    assert len(replies) == 0
 
 
-def test_replies_wait_for_the_next_batch_and_are_counted_until_they_leave() -> None:
-    async def play() -> None:
-        replies, calls = DeferredReplies(), callers(3)
-        replies.defer(calls, calls, decisions(3), is_next_waiting=True)
-        assert answers(calls) == [None, None, None]
-        assert len(replies) == 3
-        replies.send()
-        assert answers(calls) == [0, 1, 2]
-        assert len(replies) == 0
-        replies.send()
-
-    asyncio.run(play())
+async def test_replies_wait_for_the_next_batch_and_are_counted_until_they_leave() -> None:
+    replies, calls = DeferredReplies(), callers(3)
+    replies.defer(calls, calls, decisions(3), is_next_waiting=True)
+    assert answers(calls) == [None, None, None]
+    assert len(replies) == 3
+    replies.send()
+    assert answers(calls) == [0, 1, 2]
+    assert len(replies) == 0
+    replies.send()
 
 
-def test_replies_leave_by_the_timer_where_the_next_batch_is_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_replies_leave_by_the_timer_where_the_next_batch_is_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEFER_MAX_S", 0.0)
-
-    async def play() -> None:
-        replies, calls = DeferredReplies(), callers(1)
-        replies.defer(calls, calls, decisions(1), is_next_waiting=True)
-        await asyncio.wait_for(calls[0].future, 5.0)
-
-    asyncio.run(play())
+    replies, calls = DeferredReplies(), callers(1)
+    replies.defer(calls, calls, decisions(1), is_next_waiting=True)
+    await asyncio.wait_for(calls[0].future, 5.0)
 
 
-def test_a_timer_of_earlier_replies_does_not_send_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def play() -> None:
-        replies, first, second = DeferredReplies(), callers(1), callers(1)
-        monkeypatch.setattr(module, "DEFER_MAX_S", 0.0)
-        replies.defer(first, first, decisions(1), is_next_waiting=True)
-        replies.send()
-        monkeypatch.setattr(module, "DEFER_MAX_S", LONG_S)
-        replies.defer(second, second, decisions(1, 7), is_next_waiting=True)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert answers(second) == [None]
-        replies.send()
-        assert answers(second) == [7]
-
-    asyncio.run(play())
+async def test_a_timer_of_earlier_replies_does_not_send_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    replies, first, second = DeferredReplies(), callers(1), callers(1)
+    monkeypatch.setattr(module, "DEFER_MAX_S", 0.0)
+    replies.defer(first, first, decisions(1), is_next_waiting=True)
+    replies.send()
+    monkeypatch.setattr(module, "DEFER_MAX_S", LONG_S)
+    replies.defer(second, second, decisions(1, 7), is_next_waiting=True)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert answers(second) == [None]
+    replies.send()
+    assert answers(second) == [7]
 
 
-def test_no_reply_is_lost_where_a_second_batch_is_deferred_before_the_first_was_sent() -> None:
-    async def play() -> None:
-        replies, first, second = DeferredReplies(), callers(2), callers(1)
-        replies.defer(first, first, decisions(2), is_next_waiting=True)
-        replies.defer(second, second, decisions(1, 5), is_next_waiting=True)
-        assert answers(first) == [0, 1]
-        assert answers(second) == [None]
-        replies.send()
-        assert answers(second) == [5]
-
-    asyncio.run(play())
+async def test_no_reply_is_lost_where_a_second_batch_is_deferred_before_the_first_was_sent() -> None:
+    replies, first, second = DeferredReplies(), callers(2), callers(1)
+    replies.defer(first, first, decisions(2), is_next_waiting=True)
+    replies.defer(second, second, decisions(1, 5), is_next_waiting=True)
+    assert answers(first) == [0, 1]
+    assert answers(second) == [None]
+    replies.send()
+    assert answers(second) == [5]
 
 
-def test_callers_that_were_not_decided_are_told_that_their_identity_is_stale() -> None:
-    async def play() -> None:
-        replies, calls = DeferredReplies(), callers(3)
-        replies.defer(calls, [calls[0], calls[2]], decisions(2), is_next_waiting=False)
-        assert [calls[0].future.result().answer, calls[2].future.result().answer] == [0, 1]
-        with pytest.raises(StaleIdentity):
-            calls[1].future.result()
-
-    asyncio.run(play())
+async def test_callers_that_were_not_decided_are_told_that_their_identity_is_stale() -> None:
+    replies, calls = DeferredReplies(), callers(3)
+    replies.defer(calls, [calls[0], calls[2]], decisions(2), is_next_waiting=False)
+    assert [calls[0].future.result().answer, calls[2].future.result().answer] == [0, 1]
+    with pytest.raises(StaleIdentity):
+        calls[1].future.result()
 
 
-def test_a_caller_that_has_gone_keeps_no_other_from_its_reply() -> None:
-    async def play() -> None:
-        replies, calls = DeferredReplies(), callers(2)
-        calls[0].future.cancel()
-        replies.defer(calls, calls, decisions(2), is_next_waiting=False)
-        assert calls[1].future.result().answer == 1
-
-    asyncio.run(play())
+async def test_a_caller_that_has_gone_keeps_no_other_from_its_reply() -> None:
+    replies, calls = DeferredReplies(), callers(2)
+    calls[0].future.cancel()
+    replies.defer(calls, calls, decisions(2), is_next_waiting=False)
+    assert calls[1].future.result().answer == 1

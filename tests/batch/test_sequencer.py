@@ -85,7 +85,7 @@ def test_a_stop_finishes_what_was_accepted_and_refuses_what_comes_after() -> Non
     play(scene)
 
 
-def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monitors_can_see_it(
+async def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monitors_can_see_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(*_: Any, **__: Any) -> int:
@@ -114,7 +114,7 @@ def test_where_the_loop_itself_fails_everything_that_waits_is_refused_and_monito
         await scene(bench)
 
     with capture_logs() as lines:
-        asyncio.run(whole())
+        await whole()
     assert [line["event"] for line in lines if line["log_level"] == "critical"] == ["the sequencer died"]
 
 

@@ -265,16 +265,16 @@ def test_without_the_master_key_the_check_says_what_it_cannot_prove(log: Log) ->
     assert "seals were not checked" in check_store(log.where).summary
 
 
-def test_a_server_goes_on_with_a_chain_of_its_own_whatever_was_done_to_the_others(log: Log) -> None:
+async def test_a_server_goes_on_with_a_chain_of_its_own_whatever_was_done_to_the_others(log: Log) -> None:
     remove_a_page(log)
-    asyncio.run(_lived(log.where))
+    await _lived(log.where)
     found = log.findings()
     assert len(found) == 1
     assert log.first in found[0]
 
 
 @pytest.mark.slow
-def test_servers_on_one_database_write_chains_of_their_own_and_none_waits_for_another(tmp_path: Path) -> None:
+async def test_servers_on_one_database_write_chains_of_their_own_and_none_waits_for_another(tmp_path: Path) -> None:
     async def scene(where: Target) -> None:
         async with a_service(where) as one, a_service(where) as other:
             calls = [
@@ -287,7 +287,7 @@ def test_servers_on_one_database_write_chains_of_their_own_and_none_waits_for_an
 
     with postgres.shared_server().database(migrated=True) as url:
         where = Target(tmp_path / "data", url)
-        asyncio.run(scene(where))
+        await scene(where)
         log = Log(where)
         assert log.findings() == []
         assert (

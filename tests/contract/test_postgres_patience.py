@@ -33,17 +33,14 @@ def url() -> Iterator[str]:
         yield found
 
 
-def test_a_session_that_gets_no_answer_is_given_up(url: str) -> None:
-    async def play() -> None:
-        session = Session(await Hosts(url, Patience()).connect(writing=True), silent_s=0.2)
-        began = time.monotonic()
-        with pytest.raises(Silent) as caught:
-            await session.run([(SLEEP, ())])
-        assert began <= caught.value.since < began + 0.2
-        assert time.monotonic() - began < SOON_S
-        assert session.is_closed
-
-    asyncio.run(play())
+async def test_a_session_that_gets_no_answer_is_given_up(url: str) -> None:
+    session = Session(await Hosts(url, Patience()).connect(writing=True), silent_s=0.2)
+    began = time.monotonic()
+    with pytest.raises(Silent) as caught:
+        await session.run([(SLEEP, ())])
+    assert began <= caught.value.since < began + 0.2
+    assert time.monotonic() - began < SOON_S
+    assert session.is_closed
 
 
 def test_a_reader_that_gets_no_answer_says_since_when(url: str) -> None:
@@ -68,18 +65,15 @@ def test_a_reader_that_is_given_up_by_others_waits_no_longer(url: str) -> None:
     assert time.monotonic() - began < SOON_S
 
 
-def test_a_statement_that_is_given_up_is_not_waited_for(url: str) -> None:
-    async def play() -> None:
-        connection = await Hosts(url, Patience()).connect(writing=False)
-        assert isinstance(connection, PromptConnection)
-        began = time.monotonic()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await connection.execute(SLEEP)
-        assert connection.closed
-        assert time.monotonic() - began < SOON_S
-
-    asyncio.run(play())
+async def test_a_statement_that_is_given_up_is_not_waited_for(url: str) -> None:
+    connection = await Hosts(url, Patience()).connect(writing=False)
+    assert isinstance(connection, PromptConnection)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await connection.execute(SLEEP)
+    assert connection.closed
+    assert time.monotonic() - began < SOON_S
 
 
 def _parameters(url: str, **seconds: Any) -> dict[str, Any]:
@@ -103,7 +97,7 @@ def test_of_several_hosts_the_one_is_worked_with_that_takes_writes() -> None:
     assert _parameters("postgresql://u@a,b/d?target_session_attrs=any")["target_session_attrs"] == "any"
 
 
-def test_the_host_that_answers_is_found_however_many_do_not(url: str) -> None:
+async def test_the_host_that_answers_is_found_however_many_do_not(url: str) -> None:
     """The first of them takes no connection at all: it must not be waited for."""
 
     async def play(silent_port: int) -> None:
@@ -117,10 +111,10 @@ def test_the_host_that_answers_is_found_however_many_do_not(url: str) -> None:
         assert conninfo_to_dict(hosts.address)["port"] == f"{real.partition(':')[2]},{silent_port}"
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        asyncio.run(play(silent.getsockname()[1]))
+        await play(silent.getsockname()[1])
 
 
-def test_a_statement_timeout_of_the_database_counts_where_it_is_shorter(url: str) -> None:
+async def test_a_statement_timeout_of_the_database_counts_where_it_is_shorter(url: str) -> None:
     name = url.rpartition("/")[2]
 
     async def limit() -> str:
@@ -136,50 +130,44 @@ def test_a_statement_timeout_of_the_database_counts_where_it_is_shorter(url: str
         try:
             for own, seen in (("300ms", "300ms"), ("1h", "7s"), ("0", "7s")):
                 operator.execute(f"ALTER DATABASE {name} SET statement_timeout = '{own}'".encode())
-                assert asyncio.run(limit()) == seen
+                assert await limit() == seen
         finally:
             operator.execute(f"ALTER DATABASE {name} RESET statement_timeout".encode())
 
 
-def test_a_transaction_that_failed_leaves_no_session_in_it(url: str) -> None:
-    async def play() -> None:
-        store = PostgresStore(url)
-        try:
-            for _ in range(2):
-                transaction = await store.begin()
-                with pytest.raises(psycopg.errors.UndefinedTable):
-                    await transaction._rows("SELECT * FROM nowhere", ())
-                # Nobody rolls it back: whoever begins next must not find himself in it.
-                with pytest.raises(Unavailable):
-                    await transaction._rows("SELECT 1", ())
-                await (await store.begin()).rollback()
-        finally:
-            await store.close()
-
-    asyncio.run(play())
+async def test_a_transaction_that_failed_leaves_no_session_in_it(url: str) -> None:
+    store = PostgresStore(url)
+    try:
+        for _ in range(2):
+            transaction = await store.begin()
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                await transaction._rows("SELECT * FROM nowhere", ())
+            # Nobody rolls it back: whoever begins next must not find himself in it.
+            with pytest.raises(Unavailable):
+                await transaction._rows("SELECT 1", ())
+            await (await store.begin()).rollback()
+    finally:
+        await store.close()
 
 
-def test_callers_wait_for_a_database_from_when_it_went_and_are_told_soon_after_that() -> None:
-    async def play() -> None:
-        comes = asyncio.Event()
+async def test_callers_wait_for_a_database_from_when_it_went_and_are_told_soon_after_that() -> None:
+    comes = asyncio.Event()
 
-        async def attempt() -> None:
-            if not comes.is_set():
-                raise psycopg.OperationalError("nobody is there")
+    async def attempt() -> None:
+        if not comes.is_set():
+            raise psycopg.OperationalError("nobody is there")
 
-        presence = Presence("writing", attempt, away_s=0.3)
+    presence = Presence("writing", attempt, away_s=0.3)
+    await presence.here()
+    presence.lost(psycopg.OperationalError("gone"), time.monotonic() - 10)
+    assert presence.away_s() >= 10
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="does not answer") as caught:
         await presence.here()
-        presence.lost(psycopg.OperationalError("gone"), time.monotonic() - 10)
-        assert presence.away_s() >= 10
-        began = time.monotonic()
-        with pytest.raises(Unavailable, match="does not answer") as caught:
-            await presence.here()
-        assert "nobody is there" in caught.value.detail
-        assert time.monotonic() - began < SOON_S
-        waiting = asyncio.create_task(presence.here())
-        comes.set()
-        await waiting
-        assert presence.away_s() == 0
-        await presence.close()
-
-    asyncio.run(play())
+    assert "nobody is there" in caught.value.detail
+    assert time.monotonic() - began < SOON_S
+    waiting = asyncio.create_task(presence.here())
+    comes.set()
+    await waiting
+    assert presence.away_s() == 0
+    await presence.close()

@@ -113,7 +113,7 @@ def test_much_goes_both_ways_at_once(server: PostgresServer) -> None:
     played(server, scene)
 
 
-def test_the_database_is_at_work_while_the_rest_is_put_together(server: PostgresServer) -> None:
+async def test_the_database_is_at_work_while_the_rest_is_put_together(server: PostgresServer) -> None:
     async def play(url: str) -> None:
         async with session_on(url) as session:
             with psycopg.connect(url, autocommit=True) as other:
@@ -129,7 +129,7 @@ def test_the_database_is_at_work_while_the_rest_is_put_together(server: Postgres
                 assert len(await session.run(statements())) == 2
 
     with server.database() as url:
-        asyncio.run(play(url))
+        await play(url)
 
 
 def test_a_plan_that_was_made_of_an_empty_table_is_not_kept(
@@ -198,7 +198,7 @@ def test_what_is_sent_is_not_waited_for_and_its_rows_are_not_those_of_the_next_c
     played(server, scene)
 
 
-def test_what_is_sent_waits_for_a_lock_while_the_caller_goes_on(server: PostgresServer) -> None:
+async def test_what_is_sent_waits_for_a_lock_while_the_caller_goes_on(server: PostgresServer) -> None:
     async def play(url: str) -> None:
         lock: Statement = ("SELECT pg_advisory_lock(7)", ())
         async with session_on(url) as holder, session_on(url) as session, asyncio.timeout(60):
@@ -209,7 +209,7 @@ def test_what_is_sent_waits_for_a_lock_while_the_caller_goes_on(server: Postgres
             assert await session.run([SELECTED]) == [[("one",)]]
 
     with server.database() as url:
-        asyncio.run(play(url))
+        await play(url)
 
 
 def test_what_fails_among_what_was_sent_is_raised_by_the_next_call_which_does_nothing_then(
@@ -271,7 +271,7 @@ def test_who_is_cancelled_in_the_middle_leaves_no_answer_to_the_next(server: Pos
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
-def test_a_session_that_the_database_ends_says_so(server: PostgresServer, when: str) -> None:
+async def test_a_session_that_the_database_ends_says_so(server: PostgresServer, when: str) -> None:
     async def play(url: str) -> None:
         async with session_on(url) as session, session_on(url) as other, asyncio.timeout(60):
             ((pid,),) = (await session.run([("SELECT pg_backend_pid()", ())]))[0]
@@ -291,10 +291,10 @@ def test_a_session_that_the_database_ends_says_so(server: PostgresServer, when: 
             assert session.is_closed
 
     with server.database() as url:
-        asyncio.run(play(url))
+        await play(url)
 
 
-def test_whoever_writes_beside_us_is_company(server: PostgresServer) -> None:
+async def test_whoever_writes_beside_us_is_company(server: PostgresServer) -> None:
     """Two servers on one database take turns on its rows; one alone has it to itself, whatever it reads meanwhile."""
 
     async def play(url: str) -> None:
@@ -318,4 +318,4 @@ def test_whoever_writes_beside_us_is_company(server: PostgresServer) -> None:
             await other.close()
 
     with server.database(migrated=True) as url:
-        asyncio.run(play(url))
+        await play(url)

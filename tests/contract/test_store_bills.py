@@ -183,7 +183,7 @@ def test_a_statement_of_postgresql_reads_the_rows_of_its_month() -> None:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_nobodys_statement_is_empty(kind: str) -> None:
+async def test_nobodys_statement_is_empty(kind: str) -> None:
     with KINDS[kind]() as opener:
 
         async def scene() -> None:
@@ -192,4 +192,4 @@ def test_nobodys_statement_is_empty(kind: str) -> None:
             assert store.ask(lambda ask: [*ask.bills("nobody", ["a"], Instant(0), Instant(9))]) == [("a", [])]
             await store.close()
 
-        asyncio.run(scene())
+        await scene()

@@ -90,61 +90,50 @@ async def _write(store: SqliteStore, name: str, between: Callable[[], None] = la
 
 
 @pytest.mark.parametrize("take_away", WAYS)
-def test_a_batch_is_not_begun_on_files_that_are_gone(tmp_path: Path, take_away: Callable[[Path], None]) -> None:
-    async def scene() -> None:
-        store = await _store(tmp_path / "data")
-        take_away(tmp_path / "data")
-        with pytest.raises(Unavailable, match="removed or replaced"):
-            await store.begin()
-        assert "while the store is served" in (store.files.broken() or "")
-        with pytest.raises(Unavailable):
-            await store.read(lambda ask: ask.fact("first"))
-        await store.close()
-
-    asyncio.run(scene())
+async def test_a_batch_is_not_begun_on_files_that_are_gone(tmp_path: Path, take_away: Callable[[Path], None]) -> None:
+    store = await _store(tmp_path / "data")
+    take_away(tmp_path / "data")
+    with pytest.raises(Unavailable, match="removed or replaced"):
+        await store.begin()
+    assert "while the store is served" in (store.files.broken() or "")
+    with pytest.raises(Unavailable):
+        await store.read(lambda ask: ask.fact("first"))
+    await store.close()
 
 
 @pytest.mark.parametrize("take_away", WAYS)
-def test_a_batch_that_was_under_way_is_not_acknowledged(tmp_path: Path, take_away: Callable[[Path], None]) -> None:
-    async def scene() -> None:
-        store = await _store(tmp_path / "data")
-        with pytest.raises(OutcomeUnknown):
-            await _write(store, "second", lambda: take_away(tmp_path / "data"))
-        # What comes back is another matter than what was lost: it stays so until a restart.
-        with pytest.raises(Unavailable):
-            await store.begin()
-        await store.close()
+async def test_a_batch_that_was_under_way_is_not_acknowledged(
+    tmp_path: Path, take_away: Callable[[Path], None]
+) -> None:
+    store = await _store(tmp_path / "data")
+    with pytest.raises(OutcomeUnknown):
+        await _write(store, "second", lambda: take_away(tmp_path / "data"))
+    # What comes back is another matter than what was lost: it stays so until a restart.
+    with pytest.raises(Unavailable):
+        await store.begin()
+    await store.close()
 
-    asyncio.run(scene())
 
-
-def test_the_files_are_looked_at_without_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_files_are_looked_at_without_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leasebook.store.sqlite.file_watch.LOOK_EVERY_S", 0.01)
-
-    async def scene() -> None:
-        store = await _store(tmp_path / "data")
-        (tmp_path / "data" / "lock").unlink()
-        until = time.monotonic() + 10
-        while store.files.broken() is None and time.monotonic() < until:  # noqa: ASYNC110 - a thread looks
-            await asyncio.sleep(0.01)
-        assert "lock was removed" in (store.files.broken() or "")
-        await store.close()
-
-    asyncio.run(scene())
+    store = await _store(tmp_path / "data")
+    (tmp_path / "data" / "lock").unlink()
+    until = time.monotonic() + 10
+    while store.files.broken() is None and time.monotonic() < until:  # noqa: ASYNC110 - a thread looks
+        await asyncio.sleep(0.01)
+    assert "lock was removed" in (store.files.broken() or "")
+    await store.close()
 
 
-def test_nothing_is_wrong_with_a_store_that_grows_is_read_and_written_into_its_file(tmp_path: Path) -> None:
-    async def scene() -> None:
-        store = await _store(tmp_path / "data")
-        for number in range(30):
-            await _write(store, f"fact {number}" + "x" * 5000)
-            with closing(sqlite3.connect(tmp_path / "data" / FILE)) as beside:
-                beside.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        assert store.files.look() is None
-        await store.close()
-        assert store.files.broken() is None
-
-    asyncio.run(scene())
+async def test_nothing_is_wrong_with_a_store_that_grows_is_read_and_written_into_its_file(tmp_path: Path) -> None:
+    store = await _store(tmp_path / "data")
+    for number in range(30):
+        await _write(store, f"fact {number}" + "x" * 5000)
+        with closing(sqlite3.connect(tmp_path / "data" / FILE)) as beside:
+            beside.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert store.files.look() is None
+    await store.close()
+    assert store.files.broken() is None
 
 
 def test_a_checkpoint_is_not_made_into_files_that_are_gone(tmp_path: Path) -> None:
@@ -165,20 +154,17 @@ def test_a_checkpoint_is_not_made_into_files_that_are_gone(tmp_path: Path) -> No
         assert moved.stat().st_mtime_ns == before
 
 
-def test_a_link_to_the_file_is_followed_to_its_log(tmp_path: Path) -> None:
-    async def scene() -> None:
-        volume, data = tmp_path / "volume", tmp_path / "data"
-        put_tables(volume)
-        data.mkdir(mode=0o700)
-        (data / FILE).symlink_to(volume / FILE)
-        store = SqliteStore(data)
-        await _write(store, "first")
-        (volume / LOG).unlink()
-        with pytest.raises(Unavailable):
-            await store.begin()
-        await store.close()
-
-    asyncio.run(scene())
+async def test_a_link_to_the_file_is_followed_to_its_log(tmp_path: Path) -> None:
+    volume, data = tmp_path / "volume", tmp_path / "data"
+    put_tables(volume)
+    data.mkdir(mode=0o700)
+    (data / FILE).symlink_to(volume / FILE)
+    store = SqliteStore(data)
+    await _write(store, "first")
+    (volume / LOG).unlink()
+    with pytest.raises(Unavailable):
+        await store.begin()
+    await store.close()
 
 
 def test_looking_takes_microseconds(tmp_path: Path) -> None:

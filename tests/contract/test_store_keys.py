@@ -76,7 +76,7 @@ def test_when_a_key_was_last_used_only_grows_and_is_no_part_of_the_row(on_store:
     on_store(scene)
 
 
-def test_nobody_waits_to_write_when_a_key_was_last_used() -> None:
+async def test_nobody_waits_to_write_when_a_key_was_last_used() -> None:
     async def scene(ours: OpenStore, others: OpenStore) -> None:
         await founded(ours)
         holding, noting = await others.begin(), await ours.begin()
@@ -96,4 +96,4 @@ def test_nobody_waits_to_write_when_a_key_was_last_used() -> None:
             await others.close()
 
     with KINDS["postgres"]() as opener:
-        asyncio.run(whole(opener))
+        await whole(opener)

@@ -97,10 +97,9 @@ HOLDS = {
 
 
 @pytest.mark.parametrize("what", list(HOLDS))
-def test_postgresql_says_which_needs_another_session_holds_rows_of(what: str) -> None:
+async def test_postgresql_says_which_needs_another_session_holds_rows_of(what: str) -> None:
     text, expected = HOLDS[what]
     with postgres() as opener:
-        import asyncio
 
         async def whole() -> None:
             store = opener()
@@ -114,12 +113,11 @@ def test_postgresql_says_which_needs_another_session_holds_rows_of(what: str) ->
             finally:
                 await store.close()
 
-        asyncio.run(whole())
+        await whole()
 
 
-def test_a_batch_waits_half_a_second_for_a_row_and_then_says_that_it_is_blocked() -> None:
+async def test_a_batch_waits_half_a_second_for_a_row_and_then_says_that_it_is_blocked() -> None:
     with postgres() as opener:
-        import asyncio
 
         async def whole() -> None:
             store = opener()
@@ -140,4 +138,4 @@ def test_a_batch_waits_half_a_second_for_a_row_and_then_says_that_it_is_blocked(
             finally:
                 await store.close()
 
-        asyncio.run(whole())
+        await whole()

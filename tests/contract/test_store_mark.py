@@ -175,16 +175,13 @@ def test_a_restored_backup_has_a_mark_of_its_own(data: Path, tmp_path: Path) -> 
     assert _marked(restored) < _marked(data)
 
 
-def test_a_backup_and_a_check_beside_a_server_see_no_loss(data: Path, tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with a_service(data) as desk:
-            for number in range(3):
-                await desk.call("/v2/account", "TopUpAccount", {"amount": "1"})
-                await asyncio.to_thread(back_up, data, tmp_path / f"backup-{number}.db")
-                report = await asyncio.to_thread(check_store, Target(data), _keys(data))
-                assert not report.findings
-
-    play(scene)
+async def test_a_backup_and_a_check_beside_a_server_see_no_loss(data: Path, tmp_path: Path) -> None:
+    async with a_service(data) as desk:
+        for number in range(3):
+            await desk.call("/v2/account", "TopUpAccount", {"amount": "1"})
+            await asyncio.to_thread(back_up, data, tmp_path / f"backup-{number}.db")
+            report = await asyncio.to_thread(check_store, Target(data), _keys(data))
+            assert not report.findings
 
 
 def test_a_copy_has_no_mark_of_what_was_there_before(data: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
@@ -65,13 +64,13 @@ class Forgotten:
 
 
 @pytest.mark.parametrize(("mode", "ahead_us"), [("real", 0), ("virtual", 5 * HOUR_US)])
-def test_a_machine_that_was_set_ahead_forgets_no_nonce_of_a_signature_that_still_holds(
+async def test_a_machine_that_was_set_ahead_forgets_no_nonce_of_a_signature_that_still_holds(
     monkeypatch: pytest.MonkeyPatch, mode: Any, ahead_us: int
 ) -> None:
     monkeypatch.setattr(pruning, "wall_us", lambda: wall_us() + 5 * HOUR_US)
     pruner, seen = pruning.Pruner(Rules(), mode=mode), Forgotten()
     pruner._forgot_at = time.monotonic() - 60
-    asyncio.run(pruner.prune(seen, Instant(wall_us()), Changes([], [])))  # type: ignore[arg-type]
+    await pruner.prune(seen, Instant(wall_us()), Changes([], []))  # type: ignore[arg-type]
     assert abs(seen.nonces_before - (wall_us() + ahead_us - HOUR_US)) < 60 * SECOND_US
 
 

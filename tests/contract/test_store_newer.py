@@ -18,7 +18,6 @@ from leasebook.store.postgres import store as postgres
 from leasebook.store.postgres.store import PostgresStore
 from leasebook.store.rows.schema import facts
 from leasebook.store.sqlite.store import FILE
-from tests.harness import play
 from tests.newer import NEXT, becoming, write_next
 
 
@@ -36,60 +35,53 @@ async def a_batch(store: OpenStore) -> None:
     await transaction.commit()
 
 
-def test_a_store_of_a_schema_that_is_not_known_is_written_no_more_and_that_is_news_once(migrated: Target) -> None:
-    async def scene() -> None:
-        store = open_store(migrated)
-        try:
-            await a_batch(store)
-            write(migrated, f"UPDATE alembic_version SET version_num = '{NEXT}'")
-            with pytest.raises(Outdated, match=f"schema {NEXT}") as first:
-                await store.begin()
-            with pytest.raises(Outdated) as again:
-                await store.begin()
-            assert (first.value.is_news, again.value.is_news) == (True, False)
-            assert store.schema.broken() is not None
-            # Nothing is left open that keeps anybody from writing.
-            write(migrated, f"UPDATE alembic_version SET version_num = '{revisions.latest()}'")
-            with pytest.raises(Outdated):
-                await store.begin()
-        finally:
-            await store.close()
-
-    play(scene)
+async def test_a_store_of_a_schema_that_is_not_known_is_written_no_more_and_that_is_news_once(migrated: Target) -> None:
+    store = open_store(migrated)
+    try:
+        await a_batch(store)
+        write(migrated, f"UPDATE alembic_version SET version_num = '{NEXT}'")
+        with pytest.raises(Outdated, match=f"schema {NEXT}") as first:
+            await store.begin()
+        with pytest.raises(Outdated) as again:
+            await store.begin()
+        assert (first.value.is_news, again.value.is_news) == (True, False)
+        assert store.schema.broken() is not None
+        # Nothing is left open that keeps anybody from writing.
+        write(migrated, f"UPDATE alembic_version SET version_num = '{revisions.latest()}'")
+        with pytest.raises(Outdated):
+            await store.begin()
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize(("oldest", "goes_on"), [(revisions.latest(), True), ("0001", True), (NEXT, False)])
-def test_a_schema_that_is_declared_compatible_is_written_on(migrated: Target, oldest: str, *, goes_on: bool) -> None:
-    async def scene() -> None:
-        store = open_store(migrated)
-        try:
+async def test_a_schema_that_is_declared_compatible_is_written_on(
+    migrated: Target, oldest: str, *, goes_on: bool
+) -> None:
+    store = open_store(migrated)
+    try:
+        await a_batch(store)
+        fact = f"INSERT INTO facts (name, value) VALUES ('{WRITABLE_FROM}', '{oldest}')"
+        write(migrated, f"UPDATE alembic_version SET version_num = '{NEXT}'", fact)
+        if goes_on:
             await a_batch(store)
-            fact = f"INSERT INTO facts (name, value) VALUES ('{WRITABLE_FROM}', '{oldest}')"
-            write(migrated, f"UPDATE alembic_version SET version_num = '{NEXT}'", fact)
-            if goes_on:
-                await a_batch(store)
-                assert store.schema.broken() is None
-            else:
-                with pytest.raises(Outdated):
-                    await store.begin()
-        finally:
-            await store.close()
-
-    play(scene)
+            assert store.schema.broken() is None
+        else:
+            with pytest.raises(Outdated):
+                await store.begin()
+    finally:
+        await store.close()
 
 
-def test_what_somebody_else_writes_without_changing_the_schema_is_no_reason_to_stop(migrated: Target) -> None:
-    async def scene() -> None:
-        store = open_store(migrated)
-        try:
-            for number in range(2):
-                await a_batch(store)
-                write(migrated, f"INSERT INTO facts (name, value) VALUES ('some-{number}', '')")
+async def test_what_somebody_else_writes_without_changing_the_schema_is_no_reason_to_stop(migrated: Target) -> None:
+    store = open_store(migrated)
+    try:
+        for number in range(2):
             await a_batch(store)
-        finally:
-            await store.close()
-
-    play(scene)
+            write(migrated, f"INSERT INTO facts (name, value) VALUES ('some-{number}', '')")
+        await a_batch(store)
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize(
@@ -118,32 +110,28 @@ def test_a_migration_says_who_may_go_on_writing_and_never_more_than_those_before
     assert found == said
 
 
-def test_a_migration_waits_for_batches_and_those_that_begin_meanwhile_know_of_it(migrated: Target) -> None:
+async def test_a_migration_waits_for_batches_and_those_that_begin_meanwhile_know_of_it(migrated: Target) -> None:
     if migrated.url is None:
         pytest.skip("the embedded store has one writer at a time by itself")
-
-    async def scene() -> None:
-        store = PostgresStore(migrated.url or "")
-        guard = await psycopg.AsyncConnection.connect(migrated.url or "")
-        try:
-            under_way = await store.begin()
-            lock = asyncio.create_task(guard.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})".encode()))
-            await asyncio.sleep(0.1)
-            assert not lock.done()
-            await under_way.commit()
-            await lock
-            late = asyncio.create_task(store.begin())
-            await asyncio.sleep(0.1)
-            assert not late.done()
-            await guard.execute(f"UPDATE alembic_version SET version_num = '{NEXT}'".encode())
-            await guard.commit()
-            with pytest.raises(Outdated):
-                await late
-        finally:
-            await guard.close()
-            await store.close()
-
-    play(scene)
+    store = PostgresStore(migrated.url or "")
+    guard = await psycopg.AsyncConnection.connect(migrated.url or "")
+    try:
+        under_way = await store.begin()
+        lock = asyncio.create_task(guard.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})".encode()))
+        await asyncio.sleep(0.1)
+        assert not lock.done()
+        await under_way.commit()
+        await lock
+        late = asyncio.create_task(store.begin())
+        await asyncio.sleep(0.1)
+        assert not late.done()
+        await guard.execute(f"UPDATE alembic_version SET version_num = '{NEXT}'".encode())
+        await guard.commit()
+        with pytest.raises(Outdated):
+            await late
+    finally:
+        await guard.close()
+        await store.close()
 
 
 def test_the_schema_of_a_new_store_needs_no_word_about_older_servers(target: Target) -> None:

@@ -102,7 +102,7 @@ def test_a_refused_command_has_used_its_nonce_up(on_store: OnStore) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1])
-def test_of_two_servers_that_get_the_same_nonce_at_once_exactly_one_does_it(first: int) -> None:
+async def test_of_two_servers_that_get_the_same_nonce_at_once_exactly_one_does_it(first: int) -> None:
     """Both orders, one of them waiting for the other's row; and many at once."""
 
     async def scene(url: str) -> None:
@@ -123,10 +123,10 @@ def test_of_two_servers_that_get_the_same_nonce_at_once_exactly_one_does_it(firs
             await store.close()
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
-def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_used() -> None:
+async def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_used() -> None:
     async def scene(url: str) -> None:
         first, second = PostgresStore(url), PostgresStore(url)
         sequencer = a_sequencer(second)
@@ -149,7 +149,7 @@ def test_a_server_that_waits_for_rows_another_has_sees_the_nonce_that_it_used() 
             await store.close()
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
 def row(number: int, **changed: Any) -> RefusedCalls:

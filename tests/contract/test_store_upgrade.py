@@ -298,80 +298,72 @@ def everything(store: OpenStore) -> dict[str, Instance]:
     return {unit_id: unit for unit_id, unit in found.items() if unit is not None}
 
 
-def test_an_upgraded_store_proves_its_books_and_its_agenda_is_what_the_instances_say(old: Target) -> None:
+async def test_an_upgraded_store_proves_its_books_and_its_agenda_is_what_the_instances_say(old: Target) -> None:
     upgrade(old)
     assert check_store(old).findings == []
-
-    async def look() -> None:
-        store = open_store(old)
-        try:
-            units = everything(store)
-            assert set(units) == set(UNITS)
-            due = store.ask(lambda ask: ask.due(Instant(NOW + 1000 * DAY_US), 1000))
-            assert due == sorted(one for unit in units.values() for one in agenda_of(unit))
-            # What was due before is due still. New are the renewals, each at its next try.
-            before = {Due(Instant(row["at"]), DueKind(row["kind"]), row["unit_id"]) for row in old_agenda()}
-            assert set(due) - before == {
-                Due(Instant(NOW + 3 * DAY_US), DueKind.RENEW, "unit-term"),
-                Due(Instant(NOW + DAY_US), DueKind.RENEW, "unit-soon"),
-                Due(Instant(NOW + DAY_US // 2), DueKind.RENEW, "unit-last"),
-            }
-            assert before <= set(due)
-        finally:
-            await store.close()
-
-    asyncio.run(look())
+    store = open_store(old)
+    try:
+        units = everything(store)
+        assert set(units) == set(UNITS)
+        due = store.ask(lambda ask: ask.due(Instant(NOW + 1000 * DAY_US), 1000))
+        assert due == sorted(one for unit in units.values() for one in agenda_of(unit))
+        # What was due before is due still. New are the renewals, each at its next try.
+        before = {Due(Instant(row["at"]), DueKind(row["kind"]), row["unit_id"]) for row in old_agenda()}
+        assert set(due) - before == {
+            Due(Instant(NOW + 3 * DAY_US), DueKind.RENEW, "unit-term"),
+            Due(Instant(NOW + DAY_US), DueKind.RENEW, "unit-soon"),
+            Due(Instant(NOW + DAY_US // 2), DueKind.RENEW, "unit-last"),
+        }
+        assert before <= set(due)
+    finally:
+        await store.close()
 
 
-def test_an_upgraded_store_has_meters_terms_and_placements(old: Target) -> None:
+async def test_an_upgraded_store_has_meters_terms_and_placements(old: Target) -> None:
     upgrade(old)
-
-    async def look() -> None:
-        store = open_store(old)
-        try:
-            units = everything(store)
-            for row in OLD_UNITS:
-                unit = units[row["id"]]
-                kept = {name: value for name, value in row.items() if name != "replicas"}
-                assert {name: getattr(unit, name) for name in kept} == kept
-                prepaid = row["payment_timing"] == "Prepaid"
-                started = row["started_at"]
-                assert (unit.term_from, unit.term_anchor) == ((started, started) if prepaid else (None, None))
-                assert (unit.meter_from, unit.metered_peak) == ((None, 0) if prepaid else (started, row["count"]))
-            placed = {unit_id: unit.placements for unit_id, unit in units.items() if unit.placements}
-            assert placed == {
-                "unit-ends": (Placement("svco-1", 2, 2),),
-                "unit-term": (Placement("svco-1", 1, 2),),
-                "unit-stopped": (Placement("svco-2", 2, 2),),
-                "unit-making": (Placement("svco-2", 3, 1),),
-            }
-            found = {
-                service_id: ids(
-                    store.ask(
-                        lambda ask, service_id=service_id: ask.units(  # type: ignore[misc]
-                            UnitFilter(account_id="acc-1", service_id=service_id)
-                        )
+    store = open_store(old)
+    try:
+        units = everything(store)
+        for row in OLD_UNITS:
+            unit = units[row["id"]]
+            kept = {name: value for name, value in row.items() if name != "replicas"}
+            assert {name: getattr(unit, name) for name in kept} == kept
+            prepaid = row["payment_timing"] == "Prepaid"
+            started = row["started_at"]
+            assert (unit.term_from, unit.term_anchor) == ((started, started) if prepaid else (None, None))
+            assert (unit.meter_from, unit.metered_peak) == ((None, 0) if prepaid else (started, row["count"]))
+        placed = {unit_id: unit.placements for unit_id, unit in units.items() if unit.placements}
+        assert placed == {
+            "unit-ends": (Placement("svco-1", 2, 2),),
+            "unit-term": (Placement("svco-1", 1, 2),),
+            "unit-stopped": (Placement("svco-2", 2, 2),),
+            "unit-making": (Placement("svco-2", 3, 1),),
+        }
+        found = {
+            service_id: ids(
+                store.ask(
+                    lambda ask, service_id=service_id: ask.units(  # type: ignore[misc]
+                        UnitFilter(account_id="acc-1", service_id=service_id)
                     )
                 )
-                for service_id in REPLICAS
-            }
-            assert found == {
-                "svco-1": ["unit-ends", "unit-term", "unit-going"],
-                "svco-2": ["unit-stopped", "unit-making"],
-                "svco-3": [],
-            }
-            services = [store.ask(lambda ask, name=name: ask.service(name)) for name in REPLICAS]  # type: ignore[misc]
-            assert [counted(service) for service in services] == [(3, 0, 1, 1), (0, 3, 1, 1), (0, 0, 0, 0)]
-            assert [service.run_status for service in services if service] == ["Serving", "Deploying", "New"]
-            accounts = {account.id: account for account in store.ask(lambda ask: ask.accounts())}
-            assert accounts["acc-1"].arrears_since is None
-            # It owed before, and has the whole grace from now on.
-            assert accounts["acc-2"].balance < 0
-            assert accounts["acc-2"].arrears_since == NOW
-        finally:
-            await store.close()
-
-    asyncio.run(look())
+            )
+            for service_id in REPLICAS
+        }
+        assert found == {
+            "svco-1": ["unit-ends", "unit-term", "unit-going"],
+            "svco-2": ["unit-stopped", "unit-making"],
+            "svco-3": [],
+        }
+        services = [store.ask(lambda ask, name=name: ask.service(name)) for name in REPLICAS]  # type: ignore[misc]
+        assert [counted(service) for service in services] == [(3, 0, 1, 1), (0, 3, 1, 1), (0, 0, 0, 0)]
+        assert [service.run_status for service in services if service] == ["Serving", "Deploying", "New"]
+        accounts = {account.id: account for account in store.ask(lambda ask: ask.accounts())}
+        assert accounts["acc-1"].arrears_since is None
+        # It owed before, and has the whole grace from now on.
+        assert accounts["acc-2"].balance < 0
+        assert accounts["acc-2"].arrears_since == NOW
+    finally:
+        await store.close()
 
 
 def counted(service: Service | None) -> tuple[int, int, int, int]:
@@ -393,46 +385,42 @@ async def live(store: OpenStore, until: int) -> None:
     await write(store, StoreMetadata(VIRTUAL_NOW, str(until)))
 
 
-def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target) -> None:
+async def test_an_upgraded_store_lives_on_and_proves_its_books_later(old: Target) -> None:
     upgrade(old)
     later = NOW + 10 * DAY_US
-
-    async def whole() -> None:
-        store = open_store(old)
-        try:
-            await live(store, later)
-            units = everything(store)
-        finally:
-            await store.close()
-        assert {unit_id: unit.status for unit_id, unit in units.items()} == {
-            "unit-run": "Running",
-            "unit-new": "Running",
-            "unit-ends": "Released",
-            "unit-term": "Running",
-            "unit-soon": "Running",
-            "unit-last": "Running",
-            "unit-plain": "Stopped",
-            "unit-stopped": "Released",
-            "unit-making": "Creating",
-            "unit-going": "Releasing",
-            "unit-gone": "Released",
-            "unit-owing": "Released",
-        }
-        for unit_id in ("unit-run", "unit-new"):
-            unit = units[unit_id]
-            assert unit.started_at is not None
-            assert unit.metered_minutes == (later - unit.started_at) // MINUTE_US
-            assert unit.charged == unit.metered_minutes * unit.count * MINUTE_PRICE
-        # It ends at its release time, to the minute that had begun.
-        assert units["unit-ends"].metered_minutes == 60 + 120 + 1
-        # Renewed: twice as much is paid, or four times.
-        assert [units[f"unit-{name}"].charged // MONTH_PRICE for name in ("term", "soon", "last")] == [4, 4, 2]
-        assert units["unit-plain"].end_reason is None
-        # In debt for a day: stopped. Nobody paid for a week: gone.
-        assert units["unit-owing"].end_reason == "Arrears"
-        assert units["unit-owing"].ended_at == NOW + 8 * DAY_US
-
-    asyncio.run(whole())
+    store = open_store(old)
+    try:
+        await live(store, later)
+        units = everything(store)
+    finally:
+        await store.close()
+    assert {unit_id: unit.status for unit_id, unit in units.items()} == {
+        "unit-run": "Running",
+        "unit-new": "Running",
+        "unit-ends": "Released",
+        "unit-term": "Running",
+        "unit-soon": "Running",
+        "unit-last": "Running",
+        "unit-plain": "Stopped",
+        "unit-stopped": "Released",
+        "unit-making": "Creating",
+        "unit-going": "Releasing",
+        "unit-gone": "Released",
+        "unit-owing": "Released",
+    }
+    for unit_id in ("unit-run", "unit-new"):
+        unit = units[unit_id]
+        assert unit.started_at is not None
+        assert unit.metered_minutes == (later - unit.started_at) // MINUTE_US
+        assert unit.charged == unit.metered_minutes * unit.count * MINUTE_PRICE
+    # It ends at its release time, to the minute that had begun.
+    assert units["unit-ends"].metered_minutes == 60 + 120 + 1
+    # Renewed: twice as much is paid, or four times.
+    assert [units[f"unit-{name}"].charged // MONTH_PRICE for name in ("term", "soon", "last")] == [4, 4, 2]
+    assert units["unit-plain"].end_reason is None
+    # In debt for a day: stopped. Nobody paid for a week: gone.
+    assert units["unit-owing"].end_reason == "Arrears"
+    assert units["unit-owing"].ended_at == NOW + 8 * DAY_US
     assert check_store(old).findings == []
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from alembic import command
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.pool import NullPool
@@ -18,7 +16,7 @@ from leasebook.store.verify.check import check_store
 from tests.contract.test_store_upgrade import MINUTE_PRICE, NOW, everything, old_rows
 
 
-def test_what_was_bought_with_a_quote_keeps_its_price_after_the_upgrade(target: Target) -> None:
+async def test_what_was_bought_with_a_quote_keeps_its_price_after_the_upgrade(target: Target) -> None:
     target.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_private(target.directory / FILE)
     url = f"sqlite:///{target.directory / FILE}" if target.url is None else postgres.sqlalchemy_url(target.url)
@@ -53,16 +51,12 @@ def test_what_was_bought_with_a_quote_keeps_its_price_after_the_upgrade(target: 
     engine.dispose()
     upgrade(target)
     assert [line for line in check_store(target).findings if "quote" in line or "price" in line] == []
-
-    async def look() -> None:
-        store = open_store(target)
-        try:
-            unit, plain = (everything(store)[name] for name in ("unit-run", "unit-new"))
-            (offering,) = store.ask(lambda ask: ask.offerings())
-            assert offering.price_number == 4
-            assert (unit.quoted_price, unit.quoted_count, unit.quoted_number) == (500_000, 3, 3)
-            assert (plain.quoted_price, plain.price_number) == (None, None)
-        finally:
-            await store.close()
-
-    asyncio.run(look())
+    store = open_store(target)
+    try:
+        unit, plain = (everything(store)[name] for name in ("unit-run", "unit-new"))
+        (offering,) = store.ask(lambda ask: ask.offerings())
+        assert offering.price_number == 4
+        assert (unit.quoted_price, unit.quoted_count, unit.quoted_number) == (500_000, 3, 3)
+        assert (plain.quoted_price, plain.price_number) == (None, None)
+    finally:
+        await store.close()

@@ -98,20 +98,20 @@ async def serves(where: Target, made: dict[str, str]) -> None:
         assert (await desk.call(IAM, "CreateUser", {"name": "another"})).status == 200
 
 
-def test_everything_is_sealed_under_the_new_key_and_nothing_needs_the_one_before(
+async def test_everything_is_sealed_under_the_new_key_and_nothing_needs_the_one_before(
     copied: tuple[Target, dict[str, str]],
 ) -> None:
     where, made = copied
     old = load_master_key(where.directory / "master.key", None, create=False)
     for _ in range(3):
         before = standing(where).current
-        asyncio.run(rotate(where))
+        await rotate(where)
         now = standing(where)
         assert (now.current != before, now.goes_on) == (True, False)
         (where.directory / "master.key.before").unlink()
         assert not (where.directory / "master.key.next").exists()
         is_right(where)
-    asyncio.run(serves(where, made))
+    await serves(where, made)
     is_right(where)
     with snapshot(where) as ask:
         rows = [row for table in ("access_keys", "hooks") for row in ask.sealed_rows(table, after="", limit=1000)]
@@ -280,7 +280,7 @@ def _cut_at(where: Target, cut: int, *, late: bool, monkeypatch: pytest.MonkeyPa
     return True
 
 
-def test_a_server_that_has_not_both_keys_while_both_are_needed_does_not_start(
+async def test_a_server_that_has_not_both_keys_while_both_are_needed_does_not_start(
     copied: tuple[Target, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where, made = copied
@@ -291,20 +291,20 @@ def test_a_server_that_has_not_both_keys_while_both_are_needed_does_not_start(
     with monkeypatch.context() as patch:
         patch.setattr(Rotation, "_finish", stopped)
         with pytest.raises(ProcessKilled):
-            asyncio.run(rotate(where))
+            await rotate(where)
     assert standing(where).before
     (where.directory / "master.key").rename(where.directory / "aside")
     assert audit_keys(where) is None
     with pytest.raises(BadMasterKey, match="parts of the store are still sealed under") as refused:
-        asyncio.run(serves(where, made))
+        await serves(where, made)
     assert "\n" not in str(refused.value)
     (where.directory / "aside").rename(where.directory / "master.key")
-    asyncio.run(serves(where, made))
-    asyncio.run(rotate(where))
+    await serves(where, made)
+    await rotate(where)
     is_right(where)
 
 
-def test_a_key_from_the_environment_takes_the_place_of_one_from_the_environment(
+async def test_a_key_from_the_environment_takes_the_place_of_one_from_the_environment(
     copied: tuple[Target, dict[str, str]],
 ) -> None:
     where, _ = copied
@@ -316,37 +316,37 @@ def test_a_key_from_the_environment_takes_the_place_of_one_from_the_environment(
         await rotating.rotate_master_key(load_settings(None, given), where, wait_s=30.0, say=str)
 
     with pytest.raises(BadMasterKey, match="LEASEBOOK_MASTER_KEY_NEXT"):
-        asyncio.run(with_(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old}))
+        await with_(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old})
     assert not standing(where).goes_on
-    asyncio.run(with_(both))
+    await with_(both)
     assert not (where.directory / "master.key").exists()
     with pytest.raises(BadMasterKey, match="seals already"):
-        asyncio.run(with_(both))
+        await with_(both)
 
     async def start(given: dict[str, str]) -> None:
         async with a_service(where, environment=given):
             pass
 
-    asyncio.run(start(both))
-    asyncio.run(start(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": "ab" * 32}))
+    await start(both)
+    await start(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": "ab" * 32})
     with pytest.raises(BadMasterKey):
-        asyncio.run(start(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old}))
+        await start(ENVIRONMENT | {"LEASEBOOK_MASTER_KEY": old})
 
 
-def test_an_announced_key_is_abandoned_as_long_as_it_does_not_seal(copied: tuple[Target, dict[str, str]]) -> None:
+async def test_an_announced_key_is_abandoned_as_long_as_it_does_not_seal(copied: tuple[Target, dict[str, str]]) -> None:
     where, made = copied
     before = standing(where)
     announce(where, "ab" * 32)
     with pytest.raises(BadMasterKey, match="is not here"):
-        asyncio.run(rotate(where))
+        await rotate(where)
     if where.url is not None:
         # Where there are several, a server that starts now could come too late to be waited for.
         with pytest.raises(BadMasterKey, match="is announced or seals already"):
-            asyncio.run(serves(where, made))
+            await serves(where, made)
     rotating.abandon(where)
-    asyncio.run(serves(where, made))
+    await serves(where, made)
     assert standing(where)[:3] == before[:3]
-    asyncio.run(rotate(where))
+    await rotate(where)
     is_right(where)
 
 
@@ -414,27 +414,22 @@ def test_a_link_from_before_works_until_the_key_before_is_forgotten_and_then_no_
     assert (links.read(before), links.read(after)) == (None, link)
 
 
-def test_a_server_forgets_the_key_before_a_while_after_the_change_and_not_at_once(
+async def test_a_server_forgets_the_key_before_a_while_after_the_change_and_not_at_once(
     copied: tuple[Target, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where, _ = copied
     ring = Keyring(load_settings(None, ENVIRONMENT), where.directory)
     now = 1000.0
     monkeypatch.setattr("leasebook.security.keyring.time.monotonic", lambda: now)
-
-    async def scene() -> None:
-        nonlocal now
-        store = open_store(where)
-        try:
-            vault, audit = keys_of(ring, store.ask(turning_of))
-            keeper = KeyKeeper(ring, vault, audit, store)
-            vault.learn(b"x" * 32)
-            audit.learn(b"x" * 32)
-            for seconds, known in ((0, 2), (30, 2), (FORGET_AFTER_S, 1)):
-                now = 1000.0 + seconds
-                await keeper.look()
-                assert len(vault.known) == known
-        finally:
-            await store.close()
-
-    asyncio.run(scene())
+    store = open_store(where)
+    try:
+        vault, audit = keys_of(ring, store.ask(turning_of))
+        keeper = KeyKeeper(ring, vault, audit, store)
+        vault.learn(b"x" * 32)
+        audit.learn(b"x" * 32)
+        for seconds, known in ((0, 2), (30, 2), (FORGET_AFTER_S, 1)):
+            now = 1000.0 + seconds
+            await keeper.look()
+            assert len(vault.known) == known
+    finally:
+        await store.close()

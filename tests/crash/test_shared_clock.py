@@ -62,7 +62,9 @@ async def _late_shift(url: str, wall: Callable[[], int]) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("hours", [5, -5], ids=["ahead", "behind"])
-def test_a_server_whose_clock_is_hours_off_releases_by_the_clock_of_the_database(tmp_path: Path, hours: int) -> None:
+async def test_a_server_whose_clock_is_hours_off_releases_by_the_clock_of_the_database(
+    tmp_path: Path, hours: int
+) -> None:
     async def scene(url: str) -> None:
         async with a_service(Target(tmp_path / "data", url), clock="real", environment=SHARED) as desk:
             offering = {"region": "bj", "type": "gpu-1", "pricePerMinute": "0.5", "stockTotal": 4}
@@ -86,7 +88,7 @@ def test_a_server_whose_clock_is_hours_off_releases_by_the_clock_of_the_database
             assert (status, on_time) == ("Released", True)
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
 @asynccontextmanager
@@ -132,7 +134,9 @@ def _check_order(url: str) -> None:
     assert check_store(Target(Path(), url)).findings == []
 
 
-def test_a_virtual_clock_moved_at_one_server_stands_there_at_the_other_and_all_is_done_in_order(tmp_path: Path) -> None:
+async def test_a_virtual_clock_moved_at_one_server_stands_there_at_the_other_and_all_is_done_in_order(
+    tmp_path: Path,
+) -> None:
     async def scene(url: str) -> None:
         async with _two_desks(url, tmp_path) as (first, second):
             await _stock(first)
@@ -151,10 +155,10 @@ def test_a_virtual_clock_moved_at_one_server_stands_there_at_the_other_and_all_i
         _check_order(url)
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
-def test_a_virtual_clock_never_goes_back_whichever_server_is_asked(tmp_path: Path) -> None:
+async def test_a_virtual_clock_never_goes_back_whichever_server_is_asked(tmp_path: Path) -> None:
     async def scene(url: str) -> None:
         async with _two_desks(url, tmp_path) as (first, second):
             await _stock(first)
@@ -168,10 +172,10 @@ def test_a_virtual_clock_never_goes_back_whichever_server_is_asked(tmp_path: Pat
             )
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
-def test_two_servers_that_move_the_virtual_clock_at_once_do_everything_once_and_in_order(tmp_path: Path) -> None:
+async def test_two_servers_that_move_the_virtual_clock_at_once_do_everything_once_and_in_order(tmp_path: Path) -> None:
     async def scene(url: str) -> None:
         async with _two_desks(url, tmp_path) as (first, second):
             await _stock(first)
@@ -190,10 +194,10 @@ def test_two_servers_that_move_the_virtual_clock_at_once_do_everything_once_and_
         _check_order(url)
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
-def test_servers_that_found_a_store_together_show_one_virtual_time(
+async def test_servers_that_found_a_store_together_show_one_virtual_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = count(1_900_000_000, 100)
@@ -210,4 +214,4 @@ def test_servers_that_found_a_store_together_show_one_virtual_time(
             assert len({await _now(desk) for desk in desks}) == 1
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)

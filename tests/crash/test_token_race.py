@@ -17,7 +17,7 @@ from tests.postgres import shared_server
 TOKEN = IdempotencyRecord("acc-1", "token-1", "digest", False, b"{}", Instant(1))
 
 
-def test_a_token_that_is_answered_while_a_batch_waits_for_its_rows_is_seen() -> None:
+async def test_a_token_that_is_answered_while_a_batch_waits_for_its_rows_is_seen() -> None:
     """A refusal that no token keeps, such as for a time that passed meanwhile, must not be given for what was done."""
 
     async def scene(url: str) -> None:
@@ -40,4 +40,4 @@ def test_a_token_that_is_answered_while_a_batch_waits_for_its_rows_is_seen() -> 
             await store.close()
 
     with shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)

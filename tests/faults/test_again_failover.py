@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -78,32 +77,28 @@ def test_nothing_is_written_to_a_primary_that_was_replaced(
         server.remove()
 
 
-def test_of_two_that_take_writes_the_newer_is_found_and_the_older_refused(
+async def test_of_two_that_take_writes_the_newer_is_found_and_the_older_refused(
     hosts: tuple[PostgresServer, Standby],
 ) -> None:
     replaced, promoted = hosts
-
-    async def scene() -> None:
-        for pair_ in ((replaced, promoted), (promoted, replaced)):
-            found = Hosts(several(*pair_, database=DATABASE), Patience())
-            for _ in range(5):
-                connection = await found.connect(writing=True)
-                assert connection.info.port == promoted.port
-                await connection.close()
-        alone = Hosts(replaced.url(DATABASE), Patience())
-        await (await alone.connect(writing=True)).close()
-        alone._newest = found._newest
-        with pytest.raises(Replaced, match="it writes on timeline 1, and this server has worked on timeline 2"):
-            await alone.connect(writing=True)
-        # A database of another cluster may be a restored one.
-        assert found._newest is not None
-        alone._newest = found._newest._replace(cluster="another")
-        await (await alone.connect(writing=True)).close()
-
-    asyncio.run(scene())
+    for pair_ in ((replaced, promoted), (promoted, replaced)):
+        found = Hosts(several(*pair_, database=DATABASE), Patience())
+        for _ in range(5):
+            connection = await found.connect(writing=True)
+            assert connection.info.port == promoted.port
+            await connection.close()
+    alone = Hosts(replaced.url(DATABASE), Patience())
+    await (await alone.connect(writing=True)).close()
+    alone._newest = found._newest
+    with pytest.raises(Replaced, match="it writes on timeline 1, and this server has worked on timeline 2"):
+        await alone.connect(writing=True)
+    # A database of another cluster may be a restored one.
+    assert found._newest is not None
+    alone._newest = found._newest._replace(cluster="another")
+    await (await alone.connect(writing=True)).close()
 
 
-def test_a_role_that_may_not_see_the_timeline_is_let_in(hosts: tuple[PostgresServer, Standby]) -> None:
+async def test_a_role_that_may_not_see_the_timeline_is_let_in(hosts: tuple[PostgresServer, Standby]) -> None:
     _, promoted = hosts
     run_on(
         promoted,
@@ -119,4 +114,4 @@ def test_a_role_that_may_not_see_the_timeline_is_let_in(hosts: tuple[PostgresSer
         await connection.close()
         assert humble._newest is None
 
-    asyncio.run(scene())
+    await scene()

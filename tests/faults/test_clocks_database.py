@@ -104,76 +104,67 @@ def rows(url: str, text: str) -> list[Any]:
         return seen.rows(text)
 
 
-def test_a_database_set_two_hours_ahead_releases_nothing_until_one_operator_confirms_for_all_servers(
+async def test_a_database_set_two_hours_ahead_releases_nothing_until_one_operator_confirms_for_all_servers(
     url: str, clock: MovedClock, tmp_path: Path
 ) -> None:
-    async def scene() -> None:
-        async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:
-            await stock(first)
-            due, by_hand = await bought(first, HOUR_S), await bought(second, HOUR_S)
-            clock.move_to(2 * HOUR_S)
-            for desk in (first, second):
-                await becomes(desk, "The database's clock jumped 7")
-            await second.call(UNITS, "ReleaseComputeUnit", {"instanceId": by_hand})
-            # Whoever starts now has not seen it jump.
-            async with a_desk(url, tmp_path / "3") as third:
-                await becomes(third, "The database's clock jumped 7")
-                await asyncio.sleep(1.2)
-                assert await status(third, due) == "Running"
-                assert (await third.call(CLOCK, "ConfirmClock")).status == HTTPStatus.OK
-                for desk in (first, second, third):
-                    await becomes(desk, '"ready"')
-                await released(first, due)
-        minutes = dict(rows(url, "SELECT unit_id, sum(minutes) FROM postings WHERE kind = 'Usage' GROUP BY unit_id"))
-        assert minutes == {due: 60, by_hand: 1}
-
-    asyncio.run(scene())
-
-
-def test_a_database_set_back_an_hour_is_told_by_all_and_goes_on_when_it_comes_back(
-    url: str, clock: MovedClock, tmp_path: Path
-) -> None:
-    async def scene() -> None:
-        async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:
-            await stock(first)
-            unit, before = await bought(first, 2), await now(second)
-            clock.move_to(-HOUR_S)
-            for desk in (first, second):
-                await becomes(desk, "The database's clock was set 3")
-                assert await now(desk) > before
-            await second.call(ACCOUNT, "TopUpAccount", {"amount": "1"})
-            async with a_desk(url, tmp_path / "3") as third:
-                await becomes(third, "The database's clock was set 3")
-                assert await now(third) > before
-            await asyncio.sleep(1.5)
-            assert await status(first, unit) == "Running"
-            clock.move_to(0)
-            for desk in (first, second):
+    async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:
+        await stock(first)
+        due, by_hand = await bought(first, HOUR_S), await bought(second, HOUR_S)
+        clock.move_to(2 * HOUR_S)
+        for desk in (first, second):
+            await becomes(desk, "The database's clock jumped 7")
+        await second.call(UNITS, "ReleaseComputeUnit", {"instanceId": by_hand})
+        # Whoever starts now has not seen it jump.
+        async with a_desk(url, tmp_path / "3") as third:
+            await becomes(third, "The database's clock jumped 7")
+            await asyncio.sleep(1.2)
+            assert await status(third, due) == "Running"
+            assert (await third.call(CLOCK, "ConfirmClock")).status == HTTPStatus.OK
+            for desk in (first, second, third):
                 await becomes(desk, '"ready"')
-            await released(first, unit)
-        times = [at for (at,) in rows(url, "SELECT at FROM postings ORDER BY seq")]
-        assert times == sorted(times)
+            await released(first, due)
+    minutes = dict(rows(url, "SELECT unit_id, sum(minutes) FROM postings WHERE kind = 'Usage' GROUP BY unit_id"))
+    assert minutes == {due: 60, by_hand: 1}
 
-    asyncio.run(scene())
+
+async def test_a_database_set_back_an_hour_is_told_by_all_and_goes_on_when_it_comes_back(
+    url: str, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with a_desk(url, tmp_path / "1") as first, a_desk(url, tmp_path / "2") as second:
+        await stock(first)
+        unit, before = await bought(first, 2), await now(second)
+        clock.move_to(-HOUR_S)
+        for desk in (first, second):
+            await becomes(desk, "The database's clock was set 3")
+            assert await now(desk) > before
+        await second.call(ACCOUNT, "TopUpAccount", {"amount": "1"})
+        async with a_desk(url, tmp_path / "3") as third:
+            await becomes(third, "The database's clock was set 3")
+            assert await now(third) > before
+        await asyncio.sleep(1.5)
+        assert await status(first, unit) == "Running"
+        clock.move_to(0)
+        for desk in (first, second):
+            await becomes(desk, '"ready"')
+        await released(first, unit)
+    times = [at for (at,) in rows(url, "SELECT at FROM postings ORDER BY seq")]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("minutes", [20, -300])
-def test_a_server_whose_own_clock_is_set_holds_nothing_and_counts_by_the_database(
+async def test_a_server_whose_own_clock_is_set_holds_nothing_and_counts_by_the_database(
     url: str, tmp_path: Path, minutes: int
 ) -> None:
-    async def scene() -> None:
-        async with a_desk(url, tmp_path / "1") as desk:
-            await stock(desk)
-            unit, before, real = await bought(desk, 2), await now(desk), desk.service.clock
-            assert isinstance(real, RealClock)
-            was = real._wall
-            real._wall = lambda: was() + minutes * MINUTE_US
-            assert abs(real.apart_us() - minutes * MINUTE_US) < 5 * SECOND_US
-            assert real.held() is None
-            assert '"ready"' in await reasons(desk)
-            assert before[:10] <= (await now(desk))[:10]
-            await released(desk, unit)
-        ((late,),) = rows(url, f"SELECT ended_at - release_at FROM units WHERE id = '{unit}'")
-        assert late == 0
-
-    asyncio.run(scene())
+    async with a_desk(url, tmp_path / "1") as desk:
+        await stock(desk)
+        unit, before, real = await bought(desk, 2), await now(desk), desk.service.clock
+        assert isinstance(real, RealClock)
+        was = real._wall
+        real._wall = lambda: was() + minutes * MINUTE_US
+        assert abs(real.apart_us() - minutes * MINUTE_US) < 5 * SECOND_US
+        assert real.held() is None
+        assert '"ready"' in await reasons(desk)
+        assert before[:10] <= (await now(desk))[:10]
+        await released(desk, unit)
+    ((late,),) = rows(url, f"SELECT ended_at - release_at FROM units WHERE id = '{unit}'")
+    assert late == 0

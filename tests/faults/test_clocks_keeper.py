@@ -41,75 +41,63 @@ def bench(tmp_path: Path, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) ->
     bench.close()
 
 
-def test_a_replica_with_an_hour_left_outlives_every_jump_and_ends_when_its_time_has_passed(
+async def test_a_replica_with_an_hour_left_outlives_every_jump_and_ends_when_its_time_has_passed(
     bench: ProcessBench, clock: MovedClock
 ) -> None:
-    async def scene() -> None:
-        engine = bench.engine()
-        await engine.start(bench.wanted("leased", ends_in_s=HOUR_S, grace_s=bench.short_s))
-        for ahead_s in (2 * HOUR_S, -HOUR_S, 48 * HOUR_S) * ROUNDS:
-            clock.move_to(ahead_s)
-            # It looks at its files now, and not only within five seconds.
-            engine._files._ring("leased")
-            await asyncio.sleep(0.2)
-            assert bench.running("leased") == 1, f"the clock was set {ahead_s} s ahead, and the replica ended"
-        clock.move_to(-48 * HOUR_S)
-        await engine.end_in("leased", 0.2)
-        await engine.close()
-        await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0, within_s=5.0)
-
-    asyncio.run(scene())
-
-
-def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: ProcessBench) -> None:
-    async def scene() -> None:
-        engine = bench.engine()
-        await engine.start(bench.wanted("leased", ends_in_s=HOUR_S, grace_s=bench.short_s))
-        ends = bench.root / "replicas" / "leased" / "ends"
-        name, _, at = ends.read_text().partition(" ")
-        ends.write_text(f"{'0' * len(name)} 0.0")
+    engine = bench.engine()
+    await engine.start(bench.wanted("leased", ends_in_s=HOUR_S, grace_s=bench.short_s))
+    for ahead_s in (2 * HOUR_S, -HOUR_S, 48 * HOUR_S) * ROUNDS:
+        clock.move_to(ahead_s)
+        # It looks at its files now, and not only within five seconds.
         engine._files._ring("leased")
         await asyncio.sleep(0.2)
-        assert bench.running("leased") == 1
-        ends.write_text(f"{name} 0.0")
-        engine._files._ring("leased")
-        await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0, within_s=5.0)
-        assert float(at) > 0
-        await engine.close()
-
-    asyncio.run(scene())
+        assert bench.running("leased") == 1, f"the clock was set {ahead_s} s ahead, and the replica ended"
+    clock.move_to(-48 * HOUR_S)
+    await engine.end_in("leased", 0.2)
+    await engine.close()
+    await asyncio.to_thread(eventually, "it ends in time", lambda: bench.running("leased") == 0, within_s=5.0)
 
 
-def test_a_keeper_of_an_older_version_is_told_in_its_own_words(bench: ProcessBench) -> None:
-    async def scene() -> None:
-        engine = bench.engine()
-        await engine.start(bench.wanted("leased", ends_in_s=HOUR_S))
-        deadline = bench.root / "replicas" / "leased" / "deadline"
-        assert not deadline.exists()
-        deadline.write_text("1.0")
-        await engine.end_in("leased", HOUR_S)
-        said = float(deadline.read_text())
-        assert abs(said - HOUR_S - time.time()) < 60
-        await engine.end_in("leased", None)
-        assert deadline.read_text() == ""
-        await engine.close()
+async def test_a_moment_of_another_start_of_the_machine_means_nothing(bench: ProcessBench) -> None:
+    engine = bench.engine()
+    await engine.start(bench.wanted("leased", ends_in_s=HOUR_S, grace_s=bench.short_s))
+    ends = bench.root / "replicas" / "leased" / "ends"
+    name, _, at = ends.read_text().partition(" ")
+    ends.write_text(f"{'0' * len(name)} 0.0")
+    engine._files._ring("leased")
+    await asyncio.sleep(0.2)
+    assert bench.running("leased") == 1
+    ends.write_text(f"{name} 0.0")
+    engine._files._ring("leased")
+    await asyncio.to_thread(eventually, "it ends", lambda: bench.running("leased") == 0, within_s=5.0)
+    assert float(at) > 0
+    await engine.close()
 
-    asyncio.run(scene())
+
+async def test_a_keeper_of_an_older_version_is_told_in_its_own_words(bench: ProcessBench) -> None:
+    engine = bench.engine()
+    await engine.start(bench.wanted("leased", ends_in_s=HOUR_S))
+    deadline = bench.root / "replicas" / "leased" / "deadline"
+    assert not deadline.exists()
+    deadline.write_text("1.0")
+    await engine.end_in("leased", HOUR_S)
+    said = float(deadline.read_text())
+    assert abs(said - HOUR_S - time.time()) < 60
+    await engine.end_in("leased", None)
+    assert deadline.read_text() == ""
+    await engine.close()
 
 
-def test_what_a_keeper_left_that_was_killed_while_clearing_away_is_gone_at_the_next_stock_taking(
+async def test_what_a_keeper_left_that_was_killed_while_clearing_away_is_gone_at_the_next_stock_taking(
     bench: ProcessBench,
 ) -> None:
-    async def scene() -> None:
-        engine = bench.engine()
-        left = bench.root / "gone" / "leased.4711.1" / "work" / "deep"
-        left.mkdir(parents=True)
-        (left / "file").write_text("x")
-        await engine.capacity()
-        assert list((bench.root / "gone").iterdir()) == []
-        await engine.close()
-
-    asyncio.run(scene())
+    engine = bench.engine()
+    left = bench.root / "gone" / "leased.4711.1" / "work" / "deep"
+    left.mkdir(parents=True)
+    (left / "file").write_text("x")
+    await engine.capacity()
+    assert list((bench.root / "gone").iterdir()) == []
+    await engine.close()
 
 
 def test_a_keeper_on_a_node_of_a_cluster_counts_durations_and_not_its_wall_clock(clock: MovedClock) -> None:

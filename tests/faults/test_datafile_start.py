@@ -107,30 +107,22 @@ def test_a_store_without_its_master_key_is_not_given_another(data: Path) -> None
     assert not (data / "master.key").exists()
 
 
-def test_new_founds_a_store_where_one_is_gone_under_the_key_that_is_there(data: Path) -> None:
+async def test_new_founds_a_store_where_one_is_gone_under_the_key_that_is_there(data: Path) -> None:
     key = (data / "master.key").read_bytes()
     (data / STORE).unlink()
-
-    async def scene() -> None:
-        async with a_service(Target(data, new=True), clock="real") as desk:
-            assert float((await desk.call("/v2/account", "DescribeAccount")).result["balance"]) == 0
-
-    play(scene)
+    async with a_service(Target(data, new=True), clock="real") as desk:
+        assert float((await desk.call("/v2/account", "DescribeAccount")).result["balance"]) == 0
     assert (data / "master.key").read_bytes() == key
     assert run("check", "--data", data).code == 0
 
 
-def test_a_founding_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
+async def test_a_founding_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     (data / STORE).touch(0o600)
     (data / "lock").touch(0o600)
-
-    async def scene() -> None:
-        async with a_service(data, clock="real") as desk:
-            assert desk.service.root_access_key
-
-    play(scene)
+    async with a_service(data, clock="real") as desk:
+        assert desk.service.root_access_key
 
 
 # What is damaged

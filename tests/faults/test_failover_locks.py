@@ -53,7 +53,7 @@ LOCKS = {
 }
 
 
-def test_who_needs_what_another_session_holds_is_told_in_time_and_monitors_are(url: str, tmp_path: Path) -> None:
+async def test_who_needs_what_another_session_holds_is_told_in_time_and_monitors_are(url: str, tmp_path: Path) -> None:
     async def play() -> None:
         async with a_service(Target(tmp_path, url), clock="real", environment=patient()) as desk:
             store = desk.service.store
@@ -85,38 +85,33 @@ def test_who_needs_what_another_session_holds_is_told_in_time_and_monitors_are(u
         with pytest.raises(Unavailable, match="another session holds a table"):
             await store.try_writing(0.4)
 
-    asyncio.run(play())
+    await play()
 
 
-def test_an_attempt_to_write_fails_where_nothing_can_be_written_and_leaves_nothing_behind(url: str) -> None:
-    async def play() -> None:
-        store = PostgresStore(url)
-        try:
-            await store.try_writing(5)
-            with psycopg.connect(url, autocommit=True) as operator:
+async def test_an_attempt_to_write_fails_where_nothing_can_be_written_and_leaves_nothing_behind(url: str) -> None:
+    store = PostgresStore(url)
+    try:
+        await store.try_writing(5)
+        with psycopg.connect(url, autocommit=True) as operator:
+            operator.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on".encode())
+            try:
+                await store._attempt.close()
+                with pytest.raises(Unavailable, match="takes no writes"):
+                    await store.try_writing(5)
+            finally:
+                operator.execute("SET default_transaction_read_only = off")
                 operator.execute(
-                    f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on".encode()
+                    f"ALTER DATABASE {url.rpartition('/')[2]} RESET default_transaction_read_only".encode()
                 )
-                try:
-                    await store._attempt.close()
-                    with pytest.raises(Unavailable, match="takes no writes"):
-                        await store.try_writing(5)
-                finally:
-                    operator.execute("SET default_transaction_read_only = off")
-                    operator.execute(
-                        f"ALTER DATABASE {url.rpartition('/')[2]} RESET default_transaction_read_only".encode()
-                    )
-            await store.try_writing(5)
-        finally:
-            await store.close()
-
-    asyncio.run(play())
+        await store.try_writing(5)
+    finally:
+        await store.close()
 
 
 # --- statement timeouts that the role or the database sets -------------------------------------------------
 
 
-def test_a_statement_timeout_of_the_database_is_an_answer_and_a_line_and_no_traceback(
+async def test_a_statement_timeout_of_the_database_is_an_answer_and_a_line_and_no_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     need_postgres()
@@ -131,9 +126,9 @@ def test_a_statement_timeout_of_the_database_is_an_answer_and_a_line_and_no_trac
             assert (await desk.call(ACCOUNT, "DescribeAccount")).status == HTTPStatus.OK
 
     with shared_server().database(migrated=True) as url, psycopg.connect(url, autocommit=True) as operator:
-        asyncio.run(_founded(url, tmp_path))
+        await _founded(url, tmp_path)
         operator.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET statement_timeout = '300ms'".encode())
-        asyncio.run(play(url))
+        await play(url)
         told = capsys.readouterr()
         assert "Traceback" not in told.out + told.err
         with held(url, "LOCK TABLE facts, postings IN ACCESS EXCLUSIVE MODE"):

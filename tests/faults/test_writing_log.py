@@ -175,40 +175,37 @@ def _full(*_: object) -> None:
 # --- a lock that another program holds -------------------------------------------------------------------------
 
 
-def test_the_loop_goes_on_while_a_batch_waits_for_a_lock_and_nobody_waits_longer_than_the_setting(
+async def test_the_loop_goes_on_while_a_batch_waits_for_a_lock_and_nobody_waits_longer_than_the_setting(
     directory: Path,
 ) -> None:
-    async def scene() -> None:
-        store = SqliteStore(directory, lock_wait_s=0.3)
-        turns = 0
+    store = SqliteStore(directory, lock_wait_s=0.3)
+    turns = 0
 
-        async def tick() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
+    async def tick() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
 
-        ticking = asyncio.create_task(tick())
-        loop = asyncio.get_running_loop()
-        try:
-            with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
-                other.execute("BEGIN IMMEDIATE")
-                began = loop.time()
-                with pytest.raises(Unavailable, match="another program has held the write lock"):
-                    await store.begin()
-                assert loop.time() - began >= 0.3
-                assert turns > 100
-                # It is known by now.
-                began = loop.time()
-                with pytest.raises(Unavailable):
-                    await store.begin()
-                assert loop.time() - began < 0.3
-            transaction = await store.begin()
-            await transaction.rollback()
-        finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
-            await store.close()
-
-    asyncio.run(scene())
+    ticking = asyncio.create_task(tick())
+    loop = asyncio.get_running_loop()
+    try:
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            began = loop.time()
+            with pytest.raises(Unavailable, match="another program has held the write lock"):
+                await store.begin()
+            assert loop.time() - began >= 0.3
+            assert turns > 100
+            # It is known by now.
+            began = loop.time()
+            with pytest.raises(Unavailable):
+                await store.begin()
+            assert loop.time() - began < 0.3
+        transaction = await store.begin()
+        await transaction.rollback()
+    finally:
+        ticking.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticking
+        await store.close()

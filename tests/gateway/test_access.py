@@ -18,157 +18,131 @@ import pytest
 from leasebook.store.opening import Target as Store
 from leasebook.store.verify.check import check_store
 from tests.gateway.scene import SERVICE, GatewayHarness, an_office, answer, body_of, echo, served
-from tests.harness import play
 
 
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer x", "Basic {key}", "Bearer {key}x", "Bearer lsk-aaaaaaaaaaaa-" + "a" * 43, "{key}"],
 )
-def test_without_a_key_that_opens_services_nothing_is_told(tmp_path: Path, authorization: str) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            headers = {"Authorization": authorization.format(key=office.key)}
-            for name in ("echo", "nowhere"):
-                async with office.http.get(office.url(name=name), headers=headers) as found:
-                    assert (found.status, found.headers["www-authenticate"][:6]) == (401, "Bearer")
-                    assert json.loads(await found.read())["error"]["code"] == "InvalidServiceKey"
-
-    play(scene)
+async def test_without_a_key_that_opens_services_nothing_is_told(tmp_path: Path, authorization: str) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        headers = {"Authorization": authorization.format(key=office.key)}
+        for name in ("echo", "nowhere"):
+            async with office.http.get(office.url(name=name), headers=headers) as found:
+                assert (found.status, found.headers["www-authenticate"][:6]) == (401, "Bearer")
+                assert json.loads(await found.read())["error"]["code"] == "InvalidServiceKey"
 
 
-def test_a_key_of_another_secret_half_opens_nothing(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            other = (await office.do(SERVICE, "CreateServiceKey", {"name": "other"}))["key"]
-            mixed = office.key[:17] + other[17:]
-            assert (await office.said(key=mixed))[0] == 401
-            assert (await office.said(key=other))[0] == 200
-            assert (await office.said(key=mixed))[0] == 401
-
-    play(scene)
+async def test_a_key_of_another_secret_half_opens_nothing(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        other = (await office.do(SERVICE, "CreateServiceKey", {"name": "other"}))["key"]
+        mixed = office.key[:17] + other[17:]
+        assert (await office.said(key=mixed))[0] == 401
+        assert (await office.said(key=other))[0] == 200
+        assert (await office.said(key=mixed))[0] == 401
 
 
-def test_a_key_opens_nothing_from_the_moment_in_which_it_is_deleted(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            made = await office.do(SERVICE, "CreateServiceKey", {"name": "other"})
-            assert (await office.said(key=made["key"]))[0] == 200
-            await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
-            assert (await office.said(key=made["key"]))[0] == 401
-            assert (await office.said())[0] == 200
-
-    play(scene)
+async def test_a_key_opens_nothing_from_the_moment_in_which_it_is_deleted(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        made = await office.do(SERVICE, "CreateServiceKey", {"name": "other"})
+        assert (await office.said(key=made["key"]))[0] == 200
+        await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
+        assert (await office.said(key=made["key"]))[0] == 401
+        assert (await office.said())[0] == 200
 
 
-def test_a_key_of_one_service_opens_no_other_and_one_of_another_account_sees_none(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            body = {
-                "modelSetId": "am-0",
-                "modelId": "amv-0",
-                "name": "other",
-                "urlSuffix": "other",
-                "resourceConfig": {"type": "GPU-1-1"},
-            }
-            other = (await office.do(SERVICE, "CreateService", body))["serviceId"]
-            narrow = (await office.do(SERVICE, "CreateServiceKey", {"name": "x", "serviceId": other}))["key"]
-            assert (await office.said(key=narrow))[1]["code"] == "AccessDenied"
-            said = await office.said(key=narrow, name="other")
-            assert (said[0], said[1]["code"]) == (503, "NoCapacity")
-            made = await office.do("/v2/iam", "CreateAccount", {"name": "stranger"})
-            stranger = office.desk.as_user(made["accessKeyId"], made["secretAccessKey"])
-            foreign = (await office.do(SERVICE, "CreateServiceKey", {"name": "x"}, desk=stranger))["key"]
-            for name in ("echo", office.service, "nowhere"):
-                status, said = await office.said(key=foreign, name=name)
-                assert (status, said["code"]) == (404, "ServiceNotFound")
-            assert (await office.said(name="No_Name%00"))[1]["code"] == "ServiceNotFound"
-
-    play(scene)
+async def test_a_key_of_one_service_opens_no_other_and_one_of_another_account_sees_none(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        body = {
+            "modelSetId": "am-0",
+            "modelId": "amv-0",
+            "name": "other",
+            "urlSuffix": "other",
+            "resourceConfig": {"type": "GPU-1-1"},
+        }
+        other = (await office.do(SERVICE, "CreateService", body))["serviceId"]
+        narrow = (await office.do(SERVICE, "CreateServiceKey", {"name": "x", "serviceId": other}))["key"]
+        assert (await office.said(key=narrow))[1]["code"] == "AccessDenied"
+        said = await office.said(key=narrow, name="other")
+        assert (said[0], said[1]["code"]) == (503, "NoCapacity")
+        made = await office.do("/v2/iam", "CreateAccount", {"name": "stranger"})
+        stranger = office.desk.as_user(made["accessKeyId"], made["secretAccessKey"])
+        foreign = (await office.do(SERVICE, "CreateServiceKey", {"name": "x"}, desk=stranger))["key"]
+        for name in ("echo", office.service, "nowhere"):
+            status, said = await office.said(key=foreign, name=name)
+            assert (status, said["code"]) == (404, "ServiceNotFound")
+        assert (await office.said(name="No_Name%00"))[1]["code"] == "ServiceNotFound"
 
 
-def test_of_two_services_with_one_suffix_the_first_has_it_and_the_url_says_so(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            body = {
-                "modelSetId": "am-0",
-                "modelId": "amv-0",
-                "name": "other",
-                "urlSuffix": "echo",
-                "resourceConfig": {"type": "GPU-1-1"},
-            }
-            other = (await office.do(SERVICE, "CreateService", body))["serviceId"]
-            assert (await office.said())[0] == 200
-            urls = {}
-            for service in (office.service, other):
-                shown = await office.do(SERVICE, "DescribeService", {"serviceId": service})
-                urls[service] = shown["url"]
-            base = "http://leasebook.test/services"
-            assert urls == {office.service: f"{base}/echo", other: f"{base}/{other}"}
-            assert (await office.said(name=other))[1]["code"] == "NoCapacity"
-            listed = (await office.do(SERVICE, "DescribeServices"))["serviceList"]
-            assert {one["serviceId"]: one["url"] for one in listed} == urls
-
-    play(scene)
+async def test_of_two_services_with_one_suffix_the_first_has_it_and_the_url_says_so(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        body = {
+            "modelSetId": "am-0",
+            "modelId": "amv-0",
+            "name": "other",
+            "urlSuffix": "echo",
+            "resourceConfig": {"type": "GPU-1-1"},
+        }
+        other = (await office.do(SERVICE, "CreateService", body))["serviceId"]
+        assert (await office.said())[0] == 200
+        urls = {}
+        for service in (office.service, other):
+            shown = await office.do(SERVICE, "DescribeService", {"serviceId": service})
+            urls[service] = shown["url"]
+        base = "http://leasebook.test/services"
+        assert urls == {office.service: f"{base}/echo", other: f"{base}/{other}"}
+        assert (await office.said(name=other))[1]["code"] == "NoCapacity"
+        listed = (await office.do(SERVICE, "DescribeServices"))["serviceList"]
+        assert {one["serviceId"]: one["url"] for one in listed} == urls
 
 
-def test_the_url_is_at_the_public_address_where_one_is_set(tmp_path: Path) -> None:
+async def test_the_url_is_at_the_public_address_where_one_is_set(tmp_path: Path) -> None:
     from tests.harness import a_service
 
     environment = {"LEASEBOOK_PUBLIC_URL": "https://units.example.com", "LEASEBOOK_PATH_PREFIX": "/qianfan"}
-
-    async def scene() -> None:
-        async with a_service(tmp_path, demo=True, environment=environment) as desk:
-            (shown,) = (await desk.call("/qianfan/v2/service", "DescribeServices")).result["serviceList"]
-            assert shown["url"] == "https://units.example.com/qianfan/services/demo"
-
-    play(scene)
+    async with a_service(tmp_path, demo=True, environment=environment) as desk:
+        (shown,) = (await desk.call("/qianfan/v2/service", "DescribeServices")).result["serviceList"]
+        assert shown["url"] == "https://units.example.com/qianfan/services/demo"
 
 
-def test_a_service_is_called_with_the_prefix_and_where_a_proxy_took_that_off(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path, prefix="/qianfan") as office, served(echo) as replica:
-            office.replicas(replica)
-            headers = {"Authorization": f"Bearer {office.key}"}
-            for prefix in ("", "/qianfan"):
-                async with office.http.get(f"http://{office.base}{prefix}/services/echo/a", headers=headers) as found:
-                    said = json.loads(await found.read())
-                    assert said["path"] == "/a"
-                    assert dict(said["headers"])["x-forwarded-prefix"] == "/qianfan/services/echo"
-
-    play(scene)
+async def test_a_service_is_called_with_the_prefix_and_where_a_proxy_took_that_off(tmp_path: Path) -> None:
+    async with an_office(tmp_path, prefix="/qianfan") as office, served(echo) as replica:
+        office.replicas(replica)
+        headers = {"Authorization": f"Bearer {office.key}"}
+        for prefix in ("", "/qianfan"):
+            async with office.http.get(f"http://{office.base}{prefix}/services/echo/a", headers=headers) as found:
+                said = json.loads(await found.read())
+                assert said["path"] == "/a"
+                assert dict(said["headers"])["x-forwarded-prefix"] == "/qianfan/services/echo"
 
 
-def test_an_answer_that_goes_on_ends_with_its_key(tmp_path: Path) -> None:
+async def test_an_answer_that_goes_on_ends_with_its_key(tmp_path: Path) -> None:
     async def endless(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         while True:
             await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
             await asyncio.sleep(0.01)
 
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(endless) as replica:
-            office.replicas(replica)
-            made = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
-            async with office.call(key=made["key"]) as found, office.call() as other:
-                await found.content.readany()
-                await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
-                with pytest.raises(aiohttp.ClientPayloadError):
-                    await found.read()
-                assert await other.content.readany() != b""
-
-    play(scene)
+    async with an_office(tmp_path) as office, served(endless) as replica:
+        office.replicas(replica)
+        made = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
+        async with office.call(key=made["key"]) as found, office.call() as other:
+            await found.content.readany()
+            await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await found.read()
+            assert await other.content.readany() != b""
 
 
 # --- counting --------------------------------------------------------------------------------------------
 
 
-def test_calls_are_counted_by_app_with_the_tokens_that_the_answers_say(tmp_path: Path) -> None:
+async def test_calls_are_counted_by_app_with_the_tokens_that_the_answers_say(tmp_path: Path) -> None:
     async def talk(scope: Any, receive: Any, send: Any) -> None:
         await body_of(receive)
         if scope["path"] == "/stream":
@@ -184,52 +158,43 @@ def test_calls_are_counted_by_app_with_the_tokens_that_the_answers_say(tmp_path:
         else:
             await answer(send, b'{"id":1,"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}}')
 
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(talk) as replica:
-            office.replicas(replica)
-            for path in ("/stream", "/", "/bad"):
-                async with office.call("POST", path) as found:
-                    await found.read()
-            office.targets.found.clear()
-            await office.do(SERVICE, "DeactivateService", {"serviceId": office.service})
-            assert (await office.said())[0] == 503
-            metric = await office.counted(4)
-            assert metric == {
-                "inputTokensTotal": 8,
-                "outputTokensTotal": 10,
-                "tokensTotal": 18,
-                "succeedCallTotal": 2,
-                "failureCallTotal": 2,
-                "callTotal": 4,
-            }
-
-    play(scene)
+    async with an_office(tmp_path) as office, served(talk) as replica:
+        office.replicas(replica)
+        for path in ("/stream", "/", "/bad"):
+            async with office.call("POST", path) as found:
+                await found.read()
+        office.targets.found.clear()
+        await office.do(SERVICE, "DeactivateService", {"serviceId": office.service})
+        assert (await office.said())[0] == 503
+        metric = await office.counted(4)
+        assert metric == {
+            "inputTokensTotal": 8,
+            "outputTokensTotal": 10,
+            "tokensTotal": 18,
+            "succeedCallTotal": 2,
+            "failureCallTotal": 2,
+            "callTotal": 4,
+        }
     assert check_store(Store(tmp_path)).findings == []
 
 
-def test_what_was_called_last_is_counted_when_the_server_stops(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            assert [(await office.said())[0] for _ in range(3)] == [200] * 3
-        async with an_office(tmp_path, opened=False) as office:
-            assert (await office.counted(3))["succeedCallTotal"] == 3
-
-    play(scene)
+async def test_what_was_called_last_is_counted_when_the_server_stops(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        assert [(await office.said())[0] for _ in range(3)] == [200] * 3
+    async with an_office(tmp_path, opened=False) as office:
+        assert (await office.counted(3))["succeedCallTotal"] == 3
 
 
-def test_calls_show_in_the_metrics_by_how_they_ended(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            await office.said()
-            await office.said(key="none")
-            page = (await office.desk.send("/metrics", "", b"", method="GET")).body
-            assert 'leasebook_gateway_calls_total{outcome="succeeded"} 1.0' in page
-            assert 'leasebook_gateway_calls_total{outcome="refused"} 1.0' in page
-            assert "leasebook_gateway_calls_in_flight 0.0" in page
-
-    play(scene)
+async def test_calls_show_in_the_metrics_by_how_they_ended(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        await office.said()
+        await office.said(key="none")
+        page = (await office.desk.send("/metrics", "", b"", method="GET")).body
+        assert 'leasebook_gateway_calls_total{outcome="succeeded"} 1.0' in page
+        assert 'leasebook_gateway_calls_total{outcome="refused"} 1.0' in page
+        assert "leasebook_gateway_calls_in_flight 0.0" in page
 
 
 # --- the shipped example behind it -----------------------------------------------------------------------
@@ -251,7 +216,9 @@ def completion() -> Iterator[str]:
             process.terminate()
 
 
-def test_the_shipped_completion_server_talks_through_the_gateway_and_its_tokens_are_counted(tmp_path: Path) -> None:
+async def test_the_shipped_completion_server_talks_through_the_gateway_and_its_tokens_are_counted(
+    tmp_path: Path,
+) -> None:
     wanted: dict[str, Any] = {"messages": [{"role": "user", "content": "What is a lease?"}], "max_tokens": 12}
     streamed = {**wanted, "stream": True, "stream_options": {"include_usage": True}}
 
@@ -272,4 +239,4 @@ def test_the_shipped_completion_server_talks_through_the_gateway_and_its_tokens_
             await scene(office)
 
     with completion() as address:
-        asyncio.run(played())
+        await played()

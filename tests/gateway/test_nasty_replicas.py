@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.gateway.scene import GatewayHarness, an_office, raw
-from tests.harness import play
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n"
 WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -96,21 +95,18 @@ REFUSED = {
 }
 
 
-def test_what_is_no_answer_that_can_be_passed_on_is_502_and_none_of_it_reaches_the_caller(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office:
-            wrong = []
-            for name, answer in REFUSED.items():
-                async with answering(answer) as replica:
-                    await office.moved(replica)
-                    for method in ("GET", "POST"):
-                        got = await asked(office, method)
-                        refused = got.status == 502 and json.loads(got.body)["code"] == "ReplicaFailed"
-                        if not refused or {"x-a", "x-b", "upgrade"} & {key for key, _ in got.headers}:
-                            wrong.append((name, method, got))
-            assert not wrong, "\n".join(map(str, wrong))
-
-    play(scene)
+async def test_what_is_no_answer_that_can_be_passed_on_is_502_and_none_of_it_reaches_the_caller(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office:
+        wrong = []
+        for name, answer in REFUSED.items():
+            async with answering(answer) as replica:
+                await office.moved(replica)
+                for method in ("GET", "POST"):
+                    got = await asked(office, method)
+                    refused = got.status == 502 and json.loads(got.body)["code"] == "ReplicaFailed"
+                    if not refused or {"x-a", "x-b", "upgrade"} & {key for key, _ in got.headers}:
+                        wrong.append((name, method, got))
+        assert not wrong, "\n".join(map(str, wrong))
 
 
 PASSED: dict[str, tuple[bytes, int, dict[str, Any]]] = {
@@ -139,43 +135,36 @@ PASSED: dict[str, tuple[bytes, int, dict[str, Any]]] = {
 }
 
 
-def test_what_can_be_mended_is_passed_on_mended(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office:
-            for name, (answer, status, headers) in PASSED.items():
-                async with answering(answer) as replica:
-                    await office.moved(replica)
-                    got = await asked(office)
-                    assert got.status == status, (name, got)
-                    assert got.body == (b"" if status in (204, 304) else b"hi"), name
-                    for header, values in headers.items():
-                        found = got.all(header)
-                        assert (len(found) if isinstance(values, int) else found) == values, (name, header)
-
-    play(scene)
+async def test_what_can_be_mended_is_passed_on_mended(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office:
+        for name, (answer, status, headers) in PASSED.items():
+            async with answering(answer) as replica:
+                await office.moved(replica)
+                got = await asked(office)
+                assert got.status == status, (name, got)
+                assert got.body == (b"" if status in (204, 304) else b"hi"), name
+                for header, values in headers.items():
+                    found = got.all(header)
+                    assert (len(found) if isinstance(values, int) else found) == values, (name, header)
 
 
-def test_an_answer_to_nothing_closes_the_connection_and_is_not_given_to_whoever_asks_next(tmp_path: Path) -> None:
+async def test_an_answer_to_nothing_closes_the_connection_and_is_not_given_to_whoever_asks_next(tmp_path: Path) -> None:
     evil = OK + b"Content-Length: 4\r\n\r\nevil"
+    answered, closed = asyncio.Event(), asyncio.Event()
 
-    async def scene() -> None:
-        answered, closed = asyncio.Event(), asyncio.Event()
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + WHOLE)
+        await answered.wait()
+        writer.write(evil)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        closed.set()
 
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(OK + WHOLE)
-            await answered.wait()
-            writer.write(evil)
-            with contextlib.suppress(ConnectionError):
-                await reader.read()
-            closed.set()
-
-        async with an_office(tmp_path) as office, raw(handle) as replica:
-            office.replicas(replica)
-            assert (await asked(office)).body == b"hi"
-            answered.set()
-            async with asyncio.timeout(10):
-                await closed.wait()
-            assert (await asked(office)).body == b"hi"
-
-    play(scene)
+    async with an_office(tmp_path) as office, raw(handle) as replica:
+        office.replicas(replica)
+        assert (await asked(office)).body == b"hi"
+        answered.set()
+        async with asyncio.timeout(10):
+            await closed.wait()
+        assert (await asked(office)).body == b"hi"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from leasebook.store.verify.check import check_store
 from tests import postgres
 from tests.gateway.scene import SERVICE, GatewayHarness, an_office, echo, served
 from tests.gateway.test_servers import _beside
-from tests.harness import Client, play
+from tests.harness import Client
 
 IAM, ACCOUNT = "/v2/iam", "/v2/account"
 OPERATE: Final = "QianfanServiceOperateAccessPolicy"
@@ -41,39 +40,33 @@ async def reasons(office: GatewayHarness) -> list[Any]:
     return [one.get("orphanReason") for one in keys]
 
 
-def test_a_key_opens_nothing_while_its_maker_may_make_none(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            _, policy, key = await maker_of(office)
-            assert (await office.said(key=key))[0] == 200
-            await office.do(IAM, "DetachPolicy", policy)
-            # It was remembered by the gateway a moment ago.
-            status, body = await office.said(key=key)
-            assert (status, body["code"]) == (401, "InvalidServiceKey")
-            assert "may not make service keys any more" in body["message"]
-            assert await reasons(office) == [None, "MakerMayNot"]
-            assert (await office.said())[0] == 200
-            await office.do(IAM, "AttachPolicy", policy)
-            assert (await office.said(key=key))[0] == 200
-            assert await reasons(office) == [None, None]
-
-    play(scene)
+async def test_a_key_opens_nothing_while_its_maker_may_make_none(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        _, policy, key = await maker_of(office)
+        assert (await office.said(key=key))[0] == 200
+        await office.do(IAM, "DetachPolicy", policy)
+        # It was remembered by the gateway a moment ago.
+        status, body = await office.said(key=key)
+        assert (status, body["code"]) == (401, "InvalidServiceKey")
+        assert "may not make service keys any more" in body["message"]
+        assert await reasons(office) == [None, "MakerMayNot"]
+        assert (await office.said())[0] == 200
+        await office.do(IAM, "AttachPolicy", policy)
+        assert (await office.said(key=key))[0] == 200
+        assert await reasons(office) == [None, None]
 
 
-def test_a_key_whose_maker_cannot_sign_goes_on_and_is_shown_as_an_orphan(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            maker, _, key = await maker_of(office)
-            await office.do(IAM, "DisableAccessKey", {"accessKeyId": maker.access_key})
-            assert (await office.said(key=key))[0] == 200
-            assert await reasons(office) == [None, "MakerHasNoKey"]
-
-    play(scene)
+async def test_a_key_whose_maker_cannot_sign_goes_on_and_is_shown_as_an_orphan(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        maker, _, key = await maker_of(office)
+        await office.do(IAM, "DisableAccessKey", {"accessKeyId": maker.access_key})
+        assert (await office.said(key=key))[0] == 200
+        assert await reasons(office) == [None, "MakerHasNoKey"]
 
 
-def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_path: Path) -> None:
+async def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_path: Path) -> None:
     async def scene(url: str) -> None:
         async with (
             an_office(Target(tmp_path / "one", url)) as one,
@@ -95,7 +88,7 @@ def test_a_right_that_one_server_takes_away_counts_at_another_at_once(tmp_path: 
 
     (tmp_path / "one").mkdir(mode=0o700)
     with postgres.shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
 @pytest.mark.parametrize(
@@ -167,20 +160,17 @@ def test_refused_keys_are_summed_up_by_address_and_key_and_cannot_fill_the_log()
     assert len(kept.lines) == ENTRIES_MAX + 1
 
 
-def test_refused_keys_are_counted_and_stand_in_the_audit_log_of_whose_they_are(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            spare = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
-            await office.do(SERVICE, "DeleteServiceKey", {"keyId": spare["keyId"]})
-            for key in ("x", spare["key"], spare["key"], office.key[:17] + spare["key"][17:]):
-                assert (await office.said(key=key))[0] == 401
-            found = {(one.get("accessKeyId"), one["code"]): one["message"] for one in await noted(office)}
-            assert found[spare["keyId"], "InvalidServiceKey"].startswith("2 calls")
-            assert sum(code == "InvalidServiceKey" for _, code in found) == 3
-            metrics = (await office.desk.service.health.page("/metrics")).body.decode()  # type: ignore[union-attr]
-            for why, times in (("none", 1), ("deleted", 2), ("wrong", 1)):
-                assert f'leasebook_gateway_keys_refused_total{{why="{why}"}} {times}.0' in metrics
-
-    play(scene)
+async def test_refused_keys_are_counted_and_stand_in_the_audit_log_of_whose_they_are(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        spare = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
+        await office.do(SERVICE, "DeleteServiceKey", {"keyId": spare["keyId"]})
+        for key in ("x", spare["key"], spare["key"], office.key[:17] + spare["key"][17:]):
+            assert (await office.said(key=key))[0] == 401
+        found = {(one.get("accessKeyId"), one["code"]): one["message"] for one in await noted(office)}
+        assert found[spare["keyId"], "InvalidServiceKey"].startswith("2 calls")
+        assert sum(code == "InvalidServiceKey" for _, code in found) == 3
+        metrics = (await office.desk.service.health.page("/metrics")).body.decode()  # type: ignore[union-attr]
+        for why, times in (("none", 1), ("deleted", 2), ("wrong", 1)):
+            assert f'leasebook_gateway_keys_refused_total{{why="{why}"}} {times}.0' in metrics
     assert check_store(Target(tmp_path)).findings == []

@@ -21,7 +21,7 @@ def _beside(tmp_path: Path, url: str) -> Target:
     return Target(directory, url)
 
 
-def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_releases_answers_nowhere(
+async def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_releases_answers_nowhere(
     tmp_path: Path,
 ) -> None:
     async def scene(url: str) -> None:
@@ -50,10 +50,10 @@ def test_what_one_server_revokes_opens_nothing_at_another_and_what_it_releases_a
 
     (tmp_path / "one").mkdir(mode=0o700)
     with postgres.shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)
 
 
-def test_a_socket_through_one_server_ends_with_the_key_that_another_deletes(tmp_path: Path) -> None:
+async def test_a_socket_through_one_server_ends_with_the_key_that_another_deletes(tmp_path: Path) -> None:
     async def scene(url: str) -> None:
         async with (
             an_office(Target(tmp_path / "one", url)) as one,
@@ -73,4 +73,4 @@ def test_a_socket_through_one_server_ends_with_the_key_that_another_deletes(tmp_
 
     (tmp_path / "one").mkdir(mode=0o700)
     with postgres.shared_server().database(migrated=True) as url:
-        asyncio.run(scene(url))
+        await scene(url)

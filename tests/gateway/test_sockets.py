@@ -17,7 +17,6 @@ from aiohttp import WSMsgType, web
 from leasebook.gateway.websocket.frames import close_frame
 from leasebook.gateway.websocket.handshake import accept_of
 from tests.gateway.scene import BOUND_S, SERVICE, UNITS, GatewayHarness, an_office, bound, echo, raw, served, until
-from tests.harness import play
 
 KEY = base64.b64encode(b"0123456789abcdef").decode()
 
@@ -84,55 +83,51 @@ async def settled(office: GatewayHarness, line: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("compress", [0, 15])
-def test_messages_pass_both_ways_as_they_are_and_the_socket_counts_as_one_call(tmp_path: Path, compress: int) -> None:
-    async def scene() -> None:
-        asked: list[web.Request] = []
-        codes: list[int | None] = []
+async def test_messages_pass_both_ways_as_they_are_and_the_socket_counts_as_one_call(
+    tmp_path: Path, compress: int
+) -> None:
+    asked: list[web.Request] = []
+    codes: list[int | None] = []
 
-        async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
-            asked.append(request)
-            await echoing(socket, request)
-            codes.append(socket.close_code)
+    async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
+        asked.append(request)
+        await echoing(socket, request)
+        codes.append(socket.close_code)
 
-        async with an_office(tmp_path) as office, talking(talk, protocols=["b"]) as replica:
-            office.replicas(replica)
-            headers = {"X-Mine": "1", "X-Forwarded-For": "192.0.2.1"}
-            async with opened(office, "/a%2Fb?c=d", protocols=["a", "b"], compress=compress, headers=headers) as socket:
-                assert socket.protocol == "b"
-                assert bool(socket.compress) is bool(compress)
-                for size in (0, 1, 125, 126, 65_535, 65_536, 1_000_000):
-                    await socket.send_bytes(os.urandom(size // 2) + bytes(size - size // 2))
-                    assert len((await socket.receive()).data) == size
-                await socket.send_str("grüß")
-                assert (await socket.receive()).data == "grüß"
-                await socket.ping(b"x")
-                assert await metric(office, "leasebook_gateway_websockets") == 1
-                await socket.close(code=4001, message=b"enough")
-            await until(lambda: codes)
-            assert codes == [4001]
-            found = asked[0]
-            assert (found.raw_path, found.headers["X-Mine"]) == ("/a%2Fb?c=d", "1")
-            assert found.headers["X-Forwarded-For"] == "192.0.2.1, 127.0.0.1"
-            assert found.headers["X-Forwarded-Proto"] == "http"
-            assert "Authorization" not in found.headers
-            assert (await office.counted(1))["succeedCallTotal"] == 1
-            await settled(office, "leasebook_gateway_websockets", 0)
-            assert await metric(office, 'leasebook_gateway_websockets_ended_total{why="closed"}') == 1
-            assert await metric(office, "leasebook_gateway_calls_in_flight") == 0
-
-    play(scene)
+    async with an_office(tmp_path) as office, talking(talk, protocols=["b"]) as replica:
+        office.replicas(replica)
+        headers = {"X-Mine": "1", "X-Forwarded-For": "192.0.2.1"}
+        async with opened(office, "/a%2Fb?c=d", protocols=["a", "b"], compress=compress, headers=headers) as socket:
+            assert socket.protocol == "b"
+            assert bool(socket.compress) is bool(compress)
+            for size in (0, 1, 125, 126, 65_535, 65_536, 1_000_000):
+                await socket.send_bytes(os.urandom(size // 2) + bytes(size - size // 2))
+                assert len((await socket.receive()).data) == size
+            await socket.send_str("grüß")
+            assert (await socket.receive()).data == "grüß"
+            await socket.ping(b"x")
+            assert await metric(office, "leasebook_gateway_websockets") == 1
+            await socket.close(code=4001, message=b"enough")
+        await until(lambda: codes)
+        assert codes == [4001]
+        found = asked[0]
+        assert (found.raw_path, found.headers["X-Mine"]) == ("/a%2Fb?c=d", "1")
+        assert found.headers["X-Forwarded-For"] == "192.0.2.1, 127.0.0.1"
+        assert found.headers["X-Forwarded-Proto"] == "http"
+        assert "Authorization" not in found.headers
+        assert (await office.counted(1))["succeedCallTotal"] == 1
+        await settled(office, "leasebook_gateway_websockets", 0)
+        assert await metric(office, 'leasebook_gateway_websockets_ended_total{why="closed"}') == 1
+        assert await metric(office, "leasebook_gateway_calls_in_flight") == 0
 
 
-def test_what_a_replica_sends_right_behind_its_answer_arrives_and_so_does_its_close(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, agreeing(b"\x81\x02hi" + close_frame(4002, "done", None)) as replica:
-            office.replicas(replica)
-            async with opened(office) as socket:
-                assert (await socket.receive()).data == "hi"
-                assert await told(socket) == (4002, "done")
-            assert (await office.counted(1))["succeedCallTotal"] == 1
-
-    play(scene)
+async def test_what_a_replica_sends_right_behind_its_answer_arrives_and_so_does_its_close(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, agreeing(b"\x81\x02hi" + close_frame(4002, "done", None)) as replica:
+        office.replicas(replica)
+        async with opened(office) as socket:
+            assert (await socket.receive()).data == "hi"
+            assert await told(socket) == (4002, "done")
+        assert (await office.counted(1))["succeedCallTotal"] == 1
 
 
 def agreeing(more: bytes, *, headers: bytes | None = None, then: asyncio.Event | None = None) -> Any:
@@ -172,19 +167,16 @@ DISAGREEING = {
 }
 
 
-def test_a_replica_that_does_not_really_agree_is_502(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office:
-            wrong = []
-            for name, headers in DISAGREEING.items():
-                async with agreeing(b"", headers=headers) as replica:
-                    await office.moved(replica)
-                    status, said = await asked(office, UPGRADE)
-                    if (status, said.get("code")) != (502, "ReplicaFailed"):
-                        wrong.append((name, status, said))
-            assert not wrong, wrong
-
-    play(scene)
+async def test_a_replica_that_does_not_really_agree_is_502(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office:
+        wrong = []
+        for name, headers in DISAGREEING.items():
+            async with agreeing(b"", headers=headers) as replica:
+                await office.moved(replica)
+                status, said = await asked(office, UPGRADE)
+                if (status, said.get("code")) != (502, "ReplicaFailed"):
+                    wrong.append((name, status, said))
+        assert not wrong, wrong
 
 
 UPGRADE = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
@@ -208,7 +200,7 @@ async def asked(
     return int(head.split(" ")[1]), body.decode()
 
 
-def test_only_what_is_a_handshake_is_taken_for_one(tmp_path: Path) -> None:
+async def test_only_what_is_a_handshake_is_taken_for_one(tmp_path: Path) -> None:
     bad = {
         "another version": UPGRADE.replace("13", "8"),
         "no version": UPGRADE.replace("Sec-WebSocket-Version: 13\r\n", ""),
@@ -218,200 +210,174 @@ def test_only_what_is_a_handshake_is_taken_for_one(tmp_path: Path) -> None:
         "a body": UPGRADE + "Content-Length: 5\r\n",
         "a strange subprotocol": UPGRADE + "Sec-WebSocket-Protocol: a b\r\n",
     }
-
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, talking(echoing) as replica:
-            office.replicas(replica)
-            for name, headers in bad.items():
-                status, said = await asked(office, headers)
-                assert (status, said["code"]) == (400, "InvalidHandshake"), name
-            status, said = await asked(office, UPGRADE, method="POST")
-            assert (status, said["code"]) == (400, "InvalidHandshake")
-            status, said = await asked(office, UPGRADE.replace("Connection: Upgrade\r\n", "Connection: close\r\n"))
-            assert (status, said["code"]) == (501, "UpgradeNotSupported")
-            status, said = await asked(office, UPGRADE.replace("websocket", "h2c") + "Connection: close\r\n")
-            assert status != 101
-            for method in ("CONNECT", "TRACE"):
-                status, said = await asked(office, "Connection: close\r\n", method=method)
-                assert (status, said["code"]) == (400, "InvalidHTTPRequest"), method
-            status, said = await asked(office, UPGRADE, path="/v2/computeunit?Action=DescribeComputeUnits")
-            assert (status, said) == (403, "WebSockets are passed on at /services/NAME/... only.\n")
-            office.key = "lsk-none"
-            status, said = await asked(office, UPGRADE)
-            assert (status, said["code"]) == (401, "InvalidServiceKey")
-
-    play(scene)
+    async with an_office(tmp_path) as office, talking(echoing) as replica:
+        office.replicas(replica)
+        for name, headers in bad.items():
+            status, said = await asked(office, headers)
+            assert (status, said["code"]) == (400, "InvalidHandshake"), name
+        status, said = await asked(office, UPGRADE, method="POST")
+        assert (status, said["code"]) == (400, "InvalidHandshake")
+        status, said = await asked(office, UPGRADE.replace("Connection: Upgrade\r\n", "Connection: close\r\n"))
+        assert (status, said["code"]) == (501, "UpgradeNotSupported")
+        status, said = await asked(office, UPGRADE.replace("websocket", "h2c") + "Connection: close\r\n")
+        assert status != 101
+        for method in ("CONNECT", "TRACE"):
+            status, said = await asked(office, "Connection: close\r\n", method=method)
+            assert (status, said["code"]) == (400, "InvalidHTTPRequest"), method
+        status, said = await asked(office, UPGRADE, path="/v2/computeunit?Action=DescribeComputeUnits")
+        assert (status, said) == (403, "WebSockets are passed on at /services/NAME/... only.\n")
+        office.key = "lsk-none"
+        status, said = await asked(office, UPGRADE)
+        assert (status, said["code"]) == (401, "InvalidServiceKey")
 
 
-def test_a_replica_that_speaks_no_websocket_answers_as_to_any_get(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, served(echo) as replica:
-            office.replicas(replica)
-            status, said = await asked(office, UPGRADE)
-            assert (status, said["method"]) == (200, "GET")
-
-    play(scene)
+async def test_a_replica_that_speaks_no_websocket_answers_as_to_any_get(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office, served(echo) as replica:
+        office.replicas(replica)
+        status, said = await asked(office, UPGRADE)
+        assert (status, said["method"]) == (200, "GET")
 
 
 # --- ends ------------------------------------------------------------------------------------------------
 
 
-def test_a_caller_who_hangs_up_without_a_word_takes_the_replicas_socket_along(tmp_path: Path) -> None:
-    async def scene() -> None:
-        codes: list[int | None] = []
+async def test_a_caller_who_hangs_up_without_a_word_takes_the_replicas_socket_along(tmp_path: Path) -> None:
+    codes: list[int | None] = []
 
-        async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
-            await echoing(socket, request)
-            codes.append(socket.close_code)
+    async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
+        await echoing(socket, request)
+        codes.append(socket.close_code)
 
-        async with an_office(tmp_path) as office, talking(talk) as replica:
-            office.replicas(replica)
-            async with opened(office) as socket:
-                await socket.send_str("x")
-                await socket.receive()
-                socket._writer.transport.abort()
-            await until(lambda: codes)
-            assert codes == [1001]
-            assert (await office.counted(1))["failureCallTotal"] == 1
-
-    play(scene)
+    async with an_office(tmp_path) as office, talking(talk) as replica:
+        office.replicas(replica)
+        async with opened(office) as socket:
+            await socket.send_str("x")
+            await socket.receive()
+            socket._writer.transport.abort()
+        await until(lambda: codes)
+        assert codes == [1001]
+        assert (await office.counted(1))["failureCallTotal"] == 1
 
 
 @pytest.mark.parametrize(("sent", "code"), [(b"\x81\x02hi", 1014), (b"\x81\x05hi", 1006), (b"\x81", 1014)])
-def test_a_replica_that_hangs_up_is_told_apart_from_one_that_closes(tmp_path: Path, sent: bytes, code: int) -> None:
-    async def scene() -> None:
-        go = asyncio.Event()
-        async with an_office(tmp_path) as office, agreeing(sent, then=go) as replica:
-            office.replicas(replica)
-            async with opened(office) as socket:
-                go.set()
-                assert (await told(socket))[0] == code
-            assert (await office.counted(1))["failureCallTotal"] == 1
-            assert await metric(office, 'leasebook_gateway_websockets_ended_total{why="replica_gone"}') == 1
+async def test_a_replica_that_hangs_up_is_told_apart_from_one_that_closes(
+    tmp_path: Path, sent: bytes, code: int
+) -> None:
+    go = asyncio.Event()
+    async with an_office(tmp_path) as office, agreeing(sent, then=go) as replica:
+        office.replicas(replica)
+        async with opened(office) as socket:
+            go.set()
+            assert (await told(socket))[0] == code
+        assert (await office.counted(1))["failureCallTotal"] == 1
+        assert await metric(office, 'leasebook_gateway_websockets_ended_total{why="replica_gone"}') == 1
 
-    play(scene)
 
-
-def test_a_message_that_is_too_long_closes_the_socket_whoever_sends_it_and_in_however_many_frames(
+async def test_a_message_that_is_too_long_closes_the_socket_whoever_sends_it_and_in_however_many_frames(
     tmp_path: Path,
 ) -> None:
-    async def scene() -> None:
-        codes: list[int | None] = []
+    codes: list[int | None] = []
 
-        async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
-            if request.path == "/big":
-                await socket.send_bytes(bytes(2049))
-            await echoing(socket, request)
-            codes.append(socket.close_code)
+    async def talk(socket: web.WebSocketResponse, request: web.Request) -> None:
+        if request.path == "/big":
+            await socket.send_bytes(bytes(2049))
+        await echoing(socket, request)
+        codes.append(socket.close_code)
 
-        async with an_office(tmp_path, socket_message_max_bytes="2048") as office, talking(talk) as replica:
-            office.replicas(replica)
+    async with an_office(tmp_path, socket_message_max_bytes="2048") as office, talking(talk) as replica:
+        office.replicas(replica)
+        async with opened(office) as socket:
+            await socket.send_bytes(bytes(2048))
+            assert len((await socket.receive()).data) == 2048
+            await socket.send_bytes(bytes(2049))
+            assert await told(socket) == (1009, "a message has at most 2048 bytes")
+        async with opened(office) as socket:
+            for _ in range(3):
+                await socket._writer.send_frame(bytes(1000), WSMsgType.BINARY)
+            assert len((await socket.receive()).data) == 1000
+            mask = bytes(4)
+            socket._writer.transport.write(b"\x02\xfe\x05\x00" + mask + bytes(1280))
+            socket._writer.transport.write(b"\x80\xfe\x05\x00" + mask + bytes(1280))
+            assert (await told(socket))[0] == 1009
+        async with opened(office, "/big") as socket:
+            assert (await told(socket))[0] == 1009
+        await until(lambda: len(codes) == 3)
+        assert codes == [1009, 1009, 1009]
+        await settled(office, 'leasebook_gateway_websockets_ended_total{why="too_big"}', 3)
+
+
+async def test_frames_against_the_protocol_close_the_socket(tmp_path: Path) -> None:
+    async with an_office(tmp_path) as office:
+        async with talking(echoing) as replica:
+            await office.moved(replica)
             async with opened(office) as socket:
-                await socket.send_bytes(bytes(2048))
-                assert len((await socket.receive()).data) == 2048
-                await socket.send_bytes(bytes(2049))
-                assert await told(socket) == (1009, "a message has at most 2048 bytes")
-            async with opened(office) as socket:
-                for _ in range(3):
-                    await socket._writer.send_frame(bytes(1000), WSMsgType.BINARY)
-                assert len((await socket.receive()).data) == 1000
-                mask = bytes(4)
-                socket._writer.transport.write(b"\x02\xfe\x05\x00" + mask + bytes(1280))
-                socket._writer.transport.write(b"\x80\xfe\x05\x00" + mask + bytes(1280))
-                assert (await told(socket))[0] == 1009
-            async with opened(office, "/big") as socket:
-                assert (await told(socket))[0] == 1009
-            await until(lambda: len(codes) == 3)
-            assert codes == [1009, 1009, 1009]
-            await settled(office, 'leasebook_gateway_websockets_ended_total{why="too_big"}', 3)
-
-    play(scene)
-
-
-def test_frames_against_the_protocol_close_the_socket(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office:
-            async with talking(echoing) as replica:
+                socket._writer.transport.write(b"\x81\x02hi")
+                assert (await told(socket))[0] == 1002
+        for wrong in (
+            b"\x81\x82" + bytes(6),
+            b"\x83\x00",
+            b"\xc1\x00",
+            b"\x80\x00",
+            b"\x09\x00",
+            b"\x89\x7e\x00\x7e",
+        ):
+            async with agreeing(wrong) as replica:
                 await office.moved(replica)
                 async with opened(office) as socket:
-                    socket._writer.transport.write(b"\x81\x02hi")
-                    assert (await told(socket))[0] == 1002
-            for wrong in (
-                b"\x81\x82" + bytes(6),
-                b"\x83\x00",
-                b"\xc1\x00",
-                b"\x80\x00",
-                b"\x09\x00",
-                b"\x89\x7e\x00\x7e",
-            ):
-                async with agreeing(wrong) as replica:
-                    await office.moved(replica)
-                    async with opened(office) as socket:
-                        assert (await told(socket))[0] == 1014, wrong
-            await settled(office, 'leasebook_gateway_websockets_ended_total{why="protocol"}', 7)
-
-    play(scene)
+                    assert (await told(socket))[0] == 1014, wrong
+        await settled(office, 'leasebook_gateway_websockets_ended_total{why="protocol"}', 7)
 
 
-def test_a_socket_on_which_nothing_passes_is_closed(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path, socket_idle_seconds="1") as office, talking(echoing) as replica:
-            office.replicas(replica)
-            async with opened(office) as socket:
-                assert await told(socket) == (1001, "nothing has passed for too long")
-
-    play(scene)
+async def test_a_socket_on_which_nothing_passes_is_closed(tmp_path: Path) -> None:
+    async with an_office(tmp_path, socket_idle_seconds="1") as office, talking(echoing) as replica:
+        office.replicas(replica)
+        async with opened(office) as socket:
+            assert await told(socket) == (1001, "nothing has passed for too long")
 
 
-def test_a_socket_whose_replica_takes_nothing_any_more_is_cut(tmp_path: Path) -> None:
-    async def scene() -> None:
-        go = asyncio.Event()
-        async with an_office(tmp_path, socket_idle_seconds="1") as office, agreeing(b"", then=go) as replica:
-            office.replicas(replica)
-            async with opened(office) as socket:
-                ended = asyncio.create_task(told(socket))
-                frame = b"\x82\xfe\xff\xff" + bytes(4) + bytes(65_535)
-                while not ended.done():
-                    socket._writer.transport.write(frame)
-                    await asyncio.sleep(0.001)
-                assert await ended == (1001, "what was sent has not been taken for too long")
-            await settled(office, "leasebook_gateway_websockets", 0)
-            go.set()
-
-    play(scene)
+async def test_a_socket_whose_replica_takes_nothing_any_more_is_cut(tmp_path: Path) -> None:
+    go = asyncio.Event()
+    async with an_office(tmp_path, socket_idle_seconds="1") as office, agreeing(b"", then=go) as replica:
+        office.replicas(replica)
+        async with opened(office) as socket:
+            ended = asyncio.create_task(told(socket))
+            frame = b"\x82\xfe\xff\xff" + bytes(4) + bytes(65_535)
+            while not ended.done():
+                socket._writer.transport.write(frame)
+                await asyncio.sleep(0.001)
+            assert await ended == (1001, "what was sent has not been taken for too long")
+        await settled(office, "leasebook_gateway_websockets", 0)
+        go.set()
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_an_end_that_does_not_read_makes_the_other_wait(tmp_path: Path, way: str) -> None:
-    async def scene() -> None:
-        sent = 0
-        read = asyncio.Event()
+async def test_an_end_that_does_not_read_makes_the_other_wait(tmp_path: Path, way: str) -> None:
+    sent = 0
+    read = asyncio.Event()
 
-        async def pour(socket: Any) -> None:
-            nonlocal sent
-            for _ in range(64):
-                await socket.send_bytes(bytes(1 << 20))
-                sent += 1
+    async def pour(socket: Any) -> None:
+        nonlocal sent
+        for _ in range(64):
+            await socket.send_bytes(bytes(1 << 20))
+            sent += 1
 
-        async def take(socket: Any) -> int:
-            await read.wait()
-            return sum([len((await socket.receive()).data) for _ in range(64)])
+    async def take(socket: Any) -> int:
+        await read.wait()
+        return sum([len((await socket.receive()).data) for _ in range(64)])
 
-        async def talk(socket: web.WebSocketResponse, _request: web.Request) -> None:
-            took.set_result(await take(socket)) if way == "up" else await pour(socket)
+    async def talk(socket: web.WebSocketResponse, _request: web.Request) -> None:
+        took.set_result(await take(socket)) if way == "up" else await pour(socket)
 
-        took: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        async with an_office(tmp_path) as office, talking(talk, compress=False) as replica:
-            office.replicas(replica)
-            async with opened(office) as socket:
-                mine = asyncio.create_task(pour(socket) if way == "up" else take(socket))
-                await at_rest(lambda: sent)
-                assert 0 < sent < 40
-                read.set()
-                result = await mine
-                assert (await took if way == "up" else result) == 64 << 20
-
-    play(scene)
+    took: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async with an_office(tmp_path) as office, talking(talk, compress=False) as replica:
+        office.replicas(replica)
+        async with opened(office) as socket:
+            mine = asyncio.create_task(pour(socket) if way == "up" else take(socket))
+            await at_rest(lambda: sent)
+            assert 0 < sent < 40
+            read.set()
+            result = await mine
+            assert (await took if way == "up" else result) == 64 << 20
 
 
 async def at_rest(number: Any) -> None:
@@ -427,47 +393,41 @@ async def at_rest(number: Any) -> None:
 # --- who may, and for how long ---------------------------------------------------------------------------
 
 
-def test_an_open_socket_is_a_call_of_its_replica_and_a_key_and_an_account_have_so_many(tmp_path: Path) -> None:
-    async def scene() -> None:
-        bounds: Any = {"concurrency_max": "3", "sockets_per_key_max": "2", "sockets_per_account_max": "3"}
-        async with an_office(tmp_path, **bounds) as office, talking(echoing) as replica:
-            office.replicas(replica)
-            keys = [(await office.do(SERVICE, "CreateServiceKey", {"name": f"k{n}"}))["key"] for n in range(2)]
-            async with opened(office), opened(office):
+async def test_an_open_socket_is_a_call_of_its_replica_and_a_key_and_an_account_have_so_many(tmp_path: Path) -> None:
+    bounds: Any = {"concurrency_max": "3", "sockets_per_key_max": "2", "sockets_per_account_max": "3"}
+    async with an_office(tmp_path, **bounds) as office, talking(echoing) as replica:
+        office.replicas(replica)
+        keys = [(await office.do(SERVICE, "CreateServiceKey", {"name": f"k{n}"}))["key"] for n in range(2)]
+        async with opened(office), opened(office):
+            status, said = await asked(office, UPGRADE)
+            assert (status, said["code"]) == (429, "TooManyWebSockets")
+            async with opened(office, key=keys[0]):
+                office.key, mine = keys[1], office.key
                 status, said = await asked(office, UPGRADE)
                 assert (status, said["code"]) == (429, "TooManyWebSockets")
-                async with opened(office, key=keys[0]):
-                    office.key, mine = keys[1], office.key
-                    status, said = await asked(office, UPGRADE)
-                    assert (status, said["code"]) == (429, "TooManyWebSockets")
-                    assert "account" in said["message"]
-                    status, said = await office.said()
-                    assert (status, said["code"]) == (503, "Overloaded")
-                    office.key = mine
-            await settled(office, "leasebook_gateway_websockets", 0)
-            async with opened(office):
-                assert (await asked(office, UPGRADE))[0] == 101
-
-    play(scene)
+                assert "account" in said["message"]
+                status, said = await office.said()
+                assert (status, said["code"]) == (503, "Overloaded")
+                office.key = mine
+        await settled(office, "leasebook_gateway_websockets", 0)
+        async with opened(office):
+            assert (await asked(office, UPGRADE))[0] == 101
 
 
 @pytest.mark.parametrize("how", ["key", "off", "released"])
-def test_a_socket_ends_with_its_key_and_with_its_service(tmp_path: Path, how: str) -> None:
-    async def scene() -> None:
-        async with an_office(tmp_path) as office, talking(echoing) as replica:
-            office.replicas(replica)
-            made = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
-            async with opened(office, key=made["key"]) as socket, opened(office) as other:
-                if how == "key":
-                    await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
-                    assert await told(socket) == (1008, "the key was deleted")
-                    await other.send_str("still here")
-                    assert (await other.receive()).data == "still here"
-                elif how == "off":
-                    await office.do(SERVICE, "DeactivateService", {"serviceId": office.service})
-                    assert await told(socket) == (1001, "the service takes no calls any more")
-                else:
-                    await office.do(UNITS, "ReleaseComputeUnit", {"instanceId": office.unit})
-                    assert (await told(socket))[0] == 1001
-
-    play(scene)
+async def test_a_socket_ends_with_its_key_and_with_its_service(tmp_path: Path, how: str) -> None:
+    async with an_office(tmp_path) as office, talking(echoing) as replica:
+        office.replicas(replica)
+        made = await office.do(SERVICE, "CreateServiceKey", {"name": "spare"})
+        async with opened(office, key=made["key"]) as socket, opened(office) as other:
+            if how == "key":
+                await office.do(SERVICE, "DeleteServiceKey", {"keyId": made["keyId"]})
+                assert await told(socket) == (1008, "the key was deleted")
+                await other.send_str("still here")
+                assert (await other.receive()).data == "still here"
+            elif how == "off":
+                await office.do(SERVICE, "DeactivateService", {"serviceId": office.service})
+                assert await told(socket) == (1001, "the service takes no calls any more")
+            else:
+                await office.do(UNITS, "ReleaseComputeUnit", {"instanceId": office.unit})
+                assert (await told(socket))[0] == 1001

@@ -33,43 +33,37 @@ async def call(upstream: Upstream, port: int) -> None:
     assert await answer.read() == b"ok"
 
 
-def test_what_is_idle_for_longest_is_closed_where_a_call_needs_its_place() -> None:
-    async def scene() -> None:
-        upstream = Upstream(connect_s=5, headers_max=8192, connections_max=3)
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(upstream.close)
-            replicas, ports = [OpenReplica() for _ in range(5)], []
-            for replica in replicas:
-                server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
-                stack.push_async_callback(server.wait_closed)
-                stack.callback(server.close)
-                ports.append(server.sockets[0].getsockname()[1])
-            for port in ports:
-                await call(upstream, port)
-                await asyncio.sleep(0.02)
-                assert sum(replica.open for replica in replicas) <= 3
-            assert [replica.open for replica in replicas] == [0, 0, 1, 1, 1]
-            # What is in use by calls is never closed, and what is kept is used again.
-            await asyncio.gather(*(call(upstream, port) for port in ports[2:]))
-            assert [replica.made for replica in replicas] == [1] * 5
-            await upstream.close()
+async def test_what_is_idle_for_longest_is_closed_where_a_call_needs_its_place() -> None:
+    upstream = Upstream(connect_s=5, headers_max=8192, connections_max=3)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(upstream.close)
+        replicas, ports = [OpenReplica() for _ in range(5)], []
+        for replica in replicas:
+            server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
+            stack.push_async_callback(server.wait_closed)
+            stack.callback(server.close)
+            ports.append(server.sockets[0].getsockname()[1])
+        for port in ports:
+            await call(upstream, port)
             await asyncio.sleep(0.02)
+            assert sum(replica.open for replica in replicas) <= 3
+        assert [replica.open for replica in replicas] == [0, 0, 1, 1, 1]
+        # What is in use by calls is never closed, and what is kept is used again.
+        await asyncio.gather(*(call(upstream, port) for port in ports[2:]))
+        assert [replica.made for replica in replicas] == [1] * 5
+        await upstream.close()
+        await asyncio.sleep(0.02)
 
-    asyncio.run(scene())
 
-
-def test_without_a_bound_all_are_kept() -> None:
-    async def scene() -> None:
-        upstream = Upstream(connect_s=5, headers_max=8192)
-        async with AsyncExitStack() as stack:
-            replicas = [OpenReplica() for _ in range(4)]
-            for replica in replicas:
-                server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
-                stack.push_async_callback(server.wait_closed)
-                stack.callback(server.close)
-                await call(upstream, server.sockets[0].getsockname()[1])
-            assert [replica.open for replica in replicas] == [1] * 4
-            await upstream.close()
-            await asyncio.sleep(0.02)
-
-    asyncio.run(scene())
+async def test_without_a_bound_all_are_kept() -> None:
+    upstream = Upstream(connect_s=5, headers_max=8192)
+    async with AsyncExitStack() as stack:
+        replicas = [OpenReplica() for _ in range(4)]
+        for replica in replicas:
+            server = await asyncio.start_server(replica.serve, "127.0.0.1", 0)
+            stack.push_async_callback(server.wait_closed)
+            stack.callback(server.close)
+            await call(upstream, server.sockets[0].getsockname()[1])
+        assert [replica.open for replica in replicas] == [1] * 4
+        await upstream.close()
+        await asyncio.sleep(0.02)

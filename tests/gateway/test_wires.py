@@ -13,7 +13,6 @@ import pytest
 
 from leasebook.gateway import upstream
 from tests.gateway.scene import GatewayHarness, an_office, raw
-from tests.harness import play
 from tests.serving.place import listening
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -89,45 +88,38 @@ BODILESS = {
 }
 
 
-def test_answers_without_a_body_keep_the_callers_connection_and_are_no_failures(tmp_path: Path) -> None:
-    async def scene() -> None:
-        answers = {path.encode(): answer for (_, path), answer in BODILESS.items()}
-        async with stood(tmp_path, answers) as (office, _, connected):
-            reader, writer = await connected()
-            for method, path in BODILESS:
-                writer.write(head(office, method, path))
-                got = await answered(reader, body=0)
-                assert b"transfer-encoding" not in got or method == "HEAD", (path, got)
-                assert b"connection: close" not in got.lower(), (path, got)
-                if path == "/304":
-                    # What a 200 would have had is said as the replica said it.
-                    assert b"content-length: 1234\r\n" in got
-                if path.startswith("/204"):
-                    assert b"content-length" not in got
-                # On the same connection, and nothing of the last answer before it.
-                writer.write(head(office, "GET", "/"))
-                assert (await answered(reader, body=2)).startswith(b"HTTP/1.1 200 OK\r\n"), path
-            metric = await office.counted(2 * len(BODILESS))
-            assert (metric["succeedCallTotal"], metric["failureCallTotal"]) == (2 * len(BODILESS), 0)
-
-    play(scene)
+async def test_answers_without_a_body_keep_the_callers_connection_and_are_no_failures(tmp_path: Path) -> None:
+    answers = {path.encode(): answer for (_, path), answer in BODILESS.items()}
+    async with stood(tmp_path, answers) as (office, _, connected):
+        reader, writer = await connected()
+        for method, path in BODILESS:
+            writer.write(head(office, method, path))
+            got = await answered(reader, body=0)
+            assert b"transfer-encoding" not in got or method == "HEAD", (path, got)
+            assert b"connection: close" not in got.lower(), (path, got)
+            if path == "/304":
+                # What a 200 would have had is said as the replica said it.
+                assert b"content-length: 1234\r\n" in got
+            if path.startswith("/204"):
+                assert b"content-length" not in got
+            # On the same connection, and nothing of the last answer before it.
+            writer.write(head(office, "GET", "/"))
+            assert (await answered(reader, body=2)).startswith(b"HTTP/1.1 200 OK\r\n"), path
+        metric = await office.counted(2 * len(BODILESS))
+        assert (metric["succeedCallTotal"], metric["failureCallTotal"]) == (2 * len(BODILESS), 0)
 
 
-def test_who_speaks_the_old_http_gets_no_chunks(tmp_path: Path) -> None:
+async def test_who_speaks_the_old_http_gets_no_chunks(tmp_path: Path) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"
-
-    async def scene() -> None:
-        async with stood(tmp_path, {b"/stream": chunked}) as (office, _, connected):
-            for more in (b"", b"Connection: keep-alive\r\n"):
-                reader, writer = await connected()
-                writer.write(head(office, "GET", "/stream", version="1.0", more=more))
-                async with asyncio.timeout(WITHIN_S):
-                    top, _, body = (await reader.read()).partition(b"\r\n\r\n")
-                assert body == b"helloworld"
-                assert b"chunked" not in top.lower()
-                assert b"connection: close" in top.lower()
-
-    play(scene)
+    async with stood(tmp_path, {b"/stream": chunked}) as (office, _, connected):
+        for more in (b"", b"Connection: keep-alive\r\n"):
+            reader, writer = await connected()
+            writer.write(head(office, "GET", "/stream", version="1.0", more=more))
+            async with asyncio.timeout(WITHIN_S):
+                top, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert body == b"helloworld"
+            assert b"chunked" not in top.lower()
+            assert b"connection: close" in top.lower()
 
 
 VALUES = {
@@ -138,26 +130,22 @@ VALUES = {
 }
 
 
-def test_header_values_pass_unchanged_both_ways_whatever_their_bytes(tmp_path: Path) -> None:
+async def test_header_values_pass_unchanged_both_ways_whatever_their_bytes(tmp_path: Path) -> None:
     lines = b"".join(b"%b: %b\r\n" % pair for pair in VALUES.items())
     answer = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 2\r\n\r\nhi"
-
-    async def scene() -> None:
-        async with stood(tmp_path, {b"/": answer}) as (office, replica, connected):
-            reader, writer = await connected()
-            for method, more in (("GET", b""), ("POST", b"Content-Length: 2\r\n")):
-                forwarded = b"X-Forwarded-For: caf\xe9\r\n"
-                request = head(office, method, "/", more=lines + more + forwarded)
-                writer.write(request + (b"ab" if more else b""))
-                got = await answered(reader, body=2)
-                seen = dict(line.partition(b": ")[::2] for line in replica.heads[-1].split(b"\r\n")[1:] if line)
-                back = dict(line.partition(b": ")[::2] for line in got.split(b"\r\n")[1:] if line)
-                for name, value in VALUES.items():
-                    assert seen[name] == value, (method, name)
-                    assert back[name] == value, (method, name)
-                assert seen[b"X-Forwarded-For"].startswith(b"caf\xe9, ")
-
-    play(scene)
+    async with stood(tmp_path, {b"/": answer}) as (office, replica, connected):
+        reader, writer = await connected()
+        for method, more in (("GET", b""), ("POST", b"Content-Length: 2\r\n")):
+            forwarded = b"X-Forwarded-For: caf\xe9\r\n"
+            request = head(office, method, "/", more=lines + more + forwarded)
+            writer.write(request + (b"ab" if more else b""))
+            got = await answered(reader, body=2)
+            seen = dict(line.partition(b": ")[::2] for line in replica.heads[-1].split(b"\r\n")[1:] if line)
+            back = dict(line.partition(b": ")[::2] for line in got.split(b"\r\n")[1:] if line)
+            for name, value in VALUES.items():
+                assert seen[name] == value, (method, name)
+                assert back[name] == value, (method, name)
+            assert seen[b"X-Forwarded-For"].startswith(b"caf\xe9, ")
 
 
 async def _post(
@@ -172,23 +160,19 @@ async def _post(
 
 
 @pytest.mark.parametrize(("idle_s", "connections"), [(1.0, 1), (1.9, 2), (4.9, 2)])
-def test_a_connection_that_was_idle_for_as_long_as_a_model_server_keeps_one_is_not_used_again(
+async def test_a_connection_that_was_idle_for_as_long_as_a_model_server_keeps_one_is_not_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle_s: float, connections: int
 ) -> None:
     moved = [0.0]
     monkeypatch.setattr("aiohttp.connector.monotonic", lambda: time.monotonic() * 1e-6 + moved[0])
-
-    async def scene() -> None:
-        async with stood(tmp_path) as (office, replica, connected):
-            assert b"200" in await _post(office, connected)
-            moved[0] += idle_s
-            assert b"200" in await _post(office, connected)
-            assert len(replica.connections) == connections
-
-    play(scene)
+    async with stood(tmp_path) as (office, replica, connected):
+        assert b"200" in await _post(office, connected)
+        moved[0] += idle_s
+        assert b"200" in await _post(office, connected)
+        assert len(replica.connections) == connections
 
 
-def test_what_was_not_written_before_a_connection_closed_is_written_to_another(
+async def test_what_was_not_written_before_a_connection_closed_is_written_to_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = upstream.Request.write_bytes
@@ -202,16 +186,12 @@ def test_what_was_not_written_before_a_connection_closed_is_written_to_another(
         await write(self, writer, conn, content_length)
 
     monkeypatch.setattr(upstream.Request, "write_bytes", closing_first)
-
-    async def scene() -> None:
-        async with stood(tmp_path) as (office, replica, connected):
-            for _ in range(3):
-                assert b"200" in await _post(office, connected, b"a" * 200_000)
-            assert closed
-            assert sum(map(len, replica.connections)) == 3
-            assert len(replica.connections) == 2
-
-    play(scene)
+    async with stood(tmp_path) as (office, replica, connected):
+        for _ in range(3):
+            assert b"200" in await _post(office, connected, b"a" * 200_000)
+        assert closed
+        assert sum(map(len, replica.connections)) == 3
+        assert len(replica.connections) == 2
 
 
 @pytest.mark.parametrize(
@@ -224,14 +204,11 @@ def test_what_was_not_written_before_a_connection_closed_is_written_to_another(
         ("POST", b"ab", b"502"),
     ],
 )
-def test_a_request_that_met_the_closing_is_sent_again_where_that_does_nothing_twice(
+async def test_a_request_that_met_the_closing_is_sent_again_where_that_does_nothing_twice(
     tmp_path: Path, method: str, body: bytes, status: bytes
 ) -> None:
-    async def scene() -> None:
-        async with stood(tmp_path) as (office, replica, connected):
-            assert b"200" in await _post(office, connected)
-            replica.hangs_up = True
-            assert status in await _post(office, connected, body, method)
-            assert len(replica.heads) == (3 if status == b"200" else 2)
-
-    play(scene)
+    async with stood(tmp_path) as (office, replica, connected):
+        assert b"200" in await _post(office, connected)
+        replica.hangs_up = True
+        assert status in await _post(office, connected, body, method)
+        assert len(replica.heads) == (3 if status == b"200" else 2)

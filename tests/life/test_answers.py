@@ -109,52 +109,41 @@ async def answered(call: asyncio.Task[object]) -> object:
     return await asyncio.wait_for(asyncio.shield(call), PATIENCE_S)
 
 
-def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_leave_when_the_next_batch_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
-
-    async def play() -> None:
-        scene = TwoCallers(Gate(is_open=False), Gate(is_open=False))
-        first, second = await scene.play()
-        loading, saving = scene.second
-        await loading.reached.wait()
-        assert not first.done(), "it could, and takes time in which the store has nothing to do"
-        loading.open()
-        await saving.reached.wait()
-        assert await answered(first)
-        assert not second.done(), "it is not committed"
-        saving.open()
-        assert await answered(second), "nobody follows on it"
-        await scene.sequencer.close()
-
-    asyncio.run(play())
+    scene = TwoCallers(Gate(is_open=False), Gate(is_open=False))
+    first, second = await scene.play()
+    loading, saving = scene.second
+    await loading.reached.wait()
+    assert not first.done(), "it could, and takes time in which the store has nothing to do"
+    loading.open()
+    await saving.reached.wait()
+    assert await answered(first)
+    assert not second.done(), "it is not committed"
+    saving.open()
+    assert await answered(second), "nobody follows on it"
+    await scene.sequencer.close()
 
 
-def test_answers_do_not_wait_for_rows_that_another_server_has_locked() -> None:
-    async def play() -> None:
-        scene = TwoCallers(Gate(is_open=False), Gate(is_open=True))
-        first, second = await scene.play()
-        await scene.second[0].reached.wait()
-        assert await answered(first)
-        assert not second.done()
-        scene.second[0].open()
-        assert await answered(second)
-        await scene.sequencer.close()
-
-    asyncio.run(play())
+async def test_answers_do_not_wait_for_rows_that_another_server_has_locked() -> None:
+    scene = TwoCallers(Gate(is_open=False), Gate(is_open=True))
+    first, second = await scene.play()
+    await scene.second[0].reached.wait()
+    assert await answered(first)
+    assert not second.done()
+    scene.second[0].open()
+    assert await answered(second)
+    await scene.sequencer.close()
 
 
-def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replies, "DEFER_MAX_S", LONG_S)
-
-    async def play() -> None:
-        scene = TwoCallers(fails=Unavailable("the disk is full"))
-        first, second = await scene.play()
-        assert await answered(first)
-        with pytest.raises(Unavailable):
-            await answered(second)
-        await scene.sequencer.close()
-
-    asyncio.run(play())
+    scene = TwoCallers(fails=Unavailable("the disk is full"))
+    first, second = await scene.play()
+    assert await answered(first)
+    with pytest.raises(Unavailable):
+        await answered(second)
+    await scene.sequencer.close()
 
 
 @pytest.mark.parametrize(
@@ -167,24 +156,21 @@ def test_answers_leave_where_the_next_batch_cannot_be_taken(monkeypatch: pytest.
         pytest.param(2, CALLERS_MIN + 1, [CALLERS_MIN, 1], id="one too many for one"),
     ],
 )
-def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int]) -> None:
-    async def play() -> None:
-        store = MemoryStore()
-        office = StoreHarness(store, Rules(), InstantEngine())
-        payment = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
-        await office.say(opening(ZONE, START), START)
-        sizes = Sizes()
-        sequencer = Sequencer(
-            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(backlog_parts=parts), meter=sizes
-        )
-        calls = [asyncio.create_task(sequencer.submit(payment)) for _ in range(callers)]
-        await asyncio.sleep(0)
-        sequencer.start()
-        await asyncio.gather(*calls)
-        await sequencer.close()
-        assert sizes.sizes == batches
-
-    asyncio.run(play())
+async def test_a_crowd_is_taken_in_parts(parts: int, callers: int, batches: list[int]) -> None:
+    store = MemoryStore()
+    office = StoreHarness(store, Rules(), InstantEngine())
+    payment = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))
+    await office.say(opening(ZONE, START), START)
+    sizes = Sizes()
+    sequencer = Sequencer(
+        store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(backlog_parts=parts), meter=sizes
+    )
+    calls = [asyncio.create_task(sequencer.submit(payment)) for _ in range(callers)]
+    await asyncio.sleep(0)
+    sequencer.start()
+    await asyncio.gather(*calls)
+    await sequencer.close()
+    assert sizes.sizes == batches
 
 
 class SharedStore(MemoryStore):
@@ -197,31 +183,27 @@ class SharedStore(MemoryStore):
 
 
 @pytest.mark.parametrize(("waited_s", "batches"), [(-1.0, [50, 100, 50]), (60.0, [50, 50, 50, 50])])
-def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
+async def test_while_another_server_has_the_rows_all_of_a_crowd_is_taken(
     waited_s: float, batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is time for all of them to be answered and to ask again, and two servers share what a batch costs."""
     monkeypatch.setattr(sizing, "ROW_WAIT_S", waited_s)
+    store = SharedStore()
+    await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
+    payment, sizes = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH)), Sizes()
+    limits = Limits(backlog_parts=2)
+    shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=sizes)
 
-    async def play() -> None:
-        store = SharedStore()
-        await StoreHarness(store, Rules(), InstantEngine()).say(opening(ZONE, START), START)
-        payment, sizes = TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH)), Sizes()
-        limits = Limits(backlog_parts=2)
-        shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=sizes)
+    async def twice() -> None:
+        await shop.submit(payment)
+        await shop.submit(payment)
 
-        async def twice() -> None:
-            await shop.submit(payment)
-            await shop.submit(payment)
-
-        calls = [asyncio.create_task(twice()) for _ in range(100)]
-        await asyncio.sleep(0)
-        shop.start()
-        await asyncio.gather(*calls)
-        await shop.close()
-        assert sizes.sizes == batches
-
-    asyncio.run(play())
+    calls = [asyncio.create_task(twice()) for _ in range(100)]
+    await asyncio.sleep(0)
+    shop.start()
+    await asyncio.gather(*calls)
+    await shop.close()
+    assert sizes.sizes == batches
 
 
 class CommitWatcher:
@@ -238,22 +220,18 @@ class CommitWatcher:
 
 
 @pytest.mark.parametrize("part", [None, 1, 2])
-def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: int | None) -> None:
+async def test_whoever_watches_is_told_once_of_all_that_a_batch_changed(part: int | None) -> None:
     """Else the agenda would sleep on beyond a release that was written with an early part."""
-
-    async def play() -> None:
-        store = MemoryStore()
-        office = StoreHarness(store, Rules(), InstantEngine())
-        await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
-        life, told = BillingOracle(store, office, ZONE, START), CommitWatcher()
-        limits = Limits(part_size=part)
-        shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=Sizes())
-        shop.watch(told)
-        calls = [asyncio.create_task(shop.submit(life.buying(1))) for _ in range(3)]
-        await asyncio.sleep(0)
-        shop.start()
-        bought = {(await call).unit_id for call in calls}
-        await shop.close()
-        assert told.units == told.due == [bought]
-
-    asyncio.run(play())
+    store = MemoryStore()
+    office = StoreHarness(store, Rules(), InstantEngine())
+    await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
+    life, told = BillingOracle(store, office, ZONE, START), CommitWatcher()
+    limits = Limits(part_size=part)
+    shop = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=limits, meter=Sizes())
+    shop.watch(told)
+    calls = [asyncio.create_task(shop.submit(life.buying(1))) for _ in range(3)]
+    await asyncio.sleep(0)
+    shop.start()
+    bought = {(await call).unit_id for call in calls}
+    await shop.close()
+    assert told.units == told.due == [bought]

@@ -54,47 +54,38 @@ async def asked(facts: SharedState, times: int) -> list[asyncio.Task[Standing]]:
     return tasks
 
 
-def test_all_who_come_meanwhile_share_the_next_question() -> None:
-    async def play() -> None:
-        shelf, facts = scene()
-        shelf.facts[VIRTUAL_NOW] = "7"
-        first = await asked(facts, 1)
-        crowd = await asked(facts, 50)
-        shelf.held.set()
-        assert set(await asyncio.gather(*first, *crowd)) == {Standing("1", "7")}
-        assert shelf.readings == 2
-        assert (await facts.now()).identity_epoch == "1"
-        assert shelf.readings == 3, "nothing is remembered"
-
-    asyncio.run(play())
+async def test_all_who_come_meanwhile_share_the_next_question() -> None:
+    shelf, facts = scene()
+    shelf.facts[VIRTUAL_NOW] = "7"
+    first = await asked(facts, 1)
+    crowd = await asked(facts, 50)
+    shelf.held.set()
+    assert set(await asyncio.gather(*first, *crowd)) == {Standing("1", "7")}
+    assert shelf.readings == 2
+    assert (await facts.now()).identity_epoch == "1"
+    assert shelf.readings == 3, "nothing is remembered"
 
 
-def test_nobody_is_told_what_was_read_before_he_asked() -> None:
-    async def play() -> None:
-        shelf, facts = scene()
-        early = await asked(facts, 1)
-        shelf.facts[IDENTITY_EPOCH] = "2"
-        late = await asked(facts, 3)
-        shelf.held.set()
-        assert [task.identity_epoch for task in await asyncio.gather(*early)] == ["1"]
-        assert [task.identity_epoch for task in await asyncio.gather(*late)] == ["2"] * 3
-
-    asyncio.run(play())
+async def test_nobody_is_told_what_was_read_before_he_asked() -> None:
+    shelf, facts = scene()
+    early = await asked(facts, 1)
+    shelf.facts[IDENTITY_EPOCH] = "2"
+    late = await asked(facts, 3)
+    shelf.held.set()
+    assert [task.identity_epoch for task in await asyncio.gather(*early)] == ["1"]
+    assert [task.identity_epoch for task in await asyncio.gather(*late)] == ["2"] * 3
 
 
-def test_who_has_gone_is_not_waited_for_and_a_store_that_is_away_is_everybodys_trouble() -> None:
-    async def play() -> None:
-        shelf, facts = scene()
-        gone, *left = await asked(facts, 4)
-        gone.cancel()
-        await asyncio.sleep(0)
-        shelf.error = Unavailable("the database does not answer")
-        shelf.held.set()
-        for task in left:
-            with pytest.raises(Unavailable):
-                await task
-        assert gone.cancelled()
-        shelf.error = None
-        assert (await facts.now()).identity_epoch == "1"
-
-    asyncio.run(play())
+async def test_who_has_gone_is_not_waited_for_and_a_store_that_is_away_is_everybodys_trouble() -> None:
+    shelf, facts = scene()
+    gone, *left = await asked(facts, 4)
+    gone.cancel()
+    await asyncio.sleep(0)
+    shelf.error = Unavailable("the database does not answer")
+    shelf.held.set()
+    for task in left:
+        with pytest.raises(Unavailable):
+            await task
+    assert gone.cancelled()
+    shelf.error = None
+    assert (await facts.now()).identity_epoch == "1"

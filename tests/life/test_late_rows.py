@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 import pytest
@@ -47,22 +46,16 @@ class SlowStore(MemoryStore):
         return self.open
 
 
-def test_a_moment_that_passed_while_rows_were_waited_for_has_passed() -> None:
+async def test_a_moment_that_passed_while_rows_were_waited_for_has_passed() -> None:
     """Else who gave up, and was refused by another server meanwhile, would have bought all the same."""
-
-    async def scene() -> None:
-        store = SlowStore()
-        office = StoreHarness(store, Rules(), InstantEngine())
-        life = BillingOracle(store, office, ZONE, START)
-        await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
-        sequencer = Sequencer(
-            store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Sizes()
-        )
-        sequencer.start()
-        with pytest.raises(Refusal):
-            await sequencer.submit(life.buying(1, release_at=Instant(START + WAITED - SECOND_US)))
-        bought = await sequencer.submit(life.buying(1, release_at=Instant(START + WAITED + SECOND_US)))
-        assert life.unit(bought.unit_id).created_at == START + WAITED
-        await sequencer.close()
-
-    asyncio.run(scene())
+    store = SlowStore()
+    office = StoreHarness(store, Rules(), InstantEngine())
+    life = BillingOracle(store, office, ZONE, START)
+    await office.say([*opening(ZONE, START), TopUp(account_id=ACCOUNT, amount=Micro(PER_MONTH))], START)
+    sequencer = Sequencer(store, VirtualClock(START), Rules(), engine=InstantEngine(), limits=Limits(), meter=Sizes())
+    sequencer.start()
+    with pytest.raises(Refusal):
+        await sequencer.submit(life.buying(1, release_at=Instant(START + WAITED - SECOND_US)))
+    bought = await sequencer.submit(life.buying(1, release_at=Instant(START + WAITED + SECOND_US)))
+    assert life.unit(bought.unit_id).created_at == START + WAITED
+    await sequencer.close()

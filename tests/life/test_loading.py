@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -44,27 +43,24 @@ def token(number: int) -> IdempotencyKey:
 
 
 @pytest.mark.parametrize("kind", ["purchases", "purchases and a release"])
-def test_a_client_token_takes_no_step_of_its_own(kind: str) -> None:
-    async def scene() -> None:
-        store = MemoryStore()
-        office = StoreHarness(store, Rules(), InstantEngine())
-        await office.say(opening(ZONE, START), START)
-        life = BillingOracle(store, office, ZONE, START)
-        await life.pay_in(PER_MONTH)
-        commands: list[Command] = [msgspec.structs.replace(life.buying(1), token=token(number)) for number in range(3)]
-        if kind != "purchases":
-            unit_id = await life.buy()
-            commands.append(Release(token=token(3), account_id=ACCOUNT, unit_id=unit_id, service_id=None))
-        steps, book = await steps_of(store, commands)
-        assert len(steps) == (1 if kind == "purchases" else 2)
-        # Locks are taken in one order: tokens come before all that is asked for with them, and after.
-        assert IDEMPOTENCY_RECORDS in steps[0]
-        assert TABLES.index(IDEMPOTENCY_RECORDS) < TABLES.index(INSTANCES)
-        for command in commands:
-            assert command.token is not None
-            assert book.get(IDEMPOTENCY_RECORDS, ACCOUNT, command.token.value) is None
-
-    asyncio.run(scene())
+async def test_a_client_token_takes_no_step_of_its_own(kind: str) -> None:
+    store = MemoryStore()
+    office = StoreHarness(store, Rules(), InstantEngine())
+    await office.say(opening(ZONE, START), START)
+    life = BillingOracle(store, office, ZONE, START)
+    await life.pay_in(PER_MONTH)
+    commands: list[Command] = [msgspec.structs.replace(life.buying(1), token=token(number)) for number in range(3)]
+    if kind != "purchases":
+        unit_id = await life.buy()
+        commands.append(Release(token=token(3), account_id=ACCOUNT, unit_id=unit_id, service_id=None))
+    steps, book = await steps_of(store, commands)
+    assert len(steps) == (1 if kind == "purchases" else 2)
+    # Locks are taken in one order: tokens come before all that is asked for with them, and after.
+    assert IDEMPOTENCY_RECORDS in steps[0]
+    assert TABLES.index(IDEMPOTENCY_RECORDS) < TABLES.index(INSTANCES)
+    for command in commands:
+        assert command.token is not None
+        assert book.get(IDEMPOTENCY_RECORDS, ACCOUNT, command.token.value) is None
 
 
 async def steps_of(store: MemoryStore, commands: Sequence[Command]) -> tuple[list[set[Table[Any]]], Book]:

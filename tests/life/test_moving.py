@@ -82,39 +82,33 @@ async def moved(limits: Limits) -> tuple[Books, list[int]]:
 
 
 @pytest.mark.parametrize(("due_max", "times"), [(1, 1), (1, 4), (3, 1), (2, 4), (256, 4)])
-def test_the_same_books_come_of_a_move_however_much_is_taken_at_once(due_max: int, times: int) -> None:
-    async def scene() -> None:
-        expected = await on_time()
-        books, sizes = await moved(Limits(64, due_max, 100, times))
-        # One command more: the one that moves the clock.
-        assert max(sizes) == min(due_max * times, TIE) + 1
-        assert books == expected
-
-    asyncio.run(scene())
+async def test_the_same_books_come_of_a_move_however_much_is_taken_at_once(due_max: int, times: int) -> None:
+    expected = await on_time()
+    books, sizes = await moved(Limits(64, due_max, 100, times))
+    # One command more: the one that moves the clock.
+    assert max(sizes) == min(due_max * times, TIE) + 1
+    assert books == expected
 
 
-def test_more_is_taken_at_once_while_nobody_calls_and_less_again_once_somebody_does() -> None:
-    async def scene() -> None:
-        store, _ = await bought()
-        clock, meter = VirtualClock(Instant(START + 30 * MINUTE)), Sizes()
-        limits = Limits(64, due_max=1, idle_times=3)
-        sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
-        sequencer.start()
-        assert len(await sequencer.do_due(DueRequest())) == 3
-        # In a batch of its own, with which no due work is done.
-        await sequencer.submit(TopUp(account_id=ACCOUNT, amount=Micro(1)))
-        assert len(await sequencer.do_due(DueRequest())) == 1
-        call = sequencer.submit(TopUp(account_id=ACCOUNT, amount=Micro(1)))
-        _, due = await asyncio.gather(call, sequencer.do_due(DueRequest()))
-        assert len(due) == 1
-        await sequencer.close()
-        assert meter.sizes == [3, 1, 1, 2]
-
-    asyncio.run(scene())
+async def test_more_is_taken_at_once_while_nobody_calls_and_less_again_once_somebody_does() -> None:
+    store, _ = await bought()
+    clock, meter = VirtualClock(Instant(START + 30 * MINUTE)), Sizes()
+    limits = Limits(64, due_max=1, idle_times=3)
+    sequencer = Sequencer(store, clock, Rules(), engine=InstantEngine(), limits=limits, meter=meter)
+    sequencer.start()
+    assert len(await sequencer.do_due(DueRequest())) == 3
+    # In a batch of its own, with which no due work is done.
+    await sequencer.submit(TopUp(account_id=ACCOUNT, amount=Micro(1)))
+    assert len(await sequencer.do_due(DueRequest())) == 1
+    call = sequencer.submit(TopUp(account_id=ACCOUNT, amount=Micro(1)))
+    _, due = await asyncio.gather(call, sequencer.do_due(DueRequest()))
+    assert len(due) == 1
+    await sequencer.close()
+    assert meter.sizes == [3, 1, 1, 2]
 
 
-def test_the_life_that_is_moved_through_has_something_of_everything() -> None:
-    books = asyncio.run(on_time())
+async def test_the_life_that_is_moved_through_has_something_of_everything() -> None:
+    books = await on_time()
     units = list(books.rows["units"].values())
     assert Counter((unit.status, unit.end_reason) for unit in units) == {
         ("Released", "Schedule"): 3,

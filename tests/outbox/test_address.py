@@ -22,7 +22,7 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.notifications.ports import Parcel
 from leasebook.notifications.webhook import WebhookSender
 from leasebook.notifications.webhook_signature import new_secret
-from tests.harness import a_service, play
+from tests.harness import a_service
 from tests.outbox.receivers import PATH, Receiver, a_receiver
 
 NOTHING, LOCAL = Allowed(), Allowed(http=True, networks=networks_of("127.0.0.0/8"))
@@ -221,24 +221,21 @@ def test_a_url_that_was_allowed_when_the_webhook_was_made_and_is_not_any_more_is
     assert asked == []
 
 
-def test_the_address_that_was_checked_is_called_and_the_name_is_looked_up_once() -> None:
-    async def scene() -> None:
-        async with a_receiver() as receiver:
-            port = int(receiver.url.split(":")[2].split("/")[0])
-            asked: list[str] = []
+async def test_the_address_that_was_checked_is_called_and_the_name_is_looked_up_once() -> None:
+    async with a_receiver() as receiver:
+        port = int(receiver.url.split(":")[2].split("/")[0])
+        asked: list[str] = []
 
-            async def look_up(host: str, _port: int) -> list[Address]:
-                # A second answer would be another address, as of somebody who waits for the check to be over.
-                asked.append(host)
-                return [ipaddress.ip_address("127.0.0.1" if len(asked) == 1 else "127.0.0.2")]
+        async def look_up(host: str, _port: int) -> list[Address]:
+            # A second answer would be another address, as of somebody who waits for the check to be over.
+            asked.append(host)
+            return [ipaddress.ip_address("127.0.0.1" if len(asked) == 1 else "127.0.0.2")]
 
-            sender = WebhookSender(LOCAL, lambda _hook, _sealed: new_secret(), look_up=look_up)
-            assert await sender.send(parcel(f"http://receiver.example:{port}/hook")) == Outcome("Delivered", 204)
-            await sender.close()
-            assert asked == ["receiver.example"]
-            assert receiver.got[0].headers["host"] == f"receiver.example:{port}"
-
-    play(scene)
+        sender = WebhookSender(LOCAL, lambda _hook, _sealed: new_secret(), look_up=look_up)
+        assert await sender.send(parcel(f"http://receiver.example:{port}/hook")) == Outcome("Delivered", 204)
+        await sender.close()
+        assert asked == ["receiver.example"]
+        assert receiver.got[0].headers["host"] == f"receiver.example:{port}"
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -265,44 +262,37 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("receiver.example", "Delivered"), ("other.example", "Retry")])
-def test_tls_asks_for_the_name_and_believes_no_other_certificate(tmp_path: Path, name: str, kind: str) -> None:
+async def test_tls_asks_for_the_name_and_believes_no_other_certificate(tmp_path: Path, name: str, kind: str) -> None:
     cert, key = certificate(tmp_path, "receiver.example")
     asked: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    context.sni_callback = lambda _socket, server_name, _context: asked.append(server_name)
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
 
-    async def scene() -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        context.sni_callback = lambda _socket, server_name, _context: asked.append(server_name)
-        receiver = Receiver()
-        server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=context)
-        port = server.sockets[0].getsockname()[1]
+    async def look_up(_host: str, _port: int) -> list[Address]:
+        return [ipaddress.ip_address("127.0.0.1")]
 
-        async def look_up(_host: str, _port: int) -> list[Address]:
-            return [ipaddress.ip_address("127.0.0.1")]
-
-        trusting = ssl.create_default_context(cafile=str(cert))
-        sender = WebhookSender(LOCAL, lambda _hook, _sealed: new_secret(), look_up=look_up, tls=trusting)
-        outcome = await sender.send(parcel(f"https://{name}:{port}/"))
-        await sender.close()
-        assert outcome.kind == kind
-        assert bool(receiver.got) is (kind == "Delivered")
-        server.close()
-
-    play(scene)
+    trusting = ssl.create_default_context(cafile=str(cert))
+    sender = WebhookSender(LOCAL, lambda _hook, _sealed: new_secret(), look_up=look_up, tls=trusting)
+    outcome = await sender.send(parcel(f"https://{name}:{port}/"))
+    await sender.close()
+    assert outcome.kind == kind
+    assert bool(receiver.got) is (kind == "Delivered")
+    server.close()
     assert asked == [name]
 
 
-def test_a_name_that_nobody_knows_is_a_failure_with_words() -> None:
+async def test_a_name_that_nobody_knows_is_a_failure_with_words() -> None:
     async def look_up(_host: str, _port: int) -> list[Address]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    async def scene() -> None:
-        sender = WebhookSender(NOTHING, lambda _hook, _sealed: new_secret(), look_up=look_up)
-        outcome = await sender.send(parcel("https://nobody.example/"))
-        assert outcome == Outcome("Retry", failure="The name cannot be looked up: Name or service not known.")
-        await sender.close()
-
-    play(scene)
+    sender = WebhookSender(NOTHING, lambda _hook, _sealed: new_secret(), look_up=look_up)
+    outcome = await sender.send(parcel("https://nobody.example/"))
+    assert outcome == Outcome("Retry", failure="The name cannot be looked up: Name or service not known.")
+    await sender.close()
 
 
 @pytest.mark.parametrize(
@@ -317,10 +307,7 @@ def test_a_name_that_nobody_knows_is_a_failure_with_words() -> None:
         {"kind": "Pigeon", "url": "https://example.org/"},
     ],
 )
-def test_a_webhook_that_will_not_do_is_not_made(tmp_path: Path, body: Any) -> None:
-    async def scene() -> None:
-        async with a_service(tmp_path) as desk:
-            assert (await desk.call(PATH, "CreateSubscription", body)).code == "InappropriateJSON"
-            assert (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"] == []
-
-    play(scene)
+async def test_a_webhook_that_will_not_do_is_not_made(tmp_path: Path, body: Any) -> None:
+    async with a_service(tmp_path) as desk:
+        assert (await desk.call(PATH, "CreateSubscription", body)).code == "InappropriateJSON"
+        assert (await desk.call(PATH, "DescribeSubscriptions")).result["subscriptions"] == []

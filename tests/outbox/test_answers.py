@@ -14,7 +14,7 @@ from leasebook.notifications import paused_clock as standing
 from leasebook.notifications import webhook
 from leasebook.notifications.mail import MailSender
 from leasebook.store.opening import Target
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
@@ -97,24 +97,21 @@ async def _mail_server(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     writer.close()
 
 
-def test_a_mail_that_was_taken_is_delivered_however_the_mail_server_says_goodbye() -> None:
-    async def scene() -> None:
-        left = asyncio.Event()
+async def test_a_mail_that_was_taken_is_delivered_however_the_mail_server_says_goodbye() -> None:
+    left = asyncio.Event()
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await _mail_server(reader, writer)
-            await writer.wait_closed()
-            left.set()
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _mail_server(reader, writer)
+        await writer.wait_closed()
+        left.set()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            sender = MailSender(server_of(f"smtp://127.0.0.1:{port}"), "a@b.test", str, confirming, timeout_s=0.5)
-            outcome = await sender.send(parcel("unit-1", "Schedule"))
-            assert (outcome.kind, outcome.status) == ("Delivered", 250), outcome
-            await left.wait()
-
-    play(scene)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        sender = MailSender(server_of(f"smtp://127.0.0.1:{port}"), "a@b.test", str, confirming, timeout_s=0.5)
+        outcome = await sender.send(parcel("unit-1", "Schedule"))
+        assert (outcome.kind, outcome.status) == ("Delivered", 250), outcome
+        await left.wait()
 
 
 def _at_once(waits: list[float]) -> Callable[[float, Callable[[], None]], asyncio.TimerHandle]:
@@ -148,24 +145,21 @@ def test_under_a_clock_that_stands_still_a_failure_is_tried_again_by_the_machine
     played(migrated, scene)
 
 
-def test_under_a_clock_that_stands_still_what_waited_is_tried_at_the_next_start(tmp_path: Path) -> None:
-    async def whole() -> None:
-        async with a_receiver() as receiver:
-            receiver.answer = lambda _got: FAILED
-            async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
-                await subscribe(desk, receiver.url, types=["unit.bought"])
-                await buy(desk)
-                await tried(desk, 1)
+async def test_under_a_clock_that_stands_still_what_waited_is_tried_at_the_next_start(tmp_path: Path) -> None:
+    async with a_receiver() as receiver:
+        receiver.answer = lambda _got: FAILED
+        async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
+            await subscribe(desk, receiver.url, types=["unit.bought"])
+            await buy(desk)
+            await tried(desk, 1)
 
-            def fine(_got: ReceivedDelivery) -> bytes:
-                return OK
+        def fine(_got: ReceivedDelivery) -> bytes:
+            return OK
 
-            receiver.answer = fine
-            async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
-                (row,) = await settled(desk, 1)
-                assert row["attempts"] == 2
-
-    play(whole)
+        receiver.answer = fine
+        async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
+            (row,) = await settled(desk, 1)
+            assert row["attempts"] == 2
 
 
 def test_a_lane_that_was_moved_meanwhile_is_left_alone(migrated: Target, monkeypatch: pytest.MonkeyPatch) -> None:

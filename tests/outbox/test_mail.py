@@ -220,14 +220,13 @@ def test_a_question_is_sent_anew_a_few_times_a_day_and_only_the_newest_link_hold
     played(tmp_path, port, scene)
 
 
-def test_without_an_address_for_links_there_are_no_mail_subscriptions(tmp_path: Path, mail: tuple[Box, int]) -> None:
-    async def scene() -> None:
-        environment = {"LEASEBOOK_SMTP_URL": f"smtp://127.0.0.1:{mail[1]}"}
-        async with a_service(tmp_path, environment=environment) as desk:
-            answer = await desk.call(PATH, "CreateSubscription", {"kind": "Email", "address": TO})
-            assert (answer.code, "public_url" in answer.body["message"]) == ("OperationNotSupported", True)
-
-    play(scene)
+async def test_without_an_address_for_links_there_are_no_mail_subscriptions(
+    tmp_path: Path, mail: tuple[Box, int]
+) -> None:
+    environment = {"LEASEBOOK_SMTP_URL": f"smtp://127.0.0.1:{mail[1]}"}
+    async with a_service(tmp_path, environment=environment) as desk:
+        answer = await desk.call(PATH, "CreateSubscription", {"kind": "Email", "address": TO})
+        assert (answer.code, "public_url" in answer.body["message"]) == ("OperationNotSupported", True)
 
 
 def test_an_event_arrives_as_a_plain_message_that_no_machine_answers(tmp_path: Path, mail: tuple[Box, int]) -> None:
@@ -315,13 +314,10 @@ def test_a_mail_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
     played(tmp_path, 1, scene)
 
 
-def test_a_server_without_a_mail_server_makes_no_mail_subscriptions(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with a_service(tmp_path) as desk:
-            body = {"kind": "Email", "address": TO}
-            assert (await desk.call(PATH, "CreateSubscription", body)).code == "OperationNotSupported"
-
-    play(scene)
+async def test_a_server_without_a_mail_server_makes_no_mail_subscriptions(tmp_path: Path) -> None:
+    async with a_service(tmp_path) as desk:
+        body = {"kind": "Email", "address": TO}
+        assert (await desk.call(PATH, "CreateSubscription", body)).code == "OperationNotSupported"
 
 
 @pytest.mark.parametrize(
@@ -378,13 +374,10 @@ def test_nothing_in_an_event_becomes_a_header() -> None:
         message_of(parcel("unit-1\r\nBcc: other@example.org", ""), "a@b.c", str, confirming)
 
 
-def test_a_message_that_cannot_be_written_is_not_taken_for_sent() -> None:
-    async def scene() -> None:
-        sender = MailSender(Server("127.0.0.1", 1, None, None, tls=False, start_tls=False), "a@b.c", str, confirming)
-        with pytest.raises(ValueError, match="Header values"):
-            await sender.send(parcel("unit-1\r\nBcc: other@example.org", ""))
-
-    play(scene)
+async def test_a_message_that_cannot_be_written_is_not_taken_for_sent() -> None:
+    sender = MailSender(Server("127.0.0.1", 1, None, None, tls=False, start_tls=False), "a@b.c", str, confirming)
+    with pytest.raises(ValueError, match="Header values"):
+        await sender.send(parcel("unit-1\r\nBcc: other@example.org", ""))
 
 
 @pytest.mark.parametrize(
@@ -420,28 +413,25 @@ def test_a_password_that_would_cross_the_network_in_the_clear_stops_the_start(ho
 
 
 @pytest.mark.parametrize(("user", "warned"), [("me:hunter2@", True), ("", False)])
-def test_on_this_machine_it_is_only_warned_of(
+async def test_on_this_machine_it_is_only_warned_of(
     tmp_path: Path,
     user: str,
     warned: bool,  # noqa: FBT001
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def scene() -> None:
-        for host in ("127.0.0.1", "localhost", "[::1]"):
-            async with a_service(tmp_path, environment={"LEASEBOOK_SMTP_URL": f"smtp://{user}{host}:1"}):
-                said = capsys.readouterr().out
-                assert ("sent in the clear" in said) is warned
-                assert "no mail address can be subscribed" in said
-                assert "hunter2" not in said
-
-    play(scene)
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        async with a_service(tmp_path, environment={"LEASEBOOK_SMTP_URL": f"smtp://{user}{host}:1"}):
+            said = capsys.readouterr().out
+            assert ("sent in the clear" in said) is warned
+            assert "no mail address can be subscribed" in said
+            assert "hunter2" not in said
 
 
 # A handshake that we break off leaves the test's own server with a transport that it never closes.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("trusted", [True, False])
 @pytest.mark.parametrize("name", ["mail.example", "other.example"])
-def test_starttls_believes_no_other_certificate_and_sends_no_password_before_it(
+async def test_starttls_believes_no_other_certificate_and_sends_no_password_before_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -474,7 +464,7 @@ def test_starttls_believes_no_other_certificate_and_sends_no_password_before_it(
             outcome = await sender.send(parcel("unit-1", ""))
             assert outcome.kind == ("Delivered" if trusted and name == "mail.example" else "Retry")
 
-        play(scene)
+        await scene()
     finally:
         controller.stop()
     assert len(box.logins) == len(box.envelopes) == int(trusted and name == "mail.example")

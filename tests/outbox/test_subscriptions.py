@@ -12,7 +12,7 @@ from leasebook.domain.book.changes import Changes
 from leasebook.domain.record.event import REMINDED, Event, page_of
 from leasebook.domain.values.calendar import HOUR_US, Instant
 from leasebook.store.opening import Target
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
@@ -149,29 +149,26 @@ def test_a_reminder_of_what_has_passed_is_not_sent(tmp_path: Path, ahead_us: int
     played(tmp_path, scene)
 
 
-def test_a_server_that_stops_puts_back_what_is_under_way_and_the_next_one_sends_it_under_the_same_id(
+async def test_a_server_that_stops_puts_back_what_is_under_way_and_the_next_one_sends_it_under_the_same_id(
     migrated: Target,
 ) -> None:
-    async def scene() -> None:
-        async with a_receiver() as receiver:
+    async with a_receiver() as receiver:
 
-            async def hang(_got: ReceivedDelivery) -> bytes:
-                await asyncio.Event().wait()
-                return OK
+        async def hang(_got: ReceivedDelivery) -> bytes:
+            await asyncio.Event().wait()
+            return OK
 
-            receiver.answer = hang
-            environment = LOCAL | {"LEASEBOOK_MASTER_KEY": "5ea1" * 16}
-            async with a_service(migrated, demo=True, environment=environment) as desk:
-                await subscribe(desk, receiver.url, types=["unit.bought"])
-                await buy(desk)
-                await until("it is under way", lambda: receiver.got)
-            receiver.answer = lambda _got: OK
-            async with a_service(migrated, demo=True, environment=environment) as desk:
-                (row,) = await settled(desk, 1)
-                assert row["attempts"] == 1
-            assert [got.id for got in receiver.got] == [row["deliveryId"]] * 2
-
-    play(scene)
+        receiver.answer = hang
+        environment = LOCAL | {"LEASEBOOK_MASTER_KEY": "5ea1" * 16}
+        async with a_service(migrated, demo=True, environment=environment) as desk:
+            await subscribe(desk, receiver.url, types=["unit.bought"])
+            await buy(desk)
+            await until("it is under way", lambda: receiver.got)
+        receiver.answer = lambda _got: OK
+        async with a_service(migrated, demo=True, environment=environment) as desk:
+            (row,) = await settled(desk, 1)
+            assert row["attempts"] == 1
+        assert [got.id for got in receiver.got] == [row["deliveryId"]] * 2
 
 
 def test_an_event_on_its_way_for_the_first_time_is_not_sent_twice_by_hand(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from leasebook.store.opening import Target
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.outbox.receivers import (
     FAILED,
     LOCAL,
@@ -168,25 +168,22 @@ def test_a_hook_that_hangs_does_not_keep_others_waiting(tmp_path: Path) -> None:
     played(tmp_path, scene)
 
 
-def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_it_is_back(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
-            async with a_receiver() as gone:
-                url = gone.url
-            await subscribe(desk, url)
-            unit = await buy(desk)
-            await tried(desk, 1)
-            assert (await deliveries(desk))[-1]["failure"].startswith("There is no connection")
-            for hour in range(24):
-                await later(desk, hours=1)
-                await tried(desk, 2 + hour)
-            await release(desk, unit)
-            async with a_receiver(int(url.split(":")[2].split("/")[0])) as back:
-                await later(desk, hours=1)
-                await settled(desk, 4)
-                assert back.events == [(name, unit) for name in LIFE]
-
-    play(scene)
+async def test_a_receiver_that_vanishes_for_a_day_gets_everything_in_order_when_it_is_back(tmp_path: Path) -> None:
+    async with a_service(tmp_path, demo=True, environment=LOCAL) as desk:
+        async with a_receiver() as gone:
+            url = gone.url
+        await subscribe(desk, url)
+        unit = await buy(desk)
+        await tried(desk, 1)
+        assert (await deliveries(desk))[-1]["failure"].startswith("There is no connection")
+        for hour in range(24):
+            await later(desk, hours=1)
+            await tried(desk, 2 + hour)
+        await release(desk, unit)
+        async with a_receiver(int(url.split(":")[2].split("/")[0])) as back:
+            await later(desk, hours=1)
+            await settled(desk, 4)
+            assert back.events == [(name, unit) for name in LIFE]
 
 
 def test_what_cannot_be_delivered_for_three_days_is_given_up_which_another_subscription_is_told(

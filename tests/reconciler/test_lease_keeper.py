@@ -29,94 +29,79 @@ def made() -> tuple[LeaseBooks, LeaseTime]:
     return LeaseBooks(time), time
 
 
-def test_a_worker_may_act_for_half_the_bound_after_it_sent_a_beat_that_was_committed() -> None:
-    async def scene() -> None:
-        books, time = made()
-        one = keeper(books, time)
-        assert not one.may_act()
-        books.seconds = 4.0
+async def test_a_worker_may_act_for_half_the_bound_after_it_sent_a_beat_that_was_committed() -> None:
+    books, time = made()
+    one = keeper(books, time)
+    assert not one.may_act()
+    books.seconds = 4.0
+    await one.beat()
+    time.move(LEASE_S / 2 - 4.1)
+    assert one.may_act()
+    books.trouble = Unavailable("away")
+    books.seconds = 0.0
+    with pytest.raises(Unavailable):
         await one.beat()
-        time.move(LEASE_S / 2 - 4.1)
-        assert one.may_act()
-        books.trouble = Unavailable("away")
-        books.seconds = 0.0
-        with pytest.raises(Unavailable):
-            await one.beat()
-        time.move(0.2)
-        assert not one.may_act(), "counted from when the beat was sent, and no beat was committed since"
-        (row,) = books.workers()
-        assert (row.id, row.node, row.keys, row.engines) == ("one", "node-one", "k", "process,ray")
-
-    asyncio.run(scene())
+    time.move(0.2)
+    assert not one.may_act(), "counted from when the beat was sent, and no beat was committed since"
+    (row,) = books.workers()
+    assert (row.id, row.node, row.keys, row.engines) == ("one", "node-one", "k", "process,ray")
 
 
-def test_a_worker_is_dead_when_its_beat_stands_still_beyond_the_bound_and_never_this_one() -> None:
-    async def scene() -> None:
-        books, time = made()
-        one, two = keeper(books, time), keeper(books, time, "two")
-        await one.beat()
-        await two.beat()
-        assert one.dead(books.workers()) == {}
-        assert one.has_other_nodes
-        time.move(LEASE_S - 1)
-        await two.beat()
-        assert one.dead(books.workers()) == {}
-        time.move(LEASE_S)
-        assert one.dead(books.workers()) == {}, "it is alive until the bound has passed"
-        time.move(0.1)
-        assert one.dead(books.workers()) == {"two": 2}
-        assert not one.has_other_nodes
-        await two.beat()
-        assert one.dead(books.workers()) == {}
-
-    asyncio.run(scene())
+async def test_a_worker_is_dead_when_its_beat_stands_still_beyond_the_bound_and_never_this_one() -> None:
+    books, time = made()
+    one, two = keeper(books, time), keeper(books, time, "two")
+    await one.beat()
+    await two.beat()
+    assert one.dead(books.workers()) == {}
+    assert one.has_other_nodes
+    time.move(LEASE_S - 1)
+    await two.beat()
+    assert one.dead(books.workers()) == {}
+    time.move(LEASE_S)
+    assert one.dead(books.workers()) == {}, "it is alive until the bound has passed"
+    time.move(0.1)
+    assert one.dead(books.workers()) == {"two": 2}
+    assert not one.has_other_nodes
+    await two.beat()
+    assert one.dead(books.workers()) == {}
 
 
-def test_a_worker_that_left_is_dead_at_once_and_so_is_any_other_of_a_server_that_is_alone() -> None:
-    async def scene() -> None:
-        books, time = made()
-        one, two, alone = keeper(books, time), keeper(books, time, "two"), keeper(books, time, "three", alone=True)
+async def test_a_worker_that_left_is_dead_at_once_and_so_is_any_other_of_a_server_that_is_alone() -> None:
+    books, time = made()
+    one, two, alone = keeper(books, time), keeper(books, time, "two"), keeper(books, time, "three", alone=True)
+    await two.leave()
+    assert books.workers() == [], "it never had leases"
+    await two.beat()
+    assert alone.dead(books.workers()) == {"two": 1}
+    await two.leave()
+    assert one.dead(books.workers()) == {"two": LEFT}
+    books.trouble = Unavailable("away")
+    with capture_logs() as lines:
         await two.leave()
-        assert books.workers() == [], "it never had leases"
-        await two.beat()
-        assert alone.dead(books.workers()) == {"two": 1}
-        await two.leave()
-        assert one.dead(books.workers()) == {"two": LEFT}
-        books.trouble = Unavailable("away")
-        with capture_logs() as lines:
-            await two.leave()
-        assert [line["event"] for line in lines] == ["leases run out by themselves"]
-
-    asyncio.run(scene())
+    assert [line["event"] for line in lines] == ["leases run out by themselves"]
 
 
-def test_leases_are_taken_some_at_a_time_and_only_where_no_live_worker_has_them() -> None:
-    async def scene() -> None:
-        books, time = made()
-        one, two = keeper(books, time), keeper(books, time, "two")
-        await two.beat()
-        taken: list[str] = []
-        await two.take(["unit-0"], {}, taken.append)
-        ids = [f"unit-{number}" for number in range(TAKEN_MAX + 1)]
-        await one.take(ids, {}, taken.append)
-        assert taken == ["unit-0", *ids[1:]]
-        assert [len(one.unit_ids) for one in books.commands if isinstance(one, TakeLeases)] == [1, TAKEN_MAX, 1]
-        assert books.holders() == {"unit-0": "two"} | dict.fromkeys(ids[1:], "one")
-        await one.take(["unit-0"], {"two": 1}, taken.append)
-        assert books.holders()["unit-0"] == "one"
-
-    asyncio.run(scene())
+async def test_leases_are_taken_some_at_a_time_and_only_where_no_live_worker_has_them() -> None:
+    books, time = made()
+    one, two = keeper(books, time), keeper(books, time, "two")
+    await two.beat()
+    taken: list[str] = []
+    await two.take(["unit-0"], {}, taken.append)
+    ids = [f"unit-{number}" for number in range(TAKEN_MAX + 1)]
+    await one.take(ids, {}, taken.append)
+    assert taken == ["unit-0", *ids[1:]]
+    assert [len(one.unit_ids) for one in books.commands if isinstance(one, TakeLeases)] == [1, TAKEN_MAX, 1]
+    assert books.holders() == {"unit-0": "two"} | dict.fromkeys(ids[1:], "one")
+    await one.take(["unit-0"], {"two": 1}, taken.append)
+    assert books.holders()["unit-0"] == "one"
 
 
-def test_a_lease_that_is_given_back_is_free_for_every_worker() -> None:
-    async def scene() -> None:
-        books, time = made()
-        one = keeper(books, time)
-        await one.take(["unit-1"], {}, lambda _id: None)
-        await one.give_back("unit-1")
-        assert books.holders() == {"unit-1": NOBODY}
-
-    asyncio.run(scene())
+async def test_a_lease_that_is_given_back_is_free_for_every_worker() -> None:
+    books, time = made()
+    one = keeper(books, time)
+    await one.take(["unit-1"], {}, lambda _id: None)
+    await one.give_back("unit-1")
+    assert books.holders() == {"unit-1": NOBODY}
 
 
 def test_an_instance_is_free_without_a_lease_or_with_one_of_a_dead_worker() -> None:
@@ -136,28 +121,25 @@ def test_an_instance_is_free_without_a_lease_or_with_one_of_a_dead_worker() -> N
     assert [one.has(of(name)) for name in (None, "one", "two")] == [False, True, False]
 
 
-def test_it_beats_again_and_again_until_the_store_is_newer() -> None:
-    async def scene() -> None:
-        books, time = made()
-        one = LeaseKeeper(
-            books,
-            worker_id="one",
-            node="here",
-            alone=False,
-            engines=(),
-            keys=str,
-            timing=Timing(lease_s=0.005),
-            time=time,
-        )
-        renewed: list[int] = []
+async def test_it_beats_again_and_again_until_the_store_is_newer() -> None:
+    books, time = made()
+    one = LeaseKeeper(
+        books,
+        worker_id="one",
+        node="here",
+        alone=False,
+        engines=(),
+        keys=str,
+        timing=Timing(lease_s=0.005),
+        time=time,
+    )
+    renewed: list[int] = []
 
-        def after() -> None:
-            renewed.append(books.workers()[0].beat)
-            if len(renewed) == 3:
-                books.trouble = Outdated("newer")
+    def after() -> None:
+        renewed.append(books.workers()[0].beat)
+        if len(renewed) == 3:
+            books.trouble = Outdated("newer")
 
-        async with asyncio.timeout(5):
-            await one.keep(after)
-        assert renewed == [1, 2, 3]
-
-    asyncio.run(scene())
+    async with asyncio.timeout(5):
+        await one.keep(after)
+    assert renewed == [1, 2, 3]

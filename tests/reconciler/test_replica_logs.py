@@ -47,10 +47,10 @@ def test_a_server_says_why_it_cannot_have_the_lines() -> None:
     assert last(Logging(fails=Unreachable("no route"))) == ([], "The engine fake cannot be asked: no route")
 
 
-def test_an_engine_that_was_given_up_has_no_lines_left_and_one_that_is_there_is_itself() -> None:
+async def test_an_engine_that_was_given_up_has_no_lines_left_and_one_that_is_there_is_itself() -> None:
     here = Logging()
     engines = with_gone({"fake": here}, (Gone("fake", "away"), Gone("ray", None)))
     assert engines["fake"] is here
     assert sorted(engines) == ["fake", "ray"]
     logs = ReplicaLogs(engines, "here", 1.0)
-    assert asyncio.run(logs.last(replica("Ready", engine="ray", node="away"), 5)) == ([], None)
+    assert await logs.last(replica("Ready", engine="ray", node="away"), 5) == ([], None)

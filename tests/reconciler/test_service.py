@@ -11,7 +11,7 @@ import msgspec
 from leasebook.domain.commands.store.offering import SetOffering
 from leasebook.domain.values.money import Micro
 from leasebook.store.verify.check import check_directory
-from tests.harness import Client, a_service, play
+from tests.harness import Client, a_service
 from tests.reconciler.acts import Install, Runs, buying
 from tests.reconciler.scene import model, service
 
@@ -50,31 +50,28 @@ async def until(desk: Client, status: str) -> None:
             await asyncio.sleep(0.05)
 
 
-def test_a_caller_sees_the_replicas_of_a_service_and_what_they_wrote_until_they_are_gone(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with a_service(tmp_path, clock="real") as desk:
-            await bought(desk)
-            await until(desk, "Running")
-            asked = {"serviceId": "svco-1", "instanceId": "unit-1"}
-            shown = (await desk.call("/v2/service", "DescribeReplicas", asked)).result
-            assert shown["ready"] == 1
-            (row,) = shown["replicas"]
-            assert (row["replica"], row["replicaState"], row["engine"]) == (0, "Ready", "process")
-            assert row["address"].startswith("127.0.0.1:")
-            logs = (await desk.call("/v2/service", "DescribeReplicaLogs", asked)).result
-            assert "hello" in logs["logLines"]
-            assert logs["why"] is None
-            none = (await desk.call("/v2/service", "DescribeReplicaLogs", asked | {"replica": 7})).result
-            assert none == {"logLines": [], "why": "There is no such replica, and there never was."}
-            other = await desk.call("/v2/service", "DescribeReplicas", {"serviceId": "svco-1", "instanceId": "unit-9"})
-            assert other.code == "InstanceNotFound"
-            targets = await desk.service.store.read(lambda ask: ask.targets("svco-1"))
-            assert [target.address for target in targets] == [row["address"]]
-            assert _of_replicas(check_directory(tmp_path).findings) == []
-            assert (await desk.call("/v2/computeunit", "ReleaseComputeUnit", {"instanceId": "unit-1"})).result is True
-            await until(desk, "Released")
-            shown = (await desk.call("/v2/service", "DescribeReplicas", asked)).result
-            assert [one["replicaState"] for one in shown["replicas"]] == ["Gone"]
+async def test_a_caller_sees_the_replicas_of_a_service_and_what_they_wrote_until_they_are_gone(tmp_path: Path) -> None:
+    async with a_service(tmp_path, clock="real") as desk:
+        await bought(desk)
+        await until(desk, "Running")
+        asked = {"serviceId": "svco-1", "instanceId": "unit-1"}
+        shown = (await desk.call("/v2/service", "DescribeReplicas", asked)).result
+        assert shown["ready"] == 1
+        (row,) = shown["replicas"]
+        assert (row["replica"], row["replicaState"], row["engine"]) == (0, "Ready", "process")
+        assert row["address"].startswith("127.0.0.1:")
+        logs = (await desk.call("/v2/service", "DescribeReplicaLogs", asked)).result
+        assert "hello" in logs["logLines"]
+        assert logs["why"] is None
+        none = (await desk.call("/v2/service", "DescribeReplicaLogs", asked | {"replica": 7})).result
+        assert none == {"logLines": [], "why": "There is no such replica, and there never was."}
+        other = await desk.call("/v2/service", "DescribeReplicas", {"serviceId": "svco-1", "instanceId": "unit-9"})
+        assert other.code == "InstanceNotFound"
+        targets = await desk.service.store.read(lambda ask: ask.targets("svco-1"))
+        assert [target.address for target in targets] == [row["address"]]
         assert _of_replicas(check_directory(tmp_path).findings) == []
-
-    play(scene)
+        assert (await desk.call("/v2/computeunit", "ReleaseComputeUnit", {"instanceId": "unit-1"})).result is True
+        await until(desk, "Released")
+        shown = (await desk.call("/v2/service", "DescribeReplicas", asked)).result
+        assert [one["replicaState"] for one in shown["replicas"]] == ["Gone"]
+    assert _of_replicas(check_directory(tmp_path).findings) == []

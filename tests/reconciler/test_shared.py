@@ -21,7 +21,6 @@ from leasebook.reconciler.worker import Reconciler
 from leasebook.store.opening import OpenStore
 from leasebook.testing.fake_engine import FakeEngine, FakeWorld
 from tests.contract.stores import postgres
-from tests.harness import play
 from tests.reconciler.acts import buying, founding
 
 ROUTES = parse_routes("*=process")
@@ -85,7 +84,7 @@ def all_ready(jobs: list[Job]) -> bool:
     )
 
 
-def test_two_servers_share_the_instances_and_what_a_dead_one_held_is_taken_over_within_the_bound() -> None:
+async def test_two_servers_share_the_instances_and_what_a_dead_one_held_is_taken_over_within_the_bound() -> None:
     with postgres() as opened:
         world = FakeWorld(time.time, {"gpu-1": 12})
 
@@ -115,4 +114,4 @@ def test_two_servers_share_the_instances_and_what_a_dead_one_held_is_taken_over_
             await one.sequencer.close()
             await one.store.close()
 
-        play(scene)
+        await scene()

@@ -17,7 +17,6 @@ from leasebook.domain.replicas.engine_route import Route
 from leasebook.domain.values.calendar import DAY_US, SECOND_US
 from leasebook.domain.values.refusal import STOCK, Refusal
 from tests.contract.stores import KINDS, postgres
-from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, USER, founding
 from tests.reconciler.market import ROUTES, TIMING, Market, burst, trade
 
@@ -160,7 +159,7 @@ def test_buyers_in_a_burst_get_exactly_what_the_engine_has(kind: str) -> None:
     trade(kind, scene)
 
 
-def test_buyers_in_a_burst_on_three_servers_get_exactly_what_the_engine_has_while_it_shrinks_and_grows() -> None:
+async def test_buyers_in_a_burst_on_three_servers_get_exactly_what_the_engine_has_while_it_shrinks_and_grows() -> None:
     with postgres() as opened:
 
         async def scene() -> None:
@@ -190,7 +189,7 @@ def test_buyers_in_a_burst_on_three_servers_get_exactly_what_the_engine_has_whil
             for store in (market.store, *stores):
                 await store.close()
 
-        play(scene)
+        await scene()
 
 
 # --- whose word counts -----------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ def test_whatever_happens_nothing_is_started_twice_and_nothing_is_left(
     check_end(asyncio.run(lived(acts, hands, local=local)))
 
 
-def test_a_worker_may_die_before_and_after_whatever_it_does() -> None:
+async def test_a_worker_may_die_before_and_after_whatever_it_does() -> None:
     acts: list[tuple[Any, ...]] = [
         ("script", "*-svco-2-*", {"cannot_run": "no"}),
         ("buy", "svco-1", 2, None, False),
@@ -176,7 +176,7 @@ def test_a_worker_may_die_before_and_after_whatever_it_does() -> None:
     ]
     steps = 0
     while True:
-        house = asyncio.run(lived([("die", 0, steps), *acts], 1, local=False, rest=100))
+        house = await lived([("die", 0, steps), *acts], 1, local=False, rest=100)
         check_end(house)
         if house.made == 1:
             break

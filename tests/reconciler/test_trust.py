@@ -8,7 +8,6 @@ from leasebook.domain.commands.service.model import ApproveModel, WithdrawApprov
 from leasebook.domain.record.event import MODEL_APPROVED, MODEL_WITHDRAWN
 from leasebook.ports.queries.read_repository import EventFilter
 from leasebook.testing.fake_engine import FakeEngine
-from tests.harness import play
 from tests.reconciler.acts import ACCOUNT, Install, buying
 from tests.reconciler.house import World
 from tests.reconciler.scene import model
@@ -33,92 +32,76 @@ def told(house: World) -> list[str]:
     return [f"{event.type} {event.data['modelId']}" for _, event in events]
 
 
-def test_a_version_that_nobody_trusts_is_not_even_asked_for_where_it_would_not_be_kept_apart() -> None:
+async def test_a_version_that_nobody_trusts_is_not_even_asked_for_where_it_would_not_be_kept_apart() -> None:
     """Another server may have placed it, or an older version."""
-
-    async def scene() -> None:
-        exposed = house(*MISSING)
-        await exposed.found()
-        _ = (await exposed.say(Install(models=(UNKNOWN,)))).result()
-        await bought(exposed)
-        await exposed.live(60)
-        unit = exposed.unit("unit-1")
-        assert unit.status == "CreateFailed"
-        assert unit.failure is not None
-        assert "ApproveModel" in unit.failure
-        assert "a sandbox" in unit.failure
-        assert not [one for one in exposed.hands[0].wire.touched if one.startswith("start")]
-
-    play(scene)
+    exposed = house(*MISSING)
+    await exposed.found()
+    _ = (await exposed.say(Install(models=(UNKNOWN,)))).result()
+    await bought(exposed)
+    await exposed.live(60)
+    unit = exposed.unit("unit-1")
+    assert unit.status == "CreateFailed"
+    assert unit.failure is not None
+    assert "ApproveModel" in unit.failure
+    assert "a sandbox" in unit.failure
+    assert not [one for one in exposed.hands[0].wire.touched if one.startswith("start")]
 
 
-def test_it_runs_where_nothing_is_missing_and_everywhere_once_it_is_approved() -> None:
-    async def scene() -> None:
-        for missing, approved in (((), False), (MISSING, True)):
-            lived = house(*missing)
-            await lived.found()
-            _ = (await lived.say(Install(models=(UNKNOWN,)))).result()
-            if approved:
-                _ = (await lived.say(ApproveModel(user_id="operator", model_id="amv-1"))).result()
-            await bought(lived)
-            await lived.live(5)
-            assert lived.unit("unit-1").status == "Running"
-            assert [run.wanted.trusted for run in lived.world.runs] == [approved, approved]
-
-    play(scene)
-
-
-def test_what_runs_is_ended_when_its_approval_is_withdrawn_and_comes_back_with_it() -> None:
-    async def scene() -> None:
-        lived = house(*MISSING)
+async def test_it_runs_where_nothing_is_missing_and_everywhere_once_it_is_approved() -> None:
+    for missing, approved in (((), False), (MISSING, True)):
+        lived = house(*missing)
         await lived.found()
-        await bought(lived)
-        await lived.live(5)
-        assert [row.state for row in lived.replicas()] == ["Ready", "Ready"]
-        _ = (await lived.say(WithdrawApproval(model_id="amv-1"))).result()
-        await lived.live(20)
-        assert {row.state for row in lived.replicas()} <= {"Failed", "Stopping"}
-        assert all(lived.world.running(run.wanted.name) == 0 for run in lived.world.runs)
-        assert all("approv" in (row.reason or "") for row in lived.replicas())
-        assert lived.unit("unit-1").status == "Running"
-        _ = (await lived.say(ApproveModel(user_id="operator", model_id="amv-1"))).result()
-        await lived.live(600)
-        assert [row.state for row in lived.replicas()] == ["Ready", "Ready"]
-        assert told(lived)[-2:] == ["model.approvalWithdrawn amv-1", "model.approved amv-1"]
-
-    play(scene)
-
-
-def test_where_it_is_kept_apart_it_goes_on_without_its_approval() -> None:
-    async def scene() -> None:
-        lived = house()
-        await lived.found()
-        await bought(lived)
-        await lived.live(5)
-        _ = (await lived.say(WithdrawApproval(model_id="amv-1"))).result()
-        await lived.live(60)
-        assert [(row.state, row.restarts) for row in lived.replicas()] == [("Ready", 0), ("Ready", 0)]
-
-    play(scene)
-
-
-def test_what_ran_before_versions_had_to_be_approved_goes_on_until_it_ends() -> None:
-    async def scene() -> None:
-        lived = house(*MISSING)
-        await lived.found()
-        await bought(lived)
-        await lived.live(5)
-        # As the upgrade leaves a version of an account: never approved, and nothing withdrawn.
         _ = (await lived.say(Install(models=(UNKNOWN,)))).result()
-        await lived.live(60)
-        assert [row.state for row in lived.replicas()] == ["Ready", "Ready"]
-        lived.world.lose(lived.replicas()[0].name)
-        await lived.live(60)
-        first, second = lived.replicas()
-        assert (first.state, second.state) == ("Failed", "Ready")
-        assert "ApproveModel" in (first.reason or "")
+        if approved:
+            _ = (await lived.say(ApproveModel(user_id="operator", model_id="amv-1"))).result()
+        await bought(lived)
+        await lived.live(5)
+        assert lived.unit("unit-1").status == "Running"
+        assert [run.wanted.trusted for run in lived.world.runs] == [approved, approved]
 
-    play(scene)
+
+async def test_what_runs_is_ended_when_its_approval_is_withdrawn_and_comes_back_with_it() -> None:
+    lived = house(*MISSING)
+    await lived.found()
+    await bought(lived)
+    await lived.live(5)
+    assert [row.state for row in lived.replicas()] == ["Ready", "Ready"]
+    _ = (await lived.say(WithdrawApproval(model_id="amv-1"))).result()
+    await lived.live(20)
+    assert {row.state for row in lived.replicas()} <= {"Failed", "Stopping"}
+    assert all(lived.world.running(run.wanted.name) == 0 for run in lived.world.runs)
+    assert all("approv" in (row.reason or "") for row in lived.replicas())
+    assert lived.unit("unit-1").status == "Running"
+    _ = (await lived.say(ApproveModel(user_id="operator", model_id="amv-1"))).result()
+    await lived.live(600)
+    assert [row.state for row in lived.replicas()] == ["Ready", "Ready"]
+    assert told(lived)[-2:] == ["model.approvalWithdrawn amv-1", "model.approved amv-1"]
+
+
+async def test_where_it_is_kept_apart_it_goes_on_without_its_approval() -> None:
+    lived = house()
+    await lived.found()
+    await bought(lived)
+    await lived.live(5)
+    _ = (await lived.say(WithdrawApproval(model_id="amv-1"))).result()
+    await lived.live(60)
+    assert [(row.state, row.restarts) for row in lived.replicas()] == [("Ready", 0), ("Ready", 0)]
+
+
+async def test_what_ran_before_versions_had_to_be_approved_goes_on_until_it_ends() -> None:
+    lived = house(*MISSING)
+    await lived.found()
+    await bought(lived)
+    await lived.live(5)
+    # As the upgrade leaves a version of an account: never approved, and nothing withdrawn.
+    _ = (await lived.say(Install(models=(UNKNOWN,)))).result()
+    await lived.live(60)
+    assert [row.state for row in lived.replicas()] == ["Ready", "Ready"]
+    lived.world.lose(lived.replicas()[0].name)
+    await lived.live(60)
+    first, second = lived.replicas()
+    assert (first.state, second.state) == ("Failed", "Ready")
+    assert "ApproveModel" in (first.reason or "")
 
 
 def test_the_fake_engine_says_what_its_world_lacks() -> None:

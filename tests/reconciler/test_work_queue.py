@@ -125,65 +125,56 @@ def test_instances_that_are_not_found_any_more_are_forgotten() -> None:
     assert (queue.is_unsettled, queue.take_due(), queue.touched_at(UNIT)) == (False, [], 9)
 
 
-def test_one_step_of_an_instance_is_under_way_at_a_time_and_it_is_looked_at_again_after_it() -> None:
-    async def scene() -> None:
-        queue, time, ended = made()
-        go, begun = asyncio.Event(), list[int]()
+async def test_one_step_of_an_instance_is_under_way_at_a_time_and_it_is_looked_at_again_after_it() -> None:
+    queue, time, ended = made()
+    go, begun = asyncio.Event(), list[int]()
 
-        async def step(number: int) -> None:
-            begun.append(number)
-            await go.wait()
+    async def step(number: int) -> None:
+        begun.append(number)
+        await go.wait()
 
-        queue.spawn(UNIT, step(1))
-        queue.spawn(UNIT, step(2))
+    queue.spawn(UNIT, step(1))
+    queue.spawn(UNIT, step(2))
+    await asyncio.sleep(0)
+    queue.mark(UNIT)
+    assert (queue.is_busy(UNIT), queue.take_due(), begun) == (True, [], [1])
+    queue.take_all()
+    time.move(2)
+    go.set()
+    await queue.settle_down()
+    assert (queue.is_busy(UNIT), ended) == (False, ["ended"])
+    assert (queue.take_due(), queue.touched_at(UNIT)) == ([UNIT], 2)
+    queue.close()
+    queue.spawn(UNIT, step(3))
+    await queue.settle_down()
+    assert (queue.is_closed, begun) == (True, [1])
+
+
+async def test_a_step_that_fails_is_logged_unless_the_store_is_away_and_an_orphan_is_no_instance() -> None:
+    queue, _, ended = made()
+
+    async def fail(error: Exception) -> None:
+        raise error
+
+    with capture_logs() as lines:
+        queue.spawn(UNIT, fail(Unavailable("away")))
+        queue.spawn(f"{ORPHAN}name", fail(ValueError("odd")))
+        await queue.settle_down()
+    assert [line["error"] for line in lines] == ["ValueError('odd')"]
+    assert (queue.take_due(), len(ended)) == ([UNIT], 2)
+
+
+async def test_waiting_ends_when_something_happens_or_an_instance_is_due() -> None:
+    queue, _, _ = made()
+    async with asyncio.timeout(5):
+        queue.touch(UNIT)
+        await queue.wait(60)
+        queue.begin()
+        planned(queue, again_at=NOW)
+        await queue.wait(60)
+        planned(queue)
+        await queue.wait(0)
+        waiting = asyncio.create_task(queue.wait(60))
         await asyncio.sleep(0)
-        queue.mark(UNIT)
-        assert (queue.is_busy(UNIT), queue.take_due(), begun) == (True, [], [1])
-        queue.take_all()
-        time.move(2)
-        go.set()
-        await queue.settle_down()
-        assert (queue.is_busy(UNIT), ended) == (False, ["ended"])
-        assert (queue.take_due(), queue.touched_at(UNIT)) == ([UNIT], 2)
         queue.close()
-        queue.spawn(UNIT, step(3))
-        await queue.settle_down()
-        assert (queue.is_closed, begun) == (True, [1])
-
-    asyncio.run(scene())
-
-
-def test_a_step_that_fails_is_logged_unless_the_store_is_away_and_an_orphan_is_no_instance() -> None:
-    async def scene() -> None:
-        queue, _, ended = made()
-
-        async def fail(error: Exception) -> None:
-            raise error
-
-        with capture_logs() as lines:
-            queue.spawn(UNIT, fail(Unavailable("away")))
-            queue.spawn(f"{ORPHAN}name", fail(ValueError("odd")))
-            await queue.settle_down()
-        assert [line["error"] for line in lines] == ["ValueError('odd')"]
-        assert (queue.take_due(), len(ended)) == ([UNIT], 2)
-
-    asyncio.run(scene())
-
-
-def test_waiting_ends_when_something_happens_or_an_instance_is_due() -> None:
-    async def scene() -> None:
-        queue, _, _ = made()
-        async with asyncio.timeout(5):
-            queue.touch(UNIT)
-            await queue.wait(60)
-            queue.begin()
-            planned(queue, again_at=NOW)
-            await queue.wait(60)
-            planned(queue)
-            await queue.wait(0)
-            waiting = asyncio.create_task(queue.wait(60))
-            await asyncio.sleep(0)
-            queue.close()
-            await waiting
-
-    asyncio.run(scene())
+        await waiting

@@ -42,31 +42,25 @@ def made() -> tuple[Reconciler, LeaseBooks, LeaseTime, Reads]:
     return worker, books, time, reads
 
 
-def test_it_asks_nothing_before_its_first_beat_nor_long_after_its_last() -> None:
-    async def scene() -> None:
-        worker, _, time, reads = made()
-        await worker.reconcile(everything=True)
-        assert reads.count == 0
-        await worker.beat()
-        await worker.reconcile(everything=True)
-        assert reads.count == 1
-        await worker.reconcile(everything=False)
-        assert reads.count == 1, "nothing happened"
-        time.move(60)
-        await worker.reconcile(everything=True)
-        assert reads.count == 1
-
-    asyncio.run(scene())
+async def test_it_asks_nothing_before_its_first_beat_nor_long_after_its_last() -> None:
+    worker, _, time, reads = made()
+    await worker.reconcile(everything=True)
+    assert reads.count == 0
+    await worker.beat()
+    await worker.reconcile(everything=True)
+    assert reads.count == 1
+    await worker.reconcile(everything=False)
+    assert reads.count == 1, "nothing happened"
+    time.move(60)
+    await worker.reconcile(everything=True)
+    assert reads.count == 1
 
 
-def test_a_worker_that_stops_gives_up_its_leases() -> None:
-    async def scene() -> None:
-        worker, books, _, reads = made()
-        worker.start()
-        async with asyncio.timeout(5):
-            await reads.asked.wait()
-            await worker.stop()
-        (row,) = books.workers()
-        assert row.beat == LEFT
-
-    asyncio.run(scene())
+async def test_a_worker_that_stops_gives_up_its_leases() -> None:
+    worker, books, _, reads = made()
+    worker.start()
+    async with asyncio.timeout(5):
+        await reads.asked.wait()
+        await worker.stop()
+    (row,) = books.workers()
+    assert row.beat == LEFT

@@ -43,7 +43,7 @@ async def poured(port: int, head: bytes) -> tuple[socket.socket, int]:
     return caller, sent
 
 
-def test_a_body_that_nobody_has_asked_for_waits_in_the_kernel_and_comes_when_it_is_asked_for() -> None:
+async def test_a_body_that_nobody_has_asked_for_waits_in_the_kernel_and_comes_when_it_is_asked_for() -> None:
     async def scene(head: bytes) -> None:
         asked = asyncio.Event()
         async with listening(asking(asked, answering())) as place:
@@ -64,26 +64,23 @@ def test_a_body_that_nobody_has_asked_for_waits_in_the_kernel_and_comes_when_it_
             assert got.startswith(b"HTTP/1.1 200")
             caller.close()
 
-    asyncio.run(scene(POST + b"Content-Length: %d\r\n\r\n" % SIZE))
+    await scene(POST + b"Content-Length: %d\r\n\r\n" % SIZE)
 
 
-def test_who_is_refused_by_its_head_is_never_told_to_send() -> None:
+async def test_who_is_refused_by_its_head_is_never_told_to_send() -> None:
     async def refusing(scope: Any, receive: Any, send: Any) -> None:
         del scope, receive
         await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    async def scene() -> None:
-        async with listening(refusing) as place:
-            reader, writer = await place.connected()
-            writer.write(POST + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
-            answer = await reader.read()
-            assert answer.startswith(b"HTTP/1.1 403")
-            assert b"connection: close" in answer
-            assert b"100 Continue" not in answer
-            # And one that sends all the same is read no further than to the answer.
-            reader, writer = await place.connected()
-            writer.write(POST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 1000)
-            assert b"connection: close" in await reader.read()
-
-    asyncio.run(scene())
+    async with listening(refusing) as place:
+        reader, writer = await place.connected()
+        writer.write(POST + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 403")
+        assert b"connection: close" in answer
+        assert b"100 Continue" not in answer
+        # And one that sends all the same is read no further than to the answer.
+        reader, writer = await place.connected()
+        writer.write(POST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 1000)
+        assert b"connection: close" in await reader.read()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from leasebook.batch import DEFERRED, decide_in_parts, load
@@ -60,98 +59,77 @@ def charges(books: Books) -> list[tuple[int, int]]:
     ]
 
 
-def test_work_is_not_done_before_its_time_and_is_done_at_it() -> None:
-    async def scene() -> None:
+async def test_work_is_not_done_before_its_time_and_is_done_at_it() -> None:
+    store = await bought(BUY)
+    charge, release = store.books().agenda
+    assert charge == Due(after(30), CHARGE, "unit-001")
+    assert release == Due(after(190), RELEASE, "unit-001")
+    before = store.books()
+    assert await do(store, [charge, release], Instant(charge.at - 1)) == [DEFERRED, DEFERRED]
+    assert store.books() == before
+    assert await do(store, [charge, release], charge.at) == [Decision(answer=True), DEFERRED]
+    assert charges(store.books()) == [(30, 30)]
+
+
+async def test_late_work_is_put_off_behind_what_falls_due_before_it() -> None:
+    store = await bought(BUY)
+    now = after(24 * 60)
+    # The first charge makes the next one due, which comes before the release.
+    assert await do(store, store.books().agenda, now) == [Decision(answer=True), DEFERRED]
+    assert store.books().agenda == [Due(after(90), CHARGE, "unit-001"), Due(after(190), RELEASE, "unit-001")]
+    for _ in range(3):
+        await do(store, store.books().agenda, now)
+    assert store.books().agenda == []
+    assert charges(store.books()) == [(30, 30), (90, 60), (150, 60), (190, 40)]
+    (unit,) = store.books().table(INSTANCES)
+    assert (unit.ended_at, unit.released_at, unit.end_reason) == (after(190), after(190), "Schedule")
+
+
+async def test_late_work_on_one_instance_waits_for_earlier_work_on_another() -> None:
+    late = Ask(Buy(1, "bj", "gpu-1", 1, 0, 100 * 60), token=False)  # released ten minutes after the second charge
+    store = await bought(late, BUY)
+    due = store.books().agenda
+    assert [(item.kind, item.unit_id) for item in due] == [
+        (CHARGE, "unit-001"),
+        (CHARGE, "unit-002"),
+        (RELEASE, "unit-001"),
+        (RELEASE, "unit-002"),
+    ]
+    answers = await do(store, due, after(24 * 60))
+    assert answers == [Decision(answer=True), Decision(answer=True), DEFERRED, DEFERRED]
+
+
+async def test_work_of_the_same_moment_is_done_together() -> None:
+    store = await bought(BUY, BUY, BUY)
+    due = [item for item in store.books().agenda if item.kind is CHARGE]
+    assert len({item.at for item in due}) == 1
+    assert await do(store, due, after(24 * 60)) == [Decision(answer=True)] * 3
+
+
+async def test_a_release_goes_before_a_charge_of_the_same_moment_and_the_minutes_are_charged_once() -> None:
+    store = await bought(Ask(Buy(0, "bj", "gpu-1", 1, 0, 1800), token=False))
+    due = store.books().agenda
+    assert [item.kind for item in due] == [RELEASE, CHARGE]
+    assert await do(store, due, due[0].at) == [Decision(answer=True), Decision(answer=False)]
+    assert charges(store.books()) == [(30, 30)]
+
+
+async def test_the_same_work_handed_in_twice_is_done_once() -> None:
+    for kind in (CHARGE, RELEASE):
         store = await bought(BUY)
-        charge, release = store.books().agenda
-        assert charge == Due(after(30), CHARGE, "unit-001")
-        assert release == Due(after(190), RELEASE, "unit-001")
+        (item,) = (due for due in store.books().agenda if due.kind is kind)
+        assert await do(store, [item, item], item.at) == [Decision(answer=True), Decision(answer=False)]
         before = store.books()
-        assert await do(store, [charge, release], Instant(charge.at - 1)) == [DEFERRED, DEFERRED]
+        assert await do(store, [item], Instant(item.at + HOUR_US)) == [Decision(answer=False)]
         assert store.books() == before
-        assert await do(store, [charge, release], charge.at) == [Decision(answer=True), DEFERRED]
-        assert charges(store.books()) == [(30, 30)]
-
-    asyncio.run(scene())
 
 
-def test_late_work_is_put_off_behind_what_falls_due_before_it() -> None:
-    async def scene() -> None:
-        store = await bought(BUY)
-        now = after(24 * 60)
-        # The first charge makes the next one due, which comes before the release.
-        assert await do(store, store.books().agenda, now) == [Decision(answer=True), DEFERRED]
-        assert store.books().agenda == [Due(after(90), CHARGE, "unit-001"), Due(after(190), RELEASE, "unit-001")]
-        for _ in range(3):
-            await do(store, store.books().agenda, now)
-        assert store.books().agenda == []
-        assert charges(store.books()) == [(30, 30), (90, 60), (150, 60), (190, 40)]
-        (unit,) = store.books().table(INSTANCES)
-        assert (unit.ended_at, unit.released_at, unit.end_reason) == (after(190), after(190), "Schedule")
-
-    asyncio.run(scene())
-
-
-def test_late_work_on_one_instance_waits_for_earlier_work_on_another() -> None:
-    async def scene() -> None:
-        late = Ask(Buy(1, "bj", "gpu-1", 1, 0, 100 * 60), token=False)  # released ten minutes after the second charge
-        store = await bought(late, BUY)
-        due = store.books().agenda
-        assert [(item.kind, item.unit_id) for item in due] == [
-            (CHARGE, "unit-001"),
-            (CHARGE, "unit-002"),
-            (RELEASE, "unit-001"),
-            (RELEASE, "unit-002"),
-        ]
-        answers = await do(store, due, after(24 * 60))
-        assert answers == [Decision(answer=True), Decision(answer=True), DEFERRED, DEFERRED]
-
-    asyncio.run(scene())
-
-
-def test_work_of_the_same_moment_is_done_together() -> None:
-    async def scene() -> None:
-        store = await bought(BUY, BUY, BUY)
-        due = [item for item in store.books().agenda if item.kind is CHARGE]
-        assert len({item.at for item in due}) == 1
-        assert await do(store, due, after(24 * 60)) == [Decision(answer=True)] * 3
-
-    asyncio.run(scene())
-
-
-def test_a_release_goes_before_a_charge_of_the_same_moment_and_the_minutes_are_charged_once() -> None:
-    async def scene() -> None:
-        store = await bought(Ask(Buy(0, "bj", "gpu-1", 1, 0, 1800), token=False))
-        due = store.books().agenda
-        assert [item.kind for item in due] == [RELEASE, CHARGE]
-        assert await do(store, due, due[0].at) == [Decision(answer=True), Decision(answer=False)]
-        assert charges(store.books()) == [(30, 30)]
-
-    asyncio.run(scene())
-
-
-def test_the_same_work_handed_in_twice_is_done_once() -> None:
-    async def scene() -> None:
-        for kind in (CHARGE, RELEASE):
-            store = await bought(BUY)
-            (item,) = (due for due in store.books().agenda if due.kind is kind)
-            assert await do(store, [item, item], item.at) == [Decision(answer=True), Decision(answer=False)]
-            before = store.books()
-            assert await do(store, [item], Instant(item.at + HOUR_US)) == [Decision(answer=False)]
-            assert store.books() == before
-
-    asyncio.run(scene())
-
-
-def test_late_charges_cost_what_held_in_their_minutes() -> None:
-    async def scene() -> None:
-        dearer = Ask(Offer("bj", "gpu-1", 2_000_000, None, None), token=False)
-        # Half a minute after the 100th minute began: it keeps the old price of half a unit.
-        store = await bought(BUY, Wait(100 * 60 + 30), dearer)
-        office = StoreHarness(store, RULES, ENGINE, batch=64)
-        await office.catch_up(after(24 * 60))
-        (unit,) = store.books().table(INSTANCES)
-        assert unit.metered_minutes == 190
-        assert unit.charged == 101 * 500_000 + 89 * 2_000_000
-
-    asyncio.run(scene())
+async def test_late_charges_cost_what_held_in_their_minutes() -> None:
+    dearer = Ask(Offer("bj", "gpu-1", 2_000_000, None, None), token=False)
+    # Half a minute after the 100th minute began: it keeps the old price of half a unit.
+    store = await bought(BUY, Wait(100 * 60 + 30), dearer)
+    office = StoreHarness(store, RULES, ENGINE, batch=64)
+    await office.catch_up(after(24 * 60))
+    (unit,) = store.books().table(INSTANCES)
+    assert unit.metered_minutes == 190
+    assert unit.charged == 101 * 500_000 + 89 * 2_000_000

@@ -64,17 +64,14 @@ async def played(history: History, *, batch: int) -> tuple[MemoryStore, list[Dec
     return store, answers
 
 
-def test_a_purchase_in_any_region_sees_an_offering_that_was_added_before_it_in_the_same_batch() -> None:
-    async def scene() -> None:
-        history = found(
-            Ask(Offer("gz", "gpu-9", 1, None, 5), False), Ask(Buy(0, None, "gpu-9", 1, 0, None), False), Wait(1)
-        )
-        _, one_by_one = await played(history, batch=1)
-        _, together = await played(history, batch=64)
-        assert one_by_one[-1].refusal is None
-        assert together == one_by_one
-
-    asyncio.run(scene())
+async def test_a_purchase_in_any_region_sees_an_offering_that_was_added_before_it_in_the_same_batch() -> None:
+    history = found(
+        Ask(Offer("gz", "gpu-9", 1, None, 5), False), Ask(Buy(0, None, "gpu-9", 1, 0, None), False), Wait(1)
+    )
+    _, one_by_one = await played(history, batch=1)
+    _, together = await played(history, batch=64)
+    assert one_by_one[-1].refusal is None
+    assert together == one_by_one
 
 
 def test_an_offset_of_99_minutes_is_no_time() -> None:
@@ -94,30 +91,24 @@ def test_a_full_hour_at_which_the_clocks_arrive_by_a_jump_is_one() -> None:
     assert rfc3339(next_full_hour(after, zone), zone) == "2016-05-01T03:00:00-04:00"
 
 
-def test_a_top_up_beyond_the_range_of_a_balance_is_refused() -> None:
-    async def scene() -> None:
-        most = MICRO_MAX - 1
-        _, answers = await played(found(Ask(Fund(0, most), False), Wait(1)), batch=1)
-        assert answers[-1].refusal is not None
-
-    asyncio.run(scene())
+async def test_a_top_up_beyond_the_range_of_a_balance_is_refused() -> None:
+    most = MICRO_MAX - 1
+    _, answers = await played(found(Ask(Fund(0, most), False), Wait(1)), batch=1)
+    assert answers[-1].refusal is not None
 
 
-def test_an_instance_is_released_at_its_time_whatever_its_price_has_become() -> None:
-    async def scene() -> None:
-        store, _ = await played(
-            found(
-                Ask(Buy(0, "bj", "gpu-1", 1, 0, 7200), False),
-                # The greatest price that SetOffering takes.
-                Ask(Offer("bj", "gpu-1", 4_611_686_018_426_999_999, None, None), False),
-                Wait(3 * 3600),
-            ),
-            batch=1,
-        )
-        (unit,) = store.books().table(INSTANCES)
-        assert unit.status == "Released"
-
-    asyncio.run(scene())
+async def test_an_instance_is_released_at_its_time_whatever_its_price_has_become() -> None:
+    store, _ = await played(
+        found(
+            Ask(Buy(0, "bj", "gpu-1", 1, 0, 7200), False),
+            # The greatest price that SetOffering takes.
+            Ask(Offer("bj", "gpu-1", 4_611_686_018_426_999_999, None, None), False),
+            Wait(3 * 3600),
+        ),
+        batch=1,
+    )
+    (unit,) = store.books().table(INSTANCES)
+    assert unit.status == "Released"
 
 
 def newer(directory: Path) -> None:
@@ -195,7 +186,7 @@ def on(kind: str, scene: Any) -> None:
         asyncio.run(whole(opener))
 
 
-def test_overdue_work_is_done_in_its_order_also_beside_a_command_that_fails() -> None:
+async def test_overdue_work_is_done_in_its_order_also_beside_a_command_that_fails() -> None:
     async def scene() -> None:
         on_time, _ = await played(
             found(Ask(Buy(0, "bj", "gpu-1", 1, 0, int(3.5 * 3600)), False), Wait(4 * 3600)), batch=1
@@ -224,4 +215,4 @@ def test_overdue_work_is_done_in_its_order_also_beside_a_command_that_fails() ->
         assert late.books().postings == on_time.books().postings
 
     with capture_logs():
-        asyncio.run(scene())
+        await scene()

@@ -92,40 +92,33 @@ def test_while_the_agenda_stops_none_is_given_twice_and_none_of_what_has_passed(
 TWICE = Rules(remind_before_us=(DAY_US, HOUR_US))
 
 
-def test_histories_have_reminders_of_releases_and_of_expiries_in_them() -> None:
+async def test_histories_have_reminders_of_releases_and_of_expiries_in_them() -> None:
     """So that the properties above are about something."""
-
-    async def scene() -> None:
-        store = MemoryStore()
-        steps = (
-            *(MINUTELY, Ask(Schedule(0, 25 * HOUR)), Wait(2 * HOUR), Ask(Schedule(0, 26 * HOUR)), Wait(25 * HOUR)),
-            *(MONTHLY, Wait(TERM_OVER)),
-        )
-        await played(found(*steps, rules=TWICE), store)
-        check(store, TWICE)
-        found_types = [
-            (event.type, event.data.get("offsetSeconds"), event.data.get("what"))
-            for event in told(store)
-            if event.type in (REMINDED, RELEASE_SET, RELEASE_MOVED, RELEASE_CLEARED)
-        ]
-        assert found_types == [
-            (RELEASE_SET, None, None),
-            (REMINDED, DAY, "release"),
-            (RELEASE_MOVED, None, None),
-            (REMINDED, DAY, "release"),
-            (REMINDED, HOUR, "release"),
-            (REMINDED, DAY, "expiry"),
-            (REMINDED, HOUR, "expiry"),
-        ]
-
-    asyncio.run(scene())
+    store = MemoryStore()
+    steps = (
+        *(MINUTELY, Ask(Schedule(0, 25 * HOUR)), Wait(2 * HOUR), Ask(Schedule(0, 26 * HOUR)), Wait(25 * HOUR)),
+        *(MONTHLY, Wait(TERM_OVER)),
+    )
+    await played(found(*steps, rules=TWICE), store)
+    check(store, TWICE)
+    found_types = [
+        (event.type, event.data.get("offsetSeconds"), event.data.get("what"))
+        for event in told(store)
+        if event.type in (REMINDED, RELEASE_SET, RELEASE_MOVED, RELEASE_CLEARED)
+    ]
+    assert found_types == [
+        (RELEASE_SET, None, None),
+        (REMINDED, DAY, "release"),
+        (RELEASE_MOVED, None, None),
+        (REMINDED, DAY, "release"),
+        (REMINDED, HOUR, "release"),
+        (REMINDED, DAY, "expiry"),
+        (REMINDED, HOUR, "expiry"),
+    ]
 
 
-def test_an_instance_without_a_deadline_has_no_row_in_the_agenda_for_reminders() -> None:
-    async def scene() -> None:
-        store = MemoryStore()
-        await played(found(MINUTELY, MINUTELY, Wait(HOUR), rules=TWICE), store)
-        assert {item.kind for item in store.books().agenda} == {DueKind.CHARGE}
-        assert all(unit.remind_at is None and unit.reminded_at is None for unit in store.books().table(INSTANCES))
-
-    asyncio.run(scene())
+async def test_an_instance_without_a_deadline_has_no_row_in_the_agenda_for_reminders() -> None:
+    store = MemoryStore()
+    await played(found(MINUTELY, MINUTELY, Wait(HOUR), rules=TWICE), store)
+    assert {item.kind for item in store.books().agenda} == {DueKind.CHARGE}
+    assert all(unit.remind_at is None and unit.reminded_at is None for unit in store.books().table(INSTANCES))

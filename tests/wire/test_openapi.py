@@ -17,7 +17,7 @@ from msgspec import inspect
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.api.answer_shapes import SHAPES, misfit
-from tests.harness import Answer, Client, a_service, play
+from tests.harness import Answer, Client, a_service
 from tests.wire.likeness import differences
 
 from leasebook import __version__
@@ -253,7 +253,7 @@ def in_a_workable_order() -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp_path: Path) -> None:
+async def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp_path: Path) -> None:
     remembered: set[str] = set()
     unlike: list[str] = []
 
@@ -273,7 +273,7 @@ def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp
                     found = differences(inspect.type_info(action.result), action.answer, answer.result)
                     unlike.extend(f"{operation}: {what}" for what in found if operation not in NOT_IN_A_DEMO)
 
-    play(scene)
+    await scene()
     assert unlike == []
     with sqlite3.connect(tmp_path / "leasebook.db") as store:
         remembered |= {value for (value,) in store.execute("SELECT value FROM tokens")}
@@ -285,7 +285,7 @@ def test_a_demo_service_takes_every_example_and_answers_as_the_document_says(tmp
         assert takes_a_token is (action.operation in remembered)
 
 
-def test_an_error_looks_as_the_document_says(tmp_path: Path) -> None:
+async def test_an_error_looks_as_the_document_says(tmp_path: Path) -> None:
     async def asked(desk: Client, path: str, name: str, body: Any) -> Answer:
         answer = await desk.call(path, name, body)
         response = PATHS[key_of(TABLE[path, name])]["post"]["responses"][str(answer.status)]
@@ -301,7 +301,7 @@ def test_an_error_looks_as_the_document_says(tmp_path: Path) -> None:
             bad = await asked(desk, "/v2/computeunit", "PurchaseComputeUnit", {})
             assert bad.code == "InappropriateJSON"
 
-    play(scene)
+    await scene()
     # No error is documented that this service does not know.
     known = {error.code for error in ERRORS}
     for response in DOCUMENT["components"]["responses"].values():
