@@ -3,123 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import pytest
 
-from leasebook.contract.actions import ACTIONS, TABLE
-from tests.api.permitted import NOWHERE
+from leasebook.contract.action import Action
+from leasebook.contract.actions import ACTIONS
+from tests.actions.office import NOWHERE
+from tests.actions.record import FULL, ActionRecord, Body
+from tests.actions.records import RECORDS, record_of
 from tests.api.scene import (
     ACCOUNT,
-    CHARGE,
-    EVENTS,
     IAM,
     MODEL,
     NOTIFICATION,
-    RESOURCES,
     SERVICE,
     UNITS,
     Caller,
     ServiceHarness,
     a_scene,
-    billing_of,
-    new_service,
     order,
 )
 
-FULL, READ = "QianfanFullControlAccessPolicy", "QianfanReadAccessPolicy"
-DEPLOYED = [{"instanceId": "UNIT", "deploymentReplicasCount": 1}]
-BY_ID: list[tuple[str, str, dict[str, Any]]] = [
-    (UNITS, "DescribeComputeUnit", {"instanceId": "UNIT"}),
-    (UNITS, "ExplainComputeUnit", {"instanceId": "UNIT"}),
-    (UNITS, "ReleaseComputeUnit", {"instanceId": "UNIT"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "releaseTime": "2090-01-01 00:00:00"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "releaseTime": "2020-01-01 00:00:00"}),
-    (UNITS, "AutoReleaseComputeUnit", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
-    (CHARGE, "CreateAutoRenewRules", {"instanceId": "UNIT", "instanceType": "ComputingUnit"}),
-    (CHARGE, "DeleteAutoRenewRules", {"instanceId": "UNIT"}),
-    (CHARGE, "DescribeAutoRenewRules", {"instanceId": "UNIT"}),
-    (UNITS, "ResizeComputeUnit", {"instanceId": "UNIT", "count": 2}),
-    (UNITS, "ResizeComputeUnit", {"instanceId": "UNIT", "count": 100000}),
-    (UNITS, "RenewComputeUnit", {"instanceId": "UNIT", "months": 1}),
-    (UNITS, "ChangeBilling", {"instanceId": "UNIT", "paymentTiming": "Postpaid"}),
-    (UNITS, "PurchaseComputeUnit", {**order(), "quoteId": "QUOTE"}),
-    (UNITS, "PurchaseComputeUnit", {**order(count=2), "quoteId": "QUOTE"}),
-    (CHARGE, "DescribeTPMResource", {"model": "ernie-4.0-8k", "instanceId": "QUOTA"}),
-    (CHARGE, "ReleaseTPMResource", {"model": "ernie-4.0-8k", "instanceId": "QUOTA"}),
-    (CHARGE, "ResizeTPMResource", {"instanceId": "QUOTA", "count": 2}),
-    (CHARGE, "ResizeTPMResource", {"instanceId": "QUOTA"}),
-    (CHARGE, "AutoReleaseTPMResource", {"instanceId": "QUOTA"}),
-    (CHARGE, "DescribePackageResource", {"packageId": "PACKAGE"}),
-    (SERVICE, "CountServiceCalls", {"serviceId": "MINE", "appId": "app-1", "packageId": "PACKAGE"}),
-    (SERVICE, "CountServiceCalls", {"serviceId": "SERVICE", "appId": "app-1"}),
-    (SERVICE, "CreateService", {**new_service(), "deploymentConfig": {"deploymentComputeUnitList": DEPLOYED}}),
-    (SERVICE, "ModifyService", {"serviceId": "SERVICE", "modelSetId": "am-1", "modelId": "amv-1"}),
-    (SERVICE, "ScaleService", {"serviceId": "SERVICE", "instanceId": "UNIT", "deploymentReplicasCount": 1}),
-    (SERVICE, "ScaleService", {"serviceId": "MINE", "instanceId": "UNIT", "deploymentReplicasCount": 1}),
-    (SERVICE, "ScaleService", {"serviceId": "SERVICE", "instanceId": "OWN", "deploymentReplicasCount": 1}),
-    (SERVICE, "DeactivateService", {"serviceId": "SERVICE"}),
-    (SERVICE, "ActivateService", {"serviceId": "SERVICE"}),
-    (SERVICE, "DeleteService", {"serviceId": "SERVICE"}),
-    (SERVICE, "DescribeService", {"serviceId": "SERVICE"}),
-    (SERVICE, "DescribeReplicas", {"serviceId": "SERVICE"}),
-    (SERVICE, "DescribeReplicas", {"serviceId": "MINE", "instanceId": "UNIT"}),
-    (SERVICE, "DescribeReplicaLogs", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
-    (NOTIFICATION, "CreateSubscription", {**NOWHERE, "instanceId": "UNIT"}),
-    (NOTIFICATION, "ModifySubscription", {"subscriptionId": "HOOK", "status": "Paused"}),
-    (NOTIFICATION, "DeleteSubscription", {"subscriptionId": "HOOK"}),
-    (NOTIFICATION, "TestSubscription", {"subscriptionId": "HOOK"}),
-    (NOTIFICATION, "RedeliverEvent", {"subscriptionId": "HOOK", "eventId": "1-0"}),
-    (NOTIFICATION, "RedeliverGivenUp", {"subscriptionId": "HOOK"}),
-    (SERVICE, "DeleteServiceKey", {"keyId": "CALLING"}),
-    (MODEL, "DescribeModelSet", {"modelSetId": "SET"}),
-    (MODEL, "DescribeModel", {"modelId": "MODEL"}),
-    (MODEL, "CreateCustomModel", {"modelSetId": "SET", "run": {"command": ["talk"]}}),
-    (MODEL, "DeleteModel", {"modelId": "MODEL"}),
-    (MODEL, "ApproveModel", {"modelId": "MODEL"}),
-    (MODEL, "WithdrawModelApproval", {"modelId": "MODEL"}),
-    (MODEL, "DeleteModelSet", {"modelSetId": "SET"}),
-    (SERVICE, "CreateServiceKey", {"serviceId": "SERVICE", "name": "shop"}),
-    (SERVICE, "DescribeServiceKeys", {"serviceId": "SERVICE"}),
-    (ACCOUNT, "DescribeStatement", {"month": "2030-01", "accountId": "ACCOUNT"}),
-    (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 1}),
-    (RESOURCES, "PurchaseComputeUnit", {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 100000}),
-    (RESOURCES, "DescribeComputeUnits", {"serviceId": "SERVICE"}),
-    (RESOURCES, "DescribeComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
-    (RESOURCES, "DescribeComputeUnit", {"serviceId": "MINE", "instanceId": "UNIT"}),
-    (RESOURCES, "ReleaseComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
-    (RESOURCES, "ReleaseComputeUnit", {"serviceId": "MINE", "instanceId": "UNIT"}),
-    (RESOURCES, "AutoReleaseComputeUnit", {"serviceId": "SERVICE", "instanceId": "UNIT"}),
-    (IAM, "CreateAccessKey", {"userId": "USER"}),
-    (IAM, "AttachPolicy", {"userId": "USER", "policyName": READ}),
-    (IAM, "DetachPolicy", {"userId": "USER", "policyName": READ}),
-    (IAM, "DisableAccessKey", {"accessKeyId": "KEY"}),
-    (IAM, "DescribeUsers", {"accountId": "ACCOUNT"}),
-    (IAM, "SetKeyRules", {"accessKeyId": "KEY", "requires": []}),
-    (IAM, "SetKeyRules", {"userId": "USER", "requires": ["Nonce"]}),
-    (IAM, "SetKeyRules", {"userId": "USER", "requires": [], "accountId": "ACCOUNT"}),
-    (ACCOUNT, "DescribeRefusedCalls", {"accessKeyId": "KEY"}),
-    (IAM, "CreateUser", {"accountId": "ACCOUNT"}),
-    (IAM, "CreateAccessKey", {"userId": "USER", "accountId": "ACCOUNT"}),
-    (IAM, "DisableAccessKey", {"accessKeyId": "KEY", "accountId": "ACCOUNT"}),
-    (IAM, "AttachPolicy", {"userId": "USER", "policyName": READ, "accountId": "ACCOUNT"}),
-]
-NOWHEN = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
-BY_FILTER: list[tuple[str, str, dict[str, Any]]] = [
-    (ACCOUNT, "DescribeOrders", {"instanceId": "UNIT"}),
-    (ACCOUNT, "DescribePostings", {"instanceId": "UNIT"}),
-    (SERVICE, "DescribeServiceMetric", {**NOWHEN, "serviceId": ["SERVICE"]}),
-    (EVENTS, "DescribeEvents", {"instanceId": "UNIT"}),
-    (EVENTS, "FollowEvents", {"instanceId": "UNIT"}),
-    (NOTIFICATION, "DescribeDeliveries", {"instanceId": "UNIT"}),
-    (NOTIFICATION, "DescribeDeliveries", {"subscriptionId": "HOOK"}),
-    (ACCOUNT, "DescribeAuditLog", {"instanceId": "UNIT"}),
-    (ACCOUNT, "DescribeAuditLog", {"userId": "USER"}),
-]
-"""What looks for something by its id, and finds nothing."""
-ABSENT = {
+NAMES: Final = frozenset(
+    {"instanceId", "serviceId", "userId", "accessKeyId", "packageId", "quoteId", "subscriptionId", "keyId", "modelId"}
+    | {"modelSetId", "orderId"}
+)
+"""Fields that hold the id of a row of an account."""
+ABSENT: Final = {
     "UNIT": "unit-00000000",
     "QUOTA": "tpm-00000000",
     "QUOTE": "2" * 32,
@@ -162,22 +74,40 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Servi
         yield scene, stranger, {**theirs, "MINE": stranger.create_service(), "OWN": stranger.buy()}
 
 
-@pytest.mark.parametrize(("path", "action", "body"), BY_ID)
+def cases(bodies: Callable[[ActionRecord], Sequence[Body]]) -> pytest.MarkDecorator:
+    """Try every body of every record under each name of its operation."""
+    return pytest.mark.parametrize(
+        ("action", "body"),
+        [
+            pytest.param(action, body, id=f"{action.path}-{action.name}-{number}")
+            for action in ACTIONS
+            if action.operation in RECORDS
+            for number, body in enumerate(bodies(RECORDS[action.operation]))
+        ],
+    )
+
+
+def with_ids(body: Body, ids: Mapping[str, str]) -> Any:
+    """Return a body with ids in the place of the words that stand for them."""
+    text = json.dumps(body)
+    for word, real in ids.items():
+        text = text.replace(f'"{word}"', f'"{real}"')
+    return json.loads(text)
+
+
+@cases(lambda record: record.foreign)
 def test_what_is_another_accounts_answers_as_if_it_were_not_there(
-    neighbours: tuple[ServiceHarness, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
+    neighbours: tuple[ServiceHarness, Caller, dict[str, str]], action: Action, body: Body
 ) -> None:
     scene, stranger, theirs = neighbours
     commits = scene.commits()
     seen = []
     for ids in (theirs, {**theirs, **ABSENT}):
-        text = json.dumps(body)
-        for placeholder, real in ids.items():
-            text = text.replace(f'"{placeholder}"', f'"{real}"')
-        answer = stranger.ask(path, action, json.loads(text))
+        answer = stranger.ask(action.path, action.name, with_ids(body, ids))
         assert answer.status in (403, 404)
         message = answer.body["message"]
-        for placeholder, real in ids.items():
-            message = message.replace(real, placeholder)
+        for word, real in ids.items():
+            message = message.replace(real, word)
         headers = {name for name in answer.headers if name != "content-length"}
         varying = {"requestId", "log_id", "message", "error_msg"}
         same = {name: value for name, value in answer.body.items() if name not in varying}
@@ -186,27 +116,24 @@ def test_what_is_another_accounts_answers_as_if_it_were_not_there(
     assert scene.commits() == commits
 
 
-@pytest.mark.parametrize(("path", "action", "body"), BY_FILTER)
+@cases(lambda record: record.searches)
 def test_looking_for_what_is_another_accounts_finds_nothing(
-    neighbours: tuple[ServiceHarness, Caller, dict[str, str]], path: str, action: str, body: dict[str, Any]
+    neighbours: tuple[ServiceHarness, Caller, dict[str, str]], action: Action, body: Body
 ) -> None:
     _, stranger, theirs = neighbours
-    text = json.dumps(body)
-    for placeholder, real in theirs.items():
-        text = text.replace(f'"{placeholder}"', f'"{real}"')
-    found = stranger.do(path, action, json.loads(text))
+    found = stranger.do(action.path, action.name, with_ids(body, theirs))
     lists = [found] if isinstance(found, list) else [value for value in found.values() if isinstance(value, list)]
     assert lists == [[]]
 
 
 def test_every_action_that_names_something_by_its_id_is_tried_on_another_account() -> None:
-    named = {"instanceId", "serviceId", "userId", "accessKeyId", "packageId", "quoteId"} | {
-        "subscriptionId",
-        "keyId",
-        "modelId",
+    untried = {
+        f"{action.name} at {action.path} names a row by its id: give its record a body in foreign or in searches"
+        for action in ACTIONS
+        if NAMES & set(action.request.__struct_encode_fields__)
+        and not (record_of(action).foreign or record_of(action).searches)
     }
-    operations = {action.operation for action in ACTIONS if named & set(action.request.__struct_encode_fields__)}
-    assert operations <= {TABLE[path, action].operation for path, action, _ in (*BY_ID, *BY_FILTER)}
+    assert untried == set()
 
 
 def test_the_id_of_another_accounts_order_opens_nothing(shared: ServiceHarness) -> None:

@@ -13,6 +13,8 @@ from leasebook.contract.action import Action
 from leasebook.contract.actions import ACTIONS
 from leasebook.contract.openapi import FORGETFUL
 from leasebook.contract.policies import FULL
+from tests.actions.office import QUOTA_MODEL, Office
+from tests.actions.records import body_of
 from tests.api.scene import (
     ACCOUNT,
     CATALOG,
@@ -26,7 +28,6 @@ from tests.api.scene import (
     billing_of,
     order,
 )
-from tests.api.test_bad_input import MODEL, Office
 
 WRITES: Final = [action for action in ACTIONS if action.writes and action.operation not in FORGETFUL]
 HOOK: Final = {"kind": "Webhook", "url": "https://hooks.example.org/x"}
@@ -37,16 +38,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A service that gives everything away."""
     with a_scene(tmp_path_factory.mktemp("desk")) as scene:
         scene.sell(minute="0", month="0", stock=1_000_000)
-        scene.sell_quota(MODEL, minute="0", stock=1_000_000)
+        scene.sell_quota(QUOTA_MODEL, minute="0", stock=1_000_000)
         yield Office(scene)
 
 
 @pytest.mark.parametrize("action", WRITES, ids=lambda action: f"{action.path}-{action.name}")
 def test_every_write_that_is_sent_twice_with_one_token_is_done_once(desk: Office, action: Action) -> None:
-    body, token = desk.body(action.operation), f"&clientToken=t-{action.path}-{action.name}".replace("/", "")
-    first = desk.operator.do(action.path, action.name, body, query=token)
+    body, token = body_of(action, desk), f"&clientToken=t-{action.path}-{action.name}".replace("/", "")
+    first = desk.caller.do(action.path, action.name, body, query=token)
     before = desk.scene.rows()
-    assert desk.operator.do(action.path, action.name, body, query=token) == first
+    assert desk.caller.do(action.path, action.name, body, query=token) == first
     assert desk.scene.rows() == before
 
 

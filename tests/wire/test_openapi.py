@@ -16,7 +16,8 @@ import pytest
 from msgspec import inspect
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from tests.api.answer_shapes import SHAPES, misfit
+from tests.actions.forms import misfit
+from tests.actions.records import record_of
 from tests.harness import Answer, Client, a_service
 from tests.wire.likeness import differences
 
@@ -33,40 +34,6 @@ PATHS: Mapping[str, Any] = DOCUMENT["paths"]
 OPERATIONS = {action.operation: action for action in reversed(ACTIONS)}
 """Each operation under the first of its names."""
 EXAMPLES = {operation: action.example for operation, action in OPERATIONS.items()}
-LAST = (
-    "redeliver_event",
-    "redeliver_given_up",
-    "test_subscription",
-    "modify_subscription",
-    "delete_subscription",
-    "create_auto_renew_rule",
-    "describe_auto_renew_rules",
-    "delete_auto_renew_rule",
-    "renew_unit",
-    "change_billing",
-    "scale_service",
-    "delete_service",
-    "deactivate_service",
-    "activate_service",
-    "resize_unit",
-    "resize_quota",
-    "release_replicas",
-    "release_quota",
-    "release_unit",
-    "set_guard_rails",
-    "describe_guard_rails",
-    "describe_service_keys",
-    "delete_service_key",
-    "delete_model",
-    "delete_model_set",
-    "advance_clock",
-)
-"""What needs something done before, or leaves less behind than the others need."""
-
-
-NOT_IN_A_DEMO = {"describe_replicas", "describe_replica_logs", "describe_deliveries", "describe_refused_calls"}
-"""Actions that list what a demo has only after a while: a replica that runs, a delivery that was given up, a minute
-that is over."""
 
 
 def check(schema: Mapping[str, Any], value: Any) -> None:
@@ -176,10 +143,11 @@ def test_every_operation_has_an_example_of_its_own_answer() -> None:
 
 
 def test_example_answers_that_a_demo_does_not_give_at_once_look_like_real_ones() -> None:
-    for operation in (*NOT_IN_A_DEMO, "follow_events"):
-        action = OPERATIONS[operation]
+    for action in OPERATIONS.values():
+        if not (record_of(action).example_differs or action.follows):
+            continue
         answer = json.loads(json.dumps(action.answer).replace("unit-xxx", "unit-00000000"))
-        assert misfit([answer] if action.follows else answer, SHAPES[action.path, action.name]) is None
+        assert misfit([answer] if action.follows else answer, record_of(action).shape) is None
 
 
 def test_a_body_with_a_mistake_is_not_what_the_document_says() -> None:
@@ -249,7 +217,7 @@ def with_real_ones(body: Mapping[str, Any], real: Mapping[str, str]) -> Any:
 
 
 def in_a_workable_order() -> list[str]:
-    return [*(operation for operation in OPERATIONS if operation not in LAST), *LAST]
+    return sorted(OPERATIONS, key=lambda operation: record_of(OPERATIONS[operation]).example_stage)
 
 
 @pytest.mark.slow
@@ -271,7 +239,7 @@ async def test_a_demo_service_takes_every_example_and_answers_as_the_document_sa
                 else:
                     check(resolved(success), answer.body)
                     found = differences(inspect.type_info(action.result), action.answer, answer.result)
-                    unlike.extend(f"{operation}: {what}" for what in found if operation not in NOT_IN_A_DEMO)
+                    unlike.extend(f"{operation}: {what}" for what in found if not record_of(action).example_differs)
 
     await scene()
     assert unlike == []

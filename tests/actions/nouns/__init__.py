@@ -1,0 +1,1 @@
+"""Records of actions: one module for each noun, named as in leasebook.contract.nouns."""

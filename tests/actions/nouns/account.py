@@ -1,0 +1,105 @@
+"""Records of the actions of ``contract.nouns.account``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.actions.forms import AMOUNT, ANY_ID, ENDS_A_PAGE, HEX_ID, TIME, TIMING, Maybe
+from tests.actions.record import OPERATORS, READERS, ActionRecord
+
+ACCOUNT_DETAIL = {"accountId": HEX_ID, "balance": AMOUNT, "currency": str, "name": str, "timeZone": str}
+ORDER = {
+    "orderId": HEX_ID,
+    "instanceId": ANY_ID,
+    "kind": re.compile("Purchase|Renewal|Resize|Conversion"),
+    "paymentTiming": TIMING,
+    "region": str,
+    "type": str,
+    "count": int,
+    "months": Maybe(int),
+    "amount": AMOUNT,
+    "createTime": TIME,
+}
+POSTING = {
+    "postingId": re.compile(r"\d+"),
+    "time": TIME,
+    "kind": re.compile("TopUp|Purchase|Usage|Renewal|Resize|Conversion"),
+    "debit": str,
+    "credit": str,
+    "amount": AMOUNT,
+    "orderId": Maybe(HEX_ID),
+    "instanceId": Maybe(ANY_ID),
+    "minutes": Maybe(int),
+    "count": Maybe(int),
+    "price": Maybe(AMOUNT),
+    "startTime": Maybe(TIME),
+    "endTime": Maybe(TIME),
+}
+LINE = {
+    "kind": re.compile("Purchase|Usage|Renewal|Resize|Conversion"),
+    "startTime": TIME,
+    "endTime": TIME,
+    "minutes": Maybe(int),
+    "count": int,
+    "price": AMOUNT,
+    "amount": AMOUNT,
+}
+BILLED = {
+    "instanceId": ANY_ID,
+    "kind": re.compile("ComputingUnit|TPM"),
+    "region": str,
+    "type": str,
+    "paymentTiming": TIMING,
+    "amount": AMOUNT,
+    "lines": [LINE],
+}
+STATEMENT = {
+    "accountId": HEX_ID,
+    "month": re.compile(r"2030-\d\d"),
+    "startTime": TIME,
+    "endTime": TIME,
+    "currency": str,
+    "openingBalance": AMOUNT,
+    "paidIn": AMOUNT,
+    "charged": AMOUNT,
+    "closingBalance": AMOUNT,
+    "instances": [BILLED],
+    **ENDS_A_PAGE,
+}
+
+
+def describe_orders() -> Any:
+    times = {"startTime": "2020-01-01 00:00:00", "endTime": "2090-01-01 00:00:00"}
+    return {"maxKeys": 3, "kind": "Purchase", "instanceId": "unit-00000000", **times}
+
+
+RECORDS: Final = {
+    "describe_account": ActionRecord(
+        permitted=READERS,
+        shape=ACCOUNT_DETAIL,
+    ),
+    "top_up": ActionRecord(
+        permitted=OPERATORS,
+        body=lambda office: {"amount": "1.5", "accountId": office.user["accountId"]},
+        shape=ACCOUNT_DETAIL,
+    ),
+    "describe_orders": ActionRecord(
+        permitted=READERS,
+        body=describe_orders(),
+        searches=({"instanceId": "UNIT"},),
+        shape={"orders": [ORDER], **ENDS_A_PAGE},
+    ),
+    "describe_postings": ActionRecord(
+        permitted=READERS,
+        body={**describe_orders(), "kind": "Usage"},
+        searches=({"instanceId": "UNIT"},),
+        shape={"postings": [POSTING], **ENDS_A_PAGE},
+    ),
+    "describe_statement": ActionRecord(
+        permitted=READERS | OPERATORS,
+        body=lambda office: {"month": "2030-01", "accountId": office.user["accountId"], "maxKeys": 3},
+        foreign=({"month": "2030-01", "accountId": "ACCOUNT"},),
+        shape=STATEMENT,
+    ),
+}

@@ -1,0 +1,106 @@
+"""Records of the actions of ``contract.nouns.instance``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.actions.forms import AMOUNT, ANY_ID, HEX_ID, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe
+from tests.actions.nouns.event import EVENT
+from tests.actions.office import Office, billed
+from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.api.scene import order
+
+UNIT = {
+    "instanceId": UNIT_ID,
+    "region": str,
+    "status": re.compile("Running|Released|Stopped|BillingChanging"),
+    "type": str,
+    "totalComputeUnits": int,
+    "usedComputeUnits": int,
+    "paymentTiming": TIMING,
+    "startTime": TIME,
+    "expiredTime": Maybe(TIME),
+    "releaseTime": Maybe(TIME),
+    "duration": Maybe(int),
+    "durationUnit": Maybe(re.compile("Month")),
+}
+ATTEMPT = {"time": TIME, "requestId": str, "userId": Maybe(HEX_ID), "action": str, "code": str, "message": Maybe(str)}
+EXPLANATION = {
+    "instanceId": ANY_ID,
+    "alive": bool,
+    "text": str,
+    "endsTime": Maybe(TIME),
+    "endsBy": Maybe(str),
+    "cost": AMOUNT,
+    "monthEndCost": AMOUNT,
+    "currency": str,
+    "events": [EVENT],
+    "attempts": [ATTEMPT],
+}
+USAGE = {"serviceId": SERVICE_ID, "serviceName": str, "replicasCount": int, "usedComputeUnits": int}
+LIST = {"computeUnitInstanceList": [UNIT], "isTruncated": Maybe(bool), "maxKeys": Maybe(int), "nextMarker": Maybe(str)}
+
+
+def schedule_release(office: Office) -> Any:
+    unit = office.caller.buy_replicas(office.service, 1)
+    return {"instanceId": unit, "serviceId": office.service, "releaseTime": "2090-01-15 09:30:00"}
+
+
+RECORDS: Final = {
+    "purchase_units": ActionRecord(
+        permitted=WRITERS,
+        body=billed(order(count=2)),
+        foreign=(
+            {**order(), "quoteId": "QUOTE"},
+            {**order(count=2), "quoteId": "QUOTE"},
+        ),
+        shape=PURCHASED,
+    ),
+    "describe_units": ActionRecord(
+        permitted=READERS,
+        body={"paymentTiming": "Prepaid", "region": "bj", "type": "gpu-1", "status": "Running", "maxKeys": 5},
+        shape=LIST,
+    ),
+    "describe_unit": ActionRecord(
+        permitted=READERS,
+        body=lambda office: {"instanceId": office.caller.buy()},
+        foreign=({"instanceId": "UNIT"},),
+        shape={"computeUnitInstance": UNIT, "serviceUsageList": [USAGE]},
+    ),
+    "release_unit": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"instanceId": office.caller.buy()},
+        foreign=({"instanceId": "UNIT"},),
+        shape=True,
+        example_stage=19,
+    ),
+    "schedule_release": ActionRecord(
+        permitted=WRITERS,
+        body=schedule_release,
+        foreign=(
+            {"instanceId": "UNIT"},
+            {"instanceId": "UNIT", "releaseTime": "2090-01-01 00:00:00"},
+            {"instanceId": "UNIT", "releaseTime": "2020-01-01 00:00:00"},
+            {"instanceId": "UNIT", "instanceType": "ComputingUnit"},
+            {"serviceId": "SERVICE", "instanceId": "UNIT"},
+        ),
+        shape=True,
+    ),
+    "resize_unit": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"instanceId": office.caller.buy(), "count": 3},
+        foreign=(
+            {"instanceId": "UNIT", "count": 2},
+            {"instanceId": "UNIT", "count": 100000},
+        ),
+        shape=PURCHASED,
+        example_stage=15,
+    ),
+    "explain_unit": ActionRecord(
+        permitted=READERS,
+        body=lambda office: {"instanceId": office.caller.buy()},
+        foreign=({"instanceId": "UNIT"},),
+        shape=EXPLANATION,
+    ),
+}

@@ -1,0 +1,49 @@
+"""Records of the actions of ``contract.nouns.limits``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.actions.forms import AMOUNT, HEX_ID, Maybe
+from tests.actions.office import Office
+from tests.actions.record import MANAGERS, OPERATORS, READERS, ActionRecord
+
+GUARD_RAILS = {
+    "accountId": HEX_ID,
+    "limits": dict,
+    "used": Maybe({"units": dict, "userUnits": dict, "month": (str, None), "spend": AMOUNT, "userSpend": dict}),
+}
+
+
+def set_guard_rails(office: Office) -> Any:
+    limits = {
+        "units": {"tpu": 1},
+        "userUnits": {"*": {"tpu": 1}},
+        "spend": "100000",
+        "userSpend": {"*": "100000"},
+        "budget": "100000",
+        "budgetWarnPercent": [50],
+        "budgetRefusePercent": 100,
+        "releaseMaxSeconds": 86400 * 36500,
+        "releaseDefaultSeconds": 86400 * 365,
+        "endRequired": False,
+        "extendBy": "buyer",
+        "extensionsMax": 1,
+    }
+    return {"limits": limits, "accountId": office.user["accountId"]}
+
+
+RECORDS: Final = {
+    "set_guard_rails": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=set_guard_rails,
+        shape=GUARD_RAILS,
+        example_stage=20,
+    ),
+    "describe_guard_rails": ActionRecord(
+        permitted=READERS | OPERATORS,
+        body=lambda office: {"accountId": office.user["accountId"]},
+        shape=GUARD_RAILS,
+        example_stage=21,
+    ),
+}

@@ -1,0 +1,143 @@
+"""Records of the actions of ``contract.nouns.model``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.actions.forms import ENDS_A_PAGE, HEX_ID, MAY_END_A_PAGE, MODEL_ID, SET_ID, TIME, Maybe
+from tests.actions.office import Office
+from tests.actions.record import OPERATORS, READERS, WRITERS, ActionRecord
+from tests.api.scene import MODEL
+
+MODEL_SET = {
+    "modelSetId": SET_ID,
+    "modelSetName": str,
+    "source": re.compile("Custom|System"),
+    "description": str,
+    "creator": HEX_ID,
+    "createTime": TIME,
+}
+MODEL_SETS = {"modelSetList": [{**MODEL_SET, "modelsCount": int}], "marker": Maybe(str), **ENDS_A_PAGE}
+VERSION = {
+    "modelId": MODEL_ID,
+    "version": re.compile("V[0-9]+"),
+    "description": str,
+    "trusted": bool,
+    "approvedBy": Maybe(HEX_ID),
+    "approveTime": Maybe(TIME),
+    "withdrawTime": Maybe(TIME),
+    "servicesCount": int,
+    "creator": HEX_ID,
+    "createTime": TIME,
+}
+RUN = {
+    "command": [str],
+    "image": (str, None),
+    "env": dict,
+    "port": (int, None),
+    "healthPath": (str, None),
+    "cpus": (float, None),
+    "memoryBytes": (int, None),
+    "accelerators": int,
+    "graceSeconds": float,
+    "application": (str, None),
+    "arguments": dict,
+    "connects": list,
+}
+
+
+def create_model(office: Office) -> Any:
+    made = office.caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker"})
+    run = {
+        "command": ["talk"],
+        "image": "talker",
+        "env": {"NAME": "value"},
+        "port": 8000,
+        "healthPath": "/health",
+        "cpus": 1.5,
+        "memoryBytes": 1 << 30,
+        "accelerators": 1,
+        "graceSeconds": 5,
+    }
+    return {**made, "description": "words", "run": run}
+
+
+def delete_model(office: Office) -> Any:
+    return {"modelId": office.caller.do(MODEL, "CreateCustomModel", create_model(office))["modelId"]}
+
+
+def delete_model_set(office: Office) -> Any:
+    return office.caller.do(MODEL, "CreateCustomModelSet", {"modelSetName": "talker"})
+
+
+def describe_custom_model_sets() -> Any:
+    return {"name": "talk", "maxKeys": 3, "pageReverse": True}
+
+
+RECORDS: Final = {
+    "create_model_set": ActionRecord(
+        permitted=WRITERS | OPERATORS,
+        body={"modelSetName": "talker", "description": "words", "forEverybody": False},
+        shape={"modelSetId": SET_ID},
+    ),
+    "create_model": ActionRecord(
+        permitted=WRITERS | OPERATORS,
+        body=create_model,
+        foreign=({"modelSetId": "SET", "run": {"command": ["talk"]}},),
+        shape={"modelSetId": SET_ID, "modelId": MODEL_ID, "version": re.compile("V[0-9]+")},
+    ),
+    "delete_model": ActionRecord(
+        permitted=WRITERS | OPERATORS,
+        body=delete_model,
+        foreign=({"modelId": "MODEL"},),
+        shape=True,
+        example_stage=24,
+    ),
+    "delete_model_set": ActionRecord(
+        permitted=WRITERS | OPERATORS,
+        body=delete_model_set,
+        foreign=({"modelSetId": "SET"},),
+        shape=True,
+        example_stage=25,
+    ),
+    "describe_model_sets": ActionRecord(
+        permitted=READERS,
+        body={"source": "Custom", "name": "talk", "maxKeys": 3, "pageReverse": True},
+        shape=MODEL_SETS,
+    ),
+    "describe_custom_model_sets": ActionRecord(
+        permitted=READERS,
+        body=describe_custom_model_sets(),
+        shape=MODEL_SETS,
+    ),
+    "describe_system_model_sets": ActionRecord(
+        permitted=READERS,
+        body=describe_custom_model_sets(),
+        shape=MODEL_SETS,
+    ),
+    "describe_model_set": ActionRecord(
+        permitted=READERS | OPERATORS,
+        body=delete_model_set,
+        foreign=({"modelSetId": "SET"},),
+        shape={**MODEL_SET, "modelList": [VERSION], **MAY_END_A_PAGE},
+    ),
+    "describe_model": ActionRecord(
+        permitted=READERS | OPERATORS,
+        body=delete_model,
+        foreign=({"modelId": "MODEL"},),
+        shape={**MODEL_SET, **VERSION, "run": RUN},
+    ),
+    "approve_model": ActionRecord(
+        permitted=OPERATORS,
+        body=delete_model,
+        foreign=({"modelId": "MODEL"},),
+        shape={**MODEL_SET, **VERSION, "run": RUN},
+    ),
+    "withdraw_model_approval": ActionRecord(
+        permitted=OPERATORS,
+        body=delete_model,
+        foreign=({"modelId": "MODEL"},),
+        shape={**MODEL_SET, **VERSION, "run": RUN},
+    ),
+}

@@ -1,0 +1,115 @@
+"""Records of the actions of ``contract.nouns.quota``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.actions.forms import AMOUNT, HEX_ID, MAY_END_A_PAGE, PACKAGE_ID, QUOTA_ID, TIME, Maybe
+from tests.actions.office import QUOTA_MODEL, Office, billed
+from tests.actions.record import DATA_FULL, DATA_OPERATE, OPERATORS, READERS, WRITERS, ActionRecord
+
+QUOTA = {
+    "instanceId": QUOTA_ID,
+    "model": str,
+    "tpm": int,
+    "rpm": int,
+    "count": int,
+    "status": re.compile("Running|Released"),
+    "paymentTiming": re.compile("Postpaid"),
+    "startTime": TIME,
+    "expiredTime": Maybe(TIME),
+    "releaseTime": Maybe(TIME),
+}
+PACKAGE = {
+    "packageId": PACKAGE_ID,
+    "serviceName": str,
+    "specification": re.compile(r"\d+"),
+    "used": re.compile(r"\d+"),
+    "status": re.compile("Active|Exhausted"),
+    "creator": HEX_ID,
+    "startTime": TIME,
+    "expiredTime": TIME,
+}
+PRESET = {
+    "serviceId": re.compile(r"svcp-[0-9a-f]{12}"),
+    "name": str,
+    "model": str,
+    "serviceType": re.compile("chat"),
+    "chargeType": re.compile("TPM"),
+    "chargeStatus": re.compile("NotOpen|Opened"),
+    "pricePerMinute": (AMOUNT, None),
+}
+
+
+def describe_quota(office: Office) -> Any:
+    known = {"model": QUOTA_MODEL, "instanceId": office.caller.buy_quota(QUOTA_MODEL)}
+    return {**known, "paymentTiming": "Postpaid", "status": "Running"}
+
+
+def grant_package(office: Office) -> Any:
+    words = {"serviceName": "ernie", "specification": 1000, "expiredTime": "2090-01-15 09:30:00"}
+    return {**words, "accountId": office.user["accountId"]}
+
+
+def describe_preset_services() -> Any:
+    kinds = {"serviceType": ["chat"], "chargeType": ["TPM"], "chargeStatus": ["NotOpen", "Opened"]}
+    return {"serviceIds": ["svcp-1"], **kinds, "protocolVersion": 1}
+
+
+RECORDS: Final = {
+    "purchase_quota": ActionRecord(
+        permitted=WRITERS,
+        body=billed({"model": QUOTA_MODEL, "purchaseCount": 2}, timing="Postpaid", time="2090-01-15 09:30:00"),
+        shape={"instanceId": QUOTA_ID, "orderId": HEX_ID},
+    ),
+    "describe_quota": ActionRecord(
+        permitted=READERS,
+        body=describe_quota,
+        foreign=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
+        shape={"instances": [QUOTA], **MAY_END_A_PAGE},
+    ),
+    "release_quota": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"model": QUOTA_MODEL, "instanceId": office.caller.buy_quota(QUOTA_MODEL)},
+        foreign=({"model": "ernie-4.0-8k", "instanceId": "QUOTA"},),
+        shape=True,
+        example_stage=18,
+    ),
+    "resize_quota": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"instanceId": office.caller.buy_quota(QUOTA_MODEL), "count": 3},
+        foreign=(
+            {"instanceId": "QUOTA", "count": 2},
+            {"instanceId": "QUOTA"},
+        ),
+        shape=True,
+        example_stage=16,
+    ),
+    "schedule_quota_release": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"instanceId": office.caller.buy_quota(QUOTA_MODEL), "releaseTime": "2090-01-15 09:30:00"},
+        foreign=({"instanceId": "QUOTA"},),
+        shape=True,
+    ),
+    "describe_packages": ActionRecord(
+        permitted=READERS,
+        shape={"instances": [PACKAGE], **MAY_END_A_PAGE},
+    ),
+    "describe_package": ActionRecord(
+        permitted=READERS,
+        body=lambda office: {"packageId": office.package},
+        foreign=({"packageId": "PACKAGE"},),
+        shape={"instance": PACKAGE},
+    ),
+    "grant_package": ActionRecord(
+        permitted=OPERATORS,
+        body=grant_package,
+        shape={"instance": PACKAGE},
+    ),
+    "describe_preset_services": ActionRecord(
+        permitted=READERS | {DATA_FULL, DATA_OPERATE},
+        body=describe_preset_services(),
+        shape={"serviceList": [PRESET], **MAY_END_A_PAGE},
+    ),
+}

@@ -1,0 +1,84 @@
+"""Records of the actions of ``contract.nouns.replica``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.actions.forms import MAY_END_A_PAGE, PURCHASED, SERVICE_ID, TIME, TIMING, UNIT_ID, Maybe, Unfilled
+from tests.actions.office import Office, billed
+from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.api.scene import billing_of
+
+INSTANCE = {
+    "instanceId": UNIT_ID,
+    "paymentTiming": TIMING,
+    "replicasCount": int,
+    "status": re.compile("Running|Released|Stopped"),
+    "startTime": TIME,
+    "expiredTime": Maybe(TIME),
+    "releaseTime": Maybe(TIME),
+}
+
+
+def describe_service_instance(office: Office) -> Any:
+    return {"serviceId": office.service, "instanceId": office.caller.buy_replicas(office.service, 1)}
+
+
+def describe_replicas(office: Office) -> Any:
+    return {"serviceId": office.service, "instanceId": office.caller.buy_replicas(office.service, 1)}
+
+
+RECORDS: Final = {
+    "purchase_replicas": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: billed({"serviceId": office.service, "replicasCount": 2}),
+        foreign=(
+            {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 1},
+            {"serviceId": "SERVICE", "billing": billing_of(), "replicasCount": 100000},
+        ),
+        shape=PURCHASED,
+    ),
+    "describe_service_instances": ActionRecord(
+        permitted=READERS,
+        body=lambda office: {"serviceId": office.service, "paymentTiming": "Postpaid"},
+        foreign=({"serviceId": "SERVICE"},),
+        shape={"instances": [INSTANCE], **MAY_END_A_PAGE},
+    ),
+    "describe_service_instance": ActionRecord(
+        permitted=READERS,
+        body=describe_service_instance,
+        foreign=(
+            {"serviceId": "SERVICE", "instanceId": "UNIT"},
+            {"serviceId": "MINE", "instanceId": "UNIT"},
+        ),
+        shape={"instance": INSTANCE},
+    ),
+    "release_replicas": ActionRecord(
+        permitted=WRITERS,
+        body=describe_service_instance,
+        foreign=(
+            {"serviceId": "SERVICE", "instanceId": "UNIT"},
+            {"serviceId": "MINE", "instanceId": "UNIT"},
+        ),
+        shape=True,
+        example_stage=17,
+    ),
+    "describe_replicas": ActionRecord(
+        permitted=READERS,
+        body=describe_replicas,
+        foreign=(
+            {"serviceId": "SERVICE"},
+            {"serviceId": "MINE", "instanceId": "UNIT"},
+        ),
+        shape={"serviceId": SERVICE_ID, "ready": int, "replicas": Unfilled([dict]), **MAY_END_A_PAGE},
+        example_differs=True,
+    ),
+    "describe_replica_logs": ActionRecord(
+        permitted=READERS,
+        body=lambda office: {**describe_replicas(office), "replica": 0, "linesMax": 5},
+        foreign=({"serviceId": "SERVICE", "instanceId": "UNIT"},),
+        shape={"logLines": Unfilled([str]), "why": (str, None)},
+        example_differs=True,
+    ),
+}

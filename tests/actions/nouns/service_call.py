@@ -1,0 +1,91 @@
+"""Records of the actions of ``contract.nouns.service_call``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.actions.forms import (
+    ENDS_A_PAGE,
+    HEX_ID,
+    MAY_END_A_PAGE,
+    SERVICE_ID,
+    SERVICE_KEY,
+    SERVICE_KEY_ID,
+    TIME,
+    Maybe,
+)
+from tests.actions.office import EVER, Office
+from tests.actions.record import READERS, WRITERS, ActionRecord
+from tests.api.scene import SERVICE
+
+SUMS = ("inputTokensTotal", "outputTokensTotal", "tokensTotal", "succeedCallTotal", "failureCallTotal", "callTotal")
+METRICS = {
+    "startTime": TIME,
+    "endTime": TIME,
+    "serviceList": [
+        {
+            "serviceId": SERVICE_ID,
+            "serviceName": str,
+            "appList": [{"appId": str, "metric": dict.fromkeys(SUMS, int)}],
+        }
+    ],
+}
+KEY_OF_A_SERVICE = {"keyId": SERVICE_KEY_ID, "name": str, "serviceId": Maybe(SERVICE_ID)}
+
+
+def describe_service_metric(office: Office) -> Any:
+    times = {"startTime": "2030-01-01T00:00:00Z", "endTime": "2030-02-01T00:00:00Z"}
+    return {**times, "serviceId": [office.service], "appId": "app-1"}
+
+
+def count_service_calls(office: Office) -> Any:
+    sums = {"inputTokens": 3, "outputTokens": 4, "succeeded": 1, "failed": 0}
+    # Of one that others count on nothing may be left.
+    named = {"serviceId": office.service, "appId": "app-1", "packageId": office.scene.grant(office.caller)}
+    return {**named, **sums, "time": "2020-01-01 00:00:00"}
+
+
+RECORDS: Final = {
+    "describe_service_metric": ActionRecord(
+        permitted=READERS,
+        body=describe_service_metric,
+        searches=({**EVER, "serviceId": ["SERVICE"]},),
+        shape={**METRICS, **MAY_END_A_PAGE},
+    ),
+    "count_service_calls": ActionRecord(
+        permitted=WRITERS,
+        body=count_service_calls,
+        foreign=(
+            {"serviceId": "MINE", "appId": "app-1", "packageId": "PACKAGE"},
+            {"serviceId": "SERVICE", "appId": "app-1"},
+        ),
+        shape=True,
+    ),
+    "create_service_key": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"name": "shop", "serviceId": office.service},
+        foreign=({"serviceId": "SERVICE", "name": "shop"},),
+        shape={**KEY_OF_A_SERVICE, "key": SERVICE_KEY},
+    ),
+    "describe_service_keys": ActionRecord(
+        permitted=READERS,
+        body=lambda office: {"serviceId": office.service, "status": "Active", "maxKeys": 3},
+        foreign=({"serviceId": "SERVICE"},),
+        shape={
+            "keyList": [
+                {**KEY_OF_A_SERVICE, "status": re.compile("Active|Deleted"), "creator": HEX_ID, "createTime": TIME}
+                | {"orphanReason": Maybe(str)}
+            ],
+            **ENDS_A_PAGE,
+        },
+        example_stage=22,
+    ),
+    "delete_service_key": ActionRecord(
+        permitted=WRITERS,
+        body=lambda office: {"keyId": office.caller.do(SERVICE, "CreateServiceKey", {"name": "shop"})["keyId"]},
+        foreign=({"keyId": "CALLING"},),
+        shape=True,
+        example_stage=23,
+    ),
+}

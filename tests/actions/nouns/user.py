@@ -1,0 +1,114 @@
+"""Records of the actions of ``contract.nouns.user``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.actions.forms import HEX_ID, KEY_ID, MAY_END_A_PAGE, TIME, Maybe
+from tests.actions.office import Office
+from tests.actions.record import MANAGERS, OPERATORS, READ, ActionRecord
+from tests.api.scene import IAM
+
+USER = {
+    "userId": HEX_ID,
+    "name": str,
+    "isRoot": bool,
+    "policies": [str],
+    "requires": [re.compile("SignedBody|Nonce")],
+    "accessKeys": [
+        {
+            "accessKeyId": KEY_ID,
+            "status": re.compile("Active|Disabled"),
+            "requires": [re.compile("SignedBody|Nonce")],
+            "createTime": TIME,
+            "lastUsedTime": Maybe(TIME),
+        }
+    ],
+    "createTime": TIME,
+}
+
+
+def create_user(office: Office) -> Any:
+    return {"name": "build-server", "accountId": office.user["accountId"]}
+
+
+def disable_access_key(office: Office) -> Any:
+    # A user of its own: none has many active keys.
+    user = office.caller.do(IAM, "CreateUser", create_user(office))
+    key = office.caller.do(IAM, "CreateAccessKey", user)
+    return {"accessKeyId": key["accessKeyId"], "accountId": office.user["accountId"]}
+
+
+RECORDS: Final = {
+    "create_account": ActionRecord(
+        permitted=OPERATORS,
+        body={"name": "research", "timeZone": "Asia/Shanghai"},
+        shape={
+            "accountId": HEX_ID,
+            "userId": HEX_ID,
+            "accessKeyId": KEY_ID,
+            "secretAccessKey": str,
+        },
+    ),
+    "create_user": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=create_user,
+        foreign=({"accountId": "ACCOUNT"},),
+        shape={"userId": HEX_ID, "accountId": HEX_ID},
+    ),
+    "create_access_key": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=lambda office: office.user,
+        foreign=(
+            {"userId": "USER"},
+            {"userId": "USER", "accountId": "ACCOUNT"},
+        ),
+        shape={"userId": HEX_ID, "accessKeyId": KEY_ID, "secretAccessKey": str},
+    ),
+    "disable_access_key": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=disable_access_key,
+        foreign=(
+            {"accessKeyId": "KEY"},
+            {"accessKeyId": "KEY", "accountId": "ACCOUNT"},
+        ),
+        shape=True,
+    ),
+    "attach_policy": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=lambda office: {**office.user, "policyName": READ},
+        foreign=(
+            {"userId": "USER", "policyName": READ},
+            {"userId": "USER", "policyName": READ, "accountId": "ACCOUNT"},
+        ),
+        shape=True,
+    ),
+    "detach_policy": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        body=lambda office: {**office.user, "policyName": READ},
+        foreign=({"userId": "USER", "policyName": READ},),
+        shape=True,
+    ),
+    "describe_users": ActionRecord(
+        permitted=MANAGERS | OPERATORS | {READ},
+        body=lambda office: {"accountId": office.user["accountId"]},
+        foreign=({"accountId": "ACCOUNT"},),
+        shape={"users": [USER], **MAY_END_A_PAGE},
+    ),
+    "set_key_rules": ActionRecord(
+        permitted=MANAGERS | OPERATORS,
+        # It is for a key or for a user.
+        body=lambda office: {
+            "userId": office.user["userId"],
+            "accountId": office.user["accountId"],
+            "requires": ["Nonce", "SignedBody"],
+        },
+        foreign=(
+            {"accessKeyId": "KEY", "requires": []},
+            {"userId": "USER", "requires": ["Nonce"]},
+            {"userId": "USER", "requires": [], "accountId": "ACCOUNT"},
+        ),
+        shape=True,
+    ),
+}
