@@ -31,7 +31,7 @@ class DueKind(IntEnum):
 
 
 BY_AGE: Final = frozenset({DueKind.RENEW, DueKind.EXPIRE})
-"""Work of these kinds due at the same instant is done in the order of the purchases: the oldest pays first (decision 30)."""
+"""Work of these kinds due at the same instant is done in the order of purchase: the oldest pays first (decision 30)."""
 
 
 class Due(msgspec.Struct, frozen=True, order=True, gc=False):

@@ -215,7 +215,7 @@ def _bought(unit: Instance) -> dict[str, Any]:
 
 def _reminded(unit: Instance, at: Instant) -> dict[str, Any]:
     deadline = deadline_of(unit)
-    assert deadline is not None  # noqa: S101 - it is a deadline of which somebody is reminded
+    assert deadline is not None  # noqa: S101 - a reminder is only set for an instance with a deadline
     return {
         "deadline": deadline,
         "offsetSeconds": (deadline - at) // SECOND_US,
