@@ -1,4 +1,4 @@
-"""What batches ask besides single rows (``domain.asked``), in SQL that all stores understand."""
+"""A batch's queries besides single rows (``book.store_queries``), in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TEXTS: Final = {
 def answer(
     need: UsageTotals | Asked, book: Book, fetch: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 ) -> None:
-    """Ask for what is needed, and put the answer into the book."""
+    """Run the query for a need, and put the answer into the book."""
     if isinstance(need, Asked):
         book.answers.load(need, fetch(*asking(need)))
     else:
@@ -39,5 +39,5 @@ def answer(
 
 
 def asking(need: Asked) -> tuple[str, tuple[str | int, ...]]:
-    """Return the question in SQL, and its parameters."""
+    """Return a need's query, and its parameters."""
     return _TEXTS[need.what], (need.of, need.at) if need.what == a.QUOTES else (need.of,)

@@ -172,7 +172,7 @@ class SqliteStore:
             raise BadStore(wrong)
         self._acknowledged.prove(seals)
 
-    async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
+    async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - there is one writer
         """Open the transaction of the next batch."""
         self.schema.require()
         self._acknowledged.begin()
@@ -346,7 +346,7 @@ class SqliteTransaction(audit.AuditReads):
         """Return None: there is one server, and its clock counts."""
         return None
 
-    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - nobody else writes
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - there is one writer
         """Return work due by an instant, in order."""
         return queries_on(self._connection).due(until, limit)
 
