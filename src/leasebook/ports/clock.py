@@ -27,7 +27,7 @@ class Clock(Protocol):
         """Return the instant of a batch whose store shows this ``reading``; None: the store has no clock."""
         ...
 
-    def held(self) -> str | None:
+    def pause_reason(self) -> str | None:
         """Return why due work must wait; None: it may run."""
         ...
 
@@ -128,7 +128,7 @@ class RealClock:
         self._look(reading)
         return self._passed(reading if self._jump() is None else self._boot() + self._trusted)
 
-    def held(self) -> str | None:
+    def pause_reason(self) -> str | None:
         """Return why due work must wait; None: it may run."""
         if not self.shared:
             self._look(self._wall())
@@ -251,7 +251,7 @@ class VirtualClock:
         """Take over the instant of a store that another server has created meanwhile."""
         self._now = at
 
-    def held(self) -> str | None:
+    def pause_reason(self) -> str | None:
         """It moves only on request, so it never jumps."""
         return None
 

@@ -105,9 +105,9 @@ class Book:
             self.rows[INSTANCES].setdefault((unit.id,), unit)
             found[unit.id] = None
 
-    def load_usage_totals(self, need: UsageTotals, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
+    def load_usage_totals(self, need: UsageTotals, units: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
         """Load the units that an account's users reserve, by type, and each user's charges since ``need.since``."""
-        self._usage_totals[need.account_id] = held, spent, need.since
+        self._usage_totals[need.account_id] = units, spent, need.since
 
     def load_keys(self, user_id: str, keys: Iterable[AccessKey]) -> None:
         """Load every access key of a user."""
@@ -206,7 +206,7 @@ class Book:
         """Count the units and the money of a command against the limits of their account and user."""
         for after in [row for row in draft.changed.values() if type(row) is Instance]:
             before = self.rows[INSTANCES].get((after.id,))
-            added = after.held - (0 if before is None else before.held)
+            added = after.reserved - (0 if before is None else before.reserved)
             if added:
                 self._count_units(draft, after, added)
         for posting in draft.postings:
@@ -222,14 +222,14 @@ class Book:
             self._add_units(self._usage_totals[unit.account_id][0], unit, added)
 
     @staticmethod
-    def _add_units(held: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
+    def _add_units(units: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
         """Add to the units of a user; a type or a user with no units has no entry (``AccountLimits.plus_units``)."""
-        types = held.pop(unit.created_by, {})
+        types = units.pop(unit.created_by, {})
         count = types.pop(unit.type, 0) + added
         if count:
             types[unit.type] = count
         if types:
-            held[unit.created_by] = types
+            units[unit.created_by] = types
 
     def _count_spent(self, draft: Draft, posting: Posting, user_id: str) -> None:
         guard, amount = draft.get(ACCOUNT_LIMITS, posting.account_id), -posting.effect_on(wallet(posting.account_id))

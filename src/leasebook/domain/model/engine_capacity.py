@@ -143,12 +143,12 @@ class EngineCapacity(msgspec.Struct, frozen=True):
         has, stocks = self.has(unit_type), {name: one for name, one in self.stocks.items() if name != unit_type}
         stocked = served if has is None else list(_followed(served, has))
         if stocked:
-            held = sum(one.held for one in stocked)
+            reserved = sum(one.reserved for one in stocked)
             stocks[unit_type] = TypeCapacity(
                 tuple(one.region for one in stocked),
                 sum(one.stock_total for one in stocked),
                 has,
-                0 if has is None else max(0, held - has),
+                0 if has is None else max(0, reserved - has),
             )
         changed = [after for before, after in zip(served, stocked, strict=True) if after != before]
         return msgspec.structs.replace(self, stocks=dict(sorted(stocks.items()))), changed

@@ -166,7 +166,7 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
         return self.region, self.type
 
     @property
-    def held(self) -> int:
+    def reserved(self) -> int:
         """How many units it reserves."""
         return 0 if self.status in GONE else max(self.count, self.target_count or 0)
 

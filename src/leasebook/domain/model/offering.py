@@ -50,7 +50,7 @@ class Offering(msgspec.Struct, frozen=True):
     price_number: int = 0
 
     @property
-    def held(self) -> int:
+    def reserved(self) -> int:
         """How many units live instances reserve."""
         return self.stock_total - self.stock_free + self.oversold
 
@@ -71,16 +71,16 @@ class Offering(msgspec.Struct, frozen=True):
 
     def give_back(self, count: int) -> Offering:
         """Return reserved units to the stock; oversold units are reduced first."""
-        if count > self.held:
+        if count > self.reserved:
             raise AssertionError(f"more {self.name} given back than were ever held")
-        return self._holding(self.stock_total, self.held - count)
+        return self._holding(self.stock_total, self.reserved - count)
 
     def stocked(self, total: int) -> Offering:
         """Return the offering with another total. Reserved units stay reserved; those beyond the total are oversold."""
-        return self._holding(total, self.held)
+        return self._holding(total, self.reserved)
 
-    def _holding(self, total: int, held: int) -> Offering:
-        free, oversold = max(0, total - held), max(0, held - total)
+    def _holding(self, total: int, reserved: int) -> Offering:
+        free, oversold = max(0, total - reserved), max(0, reserved - total)
         return msgspec.structs.replace(self, stock_total=total, stock_free=free, oversold=oversold)
 
 

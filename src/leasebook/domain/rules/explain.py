@@ -166,8 +166,8 @@ def _renewals(
 
 
 def _price_of(unit: Instance, offering: Offering, term: Term, longer: Term, account: Account) -> Micro:
-    held = max(unit.count, unit.target_count or 0)
-    return price_of_months(held, offering.per_month or Micro(0), months_between(term, longer, account.time_zone))
+    reserved = max(unit.count, unit.target_count or 0)
+    return price_of_months(reserved, offering.per_month or Micro(0), months_between(term, longer, account.time_zone))
 
 
 def _hindrance(

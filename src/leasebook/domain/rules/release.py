@@ -63,7 +63,7 @@ def settle_size(draft: Draft, unit: Instance, count: int) -> Instance:
 
     Units returned lose their quoted price: units added later are charged the current price (decision 25).
     """
-    spare = unit.held - count
+    spare = unit.reserved - count
     if spare > 0:
         draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(spare))
     quoted = min(count, unit.quoted_count)
@@ -72,5 +72,5 @@ def settle_size(draft: Draft, unit: Instance, count: int) -> Instance:
 
 def finish_release(draft: Draft, unit: Instance, at: Instant) -> None:
     """Record the engine's confirmation that the instance is gone, and return its units to the stock."""
-    draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
+    draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.reserved))
     change(draft, unit, status="Released", released_at=at, target_count=None)

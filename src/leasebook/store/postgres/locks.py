@@ -42,30 +42,30 @@ class RowLocks:
         self._silent_s = silent_s
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
-    async def held(self, needs: Collection[Needed], *, wait: bool) -> frozenset[Needed]:
+    async def locked(self, needs: Collection[Needed], *, wait: bool) -> frozenset[Needed]:
         """Return the needs that another session has locked; ``wait``: after queueing for one of them.
 
         Raises psycopg.Error.
         """
-        held: set[Needed] = set()
+        locked: set[Needed] = set()
         keys: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
             if isinstance(need, OfferingsOfType):
                 if await self._lacks(*load_statement(OFFERINGS, [], [need.type])):
-                    held.add(need)
+                    locked.add(need)
             elif isinstance(need, SuspendedInstances):
                 account_id = need.account_id or await self._account_of(need.unit_id)
                 for text in (HALTED, UNRENEWED) if account_id is not None else ():
                     if await self._lacks(trusted(text), [account_id, SUSPENDED_MAX]):
-                        held.add(need)
+                        locked.add(need)
             elif not isinstance(need, UsageTotals | KeysOfUser | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():
             lacking = await self._lacking(table, wanted)
             if wait and lacking and await self._had(table, next(iter(lacking))):
                 lacking = await self._lacking(table, sorted(lacking))
-            held.update((table, key) for key in lacking)
-        return frozenset(held)
+            locked.update((table, key) for key in lacking)
+        return frozenset(locked)
 
     async def run(self, text: LiteralString) -> None:
         """Run another statement on the same connection."""

@@ -230,10 +230,10 @@ class PostgresStore:
 
         Sessions of servers that have stopped and hold locks are terminated. Raises psycopg.Error.
         """
-        held = await self._locks.held(needs, wait=wait)
-        if held:
+        found = await self._locks.locked(needs, wait=wait)
+        if found:
             await self._locks.run(_CLEAR_THE_WAY)
-        return held
+        return found
 
     async def try_writing(self, within_s: float) -> None:
         """Write like a batch, without leaving a row; raises Unavailable if that fails within ``within_s`` seconds.

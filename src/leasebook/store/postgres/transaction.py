@@ -48,7 +48,7 @@ from leasebook.store.postgres.timeouts import Patience
 from leasebook.store.queries.batch_queries import asking
 from leasebook.store.queries.due import cut, in_order
 from leasebook.store.queries.identities import KEYS_OF_TEXT
-from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, held_of
+from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.signatures import forgetting
 from leasebook.store.queries.subscriptions import clearing
 from leasebook.store.rows.codec import CODECS
@@ -203,7 +203,7 @@ class PostgresTransaction(AuditReads):
         """Sum an account's usage. The account is locked: a batch that changes the usage waits, or came before."""
         units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
         spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
-        book.load_usage_totals(need, *held_of(units, spent))
+        book.load_usage_totals(need, *usage_totals_of(units, spent))
 
     async def _load_suspended(self, need: SuspendedInstances, book: Book) -> None:
         """Lock and read suspended instances. They are rare, so they may cost a round trip of their own."""

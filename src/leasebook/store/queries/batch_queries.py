@@ -9,7 +9,7 @@ from leasebook.domain.book import store_queries as a
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.loads import UsageTotals
 from leasebook.domain.book.store_queries import Asked
-from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, held_of
+from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 
 _TEXTS: Final = {
     a.USERS: "SELECT count(*) FROM users WHERE account_id = ?",
@@ -35,7 +35,7 @@ def answer(
         book.answers.load(need, fetch(*asking(need)))
     else:
         units = fetch(HELD_TEXT, (need.account_id,))
-        book.load_usage_totals(need, *held_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
+        book.load_usage_totals(need, *usage_totals_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
 
 
 def asking(need: Asked) -> tuple[str, tuple[str | int, ...]]:

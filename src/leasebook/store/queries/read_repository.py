@@ -49,7 +49,7 @@ from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 
-__all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "held_of"]
+__all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
 
 
 def _select(table: Table[Any]) -> str:
@@ -420,14 +420,14 @@ class Queries(
         return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
 
 
-def held_of(
+def usage_totals_of(
     units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]
 ) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
     """Return an account's reserved units and charges by user, in the form of ``AccountLimits``."""
-    held: dict[str, dict[str, int]] = {}
+    by_user: dict[str, dict[str, int]] = {}
     for user_id, unit_type, count in units:
-        held.setdefault(user_id, {})[unit_type] = int(count)
-    return held, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
+        by_user.setdefault(user_id, {})[unit_type] = int(count)
+    return by_user, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:

@@ -41,8 +41,8 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
         guard = draft.get(ACCOUNT_LIMITS, self.account_id)
         month = month_name(self.month_began, account.time_zone)
         if guard is None:
-            held, spent = draft.book.usage_totals(self.account_id)
-            guard = AccountLimits(self.account_id, GuardRules(), held, month, spent)
+            units, spent = draft.book.usage_totals(self.account_id)
+            guard = AccountLimits(self.account_id, GuardRules(), units, month, spent)
         guard = guard.with_rules(self.change.applied(guard.rules), month)
         draft.put(ACCOUNT_LIMITS, guard)
         return guard

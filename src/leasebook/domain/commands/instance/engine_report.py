@@ -109,7 +109,7 @@ class ConfirmFailed(_Failure, frozen=True, kw_only=True):
 
     def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
         """Return payment and units."""
-        draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
+        draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.reserved))
         give_back_money(draft, unit, unit.charged, now)
         change(draft, unit, status="CreateFailed", charged=Micro(0), placements=(), failure=self.reason)
         renew_waiting(draft, unit.account_id, rules, now)

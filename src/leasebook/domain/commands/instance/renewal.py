@@ -240,7 +240,7 @@ def _extend(
     """
     since = own_term(unit).expires_at
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
-    held = max(unit.count, unit.target_count or 0)
+    reserved = max(unit.count, unit.target_count or 0)
     # If a resize under way fails, the renewal's price for its added units is refunded as well.
     zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     added = months_between(own_term(unit), term, zone)
@@ -272,7 +272,7 @@ def _extend(
                 amount=amount,
                 order_id=order_id,
                 unit_id=unit.id,
-                count=held,
+                count=reserved,
                 price=offering.per_month,
                 since=since,
                 until=term.expires_at,
@@ -287,7 +287,7 @@ def _extend(
         expires_at=term.expires_at,
         retire_at=None,
         extensions=unit.extensions + (unit.extensions > 0),
-        resize_paid=Micro(unit.resize_paid + amount - without if held > unit.count else unit.resize_paid),
+        resize_paid=Micro(unit.resize_paid + amount - without if reserved > unit.count else unit.resize_paid),
         charged=Micro(unit.charged + amount),
     )
     change(draft, unit, renew_at=_next_try(unit, now))

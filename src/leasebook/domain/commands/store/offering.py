@@ -161,12 +161,12 @@ def _refuse_misread(unit_type: str) -> None:
 
 
 def _restock(offering: Offering, total: int) -> Offering:
-    held = offering.held
-    if total < held:
+    reserved = offering.reserved
+    if total < reserved:
         raise Refusal(
             WRONG_STATE,
-            f"{are(held, 'unit', f'of {offering.name}')} held by instances, so its stock cannot be {total}. "
-            f"Set {held} or more, or release instances first.",
+            f"{are(reserved, 'unit', f'of {offering.name}')} held by instances, so its stock cannot be {total}. "
+            f"Set {reserved} or more, or release instances first.",
             field="stockTotal",
         )
     return offering.stocked(total)

@@ -18,7 +18,7 @@ class Stocked(NamedTuple):
     said: dict[str, Any]
     has: int | None
     offered: int
-    held: int
+    reserved: int
     by_hand: int
     followed: int | None
 
@@ -54,7 +54,7 @@ def _stocked(fetch: Fetch) -> Iterator[Stocked]:
                 count,
                 _has(json.loads(words), unit_type),
                 sum(total for _, total, _ in rows),
-                sum(held for _, _, held in rows),
+                sum(reserved for _, _, reserved in rows),
                 sum(total for source, total, _ in rows if source == "Set"),
                 sum(followed) if followed else None,
             )
@@ -77,5 +77,5 @@ def supply_remarks(fetch: Fetch) -> Iterator[str]:
             continue
         if one.offered != one.has:
             yield f"{one.name}, and {one.offered} are offered, {one.by_hand} of them set by hand"
-        if one.held > one.has:
-            yield f"{one.name}, and {one.held} are sold: {one.held - one.has} more than there are"
+        if one.reserved > one.has:
+            yield f"{one.name}, and {one.reserved} are sold: {one.reserved - one.has} more than there are"
