@@ -390,8 +390,8 @@ class Filler:
             for posting in postings:
                 self._spent[posting.account_id] = self._spent.get(posting.account_id, 0) + posting.amount
             for unit in units:
-                if unit.held:
-                    self._held[unit.offering] = self._held.get(unit.offering, 0) + unit.held
+                if unit.reserved:
+                    self._held[unit.offering] = self._held.get(unit.offering, 0) + unit.reserved
             self._out.commit()
             added += len(chunk)
         return added

@@ -207,7 +207,7 @@ def test_time_that_passes_is_no_jump_however_long() -> None:
     machine = ClockedMachine()
     for us in (SECOND_US, HOUR_US, 1000 * HOUR_US):
         machine.wait(us)
-        assert machine.clock.held() is None
+        assert machine.clock.pause_reason() is None
         assert machine.clock.now() == machine.wall
 
 
@@ -215,14 +215,14 @@ def test_time_that_passes_is_no_jump_however_long() -> None:
 def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went_and_is_not_followed(sign: int, words: str) -> None:
     machine = ClockedMachine()
     machine.set_by(sign * JUMP_MAX)
-    assert machine.clock.held() is None
+    assert machine.clock.pause_reason() is None
     machine = ClockedMachine()
     machine.set_by(sign * (JUMP_MAX + SECOND_US))
-    reason = machine.clock.held()
+    reason = machine.clock.pause_reason()
     assert reason is not None
     assert words in reason
     machine.wait(HOUR_US)
-    assert machine.clock.held() == reason
+    assert machine.clock.pause_reason() == reason
     assert machine.clock.now() == START + HOUR_US
 
 
@@ -230,33 +230,33 @@ def test_a_jump_beyond_the_limit_holds_and_says_how_far_it_went_and_is_not_follo
 def test_a_clock_that_comes_back_is_not_held_any_more(far: int) -> None:
     machine = ClockedMachine()
     machine.set_by(far)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
     machine.set_by(-far)
-    assert machine.clock.held() is None
+    assert machine.clock.pause_reason() is None
     assert machine.clock.now() == machine.wall
     machine.set_by(far)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
 
 
 def test_a_confirmed_clock_is_not_held_and_the_next_jump_is_counted_from_there() -> None:
     machine = ClockedMachine()
     machine.set_by(HOUR_US)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
     machine.clock.confirm()
-    assert machine.clock.held() is None
+    assert machine.clock.pause_reason() is None
     assert machine.clock.now() == machine.wall
     machine.set_by(JUMP_MAX)
-    assert machine.clock.held() is None
+    assert machine.clock.pause_reason() is None
     machine.set_by(JUMP_MAX + 1)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
 
 
 def test_a_clock_that_is_confirmed_though_it_was_set_back_stands_still_until_it_has_caught_up() -> None:
     machine = ClockedMachine()
     machine.set_by(-HOUR_US)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
     machine.clock.confirm()
-    assert machine.clock.held() is None
+    assert machine.clock.pause_reason() is None
     for _ in range(3):
         machine.wait(HOUR_US // 3)
         assert machine.clock.now() == START
@@ -271,19 +271,19 @@ def test_small_steps_that_put_a_clock_right_are_followed_and_time_never_goes_bac
     for _ in range(100):
         machine.set_by(sign * 4 * MINUTE_US)
         machine.wait(SECOND_US)
-        assert machine.clock.held() is None
+        assert machine.clock.pause_reason() is None
         assert machine.clock.now() >= last
         last = machine.clock.now()
     machine.set_by(sign * 6 * MINUTE_US)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
 
 
 def test_a_step_back_does_not_make_room_for_a_jump() -> None:
     machine = ClockedMachine()
     machine.set_by(-HOUR_US)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
     machine.set_by(HOUR_US + JUMP_MAX + SECOND_US)
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
 
 
 @pytest.mark.parametrize("far", [HOUR_US, -HOUR_US])
@@ -292,16 +292,16 @@ def test_a_jump_while_no_server_ran_is_seen_by_the_next_for_the_store_remembers_
     machine.restart()
     machine.wait(1000 * HOUR_US)
     machine.restart()
-    assert machine.clock.held() is None, "an outage is no jump"
+    assert machine.clock.pause_reason() is None, "an outage is no jump"
     mark = machine.clock.mark()
     machine.set_by(far)
     machine.wait(HOUR_US)
     for _ in range(6):
         machine.start(mark)
-        assert machine.clock.held() is not None
+        assert machine.clock.pause_reason() is not None
         assert machine.clock.now() == START + 1001 * HOUR_US
         machine.restart()
-        assert machine.clock.held() is not None
+        assert machine.clock.pause_reason() is not None
 
 
 def test_after_a_boot_the_clock_is_believed_unless_it_is_before_what_was_written() -> None:
@@ -310,12 +310,12 @@ def test_after_a_boot_the_clock_is_believed_unless_it_is_before_what_was_written
     machine.set_by(1000 * HOUR_US)
     machine.clock.confirm()
     machine.reboot()
-    assert machine.clock.held() is None
+    assert machine.clock.pause_reason() is None
     machine.set_by(10 * HOUR_US)
     machine.clock.confirm()
     machine.set_by(-20 * HOUR_US)
     machine.reboot()
-    reason = machine.clock.held()
+    reason = machine.clock.pause_reason()
     assert reason is not None
     assert "back" in reason
     assert machine.clock.now() == START + 1011 * HOUR_US, "nothing is written before what was"
@@ -328,7 +328,7 @@ def test_a_clock_that_was_in_doubt_is_so_after_a_boot() -> None:
     assert mark is not None
     assert mark.doubted
     machine.reboot()
-    assert machine.clock.held() is not None
+    assert machine.clock.pause_reason() is not None
 
 
 def test_a_virtual_clock_never_goes_back_and_is_never_held() -> None:
@@ -336,7 +336,7 @@ def test_a_virtual_clock_never_goes_back_and_is_never_held() -> None:
     clock.moved(Instant(START - 1))
     assert clock.now() == START
     clock.moved(Instant(START + HOUR_US))
-    assert (clock.now(), clock.held()) == (START + HOUR_US, None)
+    assert (clock.now(), clock.pause_reason()) == (START + HOUR_US, None)
     clock.confirm()
     assert clock.now() == START + HOUR_US
 

@@ -95,10 +95,10 @@ def test_the_table_names_every_status() -> None:
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_which_statuses_hold_units(status: InstanceStatus) -> None:
-    assert unit(status=status).held == (COUNT if ENDS[status][1] else 0)
+    assert unit(status=status).reserved == (COUNT if ENDS[status][1] else 0)
     # What grows holds what it will have; what shrinks, what it has.
-    assert unit(status=status, target_count=COUNT + 2).held == (COUNT + 2 if ENDS[status][1] else 0)
-    assert unit(status=status, target_count=COUNT - 2).held == (COUNT if ENDS[status][1] else 0)
+    assert unit(status=status, target_count=COUNT + 2).reserved == (COUNT + 2 if ENDS[status][1] else 0)
+    assert unit(status=status, target_count=COUNT - 2).reserved == (COUNT if ENDS[status][1] else 0)
 
 
 @pytest.mark.parametrize("status", STATUSES)

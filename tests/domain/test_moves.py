@@ -91,7 +91,7 @@ def test_what_runs_can_stop_and_what_can_be_released_has_a_way_there() -> None:
 
 
 def test_only_what_is_gone_holds_nothing() -> None:
-    assert {status for status in STATUSES if not unit(status=status).held} == GONE
+    assert {status for status in STATUSES if not unit(status=status).reserved} == GONE
 
 
 # --- changing --------------------------------------------------------------------------------------------

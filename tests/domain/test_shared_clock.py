@@ -32,7 +32,7 @@ class Shared:
 
     @property
     def is_held(self) -> bool:
-        return self.clock.held() is not None
+        return self.clock.pause_reason() is not None
 
     def mark(self) -> ClockMark:
         """Return what the store is to remember."""

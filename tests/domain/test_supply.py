@@ -70,7 +70,7 @@ def test_whatever_happens_to_a_stock_it_adds_up_and_nothing_is_free_while_it_is_
         else:
             with pytest.raises(AssertionError):
                 row.give_back(count)
-        assert row.held == held
+        assert row.reserved == held
         assert (row.stock_free, row.oversold) == (max(0, row.stock_total - held), max(0, held - row.stock_total))
 
 

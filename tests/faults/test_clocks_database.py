@@ -162,7 +162,7 @@ async def test_a_server_whose_own_clock_is_set_holds_nothing_and_counts_by_the_d
         was = real._wall
         real._wall = lambda: was() + minutes * MINUTE_US
         assert abs(real.apart_us() - minutes * MINUTE_US) < 5 * SECOND_US
-        assert real.held() is None
+        assert real.pause_reason() is None
         assert '"ready"' in await reasons(desk)
         assert before[:10] <= (await now(desk))[:10]
         await released(desk, unit)

@@ -242,7 +242,7 @@ class BillingOracle:
         assert (paid_in, charged) == (total(spent) - total(self.expected), total(spent))
         for unit in cast("list[str]", sorted(str(unit) for unit in units)):
             assert self.unit(unit).charged == sum(map(_leaves, self.bill(unit)))
-        held = sum(one.row.held for one in self.store.ask(lambda ask: ask.units(UnitFilter(account_id=ACCOUNT))))
+        held = sum(one.row.reserved for one in self.store.ask(lambda ask: ask.units(UnitFilter(account_id=ACCOUNT))))
         offerings = self.store.ask(lambda ask: ask.offerings())
         assert held == sum(row.stock_total - row.stock_free for row in offerings)
 

@@ -288,7 +288,7 @@ class World:
         for unit in self.units():
             used = sum(run.wanted.units for run in running if run.wanted.unit_id == unit.id)
             assert used <= max(unit.count, unit.target_count or 0), f"{unit.id} has {unit.count} units and runs {used}"
-        held = sum(unit.held for unit in self.units())
+        held = sum(unit.reserved for unit in self.units())
         (offering,) = [row for row in self.store.rows[OFFERINGS].values() if row.type == "gpu-1" and row.region == "bj"]
         assert offering.stock_free + held == offering.stock_total
         for service in self.store.rows[SERVICES].values():

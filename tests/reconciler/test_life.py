@@ -92,7 +92,7 @@ def test_what_cannot_be_had_is_given_back_after_nothing_of_it_is_left(how: dict[
         unit = house.unit("unit-1")
         assert unit.status == "CreateFailed"
         assert unit.failure is not None
-        assert (unit.held, unit.charged) == (0, 0)
+        assert (unit.reserved, unit.charged) == (0, 0)
         assert house.world.here() == []
 
     lived(scene)
@@ -107,7 +107,7 @@ def test_a_creation_that_failed_keeps_its_units_until_its_engine_can_be_asked() 
         house.world.cut()
         await house.live(60)
         unit = house.unit("unit-1")
-        assert (unit.status, unit.held, unit.failure) == ("Creating", 2, "it cannot run: no such image")
+        assert (unit.status, unit.reserved, unit.failure) == ("Creating", 2, "it cannot run: no such image")
         house.world.mend()
         await house.live(10)
         assert house.unit("unit-1").status == "CreateFailed"
@@ -185,7 +185,7 @@ def test_a_stopped_instance_keeps_its_units_and_runs_nothing_until_it_is_resumed
         assert house.store.ask(lambda ask: ask.targets("svco-1")) == []
         await house.live(10)
         assert states(house) == ["Gone", "Gone"]
-        assert house.unit("unit-1").held == 2
+        assert house.unit("unit-1").reserved == 2
         await house.say(StopUnit(unit_id="unit-1", stops=False))
         await house.live(5)
         assert states(house) == ["Ready", "Ready"]

@@ -35,7 +35,7 @@ def held(
     for unit in units.values():
         if unit.account_id == need.account_id and unit.status not in GONE:
             types = found.setdefault(unit.created_by, {})
-            types[unit.type] = types.get(unit.type, 0) + unit.held
+            types[unit.type] = types.get(unit.type, 0) + unit.reserved
     spent: dict[str, Micro] = {}
     for posting in postings:
         if posting.account_id == need.account_id and posting.at >= need.since and posting.unit_id is not None:

@@ -162,7 +162,7 @@ class Health:
                 reasons.append(
                     f"The oldest overdue release is {overdue:.0f} s late; up to {self._lateness_max_s} s are allowed."
                 )
-        held = self._clock.held()
+        held = self._clock.pause_reason()
         if held is not None:
             reasons.append(held)
         reasons += [why for concern in self._concerns if (why := concern.broken() or concern.unready())]
@@ -185,7 +185,7 @@ class Health:
         await self._soon("counts", count)
 
     async def _overdue_s(self) -> float:
-        self._gauges.clock_held(held=self._clock.held() is not None)
+        self._gauges.clock_held(held=self._clock.pause_reason() is not None)
         self._gauges.queue_length(self._sequencer.queue_length)
 
         async def look() -> float:

@@ -101,7 +101,7 @@ class BatchExecutor:
             clock_now = self._clock.at(transaction.now())
             request = batch.request
             # The clock is asked here, with the time that this very batch has read: it may be the first to show a jump.
-            if request is not None and self._clock.held() is None:
+            if request is not None and self._clock.pause_reason() is None:
                 due += await self._claim(transaction, request, clock_now)
             is_moving = request is not None and request.moving and bool(due)
             callers = [waiting for waiting in batch.callers if waiting.is_current(transaction.identity_epoch)]

@@ -1,4 +1,4 @@
-"""Which device files belong to which accelerator of a machine, as its operator says."""
+"""Which device files belong to which accelerator of a machine, from the operator's setting."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _BELOW: Final = "/dev/"
 
 
 class Cards(NamedTuple):
-    """The device files of each card by its name, in order, and those that whoever has any card needs as well."""
+    """The device files of each card by its name, in order, and those that every replica with a card needs."""
 
     files: dict[str, tuple[str, ...]]
     shared: tuple[str, ...] = ()
 
 
 def parse_cards(text: str) -> Cards:
-    """Read what cards there are, such as ``a=/dev/nvidia0, b=/dev/nvidia1, *=/dev/nvidiactl /dev/nvidia-uvm``.
+    """Parse the cards of a machine: ``a=/dev/nvidia0, b=/dev/nvidia1, *=/dev/nvidiactl /dev/nvidia-uvm``.
 
-    Raises ValueError, with a hint, for anything else, and where a file belongs to two of them.
+    Raises ValueError, with a hint, for any other form, and where a file belongs to two cards.
     """
     found: dict[str, tuple[str, ...]] = {}
     owners: dict[str, str] = {}

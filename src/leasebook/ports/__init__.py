@@ -1,1 +1,1 @@
-"""What the core asks of the world: the clock, and questions to the store."""
+"""The core's interfaces to the world: the clock, and queries to the store."""

@@ -1,4 +1,4 @@
-"""Clocks: the one that counts, watched for jumps, and a virtual one that stands until it is moved."""
+"""Clocks: the real one, watched for jumps, and a virtual one that operators move."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ Mode = Literal["real", "virtual"]
 
 
 class Clock(Protocol):
-    """What time it is, and whether that can be trusted with work that destroys."""
+    """The time, and whether due work, which may destroy instances, can rely on it."""
 
     mode: Mode
 
     def now(self) -> Instant:
-        """Return the present moment; never one before a moment that it returned."""
+        """Return the present instant; never an earlier one than before."""
         ...
 
     def at(self, reading: Instant | None) -> Instant:
-        """Return the moment of a batch, whose store shows this ``reading``; None: the store has no clock."""
+        """Return the instant of a batch whose store shows this ``reading``; None: the store has no clock."""
         ...
 
-    def held(self) -> str | None:
-        """Return why work that falls due must wait; None: it need not."""
+    def pause_reason(self) -> str | None:
+        """Return why due work must wait; None: it may run."""
         ...
 
     def confirm(self) -> None:
-        """Take the time that it shows for right."""
+        """Trust the time that the clock shows."""
         ...
 
     def moved(self, to: Instant) -> None:
-        """Take note that the store's virtual clock stands there now."""
+        """Record that the store's virtual clock was moved to an instant."""
 
 
 def wall_us() -> int:
@@ -45,19 +45,19 @@ def wall_us() -> int:
 
 
 def boot_us() -> int:
-    """Return the time since this machine started, in microseconds. Nobody sets it, and it counts while it sleeps."""
+    """Return the time since this machine started, in microseconds. It cannot be set, and it counts during sleep."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 def boot_id() -> str:
-    """Return a name of this start of the machine; nothing where it has none."""
+    """Return an id of this start of the machine; empty if it has none."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
 
 class SteadyWall:
-    """The machine's time as it was at the start, moved on by the time since boot: what it measures has no jumps."""
+    """The machine's time at the start plus the time since then, by the boot clock: intervals contain no jumps."""
 
     def __init__(self, wall: Callable[[], int] = wall_us, boot: Callable[[], int] = boot_us) -> None:
         self._boot = boot
@@ -69,14 +69,14 @@ class SteadyWall:
 
 
 class RealClock:
-    """The clock of the store: the machine's where one server has the store, the database's where it is ``shared``.
+    """The store's clock: the machine's where one server has the store, the database's where the store is ``shared``.
 
-    A clock that is set forward would make everything fall due that lies between: releases that cannot be undone. So it
-    is compared with the time since boot, which nobody sets. A difference of more than ``jump_max_us``, forward or back,
-    is not followed: time goes on as if nobody had set the clock, and due work is held, until the clock comes back or an
-    operator confirms it (decision 6a, ADR 0024). Smaller differences are followed; time never goes back.
+    If a clock is set forward, all work in between falls due, such as releases that cannot be undone. The clock is
+    therefore compared with the time since boot, which cannot be set. A difference of more than ``jump_max_us``
+    microseconds, forward or back, is not followed: time goes on as before, and due work is paused until the clock comes
+    back or an operator confirms it (decision 6a, ADR 0024). Smaller differences are followed; time never goes back.
 
-    ``mark`` is what the store remembers of its clock, so that a jump is seen that happened while nobody looked.
+    ``mark`` is the store's record of its clock, by which a jump is noticed that happened while no server ran.
     """
 
     mode: Mode = "real"
@@ -100,16 +100,16 @@ class RealClock:
         self._confirmed = 0 if mark is None else mark.confirmed
         self._floor = 0 if mark is None else mark.floor
         self._shown: int | None = None
-        """What the clock showed last, less the time since boot then; None: it was not looked at."""
+        """The last reading, less the time since boot at that moment; None: no reading yet."""
         self._trusted = 0
-        """What is believed: the same, of a clock that nobody set."""
+        """The same for the trusted time, which follows no jumps."""
         if not shared:
             self._look(wall())
 
-    # --- what others ask ----------------------------------------------------------------------------------
+    # --- for callers ----------------------------------------------------------------------------------------
 
     def now(self) -> Instant:
-        """Return the present moment."""
+        """Return the present instant."""
         if not self.shared:
             self._look(self._wall())
         elif self._shown is None:
@@ -117,18 +117,19 @@ class RealClock:
         return self._passed(self._boot() + self._trusted)
 
     def at(self, reading: Instant | None) -> Instant:
-        """Return the moment of a batch: what the database shows, where that is believed."""
+        """Return the instant of a batch: the database's reading, unless the clock jumped."""
         if reading is None:
             return self.now()
         if not self.shared:
-            # Nobody said so at the start: a store that has a clock goes by it in any case, and not by what we showed.
+            # The start did not know that the store is shared. A store with a clock counts by that clock, not by the
+            # machine's.
             self.shared, self._shown = True, None
             self._floor = 0 if self._mark is None else self._mark.floor
         self._look(reading)
         return self._passed(reading if self._jump() is None else self._boot() + self._trusted)
 
-    def held(self) -> str | None:
-        """Return why due work must wait; None: it need not."""
+    def pause_reason(self) -> str | None:
+        """Return why due work must wait; None: it may run."""
         if not self.shared:
             self._look(self._wall())
         jump = self._jump()
@@ -142,7 +143,7 @@ class RealClock:
         )
 
     def confirm(self) -> None:
-        """Take the time that it shows for right. Where that is earlier, time stands still until it is caught up."""
+        """Trust the clock's time. If that is earlier, time does not advance until the clock has caught up."""
         if not self.shared:
             self._look(self._wall())
         if self._shown is not None:
@@ -150,12 +151,12 @@ class RealClock:
             self._trusted = self._shown
 
     def moved(self, to: Instant) -> None:
-        """Nobody moves a real clock."""
+        """A real clock is not moved."""
 
-    # --- what the store remembers -------------------------------------------------------------------------
+    # --- the store's record -----------------------------------------------------------------------------------
 
     def mark(self) -> ClockMark | None:
-        """Return what the store is to remember; None: the clock was not looked at yet."""
+        """Return the record that the store should keep; None: no reading yet."""
         now = self.now()
         if self._shown is None:
             return None
@@ -170,22 +171,22 @@ class RealClock:
         )
 
     def heed(self, mark: ClockMark) -> None:
-        """Take note of what the store remembers: others may have confirmed the clock, or seen no jump at all."""
+        """Take over the store's record: other servers may have confirmed the clock, or have seen no jump."""
         confirmed, self._confirmed = self._confirmed, max(self._confirmed, mark.confirmed)
         jump = self._jump()
         if jump is None or self._shown is None:
             return
         ahead = self._boot() + self._shown - mark.reading
-        # A machine that was stopped for a while sees a jump where those that went on saw none, and said so since.
+        # A machine that was suspended sees a jump. Servers that went on saw none, and have recorded that since.
         went_on = jump > 0 and not mark.doubted and abs(ahead) <= self._jump_max_us
         if mark.confirmed > confirmed or went_on:
             self.confirm()
 
     def apart_us(self) -> int:
-        """Return how far the machine's own clock is ahead of the one that counts."""
+        """Return how far the machine's own clock is ahead of this one, in microseconds."""
         return self._wall() - self.now()
 
-    # --- looking ------------------------------------------------------------------------------------------
+    # --- readings ---------------------------------------------------------------------------------------------
 
     def _passed(self, moment: int) -> Instant:
         self._floor = max(self._floor, moment)
@@ -196,24 +197,24 @@ class RealClock:
         return jump if abs(jump) > self._jump_max_us else None
 
     def _look(self, reading: int) -> None:
-        """Take note of what the clock shows, and follow it where that is near what was to be expected."""
+        """Take a reading, and follow it if it is close to the expected one."""
         boot = self._boot()
         if self._shown is None:
             self._trusted = self._first(reading, boot) - boot
         self._shown = reading - boot
         if self._shown < self._trusted:
-            # What was called past is past, though the clock says that it is still to come.
+            # An instant that was returned as past stays past, even if the clock shows an earlier one.
             self._passed(boot + self._trusted)
         if self._jump() is None:
             self._trusted = self._shown
 
     def _first(self, reading: int, boot: int) -> int:
-        """Return what the clock should show at the first look, as far as that can be known."""
+        """Return the reading to expect at the first look, as far as it can be known."""
         mark, most = self._mark, self._jump_max_us
         if mark is None:
             return reading
         if mark.boot_id and mark.boot_id == self._boot_name and mark.boot_us <= boot:
-            # The machine has not been started since: its time since boot says how much has passed.
+            # The machine has not restarted since: its time since boot shows how much time has passed.
             return mark.reading + boot - mark.boot_us
         if abs(reading - mark.reading) <= most:
             return reading
@@ -221,13 +222,13 @@ class RealClock:
             return mark.floor
         if mark.doubted:
             return mark.floor
-        # Much time may have passed while no server ran. Of a shared store this machine's own clock bears witness.
+        # Much time may have passed while no server ran. For a shared store, this machine's clock is a second witness.
         wall = self._wall() if self.shared else reading
         return reading if abs(wall - reading) <= most else min(max(wall, mark.floor), reading)
 
 
 class VirtualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that shows the same instant until it is moved."""
 
     mode: Mode = "virtual"
 
@@ -235,11 +236,11 @@ class VirtualClock:
         self._now = start
 
     def now(self) -> Instant:
-        """Return where it stands."""
+        """Return the clock's instant."""
         return self._now
 
     def at(self, reading: Instant | None) -> Instant:
-        """Return where the store says that it stands, or where it stands here."""
+        """Return the store's reading, or this clock's instant if there is none."""
         return reading or self._now
 
     def moved(self, to: Instant) -> None:
@@ -247,11 +248,11 @@ class VirtualClock:
         self._now = max(self._now, to)
 
     def stand(self, at: Instant) -> None:
-        """Stand where the store says, which another server founded meanwhile."""
+        """Take over the instant of a store that another server has created meanwhile."""
         self._now = at
 
-    def held(self) -> str | None:
-        """It moves only when told to, so there is nothing to doubt."""
+    def pause_reason(self) -> str | None:
+        """It moves only on request, so it never jumps."""
         return None
 
     def confirm(self) -> None:

@@ -74,7 +74,7 @@ class MachineTime(Time):
 
     def is_held(self) -> bool:
         """Whether due work waits."""
-        return self._clock is not None and self._clock.held() is not None
+        return self._clock is not None and self._clock.pause_reason() is not None
 
     def steady(self) -> float:
         """Return seconds since some moment."""

@@ -65,7 +65,7 @@ class ClockWatch:
 
     async def look(self, clock: RealClock) -> None:
         """Look once. Raises what the store and the sequencer raise."""
-        reason = clock.held()
+        reason = clock.pause_reason()
         if reason is not None:
             if not self._doubts:
                 log.error("due work is held", reason=reason)

@@ -1,4 +1,4 @@
-"""Why a store cannot be used."""
+"""The errors of a store that cannot be used."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ class NewerStore(Exception):
 
 
 class Unsure(OutcomeUnknown):
-    """A commit failed, and the store cannot say what became of it: it may be there once the store is opened again."""
+    """A commit failed, and its outcome is unknown: the batch may be there when the store is opened again."""

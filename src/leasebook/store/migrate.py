@@ -1,4 +1,4 @@
-"""Bringing a store to this version's schema."""
+"""Migrations of a store to this version's schema."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def current(connection: Connection, name: str) -> str | None:
 
 
 def upgrade(engine: Engine, name: str) -> None:
-    """Apply every migration that the store lacks; raises NewerStore or BadStore and then touches nothing."""
+    """Apply every migration that the store lacks; raises NewerStore or BadStore, and then changes nothing."""
     with engine.connect() as connection:
         if current(connection, name) == revisions.latest():
             return
-    # All of them or none: who is cut off in the middle leaves what was there before.
+    # All in one transaction: an interrupted upgrade leaves the store as it was.
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            # Waits for the batches of every server, and they for it: none is written half before and half after.
+            # Waits for the batches of every server, and they for it: each batch sees one schema.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         before = current(connection, name)
         if before != revisions.latest():
@@ -47,9 +47,9 @@ def upgrade(engine: Engine, name: str) -> None:
 
 
 def _say_who_may_write(connection: Connection, config: Config, before: str | None) -> None:
-    """Write down which servers may go on writing: of the migrations just made the one that says the least counts.
+    """Record the oldest revision whose servers may go on writing, according to the migrations just applied.
 
-    A migration says so by ``writable_from``, the oldest revision whose servers do no harm; else it is its own.
+    A migration names it as ``writable_from``; without that it is the migration's own revision. The newest one counts.
     """
     if before is None:
         return

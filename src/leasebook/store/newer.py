@@ -1,4 +1,4 @@
-"""Whether a server may still write to its store: not where a newer version changed that to what it does not know."""
+"""Whether a server may still write to its store, or a newer version has changed the schema beyond its knowledge."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from leasebook.batch import Outdated
 from leasebook.store import revisions
 
 WRITABLE_FROM: Final = "schema_writable_from"
-"""The fact that names the oldest revision whose servers may go on writing; none: only those that know the store's."""
+"""The metadata row with the oldest revision whose servers may go on writing; none: only those that know the store's."""
 
 REVISION_NOW: Final = "SELECT (SELECT max(version_num) FROM alembic_version), (SELECT value FROM facts WHERE name = ?)"
 MIGRATION_LOCK: Final = 0x1EA5E401D
-"""On PostgreSQL whoever changes the schema has this lock alone, and each batch has it together with others."""
+"""On PostgreSQL a migration takes this lock alone, and batches share it."""
 
 
 def may_write(revision: str, writable_from: str | None) -> bool:
@@ -21,18 +21,18 @@ def may_write(revision: str, writable_from: str | None) -> bool:
 
 
 class Schema:
-    """What a server knows of its store's schema, with every batch. It is a concern of monitors, too."""
+    """A server's knowledge of its store's schema, updated with every batch; also a concern of its health."""
 
     def __init__(self) -> None:
         self._outdated: str | None = None
 
     def require(self) -> None:
-        """Raise Outdated where it was seen before that this server may not write any more."""
+        """Raise Outdated if this server is known to be too old to write."""
         if self._outdated is not None:
             raise Outdated(self._outdated)
 
     def see(self, revision: str, writable_from: str | None) -> None:
-        """Take what a batch found. Raises Outdated where this server may not write, now and ever after."""
+        """Take the schema that a batch found. Raises Outdated if this server is too old to write, now and later."""
         if may_write(revision, writable_from):
             return
         self._outdated = (
@@ -42,9 +42,9 @@ class Schema:
         raise Outdated(self._outdated, is_news=True)
 
     def unready(self) -> str | None:
-        """Nothing that would pass by itself."""
+        """Return None: no fault of the schema passes by itself."""
         return None
 
     def broken(self) -> str | None:
-        """Why this server will not write again."""
+        """Return why this server will not write again; None: it may."""
         return None if self._outdated is None else f"{self._outdated[:1].upper()}{self._outdated[1:]}."

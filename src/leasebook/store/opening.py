@@ -1,4 +1,4 @@
-"""Which store is meant by what is said on the command line."""
+"""The choice of a store from the command line, and the interface of an open store."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ T = TypeVar("T")
 class Target(msgspec.Struct, frozen=True):
     """A store: the embedded one in ``directory``, or the database at ``url``.
 
-    The directory also holds the master key and the first credentials, whatever the store. ``new``: found an embedded
-    store also where one was and is gone.
+    The directory also has the master key and the first credentials, for either kind. ``new``: create an embedded store
+    even if one was there and is gone.
     """
 
     directory: Path
@@ -36,7 +36,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What messages call it; never with a password."""
+        """Its name in messages; never with a password."""
         if self.url is None:
             return str(self.directory)
         scheme, _, rest = self.url.partition("://")
@@ -44,7 +44,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def target(directory: Path, url: str | None) -> Target:
-    """Read ``--data`` and ``--store``; raises BadStore for a kind of store that is not known."""
+    """Parse ``--data`` and ``--store``; raises BadStore for an unknown kind of store."""
     if url is None:
         return Target(directory)
     if url.startswith("sqlite:///"):
@@ -56,7 +56,7 @@ def target(directory: Path, url: str | None) -> Target:
 
 
 def check_address(where: Target, named: str) -> None:
-    """Raise BadStore where no database can have that address; ``named`` is where it is written. It is not shown."""
+    """Raise BadStore for an invalid address, without showing it; ``named`` is the setting or option that has it."""
     if where.url is not None and (fault := _fault_of(where.url)):
         raise BadStore(f"{named}: found an address (not shown) of which {fault}; write postgresql://HOST/DATABASE.")
 
@@ -71,7 +71,7 @@ def _fault_of(url: str) -> str:
         for port in filter(None, str(given.get("port") or "").split(",")):
             port_of(port)
     except psycopg.Error as error:
-        # What the library says shows parts of the address, and a password may be in it.
+        # The library's message shows parts of the address, and a password may be in it.
         return "PostgreSQL's library makes nothing" if "@" in url else " ".join(f"PostgreSQL says {error}".split())
     except ValueError as error:
         return f"this is wrong: {error}"
@@ -79,31 +79,31 @@ def _fault_of(url: str) -> str:
 
 
 class OpenStore(Protocol):
-    """A store that is open: what the service needs of it."""
+    """An open store, as the service uses it."""
 
     @property
     def schema(self) -> Schema:
-        """What was seen of its schema since it was opened."""
+        """The state of its schema since it was opened."""
         ...
 
     async def begin(self, *, moves_clock: bool = False) -> Transaction:
-        """Open the transaction of the next batch; one that moves the store's clock has the clock to itself."""
+        """Open the transaction of the next batch; one that moves the store's clock excludes all others."""
         ...
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
-        """Return which of these rows somebody else holds now."""
+        """Return the needs that another session has locked."""
         ...
 
     async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
-        """Ask a question off the event loop; one that may take ``long`` keeps no other waiting."""
+        """Answer a query off the event loop; ``long`` queries do not delay others."""
         ...
 
     async def glance(self, question: Callable[[ReadRepository], T]) -> T:
-        """Ask a short question on behalf of monitors, who wait for nobody else's."""
+        """Answer a short query of a monitor, without waiting for other queries."""
         ...
 
     def ask(self, question: Callable[[ReadRepository], T]) -> T:
-        """Ask a question right here; for the start only."""
+        """Answer a query on the event loop; only for the start."""
         ...
 
     async def close(self) -> None:
@@ -115,27 +115,27 @@ Use = Literal["writing", "reading"]
 
 @runtime_checkable
 class MayBeAway(Protocol):
-    """A store that another machine keeps."""
+    """A store on another machine."""
 
     def away(self) -> Mapping[Use, Callable[[], float]]:
-        """Return what tells for how many seconds it cannot be had for each use; 0: it can."""
+        """Return, for each use, a function that returns how many seconds the store has been away; 0: it is there."""
         ...
 
 
 @runtime_checkable
 class OnFiles(Protocol):
-    """A store on files that may be exchanged, and may lack what was acknowledged: the embedded one."""
+    """A store on files that can be replaced and can lack acknowledged pages: the embedded one."""
 
     files: FileWatch
 
     def prove_mark(self, seals: Seals) -> None:
-        """See that nothing acknowledged is missing, by the mark beside the store; raises BadStore."""
+        """Check by the mark that no acknowledged page is missing; raises BadStore."""
 
 
 def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
-    """Open a store, and bring its schema up to date; raises what its constructor raises.
+    """Open a store, and migrate its schema; raises the errors of its constructor.
 
-    ``patience``: how long a shared one is waited for, and another program that has the embedded one's write lock.
+    ``patience``: the bounds of waiting for a shared store, and for another program's write lock on the embedded one.
     """
     if where.url is None:
         from leasebook.store.sqlite.store import SqliteStore
@@ -148,7 +148,7 @@ def open_store(where: Target, patience: Patience | None = None) -> OpenStore:
 
 
 def upgrade(where: Target) -> str:
-    """Bring a store's schema up to date; returns the revision. Raises what opening the store raises."""
+    """Migrate a store's schema; returns the revision. Raises the errors of opening the store."""
     if where.url is None:
         from leasebook.store.sqlite import store as sqlite
 

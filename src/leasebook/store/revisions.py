@@ -1,6 +1,6 @@
-"""Which schema a store has and this version works with.
+"""The schema that a store has, and the one that this version works with.
 
-It is told without what changes schemas: to load that takes half a second, and mostly there is nothing to change.
+This module does not import the migration toolkit: that takes half a second, and mostly there is nothing to migrate.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from leasebook.store.errors import BadStore, NewerStore
 
 Ask = Callable[[str], Sequence[Sequence[Any]]]
-"""Runs a statement on the store that is looked at, and returns its rows."""
+"""Runs a statement on the store in question, and returns its rows."""
 
 FOLDER: Final = Path(__file__).parent / "migrations" / "versions"
 VERSIONS: Final = "alembic_version"
@@ -23,7 +23,7 @@ POSTGRES_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = cur
 
 @cache
 def known() -> tuple[str, ...]:
-    """Return the revisions that this version knows, the oldest first: each migration's file begins with its own."""
+    """Return the revisions that this version knows, oldest first, from the names of the migrations' files."""
     return tuple(sorted(file.stem.partition("_")[0] for file in FOLDER.glob("[0-9]*.py")))
 
 
@@ -33,9 +33,9 @@ def latest() -> str:
 
 
 def look(ask: Ask, tables: str, name: str) -> str | None:
-    """Return the revision that a store is at; None: it is empty. ``tables`` asks for the names of all tables.
+    """Return a store's revision; None: it is empty. ``tables`` is the query for the names of all tables.
 
-    Raises NewerStore where its revision is none of this version's, BadStore where it is no store.
+    Raises NewerStore if this version does not know the revision, BadStore if it is no store.
     """
     found = sorted(table for (table,) in ask(tables))
     rows = ask(f"SELECT version_num FROM {VERSIONS}") if VERSIONS in found else []

@@ -1,4 +1,4 @@
-"""The start of a service on a store: whatever a damaged or absent store raises becomes one line."""
+"""The start of a service on a store: each error of a damaged or absent store becomes a BadStore of one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 async def entered(stack: AsyncExitStack, starting: AbstractAsyncContextManager[T], where: Target) -> T:
-    """Enter what runs a service on a store; raises BadStore for whatever the store raises that is damaged or away."""
+    """Enter the context that runs a service on a store; raises BadStore for errors of a damaged or absent store."""
     try:
         return await stack.enter_async_context(starting)
     except sqlite3.Error as error:

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 def _detail(context: Context) -> clk.ClockDetail:
-    reason = context.clock.held()
+    reason = context.clock.pause_reason()
     return clk.ClockDetail(
         now=context.shown(context.clock.now()),
         mode=context.clock.mode,

@@ -72,7 +72,7 @@ def _offered(
             stock_source=row.stock_source,
             stock_total=row.stock_total,
             engine_units=supply.has(row.type),
-            stock_sold=row.held,
+            stock_sold=row.reserved,
             stock_free=row.stock_free,
             difference=count.difference,
             oversold=row.oversold,

@@ -86,7 +86,7 @@ class Book:
         self.answers = Answers()
 
     def load(self, table: Table[R], key: Key, row: R | None) -> None:
-        """Load a row as the store has it; None: the store has no such row."""
+        """Load a row from the store; None: the store has no row with this key."""
         self.rows[table][key] = row
 
     def load_offerings(self, unit_type: str, offerings: Iterable[Offering]) -> None:
@@ -105,9 +105,9 @@ class Book:
             self.rows[INSTANCES].setdefault((unit.id,), unit)
             found[unit.id] = None
 
-    def load_usage_totals(self, need: UsageTotals, held: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
-        """Load how many units an account's users hold, by type, and what each user was charged since ``need.since``."""
-        self._usage_totals[need.account_id] = held, spent, need.since
+    def load_usage_totals(self, need: UsageTotals, units: dict[str, dict[str, int]], spent: dict[str, Micro]) -> None:
+        """Load the units that an account's users reserve, by type, and each user's charges since ``need.since``."""
+        self._usage_totals[need.account_id] = units, spent, need.since
 
     def load_keys(self, user_id: str, keys: Iterable[AccessKey]) -> None:
         """Load every access key of a user."""
@@ -124,9 +124,9 @@ class Book:
             raise NotLoaded(f"access keys of {user_id}") from None
 
     def usage_totals(self, account_id: str) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-        """Return the units that an account's users hold, by user and type, and each user's charges; raises NotLoaded.
+        """Return the units that users of an account reserve, by user and type, and their charges; raises NotLoaded.
 
-        Both count what the store has and what the batch did.
+        Both include the changes of the batch.
         """
         try:
             return self._usage_totals[account_id][:2]
@@ -153,11 +153,11 @@ class Book:
             keys.sort(key=lambda key: (self.rows[OFFERINGS][key].position, key))
 
     def has(self, table: Table[Any], key: Key) -> bool:
-        """Whether that row was looked up in the store; it need not exist."""
+        """Whether that row was loaded; it need not exist in the store."""
         return key in self.rows[table]
 
     def get(self, table: Table[R], *key: Any) -> R | None:
-        """Return the row, or None where there is none; raises NotLoaded where no command named it."""
+        """Return a row, or None if there is none; raises NotLoaded if no command of the batch named it as needed."""
         try:
             row: R | None = self.rows[table][key]
         except KeyError:
@@ -206,7 +206,7 @@ class Book:
         """Count the units and the money of a command against the limits of their account and user."""
         for after in [row for row in draft.changed.values() if type(row) is Instance]:
             before = self.rows[INSTANCES].get((after.id,))
-            added = after.held - (0 if before is None else before.held)
+            added = after.reserved - (0 if before is None else before.reserved)
             if added:
                 self._count_units(draft, after, added)
         for posting in draft.postings:
@@ -218,18 +218,18 @@ class Book:
         if guard is not None:
             draft.put(ACCOUNT_LIMITS, guard.plus_units(unit.created_by, unit.type, added))
         elif unit.account_id in self._usage_totals:
-            # The account gets its first limits in this very batch: they begin with this, too.
+            # The account gets its first limits in this batch: their sums start with this command's units included.
             self._add_units(self._usage_totals[unit.account_id][0], unit, added)
 
     @staticmethod
-    def _add_units(held: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
+    def _add_units(units: dict[str, dict[str, int]], unit: Instance, added: int) -> None:
         """Add to the units of a user; a type or a user with no units has no entry (``AccountLimits.plus_units``)."""
-        types = held.pop(unit.created_by, {})
+        types = units.pop(unit.created_by, {})
         count = types.pop(unit.type, 0) + added
         if count:
             types[unit.type] = count
         if types:
-            held[unit.created_by] = types
+            units[unit.created_by] = types
 
     def _count_spent(self, draft: Draft, posting: Posting, user_id: str) -> None:
         guard, amount = draft.get(ACCOUNT_LIMITS, posting.account_id), -posting.effect_on(wallet(posting.account_id))
@@ -237,7 +237,7 @@ class Book:
             month = month_name(posting.at, draft.require(ACCOUNTS, posting.account_id).time_zone)
             draft.put(ACCOUNT_LIMITS, guard.plus_spent(user_id, month, amount))
         elif posting.account_id in self._usage_totals and posting.at >= self._usage_totals[posting.account_id][2]:
-            # Late work may charge for the month before.
+            # Late work may charge for an earlier month, which the sums do not include.
             spent = self._usage_totals[posting.account_id][1]
             spent[user_id] = Micro(spent.get(user_id, 0) + amount)
 

@@ -1,4 +1,4 @@
-"""What a batch writes: rows that are new or different, orders, postings, events and due work."""
+"""The change set that a batch writes: new and changed rows, orders, postings, events and due work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one command changes, laid over the book that its batch shares."""
+"""One command's overlay on the book that its batch shares."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Draft:
     def __init__(self, book: Book, as_of: Instant | None = None) -> None:
         self.book = book
         self.as_of = as_of
-        """The moment as of which the command is decided; rules that all commands share read it here."""
+        """The instant for which the command is decided. Rules that all commands share read it here."""
         self.changed: dict[tuple[Table[Any], Key], Any] = {}
         self.orders: list[Order] = []
         self.postings: list[Posting] = []

@@ -1,4 +1,4 @@
-"""What a command needs the store to load before it decides: rows by their keys, sets of rows, and counts of rows."""
+"""The needs of a command: the rows, sets of rows and counts that the store must load before the command is decided."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class OfferingsOfType(msgspec.Struct, frozen=True):
 class SuspendedInstances(msgspec.Struct, frozen=True):
     """Need an account's suspended instances (``Instance.is_halted``), at most ``SUSPENDED_MAX`` of them.
 
-    And as many of those whose renewal waits for money (``Instance.awaits_renewal``), the oldest first. Where an
-    instance is named, its account is meant.
+    Also up to ``SUSPENDED_MAX`` instances whose renewal waits for money (``Instance.awaits_renewal``), the oldest
+    first. The account is given by its id, or by one of its instances.
     """
 
     account_id: str | None = None

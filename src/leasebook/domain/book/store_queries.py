@@ -1,7 +1,8 @@
-"""What a batch asks of the store besides single rows: counts of rows, and where the replicas of a service are.
+"""A batch's queries to the store besides single rows: counts of rows, and the places of a service's replicas.
 
-The store answers once the rows are locked that whoever would change the answer locks, too: the account for counts, the
-service for places. From then on the batch keeps the answer itself. So two batches never decide by the same answer.
+The store answers after it has locked the row that every change of the answer locks as well: the account for counts, the
+service for places. From then on the batch updates the answer itself. Two batches therefore never decide by the same
+answer.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ HOOKS: Final = "hooks"
 QUOTES: Final = "quotes"
 SERVICE_KEYS: Final = "service_keys"
 PLACES: Final = "places"
-"""Regions and types of the instances that have replicas of a service; all else are counts of an account or a user."""
+"""The query for the regions and types of the instances with replicas of a service. All other queries are counts."""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """Need a count, or the places of a service. ``at`` is as of when, where that matters (held quotes)."""
+    """Need a count, or the places of a service.
+
+    ``at`` is the instant that the count is for, where it matters (open quotes).
+    """
 
     what: str
     of: str
@@ -42,14 +46,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Answers:
-    """What the store answered, and what the batch made of it since."""
+    """The store's answers, updated by the batch's own changes."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], int] = {}
         self._places: dict[str, set[tuple[str, str]]] = {}
 
     def load(self, need: Asked, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Put down what the store answered: one number, or a region and a type in each row."""
+        """Record the store's answer: one number, or a region and a type in each row."""
         if need.what == PLACES:
             self._places[need.of] = {(region, unit_type) for region, unit_type in rows}
         else:
@@ -57,15 +61,15 @@ class Answers:
             self._counts[need.what, need.of] = int(count)
 
     def count(self, what: str, of: str) -> int:
-        """Return how many there are by now; raises LookupError where nobody asked for it."""
+        """Return the current count; raises LookupError if no command needed it."""
         return self._counts[what, of]
 
     def places(self, service_id: str) -> list[tuple[str, str]]:
-        """Return where replicas of a service are placed, or were when the batch began, in order."""
+        """Return the regions and types of a service's replicas, now or when the batch began, sorted."""
         return sorted(self._places[service_id])
 
     def changed(self, before: Any, after: Any) -> None:
-        """Take note of a row that is new or different."""
+        """Update the answers by a new or changed row."""
         if not self._counts and not self._places:
             return
         if type(after) is Instance:
@@ -131,4 +135,4 @@ COUNTED: Final[dict[type, Callable[[Any], Iterator[tuple[str, str]]]]] = {
     Quote: _quote,
     ServiceKey: _service_key,
 }
-"""Which counts a row is part of. ``store.asked_queries`` says the same in SQL."""
+"""The counts that a row belongs to. ``store.queries.batch_queries`` counts the same rows in SQL."""

@@ -49,7 +49,7 @@ class Table(Generic[R]):
         self.row = row
         self.key = key
         self.key_of: Callable[[R], Key] = _key_of(key)
-        """Returns a row's key. Every row of a batch is asked for it several times."""
+        """Returns a row's key. Built once, because a batch asks for the key of each row several times."""
 
     def __repr__(self) -> str:
         return f"Table({self.name})"
@@ -84,7 +84,7 @@ REPLICAS = Table("replicas", Replica, "unit_id", "service_id", "number")
 REFUSED_CALLS = Table("refused_calls", RefusedCalls, "id")
 
 TABLES: tuple[Table[Any], ...] = (
-    # First, because under a virtual clock every batch begins with the lock on where that stands.
+    # First, because under a virtual clock every batch begins by locking the row with the clock's time.
     METADATA,
     IDEMPOTENCY_RECORDS,
     NONCES,
@@ -99,11 +99,11 @@ TABLES: tuple[Table[Any], ...] = (
     OFFERINGS,
     PRICES,
     ACCOUNTS,
-    # After the account: whoever sets an account's first limits and whoever buys take turns on that row.
+    # After the account: a batch that sets an account's first limits and a batch that buys both lock the account's row.
     ACCOUNT_LIMITS,
     USERS,
     ACCESS_KEYS,
-    # Whatever makes or settles deliveries has their hook first.
+    # Batches that create or finish deliveries lock the subscription first.
     SUBSCRIPTIONS,
     DELIVERY_QUEUES,
     DELIVERIES,

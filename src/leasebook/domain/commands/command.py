@@ -1,4 +1,4 @@
-"""What every command is: named needs, one decision."""
+"""The base of all commands: named needs, one decision."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ IN_TRANSITION: Final = frozenset({"Creating", "Reconfiguring", "Releasing"})
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is to happen.
+    """Something that is to happen to the books.
 
-    ``needs`` are rows whose keys the command carries; ``needs_more`` are those whose keys stand in rows of
-    the first kind. Tables of the second kind come later in ``tables.TABLES``, so that the order of locks holds.
-    ``decide`` returns its answer or raises Refusal; it writes to nothing but the draft.
+    ``needs`` are rows whose keys the command carries; ``needs_more`` are rows whose keys are in rows of the first kind.
+    Tables of the second kind come later in ``tables.TABLES``, so that the order of locks is kept. ``decide`` returns
+    the answer or raises Refusal; it writes only to the draft.
     """
 
     answer: ClassVar[Any] = None
-    """The type of the answer, so that a client token can give it again."""
+    """The type of the answer, by which the answer kept for a client token is decoded."""
 
     moves_clock: ClassVar[bool] = False
-    """Whether it moves the store's virtual clock, or makes it: then nobody else is at work meanwhile."""
+    """Whether it moves or creates the store's virtual clock. Then no other batch runs at the same time."""
 
     token: IdempotencyKey | None = None
     by: str | None = None
-    """The user who asks; None: it happens by itself."""
+    """The user who asks; None: no user does, it happens by itself."""
     nonce: Nonce | None = None
-    """The nonce of the signature that asks for it: used up with the decision, whatever that is."""
+    """The nonce of the request's signature. It is used up with the decision, even by a refusal."""
 
     def needs(self) -> Needs:
-        """Rows that are known from the command alone."""
+        """Yield needs known from the command alone."""
         return ()
 
     def needs_more(self, book: Book) -> Needs:  # noqa: ARG002 - most commands need no more
-        """Rows that are known once the first are loaded."""
+        """Yield needs known once the first are loaded."""
         return ()
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Any:
@@ -60,9 +60,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DueCommand(Command, frozen=True, kw_only=True):
-    """Work that falls due. It is decided as of its own due time, however late it runs (decision 6).
+    """Due work. It is decided as of its due time, even if it runs late (decision 6).
 
-    ``seen_at`` is when it really runs, for the few kinds to which that matters; None: at its due time.
+    ``seen_at`` is when it really runs, for the few kinds that need it; None: at its due time.
     """
 
     due: Due
@@ -70,15 +70,15 @@ class DueCommand(Command, frozen=True, kw_only=True):
 
 
 class Engine(msgspec.Struct, frozen=True):
-    """The part of an engine that the rules can see: what it confirms without being asked."""
+    """The part of an engine that rules can see: confirmations that it gives without being asked."""
 
     def confirmations(self, unit: Instance) -> Sequence[Command]:  # noqa: ARG002 - an ordinary engine must be asked
-        """Return the reports that this engine makes at once about an instance in a state of transition."""
+        """Return the engine's immediate reports about an instance in transition."""
         return ()
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """The outcome of one command: its answer, or the refusal that stands in its place."""
+    """The outcome of one command: its answer or its refusal."""
 
     answer: Any = None
     refusal: Refusal | None = None
@@ -91,10 +91,10 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def decide(book: Book, command: Command, rules: Rules, now: Instant, engine: Engine) -> Decision:
-    """Decide one command on the book, in place; a refusal leaves the book as it was.
+    """Decide one command on the book, in place; a refusal leaves the book unchanged.
 
-    What the engine confirms at once about instances that the command left in transition is decided right
-    after it, by the same commands that slower engines report with.
+    The engine's immediate confirmations for instances in transition are decided right after it, with the commands that
+    slower engines report by.
     """
     if command.nonce is not None and not _first_use(book, command.nonce, now):
         return Decision(refusal=Refusal(REPLAYED, REPLAYED_TEXT))
@@ -126,10 +126,10 @@ REPLAYED_TEXT: Final = (
 
 
 def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
-    """Use a nonce up; returns whether it was not used before.
+    """Use a nonce up; returns whether it was unused before.
 
-    It stays used where the command is refused: what was refused for want of stock must not be bought by somebody who
-    sends it again later.
+    It stays used even if the command is refused: otherwise a copied request, refused for lack of stock, could be sent
+    again later and buy.
     """
     if book.get(NONCES, nonce.access_key_id, nonce.value) is not None:
         return False
@@ -140,7 +140,7 @@ def _first_use(book: Book, nonce: Nonce, now: Instant) -> bool:
 
 
 def token_needs(command: Command) -> Needs:
-    """Return the rows that tell whether the command came before: by its client token, and by its signature's nonce."""
+    """Return the rows that show whether the command came before: by its client token, and by its signature's nonce."""
     token, nonce = command.token, command.nonce
     if nonce is None:
         return () if token is None else ((IDEMPOTENCY_RECORDS, (token.account_id, token.value)),)

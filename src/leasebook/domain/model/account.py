@@ -1,4 +1,4 @@
-"""An account: who owns units, and whose balance pays for them."""
+"""An account: it owns instances, and its balance pays for them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from leasebook.domain.values.money import Micro
 
 
 class Account(msgspec.Struct, frozen=True):
-    """The balance is the sum of the account's postings; it may turn negative through metered use only.
+    """An account.
 
-    ``arrears_since`` is when it last turned negative, and None while it is not. ``remind_before_us`` are the times
-    before a release or an expiry at which somebody is reminded of it, in microseconds, the longest first; they count
-    from the next time that an instance's deadline is set.
+    ``balance`` is the sum of the account's postings, in micro-units of the currency. Only metered use can make it
+    negative. ``arrears_since`` is the instant at which it last became negative, and None while it is not negative.
+    ``remind_before_us`` lists how long before a release or an expiry the account is reminded, in microseconds, longest
+    first. A change of this list applies to an instance from the next time that its deadline is set.
     """
 
     id: str
@@ -29,7 +30,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class User(msgspec.Struct, frozen=True):
-    """Somebody, or something, that signs requests for an account; ``requires``: what every signature must cover."""
+    """A person or a program that signs requests for an account. ``requires`` lists what every signature must cover."""
 
     id: str
     account_id: str
@@ -44,10 +45,10 @@ KeyStatus = Literal["Active", "Disabled"]
 
 
 class AccessKey(msgspec.Struct, frozen=True):
-    """A key pair. The secret is sealed under the master key; the domain never sees it.
+    """A key pair that signs requests. The secret is sealed under the master key; the domain never sees it.
 
-    ``requires`` is what its signatures must cover, besides what its user's must. ``from_environment``: it is, or was
-    once, the root key that the server's environment gives.
+    ``requires`` lists what signatures with this key must cover, in addition to the user's own list.
+    ``from_environment`` marks a key that is, or once was, the root key given in the server's environment.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What engines really have of each type of unit, who says so, and how the stock that is offered compares with it."""
+"""The units of each type that engines report, who reports them, and how they compare with the stock on offer."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from leasebook.domain.replicas.engine_route import Routes, engine_for
 from leasebook.domain.values.calendar import DAY_US
 
 UNBOUNDED: Final = 1_000_000_000
-"""So many units, or more, are no number: the engine runs whatever is sold. It is the greatest stock there can be."""
+"""Upper bound of any stock, in units. An engine that reports this number or more runs everything that is sold."""
 SHARED: Final = ""
-"""The node of an engine that is one for all who work on it, such as a cluster."""
+"""The node name of an engine that all its workers share, for example a Ray cluster."""
 FORGOTTEN_US: Final = DAY_US
-"""What a node said is forgotten so long after it stopped to count."""
+"""How long a report is kept after its units stopped counting, in microseconds."""
 
 
 class CapacityReport(msgspec.Struct, frozen=True):
-    """What one worker last said of an engine on one node: the units of each type, used ones included.
+    """The last report that one worker made about an engine on one node: the units of each type, used ones included.
 
-    Times are the machine's, microseconds since 1970 UTC. ``units`` are those of ``seen_at``, None where the engine
-    could never be asked. ``trouble`` keeps it from being asked, since ``trouble_since``. ``gone_since``: its worker was
-    found to be dead for so long then that its units do not count any more.
+    Times are the machine's, in microseconds since 1970 UTC. ``units`` were reported at ``seen_at``; both are None until
+    the engine has answered once. ``trouble`` says why the engine cannot be asked since ``trouble_since``.
+    ``gone_since`` is when the store found that the worker had been dead for too long; its units do not count from then
+    on.
     """
 
     node: str
@@ -38,15 +39,15 @@ class CapacityReport(msgspec.Struct, frozen=True):
 
     @property
     def counts(self) -> bool:
-        """Whether its units are there to be sold."""
+        """Whether these units may be sold."""
         return self.units is not None and self.gone_since is None
 
 
 class TypeCapacity(msgspec.Struct, frozen=True):
-    """One type on one engine, over all ``regions`` that it serves: the units ``offered``, and those that it ``has``.
+    """One type on one engine, over all ``regions`` that it serves: the units ``offered`` and the units that it ``has``.
 
-    ``has`` is None where nobody knows, or where there is no bound. ``oversold`` units are held by instances beyond what
-    it has, as far as that was looked at; free stock is not looked at here.
+    ``has`` is None where it is unknown or unbounded. ``oversold`` counts the units reserved by instances beyond
+    ``has``, for the offerings that were compared. Free stock plays no part here.
     """
 
     regions: tuple[str, ...]
@@ -56,12 +57,12 @@ class TypeCapacity(msgspec.Struct, frozen=True):
 
     @property
     def difference(self) -> int:
-        """How many units are offered that it has not; below zero: how many it has that are not offered."""
+        """Units offered beyond those that the engine has. Negative: units that it has and that are not offered."""
         return 0 if self.has is None else self.offered - self.has
 
     @property
     def gap(self) -> tuple[int, int]:
-        """What is told when it changes: the difference, and what is oversold. Nothing but zeros: it fits."""
+        """A change of this pair is an event: the difference and the oversold units. Both zero: all agrees."""
         return self.difference, self.oversold
 
 
@@ -69,7 +70,7 @@ FITS: Final = (0, 0)
 
 
 def name_of(units: Mapping[str, int], unit_type: str) -> str | None:
-    """Return under which name there are units of a type: its own, or the longest beginning of it with a star."""
+    """Return the name under which ``units`` lists a type: the type, or the longest matching prefix with a star."""
     if unit_type in units:
         return unit_type
     fitting = [name for name in units if name.endswith("*") and unit_type.startswith(name[:-1])]
@@ -77,15 +78,15 @@ def name_of(units: Mapping[str, int], unit_type: str) -> str | None:
 
 
 def units_of(units: Mapping[str, int], unit_type: str) -> int | None:
-    """Return how many units of a type there are; None: it is none of those that are named."""
+    """Return how many units of a type ``units`` lists; None where it does not list the type."""
     name = name_of(units, unit_type)
     return None if name is None else units[name]
 
 
 class EngineCapacity(msgspec.Struct, frozen=True):
-    """An engine: what is said of it, node by node, and how each type that is offered there compares with that.
+    """An engine: the report of each node, and for each type on offer how it compares with the reports.
 
-    ``told_to`` is the account whose events tell of differences; None: nobody's.
+    Changes of the differences are events of the account ``told_to``. With None they are events of no account.
     """
 
     engine: str
@@ -94,28 +95,28 @@ class EngineCapacity(msgspec.Struct, frozen=True):
     stocks: dict[str, TypeCapacity] = {}
 
     def word(self, node: str) -> CapacityReport | None:
-        """Return what was last said of a node."""
+        """Return the last report about a node."""
         return next((word for word in self.words if word.node == node), None)
 
     def has(self, unit_type: str) -> int | None:
-        """Return how many units of a type there are on all nodes that count; None: unknown, or without a bound."""
+        """Return how many units of a type there are on all nodes that count; None: unknown, or unbounded."""
         found = [units_of(word.units, unit_type) or 0 for word in self.words if word.counts and word.units is not None]
         return None if not found or any(count >= UNBOUNDED for count in found) else sum(found)
 
     @property
     def seen_at(self) -> int | None:
-        """Return when the node was seen that was not seen for the longest time, of those that count."""
+        """Return the oldest ``seen_at`` of the nodes that count."""
         return min((word.seen_at for word in self.words if word.counts and word.seen_at is not None), default=None)
 
     def told(self, account_id: str | None) -> EngineCapacity:
-        """Let an account's events tell of differences from now on."""
+        """Return this engine with another account whose events report the differences from now on."""
         return msgspec.structs.replace(self, told_to=account_id)
 
     def hear(self, word: CapacityReport, dead: AbstractSet[str], gone: AbstractSet[str]) -> EngineCapacity | None:
-        """Take a worker's word, and let nodes go; None where somebody else's word counts, who is not ``dead``.
+        """Merge a worker's report and expire dead nodes; None if another live worker owns that node's report.
 
-        A word without units is about trouble: what was last seen stays. Of the nodes that are ``gone`` those are let go
-        whose workers are dead.
+        A report without units is about trouble: the units seen last stay. A node in ``gone`` expires only if its worker
+        is dead.
         """
         before = self.word(word.node)
         if before is not None and before.holder != word.holder and before.holder not in dead:
@@ -134,20 +135,20 @@ class EngineCapacity(msgspec.Struct, frozen=True):
     def reckon(
         self, unit_type: str, shelf: Iterable[Offering], routes: Routes
     ) -> tuple[EngineCapacity, list[Offering]]:
-        """Compare a type with what is offered of it, and let the stock that follows the engine follow it.
+        """Compare a type with its offerings, and set the stock of the offerings that follow the engine.
 
-        ``shelf`` is every offering of the type. Returns also the offerings whose stock is another one now.
+        ``shelf`` holds every offering of the type. Returns the engine, and the offerings whose stock has changed.
         """
         served = [one for one in shelf if serves(self.engine, one, routes)]
         has, stocks = self.has(unit_type), {name: one for name, one in self.stocks.items() if name != unit_type}
         stocked = served if has is None else list(_followed(served, has))
         if stocked:
-            held = sum(one.held for one in stocked)
+            reserved = sum(one.reserved for one in stocked)
             stocks[unit_type] = TypeCapacity(
                 tuple(one.region for one in stocked),
                 sum(one.stock_total for one in stocked),
                 has,
-                0 if has is None else max(0, held - has),
+                0 if has is None else max(0, reserved - has),
             )
         changed = [after for before, after in zip(served, stocked, strict=True) if after != before]
         return msgspec.structs.replace(self, stocks=dict(sorted(stocks.items()))), changed
@@ -167,17 +168,17 @@ def _merged(before: CapacityReport | None, word: CapacityReport) -> CapacityRepo
 
 
 def serves(engine: str, offering: Offering, routes: Routes) -> bool:
-    """Whether an engine runs what is bought of an offering. Nothing runs quota."""
+    """Whether an engine runs the instances of an offering. No engine runs quota."""
     return offering.kind == UNITS_OF_COMPUTE and engine_for(routes, offering.region, offering.type) == engine
 
 
 def served_types(engine: str, offerings: Iterable[Offering], routes: Routes) -> tuple[str, ...]:
-    """Return the types that are offered somewhere where that engine serves them, in order."""
+    """Return the types offered where that engine serves them, sorted."""
     return tuple(sorted({one.type for one in offerings if serves(engine, one, routes)}))
 
 
 def _followed(served: Sequence[Offering], has: int) -> Iterator[Offering]:
-    """Leave what is set by hand, and give the first offering that follows the engine all the rest."""
+    """Keep the stock that an operator set, and give the rest to the first offering that follows the engine."""
     rest = max(0, has - sum(one.stock_total for one in served if one.stock_source != BY_ENGINE))
     for one in served:
         if one.stock_source != BY_ENGINE:
@@ -190,7 +191,7 @@ def _followed(served: Sequence[Offering], has: int) -> Iterator[Offering]:
 def changes(
     before: Mapping[str, TypeCapacity], after: Mapping[str, TypeCapacity]
 ) -> Iterator[tuple[str, TypeCapacity]]:
-    """Return the types whose difference appeared, became another one or ended; a type that is offered no more fits."""
+    """Yield types whose difference appeared, changed or ended. A type that is no longer offered has no difference."""
     for unit_type in sorted(before.keys() | after.keys()):
         old, new = before.get(unit_type), after.get(unit_type)
         if (FITS if old is None else old.gap) != (FITS if new is None else new.gap):

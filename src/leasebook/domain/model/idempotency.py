@@ -9,7 +9,10 @@ from leasebook.domain.values.refusal import TOKEN_MISMATCH, Refusal
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
-    """What a request that carries a client token is recognised by: the token and a digest of the rest."""
+    """The token that a request carries, and a digest of its other parameters.
+
+    Both identify a repetition of the request.
+    """
 
     account_id: str
     value: str
@@ -17,7 +20,7 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True):
-    """The first decided answer to a token. ``answer`` is the result, or the refusal, as JSON."""
+    """The first decided answer to a request with a client token. ``answer`` is the result or the refusal, as JSON."""
 
     account_id: str
     value: str
@@ -27,7 +30,7 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
     created_at: Instant
 
     def check(self, token: IdempotencyKey) -> None:
-        """Raise Refusal where the token came with other parameters the first time."""
+        """Raise Refusal (TOKEN_MISMATCH) if the token was first used with other parameters."""
         if token.digest != self.digest:
             raise Refusal(
                 TOKEN_MISMATCH,

@@ -22,22 +22,22 @@ InstanceStatus = Literal[
     "ReconfigureFailed",
     "BillingChanging",
 ]
-"""The documented statuses, and ours: Stopped (replicas down, capacity kept; decision 14)."""
+"""The documented statuses, and Leasebook's own: Stopped (replicas are down, the units stay reserved; decision 14)."""
 
 EndReason = Literal["User", "Schedule", "Expiry", "Arrears"]
 
 FIRST_TRY_US: Final = 7 * DAY_US
-"""So long before the end of a term its renewal by rule is tried first (decision 13)."""
+"""How long before the end of a term the automatic renewal is tried first, in microseconds (decision 13)."""
 
 GONE: Final[frozenset[InstanceStatus]] = frozenset({"Released", "CreateFailed"})
-"""In these an instance holds nothing."""
+"""In these statuses an instance reserves no units."""
 UP: Final[frozenset[InstanceStatus]] = frozenset({"Running", "Reconfiguring", "ReconfigureFailed", "BillingChanging"})
-"""In these what was bought is there: it is metered, its term runs, and replicas run on it."""
+"""In these statuses the instance is usable: it is metered or its term runs, and replicas run on it."""
 ENDABLE: Final[frozenset[InstanceStatus]] = UP | {"Creating", "Stopped"}
 
 
 class Move(NamedTuple):
-    """A change of status, and what causes it. ``start`` of None: the instance is new."""
+    """A change of status, and its cause. ``start`` is None for a new instance."""
 
     start: InstanceStatus | None
     end: InstanceStatus
@@ -72,14 +72,15 @@ MOVES: Final = (
     Move("Stopped", "Releasing", "its retention ended, ReleaseComputeUnit, or its release time came"),
     Move("Releasing", "Released", "the engine says that nothing is left; the units are free again"),
 )
-"""Every way from one status to another. There is no other: who tries one makes a mistake."""
+"""Every permitted change of status. An attempt at any other is a programming error."""
 LEGAL: Final = frozenset((move.start, move.end) for move in MOVES)
 
 
 class Placement(NamedTuple):
-    """Replicas of a service on an instance, each of which takes so many of its units.
+    """Replicas of one service on an instance. Each replica takes ``units_each`` of the instance's units.
 
-    ``runs``: the repository knows the service's model, so that an engine runs them. Otherwise they are only counted.
+    ``runs``: the model repository has the service's model, so an engine runs the replicas. Otherwise they are only
+    counted.
     """
 
     service_id: str
@@ -91,26 +92,25 @@ class Placement(NamedTuple):
 class Instance(msgspec.Struct, frozen=True, gc=False):
     """One purchase of ``count`` units is one instance (decision 7).
 
-    Times are instants; None where the thing has not happened or never will. While a resize is under way,
-    ``target_count`` is what the instance will have, and ``resize_paid`` was paid for it.
+    Times are instants; None where the event has not happened or never will. During a resize ``target_count`` is the new
+    number of units, and ``resize_paid`` is the amount paid for it.
 
-    A postpaid instance is metered from ``meter_from`` on: ``metered_minutes`` since then are charged already, the last
-    of them for ``metered_peak`` units, and ``charge_at`` is when the next hour is. ``sized_at`` is when its number of
-    units changed last since then. ``price_number`` counts the changes of the offering's price a minute before the
-    meter started (None: that was not counted yet). ``quoted_count`` of the units cost ``quoted_price`` a minute until
-    the next change after ``quoted_number`` of them. A stopped one keeps all of these: the minute in which it stopped
-    is paid for.
+    A postpaid instance is metered from ``meter_from`` on. ``metered_minutes`` of the time since then are charged, the
+    last of them for ``metered_peak`` units, and ``charge_at`` is when the next hour is charged. ``sized_at`` is when
+    its number of units last changed since then. ``price_number`` is the number of changes of the offering's price per
+    minute before the meter started (None: not counted, for meters of older versions). ``quoted_count`` of the units
+    cost ``quoted_price`` a minute until the next price change after number ``quoted_number``. A stopped instance keeps
+    all of these: the minute in which it stopped is paid for.
 
     A prepaid instance is paid from ``term_from`` to ``expires_at``, which is ``term_months`` calendar months after
-    ``term_anchor``; the anchor is the
-    first day of the term unless it was renewed to another day. ``stop_at`` is when it stops unless the account pays
-    its debt, ``retire_at`` when a stopped one is released. ``extensions`` counts how often its release was moved to
-    later. ``generation`` counts how often an engine was asked to run something on it; with 0 there is nothing of it
-    anywhere.
+    ``term_anchor``; the anchor is the first day of the term unless a renewal moved it to another day. ``stop_at`` is
+    when it stops unless the account pays its debt, ``retire_at`` when a stopped one is released. ``extensions`` counts
+    how often its release was moved to a later time. ``generation`` counts how often an engine was asked to run a
+    replica on it; with 0 no engine has anything of it.
 
-    ``remind_at`` is when somebody is reminded next of its release or its expiry, ``remind_before_us`` how long before
-    that this and the later reminders are due, in microseconds, and ``reminded_at`` when the last one was due that was
-    given (``reminder.py``).
+    ``remind_at`` is when the account is next reminded of the instance's release or expiry. ``remind_before_us`` lists
+    how long before the deadline this reminder and the later ones are due, in microseconds. ``reminded_at`` is when the
+    last reminder that was given was due (``reminder.py``).
     """
 
     id: str
@@ -166,33 +166,33 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
         return self.region, self.type
 
     @property
-    def held(self) -> int:
-        """How many units it keeps out of the stock."""
+    def reserved(self) -> int:
+        """How many units it reserves."""
         return 0 if self.status in GONE else max(self.count, self.target_count or 0)
 
     @property
     def used(self) -> int:
-        """How many of its units replicas take."""
+        """How many of its units are taken by replicas."""
         return sum(placed.replicas * placed.units_each for placed in self.placements)
 
     @property
     def replicas(self) -> int:
-        """How many replicas there are on it, of whatever services."""
+        """How many replicas are on it, of all services together."""
         return sum(placed.replicas for placed in self.placements)
 
     @property
     def is_halted(self) -> bool:
-        """Whether it stands still until its account has paid its debt."""
+        """Whether it is suspended: postpaid, and stopped until its account has paid its debt."""
         return self.status == "Stopped" and self.payment_timing == "Postpaid"
 
     @property
     def waits_for_money(self) -> bool:
-        """Whether money on its account brings it on: it is halted, or awaits its renewal."""
+        """Whether a deposit lets it continue: it is suspended, or its automatic renewal waits for money."""
         return self.is_halted or self.awaits_renewal
 
     @property
     def awaits_renewal(self) -> bool:
-        """Whether its renewal by rule was due, and is made up for as soon as the balance allows (decision 30)."""
+        """Whether its automatic renewal lacked money and is tried again when the balance allows (decision 30)."""
         if not self.auto_renew or self.payment_timing != "Prepaid" or self.expires_at is None:
             return False
         if self.status == "Stopped":
@@ -204,5 +204,5 @@ class Instance(msgspec.Struct, frozen=True, gc=False):
         return next((placed.replicas for placed in self.placements if placed.service_id == service_id), 0)
 
     def serves(self, service_id: str) -> bool:
-        """Whether it was bought for that service, or has replicas of it."""
+        """Whether it was bought for that service, or has replicas of that service."""
         return service_id == self.service_id or self.replicas_of(service_id) > 0

@@ -1,4 +1,4 @@
-"""Who looks after an instance's replicas: one worker at a time, and another one once that is dead."""
+"""Leases: one worker at a time looks after an instance's replicas, and another takes over when that worker is dead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 LEFT: Final = -1
-"""The beat of a worker that stopped cleanly: what it held is anybody's at once."""
+"""The beat of a worker that stopped cleanly. Other workers may take its leases at once."""
 NOBODY: Final = ""
 """The holder of a lease that was given up."""
 
@@ -15,9 +15,10 @@ NOBODY: Final = ""
 class Worker(msgspec.Struct, frozen=True):
     """A process that looks after replicas, since ``started_at`` (the machine's time, microseconds since 1970 UTC).
 
-    Its ``beat`` goes up as long as it lives. Nobody compares clocks: whoever sees the same beat for longer than the
-    bound, by its own clock, may take what that worker holds. ``keys`` says which master keys it knows, the one that it
-    seals under first: the beginnings of their fingerprints. ``engines`` are those that it works with, with commas.
+    ``beat`` increases while the process lives. No clocks are compared: a worker that sees the same beat of another for
+    longer than the bound, by its own clock, may take the other's leases. ``keys`` lists the master keys that the worker
+    knows, as the first characters of their fingerprints; the one that it seals under comes first. ``engines`` lists the
+    engines that it works with, separated by commas.
     """
 
     id: str
@@ -29,7 +30,7 @@ class Worker(msgspec.Struct, frozen=True):
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """Who looks after an instance, on which node; somebody does ``since`` then (microseconds since 1970 UTC)."""
+    """The worker that looks after an instance, its node, and ``since`` when (microseconds since 1970 UTC)."""
 
     unit_id: str
     holder: str

@@ -1,6 +1,7 @@
-"""Guard rails: limits on what an account and its users may hold and spend, and on how long postpaid units may live.
+"""Guard rails: limits on what an account and its users may hold and spend, and on how long postpaid instances live.
 
-They are decided in the batch that they guard, on a row that the batch has locked, so that a burst cannot slip past.
+Limits are checked in the batch that they guard, on a row that the batch has locked. A burst of purchases therefore
+cannot exceed them.
 """
 
 from __future__ import annotations
@@ -17,21 +18,25 @@ from leasebook.domain.values.wording import counted
 T = TypeVar("T")
 
 EVERYBODY: Final = "*"
-"""A limit under this name holds for every user by itself who has none of their own."""
+"""A limit under this name applies to each user who has no limit of their own."""
 
 WhoExtends = Literal["anybody", "buyer", "managers"]
 
 
 class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account's managers may set; None and empty: no limit. Spans are microseconds, amounts micro-units.
+    """The limits that an account's managers may set.
 
-    ``units`` limits how many units of a type the account holds, ``user_units`` how many each user's purchases hold;
-    ``spend`` and ``user_spend`` what is charged in a calendar month of the account. ``budget`` is an amount a month;
-    crossing each of ``budget_warn_percent`` of it is an event, and from ``budget_refuse_percent`` on nothing is bought.
+    None or empty: no limit. Spans are microseconds, amounts micro-units.
 
-    ``release_max_us`` is how far ahead the release of a postpaid unit may lie, ``release_default_us`` what it is where
-    none is given, or where a prepaid one becomes postpaid, and with ``end_required`` none may be without one.
-    ``extend_by`` says who moves a release to later, and ``extensions_max`` how often that is done to one unit.
+    ``units`` limits how many units of a type the account reserves, ``user_units`` how many each user's purchases
+    reserve. ``spend`` and ``user_spend`` limit the charges of a calendar month in the account's time zone. ``budget``
+    is an amount a month; crossing each percentage in ``budget_warn_percent`` is an event, and from
+    ``budget_refuse_percent`` on purchases are refused.
+
+    ``release_max_us`` is how far ahead the release of a postpaid instance may lie. ``release_default_us`` is the
+    release time of an instance that has none given, and of a prepaid instance that becomes postpaid. With
+    ``end_required`` every postpaid instance needs a release time. ``extend_by`` says who may move a release to a later
+    time, and ``extensions_max`` how often this may be done for one instance.
     """
 
     units: dict[str, int] = {}
@@ -49,10 +54,10 @@ class GuardRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountLimits(msgspec.Struct, frozen=True):
-    """An account's rules, and what counts against them: units held by user and type, and the month's spending by user.
+    """An account's limits, and the usage that counts against them: reserved units and the month's charges, by user.
 
-    ``month`` is the one that ``spent`` is of, in the account's time zone (2026-11); ``crossed`` are the parts of the
-    budget that it has crossed.
+    ``month`` is the month of ``spent``, in the account's time zone (2026-11). ``crossed`` lists the percentages of the
+    budget that the charges have crossed in that month.
     """
 
     account_id: str
@@ -63,18 +68,18 @@ class AccountLimits(msgspec.Struct, frozen=True):
     crossed: tuple[int, ...] = ()
 
     def holds(self, unit_type: str, user_id: str | None = None) -> int:
-        """Count the units of a type that the account holds; those that a user bought."""
+        """Return how many units of a type the account reserves; with a user, how many that user's purchases reserve."""
         users = self.held if user_id is None else {user_id: self.held.get(user_id, {})}
         return sum(types.get(unit_type, 0) for types in users.values())
 
     def spends(self, month: str, user_id: str | None = None) -> int:
-        """Sum up what was charged in a month; for what a user bought."""
+        """Return the charges of a month in micro-units; with a user, those for the user's purchases."""
         if month != self.month:
             return 0
         return sum(self.spent.values()) if user_id is None else self.spent.get(user_id, 0)
 
     def plus_units(self, user_id: str, unit_type: str, added: int) -> AccountLimits:
-        """Count units more, or fewer."""
+        """Return the limits with ``added`` units more (negative: fewer)."""
         types = self.held.get(user_id, {})
         counted = types.get(unit_type, 0) + added
         kept = {**{name: count for name, count in types.items() if name != unit_type}}
@@ -83,7 +88,10 @@ class AccountLimits(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, held=self.held | {user_id: kept})
 
     def plus_spent(self, user_id: str, month: str, amount: int) -> AccountLimits:
-        """Count money more, or less where it was given back. What is done late for a month before counts no more."""
+        """Return the limits with ``amount`` more charged to a user; a refund is negative.
+
+        A charge for a month before ``self.month`` is ignored.
+        """
         if month < self.month:
             return self
         spent = dict(self.spent) if month == self.month else {}
@@ -92,9 +100,9 @@ class AccountLimits(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, month=month, spent=spent, crossed=before).crossing()
 
     def with_rules(self, rules: GuardRules, month: str) -> AccountLimits:
-        """Count against other rules; what is over a part of the budget already is crossed now.
+        """Return the limits with other rules. Percentages of the budget that are exceeded already count as crossed.
 
-        ``month`` is the one that it is: what was charged in another one is over.
+        ``month`` is the current month; the charges of an earlier month are dropped.
         """
         anew = msgspec.structs.replace(self, rules=rules, crossed=())
         if month > self.month:
@@ -102,20 +110,20 @@ class AccountLimits(msgspec.Struct, frozen=True):
         return anew.crossing()
 
     def crossing(self) -> AccountLimits:
-        """Write down the parts of the budget that the month's spending has crossed; one that was stays so."""
+        """Add the percentages of the budget that the month's charges have reached. Those crossed before stay."""
         total, budget = sum(self.spent.values()), self.rules.budget
         reached = (part for part in self.rules.budget_warn_percent if budget and total * 100 >= budget * part)
         return msgspec.structs.replace(self, crossed=tuple(sorted({*self.crossed, *reached})))
 
 
 def month_name(at: Instant, zone_name: str) -> str:
-    """Name the calendar month of a moment: 2026-11."""
+    """Return the calendar month of an instant in a time zone, for example 2026-11."""
     moment = to_datetime(at, zone_name)
     return f"{moment.year:04}-{moment.month:02}"
 
 
 class LimitedUse(msgspec.Struct, frozen=True):
-    """What an account's limits are asked about: units of a type that a user adds, and their least cost in ``month``."""
+    """The purchase that limits are checked for: the units that a user adds, and their minimum cost in ``month``."""
 
     user_id: str
     unit_type: str
@@ -125,7 +133,10 @@ class LimitedUse(msgspec.Struct, frozen=True):
 
 
 def judge_units(guard: AccountLimits | None, asked: LimitedUse | None) -> Refusal | None:
-    """Judge a purchase by the limits on units; a refusal names the rule, the limit, what is used, who can change it."""
+    """Check a purchase against the limits on units.
+
+    A refusal names the rule, its limit, the current usage, and who can change the limit.
+    """
     if guard is None or asked is None:
         return None
     rules = guard.rules
@@ -148,7 +159,7 @@ def judge_units(guard: AccountLimits | None, asked: LimitedUse | None) -> Refusa
 
 
 def judge_spend(guard: AccountLimits | None, asked: LimitedUse | None, currency: str) -> Refusal | None:
-    """Judge a purchase by the limits on spending, the budget among them."""
+    """Check a purchase against the limits on spending, the budget included."""
     if guard is None or asked is None:
         return None
     rules, total = guard.rules, guard.spends(asked.month)
@@ -182,9 +193,10 @@ def judge_end(
     *,
     before: Instant | None = None,
 ) -> Refusal | None:
-    """Judge a postpaid unit's release time. ``before`` is the one that it has: no limit keeps it from ending earlier.
+    """Check the release time of a postpaid instance.
 
-    Where a unit comes to be paid in advance, ``release_at`` is when the paid term ends (decision 29).
+    ``before`` is the release time that it has; an earlier release is always allowed. For an instance that becomes
+    prepaid, ``release_at`` is the end of the paid term (decision 29).
     """
     if guard is None or is_no_later(release_at, before):
         return None
@@ -198,21 +210,21 @@ def judge_end(
 
 
 def is_no_later(after: Instant | None, before: Instant | None) -> bool:
-    """Whether a unit that was to be released at some time ends by then all the same; None: nothing ends it."""
+    """Whether a change from ``before`` to ``after`` keeps the release at the same time or earlier; None: no release."""
     return before is not None and after is not None and after <= before
 
 
 def default_release(guard: AccountLimits | None, release_at: Instant | None, now: Instant) -> Instant | None:
-    """Return the release time that a postpaid unit gets: the default one where none was given."""
+    """Return the release time of a postpaid instance: the account's default where none was given."""
     if release_at is None and guard is not None and guard.rules.release_default_us is not None:
         return Instant(now + guard.rules.release_default_us)
     return release_at
 
 
 def judge_switch(guard: AccountLimits | None, at: Instant, zone_name: str) -> tuple[Instant | None, Refusal | None]:
-    """Judge that a prepaid unit becomes postpaid at some time; returns the release time that it gets then, too.
+    """Check that a prepaid instance may become postpaid at an instant; returns also the release time that it gets then.
 
-    Nobody can give one with the change, so it is the default one, counted from that time.
+    The change takes no release time as a parameter, so the account's default applies, counted from that instant.
     """
     release_at = default_release(guard, None, at)
     return release_at, judge_end(guard, release_at, at, zone_name)
@@ -221,7 +233,7 @@ def judge_switch(guard: AccountLimits | None, at: Instant, zone_name: str) -> tu
 def judge_extension(
     guard: AccountLimits | None, *, is_buyer: bool, is_manager: bool, extensions: int, later: bool
 ) -> Refusal | None:
-    """Judge moving a release time to later, or taking it away."""
+    """Check a later release time, or its removal."""
     if guard is None or not later:
         return None
     rules = guard.rules
@@ -246,9 +258,10 @@ def judge_renewal(
     is_buyer: bool = True,
     is_manager: bool = False,
 ) -> Refusal | None:
-    """Judge a term that is to end later, where the unit had a release time that it gave up (decision 29).
+    """Check a term that would end later, for an instance that gave up a release time (decision 29).
 
-    ``extensions`` says so: nothing else counts there for a unit that is paid in advance. A rule renews as the buyer.
+    ``extensions`` above 0 shows that it gave one up: prepaid instances count extensions for no other reason. An
+    automatic renewal is checked as if the buyer had asked for it.
     """
     if extensions == 0:
         return None

@@ -1,4 +1,4 @@
-"""What the store itself must remember."""
+"""Values that belong to the store as a whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class StoreMetadata(msgspec.Struct, frozen=True):
-    """A value that the store itself must remember, such as where its virtual clock stands."""
+    """A named value that belongs to the store as a whole, for example the time of its virtual clock."""
 
     name: str
     value: str

@@ -1,4 +1,4 @@
-"""The model repository: sets of models, and the versions in them, each of which says how a replica is run."""
+"""The model repository: model sets, and the versions in them. Each version says how one replica is run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 
 EVERYBODYS: Final = ""
-"""The account of sets and models that every account may use: the examples that come with the service."""
+"""The account id of the sets and models that every account may use: the examples that come with Leasebook."""
 RUN_BYTES_MAX: Final = 64 * 1024
-"""A run block is loaded with every service of its model that changes, so it has to stay small."""
+"""Upper bound of an encoded run block. It stays small because each command on a service loads the block of its model.
+"""
 PORT: Final = "{port}"
-"""What stands for the port in a command and in the values of the environment (``RunSpec``)."""
+"""Placeholder for the port in a command and in the values of the environment (``RunSpec``)."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}", re.ASCII)
@@ -25,9 +26,9 @@ _IMPORT: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[
 
 
 class ModelSet(msgspec.Struct, frozen=True):
-    """A model with its versions, under one name. It belongs to an account, or to everybody (``EVERYBODYS``).
+    """A model with its versions, under one name. It belongs to an account, or to all accounts (``EVERYBODYS``).
 
-    ``made`` counts the versions that it ever had, ``models`` those that are not deleted.
+    ``made`` counts the versions ever created, ``models`` the versions that are not deleted.
     """
 
     id: str
@@ -42,11 +43,11 @@ class ModelSet(msgspec.Struct, frozen=True):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """A version of a model. How it is run never changes: another way to run it is another version.
+    """A version of a model. Its run block never changes: another way to run the model is another version.
 
-    ``services`` counts the services that run it and are not deleted. ``approved_by`` is the operator who made or
-    approved it, ``approved_at`` when; ``withdrawn_at`` is when an operator took an approval back. Since how it is run
-    never changes, an approval is of this very run block.
+    ``services`` counts the services that run it and are not deleted. ``approved_by`` is the operator who created or
+    approved it, ``approved_at`` when; ``withdrawn_at`` is when an operator withdrew an approval. Since the run block
+    never changes, an approval always refers to this run block.
     """
 
     id: str
@@ -65,17 +66,17 @@ class Model(msgspec.Struct, frozen=True):
 
     @property
     def is_trusted(self) -> bool:
-        """Whether an operator made or approved it, and no operator has taken that back."""
+        """Whether an operator created or approved it, and no operator has withdrawn the approval."""
         return self.approved_at is not None
 
 
 def is_seen(row: ModelSet | Model, account_id: str) -> bool:
-    """Whether an account sees a set or a version: its own and everybody's, and none that is deleted."""
+    """Whether an account sees a set or a version: it is not deleted, and belongs to the account or to all accounts."""
     return row.deleted_at is None and row.account_id in (account_id, EVERYBODYS)
 
 
 def check_run(run: RunSpec) -> None:
-    """Raise Refusal for a run block that nothing can run. Bounds of single numbers are the wire's to check."""
+    """Raise Refusal for a run block that no engine can run. The wire checks the bounds of single numbers."""
     _check_what(run)
     for name, value in run.env.items():
         if not _VARIABLE.fullmatch(name):

@@ -1,4 +1,4 @@
-"""The catalogue: what is for sale where, at which price, and how much of it is free."""
+"""The catalogue: the offerings, their prices, and their free stock."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from leasebook.domain.values.refusal import STOCK, Refusal
 from leasebook.domain.values.wording import were
 
 OfferingKind = Literal["ComputingUnit", "TPM"]
-"""What is sold: units of compute, or quota of calls to a model (the documents' instanceType)."""
+"""The kind of goods: units of compute, or quota for calls of a model (``instanceType`` in the documents)."""
 UNITS_OF_COMPUTE: Final[OfferingKind] = "ComputingUnit"
 QUOTA: Final[OfferingKind] = "TPM"
 EVERYWHERE: Final = "global"
-"""The region of what is sold for no place in particular: quota."""
+"""The region of goods that belong to no particular place: quota."""
 StockSource = Literal["Set", "Engine"]
-"""Who says how many units of an offering there are: an operator, or the engine that runs them."""
+"""The source of an offering's stock: an operator, or the engine that runs its instances."""
 BY_HAND: Final[StockSource] = "Set"
 BY_ENGINE: Final[StockSource] = "Engine"
 TPM_PER_UNIT: Final = 10_000
 RPM_PER_UNIT: Final = 33
-"""A unit of quota: so many tokens and so many requests a minute."""
+"""Tokens and requests a minute in one unit of quota."""
 
 
 class Offering(msgspec.Struct, frozen=True):
     """One type of compute unit in one region; or the quota of one model, whose name is the type.
 
-    ``position`` is its place in the catalogue's order. A price of None means: not sold that way. ``price_number``
-    counts the prices per minute that it has had, so that purchases have an order among them (decision 24).
-    Free stock plus the units held by live instances, less those that are ``oversold``, is always the total. Units are
-    oversold only where the engine has fewer than are held; then none are free.
+    ``position`` is its place in the catalogue's order. A price of None means that it is not sold that way.
+    ``price_number`` counts the prices per minute that it has had, which puts purchases and price changes into one order
+    (decision 24).
+
+    Free stock plus the units reserved by live instances, less ``oversold``, always equals the total. Units are oversold
+    only where the engine has fewer than are reserved; then none are free.
     """
 
     region: str
@@ -48,17 +50,17 @@ class Offering(msgspec.Struct, frozen=True):
     price_number: int = 0
 
     @property
-    def held(self) -> int:
-        """How many units live instances hold."""
+    def reserved(self) -> int:
+        """How many units live instances reserve."""
         return self.stock_total - self.stock_free + self.oversold
 
     @property
     def name(self) -> str:
-        """What people call it, for messages."""
+        """The offering's name in messages."""
         return f"{self.type} in {self.region}" if self.kind == UNITS_OF_COMPUTE else f"quota of {self.type}"
 
     def take(self, count: int) -> Offering:
-        """Hold that many units; raises Refusal where fewer are free."""
+        """Reserve ``count`` units; raises Refusal (STOCK) where fewer are free."""
         if count > self.stock_free:
             raise Refusal(
                 STOCK,
@@ -68,22 +70,22 @@ class Offering(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, stock_free=self.stock_free - count)
 
     def give_back(self, count: int) -> Offering:
-        """Return held units to the stock; what is oversold becomes less first."""
-        if count > self.held:
+        """Return reserved units to the stock; oversold units are reduced first."""
+        if count > self.reserved:
             raise AssertionError(f"more {self.name} given back than were ever held")
-        return self._holding(self.stock_total, self.held - count)
+        return self._holding(self.stock_total, self.reserved - count)
 
     def stocked(self, total: int) -> Offering:
-        """Have another total. What is held stays held: what the total does not cover is oversold."""
-        return self._holding(total, self.held)
+        """Return the offering with another total. Reserved units stay reserved; those beyond the total are oversold."""
+        return self._holding(total, self.reserved)
 
-    def _holding(self, total: int, held: int) -> Offering:
-        free, oversold = max(0, total - held), max(0, held - total)
+    def _holding(self, total: int, reserved: int) -> Offering:
+        free, oversold = max(0, total - reserved), max(0, reserved - total)
         return msgspec.structs.replace(self, stock_total=total, stock_free=free, oversold=oversold)
 
 
 class PriceChange(msgspec.Struct, frozen=True, array_like=True):
-    """The price per minute from that instant on; None: not sold by the minute, so nothing is charged."""
+    """The price per minute from ``since`` on; None: not sold by the minute, so no charge."""
 
     since: Instant
     per_minute: Micro | None
@@ -97,14 +99,15 @@ class PriceList(msgspec.Struct, frozen=True):
     changes: tuple[PriceChange, ...]
 
     def with_change(self, since: Instant, per_minute: Micro | None) -> PriceList:
-        """Add the price that holds from now on."""
+        """Return the list with a price that applies from ``since`` on."""
         return msgspec.structs.replace(self, changes=(*self.changes, PriceChange(since, per_minute)))
 
     def for_meter(self, start: Instant, number: int | None) -> PriceList:
-        """Return the prices as they hold for a meter that started after so many changes (decision 24).
+        """Return the prices as they apply to a meter that started after ``number`` changes (decision 24).
 
-        A later change holds for no minute that began before it, so it cannot hold for the first one, whatever its
-        time. A number of None: the meter started before changes were counted, so the times alone decide.
+        A later change applies to no minute that began before it. It therefore cannot apply to the first minute, even if
+        both have the same time. With a number of None the meter started before changes were counted, so the times alone
+        decide.
         """
         if number is None:
             return self
@@ -114,14 +117,14 @@ class PriceList(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, changes=(*self.changes[:number], *later))
 
     def first_minute_after(self, number: int, start: Instant) -> int | None:
-        """Return the first minute from start for which one of the changes after so many holds; None: for no minute."""
+        """Return the first minute from ``start`` that a change after the first ``number`` applies to; None: none."""
         return min((first_minute(start, change) for change in self.changes[number:]), default=None)
 
     def stretches(self, start: Instant, first: int, end: int) -> list[Stretch]:
-        """Cut the minutes [first, end) counted from start where the price changes, oldest first.
+        """Cut the minutes [first, end) counted from ``start`` where the price changes, oldest first.
 
-        Each minute costs what held at its first instant, so a change of price touches only minutes that
-        begin after it, and any way to cut an interval into parts costs the same in sum.
+        Each minute costs the price at its first instant. A price change therefore affects only minutes that begin after
+        it, and any division of an interval costs the same in sum.
         """
         found: list[Stretch] = []
         until = end
@@ -136,7 +139,7 @@ class PriceList(msgspec.Struct, frozen=True):
 
 
 class Stretch(NamedTuple):
-    """The minutes [first, end) of a meter, which have one price."""
+    """The minutes [first, end) of a meter, at one price."""
 
     first: int
     end: int
@@ -144,5 +147,5 @@ class Stretch(NamedTuple):
 
 
 def first_minute(start: Instant, change: PriceChange) -> int:
-    """Return the first minute, counted from start, that begins at or after a change; negative where it is older."""
+    """Return the first minute, counted from ``start``, that begins at or after a change; negative if it is older."""
     return -((start - change.since) // MINUTE_US)

@@ -10,7 +10,7 @@ from leasebook.domain.values.money import Micro
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """What was quoted to whom, at which price a unit and minute (postpaid) or month, and until when it holds.
+    """A price offered to an account: per unit and minute (postpaid) or per unit and month, valid until ``expires_at``.
 
     ``used_by`` is the instance that was bought with it.
     """

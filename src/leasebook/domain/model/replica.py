@@ -1,4 +1,4 @@
-"""A replica: what is to run of a service on an instance, and what is seen of it."""
+"""A replica: what the books want to run of a service on an instance, and what its engine reports of it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 SeenState = Literal["Starting", "Ready", "Unhealthy", "Exited", "Stopping"]
-"""Starting: not healthy yet. Unhealthy: was, and does not answer. Exited: it ended by itself. Stopping: it was told to.
+"""The states that an engine reports. A replica that is gone is not reported at all.
 
-What is gone is not seen at all.
+Starting: not yet healthy. Unhealthy: it was healthy and no longer answers. Exited: it ended by itself. Stopping: the
+engine was asked to stop it.
 """
 
 UNIT, SERVICE, REPLICA, RUN = "LEASEBOOK_UNIT", "LEASEBOOK_SERVICE", "LEASEBOOK_REPLICA", "LEASEBOOK_RUN"
 VARIABLES: Final = (UNIT, SERVICE, REPLICA, RUN)
-"""What a replica's environment says of itself: whose it is, and a mark that no other start has."""
+"""Environment variables of a replica: its instance, its service, its name, and an id that no other start has."""
 
 REPLICA_PORTS: Final = range(20_000, 30_000)
-"""The process engine chooses from these: below what the kernel gives to outgoing connections."""
+"""The process engine picks ports from this range: below the ports that the kernel gives to outgoing connections."""
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How one replica is run: a command, or an image, or both (the command runs in the image); or an application.
 
-    ``application`` is one of Ray Serve by its import path, ``module:name``: it is bound already, or a function makes it
-    of ``arguments``. It listens where Serve does, so that ``port`` is 0, and nothing stands for it.
+    ``application`` is the import path of a Ray Serve application, ``module:name``: a bound application, or a function
+    that builds one from ``arguments``. It listens on Ray Serve's port, so ``port`` is 0 and ``{port}`` may not be used.
 
-    In ``command`` and in the values of ``env``, ``{port}`` stands for the port that the replica must listen on; the
-    environment has it as ``PORT`` too. With a ``port`` of None it listens on none, and is healthy while it runs.
-    0 lets the engine choose one. ``health_path`` is asked with GET and healthy with a status of 200 to 399; None: it is
-    healthy once the port takes connections. ``cpus`` and ``memory_bytes`` are limits of one replica, and it owns
-    ``accelerators`` for itself. ``grace_s`` is how long it has to end by itself when it is stopped. ``connects`` are
-    the TCP ports that it may connect to, on any host, where its engine can hold it to them.
+    In ``command`` and in the values of ``env``, ``{port}`` is replaced by the port that the replica must listen on; the
+    environment has it as ``PORT`` too. With a ``port`` of None the replica listens on no port, and is healthy while it
+    runs. With 0 the engine chooses the port. ``health_path`` is requested with GET, and a status of 200 to 399 means
+    healthy; None: the replica is healthy once the port accepts connections. ``cpus`` and ``memory_bytes`` are limits of
+    one replica, and its ``accelerators`` are not shared. ``grace_s`` is how many seconds it has to end by itself when
+    it is stopped. ``connects`` lists the TCP ports that it may connect to, on any host, where its engine can enforce
+    this.
     """
 
     command: tuple[str, ...] = ()
@@ -50,11 +52,13 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A replica that is to run. ``unit_type`` and ``units`` are what it takes of its instance.
+    """A replica that has to run. It takes ``units`` of its instance, of the type ``unit_type``.
 
-    ``ends_in_s`` is in how many seconds, counted from when the engine is told, it ends it even where nobody tells it
-    to; None: never.
-    ``trusted``: an operator made or approved the model version. Others run only where the engine isolates them.
+    ``ends_in_s``: the engine ends it that many seconds after it received this, even without another request; None:
+    never.
+
+    ``trusted``: an operator created or approved the model version. Other versions run only where the engine isolates
+    them.
     """
 
     name: str
@@ -68,27 +72,26 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Isolation(msgspec.Struct, frozen=True):
-    """How far an engine keeps a replica apart from its host, from the control plane and from other replicas.
+    """How far an engine isolates a replica from its host, from the control plane and from other replicas.
 
-    ``missing`` names what is not there, a phrase each, such as "bubblewrap is not installed". A version of a model that
-    no operator trusts runs only where nothing is missing.
+    ``missing`` lists what the isolation lacks, as phrases, for example "bubblewrap is not installed". A model version
+    that no operator trusts runs only where the list is empty.
     """
 
     missing: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
-        """Whether a stranger's command may run there."""
+        """Whether an untrusted command may run there."""
         return not self.missing
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """A replica as the engine finds it.
+    """A replica as its engine reports it.
 
-    ``address`` (host:port, and a path after it where it shares the port with others) is where it listens; None: it
-    listens nowhere, or not yet. ``reason`` says in words why it
-    is not well: exit code or signal, last lines of its log, what its health check said. ``devices`` are the
-    accelerators that it owns.
+    ``address`` is where it listens: host:port, and a path where it shares the port with others; None: it does not
+    listen, or not yet. ``reason`` says why it is not well: exit code or signal, last lines of its log, result of its
+    health check. ``devices`` are the accelerators assigned to it.
     """
 
     name: str
@@ -99,34 +102,38 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ReplicaState = Literal["Starting", "Ready", "Unhealthy", "Stopping", "Gone", "Failed"]
-"""What the books say of a replica. Gone: nothing of it is there. Failed: neither, and it is to be started again."""
+"""The state of a replica in the books.
+
+Gone: no engine has it. Failed: no engine has it, and it has to be started again.
+"""
 
 AT_REST: Final[frozenset[ReplicaState]] = frozenset({"Gone", "Failed"})
-"""In these an engine has nothing of it."""
+"""In these states no engine has anything of the replica."""
 ANSWERING: Final[frozenset[ReplicaState]] = frozenset({"Ready", "Unhealthy"})
 
 STEPS: Final[dict[ReplicaState, frozenset[ReplicaState]]] = {
     "Starting": frozenset({"Ready", "Unhealthy", "Stopping"}),
     "Ready": frozenset({"Starting", "Unhealthy", "Stopping"}),
     "Unhealthy": frozenset({"Starting", "Ready", "Stopping"}),
-    # Whatever ends passes through this, so that the engine is told to clear it away before anybody says it is gone.
+    # Every replica passes through Stopping before Gone, so that its engine clears it away before the books call it
+    # gone.
     "Stopping": frozenset({"Gone", "Failed"}),
     "Failed": frozenset({"Gone", "Starting"}),
     "Gone": frozenset({"Starting"}),
 }
-"""Every way from one state to another."""
+"""Every permitted change from one state to another."""
 
 
 class Replica(msgspec.Struct, frozen=True):
-    """One of the replicas of a service on an instance: which try it is at, and how that does.
+    """One of a service's replicas on an instance: its current try (``generation``) and the state of that try.
 
-    It is never deleted: what is Gone is used again, with another generation, so that the engine is told each name for
-    one try only. ``since``, ``not_before`` and ``deadline`` are microseconds since 1970 UTC: of the store's clock where
-    that is real, and else of the machine's, since what runs does not stand still where a virtual clock does. ``since``
-    is when it came into its state, ``not_before`` when
-    it may be started again, ``deadline`` when the engine ends it by itself. ``units`` is how many of its instance's it
-    takes, and ``node`` where it was started. ``reason`` says why it is not well or ended, ``trouble`` what keeps its
-    engine from doing what it is to do. ``restarts`` counts failures in a row.
+    A row is never deleted. A replica that is Gone is used again with the next generation, so that an engine sees each
+    name for one try only. ``since``, ``not_before`` and ``deadline`` are microseconds since 1970 UTC: of the store's
+    clock if that is the real time, else of the machine's, because processes go on while a virtual clock is paused.
+    ``since`` is when it came into its state, ``not_before`` when it may be started again, ``deadline`` when the engine
+    ends it by itself. It takes ``units`` of its instance and was started on ``node``. ``reason`` says why it is not
+    well or why it ended, ``trouble`` why its engine does not carry out the next step. ``restarts`` counts failures in a
+    row.
     """
 
     unit_id: str
@@ -150,22 +157,22 @@ class Replica(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The name that the engine knows this try by."""
+        """The name of this try in its engine."""
         return f"{self.unit_id}-{self.service_id}-{self.number}-{self.generation}"
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """Which replica it is, whatever the try."""
+        """The identity of the replica, the same for all tries."""
         return self.unit_id, self.service_id, self.number
 
     @property
     def is_live(self) -> bool:
-        """Whether an engine may have something of it."""
+        """Whether an engine may still have something of it."""
         return self.state not in AT_REST
 
 
 class Target(NamedTuple):
-    """A replica that takes requests. ``state`` is Ready or Unhealthy; what is healthy comes first."""
+    """A replica that takes requests. ``state`` is Ready or Unhealthy; healthy replicas come first."""
 
     name: str
     address: str

@@ -1,4 +1,4 @@
-"""A service: what replicas run, and how many units each of them takes."""
+"""A service: what its replicas run, and how many units each replica takes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ ServiceType = Literal["chat", "completions", "text2image", "image2text"]
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What one replica takes: units of one type."""
+    """The units that one replica takes, all of one type."""
 
     unit_type: str
     units_per_replica: int
 
 
 def shape_of(resource_type: str) -> Shape:
-    """Read a resource type such as ``GPU-1-2``: class gpu-1, two units a replica (decision 9).
+    """Parse a resource type: ``GPU-1-2`` is two units of the type gpu-1 a replica (decision 9).
 
-    The older spelling with Roman card classes (``GPU-I-2``) means the same, ``CPU-1-2`` means the type ``cpu``, and
-    any other type of the catalogue is written like a card class: ``H100-4``. Raises Refusal for anything else.
+    The older spelling with Roman card classes (``GPU-I-2``) means the same, ``CPU-1-2`` means the type ``cpu``, and any
+    other type of the catalogue is written like a card class: ``H100-4``. Raises Refusal (BAD_VALUE) for anything else.
     """
     match = _RESOURCE_TYPE.fullmatch(resource_type)
     if match is None:
@@ -47,7 +47,7 @@ def shape_of(resource_type: str) -> Shape:
 
 
 def resource_type_of(unit_type: str, units_per_replica: int) -> str:
-    """Write what a replica takes the way that ``shape_of`` reads it."""
+    """Write a resource type that ``shape_of`` reads as these units."""
     card = "CPU-1" if unit_type == "cpu" else unit_type.upper()
     return f"{card}-{units_per_replica}"
 
@@ -55,9 +55,9 @@ def resource_type_of(unit_type: str, units_per_replica: int) -> str:
 class Service(msgspec.Struct, frozen=True):
     """A service of an account.
 
-    What it has is counted from the instances that its replicas are placed on: ``replicas`` on those that are up,
-    ``deploying`` on those that are being created, and how many instances of either payment hold some. With ``runs`` an
-    engine runs them, and ``ready`` of them answer.
+    Its counts are derived from the instances with its replicas: ``replicas`` on instances that are up, ``deploying`` on
+    instances that are being created, and the number of instances of either payment. With ``runs`` an engine runs the
+    replicas, and ``ready`` of them answer requests.
     """
 
     id: str
@@ -85,7 +85,7 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def shape(self) -> Shape:
-        """What one of its replicas takes."""
+        """The units that one of its replicas takes."""
         return shape_of(self.resource_type)
 
     @property
@@ -95,9 +95,10 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def run_status(self) -> RunStatus:
-        """Say how it is in the documented words: Stopped by hand, or because everything that it runs on is stopped.
+        """The status in the documented words. Stopped: by hand, or because all its instances are stopped.
 
-        What an engine runs is Serving once a replica of it answers; what is only counted, once it is there.
+        A service that an engine runs is Serving once one replica answers. One that is only counted is Serving once a
+        replica is placed.
         """
         if not self.active:
             return "Stopped"

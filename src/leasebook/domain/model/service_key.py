@@ -17,10 +17,10 @@ _TOKEN: Final = re.compile(r"lsk-([0-9a-z]{12})-([A-Za-z0-9_-]{43})", re.ASCII)
 
 
 class ServiceKey(msgspec.Struct, frozen=True):
-    """A key for calling the services of an account; with ``service_id`` for that one only.
+    """A key for calling the services of an account; with ``service_id``, only that service.
 
-    ``name`` is the app that its calls are counted under. Of the key itself only ``digest`` is kept, the SHA-256 of
-    its text in hex: its 256 bits are random, so no slower digest would make it any harder to guess.
+    Calls with the key are counted under its ``name``, which is an app. Only ``digest`` is kept of the key: the SHA-256
+    of its text, in hex. The key has 256 random bits, so a slower digest would not make it harder to guess.
     """
 
     id: str
@@ -33,26 +33,31 @@ class ServiceKey(msgspec.Struct, frozen=True):
     status: ServiceKeyStatus = "Active"
 
     def is_that(self, text: str) -> bool:
-        """Whether this is the key, compared in a time that tells nothing of the digest."""
+        """Whether this is the key.
+
+        The comparison takes the same time for every text, so it reveals nothing of the digest.
+        """
         return self.status == "Active" and hmac.compare_digest(self.digest, digest_of(text))
 
     def opens(self, service_id: str) -> bool:
-        """Whether it is for that service of its account."""
+        """Whether it may call that service of its account."""
         return self.service_id in (None, service_id)
 
 
 Orphan = Literal["MakerGone", "MakerMayNot", "MakerHasNoKey"]
-"""Why a key has nobody any more who answers for it: its maker is deleted, may not make keys any more, or has no active
-access key left. It opens nothing in the first two cases. In the third it goes on, since whoever replaces an access key
-has none for a moment."""
+"""Why no user answers for a key: its maker is deleted, may not make keys any more, or has no active access key.
+
+In the first two cases the key is refused. In the third it still works, because a user who replaces an access key has
+none for a moment.
+"""
 DEAD: Final = frozenset({"MakerGone", "MakerMayNot"})
-"""What a key does not outlive."""
+"""The cases in which a key is refused."""
 
 
 def orphan_of(
     key: ServiceKey, maker: User | None, makers: frozenset[str], *, has_access_key: bool = True
 ) -> Orphan | None:
-    """Say why nobody answers for a key any more; None: somebody does. One of ``makers`` is the policy to make keys."""
+    """Return why no user answers for a key; None if its maker does. ``makers`` are policies that allow making keys."""
     if maker is None or maker.account_id != key.account_id:
         return "MakerGone"
     if not maker.is_root and makers.isdisjoint(maker.policies):
@@ -61,23 +66,23 @@ def orphan_of(
 
 
 class KeyText(NamedTuple):
-    """A key as its holder has it, and the id that is in it."""
+    """A key's text as its holder has it, and the id in it."""
 
     id: str
     text: str
 
 
 def key_text(key_id: str, secret: str) -> str:
-    """Write a key: its id, by which it is looked up, and 43 random characters."""
+    """Return a key's text: its id, for the lookup, and 43 random characters."""
     return f"lsk-{key_id.removeprefix('key-')}-{secret}"
 
 
 def read_key(text: str) -> KeyText | None:
-    """Read a key; None for what was never one."""
+    """Parse a key; None if the text is not one."""
     found = _TOKEN.fullmatch(text)
     return KeyText(f"key-{found[1]}", text) if found else None
 
 
 def digest_of(text: str) -> str:
-    """Return what is kept of a key."""
+    """Return the digest that is stored for a key."""
     return sha256(text.encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""The outbox: who is told of an account's events, and what became of telling them.
+"""Subscriptions: who receives an account's events, and the result of each delivery.
 
-Events are a log that is numbered in the order of commits. A hook remembers how far the log was turned into deliveries
-for it, so that what happens costs nothing more for having hooks.
+Events are a log that is numbered in the order of commits. A subscription remembers up to which page of the log its
+deliveries are made. A command that writes events therefore costs the same with and without subscriptions.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ HOOK_STATUSES: Final[tuple[HookStatus, ...]] = ("Active", "Paused", "Deleting", 
 DELIVERY_STATES: Final[tuple[DeliveryState, ...]] = ("Waiting", "Delivered", "GivenUp", "Dropped")
 LIVE: Final = frozenset({"Active", "Paused", "Pending"})
 TOLD: Final = frozenset({"Active", "Pending"})
-"""Of which status hooks are told something: one that is to be confirmed is told of that, and of nothing else."""
+"""Statuses in which a subscription receives events. A Pending one receives only its own confirmation."""
 
 BACK_OFF_MIN_US: Final = 5 * SECOND_US
 BACK_OFF_MAX_US: Final = HOUR_US
 OLD_SECRET_US: Final = DAY_US
-"""So long both signatures are sent after a secret was replaced."""
+"""How long messages carry both signatures after a secret was replaced, in microseconds."""
 FAILURE_MAX: Final = 300
-"""Characters that are kept of what went wrong."""
+"""Upper bound of a stored failure message, in characters."""
 CONFIRM_US: Final = 2 * DAY_US
-"""How long the link in a confirmation holds."""
+"""How long the link in a confirmation is valid, in microseconds."""
 
 _ABOUT_HOOKS: Final = frozenset({HOOK_GAVE_UP, HOOK_PAUSED})
 _OWN_LANES: Final = {HOOK_TESTED: "test", HOOK_CONFIRMING: "confirm"}
@@ -51,17 +51,16 @@ _ACCOUNT_LANE: Final = "account"
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """Where an account's events go: a URL or a mail address, which ``target`` is.
+    """A subscription: the URL or mail address (``target``) to which an account's events are sent.
 
-    ``types`` are the event types that it gets; empty: all. With ``unit_id`` it gets only what happens to that
-    instance. ``page`` is the last page of the account's events that was turned into deliveries. ``since`` is when it
-    last became active: before that nobody tried, so no time to give up runs. ``sealed`` is the secret of a webhook;
-    until ``before_until`` the one before it, ``sealed_before``, signs too. ``tests`` counts the tests asked for.
+    ``types`` are the event types that it receives; empty: all. With ``unit_id`` it receives only events of that
+    instance. ``page`` is the last page of the account's events for which deliveries were made. ``since`` is when it
+    last became active; the time until a delivery is given up does not run before that, since no attempt was made.
+    ``sealed`` is the secret of a webhook; until ``before_until`` messages are signed with the former one,
+    ``sealed_before``, too. ``sealed_at`` is when the secret was made. ``tests`` counts the tests asked for.
 
-    ``sealed_at`` is when its secret was made. A mail address is Pending until the link in a confirmation is used, which
-    holds until ``confirm_until``; ``confirms`` counts the confirmations asked for.
-
-    A hook that is deleted is Deleting until nothing waits for it any more.
+    A mail address is Pending until the link in a confirmation is used, which is valid until ``confirm_until``;
+    ``confirms`` counts the confirmations asked for. A deleted subscription is Deleting until no delivery waits for it.
     """
 
     id: str
@@ -85,10 +84,11 @@ class Subscription(msgspec.Struct, frozen=True):
     confirm_until: Instant | None = None
 
     def wants(self, event: Event) -> bool:
-        """Whether an event of its account goes there.
+        """Whether an event of its account is sent to this subscription.
 
-        What was found at an upgrade did not happen. A test goes to the hook that is tested only, and a confirmation to
-        the hook that is to be confirmed. What went wrong with a hook is not told to that hook.
+        Findings of an upgrade are not events of the account's life, so they are never sent. A test is sent only to the
+        tested subscription, and a confirmation only to the one to be confirmed. An event about a failure of a
+        subscription is not sent to that subscription.
         """
         if event.type == IAM_FOUND:
             return False
@@ -103,10 +103,10 @@ class Subscription(msgspec.Struct, frozen=True):
 
 
 class DeliveryQueue(msgspec.Struct, frozen=True):
-    """What waits for one hook about one instance: it is delivered in order, and by one server at a time.
+    """The deliveries that wait for one subscription about one instance: sent in order, and by one server at a time.
 
-    ``next_at`` is when the first of them may be tried; None: nothing waits. ``holder`` is who delivers it, for as long
-    as ``leased_until`` has not passed: a server that dies is replaced then.
+    ``next_at`` is when the first of them may be tried; None: none waits. ``holder`` is the server that sends them,
+    until ``leased_until``; then another server may take over.
     """
 
     hook_id: str
@@ -117,26 +117,26 @@ class DeliveryQueue(msgspec.Struct, frozen=True):
     leased_until: Instant | None = None
 
     def is_free(self, now: Instant) -> bool:
-        """Whether nobody is at it."""
+        """Whether no server holds it."""
         return self.leased_until is None or self.leased_until <= now
 
     def plus(self, count: int, now: Instant) -> DeliveryQueue:
-        """Return the lane with more that waits."""
+        """Return the queue with ``count`` more deliveries waiting."""
         at = now if self.next_at is None else self.next_at
         return msgspec.structs.replace(self, waiting=self.waiting + count, next_at=at)
 
     def released(self, waiting: int, next_at: Instant | None) -> DeliveryQueue:
-        """Return the lane without a holder."""
+        """Return the queue without a holder."""
         at = next_at if waiting else None
         return msgspec.structs.replace(self, waiting=waiting, next_at=at, holder=None, leased_until=None)
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """An event on its way to a hook: ``page`` and ``line`` are where the event stands.
+    """The delivery of one event to one subscription: ``page`` and ``line`` locate the event in the log.
 
     ``since`` is when it began to wait, ``attempts`` how often it was tried since, ``next_at`` when it is tried again
-    after a failure. ``status`` and ``failure`` are the last answer, and what was wrong with it. ``done_at`` is when it
-    stopped to wait, and ``clear_at`` when it may be forgotten.
+    after a failure. ``status`` is the HTTP status of the last answer, ``failure`` the reason why that was a failure.
+    ``done_at`` is when it stopped waiting, ``clear_at`` when the row may be deleted.
     """
 
     hook_id: str
@@ -157,7 +157,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """What the receiver knows it by, the same on every attempt."""
+        """The id that the receiver sees, the same on every attempt."""
         return f"{self.hook_id}-{self.page}-{self.line}"
 
     @property
@@ -167,16 +167,19 @@ class Delivery(msgspec.Struct, frozen=True):
 
     @property
     def feeds_back(self) -> bool:
-        """Whether it tells of hooks itself, so that its own end must not be an event."""
+        """Whether the event is about subscriptions.
+
+        Giving up this delivery must not be an event then, or events never end.
+        """
         return self.type in _ABOUT_HOOKS or self.type == HOOK_TESTED
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of an attempt.
+    """The result of an attempt.
 
-    Retry: it failed and may succeed later. Refused: it never will. Gone: the receiver wants nothing any more (410).
-    Dropped: it must not be sent at all. PutBack: it was not tried to the end, because the server stops.
-    ``retry_after_us`` is how long the receiver asks to be left alone.
+    Retry: it failed and may succeed later. Refused: it can never succeed. Gone: the receiver wants no more messages
+    (410). Dropped: it must not be sent at all. PutBack: the attempt was cut short, because the server stops.
+    ``retry_after_us`` is how long the receiver asks the server to wait, in microseconds.
     """
 
     kind: OutcomeKind
@@ -192,10 +195,11 @@ def delivery_of(hook: Subscription, page: int, line: int, event: Event, now: Ins
 
 
 def back_off_us(delivery_id: str, attempts: int) -> int:
-    """Return how long to wait after so many failed attempts, in microseconds: from 5 seconds to an hour.
+    """Return how long to wait after that many failed attempts, in microseconds: from 5 seconds to an hour.
 
-    The bound doubles with each attempt, and the wait lies anywhere below it, so that what failed together does not
-    come back together. Where it lies is reckoned from the id, so that it is no matter of chance.
+    The upper bound doubles with each attempt, and the wait lies anywhere below it, so that deliveries that failed
+    together are not retried together. The wait is computed from the delivery's id, so that it does not depend on
+    chance.
     """
     bound = min(BACK_OFF_MIN_US << min(attempts, 20), BACK_OFF_MAX_US)
     part = int.from_bytes(sha256(f"{delivery_id} {attempts}".encode()).digest()[:4], "big")
@@ -203,7 +207,7 @@ def back_off_us(delivery_id: str, attempts: int) -> int:
 
 
 def too_late(event: Event, now: Instant) -> str | None:
-    """Return why an event must not be told any more: a reminder of what has passed; None: it may."""
+    """Return why an event must not be sent any more, such as a reminder after its deadline; None: it may be sent."""
     deadline = event.data.get("deadline")
     if event.type == REMINDED and isinstance(deadline, int) and deadline <= now:
         return "The deadline that it reminds of has passed."
@@ -246,14 +250,14 @@ def _done(delivery: Delivery, state: DeliveryState, now: Instant, keep_us: int) 
 
 
 def waits_anew(delivery: Delivery, now: Instant) -> Delivery:
-    """Return a delivery that is to be tried from the beginning."""
+    """Return a delivery that starts again with its first attempt."""
     return msgspec.structs.replace(
         delivery, since=now, state="Waiting", attempts=0, next_at=None, done_at=None, clear_at=None
     )
 
 
 def hook_events(before: Subscription | None, after: Subscription) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell what happened to a subscription between two of its rows."""
+    """Yield the events that a change of a subscription causes: type and data."""
     if after.status == "Pending" and after.confirms != (0 if before is None else before.confirms):
         yield HOOK_CONFIRMING, {"subscriptionId": after.id, "untilTime": after.confirm_until}
     if before is None:
@@ -267,6 +271,6 @@ def hook_events(before: Subscription | None, after: Subscription) -> Iterator[tu
 
 
 def delivery_events(before: Delivery | None, after: Delivery) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell that a delivery was given up; never of one that tells of subscriptions itself, which would have no end."""
+    """Yield the event that a delivery was given up. A delivery about subscriptions causes none, or events never end."""
     if before is not None and before.state != "GivenUp" == after.state and not after.feeds_back:
         yield HOOK_GAVE_UP, {"subscriptionId": after.hook_id, "eventId": after.event_id, "reason": after.failure}

@@ -1,4 +1,4 @@
-"""Calls of services, counted by the hour, and the packages of tokens that accounts have for them."""
+"""Calls of services, counted by the hour, and the token packages that accounts have for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from leasebook.domain.values.money import MICRO_MAX
 
 
 class ServiceUsage(msgspec.Struct, frozen=True):
-    """What an app called of a service in an hour that began at ``hour``."""
+    """The calls that an app made of a service in the hour that began at ``hour``."""
 
     service_id: str
     app_id: str
@@ -23,7 +23,7 @@ class ServiceUsage(msgspec.Struct, frozen=True):
     failed: int = 0
 
     def plus(self, input_tokens: int, output_tokens: int, succeeded: int, failed: int) -> ServiceUsage:
-        """Count more. A sum that no store could hold stays at the most that one can."""
+        """Add to the counts. Each stops at the largest number that a store can hold."""
         return msgspec.structs.replace(
             self,
             input_tokens=min(self.input_tokens + input_tokens, MICRO_MAX),
@@ -34,7 +34,7 @@ class ServiceUsage(msgspec.Struct, frozen=True):
 
 
 class TokenPackage(msgspec.Struct, frozen=True):
-    """A number of tokens that an account may use until a moment, for a service or model by name."""
+    """A number of tokens that an account may use until ``expires_at``, for a service or model by name."""
 
     id: str
     account_id: str
@@ -46,11 +46,11 @@ class TokenPackage(msgspec.Struct, frozen=True):
     expires_at: Instant
 
     def left(self) -> int:
-        """Return how many tokens can still be taken off it."""
+        """Return how many tokens are left in it."""
         return max(0, self.specification - self.used)
 
     def status(self, now: Instant) -> Literal["Active", "Exhausted", "Expired"]:
-        """Active, Exhausted or Expired."""
+        """Return the package's status at an instant."""
         if self.used >= self.specification:
             return "Exhausted"
         return "Active" if now < self.expires_at else "Expired"

@@ -1,1 +1,1 @@
-"""What is written down about what happened: events, postings, audit log, agenda."""
+"""Records of past and future: events, postings, audit log, agenda."""

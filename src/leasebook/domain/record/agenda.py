@@ -1,4 +1,4 @@
-"""Time as data: what will happen to an instance by itself, and when."""
+"""The agenda: the changes of an instance that happen by themselves, and when."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from leasebook.domain.values.calendar import Instant
 class DueKind(IntEnum):
     """Kinds of due work, in the order in which work due at the same instant is done.
 
-    A last try to renew comes before the expiry that it is to avert, and a charge before the stop that it may cause.
-    Reminders come last: whatever happens at their moment may make them needless, and nothing waits for them.
+    The last attempt to renew comes before the expiry that it may prevent, and a charge before the stop that it may
+    cause. Reminders come last: other work of the same instant may make them needless, and no work depends on them.
     """
 
     RENEW = 0
@@ -31,11 +31,11 @@ class DueKind(IntEnum):
 
 
 BY_AGE: Final = frozenset({DueKind.RENEW, DueKind.EXPIRE})
-"""Of these, what is due at one moment is done in the order of the purchases: the older pays first (decision 30)."""
+"""Work of these kinds due at the same instant is done in the order of purchase: the oldest pays first (decision 30)."""
 
 
 class Due(msgspec.Struct, frozen=True, order=True, gc=False):
-    """One piece of due work. Sorted, they are in the order in which they are to be done, but for those ``BY_AGE``."""
+    """One piece of due work. Sorting puts work into the order in which it is done, except for ``BY_AGE``."""
 
     at: Instant
     kind: DueKind
@@ -59,14 +59,14 @@ _WHEN: Final[dict[DueKind, tuple[frozenset[InstanceStatus], Callable[[Instance],
 _KINDS: Final = {
     status: tuple((kind, when) for kind, (statuses, when) in _WHEN.items() if status in statuses) for status in ENDABLE
 }
-"""The same by status: every charge asks for it several times."""
+"""The same, by status: every charge looks it up several times."""
 
 
 def agenda_of(unit: Instance | None) -> frozenset[Due]:
-    """List everything that will happen to this instance by itself.
+    """Return all due work of an instance.
 
-    The agenda is a projection of the instances: the store keeps it in step with every change, and no
-    command writes to it, so nothing can be forgotten there or left behind.
+    The agenda is a projection of the instances. The store updates it with every change of an instance, and no command
+    writes to it, so it can neither lack work nor keep work that is obsolete.
     """
     kinds = None if unit is None else _KINDS.get(unit.status)
     if unit is None or kinds is None:
@@ -75,6 +75,6 @@ def agenda_of(unit: Instance | None) -> frozenset[Due]:
 
 
 def is_due(unit: Instance, due: Due) -> bool:
-    """Whether that is among what will happen to the instance (``agenda_of``)."""
+    """Whether a piece of due work is part of the instance's agenda (``agenda_of``)."""
     statuses, when = _WHEN[due.kind]
     return unit.id == due.unit_id and unit.status in statuses and when(unit) == due.at

@@ -1,7 +1,7 @@
-"""The audit log: who called what, and what became of it, on pages of a chain that nobody mends unseen.
+"""The audit log: every call and its result, on pages of a hash chain that shows every manipulation.
 
-Each page is hashed with the hash of the page before it, so that no page can be altered, taken out, put in or moved
-without all that follow it being written anew; and the last hash is sealed under a key that the store does not hold.
+Each page is hashed together with the hash of the page before it. To change, remove, insert or move a page, an attacker
+has to rewrite all pages after it; and the last hash is sealed under a key that the store does not hold.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from leasebook.domain.values.calendar import DAY_US, Instant
 from leasebook.domain.values.former_name import SEALED
 
 OK: Final = "OK"
-"""The verdict on a call that was done; any other is an error code."""
+"""The code of a call that succeeded; every other code is an error code."""
 NEVER: Final = Instant(0)
 BODY_MAX: Final = 2048
-"""So many characters of a request's body are kept."""
+"""Characters of a request's body that an entry keeps."""
 MESSAGE_MAX: Final = 300
-"""So many characters of what a refusal said are kept."""
+"""Characters of a refusal's message that an entry keeps."""
 NOTHING: Final = bytes(32)
-"""What the first page of a chain follows."""
+"""The hash before the first page of a chain."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One call. ``user_id`` is None until the signature is proved; ``access_key`` is what the caller said it is.
+    """One call. ``user_id`` is None unless the signature was verified; ``access_key`` is the key that the caller named.
 
-    ``names`` are the ids of instances and services that the request names; ``token``: it had a client token.
+    ``names`` are the ids of instances and services in the request. ``token``: the request had a client token.
     """
 
     at: Instant
@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 Line = tuple[str, Entry]
-"""An entry, and the account that it belongs to; "" where nobody knows."""
+"""An entry, and the account that it belongs to; "" for an unauthenticated call."""
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
@@ -61,18 +61,19 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """How far the log of identities went: number and seal of its last event. Number 0: no event has a seal yet."""
+    """The end of the identity log: number and seal of its last event. Number 0: no event has a seal yet."""
 
     number: int
     seal: bytes
 
 
 class PageBody(msgspec.Struct, frozen=True, array_like=True):
-    """What a page says. ``heads``: on a chain's first page, the ends of all other chains that are known then.
+    """The content of a page.
 
-    ``mark``: how far the log of identities went (``identity_log``), on the first page of every batch that wrote to it.
-    ``rows``: the digests of rows that the batch wrote (``row_digest``), one after another, on its first page. None: it
-    is another page of a batch, or an earlier version wrote it, which took note of none.
+    ``heads``: on a chain's first page, the ends of all other chains known at that time. ``mark``: the end of the
+    identity log (``identity_log``), on the first page of every batch that wrote to it. ``rows``: the digests of rows
+    that the batch wrote (``row_digest``), one after another, on its first page. None: this is a later page of a batch,
+    or an earlier version without digests wrote it.
     """
 
     account_id: str
@@ -83,7 +84,7 @@ class PageBody(msgspec.Struct, frozen=True, array_like=True):
 
 
 class AuditPage(msgspec.Struct, frozen=True):
-    """A page as it is stored: an account's entries of one batch. ``body`` is what is hashed, byte for byte."""
+    """A page as it is stored: an account's entries of one batch. The hash covers the bytes of ``body``."""
 
     chain: str
     number: int
@@ -96,7 +97,7 @@ class AuditPage(msgspec.Struct, frozen=True):
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """A chain's end as it is stored, written anew with every page, under a seal of the master key."""
+    """The end of a chain as it is stored, replaced with every page, and sealed under the master key."""
 
     chain: str
     number: int
@@ -106,9 +107,9 @@ class Sealed(msgspec.Struct, frozen=True):
 
 
 class PruneReceipt(msgspec.Struct, frozen=True):
-    """What stands for pages that were removed because they were old, signed so that the chain stays provable.
+    """The receipt that replaces pages removed because of their age, signed so that the chain can still be verified.
 
-    ``counts`` are the entries by verdict. ``public_key`` is the Ed25519 key, in hexadecimal, that the signature is for.
+    ``counts`` are the removed entries by code. ``public_key`` is the Ed25519 key of the signature, in hexadecimal.
     """
 
     chain: str
@@ -126,7 +127,7 @@ class PruneReceipt(msgspec.Struct, frozen=True):
 
 
 class Prune(msgspec.Struct, frozen=True):
-    """A closure, the pages that it stands for (their ``seq``), and their rows in the index of instances."""
+    """A receipt, the pages that it replaces (their ``seq``), and those pages' rows in the index of instances."""
 
     closure: PruneReceipt
     pages: tuple[int, ...]
@@ -134,7 +135,7 @@ class Prune(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct):
-    """What a batch writes of the audit log. ``named`` are the accounts' calls that name something: account and id."""
+    """A batch's part of the audit log. ``named`` lists the ids that calls of an account name: account and id."""
 
     pages: list[AuditPage] = []
     head: Sealed | None = None
@@ -159,12 +160,12 @@ def chain_hash(before: bytes, chain: str, number: int, body: bytes) -> bytes:
 
 
 def head_message(chain: str, number: int, page_hash: bytes) -> bytes:
-    """Return what the seal of a chain's end is for."""
+    """Return the message that the seal of a chain's end signs."""
     return SEALED + b"audit head\n%b\n%d\n%b" % (chain.encode(), number, page_hash)
 
 
 def closure_message(closure: PruneReceipt) -> bytes:
-    """Return what the signature of a closure is for: all of it but the signature."""
+    """Return the message that the signature of a receipt signs: all its fields but the signature."""
     return SEALED + b"audit closure\n" + _write(msgspec.structs.astuple(closure)[:-1])
 
 
@@ -176,9 +177,10 @@ def pages_of(
     now: Instant = NEVER,
     rows: bytes | None = None,
 ) -> list[AuditPage]:
-    """Put entries on pages, one an account, after that end of a chain; on the first ``heads``, ``mark`` and ``rows``.
+    """Put entries on pages, one page an account, after the end of a chain.
 
-    A mark gets a page, of ``now``, also where there are no entries, and so do digests of rows.
+    The first page carries ``heads``, ``mark`` and ``rows``. A mark or digests get a page, with the time ``now``, even
+    without entries.
     """
     accounts: dict[str, list[Entry]] = {}
     for account_id, entry in lines:
@@ -199,24 +201,24 @@ def pages_of(
 
 
 def _told_of(said: PageBody) -> int:
-    """Return how many of a page's fields are written: none at its end that say nothing."""
+    """Return how many of a page's fields are written: empty fields at the end are left out."""
     return 5 if said.rows is not None else 4 if said.mark is not None else 3
 
 
 def day_before(now: Instant, keep_us: int) -> Instant:
-    """Return before when pages are closed: whole days (UTC), so that one closure stands for many of them."""
+    """Return the instant before which pages are removed: a midnight UTC, so that one receipt replaces many pages."""
     return Instant((now - keep_us) // DAY_US * DAY_US)
 
 
 def _has(mark: Mark | None, older: Mark | None) -> bool:
-    """Whether a log that goes to ``mark`` may have gone to an ``older`` one, as far as these show."""
+    """Whether an identity log that ends at ``mark`` may have ended at ``older`` before, as far as the two show."""
     if mark is None or older is None or older.number < mark.number:
         return True
     return older == mark
 
 
 ENTRIES_CLOSED_MAX: Final = 2000
-"""Entries that are closed together: some milliseconds that others wait."""
+"""Upper bound of entries removed in one batch: other commands wait some milliseconds for it."""
 
 
 def closing_of(
@@ -227,11 +229,11 @@ def closing_of(
     public_key: str,
     mark: Mark | None = None,
 ) -> Prune | None:
-    """Close the oldest pages of a chain, where they are old enough; the signature is still to come.
+    """Prepare the removal of the oldest pages of a chain that are old enough; the receipt is not signed yet.
 
-    ``found`` are the oldest of the store with their ``seq``, ``hash_before`` is what the first of them follows, and
-    ``mark`` is how far the log of identities goes. Raises BrokenChainError where they do not prove, or know of more
-    than that log has: what was tampered with is never closed.
+    ``found`` are the store's oldest pages with their ``seq``, ``hash_before`` is the hash before the first of them, and
+    ``mark`` is the end of the identity log. Raises BrokenChainError if the pages cannot be verified, or know of more
+    events than the identity log has: pages that were tampered with are never removed.
     """
     closed: list[tuple[int, AuditPage]] = []
     counts: Counter[str] = Counter()

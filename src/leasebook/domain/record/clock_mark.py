@@ -1,4 +1,4 @@
-"""What a store remembers of its clock, so that a jump is noticed also by a server that starts after it."""
+"""A store's record of its clock, so that a server that starts after a jump of the clock notices it as well."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import msgspec
 
 
 class ClockMark(msgspec.Struct, frozen=True):
-    """What the clock showed when it was last believed. All times are microseconds; instants since 1970 UTC.
+    """The clock's reading when it was last trusted. All times are microseconds; instants since 1970 UTC.
 
-    ``reading`` is what it showed, ``boot_us`` after the start ``boot_id`` of the machine that looked. ``floor`` is an
-    instant before which nothing is written any more. ``doubted``: somebody saw it jump since, and holds due work.
-    ``confirmed`` counts the operators' confirmations: who has seen fewer of them takes the clock for right once more.
+    ``reading`` was shown ``boot_us`` after the start ``boot_id`` of the machine that read it. ``floor`` is the earliest
+    instant that may still be written. ``doubted``: a server saw the clock jump since, and due work is paused.
+    ``confirmed`` counts the operators' confirmations: a server that has seen fewer of them trusts the clock again.
     """
 
     reading: int
@@ -22,12 +22,12 @@ class ClockMark(msgspec.Struct, frozen=True):
 
 
 def written(mark: ClockMark) -> str:
-    """Return a mark as text."""
+    """Encode a mark as text."""
     return msgspec.json.encode(mark).decode()
 
 
 def read(text: str | None) -> ClockMark | None:
-    """Return the mark of such a text; None: there is none, or it cannot be read."""
+    """Decode a mark; None if there is no text, or if it cannot be read."""
     if text is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""Events: what happened to an instance or an account, written in the transaction in which it happened.
+"""Events: changes of an instance or an account, written in the transaction of the change.
 
-No command writes them. They are the difference between what a row was before a command and is after it, so that
-nothing can happen without one, and none can tell what did not happen.
+No command writes events. They are derived from the difference between a row before and after a command, so no change
+can lack its event, and no event can report a change that did not happen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from leasebook.domain.model.replica import Replica
 from leasebook.domain.rules.reminder import deadline_of, what_of
 from leasebook.domain.values.calendar import SECOND_US, Instant
 
-# Append only: a type never changes its meaning.
+# Append only: the meaning of a type never changes.
 BOUGHT: Final = "unit.bought"
 RUNNING: Final = "unit.running"
 CREATE_FAILED: Final = "unit.createFailed"
@@ -129,16 +129,17 @@ _BY_END: Final = {
 }
 
 STORY: Final = ("status", "count", "payment_timing", "release_at", "expires_at")
-"""What an event tells of an instance where it changed. All of its events, one after another, tell what it is now."""
+"""The fields of an instance that events report when they change. An instance's events together give its present state.
+"""
 
 
 _story: Final = attrgetter(*STORY)
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What happened to whom, and when. ``user_id`` asked for it; None: it happened by itself.
+    """One change of an instance or an account. ``user_id`` is the user who asked for it; None: it happened by itself.
 
-    ``data`` has the fields of ``STORY`` that changed, as they are afterwards, and what else the type is about.
+    ``data`` has the new values of those fields of ``STORY`` that changed, and further fields of the type.
     """
 
     at: Instant
@@ -149,9 +150,9 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """What happened to an account in one batch: written as one row, so that an event costs next to nothing.
+    """An account's events of one batch, stored as one row because that costs much less than a row each.
 
-    ``types`` has a bit for each type in it, by its place in ``TYPES``.
+    ``types`` has a bit for each type on the page, by the type's place in ``TYPES``.
     """
 
     account_id: str
@@ -162,26 +163,26 @@ class EventPage(msgspec.Struct, frozen=True):
 
 
 FAILURES_TOLD: Final = 3
-"""So many in a row are a loop, and no mishap."""
+"""Failures in a row after which a replica counts as failing: fewer may be a mishap."""
 REASON_MAX: Final = 500
-"""A reason has the last lines of a log in it."""
+"""Upper bound of a reason in characters; it includes the last lines of a log."""
 
 _BIT: Final = {kind: 1 << place for place, kind in enumerate(TYPES)}
 
 
 def types_mask(types: Iterable[str]) -> int:
-    """Return the bits of some types; unknown ones have none."""
+    """Return the bits of some types; an unknown type has no bit."""
     return reduce(or_, (_BIT.get(kind, 0) for kind in types), 0)
 
 
 def page_of(account_id: str, events: Sequence[Event]) -> EventPage:
-    """Put an account's events of a batch in a page, in the order in which they happened."""
+    """Put an account's events of a batch on a page, in their order."""
     times = [event.at for event in events]
     return EventPage(account_id, min(times), max(times), types_mask({event.type for event in events}), tuple(events))
 
 
 def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell what happened to an instance between two of its rows: type and data of each event."""
+    """Yield the events that a change of an instance causes: type and data of each."""
     if before is None:
         yield BOUGHT, _bought(after)
         return
@@ -192,7 +193,7 @@ def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str,
     if after.status != before.status:
         yield _status_event(before, after, changed)
         return
-    # Whoever pays in advance has no release time any more: that is part of the change, and no second event.
+    # An instance that becomes prepaid loses its release time: that is part of the change, and no second event.
     if "payment_timing" in changed:
         yield BILLING_CHANGED, changed
     elif "release_at" in changed:
@@ -203,7 +204,7 @@ def unit_events(before: Instance | None, after: Instance) -> Iterator[tuple[str,
     elif after.reminded_at is not None and after.reminded_at != before.reminded_at:
         yield REMINDED, _reminded(after, after.reminded_at)
     elif not is_renewed and before.renew_at not in (None, after.renew_at) and after.auto_renew:
-        # A renewal that is paid moves the next try, too.
+        # A renewal that is paid moves the next attempt as well.
         yield RENEWAL_FAILED, {"nextTry": after.renew_at}
 
 
@@ -214,7 +215,7 @@ def _bought(unit: Instance) -> dict[str, Any]:
 
 def _reminded(unit: Instance, at: Instant) -> dict[str, Any]:
     deadline = deadline_of(unit)
-    assert deadline is not None  # noqa: S101 - it is a deadline of which somebody is reminded
+    assert deadline is not None  # noqa: S101 - a reminder is only set for an instance with a deadline
     return {
         "deadline": deadline,
         "offsetSeconds": (deadline - at) // SECOND_US,
@@ -230,13 +231,13 @@ def _status_event(before: Instance, after: Instance, changed: dict[str, Any]) ->
     if kind == RELEASING:
         changed |= {"reason": after.end_reason, "endedAt": after.ended_at, "charged": after.charged}
     elif kind in (CREATE_FAILED, RESIZE_FAILED):
-        # It stays in the row until the next resize; other events are not about it.
+        # The failure stays in the row until the next resize; other events do not report it.
         changed["failure"] = after.failure
     return kind, changed
 
 
 def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell which parts of its budget an account crossed between two rows of its limits."""
+    """Yield an event for each percentage of its budget that an account has crossed."""
     known = before.crossed if before is not None and before.month == after.month else ()
     for part in after.crossed:
         if part not in known:
@@ -245,14 +246,14 @@ def guard_events(before: AccountLimits | None, after: AccountLimits) -> Iterator
 
 
 def account_events(before: Account | None, after: Account) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell what happened to an account between two of its rows."""
+    """Yield the event that an account went into arrears or paid its debt."""
     was = None if before is None else before.arrears_since
     if (was is None) != (after.arrears_since is None):
         yield (RECOVERED if after.arrears_since is None else ARREARS), {"balance": after.balance}
 
 
 def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell that an operator approved a version of a model, or took that back."""
+    """Yield the event that an operator approved a model version, or withdrew the approval."""
     was_trusted, was_withdrawn = (False, None) if before is None else (before.is_trusted, before.withdrawn_at)
     data = {"modelId": after.id, "modelSetId": after.set_id, "version": after.version}
     if after.is_trusted and not was_trusted:
@@ -262,7 +263,7 @@ def model_events(before: Model | None, after: Model) -> Iterator[tuple[str, dict
 
 
 def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell what keeps an engine from its work, and what fails again and again: once, however often it is tried."""
+    """Yield the event that an engine is in trouble or that a replica keeps failing: once a series of failures."""
     if (
         after.trouble is None
         and after.restarts >= FAILURES_TOLD
@@ -292,7 +293,7 @@ def replica_events(before: Replica | None, after: Replica) -> Iterator[tuple[str
 
 
 def supply_events(before: EngineCapacity | None, after: EngineCapacity) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell where the stock that is offered differs from what an engine has: when it begins, changes, and ends."""
+    """Yield events where the stock on offer differs from an engine's units: when that begins, changes or ends."""
     for unit_type, count in changes({} if before is None else before.stocks, after.stocks):
         yield (
             STOCK_FITS if count.gap == FITS else STOCK_DIFFERS,
@@ -309,7 +310,7 @@ def supply_events(before: EngineCapacity | None, after: EngineCapacity) -> Itera
 
 
 def whose(row: Any) -> tuple[str | None, str | None]:
-    """Return whose events tell of a row, None: nobody's; and of which instance they are."""
+    """Return the account and the instance that events about a row belong to; None where there is none."""
     match row:
         case Instance():
             return row.account_id, row.id

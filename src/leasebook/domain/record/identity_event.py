@@ -1,7 +1,7 @@
-"""Events of identities: what became of accounts, users and keys, told so that their rows can be proved by it.
+"""Identity events: every change of accounts, users and keys, so that their rows can be verified against the log.
 
-Every field is told, also one that is added later, but for those of ``NOT_TOLD``. A changed one is told with what it was
-before: where a row was rewritten in between, the next event shows it.
+An event reports every field of the row except those of ``NOT_TOLD``; a field that is added later is reported too. A
+changed field is reported with its former value: if a row was changed without an event, the next event shows it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ IAM_TYPES: Final = (
     *(IAM_ACCOUNT_CREATED, IAM_ACCOUNT_CHANGED, IAM_USER_CREATED, IAM_USER_CHANGED),
     *(IAM_KEY_CREATED, IAM_KEY_CHANGED, IAM_SERVICE_KEY_CREATED, IAM_SERVICE_KEY_CHANGED, IAM_FOUND),
 )
-"""The types of events that tell of identities; who may read them manages the account."""
+"""The types of identity events. Reading them requires the permission to manage the account."""
 NOT_TOLD: Final[dict[type[msgspec.Struct], frozenset[str]]] = {
     Account: frozenset({"balance", "arrears_since", "remind_before_us"}),
     User: frozenset(),
     AccessKey: frozenset(),
     ServiceKey: frozenset(),
 }
-"""Fields that are no matter of rights, or are told otherwise. The rows of these types are identities."""
+"""Fields that identity events leave out: they grant no rights, or other records have them. The keys are the identities.
+"""
 HASHED: Final = frozenset({"sealed", "digest"})
-"""Fields of which the SHA-256 is told: it shows that one was exchanged, and gives nothing of it away."""
+"""Fields whose SHA-256 is reported instead: it shows that the value was replaced, and does not reveal it."""
 
 _NAMES: Final[dict[type[msgspec.Struct], tuple[str, str, str]]] = {
     Account: ("account", IAM_ACCOUNT_CREATED, IAM_ACCOUNT_CHANGED),
@@ -48,7 +49,7 @@ _NAMES: Final[dict[type[msgspec.Struct], tuple[str, str, str]]] = {
     ServiceKey: ("serviceKey", IAM_SERVICE_KEY_CREATED, IAM_SERVICE_KEY_CHANGED),
 }
 WHAT: Final = {name: row for row, (name, _, _) in _NAMES.items()}
-"""What an event can be about, as its ``what`` says, and the rows of that."""
+"""The row type of each value of an event's ``what``."""
 _FIELDS: Final = {
     row: tuple(name for name in row.__struct_fields__ if name != "id" and name not in hidden)
     for row, hidden in NOT_TOLD.items()
@@ -56,12 +57,12 @@ _FIELDS: Final = {
 
 
 def told_of(row: Any) -> dict[str, Any]:
-    """Return everything that events tell of a row, by the names of its fields."""
+    """Return all fields of a row that identity events report, by name."""
     return {name: _told(name, getattr(row, name)) for name in _FIELDS[type(row)]}
 
 
 def identity_events(before: Any, after: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tell what happened to an account, a user or a key between two of its rows."""
+    """Yield the event that a change of an account, a user or a key causes."""
     kind = type(after)
     what, created, changed = _NAMES[kind]
     if before is None:

@@ -1,8 +1,8 @@
-"""The log of identities: their events, numbered through the whole store and sealed one after another.
+"""The identity log: identity events, numbered through the whole store and sealed one after another.
 
-A seal is made under a key that the store does not hold, of the event, its number and the seal before it. So nobody who
-can only write the store adds an event, alters one, or takes one out of the middle; and what is cut off at the end the
-audit log misses, where every batch writes how far the log of identities goes (``Mark``).
+Each seal covers the event, its number and the seal before it, under a key that the store does not hold. An attacker who
+can only write to the store therefore cannot add, change or remove an event in the middle of the log. A cut at the end
+is detected with the audit log: every batch writes the end of the identity log there (``Mark``).
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.former_name import SEALED
 
 LOG_END: Final = "identity_log"
-"""The fact that says how far the log goes: the number of its last event, and the seal of that."""
+"""The metadata row with the end of the log: number and seal of its last event."""
 MASTER_KEY: Final = "master_key_fingerprint"
-"""The fact that says under which master key the store is sealed."""
+"""The metadata row with the fingerprint of the store's master key."""
 PLACE: Final = "log"
-"""Where an event's data has its number and its seal. Nobody is shown it."""
+"""The key in an event's data for its number and its seal. No answer shows it."""
 _IAM: Final = frozenset(IAM_TYPES)
 
 Seal = Callable[[str | None, bytes], bytes]
-"""Seals a message under the master key with that fingerprint; None: the only one there is."""
+"""Seals a message under the master key with that fingerprint; None: the only key there is."""
 
 
 START: Final = Mark(0, NOTHING)
-"""What the first event follows in a store that was founded with this log."""
+"""The end of an empty log, in a store that was created with this log."""
 
 
 def needs_of(needs: set[Needed]) -> tuple[Needed, ...]:
-    """Return what a batch needs besides, where it needs a row of which identity events tell."""
+    """Return further needs of a batch that needs identities: the end of the log and the master key's fingerprint."""
     if any(isinstance(need, tuple) and need[0] in (USERS, ACCESS_KEYS, SERVICE_KEYS) for need in needs):
         return (METADATA, (LOG_END,)), (METADATA, (MASTER_KEY,))
     return ()
 
 
 def read_mark(value: str | None) -> Mark:
-    """Read the fact; a store without one has not told of any identity."""
+    """Parse the metadata row; a store without it has no identity events yet."""
     if value is None:
         return START
     number, _, seal = value.partition(":")
@@ -56,24 +56,24 @@ def read_mark(value: str | None) -> Mark:
 
 
 def write_mark(mark: Mark) -> str:
-    """Write the fact."""
+    """Encode the metadata row."""
     return f"{mark.number}:{mark.seal.hex()}"
 
 
 def message_of(before: bytes, number: int, account_id: str, event: Event) -> bytes:
-    """Return what the seal of an event is for."""
+    """Return the message that the seal of an event signs."""
     bare: Any = msgspec.structs.replace(event, data={k: v for k, v in event.data.items() if k != PLACE})
     text = msgspec.json.encode(bare)
     return SEALED + b"identity event\n%b\n%d\n%b\n%b" % (before, number, account_id.encode(), text)
 
 
 def plus_found(before: bytes, account_id: str, event: Event) -> bytes:
-    """Return the digest of what was found when the log began, with one more; the first sealed event follows it."""
+    """Add an identity found when the log began to their digest. The first sealed event follows this digest."""
     return sha256(message_of(before, 0, account_id, event)).digest()
 
 
 def seal_events(book: Book, seal: Seal, now: Instant) -> Mark | None:
-    """Number and seal the identity events of a batch, and write down how far the log goes; None: there are none."""
+    """Number and seal the identity events of a batch, and write the new end of the log; None if there are none."""
     if not any(event.type in _IAM for events in book.events.values() for event in events):
         return None
     end = book.get(METADATA, LOG_END)

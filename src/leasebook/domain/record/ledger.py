@@ -12,7 +12,7 @@ from leasebook.domain.values.money import Micro, checked
 PostingKind = Literal["TopUp", "Purchase", "Usage", "Renewal", "Resize", "Conversion", "Refund"]
 
 FUNDING: Final = "funding"
-"""Money that came from outside: the counterpart of every top-up."""
+"""The source of money from outside: the counterpart of every top-up."""
 PREPAID_REVENUE: Final = "revenue:prepaid"
 USAGE_REVENUE: Final = "revenue:usage"
 
@@ -25,11 +25,11 @@ def wallet(account_id: str) -> str:
 class Posting(msgspec.Struct, frozen=True, gc=False):
     """One movement: ``amount`` leaves ``debit`` and arrives at ``credit``.
 
-    What is paid for is ``count`` units. Use is metered: ``minutes`` from ``since`` on, each at ``price`` a unit. A term
-    is paid in advance: from ``since`` until ``until``, at ``price`` a unit and month.
+    It pays for ``count`` units. Usage is metered: ``minutes`` from ``since`` on, each at ``price`` a unit. A term is
+    paid in advance: from ``since`` until ``until``, at ``price`` a unit and month.
 
-    One positive amount and two different ends are all it is made of: a posting that does not balance
-    cannot be written down.
+    A posting has one positive amount and two different ends, so an unbalanced posting cannot be constructed: the
+    constructor raises ValueError.
     """
 
     account_id: str
@@ -51,7 +51,7 @@ class Posting(msgspec.Struct, frozen=True, gc=False):
             raise ValueError(f"a posting moves a positive amount between two ledger accounts: {self}")
 
     def effect_on(self, ledger_account: str) -> int:
-        """Return what the posting does to the balance of that ledger account."""
+        """Return the change that the posting makes to the balance of a ledger account, in micro-units."""
         return self.amount * ((self.credit == ledger_account) - (self.debit == ledger_account))
 
 
@@ -60,7 +60,7 @@ PaymentTiming = Literal["Prepaid", "Postpaid"]
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """What was agreed, and what was paid for it at once (postpaid: nothing). ``count`` units are there afterwards."""
+    """A purchase or a change of an instance to ``count`` units, and the amount paid at once (postpaid: zero)."""
 
     id: str
     account_id: str

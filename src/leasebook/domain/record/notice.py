@@ -1,7 +1,7 @@
-"""How often somebody may be written to because a caller asks for it, and which links were used.
+"""Limits on messages that callers can cause, and the links of reminders that were used.
 
-Tests and confirmations are asked for by whoever manages an account, and arrive at somebody else's. So each kind has a
-rate, which is kept in the store: deleting a subscription and making it anew, or asking another server, changes nothing.
+The manager of an account asks for tests and confirmations, and they arrive at a third party. Each kind therefore has a
+rate, which is kept in the store: creating the subscription again, or asking another server, does not reset it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ from leasebook.domain.values.calendar import DAY_US, HOUR_US, Instant
 from leasebook.domain.values.rule_settings import Rules
 
 MAILS_A_DAY: Final = 3
-"""Confirmations that one account may have sent to one address in a day."""
+"""Confirmations that one account may have sent to one address per day."""
 AT_ONCE: Final = 5
-"""Tests of a subscription that may come at once, where its rate allows so many; of an account ten times as many."""
+"""Tests of a subscription that may follow each other directly, if its rate allows as many.
+
+For an account: ten times that.
+"""
 
 
 class NoticeRate(msgspec.Struct, frozen=True):
-    """How far ahead of its rate something is: at ``free_at`` it is as if nothing had ever been asked for."""
+    """The state of a rate: at ``free_at`` the whole burst is available again."""
 
     name: str
     free_at: Instant
 
 
 class UsedLink(msgspec.Struct, frozen=True):
-    """That a link of a reminder was used: all links of that deadline of that instance are void from then on, for ever.
+    """A reminder's link that was used. All links for that deadline of that instance are void from then on.
 
-    The deadline may come back, for releases can be moved. It is remembered until it has passed, when no link of it
-    holds anyhow.
+    A release may be moved back to the same deadline, so the row is kept until the deadline has passed. After that no
+    link for it is valid anyway.
     """
 
     unit_id: str
@@ -42,7 +45,7 @@ class UsedLink(msgspec.Struct, frozen=True):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """So many of something at once, and then one every so many microseconds. ``what`` is it in words."""
+    """A rate: ``at_once`` messages directly, then one every ``every_us`` microseconds. ``what`` words the rule."""
 
     name: str
     at_once: int
@@ -51,7 +54,7 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 def bounds_of_tests(account_id: str, hook_id: str, rules: Rules) -> Iterator[Bound]:
-    """Return what bounds the tests of a subscription."""
+    """Return the rates for tests of a subscription."""
     yield Bound(
         f"test {hook_id}",
         min(AT_ONCE, rules.tests_an_hour),
@@ -62,7 +65,7 @@ def bounds_of_tests(account_id: str, hook_id: str, rules: Rules) -> Iterator[Bou
 
 
 def bounds_of_mails(account_id: str, address: str, rules: Rules) -> Iterator[Bound]:
-    """Return what bounds the confirmations that are sent to an address."""
+    """Return the rates for confirmations that are sent to an address."""
     yield Bound(
         mail_name(account_id, address),
         MAILS_A_DAY,
@@ -73,7 +76,7 @@ def bounds_of_mails(account_id: str, address: str, rules: Rules) -> Iterator[Bou
 
 
 def account_bound(account_id: str, rules: Rules) -> Bound:
-    """Return what bounds the tests and the confirmations of an account together."""
+    """Return the rate for the tests and confirmations of an account together."""
     return Bound(
         account_name(account_id),
         min(10 * AT_ONCE, rules.account_tests_an_hour),
@@ -88,12 +91,12 @@ def account_name(account_id: str) -> str:
 
 
 def mail_name(account_id: str, address: str) -> str:
-    """Return the name of the rate of an address; the address itself is not kept when its subscription is gone."""
+    """Return the name of an address's rate. It is a hash, so that the address does not outlive its subscription."""
     return f"mail {sha256(f'{account_id} {address.lower()}'.encode()).hexdigest()[:32]}"
 
 
 def taken(bound: Bound, before: NoticeRate | None, now: Instant) -> NoticeRate | Instant:
-    """Count one more; where that is too much, return from when on one more is not."""
+    """Count one message more. If the rate does not allow it, return the instant from which it will."""
     free_at = now if before is None else max(before.free_at, now)
     first_at = free_at - bound.every_us * (bound.at_once - 1)
     return Instant(first_at) if first_at > now else NoticeRate(bound.name, Instant(free_at + bound.every_us))

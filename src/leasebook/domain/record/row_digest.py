@@ -1,12 +1,11 @@
-"""Digests of rows that nothing else in a store tells of: they stand in the audit log, so that ``check`` proves them.
+"""Digests of rows that no other record of a store covers. They are in the audit log, so ``check`` can verify the rows.
 
-What money did is told by postings, balances and orders, and what instances went through by events. What a client token
-stands for, what a service is called or where a subscription points is said once, in its row. The batch that writes such
-a row puts its digest on a page of the audit log, whose chain is sealed; a row of which no page has the digest was not
-written by a server.
+Postings, balances and orders cover each other, and events cover the history of instances. A client token's answer, a
+service's name or a subscription's target is only in its row. The batch that writes one of these rows puts its digest on
+a page of the audit log, whose chain is sealed. If no page has the digest of a row, no server wrote that row.
 
-Fields at the end that have their defaults leave no trace in a digest, so that rows keep theirs where a later version
-adds a field after the others.
+Fields at the end of a row that have their defaults are left out of its digest. A later version can therefore add fields
+at the end, and the digests of older rows stay valid.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ from leasebook.domain.book.tables import (
 from leasebook.domain.record.ledger import Order, Posting
 
 BYTES: Final = 8
-"""Of a digest: by chance none in a store of a thousand million rows is that of a damaged row."""
+"""Bytes of a digest. With 8, a store of a thousand million rows has by chance no digest that fits a damaged row."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class Noted:
-    """Rows of a table, and those of their fields that are noted."""
+    """A table, and the fields of its rows that digests cover."""
 
     def __init__(self, name: str, row: type[msgspec.Struct], fields: Iterable[str]) -> None:
         self.name: Final = name
@@ -56,7 +55,7 @@ class Noted:
         defaults = {field.name: field.default for field in msgspec.structs.fields(row)}
         self._defaults = tuple(defaults[field] for field in reversed(self.fields))
         self.of: Final = attrgetter(*self.fields)
-        """Returns what is noted of a row."""
+        """Returns the values of a row that its digest covers."""
 
     def digest(self, row: Any) -> bytes:
         """Return the digest of a row: 8 bytes."""
@@ -100,18 +99,19 @@ NOTED: Final[dict[Table[Any], Noted]] = {
     USED_LINKS: _all_but(USED_LINKS),
     REFUSED_CALLS: _all_but(REFUSED_CALLS),
 }
-"""The tables whose rows are noted. What is left out is counted or told elsewhere, and changes by itself."""
+"""The tables whose rows have digests. Fields left out are counters or are covered elsewhere, and change by themselves.
+"""
 ORDERS: Final = Noted("orders", Order, (field.name for field in msgspec.structs.fields(Order)))
 POSTINGS: Final = Noted("postings", Posting, (field.name for field in msgspec.structs.fields(Posting)))
 
 
 def is_noted(posting: Posting) -> bool:
-    """Whether a posting is noted. Hourly charges are not: there are many, and they are rolled up in the end."""
+    """Whether a posting has a digest. Hourly charges have none: there are many, and they are rolled up in the end."""
     return posting.kind != "Usage"
 
 
 def digests_of(parts: Iterable[Changes]) -> bytes:
-    """Return the digests of everything that a batch writes and that is noted, one after another."""
+    """Return the digests of all rows that a batch writes and that have digests, one after another."""
     return b"".join(digest for changes in parts for digest in _digests(changes))
 
 

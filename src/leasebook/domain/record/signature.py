@@ -1,4 +1,4 @@
-"""What is remembered of signatures: nonces that were used, and calls whose signature was refused."""
+"""Records of signatures: nonces that were used, and calls whose signature was refused."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 from leasebook.domain.values.calendar import HOUR_US, Instant
 
 Requirement = Literal["SignedBody", "Nonce"]
-"""What a key or a user may be made to sign: the body's hash, and a nonce, by which a signature is good once."""
+"""The parts that a signature can be required to cover: the body's hash, and a nonce, which makes it valid only once."""
 REQUIREMENTS: Final[tuple[Requirement, ...]] = ("SignedBody", "Nonce")
 
 
 class Nonce(msgspec.Struct, frozen=True):
-    """A nonce that a signature under this key had, used.
+    """A nonce that was used with an access key.
 
-    ``hour`` is the first full hour after the last moment at which the signature could have been accepted, in
-    microseconds since 1970 UTC by the machine's clock: the row may go an hour after it.
+    ``hour`` is the first full hour after the last instant at which the signature could have been accepted, in
+    microseconds since 1970 UTC by the machine's clock. The row may be deleted an hour after it.
     """
 
     access_key_id: str
@@ -26,16 +26,16 @@ class Nonce(msgspec.Struct, frozen=True):
 
 
 def hour_after(at_us: int) -> Instant:
-    """Return the first full hour that is not before a moment."""
+    """Return the first full hour that is not before an instant."""
     return Instant(-(-at_us // HOUR_US) * HOUR_US)
 
 
 class RefusedCalls(msgspec.Struct, frozen=True):
-    """Calls of one minute that were refused before anybody knew who called: from where, with which key, how many.
+    """Refused calls of one minute without a verified caller: their origin, their key, and their number.
 
-    ``address`` and ``access_key_id`` are "" both in the row that counts what was too much to be told apart, and
-    ``access_key_id`` is "" where none was named. ``account_id`` is whose key it is, where there is such a key.
-    ``codes`` are the calls by error code. Times are the machine's.
+    ``address`` and ``access_key_id`` are both "" in the row that counts the calls beyond the bound of rows;
+    ``access_key_id`` alone is "" where the call named no key. ``account_id`` is the account of the key, if that key
+    exists. ``codes`` are the calls by error code. Times are the machine's.
     """
 
     id: str
@@ -50,5 +50,5 @@ class RefusedCalls(msgspec.Struct, frozen=True):
 
     @property
     def is_overflow(self) -> bool:
-        """Whether it counts what was too much to be told apart."""
+        """Whether it counts the calls beyond the bound of rows a minute."""
         return not self.address and not self.access_key_id

@@ -1,1 +1,1 @@
-"""What is to run on an instance: the planner, and which engine runs it and may."""
+"""Replicas: the plan for an instance's replicas, the engine that runs them, and whether it may."""

@@ -1,4 +1,4 @@
-"""Where a replica may be called: only at an address that its engine may give, whoever wrote the row."""
+"""The addresses at which a replica may be called: its engine must be able to give them, or a row was forged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Final, NamedTuple
 
 LOCAL: Final = frozenset({"process"})
-"""Engines whose replicas listen on the machine that they run on, and nowhere else."""
+"""Engines whose replicas listen only on the machine that they run on."""
 _FORM: Final = re.compile(
     r"(?P<host>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[1-9][0-9]{0,4})(?P<path>(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)",
     re.ASCII,
@@ -16,7 +16,7 @@ _PORT_MAX: Final = 65_535
 
 
 class Place(NamedTuple):
-    """An address, read: ``path`` is what stands before every call's own."""
+    """A parsed address. ``path`` is the prefix of every call's path."""
 
     host: ipaddress.IPv4Address | ipaddress.IPv6Address
     port: int
@@ -24,9 +24,9 @@ class Place(NamedTuple):
 
 
 def place_of(address: str) -> Place | None:
-    """Read an address such as ``10.0.0.7:8000/leasebook/x``; returns None for what is none.
+    """Parse an address such as ``10.0.0.7:8000/leasebook/x``; returns None if it has another form.
 
-    A host is an address and no name, so that nobody who answers for names can move a replica.
+    A host must be an IP address, not a name: otherwise control over DNS would be control over where calls go.
     """
     found = _FORM.fullmatch(address)
     if found is None or int(found["port"]) > _PORT_MAX:
@@ -41,10 +41,10 @@ def place_of(address: str) -> Place | None:
 
 
 def may_be_called(engine: str, node: str, address: str, *, here: str) -> bool:
-    """Whether ``here`` may call a replica that an engine runs on a node: at that address it is what it is taken for.
+    """Whether ``here`` may call a replica that an engine runs on a node, at that address.
 
-    What a local engine runs on another machine listens on that machine's loopback; on this one's there would be
-    somebody else at the same port.
+    A replica of a local engine listens on its own machine's loopback. From another machine, the same port of the
+    loopback would be a different process.
     """
     place = place_of(address)
     if place is None:

@@ -1,7 +1,7 @@
-"""What is to be done next about an instance's replicas: from what the books want, and what the engines show.
+"""The plan for an instance's replicas: the next steps, from the state in the books and the engines' observations.
 
-It is decided anew from what is, every time, so that it makes no difference where whoever looked before came to an
-end. What nobody can see says nothing: an engine that cannot be asked may be running everything.
+Each plan is computed from the present state only, so it does not matter where the previous worker stopped. A missing
+observation is no evidence: an engine that cannot be asked may be running everything.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from leasebook.domain.model.service import Service
 from leasebook.domain.values.calendar import MINUTE_US, SECOND_US
 
 INSTANT: Final = "instant"
-"""The engine of what is only counted: nothing is run."""
+"""The engine for instances that are only counted: it runs no process."""
 
 
 WITHDRAWN: Final = "an operator took back the approval of its version, and the engine does not keep it apart"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """An instance and everything that is known of its replicas. ``models`` are those of its services and replicas."""
+    """An instance and all that the books have about its replicas. ``models`` are those of its services and replicas."""
 
     unit: Instance
     lease: Lease | None
@@ -37,7 +37,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Observation(msgspec.Struct, frozen=True):
-    """What an engine shows, by name. None: it cannot be asked, ``since`` then, for the reason in ``error``."""
+    """An engine's replicas, by name. None: it cannot be asked, since ``since``, for the reason in ``error``."""
 
     seen: Mapping[str, Seen] | None
     error: str | None = None
@@ -45,14 +45,14 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long is waited for what, in microseconds.
+    """Timeouts of the plan, in microseconds.
 
-    ``start_us``: until a replica is healthy. ``unhealthy_us``: until one that does not answer is started again.
-    ``back_off_first_us``, doubled with every failure in a row up to ``back_off_max_us``: before it is started again;
-    the row of failures ends where it was healthy for ``well_us``. ``trouble_us``: until what an engine cannot do is
-    told as trouble. ``deadman_us``: how long after an instance's release time the engine ends its replicas even where
-    nobody tells it to; None: it does not, since time stands still. ``exposed`` are the engines that do not keep
-    replicas apart completely: what runs there of a version whose approval was withdrawn is ended.
+    ``start_us``: until a replica must be healthy. ``unhealthy_us``: until one that does not answer is started again.
+    ``back_off_first_us``: before the first restart; doubled with every failure in a row up to ``back_off_max_us``. A
+    row of failures ends when the replica was healthy for ``well_us``. ``trouble_us``: until an engine's failure to act
+    is reported as trouble. ``deadman_us``: how long after an instance's release time the engine ends its replicas even
+    without a request; None: it does not, because the clock is virtual. ``exposed`` are the engines that do not isolate
+    replicas completely: replicas there of a version whose approval was withdrawn are ended.
     """
 
     start_us: int = 10 * MINUTE_US
@@ -66,46 +66,46 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """Write a replica's row anew; one that is to end is then told to."""
+    """Write a replica's row. A replica whose new state is Stopping is then stopped in its engine."""
 
     before: Replica
     after: Replica
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Write down that a replica is to start under a new generation, and start it."""
+    """Write that a replica starts under a new generation, then start it."""
 
     before: Replica | None
     after: Replica
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Start what is written down and not seen; nothing where it was only late."""
+    """Start a replica that the books have as Starting and the engine does not have. Idempotent: it may only be late."""
 
     replica: Replica
 
 
 class Halt(msgspec.Struct, frozen=True):
-    """Tell a replica to end that is seen and written down as ending."""
+    """Stop a replica that the engine still has and the books have as Stopping."""
 
     replica: Replica
 
 
 class MoveDeadline(msgspec.Struct, frozen=True):
-    """Move the moment at which the engine ends it by itself, and write that down."""
+    """Move the instant at which the engine ends the replica by itself, and write the new one."""
 
     before: Replica
     after: Replica
 
 
 class GiveUp(msgspec.Struct, frozen=True):
-    """The instance cannot be had: end what there is of it, and give everything back after that."""
+    """The instance cannot be created: end its replicas, and then return money and units."""
 
     reason: str
 
 
 class Settle(msgspec.Struct, frozen=True):
-    """What the instance waited for is so."""
+    """Report to the books that the change which the instance waits for has happened."""
 
     report: Literal["Running", "CreateFailed", "Resized", "Released"]
 
@@ -114,14 +114,14 @@ Step = Write | Start | Run | Halt | MoveDeadline | GiveUp | Settle
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Steps that may be carried out in any order, and when to look again even where nothing happens."""
+    """Steps that may be carried out in any order, and when to plan again even if no observation changes."""
 
     steps: tuple[Step, ...]
     again_at: int | None
 
 
 def wanted(unit: Instance, services: Mapping[str, Service]) -> Iterator[Placement]:
-    """Return what of an instance's placements is to run: all of it while the instance is up or comes up."""
+    """Yield the placements that have to run: all of the instance's while it is up or being created."""
     if unit.status in UP or (unit.status == "Creating" and unit.failure is None):
         for placed in unit.placements:
             service = services.get(placed.service_id)
@@ -130,7 +130,7 @@ def wanted(unit: Instance, services: Mapping[str, Service]) -> Iterator[Placemen
 
 
 def back_off(replica: Replica, now: int, limits: Limits) -> Replica:
-    """Return a failed replica's row with its next try put off."""
+    """Return a failed replica's row with its next start postponed."""
     well = replica.state == "Ready" and now - replica.since >= limits.well_us
     restarts = 1 if well else replica.restarts + 1
     wait = min(limits.back_off_max_us, limits.back_off_first_us << min(restarts - 1, 32))
@@ -138,7 +138,7 @@ def back_off(replica: Replica, now: int, limits: Limits) -> Replica:
 
 
 def failed(replica: Replica, reason: str, now: int, limits: Limits, trouble: str | None = None) -> Replica:
-    """Return the row of a replica that ended or is to, and is to be started again later."""
+    """Return the row of a replica that failed: it ends, and is started again later."""
     changed = back_off(replica, now, limits)
     return msgspec.structs.replace(
         changed, state="Stopping", since=now, reason=reason, trouble=trouble or replica.trouble
@@ -146,7 +146,7 @@ def failed(replica: Replica, reason: str, now: int, limits: Limits, trouble: str
 
 
 def write_off(rows: Sequence[Replica], now: int, limits: Limits) -> Plan | None:
-    """Say that replicas of a machine that is gone for good ended; None where all of them are on their way already."""
+    """Return the plan that ends the replicas of a lost machine; None if all of them are Stopping already."""
     steps = [
         Write(row, failed(row, f"an operator gave up {row.engine} of {row.node}, where it ran", now, limits))
         for row in rows
@@ -156,15 +156,15 @@ def write_off(rows: Sequence[Replica], now: int, limits: Limits) -> Plan | None:
 
 
 def plan(job: Job, sights: Mapping[str, Observation], now: int, limits: Limits, engine: str) -> Plan:
-    """Say what is to be done next about an instance that ``engine`` is to run, at ``now`` of the machine.
+    """Return the next steps for an instance that ``engine`` has to run, at ``now`` of the machine.
 
-    ``sights`` are what the engines show by now, fresher than anything that was done about this instance.
+    ``sights`` are the engines' observations; they must be newer than all steps already taken for this instance.
     """
     return _Planner(job, sights, now, limits, engine).plan()
 
 
 class _Planner:
-    """One look at one instance."""
+    """One plan for one instance."""
 
     def __init__(self, job: Job, sights: Mapping[str, Observation], now: int, limits: Limits, engine: str) -> None:
         self._job = job
@@ -179,7 +179,7 @@ class _Planner:
         self._again: list[int] = []
 
     def plan(self) -> Plan:
-        """Put everything together."""
+        """Collect all steps."""
         steps: list[Step] = [*self._services(), *self._others(), *self._unit_steps()]
         later = [at for at in self._again if at > self._now]
         return Plan(tuple(steps), min(later, default=None))
@@ -190,7 +190,7 @@ class _Planner:
     # --- replicas -----------------------------------------------------------------------------------------
 
     def _others(self) -> Iterator[Step]:
-        """What no placement wants any more."""
+        """End replicas that no placement wants."""
         for row in self._job.replicas:
             placed = self._wanted.get(row.service_id)
             if placed is not None and row.number < placed.replicas:
@@ -205,7 +205,7 @@ class _Planner:
                 yield self._end(row)
 
     def _end(self, row: Replica) -> Write:
-        """End a replica that did nothing wrong."""
+        """End a replica without counting a failure."""
         return Write(row, msgspec.structs.replace(row, state="Stopping", since=self._now, reason=None))
 
     def _services(self) -> Iterator[Step]:
@@ -226,7 +226,7 @@ class _Planner:
                     yield from self._running(row)
 
     def _begin(self, placed: Placement, number: int, row: Replica | None) -> Iterator[Step]:
-        """Start a replica, or start it again, where it may be and there is room."""
+        """Start or restart a replica, if its back-off is over and the instance has units for it."""
         service = self._job.services[placed.service_id]
         if service.model_id not in self._job.models:
             return
@@ -258,14 +258,14 @@ class _Planner:
         yield Start(row, after)
 
     def _deadline(self) -> int | None:
-        """When the engine ends it by itself: some time after what nobody pays for any more should be gone."""
+        """Return when the engine ends the replica by itself: ``deadman_us`` after the instance's release time."""
         unit, after = self._unit, self._limits.deadman_us
         if after is None or unit.release_at is None or unit.payment_timing != "Postpaid":
             return None
         return unit.release_at + after
 
     def _running(self, row: Replica) -> Iterator[Step]:
-        """What to do about a replica that is to run, and as far as is known does."""
+        """Handle a replica that has to run and, as far as the books show, runs."""
         sight = self._sights.get(row.engine)
         if sight is None or sight.seen is None:
             yield from self._unreachable(row, sight)
@@ -287,7 +287,7 @@ class _Planner:
         return Write(row, failed(row, reason, self._now, self._limits))
 
     def _seen(self, row: Replica, seen: Seen) -> Iterator[Step]:
-        """Write down how a replica does, and start it again where that is bad for too long."""
+        """Write the observed state, and restart the replica if it is not healthy for too long."""
         state: Literal["Starting", "Ready", "Unhealthy"] = seen.state  # type: ignore[assignment]
         since = row.since if state == row.state else self._now
         bound = {"Starting": self._limits.start_us, "Unhealthy": self._limits.unhealthy_us}.get(state)
@@ -311,7 +311,7 @@ class _Planner:
             yield MoveDeadline(row, msgspec.structs.replace(row, deadline=deadline))
 
     def _unreachable(self, row: Replica, sight: Observation | None) -> Iterator[Step]:
-        """Conclude nothing; but say so where it lasts."""
+        """Change no state. Report trouble if the engine cannot be asked for long."""
         if sight is None or sight.since is None:
             return
         tell_at = max(sight.since, row.since) + self._limits.trouble_us
@@ -323,7 +323,7 @@ class _Planner:
         yield Write(row, msgspec.structs.replace(row, trouble=f"{row.engine}: {sight.error or 'it cannot be asked'}"))
 
     def _ending(self, row: Replica, *, wanted: bool) -> Iterator[Step]:
-        """What to do about a replica that is to end: it is gone only where its engine can be asked and shows none."""
+        """Handle a replica that has to end. It is gone only if its engine can be asked and does not have it."""
         sight = self._sights.get(row.engine)
         if sight is None or sight.seen is None:
             yield from self._unreachable(row, sight)
@@ -344,14 +344,14 @@ class _Planner:
     # --- another model ------------------------------------------------------------------------------------
 
     def _is_old(self, row: Replica) -> bool:
-        """Whether it runs something else than its service wants now, or on another engine."""
+        """Whether it runs another model version than its service, or runs on another engine."""
         wanted = self._job.services[row.service_id].model_id
         return (row.model_id != wanted and wanted in self._job.models) or row.engine != self._engine
 
     def _is_withdrawn(self, row: Replica) -> bool:
-        """Whether an operator no longer lets its version run where it does.
+        """Whether an operator withdrew the approval of its version, and its engine does not isolate it.
 
-        One that was never approved goes on: it was started before versions had to be.
+        A version that was never approved goes on: its replicas were started before approval was required.
         """
         model = self._job.models.get(row.model_id)
         return row.engine in self._limits.exposed and model is not None and model.withdrawn_at is not None
@@ -360,16 +360,16 @@ class _Planner:
         return [self._rows.get((placed.service_id, number)) for number in range(placed.replicas)]
 
     def _has_room(self, placed: Placement) -> bool:
-        """Whether the instance has units for one replica more than is wanted."""
+        """Whether the instance has units for one replica more than wanted."""
         return self._unit.count - self._unit.used >= placed.units_each
 
     def _is_spare_wanted(self, placed: Placement) -> bool:
-        """Whether one replica more is to run meanwhile: while healthy ones are replaced, where there is room for it."""
+        """Whether a spare replica runs while healthy ones are replaced: only if the instance has units for it."""
         rows = self._numbered(placed)
         if any(row is not None and row.state == "Ready" and self._is_old(row) for row in rows):
             return self._has_room(placed)
         spare = self._rows.get((placed.service_id, placed.replicas))
-        # It stays until all of those that it stood in for are there.
+        # The spare stays until all replicas that it stood in for are healthy.
         return (
             spare is not None
             and spare.state in ("Starting", "Ready")
@@ -378,10 +378,10 @@ class _Planner:
         )
 
     def _replace_one(self, placed: Placement) -> Iterator[Step]:
-        """End one healthy replica of the old kind, where enough others are healthy.
+        """End one healthy replica of the old version, if enough others are healthy.
 
-        With room for one more, as many as are wanted go on answering, and a new kind that does not come up ends none
-        of the old. Without, it is one less at a time.
+        With units for a spare, the wanted number keeps answering, and a new version that never becomes healthy ends
+        none of the old replicas. Without, there is one less at a time.
         """
         ready = [row for row in self._numbered(placed) if row is not None and row.state == "Ready"]
         old = [row for row in ready if self._is_old(row)]
@@ -394,7 +394,7 @@ class _Planner:
     # --- the instance -------------------------------------------------------------------------------------
 
     def _unit_steps(self) -> Iterator[Step]:
-        """What the instance waits for."""
+        """Report the change that the instance waits for, if it has happened."""
         unit = self._unit
         live = [row for row in self._job.replicas if row.is_live]
         if unit.status == "Creating" and unit.failure is not None:
@@ -410,7 +410,7 @@ class _Planner:
                 yield Settle("Resized")
 
     def _creating(self) -> Iterator[Step]:
-        """It is there once all of its replicas are healthy, and is given up where they are not in time."""
+        """The instance is created once all its replicas are healthy, and given up if they are not healthy in time."""
         rows = [
             self._rows.get((placed.service_id, number))
             for placed in self._wanted.values()
@@ -439,7 +439,7 @@ class _Planner:
 
 
 def _rest(row: Replica, state: Literal["Gone", "Failed"], now: int) -> Replica:
-    """Return the row of a replica of which nothing is there any more."""
+    """Return the row of a replica that its engine no longer has."""
     failed = state == "Failed"
     return msgspec.structs.replace(
         row,
@@ -455,5 +455,5 @@ def _rest(row: Replica, state: Literal["Gone", "Failed"], now: int) -> Replica:
 
 
 def orphans(live: AbstractSet[str], seen: Mapping[str, Seen]) -> list[str]:
-    """Return the names that an engine shows and no live row bears. ``live`` are their names, read after that."""
+    """Return the names that an engine has and no live row has. ``live`` must be read after ``seen``."""
     return sorted(seen.keys() - live)

@@ -1,7 +1,7 @@
-"""Trust: a version of a model that no operator made or approved runs only where an engine keeps it apart.
+"""Trust: a model version that no operator created or approved runs only where an engine isolates it.
 
-A version says which command runs. On an engine that does not isolate completely that command could read and end what
-belongs to the control plane and to others, so whoever may add versions could do that.
+A version names the command that runs. On an engine without complete isolation that command could read and stop
+processes of the control plane and of other accounts, so every user who may add versions could.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 def is_exposed(rules: Rules, model: Model | None, region: str, unit_type: str) -> bool:
-    """Whether a version would run where it could reach what is not its own. None: nothing is run."""
+    """Whether a version would run without isolation although no operator trusts it. None: no version runs."""
     return (
         model is not None
         and not model.is_trusted
@@ -25,21 +25,21 @@ def is_exposed(rules: Rules, model: Model | None, region: str, unit_type: str) -
 
 
 def check_trust(rules: Rules, model: Model | None, places: Iterable[tuple[str, str]]) -> None:
-    """Raise Refusal where a version may not run at one of some places, each a region and a type."""
+    """Raise Refusal (UNTRUSTED) if a version may not run at one of some places, each a region and a type."""
     for region, unit_type in places:
         if model is not None and is_exposed(rules, model, region, unit_type):
             raise _refused(rules, model, engine_for(rules.routes, region, unit_type))
 
 
 def check_trusted_somewhere(rules: Rules, model: Model | None, offerings: Iterable[Offering]) -> None:
-    """Raise Refusal where a version may run at none of some offerings. Where there is none, nothing can run anyway."""
+    """Raise Refusal (UNTRUSTED) if a version may run at none of some offerings; no offerings, no refusal."""
     found = list(offerings)
     if found and all(is_exposed(rules, model, one.region, one.type) for one in found):
         check_trust(rules, model, [(found[0].region, found[0].type)])
 
 
 def hindrances(rules: Rules, model: Model | None, engines: Iterable[str]) -> Iterator[str]:
-    """Say for each engine that may not run a version why it does not."""
+    """Yield, for each engine that may not run a version, the reason."""
     if model is not None and not model.is_trusted:
         for engine in sorted(set(engines)):
             if _missing(rules, engine):
@@ -47,7 +47,7 @@ def hindrances(rules: Rules, model: Model | None, engines: Iterable[str]) -> Ite
 
 
 def why_not(model: Model, engine: str, missing: Iterable[str]) -> str:
-    """Say why an engine does not run a version, and who can do something about it."""
+    """Return why an engine does not run a version, and how that can be changed."""
     whose = (
         "an operator took back its approval" if model.withdrawn_at is not None else "no operator made or approved it"
     )

@@ -1,4 +1,4 @@
-"""What is paid and nothing runs for: services that are only counted, and places that no engine serves."""
+"""Instances that are paid for without a process: services that are only counted, and places without an engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from leasebook.domain.replicas.planner import INSTANT
 
 
 class RunPlace(NamedTuple):
-    """Where replicas are to run: how many services have some on how many instances of a type in a region."""
+    """A place with replicas: how many services have some on how many instances of a type in a region."""
 
     region: str
     type: str
@@ -21,12 +21,12 @@ class RunPlace(NamedTuple):
 
 
 def unrun(routes: Routes, places: Iterable[RunPlace]) -> list[RunPlace]:
-    """Return the places that no engine serves under these rules."""
+    """Return the places without an engine under these routes."""
     return [place for place in places if engine_for(routes, place.region, place.type) == INSTANT]
 
 
 def why_unrun(region: str, unit_type: str) -> str:
-    """Say why nothing runs in a place, and who can do something about it."""
+    """Return why no engine runs instances of a place, and how that can be changed."""
     return (
         f"No engine runs {unit_type} in {region}: it is sold and counted, and nothing is started. The operator can "
         "name an engine for it (the setting engines)."
@@ -34,7 +34,7 @@ def why_unrun(region: str, unit_type: str) -> str:
 
 
 def why_counted(service: Service) -> str:
-    """Say why nothing runs of a service whatever engines there are, and what to do."""
+    """Return why no engine runs a service anywhere, and how that can be changed."""
     return (
         f"Nothing runs behind {service.id}: it is only counted, since the repository had no version "
         f"{service.model_id[:64]!r} of its model or its request asked for that. ModifyService names a version that is "
@@ -43,7 +43,7 @@ def why_counted(service: Service) -> str:
 
 
 def idle(unit: Instance, routes: Routes) -> Iterator[str]:
-    """Say of each service on an instance why none of its replicas there is run; nothing where an engine runs them."""
+    """Yield, for each service on an instance that no engine runs, the reason."""
     if unit.status not in UP and unit.status != "Creating":
         return
     for placed in unit.placements:

@@ -1,4 +1,4 @@
-"""What runs of which nobody would take care under a server's settings, and which settings would serve it."""
+"""Replicas that no server would look after under a server's settings, and the settings that would serve them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from leasebook.domain.replicas.engine_route import Route, Routes, engine_for
 from leasebook.domain.replicas.planner import INSTANT, Job
 
 Why = Literal["engine", "node", "type"]
-"""engine: this server has none of that name. node: it runs on another machine, and no other server may look after it.
-type: the engine is there, and what is sold of this type is only counted from now on, so that the replica would end."""
+"""Why a replica would be left without a server.
+
+engine: this server has no engine of that name. node: it runs on another machine, and no other server may look after it.
+type: the engine exists, but under the new setting its type is only counted, so the replica would end.
+"""
 
 _GONE: Final = re.compile(r"([a-z]+)(?:@([A-Za-z0-9._:\[\]-]{1,255}))?")
 
 
 class Left(NamedTuple):
-    """Replicas that nobody would look after."""
+    """Replicas that no server would look after, by their common cause."""
 
     why: Why
     engine: str
@@ -31,20 +34,20 @@ class Left(NamedTuple):
 
 
 class Gone(NamedTuple):
-    """What an operator gave up: an engine on a machine, or one that every machine reaches (``place`` of None)."""
+    """An engine that an operator declares lost: on one machine, or one that all machines reach (``place`` of None)."""
 
     engine: str
     place: str | None
 
     def covers(self, row: Replica, here: str) -> bool:
-        """Whether a replica is part of that. What runs ``here`` never is: it can be looked at."""
+        """Whether this covers a replica. A replica of the machine ``here`` is never covered: it can be observed."""
         if row.engine != self.engine:
             return False
         return self.place is None if self.engine not in LOCAL else self.place == row.node != here
 
 
 def parse_gone(text: str) -> tuple[Gone, ...]:
-    """Read what is gone, such as ``process@old-host, ray``. Raises ValueError, with a hint, for anything else."""
+    """Parse lost engines: ``process@old-host, ray``. Raises ValueError, with a hint, for anything else."""
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _GONE.fullmatch(part)
@@ -60,16 +63,16 @@ def parse_gone(text: str) -> tuple[Gone, ...]:
 
 
 def is_gone(gone: Iterable[Gone], row: Replica, here: str) -> bool:
-    """Whether a replica ran where an operator says that nothing runs any more."""
+    """Whether a replica ran on an engine that an operator declares lost."""
     return any(one.covers(row, here) for one in gone)
 
 
 def unserved(
     jobs: Iterable[Job], routes: Routes, engines: Collection[str], *, here: str, alone: bool, gone: Collection[Gone]
 ) -> Counter[Left]:
-    """Count the replicas that a server on the machine ``here`` with these engines would leave to nobody.
+    """Count the replicas that no server would look after if a server on ``here`` started with these engines.
 
-    ``alone``: it is the only one that works on the store, so that nobody looks after what runs on other machines.
+    ``alone``: it is the only server of the store, so replicas on other machines have no server either.
     """
     found: Counter[Left] = Counter()
     for job in jobs:
@@ -94,12 +97,12 @@ def unserved(
 
 
 def counted(count: int) -> str:
-    """Say how many live replicas there are."""
+    """Return the number of live replicas in words."""
     return f"{count} live replica{'' if count == 1 else 's'}"
 
 
 def written(routes: Routes) -> str:
-    """Write rules as a setting does."""
+    """Encode routes as a setting has them."""
     return ", ".join(
         f"{'' if one.region is None else one.region + '/'}{one.type}{'*' if one.is_prefix else ''}={one.engine}"
         for one in routes
@@ -107,9 +110,10 @@ def written(routes: Routes) -> str:
 
 
 def serving(routes: Routes, left: Iterable[Left]) -> Routes:
-    """Return rules that serve what would be left, and all else as these do.
+    """Return routes that serve the replicas in ``left``, and all other types as before.
 
-    A type that runs on two engines keeps the one of most replicas, and the other gets a rule for a type of no name.
+    A type that runs on two engines keeps the engine with more replicas. The other engine gets a route for a type that
+    does not exist, so that it stays configured.
     """
     made = list(routes) or [Route(None, "", True, INSTANT)]
     counts: Counter[tuple[str, str]] = Counter()

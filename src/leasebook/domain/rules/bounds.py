@@ -1,7 +1,7 @@
-"""Bounds on what one account can make, so that none fills what all share.
+"""Bounds on the number of rows that one account can create, so that no account fills the shared store.
 
-They are judged in the batch that makes it, by a count that was read after the account's row was locked and is kept by
-the batch since (``domain.asked``): however many make something at once, on however many servers, none is passed.
+A bound is checked in the batch that creates the row, by a count that was read after the account's row was locked and
+that the batch updates since (``book.store_queries``). Concurrent creations, on any number of servers, cannot exceed it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ANY_TIME: Final = Instant(0)
 
 
 class Bound(NamedTuple):
-    """Of what there may be only so many: whose, in words, what can be done about it, and the operator's setting."""
+    """A bound: its owner and its things in words, how to stay below it, and the operator's setting for it."""
 
     whose: str
     things: str
@@ -60,17 +60,17 @@ BOUNDS: Final = {
         "The account", "service keys", "Delete some (DeleteServiceKey, /v2/service)", "account.service_keys_max"
     ),
 }
-"""By what is counted."""
+"""The bounds, by the query that counts."""
 
 
 def bound_needs(account_id: str, *counts: Asked) -> Iterator[Needed]:
-    """Return what is needed to judge bounds: some counts, and the lock on the account that keeps them true."""
+    """Yield the needs for checking bounds: the counts, and the lock on the account that keeps the counts true."""
     yield ACCOUNTS, (account_id,)
     yield from counts
 
 
 def check_bound(draft: Draft, rules: Rules, what: str, of: str) -> None:
-    """Raise Refusal where one more would be too many."""
+    """Raise Refusal (QUOTA) if one more would exceed the bound."""
     most = rules.bounds.get(what)
     if most is None:
         return
@@ -84,5 +84,5 @@ def check_bound(draft: Draft, rules: Rules, what: str, of: str) -> None:
 
 
 def counted(what: str, of: str, at: Instant = ANY_TIME) -> Asked:
-    """Ask how many there are."""
+    """Return the need for a count."""
     return Asked(what, of, at)

@@ -1,4 +1,4 @@
-"""Why an instance is alive, what ends it and when, and what it costs: from the books, in words."""
+"""An explanation of an instance in words, from the books: why it is alive, what ends it and when, and its cost."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from leasebook.domain.values.wording import counted
 
 
 class Explained(msgspec.Struct, frozen=True):
-    """The answer. ``ends_at`` is when it stops to run or is gone as things stand; None: nothing ends it.
+    """The explanation. ``ends_at`` is when it will stop or be released if no command changes it; None: nothing ends it.
 
-    ``month_end_cost`` is what it will have cost by the end of the month at the present price, everything included.
+    ``month_end_cost`` is its total cost by the end of the month at the present price.
     """
 
     alive: bool
@@ -38,7 +38,7 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 RENEWALS_MAX: Final = 120
-"""So many renewals are foreseen; what pays for more is not about to end."""
+"""Upper bound of the renewals that are predicted: an instance that pays for more does not end soon."""
 ENDS = {
     DueKind.RELEASE: "schedule",
     DueKind.EXPIRE: "expiry",
@@ -58,11 +58,10 @@ def explain(
     replicas: Sequence[Replica] = (),
     guard: AccountLimits | None = None,
 ) -> Explained:
-    """Explain an instance as it stands now: nobody does anything, prices stay, and the balance is what it is.
+    """Explain an instance at ``now``, on the assumption that no command is given and that prices stay.
 
-    ``month_end`` is when the month ends that it is now on the account's clocks, ``replicas`` are those that an engine
-    runs on it, ``guard`` are the account's limits. That the account could run into debt by what the instance costs is
-    not foreseen.
+    ``month_end`` is the end of the current month in the account's time zone, ``replicas`` are the replicas that an
+    engine runs on it, ``guard`` are the account's limits. Arrears caused by the instance's own cost are not predicted.
     """
     end = next((due for due in sorted(agenda_of(unit)) if due.kind in ENDS), None)
     switch = None if end is None else _switch(unit, end, offering, account, rules, guard)
@@ -93,7 +92,7 @@ def explain(
 def _switch(
     unit: Instance, end: Due, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
 ) -> PostpaidSwitch | None:
-    """Foresee what ``switch_to_postpaid`` will do at the end of its term; None: it is not to become postpaid."""
+    """Predict the result of ``switch_to_postpaid`` at the end of the term; None if the instance stays prepaid."""
     if unit.status != "BillingChanging" or end.kind is not DueKind.EXPIRE:
         return None
     return judge_postpaid(unit, offering, account, guard, rules, end.at)
@@ -109,9 +108,9 @@ def _cost_at(
     switch: PostpaidSwitch | None,
     renewals: Sequence[_Renewal],
 ) -> Micro:
-    """Return what it will have cost at the month's end: metered use goes on, and renewals are paid when they are due.
+    """Return the predicted total cost at the month's end: metered use goes on, and renewals are paid when due.
 
-    What no store can hold is cut where the books would cut it.
+    An amount that no store can hold is cut as the books would cut it.
     """
     if unit.payment_timing == "Prepaid":
         renewed: int = sum(one.amount for one in renewals if one.at < month_end)
@@ -131,7 +130,7 @@ def _cost_at(
 
 
 class _Renewal(NamedTuple):
-    """A renewal by rule that is to come: when it is made, what it costs, and the term as it is then."""
+    """A predicted automatic renewal: its instant, its price, and the term after it."""
 
     at: Instant
     amount: Micro
@@ -139,16 +138,16 @@ class _Renewal(NamedTuple):
 
     @property
     def ends_at(self) -> Instant:
-        """When the term ends then."""
+        """The end of the term after it."""
         return self.term.expires_at
 
 
 def _renewals(
     unit: Instance, offering: Offering, account: Account, rules: Rules, guard: AccountLimits | None
 ) -> tuple[tuple[_Renewal, ...], str | None]:
-    """Foresee the renewals by rule, as far as the balance and the limits of today go; and say what hinders the next.
+    """Predict the automatic renewals that today's balance and limits allow, and say why the next one would fail.
 
-    What hinders it is None where so many are foreseen that nothing need to, or where there is none to be made.
+    The reason is None if the instance does not renew, or if ``RENEWALS_MAX`` renewals are predicted.
     """
     found: list[_Renewal] = []
     at, left, term = unit.renew_at, int(account.balance), own_term(unit) if unit.expires_at is not None else None
@@ -167,8 +166,8 @@ def _renewals(
 
 
 def _price_of(unit: Instance, offering: Offering, term: Term, longer: Term, account: Account) -> Micro:
-    held = max(unit.count, unit.target_count or 0)
-    return price_of_months(held, offering.per_month or Micro(0), months_between(term, longer, account.time_zone))
+    reserved = max(unit.count, unit.target_count or 0)
+    return price_of_months(reserved, offering.per_month or Micro(0), months_between(term, longer, account.time_zone))
 
 
 def _hindrance(
@@ -181,7 +180,7 @@ def _hindrance(
     left: int,
     before: int,
 ) -> str | None:
-    """Say why ``commands.renewal`` would not make a renewal, where so much is left and so many were made before it."""
+    """Return why ``commands.renewal`` would refuse a renewal with a balance of ``left`` after ``before`` others."""
     at, amount, longer = renewal
     if is_too_long(unit, longer, account.time_zone):
         return "its term would be longer than any can be"

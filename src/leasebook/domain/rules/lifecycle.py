@@ -1,4 +1,4 @@
-"""Changing an instance: only by legal moves, and with its services kept in step."""
+"""The change of an instance: only by permitted moves, and with the counts of its services updated."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from leasebook.domain.rules.reminder import DECIDES, armed, disarmed, is_rearmed
 
 
 def change(draft: Draft, unit: Instance, **changes: Unpack[InstanceChanges]) -> Instance:
-    """Write an instance with some fields changed, count its services' replicas anew, and see to its reminders.
+    """Write an instance with changed fields, and update its services' counts and its reminders.
 
-    Needs the rows of its services wherever its status, its payment or what is placed on it changes, and its account
-    where it gets another deadline. Raises AssertionError for a move that is in no table (``instance.MOVES``): no
-    command may try one.
+    Needs the rows of its services where its status, payment or placements change, and its account where its deadline
+    changes. Raises AssertionError for a move that ``instance.MOVES`` does not list: an attempt is a programming error.
     """
     after = msgspec.structs.replace(unit, **changes)
     if after.status != unit.status and (unit.status, after.status) not in LEGAL:
@@ -34,9 +33,9 @@ def change(draft: Draft, unit: Instance, **changes: Unpack[InstanceChanges]) -> 
 
 
 def reminding(draft: Draft, before: Instance | None, after: Instance) -> Instance:
-    """Return an instance with the reminders of its deadline, where that is another one than before.
+    """Return an instance with new reminders, if its deadline has changed.
 
-    Needs its account, which says how long before a deadline it wants to be reminded. None: the instance is new.
+    Needs its account, which says how long before a deadline it wants reminders. ``before`` is None for a new instance.
     """
     if not is_rearmed(before, after):
         return after
@@ -53,7 +52,7 @@ def _place(unit: Instance) -> tuple[object, ...]:
 
 
 def count(draft: Draft, unit: Instance, sign: int) -> None:
-    """Add what an instance gives to its services, or take it off."""
+    """Add an instance's replicas to the counts of its services (``sign`` 1), or subtract them (-1)."""
     for placed in unit.placements:
         service = draft.require(SERVICES, placed.service_id)
         draft.put(SERVICES, _counted(service, unit, placed, sign))

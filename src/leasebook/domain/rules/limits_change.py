@@ -1,4 +1,4 @@
-"""A change of an account's guard rails: what is named changes, ``None`` clears, all else stays as it is."""
+"""A change of an account's limits: a named limit is set, ``None`` clears it, and the others stay."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from leasebook.domain.values.money import Micro
 from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 
 ENTRIES_MAX: Final = 1000
-"""So many types or users a limit names at most: all of them stand in the account's row."""
+"""Upper bound of the types or users that a limit names, since all of them are in the account's row."""
 _PARTS: Final = ("budget_warn_percent", "budget_refuse_percent")
-"""What is a part of the budget, and goes with it."""
+"""Fields that depend on the budget and are cleared with it."""
 
 
 class GuardChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class GuardChange(msgspec.Struct, frozen=True, kw_only=True):
     extensions_max: int | UnsetType | None = UNSET
 
     def applied(self, rules: GuardRules) -> GuardRules:
-        """Return the rules with the change; raises Refusal where they make no sense together."""
+        """Return the changed rules; raises Refusal (BAD_VALUE) if they contradict each other."""
         named = {
             name: value for name in self.__struct_fields__ if not isinstance(value := getattr(self, name), UnsetType)
         }
@@ -55,7 +55,7 @@ class GuardChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CLEARED: Final = GuardChange(**dict.fromkeys(GuardChange.__struct_fields__))
-"""Takes all limits away."""
+"""The change that clears all limits."""
 _NONE: Final = GuardRules()
 
 
@@ -66,7 +66,7 @@ def _changed(name: str, before: Any, change: Any) -> Any:
 
 
 def _merged(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Change the entries that are named; one that holds nothing any more goes."""
+    """Change the named entries, and drop mappings that become empty."""
     merged = dict(before)
     for key, value in change.items():
         after = _merged(merged.get(key, {}), value) if isinstance(value, dict) else value

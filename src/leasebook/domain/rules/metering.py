@@ -1,4 +1,4 @@
-"""Metering by the minute: a started minute counts, once, for the most units held in it (decision 11)."""
+"""Metering by the minute: each started minute counts once, for the most units reserved in it (decision 11)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 def minutes_started(start: Instant, until: Instant) -> int:
-    """Count the minutes from start that have begun before ``until``.
+    """Count the minutes from ``start`` that begin before ``until``.
 
-    Cut at any moments, the parts of an interval add up to the whole: a minute belongs to the part in
-    which it begins.
+    Each minute belongs to the part of an interval in which it begins. The counts of the parts of an interval therefore
+    add up to the count of the whole.
     """
     return max(0, -((start - until) // MINUTE_US))
 
@@ -29,8 +29,8 @@ def minutes_started(start: Instant, until: Instant) -> int:
 def start_meter(draft: Draft, unit: Instance, now: Instant) -> Instance:
     """Meter a postpaid instance from now on. Needs its account, its services and its offering.
 
-    One that stopped and comes back before the minute ends in which it stopped goes on with the same meter, since that
-    minute is paid for (decision 28).
+    An instance that stopped and runs again within the same minute keeps its meter, because that minute is already paid
+    for (decision 28).
     """
     changes: InstanceChanges = {
         "status": "Running",
@@ -53,13 +53,13 @@ def start_meter(draft: Draft, unit: Instance, now: Instant) -> Instance:
 
 
 def paid_until(unit: Instance) -> Instant | None:
-    """Return when the last minute ends that was charged; None: the instance is not metered."""
+    """Return the end of the last charged minute; None if the instance is not metered."""
     start = unit.meter_from
     return None if start is None else Instant(start + unit.metered_minutes * MINUTE_US)
 
 
 class Use(NamedTuple):
-    """The minutes [first, end) of a meter, for which so many units are charged at one price."""
+    """The minutes [first, end) of a meter, charged for ``units`` units at one price."""
 
     first: int
     end: int
@@ -68,15 +68,15 @@ class Use(NamedTuple):
 
     @property
     def amount(self) -> int:
-        """What it costs, in micro-units."""
+        """The cost in micro-units."""
         return self.units * (self.end - self.first) * self.price
 
 
 def uses(unit: Instance, prices: PriceList, until: Instant) -> Iterator[Use]:
-    """Return what a metered instance has used before ``until`` and was not charged for yet.
+    """Yield the uncharged use of a metered instance before ``until``.
 
-    First what it grew by within a minute that was charged already, then the minutes that began since, each at the price
-    that held when it began. Units for which a price was quoted have that one until the next change (decision 25).
+    First the units by which it grew within a minute already charged, then the minutes that have begun since, each at
+    the price when it began. Units with a quoted price keep that price until the next change (decision 25).
     """
     start = unit.meter_from
     if start is None:
@@ -105,9 +105,9 @@ def _priced(listed: PriceList, start: Instant, first: int, end: int, count: int)
 
 
 def _grown(unit: Instance, until: Instant) -> int:
-    """Count the units by which it grew within a charged minute, and which it held before ``until`` for some time.
+    """Return the units by which it grew within a charged minute, if it had them for some time before ``until``.
 
-    Units that were held for no time are not paid for, wherever in a minute that was (decision 28).
+    Units that were reserved for no time are free, at any point of a minute (decision 28).
     """
     paid, sized_at = paid_until(unit), unit.sized_at
     if paid is None or sized_at is None or not unit.metered_minutes or sized_at >= min(until, paid):
@@ -116,14 +116,14 @@ def _grown(unit: Instance, until: Instant) -> int:
 
 
 def charge_usage(draft: Draft, unit: Instance, until: Instant, *, at: Instant | None = None) -> Instance:
-    """Charge what a postpaid instance used before ``until`` and was not charged for yet.
+    """Charge the uncharged use of a postpaid instance before ``until``.
 
-    There is one posting for each price that held and number of units, of the time ``at``, or ``until``. Needs the
-    instance's account and prices.
+    There is one posting for each price and number of units, dated ``at``, or else ``until``. Needs the instance's
+    account and prices.
     """
     start = unit.meter_from
     if unit.release_at is not None:
-        # Whatever comes before a release that is late: nobody pays beyond its time (decision 6).
+        # If a release is late, work done before it charges no minute after the release time (decision 6).
         until = min(until, unit.release_at)
     metered = unit.payment_timing == "Postpaid" and unit.status in UP
     minutes = 0 if start is None else minutes_started(start, until)
@@ -144,14 +144,14 @@ def charge_usage(draft: Draft, unit: Instance, until: Instant, *, at: Instant | 
 
 
 def charge_last_minute(draft: Draft, unit: Instance, now: Instant) -> Instance:
-    """Charge an instance whose meter ends now and which goes on: what it holds in the started minute counts in it."""
+    """Charge an instance whose meter ends now while it goes on: the started minute is charged for its present units."""
     unit = charge_usage(draft, unit, now)
     paid = paid_until(unit)
     return unit if paid is None or paid <= now else charge_usage(draft, unit, paid, at=now)
 
 
 def note_arrears(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> Instance:
-    """Have an instance stopped where its account's debt stays unpaid for the grace, and not where it is paid."""
+    """Set when an instance stops for its account's debt: the grace after the debt began; clear it when paid."""
     since = draft.require(ACCOUNTS, unit.account_id).arrears_since
     if since is None:
         return unit if unit.stop_at is None else change(draft, unit, stop_at=None)
@@ -161,7 +161,7 @@ def note_arrears(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> In
 
 def _post(draft: Draft, unit: Instance, charged: int, at: Instant, start: Instant, use: Use) -> int:
     first, end, count, price = use
-    # A price may be set so high that no store can hold the charge. It must not keep the instance from ending.
+    # A price may be so high that no store can hold the charge. The charge is cut, so that the instance can still end.
     account = draft.require(ACCOUNTS, unit.account_id)
     room = min(MICRO_MAX - 1 + min(account.balance, 0), MICRO_MAX - 1 - unit.charged - charged)
     amount = Micro(min(use.amount, room))

@@ -1,4 +1,4 @@
-"""What a purchase must satisfy. A purchase and its quote ask the very same questions."""
+"""The checks of a purchase. The purchase and its quote run the same ones."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from leasebook.domain.values.rule_settings import Rules
 from leasebook.domain.values.wording import counted
 
 RULES = ("releaseTime", "end", "stock", "units", "price", "spend", "balance")
-"""What is judged, in the order in which a purchase is refused."""
+"""The names of the checks, in the order in which a purchase is refused."""
 QUOTED = ("region", "type", "count", "payment_timing", "months")
-"""The fields that a quote and the purchase made with it have in common, besides the account."""
+"""The fields that a quote and its purchase must share, besides the account."""
 Verdict = tuple[str, Refusal | None]
 
 
 class PurchaseTerms(msgspec.Struct, frozen=True):
     """The terms of a purchase: ``count`` units of an offering for an account, and how they are paid.
 
-    ``price`` is that of one unit for a minute (postpaid) or a month (prepaid). None: it is not sold that way. The terms
-    are judged, compared with a quote, and charged.
+    ``price`` is the price of one unit for a minute (postpaid) or a month (prepaid), in micro-units. None: it is not
+    sold that way. The terms are checked, compared with a quote, and charged.
     """
 
     account_id: str
@@ -58,7 +58,7 @@ class PurchaseTerms(msgspec.Struct, frozen=True):
 
 
 def balance_needed(terms: PurchaseTerms, rules: Rules) -> Micro:
-    """Return what the balance must be: the term's price, or for metered use a minimum (decision 11)."""
+    """Return the balance that a purchase needs: the term's price, or the minimum for metered use (decision 11)."""
     if terms.payment_timing == "Prepaid":
         return terms.at_once
     if rules.postpaid_balance_min is not None:
@@ -67,7 +67,7 @@ def balance_needed(terms: PurchaseTerms, rules: Rules) -> Micro:
 
 
 def judge(draft: Draft, rules: Rules, now: Instant, terms: PurchaseTerms) -> list[Verdict]:
-    """Judge a purchase by every rule; a refusal of None: the rule allows it."""
+    """Check a purchase by every rule; a refusal of None: the rule allows it."""
     guard = draft.get(ACCOUNT_LIMITS, terms.account_id)
     asked = None if guard is None else limited_use_of(draft, terms, now)
     postpaid = terms.payment_timing == "Postpaid"
@@ -83,7 +83,7 @@ def judge(draft: Draft, rules: Rules, now: Instant, terms: PurchaseTerms) -> lis
 
 
 def limited_use_of(draft: Draft, terms: PurchaseTerms, now: Instant) -> LimitedUse:
-    """Return what limits are asked about: the units, and what they cost at once, or metered in their first hour."""
+    """Return the use for the account's limits: the units, and the price of the term or of the first metered hour."""
     zone = draft.require(ACCOUNTS, terms.account_id).time_zone
     cost = terms.at_once if terms.payment_timing == "Prepaid" else terms.count * (terms.price or 0) * 60
     return LimitedUse(terms.user_id, terms.offering.type, terms.count, Micro(cost), month_name(now, zone))
@@ -119,7 +119,7 @@ def _of_price(terms: PurchaseTerms) -> Refusal | None:
 def _of_balance(draft: Draft, terms: PurchaseTerms, rules: Rules) -> Refusal | None:
     balance = draft.require(ACCOUNTS, terms.account_id).balance
     needed = balance_needed(terms, rules)
-    # An account in debt buys nothing more, whatever the minimum is.
+    # An account in debt cannot buy, even if the minimum is negative.
     if balance >= (needed if terms.payment_timing == "Prepaid" else max(needed, 0)) and needed < MICRO_MAX:
         return None
     prepaid = terms.payment_timing == "Prepaid"
@@ -130,7 +130,7 @@ def _of_balance(draft: Draft, terms: PurchaseTerms, rules: Rules) -> Refusal | N
 
 
 def check_quote(quote: Quote | None, quote_id: str, terms: PurchaseTerms, rules: Rules, now: Instant) -> Quote:
-    """Return the quote where it is the account's, of this very purchase, unused and still good; raises Refusal."""
+    """Return the quote if it is the account's, fits the purchase, is unused and valid; raises Refusal otherwise."""
     if quote is None or quote.account_id != terms.account_id:
         raise Refusal(
             NO_RESOURCE, f"There is no quote {quote_id[:64]!r} here. QuotePurchase makes one.", field="quoteId"
@@ -157,7 +157,7 @@ def check_quote(quote: Quote | None, quote_id: str, terms: PurchaseTerms, rules:
 
 
 def balance_refusal(balance: int, needed: int, rules: Rules, what: str) -> Refusal:
-    """Return the refusal for what the balance does not cover."""
+    """Return the refusal for an amount that the balance does not cover."""
     return Refusal(
         BALANCE,
         f"The balance is {amount_text(balance)} {rules.currency}, and {what} takes {amount_text(needed)}. "

@@ -1,4 +1,4 @@
-"""How an instance ends. There is one routine, whoever or whatever ends it (decision 16)."""
+"""The end of an instance. Users, due work and engines all use this one routine (decision 16)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 def begin_release(draft: Draft, unit: Instance, reason: EndReason, at: Instant) -> Instance:
-    """End an instance: charge what it used until now, stop what runs on it, and ask for it to be gone.
+    """End an instance: charge its use until now, drop its placements, and wait for the engine to confirm.
 
-    Metering ends at the scheduled release time even where the work runs late (decision 6). The units stay
-    out of the stock until the engine confirms. Needs the unit's account, prices and services.
+    Metering ends at the scheduled release time even if the work runs late (decision 6). The units stay reserved until
+    the engine confirms. Needs the instance's account, prices and services. Raises AssertionError if it has ended
+    already.
     """
     if unit.status not in ENDABLE:
         raise AssertionError(f"{unit.id} is {unit.status} and cannot be released")
@@ -38,9 +39,9 @@ def begin_release(draft: Draft, unit: Instance, reason: EndReason, at: Instant) 
 
 
 def stop(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> Instance:
-    """Stop an instance whose term or whose account's credit is over: replicas down, units kept for a while.
+    """Stop an instance at the end of its term or of its account's grace: replicas end, units stay reserved for a while.
 
-    What is being resized has its new size from then on: its money is paid and its stock taken (decision 14).
+    A resize under way is completed first: it is paid, and its units are reserved (decision 14).
     """
     unit = charge_usage(draft, unit, now)
     if unit.target_count is not None:
@@ -58,11 +59,11 @@ def stop(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> Instance:
 
 
 def settle_size(draft: Draft, unit: Instance, count: int) -> Instance:
-    """End a resize with that many units, and give back what it holds beyond them. Needs the offering.
+    """End a resize with ``count`` units, and return the units beyond them to the stock. Needs the offering.
 
-    Units that were given back take the price that was quoted for them along: others are priced anew (decision 25).
+    Units returned lose their quoted price: units added later are charged the current price (decision 25).
     """
-    spare = unit.held - count
+    spare = unit.reserved - count
     if spare > 0:
         draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(spare))
     quoted = min(count, unit.quoted_count)
@@ -70,6 +71,6 @@ def settle_size(draft: Draft, unit: Instance, count: int) -> Instance:
 
 
 def finish_release(draft: Draft, unit: Instance, at: Instant) -> None:
-    """Record that the engine confirmed: nothing of the instance is left, and its units go back to the stock."""
-    draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
+    """Record the engine's confirmation that the instance is gone, and return its units to the stock."""
+    draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.reserved))
     change(draft, unit, status="Released", released_at=at, target_count=None)

@@ -1,7 +1,7 @@
-"""Reminders: what is said before an instance ends by itself, and when.
+"""Reminders: messages some time before an instance ends by itself.
 
-A reminder is due some time before a deadline: an offset. Each offset of an account's is said once for a deadline, at
-its own time or not at all: what has passed already when the deadline is set, or when the work runs late, is not said.
+Each offset of an account leads to one reminder for a deadline, at its own time or not at all: a reminder whose time has
+passed when the deadline is set, or when late work is done, is not sent.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ OFFSET_MAX_US: Final = 90 * DAY_US
 What = Literal["release", "expiry"]
 
 DECIDES: Final = frozenset({"status", "payment_timing", "release_at", "expires_at", "auto_renew"})
-"""The fields of an instance by which its deadline, and whether it is reminded of it, can change."""
+"""The fields of an instance that decide on its deadline and its reminders."""
 _TERM: Final[frozenset[InstanceStatus]] = UP - {"BillingChanging"}
 _LIVE: Final[frozenset[InstanceStatus]] = UP | {"Creating"}
 
 
 def what_of(unit: Instance) -> What:
-    """Return what its deadline is."""
+    """Return whether its deadline is a release or an expiry."""
     return "release" if unit.payment_timing == "Postpaid" else "expiry"
 
 
 def deadline_of(unit: Instance) -> Instant | None:
-    """Return when an instance ends by itself as things stand: its release time, or the end of its term.
+    """Return when an instance ends by itself if no command changes it: its release time, or the end of its term.
 
-    Nobody is reminded of a term that ends and is followed by something: an instance that becomes postpaid goes on.
+    A prepaid instance that becomes postpaid goes on after its term, so the end of that term is no deadline.
     """
     if unit.payment_timing == "Postpaid":
         return unit.release_at if unit.status in ENDABLE else None
@@ -40,15 +40,15 @@ def deadline_of(unit: Instance) -> Instant | None:
 
 
 def to_offsets(offsets_us: tuple[int, ...]) -> tuple[int, ...]:
-    """Return offsets as they are kept: each once, the longest first, which is the order in which they are due."""
+    """Return offsets as they are kept: unique, and longest first, which is the order of the reminders."""
     return tuple(sorted(set(offsets_us), reverse=True))
 
 
 def armed(unit: Instance, offsets_us: tuple[int, ...], after: Instant) -> InstanceChanges:
-    """Return the fields with which an instance is reminded of its deadline, as often as something is left to be said.
+    """Return the fields that set an instance's reminders for its deadline.
 
-    That is every offset whose moment comes after ``after``, and after the last one of which it was reminded: so a
-    deadline that is moved and moved back is not told of twice, even where a clock is set back meanwhile.
+    They cover every offset whose instant comes after ``after`` and after the last reminder given. A deadline that is
+    moved and moved back therefore causes no second reminder, even if the clock is set back in between.
     """
     deadline = deadline_of(unit)
     if deadline is None:
@@ -59,36 +59,36 @@ def armed(unit: Instance, offsets_us: tuple[int, ...], after: Instant) -> Instan
 
 
 def disarmed(unit: Instance) -> InstanceChanges:
-    """Return the fields with which it is reminded of nothing. What has ended forgets of what it was reminded."""
+    """Return the fields that clear all reminders; for an instance that has ended, ``reminded_at`` as well."""
     fields: InstanceChanges = {"remind_at": None, "remind_before_us": ()}
     return fields if unit.status in _LIVE else {**fields, "reminded_at": None}
 
 
 def is_rearmed(before: Instance | None, after: Instance) -> bool:
-    """Whether what an instance is to be reminded of is another thing now."""
+    """Whether the change affects the instance's reminders."""
     if before is None:
         return deadline_of(after) is not None
     return (deadline_of(before), before.auto_renew) != (deadline_of(after), after.auto_renew)
 
 
 def wants_none(unit: Instance) -> bool:
-    """Whether there is nothing to remind of. With a rule for its renewal there is only once a renewal has failed."""
+    """Whether no reminder is due. With automatic renewal, reminders begin only when a renewal has failed."""
     return unit.auto_renew or deadline_of(unit) is None
 
 
 def unpaid(unit: Instance, offsets_us: tuple[int, ...], now: Instant) -> InstanceChanges:
-    """Return the fields that change because a renewal has just failed: from now on it is reminded of its expiry.
+    """Return the fields that change when a renewal has failed: from now on the instance has reminders of its expiry.
 
-    What is due at this very moment counts: the try itself was at that time before the expiry.
+    A reminder due at this instant counts: renewals are tried at the same offsets before the expiry.
     """
     return {} if unit.remind_at is not None else armed(unit, offsets_us, Instant(now - 1))
 
 
 def said(unit: Instance, at: Instant, seen_at: Instant) -> InstanceChanges:
-    """Return the fields that change because a reminder was due at a moment and the work is done at another.
+    """Return the fields that change when a reminder due at ``at`` is processed at ``seen_at``.
 
-    Only the nearest one is said where several are late, and none of a deadline that has passed. What is said is what
-    changes ``reminded_at``.
+    If several are late, only the one nearest to the deadline is given, and none after the deadline. A change of
+    ``reminded_at`` is the event that sends it.
     """
     deadline = deadline_of(unit)
     if deadline is None or deadline <= seen_at:

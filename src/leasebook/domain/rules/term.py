@@ -1,4 +1,4 @@
-"""Terms: what is paid in advance, by calendar months from an anchor (decisions 12, 13 and 15)."""
+"""Terms: calendar months from an anchor, paid in advance (decisions 12, 13 and 15)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from leasebook.domain.values.calendar import DAY_US, SECOND_US, Instant, add_mon
 from leasebook.domain.values.money import Micro
 
 RENEWAL_DAYS: Final = (7, 3, 1, 0)
-"""So many times 24 hours before the end of a term a renewal is tried (decision 13)."""
+"""Days before the end of a term at which a renewal is tried; a day is 24 hours (decision 13)."""
 DAYS_MAX: Final = 31
-"""Days of the longest month. A day's part of a month's price is one part of so many, in every month (decision 26)."""
+"""Days of the longest month. In every month a day costs one thirty-first of the month's price (decision 26)."""
 TERM_MONTHS_MAX: Final = 1200
-"""A hundred years ahead are enough; dates beyond some thousands cannot be written."""
+"""Upper bound of a term: a hundred years suffice, and dates some thousands of years ahead cannot be written."""
 
 
 class Term(NamedTuple):
-    """``months`` calendar months after ``anchor`` it ends."""
+    """A term of ``months`` calendar months after ``anchor``, which ends at ``expires_at``."""
 
     anchor: Instant
     months: int
@@ -28,17 +28,17 @@ class Term(NamedTuple):
 
 
 def term_of(anchor: Instant, months: int, zone_name: str) -> Term:
-    """Return the term of so many months from its first day (decision 12)."""
+    """Return the term of that many months from its first day (decision 12)."""
     return Term(anchor, months, add_months(anchor, months, zone_name))
 
 
 def term_to_day(term: Term, day: int, zone_name: str, *, later: bool) -> Term:
-    """Return the term that ends on that day of a month instead, at the same time of day: the next one there is.
+    """Return the term extended to the next time that a month has that day, at the same time of day.
 
-    In a month without that day it ends on the last. With ``later`` it ends at least a moment later than it did.
+    In a month without that day it ends on the last one. With ``later`` the new end must be after the old one.
     """
     first = to_datetime(term.anchor, zone_name)
-    # January has every day, so that it can be the anchor whatever the day.
+    # January has 31 days, so any day can be the anchor.
     naive = first.replace(month=1, day=day, fold=0, tzinfo=None)
     anchor = from_datetime(naive.replace(tzinfo=zone(zone_name)))
     months = first.month - 1 + term.months
@@ -52,9 +52,9 @@ def term_to_day(term: Term, day: int, zone_name: str, *, later: bool) -> Term:
 def months_between(before: Term, after: Term, zone_name: str) -> Fraction:
     """Count the months from the end of one term to the end of another (decision 26).
 
-    Each end has its place: its month, and so many thirty-first parts of it as days come before its day. A day that its
-    month does not have has its place all the same. So the months between two ends do not depend on the way from one to
-    the other, and a whole month is one, whatever its day and its length.
+    Each end has a position: its month, and one thirty-first of a month for each day before its own, even if the month
+    is too short for that day. The months between two ends therefore do not depend on the steps between them, and a
+    whole month counts as one, independent of its day and length.
     """
     return _place(after, zone_name) - _place(before, zone_name)
 
@@ -65,9 +65,9 @@ def _place(term: Term, zone_name: str) -> Fraction:
 
 
 def is_too_long(unit: Instance, term: Term, zone_name: str) -> bool:
-    """Whether an instance's term would be longer than any is, counted from its first day (decision 32).
+    """Whether an instance's term would exceed the longest one allowed, counted from its first day (decision 32).
 
-    A term that ends on another day of the month counts its own months anew.
+    The months of ``term`` are no measure: a term that was moved to another day counts from a new anchor.
     """
     begun = unit.term_from
     return begun is not None and term.expires_at > add_months(begun, TERM_MONTHS_MAX, zone_name)
@@ -80,7 +80,7 @@ def months_of(unit: Instance, zone_name: str) -> Fraction:
 
 
 def next_try(expires_at: Instant, now: Instant) -> Instant | None:
-    """Return when the renewal of a term is tried next; None: there is no more time for it."""
+    """Return when the renewal of a term is tried next; None if no attempt is left before its end."""
     for days in RENEWAL_DAYS:
         at = Instant(expires_at - days * DAY_US)
         if at > now:
@@ -89,22 +89,22 @@ def next_try(expires_at: Instant, now: Instant) -> Instant | None:
 
 
 def next_late_try(expires_at: Instant, retire_at: Instant, now: Instant) -> Instant | None:
-    """Return when the renewal of a term that is over is tried next, every 24 hours until the instance is released."""
+    """Return the next attempt to renew a term that is over: every 24 hours until the release, then None."""
     at = Instant(expires_at + ((now - expires_at) // DAY_US + 1) * DAY_US)
     return at if at < retire_at else None
 
 
 def price_of_months(count: int, per_month: Micro, months: Fraction) -> Micro:
-    """Price so many units for so many months, rounded up once."""
+    """Return the price of ``count`` units for that many months in micro-units, rounded up once."""
     return Micro(ceil(count * per_month * months))
 
 
 def price_of_rest(unit: Instance, added: int, per_month: Micro, zone_name: str, now: Instant) -> Micro:
-    """Price more units for the rest of a term: pro rata by the second over the full term, rounded up (decision 15)."""
+    """Return the price of more units for the rest of a term: pro rata by the second, rounded up (decision 15)."""
     term, since = own_term(unit), unit.term_from
     assert since is not None  # noqa: S101 - a prepaid instance that runs has a term
     full_s = Fraction(term.expires_at - since, SECOND_US)
-    # Where the work runs late, a term may be over that has not been ended yet.
+    # If the work runs late, the term may be over and the instance not yet stopped.
     rest_s = max(0, -((now - term.expires_at) // SECOND_US))
     return Micro(ceil(added * per_month * months_of(unit, zone_name) * rest_s / full_s))
 
@@ -116,14 +116,14 @@ def own_term(unit: Instance) -> Term:
 
 
 def length_of(unit: Instance, zone_name: str) -> int:
-    """Count the months of a prepaid instance's term; where it was renewed to a day, a part of a month counts as one.
+    """Return the months of a prepaid instance's term; a part of a month after a renewal to another day counts as one.
 
-    The zone is the account's, in which terms are counted: on other clocks a term may begin on one day of the month and
+    The zone is the account's, in which terms are counted: in another zone a term may begin on one day of the month and
     end on another.
     """
     return unit.term_months if unit.term_from is None else ceil(months_of(unit, zone_name))
 
 
 def renewal_order(unit: Instance) -> str:
-    """Name the order of an automatic renewal: always the same for the same term, since nobody throws dice for it."""
+    """Return the order id of an automatic renewal: derived from the instance and its term, since rules have no dice."""
     return sha256(f"renewal {unit.id} {unit.expires_at}".encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Instants, and the calendar arithmetic that leases and bills are made of."""
+"""Instants, and the calendar arithmetic of leases and bills."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RFC3339 = re.compile(
 
 
 class BadTime(ValueError):
-    """The text names no moment; the message says why."""
+    """A text that names no instant; the message says why."""
 
 
 @lru_cache(maxsize=256)
@@ -40,10 +40,10 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
-    """Return the time zones that may be given: names of the IANA database that mean the same on every machine.
+    """Return the time zones that a setting or request may give: IANA names that mean the same on every machine.
 
-    ``localtime`` and ``posixrules`` are whatever an administrator made of them, ``Factory`` says that nobody set one,
-    and those of ``right/`` and ``posix/`` count leap seconds or are other names of the rest (decision 31).
+    ``localtime`` and ``posixrules`` depend on the machine's administrator, ``Factory`` means that no zone was set, and
+    the names below ``right/`` and ``posix/`` count leap seconds or are aliases (decision 31).
     """
     return frozenset(name for name in available_timezones() if _means_the_same(name))
 
@@ -63,10 +63,10 @@ def to_datetime(at: Instant, zone_name: str = "UTC") -> datetime:
 
 
 def parse_time(text: str, zone_name: str) -> Instant:
-    """Read RFC 3339, or ``YYYY-MM-DD HH:MM:SS`` in the given zone (decision 1).
+    """Parse RFC 3339, or ``YYYY-MM-DD HH:MM:SS`` in the given zone (decision 1).
 
-    Raises BadTime for another form, for a date that is none, and for a local time that the zone skips.
-    A local time that happens twice means the earlier one.
+    Raises BadTime for another form, for a date that does not exist, and for a local time that the zone skips. A local
+    time that happens twice means the earlier one.
     """
     try:
         if _STANDARD.fullmatch(text):
@@ -110,10 +110,10 @@ def rfc3339(at: Instant, zone_name: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _quarter(number: int, zone_name: str) -> tuple[str, int, str] | None:
-    """Return what all texts of a quarter of an hour begin with, its first minute, and what they end with.
+    """Return the text before and after the minutes, and the first minute, for a quarter of an hour since 1970 UTC.
 
-    A long list writes hundreds of times, most of them near each other. None where the quarter is no quarter of the
-    zone's clocks, or they are changed in it.
+    A long list formats hundreds of times, most of them close to each other, so quarters are cached. Returns None where
+    the zone's clocks do not show this as a quarter of an hour, or change during it.
     """
     begin = Instant(number * QUARTER_US)
     first, last = to_datetime(begin, zone_name), to_datetime(Instant(begin + QUARTER_US - 1), zone_name)
@@ -131,7 +131,8 @@ def add_months(anchor: Instant, months: int, zone_name: str) -> Instant:
     February, plus two is 31 March. Count from the anchor every time: chained steps drift.
     """
     if months == 0:
-        return anchor  # where clocks are set back, its local time may happen twice
+        # Adding 0 months below could move the anchor: a local time that happens twice is read as the earlier one.
+        return anchor
     first = to_datetime(anchor, zone_name)
     year, month0 = divmod(first.year * 12 + first.month - 1 + months, 12)
     day = min(first.day, calendar.monthrange(year, month0 + 1)[1])
@@ -148,7 +149,7 @@ def next_full_hour(after: Instant, zone_name: str) -> Instant:
         hour = Instant(((at + offset_us) // HOUR_US + 1) * HOUR_US - offset_us)
         if _offset_us(hour, zone_name) == offset_us:
             return hour
-        # The clocks are changed on the way. Where they are set to a full hour, that is one; otherwise count on.
+        # The clocks change on the way. If they change to a full hour, that is the result; otherwise go on from there.
         at = _change(at, hour, zone_name)
         if (at + _offset_us(at, zone_name)) % HOUR_US == 0:
             return at

@@ -1,4 +1,4 @@
-"""The project's former name. What was sealed, stored or named under it stays usable, so the name stands here only."""
+"""The project's former name. Seals, tables and policies made under it must stay usable; only this module has it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from typing import Final
 
 FORMER_NAME: Final = "leasehold"
 SEALED: Final = b"leasehold "
-"""How every sealed message and every purpose of a derived key begins: other bytes would open no seal of before."""
+"""The first bytes of every sealed message and of the purpose of every derived key. Other bytes open no old seal."""
 FORMER_OPERATOR: Final = "LeaseholdOperatorPolicy"
-"""What the operator's policy was called in stores of before."""
+"""The name of the operator's policy in stores of earlier versions."""

@@ -1,4 +1,4 @@
-"""Refusals: the answers that say no, with what is so and what to do."""
+"""Refusals: the answers that say no. Each message says what the state is and what to do."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Final
 
 
 class Refusal(Exception):
-    """A command that is refused changed nothing.
+    """The answer to a command that is refused. A refusal changes nothing.
 
-    ``reason`` is one of the constants below, ``message`` a sentence for the caller, ``field`` the
-    parameter at fault where one is (dotted, as on the wire). ``again_us``, where it is known, is after how many
-    microseconds the same would not be refused for this.
+    ``reason`` is one of the constants below, ``message`` a sentence for the caller, ``field`` the parameter at fault if
+    there is one (dotted, as on the wire). ``again_us`` is in how many microseconds the same command would no longer be
+    refused for this reason; None: unknown.
     """
 
     def __init__(self, reason: str, message: str, *, field: str | None = None, again_us: int | None = None) -> None:
@@ -64,6 +64,8 @@ REASONS: Final = (
 )
 
 REMEMBERED: Final = frozenset(REASONS) - {BAD_VALUE, DENIED, TOKEN_MISMATCH, REPLAYED}
-"""Refusals that a client token keeps: a late duplicate must not buy what its sender was refused (decision 10).
+"""Refusals that are kept as the answer to a client token.
 
-What was malformed or not permitted was never decided."""
+A late duplicate must not buy what its sender was refused (decision 10). The other refusals are not kept: a malformed or
+forbidden request was never decided.
+"""

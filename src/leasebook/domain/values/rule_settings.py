@@ -12,12 +12,13 @@ from leasebook.domain.values.money import Micro
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator may tune, as plain values. Durations are microseconds.
+    """The settings that rules depend on, as plain values. Durations are microseconds.
 
-    ``routes`` say which engine serves an offering, and ``missing`` what each engine of this server lacks to keep a
-    replica apart (``Isolation.missing``). An engine that is not in it is another server's, which judges by itself.
-    ``counts_unknown``: a service whose model nobody knows is counted where its request does not say, and not refused.
-    ``bounds`` are how many there may be of what ``domain.bounds`` counts; what is not in it is not bounded.
+    ``routes`` say which engine serves an offering. ``missing`` lists, for each engine of this server, what it lacks to
+    isolate a replica (``Isolation.missing``). An engine without an entry belongs to another server, which decides by
+    itself. ``counts_unknown``: a service whose model is not in the repository is only counted if its request does not
+    say otherwise; without it the request is refused. ``bounds`` are upper bounds of the numbers that ``domain.bounds``
+    counts; a number without an entry is unbounded.
     """
 
     time_zone: str = "Asia/Shanghai"

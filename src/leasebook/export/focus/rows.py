@@ -185,7 +185,7 @@ def _by_use(unit: Instance, amount: int) -> list[tuple[Use | None, int, Fraction
     """
     if unit.kind != UNITS_OF_COMPUTE or unit.status in GONE or unit.status == "Releasing":
         return [(None, amount, Fraction(1))]
-    share = Fraction(unit.used, unit.held)
+    share = Fraction(unit.used, unit.reserved)
     used = int(amount * share)
     parts: list[tuple[Use | None, int, Fraction]] = [("Used", used, share), ("Unused", amount - used, 1 - share)]
     return [part for part in parts if part[1]]

@@ -1,4 +1,4 @@
-"""What is asked about deliveries of events, and what the answers are made of."""
+"""Filters and results of queries about deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from leasebook.domain.record.event import Event
 
 
 class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which deliveries of an account to list; None: whatever it is."""
+    """A filter for an account's deliveries; None: any value."""
 
     account_id: str
     hook_id: str | None = None
@@ -20,7 +20,7 @@ class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryPlace(NamedTuple):
-    """Where a delivery stands in lists: by its event, then by its hook."""
+    """The position of a delivery in lists: by its event, then by its subscription."""
 
     page: int
     line: int
@@ -28,14 +28,14 @@ class DeliveryPlace(NamedTuple):
 
 
 class Working(NamedTuple):
-    """A hook that has something to do, or may have; ``behind``: events came since it was looked after."""
+    """A subscription with work, or that may have work; ``behind``: there are events without deliveries."""
 
     hook: Subscription
     behind: bool
 
 
 class Head(NamedTuple):
-    """The first delivery that waits in a lane, and its event."""
+    """The first waiting delivery of a queue, and its event."""
 
     delivery: Delivery
     event: Event

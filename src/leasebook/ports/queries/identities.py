@@ -1,4 +1,4 @@
-"""What the rim asks of the store about users, their access keys and what is sealed."""
+"""Queries about users, their access keys and sealed values."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class SealedRow(NamedTuple):
 
 
 class IdentityQuestions(Protocol):
-    """Questions about identities, answered from what is committed."""
+    """Queries about identities, answered from committed rows."""
 
     def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
-        """Return an access key with the user whom it belongs to."""
+        """Return an access key and its user."""
         ...
 
     def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
-        """Return those access keys that there are, each with the user whom it belongs to."""
+        """Return the existing access keys among these ids, each with its user."""
         ...
 
     def user(self, user_id: str) -> User | None:
@@ -35,7 +35,7 @@ class IdentityQuestions(Protocol):
     def users(
         self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
     ) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
+        """Return an account's users with their keys, oldest first, from after a time of creation and an id."""
         ...
 
     def holders(self, policy: str) -> list[str]:
@@ -43,9 +43,9 @@ class IdentityQuestions(Protocol):
         ...
 
     def key_uses(self, account_id: str) -> dict[str, Instant]:
-        """Return when the keys of an account were last used, as far as that was written; the others are missing."""
+        """Return when the keys of an account were last used; a key without a recorded use is missing."""
         ...
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
-        """Return what is sealed in a table (access_keys or hooks), in the order of ids."""
+        """Return the sealed values of a table (access_keys or hooks), in the order of ids."""
         ...

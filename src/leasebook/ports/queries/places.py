@@ -1,4 +1,4 @@
-"""What the rim asks of the store about the places where replicas are to run."""
+"""Queries about the places where replicas run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from leasebook.domain.replicas.unrun import RunPlace
 
 
 class PlaceQuestions(Protocol):
-    """Questions about places, answered from what is committed."""
+    """Queries about places, answered from committed rows."""
 
     def run_places(self, service_id: str | None = None) -> list[RunPlace]:
-        """Return where replicas are to run now, of one service or of all: of services that are on and not counted."""
+        """Return the places with replicas of one service, or of all, if the service is on and an engine runs it."""
         ...

@@ -1,4 +1,4 @@
-"""What may be asked of the store outside a batch: the port that reads go through."""
+"""The port for reads: all queries to the store outside a batch."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from leasebook.ports.queries.places import PlaceQuestions
 T = TypeVar("T")
 
 IDENTITY_EPOCH: Final = "identity_epoch"
-"""Fact that changes with every change of a key or a user, where several servers work on one store."""
+"""The metadata row that changes with every change of a key or a user, if several servers share the store."""
 
 
 class Numbered(msgspec.Struct, frozen=True):
-    """A row with its number, by which pages are cut."""
+    """A row and its number, by which lists are cut into pages."""
 
     seq: int
     row: Any
 
 
 class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which instances of an account to list; None: whatever it is, but only live ones (decision 17)."""
+    """A filter for an account's live instances (decision 17); None: any value."""
 
     account_id: str
     kind: OfferingKind = UNITS_OF_COMPUTE
@@ -57,7 +57,7 @@ class UnitFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which services of an account to list; None: whatever it is. Deleted ones are in no list."""
+    """A filter for an account's services that are not deleted; None: any value."""
 
     account_id: str
     name_part: str | None = None
@@ -69,7 +69,7 @@ class ServiceFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders or postings of an account to list, from ``since`` until before ``until``; None: whatever it is."""
+    """A filter for an account's orders or postings, from ``since`` to before ``until``; None: any value."""
 
     account_id: str
     kind: str | None = None
@@ -79,14 +79,14 @@ class HistoryFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(NamedTuple):
-    """Where a page of postings begins: at a moment, after a number."""
+    """The start of a page of postings: after a time and a number."""
 
     at: int
     seq: int
 
 
 class Used(NamedTuple):
-    """What an app called of a service in a stretch of time."""
+    """The calls that an app made of a service in a period."""
 
     service_id: str
     app_id: str
@@ -97,14 +97,14 @@ class Used(NamedTuple):
 
 
 class Spender(NamedTuple):
-    """An instance with a cost in a stretch of time; ``prepaid``: something was paid in advance for it, or paid back."""
+    """An instance with a cost in a period; ``prepaid``: it has an advance payment, or a refund of one."""
 
     unit_id: str
     prepaid: bool
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events of an account to list, from ``since`` until before ``until``; None: whatever it is."""
+    """A filter for an account's events, from ``since`` to before ``until``; None: any value."""
 
     account_id: str
     unit_id: str | None = None
@@ -113,7 +113,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: Instant | None = None
 
     def has(self, event: Event) -> bool:
-        """Whether an event is one of those."""
+        """Whether an event passes the filter."""
         return (
             self.unit_id in (None, event.unit_id)
             and (self.types is None or event.type in self.types)
@@ -123,14 +123,14 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventPlace(NamedTuple):
-    """Where an event stands: on which page, and where on it. Later ones are greater."""
+    """The position of an event: its page, and its line there. Later events have greater positions."""
 
     page: int
     line: int
 
 
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries of the audit log to list; None: whatever it is. ``account_id`` "": calls of nobody knows whom."""
+    """A filter for entries of the audit log; None: any value. ``account_id`` "" selects unauthenticated calls."""
 
     account_id: str
     user_id: str | None = None
@@ -144,7 +144,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: Instant | None = None
 
     def has(self, entry: Entry) -> bool:
-        """Whether an entry is one of those."""
+        """Whether an entry passes the filter."""
         return (
             all(
                 wanted in (None, found)
@@ -164,7 +164,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditLine(NamedTuple):
-    """An entry of the audit log: where it stands, and the chain and number of its page."""
+    """An entry of the audit log: its position, and the chain and number of its page."""
 
     place: EventPlace
     chain: str
@@ -173,14 +173,14 @@ class AuditLine(NamedTuple):
 
 
 class AuditFound(NamedTuple):
-    """Entries, newest first. ``stopped``: so far was looked, and there may be more; None: these are all."""
+    """Entries, newest first. ``stopped``: the search ended at this position, and more may follow; None: all found."""
 
     lines: list[AuditLine]
     stopped: EventPlace | None
 
 
 class RefusedFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows of the log of refused calls to list; None: whatever it is. Times are those of minutes."""
+    """A filter for the log of refused calls; None: any value. Times are those of minutes."""
 
     address: str | None = None
     access_key_id: str | None = None
@@ -189,7 +189,7 @@ class RefusedFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sets of models to list, of those that an account sees: its own, everybody's, or both (None)."""
+    """A filter for the model sets that an account sees: its own, those for all accounts, or both (None)."""
 
     account_id: str
     everybodys: bool | None = None
@@ -197,14 +197,14 @@ class ModelSetFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
-    """Questions, each answered from one consistent view."""
+    """Queries, each answered from one consistent snapshot."""
 
     def fact(self, name: str) -> str | None:
-        """Return a value that the store remembers about itself."""
+        """Return a metadata value of the store."""
         ...
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
-        """Return rows of the log of refused calls, those written last first."""
+        """Return rows of the log of refused calls, last written first."""
         ...
 
     def account(self, account_id: str) -> Account | None:
@@ -224,7 +224,7 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def services(self, wanted: ServiceFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
-        """Return an account's services in the order in which they were created, or the other way round."""
+        """Return an account's services in the order of creation, or reversed."""
         ...
 
     def offerings(self) -> list[Offering]:
@@ -244,33 +244,33 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def balance_at(self, account_id: str, until: Instant) -> int:
-        """Return what an account had before a moment."""
+        """Return an account's balance before an instant."""
         ...
 
     def turnover(self, account_id: str, since: Instant, until: Instant) -> tuple[int, int]:
-        """Sum up what was paid in, and what was charged less refunds, in a stretch of time."""
+        """Return the sum of top-ups, and the sum of charges less refunds, in a period."""
         ...
 
     def billed_units(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[str]:
-        """Return the ids of instances that have postings in a stretch of time, in order."""
+        """Return the ids of instances with postings in a period, in order."""
         ...
 
     def bill(self, unit_id: str, since: Instant, until: Instant) -> list[Posting]:
-        """Return an instance's postings in a stretch of time, in the order in which they were written."""
+        """Return an instance's postings in a period, in the order in which they were written."""
         ...
 
     def bills(
         self, account_id: str, unit_ids: Sequence[str], since: Instant, until: Instant
     ) -> Iterator[tuple[str, list[Posting]]]:
-        """Yield the bills of instances of an account, in the order in which they are named."""
+        """Yield the bills of an account's instances, in the order of ``unit_ids``."""
         ...
 
     def spenders(self, account_id: str, since: Instant, until: Instant, *, after: str, limit: int) -> list[Spender]:
-        """Return the instances with postings in a stretch of time or a paid term that reaches into it, by their ids."""
+        """Return the instances with postings in a period, or with a paid term that reaches into it, by their ids."""
         ...
 
     def terms(self, unit_id: str, until: Instant) -> list[Posting]:
-        """Return what was paid in advance for an instance, or paid back, before a moment, in the order of writing."""
+        """Return the advance payments of an instance and their refunds before an instant, in the order of writing."""
         ...
 
     def quota(self, account_id: str, model: str, *, status: str | None) -> list[Instance]:
@@ -280,7 +280,7 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
     def calls(
         self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
     ) -> list[Used]:
-        """Sum up the calls of an account's services in a stretch of time, by service and app."""
+        """Sum the calls of an account's services in a period, by service and app."""
         ...
 
     def package(self, package_id: str) -> TokenPackage | None:
@@ -298,31 +298,31 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
     def events(
         self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
     ) -> list[tuple[EventPlace, Event]]:
-        """Return an account's events, newest first or in the order in which they happened."""
+        """Return an account's events, newest first or oldest first."""
         ...
 
     def guard(self, account_id: str) -> AccountLimits | None:
-        """Return an account's limits, with what is used of them."""
+        """Return an account's limits and their usage."""
         ...
 
     def last_event(self, account_id: str) -> EventPlace | None:
-        """Return where the last event of an account stands."""
+        """Return the position of an account's last event."""
         ...
 
     def audit(self, wanted: AuditFilter, *, after: EventPlace | None, limit: int) -> AuditFound:
-        """Return an account's entries of the audit log, newest first; it looks at a bounded number of pages."""
+        """Return an account's entries of the audit log, newest first; the search reads a bounded number of pages."""
         ...
 
     def audit_export(self, account_id: str | None, since: Instant | None, until: Instant | None) -> Iterator[AuditPage]:
-        """Return pages of the audit log on which something of a stretch of time stands, in the order of writing."""
+        """Return the pages of the audit log with entries in a period, in the order of writing."""
         ...
 
     def audit_chains(self, limit: int) -> list[Sealed]:
-        """Return the ends of the chains of the audit log, the one written last first."""
+        """Return the ends of the chains of the audit log, last written first."""
         ...
 
     def audit_closures(self, *, after: int | None, limit: int) -> list[Numbered]:
-        """Return what stands for pages that were removed, newest first."""
+        """Return the receipts of removed pages, newest first."""
         ...
 
     def hooks(self, account_id: str) -> list[Subscription]:
@@ -334,11 +334,11 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def used_link(self, unit_id: str, deadline: Instant) -> UsedLink | None:
-        """Return which link of a deadline of an instance was used; None: none."""
+        """Return which link of a deadline of an instance was used; None: no link."""
         ...
 
     def working_hooks(self) -> list[Working]:
-        """Return the hooks of all accounts that are active, to be confirmed, or being deleted."""
+        """Return the subscriptions of all accounts that are active, pending, or being deleted."""
         ...
 
     def event_pages(self, account_id: str, *, after: int, limit: int) -> list[tuple[int, tuple[Event, ...]]]:
@@ -346,20 +346,20 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def event_at(self, account_id: str, place: EventPlace) -> Event | None:
-        """Return an account's event by where it stands."""
+        """Return an account's event at a position."""
         ...
 
     def due_lanes(
         self, hook_ids: Sequence[str], until: Instant, leased_until: Instant | None, limit: int
     ) -> list[tuple[str, str]]:
-        """Return lanes in which something may be tried by then, at most so many of each hook, the longest due first.
+        """Return queues with a delivery due by ``until``, at most ``limit`` a subscription, the longest due first.
 
-        Left out are those whose lease ends after ``leased_until``; None: nobody's lease counts.
+        Queues whose lease ends after ``leased_until`` are left out; None: leases are ignored.
         """
         ...
 
     def heads(self, lanes: Sequence[tuple[str, str]]) -> list[Head]:
-        """Return what is to be delivered first in each of some lanes."""
+        """Return the first waiting delivery of each queue."""
         ...
 
     def deliveries(self, wanted: DeliveryFilter, *, after: DeliveryPlace | None, limit: int) -> list[Delivery]:
@@ -367,19 +367,19 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def given_up(self, account_id: str, hook_id: str, *, since: Instant, limit: int) -> list[Delivery]:
-        """Return what was given up for a hook of an account since a time, those of the oldest events first."""
+        """Return the deliveries to a subscription given up since an instant, those of the oldest events first."""
         ...
 
     def waiting_deliveries(self) -> tuple[int, Instant | None]:
-        """Count what waits, and return since when the oldest of it does."""
+        """Return the number of waiting deliveries, and since when the oldest of them waits."""
         ...
 
     def due(self, until: Instant, limit: int) -> list[Due]:
-        """Return the work that is due by then, in the order in which it is to be done."""
+        """Return the work due by an instant, in the order in which it is done."""
         ...
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
-        """Return since when the oldest release that should have been done by then is due."""
+        """Return the due time of the oldest release that is overdue; None: no release is."""
         ...
 
     def unit_counts(self) -> dict[str, int]:
@@ -391,7 +391,7 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def model_sets(self, wanted: ModelSetFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
-        """Return sets of models in the order in which they were added, or the other way round."""
+        """Return model sets in the order in which they were added, or reversed."""
         ...
 
     def model(self, model_id: str) -> Model | None:
@@ -409,21 +409,21 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
     def service_keys(
         self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
     ) -> list[Numbered]:
-        """Return an account's keys for calling services, oldest first; with a service, those that open it alone."""
+        """Return an account's keys for calling services, oldest first; with a service, only keys for that one."""
         ...
 
     def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
-        """Return users by id, each with whether an access key of theirs is active."""
+        """Return users by id, each with whether one of their access keys is active."""
         ...
 
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
-        """Return by suffix which service answers at each: the first of the account's that has it and is not deleted."""
+        """Return the service that answers at each suffix: the first of the account's that has it and is not deleted."""
         ...
 
     def targets(self, service_id: str) -> list[Target]:
-        """Return a service's replicas that take requests: what answers on instances that are up, healthy ones first.
+        """Return a service's replicas that answer, on instances that are up, healthy ones first.
 
-        A service that was taken off has none.
+        A service that is switched off has none.
         """
         ...
 
@@ -432,26 +432,26 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
         ...
 
     def jobs(self, unit_ids: Sequence[str] | None) -> list[Job]:
-        """Return instances whose replicas somebody must look after, with what is known of these; None: all of them.
+        """Return the instances whose replicas need a worker, with their rows; None: all of them.
 
-        They are those with replicas that an engine runs or is to run, and those that wait for what an engine was asked.
+        They are the instances with replicas that an engine runs or has to run, and those that wait for an engine.
         """
         ...
 
     def workers(self) -> list[Worker]:
-        """Return who looks after replicas, or did and has leases yet."""
+        """Return the workers that look after replicas, and former ones that still have leases."""
         ...
 
     def workers_up(self) -> list[Worker]:
-        """Return every worker that did not stop cleanly, whether it still lives or not."""
+        """Return every worker that did not stop cleanly, alive or not."""
         ...
 
     def workers_named(self, worker_ids: Sequence[str]) -> list[Worker]:
-        """Return workers by id, in order; those that are not known are left out."""
+        """Return workers by id, in order; unknown ids are left out."""
         ...
 
     def supplies(self) -> list[EngineCapacity]:
-        """Return what every engine was last said to have, by the engine's name."""
+        """Return the last reports about every engine, by the engine's name."""
         ...
 
     def replica_counts(self) -> dict[str, int]:
@@ -460,16 +460,16 @@ class ReadRepository(IdentityQuestions, PlaceQuestions, Protocol):
 
 
 class Reader(Protocol):
-    """Somebody who answers questions."""
+    """An object that answers queries."""
 
     async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
-        """Answer, off the event loop, from what is committed; what may take ``long`` keeps nobody else waiting."""
+        """Answer from committed rows, off the event loop. ``long`` queries run apart, so short ones do not wait."""
         ...
 
 
 class Glancer(Reader, Protocol):
-    """Somebody who has a thread of its own for the questions of monitors."""
+    """A reader with its own thread for the queries of monitors."""
 
     async def glance(self, question: Callable[[ReadRepository], T]) -> T:
-        """Answer a short question that waits for nobody else's."""
+        """Answer a short query without waiting for other queries."""
         ...

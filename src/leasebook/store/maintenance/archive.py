@@ -1,9 +1,9 @@
-"""Archiving the hourly charges of months that are over, so that years of them stay affordable.
+"""Archiving the hourly charges of past months, so that years of them stay affordable.
 
-A postpaid instance makes a posting an hour, 8,760 a year. Once a month is settled, what matters of it in the
-books is one sum: what follows each other without a gap, for as many units at one price, becomes one posting of the
-same amount and the same minutes, and the hourly ones go into a compressed file. That is what a statement puts in one
-line, so balances, charges, every line of a statement and every check stay as they were.
+A postpaid instance makes a posting an hour, 8,760 a year. After a month is settled, the books need only the sums:
+consecutive charges for the same units at the same price become one posting with their amount and minutes, and the
+hourly postings go into a compressed file. A statement shows them as one line anyway, so balances, charges, statements
+and checks stay the same.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from leasebook.store.rows.codec import POSTINGS
 from leasebook.store.verify.nouns.overdue import store_now
 
 UNITS: Final = 4
-"""Instances a transaction: about 3,000 rows for a month, some twenty milliseconds that servers wait."""
+"""Instances per transaction: about 3,000 rows for a month, for which servers wait some twenty milliseconds."""
 PAUSE_S: Final = 0.02
-"""Between two transactions, so that servers come first."""
+"""Seconds between two transactions, so that servers come first."""
 
 
 class Archived(msgspec.Struct, frozen=True):
-    """How many postings went into the file, and how many stand for them in the books now."""
+    """The postings that went into the file, those that replace them in the books, and the file's size."""
 
     hourly: int
     monthly: int
@@ -47,7 +47,7 @@ class Archived(msgspec.Struct, frozen=True):
 
 
 class _Done(msgspec.Struct):
-    """How far it has come; ``changes``: a transaction was begun, so that the books may have changed."""
+    """The progress; ``changes``: a transaction was begun, so the books may have changed."""
 
     hourly: int = 0
     monthly: int = 0
@@ -55,7 +55,7 @@ class _Done(msgspec.Struct):
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """A line of the file: the posting's number, the number of the one that stands for it, and itself."""
+    """A line of the file: the posting's number, the number of the posting that replaces it, and the posting."""
 
     seq: int
     rolled_into: int
@@ -63,12 +63,13 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 def archive(where: Target, before: Instant, goal: Path) -> Archived:
-    """Roll up the hourly charges before a moment, each month of the account by itself; servers may go on meanwhile.
+    """Roll up the hourly charges before an instant, by calendar month of the account; servers may run meanwhile.
 
-    Months that are not over on an account's clocks are left alone, and a moment beyond them is refused.
-    The file is on the disk before anything in the books changes, and is never written over. What is rolled up
-    twice, because of a crash in between, is in two files with the same numbers. Raises BadStore; the file is left only
-    where the books may have changed.
+    Months that have not ended in an account's time zone stay, and an instant beyond them is refused.
+
+    The file is on the disk before the books change, and is never overwritten. Postings rolled up twice, after a crash
+    in between, are in two files with the same numbers. Raises BadStore; then the file is kept only if the books may
+    have changed.
     """
     done = _Done()
     try:
@@ -89,9 +90,9 @@ def archive(where: Target, before: Instant, goal: Path) -> Archived:
 
 @contextmanager
 def _new_file(goal: Path, done: _Done) -> Iterator[tuple[gzip.GzipFile, IO[bytes]]]:
-    """Make the file, and take it away again where it holds nothing that the books have lost."""
+    """Create the file, and delete it after an error if the books have not changed."""
     try:
-        # What is still to be written goes out when they are closed.
+        # The rest of the data is written when they are closed.
         with open(goal, "xb", opener=opened_private) as raw, gzip.open(raw, "wb") as file:
             yield file, raw
     except FileExistsError:
@@ -104,7 +105,7 @@ def _new_file(goal: Path, done: _Done) -> Iterator[tuple[gzip.GzipFile, IO[bytes
 
 @contextmanager
 def _over(where: Target, before: Instant) -> Iterator[tuple[Run, Callable[[], Any], Instant]]:
-    """Open the store, and say what time it is there; raises BadStore where the moment lies beyond what is over."""
+    """Open the store, and read its time; raises BadStore if the instant is in a month that has not ended."""
     with beside(where, "archive") as (run, transaction):
         now = store_now(run)[0]
         zones = [str(zone) for (zone,) in run("SELECT DISTINCT time_zone FROM accounts", ())]
@@ -149,7 +150,7 @@ def _roll_up(
 
 
 def _next_units(run: Run, last: str) -> list[str]:
-    """Return the next instances that have postings, each found by one step along the index."""
+    """Return the next instances with postings, each found by one step along the index."""
     units: list[str] = []
     while len(units) < UNITS:
         found = run(
@@ -163,7 +164,7 @@ def _next_units(run: Run, last: str) -> list[str]:
 
 
 def _lines(run: Run, unit: str, before: Instant, now: Instant) -> Iterator[_Line]:
-    """Return the hourly charges that are to be rolled up, each with the last of those that follow each other."""
+    """Yield the hourly charges to roll up, each with the last of its consecutive charges."""
     rows = run(
         f"SELECT seq, {columns(POSTINGS)} FROM postings WHERE unit_id = ? AND kind = 'Usage' AND at < ? ORDER BY seq",
         (unit, before),
@@ -190,7 +191,7 @@ def _rolled(run_on: list[tuple[int, Posting]]) -> Iterator[_Line]:
 
 
 def _goes_on(last: Posting, posting: Posting, zone: str) -> bool:
-    """Whether a charge begins where the last one ended: units that are added within a minute overlap it."""
+    """Whether a charge begins where the last one ended: units added within a minute overlap it."""
     if last.since is None or last.minutes is None or _sort_of(last, zone) != _sort_of(posting, zone):
         return False
     return last.since + last.minutes * MINUTE_US == posting.since
@@ -202,18 +203,18 @@ def _zone_of(run: Run, account_id: str) -> str:
 
 
 def _sort_of(posting: Posting, zone: str) -> tuple[Any, ...]:
-    """What postings must have in common for one to stand for them: the month, and what was paid at which price."""
+    """The properties that postings rolled into one must share: the month, the accounts, the units and the price."""
     return _month(posting.at, zone), posting.debit, posting.credit, posting.count, posting.price
 
 
 def _month(at: Instant, zone: str) -> tuple[int, int]:
-    """Return the month in the account's own time, as its statements have it: by when the charge was made."""
+    """Return the calendar month of a charge in the account's time zone, as statements count it."""
     moment = to_datetime(at, zone)
     return moment.year, moment.month
 
 
 def _replace(run: Run, kept: int, lines: list[_Line]) -> None:
-    """Let the last posting of the month stand for all of them. It keeps its number, and so its place in lists."""
+    """Make the month's last posting carry the sum. It keeps its number, and so its place in lists."""
     amount = sum(line.posting.amount for line in lines)
     minutes = sum(line.posting.minutes or 0 for line in lines)
     numbers = [line.seq for line in lines if line.seq != kept]

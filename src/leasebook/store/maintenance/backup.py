@@ -1,4 +1,4 @@
-"""Backing up the embedded store while it is served."""
+"""Backups of the embedded store while it is served."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from leasebook.store.sqlite.there import store_in
 
 
 def back_up(directory: Path, goal: Path) -> int:
-    """Copy the store into one file, as it is at one moment; returns its size in bytes.
+    """Copy the store into one file, as of one instant; returns its size in bytes.
 
-    Servers go on working on it meanwhile. The file is complete once it has its name: it is written under
-    another one first. Raises BadStore where there is no store, or it lacks what was acknowledged, so that a backup
-    would seem to have it; and where the file exists already or cannot be written.
+    Servers keep working on it meanwhile. The file is written under another name and renamed when complete. Raises
+    BadStore if there is no store, if it lacks acknowledged pages, which the backup would hide, and if the file exists
+    already or cannot be written.
     """
     path = store_in(directory)
     if not path.stat().st_size:
         raise BadStore(f"There is no store in {directory}: {path} is empty.")
-    # Before the copy is made: a server moves it on only after what it stands for is in the store.
+    # Read before the copy: a server moves the mark only after the pages are in the store, so the copy has them.
     marked = Mark(directory).read()
     if goal.exists():
         raise BadStore(f"{goal} exists already; a backup never writes over another.")
     part = goal.with_name(f"{goal.name}.part")
     source = sqlite.connect(path, read_only=True)
     try:
-        # Of one that was killed.
+        # Left by a backup that was killed.
         _clear(part)
         create_private(part)
         copy = sqlite3.connect(part)
@@ -40,7 +40,7 @@ def back_up(directory: Path, goal: Path) -> int:
             copy_whole(source, copy)
             if marked is not None:
                 marked.check(sum(position(lambda text: copy.execute(text).fetchall())))
-            # The copy is of a store that has a log, and says so.
+            # The copy's header says that it has a log, as the store's does; a single file must have none.
             copy.execute("PRAGMA journal_mode = DELETE")
         finally:
             copy.close()
@@ -48,7 +48,7 @@ def back_up(directory: Path, goal: Path) -> int:
             os.fsync(written.fileno())
         part.rename(goal)
     except sqlite3.DatabaseError as error:
-        # What is damaged is the store, and what is full or read-only is the backup's disk: SQLite says which.
+        # Damage is in the store; a full or read-only disk is the backup's. SQLite's message tells which.
         raise BadStore(f"{path} cannot be copied to {goal}: {error}") from None
     except OSError as error:
         raise BadStore(f"{goal} cannot be written: {error.strerror or error}") from None
@@ -60,6 +60,6 @@ def back_up(directory: Path, goal: Path) -> int:
 
 
 def _clear(part: Path) -> None:
-    """Remove what a backup has not finished, and whatever SQLite has made beside it."""
+    """Remove an unfinished backup, and SQLite's files beside it."""
     for ending in ("", "-journal", "-wal", "-shm"):
         part.with_name(f"{part.name}{ending}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Writing to a store beside its servers, in transactions so short that nobody waits long for them."""
+"""Writing to a store beside its servers, in transactions so short that servers hardly wait."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Run = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 @contextmanager
 def beside(where: Target, what: str) -> Iterator[tuple[Run, Callable[[], Any]]]:
-    """Open a store for short transactions beside its servers; ``what`` names it to the database."""
+    """Open a store for short transactions beside its servers; ``what`` names the program to the database."""
     if where.url is None:
         path = store_in(where.directory, writing=True)
         connection = sqlite.connect(path)
@@ -50,7 +50,7 @@ def _begun(execute: Callable[[str], Any], begin: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # A connection that is gone says so where it matters: what went wrong is what is told.
+        # A broken connection fails here as well; the first error is the one to report.
         with suppress(sqlite3.Error, psycopg.Error):
             execute("ROLLBACK")
         raise

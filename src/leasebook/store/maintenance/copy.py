@@ -1,4 +1,4 @@
-"""Copying a whole store into an empty one, of whatever kind."""
+"""Copying a whole store into an empty one, of either kind."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from leasebook.store.sqlite.there import store_in
 from leasebook.store.verify.check import check_store
 
 ROWS: Final = 2000
-"""How many rows are held in memory at once."""
+"""Rows in memory at once."""
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """How many rows of each table were copied, and what the check of the copy says."""
+    """The rows copied, by table, and the summary of the check of the copy."""
 
     rows: dict[str, int]
     summary: str
 
 
 def copy(source: Target, goal: Target) -> Copied:
-    """Copy every row, in one consistent view of the source, and check the copy.
+    """Copy every row, from one consistent snapshot of the source, and check the copy.
 
-    The source must stand still: an embedded store must not be served meanwhile, and of a database a snapshot
-    is taken. Raises BadStore where the goal is not empty or the copy does not check, StoreInUse and NewerStore.
+    An embedded source must not be served meanwhile; a database source is read in one snapshot. Raises BadStore if the
+    goal is not empty or the copy fails its check, StoreInUse and NewerStore.
     """
     _require(source)
     stage = _Stage()
@@ -59,13 +59,13 @@ def copy(source: Target, goal: Target) -> Copied:
 
 
 class _Stage(msgspec.Struct):
-    """How far a copy has come."""
+    """The progress of a copy."""
 
     commits: bool = False
 
 
 def _checked(source: Target, goal: Target) -> str:
-    """Prove what was copied; returns the summary. Raises BadStore, and then the copy is there all the same."""
+    """Check the copy; returns the summary. Raises BadStore; the copy stays even then."""
     try:
         report = check_store(goal)
     except BadStore as error:
@@ -83,7 +83,7 @@ def _checked(source: Target, goal: Target) -> str:
 
 def _copy(source: Target, goal: Target, stage: _Stage) -> dict[str, int]:
     if goal.url is None:
-        # What a store that was there before had acknowledged is nothing to this one.
+        # A mark left by a former store says nothing about this one.
         _require_empty(goal)
         Mark(goal.directory).set_aside()
     with _engine(source) as reading, _engine(goal) as writing:
@@ -96,7 +96,7 @@ def _copy(source: Target, goal: Target, stage: _Stage) -> dict[str, int]:
                 raise BadStore(f"{goal.name} is not empty; give a new database or directory.")
             if source.url is not None:
                 old.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-            # What its own migrations wrote down about an empty store is not so of what comes now.
+            # The migrations have written metadata for an empty store, which does not fit the copied rows.
             new.execute(delete(facts))
             rows = {table.name: _copy_table(old, new, table) for table in metadata.sorted_tables}
             _set_epoch(new, goal)
@@ -105,7 +105,7 @@ def _copy(source: Target, goal: Target, stage: _Stage) -> dict[str, int]:
 
 
 def _set_epoch(new: Connection, goal: Target) -> None:
-    """Only where several servers may work has a change of anybody's rights to be told in the store itself."""
+    """Set the identity epoch, which only a store for several servers has: they learn from it of changed rights."""
     new.execute(delete(facts).where(facts.c.name == IDENTITY_EPOCH))
     if goal.url is not None:
         new.execute(insert(facts).values(name=IDENTITY_EPOCH, value="1"))
@@ -127,7 +127,7 @@ def _require(source: Target) -> None:
 
 @contextmanager
 def _engine(where: Target) -> Iterator[Engine]:
-    """Open a store for copying; an embedded one is kept from servers as long as it takes."""
+    """Open a store for copying; an embedded store stays locked against servers meanwhile."""
     if where.url is not None:
         postgres.connect(where.url).close()
         engine = postgres.engine_of(where.url)
@@ -162,7 +162,7 @@ def _copy_table(old: Connection, new: Connection, table: Table) -> int:
         copied += len(rows)
         last = tuple(rows[-1][column.name] for column in key)
     if copied and "seq" in table.c and new.dialect.name == "postgresql":
-        # Rows that are written from now on are numbered after those that came along.
+        # New rows are numbered after the copied ones.
         top = select(func.max(table.c.seq)).scalar_subquery()
         new.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "seq"), top)))
     return copied

@@ -1,4 +1,4 @@
-"""What a change of the master key does beside the servers: announcing it, and sealing the ends of chains anew."""
+"""The parts of a master key's replacement outside the servers: announcing it, and sealing the ends of chains again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from leasebook.store.queries.audit_log import columns
 from leasebook.store.rows.codec import AUDIT_CHAINS
 
 AT_ONCE: Final = 100
-"""Chains a transaction."""
+"""Chains per transaction."""
 _ALL: Final = f"SELECT {columns(AUDIT_CHAINS)} FROM audit_chains ORDER BY chain"
 _SEAL: Final = (
     "UPDATE audit_chains SET seal = ? WHERE chain = ? AND number = ? AND hash = ? AND seal = ? RETURNING chain"
@@ -25,7 +25,7 @@ _SEAL: Final = (
 
 
 def announce(where: Target, fingerprint: str) -> None:
-    """Tell every server which master key comes next. Raises BadStore where the store cannot be written."""
+    """Announce the next master key to every server. Raises BadStore if the store cannot be written."""
     try:
         with beside(where, "rotate-master-key") as (run, transaction), transaction():
             run(
@@ -38,9 +38,9 @@ def announce(where: Target, fingerprint: str) -> None:
 
 
 def reseal_heads(where: Target, seal: Callable[[Sealed], bytes | None]) -> int:
-    """Seal the ends of chains anew, each as ``seal`` says (None: it stays); returns how many there were.
+    """Seal the ends of chains with the seals that ``seal`` returns (None: keep it); returns how many changed.
 
-    One that its server goes on writing meanwhile is left to the next call. Raises BadStore.
+    An end that its server changes meanwhile is left for the next call. Raises BadStore.
     """
     found = 0
     try:

@@ -1,4 +1,4 @@
-"""A store that stands still, to be read for as long as it takes: a copy of the embedded one, which nobody else sees."""
+"""A private copy of the embedded store, which does not change and can be read for any length of time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from leasebook.store.sqlite.there import store_in
 
 
 def still(path: Path) -> sqlite3.Connection:
-    """Copy a store as it is at one moment into a file of its own, and return a connection to read that on.
+    """Copy a store as of one instant into a file of its own, and return a connection to the copy.
 
-    The store's log can't be begun anew while somebody reads it, and grows with all that is written meanwhile: a copy is
-    made in a small part of the time that a check or an export takes. SQLite makes its file where TMPDIR says,
-    otherwise in /var/tmp; it has no name, so that nothing is left of it however this process ends.
-
-    Raises BadStore where there is no store, or it cannot be copied.
+    The store's log cannot be restarted during a long read, and grows by every write meanwhile: copying takes a small
+    part of the time of a check or an export. SQLite creates the file in TMPDIR, otherwise in /var/tmp. The file has no
+    name, so it vanishes however this process ends. Raises BadStore if there is no store, or if it cannot be copied.
     """
     store_in(path.parent)
     source = sqlite.connect(path, read_only=True)
-    # No name: SQLite's word for a file that it removes as soon as it has opened it.
+    # An empty name makes SQLite delete the file as soon as it is open.
     copy = sqlite3.connect("", isolation_level=None)
     try:
         copy_whole(source, copy)
@@ -38,8 +36,8 @@ def still(path: Path) -> sqlite3.Connection:
 
 
 def copy_whole(source: sqlite3.Connection, copy: sqlite3.Connection) -> None:
-    """Copy a store in one piece, and wait for no disk meanwhile; in several, every write would make it begin again."""
-    # Nobody needs a copy that is not complete, so nothing is written down to go back to; and whoever keeps it syncs it.
+    """Copy a store in one piece, without waiting for the disk; in several pieces, every write would restart it."""
+    # An incomplete copy is useless, so there is no journal to go back to; the caller syncs a copy that it keeps.
     copy.execute("PRAGMA journal_mode = OFF")
     copy.execute("PRAGMA synchronous = OFF")
     source.backup(copy, pages=-1)

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that the store hands over."""
+"""Runs migrations on the connection that the store provides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ context.configure(
     target_metadata=metadata,
     # SQLite alters tables by copying them.
     render_as_batch=True,
-    # SQLite can undo what it did to a schema; the toolkit leaves that unused unless told.
+    # SQLite can undo changes of a schema; the toolkit uses that only with this setting.
     transactional_ddl=True,
 )
 with context.begin_transaction():

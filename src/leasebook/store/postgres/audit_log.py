@@ -1,4 +1,4 @@
-"""What a batch on PostgreSQL reads of the audit log."""
+"""A PostgreSQL batch's reads of the audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from leasebook.store.queries.audit_log import FOLLOWS_TEXT, HEADS_TEXT, MARK_TEX
 
 
 class AuditReads:
-    """The part of a transaction that knows the audit log."""
+    """The part of a transaction that reads the audit log."""
 
     async def _rows(self, text: str, params: Sequence[str | int]) -> list[Row]:
         raise NotImplementedError
@@ -22,12 +22,12 @@ class AuditReads:
         return heads_of(await self._rows(HEADS_TEXT, ()))
 
     async def audit_mark(self) -> Mark:
-        """Return how far the log of identities goes."""
+        """Return the end of the identity log."""
         found = await self._rows(MARK_TEXT.replace("?", "%s"), (LOG_END,))
         return read_mark(found[0][0] if found else None)
 
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
-        """Return the oldest pages of the audit log; none where another server is closing some."""
+        """Return the oldest pages of the audit log, and the hash before them; none if another server removes some."""
         if not (await self._rows(AUDIT_CLOSING, (AUDIT_LOCK,)))[0][0]:
             return [], NOTHING
         pages = pages_of(await self._rows(OLDEST_TEXT.replace("?", "%s"), (limit,)))

@@ -1,4 +1,4 @@
-"""The hosts of a PostgreSQL address: which of them takes writes, and how long each is waited for."""
+"""The hosts of a PostgreSQL address: which of them takes writes, and how long to wait for each."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from leasebook.store.postgres.timeouts import GRACE_S, Patience
 NAME: Final = "leasebook"
 _PRIMARY: Final = frozenset({"read-write", "primary"})
 _PROBES: Final = 3
-"""So many questions without an answer, and a connection is lost."""
+"""Keepalive probes without an answer after which a connection counts as lost."""
 WATCH_S: Final = 0.1
-"""So often whoever waits looks whether to go on waiting."""
+"""Seconds between two checks of whether a wait should go on."""
 _CAN_WRITE: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
 HISTORY: Final = trusted(
     "SELECT (SELECT system_identifier::text FROM pg_control_system()), "
     "substr(pg_walfile_name(CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_lsn() END), 1, 8)"
 )
-"""Which cluster it is, and the timeline that it writes on, in hexadecimal digits: each promotion begins the next."""
+"""Selects the cluster's name and the timeline that it writes on, in hexadecimal: each promotion begins another."""
 UNTOLD: Final = (psycopg.ProgrammingError, psycopg.NotSupportedError)
-"""What a database says that does not let everybody know whose history it has, as some that are like PostgreSQL."""
+"""Errors of a database that does not let every role read its history, such as some that resemble PostgreSQL."""
 OTHERS_S: Final = 1.0
-"""So long the first connection of all waits for the other hosts, so that of two that take writes the newer is found."""
+"""How long the first connection waits for other hosts, in seconds, to find the newer of two that take writes."""
 
 
 class Silent(psycopg.OperationalError):
-    """The database did not answer in time; the connection is given up. ``since``: when it was asked (monotonic)."""
+    """The database did not answer in time; the connection is closed. ``since``: when it was asked (monotonic s)."""
 
     def __init__(self, message: str, since: float) -> None:
         super().__init__(message)
@@ -42,51 +42,51 @@ class Silent(psycopg.OperationalError):
 
 
 class ReadOnly(psycopg.OperationalError):
-    """The database lets us in and takes no writes."""
+    """The database accepts the connection and takes no writes."""
 
 
 class Replaced(psycopg.OperationalError):
-    """The database takes writes, and should not: another one was promoted in its place, and was written to since."""
+    """The database takes writes although a standby was promoted in its place, and was written to since."""
 
 
 class History(NamedTuple):
-    """Whose history a database has: the cluster's name, and how often a standby of it was promoted, so to speak."""
+    """The identity of a database's history: the cluster's name, and the timeline, which each promotion increases."""
 
     cluster: str
     timeline: int
 
 
 DOUBTFUL: Final = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError)
-"""What says nothing about the statement, and leaves it in doubt what the session is still good for."""
+"""Errors that say nothing about the statement. The session may be unusable after them."""
 _OURS: Final = (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError)
 
 
 def is_doubtful(error: psycopg.Error) -> bool:
-    """Whether a session that said this is to be thrown away: it is not the statement that is wrong."""
+    """Whether the session must be closed after this error, because the statement is not its cause."""
     return isinstance(error, DOUBTFUL) or not isinstance(error, _OURS)
 
 
 def since_of(error: BaseException) -> float | None:
-    """Return when the database was asked that has not answered; None for another error."""
+    """Return when the database was asked, if the error is that it did not answer; None for another error."""
     return error.since if isinstance(error, Silent) else None
 
 
 def one_line(error: BaseException) -> str:
-    """Return what a driver says on one line."""
+    """Return a driver's message on one line."""
     return " ".join(str(error).split())
 
 
 class PromptConnection(psycopg.AsyncConnection[Any]):
-    """A connection of which nobody waits for the end of a statement that he has given up.
+    """A connection that does not wait for the end of a cancelled statement.
 
-    The driver would ask the database to cancel it, and wait for that: ten seconds where nobody is there.
+    The driver would ask the database to cancel it and wait for that: ten seconds if the host is gone.
     """
 
     history: History | None = None
-    """Of the database at the other end, where that takes writes and tells it."""
+    """The database's history, if it takes writes and reveals it."""
 
     async def wait(self, gen: Any, interval: float = WATCH_S, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as the driver has it
-        """Wait for an answer; whoever is cancelled meanwhile leaves a connection that is closed."""
+        """Wait for an answer; a cancelled wait closes the connection."""
         del timeout
         try:
             return await waiting.wait_async(gen, self.pgconn.socket, interval=interval)
@@ -96,12 +96,12 @@ class PromptConnection(psycopg.AsyncConnection[Any]):
 
 
 class Hosts:
-    """Opens connections to one of the hosts of an address; where there are several, to the one that takes writes."""
+    """Opens connections to one of an address's hosts; if there are several, to the one that takes writes."""
 
     def __init__(self, url: str, patience: Patience) -> None:
-        """``url`` may set any parameter of libpq; what it leaves out is as ``patience`` says.
+        """``url`` may set any parameter of libpq; ``patience`` gives those that it leaves out.
 
-        Raises psycopg.Error for an address that libpq cannot read.
+        Raises psycopg.Error for an address that libpq cannot parse.
         """
         given = conninfo_to_dict(url)
         beat_s = patience.keepalive_s
@@ -125,7 +125,7 @@ class Hosts:
         self._newest: History | None = None
 
     def _single(self, number: int) -> str:
-        """Return what libpq is told of one host."""
+        """Return libpq's parameters for one host."""
         params = dict(self._params)
         for name in ("host", "hostaddr", "port"):
             parts = str(params.get(name) or "").split(",")
@@ -135,7 +135,7 @@ class Hosts:
 
     @property
     def address(self) -> str:
-        """What libpq is told of all hosts, the one first that took writes last."""
+        """The parameters of libpq for all hosts, with the host that last took writes first."""
         params = dict(self._params)
         for name in ("host", "hostaddr", "port"):
             parts = str(params.get(name) or "").split(",")
@@ -144,9 +144,9 @@ class Hosts:
         return make_conninfo("", **params)
 
     async def connect(self, setup: LiteralString = "", *, writing: bool) -> psycopg.AsyncConnection[Any]:
-        """Open a connection, and run a setup on it; where only one host can be the right one, ask all at once.
+        """Open a connection and run ``setup`` on it; if only one host takes writes, ask all hosts at once.
 
-        Raises psycopg.Error: ReadOnly where ``writing`` and no writes are taken, Silent where nobody answers.
+        Raises psycopg.Error: ReadOnly if ``writing`` and the database takes no writes, Silent if no host answers.
         """
         began = time.monotonic()
         try:
@@ -160,7 +160,7 @@ class Hosts:
             raise Silent("the database does not let us in in time", began) from None
 
     async def _first(self, setup: LiteralString, *, writing: bool) -> PromptConnection:
-        """Ask every host at once: one that is gone must not keep us from the one that took its place."""
+        """Ask every host at once: a host that is gone must not delay the one that took its place."""
         tasks = [
             asyncio.create_task(self._opened(self._single(number), setup, writing=writing))
             for number in range(self.count)
@@ -194,9 +194,10 @@ class Hosts:
         )
 
     def check_not_replaced(self, history: History | None) -> None:
-        """Raise Replaced for a primary that came back after another took its place: what it lacks would be done again.
+        """Raise Replaced for a primary that came back after another one took its place.
 
-        A cluster of another name is another database, such as one that was restored.
+        Work that it lacks would be done a second time. A cluster of another name is another database, for example a
+        restored one.
         """
         newest = self._newest
         if history is None or newest is None or history.cluster != newest.cluster:
@@ -227,7 +228,7 @@ class Hosts:
 
 
 async def _history(connection: PromptConnection) -> History | None:
-    """Return whose history a database has; None where it stands by, or does not tell."""
+    """Return a database's history; None if it is a standby, or does not reveal it."""
     with suppress(*UNTOLD):
         cursor = await connection.execute(HISTORY)
         return history_of(await cursor.fetchall())
@@ -235,7 +236,7 @@ async def _history(connection: PromptConnection) -> History | None:
 
 
 def history_of(rows: list[tuple[Any, ...]]) -> History | None:
-    """Read what HISTORY returned."""
+    """Return the history in HISTORY's result."""
     ((cluster, timeline),) = rows
     return None if timeline is None else History(str(cluster), int(timeline, 16))
 
@@ -246,7 +247,7 @@ def _check_writable(*, stands_by: bool, read_only: bool) -> None:
 
 
 def limits_statement(answer_s: float) -> LiteralString:
-    """Return what has the database give up a statement after so long; what the role or database sets stays if less."""
+    """Return the statement that sets the statement timeout, in seconds; a shorter one of the role or database stays."""
     most = int(answer_s * 1000)
     return trusted(
         "SELECT set_config('statement_timeout', least(nullif(setting::bigint, 0), "

@@ -1,4 +1,4 @@
-"""Which rows another session of the database holds: asked on a connection of its own, beside the batches."""
+"""The rows that other sessions of the database have locked: asked on a connection of its own, beside the batches."""
 
 from __future__ import annotations
 
@@ -27,48 +27,48 @@ from leasebook.store.rows.codec import CODECS
 Row = tuple[Any, ...]
 
 QUEUED_MAX_MS: Final = 200
-"""So long is queued for one row: who only looks whether it is free would hardly ever find a row free that many want."""
+"""How long to queue for one row, in milliseconds. Without queueing, a popular row would hardly ever be found free."""
 
 
 class RowLocks:
-    """Asks for rows and lets go of them at once. What it does not get is held by somebody else."""
+    """Locks rows and releases them at once. A row that it cannot lock is locked by another session."""
 
     def __init__(self, connect: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]], silent_s: float) -> None:
-        """``connect`` opens a connection; that is done when the first question comes.
+        """``connect`` opens a connection; it is called for the first query.
 
-        One that does not answer in ``silent_s`` is given up.
+        A connection that does not answer within ``silent_s`` seconds is closed.
         """
         self._connect = connect
         self._silent_s = silent_s
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
-    async def held(self, needs: Collection[Needed], *, wait: bool) -> frozenset[Needed]:
-        """Return what of that another session holds now; ``wait``: after having queued for one of them.
+    async def locked(self, needs: Collection[Needed], *, wait: bool) -> frozenset[Needed]:
+        """Return the needs that another session has locked; ``wait``: after queueing for one of them.
 
         Raises psycopg.Error.
         """
-        held: set[Needed] = set()
+        locked: set[Needed] = set()
         keys: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
             if isinstance(need, OfferingsOfType):
                 if await self._lacks(*load_statement(OFFERINGS, [], [need.type])):
-                    held.add(need)
+                    locked.add(need)
             elif isinstance(need, SuspendedInstances):
                 account_id = need.account_id or await self._account_of(need.unit_id)
                 for text in (HALTED, UNRENEWED) if account_id is not None else ():
                     if await self._lacks(trusted(text), [account_id, SUSPENDED_MAX]):
-                        held.add(need)
+                        locked.add(need)
             elif not isinstance(need, UsageTotals | KeysOfUser | Asked):
                 keys.setdefault(need[0], []).append(need[1])
         for table, wanted in keys.items():
             lacking = await self._lacking(table, wanted)
             if wait and lacking and await self._had(table, next(iter(lacking))):
                 lacking = await self._lacking(table, sorted(lacking))
-            held.update((table, key) for key in lacking)
-        return frozenset(held)
+            locked.update((table, key) for key in lacking)
+        return frozenset(locked)
 
     async def run(self, text: LiteralString) -> None:
-        """Run something else on the same connection."""
+        """Run another statement on the same connection."""
         await self._rows(text, ())
 
     async def close(self) -> None:
@@ -79,13 +79,13 @@ class RowLocks:
             self._connection = None
 
     async def _lacking(self, table: Table[Any], wanted: list[tuple[str, ...]]) -> set[tuple[str, ...]]:
-        """Return the keys of rows that are there and cannot be had."""
+        """Return the keys of existing rows that cannot be locked."""
         text, params = LOAD[table], written_keys(table, wanted)
         read = CODECS[table].read
         try:
             free = {table.key_of(read(row)) for row in await self._rows(_skipping(text), params)}
         except psycopg.errors.LockNotAvailable:
-            return set(wanted)  # the whole table is held
+            return set(wanted)  # another session has locked the whole table
         if len(free) == len(set(wanted)):
             return set()
         there = {table.key_of(read(row)) for row in await self._rows(_looking(text), params)}
@@ -96,7 +96,7 @@ class RowLocks:
         return str(rows[0][0]) if rows else None
 
     async def _lacks(self, text: LiteralString, params: Sequence[Any]) -> bool:
-        """Whether a statement that locks rows does not get all of them."""
+        """Whether a statement that locks rows finds some of them locked."""
         try:
             free = len(await self._rows(_skipping(text), params))
         except psycopg.errors.LockNotAvailable:
@@ -104,7 +104,7 @@ class RowLocks:
         return free < len(await self._rows(_looking(text), params))
 
     async def _had(self, table: Table[Any], key: tuple[str, ...]) -> bool:
-        """Queue for a row; returns whether its turn came."""
+        """Queue for a row; returns whether it was locked in time."""
         try:
             await self._rows(LOAD[table], written_keys(table, [key]))
         except psycopg.errors.LockNotAvailable:

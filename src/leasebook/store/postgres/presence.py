@@ -1,4 +1,4 @@
-"""Whether the database can be had: found out by one who tries, for all who wait."""
+"""The presence of the database: one task tries to connect while all callers wait for it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ log = structlog.get_logger()
 
 FIRST_WAIT_S: Final = 0.05
 WAIT_MAX_S: Final = 0.5
-"""So often a database that is away is looked for: whoever takes its place is found this soon."""
+"""Longest pause in seconds between two attempts to connect: a successor is found within it."""
 
 
 class Presence:
-    """Knows since when the database cannot be had, and looks for it as long as it cannot.
+    """Knows since when the database cannot be reached, and tries to reach it until it can.
 
-    Callers wait for ``away_s`` from when it went, whenever they come; whoever comes later is told within half a second.
+    Callers wait until it has been away for ``away_s`` seconds; later ones are refused within half a second.
     """
 
     def __init__(self, what: str, attempt: Callable[[], Awaitable[None]], away_s: float) -> None:
-        """``what`` it is wanted for; ``attempt`` returns where it can be had, and raises where it cannot."""
+        """``what`` names the use; ``attempt`` returns if the database can be reached, and raises if not."""
         self._what = what
         self._attempt = attempt
         self._away_s = away_s
@@ -40,23 +40,23 @@ class Presence:
 
     @property
     def away_since(self) -> float | None:
-        """Since when it cannot be had, on the monotonic clock; None: it can."""
+        """When it went away, on the monotonic clock; None: it is there."""
         return self._since
 
     def away_s(self) -> float:
-        """Return for how long it cannot be had; 0: it can."""
+        """Return how many seconds it has been away; 0: it is there."""
         return 0.0 if self._since is None else time.monotonic() - self._since
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it is away for longer than anybody waits."""
+        """Whether it has been away for longer than callers wait."""
         return self._since is not None and time.monotonic() - self._since >= self._away_s
 
     async def here(self) -> None:
-        """Return where it can be had, or soon again; raises Unavailable."""
+        """Return once it is there; raises Unavailable if it does not come back in time."""
         if self._since is None:
             return
-        # For a moment whoever comes waits: it is looked for once more meanwhile.
+        # Every caller waits for half a second at least, in which there is another attempt.
         left = max(WAIT_MAX_S, self._since + self._away_s - time.monotonic())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
@@ -65,11 +65,11 @@ class Presence:
             raise self.unavailable()
 
     def unavailable(self) -> Unavailable:
-        """Return what whoever waited is told."""
+        """Return the refusal for callers that have waited."""
         return Unavailable(self._message or "the database does not answer", self._why)
 
     def lost(self, error: BaseException, since: float | None = None) -> None:
-        """Take note that it could not be had, and look for it; ``since``: when it was asked in vain."""
+        """Record that the database could not be reached, and start trying; ``since``: when it was first asked."""
         self._why = one_line(error)
         read_only = isinstance(error, ReadOnly | psycopg.errors.ReadOnlySqlTransaction)
         self._message = "the database takes no writes now" if read_only else "the database does not answer"
@@ -81,7 +81,7 @@ class Presence:
         self._looking = asyncio.create_task(self._look(), name=f"looking for the database: {self._what}")
 
     async def close(self) -> None:
-        """Look no more."""
+        """Stop trying."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)

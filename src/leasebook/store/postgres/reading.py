@@ -1,4 +1,4 @@
-"""Connections for reading, each used by one thread, which wait for an answer for so long and not longer."""
+"""Connections for reading, each used by one thread, with a bound on the wait for an answer."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ T = TypeVar("T")
 
 VERSION_MIN: Final = 150000
 LOCK_MAX_MS: Final = 2000
-"""Who only reads waits for nobody but those who take a whole table for themselves."""
+"""Upper bound of a read's wait for a lock, in milliseconds. Only a session that locks a whole table blocks reads."""
 _READER: Final = "SET default_transaction_read_only = on; SET jit = off; SET lock_timeout = "
 
 
 class ReadingConnection(psycopg.Connection[Any]):
-    """A connection that is given up where no answer comes."""
+    """A connection that is closed if no answer comes."""
 
     answer_s: float | None = None
-    """How long an answer is waited for; None: for as long as the connection stands."""
+    """Seconds to wait for an answer; None: until the connection is lost."""
     is_given_up = False
-    """Whether another thread has found that nobody is at the other end."""
+    """Whether another thread has found that the host does not answer."""
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        """Wait for an answer; raises Silent where none comes."""
+        """Wait for an answer; raises Silent if none comes."""
         return super().wait(self._watched(gen), *args, **options)
 
     def _watched(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-        # Whoever waits asks several times a second whether to go on waiting, and says then that nothing is ready.
+        # The driver's wait resumes this several times a second, with an empty result while no answer is ready.
         began = time.monotonic()
         try:
             asked = next(gen)
@@ -71,9 +71,9 @@ class ReadingConnection(psycopg.Connection[Any]):
 
 
 def open_reading(hosts: Hosts, *, answer_s: float | None) -> ReadingConnection:
-    """Open a connection for reading; a statement takes ``answer_s`` at most, None: as long as it takes.
+    """Open a connection for reading; a statement may take ``answer_s`` seconds, None: any time.
 
-    Raises psycopg.Error, Replaced among them, and BadStore for a PostgreSQL that is too old.
+    Raises psycopg.Error, including Replaced, and BadStore for a PostgreSQL that is too old.
     """
     connection = ReadingConnection.connect(hosts.address, autocommit=True)
     version = connection.info.server_version
@@ -86,7 +86,7 @@ def open_reading(hosts: Hosts, *, answer_s: float | None) -> ReadingConnection:
         if answer_s is not None:
             connection.answer_s = answer_s + GRACE_S
             connection.execute(limits_statement(answer_s))
-        # It is the lock that is told of, and not the time that it took.
+        # Shorter than the statement timeout, so that the error names the lock and not the timeout.
         locks_ms = LOCK_MAX_MS if answer_s is None else min(LOCK_MAX_MS, int(answer_s * 500))
         connection.execute(trusted(f"{_READER}{locks_ms}"))
     except BaseException:
@@ -96,9 +96,9 @@ def open_reading(hosts: Hosts, *, answer_s: float | None) -> ReadingConnection:
 
 
 def queries_on(connection: psycopg.Connection[Any]) -> Queries:
-    """Ask questions of a connection; they raise LostError where it is gone, and Unavailable where it does not answer.
+    """Return the queries on a connection. They raise LostError if it is lost, and Unavailable if it does not answer.
 
-    LockedOut is raised where another session keeps a table from everybody.
+    They raise LockedOut if another session has locked a whole table.
     """
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -121,7 +121,7 @@ def queries_on(connection: psycopg.Connection[Any]) -> Queries:
 
 
 def executor(connection: psycopg.Connection[Any]) -> Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]:
-    """Run statements whose parameters are marked ``?``, and return the rows that they answer with."""
+    """Return a function that runs statements with ``?`` for each parameter, and returns their rows."""
 
     def run(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         cursor = connection.execute(trusted(text.replace("?", "%s")), params)

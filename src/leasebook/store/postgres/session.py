@@ -1,7 +1,7 @@
-"""A session with PostgreSQL that asks for many statements in one round trip.
+"""A session with PostgreSQL that sends many statements in one round trip.
 
-It speaks to libpq itself. The driver's pipeline does the same for everybody, and takes a hundred microseconds of the
-interpreter for each statement; a batch has a dozen, and whoever calls alone waits for all of them.
+It uses libpq directly. The driver's pipeline does the same in general, and takes a hundred microseconds of the
+interpreter for each statement; a batch has a dozen, and a single caller waits for all of them.
 """
 
 from __future__ import annotations
@@ -24,25 +24,31 @@ from leasebook.store.postgres.timeouts import Patience
 
 Row = tuple[Any, ...]
 Statement = tuple[LiteralString, Sequence[str | int]]
-"""A text in which ``%s`` stands for each parameter, and the parameters."""
+"""A text with ``%s`` for each parameter, and the parameters."""
 
 PREPARED_MAX: Final = 400
-"""So many texts are prepared, each when it comes a second time; the database keeps them until the session ends. What
-comes after them is parsed anew."""
+"""Upper bound of prepared statements.
+
+A text is prepared when it comes a second time, and the database keeps it until the session ends. Further texts are
+parsed each time.
+"""
 REPLAN_S: Final = 1.0
-"""So long a plan is kept. One of a table without rows, or that autovacuum has just found without, reads all of it, and
-would go on doing so while thousands are added. Making them all anew takes the database 1.3 ms."""
+"""Seconds for which a plan is kept.
+
+A plan made for an empty table, or one that autovacuum has just found empty, reads the whole table, and would go on
+doing so while thousands of rows are added. Making all plans again takes the database 1.3 ms.
+"""
 FLUSH_BYTES: Final = 4096
-"""So much is worth a call of the kernel, and waking the database, before all of it is put together."""
+"""Bytes that are sent before the rest is prepared: worth a call of the kernel and a wake-up of the database."""
 _REPLAN: Final = "DISCARD PLANS"
 _FAILED: Final = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 
 
 class Session:
-    """A connection for writing, which nobody else uses. It has one round trip on its way at a time."""
+    """A connection for writing with a single user. It has one round trip under way at a time."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], silent_s: float = Patience().silent_s) -> None:
-        """Take over a connection that is open and idle; a round trip that takes longer than that ends it."""
+        """Take over a connection that is open and idle; a round trip of more than ``silent_s`` seconds closes it."""
         self._connection = connection
         self._silent_s = silent_s
         self._libpq = connection.pgconn
@@ -53,12 +59,12 @@ class Session:
         self._names = count()
         self._planned_at = time.monotonic()
         self._sent: deque[LiteralString | None] = deque()
-        """What will be answered, in this order: a text that is prepared, and None for a statement."""
+        """The answers expected, in order: the text of a statement that is prepared, or None for one that is run."""
         self._is_talking = False
 
     @property
     def is_closed(self) -> bool:
-        """Whether the connection is gone, or no longer of use."""
+        """Whether the connection is lost or closed."""
         return self._connection.closed
 
     @property
@@ -67,20 +73,20 @@ class Session:
         return self._libpq.transaction_status == TransactionStatus.IDLE
 
     async def close(self) -> None:
-        """Close the connection; what was not committed is forgotten."""
+        """Close the connection; an open transaction is undone."""
         await self._connection.close()
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether statements are on their way whose answers nobody has read."""
+        """Whether statements were sent whose answers are not read yet."""
         return bool(self._sent)
 
     def send(self, statements: Iterable[Statement]) -> None:
-        """Have statements on their way, and wait for nothing: the database works while the caller goes on.
+        """Send statements without waiting: the database works while the caller goes on.
 
-        Their answers are read by the next ``run``, which raises what went wrong with them; rows of theirs are dropped.
-        Raises ``psycopg.OperationalError`` where the connection is lost, and ``psycopg.DataError`` for a text that the
-        database cannot hold.
+        The next ``run`` reads their answers and raises their errors; their rows are dropped. Raises
+        ``psycopg.OperationalError`` if the connection is lost, and ``psycopg.DataError`` for a text that the database
+        cannot hold.
         """
         self._put(statements)
         self._libpq.flush()
@@ -88,8 +94,8 @@ class Session:
     async def run(self, statements: Iterable[Statement]) -> list[list[Row]]:
         """Run statements in one round trip; returns the rows of each.
 
-        Where one fails those after it are not run. Raises what went wrong with the first that failed
-        (``psycopg.Error``), ``psycopg.OperationalError`` where the connection is lost, and Silent where nobody answers.
+        Statements after a failed one are not run. Raises the first error (``psycopg.Error``),
+        ``psycopg.OperationalError`` if the connection is lost, and Silent if no answer comes in time.
         """
         self._is_talking, began = True, time.monotonic()
         try:
@@ -103,7 +109,7 @@ class Session:
             raise
         finally:
             if self._is_talking:
-                # It stopped in the middle, and nobody knows which answer would be to what.
+                # Interrupted between statements and answers: later answers could not be matched any more.
                 await self.close()
 
     async def _run(self, statements: Iterable[Statement]) -> list[list[Row]]:
@@ -118,9 +124,9 @@ class Session:
         return (await self._answers())[before:]
 
     def _replan(self) -> None:
-        """Have plans made anew that were kept for long enough."""
+        """Discard plans that are older than ``REPLAN_S``."""
         now = time.monotonic()
-        # Not in a transaction: where that has failed, this would fail too, and so would the ROLLBACK after it.
+        # Not in a transaction: in a failed one this would fail too, and so would the ROLLBACK after it.
         if now - self._planned_at < REPLAN_S or not (self._prepared and self.is_idle):
             return
         self._planned_at = now
@@ -128,7 +134,7 @@ class Session:
         self._sent.append(_REPLAN)
 
     def _put(self, statements: Iterable[Statement]) -> None:
-        """Put statements together; long ones are on their way before the next is."""
+        """Queue statements; long ones are sent while the next are prepared."""
         waiting = 0
         for text, params in statements:
             written = [*map(_written, params)]
@@ -145,17 +151,17 @@ class Session:
             libpq.send_query_prepared(name, params)
             self._sent.append(None)
             return
-        # Most of what comes once never comes again.
+        # Most texts that come once never come again.
         if text not in self._seen or len(self._prepared) >= PREPARED_MAX:
             self._seen.add(text)
             libpq.send_query_params(_numbered(text), params)
             self._sent.append(None)
             return
-        # Who looks at what the database is doing, or at what goes to it, sees what kind of statement it is.
+        # The name shows the kind of statement to operators who inspect sessions or traffic.
         name = f"{text.split(maxsplit=1)[0]} {next(self._names)}".encode()
         libpq.send_prepare(name, _numbered(text))
         self._sent.append(text)
-        # Where that fails it is forgotten again.
+        # If preparing fails, the entry is removed again.
         self._prepared[text] = name
         libpq.send_query_prepared(name, params)
         self._sent.append(None)
@@ -186,7 +192,7 @@ class Session:
         return found
 
     async def _result(self) -> PGresult | None:
-        """Return the next answer; None at the end of those to a statement, and once the connection is gone."""
+        """Return the next answer; None at the end of a statement's answers, and after the connection is lost."""
         libpq = self._libpq
         while libpq.is_busy():
             await self._ready()
@@ -194,7 +200,7 @@ class Session:
         return libpq.get_result()
 
     async def _ready(self, *, writing: bool = False) -> None:
-        """Wait until there is something to read, or room to write."""
+        """Wait until the socket can be read, or written if ``writing``."""
         loop = asyncio.get_running_loop()
         number = self._libpq.socket
         ready: asyncio.Future[None] = loop.create_future()
@@ -217,13 +223,13 @@ def _wake(ready: asyncio.Future[None]) -> None:
 def _written(param: str | int) -> bytes:
     written = str(param).encode()
     if b"\0" in written:
-        # It would end there for libpq.
+        # libpq takes strings that end with a NUL.
         raise psycopg.DataError("PostgreSQL has no text with a NUL in it")
     return written
 
 
 @lru_cache(maxsize=4096)
 def _numbered(text: str) -> bytes:
-    """Return a text with its parameters numbered, as the database wants them."""
+    """Return a text with numbered parameters, the form that the database needs."""
     first, *rest = text.split("%s")
     return "".join([first, *(f"${number}{part}" for number, part in enumerate(rest, 1))]).encode()

@@ -1,4 +1,4 @@
-"""What a batch says to PostgreSQL. No statement works on a single row: each takes arrays, one a column."""
+"""A batch's statements on PostgreSQL. Each works on many rows: its parameters are arrays, one a column."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from leasebook.store.rows.updates import Changed, columns_of, updates
 
 
 def trusted(text: str) -> LiteralString:
-    """Say that a statement is put together from our own names only."""
+    """Mark a text as composed only of names in this code."""
     return cast("LiteralString", text)  # type: ignore[redundant-cast,unused-ignore]
 
 
@@ -47,7 +47,7 @@ def _due_values(due: Due) -> tuple[int, int, str]:
 
 
 def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
-    """Write everything that a batch changed."""
+    """Yield the statements that write a batch's changes."""
     yield from _written(changes)
     yield from _projected(changes)
     if ACCESS_KEYS in changes or USERS in changes or SERVICE_KEYS in changes or _turns(changes):
@@ -55,22 +55,22 @@ def saving(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
     if changes.audit:
         yield from _audited(changes.audit)
     if changes.events:
-        # Last, so that others wait for as short as can be.
+        # Last, because other batches wait for these locks until the commit.
         yield _EVENTS_IN_TURN, [_turns_of(changes)]
         pages = _INSERTED["event_pages"].write([*map(EVENTS.values, changes.events)])
         yield _INSERT_EVENTS, [*pages, *_happened_to(changes)]
 
 
 def _turns(changes: Changes) -> bool:
-    """Whether another master key seals from now on: who was looked up under the one before is looked up again."""
+    """Whether the master key was replaced: users looked up under the former one are looked up again."""
     return any(row.name == MASTER_KEY for row in changes.updated.get(METADATA, ()))
 
 
 def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
-    """Write rows that are new or different, table by table in the one order."""
+    """Yield the statements that write new and changed rows, table by table in the one order."""
     for table in TABLES:
         if rows := changes.inserted.get(table):
-            rows.sort(key=table.key_of)  # new rows are locked too: in one order, like all others
+            rows.sort(key=table.key_of)  # New rows are locked too, in the same order as all others.
             yield _INSERT[table.name], _INSERTED[table.name].write([*map(CODECS[table].values, rows)])
         if rows := changes.updated.get(table):
             for changed, values in updates(CODECS[table], changes.before[table], rows).items():
@@ -83,7 +83,7 @@ def _written(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
 
 
 def _projected(changes: Changes) -> Iterator[tuple[LiteralString, list[str]]]:
-    """Keep in step what is written down of the instances a second time, the other way round."""
+    """Yield the statements that update the projections of instances: due work, and placements by service."""
     if changes.due_gone:
         yield _DUE_GONE, _DUE.write([*map(_due_values, changes.due_gone)])
     if changes.due_new:
@@ -100,19 +100,19 @@ _NEW_EPOCH: Final[LiteralString] = (
 )
 EVENT_LOCK: Final = 0x1EA5E500
 TURNS: Final = 64
-# Events of an account are numbered in the order of their commits: whoever writes some waits until those before are
-# there. Who follows them by number would otherwise pass by one that is committed late.
+# Events of an account are numbered in the order of their commits: a batch with events waits here for earlier ones to
+# commit. Otherwise a reader who follows the numbers would miss events that are committed late.
 _EVENTS_IN_TURN: Final = trusted(f"SELECT pg_advisory_xact_lock({EVENT_LOCK} + turn) FROM unnest(%s::bigint[]) AS turn")
 
 
 def _turns_of(changes: Changes) -> str:
-    """Return the locks that accounts share, in the one order in which they are taken."""
+    """Return the locks of the batch's accounts, in the order in which all batches take them."""
     turns = sorted({crc32(page.account_id.encode()) % TURNS for page in changes.events})
     return "{" + ",".join(map(str, turns)) + "}"
 
 
 def _happened_to(changes: Changes) -> list[str]:
-    """Return to which instances of which accounts something happened."""
+    """Return the accounts and instances of the batch's events."""
     rows = sorted(
         {(page.account_id, event.unit_id) for page in changes.events for event in page.events if event.unit_id}
     )
@@ -126,14 +126,14 @@ def _names(codec_columns: Iterable[str], prefix: str = "") -> str:
 def load_statement(
     table: Table[Any], keys: list[tuple[str, ...]], shelves: list[str]
 ) -> tuple[LiteralString, list[str]]:
-    """Lock and read the rows of a table with these keys, and the offerings on these shelves."""
+    """Return the statement that locks and reads rows by key, and all offerings of the types in ``shelves``."""
     if table is OFFERINGS and shelves:
         return _LOAD_OFFERINGS, [*written_keys(table, keys), *_SHELVES.write([(name,) for name in shelves])]
     return LOAD[table], written_keys(table, keys)
 
 
 def written_keys(table: Table[Any], keys: list[tuple[str, ...]]) -> list[str]:
-    """Write keys as arrays, one a column."""
+    """Return keys as arrays, one a column."""
     return _KEYED[table].write(keys) if keys else ["{}"] * len(table.key)
 
 
@@ -151,7 +151,7 @@ def _insert_text(codec: Codec[Any]) -> LiteralString:
 
 @lru_cache(maxsize=1024)
 def _update_of(codec: Codec[Any], changed: Changed) -> tuple[LiteralString, Arrays]:
-    """Return the statement that sets those of the columns that may change, and what writes its parameters."""
+    """Return the statement that sets the changed columns, and the writer of its parameters."""
     names = columns_of(codec, changed)
     arrays = Arrays(codec.name, (*names, *codec.key))
     values = ", ".join(f'"{name}" = new."{name}"' for name in names)
@@ -171,8 +171,8 @@ _PLACED: Final = Arrays("placements", ("service_id", "unit_id"))
 _DUE: Final = Arrays("agenda", ("at", "kind", "unit_id"))
 
 LOAD: Final = {table: _load_text(codec) for table, codec in CODECS.items()}
-# While a batch waited for its rows, another server may have answered the same client token. It is only looked for: who
-# would write it too waits for the other at the latest then.
+# While a batch waited for its rows, another server may have answered the same client token. The row is read without a
+# lock: if both write it, one waits for the other then, at the latest.
 TOKENS_AGAIN: Final = trusted(LOAD[IDEMPOTENCY_RECORDS].removesuffix(" FOR UPDATE"))
 _LOAD_OFFERINGS: Final = _load_text(CODECS[OFFERINGS], ' OR "type" = ANY(%s::text[])')
 _INSERT: Final = {codec.name: _insert_text(codec) for codec in _ALL}
@@ -213,7 +213,7 @@ AUDIT_LOCK: Final = 0x1EA5EA0D17
 
 
 def _audited(audit: Audit) -> Iterator[tuple[LiteralString, list[str]]]:
-    """Write pages of the audit log, the end of their chain, and what stands for pages that go."""
+    """Yield the statements that write the audit log: pages, their chain's end, and a receipt for removed pages."""
     if audit.pages:
         named = _EVENT_UNITS.write(audit.named) if audit.named else ["{}", "{}"]
         yield _INSERT_AUDIT, [*_INSERTED["audit_pages"].write([*map(AUDIT_PAGES.values, audit.pages)]), *named]

@@ -1,7 +1,7 @@
-"""The shared store: PostgreSQL, for as many servers as wanted.
+"""The shared store: PostgreSQL, for any number of servers.
 
-Every batch locks the rows it needs in one order, so batches of different servers can wait for each other but
-never in a circle. No statement works on a single row: each takes arrays, one a column.
+Every batch locks its rows in one order, so batches of different servers can wait for each other but never deadlock.
+Each statement works on many rows: its parameters are arrays, one a column.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ T = TypeVar("T")
 
 READERS: Final = 4
 PAUSED_MAX_MS: Final = 5000
-"""A server that stops in the middle of a transaction, without dying, keeps its rows from the others this long."""
+"""How long a server that stops during a transaction without dying keeps its locks, in milliseconds."""
 BARRED_MIN_MS: Final = 200
-"""So long is waited for what nothing can begin without, once others have waited for it in vain."""
-# The rows are always found by their keys. Left to guess how long an array is, the planner sometimes reads
-# whole tables instead; and it may keep its plans, since every batch has the same statements.
+"""Shortest wait for the locks that every batch needs, in milliseconds, after earlier batches have waited for them."""
+# Rows are always found by their keys. The planner does not know the arrays' lengths and would sometimes read whole
+# tables instead. It may keep its plans, because every batch has the same statements.
 _WRITER: Final = (
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; "
     "SET plan_cache_mode = force_generic_plan; SET synchronous_commit = on; "
     f"SET idle_in_transaction_session_timeout = {PAUSED_MAX_MS}; "
 )
 
-# A session that waits for its client in the middle of a transaction has a server that stands still. Between two
-# statements PostgreSQL sends it away by itself; in the middle of one it would wait for ever.
+# A session that waits for its client during a transaction belongs to a server that has stopped. Between two statements
+# PostgreSQL terminates it by itself; during one it would wait for ever.
 _CLEAR_THE_WAY: Final = trusted(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
     "AND application_name = 'leasebook' AND pid <> pg_backend_pid() AND wait_event = 'ClientRead' "
@@ -64,9 +64,9 @@ _CLEAR_THE_WAY: Final = trusted(
 
 
 def connect(url: str) -> ReadingConnection:
-    """Open a connection for reading, whose statements take as long as they take; it may be to any of several hosts.
+    """Open a connection for reading, to any of several hosts, without a bound on its statements.
 
-    Raises BadStore where the database does not let us in.
+    Raises BadStore if the database refuses the connection.
     """
     try:
         return open_reading(Hosts(url, Patience()), answer_s=None)
@@ -75,12 +75,12 @@ def connect(url: str) -> ReadingConnection:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """Return the address of one host as the toolkit wants it."""
+    """Return the address of one host in the toolkit's form."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def engine_of(url: str) -> Engine:
-    """Return what the toolkit works with; its statements take as long as they take, whatever the role says."""
+    """Return the toolkit's engine; its statements have no timeout, even if the role sets one."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
@@ -96,7 +96,7 @@ def engine_of(url: str) -> Engine:
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema up to date; several servers may start at once. Raises BadStore or NewerStore."""
+    """Migrate the schema; several servers may start at once. Raises BadStore or NewerStore."""
     name = "the database"
     with connect(url) as connection:
         try:
@@ -106,7 +106,7 @@ def upgrade(url: str) -> None:
             raise BadStore(f"The database cannot be read: {one_line(error)}") from None
     if revision == revisions.latest():
         return
-    # What only a store needs whose schema is not this version's: it takes a while to load.
+    # Imported only for a store with another version's schema, because it takes a while.
     from sqlalchemy.exc import DBAPIError
 
     from leasebook.store import migrate
@@ -124,9 +124,9 @@ class PostgresStore:
     """A database that any number of servers work on."""
 
     def __init__(self, url: str, patience: Patience | None = None) -> None:
-        """Open the database and bring its schema up to date.
+        """Open the database and migrate its schema.
 
-        Raises BadStore where it cannot be used, and NewerStore where a newer version wrote it.
+        Raises BadStore if it cannot be used, and NewerStore if a newer version wrote it.
         """
         upgrade(url)
         self.schema: Final = Schema()
@@ -152,8 +152,8 @@ class PostgresStore:
     async def begin(self, *, moves_clock: bool = False) -> PostgresTransaction:
         """Open the transaction of the next batch; waits a while for a database that restarts, or for its successor.
 
-        A session that is in doubt is thrown away. Raises Unavailable where no database takes writes in time, and
-        LockedOut where another session keeps what nothing can begin without.
+        A session whose state is unknown is closed. Raises Unavailable if no database takes writes in time, and
+        LockedOut if another session has the locks that every batch needs.
         """
         self.schema.require()
         until = time.monotonic() + self._patience.away_s
@@ -175,7 +175,7 @@ class PostgresStore:
                     raise Unavailable("the database did not do it in time", one_line(error)) from None
                 if is_new and began >= until:
                     raise Unavailable("the database does not answer", one_line(error)) from None
-                # What became of an old session says nothing about the database: the next try opens another.
+                # An error of an old session says nothing about the database: the next attempt opens a new one.
                 if is_new or since_of(error) is not None:
                     self._writing.lost(error, since_of(error) or began)
             except BaseException:
@@ -186,10 +186,10 @@ class PostgresStore:
         writer = self._writer
         if writer is None or writer.is_closed:
             writer = self._writer = Session(await self.connect(), self._patience.silent_s)
-            # The database may be another one than before: restored, or a standby that lacks the last transactions.
+            # The database may be another one than before: restored, or a standby without the last transactions.
             await writer.run([(text, ()) for text in ("BEGIN", *map(trusted, epochs.BEGIN), "COMMIT")])
         if self._is_stuck:
-            # Whom we may not send away we wait for.
+            # Without the right to terminate the session, the batch waits for it.
             with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
                 await writer.run([(_CLEAR_THE_WAY, ())])
             self._is_stuck = False
@@ -202,7 +202,7 @@ class PostgresStore:
         return transaction
 
     async def _bar(self, began: float) -> None:
-        """Take note that nothing can begin; raises LockedOut once that was waited for long enough."""
+        """Record that no batch can begin; raises LockedOut after ``lock_wait_s`` seconds."""
         self.stuck()
         await self._drop()
         if self._barred_since is None:
@@ -211,7 +211,7 @@ class PostgresStore:
             raise LockedOut
 
     async def _seen(self, transaction: PostgresTransaction) -> PostgresTransaction:
-        """Go on only where no newer version has changed the schema. Raises Outdated."""
+        """Return the transaction if no newer version has changed the schema. Raises Outdated."""
         try:
             self.schema.see(*transaction.schema)
         except Outdated:
@@ -220,39 +220,39 @@ class PostgresStore:
         return transaction
 
     def _told(self, transaction: PostgresTransaction) -> PostgresTransaction:
-        """Tell a transaction whether another one came between it and the last one of this server."""
+        """Record on a transaction whether another server's came between it and this server's last one."""
         transaction.has_concurrent_writers = transaction.number != self._last + 1
         self._last = transaction.number
         return transaction
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:
-        """Return which of these rows another session holds now; ``wait``: queue for one of them for a moment.
+        """Return the needs that another session has locked; ``wait``: queue for one of them for a moment.
 
-        Whoever holds some and stands still, though it is one of our servers, is sent away. Raises psycopg.Error.
+        Sessions of servers that have stopped and hold locks are terminated. Raises psycopg.Error.
         """
-        held = await self._locks.held(needs, wait=wait)
-        if held:
+        found = await self._locks.locked(needs, wait=wait)
+        if found:
             await self._locks.run(_CLEAR_THE_WAY)
-        return held
+        return found
 
     async def try_writing(self, within_s: float) -> None:
-        """Write something that leaves nothing behind, as a batch would; raises Unavailable where that cannot be done.
+        """Write like a batch, without leaving a row; raises Unavailable if that fails within ``within_s`` seconds.
 
-        It is on the disk when this returns, and nobody holds a table that batches write to.
+        After it returns, the write was on the disk, and no session had locked a table that batches write to.
         """
         await self._attempt.make(within_s)
 
     @property
     def patience(self) -> Patience:
-        """How long it is waited for what."""
+        """The bounds of waiting."""
         return self._patience
 
     def stuck(self) -> None:
-        """Take note that a row could not be had: before the next batch, whoever stands still is sent away."""
+        """Record that a row could not be locked: the next batch first terminates sessions of stopped servers."""
         self._is_stuck = True
 
     def silent(self, error: psycopg.Error) -> None:
-        """Take note of an error: where nobody answered, the next batch need not find that out anew."""
+        """Record an error: if the database did not answer, the next batch need not wait to find that out."""
         if (since := since_of(error)) is not None:
             self._writing.lost(error, since)
 
@@ -261,7 +261,7 @@ class PostgresStore:
         return await self._hosts.connect(self._setup, writing=True)
 
     async def look(self) -> psycopg.AsyncConnection[Any]:
-        """Open a connection to look at what was written, also where nothing can be now; raises psycopg.Error."""
+        """Open a connection for reading committed rows, even if the database takes no writes; raises psycopg.Error."""
         return await self._hosts.connect(limits_statement(self._patience.answer_s), writing=False)
 
     async def _try_to_write(self) -> None:
@@ -276,9 +276,9 @@ class PostgresStore:
     # --- reading ------------------------------------------------------------------------------------------
 
     async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
-        """Ask a question off the event loop; waits a while for a database that restarts.
+        """Answer a query off the event loop; waits a while for a database that restarts.
 
-        Raises Unavailable where it does not come back, or does not answer in time.
+        Raises Unavailable if it does not come back, or does not answer in time.
         """
         try:
             async with asyncio.timeout(None if long else self._patience.silent_s + 1):
@@ -298,7 +298,7 @@ class PostgresStore:
             except LostError as error:
                 self._reading.lost(error, error.since)
                 if error.since is not None:
-                    # The others who wait for an answer wait for the same one who is gone.
+                    # Other threads that wait for an answer wait for the same lost host.
                     for connection in self._readers.connections:
                         if isinstance(connection, ReadingConnection):
                             connection.is_given_up = True
@@ -306,14 +306,14 @@ class PostgresStore:
                     raise self._reading.unavailable() from None
 
     async def glance(self, question: Callable[[ReadRepository], T]) -> T:
-        """Ask a short question on behalf of monitors; raises Unavailable at once where the database does not answer."""
+        """Answer a short query of a monitor; raises Unavailable at once if the database does not answer."""
         try:
             return await self._readers.glance(question)
         except LostError as error:
             raise Unavailable("the database does not answer", str(error)) from None
 
     def ask(self, question: Callable[[ReadRepository], T]) -> T:
-        """Ask a question right here; for the start only. Raises BadStore where the database has gone meanwhile."""
+        """Answer a query on the event loop; only for the start. Raises BadStore if the database is lost meanwhile."""
         try:
             return self._readers.ask(question)
         except LostError as error:
@@ -336,7 +336,7 @@ class PostgresStore:
     # --- health -------------------------------------------------------------------------------------------
 
     def unready(self) -> str | None:
-        """Why the service cannot do its work now, as far as it lies with the database."""
+        """Return why the service cannot work now, if the database is the reason."""
         for presence, what in ((self._writing, "takes no writes"), (self._reading, "cannot be read")):
             if away_s := presence.away_s():
                 return f"The database {what}, for {away_s:.0f} s; it is looked for all the time, and the log says why."
@@ -348,11 +348,11 @@ class PostgresStore:
         return None
 
     def away(self) -> Mapping[Use, Callable[[], float]]:
-        """Return what tells for how many seconds the database cannot be had for each use; 0: it can."""
+        """Return, for each use, a function that returns how many seconds the database has been away; 0: it is there."""
         return {"writing": self._writing.away_s, "reading": self._reading.away_s}
 
     def broken(self) -> str | None:
-        """Nothing that lies with the database needs a restart of this server."""
+        """Return None: no fault of the database requires a restart of this server."""
         return None
 
     async def close(self) -> None:
@@ -360,7 +360,7 @@ class PostgresStore:
         await self._writing.close()
         await self._reading.close()
         for connection in self._readers.connections:
-            # Whoever is silent is not waited for.
+            # Do not wait for answers of a database that is away.
             if isinstance(connection, ReadingConnection) and self._reading.away_since is not None:
                 connection.is_given_up = True
         self._readers.close()

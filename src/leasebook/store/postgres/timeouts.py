@@ -1,4 +1,4 @@
-"""How long a shared store is waited for, before whoever waits is told that it does not answer."""
+"""Bounds of waiting for a shared store; after them a caller gets the answer that it does not respond."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from typing import Final
 import msgspec
 
 LONG_MAX_S: Final = 60.0
-"""So long may a question take that reads much, such as the export of a year: it has readers of its own."""
+"""Upper bound of a long read, such as the export of a year, in seconds. Long reads have their own readers."""
 GRACE_S: Final = 1.0
-"""So much later than the database itself, the server gives up a statement that is not answered."""
+"""Seconds after the database's own timeout until the server gives up a statement without an answer."""
 DOUBT_S: Final = 1.5
-"""So much longer the database is asked what became of a commit whose answer is lost."""
+"""Further seconds for asking the database about a commit whose answer is lost."""
 
 
 class Patience(msgspec.Struct, frozen=True):
     """Bounds of waiting, in seconds.
 
-    ``connect_s``: until a host lets us in. ``answer_s``: until a statement of a batch, or of a short read, is done.
-    ``away_s``: for a database that cannot be had. ``keepalive_s``: until a silent connection is asked whether its other
-    end is still there. ``unacknowledged_s``: until what was sent has arrived. ``lock_wait_s``: for a lock that another
-    session holds.
+    ``connect_s``: until a host accepts a connection. ``answer_s``: until a statement of a batch, or of a short read, is
+    done. ``away_s``: for a database that cannot be reached. ``keepalive_s``: until a silent connection is probed.
+    ``unacknowledged_s``: until sent data is acknowledged. ``lock_wait_s``: for a lock of another session.
     """
 
     connect_s: float = 3
@@ -32,15 +31,15 @@ class Patience(msgspec.Struct, frozen=True):
 
     @property
     def silent_s(self) -> float:
-        """How long an answer is waited for, until the connection is given up."""
+        """Seconds to wait for an answer before the connection is closed."""
         return self.answer_s + GRACE_S
 
     @property
     def doubt_s(self) -> float:
-        """How long after a commit was sent it is tried to find out what became of it."""
+        """Seconds after a commit was sent in which its outcome is asked for."""
         return self.silent_s + DOUBT_S
 
     @property
     def in_the_way_ms(self) -> int:
-        """How long a lock is waited for where a batch begins: the database says so before it gives up the statement."""
+        """Milliseconds to wait for a lock at a batch's start: below the statement timeout, so errors name the lock."""
         return int(min(self.lock_wait_s, max(self.answer_s - 1, self.answer_s / 2)) * 1000)

@@ -48,7 +48,7 @@ from leasebook.store.postgres.timeouts import Patience
 from leasebook.store.queries.batch_queries import asking
 from leasebook.store.queries.due import cut, in_order
 from leasebook.store.queries.identities import KEYS_OF_TEXT
-from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, held_of
+from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 from leasebook.store.queries.signatures import forgetting
 from leasebook.store.queries.subscriptions import clearing
 from leasebook.store.rows.codec import CODECS
@@ -56,8 +56,8 @@ from leasebook.store.rows.codec import CODECS
 CLOCK_LOCK: Final = 0x1EA5E401E
 FIRST_WAIT_S: Final = 0.05
 
-# What a batch must know of the store as a whole, in the round trip that it begins with. Under a virtual clock
-# the time stays what it is until the batch is done: who moves it waits for the others, and they for that one.
+# A batch's first round trip reads the properties of the store as a whole. Under a virtual clock the time stays the same
+# until the batch is done: a command that moves the clock waits for other batches, and they for it.
 _CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _BEGIN: Final = (
     f"SELECT pg_current_xact_id()::text, {_CLOCK}, (SELECT value FROM facts WHERE name = 'clock_at' FOR {{lock}}), "
@@ -65,15 +65,18 @@ _BEGIN: Final = (
     f"(SELECT value FROM facts WHERE name = '{WRITABLE_FROM}'){{more}}"
 )
 LOCKED_AFTER_MS: Final = 500
-"""So long a row is waited for in a batch. Other servers let go of theirs sooner; who does not is waited for aside."""
+"""How long a batch waits for a row, in milliseconds.
+
+Other servers release theirs sooner; rows that take longer are waited for outside the batch.
+"""
 _TIME: Final = trusted(f"SELECT {_CLOCK}")
 _LOCKS_WITHIN: Final = trusted("SELECT set_config('lock_timeout', %s::text, true)")
 _KEEP_SCHEMA: Final = trusted(f"SELECT pg_advisory_xact_lock_shared({MIGRATION_LOCK})")
-"""While a batch is under way nobody changes the schema, and while somebody does no batch begins."""
+"""Batches share this lock, and a migration takes it alone: neither runs during the other."""
 _LOCK_CLOCK: Final = trusted(f"SELECT pg_advisory_xact_lock({CLOCK_LOCK})")
 _PATIENCE: Final = f", set_config('lock_timeout', '{LOCKED_AFTER_MS}', true)"
 _BEGIN_WORK: Final = trusted(_BEGIN.format(lock="SHARE", more=_PATIENCE))
-# Whoever moves the clock leaves nothing out, and so waits for whoever is in the way until that is sent away.
+# A command that moves the clock must not be skipped, so it waits for other sessions until they are terminated.
 _BEGIN_MOVE: Final = trusted(_BEGIN.format(lock="UPDATE", more=""))
 _AGAIN: Final = (
     psycopg.errors.SerializationFailure,
@@ -83,26 +86,26 @@ _AGAIN: Final = (
     psycopg.errors.CrashShutdown,
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
-"""After these nothing was done, and the same batch may well succeed."""
+"""After these errors the batch was not done, and a second attempt may succeed."""
 
 
 class Connections(Protocol):
-    """Where a transaction goes once its own connection is of no use."""
+    """The store, as a transaction needs it when its own connection is lost."""
 
     @property
     def patience(self) -> Patience:
-        """How long it is waited for what."""
+        """The bounds of waiting."""
         ...
 
     async def look(self) -> psycopg.AsyncConnection[Any]:
-        """Open a connection to look at what was written, also where nothing can be now; raises psycopg.Error."""
+        """Open a connection for reading committed rows, even if the database takes no writes; raises psycopg.Error."""
         ...
 
     def stuck(self) -> None:
-        """Take note that a row could not be had."""
+        """Record that a row could not be locked."""
 
     def silent(self, error: psycopg.Error) -> None:
-        """Take note of an error: where nobody answered, the next batch need not find that out anew."""
+        """Record an error: if the database did not answer, the next batch need not wait to find that out."""
 
 
 class PostgresTransaction(AuditReads):
@@ -123,14 +126,14 @@ class PostgresTransaction(AuditReads):
     async def begin(
         cls, store: Connections, session: Session, *, moves_clock: bool, locks_ms: int | None
     ) -> PostgresTransaction:
-        """Begin; waits so long for whoever has the clock, None: as long as the session does. Raises psycopg.Error."""
+        """Begin; ``locks_ms``: wait for the clock's lock, None: as long as the session does. Raises psycopg.Error."""
         statements: list[Statement] = [("BEGIN", ())]
         if locks_ms is not None:
             statements.append((_LOCKS_WITHIN, (locks_ms,)))
-        # A statement of its own: what is read in the next one is read after a migration that was waited for.
+        # A statement of its own: the next one then reads what a migration that was waited for has written.
         statements.append((_KEEP_SCHEMA, ()))
         if moves_clock:
-            # Before it is founded, a store has no clock that could be locked.
+            # Before it is created, a store has no clock row to lock.
             statements.append((_LOCK_CLOCK, ()))
         statements.append((_BEGIN_MOVE if moves_clock else _BEGIN_WORK, ()))
         *_, (facts,) = await session.run(statements)
@@ -138,15 +141,15 @@ class PostgresTransaction(AuditReads):
 
     @property
     def number(self) -> int:
-        """Its place among all transactions of the database's cluster that wrote."""
+        """Its number among all writing transactions of the database's cluster."""
         return int(self._id)
 
     def now(self) -> Instant | None:
-        """Return the database's time: all servers agree on it (decision 6a)."""
+        """Return the database's time, which all servers share (decision 6a)."""
         return self._now
 
     async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:
-        """Claim work that is due by then: its instances are locked, and those locked elsewhere are skipped."""
+        """Claim due work: its instances are locked. Instances that others have locked are skipped unless ``wait``."""
         skip = "" if wait else " SKIP LOCKED"
         rows = await self._rows(CLAIM + skip, (until, limit))
         tie = cut(rows, limit)
@@ -162,7 +165,8 @@ class PostgresTransaction(AuditReads):
             statements.append((TOKENS_AGAIN, written_keys(IDEMPOTENCY_RECORDS, self._tokens)))
         statements.append((_TIME, ()))
         with self._retried():
-            # A moment that another server called past, while this one waited or stood still, is past here, too.
+            # Read after the locks: an instant that another server treated as past, while this one waited, is past here
+            # too.
             *found, ((machine_now,),) = await self._session.run(statements)
         self._now = self._now if self._is_virtual else Instant(machine_now)
         answered = found.pop() if len(found) > len(tables) else []
@@ -181,14 +185,14 @@ class PostgresTransaction(AuditReads):
             await self._load_special(need, book)
 
     async def _load_special(self, need: SuspendedInstances | UsageTotals | KeysOfUser | Asked, book: Book) -> None:
-        """Look up what is asked for besides rows; what it depends on is locked by now."""
+        """Load a need other than rows; the rows that it depends on are locked already."""
         match need:
             case SuspendedInstances():
                 await self._load_suspended(need, book)
             case UsageTotals():
                 await self._load_usage_totals(need, book)
             case KeysOfUser():
-                # Whoever makes keys has the user's row, so that none comes meanwhile.
+                # Commands that make keys lock the user's row, so no key is added meanwhile.
                 rows = await self._rows(KEYS_OF_TEXT.replace("?", "%s") + " FOR UPDATE", (need.user_id,))
                 book.load_keys(need.user_id, map(CODECS[ACCESS_KEYS].read, rows))
             case Asked():
@@ -196,13 +200,13 @@ class PostgresTransaction(AuditReads):
                 book.answers.load(need, await self._rows(text.replace("?", "%s"), params))
 
     async def _load_usage_totals(self, need: UsageTotals, book: Book) -> None:
-        """Sum up what an account holds. It is locked by now: who changes that waits, or was here before."""
+        """Sum an account's usage. The account is locked: a batch that changes the usage waits, or came before."""
         units = await self._rows(HELD_TEXT.replace("?", "%s"), (need.account_id,))
         spent = await self._rows(SPENT_TEXT.replace("?", "%s"), (need.account_id, need.since))
-        book.load_usage_totals(need, *held_of(units, spent))
+        book.load_usage_totals(need, *usage_totals_of(units, spent))
 
     async def _load_suspended(self, need: SuspendedInstances, book: Book) -> None:
-        """Lock and read what stands still. It is rare, so it may cost a round trip of its own."""
+        """Lock and read suspended instances. They are rare, so they may cost a round trip of their own."""
         account_id = need.account_id
         if account_id is None:
             found = await self._rows("SELECT account_id FROM units WHERE id = %s", (need.unit_id or "",))
@@ -214,43 +218,44 @@ class PostgresTransaction(AuditReads):
         book.load_suspended(account_id, [CODECS[INSTANCES].read(row) for row in rows])
 
     def save_part(self, changes: Changes) -> None:
-        """Have the database write a part while the rest is decided. What goes wrong with it the next call raises."""
+        """Send a part while the rest is decided. The next call raises its errors."""
         self._witness = self._witness or _one_of(changes)
         with self._retried():
             self._session.send(saving(changes))
 
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed, or the rest of it, in one round trip."""
+        """Write the batch's changes, or the rest of them, in one round trip."""
         self._witness = self._witness or _one_of(changes)
         with self._retried():
             await self._session.run(saving(changes))
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
-        """Forget at most so many client tokens that are older; another server may be at it already."""
+        """Delete up to ``limit`` client tokens older than ``before``; rows locked by other servers are skipped."""
         await self._rows(PRUNE, (before, limit))
 
     async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
-        """Forget at most so many used nonces, and old rows of refused calls; another server may be at it already."""
+        """Delete up to ``limit`` used nonces and old rows of refused calls, without those locked by other servers."""
         with self._retried():
             found = forgetting(nonces_before, refused_before, limit, " FOR UPDATE SKIP LOCKED")
             await self._session.run((trusted(text.replace("?", "%s")), params) for text, params in found)
 
     async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
-        """Write when access keys were last used, but for those that others have locked."""
+        """Record when access keys were last used; rows locked by other servers are skipped."""
         with self._retried():
             await self._session.run([(NOTE_USES, USES.write(list(uses)))])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
-        """Forget at most so many deliveries, and lanes in which nothing waits, but for what others have locked."""
+        """Delete up to ``limit`` expired deliveries, and empty queues; rows locked by other servers are skipped."""
         with self._retried():
             found = clearing(now, limit, " FOR UPDATE SKIP LOCKED")
             await self._session.run((trusted(text.replace("?", "%s")), params) for text, params in found)
 
     async def commit(self, *, is_idle: bool = False) -> None:  # noqa: ARG002 - the database is another process
-        """Make it durable.
+        """Make the batch durable.
 
-        Where the connection is lost in the very act, the database is asked what became of the transaction:
-        it knows, also after a crash. Raises Conflict where nothing was done, and OutcomeUnknown where it does not say.
+        If the connection is lost during the commit, the database is asked for the transaction's outcome: it knows it,
+        even after a crash. Raises Conflict if the batch was not done, and OutcomeUnknown if the database does not
+        answer.
         """
         until = time.monotonic() + self._store.patience.doubt_s
         try:
@@ -261,13 +266,13 @@ class PostgresTransaction(AuditReads):
                 raise Conflict(f"the commit failed: {one_line(error)}") from None
 
     async def rollback(self) -> None:
-        """Forget it. A connection that is gone has forgotten it already; one that does not do as it is told goes."""
+        """Undo the batch. A lost connection has undone it already; one that fails to is closed."""
         session = self._session
         if session.is_closed:
             return
         with contextlib.suppress(psycopg.Error):
             if session.is_waited_for:
-                # A part may have failed; what comes in the round trip of that is not done.
+                # A sent part may have failed; a statement in the same round trip would then not run.
                 with contextlib.suppress(psycopg.Error):
                     await session.run(())
             if not (session.is_closed or session.is_idle):
@@ -277,7 +282,7 @@ class PostgresTransaction(AuditReads):
                 await session.close()
 
     async def _was_committed(self, until: float) -> bool:
-        """Ask what became of the transaction; raises OutcomeUnknown where nobody can tell in time."""
+        """Ask for the transaction's outcome; raises OutcomeUnknown if there is no answer in time."""
         wait = FIRST_WAIT_S
         try:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
@@ -292,18 +297,18 @@ class PostgresTransaction(AuditReads):
             raise OutcomeUnknown(f"transaction {self._id} may or may not have been committed") from None
 
     async def _status(self) -> bool | None:
-        """Return whether the transaction was committed; None: nobody can tell yet. Raises psycopg.Error."""
+        """Return whether the transaction was committed; None: not known yet. Raises psycopg.Error."""
         connection = await self._store.look()
         async with connection:
             cursor = await connection.execute("SELECT pg_is_in_recovery()")
             if (await cursor.fetchall())[0][0]:
-                # What it does not know of may still be on its way to it.
+                # A standby may still receive the transaction.
                 return None
             try:
                 cursor = await connection.execute("SELECT pg_xact_status(%s::xid8)", (self._id,))
                 ((status,),) = await cursor.fetchall()
             except psycopg.errors.InvalidParameterValue:
-                return False  # the database crashed and does not know that it ever gave that number away
+                return False  # the database crashed and has no record of the number
             if status == "committed" and self._witness is not None:
                 # A database that crashed may have given the number to another transaction since.
                 table, key = self._witness
@@ -318,7 +323,7 @@ class PostgresTransaction(AuditReads):
 
     @contextlib.contextmanager
     def _retried(self) -> Iterator[None]:
-        """Turn what a second try may mend into Conflict, and a database that cannot write into Unavailable."""
+        """Turn errors that a second attempt may avoid into Conflict, and a database without writes into Unavailable."""
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
@@ -340,7 +345,7 @@ class PostgresTransaction(AuditReads):
 
 
 def _one_of(changes: Changes) -> tuple[Table[Any], tuple[str, ...]] | None:
-    """Return where a row stands that is new: whoever finds it there knows that the batch was committed."""
+    """Return the key of a row that the batch adds: if the row exists, the batch was committed."""
     return next(((table, table.key_of(rows[0])) for table, rows in changes.inserted.items() if rows), None)
 
 
@@ -349,7 +354,7 @@ def _by_table(
 ) -> tuple[
     dict[Table[Any], list[tuple[str, ...]]], list[str], list[SuspendedInstances | UsageTotals | KeysOfUser | Asked]
 ]:
-    """Return the needed keys by table, the shelves, and what is looked up after them."""
+    """Return the needed keys by table, the types whose offerings are all needed, and the other needs."""
     wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
     shelves: list[str] = []
     special: list[SuspendedInstances | UsageTotals | KeysOfUser | Asked] = []

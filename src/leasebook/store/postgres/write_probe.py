@@ -1,4 +1,4 @@
-"""An honest attempt to write: what a batch needs of the database, without a row that stays."""
+"""A probe for writing: it takes a batch's locks and waits for the disk, without leaving a row."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from leasebook.domain.book.tables import TABLES
 from leasebook.store.postgres.hosts import one_line
 from leasebook.store.postgres.statements import trusted
 
-# Every batch takes these locks, which are in nobody's way but of who wants a whole table for himself. The message goes
-# into the log that the database writes first, so that its commit waits for the disk, and for a standby where one must
-# have it; nothing of it is in any table.
+# Every batch takes these locks, which conflict only with a session that locks a whole table. The message goes into the
+# write-ahead log, so its commit waits for the disk, and for a standby where one is synchronous; no table has it.
 _NAMES: Final = ", ".join(f'"{table.name}"' for table in TABLES)
 _LOCK: Final = trusted(f"LOCK TABLE {_NAMES} IN ROW EXCLUSIVE MODE")
 _MESSAGE: Final = "SELECT pg_logical_emit_message(true, 'leasebook', '')"
 
 
 class Attempt:
-    """Tries to write on a connection of its own, one attempt at a time."""
+    """Runs probes on a connection of its own, one at a time."""
 
     def __init__(self, connect: Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]) -> None:
-        """``connect`` opens a connection for writing; that is done at the first attempt."""
+        """``connect`` opens a connection for writing; it is called for the first probe."""
         self._connect = connect
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
 
     async def make(self, within_s: float) -> None:
-        """Write; raises Unavailable where it does not succeed within so many seconds."""
+        """Write; raises Unavailable if that fails within ``within_s`` seconds."""
         try:
             async with asyncio.timeout(within_s), self._turn:
                 await self._write(int(within_s * 1000))

@@ -1,4 +1,4 @@
-"""The audit log in SQL: writing its pages, and looking for entries on them."""
+"""The audit log in SQL: writing its pages, and searching them for entries."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 """Run a query, its parameters marked ``?``, and return its rows."""
 
 PAGES_AT_ONCE: Final = 50
-"""Pages that are in memory at once; one has an account's calls of a batch."""
+"""Pages in memory at once; each has an account's calls of one batch."""
 LOOKED_AT_MAX: Final = 1000
-"""Pages that one question looks at: a filter that nothing passes costs a second at most, and the caller goes on."""
+"""Upper bound of the pages that one query searches: a filter without matches costs a second at most."""
 
 
 def columns(codec: Codec[Any], prefix: str = "") -> str:
@@ -44,17 +44,17 @@ _CLOSE: Final = f"INSERT INTO audit_closures ({columns(AUDIT_CLOSURES)}) VALUES 
 
 
 def heads_of(rows: Iterable[Sequence[Any]]) -> list[Head]:
-    """Make the ends of chains of rows."""
+    """Return the ends of chains from rows."""
     return [Head(chain, number, bytes(found)) for chain, number, found in rows]
 
 
 def pages_of(rows: Iterable[Sequence[Any]]) -> list[tuple[int, AuditPage]]:
-    """Make pages of rows, each with its ``seq`` before it."""
+    """Return pages from rows, each with its ``seq``."""
     return [(row[0], AUDIT_PAGES.read(row[1:])) for row in rows]
 
 
 def write(connection: sqlite3.Connection, audit: Audit) -> int | None:
-    """Write pages, the end of their chain, and what stands for pages that go; returns the last page's ``seq``."""
+    """Write pages, the end of their chain, and a receipt with the removed pages; returns the last page's ``seq``."""
     numbers: dict[str, int | None] = {}
     for page in audit.pages:
         numbers[page.account_id] = connection.execute(_INSERT, AUDIT_PAGES.values(page)).lastrowid
@@ -70,7 +70,7 @@ def write(connection: sqlite3.Connection, audit: Audit) -> int | None:
 
 
 class AuditReads:
-    """What a batch of the embedded store reads of the record."""
+    """An SQLite batch's reads of the audit log."""
 
     _connection: sqlite3.Connection
 
@@ -82,16 +82,16 @@ class AuditReads:
         return self._ask().audit_heads()
 
     async def audit_mark(self) -> Mark:
-        """Return how far the log of identities goes."""
+        """Return the end of the identity log."""
         return self._ask().audit_mark()
 
     async def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
-        """Return the oldest pages of the audit log, and the hash that the first of them follows."""
+        """Return the oldest pages of the audit log, and the hash before the first of them."""
         return self._ask().audit_oldest(limit)
 
 
 class AuditQueries:
-    """Questions about the audit log."""
+    """Queries about the audit log."""
 
     _fetch: Fetch
 
@@ -100,18 +100,18 @@ class AuditQueries:
         return heads_of(self._fetch(HEADS_TEXT, ()))
 
     def audit_mark(self) -> Mark:
-        """Return how far the log of identities goes."""
+        """Return the end of the identity log."""
         found = self._fetch(MARK_TEXT, (LOG_END,))
         return read_mark(found[0][0] if found else None)
 
     def audit_oldest(self, limit: int) -> tuple[list[tuple[int, AuditPage]], bytes]:
-        """Return the oldest pages, and the hash that the first of them follows."""
+        """Return the oldest pages, and the hash before the first of them."""
         pages = pages_of(self._fetch(OLDEST_TEXT, (limit,)))
         follows = pages and self._fetch(FOLLOWS_TEXT, (pages[0][1].chain,))
         return pages, bytes(follows[0][0]) if follows else NOTHING
 
     def audit(self, wanted: AuditFilter, *, after: EventPlace | None, limit: int) -> AuditFound:
-        """Return an account's entries, newest first; it looks at a bounded number of pages."""
+        """Return an account's entries, newest first; the search reads a bounded number of pages."""
         lines: list[AuditLine] = []
         page = None if after is None else after.page
         for _ in range(LOOKED_AT_MAX // PAGES_AT_ONCE):
@@ -131,7 +131,7 @@ class AuditQueries:
         return AuditFound(lines, EventPlace(page + 1 if page is not None else 0, 0))
 
     def _audit_pages(self, wanted: AuditFilter, page: int | None) -> list[tuple[int, AuditPage]]:
-        """Return pages on which something may be that is wanted, from that one back."""
+        """Return pages that may have matching entries, from that page backwards."""
         where, params = ["account_id = ?"], [wanted.account_id]
         for text, value in (
             ("seq IN (SELECT page FROM audit_units WHERE unit_id = ?)", wanted.unit_id),
@@ -146,7 +146,7 @@ class AuditQueries:
         return pages_of(self._fetch(f"{text} ORDER BY seq DESC LIMIT ?", (*params, PAGES_AT_ONCE)))
 
     def audit_export(self, account_id: str | None, since: Instant | None, until: Instant | None) -> Iterator[AuditPage]:
-        """Return pages on which something of a stretch of time stands, in the order of writing, a few at a time."""
+        """Yield the pages with entries in a period, in the order of writing; a few are read at a time."""
         last = 0
         while True:
             where, params = ["seq > ?"], [last]
@@ -162,12 +162,12 @@ class AuditQueries:
             last = found[-1][0]
 
     def audit_chains(self, limit: int) -> list[Sealed]:
-        """Return the ends of the chains, the one written last first."""
+        """Return the ends of the chains, last written first."""
         text = f"SELECT {columns(AUDIT_CHAINS)} FROM audit_chains ORDER BY last_at DESC, chain DESC LIMIT ?"
         return [AUDIT_CHAINS.read(row) for row in self._fetch(text, (limit,))]
 
     def audit_closures(self, *, after: int | None, limit: int) -> list[Numbered]:
-        """Return what stands for pages that were removed, newest first."""
+        """Return the receipts of removed pages, newest first."""
         text = f"SELECT seq, {columns(AUDIT_CLOSURES)} FROM audit_closures"
         rows = (
             self._fetch(f"{text} ORDER BY seq DESC LIMIT ?", (limit,))
@@ -178,7 +178,7 @@ class AuditQueries:
 
 
 class _Asked(AuditQueries):
-    """The same, asked of a connection."""
+    """The queries on a connection."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch

@@ -1,4 +1,4 @@
-"""What batches ask besides single rows (``domain.asked``), in SQL that all stores understand."""
+"""A batch's queries besides single rows (``book.store_queries``), in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from leasebook.domain.book import store_queries as a
 from leasebook.domain.book.book import Book
 from leasebook.domain.book.loads import UsageTotals
 from leasebook.domain.book.store_queries import Asked
-from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, held_of
+from leasebook.store.queries.read_repository import HELD_TEXT, SPENT_TEXT, usage_totals_of
 
 _TEXTS: Final = {
     a.USERS: "SELECT count(*) FROM users WHERE account_id = ?",
@@ -30,14 +30,14 @@ _TEXTS: Final = {
 def answer(
     need: UsageTotals | Asked, book: Book, fetch: Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 ) -> None:
-    """Ask for what is needed, and put the answer into the book."""
+    """Run the query for a need, and put the answer into the book."""
     if isinstance(need, Asked):
         book.answers.load(need, fetch(*asking(need)))
     else:
         units = fetch(HELD_TEXT, (need.account_id,))
-        book.load_usage_totals(need, *held_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
+        book.load_usage_totals(need, *usage_totals_of(units, fetch(SPENT_TEXT, (need.account_id, need.since))))
 
 
 def asking(need: Asked) -> tuple[str, tuple[str | int, ...]]:
-    """Return the question in SQL, and its parameters."""
+    """Return a need's query, and its parameters."""
     return _TEXTS[need.what], (need.of, need.at) if need.what == a.QUOTES else (need.of,)

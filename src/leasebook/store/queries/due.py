@@ -1,4 +1,4 @@
-"""What falls due, in the order in which it is done; and whose renewal waits for money."""
+"""Due work, in the order in which it is done; and instances whose renewal waits for money."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from leasebook.store.rows.codec import CODECS
 
 _FROM: Final = "SELECT a.at, a.kind, a.unit_id, u.seq FROM agenda a JOIN units u ON u.id = a.unit_id"
 DUE_TEXT: Final = f"{_FROM} WHERE a.at <= ? ORDER BY a.at, a.kind, a.unit_id LIMIT ?"
-"""What is due by then, with the place of each instance in the order of purchases."""
+"""Due work, with each instance's place in the order of purchases."""
 TIE_TEXT: Final = f"{_FROM} WHERE a.at = ? AND a.kind = ? ORDER BY u.seq LIMIT ?"
-"""What is due of one kind at one moment, in the order of purchases."""
+"""Due work of one kind at one instant, in the order of purchases."""
 UNRENEWED_TEXT: Final = (
     f"SELECT {columns(CODECS[INSTANCES])} FROM units WHERE account_id = ? AND auto_renew AND status <> 'Released' "
     "AND payment_timing = 'Prepaid' AND (status = 'Stopped' OR (status IN ('Running', 'Reconfiguring', "
     f"'ReconfigureFailed', 'BillingChanging') AND expires_at - renew_at < {FIRST_TRY_US})) "
     "ORDER BY seq LIMIT ?"
 )
-"""Whose renewal waits for money (``Unit.awaits_renewal``), in the order of purchases."""
+"""Instances whose renewal waits for money (``Instance.awaits_renewal``), in the order of purchases."""
 
 
 def cut(rows: Sequence[Sequence[Any]], limit: int) -> tuple[int, int, int] | None:
-    """Return the moment and kind of the tie that the limit has cut apart, and how many of it are wanted; None: none.
+    """Return the time and kind of a tie that the limit has cut, and the number of its rows wanted; None: no tie.
 
-    It is found by ids, and has to be read again (``TIE_TEXT``) where it is done in the order of purchases.
+    The rows of a tie come by id. If that kind is done in the order of purchases, they must be read again
+    (``TIE_TEXT``).
     """
     if len(rows) < limit or not rows:
         return None
@@ -39,7 +40,7 @@ def cut(rows: Sequence[Sequence[Any]], limit: int) -> tuple[int, int, int] | Non
 
 
 def in_order(rows: Sequence[Sequence[Any]], tie: Sequence[Sequence[Any]] = ()) -> list[Due]:
-    """Return what is due in the order in which it is done. What is read of a tie takes the place of what was cut."""
+    """Return due work in the order in which it is done. Rows of a tie that was read again replace the cut ones."""
     ties = {(row[0], row[1]) for row in tie}
     whole = [*(row for row in rows if (row[0], row[1]) not in ties), *tie]
     found: list[Due] = []

@@ -1,4 +1,4 @@
-"""Questions about what engines have, in SQL that all stores understand."""
+"""Queries about engine capacity, in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from leasebook.store.rows.codec import CODECS
 
 
 class SupplyQueries(ReadRepository):
-    """What is asked about what engines have."""
+    """Queries about engine capacity."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
     def supplies(self) -> list[EngineCapacity]:
-        """Return what every engine was last said to have, by the engine's name."""
+        """Return the last reports about every engine, by the engine's name."""
         codec = CODECS[ENGINE_CAPACITIES]
         names = ", ".join(f'"{name}"' for name in codec.columns)
         return [codec.read(row) for row in self._fetch(f"SELECT {names} FROM supplies ORDER BY engine", ())]
 
     def workers_named(self, worker_ids: Sequence[str]) -> list[Worker]:
-        """Return workers by id, in order; those that are not known are left out."""
+        """Return workers by id, in order; unknown ids are left out."""
         codec, found = CODECS[WORKERS], []
         names = ", ".join(f'"{name}"' for name in codec.columns)
         for worker_id in sorted(set(worker_ids)):

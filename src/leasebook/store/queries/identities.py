@@ -15,7 +15,7 @@ Fetch = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in CODECS[ACCESS_KEYS].columns)
 KEYS_OF_TEXT: Final = f"SELECT {_COLUMNS} FROM access_keys WHERE user_id = ? ORDER BY id"
 USE_TEXT: Final = "UPDATE access_keys SET used_at = ? WHERE id = ? AND (used_at IS NULL OR used_at < ?)"
-"""When a key was last used is in no row of the book: it changes nobody's rights, and is nobody's event."""
+"""The last use of a key is in no row of the book: it changes no rights, and is no event."""
 
 _SEALED: Final = {
     "access_keys": "SELECT id, sealed, '' FROM access_keys WHERE id > ? ORDER BY id LIMIT ?",
@@ -24,18 +24,18 @@ _SEALED: Final = {
 
 
 class IdentityQueries:
-    """Questions about access keys."""
+    """Queries about access keys."""
 
     _fetch: Fetch
 
     def key_uses(self, account_id: str) -> dict[str, Instant]:
-        """Return when the keys of an account were last used, as far as that was written; the others are missing."""
+        """Return when the keys of an account were last used; a key without a recorded use is missing."""
         rows = self._fetch(
             "SELECT id, used_at FROM access_keys WHERE account_id = ? AND used_at IS NOT NULL", (account_id,)
         )
         return {key: Instant(at) for key, at in rows}
 
     def sealed_rows(self, table: str, *, after: str, limit: int) -> list[SealedRow]:
-        """Return what is sealed in a table (access_keys or hooks), in the order of ids."""
+        """Return the sealed values of a table (access_keys or hooks), in the order of ids."""
         text = _SEALED[table]
         return [SealedRow(row[0], bytes(row[1]), bytes(row[2] or b"")) for row in self._fetch(text, (after, limit))]

@@ -1,4 +1,4 @@
-"""Questions about the model repository and about keys for calling services."""
+"""Queries about the model repository and about keys for calling services."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ IDS_AT_ONCE: Final = 500
 
 
 class RepositoryQueries:
-    """What ``Queries`` asks of these tables; it gives what runs a query."""
+    """The part of ``Queries`` for these tables; ``Queries`` provides ``_fetch``."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
     def model_set(self, set_id: str) -> ModelSet | None:
-        """Return a set of models by id."""
+        """Return a model set by id."""
         rows = self._rows(MODEL_SETS, ["id = ?"], [set_id], "seq", 1)
         return rows[0].row if rows else None
 
     def model_sets(self, wanted: ModelSetFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
-        """Return sets of models in the order in which they were added, or the other way round."""
+        """Return model sets in the order in which they were added, or reversed."""
         owners = {None: [wanted.account_id, EVERYBODYS], True: [EVERYBODYS], False: [wanted.account_id]}
         params: list[Any] = [*owners[wanted.everybodys]]
         where = [f"account_id IN ({', '.join('?' for _ in params)})", "deleted_at IS NULL"]
@@ -56,7 +56,7 @@ class RepositoryQueries:
     def service_keys(
         self, account_id: str, *, service_id: str | None, status: str, after: int | None, limit: int
     ) -> list[Numbered]:
-        """Return an account's keys for calling services, oldest first; with a service, those that open it alone."""
+        """Return an account's keys for calling services, oldest first; with a service, only keys for that one."""
         where, params = ["account_id = ?", "status = ?", "seq > ?"], [account_id, status, after or 0]
         if service_id is not None:
             where.append("service_id = ?")
@@ -64,7 +64,7 @@ class RepositoryQueries:
         return self._rows(SERVICE_KEYS, where, params, "seq", limit)
 
     def makers(self, user_ids: Sequence[str]) -> dict[str, tuple[User, bool]]:
-        """Return users by id, each with whether an access key of theirs is active."""
+        """Return users by id, each with whether one of their access keys is active."""
         found: dict[str, tuple[User, bool]] = {}
         codec = CODECS[USERS]
         columns = ", ".join(f'"{column}"' for column in codec.columns)
@@ -82,7 +82,7 @@ class RepositoryQueries:
         return found
 
     def services_at(self, account_id: str, suffixes: Sequence[str]) -> dict[str, str]:
-        """Return by suffix which service answers at each: the first of the account's that has it and is not deleted."""
+        """Return the service that answers at each suffix: the first of the account's that has it and is not deleted."""
         if not suffixes:
             return {}
         rows = self._fetch(
@@ -90,7 +90,7 @@ class RepositoryQueries:
             f"AND url_suffix IN ({', '.join('?' for _ in suffixes)}) ORDER BY seq DESC",
             (account_id, *suffixes),
         )
-        # The earliest is written last.
+        # Later entries replace earlier ones, and the oldest service comes last.
         return dict(rows)
 
     def _rows(

@@ -1,4 +1,4 @@
-"""Every question that is asked of the store outside a batch, in SQL that all stores understand."""
+"""All queries to the store outside a batch, in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from leasebook.store.queries.subscriptions import OutboxQueries
 from leasebook.store.queries.sums import parts_of, total
 from leasebook.store.rows.codec import CODECS, EVENTS, ORDERS, POSTINGS, Codec
 
-__all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "held_of"]
+__all__ = ["HALTED_TEXT", "HELD_TEXT", "SPENT_TEXT", "Fetch", "Queries", "columns", "usage_totals_of"]
 
 
 def _select(table: Table[Any]) -> str:
@@ -60,7 +60,7 @@ HALTED_TEXT = (
     f"{_select(INSTANCES)} WHERE account_id = ? AND status = 'Stopped' AND payment_timing = 'Postpaid' "
     "AND status <> 'Running' AND status <> 'Released' ORDER BY id LIMIT ?"
 )
-"""What stands still of an account (``book.Halted``), said in the words of the index so that it is used."""
+"""An account's suspended instances (``loads.SuspendedInstances``); the extra conditions match a partial index."""
 HELD_TEXT = (
     "SELECT created_by, type, sum(CASE WHEN target_count > count THEN target_count ELSE count END) FROM units "
     "WHERE account_id = ? AND status <> 'Released' AND status <> 'CreateFailed' GROUP BY created_by, type"
@@ -72,12 +72,12 @@ SPENT_TEXT = (
 )
 _CALLED = ", ".join(map(parts_of, ("input_tokens", "output_tokens", "succeeded", "failed")))
 PAGES_AT_ONCE = 16
-"""Pages of events that are in memory at once; one has what happened in a batch."""
+"""Pages of events in memory at once; each has an account's events of one batch."""
 WALKS_MAX = 100
-"""How many walks one statement merges: SQLite takes 500 parts."""
+"""Index scans that one statement merges: SQLite takes 500 parts."""
 KINDS = ("region", "type", "payment_timing")
 ALL = 2**62
-"""A bound that nothing reaches."""
+"""A number that no row reaches."""
 
 
 _INSTANCES = "prepaid_units + postpaid_units"
@@ -88,7 +88,7 @@ _RUN_STATUS = {
     "New": f"(active AND {_INSTANCES} = 0)",
     "Failed": "1 = 0",
 }
-"""``Service.run_status``, said a second time."""
+"""The same rules as ``Service.run_status``, in SQL."""
 
 
 class Queries(
@@ -101,7 +101,7 @@ class Queries(
     ReplicaQueries,
     SupplyQueries,
 ):
-    """Questions asked of one connection, each a consistent answer of its own."""
+    """Queries on one connection, each answered from one consistent snapshot."""
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
@@ -111,12 +111,12 @@ class Queries(
         return CODECS[table].read(rows[0]) if rows else None
 
     def fact(self, name: str) -> str | None:
-        """Return a value that the store remembers about itself."""
+        """Return a metadata value of the store."""
         rows = self._fetch("SELECT value FROM facts WHERE name = ?", (name,))
         return str(rows[0][0]) if rows else None
 
     def identity(self, access_key_id: str) -> tuple[AccessKey, User] | None:
-        """Return an access key with the user whom it belongs to."""
+        """Return an access key and its user."""
         key: AccessKey | None = self._one(ACCESS_KEYS, "id = ?", access_key_id)
         if key is None:
             return None
@@ -136,7 +136,7 @@ class Queries(
     def users(
         self, account_id: str, *, after: tuple[int, str] | None = None, limit: int | None = None
     ) -> list[tuple[User, list[AccessKey]]]:
-        """Return an account's users, oldest first, each with its keys; those after a moment of making and an id."""
+        """Return an account's users with their keys, oldest first, from after a time of creation and an id."""
         where = "account_id = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?"
         params = (account_id, *(after or (-1, "")), ALL if limit is None else limit)
         users = [CODECS[USERS].read(row) for row in self._fetch(f"{_select(USERS)} WHERE {where}", params)]
@@ -161,7 +161,7 @@ class Queries(
         return found
 
     def units(self, wanted: UnitFilter, *, after: int = 0, limit: int | None = None) -> list[Numbered]:
-        """Return instances in the order in which they were bought; live ones unless a status is asked for."""
+        """Return instances in the order in which they were bought; only live ones unless a status is asked for."""
         kinds = [(name, value) for name in KINDS if (value := getattr(wanted, name)) is not None]
         where = ["account_id = ?", "seq > ?"]
         params: list[Any] = [wanted.account_id, after]
@@ -174,11 +174,11 @@ class Queries(
         ):
             return self._merged(wanted, after, limit)
         if wanted.service_id is not None and wanted.status == "Released":
-            # What is released has no replicas.
+            # A released instance has no replicas.
             where.append("service_id = ?")
             params.append(wanted.service_id)
         elif wanted.service_id is not None:
-            # Bought for it, or with replicas of it.
+            # Bought for the service, or with replicas of it.
             where.append(
                 "seq IN (SELECT seq FROM units WHERE service_id = ? AND service_id IS NOT NULL "
                 "AND status <> 'Released' "
@@ -186,18 +186,18 @@ class Queries(
             )
             params += [wanted.service_id, wanted.service_id]
         if wanted.auto_renew is not None:
-            # Few enough that are renewed to have an index of their own.
+            # Few instances are renewed automatically, so they have an index of their own.
             where.append("auto_renew" if wanted.auto_renew else "NOT auto_renew")
         if wanted.status is not None:
             where.append("status = ?")
             params.append(wanted.status)
-        # Few have an unusual status or a rule for renewal, and they have indexes that know nothing of kinds. In other
-        # words the embedded store would take the index of kinds instead, and walk along all that live.
+        # Few instances have an unusual status or automatic renewal, and the indexes for them lack these columns. With a
+        # plain comparison SQLite would use the index of kinds instead, and scan all live instances.
         is_rare = wanted.status not in (None, "Running", "Released") or wanted.auto_renew is True
         of_kind = "{} || '' = ?" if is_rare else "{} = ?"
         where.append(of_kind.format("kind"))
         params.append(wanted.kind)
-        # Said in the words of the index, so that it is used.
+        # The same conditions as the partial indexes, so that they are used.
         where.append("status = 'Released'" if wanted.status == "Released" else "status <> 'Released'")
         if wanted.status not in (None, "Running", "Released"):
             where.append("status <> 'Running'")
@@ -207,10 +207,10 @@ class Queries(
         return self._numbered(CODECS[INSTANCES], where, params, "seq", limit)
 
     def _merged(self, wanted: UnitFilter, after: int, limit: int) -> list[Numbered]:
-        """Merge a page from the walks along one index, a walk for each kind of instance that is asked for.
+        """Return a page merged from scans of one index, one scan for each kind of instance that matches.
 
-        What matches is looked up, never searched for: a page costs the same wherever it begins and however
-        few instances match.
+        Matching instances are looked up, never searched for: a page costs the same from any start and for any number of
+        matches.
         """
         state = "status = 'Released'" if wanted.status == "Released" else "status <> 'Released'"
         running = " AND status = 'Running'" if wanted.status == "Running" else ""
@@ -243,14 +243,14 @@ class Queries(
         return found
 
     def services(self, wanted: ServiceFilter, *, after: int | None, limit: int, reverse: bool) -> list[Numbered]:
-        """Return an account's services in the order in which they were created, or the other way round."""
+        """Return an account's services in the order of creation, or reversed."""
         where = ["account_id = ?", "deleted_at IS NULL"]
         params: list[Any] = [wanted.account_id]
         if after is not None:
             where.append("seq < ?" if reverse else "seq > ?")
             params.append(after)
         if wanted.name_part is not None:
-            # Both by the store's own idea of small letters: one knows those of English only.
+            # Both in the store's own lower case: SQLite's covers only ASCII letters.
             where.append("lower(name) LIKE lower(?) ESCAPE '!'")
             params.append(f"%{_literal(wanted.name_part)}%")
         for name, values in (("service_type", wanted.service_types), ("created_by", wanted.creators)):
@@ -305,7 +305,7 @@ class Queries(
     def calls(
         self, account_id: str, since: Instant, until: Instant, *, services: tuple[str, ...] | None, app: str | None
     ) -> list[Used]:
-        """Sum up the calls of an account's services in a stretch of time, by service and app."""
+        """Sum the calls of an account's services in a period, by service and app."""
         where = ["account_id = ?", "hour >= ?", "hour < ?"]
         params: list[Any] = [account_id, since, until]
         if services is not None:
@@ -339,7 +339,7 @@ class Queries(
     def events(
         self, wanted: EventFilter, *, after: EventPlace | None, limit: int, oldest_first: bool
     ) -> list[tuple[EventPlace, Event]]:
-        """Return an account's events, newest first or in the order in which they happened."""
+        """Return an account's events, newest first or oldest first."""
         found: list[tuple[EventPlace, Event]] = []
         page = after.page if after is not None else None
         while len(found) < limit:
@@ -362,7 +362,7 @@ class Queries(
         return found[:limit]
 
     def _event_pages(self, wanted: EventFilter, page: int | None, *, oldest_first: bool) -> list[tuple[Any, ...]]:
-        """Return pages on which something may be that is wanted, from that one on."""
+        """Return pages that may have matching events, from that page on."""
         where: list[str] = ["account_id = ?"]
         params: list[Any] = [wanted.account_id]
         for text, value in (
@@ -383,25 +383,25 @@ class Queries(
         )
 
     def guard(self, account_id: str) -> AccountLimits | None:
-        """Return an account's limits, with what is used of them."""
+        """Return an account's limits and their usage."""
         found: AccountLimits | None = self._one(ACCOUNT_LIMITS, "account_id = ?", account_id)
         return found
 
     def last_event(self, account_id: str) -> EventPlace | None:
-        """Return where the last event of an account stands."""
+        """Return the position of an account's last event."""
         rows = self._fetch(
             "SELECT seq, events FROM event_pages WHERE account_id = ? ORDER BY seq DESC LIMIT 1", (account_id,)
         )
         return EventPlace(rows[0][0], len(EVENTS.read((account_id, 0, 0, 0, rows[0][1])).events) - 1) if rows else None
 
     def due(self, until: Instant, limit: int) -> list[Due]:
-        """Return the work that is due by then, in the order in which it is to be done."""
+        """Return the work due by an instant, in the order in which it is done."""
         rows = self._fetch(DUE_TEXT, (until, limit))
         tie = cut(rows, limit)
         return in_order(rows, () if tie is None else self._fetch(TIE_TEXT, tie))
 
     def oldest_release_due(self, until: Instant) -> Instant | None:
-        """Return since when the oldest release that should have been done by then is due."""
+        """Return the due time of the oldest release that is overdue; None: no release is."""
         ((at,),) = self._fetch("SELECT min(at) FROM agenda WHERE at <= ? AND kind = ?", (until, int(DueKind.RELEASE)))
         return None if at is None else Instant(at)
 
@@ -420,18 +420,18 @@ class Queries(
         return [Numbered(row[0], codec.read(row[1:])) for row in self._fetch(text, params)]
 
 
-def held_of(
+def usage_totals_of(
     units: Sequence[tuple[Any, ...]], spent: Sequence[tuple[Any, ...]]
 ) -> tuple[dict[str, dict[str, int]], dict[str, Micro]]:
-    """Put what an account's users hold, and were charged, in the form that its limits count in."""
-    held: dict[str, dict[str, int]] = {}
+    """Return an account's reserved units and charges by user, in the form of ``AccountLimits``."""
+    by_user: dict[str, dict[str, int]] = {}
     for user_id, unit_type, count in units:
-        held.setdefault(user_id, {})[unit_type] = int(count)
-    return held, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
+        by_user.setdefault(user_id, {})[unit_type] = int(count)
+    return by_user, {user_id: Micro(total(*sums)) for user_id, *sums in spent}
 
 
 def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str], list[Any]]:
-    """Put a filter in words. What is unusual has an index of its own, and the words are those of the index."""
+    """Return a filter's conditions and parameters; conditions on unusual kinds match a partial index."""
     where = ["account_id = ?"]
     params: list[Any] = [wanted.account_id]
     if wanted.unit_id is not None:
@@ -448,5 +448,5 @@ def _history(wanted: HistoryFilter, moment: str, usual: str) -> tuple[list[str],
 
 
 def _literal(part: str) -> str:
-    """Escape what LIKE would take for a wildcard."""
+    """Escape the characters that LIKE takes for wildcards."""
     return part.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -1,4 +1,4 @@
-"""Reading off the event loop: a few threads, each with a connection of its own."""
+"""Reads off the event loop: a few threads, each with a connection of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from leasebook.store.queries.read_repository import Queries
 T = TypeVar("T")
 
 LONG: Final = 2
-"""One account has one of them at a time, so that its year of postings does not keep another's month waiting."""
+"""Threads for long reads. An account uses one of them at a time, so that its year of postings does not delay others."""
 
 
 class Connection(Protocol):
@@ -27,9 +27,9 @@ class Connection(Protocol):
 
 
 class LostError(Exception):
-    """The connection is gone; the question can be asked again on a new one.
+    """The connection is lost; the query can be repeated on a new one.
 
-    ``since``: when it was asked, on the monotonic clock, where no answer came in time; then it is not asked again here.
+    ``since``: when it was asked, on the monotonic clock, if no answer came in time; then it is not repeated here.
     """
 
     def __init__(self, message: str, since: float | None = None) -> None:
@@ -38,14 +38,14 @@ class LostError(Exception):
 
 
 Open = Callable[[], tuple["Connection", Queries]]
-"""Makes a connection, and what asks on it."""
+"""Opens a connection, and returns it with its queries."""
 
 
 class _Desk:
-    """Threads that answer, and the lines before them, one for each party, which take turns.
+    """Threads that answer, and the queues before them: one for each party, served in turn.
 
-    One party has at most half of the threads while others wait, and never the last that is free, where there are more
-    than one.
+    While others wait, one party has at most half of the threads. It never has the last free thread, if there are
+    several.
     """
 
     def __init__(self, threads: int, name: str) -> None:
@@ -55,18 +55,18 @@ class _Desk:
         self._busy: Counter[str | None] = Counter()
 
     async def ask(self, party: str | None, answer: Callable[[], T]) -> T:
-        """Have something answered by one of the threads, when it is the party's turn."""
+        """Run ``answer`` in one of the threads, when it is the party's turn."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(party, deque()).append((answer, future))
         self._next()
         return await future
 
     def close(self) -> None:
-        """Finish what is being answered."""
+        """Finish the running reads."""
         self._threads.shutdown()
 
     def _next(self) -> None:
-        """Give threads that are free to those whose turn it is."""
+        """Give free threads to the next parties."""
         while self._busy.total() < self._count and (found := self._whose_turn()):
             (party,) = found
             line = self._lines[party]
@@ -100,9 +100,10 @@ class _Desk:
 
 
 class Readers:
-    """Answers questions. ``open_reader`` makes a connection and what asks on it; it may raise LostError later.
+    """Answers queries. ``open_reader`` opens a connection with its queries; it may raise LostError later.
 
-    ``readers`` is how many threads answer; questions that may take long have others, and ``open_long`` connections.
+    ``readers`` is the number of threads for short reads; long reads have other threads, and connections by
+    ``open_long``.
     """
 
     def __init__(self, open_reader: Open, readers: int, open_long: Open | None = None) -> None:
@@ -115,7 +116,7 @@ class Readers:
         self._open: dict[int, Connection] = {}
 
     async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
-        """Ask a question off the event loop, on behalf of an account; None: of this service itself."""
+        """Answer a query off the event loop, on behalf of an account; None: for the service itself."""
         desk, opened = (self._long, self._open_long) if long else (self._short, self._open_reader)
         return await desk.ask(party, partial(self.ask, question, opened))
 
@@ -125,13 +126,13 @@ class Readers:
         return list(self._open.values())
 
     async def glance(self, question: Callable[[ReadRepository], T]) -> T:
-        """Ask a question on behalf of monitors, who wait for nobody else's."""
+        """Answer a query of a monitor in a thread of its own."""
         return await self._monitors.ask(None, partial(self.ask, question))
 
     def ask(self, question: Callable[[ReadRepository], T], opened: Open | None = None) -> T:
-        """Ask a question on this thread's connection; on a new one where that is lost.
+        """Answer a query on this thread's connection; on a new one if that is lost.
 
-        Raises LostError where that is lost too, or cannot be had.
+        Raises LostError if that one is lost too, or cannot be opened.
         """
         queries: Queries | None = getattr(self._local, "queries", None)
         if queries is not None:
@@ -147,7 +148,7 @@ class Readers:
         return question(queries)
 
     def close(self) -> None:
-        """Finish what is being read, and close every connection."""
+        """Finish the running reads, and close every connection."""
         self._short.close()
         self._long.close()
         self._monitors.close()

@@ -1,4 +1,4 @@
-"""Questions about replicas, in SQL that all stores understand."""
+"""Queries about replicas, in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ JOBS: Final = (
     "SELECT p.unit_id FROM placements p JOIN services s ON s.id = p.service_id WHERE s.runs "
     "UNION SELECT id FROM units WHERE generation > 0 AND status <> 'Released' AND status <> 'CreateFailed'"
 )
-"""Instances with replicas that somebody must look after; said in the words of two indexes."""
+"""Instances whose replicas need a worker; the conditions match two partial indexes."""
 
 
 class ReplicaQueries(ReadRepository):
-    """What is asked about replicas."""
+    """Queries about replicas."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
     def _by(self, table: Table[R], column: str, values: Sequence[str]) -> Iterator[R]:
-        """Return the rows of a table with one of some values in a column."""
+        """Yield the rows of a table with one of some values in a column."""
         codec = CODECS[table]
         names = ", ".join(f'"{name}"' for name in codec.columns)
         for begin in range(0, len(values), KEYS_AT_ONCE):
@@ -64,7 +64,7 @@ class ReplicaQueries(ReadRepository):
         return sorted(mine, key=lambda row: row.key)
 
     def jobs(self, unit_ids: Sequence[str] | None) -> list[Job]:
-        """Return instances whose replicas somebody must look after, with what is known of these."""
+        """Return the instances whose replicas need a worker, with their rows."""
         if unit_ids is None:
             found = [row[0] for row in self._fetch(JOBS, ())]
         else:
@@ -91,7 +91,7 @@ class ReplicaQueries(ReadRepository):
         ]
 
     def run_places(self, service_id: str | None = None) -> list[RunPlace]:
-        """Return where replicas are to run now."""
+        """Return the places with replicas that have to run now."""
         rows = self._fetch(
             "SELECT u.region, u.type, count(DISTINCT p.service_id), count(DISTINCT p.unit_id) FROM placements p "
             "JOIN services s ON s.id = p.service_id JOIN units u ON u.id = p.unit_id "
@@ -104,7 +104,7 @@ class ReplicaQueries(ReadRepository):
         return [RunPlace(*row) for row in rows]
 
     def workers(self) -> list[Worker]:
-        """Return who looks after replicas, or did and has leases yet."""
+        """Return the workers that look after replicas, and former ones that still have leases."""
         codec = CODECS[WORKERS]
         names = ", ".join(f'w."{name}"' for name in codec.columns)
         rows = self._fetch(
@@ -113,7 +113,7 @@ class ReplicaQueries(ReadRepository):
         return [codec.read(row) for row in rows]
 
     def workers_up(self) -> list[Worker]:
-        """Return every worker that did not stop cleanly, whether it still lives or not."""
+        """Return every worker that did not stop cleanly, alive or not."""
         codec = CODECS[WORKERS]
         names = ", ".join(f'"{name}"' for name in codec.columns)
         rows = self._fetch(f"SELECT {names} FROM workers WHERE beat <> ? ORDER BY id", (LEFT,))
@@ -131,7 +131,7 @@ def job_of(
     models: dict[str, Model],
     replicas: Sequence[Replica],
 ) -> Job:
-    """Put together what is known of one instance."""
+    """Return one instance's job: the instance with its lease, services, models and replicas."""
     rows = tuple(sorted(replicas, key=lambda row: row.key))
     ids = {placed.service_id for placed in unit.placements} | {row.service_id for row in rows}
     mine = {service_id: services[service_id] for service_id in ids if service_id in services}

@@ -1,4 +1,4 @@
-"""Questions about keys and the calls that were refused, and what forgets used nonces and old rows of that log."""
+"""Queries about keys and refused calls, and the statements that delete used nonces and old rows of that log."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from leasebook.store.queries.audit_log import columns
 from leasebook.store.rows.codec import CODECS
 
 AT_ONCE: Final = 100
-"""Keys that one statement asks for."""
+"""Keys per statement."""
 
 
 class SignatureQueries:
-    """Questions asked of one connection; see ``Questions``."""
+    """Queries on one connection; see ``ReadRepository``."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
     def identities(self, access_key_ids: Sequence[str]) -> dict[str, tuple[AccessKey, User]]:
-        """Return those access keys that there are, each with the user whom it belongs to."""
+        """Return the existing access keys among these ids, each with its user."""
         keys = self._by_id(ACCESS_KEYS, access_key_ids)
         users = self._by_id(USERS, sorted({key.user_id for key in keys.values()}))
         return {key_id: (key, users[key.user_id]) for key_id, key in keys.items()}
@@ -31,7 +31,7 @@ class SignatureQueries:
         found: dict[str, Any] = {}
         for begin in range(0, len(ids), AT_ONCE):
             some = ids[begin : begin + AT_ONCE]
-            # As many marks each time, so that there are two statements and not a hundred.
+            # The same number of marks each time, so that there are two statements and not a hundred.
             size = 1 if len(some) == 1 else AT_ONCE
             marks = ", ".join("?" * size)
             text = f"SELECT {columns(CODECS[table])} FROM {table.name} WHERE id IN ({marks})"
@@ -40,7 +40,7 @@ class SignatureQueries:
         return found
 
     def refused_calls(self, wanted: RefusedFilter, *, after: int | None, limit: int) -> list[Numbered]:
-        """Return rows of the log of refused calls, those written last first."""
+        """Return rows of the log of refused calls, last written first."""
         where, params = ["1 = 1"], []
         for text, value in (
             ("address = ?", wanted.address),
@@ -63,7 +63,7 @@ class SignatureQueries:
 def forgetting(
     nonces_before: Instant, refused_before: Instant, limit: int, lock: str = ""
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Forget at most so many nonces of hours before one, and as many rows of refused calls of minutes before one."""
+    """Yield the statements that delete up to ``limit`` nonces and ``limit`` rows of refused calls before a time."""
     nonces = (
         "DELETE FROM nonces WHERE (access_key_id, value) IN "
         f"(SELECT access_key_id, value FROM nonces WHERE hour < ? ORDER BY hour LIMIT ?{lock})"

@@ -1,4 +1,4 @@
-"""Questions about subscriptions and deliveries, in SQL that all stores understand."""
+"""Queries about subscriptions and deliveries, in SQL for both stores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from leasebook.ports.queries.read_repository import EventPlace
 from leasebook.store.rows.codec import CODECS, EVENTS
 
 WALKS_MAX: Final = 100
-"""How many walks one statement merges: SQLite takes 500 parts."""
+"""Index scans that one statement merges: SQLite takes 500 parts."""
 LANES_AT_ONCE: Final = 100
 
 
@@ -44,16 +44,16 @@ _CLEAR_RATES: Final = (
 
 
 def clearing(now: Instant, limit: int, lock: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Return what forgets deliveries that may be forgotten, lanes in which nothing waits, and what ``notice`` keeps."""
+    """Yield the statements that delete expired deliveries, empty queues, and expired rows of ``notice``."""
     yield f"{_CLEAR_DELIVERIES}{lock})", (now, limit)
     yield f"{_CLEAR_LANES}{lock})", (limit,)
-    # The machine's clock may be set back by a little.
+    # A day later, because the machine's clock may be set back a little.
     yield f"{_CLEAR_LINKS}{lock})", (now - DAY_US, limit)
     yield f"{_CLEAR_RATES}{lock})", (now, limit)
 
 
 class OutboxQueries:
-    """Questions asked of one connection; see ``Questions``."""
+    """Queries on one connection; see ``ReadRepository``."""
 
     _fetch: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -79,7 +79,7 @@ class OutboxQueries:
         return CODECS[USED_LINKS].read(rows[0]) if rows else None
 
     def working_hooks(self) -> list[Working]:
-        """Return the hooks of all accounts that are active, to be confirmed, or being deleted."""
+        """Return the subscriptions of all accounts that are active, pending, or being deleted."""
         rows = self._fetch(
             f"SELECT {_columns(SUBSCRIPTIONS, 'h.')}, EXISTS (SELECT 1 FROM event_pages p "
             "WHERE p.account_id = h.account_id AND p.seq > h.page) "
@@ -97,7 +97,7 @@ class OutboxQueries:
         return [(seq, EVENTS.read((account_id, 0, 0, 0, events)).events) for seq, events in rows]
 
     def event_at(self, account_id: str, place: EventPlace) -> Event | None:
-        """Return an account's event by where it stands."""
+        """Return an account's event at a position."""
         found = self.event_pages(account_id, after=place.page - 1, limit=1)
         if not found or found[0][0] != place.page or place.line >= len(found[0][1]):
             return None
@@ -106,7 +106,7 @@ class OutboxQueries:
     def due_lanes(
         self, hook_ids: Sequence[str], until: Instant, leased_until: Instant | None, limit: int
     ) -> list[tuple[str, str]]:
-        """Return lanes in which something may be tried by then: a walk along the index for each hook."""
+        """Return queues with a delivery due by ``until``: an index scan for each subscription."""
         free = "" if leased_until is None else "AND (leased_until IS NULL OR leased_until <= ?) "
         lease = () if leased_until is None else (leased_until,)
         walk = (
@@ -122,7 +122,7 @@ class OutboxQueries:
         return [(hook_id, name) for _, hook_id, name in sorted(found)]
 
     def heads(self, lanes: Sequence[tuple[str, str]]) -> list[Head]:
-        """Return what is to be delivered first in each of some lanes."""
+        """Return the first waiting delivery of each queue."""
         walk = (
             f"SELECT * FROM (SELECT {_DELIVERY}, p.events AS events FROM deliveries d "
             "JOIN event_pages p ON p.seq = d.page WHERE d.hook_id = ? AND d.lane = ? AND d.state = 'Waiting' "
@@ -157,9 +157,10 @@ class OutboxQueries:
         return [CODECS[DELIVERIES].read(row) for row in rows]
 
     def given_up(self, account_id: str, hook_id: str, *, since: Instant, limit: int) -> list[Delivery]:
-        """Return what was given up for a hook of an account since a time, those of the oldest events first.
+        """Return the deliveries to a subscription that were given up since an instant, oldest events first.
 
-        A walk along the hook's deliveries in the order of their key: what is delivered is among them for some days.
+        This scans the subscription's deliveries in the order of their key; delivered ones stay among them for some
+        days.
         """
         rows = self._fetch(
             f"SELECT {_columns(DELIVERIES)} FROM deliveries WHERE hook_id = ? AND account_id = ? AND state = 'GivenUp' "
@@ -169,7 +170,7 @@ class OutboxQueries:
         return [CODECS[DELIVERIES].read(row) for row in rows]
 
     def waiting_deliveries(self) -> tuple[int, Instant | None]:
-        """Count what waits, and return since when the oldest of it does."""
+        """Return the number of waiting deliveries, and since when the oldest of them waits."""
         ((count, since),) = self._fetch(
             "SELECT coalesce(sum(waiting), 0), (SELECT min(since) FROM deliveries WHERE state = 'Waiting') "
             "FROM lanes WHERE next_at IS NOT NULL",

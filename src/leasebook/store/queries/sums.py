@@ -1,4 +1,4 @@
-"""Sums of amounts that fit 64 bits one by one and not together: SQLite gives up on such a sum, so it is made in two."""
+"""Sums of amounts that fit into 64 bits one by one but not together: SQLite fails on them, so each is in two parts."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _LOW: Final = (1 << _BITS) - 1
 
 
 def parts_of(amount: str) -> str:
-    """Return two columns of a query that sum up an expression: all but its last thirty bits, and those."""
+    """Return two columns of a query that sum an expression: all but its last thirty bits, and those bits."""
     return f"coalesce(sum(({amount}) >> {_BITS}), 0), coalesce(sum(({amount}) & {_LOW}), 0)"
 
 
 def total(high: Any, low: Any) -> int:
-    """Put the two together."""
+    """Combine the two parts."""
     return (int(high) << _BITS) + int(low)
 
 
 def summed(amount: str) -> str:
-    """Return one column that sums up an expression whose sum fits, also where what is summed up on the way does not."""
+    """Return one column that sums an expression whose sum fits into 64 bits, even if a partial sum does not."""
     return f"sum(({amount}) >> {_BITS}) * {1 << _BITS} + sum(({amount}) & {_LOW})"

@@ -1,7 +1,6 @@
-"""Pages as they are stored: many lines that are almost alike, so that they take a tenth when they are compressed.
+"""Compression of stored pages: their lines are so similar that they take a tenth of the space.
 
-What a store writes, syncs and copies later is pages of its file; compressing takes less time than the pages that it
-saves.
+The store writes, syncs and copies fewer pages of its file; that saves more time than compressing takes.
 """
 
 from __future__ import annotations
@@ -11,24 +10,24 @@ from contextlib import suppress
 from typing import Final
 
 PACK_MIN: Final = 1024
-"""A shorter page stays as it is: it would not take less of the file."""
+"""Minimum size for compression in bytes: a shorter page would not take less of the file."""
 _LEVEL: Final = 1
 _MAGIC: Final = b"\x78"
-"""What is compressed, or has a sum, begins with this. Pages are JSON, which does not."""
+"""The first byte of a page that is compressed or has a checksum. Pages are JSON, which never begins with it."""
 
 
 def packed(page: bytes) -> bytes:
-    """Return a page as it is stored."""
+    """Return the stored form of a page."""
     return zlib.compress(page, _LEVEL) if len(page) >= PACK_MIN else page
 
 
 def summed(page: bytes) -> bytes:
-    """Return a page as it is stored that nothing else proves: a short one has a sum, too, which shows damage."""
+    """Return the stored form of a page that has no other proof: a short page gets a checksum, which shows damage."""
     return zlib.compress(page, _LEVEL if len(page) >= PACK_MIN else 0)
 
 
 def unpacked(stored: bytes | str) -> bytes:
-    """Return a page of which that is stored; as it is where it was not compressed, or is damaged."""
+    """Return the page from its stored form; the stored bytes if they were not compressed, or are damaged."""
     page = stored.encode() if isinstance(stored, str) else bytes(stored)
     if page.startswith(_MAGIC):
         reader = zlib.decompressobj()
@@ -36,5 +35,5 @@ def unpacked(stored: bytes | str) -> bytes:
             whole = reader.decompress(page)
             if reader.eof and not reader.unused_data:
                 return whole
-    # Of what is damaged whoever reads it finds that it is no JSON, and the check says which page it is.
+    # A damaged page fails to parse as JSON, and the check names the page.
     return page

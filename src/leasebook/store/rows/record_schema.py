@@ -1,4 +1,4 @@
-"""The tables of the record: what happened, who is told of it, and who called what."""
+"""The tables of the record: events, subscriptions to them, and the audit log."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from leasebook.store.rows.table import table as _table
 from leasebook.store.rows.table import where as _where
 from leasebook.store.rows.table import word as _text
 
-# What happened to an account in a batch is one row. Numbered in the order of their commits within an account, so that
-# who follows them misses none.
+# An account's events of a batch are one row. Rows of an account are numbered in the order of their commits, so that a
+# reader who follows them misses none.
 event_pages = _table(
     "event_pages",
     _numbered(),
@@ -24,7 +24,7 @@ event_pages = _table(
     Index("event_pages_account", "account_id", "seq"),
 )
 
-# On which pages something happened to an instance.
+# The pages with events of an instance.
 event_units = _table(
     "event_units",
     _text("unit_id", key=True),
@@ -32,8 +32,8 @@ event_units = _table(
     without_rowid=True,
 )
 
-# Who called what: an account's entries of a batch are one row. Each server's run writes a chain of its own, so that
-# none waits for another.
+# Calls: an account's entries of a batch are one row. Each run of a server writes its own chain, so that servers do not
+# wait for each other.
 audit_pages = _table(
     "audit_pages",
     _numbered(),
@@ -58,7 +58,7 @@ audit_chains = _table(
     Column("seal", LargeBinary, nullable=False),
 )
 
-# On which pages a call names an instance of its account.
+# The pages with calls that name an instance of their account.
 audit_units = _table(
     "audit_units",
     _text("unit_id", key=True),
@@ -66,7 +66,7 @@ audit_units = _table(
     without_rowid=True,
 )
 
-# Calls of a minute that were refused before anybody knew who called; written once a minute by each server.
+# Refused calls of a minute without a verified caller; each server writes them once a minute.
 refused_calls = _table(
     "refused_calls",
     _numbered(),
@@ -101,7 +101,7 @@ audit_closures = _table(
     Index("audit_closures_chain", "chain", "last_number", unique=True),
 )
 
-# Who is told of an account's events.
+# Subscriptions to an account's events.
 hooks = _table(
     "hooks",
     _text("id", key=True),
@@ -128,7 +128,7 @@ hooks = _table(
     _where("hooks_kept", "status IN ('Active', 'Paused', 'Pending')", "account_id"),
 )
 
-# Pruned once the deadline has passed.
+# Deleted after the deadline has passed.
 used_links = _table(
     "used_links",
     _text("unit_id", key=True),
@@ -138,10 +138,10 @@ used_links = _table(
     Index("used_links_deadline", "deadline"),
 )
 
-# Pruned once it is free.
+# Deleted after the time in ``free_at``.
 notice_rates = _table("notice_rates", _text("name", key=True), _big("free_at"), Index("notice_rates_free", "free_at"))
 
-# What waits, by hook and instance; a lane where nothing waits is cleared away.
+# Queues of deliveries, by subscription and instance; an empty queue is deleted.
 lanes = _table(
     "lanes",
     _text("hook_id", key=True),
@@ -154,7 +154,7 @@ lanes = _table(
     _where("lanes_idle", "next_at IS NULL", "hook_id", "name"),
 )
 
-# Pruned: each says itself when it may be forgotten.
+# Each row has the time after which it may be deleted.
 deliveries = _table(
     "deliveries",
     _text("hook_id", key=True),

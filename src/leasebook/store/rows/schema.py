@@ -53,10 +53,10 @@ access_keys = _table(
     _big("created_at"),
     Column("requires", Text, nullable=False, server_default=text("''")),
     Column("from_environment", Boolean, nullable=False, server_default=text("false")),
-    # Written beside the rows (``identity_queries``): who signs a request does not change the key.
+    # Written beside the rows (``identity_queries``): the use of a key is no change of it.
     _big("used_at", null=True),
     Index("access_keys_user", "user_id"),
-    # Of what an account may have only so many, those that count are found without stepping over the others.
+    # Partial indexes for bounded rows: only those that count towards an account's bound are scanned.
     _where("access_keys_active", "status = 'Active'", "account_id"),
 )
 
@@ -75,7 +75,7 @@ offerings = _table(
     _count("price_number"),
 )
 
-# A row an engine: whoever says something of it, and whoever sets stock that it serves, take turns on that row.
+# One row an engine: reports about it and commands that set its stock lock this row.
 supplies = _table(
     "supplies",
     _text("engine", key=True),
@@ -136,20 +136,21 @@ units = _table(
     Column("remind_before_us", Text, nullable=False, server_default=text("''")),
     _big("reminded_at", null=True),
     Index("units_id", "id", unique=True),
-    # Only live instances: a release takes its row out once, and lists never step over the dead.
+    # Only live instances: a release removes the entry once, and lists never scan released ones.
     _where("units_live", "status <> 'Released'", "account_id", "kind", "seq"),
-    # Lists by any of these three are merged from it, each part a walk along the index from where the page begins.
-    # The status would move every entry about, so it is not in it: live and released ones have an index each.
+    # A list by any of these three columns is merged from this index; each part is a scan from the start of the page.
+    # With the status in it, every change of status would move an entry, so live and released instances have an index
+    # each.
     _where("units_live_kinds", "status <> 'Released'", *KINDS),
     _where("units_released_kinds", "status = 'Released'", *KINDS),
-    # Few at any time: those that neither run nor are gone.
+    # The few that neither run nor are released.
     _where("units_unusual", UNUSUAL, "account_id", "status", "seq"),
     _where("units_renewed", "auto_renew AND status <> 'Released'", "account_id", "seq"),
     _where("units_asked", "generation > 0 AND status <> 'Released' AND status <> 'CreateFailed'", "id"),
     _where("units_service", "service_id IS NOT NULL AND status <> 'Released'", "service_id", "seq"),
 )
 
-# Which services have replicas on which instances: what is written in the instances, the other way round.
+# The services with replicas on an instance: the placements in the instances' rows, by service.
 placements = _table(
     "placements",
     _text("service_id", key=True),
@@ -157,8 +158,8 @@ placements = _table(
     without_rowid=True,
 )
 
-# The key is the order in which due work is done. A storm is one giant tie in time, so the time alone
-# would make every batch sort the whole storm.
+# The key is the order in which due work is done. Many thousand rows may be due at the same time, and with the time
+# alone every batch would sort them all.
 agenda = _table(
     "agenda",
     _big("at", key=True),
@@ -254,7 +255,7 @@ orders = _table(
     _text("created_by"),
     Index("orders_account", "account_id", "seq"),
     Index("orders_unit", "unit_id", "seq"),
-    # Few beside the purchases: renewals and the like.
+    # Few compared with the purchases: renewals and the like.
     _where("orders_unusual", "kind <> 'Purchase'", "account_id", "seq"),
 )
 
@@ -274,10 +275,10 @@ postings = _table(
     _big("price", null=True),
     _big("since", null=True),
     _big("until", null=True),
-    # By time, so that a month is a stretch of it, and pages are newest first.
+    # By time, so that a month is one range, and pages are newest first.
     Index("postings_account", "account_id", "at", "seq"),
     _where("postings_unit", "unit_id IS NOT NULL", "unit_id", "seq"),
-    # Few beside the hourly charges.
+    # Few compared with the hourly charges.
     _where("postings_unusual", "kind <> 'Usage'", "account_id", "at", "seq"),
 )
 
@@ -335,7 +336,7 @@ packages = _table(
     Index("packages_account", "account_id", "seq"),
 )
 
-# Small and pruned: a client token is looked up on every purchase that carries one.
+# Small, because old rows are deleted: every purchase with a client token looks it up.
 tokens = _table(
     "tokens",
     _text("account_id", key=True),
@@ -348,7 +349,7 @@ tokens = _table(
     without_rowid=True,
 )
 
-# Used up by signatures; small and pruned, like client tokens.
+# Used by signatures; small, because old rows are deleted.
 nonces = _table(
     "nonces",
     _text("access_key_id", key=True),
@@ -408,7 +409,7 @@ replicas = _table(
     _big("not_before", null=True),
     _big("deadline", null=True),
     Index("replicas_service", "service_id"),
-    # Few beside those of instances that are over.
+    # Few compared with the replicas of past instances.
     _where("replicas_live", LIVE, "unit_id"),
 )
 

@@ -1,4 +1,4 @@
-"""What differs between rows as they were and as they are now: a store writes that, and nothing else of them."""
+"""The difference between two versions of rows: a store writes only the changed columns."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from leasebook.store.rows.codec import Codec
 
 Changed = tuple[bool, ...]
-"""Which of the columns that may change (``Codec.mutable``) do; then the key's, which never do."""
+"""For each column that may change (``Codec.mutable``), whether it does; then the same for the key's, which never do."""
 
 
 def updates(codec: Codec[Any], before: Sequence[Any], after: Sequence[Any]) -> dict[Changed, list[tuple[Any, ...]]]:
-    """Return what makes rows of others: for all rows in which the same columns change, their values, then the key.
+    """Return the updates that turn rows into others, grouped by the changed columns: the new values, then the key.
 
-    An index is only touched where one of its columns is set. Rows of one batch mostly change alike, so that there are
+    An index is updated only if one of its columns is set. Most rows of a batch change in the same columns, so there are
     few groups.
     """
     found: dict[Changed, list[tuple[Any, ...]]] = {}
@@ -28,5 +28,5 @@ def updates(codec: Codec[Any], before: Sequence[Any], after: Sequence[Any]) -> d
 
 
 def columns_of(codec: Codec[Any], changed: Changed) -> tuple[str, ...]:
-    """Return the columns that are written, without the key."""
+    """Return the changed columns, without the key."""
     return tuple(compress(codec.mutable, changed))

@@ -1,4 +1,4 @@
-"""When the log of the embedded store is copied into its file: beside the batches, a little and often."""
+"""The checkpointer copies the log of the embedded store into its file: beside the batches, often and in small parts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from leasebook.store.sqlite.file_watch import FileWatch
 from leasebook.store.sqlite.log_bound import LOST_WRITES, LogBound
 
 CHECKPOINT_EVERY_S: Final = 0.05
-"""Often, and so little at a time that no commit behind it waits long for the disk."""
+"""Minimum time between two copies, in seconds: short, so that each copy is small and delays commits little."""
 
 
 class Checkpointer:
-    """Copies the log into the file on a connection of its own, while the writer goes on.
+    """Copies the log into the file on its own connection, while the writer goes on.
 
-    Left to the writer, a commit every now and then would take the time of all those pages.
+    If the writer copied, one commit in many would take the time of all those pages.
     """
 
     def __init__(self, bound: LogBound, files: FileWatch) -> None:
@@ -29,13 +29,13 @@ class Checkpointer:
         self._is_running = False
 
     def soon(self) -> None:
-        """Something was committed: begin, unless it was done a moment ago or is being done."""
+        """Begin a copy after a commit, unless one is running or has just ended."""
         if not self._is_running and time.monotonic() - self._done_at > CHECKPOINT_EVERY_S:
             self._is_running = True
             self._thread.submit(self._run)
 
     async def catch_up(self) -> None:
-        """Have a log that is long begun anew before the next batch; raises NeedsRestart where it must not be."""
+        """Restart a log that is too long before the next batch; raises NeedsRestart if the file has lost writes."""
         if self._bound.has_lost_writes:
             raise NeedsRestart(LOST_WRITES)
         if self._bound.is_long(copying=self._is_running):
@@ -48,6 +48,6 @@ class Checkpointer:
         self._is_running = False
 
     def close(self) -> None:
-        """Finish, and close the connection, after every other of this process."""
+        """Finish, and close the connection. Call it after all other connections of this process are closed."""
         self._thread.shutdown()
         self._bound.close()

@@ -1,4 +1,4 @@
-"""What is wrong with a database file that cannot be opened, and what an operator can do about it."""
+"""Damaged database files: the reason why one cannot be opened, and the operator's remedy."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from leasebook.store.errors import BadStore
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER: Final = 100
 _WITHOUT_LOG: Final = 1
-"""What a database has in its header as the version of its format, unless it has a log; then it is 2."""
+"""The header's format version of a database without a log; with a log it is 2."""
 _LOG_HEADER: Final = 32
-"""A log of SQLite that holds nothing has at most this many bytes."""
+"""Upper bound of an empty SQLite log, in bytes."""
 _BEYOND: Final = ("unable to open", "locked", "readonly", "disk i/o", "full")
-"""What SQLite says where the file itself may be sound."""
+"""Messages of SQLite that leave it open whether the file itself is sound."""
 UNREADABLE: Final = (ValueError, TypeError, LookupError, OverflowError, msgspec.MsgspecError)
-"""What reading a row raises whose columns hold something else than the store ever writes."""
+"""Errors that reading a row raises if a column holds a value that the store never writes."""
 REMEDY: Final = "Nothing was changed. Restore a backup, or see with leasebook check what is damaged"
 
 
 def check_header(path: Path) -> None:
-    """Raise BadStore where a file does not begin as a database does, or is shorter than it says.
+    """Raise BadStore if a file has no database header, or is shorter than its header says.
 
-    Where there is a log, pages may still be in it and not in the file.
+    If there is a log, pages may be in the log and not yet in the file.
     """
     try:
         with path.open("rb") as file:
@@ -47,13 +47,13 @@ def check_header(path: Path) -> None:
         return
     page = int.from_bytes(header[16:18])
     page_size, pages = 1 << 16 if page == 1 else page, int.from_bytes(header[28:32])
-    # Only where these two agree does the header say how many pages there are.
+    # The header's number of pages is valid only if these two fields agree.
     if header[24:28] == header[92:96] and size < pages * page_size:
         raise BadStore(f"{path} was cut off: it has {size} of {pages * page_size} bytes. {REMEDY}.")
 
 
 def unusable(path: Path, error: Exception) -> BadStore:
-    """Return why a store cannot be used, of what its driver says of it or of the rows that it returns."""
+    """Return the BadStore for an error of the driver, or of reading its rows."""
     text = str(error).rstrip(".")
     if isinstance(error, sqlite3.Error) and not any(word in text.lower() for word in _BEYOND):
         return BadStore(f"{path} is not a usable store, it is damaged: {text}. {REMEDY}.")

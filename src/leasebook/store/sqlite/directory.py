@@ -1,4 +1,4 @@
-"""The data directory: one server has it at a time, and nobody but its owner may read it."""
+"""The data directory: one server at a time has it, and only its owner can read it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ STORE: Final = "leasebook.db"
 LOCK: Final = "lock"
 MARK: Final = "leasebook.mark"
 FILES: Final = (STORE, f"{STORE}-wal", f"{STORE}-shm", MARK, "master.key", "credentials.env", LOCK)
-"""What holds the books, a secret or the right to write, and so is its owner's alone."""
+"""Files with the books, a secret or the right to write. Only their owner may read them."""
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory where there is none. Raises BadStore where it cannot be used, or others may read it."""
+    """Create the directory if it does not exist. Raises BadStore if it cannot be used, or if others may read it."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_private(directory, FILES)
@@ -31,9 +31,9 @@ def prepare(directory: Path) -> None:
 
 
 def take(directory: Path) -> int:
-    """Take the directory for this process, until it ends in whatever way; returns the lock's descriptor.
+    """Lock the directory for this process until the process ends; returns the lock's descriptor.
 
-    Raises what `prepare` raises, and StoreInUse where another server has it.
+    Raises the errors of `prepare`, and StoreInUse if another server has it.
     """
     prepare(directory)
     try:
@@ -52,7 +52,7 @@ def take(directory: Path) -> int:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Keep servers off a directory; raises what `take` raises."""
+    """Keep servers off a directory; raises the errors of `take`."""
     descriptor = take(directory)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Whether the files that the embedded store has open are still those that its directory names.
+"""A watch on the open files of the embedded store: they must stay the files that the directory names.
 
-A server goes on writing into a file that somebody removed or replaced, and everything is lost when it ends. So nothing
-is acknowledged before the files were looked at: a few microseconds a batch.
+A server keeps writing to a file that was removed or replaced, and the file vanishes when the server ends. Therefore
+each acknowledgement checks the files first: a few microseconds a batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TO_CALLERS: Final = "the store's files were removed or replaced while it was se
 
 
 class _Seen(NamedTuple):
-    """Which file a name led to, and how many bytes it had."""
+    """The file that a name led to, and its size in bytes."""
 
     device: int
     inode: int
@@ -36,14 +36,14 @@ class _Seen(NamedTuple):
 
 
 class FileWatch:
-    """Looks at the files of an open store; what is wrong once stays wrong until a restart.
+    """Watches the files of an open store; a fault stays a fault until a restart.
 
-    ``path`` is the database file, whose log lies beside it; ``lock`` is the file whose lock keeps other servers off.
-    It answers as a concern of the service's health.
+    ``path`` is the database file, with its log beside it; ``lock`` is the file whose lock keeps other servers off. It
+    answers as a concern of the service's health.
     """
 
     def __init__(self, path: Path, lock: Path) -> None:
-        # SQLite has the log beside the file that a link leads to.
+        # SQLite keeps the log beside the file that a link leads to.
         real = path.resolve()
         self._batch = (str(path.absolute()), f"{real}-wal", f"{real}-shm")
         self._all = (*self._batch, str(lock.absolute()))
@@ -55,40 +55,40 @@ class FileWatch:
         self.look()
 
     def start(self) -> None:
-        """Look every second from now on."""
+        """Check every second from now on."""
         self._thread.start()
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def unready(self) -> str | None:
-        """Return nothing: what is wrong with the files does not mend itself."""
+        """Return None: a fault of the files does not pass by itself."""
         return None
 
     def broken(self) -> str | None:
-        """Return what is wrong with the files, and what to do; None: nothing."""
+        """Return the fault of the files and the remedy; None: no fault."""
         return self._broken
 
     def before_batch(self) -> None:
-        """Raise Unavailable where nothing may be written any more."""
+        """Raise Unavailable if the store may no longer be written."""
         if self._look(self._batch) is not None:
             raise Unavailable(_TO_CALLERS, self._broken or "")
 
     def before_reading(self) -> None:
-        """Raise Unavailable where what would be read may not be the store; does not look."""
+        """Raise Unavailable if a known fault makes reads unreliable; does not check the files itself."""
         if self._broken is not None:
             raise Unavailable(_TO_CALLERS, self._broken)
 
     def before_answer(self) -> None:
-        """Raise OutcomeUnknown where a commit may have gone into a file that is not the store's any more."""
+        """Raise OutcomeUnknown if a commit may have gone into a file that is no longer the store's."""
         if self._look(self._batch) is not None:
             raise OutcomeUnknown(_TO_CALLERS)
 
     def look(self) -> str | None:
-        """Look at every file; returns what is wrong."""
+        """Check every file; returns the fault."""
         return self._look(self._all)
 
     def _run(self) -> None:
@@ -111,7 +111,7 @@ class FileWatch:
                 found = os.stat(name)  # noqa: PTH116 - half as quick as a Path's, and asked twice a batch
             except FileNotFoundError:
                 if seen is None:
-                    # A log is made with the first write.
+                    # The log is created by the first write.
                     continue
                 return f"{name} was removed, or its directory was moved, while the store is served"
             except OSError as error:
@@ -122,7 +122,7 @@ class FileWatch:
             if seen is not None:
                 if now[:2] != seen[:2]:
                     return f"{name} was replaced by another file, or mounted over, while the store is served"
-                # The log may become shorter; the database file does not, unless something is written over it.
+                # The log may shrink; the database file shrinks only if another program writes over it.
                 if now.size < seen.size and name == names[0]:
                     return f"{name} was cut from {seen.size} to {now.size} bytes while the store is served"
             self._seen[name] = now

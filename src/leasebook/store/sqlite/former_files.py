@@ -1,4 +1,4 @@
-"""A data directory from before the project was renamed: its files get the names of today, at the first start."""
+"""A data directory of a version under the project's former name: the first start renames its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from leasebook.store.sqlite.directory import MARK, STORE, locked
 log = structlog.get_logger()
 
 FORMER_STORE: Final = f"{FORMER_NAME}.db"
-# The store comes last: whoever was cut off in between goes on at the next start, and nobody opens it without its log.
+# The store comes last: if the rename is interrupted, the next start goes on, and the store is never opened without its
+# log.
 _NAMES: Final = (
     (f"{FORMER_STORE}-wal", f"{STORE}-wal"),
     (f"{FORMER_STORE}-shm", f"{STORE}-shm"),
@@ -25,14 +26,14 @@ _NAMES: Final = (
 
 
 def is_former(directory: Path) -> bool:
-    """Whether a store lies there under its former name, and none under the name of today."""
+    """Whether the directory has a store under the former name, and none under the present one."""
     return os.path.lexists(directory / FORMER_STORE) and not os.path.lexists(directory / STORE)
 
 
 def rename(directory: Path) -> None:
-    """Give the files of a store their names of today, and say so in the log; nothing where that is done.
+    """Rename a store's files, and log it; nothing happens if that is done already.
 
-    Raises StoreInUse where a server works on it, and BadStore where the directory cannot be written.
+    Raises StoreInUse if a server works on it, and BadStore if the directory cannot be written.
     """
     if not is_former(directory):
         return

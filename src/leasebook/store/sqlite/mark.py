@@ -1,7 +1,7 @@
-"""The high-water mark of the embedded store: how far the server has acknowledged, kept in a small file beside it.
+"""The high-water mark of the embedded store: the last page that the server has acknowledged, in a small file beside it.
 
 The mark is written after each commit and before its answers, and never synced: the kernel keeps it when the server is
-killed. After a power cut it may be older than the store, which is no alarm. It is never newer than what was durable,
+killed. After a power cut it may be older than the store, which is no alarm. It is never newer than the durable pages,
 so a store that ends before its mark has lost acknowledged writes: its log is missing or cut, or it was replaced.
 """
 
@@ -31,35 +31,35 @@ POSITION_TEXT: Final = (
 )
 _RECORD: Final = re.compile(SEALED + rb"mark 1\npages ([0-9]{20})\nseal ([0-9a-f]{64})\n")
 _PURPOSE: Final = SEALED + b"high-water mark 1\n"
-"""What distinguishes a sealed mark from other sealed messages; part of every seal, so it never changes."""
+"""Distinguishes a sealed mark from other sealed messages. It is part of every seal, so it never changes."""
 
 Fetch = Callable[[str], Sequence[Sequence[Any]]]
 
 
 class Seals(Protocol):
-    """The keys that are derived from the master key."""
+    """The keys derived from the master key."""
 
     def seal(self, message: bytes) -> bytes:
         """Return the seal of a message, 32 bytes."""
         ...
 
     def was_sealed(self, message: bytes, seal: bytes) -> bool:
-        """Whether that is the message's seal under this master key or any before it."""
+        """Whether a seal is the message's, under this master key or a former one."""
         ...
 
 
 def position(fetch: Fetch) -> tuple[int, int]:
     """Return the numbers of the store's last page of events and its last page of the audit log.
 
-    Every acknowledged batch writes a page of one kind or the other. Numbers only grow, so their sum tells how far a
-    store has come.
+    Every acknowledged batch writes a page of one kind or the other. Numbers only grow, so their sum is the store's
+    position.
     """
     ((events, audit),) = fetch(POSITION_TEXT)
     return int(events), int(audit)
 
 
 def pages_in(connection: sqlite3.Connection, path: Path) -> int:
-    """Return how many pages a store has, and close the connection; raises BadStore."""
+    """Return a store's position, and close the connection; raises BadStore."""
     try:
         return sum(position(lambda text: connection.execute(text).fetchall()))
     except sqlite3.Error as error:
@@ -69,14 +69,14 @@ def pages_in(connection: sqlite3.Connection, path: Path) -> int:
 
 
 class Marked(NamedTuple):
-    """What a mark says: how many pages were acknowledged."""
+    """The content of a mark: the position that was acknowledged."""
 
     path: Path
     pages: int
     seal: bytes
 
     def shortfall(self, pages: int) -> str | None:
-        """Return a sentence without its full stop where the store, with so many pages, lacks acknowledged ones."""
+        """Return a sentence without full stop if a store at position ``pages`` lacks acknowledged pages; else None."""
         if self.pages <= pages:
             return None
         return (
@@ -86,7 +86,7 @@ class Marked(NamedTuple):
         )
 
     def check(self, pages: int) -> None:
-        """Raise BadStore where the store, with so many pages, lacks acknowledged ones."""
+        """Raise BadStore if a store at position ``pages`` lacks acknowledged pages."""
         missing = self.shortfall(pages)
         if missing is not None:
             raise BadStore(
@@ -95,14 +95,14 @@ class Marked(NamedTuple):
             )
 
     def unproved(self, seals: Seals) -> str | None:
-        """Return a sentence without its full stop where the mark does not have the master key's seal."""
+        """Return a sentence without its full stop if the mark lacks the master key's seal; else None."""
         if seals.was_sealed(_PURPOSE + _written(self.pages), self.seal):
             return None
         return f"{self.path} does not have the seal of the store's master key: it was altered, or is another store's"
 
 
 class Mark:
-    """The mark of one data directory. ``prove`` it before it is moved."""
+    """The mark of one data directory. Call ``prove`` before ``move``."""
 
     def __init__(self, directory: Path) -> None:
         self.path: Final = directory / MARK
@@ -111,7 +111,7 @@ class Mark:
         self._failed = False
 
     def read(self) -> Marked | None:
-        """Return what the mark says; None: there is none. Raises BadStore where it cannot be read or is damaged."""
+        """Return the content of the mark; None: no mark exists. Raises BadStore if it cannot be read or is damaged."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -124,7 +124,7 @@ class Mark:
         return Marked(self.path, int(found[1]), bytes.fromhex(found[2].decode()))
 
     def prove(self, seals: Seals, pages: int) -> None:
-        """See that the mark is sealed and the store reaches it, and move it from now on; makes it where there is none.
+        """Check the mark's seal and the store's position, and move the mark from now on; creates a missing mark.
 
         Raises BadStore.
         """
@@ -137,7 +137,7 @@ class Mark:
         try:
             self._descriptor = opened_private(str(self.path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
             _write(self._descriptor, seals, pages)
-            # Once, so that a power cut leaves a whole record, whatever it says.
+            # Synced once, so that a power cut leaves a complete record, old or new.
             os.fsync(self._descriptor)
             if marked is None:
                 _sync_folder(self.path.parent)
@@ -145,13 +145,13 @@ class Mark:
             raise BadStore(f"{self.path} cannot be written: {error.strerror}.") from None
 
     def move(self, pages: int) -> None:
-        """Say that so many pages are acknowledged; call it only once they are durable. Takes a few microseconds."""
+        """Record that ``pages`` are acknowledged; call it only after they are durable. Takes a few microseconds."""
         if self._descriptor is None or self._seals is None:
             return
         try:
             _write(self._descriptor, self._seals, pages)
         except OSError as error:
-            # The batch is durable all the same. An older mark proves less, and never raises an alarm.
+            # The batch is durable even so. An older mark proves less, and never raises a false alarm.
             if not self._failed:
                 log.warning("the high-water mark cannot be moved", file=str(self.path), error=error.strerror)
             self._failed = True
@@ -159,13 +159,13 @@ class Mark:
             self._failed = False
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def set_aside(self) -> Path | None:
-        """Take the mark away, so that the next start makes one; returns where it is kept, None: there was none."""
+        """Move the mark away, so that the next start creates one; returns its new path, or None if there was none."""
         kept = self.path.with_name(LOST)
         try:
             self.path.replace(kept)
@@ -186,7 +186,7 @@ class Mark:
 def _write(descriptor: int, seals: Seals, pages: int) -> None:
     said = _written(pages)
     seal = seals.seal(_PURPOSE + said).hex().encode()
-    # All records are equally long, and one is less than a sector: it replaces the last one whole.
+    # All records have the same length, less than a sector, so a record replaces the former one in one piece.
     os.pwrite(descriptor, SEALED + b"mark 1\npages %b\nseal %b\n" % (said, seal), 0)
 
 
@@ -196,7 +196,7 @@ def _written(pages: int) -> bytes:
 
 def _lost(pages: int) -> str:
     if pages >= EPOCH_PAGES:
-        # The store was opened in between, and numbers begin anew with that.
+        # The store was opened in between, and numbers jump then, so their difference is no count.
         return "pages of acknowledged writes lost"
     return f"{'1 page' if pages == 1 else f'{pages} pages'} of acknowledged writes lost"
 

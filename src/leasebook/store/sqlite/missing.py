@@ -1,4 +1,4 @@
-"""Founding a store only where there was none: a directory that held one is not filled with an empty one unnoticed."""
+"""Creating a store only where none was: a directory that held a store does not silently get an empty one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CREDENTIALS: Final = "credentials.env"
 LOG: Final = f"{STORE}-wal"
 INDEX: Final = f"{STORE}-shm"
 LEFT: Final = (KEY, f"{KEY}.next", f"{KEY}.before", CREDENTIALS, LOCK, MARK, LOG, INDEX, "replicas")
-"""What a server leaves in its directory beside the store."""
+"""Files of a server's directory besides the store."""
 AFTER_FOUNDING: Final = (KEY, CREDENTIALS, MARK)
-"""What is only made once the store's file has its tables: beside an empty file it says that the file was emptied."""
+"""Files created after the store's file has its tables. Beside an empty file they show that the file was emptied."""
 
 
 def make_ready(directory: Path, *, new: bool = False) -> None:
-    """Make a data directory ready for the embedded store, with an empty file where a new store is to be founded.
+    """Prepare a data directory for the embedded store, with an empty file if a new store is to be created.
 
-    Raises BadStore where the directory or a file in it cannot be used; where there was a store and its file is gone or
-    empty, unless it is to be founded ``new``; and where it is to be founded new beside a store.
+    Raises BadStore if the directory or a file in it cannot be used; if a store was there and its file is gone or empty,
+    unless ``new``; and if ``new`` is given and a store is there.
     """
     try:
         check_access(directory, DIRECTORY)
@@ -56,7 +56,7 @@ def make_ready(directory: Path, *, new: bool = False) -> None:
 
 
 def check_log(directory: Path) -> None:
-    """Raise BadStore where the log of a store lies there without its file: SQLite would delete it."""
+    """Raise BadStore if a store's log is there without the store's file: SQLite would delete the log."""
     path, log = directory / STORE, directory / LOG
     if (path.exists() and path.stat().st_size) or not log.exists() or not log.stat().st_size:
         return
@@ -67,8 +67,8 @@ def check_log(directory: Path) -> None:
 
 
 def _refuse_lost(directory: Path, path: Path, *, new: bool) -> None:
-    """Raise BadStore where a store was there: its file is gone or empty, and other things of it are left."""
-    # The file is made first of all: it is empty where the founding of a store was cut off.
+    """Raise BadStore if a store was there: its file is gone or empty, and other files of it are left."""
+    # The store's file is created first: it is empty if the creation of a store was interrupted.
     names = AFTER_FOUNDING if path.exists() else LEFT
     left = [name for name in names if os.path.lexists(directory / name)]
     if left and not new:

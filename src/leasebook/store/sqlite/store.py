@@ -65,16 +65,16 @@ T = TypeVar("T")
 FILE: Final = STORE
 SQLITE_MIN: Final = (3, 38, 0)
 
-# Each setting with what it buys and what it costs.
+# Each setting, with its effect and its price.
 WRITER_PRAGMAS: Final = (
     # Readers never wait for the writer, and a commit is one append to one file.
     "PRAGMA journal_mode = WAL",
     # The commit returns once the log is on the disk. NORMAL would be faster and could lose the last
     # answered purchases when the power fails; in batches of a hundred it gains less than a tenth.
     "PRAGMA synchronous = FULL",
-    # The log is copied into the file beside the writer (Checkpointer). Where that does not keep up, the next batch
-    # waits for the rest of it at 80 MiB: a page that many batches change is so written to the file once. The log is
-    # used again from its start, and cut only where it has grown far: growing costs a second write at every sync.
+    # The log is copied into the file beside the writer (Checkpointer). If that is too slow, the next batch waits for it
+    # at 80 MiB. A page that many batches change is therefore written to the file once. The log is reused from its
+    # start, and cut only after it has grown far: growing costs a second write at every sync.
     "PRAGMA wal_autocheckpoint = 0",
     f"PRAGMA journal_size_limit = {bytes_kept()}",
     # 64 MiB of pages, so that the hot part of a million instances stays in memory.
@@ -83,21 +83,24 @@ WRITER_PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
 )
 READERS: Final = 1
-"""The driver lets go of the interpreter at every row, and two threads would spend their time taking it again: with
-four of them a page of a hundred takes 1.6 times as long."""
-# Only migrations and backups can hold the file for long; five seconds see them through.
+"""Threads for reads.
+
+The driver releases the interpreter at every row, and two threads would spend their time on taking it again: with four
+of them a page of a hundred takes 1.6 times as long.
+"""
+# Milliseconds that a connection waits for the file. Only migrations and backups hold it for long, and less than this.
 BUSY_MS: Final = 5000
 
 
 def connect(path: Path, *, read_only: bool = False, begin: bool = False) -> sqlite3.Connection:
-    """Open a connection that begins transactions only when told to, or (``begin``) before it changes something.
+    """Open a connection that begins transactions only explicitly, or (``begin``) before its first change.
 
-    Raises BadStore where the file cannot be opened.
+    Raises BadStore if the file cannot be opened.
     """
     mode = "ro" if read_only else "rwc"
     if not read_only:
-        # The log and its index, which SQLite makes beside it, get the mode of the file.
-        with suppress(OSError):  # Where it cannot be made, opening it says why.
+        # SQLite gives the log and its index beside it the mode of the file.
+        with suppress(OSError):  # If it cannot be created, opening it shows why.
             create_private(path)
     try:
         return sqlite3.connect(
@@ -113,7 +116,7 @@ def connect(path: Path, *, read_only: bool = False, begin: bool = False) -> sqli
 
 
 def queries_on(connection: sqlite3.Connection) -> Queries:
-    """Ask questions of a connection."""
+    """Return the queries on a connection."""
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return connection.execute(text, params).fetchall()
@@ -125,13 +128,11 @@ class SqliteStore:
     """A data directory that one server works on."""
 
     def __init__(self, directory: Path, lock_wait_s: float = LOCK_WAIT_S, *, new: bool = False) -> None:
-        """Open the directory, creating it and bringing its schema up to date where needed.
+        """Open the directory, create it or migrate its schema where needed.
 
-        A batch waits for the write lock for ``lock_wait_s`` where another program has it.
-
-        Raises StoreInUse where another server has it, NewerStore where a newer version wrote it, and
-        BadStore where it is damaged or cannot be written, and where it is gone and not to be founded ``new``; then
-        nothing is touched.
+        A batch waits ``lock_wait_s`` seconds for the write lock if another program has it. Raises StoreInUse if another
+        server has the directory, NewerStore if a newer version wrote it, and BadStore if it is damaged or cannot be
+        written, or if a store is missing and ``new`` is not given; then no file is changed.
         """
         if sqlite3.sqlite_version_info < SQLITE_MIN:
             raise BadStore(f"SQLite {'.'.join(map(str, SQLITE_MIN))} or newer is needed, not {sqlite3.sqlite_version}.")
@@ -163,15 +164,15 @@ class SqliteStore:
             raise unusable(self.path, error) from None
 
     def prove_mark(self, seals: Seals) -> None:
-        """See that nothing acknowledged is missing, by the mark beside the store, and move it from now on.
+        """Check by the mark that no acknowledged page is missing, and move the mark from now on.
 
-        Raises BadStore, also where the files were exchanged during the start.
+        Raises BadStore, also if the files were replaced during the start.
         """
         if (wrong := self.files.look()) is not None:
             raise BadStore(wrong)
         self._acknowledged.prove(seals)
 
-    async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - nobody else writes
+    async def begin(self, *, moves_clock: bool = False) -> SqliteTransaction:  # noqa: ARG002 - there is one writer
         """Open the transaction of the next batch."""
         self.schema.require()
         self._acknowledged.begin()
@@ -186,7 +187,7 @@ class SqliteStore:
         return transaction
 
     def _look_again(self, connection: sqlite3.Connection) -> None:
-        """See which schema the file has, where somebody else has written to it. Raises Outdated."""
+        """Read the file's schema if another program has written to it. Raises Outdated."""
         ((version,),) = connection.execute("PRAGMA data_version").fetchall()
         if version != self._data_version:
             ((revision, writable_from),) = connection.execute(REVISION_NOW, (WRITABLE_FROM,)).fetchall()
@@ -194,28 +195,28 @@ class SqliteStore:
             self._data_version = version
 
     async def locked(self, needs: Collection[Needed], *, wait: bool = False) -> frozenset[Needed]:  # noqa: ARG002
-        """Return nothing: rows of this store are nobody else's."""
+        """Return no rows: no other server locks rows of this store."""
         return frozenset()
 
     async def read(self, question: Callable[[ReadRepository], T], *, long: bool = False, party: str | None = None) -> T:
-        """Ask a question on a connection of its own, off the event loop."""
+        """Answer a query on a connection of its own, off the event loop."""
         self.files.before_reading()
         return await self._readers.read(question, long=long, party=party)
 
     async def glance(self, question: Callable[[ReadRepository], T]) -> T:
-        """Ask a short question on behalf of monitors."""
+        """Answer a short query of a monitor."""
         return await self._readers.glance(question)
 
     def ask(self, question: Callable[[ReadRepository], T]) -> T:
-        """Ask a question right here; for the start only. Raises BadStore where what is read is damaged."""
+        """Answer a query on the event loop; only for the start. Raises BadStore if the rows read are damaged."""
         try:
             return self._readers.ask(question)
         except (sqlite3.Error, *UNREADABLE) as error:
             raise unusable(self.path, error) from None
 
     async def close(self) -> None:
-        """Close every connection and give the directory free."""
-        # Whoever closes the last connection takes the log away, and that is no alarm.
+        """Close every connection and unlock the directory."""
+        # First, because closing the last connection removes the log, and that is no fault of the files.
         self.files.close()
         self.mark.close()
         self._readers.close()
@@ -230,14 +231,14 @@ class SqliteStore:
 
 
 def upgrade(directory: Path) -> None:
-    """Bring the schema up to date; raises what opening the store raises."""
+    """Migrate the schema; raises the errors of opening the store."""
     make_ready(directory)
     with locked(directory):
         _prepared(directory / FILE).close()
 
 
 def _prepared(path: Path) -> sqlite3.Connection:
-    """Open the writer's connection, on this version's schema; what is refused is not touched."""
+    """Open the writer's connection, with this version's schema; a store that is refused is not changed."""
     _look_first(path)
     writer = connect(path)
     try:
@@ -249,7 +250,7 @@ def _prepared(path: Path) -> sqlite3.Connection:
 
 
 def _look_first(path: Path) -> None:
-    """See that this version knows the schema, and that nothing acknowledged is missing, before anything is written.
+    """Check before any write that this version knows the schema and that no acknowledged page is missing.
 
     Raises NewerStore or BadStore.
     """
@@ -257,7 +258,7 @@ def _look_first(path: Path) -> None:
         return
     check_header(path)
     marked = Mark(path.parent).read()
-    # A store that was closed well has no log, and can be looked at without leaving a trace beside it.
+    # A store that was closed cleanly has no log, and can be read without creating files beside it.
     has_log = path.resolve().with_name(f"{path.resolve().name}-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
     try:
@@ -274,7 +275,7 @@ def _look(connection: sqlite3.Connection, path: Path) -> str | None:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """Open a connection that writes as the writer does."""
+    """Open another connection with the writer's settings."""
     connection = connect(path)
     try:
         for pragma in WRITER_PRAGMAS:
@@ -296,7 +297,7 @@ def _prepare(writer: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(writer: sqlite3.Connection, path: Path) -> None:
-    # What only a store needs whose schema is not this version's: it takes half a second to load.
+    # Imported only for a store with another version's schema: it takes half a second.
     from sqlalchemy import create_engine
     from sqlalchemy.event import listen
     from sqlalchemy.exc import DatabaseError
@@ -305,22 +306,22 @@ def _migrate(writer: sqlite3.Connection, path: Path) -> None:
     from leasebook.store import migrate
 
     engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
-    # The driver begins no transaction for what changes the schema.
+    # The driver begins no transaction for changes of the schema.
     listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         migrate.upgrade(engine, str(path))
     except DatabaseError as error:
         raise unusable(path, error.orig or error) from None
-    # The toolkit leaves its own idea of transactions on the connection; ours are begun by hand.
+    # The toolkit leaves its own transaction mode on the connection; this store begins transactions explicitly.
     writer.isolation_level = None
 
 
 class SqliteTransaction(audit.AuditReads):
     """The transaction of one batch.
 
-    The statements run here, on the event loop: each takes microseconds, and handing them to a thread costs
-    more than they do. Only the COMMIT, which waits for the disk, runs in a helper; and not even that where
-    the disk is quick and nobody else waits, because the way to the helper and back takes 0.1 ms.
+    The statements run here, on the event loop: each takes microseconds, less than handing it to a thread. Only the
+    COMMIT, which waits for the disk, runs in a thread; and not even that if the disk is fast and no other call waits,
+    because the way to the thread and back takes 0.1 ms.
     """
 
     def __init__(
@@ -337,20 +338,20 @@ class SqliteTransaction(audit.AuditReads):
         self._disk = disk
         self._checkpointer = checkpointer
         self._acknowledged = acknowledged
-        # There is one server: whoever changes a key tells it here.
+        # There is one server, and its own code reports each change of a key.
         self.identity_epoch: str | None = None
         self.has_concurrent_writers = False
 
     def now(self) -> Instant | None:
-        """There is one server, and its clock counts."""
+        """Return None: there is one server, and its clock counts."""
         return None
 
-    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - nobody else writes
-        """Return work that is due by then, in order."""
+    async def due(self, until: Instant, limit: int, *, wait: bool) -> list[Due]:  # noqa: ARG002 - there is one writer
+        """Return work due by an instant, in order."""
         return queries_on(self._connection).due(until, limit)
 
     async def load(self, needs: Iterable[Needed], book: Book) -> None:
-        """Put the needed rows into the book. Nobody else writes while this transaction is open."""
+        """Load the needed rows into the book. No other server writes while this transaction is open."""
         wanted: dict[Table[Any], list[tuple[str, ...]]] = {}
         for need in needs:
             if isinstance(need, OfferingsOfType):
@@ -367,7 +368,7 @@ class SqliteTransaction(audit.AuditReads):
                 wanted.setdefault(need[0], []).append(need[1])
         for table, keys in wanted.items():
             codec = CODECS[table]
-            # One key is looked up directly; for many there is one statement, whose text never changes.
+            # One key is looked up directly; many keys share one statement, whose text never changes.
             found = (
                 self._connection.execute(LOAD_ONE[table], keys[0])
                 if len(keys) == 1
@@ -392,7 +393,7 @@ class SqliteTransaction(audit.AuditReads):
         book.load_suspended(account_id, [CODECS[INSTANCES].read(row) for row in rows])
 
     async def save(self, changes: Changes) -> None:
-        """Write everything that the batch changed, or the rest of it."""
+        """Write all changes of the batch, or the rest of them."""
         self.save_part(changes)
 
     def save_part(self, changes: Changes) -> None:
@@ -405,7 +406,7 @@ class SqliteTransaction(audit.AuditReads):
                 self._acknowledged.audit_until(audit.write(self._connection, changes.audit))
 
     def _save_events(self, pages: Sequence[EventPage]) -> None:
-        """Write pages of events and their index, numbered here: nobody else writes, and it takes two statements."""
+        """Write pages of events and their index, numbered here: there is one writer, and it takes two statements."""
         if not pages:
             return
         ((last,),) = self._connection.execute(LAST_PAGE)
@@ -423,7 +424,7 @@ class SqliteTransaction(audit.AuditReads):
         self._connection.executemany(EVENT_UNITS, told)
 
     async def prune_tokens(self, before: Instant, limit: int) -> None:
-        """Forget at most so many client tokens that are older."""
+        """Delete up to ``limit`` client tokens older than ``before``."""
         with TOLD:
             self._connection.execute(
                 "DELETE FROM tokens WHERE (account_id, value) IN "
@@ -432,27 +433,27 @@ class SqliteTransaction(audit.AuditReads):
             )
 
     async def prune_signatures(self, nonces_before: Instant, refused_before: Instant, limit: int) -> None:
-        """Forget at most so many used nonces, and old rows of refused calls."""
+        """Delete up to ``limit`` used nonces, and as many old rows of refused calls."""
         with TOLD:
             for text, params in forgetting(nonces_before, refused_before, limit):
                 self._connection.execute(text, params)
 
     async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
-        """Write when access keys were last used."""
+        """Record when access keys were last used."""
         with TOLD:
             self._connection.executemany(USE_TEXT, [(at, key, at) for key, at in uses])
 
     async def clear_deliveries(self, now: Instant, limit: int) -> None:
-        """Forget at most so many deliveries, and lanes in which nothing waits."""
+        """Delete up to ``limit`` expired deliveries, and empty queues."""
         with TOLD:
             for text, params in clearing(now, limit):
                 self._connection.execute(text, params)
 
     async def commit(self, *, is_idle: bool = False) -> None:
-        """Make it durable; raises Unavailable, with everything taken back, where the disk refuses.
+        """Make the batch durable; raises Unavailable, with the batch undone, if the disk refuses.
 
-        Raises Unsure where the disk failed in the act, and nobody can say what a restart would find, and
-        OutcomeUnknown where the store's files were exchanged meanwhile, so that nobody is answered.
+        Raises Unsure if the disk failed during the commit and a restart may find it done or undone, and OutcomeUnknown
+        if the store's files were replaced meanwhile, so that no reply is sent.
         """
         try:
             if is_idle and self._disk.is_quick:
@@ -469,5 +470,5 @@ class SqliteTransaction(audit.AuditReads):
         self._acknowledged.committed()
 
     async def rollback(self) -> None:
-        """Forget it."""
+        """Undo the batch."""
         self._writer.rollback()

@@ -1,4 +1,4 @@
-"""The connection that writes to the embedded store: how it takes the write lock, and what a failed commit leaves."""
+"""The writing connection of the embedded store: how it takes the write lock, and how it handles a failed commit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 LOCK_WAIT_S: Final = 8.0
 LOOK_S: Final = 0.1
-"""So long the lock is looked for by those who come when it has been held for long already."""
+"""How long later callers try for a lock that has been taken for long, in seconds."""
 FIRST_WAIT_S, WAIT_MAX_S = 0.002, 0.05
 
 _PLAIN: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _TROUBLE: Final = _PLAIN | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
-"""What has to do with the disk and with other programs, and not with what a statement says."""
+"""Error codes about the disk or other programs, independent of the statement."""
 _MARK: Final = (
     f"INSERT INTO facts (name, value) VALUES ('{WRITTEN}', '1') "
     "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
@@ -30,17 +30,17 @@ _MARK: Final = (
 
 
 def is_trouble(error: sqlite3.Error) -> bool:
-    """Whether it is the machine's fault, or another program's, that something could not be written."""
+    """Whether the machine or another program prevented a write."""
     return _primary(error) in _TROUBLE
 
 
 def cannot_write(error: sqlite3.Error) -> Unavailable:
-    """Say that nothing was written, and why."""
+    """Return the refusal that says that the batch was not written, and why."""
     return Unavailable(f"the store cannot be written ({error}). Reads still work; whoever runs the service must act")
 
 
 class _Told:
-    """Turns trouble with the disk into Unavailable; free of charge where there is none."""
+    """Turns disk errors into Unavailable; costs nothing without an error."""
 
     def __enter__(self) -> None:
         pass
@@ -54,7 +54,7 @@ TOLD: Final = _Told()
 
 
 def _without_waiting(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Have a connection say at once that another program has the lock: it is used on the event loop."""
+    """Make a connection fail at once if another program has the lock, because it is used on the event loop."""
     connection.execute("PRAGMA busy_timeout = 0")
     return connection
 
@@ -68,22 +68,22 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 
 def _is_sure(error: sqlite3.Error) -> bool:
-    """Whether a commit that failed so has left nothing that could come back.
+    """Whether a commit that failed with this error left nothing that could reappear.
 
-    Its frames are written to the log in order, and only the last says that they are a transaction: where one could not
-    be written, that last one is not there. Where they were written and only their sync failed, it is.
+    Its frames are written to the log in order, and only the last one marks them as a transaction. If a frame could not
+    be written, that last one is missing. If all were written and only their sync failed, it is there.
     """
     return _primary(error) in _PLAIN or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_WRITE
 
 
 class Writer:
-    """Keeps the connection. Nothing here waits on the event loop: not for a lock, and for a disk only in a thread.
+    """Keeps the connection. The event loop never blocks: it polls for the lock, and a thread waits for the disk.
 
     **A commit whose sync failed** has its frames in the log, where SQLite does not count them: this process does not
-    see them, and the next transaction is written over them. But whoever opens the store after this process has died
-    takes them for a transaction like any other. So before anything else is begun, a transaction of our own is written
-    in their place and synced. Where that succeeds they are gone for good, and nothing was done. Where it does not,
-    nobody can say, and nothing is begun until it does.
+    see them, and the next transaction overwrites them. But after a crash of this process, the next one to open the
+    store takes them for a transaction like any other. So before the next batch, a small transaction is written in their
+    place and synced. If that succeeds they are gone, and the batch was not done. Until it succeeds their state is
+    unknown, and no batch begins.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class Writer:
         self.connection = _without_waiting(connection)
 
     async def begin(self) -> sqlite3.Connection:
-        """Begin a transaction, with the write lock.
+        """Begin a transaction with the write lock.
 
-        Raises Unavailable where another program does not let go of that in time, or the disk fails.
+        Raises Unavailable if another program does not release the lock in time, or if the disk fails.
         """
         asked_at: float | None = None
         while True:
@@ -118,7 +118,7 @@ class Writer:
                 return self.connection
 
     async def _wait(self, asked_at: float) -> None:
-        """Let others go on for a moment; raises Unavailable where the lock was waited for long enough."""
+        """Wait a moment for the lock; raises Unavailable after ``lock_wait_s`` seconds."""
         now = asyncio.get_running_loop().time()
         if self._locked_since is None:
             self._locked_since = now
@@ -130,13 +130,13 @@ class Writer:
         await asyncio.sleep(min(WAIT_MAX_S, max(FIRST_WAIT_S, (now - asked_at) / 4)))
 
     async def off_loop(self, work: Callable[[], T]) -> T:
-        """Do something in the thread that waits for the disk."""
+        """Run a function in the thread that waits for the disk."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def failed(self, error: sqlite3.Error) -> Unavailable:
-        """Return what a commit that failed is to be called, after what it left has been settled where that is possible.
+        """Return the exception for a failed commit, after an attempt to overwrite its frames.
 
-        It is Unsure where nobody can say whether it will be there after a restart.
+        It is Unsure if a restart may find the commit done or undone.
         """
         if _is_sure(error):
             self.rollback()
@@ -149,16 +149,16 @@ class Writer:
         return cannot_write(error)
 
     def rollback(self) -> None:
-        """Forget the transaction. A full disk may have ended it already, and one that fails may keep it from ending."""
+        """Undo the transaction. A full disk may have ended it already, and a failing disk may prevent its end."""
         with suppress(sqlite3.Error):
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
 
     def _settle(self) -> None:
-        """End what is open, and write over what a failed commit has left; raises sqlite3.Error where that fails too."""
+        """End the open transaction, and overwrite a failed commit's frames; raises sqlite3.Error if that fails."""
         self.rollback()
         if self.connection.in_transaction:
-            # It can be neither ended nor used. What it had is forgotten with it.
+            # The transaction can be neither ended nor used. A new connection discards it.
             fresh = _without_waiting(self._open())
             self.connection.close()
             self.connection = fresh
@@ -173,6 +173,6 @@ class Writer:
             self._is_in_doubt = False
 
     def close(self) -> None:
-        """Finish what is being committed, and close the connection."""
+        """Finish a running commit, and close the connection."""
         self._thread.shutdown()
         self.connection.close()

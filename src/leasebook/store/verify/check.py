@@ -1,4 +1,4 @@
-"""Proving the books: what must hold of every store at every moment, and which rows break it."""
+"""Checks of the books: the rules that every store must keep at all times, and the rows that break them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from leasebook.store.verify.rows import Rows, kinds, unproved
 from leasebook.store.verify.sealed import has_turned, sealed_findings
 
 SHOWN_MAX: Final = 1000
-"""Findings of one kind that are listed; a store with more is beyond reading."""
+"""Upper bound of the findings of one kind: a longer list would not be read."""
 
 _PAID: Final = "CASE WHEN credit = 'wallet:' || account_id THEN amount ELSE -amount END"
 _CHARGED: Final = "CASE WHEN debit = 'wallet:' || account_id THEN amount ELSE -amount END"
@@ -67,13 +67,13 @@ UNION ALL
 SELECT remind_at, {DueKind.REMIND:d}, id FROM units
  WHERE remind_at IS NOT NULL AND (status IN ('Creating', 'Stopped') OR {_UP})
 """
-"""What the agenda has to be, said a second time and in another language than the rules."""
+"""The agenda computed from the instances in SQL, independently of the rules in Python."""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a check found: one line for each broken row, and how much was looked at.
+    """The result of a check: one line for each broken row, and the number of rows checked.
 
-    ``remarks`` are about what is as somebody set it, and is not as it should perhaps be.
+    ``remarks`` are about settings that are valid and perhaps not intended.
     """
 
     findings: list[str]
@@ -82,15 +82,15 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def check_store(where: Target, keys: AuditKeys | None = None) -> Report:
-    """Check a store, also while servers work on it; raises BadStore where there is none or nothing of it can be read.
+    """Check a store, even while servers work on it; raises BadStore if there is none or it cannot be read at all.
 
-    With the ``keys`` of its master key the seals of the audit log are proved too.
+    With the ``keys`` of its master key, the seals of the audit log are verified too.
     """
     return check_directory(where.directory, keys) if where.url is None else check_database(where.url, keys)
 
 
 def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
-    """Check an embedded store: its file, and all that it says."""
+    """Check an embedded store: its file and its rows."""
     path = store_in(directory)
     mark = MarkCheck(directory)
     connection = still(path)
@@ -107,7 +107,7 @@ def check_directory(directory: Path, keys: AuditKeys | None = None) -> Report:
 
 
 def check_database(url: str, keys: AuditKeys | None = None) -> Report:
-    """Check a shared store, in one snapshot of it."""
+    """Check a shared store, in one snapshot."""
     import psycopg
 
     from leasebook.store.postgres import store as postgres
@@ -143,12 +143,12 @@ def check_database(url: str, keys: AuditKeys | None = None) -> Report:
 
 
 def check(fetch: Fetch, keys: AuditKeys | None = None) -> Report:
-    """Check everything that one consistent view of a store shows."""
+    """Check the rows that one consistent snapshot of a store has."""
     return _checked(Looking(fetch), keys, "")
 
 
 def _checked(looking: Looking, keys: AuditKeys | None, own: str) -> Report:
-    """Look at every part; ``own`` says what the database itself proved."""
+    """Run every check; ``own`` is the summary of the database's own checks."""
     fetch, rows = looking.fetch, Rows()
     turned = looking.ask("whether the master key turned", lambda: has_turned(fetch), otherwise=True)
     overdue = looking.ask("the clock", lambda: Overdue.of(fetch), otherwise=Overdue())
@@ -242,10 +242,10 @@ def _charges(fetch: Fetch) -> Iterator[str]:
 
 
 def _prices(fetch: Fetch) -> Iterator[str]:
-    """Every charge of metered use says for how many units and minutes it is, and at which price."""
+    """Check that the amount of every metered charge is its units times its minutes times its price."""
     rows = fetch(
         "SELECT seq, unit_id, amount, count, minutes, price FROM postings WHERE kind = 'Usage' AND price IS NOT NULL "
-        # The few charges that no store could hold were cut to what it can.
+        # Except the few charges that were cut because no store could hold them.
         f"AND CASE WHEN 1.0 * count * minutes * price < {2**62 - 2**40} THEN amount <> count * minutes * price "
         "ELSE 1 = 0 END LIMIT ?",
         (SHOWN_MAX,),
@@ -268,7 +268,7 @@ def _arrears(fetch: Fetch) -> Iterator[str]:
 
 
 def _placements(fetch: Fetch) -> Iterator[str]:
-    """The two sides of what is placed where: in the instances, and in the table that services are looked up in."""
+    """Compare the placements in the instances' rows with the table that finds them by service."""
     written: set[tuple[str, str]] = set()
     for unit, count, status, text in fetch(
         "SELECT id, count, status, placements FROM units WHERE placements <> ''", ()
@@ -301,7 +301,7 @@ def _services(fetch: Fetch) -> Iterator[str]:
 
 
 def _models(fetch: Fetch) -> Iterator[str]:
-    """Who uses which version, which versions a set has, and whether the instances say of each service that it runs."""
+    """Compare the counts of services and versions with the rows, and the instances' marks of running services."""
     for model, said, counted, gone in fetch(
         "SELECT m.id, m.services, count(s.id), m.deleted_at FROM models m LEFT JOIN services s "
         "ON s.model_id = m.id AND s.runs AND s.deleted_at IS NULL GROUP BY m.id, m.services, m.deleted_at "
@@ -357,7 +357,7 @@ def _agenda(fetch: Fetch) -> Iterator[str]:
 
 
 def _reminders(fetch: Fetch) -> Iterator[str]:
-    """Whoever is to be reminded, or was, is so before the end of something that is still to come."""
+    """Check that reminders are set, and were given, before a deadline that is still ahead."""
     rows = fetch(
         "SELECT id, remind_at, reminded_at, ends FROM (SELECT id, remind_at, remind_before_us, reminded_at, CASE "
         f"WHEN payment_timing = 'Postpaid' AND (status IN ('Creating', 'Stopped') OR {_UP}) THEN release_at "

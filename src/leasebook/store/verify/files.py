@@ -1,7 +1,7 @@
-"""Proving what lies below the rows: that the database's own files hold together, and that the tables are those we know.
+"""Checks below the rows: the database's own files are consistent, and the tables are those of this version.
 
-The embedded store is proved by SQLite's ``integrity_check``: every page, every row against its constraints, and every
-index against its table. PostgreSQL's ``amcheck`` proves the same of a shared store, where that extension is there.
+For the embedded store SQLite's ``integrity_check`` examines every page, every row against its constraints, and every
+index against its table. For a shared store PostgreSQL's ``amcheck`` does the same, if that extension is installed.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 FOUND_MAX: Final = 100
 AFFINITIES: Final = {Text: "TEXT", LargeBinary: "BLOB", Float: "FLOAT", Boolean: "BOOLEAN"}
-"""What SQLite calls the types of columns; those that are none of these are numbers."""
+"""SQLite's names for types of columns; all other columns are numbers."""
 POSTGRES_TYPES: Final = {Text: "text", LargeBinary: "bytea", Float: "double precision", Boolean: "boolean"}
 NUMBERS: Final = frozenset({"INTEGER", "BIGINT", "SMALLINT", "bigint", "integer", "smallint"})
 
 Schema = dict[str, dict[str, tuple[str, bool]]]
-"""By table and column: its type, and whether it may be empty."""
+"""By table and column: its type, and whether it may be null."""
 
 
 def text_of(raw: bytes) -> Any:
-    """Return text; the bytes where they are none, so that whoever looks at the row sees that."""
+    """Return bytes as text; the bytes themselves if they are not UTF-8, so that the check of the row reports them."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -39,7 +39,7 @@ def text_of(raw: bytes) -> Any:
 
 
 def embedded(connection: sqlite3.Connection) -> Fetch:
-    """Run queries on an embedded store, also where text in it is damaged."""
+    """Return a function that queries an embedded store, even if text in it is damaged."""
 
     def fetch(text: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
@@ -47,7 +47,7 @@ def embedded(connection: sqlite3.Connection) -> Fetch:
         except sqlite3.OperationalError as error:
             if connection.text_factory is text_of or "decode" not in str(error):
                 raise
-        # It takes a call for each value, so only from here on.
+        # Used only after an error, because it takes a call for each value.
         connection.text_factory = text_of
         return connection.execute(text, params).fetchall()
 
@@ -55,14 +55,14 @@ def embedded(connection: sqlite3.Connection) -> Fetch:
 
 
 def integrity(connection: sqlite3.Connection) -> Iterator[str]:
-    """Prove the file of an embedded store."""
+    """Check the file of an embedded store."""
     for (line,) in connection.execute(f"PRAGMA integrity_check({FOUND_MAX})").fetchall():
         if line != "ok":
             yield f"file: {line}"
 
 
 def embedded_schema(fetch: Fetch) -> Iterator[str]:
-    """Compare the tables and indexes of an embedded store with what they are to be."""
+    """Compare the tables and indexes of an embedded store with this version's schema."""
     found: Schema = {}
     for table, column, kind, not_null in fetch(
         'SELECT m.name, c.name, c.type, c."notnull" FROM sqlite_master m, pragma_table_info(m.name) c '
@@ -75,7 +75,7 @@ def embedded_schema(fetch: Fetch) -> Iterator[str]:
 
 
 def shared_schema(fetch: Fetch) -> Iterator[str]:
-    """Compare the tables and indexes of a shared store with what they are to be."""
+    """Compare the tables and indexes of a shared store with this version's schema."""
     found: Schema = {}
     for table, column, kind, nullable in fetch(
         "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
@@ -117,7 +117,7 @@ class Amcheck:
         self.summary = "amcheck is not installed in this database, so its own files were not checked"
 
     def findings(self) -> Iterator[str]:
-        """Prove every table and index; outside of a transaction."""
+        """Check every table and index; must run outside a transaction."""
         import psycopg
 
         rows = self._rows(

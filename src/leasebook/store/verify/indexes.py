@@ -1,4 +1,4 @@
-"""Proving what stands twice: which pages of the audit log name an instance, and which event a delivery is of."""
+"""Checks of derived rows: the audit log's index of instances, and the event of each delivery."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _events: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
 
 
 def named_findings(fetch: Fetch) -> Iterator[str]:
-    """Compare the index of the audit log with its pages: an instance is found by every call that names it."""
+    """Compare the index of the audit log with its pages: every call that names an instance must be listed under it."""
     right = last = 0
     while rows := fetch(
         "SELECT seq, account_id, body FROM audit_pages WHERE seq > ? ORDER BY seq LIMIT ?", (last, PAGES_AT_ONCE)
@@ -37,13 +37,13 @@ def named_findings(fetch: Fetch) -> Iterator[str]:
 
 
 def _named(fetch: Fetch, rows: Sequence[tuple[Any, ...]]) -> set[tuple[str, int]]:
-    """Return which instances of its account each page names."""
+    """Return the instances of its own account that each page names."""
     found: set[tuple[str, str, int]] = set()
     for seq, account, stored in rows:
         try:
             body = read_body(unpacked(stored))
         except (msgspec.DecodeError, UnicodeDecodeError):
-            # The walk along its chain says so.
+            # The check of its chain reports it.
             continue
         found |= {(name, account, seq) for entry in body.entries for name in entry.names}
     owners: dict[str, str] = {}
@@ -69,7 +69,7 @@ def _parts(names: list[str]) -> Iterator[list[str]]:
 
 
 def _idle(fetch: Fetch) -> Iterator[str]:
-    """Name the rows of the index that lead to a page which does not name the instance."""
+    """Yield the rows of the index whose page does not name the instance."""
     last: tuple[Any, ...] = ("", -1)
     while rows := fetch(
         "SELECT x.unit_id, x.page, p.account_id, p.body FROM audit_units x JOIN audit_pages p ON p.seq = x.page "

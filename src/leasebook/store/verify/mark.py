@@ -1,4 +1,4 @@
-"""Whether the embedded store has everything that was acknowledged, by the high-water mark beside it."""
+"""The check by the high-water mark: whether the embedded store has every acknowledged page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from leasebook.store.sqlite.mark import Mark, Marked, position
 
 
 class MarkCheck:
-    """What a data directory's mark said before the store was looked at: a server may move it on meanwhile."""
+    """The mark as it was before the check began: a server may move it meanwhile."""
 
     def __init__(self, directory: Path) -> None:
         self._marked: Marked | None = None
@@ -23,7 +23,7 @@ class MarkCheck:
             self._damaged = str(error)
 
     def findings(self, fetch: Fetch, keys: AuditKeys | None) -> Iterator[str]:
-        """Yield what is wrong; the seal is looked at where there are ``keys``."""
+        """Yield the mark's faults; its seal is verified if there are ``keys``."""
         if self._damaged is not None:
             yield f"mark: {self._damaged}"
         if self._marked is None:

@@ -1,7 +1,7 @@
-"""Proving single rows: that each can be read, has what its columns take, and was written by a server.
+"""Checks of single rows: each can be read, has values that its columns take, and was written by a server.
 
-A row that nothing else in the store tells of is proved by its digest, which stands in the audit log since the batch
-that wrote it (``domain/record/row_digest.py``).
+A row that no other record covers is verified by its digest, which the batch that wrote it put into the audit log
+(``domain/record/row_digest.py``).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from leasebook.store.verify.nouns.audit_log import Audited
 
 ROWS_AT_ONCE: Final = 2_000
 FOUND_MAX: Final = 100
-"""Findings a table; one with more is beyond mending."""
+"""Upper bound of the findings of one table."""
 SHOWN_MAX: Final = 60
 """Characters of a value that are shown."""
 LATEST_US: Final = 253_402_300_800_000_000
-"""The year 10000. No time of the store lies beyond it."""
+"""The year 10000, in microseconds since 1970 UTC. No time in the store is beyond it."""
 TIMES: Final = frozenset({"at", "since", "until", "hour", "minute", "beat"})
 _BOTH: Final = frozenset({("event_pages", "events"), ("audit_pages", "body")})
-"""What earlier versions wrote as text, and is proved by whoever reads it."""
+"""Columns that earlier versions wrote as text; the checks that parse them verify them."""
 _UNIONS: Final = (Union, UnionType)
 
 _BY_NAME: Final[dict[str, Codec[Any]]] = {
@@ -62,7 +62,7 @@ _MADE: Final[dict[str, Callable[[Any], int]]] = {
     "orders": lambda row: row.created_at,
     "postings": lambda row: row.at,
 }
-"""When a row was made. Of the others nobody knows."""
+"""When a row was created; for other tables that is unknown."""
 CALLED: Final = {
     "tokens": "client token",
     "nonces": "nonce",
@@ -87,7 +87,7 @@ CALLED: Final = {
 
 
 class _Kind(NamedTuple):
-    """A table, and what each of its columns takes. ``many`` are rows of it."""
+    """A table, and the type of each of its columns. ``many`` is the type of a list of rows."""
 
     table: Table
     key: tuple[int, ...]
@@ -98,7 +98,7 @@ class _Kind(NamedTuple):
 
 
 def _literal(hint: Any) -> Any:
-    """Return the words that a field may be; None: it may be others."""
+    """Return the words that a field may be; None: it may be any."""
     if get_origin(hint) is Literal:
         return hint
     parts = [part for part in get_args(hint) if part is not type(None)] if get_origin(hint) in _UNIONS else []
@@ -110,7 +110,7 @@ def _is_time(name: str) -> bool:
 
 
 def _taken(column: Column[Any], words: Any) -> Any:
-    """Return what a column takes, as a type."""
+    """Return the type of a column's values."""
     kind: Any = str
     if words is not None:
         kind = words
@@ -137,7 +137,7 @@ def _kind(table: Table) -> _Kind:
 
 
 def kinds() -> dict[str, _Kind]:
-    """Return what each table takes."""
+    """Return the types of each table."""
     return {table.name: _kind(table) for table in metadata.sorted_tables}
 
 
@@ -152,7 +152,7 @@ def _name(kind: _Kind, row: Sequence[Any]) -> str:
 
 
 def pages(fetch: Fetch, kind: _Kind) -> Iterator[list[tuple[Any, ...]]]:
-    """Return the rows of a table in the order of its key, some thousand at a time."""
+    """Yield the rows of a table in the order of its key, some thousand at a time."""
     columns = list(kind.table.columns)
     names = ", ".join(f'"{column.name}"' for column in columns)
     key = ", ".join(f'"{columns[place].name}"' for place in kind.key)
@@ -168,14 +168,14 @@ def pages(fetch: Fetch, kind: _Kind) -> Iterator[list[tuple[Any, ...]]]:
 
 
 class Rows:
-    """Reads every row once: says which cannot be read, and which digests the audit log must have."""
+    """Reads every row once, reports unreadable ones, and collects the digests that the audit log must have."""
 
     def __init__(self) -> None:
         self.wanted: set[bytes] = set()
-        """Digests of rows. One takes about 100 bytes of memory."""
+        """Digests of rows. Each takes about 100 bytes of memory."""
 
     def findings(self, fetch: Fetch, kind: _Kind) -> Iterator[str]:
-        """Read a table."""
+        """Check a table."""
         for count, finding in enumerate(self._findings(fetch, kind)):
             if count == FOUND_MAX:
                 yield f"{kind.table.name}: more rows than {FOUND_MAX} cannot be read"
@@ -220,7 +220,7 @@ def _misfits(kind: _Kind, row: Sequence[Any]) -> Iterator[str]:
 
 
 def unproved(fetch: Fetch, rows: Rows, audited: Audited) -> Iterator[str]:
-    """Name the rows whose digest the audit log does not have, where it would if a server had written them."""
+    """Yield the rows without a digest in the audit log, if a server would have written one."""
     if not audited.chains or not rows.wanted or audited.is_torn:
         return
     for name, noted in _NOTED.items():
@@ -239,7 +239,7 @@ def unproved(fetch: Fetch, rows: Rows, audited: Audited) -> Iterator[str]:
 
 def _key(kind: _Kind, row: Sequence[Any]) -> str:
     names = [column.name for column in kind.table.columns]
-    # What is numbered is known by its id.
+    # Numbered rows are named by their id.
     places = [names.index("id")] if "id" in names else kind.key
     return " ".join(str(row[place]) for place in places)
 

@@ -1,4 +1,4 @@
-"""Proving that everything is sealed under the master key that the store names, so that nothing is lost with another."""
+"""Checks that all values are sealed under the store's master key, so that none is lost with another key."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CALLED: Final = {"access_keys": "access key", "hooks": "subscription"}
 
 
 def has_turned(fetch: Fetch) -> bool:
-    """Whether a master key ever took the place of another."""
+    """Whether the master key was ever replaced."""
     return bool(Queries(fetch).fact(PAST_KEYS))
 
 
 def sealed_findings(fetch: Fetch) -> Iterator[str]:
-    """What is sealed under neither the master key nor, while that takes its place, the one before."""
+    """Yield the values sealed under neither the master key nor, during its replacement, the former one."""
     ask = Queries(fetch)
     current, before = ask.fact(MASTER_KEY), ask.fact(BEFORE_KEY)
     if current is None:
@@ -31,7 +31,7 @@ def sealed_findings(fetch: Fetch) -> Iterator[str]:
         yield "the store does not say under which master key it is sealed"
         return
     if before or not ask.fact(PAST_KEYS):
-        # Sealed before values said by which key: by the only one that there was.
+        # Values sealed before seals named their key: sealed by the only key that there was.
         known.add(None)
     for table, called in _CALLED.items():
         last = ""

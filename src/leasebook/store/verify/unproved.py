@@ -1,6 +1,6 @@
-"""What ``check`` cannot prove of a row, and why: columns whose truth is written down nowhere else.
+"""The columns that ``check`` cannot verify, and the reason for each: no other record has their values.
 
-Each value still is of its column's kind, and whatever breaks a page or an index of the database is found there too.
+Every value must still fit its column, and damage to a page or an index of the database is found there too.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ UNPROVED: Final[dict[str, str]] = {
 }
 """By table and column: the reason.
 
-Besides: a row that is put back as it once was has a digest, too; rows that an earlier version wrote, and those of which
-the audit log is closed, have none, so of these only what other rows tell is proved; and a row of a table that forgets
-(``tokens``, ``nonces``, ``deliveries``) may be missing.
+There are further gaps. A row that is put back to a former state has a digest, too. Rows that an earlier version wrote,
+and rows whose pages of the audit log are removed, have no digest, so only what other rows record about them is
+verified. And a row of a table from which rows are deleted (``tokens``, ``nonces``, ``deliveries``) may be missing.
 """

@@ -1,4 +1,4 @@
-"""Putting money on an account, and bringing back what stood still for the lack of it."""
+"""Top-ups, and the instances that run again or renew because of them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class TopUp(Command, frozen=True, kw_only=True):
-    """Add a positive amount to the balance. Answers the account as it is then.
+    """Add a positive amount to the balance. Returns the account after it.
 
-    Where that pays a debt, instances that stood still for it run again (decision 14): the first few hundred at once,
-    the others right after, as due work. Renewals by rule that waited for money are made (decision 30).
+    If that pays a debt, suspended instances run again (decision 14): the first few hundred at once, the others right
+    after, as due work. Automatic renewals that waited for money are made (decision 30).
     """
 
     answer: ClassVar[type] = Account
@@ -33,16 +33,16 @@ class TopUp(Command, frozen=True, kw_only=True):
     amount: Micro
 
     def needs(self) -> Needs:
-        """The account, and what stands still."""
+        """The account, and its suspended instances."""
         yield SuspendedInstances(account_id=self.account_id)
         yield ACCOUNTS, (self.account_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What stands still holds and serves."""
+        """The offerings and services of the suspended instances."""
         return halted_needs(book, self.account_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:
-        """Raises Refusal where there is no such account."""
+        """Raises Refusal if the account does not exist (NO_RESOURCE) or its balance would be too large (BAD_VALUE)."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
@@ -64,7 +64,7 @@ class TopUp(Command, frozen=True, kw_only=True):
 
 
 def halted_needs(book: Book, account_id: str) -> Needs:
-    """Return what instances that stand still hold, the services that they have replicas of, and who limits renewals."""
+    """Yield the offerings and services of an account's waiting instances, and the limits that renewals obey."""
     for unit_id in book.suspended_ids(account_id):
         unit = book.get(INSTANCES, unit_id)
         if unit is not None and unit.awaits_renewal:
@@ -77,10 +77,10 @@ def halted_needs(book: Book, account_id: str) -> Needs:
 
 
 def resume_some(draft: Draft, account_id: str, now: Instant) -> None:
-    """Let instances that stand still run again, where the account is not in debt.
+    """Let suspended instances run again, if the account is not in debt.
 
-    They are loaded a few hundred at a time. Where there may be more, the last of these is not resumed but becomes due
-    at once, and with it the next few hundred: so no number of them is too many for a batch.
+    They are loaded a few hundred at a time. If there may be more, the last one loaded is not resumed but becomes due at
+    once, and with it the next few hundred. The size of a batch therefore stays bounded.
     """
     if draft.require(ACCOUNTS, account_id).arrears_since is not None:
         return
@@ -93,9 +93,9 @@ def resume_some(draft: Draft, account_id: str, now: Instant) -> None:
 
 
 def renew_waiting(draft: Draft, account_id: str, rules: Rules, now: Instant) -> None:
-    """Make renewals by rule that waited for money, the oldest instance first, as far as the balance goes.
+    """Make automatic renewals that waited for money, the oldest instance first, as far as the balance allows.
 
-    Of more than a few hundred the rest waits for its next try.
+    Beyond a few hundred, the rest waits for its next attempt.
     """
     for unit in draft.unrenewed(account_id):
         renew_if_paid(draft, unit, rules, now)

@@ -1,4 +1,4 @@
-"""Accounts, users, their keys and what they may do."""
+"""Commands on accounts, users, access keys and policies."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from leasebook.domain.values.money import ZERO
 from leasebook.domain.values.refusal import DENIED, NO_RESOURCE, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
-# ``operators`` is the policy that makes a user an operator, wherever a command below has it.
+# In the commands below, ``operators`` is the name of the policy that makes a user an operator.
 
 
 class NewKey(msgspec.Struct, frozen=True):
-    """A key pair made at the rim: the secret is sealed already."""
+    """A new key pair, made outside the domain; the secret is sealed already."""
 
     id: str
     sealed: bytes
@@ -39,18 +39,18 @@ class AccountMade(msgspec.Struct, frozen=True):
 
 
 class KeyMade(msgspec.Struct, frozen=True):
-    """A new key, and whose it is."""
+    """A new key, and its user."""
 
     key_id: str
     user_id: str
 
 
-# Answers are kept for client tokens, so they say nothing of a secret, not even sealed: nothing there is sealed anew
-# when one master key takes the place of another.
+# Answers are kept for client tokens, and a change of the master key does not seal them again. So they contain no
+# secret, not even a sealed one.
 
 
 class CreateAccount(Command, frozen=True, kw_only=True):
-    """Open an account with a root user and the root's first key. Answers what was made."""
+    """Open an account with a root user and the root's first key. Returns their ids."""
 
     answer: ClassVar[type] = AccountMade
 
@@ -61,16 +61,16 @@ class CreateAccount(Command, frozen=True, kw_only=True):
     key: NewKey
     policies: tuple[str, ...] = ()
     from_environment: bool = False
-    """Whether the key is the one that the environment gives."""
+    """Whether the key is the root key given in the server's environment."""
 
     def needs(self) -> Needs:
-        """The new rows, to see that they are new."""
+        """The new rows, to make sure that they do not exist yet."""
         yield ACCOUNTS, (self.account_id,)
         yield USERS, (self.user_id,)
         yield ACCESS_KEYS, (self.key.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountMade:
-        """Raises Refusal where the key id is taken."""
+        """Raises Refusal (WRONG_STATE) if the key id is taken."""
         _refuse_taken(draft, self.key.id)
         account = Account(
             self.account_id,
@@ -96,7 +96,7 @@ class CreateAccount(Command, frozen=True, kw_only=True):
 
 
 class CreateUser(Command, frozen=True, kw_only=True):
-    """Add a user, without any permission yet, to an account. Answers the user."""
+    """Add a user without any permission to an account. Returns the user."""
 
     answer: ClassVar[type] = User
 
@@ -105,12 +105,12 @@ class CreateUser(Command, frozen=True, kw_only=True):
     name: str
 
     def needs(self) -> Needs:
-        """The account, the new row, and how many users there are."""
+        """The account, the new row, and the number of users."""
         yield USERS, (self.user_id,)
         yield from bound_needs(self.account_id, counted(USERS_MADE, self.account_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> User:
-        """Raises Refusal where there is no such account."""
+        """Raises Refusal if the account does not exist (NO_RESOURCE) or has too many users (QUOTA)."""
         if draft.get(ACCOUNTS, self.account_id) is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         check_bound(draft, rules, USERS_MADE, self.account_id)
@@ -120,7 +120,7 @@ class CreateUser(Command, frozen=True, kw_only=True):
 
 
 class CreateAccessKey(Command, frozen=True, kw_only=True):
-    """Give a user another key pair. Answers which key it is."""
+    """Give a user another key pair. Returns the key's id."""
 
     answer: ClassVar[type] = KeyMade
 
@@ -131,7 +131,7 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
     operators: str
 
     def needs(self) -> Needs:
-        """The user, the new key, and how many there are."""
+        """The user, the new key, and the numbers of keys."""
         yield USERS, (self.user_id,)
         yield ACCESS_KEYS, (self.key.id,)
         yield from bound_needs(
@@ -139,7 +139,7 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
         )
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> KeyMade:
-        """Raises Refusal where the account has no such user or only an operator may, or the user has enough keys."""
+        """Raises Refusal: unknown user, operator needed, key id taken, or too many keys."""
         user = own_user(draft, self.account_id, self.user_id)
         if not self.by_operator:
             refuse_operator(user, self.operators, "userId")
@@ -151,9 +151,9 @@ class CreateAccessKey(Command, frozen=True, kw_only=True):
 
 
 class RootKeyTaken(msgspec.Struct, frozen=True):
-    """What became of a root key of the environment.
+    """The result of taking a root key from the environment.
 
-    ``active``: it can be used. ``replaced`` are the keys that the environment gave before, and that are disabled now.
+    ``active``: the key can be used. ``replaced`` are the environment's former keys, which are disabled now.
     """
 
     active: bool
@@ -161,10 +161,10 @@ class RootKeyTaken(msgspec.Struct, frozen=True):
 
 
 class TakeRootKey(Command, frozen=True, kw_only=True):
-    """Let the key that the environment gives be the root's, in place of those that it gave before.
+    """Make the key in the server's environment the root's key, in place of the environment's former keys.
 
-    A key that somebody disabled, or that another one replaced, stays disabled, and then nothing is replaced. With
-    ``is_known`` the secret is the one that the key has already.
+    A key that was disabled, or replaced by another, stays disabled, and then no key is replaced. With ``is_known`` the
+    key keeps the secret that it has.
     """
 
     answer: ClassVar[type] = RootKeyTaken
@@ -180,7 +180,7 @@ class TakeRootKey(Command, frozen=True, kw_only=True):
         yield KeysOfUser(self.user_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> RootKeyTaken:  # noqa: ARG002
-        """Raises Refusal where the key is another user's."""
+        """Raises Refusal (WRONG_STATE) if the key belongs to another user."""
         user = draft.require(USERS, self.user_id)
         key = draft.get(ACCESS_KEYS, self.key.id)
         if key is not None and key.user_id != user.id:
@@ -201,7 +201,7 @@ class TakeRootKey(Command, frozen=True, kw_only=True):
 
 
 class DisableAccessKey(Command, frozen=True, kw_only=True):
-    """Make a key useless from the next request on."""
+    """Disable a key: the next request signed with it is refused."""
 
     answer: ClassVar[type] = bool
 
@@ -213,12 +213,12 @@ class DisableAccessKey(Command, frozen=True, kw_only=True):
     operators: str
 
     def needs(self) -> Needs:
-        """The key, and the user whom the caller found it to belong to."""
+        """The key, and the user that the caller found as its owner."""
         yield ACCESS_KEYS, (self.access_key_id,)
         yield USERS, (self.user_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where the account has no such key or only an operator may, or it signs this request."""
+        """Raises Refusal: unknown key, operator needed, or the key signs this request."""
         key = draft.get(ACCESS_KEYS, self.access_key_id)
         if key is None or key.account_id != self.account_id:
             raise Refusal(
@@ -256,7 +256,7 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
         yield USERS, (self.user_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where the account has no such user, or the policy is for an operator to give."""
+        """Raises Refusal: unknown user, or a policy that only operators may attach and detach."""
         user = own_user(draft, self.account_id, self.user_id)
         if self.policy == self.operators and not self.by_operator:
             raise Refusal(DENIED, f"Only an operator gives or takes {self.policy}.", field="policyName")
@@ -267,7 +267,7 @@ class ChangePolicies(Command, frozen=True, kw_only=True):
 
 
 def own_user(draft: Draft, account_id: str, user_id: str) -> User:
-    """Return the account's user; raises Refusal."""
+    """Return the account's user; raises Refusal (NO_RESOURCE)."""
     user = draft.get(USERS, user_id)
     if user is None or user.account_id != account_id:
         raise Refusal(
@@ -279,7 +279,10 @@ def own_user(draft: Draft, account_id: str, user_id: str) -> User:
 
 
 def refuse_operator(user: User, operators: str, field: str) -> None:
-    """Who manages users neither becomes an operator by a new key of one, nor locks the operators out."""
+    """Raise Refusal (DENIED) for a user who is an operator.
+
+    Otherwise a manager of users could become an operator by a new key of one, or disable the operators' keys.
+    """
     if operators in user.policies:
         raise Refusal(
             DENIED, f"The user holds {operators}: only an operator makes or disables their keys.", field=field

@@ -1,4 +1,4 @@
-"""Setting an account's guard rails."""
+"""Setting an account's limits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class SetGuardRails(Command, frozen=True, kw_only=True):
-    """Change an account's limits. They hold for whatever is decided from now on.
+    """Change an account's limits. They apply to commands decided from now on. Returns the limits and their usage.
 
-    ``month_began`` is when the month began that it is now, so that what was charged since counts. Answers the limits
-    with what is used of them.
+    ``month_began`` is the start of the current month: charges since then count.
     """
 
     answer: ClassVar[type] = AccountLimits
@@ -29,21 +28,21 @@ class SetGuardRails(Command, frozen=True, kw_only=True):
     month_began: Instant
 
     def needs(self) -> Needs:
-        """The account, its limits, and what it holds."""
+        """The account, its limits, and its usage."""
         yield ACCOUNTS, (self.account_id,)
         yield ACCOUNT_LIMITS, (self.account_id,)
         yield UsageTotals(self.account_id, self.month_began)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> AccountLimits:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where there is no such account, or the limits make no sense together."""
+        """Raises Refusal: unknown account (NO_RESOURCE), or limits that contradict each other (BAD_VALUE)."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         guard = draft.get(ACCOUNT_LIMITS, self.account_id)
         month = month_name(self.month_began, account.time_zone)
         if guard is None:
-            held, spent = draft.book.usage_totals(self.account_id)
-            guard = AccountLimits(self.account_id, GuardRules(), held, month, spent)
+            units, spent = draft.book.usage_totals(self.account_id)
+            guard = AccountLimits(self.account_id, GuardRules(), units, month, spent)
         guard = guard.with_rules(self.change.applied(guard.rules), month)
         draft.put(ACCOUNT_LIMITS, guard)
         return guard

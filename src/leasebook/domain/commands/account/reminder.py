@@ -1,4 +1,4 @@
-"""Setting when an account is reminded of the ends of its instances."""
+"""Setting when an account is reminded of releases and expiries."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class SetReminders(Command, frozen=True, kw_only=True):
-    """Remind an account of a release or an expiry so long before it, in microseconds; empty: not at all.
+    """Set how long before a release or an expiry an account is reminded, in microseconds; empty: never.
 
-    It counts from the next time that an instance's deadline is set: what is armed stays so. Answers the account.
+    Reminders already set stay; the change applies when an instance's deadline is set next. Returns the account.
     """
 
     answer: ClassVar[type] = Account
@@ -32,7 +32,7 @@ class SetReminders(Command, frozen=True, kw_only=True):
         yield ACCOUNTS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Account:  # noqa: ARG002 - at any time the same
-        """Raises Refusal where there is no such account."""
+        """Raises Refusal (NO_RESOURCE) if the account does not exist."""
         account = draft.get(ACCOUNTS, self.account_id)
         if account is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")

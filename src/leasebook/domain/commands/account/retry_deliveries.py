@@ -1,4 +1,4 @@
-"""Trying deliveries again before the service's clock says so: what a clock that stands still makes necessary."""
+"""Retrying deliveries before their time on the store's clock, which may be virtual and paused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """A lane, and until when what is first in it waits after a failure; None: whenever that is."""
+    """A queue, and the time of its next attempt after a failure; None: any time."""
 
     hook_id: str
     lane: str
@@ -22,9 +22,9 @@ class Waits(msgspec.Struct, frozen=True):
 
 
 class TryAgain(Command, frozen=True, kw_only=True):
-    """Have what waits in some lanes after a failure be due now. Answers how many lanes there were.
+    """Make the next attempt of some queues due now. Returns how many there were.
 
-    A lane that waits until another time than it is said to, is being tried, or has nothing any more is left alone.
+    A queue is left alone if its next attempt is at another time, if it is being delivered, or if it is empty.
     """
 
     answer: ClassVar[type] = int
@@ -32,12 +32,12 @@ class TryAgain(Command, frozen=True, kw_only=True):
     lanes: tuple[Waits, ...]
 
     def needs(self) -> Needs:
-        """The lanes."""
+        """The queues."""
         for one in self.lanes:
             yield DELIVERY_QUEUES, (one.hook_id, one.lane)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
-        """Nothing is sent earlier than the machine's time allows: whoever submits this has waited for that."""
+        """Never sends too early: the caller submits this only after the wait has passed on the machine's clock."""
         count = 0
         for one in self.lanes:
             lane = draft.get(DELIVERY_QUEUES, one.hook_id, one.lane)

@@ -1,4 +1,4 @@
-"""What signatures must cover, nonces that are used up, and the log of refused calls."""
+"""Rules for signatures, used nonces, and the log of refused calls."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class UseNonce(Command, frozen=True, kw_only=True):
-    """Use the nonce up that comes with it, for a call that changes nothing else."""
+    """Use up the nonce of a call that changes nothing else."""
 
     answer: ClassVar[type] = bool
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Do nothing besides."""
+        """Do nothing: the nonce of a command is used up before the decision."""
         return True
 
 
 class SetKeyRules(Command, frozen=True, kw_only=True):
-    """Say what a key, or a user with every key, must sign. Answers the key or the user.
+    """Set what a key, or a user with every key, must sign. Returns True.
 
-    ``user_id`` is the user, or whose key it is; with ``access_key_id`` None it is all of the user's keys.
+    ``user_id`` is the user, or the owner of the key; with ``access_key_id`` None the rule applies to all of the user's
+    keys.
     """
 
     answer: ClassVar[type] = bool
@@ -43,13 +44,13 @@ class SetKeyRules(Command, frozen=True, kw_only=True):
     operators: str
 
     def needs(self) -> Needs:
-        """The user, and the key where one is meant."""
+        """The user, and the key if one is given."""
         yield USERS, (self.user_id,)
         if self.access_key_id is not None:
             yield ACCESS_KEYS, (self.access_key_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where the account has no such user or key, or only an operator may."""
+        """Raises Refusal: unknown user or key (NO_RESOURCE), or operator needed (DENIED)."""
         key = None
         if self.access_key_id is not None:
             key = draft.get(ACCESS_KEYS, self.access_key_id)
@@ -73,7 +74,7 @@ class SetKeyRules(Command, frozen=True, kw_only=True):
 
 
 class NoteRefused(Command, frozen=True, kw_only=True):
-    """Write down how often calls were refused; rows of the same minute that are there already are written anew."""
+    """Write the counts of refused calls. A row replaces the row with the same id."""
 
     answer: ClassVar[type] = bool
 
@@ -85,7 +86,7 @@ class NoteRefused(Command, frozen=True, kw_only=True):
             yield REFUSED_CALLS, (row.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Put them down."""
+        """Write them."""
         for row in self.rows:
             draft.put(REFUSED_CALLS, row)
         return True

@@ -1,4 +1,4 @@
-"""Subscriptions to events: making and changing them, and what becomes of each delivery."""
+"""Subscriptions to events: creating and changing them, and recording each delivery."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class Told(msgspec.Struct, frozen=True):
-    """An event, and where it stands in the log."""
+    """An event, and its place in the log."""
 
     page: int
     line: int
@@ -51,9 +51,9 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class CreateHook(Command, frozen=True, kw_only=True):
-    """Subscribe to an account's events after a page of the log. Answers the hook without its secret.
+    """Subscribe to an account's events after a page of the log. Returns the subscription without its secret.
 
-    A mail address is asked first whether it wants them.
+    A mail address must confirm first that it wants them.
     """
 
     answer: ClassVar[type] = Subscription
@@ -68,7 +68,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
     page: int
 
     def needs(self) -> Needs:
-        """The new row, how many the account has, and how often such an address was asked."""
+        """The new row, the number of the account's subscriptions, and for mail the rates of address and account."""
         if self.kind == "Email":
             yield from _account_rate(self.account_id)
             yield NOTICE_RATES, (mail_name(self.account_id, self.target),)
@@ -76,7 +76,7 @@ class CreateHook(Command, frozen=True, kw_only=True):
         yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Subscription:
-        """Raises Refusal where the account has too many, or the address, or others, were asked too often."""
+        """Raises Refusal (QUOTA): too many subscriptions, or too many confirmations to the address or the account."""
         check_bound(draft, rules, MADE, self.account_id)
         is_mail = self.kind == "Email"
         if is_mail:
@@ -103,26 +103,26 @@ class CreateHook(Command, frozen=True, kw_only=True):
 
 
 def _without_secrets(hook: Subscription) -> Subscription:
-    """Return a hook as an answer has it, which is kept for a client token and never sealed anew."""
+    """Return a subscription without secrets. Answers are kept for client tokens and never sealed again."""
     return msgspec.structs.replace(hook, sealed=b"", sealed_before=b"")
 
 
 class _OfHook(Command, frozen=True, kw_only=True):
-    """What concerns one hook of an account."""
+    """A command on one subscription of an account."""
 
     account_id: str
     hook_id: str
 
     def needs(self) -> Needs:
-        """The hook."""
+        """The subscription."""
         yield SUBSCRIPTIONS, (self.hook_id,)
 
 
 class SetHook(_OfHook, frozen=True, kw_only=True):
-    """Change a hook; what is None stays. Answers it without its secrets.
+    """Change a subscription; None leaves a value. Returns it without its secrets.
 
-    With a new secret the old one goes on signing for a while, unless it is to be revoked. ``page`` moves it forward in
-    the log: what stands before is not delivered.
+    With a new secret, the old one still signs for a day (``OLD_SECRET_US``), unless it is revoked. ``page`` moves the
+    subscription forward in the log: events before it are not delivered.
     """
 
     answer: ClassVar[type] = Subscription
@@ -134,7 +134,7 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
     page: int | None = None
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Subscription:  # noqa: ARG002
-        """Raises Refusal where the account has no such hook, or it does not stand so that this can be done."""
+        """Raises Refusal: unknown subscription, unconfirmed address, or no old secret to revoke."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         changed: dict[str, Any] = {}
         if self.status is not None and hook.status == "Pending":
@@ -168,12 +168,12 @@ class SetHook(_OfHook, frozen=True, kw_only=True):
 
 
 class DeleteHook(_OfHook, frozen=True, kw_only=True):
-    """Delete a hook, and its secrets at once. What waits for it is dropped piece by piece."""
+    """Delete a subscription: its secrets at once, its waiting deliveries one after another."""
 
     answer: ClassVar[type] = bool
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where the account has no such hook."""
+        """Raises Refusal (NO_RESOURCE) if the account has no subscription of that id."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         draft.put(
             SUBSCRIPTIONS, msgspec.structs.replace(hook, status="Deleting", sealed=b"", sealed_before=b"", target="")
@@ -182,12 +182,12 @@ class DeleteHook(_OfHook, frozen=True, kw_only=True):
 
 
 class EndHook(_OfHook, frozen=True, kw_only=True):
-    """Note that nothing waits any more for a hook that is deleted. Answers whether that was news."""
+    """Record that no delivery waits any more for a deleted subscription. Returns whether that changed its status."""
 
     answer: ClassVar[type] = bool
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Nothing comes to wait for a hook that is being deleted, so whoever looked was right."""
+        """A Deleting subscription gets no new deliveries, so the caller's finding is still true here."""
         hook = draft.require(SUBSCRIPTIONS, self.hook_id)
         if hook.status != "Deleting":
             return False
@@ -196,26 +196,26 @@ class EndHook(_OfHook, frozen=True, kw_only=True):
 
 
 class TestHook(_OfHook, frozen=True, kw_only=True):
-    """Have a test event written, which goes to this hook like any other.
+    """Write a test event, which is delivered to this subscription like any other.
 
-    A mail address that was not confirmed yet is asked anew: ``address``, where the hook has one.
+    If the mail address is not confirmed yet, ``address`` gets another confirmation instead.
     """
 
     answer: ClassVar[type] = bool
     __test__: ClassVar[bool] = False
-    """It tests no code."""
+    """Keeps pytest from collecting this class."""
 
     address: str
 
     def needs(self) -> Needs:
-        """The hook, and how often it was tested."""
+        """The subscription, and the rates of its tests and confirmations."""
         yield from _account_rate(self.account_id)
         yield SUBSCRIPTIONS, (self.hook_id,)
         yield NOTICE_RATES, (f"test {self.hook_id}",)
         yield NOTICE_RATES, (mail_name(self.account_id, self.address),)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal where the account has no such hook, it is paused, or it was tested too often."""
+        """Raises Refusal: unknown or paused subscription, or too many tests."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         if hook.status == "Pending":
             _take(draft, bounds_of_mails(self.account_id, self.address, rules), rules, now)
@@ -232,7 +232,7 @@ class TestHook(_OfHook, frozen=True, kw_only=True):
 
 
 class ConfirmHook(Command, frozen=True, kw_only=True):
-    """Have a mail address be told of events from now on: whoever reads its mail used the link that was sent there."""
+    """Activate a mail subscription: the link sent to the address was used, so its reader wants the events."""
 
     answer: ClassVar[type] = bool
 
@@ -240,11 +240,11 @@ class ConfirmHook(Command, frozen=True, kw_only=True):
     until: Instant
 
     def needs(self) -> Needs:
-        """The hook."""
+        """The subscription."""
         yield SUBSCRIPTIONS, (self.hook_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal where the link does not hold any more. Answers whether it was news."""
+        """Raises Refusal if the link is no longer valid. Returns whether it changed the status."""
         hook = draft.get(SUBSCRIPTIONS, self.hook_id)
         if hook is None or hook.status not in LIVE:
             raise Refusal(NO_RESOURCE, "The subscription is gone.")
@@ -260,13 +260,13 @@ class ConfirmHook(Command, frozen=True, kw_only=True):
 
 
 def _account_rate(account_id: str) -> Needs:
-    """The account's rate; with the account's row, on which take turns whoever makes the rate's."""
+    """The account's rate, and the account's row: batches that create the rate lock that row, so only one does."""
     yield ACCOUNTS, (account_id,)
     yield NOTICE_RATES, (account_name(account_id),)
 
 
 def _take(draft: Draft, bounds: Iterable[Bound], rules: Rules, now: Instant) -> None:
-    """Count a notice against everything that bounds it; raises Refusal."""
+    """Count a message against all its rates; raises Refusal (QUOTA)."""
     rates: list[NoticeRate] = []
     for bound in bounds:
         rate = taken(bound, draft.get(NOTICE_RATES, bound.name), now)
@@ -279,10 +279,10 @@ def _take(draft: Draft, bounds: Iterable[Bound], rules: Rules, now: Instant) -> 
 
 
 class EnqueueDeliveries(Command, frozen=True, kw_only=True):
-    """Turn pages of the log into deliveries for a hook: those after ``after`` up to ``page``.
+    """Create a subscription's deliveries for the events on the pages after ``after`` up to ``page``.
 
-    Answers how many there are. The hook remembers where it stands, so that none is made twice and none left out,
-    whoever else is at it.
+    Returns how many. The subscription remembers the last page, so each delivery is created exactly once, even if
+    several servers try.
     """
 
     answer: ClassVar[type] = int
@@ -293,7 +293,7 @@ class EnqueueDeliveries(Command, frozen=True, kw_only=True):
     found: tuple[Told, ...]
 
     def needs(self) -> Needs:
-        """The hook, and the lanes of what was found."""
+        """The subscription, and the queues of the events."""
         yield SUBSCRIPTIONS, (self.hook_id,)
         for name in self._lanes():
             yield DELIVERY_QUEUES, (self.hook_id, name)
@@ -305,7 +305,7 @@ class EnqueueDeliveries(Command, frozen=True, kw_only=True):
         return [delivery_of(hook, told.page, told.line, told.event, now) for told in self.found]
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002
-        """Do nothing where another server was quicker."""
+        """Do nothing if another server was faster."""
         hook = draft.get(SUBSCRIPTIONS, self.hook_id)
         if hook is None or hook.status not in TOLD or hook.page != self.after:
             return 0
@@ -324,11 +324,10 @@ _NOBODY = Subscription("", "", "Webhook", "", b"", (), None, "Active", "", Insta
 
 
 class ClaimLanes(Command, frozen=True, kw_only=True):
-    """Take lanes whose first delivery is due, for so long. Answers those that were had.
+    """Claim queues whose first delivery is due, for ``lease_us`` microseconds. Returns the queues claimed.
 
-    A lease is about servers, not about what is leased: where the service's clock is a virtual one, which may stand
-    still for ever, ``machine_now`` counts. ``alone``: no other server works on the store, so a holder that is somebody
-    else is no more.
+    A lease is about servers, so it needs a clock that runs. Where the store's clock is virtual and may be paused,
+    ``machine_now`` counts. ``alone``: no other server works on the store, so another holder is dead.
     """
 
     answer: ClassVar[type] = list[tuple[str, str]]
@@ -340,13 +339,13 @@ class ClaimLanes(Command, frozen=True, kw_only=True):
     alone: bool = False
 
     def needs(self) -> Needs:
-        """The lanes, and their hooks."""
+        """The queues, and their subscriptions."""
         for hook_id, name in self.lanes:
             yield SUBSCRIPTIONS, (hook_id,)
             yield DELIVERY_QUEUES, (hook_id, name)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> list[tuple[str, str]]:  # noqa: ARG002
-        """Leave out what another server has, or has done meanwhile."""
+        """Skip queues that another server holds, or has delivered meanwhile."""
         claimed: list[tuple[str, str]] = []
         leased_at = now if self.machine_now is None else self.machine_now
         for hook_id, name in self.lanes:
@@ -363,7 +362,7 @@ class ClaimLanes(Command, frozen=True, kw_only=True):
 
 
 class DeliveryDone(Command, frozen=True, kw_only=True):
-    """Note what came of an attempt, and let go of the lane. Answers the delivery; None: the lane is another's."""
+    """Record the result of an attempt, and release the queue. Returns the delivery; None if another server has it."""
 
     answer: ClassVar[Any] = Delivery | None
 
@@ -375,13 +374,13 @@ class DeliveryDone(Command, frozen=True, kw_only=True):
     outcome: Outcome
 
     def needs(self) -> Needs:
-        """The hook, the lane and the delivery."""
+        """The subscription, the queue and the delivery."""
         yield SUBSCRIPTIONS, (self.hook_id,)
         yield DELIVERY_QUEUES, (self.hook_id, self.lane)
         yield DELIVERIES, (self.hook_id, self.page, self.line)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery | None:
-        """Whoever lost the lane meanwhile has nothing to say: the next one tries again under the same id."""
+        """A server that lost the queue meanwhile records nothing: the next holder tries again under the same id."""
         lane = draft.get(DELIVERY_QUEUES, self.hook_id, self.lane)
         before = draft.get(DELIVERIES, self.hook_id, self.page, self.line)
         if lane is None or before is None or lane.holder != self.holder or before.state != "Waiting":
@@ -400,21 +399,21 @@ class DeliveryDone(Command, frozen=True, kw_only=True):
 
 
 class Redeliver(_OfHook, frozen=True, kw_only=True):
-    """Have an event delivered to a hook anew, whether it was before or not. Answers the delivery."""
+    """Deliver an event to a subscription again, delivered before or not. Returns the delivery."""
 
     answer: ClassVar[type] = Delivery
 
     told: Told
 
     def needs(self) -> Needs:
-        """The hook, the lane and the delivery."""
+        """The subscription, the queue and the delivery."""
         yield SUBSCRIPTIONS, (self.hook_id,)
         lane = delivery_of(_NOBODY, self.told.page, self.told.line, self.told.event, Instant(0)).lane
         yield DELIVERY_QUEUES, (self.hook_id, lane)
         yield DELIVERIES, (self.hook_id, self.told.page, self.told.line)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Delivery:  # noqa: ARG002
-        """Raises Refusal where the account has no such hook, or the hook did not come to that event yet."""
+        """Raises Refusal: unknown or unconfirmed subscription, or an event whose first delivery is still ahead."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         _require_confirmed(hook)
         told = self.told
@@ -432,17 +431,17 @@ class Redeliver(_OfHook, frozen=True, kw_only=True):
 
 
 class Redelivered(msgspec.Struct, frozen=True):
-    """How many deliveries wait anew, and whether more were given up than were looked at."""
+    """How many deliveries wait again, and whether more were given up than were loaded."""
 
     count: int
     more: bool
 
 
 class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
-    """Have what was given up for a hook delivered anew: ``found``, which is part of it where there is ``more``.
+    """Deliver again what was given up for a subscription: ``found``, which is only a part if ``more`` is true.
 
-    Each waits in its place among what else waits for its instance. What does not stand as given up any more is left
-    alone, so that doing it twice, or two at once, is like doing it once.
+    Each delivery waits in the order of its queue. A delivery that is no longer given up is left alone, so repeated or
+    concurrent calls have the effect of one.
     """
 
     answer: ClassVar[type] = Redelivered
@@ -451,7 +450,7 @@ class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
     more: bool
 
     def needs(self) -> Needs:
-        """The hook, the lanes and the deliveries."""
+        """The subscription, the queues and the deliveries."""
         yield SUBSCRIPTIONS, (self.hook_id,)
         for lane in sorted({one.lane for one in self.found}):
             yield DELIVERY_QUEUES, (self.hook_id, lane)
@@ -459,7 +458,7 @@ class RedeliverGivenUp(_OfHook, frozen=True, kw_only=True):
             yield DELIVERIES, (self.hook_id, one.page, one.line)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Redelivered:  # noqa: ARG002
-        """Raises Refusal where the account has no such hook."""
+        """Raises Refusal: unknown or unconfirmed subscription."""
         hook = own_hook(draft, self.account_id, self.hook_id)
         _require_confirmed(hook)
         count = 0
@@ -484,7 +483,7 @@ def _require_confirmed(hook: Subscription) -> None:
 
 
 def own_hook(draft: Draft, account_id: str, hook_id: str) -> Subscription:
-    """Return the account's hook; raises Refusal."""
+    """Return the account's subscription; raises Refusal (NO_RESOURCE)."""
     hook = draft.get(SUBSCRIPTIONS, hook_id)
     if hook is None or hook.account_id != account_id or hook.status not in LIVE:
         raise Refusal(

@@ -1,4 +1,4 @@
-"""Changing how an instance is paid."""
+"""Changes between postpaid and prepaid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from leasebook.domain.values.wording import counted
 
 
 class Turned(msgspec.Struct, frozen=True):
-    """What a change of billing answers. ``dropped`` is the release time that the instance had and has no more."""
+    """The answer to a change of billing. ``dropped`` is the release time that the instance had and lost."""
 
     unit_id: str
     order_id: str
@@ -35,15 +35,14 @@ class Turned(msgspec.Struct, frozen=True):
 
 
 class ChangeBilling(Command, frozen=True, kw_only=True):
-    """Change how an instance is paid from now on, or from the end of its term.
+    """Change how an instance is paid, from now on or from the end of its term.
 
-    Postpaid becomes prepaid at once: what was used is charged, and the term is paid that begins when the started minute
-    ends. Prepaid becomes
-    postpaid when its term ends, and shows BillingChanging until then; asked to be prepaid again it stays so. It gets
-    the account's default release time then, counted from that moment, where the account has one.
+    Postpaid becomes prepaid at once: use until now is charged, and the paid term begins when the started minute ends.
+    Prepaid becomes postpaid at the end of its term and shows BillingChanging until then; a change back to prepaid keeps
+    it prepaid. At the switch it gets the account's default release time, counted from then, if the account has one.
 
-    What is paid in advance has no release time. Whoever gives one up lets the instance live longer, and is judged like
-    whoever moves it to later, and to the end of the term (decision 29).
+    A prepaid instance has no release time. Giving one up lets the instance live longer, so it is checked like a later
+    release time at the end of the term (decision 29).
     """
 
     answer: ClassVar[type] = Turned
@@ -63,14 +62,13 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
         yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What it holds and who pays."""
+        """The rows for charging it."""
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Turned:
-        """Raises Refusal for another status, what is paid so already, too small a balance, and a release that came.
+        """Raises Refusal: wrong status, already paid so, balance too small, or release time passed.
 
-        And where a postpaid instance needs a release time, and the account has no default one, or where the account's
-        limits do not let a release time be given up.
+        Also if the account's limits require a release time and there is no default, or do not allow it to be given up.
         """
         unit = require_instance(draft, self.account_id, self.unit_id)
         changing = unit.status == "BillingChanging"
@@ -103,7 +101,7 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
     def _judge_longer(
         self, draft: Draft, rules: Rules, now: Instant, unit: Instance, ends: Instant | None, *, later: bool
     ) -> None:
-        """Judge that an instance which has a release time, or had one, goes on without one; raises Refusal."""
+        """Check that an instance may go on without the release time that it has or had; raises Refusal."""
         guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
         refusal = judge_extension(
             guard,
@@ -123,11 +121,11 @@ class ChangeBilling(Command, frozen=True, kw_only=True):
             raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month.")
         before = unit.charged
         unit = charge_last_minute(draft, unit, now)
-        # What the meter has charged already is not paid again: the term begins where the started minute ends.
+        # The meter has charged the started minute already, so the paid term begins where that minute ends.
         begins = Instant(max(now, paid_until(unit) or now))
         account = draft.require(ACCOUNTS, unit.account_id)
         amount = Micro(unit.count * offering.per_month * self.months)
-        # What was used until now is charged with it, and not counted yet.
+        # The use until now is charged with it, and the limit's sum does not include that use yet.
         cost = Micro(amount + unit.charged - before)
         asked = LimitedUse(unit.created_by, unit.type, 0, cost, month_name(now, account.time_zone))
         limit = judge_spend(draft.get(ACCOUNT_LIMITS, account.id), asked, rules.currency)

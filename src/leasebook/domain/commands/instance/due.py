@@ -1,4 +1,4 @@
-"""What happens to an instance by itself, each piece at its own time."""
+"""Due work on an instance, each piece at its own time."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class DoDue(DueCommand, frozen=True, kw_only=True):
-    """Do one piece of due work on an instance. Answers whether there was still something to do.
+    """Do one piece of due work on an instance. Returns whether it was still due.
 
-    The guard makes it exactly once: work is done only while the instance still says that it is due then.
+    Each piece is done exactly once: only while the instance itself says that it is due at that time.
     """
 
     answer: ClassVar[type] = bool
 
     def needs(self) -> Needs:
-        """The instance; and those that stand still with it, where they go on."""
+        """The instance; for a resumption, the account's other suspended instances as well."""
         unit: Needed = (INSTANCES, (self.due.unit_id,))
         return (unit, SuspendedInstances(unit_id=self.due.unit_id)) if self.due.kind is DueKind.RESUME else (unit,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What it holds and who pays. A reminder touches nothing but the instance."""
+        """The rows for charging it. A reminder changes only the instance."""
         if self.due.kind is DueKind.REMIND and not _in_transition(book.get(INSTANCES, self.due.unit_id)):
             return ()
         needs = unit_needs(book, self.due.unit_id)
@@ -45,9 +45,9 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
         return needs if unit is None else [*needs, *halted_needs(book, unit.account_id)]
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Do it as of its due time, which is ``now`` here."""
+        """Do the work as of its due time, which is ``now`` here."""
         unit = draft.get(INSTANCES, self.due.unit_id)
-        # A retry of the same moment under another number would find the work done: the instance says so.
+        # A retry of the same batch under another number finds the work done: the instance shows it.
         if unit is None or not is_due(unit, self.due):
             return False
         match self.due.kind:
@@ -74,19 +74,19 @@ class DoDue(DueCommand, frozen=True, kw_only=True):
 
 
 def _in_transition(unit: Instance | None) -> bool:
-    """Whether its engine may confirm something right after the work, which takes what that takes."""
+    """Whether its engine may confirm a change right after this work, which needs those rows."""
     return unit is not None and unit.status in IN_TRANSITION
 
 
 def _expire(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
-    """End a term: the instance stops, or goes on postpaid where that was asked for (decision 14)."""
+    """End a term: the instance stops, or becomes postpaid if that was asked for (decision 14)."""
     if unit.status == "BillingChanging" and switch_to_postpaid(draft, unit, rules, now):
         return
     stop(draft, unit, rules, now)
 
 
 def _stop_unpaid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
-    """Stop a postpaid instance whose account is in debt for the whole grace (decision 14)."""
+    """Stop a postpaid instance if its account has been in debt for the whole grace (decision 14)."""
     since = draft.require(ACCOUNTS, unit.account_id).arrears_since
     if since is not None and since + rules.arrears_grace_us <= now:
         stop(draft, unit, rules, now)

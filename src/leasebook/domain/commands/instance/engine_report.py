@@ -1,4 +1,4 @@
-"""What an engine reports: what was asked of it is there, or is gone, or cannot be had."""
+"""An engine's reports: the requested change is done, the instance is gone, or the change is impossible."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class _Report(Command, frozen=True, kw_only=True):
-    """A report about an instance. It answers False, and changes nothing, where the instance does not wait for it."""
+    """A report about an instance. It returns False and changes nothing if the instance does not wait for it."""
 
     answer: ClassVar[type] = bool
     awaited: ClassVar[InstanceStatus]
@@ -34,7 +34,7 @@ class _Report(Command, frozen=True, kw_only=True):
         yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """Its account, its services, and what it holds."""
+        """Its account, its services, and its offering."""
         unit = book.get(INSTANCES, self.unit_id)
         if unit is not None:
             for placed in unit.placements:
@@ -54,12 +54,12 @@ class _Report(Command, frozen=True, kw_only=True):
         return True
 
     def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
-        """Do what the report means."""
+        """Apply the report."""
         raise NotImplementedError
 
 
 class ConfirmRunning(_Report, frozen=True, kw_only=True):
-    """The instance's capacity is there. Its term, or its meter, starts now."""
+    """The engine has the instance's capacity: the term or the meter starts now."""
 
     awaited: ClassVar[InstanceStatus] = "Creating"
 
@@ -82,20 +82,20 @@ class ConfirmRunning(_Report, frozen=True, kw_only=True):
 
 
 class _Failure(_Report, frozen=True, kw_only=True):
-    """What was paid in advance goes back. That may pay a debt, and then what stood still for it runs again.
+    """A failure: the advance payment is refunded. That may pay a debt, and then suspended instances run again.
 
-    And it may pay for renewals that waited for money.
+    It may also pay for renewals that waited for money.
     """
 
     reason: str
 
     def needs(self) -> Needs:
-        """What stands still, too."""
+        """The suspended instances as well."""
         yield from super().needs()
         yield SuspendedInstances(unit_id=self.unit_id)
 
     def needs_more(self, book: Book) -> Needs:
-        """And its services."""
+        """The rows of the suspended instances as well."""
         yield from super().needs_more(book)
         unit = book.get(INSTANCES, self.unit_id)
         if unit is not None:
@@ -103,13 +103,13 @@ class _Failure(_Report, frozen=True, kw_only=True):
 
 
 class ConfirmFailed(_Failure, frozen=True, kw_only=True):
-    """The instance's capacity cannot be had: what was paid for it and what it held go back."""
+    """The engine cannot provide the instance: its payment and its units are returned."""
 
     awaited: ClassVar[InstanceStatus] = "Creating"
 
     def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
-        """Take it back."""
-        draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.held))
+        """Return payment and units."""
+        draft.put(OFFERINGS, draft.require(OFFERINGS, *unit.offering).give_back(unit.reserved))
         give_back_money(draft, unit, unit.charged, now)
         change(draft, unit, status="CreateFailed", charged=Micro(0), placements=(), failure=self.reason)
         renew_waiting(draft, unit.account_id, rules, now)
@@ -121,7 +121,7 @@ class ConfirmResized(_Report, frozen=True, kw_only=True):
     awaited: ClassVar[InstanceStatus] = "Reconfiguring"
 
     def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:  # noqa: ARG002 - no setting matters
-        """Meter the new size, and give back what is not held any more."""
+        """Meter the new size, and return units that are no longer reserved."""
         target = unit.target_count
         assert target is not None  # noqa: S101 - it is being resized
         unit = settle_size(draft, charge_usage(draft, unit, now), target)
@@ -129,12 +129,12 @@ class ConfirmResized(_Report, frozen=True, kw_only=True):
 
 
 class ConfirmResizeFailed(_Failure, frozen=True, kw_only=True):
-    """The instance cannot have its new size, and goes on with the old one: what was paid for the new goes back."""
+    """The engine cannot provide the new size: the instance keeps the old one, and the payment is refunded."""
 
     awaited: ClassVar[InstanceStatus] = "Reconfiguring"
 
     def settle(self, draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
-        """Take the resize back."""
+        """Undo the resize."""
         paid = unit.resize_paid
         give_back_money(draft, unit, paid, now)
         unit = settle_size(draft, unit, unit.count)
@@ -143,7 +143,7 @@ class ConfirmResizeFailed(_Failure, frozen=True, kw_only=True):
 
 
 class ConfirmReleased(_Report, frozen=True, kw_only=True):
-    """Nothing of the instance is left. Only now do its units go back to the stock (decision 6)."""
+    """The engine has nothing left of the instance. Only now do its units return to the stock (decision 6)."""
 
     awaited: ClassVar[InstanceStatus] = "Releasing"
 
@@ -153,7 +153,7 @@ class ConfirmReleased(_Report, frozen=True, kw_only=True):
 
 
 def give_back_money(draft: Draft, unit: Instance, amount: Micro, now: Instant) -> None:
-    """Pay back what was paid in advance for something that is not there. The instance's own sum is the caller's."""
+    """Refund an advance payment. The caller updates the instance's own sum (``charged``)."""
     in_debt = draft.require(ACCOUNTS, unit.account_id).arrears_since is not None
     if amount > 0:
         draft.post(

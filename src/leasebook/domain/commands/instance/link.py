@@ -1,4 +1,4 @@
-"""What a link in a reminder does: an ordinary command, as long as the deadline is the one that the link is about."""
+"""The command of a link in a reminder. It works while the instance still has the deadline of the reminder."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class UseLink(Command, frozen=True, kw_only=True):
-    """Do what a link says to an instance whose deadline is still the one of the reminder, and still to come.
+    """Run a link's command on an instance whose deadline is still that of the reminder, and still ahead.
 
-    All links of a reminder are void after one of them, for ever: also where the deadline comes back. ``amount`` is what
-    the page of a renewal said that it costs, in micro-units; nothing else is charged.
+    Once one link of a reminder is used, all its links are void, even if the deadline is set again. ``amount`` is the
+    price of a renewal that the page showed, in micro-units; no other amount is charged.
     """
 
     answer: ClassVar[type] = bool
@@ -36,16 +36,16 @@ class UseLink(Command, frozen=True, kw_only=True):
     amount: int | None = None
 
     def needs(self) -> Needs:
-        """What the command needs, and whether a link was used."""
+        """The needs of the command, and the record of used links."""
         yield from self.does.needs()
         yield USED_LINKS, (self.unit_id, self.deadline)
 
     def needs_more(self, book: Book) -> Needs:
-        """What the command needs."""
+        """The further needs of the command."""
         return self.does.needs_more(book)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal where the link does not hold, it costs something else, and for what the command is refused."""
+        """Raises Refusal if the link is void, if the price has changed, or if the command is refused."""
         self.does_it(draft, rules, now)
         unit = draft.require(INSTANCES, self.unit_id)
         paid = sum(-posting.effect_on(wallet(unit.account_id)) for posting in draft.postings)
@@ -55,7 +55,7 @@ class UseLink(Command, frozen=True, kw_only=True):
         return True
 
     def does_it(self, draft: Draft, rules: Rules, now: Instant) -> None:
-        """Do what the link says; raises Refusal where it does not hold, and for what the command is refused."""
+        """Run the command; raises Refusal if the link is void or the command is refused."""
         unit = draft.get(INSTANCES, self.unit_id)
         if unit is None:
             raise Refusal(NO_INSTANCE, "The instance is gone.")

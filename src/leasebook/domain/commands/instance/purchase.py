@@ -1,4 +1,4 @@
-"""Buying units, by themselves or as replicas of a service, and quota."""
+"""Purchases: units, units for replicas of a service, and quota."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from leasebook.domain.values.wording import counted
 
 
 class Billing(msgspec.Struct, frozen=True, kw_only=True):
-    """How it is paid: prepaid for some months, or postpaid by the minute, perhaps until a release time."""
+    """How an instance is paid: prepaid for some months, or postpaid by the minute, with or without a release time."""
 
     payment_timing: PaymentTiming
     months: int = 0
@@ -42,14 +42,14 @@ class Billing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Purchased(msgspec.Struct, frozen=True):
-    """What a purchase answers (decision 7). ``unit_id`` names the instance."""
+    """The answer to a purchase (decision 7). ``unit_id`` names the instance."""
 
     unit_id: str
     order_id: str
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
-    """Who buys, under which new ids, how it is paid, and with which quote."""
+    """The buyer, the new ids, how the instance is paid, and the quote."""
 
     account_id: str
     user_id: str
@@ -60,9 +60,9 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuyUnits(Command, frozen=True, kw_only=True):
-    """Buy a number of units of a type; in any region with enough stock where none is named (decision 8).
+    """Buy units of a type; without a region, in the first region with enough stock (decision 8).
 
-    Quota is bought the same way: its type is the model, and its region is none.
+    Quota is bought the same way: its type is the model, and it has no region.
     """
 
     answer: ClassVar[type] = Purchased
@@ -74,7 +74,7 @@ class BuyUnits(Command, frozen=True, kw_only=True):
     kind: OfferingKind = UNITS_OF_COMPUTE
 
     def needs(self) -> Needs:
-        """The shelf, the quote, and who pays."""
+        """The offerings, the quote, and the rows of the buyer."""
         if self.region is None:
             yield OfferingsOfType(self.unit_type)
         else:
@@ -84,10 +84,10 @@ class BuyUnits(Command, frozen=True, kw_only=True):
         yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
-        """See buy()."""
+        """Buy as ``buy`` describes."""
         region = self.region
         if region is None and self.purchase.quote_id is not None:
-            # A quote is for one region, so whoever buys with it need not name it again.
+            # A quote is for one region, so the purchase need not name the region again.
             quote = draft.get(QUOTES, self.purchase.quote_id)
             known = {offering.region for offering in draft.offerings_of(self.unit_type)}
             region = quote.region if quote is not None and quote.region in known else None
@@ -110,7 +110,7 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
         yield SERVICES, (self.service_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """The shelf that its shape names, and who pays."""
+        """The offerings of its shape, and the rows of the buyer."""
         service = book.get(SERVICES, self.service_id)
         if service is not None:
             yield from shelf_of(service)
@@ -118,19 +118,19 @@ class BuyReplicas(Command, frozen=True, kw_only=True):
         yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Purchased:
-        """See buy_replicas()."""
+        """Buy as ``buy_replicas`` describes."""
         service = own_service(draft, self.purchase.account_id, self.service_id)
         return buy_replicas(draft, rules, now, self.purchase, service, self.replicas)
 
 
 def buyer_of(purchase: Purchase) -> Needs:
-    """Return who pays, and the account's limits."""
+    """Yield the account and its limits."""
     yield ACCOUNTS, (purchase.account_id,)
     yield ACCOUNT_LIMITS, (purchase.account_id,)
 
 
 def shelf_of(service: Service) -> Needs:
-    """Return the offerings that a service's units can come from."""
+    """Yield the offerings that a service's units can come from."""
     if service.region is None:
         yield OfferingsOfType(service.shape.unit_type)
     else:
@@ -138,7 +138,7 @@ def shelf_of(service: Service) -> Needs:
 
 
 def offerings_of(draft: Draft, service: Service) -> list[Offering]:
-    """Return the offerings of ``shelf_of`` that there are."""
+    """Return the existing offerings among those of ``shelf_of``."""
     unit_type = service.shape.unit_type
     if service.region is None:
         return [row for row in draft.offerings_of(unit_type) if row.kind == UNITS_OF_COMPUTE]
@@ -172,10 +172,10 @@ def choose(
     kind: OfferingKind = UNITS_OF_COMPUTE,
     may: Callable[[Offering], bool] | None = None,
 ) -> Offering:
-    """Pick the offering: the region's, or the first in the catalogue's order with enough stock (decision 8).
+    """Return the region's offering, or the first in the catalogue's order with enough stock (decision 8).
 
-    ``may`` says of those on the shelf which come into question; None: all.
-    Raises Refusal where the catalogue has no such offering, naming the field, or none with enough free units.
+    ``may`` says which offerings are eligible; None: all. Raises Refusal (BAD_VALUE, naming the field) if the catalogue
+    has no offering of that kind, and (STOCK) if none has enough free units.
     """
     if region is not None:
         offering = draft.get(OFFERINGS, region, unit_type)
@@ -209,7 +209,7 @@ def _not_sold(what: str, field: str) -> Refusal:
 def terms_of(draft: Draft, purchase: Purchase, offering: Offering, units: int, now: Instant) -> PurchaseTerms:
     """Return the terms of a purchase without a quote, at the offering's own price.
 
-    A postpaid purchase without a release time gets the account's default one, where it has one.
+    A postpaid purchase without a release time gets the account's default, if it has one.
     """
     billing = purchase.billing
     release_at = billing.release_at
@@ -238,9 +238,9 @@ def buy(
     *,
     placed: Placement | None = None,
 ) -> Purchased:
-    """Sell: take the stock, take the money or see that there is some, write the order and the instance.
+    """Sell: reserve the units, charge the account or check its balance, and write the order and the instance.
 
-    Raises the first Refusal of ``judge``, or that of a quote which is none of this purchase.
+    Raises the first Refusal of ``judge``, or that of a quote for another purchase.
     """
     billing = purchase.billing
     terms = terms_of(draft, purchase, offering, units, now)
@@ -285,7 +285,7 @@ def buy(
 
 
 def order_of(purchase: Purchase, kind: str, offering: Offering, units: int, amount: Micro, now: Instant) -> Order:
-    """Write down what was agreed."""
+    """Return the order of a purchase."""
     return Order(
         id=purchase.order_id,
         account_id=purchase.account_id,
@@ -311,7 +311,7 @@ def _use_quote(draft: Draft, rules: Rules, now: Instant, purchase: Purchase, ter
 
 
 def _charge(draft: Draft, purchase: Purchase, terms: PurchaseTerms, now: Instant) -> None:
-    """Charge a term whole at the purchase (decision 11). It is meant to begin now; the engine may need a moment."""
+    """Charge the full term at the purchase (decision 11), from now on, although the engine may need a moment."""
     zone = draft.require(ACCOUNTS, purchase.account_id).time_zone
     draft.post(
         Posting(

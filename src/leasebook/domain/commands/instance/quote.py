@@ -1,4 +1,4 @@
-"""Quoting a purchase: everything that the purchase would be judged by, without buying."""
+"""Quotes: all checks of a purchase, without buying."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a rule says: nothing, or the reason why not and a sentence."""
+    """The result of one check: None, or the reason and a sentence."""
 
     rule: str
     reason: str | None
@@ -31,7 +31,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Quoted(msgspec.Struct, frozen=True):
-    """Everything about a purchase that is not made."""
+    """The result of a quote: terms, price and checks of a purchase that is not made."""
 
     region: str
     price: Micro | None
@@ -44,10 +44,10 @@ class Quoted(msgspec.Struct, frozen=True):
 
 
 class QuoteUnits(Command, frozen=True, kw_only=True):
-    """Judge a purchase by the code that would make it; and hold its price for a while where that is asked for.
+    """Check a purchase with the code that would make it, and hold its price if asked for.
 
-    ``quote_id`` is the id under which the price is held; None: it is not. ``asked_at`` is when it was asked
-    for: what is held then counts against the account's bound.
+    ``quote_id`` is the id of the held price; None: it is not held. ``asked_at`` is when it was asked for: quotes held
+    then count against the account's bound.
     """
 
     answer: ClassVar[type] = Quoted
@@ -61,7 +61,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
     asked_at: Instant = Instant(0)
 
     def needs(self) -> Needs:
-        """The shelf, and who would pay."""
+        """The offerings, and the rows of the buyer."""
         if self.region is None:
             yield OfferingsOfType(self.unit_type)
         else:
@@ -72,7 +72,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Quoted:
-        """Raises Refusal where the catalogue has no such offering, or the account holds too many quotes."""
+        """Raises Refusal: no offering of that region, type and kind, or too many quotes held by the account."""
         offering, refused = self._choose(draft)
         terms = terms_of(draft, self.purchase, offering, self.count, now)
         verdicts = [
@@ -113,7 +113,7 @@ class QuoteUnits(Command, frozen=True, kw_only=True):
         )
 
     def _choose(self, draft: Draft) -> tuple[Offering, Refusal | None]:
-        """Choose as the purchase would; where no region has the stock, the first is quoted with that refusal."""
+        """Choose as the purchase would; if no region has the stock, quote the first region with that refusal."""
         try:
             return choose(
                 draft, self.region, self.unit_type, self.count, field="computeUnitConfig", kind=self.kind

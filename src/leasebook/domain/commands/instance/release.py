@@ -22,7 +22,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 def unit_needs(book: Book, unit_id: str) -> Needs:
-    """Return everything that ending, charging or resizing an instance touches."""
+    """Return the rows that ending, charging or resizing an instance may change."""
     unit = book.get(INSTANCES, unit_id)
     if unit is None:
         return []
@@ -56,7 +56,7 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
         yield ACCOUNT_LIMITS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal for a prepaid or ended instance, a time that is not ahead, and by the account's limits."""
+        """Raises Refusal: prepaid, ended, a time that is not ahead, or forbidden by the account's limits."""
         unit = require_instance(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
         only_postpaid(unit, "its release cannot be scheduled; it ends with its term")
         _only_alive(unit, rules, now)
@@ -78,7 +78,7 @@ class ScheduleRelease(Command, frozen=True, kw_only=True):
 
 
 class Release(Command, frozen=True, kw_only=True):
-    """Release a postpaid instance now. Of quota its model is named too, and must be right."""
+    """Release a postpaid instance now. For quota, ``model`` must name its model."""
 
     answer: ClassVar[type] = bool
 
@@ -93,11 +93,11 @@ class Release(Command, frozen=True, kw_only=True):
         yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What it holds and who pays."""
+        """The rows for charging it."""
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal for a prepaid instance (decision 16) and one that ended already."""
+        """Raises Refusal for a prepaid instance (decision 16), and for one that has ended."""
         unit = require_instance(draft, self.account_id, self.unit_id, self.service_id, kind=self.kind)
         if self.model not in (None, unit.type):
             raise no_instance(self.unit_id)
@@ -124,7 +124,7 @@ def _only_alive(unit: Instance, rules: Rules, now: Instant | None) -> None:
 
 
 def not_ending(unit: Instance, rules: Rules, now: Instant) -> None:
-    """Raise Refusal where the release time has come: the bill ended then already, however late that work is."""
+    """Raise Refusal if the release time has come: the bill ends there, even if the work is late."""
     if unit.release_at is not None and unit.release_at <= now:
         raise Refusal(
             WRONG_STATE,

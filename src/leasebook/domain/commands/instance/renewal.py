@@ -1,4 +1,4 @@
-"""Renewing a prepaid instance: by hand, by itself, and the rule for that."""
+"""Renewing a prepaid instance by hand, and renewing it automatically."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RENEWABLE = frozenset({"Running", "Stopped", "Reconfiguring", "ReconfigureFailed
 
 
 class SetAutoRenew(Command, frozen=True, kw_only=True):
-    """Renew a prepaid instance by that many months whenever its term runs out (decision 13); None: not any more."""
+    """Renew a prepaid instance by that many months whenever its term ends (decision 13); None: stop doing so."""
 
     answer: ClassVar[type] = bool
 
@@ -56,13 +56,13 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
         yield ACCOUNTS, (self.account_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What it is and who pays: a stopped one is renewed at once."""
+        """The rows for charging it: a stopped instance is renewed at once."""
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal for a postpaid instance, one that ended, another kind, and taking back a rule that is none.
+        """Raises Refusal: postpaid, ended, of another kind, or no automatic renewal to remove.
 
-        And for one that is to become postpaid: a renewal would undo that without a word (decision 30).
+        Also for an instance that is to become postpaid: a renewal would silently undo that (decision 30).
         """
         unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
         if self.kind not in (None, unit.kind):
@@ -82,7 +82,7 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
                 "prepaid (ChangeBilling to Prepaid), and make the rule then.",
                 field="instanceId",
             )
-        # A try that is overdue stays due where there is a rule already: it is not passed over for being late.
+        # If automatic renewal is on already, an overdue attempt stays due: the change must not skip it.
         tried = unit.renew_at if unit.auto_renew else None
         unit = change(draft, unit, auto_renew=True, auto_renew_months=self.months)
         unit = change(draft, unit, renew_at=tried or _next_try(unit, now))
@@ -92,7 +92,7 @@ class SetAutoRenew(Command, frozen=True, kw_only=True):
 
 
 class Renewed(msgspec.Struct, frozen=True):
-    """What a renewal answers."""
+    """The answer to a renewal."""
 
     unit_id: str
     order_id: str
@@ -102,7 +102,7 @@ class Renewed(msgspec.Struct, frozen=True):
 class Renew(Command, frozen=True, kw_only=True):
     """Renew a prepaid instance: by whole months, until a day of a month, or both (months first).
 
-    A stopped one runs again. What was stopped for longer than the renewal reaches cannot be brought back with it.
+    A stopped instance runs again. If it has been stopped for longer than the renewal reaches, the renewal is refused.
     """
 
     answer: ClassVar[type] = Renewed
@@ -120,11 +120,11 @@ class Renew(Command, frozen=True, kw_only=True):
         yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What it is, and who pays."""
+        """The rows for charging it."""
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Renewed:
-        """Raises Refusal where there is nothing to renew or too little money, and by the account's limits."""
+        """Raises Refusal: nothing to renew, balance too small, or forbidden by the account's limits."""
         unit = require_instance(draft, self.account_id, self.unit_id, kind=None)
         only_prepaid(unit)
         if unit.status not in RENEWABLE:
@@ -163,9 +163,9 @@ def only_prepaid(unit: Instance) -> None:
 
 
 def renew_by_itself(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> None:
-    """Try to renew an instance by its rule; where it cannot be paid, the next try is put down (decision 13).
+    """Try an automatic renewal; if it cannot be paid, set the next attempt (decision 13).
 
-    One that has come to be on its way to postpaid in an older store loses the rule that would keep it from that.
+    In an older store an instance may have automatic renewal and be about to become postpaid. It loses the renewal.
     """
     if unit.status == "BillingChanging":
         change(draft, unit, auto_renew=False, renew_at=None)
@@ -177,7 +177,7 @@ def renew_by_itself(draft: Draft, unit: Instance, rules: Rules, now: Instant) ->
 
 
 def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> bool:
-    """Renew an instance by its rule where that can be paid; answers whether. Otherwise nothing changes."""
+    """Make an automatic renewal if it can be paid, and return whether it was made. Otherwise nothing changes."""
     zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     try:
         term = _longer(unit, unit.auto_renew_months, None, zone)
@@ -185,7 +185,7 @@ def renew_if_paid(draft: Draft, unit: Instance, rules: Rules, now: Instant) -> b
         guard, ends = draft.get(ACCOUNT_LIMITS, unit.account_id), term.expires_at
         refusal = refusal or judge_renewal(guard, ends, now, rules.time_zone, extensions=unit.extensions)
     except Refusal:
-        return False  # beyond all use
+        return False  # The term would be too long.
     if refusal is not None or term.expires_at <= now:
         return False
     months = unit.auto_renew_months
@@ -202,7 +202,7 @@ def _next_try(unit: Instance, now: Instant) -> Instant | None:
 
 
 def _longer(unit: Instance, months: int, day: int | None, zone: str) -> Term:
-    """Return the term as the renewal makes it; raises Refusal for one that is beyond all use."""
+    """Return the term after a renewal; raises Refusal (BAD_VALUE) if it is too long."""
     term = own_term(unit)
     longer = term_of(term.anchor, term.months + months, zone) if months else term
     longer = longer if day is None else term_to_day(longer, day, zone, later=not months)
@@ -215,7 +215,7 @@ def _longer(unit: Instance, months: int, day: int | None, zone: str) -> Term:
 def _judge(
     draft: Draft, rules: Rules, unit: Instance, term: Term, zone: str, now: Instant
 ) -> tuple[Refusal | None, Micro]:
-    """Price a renewal, and see whether it can be paid."""
+    """Return the price of a renewal, and the refusal if it cannot be paid."""
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
     if offering.per_month is None:
         return Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the month any more."), Micro(0)
@@ -234,14 +234,14 @@ def _judge(
 def _extend(
     draft: Draft, unit: Instance, term: Term, amount: Micro, now: Instant, *, months: int, order_id: str, by: str
 ) -> None:
-    """Charge a renewal, and let the term be longer. ``months`` are the whole ones that were asked for.
+    """Charge a renewal, and extend the term. ``months`` are the whole months that were asked for.
 
-    A stopped instance runs again, and one that was to turn postpaid stays prepaid.
+    A stopped instance runs again, and one that was to become postpaid stays prepaid.
     """
     since = own_term(unit).expires_at
     offering: Offering = draft.require(OFFERINGS, *unit.offering)
-    held = max(unit.count, unit.target_count or 0)
-    # Where the resize that is under way fails, what was paid here for the units that it adds goes back, too.
+    reserved = max(unit.count, unit.target_count or 0)
+    # If a resize under way fails, the renewal's price for its added units is refunded as well.
     zone = draft.require(ACCOUNTS, unit.account_id).time_zone
     added = months_between(own_term(unit), term, zone)
     without = price_of_months(unit.count, offering.per_month or Micro(0), added)
@@ -272,7 +272,7 @@ def _extend(
                 amount=amount,
                 order_id=order_id,
                 unit_id=unit.id,
-                count=held,
+                count=reserved,
                 price=offering.per_month,
                 since=since,
                 until=term.expires_at,
@@ -287,7 +287,7 @@ def _extend(
         expires_at=term.expires_at,
         retire_at=None,
         extensions=unit.extensions + (unit.extensions > 0),
-        resize_paid=Micro(unit.resize_paid + amount - without if held > unit.count else unit.resize_paid),
+        resize_paid=Micro(unit.resize_paid + amount - without if reserved > unit.count else unit.resize_paid),
         charged=Micro(unit.charged + amount),
     )
     change(draft, unit, renew_at=_next_try(unit, now))

@@ -1,4 +1,4 @@
-"""Changing the number of units of an instance (decision 15)."""
+"""Changes of an instance's number of units (decision 15)."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ from leasebook.domain.values.wording import counted
 
 
 class Resized(msgspec.Struct, frozen=True):
-    """What a resize answers."""
+    """The answer to a resize."""
 
     unit_id: str
     order_id: str
 
 
 class Resize(Command, frozen=True, kw_only=True):
-    """Let an instance have that many units. It has them when the engine says so; the stock is taken at once.
+    """Change an instance's number of units.
 
-    A prepaid one can only grow, and pays the rest of its term for what is added. A postpaid one is metered for the
-    new number from then on.
+    Added units are reserved at once; the change is done when the engine confirms.
+
+    A prepaid instance can only grow, and pays the added units for the rest of its term. A postpaid instance is metered
+    for the new number from the confirmation on.
     """
 
     answer: ClassVar[type] = Resized
@@ -54,11 +56,11 @@ class Resize(Command, frozen=True, kw_only=True):
         yield INSTANCES, (self.unit_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """What it holds and who pays."""
+        """The rows for charging it."""
         return unit_needs(book, self.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Resized:
-        """Raises Refusal where it does not run, uses more units, or is prepaid and would shrink; for stock, balance."""
+        """Raises Refusal: not running, units in use, prepaid and smaller, or lack of stock or balance."""
         unit = require_instance(draft, self.account_id, self.unit_id, kind=self.kind)
         _check(unit, self.count)
         offering = draft.require(OFFERINGS, *unit.offering)
@@ -86,7 +88,7 @@ class Resize(Command, frozen=True, kw_only=True):
     def _check_limits(
         self, draft: Draft, rules: Rules, now: Instant, unit: Instance, offering: Offering, added: int
     ) -> None:
-        """Judge what is added by the limits that a purchase of it would be judged by."""
+        """Check the added units against the limits that their purchase would be checked against."""
         guard = draft.get(ACCOUNT_LIMITS, unit.account_id)
         if guard is None:
             return
@@ -168,7 +170,7 @@ def _check(unit: Instance, count: int) -> None:
 
 
 def _check_balance(draft: Draft, rules: Rules, unit: Instance, offering: Offering, added: int) -> None:
-    """See that the balance would do for a purchase of what is added (decision 11)."""
+    """Check that the balance suffices for a purchase of the added units (decision 11)."""
     if offering.per_minute is None:
         raise Refusal(NOT_SUPPORTED, f"{offering.name} is not sold by the minute any more.")
     terms = PurchaseTerms(unit.account_id, offering, added, "Postpaid", 0, None, offering.per_minute, unit.created_by)

@@ -1,4 +1,4 @@
-"""The model repository: adding sets and versions, and taking them out."""
+"""The model repository: adding sets and versions, and deleting them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class CreateModelSet(Command, frozen=True, kw_only=True):
-    """Add a set of models, to an account or for everybody. Answers it."""
+    """Add a model set for one account or for all. Returns it."""
 
     answer: ClassVar[type] = ModelSet
 
@@ -33,13 +33,13 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
     description: str
 
     def needs(self) -> Needs:
-        """The new row, and how many the account has."""
+        """The new row, and the number of the account's sets."""
         yield MODEL_SETS, (self.set_id,)
         if self.owner_id != EVERYBODYS:
             yield from bound_needs(self.owner_id, counted(asked.MODEL_SETS, self.owner_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> ModelSet:
-        """Raises Refusal where the account has too many; who may add one for everybody was seen to before."""
+        """Raises Refusal (QUOTA) for too many sets. The API has checked who may add one for all accounts."""
         if self.owner_id != EVERYBODYS:
             check_bound(draft, rules, asked.MODEL_SETS, self.owner_id)
         row = ModelSet(self.set_id, self.owner_id, self.user_id, self.name, self.description, now)
@@ -48,7 +48,7 @@ class CreateModelSet(Command, frozen=True, kw_only=True):
 
 
 class CreateModel(Command, frozen=True, kw_only=True):
-    """Add a version to a set. Versions are numbered from V1 on, and no number is used twice. Answers it."""
+    """Add a version to a set. Versions are numbered from V1 on, and no number is used twice. Returns it."""
 
     answer: ClassVar[type] = Model
 
@@ -61,13 +61,13 @@ class CreateModel(Command, frozen=True, kw_only=True):
     run: RunSpec
 
     def needs(self) -> Needs:
-        """The set and the new row, and how many the account has."""
+        """The set and the new row, and the number of the account's versions."""
         yield MODEL_SETS, (self.set_id,)
         yield MODELS, (self.model_id,)
         yield from bound_needs(self.account_id, counted(asked.MODELS, self.account_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:
-        """Raises Refusal where the caller may not change the set or has too many, or nothing can run the run block."""
+        """Raises Refusal: not the caller's set, too many versions, or a run block that no engine can run."""
         found = own_model_set(draft, self.account_id, self.set_id, operator=self.operator)
         check_run(self.run)
         if found.account_id != EVERYBODYS:
@@ -78,7 +78,7 @@ class CreateModel(Command, frozen=True, kw_only=True):
 
 
 class DeleteModel(Command, frozen=True, kw_only=True):
-    """Take a version out that no service uses."""
+    """Delete a version that no service uses."""
 
     answer: ClassVar[type] = bool
 
@@ -88,12 +88,12 @@ class DeleteModel(Command, frozen=True, kw_only=True):
     set_id: str
 
     def needs(self) -> Needs:
-        """The version, and the set that the caller found it to belong to."""
+        """The version, and the set that the caller found it in."""
         yield MODEL_SETS, (self.set_id,)
         yield MODELS, (self.model_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the caller may not change it, or services use it."""
+        """Raises Refusal: not the caller's version, or services use it."""
         model = own_model(draft, self.account_id, self.model_id, operator=self.operator)
         if model.services:
             raise Refusal(
@@ -109,7 +109,7 @@ class DeleteModel(Command, frozen=True, kw_only=True):
 
 
 class ApproveModel(Command, frozen=True, kw_only=True):
-    """Let a version of any account run on every engine, also where it is not kept apart. Answers it."""
+    """Let a version of any account run on every engine, even without isolation. Returns it."""
 
     answer: ClassVar[type] = Model
 
@@ -121,7 +121,7 @@ class ApproveModel(Command, frozen=True, kw_only=True):
         yield MODELS, (self.model_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where there is no such version. Who approved it first stays written down."""
+        """Raises Refusal (NO_RESOURCE) for an unknown version. A second approval keeps the first approver."""
         model = _any_model(draft, self.model_id)
         if not model.is_trusted:
             model = msgspec.structs.replace(model, approved_by=self.user_id, approved_at=now, withdrawn_at=None)
@@ -130,9 +130,9 @@ class ApproveModel(Command, frozen=True, kw_only=True):
 
 
 class WithdrawApproval(Command, frozen=True, kw_only=True):
-    """Take back that a version may run on every engine. Answers it.
+    """Withdraw the approval of a version. Returns it.
 
-    What runs of it where it is not kept apart is ended by the reconciler; services that run it stay as they are.
+    The reconciler ends its replicas that run without isolation; services that use it stay as they are.
     """
 
     answer: ClassVar[type] = Model
@@ -144,9 +144,9 @@ class WithdrawApproval(Command, frozen=True, kw_only=True):
         yield MODELS, (self.model_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Model:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where there is no such version.
+        """Raises Refusal (NO_RESOURCE) for an unknown version.
 
-        One that never was trusted is withdrawn, too: what runs of it since before there was trust is to end.
+        A version that was never approved can be withdrawn as well: it may have replicas from before approval existed.
         """
         model = _any_model(draft, self.model_id)
         if model.withdrawn_at is None:
@@ -163,7 +163,7 @@ def _any_model(draft: Draft, model_id: str) -> Model:
 
 
 class DeleteModelSet(Command, frozen=True, kw_only=True):
-    """Take out a set that has no versions left."""
+    """Delete a set that has no versions left."""
 
     answer: ClassVar[type] = bool
 
@@ -176,7 +176,7 @@ class DeleteModelSet(Command, frozen=True, kw_only=True):
         yield MODEL_SETS, (self.set_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the caller may not change it, or it has versions."""
+        """Raises Refusal: not the caller's set, or it has versions."""
         found = own_model_set(draft, self.account_id, self.set_id, operator=self.operator)
         if found.models:
             raise Refusal(
@@ -199,7 +199,7 @@ def add_version(
     *,
     trusted: bool,
 ) -> Model:
-    """Put the next version into a set. It is trusted where an operator makes it."""
+    """Add the next version to a set. It is trusted if an operator adds it."""
     number = found.made + 1
     model = Model(model_id, found.id, found.account_id, user_id, f"V{number}", description, run, now)
     if trusted:
@@ -210,20 +210,21 @@ def add_version(
 
 
 def model_of(service: Service | None) -> Needs:
-    """Return the version that a service runs."""
+    """Yield the version that a service runs."""
     if service is not None and service.runs:
         yield MODELS, (service.model_id,)
 
 
 def run_model(draft: Draft, service: Service) -> Model | None:
-    """Return the version that engines run for a service; None: what it has is only counted."""
+    """Return the version that engines run for a service; None: the service is only counted."""
     return draft.require(MODELS, service.model_id) if service.runs else None
 
 
 def is_run(draft: Draft, rules: Rules, service: Service, counted: bool | None) -> bool:  # noqa: FBT001 - as asked
     """Whether an engine runs a service's version, or its units are only counted (decision 39).
 
-    ``counted``: what the request asks for; None: nothing. Raises Refusal where nothing could run and that is not asked.
+    ``counted``: the request's choice; None: it makes none. Raises Refusal (NO_RESOURCE) if no engine could run it and
+    the request does not ask for counting.
     """
     if counted:
         return False
@@ -241,13 +242,13 @@ def is_run(draft: Draft, rules: Rules, service: Service, counted: bool | None) -
 
 
 def knows(draft: Draft, service: Service) -> bool:
-    """Whether the repository has the service's version, in the set that it names and seen by its account."""
+    """Whether the repository has the service's version, in the set that it names and visible to its account."""
     model = draft.get(MODELS, service.model_id)
     return model is not None and model.set_id == service.model_set_id and is_seen(model, service.account_id)
 
 
 def use_model(draft: Draft, service: Service, by: int) -> None:
-    """Count that a service came to its version (1) or left it (-1), where an engine runs it."""
+    """Add a service to its version's count (1) or remove it (-1), if an engine runs it."""
     if service.runs:
         model = draft.require(MODELS, service.model_id)
         draft.put(MODELS, msgspec.structs.replace(model, services=model.services + by))

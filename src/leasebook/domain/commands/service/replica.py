@@ -1,4 +1,4 @@
-"""What whoever looks after replicas writes down: who that is, what is to start, how it does, and what is settled."""
+"""Commands of the reconciler: its leases, the starts and states of replicas, and the awaited changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class HoldLeases(Command, frozen=True, kw_only=True):
-    """A worker lives: its beat goes up, and with it everything that it holds is held on. LEFT: it stops."""
+    """Record that a worker lives: a higher beat keeps all its leases. LEFT: the worker stops."""
 
     answer: ClassVar[type] = bool
 
@@ -30,16 +30,16 @@ class HoldLeases(Command, frozen=True, kw_only=True):
         yield WORKERS, (self.worker.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Write it down."""
+        """Write the row."""
         draft.put(WORKERS, self.worker)
         return True
 
 
 class TakeLeases(Command, frozen=True, kw_only=True):
-    """A worker takes instances on whom nobody works: new ones, and those of workers that are ``dead``.
+    """Take leases that are free: of new instances, and of workers that are ``dead``.
 
-    ``dead`` are workers with the beat at which they were seen to stand still; one that moved since lives. Answers with
-    the instances that it has now.
+    ``dead`` lists workers with the beat that no longer changed; a worker whose beat has changed since lives. Returns
+    the instances whose leases the worker has now.
     """
 
     answer: ClassVar[type] = tuple[str, ...]
@@ -51,14 +51,14 @@ class TakeLeases(Command, frozen=True, kw_only=True):
     dead: tuple[tuple[str, int], ...] = ()
 
     def needs(self) -> Needs:
-        """The leases, and who has them."""
+        """The leases, and the workers that may be dead."""
         for unit_id in self.unit_ids:
             yield LEASES, (unit_id,)
         for worker_id, _ in self.dead:
             yield WORKERS, (worker_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> tuple[str, ...]:  # noqa: ARG002 - no setting matters
-        """Take what is free."""
+        """Take free leases."""
         free = {NOBODY}
         for worker_id, beat in self.dead:
             worker = draft.get(WORKERS, worker_id)
@@ -77,7 +77,7 @@ class TakeLeases(Command, frozen=True, kw_only=True):
 
 
 class _Held(Command, frozen=True, kw_only=True):
-    """Something that only who looks after the instance may write down; anybody else is answered with False."""
+    """A command that only the holder of the instance's lease may give; others get False."""
 
     answer: ClassVar[type] = bool
 
@@ -89,16 +89,16 @@ class _Held(Command, frozen=True, kw_only=True):
         yield LEASES, (self.unit_id,)
 
     def is_holder(self, draft: Draft) -> bool:
-        """Whether it is still who looks after the instance."""
+        """Whether the worker still holds the instance's lease."""
         lease = draft.get(LEASES, self.unit_id)
         return lease is not None and lease.holder == self.worker_id
 
 
 class GiveBackLease(_Held, frozen=True, kw_only=True):
-    """There is no room here: let another node try, or this one later."""
+    """Give a lease up because this node has no room: another node may try, or this one later."""
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Give it up, where it is held."""
+        """Give the lease up, if it is held."""
         if not self.is_holder(draft):
             return False
         lease = draft.require(LEASES, self.unit_id)
@@ -107,9 +107,9 @@ class GiveBackLease(_Held, frozen=True, kw_only=True):
 
 
 class BeginStart(_Held, frozen=True, kw_only=True):
-    """Write down that a replica is to start, before any engine is told: under a generation that none had before.
+    """Record that a replica starts, before any engine is asked, under a generation that was never used.
 
-    Answers with the generation; 0 where it is not to start any more.
+    Returns the generation; 0 if the replica must not start any more.
     """
 
     answer: ClassVar[type] = int
@@ -125,13 +125,13 @@ class BeginStart(_Held, frozen=True, kw_only=True):
         yield REPLICAS, self.after.key
 
     def needs_more(self, book: Book) -> Needs:
-        """The other services on the instance, since the instance is written."""
+        """The instance's other services, because the instance is written."""
         unit = book.get(INSTANCES, self.unit_id)
         for placed in () if unit is None else unit.placements:
             yield SERVICES, (placed.service_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> int:  # noqa: ARG002 - no setting matters
-        """Begin, where it is still wanted and nothing else became of it."""
+        """Write the start, if the replica is still wanted and its row has not changed."""
         unit = draft.get(INSTANCES, self.unit_id)
         service = draft.get(SERVICES, self.after.service_id)
         if unit is None or service is None or not self.is_holder(draft):
@@ -146,9 +146,9 @@ class BeginStart(_Held, frozen=True, kw_only=True):
 
 
 class WriteReplica(_Held, frozen=True, kw_only=True):
-    """Write a replica's row anew, where it is still as it was when that was decided on.
+    """Write a replica's row, if the row is still the one that was planned on.
 
-    Its service counts how many are ready.
+    Updates its service's count of ready replicas.
     """
 
     before: Replica
@@ -176,7 +176,7 @@ class WriteReplica(_Held, frozen=True, kw_only=True):
 
 
 class GiveUpCreating(_Held, frozen=True, kw_only=True):
-    """An instance cannot be had. It is told why; what there is of it ends, and only then everything is given back."""
+    """Record why an instance cannot be created. Its replicas end first; then money and units are returned."""
 
     reason: str
 
@@ -186,7 +186,7 @@ class GiveUpCreating(_Held, frozen=True, kw_only=True):
         yield from super().needs()
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Take note of the reason, where it is still being created."""
+        """Record the reason, if it is still being created."""
         unit = draft.get(INSTANCES, self.unit_id)
         if unit is None or unit.status != "Creating" or unit.failure is not None or not self.is_holder(draft):
             return False
@@ -195,10 +195,10 @@ class GiveUpCreating(_Held, frozen=True, kw_only=True):
 
 
 class Settled(_Held, frozen=True, kw_only=True):
-    """What an instance waited for is so: hand in the engine's ``report``, where the replicas are still as they were.
+    """Apply the engine's ``report`` that an instance waited for, if its replicas have not changed since they were read.
 
-    ``rows`` are all of its replicas as they were seen; ``generation`` is the instance's then, so that a replica begun
-    since keeps it from being settled.
+    ``rows`` are all its replicas as they were read; ``generation`` is the instance's at that time, so that a replica
+    started since prevents the change.
     """
 
     report: Command
@@ -206,18 +206,18 @@ class Settled(_Held, frozen=True, kw_only=True):
     rows: tuple[Replica, ...]
 
     def needs(self) -> Needs:
-        """What the report needs, the lease, and every replica."""
+        """The needs of the report, the lease, and every replica."""
         yield from self.report.needs()
         yield from super().needs()
         for row in self.rows:
             yield REPLICAS, row.key
 
     def needs_more(self, book: Book) -> Needs:
-        """What the report needs then."""
+        """The further needs of the report."""
         return self.report.needs_more(book)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises what the report raises."""
+        """Raises the errors of the report."""
         unit = draft.get(INSTANCES, self.unit_id)
         if unit is None or unit.generation != self.generation or not self.is_holder(draft):
             return False

@@ -1,4 +1,4 @@
-"""Services: creating, changing, placing their replicas, taking them off and on."""
+"""Commands on services: creating, changing and placing them, and switching them off and on."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from leasebook.domain.values.refusal import NOT_SUPPORTED, WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 MAX_PLACED = 1000
-"""So many services can share an instance; each is a line in its row."""
+"""Upper bound of the services on one instance; each is an entry in the instance's row."""
 
 
 class Created(msgspec.Struct, frozen=True):
-    """The new service, and the instance bought for it where one was."""
+    """The new service, and the instance bought for it, if one was."""
 
     service_id: str
     unit_id: str | None
@@ -38,7 +38,7 @@ class Created(msgspec.Struct, frozen=True):
 
 
 class NewService(msgspec.Struct, frozen=True, kw_only=True):
-    """What a service is, whatever it runs on."""
+    """The properties of a new service, independent of the instances that it runs on."""
 
     service_id: str
     account_id: str
@@ -52,10 +52,10 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
     service_type: ServiceType = "chat"
     protocol_version: int = 1
     counted: bool | None = None
-    """Whether it is only to be counted, or to be run; None: the settings say what becomes of an unknown model."""
+    """True: only count it. False: run it. None: the settings decide about an unknown model."""
 
     def row(self, resource_type: str, region: str | None, now: Instant) -> Service:
-        """Return it as it begins."""
+        """Return the service's first row."""
         return Service(
             id=self.service_id,
             account_id=self.account_id,
@@ -75,15 +75,15 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def needs(self) -> Needs:
-        """The new row, the model, and how many the account has."""
+        """The new row, the model, and the number of the account's services."""
         yield SERVICES, (self.service_id,)
         yield MODELS, (self.model_id,)
         yield from bound_needs(self.account_id, counted(MADE, self.account_id))
 
     def enter(self, draft: Draft, rules: Rules, resource_type: str, region: str | None, now: Instant) -> Service:
-        """Write its first row, which says whether an engine runs it or it is only counted.
+        """Write the first row, which says whether an engine runs the service or it is only counted.
 
-        Raises Refusal where the account has too many, or nothing could run it.
+        Raises Refusal if the account has too many services, or no engine could run it.
         """
         check_bound(draft, rules, MADE, self.account_id)
         service = self.row(resource_type, region, now)
@@ -94,7 +94,7 @@ class NewService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateService(Command, frozen=True, kw_only=True):
-    """Create a service, and buy the units for its first replicas where billing comes with it."""
+    """Create a service, and buy the units for its first replicas if billing is given."""
 
     answer: ClassVar[type] = Created
 
@@ -105,17 +105,17 @@ class CreateService(Command, frozen=True, kw_only=True):
     purchase: Purchase | None
 
     def needs(self) -> Needs:
-        """What every new service needs."""
+        """The needs of every new service."""
         return self.new.needs()
 
     def needs_more(self, book: Book) -> Needs:  # noqa: ARG002
-        """The shelf, and who pays."""
+        """The offerings, and the rows of the buyer."""
         yield from shelf_of(self.new.row(self.resource_type, self.region, Instant(0)))
         if self.purchase is not None:
             yield from buyer_of(self.purchase)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
-        """Raises what a purchase raises, and Refusal where nobody could ever run the version."""
+        """Raises the refusals of a purchase, and Refusal (UNTRUSTED) if the version may run nowhere."""
         service = self.new.enter(draft, rules, self.resource_type, self.region, now)
         check_trusted_somewhere(rules, run_model(draft, service), offerings_of(draft, service))
         if self.purchase is None:
@@ -125,14 +125,14 @@ class CreateService(Command, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """So many replicas on an instance."""
+    """A number of replicas on an instance."""
 
     unit_id: str
     replicas: int
 
 
 class DeployService(Command, frozen=True, kw_only=True):
-    """Create a service on instances that the account has. All of them are of one type, which becomes the service's."""
+    """Create a service on instances of the account. All must be of one type, which becomes the service's."""
 
     answer: ClassVar[type] = Created
 
@@ -141,7 +141,7 @@ class DeployService(Command, frozen=True, kw_only=True):
     units_each: int
 
     def needs(self) -> Needs:
-        """What every new service needs, and the instances."""
+        """The needs of every new service, and the instances."""
         yield from self.new.needs()
         for place in self.places:
             yield INSTANCES, (place.unit_id,)
@@ -152,7 +152,7 @@ class DeployService(Command, frozen=True, kw_only=True):
             yield from _placed_needs(book, place.unit_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Created:
-        """Raises Refusal where an instance is none of the account's, of another type, too full, or may not run it."""
+        """Raises Refusal: an instance is not the account's, of another type, too full, or may not run it."""
         first = require_instance(draft, self.new.account_id, self.places[0].unit_id)
         service = self.new.enter(draft, rules, resource_type_of(first.type, self.units_each), None, now)
         for place in self.places:
@@ -162,7 +162,7 @@ class DeployService(Command, frozen=True, kw_only=True):
 
 
 class ScaleService(Command, frozen=True, kw_only=True):
-    """Have that many replicas of a service on an instance; none: take it off the instance."""
+    """Set the number of a service's replicas on an instance; 0 takes the service off it."""
 
     answer: ClassVar[type] = bool
 
@@ -182,7 +182,7 @@ class ScaleService(Command, frozen=True, kw_only=True):
         yield from model_of(book.get(SERVICES, self.service_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
-        """Raises Refusal where the instance is of another type, does not run, is too full, or may not run it."""
+        """Raises Refusal: the instance is of another type, does not run, is too full, or may not run it."""
         service = own_service(draft, self.account_id, self.service_id)
         unit = require_instance(draft, self.account_id, self.unit_id)
         place_replicas(draft, rules, unit, service, self.replicas)
@@ -190,7 +190,7 @@ class ScaleService(Command, frozen=True, kw_only=True):
 
 
 class ModifyService(Command, frozen=True, kw_only=True):
-    """Let a service run another version of a model."""
+    """Change a service to another version of a model."""
 
     answer: ClassVar[type] = bool
 
@@ -199,26 +199,26 @@ class ModifyService(Command, frozen=True, kw_only=True):
     model_set_id: str
     model_id: str
     counted: bool | None = None
-    """As for a new service."""
+    """Like ``NewService.counted``."""
 
     def needs(self) -> Needs:
-        """The service, and the model that it is to run."""
+        """The service, and its new version."""
         yield SERVICES, (self.service_id,)
         yield MODELS, (self.model_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """The model that it runs, and where it runs."""
+        """The service's present version, and its places."""
         yield from model_of(book.get(SERVICES, self.service_id))
         yield Asked(PLACES, self.service_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - nothing depends on the time
-        """Raises Refusal where the account has no such service, or its replicas would begin or cease to be run.
+        """Raises Refusal: unknown service, or replicas that would begin or cease to be run by an engine.
 
-        And where nothing could run the version and that is not asked for, or where it has replicas on an instance that
-        may not run it.
+        Also if no engine could run the version and counting is not asked for, or if a replica's instance may not run
+        it.
 
-        What is placed says of each replica whether an engine runs it, in the rows of the instances. Those may be
-        many, so a service changes between what is run and what is only counted while it has none.
+        The rows of the instances say for each placement whether an engine runs it. Those rows may be many, so a service
+        changes between running and counting only while it has no replicas.
         """
         before = own_service(draft, self.account_id, self.service_id)
         after = msgspec.structs.replace(before, model_set_id=self.model_set_id, model_id=self.model_id)
@@ -244,16 +244,16 @@ class ModifyService(Command, frozen=True, kw_only=True):
 
 
 class Switched(msgspec.Struct, frozen=True):
-    """Whether a service was taken off or on, and how many postpaid instances it keeps meanwhile."""
+    """Whether a service was switched, and how many postpaid instances it keeps meanwhile."""
 
     changed: bool
     postpaid_units: int
 
 
 class SwitchService(Command, frozen=True, kw_only=True):
-    """Take a service off, or on again. Its instances stay, and what is metered goes on being metered.
+    """Switch a service off or on. Its instances stay, and metering goes on.
 
-    To take it on starts its replicas, so it is judged like placing them.
+    Switching it on starts its replicas, so it is checked like placing them.
     """
 
     answer: ClassVar[type] = Switched
@@ -267,13 +267,13 @@ class SwitchService(Command, frozen=True, kw_only=True):
         yield SERVICES, (self.service_id,)
 
     def needs_more(self, book: Book) -> Needs:
-        """The model that it runs, and where it would."""
+        """The service's version, and its places."""
         if self.active:
             yield from model_of(book.get(SERVICES, self.service_id))
             yield Asked(PLACES, self.service_id)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Switched:  # noqa: ARG002 - whenever that is
-        """Raises Refusal where the account has no such service, or an instance may not run its version."""
+        """Raises Refusal: unknown service, or an instance that may not run its version."""
         service = own_service(draft, self.account_id, self.service_id)
         if self.active and not service.active:
             check_trust(rules, run_model(draft, service), draft.book.answers.places(service.id))
@@ -283,7 +283,7 @@ class SwitchService(Command, frozen=True, kw_only=True):
 
 
 class DeleteService(Command, frozen=True, kw_only=True):
-    """Delete a service that has no replicas left anywhere. What it called and cost stays on record."""
+    """Delete a service that has no replicas left. Its calls and costs stay on record."""
 
     answer: ClassVar[type] = bool
 
@@ -299,7 +299,7 @@ class DeleteService(Command, frozen=True, kw_only=True):
         return model_of(book.get(SERVICES, self.service_id))
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where replicas of it are placed."""
+        """Raises Refusal (WRONG_STATE) if it has replicas."""
         service = own_service(draft, self.account_id, self.service_id)
         if service.instances:
             raise Refusal(
@@ -314,7 +314,7 @@ class DeleteService(Command, frozen=True, kw_only=True):
 
 
 def place_replicas(draft: Draft, rules: Rules, unit: Instance, service: Service, replicas: int) -> None:
-    """Have that many replicas of a service on an instance; raises Refusal."""
+    """Set the number of a service's replicas on an instance; raises Refusal."""
     shape, has = service.shape, unit.replicas_of(service.id)
     others = tuple(placed for placed in unit.placements if placed.service_id != service.id)
     if replicas > has:

@@ -1,4 +1,4 @@
-"""Keys for calling services: making them, and taking them back."""
+"""Keys for calling services: creating and deleting them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class CreateServiceKey(Command, frozen=True, kw_only=True):
-    """Give an app a key for the account's services, or for one of them. Answers it."""
+    """Create an app's key for the account's services, or for one of them. Returns it."""
 
     answer: ClassVar[type] = ServiceKey
 
@@ -31,14 +31,14 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
     digest: str
 
     def needs(self) -> Needs:
-        """The service where one is named, the new row, and how many the account has."""
+        """The new row, the number of the account's keys, and the service if one is given."""
         yield SERVICE_KEYS, (self.key_id,)
         yield from bound_needs(self.account_id, counted(MADE, self.account_id))
         if self.service_id is not None:
             yield SERVICES, (self.service_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> ServiceKey:
-        """Raises Refusal where the account has no such service, or too many keys."""
+        """Raises Refusal: unknown service, or too many keys."""
         if self.service_id is not None:
             own_service(draft, self.account_id, self.service_id)
         check_bound(draft, rules, MADE, self.account_id)
@@ -48,7 +48,7 @@ class CreateServiceKey(Command, frozen=True, kw_only=True):
 
 
 class DeleteServiceKey(Command, frozen=True, kw_only=True):
-    """Make a key useless from the next call on. Its row stays, so that its calls can be told from others."""
+    """Delete a key: the next call with it is refused. Its row stays, so that its calls stay attributed."""
 
     answer: ClassVar[type] = bool
 
@@ -60,7 +60,7 @@ class DeleteServiceKey(Command, frozen=True, kw_only=True):
         yield SERVICE_KEYS, (self.key_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where the account has no such key."""
+        """Raises Refusal (NO_RESOURCE) if the account has no active key of that id."""
         key = draft.get(SERVICE_KEYS, self.key_id)
         if key is None or key.account_id != self.account_id or key.status == "Deleted":
             raise Refusal(

@@ -1,4 +1,4 @@
-"""Counting the calls of services, and giving accounts packages of tokens."""
+"""Usage of services, and token packages of accounts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from leasebook.domain.values.wording import counted
 
 
 class CountCalls(Command, frozen=True, kw_only=True):
-    """Count what an app called of a service, in the hour of ``at``; and take the tokens off a package.
+    """Count an app's calls of a service, in the hour of ``at``, and take their tokens off a package.
 
-    What has happened is counted whole. A package gives what it has: where that is less than the call took, the package
-    is exhausted, and from its end on it gives nothing (decision 34).
+    All calls are counted in full. If the package has fewer tokens than they took, it becomes exhausted, and later calls
+    are refused (decision 34).
     """
 
     answer: ClassVar[type] = bool
@@ -47,9 +47,9 @@ class CountCalls(Command, frozen=True, kw_only=True):
         return self.service_id, self.app_id, self.at // HOUR_US * HOUR_US
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:
-        """Raises Refusal where the account has no such service or package, or the calls are to come.
+        """Raises Refusal: unknown service or package, or a time in the future.
 
-        And for a package that has nothing left, or is over.
+        Also for a package that is exhausted or expired.
         """
         service = own_service(draft, self.account_id, self.service_id)
         if self.at > now:
@@ -71,7 +71,7 @@ class CountCalls(Command, frozen=True, kw_only=True):
 
 
 def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instant) -> None:
-    """Raise Refusal where tokens are to be taken off a package that has none left, or is over."""
+    """Raise Refusal (WRONG_STATE) if tokens are to be taken off a package that is exhausted or expired."""
     if not tokens or package.status(now) == "Active":
         return
     why = f"is over since {rfc3339(package.expires_at, rules.time_zone)}"
@@ -86,7 +86,7 @@ def _check_package(package: TokenPackage, tokens: int, rules: Rules, now: Instan
 
 
 class GrantPackage(Command, frozen=True, kw_only=True):
-    """Give an account a package of tokens. Answers it."""
+    """Give an account a token package. Returns it."""
 
     answer: ClassVar[type] = TokenPackage
 
@@ -103,7 +103,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
         yield ACCOUNTS, (self.account_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> TokenPackage:  # noqa: ARG002 - no setting matters
-        """Raises Refusal where there is no such account, or the package would be over already."""
+        """Raises Refusal: unknown account, or an end that has passed."""
         if draft.get(ACCOUNTS, self.account_id) is None:
             raise Refusal(NO_RESOURCE, f"There is no account {self.account_id[:64]!r}.", field="accountId")
         if self.expires_at <= now:
@@ -123,7 +123,7 @@ class GrantPackage(Command, frozen=True, kw_only=True):
 
 
 def no_package(package_id: str) -> Refusal:
-    """Return the refusal for a package that the caller has not got."""
+    """Return the refusal for a package that the account does not have."""
     return Refusal(
         NO_RESOURCE,
         f"There is no package {package_id[:64]!r} here. DescribePackageResources (/v2/charge) lists yours.",

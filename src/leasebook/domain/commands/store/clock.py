@@ -1,4 +1,4 @@
-"""Moving the virtual clock, and remembering what the real one showed."""
+"""Moving the virtual clock, and remembering the real clock's readings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from leasebook.domain.values.refusal import BAD_VALUE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 VIRTUAL_NOW = "clock_at"
-"""Sorts before all other facts: every batch under a virtual clock begins with the lock on it (``TABLES``)."""
+"""Sorts before all other metadata: every batch under a virtual clock begins by locking this row (``TABLES``)."""
 CLOCK_SEEN: Final = "clock_seen"
-"""What the store remembers of a real clock (``ClockMark``)."""
+"""The metadata row with the record of a real clock (``ClockMark``)."""
 
 
 class MoveClock(Command, frozen=True, kw_only=True):
-    """Remember where the virtual clock stands, so that a restart goes on from there and never back."""
+    """Move the virtual clock forward and store its time, so that a restart goes on from there."""
 
     answer: ClassVar[type] = bool
     moves_clock: ClassVar[bool] = True
@@ -34,7 +34,7 @@ class MoveClock(Command, frozen=True, kw_only=True):
         yield METADATA, (VIRTUAL_NOW,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Write it down; raises Refusal where the clock stands later already, moved by whichever server."""
+        """Write the time; raises Refusal (BAD_VALUE) if the clock, moved by any server, is later already."""
         stands = draft.get(METADATA, VIRTUAL_NOW)
         if stands is not None and self.to < int(stands.value):
             raise Refusal(
@@ -48,10 +48,10 @@ class MoveClock(Command, frozen=True, kw_only=True):
 
 
 class NoteClock(Command, frozen=True, kw_only=True):
-    """Remember what the clock showed; ``confirms``: an operator takes it for right. Answers with what is remembered.
+    """Remember a reading of the clock; ``confirms``: an operator trusts it. Returns the record as it is then.
 
-    Whoever doubts the clock says so, and leaves what it showed before. Who does not know of the last confirmation
-    changes nothing, and learns of it from the answer.
+    A server that doubts the clock sets ``doubted`` and keeps the reading before. A server that does not know the last
+    confirmation changes nothing, and learns it from the answer.
     """
 
     answer: ClassVar[type] = ClockMark
@@ -64,7 +64,7 @@ class NoteClock(Command, frozen=True, kw_only=True):
         yield METADATA, (CLOCK_SEEN,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> ClockMark:  # noqa: ARG002 - no setting matters
-        """Write it down."""
+        """Write the record."""
         fact = draft.get(METADATA, CLOCK_SEEN)
         before = read(None if fact is None else fact.value)
         after = self.mark

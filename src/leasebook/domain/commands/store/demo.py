@@ -1,4 +1,4 @@
-"""The demo: what the documents' samples name, so that each works as written."""
+"""The demo: the objects that samples of the documents name, so that each sample works unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from leasebook.domain.values.rule_settings import Rules
 DEMO_LOADED = "demo_loaded"
 REGIONS = ("bj", "bd")
 TYPES = ("cpu", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5", "gpu-6")
-"""The regions and types that the documents name: the default catalogue (decision 8)."""
+"""The regions and types in the documents: the default catalogue (decision 8)."""
 
 SERVICE_ID = "svco-48esssdpa594"
 UNIT_ID = "unit-xxx"
@@ -30,7 +30,7 @@ ORDER_ID = "de30de30de30de30de30de30de30de30"
 
 
 class StockCatalogue(Command, frozen=True, kw_only=True):
-    """Put the documented regions and types into an empty catalogue, without stock or price."""
+    """Add the documented regions and types to an empty catalogue, without stock or price."""
 
     answer: ClassVar[type] = bool
 
@@ -41,7 +41,7 @@ class StockCatalogue(Command, frozen=True, kw_only=True):
                 yield OFFERINGS, (region, unit_type)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Add what is missing."""
+        """Add the missing offerings."""
         places = [(region, unit_type) for region in REGIONS for unit_type in TYPES]
         for position, (region, unit_type) in enumerate(places, start=1):
             if draft.get(OFFERINGS, region, unit_type) is None:
@@ -65,9 +65,9 @@ class DemoModel(msgspec.Struct, frozen=True):
 
 
 class LoadDemo(Command, frozen=True, kw_only=True):
-    """Price and stock the catalogue, fund the account, and add the service and the instance of the samples.
+    """Set the catalogue's prices and stock, fund the account, and add the samples' service and instance.
 
-    Loaded again it changes nothing, whatever has become of the rows since.
+    Loading it again changes nothing, even if the rows have changed since.
     """
 
     answer: ClassVar[type] = bool
@@ -79,7 +79,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
     models: dict[str, DemoModel]
 
     def needs(self) -> Needs:
-        """Everything that it adds, and whether it did so before."""
+        """The rows that it adds, and the mark that it was loaded."""
         yield METADATA, (DEMO_LOADED,)
         yield SERVICES, (SERVICE_ID,)
         yield INSTANCES, (UNIT_ID,)
@@ -115,7 +115,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
             for unit_type, demo in self.offerings.items():
                 offering = draft.require(OFFERINGS, region, unit_type)
                 if offering.per_minute is not None or offering.stock_total > 0 or offering.stock_source == BY_ENGINE:
-                    continue  # the operator has set it already
+                    continue  # set by the operator already
                 draft.put(
                     OFFERINGS,
                     msgspec.structs.replace(
@@ -129,7 +129,7 @@ class LoadDemo(Command, frozen=True, kw_only=True):
     def _offer_quota(self, draft: Draft, now: Instant) -> None:
         for number, (model, demo) in enumerate(self.models.items(), start=len(REGIONS) * len(TYPES) + 1):
             if draft.get(OFFERINGS, EVERYWHERE, model) is not None:
-                continue  # the operator has it already
+                continue  # added by the operator already
             offering = Offering(EVERYWHERE, model, number, None, None, demo.stock, demo.stock, QUOTA)
             draft.put(OFFERINGS, reprice(draft, offering, demo.per_minute, now))
 

@@ -1,4 +1,4 @@
-"""What whoever works on an engine says of it, and the stock that follows."""
+"""Reports of workers about an engine's units, and the stock that follows from them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class ReportSupply(Command, frozen=True, kw_only=True):
-    """A worker says what an engine has on its node, or that it cannot be asked. Answers whether that word counts.
+    """Record an engine's units on a worker's node, or that it cannot be asked. Returns whether the report counts.
 
-    ``types`` are those that are offered where the engine serves them, as far as the worker knows. ``dead`` are workers
-    with the beat at which they were seen to stand still; one that moved since lives. ``gone`` are nodes whose workers
-    have been dead for so long that their units are not to count. ``told_to`` is the account whose events tell of it.
+    ``types`` are the types offered where the engine serves them, as far as the worker knows. ``dead`` lists workers
+    with the beat that no longer changed; a worker whose beat has changed since lives. ``gone`` are nodes whose workers
+    have been dead for too long for their units to count. ``told_to`` is the account whose events report differences.
     """
 
     answer: ClassVar[type] = bool
@@ -34,7 +34,7 @@ class ReportSupply(Command, frozen=True, kw_only=True):
     gone: tuple[str, ...] = ()
 
     def needs(self) -> Needs:
-        """What was said before, every offering of these types, and who is thought to be dead."""
+        """The engine's reports, every offering of these types, and the workers that may be dead."""
         yield ENGINE_CAPACITIES, (self.engine,)
         for unit_type in self.types:
             yield OfferingsOfType(unit_type)
@@ -42,7 +42,7 @@ class ReportSupply(Command, frozen=True, kw_only=True):
             yield WORKERS, (worker_id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Write it down, where no living worker's word counts and nothing else is offered meanwhile."""
+        """Write it, unless a living worker's report takes precedence or other types are offered by now."""
         before = draft.get(ENGINE_CAPACITIES, self.engine) or EngineCapacity(self.engine)
         if set(before.stocks) - set(self.types):
             return False

@@ -1,4 +1,4 @@
-"""Where an engine keeps what it runs: one place for each name that the store knows it by."""
+"""The location of an engine's replicas: one for each name that the store has for an engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from leasebook.domain.values.rule_settings import Rules
 
 
 class ClaimHome(Command, frozen=True, kw_only=True):
-    """Write down where an engine keeps its replicas. Answers False where it is not ``before`` any more."""
+    """Record where an engine keeps its replicas. Returns False if the location is no longer ``before``."""
 
     answer: ClassVar[type] = bool
 
@@ -22,11 +22,11 @@ class ClaimHome(Command, frozen=True, kw_only=True):
     after: str
 
     def needs(self) -> Needs:
-        """What is written down."""
+        """The location's row."""
         yield METADATA, (self.name,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002 - no setting matters
-        """Write it, where nobody else did meanwhile."""
+        """Write it, unless another server has meanwhile."""
         fact = draft.get(METADATA, self.name)
         if (None if fact is None else fact.value) != self.before:
             return False

@@ -1,6 +1,6 @@
-"""A master key takes the place of another: announced, then the one that seals, then everything is sealed under it.
+"""The replacement of the master key: announce the next key, make it the key that seals, and seal all values again.
 
-Each step is a fact of the store, so that whoever goes on with it, after whatever happened, knows where it stands.
+Each step is recorded in the store, so that any server can go on after an interruption.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from leasebook.domain.values.refusal import WRONG_STATE, Refusal
 from leasebook.domain.values.rule_settings import Rules
 
 NEXT_KEY: Final = "master_key_next"
-"""The fact that says which master key is to take the place of the one that seals; empty: none is."""
+"""The metadata row with the announced master key; empty: none."""
 BEFORE_KEY: Final = "master_key_before"
-"""The fact that says which master key the one that seals took the place of; empty: nothing is sealed under it."""
+"""The metadata row with the replaced master key; empty: no value is sealed under it any more."""
 PAST_KEYS: Final = "master_keys_past"
-"""The fact that keeps what proves the log of identities and closures of earlier master keys, sealed under this one."""
+"""The metadata row with the proofs of the identity log and receipts of earlier master keys, sealed under this key."""
 
 
 class TurnMasterKey(Command, frozen=True, kw_only=True):
-    """Let the announced master key be the one that seals. Answers whether it is now.
+    """Make the announced master key the one that seals. Returns whether it is now.
 
-    ``log_end`` is how far the log of identities goes by what is kept in ``past``: where it has gone on, nothing is
-    done, and the answer is False.
+    ``log_end`` is the end of the identity log that ``past`` was made for. If the log has grown since, nothing changes,
+    and the answer is False.
     """
 
     answer: ClassVar[type] = bool
@@ -41,12 +41,12 @@ class TurnMasterKey(Command, frozen=True, kw_only=True):
     log_end: str
 
     def needs(self) -> Needs:
-        """The facts."""
+        """The metadata rows."""
         for name in (MASTER_KEY, NEXT_KEY, BEFORE_KEY, PAST_KEYS, LOG_END):
             yield METADATA, (name,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Raises Refusal where another master key is announced or seals."""
+        """Raises Refusal (WRONG_STATE) if another master key is announced or seals."""
         current = value_of(draft, MASTER_KEY)
         if current == self.to:
             return True
@@ -60,7 +60,7 @@ class TurnMasterKey(Command, frozen=True, kw_only=True):
 
 
 class Resealed(msgspec.Struct, frozen=True):
-    """A row whose sealed values were sealed anew: what they were and what they are to be."""
+    """A row with sealed values: before and after sealing them under another master key."""
 
     id: str
     was: bytes
@@ -70,7 +70,7 @@ class Resealed(msgspec.Struct, frozen=True):
 
 
 class Reseal(Command, frozen=True, kw_only=True):
-    """Write values that are sealed under another master key. What has changed meanwhile stays as it is."""
+    """Write values that are sealed under another master key. A value that has changed meanwhile stays."""
 
     answer: ClassVar[type] = bool
 
@@ -85,7 +85,7 @@ class Reseal(Command, frozen=True, kw_only=True):
             yield SUBSCRIPTIONS, (one.id,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Write them down."""
+        """Write them."""
         for one in self.keys:
             key = draft.get(ACCESS_KEYS, one.id)
             if key is not None and key.sealed == one.was:
@@ -98,7 +98,7 @@ class Reseal(Command, frozen=True, kw_only=True):
 
 
 class EndTurning(Command, frozen=True, kw_only=True):
-    """Nothing is sealed under the master key before any more. Answers whether that is so now."""
+    """Record that no value is sealed under the former master key any more. Returns True."""
 
     answer: ClassVar[type] = bool
 
@@ -106,12 +106,12 @@ class EndTurning(Command, frozen=True, kw_only=True):
     past: str
 
     def needs(self) -> Needs:
-        """The facts."""
+        """The metadata rows."""
         yield METADATA, (BEFORE_KEY,)
         yield METADATA, (PAST_KEYS,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Write it down, once."""
+        """Write it, once."""
         if value_of(draft, BEFORE_KEY) == self.was:
             draft.put(METADATA, StoreMetadata(BEFORE_KEY, ""))
             draft.put(METADATA, StoreMetadata(PAST_KEYS, self.past))
@@ -119,6 +119,6 @@ class EndTurning(Command, frozen=True, kw_only=True):
 
 
 def value_of(draft: Draft, name: str) -> str:
-    """Return a fact; empty where there is none."""
+    """Return the value of a metadata row; empty if it does not exist."""
     fact = draft.get(METADATA, name)
     return "" if fact is None else fact.value

@@ -31,10 +31,10 @@ from leasebook.domain.values.wording import are
 
 
 class SetOffering(Command, frozen=True, kw_only=True):
-    """Add an offering to the catalogue, or change its prices or its stock; None leaves a value as it is.
+    """Add an offering to the catalogue, or change its prices or its stock; None leaves a value.
 
-    A new price holds for what is bought and for minutes that begin from now on. ``routes`` say which engine serves
-    what: stock that follows an engine is counted anew with it. Answers the offering.
+    A new price applies to purchases and to minutes that begin from now on. ``routes`` say which engine serves the
+    offering: stock that follows the engine is counted again with it. Returns the offering.
     """
 
     answer: ClassVar[type] = Offering
@@ -54,7 +54,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
         return INSTANT if self.kind == QUOTA else engine_for(self.routes, self.region, self.unit_type)
 
     def needs(self) -> Needs:
-        """The offering and its prices; where an engine serves it, what that has, and whom else it serves with it."""
+        """The offering and its prices; if an engine serves it, the engine and all offerings of the type."""
         yield OFFERINGS, (self.region, self.unit_type)
         yield PRICES, (self.region, self.unit_type)
         if self.engine != INSTANT:
@@ -62,13 +62,13 @@ class SetOffering(Command, frozen=True, kw_only=True):
             yield OfferingsOfType(self.unit_type)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> Offering:  # noqa: ARG002
-        """Raises Refusal for a stock smaller than what is held, another kind, and a type that reads as another.
+        """Raises Refusal: stock below the reserved units, another kind, or a type spelled like another.
 
-        And for a stock that no engine can say, or that one says and that is to be set all the same.
+        Also for stock that follows an engine without a number of units, or that is set although it follows one.
         """
         if self.kind != QUOTA and draft.get(OFFERINGS, self.region, self.unit_type) is None:
             _refuse_misread(self.unit_type)
-        # A new offering comes last in the catalogue's order: what sorts by time needs no counter.
+        # A new offering comes last in the catalogue's order: the time as its position needs no counter.
         offering = draft.get(OFFERINGS, self.region, self.unit_type) or Offering(
             self.region, self.unit_type, int(now), None, None, 0, 0, self.kind or UNITS_OF_COMPUTE
         )
@@ -87,7 +87,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
         return draft.require(OFFERINGS, self.region, self.unit_type)
 
     def _stocked(self, draft: Draft, offering: Offering) -> Offering:
-        """Return the offering with the stock, or the source of it, that was asked for."""
+        """Return the offering with the requested stock or stock source."""
         source = self.stock_source or offering.stock_source
         if source == BY_ENGINE:
             if self.stock_source is not None:
@@ -104,7 +104,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
         return msgspec.structs.replace(offering, stock_source=source)
 
     def _check_engine(self, draft: Draft, offering: Offering) -> None:
-        """Raise Refusal where no engine can say how many units there are, or says it of another region's stock."""
+        """Raise Refusal if no engine reports its units, or another region's stock follows that engine already."""
         if offering.kind == QUOTA:
             raise Refusal(BAD_VALUE, "Quota runs on no engine; its stock is set.", field="stockSource")
         if self.engine == INSTANT:
@@ -126,7 +126,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
                 )
 
     def _reckon(self, draft: Draft) -> None:
-        """Count anew what the engine has and what is offered of it."""
+        """Compare the engine's units with its offerings again."""
         supply = None if self.engine == INSTANT else draft.get(ENGINE_CAPACITIES, self.engine)
         if supply is None:
             return
@@ -140,7 +140,7 @@ class SetOffering(Command, frozen=True, kw_only=True):
 
 
 def reprice(draft: Draft, offering: Offering, per_minute: Micro, now: Instant) -> Offering:
-    """Write down the price a minute that holds from now on; returns the offering with it. Needs its prices."""
+    """Record a price per minute that applies from now on; returns the offering with it. Needs its prices."""
     prices = draft.get(PRICES, offering.region, offering.type) or PriceList(offering.region, offering.type, ())
     prices = prices.with_change(now, per_minute)
     draft.put(PRICES, prices)
@@ -161,12 +161,12 @@ def _refuse_misread(unit_type: str) -> None:
 
 
 def _restock(offering: Offering, total: int) -> Offering:
-    held = offering.held
-    if total < held:
+    reserved = offering.reserved
+    if total < reserved:
         raise Refusal(
             WRONG_STATE,
-            f"{are(held, 'unit', f'of {offering.name}')} held by instances, so its stock cannot be {total}. "
-            f"Set {held} or more, or release instances first.",
+            f"{are(reserved, 'unit', f'of {offering.name}')} held by instances, so its stock cannot be {total}. "
+            f"Set {reserved} or more, or release instances first.",
             field="stockTotal",
         )
     return offering.stocked(total)

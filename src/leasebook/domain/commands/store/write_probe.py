@@ -1,4 +1,4 @@
-"""Finding out whether the store takes what is written."""
+"""A probe of whether the store accepts writes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from leasebook.domain.values.calendar import Instant
 from leasebook.domain.values.rule_settings import Rules
 
 WRITTEN: Final = "writes_proved"
-"""The fact that is written to find out whether anything can be: how often that was done."""
+"""The metadata row that the probe writes: the number of probes."""
 
 
 class ProveWriting(Command, frozen=True, kw_only=True):
-    """Write something that nobody reads, the way everything is written."""
+    """Write a row that is never read, the way all rows are written."""
 
     answer: ClassVar[type] = bool
 
@@ -25,7 +25,7 @@ class ProveWriting(Command, frozen=True, kw_only=True):
         yield METADATA, (WRITTEN,)
 
     def decide(self, draft: Draft, rules: Rules, now: Instant) -> bool:  # noqa: ARG002
-        """Count on: what does not change is not written."""
+        """Increase the number: an unchanged row would not be written."""
         before = draft.get(METADATA, WRITTEN)
         draft.put(METADATA, StoreMetadata(WRITTEN, str(1 if before is None else int(before.value) + 1)))
         return True

@@ -1,4 +1,4 @@
-"""The whole life of a unit: placements, terms, meters, arrears; quota, quotes, calls and packages."""
+"""The full life of an instance: placements, terms, meters, arrears; quota, quotes, usage and token packages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def upgrade() -> None:
 
 def _accounts_and_offerings() -> None:
     _add("accounts", _big("arrears_since", null=True))
-    # Who owes already is given the whole grace from the day of the upgrade on.
+    # Accounts that are in arrears already get the full grace from the day of the upgrade.
     op.execute(
         "UPDATE accounts SET arrears_since = (SELECT coalesce(max(at), 0) FROM postings "
         "WHERE postings.account_id = accounts.id) WHERE balance < 0"
@@ -72,7 +72,8 @@ def _units() -> None:
     )
     op.execute("UPDATE units SET term_from = started_at, term_anchor = started_at WHERE payment_timing = 'Prepaid'")
     op.execute("UPDATE units SET meter_from = started_at, metered_peak = count WHERE payment_timing = 'Postpaid'")
-    # Automatic renewals are tried from the next day of the tables on; those whose last try has passed run out.
+    # Automatic renewals are tried next at the next offset before their expiry. Those whose last attempt has passed
+    # expire.
     day = 86_400_000_000
     for days in (0, 1, 3, 7):
         op.execute(
@@ -119,7 +120,7 @@ def _services() -> None:
         f"UPDATE services SET prepaid_units = (SELECT count(*) {placed} AND u.payment_timing = 'Prepaid'), "
         f"postpaid_units = (SELECT count(*) {placed} AND u.payment_timing = 'Postpaid')"
     )
-    # What is still being created was counted with what runs.
+    # Replicas that were still being created were counted as running.
     coming = f"(SELECT coalesce(sum(u.replicas), 0) {placed} AND u.status = 'Creating')"
     op.execute(f"UPDATE services SET deploying = {coming}, replicas = replicas - {coming}")
     op.drop_column("units", "replicas")

@@ -1,4 +1,4 @@
-"""The audit log: pages of chains, the sealed ends of them, which instances they name, and what stands for old ones."""
+"""The audit log: pages of chains, the sealed ends of chains, the index of instances, and receipts of removed pages."""
 
 from __future__ import annotations
 

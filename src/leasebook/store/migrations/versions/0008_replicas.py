@@ -1,4 +1,4 @@
-"""Replicas: what is asked of engines, and who looks after it."""
+"""Replicas: the replicas that engines run, and the workers and leases that look after them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What engines have of each type, and offerings whose stock follows it."""
+"""The units of each type that engines report, and offerings whose stock follows them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From which instance on events tell of purchases: those up to that number are older than events.
+"""The number of the last instance whose purchase is older than events.
 
-Their times do not say it: events of work that was overdue when events began carry its due time, which can be earlier
-than the purchase of an instance that no event tells of.
+Times do not show it: events of work that was overdue when events began carry its due time, which can be before the
+purchase of an instance without events.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ branch_labels = None
 depends_on = None
 
 AT_ONCE, PAGES_MAX, NAMES_MAX = 500, 10_000, 10_000
-"""Pages of purchases that are looked at. They are written with the instances that they tell of, so the first instance
-that was told of is on one of the first pages, whichever of several servers came first; where there are more, it would
-take long to read them all, and could only find a number that is a little smaller."""
+"""Upper bound of the pages that are searched for purchases.
+
+A page is written together with the instances of its events, so the first instance with an event is on one of the first
+pages, even with several servers. If there are more pages, reading them all would take long and could only find a
+slightly smaller number.
+"""
 
 
 def upgrade() -> None:
@@ -33,7 +36,7 @@ def upgrade() -> None:
 
 
 def _first_told(connection: sa.Connection) -> int | None:
-    """Return the number of the first instance of whose purchase an event tells."""
+    """Return the number of the first instance with an event of its purchase."""
     pages = sa.text(
         # The first type has the first bit.
         "SELECT seq, events FROM event_pages WHERE seq > :seq AND types % 2 = 1 ORDER BY seq LIMIT :many"
@@ -53,7 +56,7 @@ def _first_told(connection: sa.Connection) -> int | None:
 
 
 def _events(text: bytes | str) -> list[list[object]]:
-    """Read a page: a list of times, types, instances, users and data; nothing where it is damaged."""
+    """Parse a page: a list of times, types, instances, users and data; empty if it is damaged."""
     try:
         page = text.encode() if isinstance(text, str) else bytes(text)
         events: list[list[object]] = json.loads(zlib.decompress(page) if page.startswith(b"x") else page)

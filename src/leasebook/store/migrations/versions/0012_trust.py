@@ -1,8 +1,8 @@
-"""Which versions of models an operator trusts, and indexes by which it is counted what an account has.
+"""Trust in model versions, and indexes for the counts of an account's rows.
 
-Whose version it was does not tell who may have made it: any user who writes services could. So none of an account's
-versions becomes trusted by this; an operator looks at them and approves them (ApproveModel). Only operators ever added
-versions for everybody, so those are trusted as of when they were made. What runs already goes on running.
+The owner of a version does not show who made it: any user who may write services could. So none of an account's
+versions becomes trusted here; an operator inspects and approves them (ApproveModel). Only operators could add versions
+for all accounts, so those are trusted from their creation on. Running replicas go on.
 """
 
 from __future__ import annotations

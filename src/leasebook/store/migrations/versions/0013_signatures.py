@@ -1,4 +1,4 @@
-"""What signatures must cover, nonces that are used up, and calls that were refused before anybody knew who called."""
+"""Requirements on signatures, used nonces, and refused calls without a verified caller."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which keys came from the environment, when each was last used, and events of what accounts, users and keys there are.
+"""Root keys from the environment, the last use of each key, and events of existing accounts, users and keys.
 
-From here on every change of them is an event, and the check asks for one of everything that stands in the rows. So what
-is there now is written down as found: an event each, in the log of its account. The first seal follows their digest.
+From here on every change of them is an event, and the check expects events for every row. So each existing row gets an
+event of the type found, in the log of its account. The first seal follows their digest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-# The place of a type in the table never changes.
+# The position of a type in the table never changes.
 from leasebook.domain.record.event import types_mask
 from leasebook.domain.values.former_name import SEALED
 
@@ -74,7 +74,7 @@ def upgrade() -> None:
 
 
 def _now(connection: sa.Connection) -> int:
-    """Return the store's time: its virtual clock's where it has one."""
+    """Return the store's time: its virtual clock's if it has one."""
     stands = connection.execute(sa.text("SELECT value FROM facts WHERE name = 'clock_at'")).scalar()
     return int(stands) if stands is not None else time.time_ns() // 1000
 
@@ -83,7 +83,7 @@ def _accounts(connection: sa.Connection) -> list[str]:
     """Return every account, the operator's first: its first user is the first root."""
     root = "SELECT u.account_id FROM users u JOIN facts f ON f.value = u.id WHERE f.name = 'root_user'"
     first = connection.execute(sa.text(root)).scalar()
-    # Whoever has a user or a key is told of, also where the account itself is gone.
+    # Includes accounts whose own row is gone but that still have a user or a key.
     every = (
         "SELECT id FROM accounts UNION SELECT account_id FROM users UNION SELECT account_id FROM access_keys "
         "UNION SELECT account_id FROM service_keys"
@@ -97,7 +97,7 @@ def _told(connection: sa.Connection, account_id: str) -> Iterator[dict[str, Any]
     for what, table, owner, columns in TABLES:
         text = f"SELECT {', '.join(columns)} FROM {table} WHERE {owner} = :owner ORDER BY created_at, id"
         rows = connection.execute(sa.text(text), {"owner": account_id}).mappings().all()
-        # The first root goes before who is as old.
+        # The first root comes before users of the same age.
         for row in sorted(rows, key=lambda row: what != "user" or row["id"] != root):
             now = {name: _value(name, row[name]) for name in columns if name != "id"}
             yield {"what": what, "id": row["id"], "now": now}

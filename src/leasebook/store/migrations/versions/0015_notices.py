@@ -1,6 +1,6 @@
-"""Mail addresses are confirmed, links are used once for ever, and tests have a rate.
+"""Mail addresses are confirmed, a link works only once, and tests have a rate.
 
-Whoever gets mail by now goes on getting it: those addresses count as confirmed.
+Addresses that receive mail already count as confirmed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.add_column("hooks", sa.Column("sealed_at", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("hooks", sa.Column("confirms", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("hooks", sa.Column("confirm_until", sa.BigInteger(), nullable=True))
-    # A secret that was replaced within the last day says by its end when that was; older ones do not say it.
+    # The end of a former secret's day shows when it was replaced; older replacements have no record.
     op.execute("UPDATE hooks SET sealed_at = coalesce(before_until - 86400000000, created_at)")
     op.drop_index("hooks_working", "hooks")
     where = sa.text("status IN ('Active', 'Pending', 'Deleting')")

@@ -1,4 +1,4 @@
-"""Each server says which engines it works with, so that everybody sees what nobody looks after."""
+"""Each server reports its engines, so that others see which replicas have no server."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What must hold of each kind of row, and which rows break it."""
+"""The rules for each kind of row, and the rows that break them."""

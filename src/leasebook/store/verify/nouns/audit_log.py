@@ -1,4 +1,4 @@
-"""Proving the audit log: that no page of it was altered, removed, put in or moved, as far as the store can show."""
+"""Checks of the audit log: no page was changed, removed, inserted or moved, as far as the store can show."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAGES: Final = 200
 """Pages in memory at once."""
 FOREVER: Final = 2**63
 FOUND_MAX: Final = 100
-"""Findings a chain; one with more is beyond mending."""
+"""Upper bound of the findings of one chain."""
 _PAGES_TEXT: Final = (
     f"SELECT {columns(AUDIT_PAGES)}, seq FROM audit_pages WHERE chain = ? AND number > ? ORDER BY number LIMIT ?"
 )
@@ -44,51 +44,52 @@ _NEXT_CHAIN: Final = (
 
 
 class Audited(msgspec.Struct):
-    """How much was proved."""
+    """The progress and the results of the check."""
 
     chains: int = 0
     entries: int = 0
     closed: int = 0
     public_key: str | None = None
     founded_at: int | None = None
-    """When the store was founded, on its own clock."""
+    """When the store was created, on its own clock."""
     turned: bool = False
-    """Whether a master key took the place of another: closures are signed for several public keys then."""
+    """Whether the master key was ever replaced: then receipts are signed for several public keys."""
     marks: list[Mark] = []
-    """What pages say of how far the log of identities went."""
+    """The ends of the identity log that pages record."""
     wanted: set[bytes] = set()
-    """Digests of rows that were on no page so far (``check_rows``)."""
+    """Digests of rows that were on no page so far (``verify.rows``)."""
     closed_until: int | None = None
-    """Until then pages were closed, with the digests on them."""
+    """The last time of removed pages; the digests on them are gone."""
     older_seq: int = -1
-    """The last page that a server of an earlier version wrote, which took note of no row."""
+    """The last page that a server of an earlier version wrote, without digests of rows."""
     noting: list[tuple[int, int]] = []
-    """Of each chain whose server took note of rows: the number and the time of its first page."""
+    """For each chain whose server wrote digests: the number and the time of its first page."""
 
     def note(self, digests: bytes) -> None:
-        """Take digests of rows from a page."""
+        """Remove a page's digests from those still wanted."""
         self.wanted.difference_update(digests[at : at + BYTES] for at in range(0, len(digests), BYTES))
 
     is_torn: bool = False
-    """Whether something is wrong with a chain: then nobody knows which digests it had."""
+    """Whether a chain is broken: then its digests are incomplete."""
 
     @property
     def unnoted_until(self) -> int | None:
-        """Until when rows were written of which nothing is noted, or is not any more; None: all are noted.
+        """The time until which rows may have no digest on a page; None: all rows have one.
 
-        A server of an earlier version may have written rows until another took its place.
+        A server of an earlier version may have written rows until another one replaced it.
         """
         first = min((at for _, at in self.noting), default=None)
-        # Whoever founds a store takes note of it at once. A store of an earlier version may have no page of that time.
+        # A new store's first page is as old as the store. A store of an earlier version may have no page from that
+        # time.
         was_older = self.founded_at is not None and first is not None and first > self.founded_at
-        # Where pages were closed, that first page may be among them, and their digests are gone with them.
+        # If pages were removed, that first page may be among them, and its digests are gone with it.
         if self.older_seq < 0 and (self.closed_until is not None or not was_older):
             return self.closed_until
         after = [at for seq, at in self.noting if seq > self.older_seq]
         return max(min(after, default=FOREVER), self.closed_until or 0)
 
     def summary(self, *, keyed: bool) -> str:
-        """Say it, and what could not be proved."""
+        """Return the result, and the parts that could not be verified, in words."""
         text = f"{self.entries} audit entries in {self.chains} chains"
         if self.closed:
             text += f" ({self.closed} more are closed, signed for the public key {self.public_key})"
@@ -100,10 +101,10 @@ class Audited(msgspec.Struct):
 
 
 def check_audit(fetch: Fetch, keys: AuditKeys | None, done: Audited) -> Iterator[str]:
-    """Walk along every chain, a few pages in memory at a time; one line for each thing that is wrong.
+    """Check every chain, a few pages in memory at a time; yields one line for each fault.
 
-    Without the ``keys`` the seals of the chains' ends are not proved, and of closures only that whoever signed them had
-    the key that they name.
+    Without the ``keys``, the seals of the chains' ends are not verified. Of receipts only the signature by the named
+    key is verified then, not whose key it is.
     """
     chain = ""
     while True:
@@ -127,7 +128,7 @@ def check_audit(fetch: Fetch, keys: AuditKeys | None, done: Audited) -> Iterator
 
 
 class _Walk:
-    """One chain, from its beginning to its end."""
+    """The check of one chain, from its beginning to its end."""
 
     def __init__(self, fetch: Fetch, keys: AuditKeys | None, chain: str, done: Audited) -> None:
         self._fetch = fetch
@@ -167,7 +168,7 @@ class _Walk:
                 yield row[0], closure
 
     def _pages(self) -> Iterator[tuple[int, AuditPage]]:
-        # From the very beginning: pages that a closure stands for must be gone.
+        # From the first page on: pages that a receipt replaces must be gone.
         last = 0
         while rows := self._fetch(_PAGES_TEXT, (self._chain, last, PAGES)):
             for row in rows:
@@ -205,7 +206,7 @@ class _Walk:
         elif chain_hash(self._hash, self._chain, page.number, page.body) != page.hash:
             yield f"page {page.number} is not what was written, or does not follow page {page.number - 1}"
         yield from self._content(page)
-        # What follows is proved by itself.
+        # Pages after a fault are checked on their own.
         self._number, self._hash = page.number, page.hash
         self._done.entries += page.size
 
@@ -221,7 +222,7 @@ class _Walk:
             self._done.note(body.rows)
         if body.mark is not None:
             self._done.marks.append(body.mark)
-        # A page without entries is there for its mark, and its time is nobody's.
+        # A page without entries exists for its mark, and its time is arbitrary.
         said = (body.account_id, len(times), min(times, default=page.first_at), max(times, default=page.last_at))
         if said != (page.account_id, page.size, page.first_at, page.last_at):
             yield f"page {page.number} stands under another account, number or time than it has"
@@ -229,7 +230,7 @@ class _Walk:
             yield from self._known(head)
 
     def _known(self, head: Head) -> Iterator[str]:
-        """Prove that a chain is still there which was when this one began, up to where it was then."""
+        """Check that a chain that existed when this one began still exists, unchanged up to its end at that time."""
         rows = self._fetch("SELECT hash FROM audit_pages WHERE chain = ? AND number = ?", (head.chain, head.number))
         if not rows:
             rows = self._fetch(

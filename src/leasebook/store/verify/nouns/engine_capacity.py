@@ -1,4 +1,4 @@
-"""Whether the stock in the books fits what engines were last seen to have: what must fit, and what only may."""
+"""Checks of stock against the last reports about engines: differences that are errors, and those that are remarks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from leasebook.store.queries.read_repository import Fetch
 
 
 class Stocked(NamedTuple):
-    """A type on an engine: what is written down, what was last seen, and the offerings that it serves."""
+    """A type on an engine: the recorded comparison, the last reports, and the offerings that it serves."""
 
     engine: str
     type: str
     said: dict[str, Any]
     has: int | None
     offered: int
-    held: int
+    reserved: int
     by_hand: int
     followed: int | None
 
     @property
     def name(self) -> str:
-        """What it is called in a line."""
+        """Its name in findings."""
         return f"engine {self.engine} has {self.has} units of {self.type}"
 
 
@@ -54,14 +54,14 @@ def _stocked(fetch: Fetch) -> Iterator[Stocked]:
                 count,
                 _has(json.loads(words), unit_type),
                 sum(total for _, total, _ in rows),
-                sum(held for _, _, held in rows),
+                sum(reserved for _, _, reserved in rows),
                 sum(total for source, total, _ in rows if source == "Set"),
                 sum(followed) if followed else None,
             )
 
 
 def supply_findings(fetch: Fetch) -> Iterator[str]:
-    """Return a line for stock that follows an engine and is not what that was last seen to have."""
+    """Yield a finding for each stock that follows an engine and differs from its last report."""
     for one in _stocked(fetch):
         left = None if one.has is None else max(0, one.has - one.by_hand)
         if left is not None and one.followed is not None and one.followed != left:
@@ -71,11 +71,11 @@ def supply_findings(fetch: Fetch) -> Iterator[str]:
 
 
 def supply_remarks(fetch: Fetch) -> Iterator[str]:
-    """Return a line for stock that is set by hand and is not what the engine has, and for what is sold beyond it."""
+    """Yield a remark for each stock that an operator set and the engine lacks or exceeds, and for oversold units."""
     for one in _stocked(fetch):
         if one.has is None:
             continue
         if one.offered != one.has:
             yield f"{one.name}, and {one.offered} are offered, {one.by_hand} of them set by hand"
-        if one.held > one.has:
-            yield f"{one.name}, and {one.held} are sold: {one.held - one.has} more than there are"
+        if one.reserved > one.has:
+            yield f"{one.name}, and {one.reserved} are sold: {one.reserved - one.has} more than there are"

@@ -1,4 +1,4 @@
-"""Proving what accounts are told and limited by: events against instances, and limits against what counts."""
+"""Checks of events against instances, and of limits against the usage that they count."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from leasebook.store.verify.nouns.identities import Identities
 from leasebook.store.verify.nouns.stories import BESIDES, WHOLE, Stories, Story, Told
 
 PAGES_AT_ONCE: Final = 500
-"""Pages of events that are in memory at once."""
+"""Pages of events in memory at once."""
 ROWS_AT_ONCE: Final = 5_000
-"""Instances that are in memory at once on the way to their stories."""
+"""Instances in memory at once while they are distributed to files."""
 UNITS_BEFORE_EVENTS: Final = "units_before_events"
-"""The fact that says the number of the last unit that was bought before there were events; 0 in a newer store."""
+"""The metadata row with the number of the last instance bought before there were events; 0 in a newer store."""
 _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
 _counts: Final = msgspec.json.Decoder(dict[str, dict[str, int]]).decode
 _amounts: Final = msgspec.json.Decoder(dict[str, Micro]).decode
 
 
 def _events(text: bytes | str) -> tuple[Event, ...] | None:
-    """Read a page; None where somebody wrote something else there."""
+    """Parse a page; None if it is damaged."""
     try:
         return _decoded(unpacked(text))
     except msgspec.DecodeError:
@@ -38,7 +38,7 @@ def _events(text: bytes | str) -> tuple[Event, ...] | None:
 
 
 def check_limits(fetch: Fetch) -> Iterator[str]:
-    """What counts against an account's limits: the units that its users hold, and the month's postings."""
+    """Compare the usage in an account's limits with the units reserved by its users and the month's postings."""
     rows = fetch(
         "SELECT g.account_id, g.held, g.month, g.spent, a.time_zone FROM guards g "
         "LEFT JOIN accounts a ON a.id = g.account_id ORDER BY g.account_id",
@@ -84,9 +84,9 @@ def _spent(fetch: Fetch, account: str, month: str, zone: str) -> dict[str, Micro
 
 
 def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
-    """Pages of events are what they say they are, stand under the instances that they tell of, and tell their rows.
+    """Check pages of events: their summaries, their index by instance, and the rows that they report.
 
-    What they tell of accounts, users and keys goes to ``identities``.
+    Events of accounts, users and keys are passed to ``identities``.
     """
     ((units,),) = fetch("SELECT count(*) FROM units", ())
     with closing(Stories(units)) as stories:
@@ -102,7 +102,7 @@ def check_events(fetch: Fetch, identities: Identities) -> Iterator[str]:
 
 
 def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iterator[str]:
-    """Each page can be read and is of the times that it says. What it tells goes to the stories."""
+    """Check that each page can be read and has the times and types that it states. Its events go to the stories."""
     for rows in _pages(fetch):
         for seq, account, first_at, last_at, types, text in rows:
             events = _events(text)
@@ -120,9 +120,9 @@ def _check_pages(fetch: Fetch, stories: Stories, identities: Identities) -> Iter
 
 
 def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
-    """All events of an instance, one after another, tell what its row says, and it lists the pages where they stand.
+    """Compare each instance's row with its events, and the index with the pages that have them.
 
-    Of one that is older than events only what was told since is compared.
+    For an instance that is older than events, only the fields that events have reported since are compared.
     """
     before = units_before_events(fetch)
     if before is None:
@@ -151,7 +151,7 @@ def _check_stories(fetch: Fetch, stories: Stories) -> Iterator[str]:
 
 
 def units_before_events(fetch: Fetch) -> int | None:
-    """Return the number of the last unit that is older than events."""
+    """Return the number of the last instance that is older than events."""
     found = fetch("SELECT value FROM facts WHERE name = ?", (UNITS_BEFORE_EVENTS,))
     return int(found[0][0]) if found and found[0][0].isdigit() else None
 
@@ -165,14 +165,14 @@ def _compared(story: Story, row: Told, *, is_new: bool) -> Iterator[str]:
     elif story.bought_by not in (None, account):
         yield f"unit {unit} belongs to account {account}, and its events tell another account of it"
     for name, told in story.told.items():
-        # Why it cannot begin to run is in the row while it is tried, and no event tells of it.
+        # While an engine tries to start it, the row has the reason of the last failure, and no event reports that.
         if name == "failure" and told is None and row["status"] not in UP:
             continue
         if told != row[name]:
             yield f"unit {unit} has {name} {row[name]}, and its events tell {told}"
     if is_new:
         for name, told in story.besides().items():
-            # Prepaid there is no meter; and what is reminded of nothing any more has forgotten of what it was.
+            # A prepaid instance has no meter, and one without reminders has no time of the last one.
             is_said = {
                 "meter_from": row["payment_timing"] == "Postpaid",
                 "reminded_at": row[name] is not None,

@@ -1,7 +1,7 @@
-"""Proving rights: that accounts, users and keys are what their events say, and that nobody else wrote these events.
+"""Checks of rights: accounts, users and keys are as their events report, and no one else wrote these events.
 
-Rows are compared with events by whoever has the books. That the events are the service's own takes the master key, as
-the seals of the audit log do; with it nobody else can add one, alter one or take one out
+The store alone suffices for comparing rows with events. To verify that the service wrote the events takes the master
+key, as for the seals of the audit log; without it no one can add, change or remove one unnoticed
 (``domain/record/identity_log.py``).
 """
 
@@ -24,19 +24,19 @@ from leasebook.store.rows.codec import CODECS
 
 ROWS_AT_ONCE: Final = 5_000
 FOUND_MAX: Final = 1_000
-"""Findings; a store with more is beyond reading."""
+"""Upper bound of findings."""
 TABLES: Final[dict[str, Table[Any]]] = {
     "account": ACCOUNTS,
     "user": USERS,
     "accessKey": ACCESS_KEYS,
     "serviceKey": SERVICE_KEYS,
 }
-"""By what events are about: where its rows are."""
+"""The table of each kind of identity in events."""
 CALLED: Final = {"account": "account", "user": "user", "accessKey": "access key", "serviceKey": "service key"}
 _IAM: Final = frozenset(IAM_TYPES)
 _DEFAULTS: Final = {
     what: {
-        # As JSON has it, in which events are kept: a tuple is a list there.
+        # In the JSON form of events: a tuple is a list there.
         field.name: msgspec.json.decode(msgspec.json.encode(field.default))
         for field in msgspec.structs.fields(table.row)
         if field.default is not msgspec.NODEFAULT
@@ -53,18 +53,18 @@ class _Sealed(NamedTuple):
 
 
 class Identities:
-    """Takes the events of a store in the order of their pages, and says what does not fit them."""
+    """Takes the events of a store in the order of their pages, and yields the rows and events that contradict them."""
 
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], dict[str, Any]] = {}
-        """What all events together tell of each account, user and key. One takes a kilobyte, with its events."""
+        """The fields of each account, user and key by all events so far. Each takes a kilobyte, with its events."""
         self._sealed: dict[int, _Sealed] = {}
         self._found = NOTHING
         self._wrong: list[str] = []
         self._first_user: str | None = None
 
     def tell(self, page: int, account_id: str, event: Event) -> None:
-        """Take an event from a page of an account's; those that are about no identity are none of ours."""
+        """Take an event from a page of an account's events; events of other kinds are ignored."""
         if event.type not in _IAM:
             return
         try:
@@ -116,9 +116,9 @@ class Identities:
         self._sealed[number] = _Sealed(page, account_id, bytes.fromhex(seal), event)
 
     def findings(self, fetch: Fetch, keys: AuditKeys | None, marks: list[Mark]) -> Iterator[str]:
-        """Compare with the rows, and prove the log itself; without the ``keys`` its seals are not proved.
+        """Compare with the rows, and check the log itself; without the ``keys`` its seals are not verified.
 
-        ``marks`` are what the audit log says of how far this log went.
+        ``marks`` are the ends of this log that the audit log records.
         """
         found = self._all(fetch, keys, marks)
         for count, finding in enumerate(found):
@@ -136,7 +136,7 @@ class Identities:
             yield f"the first root is user {roots[0][0]}, and the events tell that it is {self._first_user}"
 
     def _log(self, fetch: Fetch, keys: AuditKeys | None, marks: list[Mark]) -> Iterator[str]:
-        """The numbers have no gap, each seal is that of its event after the one before, and the end is the end."""
+        """Check that the numbers have no gap, that each seal fits its event and the one before, and the end."""
         last = Mark(0, self._found)
         seals = {0: self._found}
         for number, one in sorted(self._sealed.items()):
@@ -187,14 +187,14 @@ class Identities:
             yield f"{CALLED[what]} {row_id} is there, and no event tells of it"
             return
         for field, value in has.items():
-            # What no event tells is a field that is newer than the last of them, and nobody has set it since.
+            # A field without an event was added later than the row's last event, and has kept its default.
             says = told.get(field, _DEFAULTS[what].get(field, value))
             if says != value:
                 yield f"{CALLED[what]} {row_id} has {field} {value}, and its events tell {says}"
 
 
 def _marked(marks: list[Mark], seals: dict[int, bytes], last: int) -> Iterator[str]:
-    """What the audit log says of the log of identities is still so."""
+    """Check the identity log against the ends that the audit log records."""
     for mark in marks:
         if mark.number > last:
             yield f"the audit log knows {mark.number} identity events, and only {last} are there"

@@ -1,4 +1,4 @@
-"""Proving what an instance says of its meter, its term and its times, beyond what events and the agenda tell."""
+"""Checks of an instance's meter, term and times, beyond the comparison with events and the agenda."""
 
 from __future__ import annotations
 
@@ -131,14 +131,14 @@ RULES: Final = (
 
 
 def unit_findings(fetch: Fetch) -> Iterator[str]:
-    """Return a line for each instance that breaks a rule."""
+    """Yield a line for each instance that breaks a rule."""
     yield from by_rules(fetch, RULES)
     yield from _terms(fetch)
     yield from _reminders(fetch)
 
 
 def _terms(fetch: Fetch) -> Iterator[str]:
-    """A term is so many months after its anchor, in the account's zone, and the next try to renew it is before it."""
+    """Check that a term ends that many months after its anchor, and that its renewal is tried before."""
     zones: dict[str, str] = dict(fetch("SELECT id, time_zone FROM accounts", ()))
     turned: dict[str, list[int]] = {}
     for unit, at in fetch("SELECT unit_id, created_at FROM orders WHERE kind = 'Conversion'", ()):
@@ -162,18 +162,18 @@ def _terms(fetch: Fetch) -> Iterator[str]:
                 continue
             if end(anchor, months, zone) != expires:
                 yield f"unit {unit} has a term of {months} months from {anchor}, which does not end at {expires}"
-            # What turns prepaid has a term from where its last minute ends (decision 28).
+            # An instance that becomes prepaid has a term from the end of its last metered minute (decision 28).
             begins = since in (None, started) or any(at <= since < at + MINUTE_US for at in turned.get(unit, ()))
             if started is not None and not begins:
                 yield f"unit {unit} started at {started} and has a term from {since} to {expires}"
-            # In retention it is tried every day (decision 30).
+            # During retention the renewal is tried every day (decision 30).
             late = status == "Stopped" and renew is not None and renew > expires and (renew - expires) % DAY_US == 0
             if renew is not None and expires - renew not in tries and not late:
                 yield f"unit {unit} is renewed at {renew}, and its term ends at {expires}"
 
 
 def _reminders(fetch: Fetch) -> Iterator[str]:
-    """The next reminder is as long before the end as the first of those that are still to come."""
+    """Check that the next reminder is due at the longest of the remaining offsets before the deadline."""
     for unit, due, offsets, ends in fetch(
         "SELECT id, remind_at, remind_before_us, CASE WHEN payment_timing = 'Postpaid' THEN release_at ELSE expires_at "
         "END FROM units WHERE remind_at IS NOT NULL AND remind_before_us <> ''",

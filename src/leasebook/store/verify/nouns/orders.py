@@ -1,4 +1,4 @@
-"""Proving orders and postings: an order says what its instance and its posting say, and no posting stands alone."""
+"""Checks of orders and postings: an order agrees with its instance and its posting, and each posting has its order."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from leasebook.store.verify.nouns.events import units_before_events
 
 SHOWN_MAX: Final = 1000
 HOURLY_MAX: Final = 61
-"""Minutes of an hourly charge at most; of more a posting was rolled up."""
+"""Upper bound of an hourly charge in minutes; a posting of more is rolled up."""
 _END: Final = f"p.since + p.minutes * {MINUTE_US}"
 
 
 class Rule(NamedTuple):
-    """What finds broken rows, and the words for each."""
+    """A query that finds broken rows, and the sentence for each."""
 
     text: str
     words: str
@@ -92,7 +92,7 @@ RULES: Final = (
     Rule(
         "SELECT p.seq, p.unit_id, p.since, p.minutes, p.at FROM postings p JOIN units u ON u.id = p.unit_id "
         "JOIN prices l ON l.region = u.region AND l.type = u.type WHERE p.kind = 'Usage' AND p.price IS NOT NULL "
-        # What came to a minute that was charged already is charged by itself, and later (decision 28).
+        # Units added to a charged minute are charged by a posting of their own, and later (decision 28).
         f"AND p.since IS NOT NULL AND p.minutes > 1 AND p.at > {_END} "
         "AND replace(l.changes, 'null', '') = l.changes AND replace(l.changes, ',0]', '') = l.changes "
         "AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.unit_id = p.unit_id AND q.at = p.at AND q.since > p.since)",
@@ -110,15 +110,15 @@ RULES: Final = (
 
 
 def order_findings(fetch: Fetch) -> Iterator[str]:
-    """Return a line for each row that breaks a rule, at most so many of a kind."""
+    """Yield a line for each row that breaks a rule, at most ``SHOWN_MAX`` of a kind."""
     yield from by_rules(fetch, RULES)
 
 
 def by_rules(fetch: Fetch, rules: tuple[Rule, ...]) -> Iterator[str]:
-    """Return a line for each row that is found.
+    """Yield a line for each row that the rules' queries find.
 
-    Instances that are older than events were written by the first versions, which left some of their columns to what
-    they were before; rules that begin with instances are not for them.
+    Instances that are older than events were written by the first versions, which did not update some of their columns;
+    rules whose query begins with instances skip them.
     """
     before = units_before_events(fetch) or 0
     for rule, words in rules:

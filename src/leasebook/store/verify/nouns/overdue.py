@@ -1,7 +1,7 @@
-"""Work that fell due and was not done: what servers failed to do, and what waits because none has worked since.
+"""Checks of due work that was not done: the failures of servers, and the work that waits because none has run since.
 
-A store that nobody serves, a restored backup and a copy have work that fell due meanwhile. The next start does it, each
-piece as of its own time, so that nothing is wrong with it.
+A store without a server, a restored backup and a copy have work that fell due meanwhile. The next start does it, each
+piece as of its own time, so that is no error.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from leasebook.ports.clock import RealClock, wall_us
 from leasebook.store.queries.read_repository import Fetch
 
 GRACE_US: Final = 60 * SECOND_US
-"""Due work of the last minute may be in the hands of a server that works on the store."""
+"""Due work of the last minute may be under way in a server."""
 CLOCK_JUMP_MAX_US: Final = 300 * SECOND_US
 _UP: Final = "status IN ('Running', 'Reconfiguring', 'ReconfigureFailed', 'BillingChanging')"
 
 
 def store_now(fetch: Fetch) -> tuple[Instant, int]:
-    """Return what time it is for a store, and how much later than due work may be done."""
+    """Return the store's time, and how much later than due its work may be done."""
     facts: dict[str, str] = dict(fetch("SELECT name, value FROM facts", ()))
     if facts.get(CLOCK_MODE) == "virtual":
-        # It stands still, so nothing but work due at this very moment can be in hand.
+        # A virtual clock is paused, so only work due at this very instant can be under way.
         return Instant(int(facts[VIRTUAL_NOW])), 0
-    # A clock that was set makes nothing overdue: servers hold what only that makes due.
+    # A clock that was set makes no work overdue: servers pause work that is due only by the jump.
     return RealClock(CLOCK_JUMP_MAX_US, mark=read(facts.get(CLOCK_SEEN))).now(), GRACE_US
 
 
 class Overdue:
-    """Tells work that a server failed to do from work that waits for one.
+    """Distinguishes work that a server failed to do from work that waits for a server.
 
-    ``late``: what was due before that should be done. ``seen``: when a server last gave a sign of life; None: it is not
-    known, and then nobody can say that none has worked since.
+    ``late``: work due before that should be done. ``seen``: when a server last recorded the clock; None: unknown, and
+    then all late work counts as a failure.
     """
 
     def __init__(self, late: Instant | None = None, seen: Instant | None = None) -> None:
@@ -46,14 +46,14 @@ class Overdue:
 
     @classmethod
     def of(cls, fetch: Fetch) -> Overdue:
-        """Find both out. Servers write what their clock shows four times a minute."""
+        """Read both times. Servers record their clock's reading four times a minute."""
         now, grace = store_now(fetch)
         marks = fetch("SELECT value FROM facts WHERE name = ?", (CLOCK_SEEN,)) if grace else []
         mark = read(marks[0][0]) if marks else None
         return cls(Instant(now - grace), None if mark is None else Instant(mark.floor))
 
     def findings(self, fetch: Fetch, most: int) -> Iterator[str]:
-        """Yield, at most so many times, what was due while a server worked, and was not done."""
+        """Yield up to ``most`` findings: work that was due while a server ran, and was not done."""
         before = self._late if self._seen is None else min(self._late, Instant(self._seen - GRACE_US))
         held = fetch(
             "SELECT id, status, min(coalesce(release_at, retire_at, expires_at)) FROM units WHERE "
@@ -68,7 +68,7 @@ class Overdue:
             yield f"due work {DueKind(kind).name.lower()} of unit {unit} was due at {rfc3339(Instant(at), 'UTC')}"
 
     def remarks(self, fetch: Fetch) -> Iterator[str]:
-        """Yield what has waited ever since the last server ended: the next one does it."""
+        """Yield the work that waits since the last server ended; the next server does it."""
         if self._seen is None:
             return
         counts = fetch(

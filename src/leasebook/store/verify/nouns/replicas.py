@@ -1,4 +1,4 @@
-"""What must hold of replicas at every moment, and which rows break it."""
+"""The rules for replicas, and the rows that break them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIVE: Final = "r.state NOT IN ('Gone', 'Failed')"
 
 
 def replica_findings(fetch: Fetch) -> Iterator[str]:
-    """Return a line for each row that breaks a rule."""
+    """Yield a line for each row that breaks a rule."""
     yield from _lost(fetch)
     yield from _twice(fetch)
     yield from _ready(fetch)
@@ -26,9 +26,10 @@ def replica_findings(fetch: Fetch) -> Iterator[str]:
 
 
 def replica_remarks(fetch: Fetch) -> Iterator[str]:
-    """Return a line for what runs where no server that is up would look after it.
+    """Yield a remark for replicas that no running server would look after.
 
-    Servers that were killed count as up, for nobody can tell; and where none is up, nobody is to be expected.
+    Servers that were killed count as running, because the store cannot tell; and without any running server there is no
+    remark.
     """
     up = [
         (node, engines.split(","))
@@ -46,7 +47,7 @@ def replica_remarks(fetch: Fetch) -> Iterator[str]:
 
 
 def _lost(fetch: Fetch) -> Iterator[str]:
-    """What an engine may still have of an instance keeps its units from being given back."""
+    """Check that no instance has returned its units while an engine may still have replicas of it."""
     rows = fetch(
         f"SELECT r.unit_id, r.service_id, r.number, r.state, u.status FROM replicas r JOIN units u ON u.id = r.unit_id "
         f"WHERE {LIVE} AND u.status IN ('Released', 'CreateFailed') LIMIT ?",
@@ -64,7 +65,7 @@ def _lost(fetch: Fetch) -> Iterator[str]:
 
 
 def _twice(fetch: Fetch) -> Iterator[str]:
-    """A generation is given once on an instance, so that a name is used for one try."""
+    """Check that a generation is used once on an instance, so that a name belongs to one try."""
     rows = fetch(
         "SELECT unit_id, generation, count(*) FROM replicas GROUP BY unit_id, generation HAVING count(*) > 1 LIMIT ?",
         (SHOWN_MAX,),
@@ -85,7 +86,7 @@ def _ready(fetch: Fetch) -> Iterator[str]:
 
 
 def _missing(fetch: Fetch) -> Iterator[str]:
-    """What came up by its replicas has their rows: they are written before anything is started, and never deleted."""
+    """Check that a running instance has rows for its replicas: rows are written before a start, and never deleted."""
     known = set(fetch("SELECT DISTINCT unit_id, service_id FROM replicas", ()))
     active = {service for (service,) in fetch("SELECT id FROM services WHERE active AND deleted_at IS NULL", ())}
     rows = fetch(

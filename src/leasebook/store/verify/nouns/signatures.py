@@ -1,4 +1,4 @@
-"""Proving what is remembered of signatures: rules that can be kept, nonces of keys, and counts that add up."""
+"""Checks of signatures' records: rules that signatures can satisfy, nonces of existing keys, and counts that add up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN_MAX: Final = 1000
 
 
 def check_signatures(fetch: Fetch) -> Iterator[str]:
-    """Return a line for each row that is not as it must be."""
+    """Yield a line for each row that breaks a rule."""
     yield from _rules(fetch)
     yield from _nonces(fetch)
     yield from _refused(fetch)

@@ -1,7 +1,7 @@
-"""Stories of instances, put together from events that lie in the order in which they happened to everybody.
+"""Stories of instances: their events, collected from pages that have all accounts' events in their order.
 
-Everything is read once, whatever the number of instances: what is known of an instance goes to one of several temporary
-files, line by line, and only one of these files is in memory at a time.
+Everything is read once, for any number of instances: each line about an instance goes to one of several temporary
+files, and only one of these files is in memory at a time.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from leasebook.domain.rules.metering import minutes_started
 from leasebook.domain.values.calendar import MINUTE_US, Instant
 
 UNITS_AT_ONCE: Final = 100_000
-"""About so many instances share a file. Their stories take some 100 MB of memory."""
+"""Approximate number of instances that share a file. Their stories take some 100 MB of memory."""
 SPOOL_BYTES: Final = 1 << 20
-"""What fits into so much stays in memory: a small store is proved without a file."""
+"""Upper bound of a file in memory, in bytes: a small store is checked without files on the disk."""
 
 WHOLE: Final = (
     *STORY,
     *("created_at", "created_by", "region", "type", "order_id", "started_at"),
     *("ended_at", "end_reason", "released_at", "charged", "failure"),
 )
-"""What events tell of an instance, by the columns of its row."""
+"""The columns of an instance's row that events report."""
 BESIDES: Final = ("extensions", "meter_from", "reminded_at")
-"""Columns that are compared with what is reckoned from events."""
+"""Columns that are compared with values computed from events."""
 
 Told = dict[str, Any]
 
 
 class _Line(msgspec.Struct, array_like=True):
-    """Of one instance: what a page of events tells of it; without ``told``, that the page is listed under it.
+    """A line about one instance: the fields that a page reports; without ``told``, an entry of the page index.
 
-    Where there is no page it is the row: number ``seq``, of that account.
+    Without a page it is the instance's row: number ``seq``, of that account.
     """
 
     unit_id: str
@@ -63,7 +63,7 @@ class _Line(msgspec.Struct, array_like=True):
 
 
 class Story(msgspec.Struct):
-    """An instance: what all events together tell of it, from which pages, and which are listed under it.
+    """An instance: its fields by all events together, the pages that have them, and the pages in its index.
 
     ``bought_by`` is the account that bought it by these events. Without a ``row`` there are only events.
     """
@@ -78,14 +78,14 @@ class Story(msgspec.Struct):
     seq: int = 0
     extensions: int = 0
     counts_extensions: bool = True
-    """Whether its events tell how often it was made to live longer."""
+    """Whether its events show how often its life was extended."""
     metered_from: int | None = None
     paid_until: int | None = None
-    """Since it stopped: when the minute ends that was begun then."""
+    """Since it stopped: the end of the minute in which it stopped."""
     reminded_at: int | None = None
 
     def besides(self) -> Told:
-        """Return what is reckoned from its events, by the columns that must say so; None: that is nobody's to say."""
+        """Return the values computed from its events, by the columns that must equal them; None: unknown."""
         return {"extensions": self.extensions, "meter_from": self.metered_from, "reminded_at": self.reminded_at}
 
 
@@ -94,34 +94,34 @@ _read: Final = msgspec.json.Decoder(_Line).decode
 
 
 class Stories:
-    """Takes events, rows and lists in any order of instances, events of each in their order, and gives stories."""
+    """Collects events, rows and index entries, in any order of instances, into one story for each instance."""
 
     def __init__(self, units: int) -> None:
-        # They are closed with this, or earlier, when their stories were given.
+        # Closed with this object, or earlier after their stories were yielded.
         self._files: list[IO[bytes]] = [
             tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115
             for _ in range(1 + units // UNITS_AT_ONCE)
         ]
 
     def close(self) -> None:
-        """Let go of the files, also where something broke on the way."""
+        """Close the files, even after an error."""
         for file in self._files:
             file.close()
 
     def tell(self, page: int, account: str, event: Event) -> None:
-        """Take an event from a page of an account's."""
+        """Take an event from a page of an account's events."""
         if event.unit_id is None:
             return
         told: Told = {name: event.data[name] for name in STORY if name in event.data}
         bought_by = None
         if event.type == BOUGHT:
-            # What a purchase does not tell the instance does not have.
+            # A field that the purchase does not report is None in the instance.
             told, bought_by = dict.fromkeys(STORY) | told, account
         told |= _more(event)
         self._add(_Line(event.unit_id, page, told, bought_by, 0, event.at, event.type))
 
     def listed(self, unit_id: str, page: int) -> None:
-        """Take note that a page is listed as one that tells of an instance."""
+        """Take an entry of the page index: the page is listed as having events of the instance."""
         self._add(_Line(unit_id, page, None))
 
     def row(self, unit_id: str, account: str, seq: int, values: Sequence[Any]) -> None:
@@ -132,7 +132,7 @@ class Stories:
         self._files[crc32(line.unit_id.encode()) % len(self._files)].write(_write(line) + b"\n")
 
     def stories(self) -> Iterator[Story]:
-        """Return the story of each instance of which anything is known, once."""
+        """Yield the story of each instance, once."""
         for file in self._files:
             file.seek(0)
             found: dict[str, Story] = {}
@@ -147,7 +147,7 @@ class Stories:
 
 
 def _more(event: Event) -> Told:
-    """Return what an event tells besides: when it was tells of some columns, and of some what stands in it."""
+    """Return further fields that an event reports: some columns are its time, and some are values in it."""
     at, data = event.at, event.data
     match event.type:
         case "unit.bought":
@@ -169,9 +169,9 @@ def _more(event: Event) -> Told:
 
 
 def _reckon(story: Story, line: _Line, told: Told) -> None:
-    """Reckon what no event tells by itself, before the event is part of the story."""
+    """Compute the fields that no event reports directly, before the event becomes part of the story."""
     if line.type in (RUNNING, RESUMED, BILLING_CHANGED) and line.at is not None:
-        # Back within the minute in which it stopped, it goes on with the same meter (decision 28).
+        # An instance that runs again within the minute in which it stopped keeps its meter (decision 28).
         if line.type == BILLING_CHANGED or story.paid_until is None or line.at >= story.paid_until:
             story.metered_from = line.at
         story.paid_until = None
@@ -179,10 +179,10 @@ def _reckon(story: Story, line: _Line, told: Told) -> None:
         begun = minutes_started(Instant(story.metered_from), Instant(line.at))
         story.paid_until = story.metered_from + begun * MINUTE_US
     if line.type == BILLING_CHANGED and story.told.get("release_at") is not None and told.get("release_at", 0) is None:
-        # What is paid in advance gives its release time up, and that counts as a move to later (decision 29).
+        # An instance that becomes prepaid gives up its release time, and that counts as an extension (decision 29).
         story.extensions += 1
     elif line.type == BILLING_CHANGING:
-        # Whether a release time follows, and with it whether this counts, no event tells yet.
+        # No event shows yet whether a release time follows, which decides whether this counts.
         story.counts_extensions = story.counts_extensions and not story.extensions
     elif line.type == RENEWED:
         story.extensions += story.extensions > 0

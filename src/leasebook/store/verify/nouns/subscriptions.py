@@ -1,4 +1,4 @@
-"""Proving the outbox: what must hold of subscriptions and deliveries, and which rows break it."""
+"""Checks of subscriptions and deliveries: the rules, and the rows that break them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from leasebook.store.queries.read_repository import Fetch
 
 
 class _Rule(NamedTuple):
-    """What finds broken rows, and the words for each."""
+    """A query that finds broken rows, and the sentence for each."""
 
     text: str
     params: tuple[Any, ...]
@@ -18,7 +18,7 @@ class _Rule(NamedTuple):
 
 
 def outbox(fetch: Fetch, shown_max: int) -> Iterator[str]:
-    """Return a line for each broken row, at most so many of a kind."""
+    """Yield a line for each broken row, at most ``shown_max`` of a kind."""
     for text, params, words in _RULES:
         for row in fetch(f"{text} LIMIT ?", (*params, shown_max)):
             yield words.format(*row)

@@ -1,4 +1,4 @@
-"""Proving whose rows are: what names an account, a user, a service or an instance names one that there is."""
+"""Checks of references: rows that name an account, a user, a service or an instance name an existing one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MADE: Final = (
     ("model_sets", "model set", "id"),
     ("models", "model", "id"),
 )
-"""Tables with the account that a row belongs to, and with the user who made it."""
+"""Tables with the account that owns a row, and tables with the user who created it."""
 
 RULES: Final = (
     *(
@@ -129,11 +129,11 @@ FACTS: Final = {
     BEFORE_KEY: "([0-9a-f]{64})?",
     PAST_KEYS: "(?s).*",
 }
-"""What the store remembers by which name, and how that is written."""
+"""The names of metadata rows, and the form of each value."""
 
 
 def fact_findings(fetch: Fetch) -> Iterator[str]:
-    """What the store remembers is written as it must be, and all of it is there."""
+    """Check that metadata values have their form, and that none is missing."""
     found: dict[str, str] = dict(fetch("SELECT name, value FROM facts", ()))
     for name, value in found.items():
         if name in FACTS and re.fullmatch(FACTS[name], value) is None:
@@ -149,7 +149,7 @@ def fact_findings(fetch: Fetch) -> Iterator[str]:
 
 
 def price_findings(fetch: Fetch) -> Iterator[str]:
-    """An offering's price a minute is the last of its prices; one that never had any is not sold so."""
+    """Check that an offering's price per minute is the last of its prices; without prices it must have none."""
     for region, unit_type, price, changes in fetch(
         "SELECT o.region, o.type, o.per_minute, p.changes FROM offerings o LEFT JOIN prices p ON p.region = o.region "
         "AND p.type = o.type",
@@ -164,6 +164,6 @@ def price_findings(fetch: Fetch) -> Iterator[str]:
 
 
 def tie_findings(fetch: Fetch) -> Iterator[str]:
-    """Return a line for each row that names what there is not, in a store that was founded."""
+    """Yield a line for each row that refers to a missing one, in a store that was created completely."""
     if fetch("SELECT 1 FROM facts WHERE name = ?", (FOUNDED,)):
         yield from by_rules(fetch, RULES)

@@ -1,7 +1,7 @@
-"""Proving trust: a version of an account is trusted exactly where its last event says so.
+"""Checks of trust: a version of an account is trusted exactly if its last event says so.
 
-Nobody becomes trusted by a row that somebody rewrites: approvals are told in the account's events, and stand in the
-audit log as calls of an operator. Versions for everybody are told to nobody; only operators add those.
+A forged row cannot make a version trusted: approvals are events of the account, and calls of an operator in the audit
+log. Versions for all accounts have no events; only operators add them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _decoded: Final = msgspec.json.Decoder(tuple[Event, ...]).decode
 
 
 def check_trust(fetch: Fetch) -> Iterator[str]:
-    """Compare who is trusted with what the events tell."""
+    """Compare the approvals in the rows with the events."""
     told = _told(fetch)
     rows = fetch(
         "SELECT m.id, m.account_id, m.approved_by, m.approved_at, m.withdrawn_at, s.account_id FROM models m "
@@ -40,7 +40,7 @@ def check_trust(fetch: Fetch) -> Iterator[str]:
 
 
 def _told(fetch: Fetch) -> dict[tuple[str, str], str]:
-    """Return the last event of each version, by account and version. Pages that cannot be read are found elsewhere."""
+    """Return the last event of each version, by account and version. Damaged pages are reported by another check."""
     told: dict[tuple[str, str], str] = {}
     for account, text in _pages(fetch):
         try:
