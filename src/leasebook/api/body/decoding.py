@@ -74,7 +74,7 @@ def _pass_over(action: Action, given: bytes, passed: Sequence[Unknown], notes: N
     """Note what is passed over; raises Fault where that must not be."""
     for one in passed:
         if not action.is_documented or one.is_ours:
-            raise Fault(e.INAPPROPRIATE_JSON, one.told(), one.path[:FIELD_MAX])
+            raise Fault(e.INAPPROPRIATE_JSON, one.message(), one.path[:FIELD_MAX])
     notes.ignored = header_of(passed)
     return given
 
