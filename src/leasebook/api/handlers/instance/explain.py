@@ -58,7 +58,7 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
         guard = ask.guard(account_id)
         return _Found(unit, offering, prices, account, happened, tried, replicas, guard)
 
-    # What was refused a moment ago is asked about now.
+    # The audit log must contain the refusals of a moment ago.
     await context.sequencer.flush()
     found = await context.read(call, look, long=True)
     if found is None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field
-from leasebook.api.handlers.account import amount
+from leasebook.api.handlers.account.account import amount
 from leasebook.api.paging import part
 from leasebook.api.presenters import rows as present
 from leasebook.contract.nouns import offering as cat
@@ -15,14 +15,14 @@ from leasebook.domain.model.offering import EVERYWHERE, QUOTA, UNITS_OF_COMPUTE,
 
 
 async def describe_offerings(context: Context, call: Call[cat.DescribeOfferingsRequest]) -> cat.OfferingList:
-    """List what is sold."""
+    """List the offerings."""
     found = await context.read(call, lambda ask: ask.offerings())
     page, end = part(found, catalogue_key, call.request, "offerings")
     return cat.OfferingList(offerings=[present.offering(row) for row in page], **end)
 
 
 def catalogue_key(row: Offering) -> tuple[int, str, str]:
-    """Return where an offering stands in the catalogue."""
+    """Return the key by which the catalogue is sorted."""
     return row.position, row.region, row.type
 
 
