@@ -6,9 +6,9 @@ from typing import Final
 
 from leasebook.api.context import Operation
 from leasebook.api.handlers.account import (
-    account,
     audit_log,
     events,
+    funds,
     identities,
     limits,
     reminders,
@@ -24,7 +24,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     **instances.OPERATIONS,
     **services.OPERATIONS,
     **charge.OPERATIONS,
-    **account.OPERATIONS,
+    **funds.OPERATIONS,
     **statement.OPERATIONS,
     **events.OPERATIONS,
     **limits.OPERATIONS,

@@ -9,7 +9,7 @@ from msgspec import UnsetType
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
-from leasebook.api.handlers.account.account import amount
+from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
 from leasebook.domain.commands.account.limits import SetGuardRails

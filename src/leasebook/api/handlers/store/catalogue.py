@@ -6,7 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field
-from leasebook.api.handlers.account.account import amount
+from leasebook.api.handlers.account.funds import amount
 from leasebook.api.paging import part
 from leasebook.api.presenters import rows as present
 from leasebook.contract.nouns import offering as cat
