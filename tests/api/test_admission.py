@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from leasebook.api.auth import admission
-from leasebook.api.auth.admission import ALONE_MAX, AT_ONCE, Admission, Limits, Turn, claimed_key
+from leasebook.api.auth.admission import ALONE_MAX, AT_ONCE, Admission, AdmissionLimits, Turn, claimed_key
 from leasebook.batch import Overloaded
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -18,7 +18,7 @@ class OpenCalls:
     """Calls that come in and stay until they are told to go."""
 
     def __init__(self, in_flight_max: int = 4, waiting_max: int = 1000) -> None:
-        self.admission = Admission(Limits(in_flight_max, waiting_max))
+        self.admission = Admission(AdmissionLimits(in_flight_max, waiting_max))
         self.inside: dict[str, list[Turn]] = {}
         self.refused: list[str] = []
 

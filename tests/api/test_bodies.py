@@ -59,7 +59,7 @@ def with_desk(act: Callable[[OpenBodies], Awaitable[None]], *, wait_s: float = 1
         await settle()
         while desk.inside:
             await desk.leave(desk.has()[0])
-        assert (desk.bodies.held, desk.bodies.waiting) == (0, 0)
+        assert (desk.bodies.used, desk.bodies.waiting) == (0, 0)
 
     loop = MovedLoop()
     try:
@@ -71,7 +71,7 @@ def with_desk(act: Callable[[OpenBodies], Awaitable[None]], *, wait_s: float = 1
 def test_there_is_never_more_than_there_is_room_for() -> None:
     async def act(desk: OpenBodies) -> None:
         assert await desk.all_come(("a", 40), ("b", 40), ("c", 30)) == ["a", "b"]
-        assert (desk.bodies.held, desk.bodies.waiting) == (80, 1)
+        assert (desk.bodies.used, desk.bodies.waiting) == (80, 1)
         assert await desk.leave("a") == ["b", "c"]
 
     with_desk(act)
@@ -148,4 +148,4 @@ def test_a_call_gives_its_room_back_with_its_answer_and_small_bodies_need_none(
             answer = scene.runner.run(caller.desk.send(CLOCK, "Action=DescribeClock", body, headers=headers))
             assert answer.status == 200
         assert asked == [(caller.account_id(), SMALL + 1), (caller.account_id(), 100_000)]
-        assert {bodies.held for bodies in held} == {0}
+        assert {bodies.used for bodies in held} == {0}

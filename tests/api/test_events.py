@@ -228,7 +228,7 @@ def test_a_silent_stream_says_so_again_and_again_on_either_store(
     either: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On a shared store others' events are looked for meanwhile: that must not count as something told.
-    monkeypatch.setattr("leasebook.api.handlers.events.KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr("leasebook.api.handlers.account.events.KEEP_ALIVE_S", 0.05)
     monkeypatch.setattr("leasebook.api.hub.LOOK_EVERY_S", 0.01)
     customer = either.customer()
     assert customer.desk.service is either.running

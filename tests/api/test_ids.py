@@ -8,7 +8,7 @@ from itertools import groupby
 
 import pytest
 
-from leasebook.api.ids import UNIT_COMMON, UNIT_RUN, Run, unit_id, uuid4_text
+from leasebook.api.ids import UNIT_COMMON, UNIT_RUN, IdRun, unit_id, uuid4_text
 
 BASE62 = string.digits + string.ascii_letters
 
@@ -33,7 +33,7 @@ def test_ids_drawn_one_after_another_begin_alike() -> None:
 
 
 def test_none_comes_twice_within_a_run_however_few_there_are() -> None:
-    run = Run("ab", common=1, length=4, size=8)
+    run = IdRun("ab", common=1, length=4, size=8)
     drawn = [run.draw() for _ in range(8)]
     assert len(set(drawn)) == 8
     assert len({one[0] for one in drawn}) == 1
@@ -41,7 +41,7 @@ def test_none_comes_twice_within_a_run_however_few_there_are() -> None:
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_a_run_ends_after_its_size(size: int) -> None:
-    run = Run(BASE62, common=7, length=8, size=size)
+    run = IdRun(BASE62, common=7, length=8, size=size)
     drawn = [run.draw() for _ in range(4 * size)]
     begins = [one[:7] for one in drawn]
     assert [len(list(same)) for _, same in groupby(begins)] == [size] * 4

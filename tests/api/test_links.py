@@ -164,7 +164,7 @@ def test_releasing_ends_it_now_and_says_what_it_cost(either: ServiceHarness) -> 
     assert status == 200
     assert f"Release {unit} now?" in page.text
     # Half an hour since the last full one, and two days and a half hour in all.
-    assert "What it used since it was charged last, 15.00 CNY, is charged now." in page.text
+    assert "Its use since the last charge, 15.00 CNY, is charged now." in page.text
     assert "It cost 1455.00 CNY in all." in page.text
     assert customer.unit(unit)["status"] == "Running"
     status, page = pressed(either, links["release"])
@@ -249,7 +249,7 @@ VOID: Final[dict[str, Void]] = {
         lambda _, customer, unit: customer.schedule(unit, "2030-01-20T08:00:00+08:00"),
         "Its release is at 2030-01-20 08:00 (Asia/Shanghai) now",
     ),
-    "cleared": Void(lambda _, customer, unit: customer.schedule(unit), "It has no such end any more"),
+    "cleared": Void(lambda _, customer, unit: customer.schedule(unit), "It has no release any more"),
     "released": Void(lambda _, customer, unit: customer.release(unit), "It has ended since 2030-01-17 08:00"),
     "released by its schedule": Void(
         lambda scene, _, __: scene.advance("2030-01-18T08:00:00+08:00"), "It has ended since 2030-01-18 08:00"

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from leasebook.api.handlers.identities import KEYS_SHOWN_MAX, shown_keys
+from leasebook.api.handlers.account.identities import KEYS_SHOWN_MAX, shown_keys
 from leasebook.api.paging import WHOLE
 from leasebook.domain.model.account import AccessKey, KeyStatus
 from leasebook.domain.values.calendar import Instant

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from leasebook.api.auth.admission import ALONE_MAX, Admission, Limits
+from leasebook.api.auth.admission import ALONE_MAX, Admission, AdmissionLimits
 from leasebook.api.auth.callers import Callers
 from leasebook.api.auth.overload import AT_ONCE, WAIT_S, Refuser
 from leasebook.batch import Overloaded
@@ -97,7 +97,7 @@ def test_who_has_gone_is_passed_over() -> None:
 
 def test_those_for_whom_there_is_no_place_are_refused_at_that_pace() -> None:
     async def act() -> None:
-        desk = Admission(Limits(in_flight_max=4, waiting_max=10))
+        desk = Admission(AdmissionLimits(in_flight_max=4, waiting_max=10))
         refused: list[float] = []
 
         async def come() -> None:

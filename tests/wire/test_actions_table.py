@@ -19,7 +19,7 @@ from leasebook.contract.shapes import Request
 from leasebook.docsgen.reference import reference_page
 
 MODULES = [
-    import_module(f"{operations.__name__}.{module.name}") for module in pkgutil.iter_modules(operations.__path__)
+    import_module(module.name) for module in pkgutil.walk_packages(operations.__path__, f"{operations.__name__}.")
 ]
 PUBLISHED: frozenset[tuple[str, str]] = frozenset(
     {

@@ -55,7 +55,7 @@ def test_a_key_is_found_wherever_it_stands_and_the_nearest_is_named(
     _, found = pruned(request_type, msgspec.json.encode(body))
     assert [one.path for one in found] == [path]
     assert near is None or found[0].nearest() == near
-    assert near is None or repr(near) in found[0].told()
+    assert near is None or repr(near) in found[0].message()
 
 
 def test_what_is_left_is_what_was_sent_to_the_last_digit() -> None:

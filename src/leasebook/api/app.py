@@ -62,7 +62,7 @@ ACTION_MAX: Final = 64
 
 
 class Query(NamedTuple):
-    """What matters of a query string."""
+    """The parts of a query string that the service uses."""
 
     action: str
     client_token: str | None
@@ -193,14 +193,14 @@ class App:
         return (*ignored, (b"connection", b"close")) if self._stopping else ignored
 
     def _note(self, record: CallRecord, status: int, code: str, message: str) -> None:
-        """Write down a call that reached no batch, or of which something else became after that."""
+        """Record a call for the audit log if it reached no batch, or if its outcome changed after its batch."""
         if record.is_proved and code != e.OVERLOADED.code:
             self._context.sequencer.note(record.line(self._context.clock.now(), status, code or OK, message))
         else:
             self._context.refusals.count(record.address, record.access_key or "", record.account_id, code)
 
     async def _monitored(self, scope: Scope, path: bytes, send: Send) -> bool:
-        """Answer a monitor, or whoever asks for the reference; returns whether one asked."""
+        """Answer a health check, or a request for the OpenAPI document. Returns whether the path was one of these."""
         if self._own(path) == DOCUMENT.encode():
             await answer(send, 200, openapi.served(__version__), JSON, (), head=scope["method"] == "HEAD")
             return True
@@ -236,7 +236,7 @@ class App:
         return path[len(self._prefix) :] if self._prefix and path.startswith(self._prefix + b"/") else path
 
     async def _link(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a link of a reminder with a page. No address of one is ever logged: whoever has it may use it."""
+        """Answer a reminder's link with a page. Its address is never logged: anyone who has it may use it."""
         began, method = time.perf_counter(), scope["method"]
         assert self._links is not None  # noqa: S101 - only then is it asked
         try:
@@ -268,7 +268,7 @@ class App:
         try:
             turn = await self._admission.enter(record.address, key, writes=action.writes)
         except Overloaded:
-            # Before the signature was looked at: it is counted for whoever was seen to have that key there.
+            # The signature was not checked yet. The call counts for the account that last proved this key from there.
             record.claimed(key)
             record.account_id = self._admission.known(record.address, key)
             raise
@@ -289,7 +289,7 @@ class App:
                 if tries == 0:
                     self._throttle.admit(admitted.caller)
                 if body is None:
-                    # Only from whoever may be listened to. What is left unread of others the server throws away.
+                    # The body is read only after admission; the server discards the unread bodies of refused calls.
                     account_id = admitted.caller.account_id
                     body = await self._callers.body_of(scope["headers"], receive, turn, account_id)
                     if not self._identities.knows(admitted.caller):
@@ -306,7 +306,7 @@ class App:
     async def _do(
         self, action: Action, query: Query, admitted: Admitted, body: bytes, scope: Scope, record: CallRecord
     ) -> Any:
-        """Do what is asked for; a nonce of the signature is used up with that, whatever comes of it."""
+        """Perform the action, and use up the signature's nonce whether or not the action succeeds."""
         once, sequencer = admitted.once, self._context.sequencer
         if once is None:
             return await self._perform(action, query, admitted, body, scope, record)
@@ -316,7 +316,7 @@ class App:
         try:
             result = await self._perform(action, query, admitted, body, scope, record)
         except (Fault, Refusal):
-            # What was not permitted today may be tomorrow, and must not be done by whoever sends it again then.
+            # A refused call may be permitted later; without this a replay of it could succeed then.
             await once.spend(sequencer, admitted.caller.account_id)
             raise
         await once.spend(sequencer, admitted.caller.account_id)
@@ -328,7 +328,7 @@ class App:
         caller = admitted.caller
         if not caller.may(action):
             await self._identities.confirm(caller)
-            # Whoever asks what was tried with an instance wants to know of this, too.
+            # The audit log gets the instances that the call names, so that ExplainComputeUnit can show this refusal.
             with suppress(Fault):
                 record.asks(read_body(action, body, record), query.client_token)
             raise Fault(
@@ -356,7 +356,7 @@ class App:
 
 
 def _query(text: bytes) -> Query:
-    """Read a query string; a long one anew each time, so that no stranger fills the memory with them."""
+    """Read a query string. Long ones are not cached, so that a stranger cannot fill the memory with them."""
     return _short_query(text) if len(text) <= QUERY_REMEMBERED else _read_query(text)
 
 

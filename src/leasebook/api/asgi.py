@@ -1,4 +1,4 @@
-"""What ASGI is made of, as types."""
+"""The types of ASGI: scope, receive, send, headers."""
 
 from __future__ import annotations
 

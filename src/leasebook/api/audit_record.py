@@ -1,4 +1,4 @@
-"""What the audit log gets of a call: who, from where, what, and what became of it."""
+"""The audit log's record of a call: the caller, the address, the action and the outcome."""
 
 from __future__ import annotations
 
@@ -83,18 +83,18 @@ class CallRecord:
         return self.user_id is not None
 
     def asks(self, request: Request, query_token: str | None) -> None:
-        """Take note what is asked for, which the body says."""
+        """Record the names and the client token in the request."""
         self.well_formed = True
         self.names = names_of(request)
         self.token = bool(query_token or request.client_token)
 
     def pressed(self, account_id: str, user_id: str, deed: str, unit_id: str) -> None:
-        """Take note of a reminder's link: it acts for the buyer, and whoever has it may press it."""
+        """Record the use of a reminder's link. The link acts for the buyer; anyone who has it may use it."""
         self.account_id, self.user_id, self.names, self.token = account_id, user_id, (unit_id,), True
         self.body = deed.encode()
 
     def confirmed(self, account_id: str) -> None:
-        """Take note of a confirmation's link: whoever reads the mail may press it, and is no user."""
+        """Record the use of a confirmation link. Any reader of the mail may use it, so there is no user."""
         self.account_id, self.body = account_id, b"confirm"
 
     def decided(self, at: Instant, refusal: Refusal | None) -> Line:
@@ -149,7 +149,7 @@ def names_of(request: Request) -> tuple[str, ...]:
 
 
 class Addresses:
-    """Tells where a call comes from. ``trusted`` are the networks of proxies whose word is taken for it."""
+    """Finds the address that a call comes from. ``trusted`` lists the networks of proxies that it believes."""
 
     def __init__(self, trusted: Sequence[str]) -> None:
         self._trusted: tuple[Network, ...] = tuple(ip_network(network) for network in trusted)
@@ -157,10 +157,10 @@ class Addresses:
         self._behind = lru_cache(maxsize=1024)(self._origin)
 
     def of(self, peer: str, headers: Headers) -> str:
-        """Return the address of a call: its peer's, or behind trusted proxies the last that none of them vouches for.
+        """Return the address of a call: its peer's, or behind trusted proxies the right-most one that is not theirs.
 
-        Each proxy appends whom it speaks to, so the right-most address that is no trusted proxy's is the last that can
-        be believed; what stands left of it anybody may have written.
+        Each proxy appends the address of its peer, so the right-most address that is no trusted proxy's is the last one
+        that can be believed; the caller may have written everything to the left of it.
         """
         if not self._trusted:
             return peer

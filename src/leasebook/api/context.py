@@ -1,4 +1,4 @@
-"""What an operation works with, and one call of it."""
+"""The services that handlers use (Context), and one call of an action (Call)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class KeyMaker(msgspec.Struct, frozen=True):
 
 
 class HookMaker(msgspec.Struct, frozen=True):
-    """What is needed to make subscriptions: what webhooks may call, and whether this server sends e-mail."""
+    """The rules for new subscriptions: the targets that webhooks may have, and whether this server sends e-mail."""
 
     allowed: Allowed
     mails: bool
@@ -83,7 +83,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Where callers reach this server, with the prefix; None: where the caller at hand does."""
 
     async def submit(self, call: Call[Any], command: Command) -> Any:
-        """Have a command decided on the caller's behalf; raises StaleIdentity where that must be looked up anew."""
+        """Submit a command for the caller; raises StaleIdentity if the caller must be looked up again."""
         command = msgspec.structs.replace(command, by=call.caller.user_id)
         party = call.caller.account_id
         if call.once is not None:
@@ -91,24 +91,24 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return await self.sequencer.submit(command, call.caller.epoch, call.record, party=party)
 
     async def confirm(self, call: Call[Any]) -> None:
-        """See that the caller is still who was looked up, where nothing else asks the store; raises StaleIdentity.
+        """Check that the caller's rights are current, for an action that does not ask the store; raises StaleIdentity.
 
-        Where one server has the store to itself, it knows.
+        A server that has the store to itself need not ask.
         """
         if call.caller.epoch is not None:
             await self.standing(call)
 
     async def standing(self, call: Call[Any]) -> Standing:
-        """Return how things stand in a shared store; raises StaleIdentity where the caller must be looked up anew."""
+        """Return the shared state of the store; raises StaleIdentity if the caller must be looked up again."""
         standing = await self.facts.now()
         if standing.identity_epoch != call.caller.epoch:
             raise StaleIdentity
         return standing
 
     async def read(self, call: Call[Any], question: Callable[[ReadRepository], T], *, long: bool = False) -> T:
-        """Ask the store on the caller's behalf; raises StaleIdentity where that must be looked up anew.
+        """Run a query for the caller; raises StaleIdentity if the caller must be looked up again.
 
-        What may take ``long`` keeps nobody else waiting.
+        A ``long`` query runs where it does not delay others.
         """
         epoch, answer = await self.reader.read(
             lambda ask: (ask.fact(IDENTITY_EPOCH), question(ask)), long=long, party=call.caller.account_id
@@ -118,7 +118,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return answer
 
     async def still(self, call: Call[Any]) -> bool:
-        """Whether the caller of a long call may still make it; looks the caller up anew where that was forgotten."""
+        """Whether the caller of a long call still has permission; looks the caller up again if need be."""
         if self.identities.knows(call.caller):
             return True
         caller = await self.identities.find(call.caller.access_key_id)

@@ -14,7 +14,7 @@ from leasebook.contract.errors import TOO_MANY_STREAMS
 
 
 class StreamBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """So many streams at most of this server, of one account of them, and of one access key."""
+    """Upper bounds on the open streams of this server, of one account, and of one access key."""
 
     in_all: int
     per_account: int
@@ -73,7 +73,7 @@ class Streams:
 
 
 class _Stream(AsyncIterator[bytes]):
-    """A stream that counts. Nobody need have asked it for a piece when it is closed, or thrown away."""
+    """A stream that counts as open until it is closed or garbage-collected, even if no piece of it was ever read."""
 
     def __init__(self, streams: Streams, account_id: str, access_key: str, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces

@@ -44,7 +44,7 @@ HINTS: Final[dict[e.ErrorCode, str]] = {
 class Fault(Exception):
     """An error to answer with. ``field`` is the parameter at fault, dotted, where one is.
 
-    ``retry_after_s`` says after how many seconds to come again; None: the caller is not told.
+    ``retry_after_s`` is the value of the Retry-After header in seconds; None: there is no header.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What monitors ask: is it alive, is it ready, how does it do."""
+"""The pages for monitors: /healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 LOOK_S: Final = 0.8
-"""So long the store is waited for, whatever keeps it: whoever asks is answered within a second."""
+"""Upper bound on the wait for the store, so that a monitor gets its answer within a second; in seconds."""
 COUNT_EVERY_S: Final = 60.0
 READY: Final = 200
 _JSON: Final = b"application/json; charset=utf-8"
@@ -36,7 +36,7 @@ class Page(NamedTuple):
 
 
 class Gauges(Protocol):
-    """The values that are read off when somebody looks."""
+    """The gauges that are set when a monitor asks."""
 
     def oldest_overdue_release(self, seconds: float) -> None:
         """Set how late the oldest overdue release is."""
@@ -90,21 +90,21 @@ class Health:
         self._spell = OutageLog(log)
         self.stopping = False
         self.unrun: Unrun | None = None
-        """Says what is paid and never runs; it keeps nothing from its work."""
+        """Warns of replicas that are paid and never run. The service is ready in spite of them."""
         self.apart = False
-        """Whether monitors have a port of their own, so that strangers are told less."""
+        """Whether monitors have a port of their own. If so, the public port gives no reasons and no metrics."""
         self._counted_at = -COUNT_EVERY_S
 
     def watch(self, *concerns: Concern) -> None:
-        """Ask these as well whenever somebody asks how the service does."""
+        """Include these concerns in /healthz and /readyz."""
         self._concerns += concerns
 
     def ask_first(self, look: Callable[[float], Awaitable[None]]) -> None:
-        """Have something looked at before it is said whether the service is ready; it is given so many seconds."""
+        """Run ``look`` before each answer of /readyz. Its argument is how long it may take, in seconds."""
         self._first.append(look)
 
     async def page(self, path: str) -> Page | None:
-        """Return the page at that path; None where it is none of ours."""
+        """Return the page at that path; None for any other path."""
         match path:
             case "/healthz":
                 broken = self._broken()
@@ -112,7 +112,7 @@ class Health:
             case "/readyz":
                 return await self._ready()
             case "/metrics":
-                # What is not known in time is as it was when it was last seen.
+                # A gauge that is not read in time keeps its last value.
                 await asyncio.gather(self._overdue_s(), self._count_units(), return_exceptions=True)
                 body, content_type = self._gauges.render()
                 return Page(200, body, content_type.encode())
@@ -120,7 +120,7 @@ class Health:
                 return None
 
     async def public_page(self, path: str) -> Page | None:
-        """Return the page at that path as strangers may see it; None where it is none of ours."""
+        """Return the page at that path with only the details that strangers may see; None for any other path."""
         if not self.apart:
             return await self.page(path)
         match path:
@@ -152,7 +152,7 @@ class Health:
             reasons.append(f"The store did not answer within {LOOK_S} s.")
             self._spell.goes_on("the store does not answer a monitor", within_s=LOOK_S)
         elif isinstance(overdue, BaseException):
-            # Whoever asks may be anybody: what a driver says names hosts and users.
+            # A stranger may ask, and the driver's text names hosts and users.
             reasons.append("The store cannot be read; the log says why.")
             detail = getattr(overdue, "detail", "")
             self._spell.goes_on("the store cannot be read", error=repr(overdue), detail=detail)
@@ -211,12 +211,12 @@ class Health:
     def _looked(self, what: str, task: asyncio.Task[Any]) -> None:
         del self._looks[what]
         if not task.cancelled():
-            # Nobody may have waited for it to the end.
+            # Read the exception: perhaps no one else does, and asyncio would log it.
             task.exception()
 
 
 class Monitor:
-    """An application for monitors only: what a process that does due work, and answers nobody else, shows."""
+    """An ASGI application with only the pages for monitors, for a process that does due work and serves no API."""
 
     def __init__(self, health: Health) -> None:
         self._health = health

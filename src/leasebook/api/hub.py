@@ -1,4 +1,4 @@
-"""The hub: wakes whoever waits for something to happen."""
+"""The hub: wakes the event streams that wait for new events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from leasebook.domain.book.changes import Changes
 from leasebook.domain.book.tables import ACCESS_KEYS, USERS
 
 LOOK_EVERY_S: Final = 1.0
-"""What other servers on the same store do is found by looking."""
+"""How often a stream looks for events that other servers on the store have written; in seconds."""
 
 
 class Hub:
-    """Told of every commit here that something happened in; ``alone``: nobody else writes to the store."""
+    """Wakes streams after each commit of this server. ``alone``: no other server writes to the store."""
 
     def __init__(self, *, alone: bool, streams: Streams) -> None:
         self._alone = alone
@@ -25,7 +25,7 @@ class Hub:
         self.stopping = False
 
     def committed(self, changes: Changes) -> None:
-        """Wake up whoever follows an account that something happened to; everybody where anybody's rights changed."""
+        """Wake the streams of each account that has new events; all streams if a key or a user changed."""
         if not self._followers:
             return
         if ACCESS_KEYS in changes or USERS in changes:
@@ -35,7 +35,7 @@ class Hub:
                 follower.set()
 
     def stop(self) -> None:
-        """Let everybody go: the server stops."""
+        """Wake all streams so that they end: the server stops."""
         self.stopping = True
         self._wake_all()
 
@@ -58,7 +58,7 @@ class Hub:
                 del self._followers[account_id]
 
     async def wait(self, follower: asyncio.Event, seconds: float) -> None:
-        """Wait until it is time to look: something may have happened here or elsewhere, or so long it was silent."""
+        """Wait until there may be new events here or from another server, at most ``seconds``."""
         try:
             async with asyncio.timeout(seconds if self._alone else min(seconds, LOOK_EVERY_S)):
                 await follower.wait()

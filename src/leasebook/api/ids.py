@@ -23,12 +23,11 @@ def _throw(alphabet: str, length: int) -> str:
     return "".join(characters)
 
 
-class Run:
-    """Ids in runs: those that are drawn one after another begin with the same characters, drawn anew for each run.
+class IdRun:
+    """Random ids in runs: consecutive ids share their first characters; each run has new ones.
 
-    Every index by such an id then has what happens together in one place: a batch of sixty purchases changes a few
-    pages of it, where it would change sixty for ids that are all over. Two ids are as unlikely to be the same as if
-    every character were drawn for each: within a run none comes twice.
+    Rows that are written together are then neighbours in every index by id: a batch of 60 purchases changes a few
+    pages of it instead of 60. Two ids are no likelier to be equal than fully random ones: within a run no id repeats.
     """
 
     def __init__(self, alphabet: str, common: int, length: int, size: int) -> None:
@@ -54,7 +53,7 @@ class Run:
 
 UNIT_COMMON: Final = 3
 UNIT_RUN: Final = 256
-_UNITS = Run(_BASE62, UNIT_COMMON, 8, UNIT_RUN)
+_UNITS = IdRun(_BASE62, UNIT_COMMON, 8, UNIT_RUN)
 
 
 class _Digits:
@@ -65,7 +64,7 @@ class _Digits:
         self._at = 0
 
     def draw(self) -> str:
-        """Return 32 that nobody had before."""
+        """Return the next 32 digits; none of them is used twice."""
         begin, end = self._at, self._at + 32
         if end > len(self._text):
             self._text, begin, end = secrets.token_hex(4096), 0, 32

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How many rows a page has where nobody asks, and at most."""
+    """The number of rows of a page: the default, and the greatest that a caller may ask for."""
 
     default: int
     most: int
@@ -37,7 +37,7 @@ OWN = Size(100, 1000)
 
 
 WHOLE = Size(1000, 1000)
-"""For lists that were whole before they had pages: whoever knows of none still gets everything of an ordinary one."""
+"""For lists that had no pages at first: a client that knows of none still gets up to 1000 rows."""
 
 
 def marker_of(place: int | Sequence[int | str] | str, scope: str) -> str:
@@ -51,9 +51,9 @@ def _check(packed: bytes, scope: str) -> bytes:
 
 
 def _read(marker: str | None, scope: str) -> bytes | None:
-    """Read a marker; raises Fault for one that no page of this list ended with.
+    """Read a marker; raises Fault if no page of this list ended with it.
 
-    What a marker opens is always the caller's own list: it is checked to catch mistakes, not attacks.
+    A marker only ever leads into the caller's own list. The check is against mistakes, not attacks.
     """
     if not marker:
         return None
@@ -110,7 +110,7 @@ _json = msgspec.json.Encoder().encode
 
 
 def ends(asked: PagedRequest, size: int, next_marker: str | None) -> dict[str, Any]:
-    """Return what a page says of itself (``Paged``): nothing where nobody asked for one, and this is all."""
+    """Return the fields of ``Paged``: none if the list is complete and the caller asked for no page."""
     if asked.marker is None and asked.max_keys is None and next_marker is None:
         return {}
     return {"is_truncated": next_marker is not None, "max_keys": size, "next_marker": next_marker}

@@ -1,4 +1,4 @@
-"""What goes out: envelopes, what becomes of an error, and how each kind of answer is sent."""
+"""Answers: their envelopes, the mapping of errors to faults, and the sending of each kind."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Failure(msgspec.Struct):
 
 
 def fault_of(error: Exception, *, has_token: bool = False) -> Fault:
-    """Return what a caller gets to read of an error; what nobody expected is logged.
+    """Return the fault that a caller gets for an error. An unexpected error is logged.
 
-    ``has_token``: the call has a client token, with which it can be sent again and is done once.
+    ``has_token``: the call has a client token, so that the caller may repeat it safely.
     """
     match error:
         case Fault():
@@ -76,10 +76,10 @@ def fault_of(error: Exception, *, has_token: bool = False) -> Fault:
 
 
 def _unknown(*, has_token: bool) -> Fault:
-    """Return what is said where nobody knows whether it was done.
+    """Return the fault for a call that may or may not have been done.
 
-    Clients send a call again by themselves that was answered 503. Without a client token it would be done twice, so
-    such a call is answered otherwise.
+    Clients repeat a call after a 503 by themselves. Without a client token that could do it twice, so a call without
+    one gets a 500.
     """
     if has_token:
         return Fault(
@@ -122,7 +122,7 @@ async def send_followed(send: Send, receive: Receive, result: Followed, more: Se
                 break
             await send({"type": "http.response.body", "body": text, "more_body": True})
     except Unavailable as error:
-        # Whoever follows asks again, from the last event on, when the store is back.
+        # The client resumes from its last event when the store is back.
         log.warning("a stream ends", error=str(error))
     finally:
         gone.cancel()

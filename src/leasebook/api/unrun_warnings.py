@@ -25,7 +25,7 @@ class Gauge(Protocol):
 
 
 class Unrun:
-    """Looks now and then, since a million placements take a while to count, and logs what is new."""
+    """Logs services that no engine runs. It looks at most once a minute: counting a million placements is slow."""
 
     def __init__(self, reader: Reader, routes: Routes, gauge: Gauge, now: Callable[[], float] = time.monotonic) -> None:
         self._reader = reader
@@ -42,15 +42,15 @@ class Unrun:
         found = unrun(self._routes, await self._reader.read(lambda ask: ask.run_places(), long=True))
         self._looked_at = self._now()
         self._gauge.instances_unrun(sum(place.instances for place in found))
-        told = [_told(place) for place in found]
-        for one in told:
+        sentences = [_sentence(place) for place in found]
+        for one in sentences:
             if one not in self._said:
                 log.warning("services are paid and nothing runs", why=one)
-        self._said = told
-        return told
+        self._said = sentences
+        return sentences
 
 
-def _told(place: RunPlace) -> str:
+def _sentence(place: RunPlace) -> str:
     services = f"{place.services} service{'' if place.services == 1 else 's'}"
     instances = f"{place.instances} instance{'' if place.instances == 1 else 's'}"
     return (

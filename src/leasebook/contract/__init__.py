@@ -1,1 +1,1 @@
-"""The contract: actions, shapes, error codes, signatures. It stands alone, so that clients ship without the server."""
+"""The contract: actions, shapes, error codes, signatures. Clients can ship it without the server."""

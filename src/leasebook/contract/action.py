@@ -31,9 +31,9 @@ ALWAYS: Final = (
     e.OVERLOADED,
     e.INTERNAL_ERROR,
 )
-"""What every action can answer."""
+"""The errors that any action may return."""
 WRITES: Final = (e.STORE_UNAVAILABLE, e.OUTCOME_UNKNOWN, e.ROWS_LOCKED, e.IDEMPOTENT_PARAMETER_MISMATCH)
-"""What every action that changes something can answer besides."""
+"""The errors that an action which changes something may return besides those."""
 BUYS: Final = (e.INSUFFICIENT_STOCK, e.INSUFFICIENT_BALANCE, e.QUOTA_EXCEEDED, e.OPERATION_NOT_SUPPORTED)
 ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE, e.QUOTA_EXCEEDED)
 
@@ -41,9 +41,9 @@ ENDS: Final = (e.INSTANCE_NOT_FOUND, e.OPERATION_NOT_SUPPORTED, e.INVALID_STATE,
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table.
 
-    ``operation`` names what is done; rows with the same operation are the same thing under another name.
-    ``result`` is the type of ``result`` in the answer. A caller needs any one of ``policies``; none are
-    needed where it is empty.
+    Rows with the same ``operation`` are one action under several paths or names; one handler serves them all.
+    ``result`` is the type of the answer's ``result`` field. The caller needs one of ``policies``; if there are none,
+    any valid key will do.
     """
 
     path: str
@@ -56,21 +56,21 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[e.ErrorCode, ...] = ()
     summary: str
     example: Mapping[str, Any]
-    """A body for the pages. With its ids replaced by real ones a demo answers it well."""
+    """A request body for the reference pages. A demo server accepts it once its ids are replaced by real ones."""
     answer: Any
-    """The result that a demo gives to that body, in part where it has many entries; of a stream, one event."""
+    """The result that a demo server returns for that body: shortened if it has many entries; one event of a stream."""
     legacy: bool = False
     follows: bool = False
     """The answer is a stream of server-sent events, which browsers ask for with GET."""
 
     @property
     def is_documented(self) -> bool:
-        """Whether the public documents or the official clients know it; others are ours, and refuse unknown keys."""
+        """Whether the public documents or official clients have this action. Our own actions refuse unknown keys."""
         return (self.path, self.name) in DOCUMENTED
 
     @property
     def all_errors(self) -> tuple[e.ErrorCode, ...]:
-        """Everything that it can answer instead of success."""
+        """Every error that it may return."""
         return ALWAYS + (WRITES if self.writes else ()) + self.errors
 
 

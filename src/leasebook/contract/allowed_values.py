@@ -1,4 +1,4 @@
-"""What is wrong with a value, in words: what the decoder says, and what is allowed there instead (decision 19)."""
+"""Messages for values that the decoder refuses; they name the values that are allowed (decision 19)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ WORDS: Final = {
     "^[A-Za-z0-9][A-Za-z0-9._-]*(?!\\n)$": "letters, digits, points, hyphens and underscores, with a letter or digit "
     "first",
 }
-"""What the patterns of requests mean."""
+"""Each regular expression of the request shapes, in words for the caller."""
 _BY_TEXT: Final = {repr(pattern): words for pattern, words in WORDS.items()}
 
 
 def in_words(request: type[object], field: str, what: str) -> str:
-    """Return what the decoder says is wrong at that field of a request, with what is allowed where it does not say so.
+    """Return the decoder's message ``what`` about a field of a request, with the allowed values added if it lacks them.
 
     ``field`` is a path as the decoder writes it: ``billing.paymentTiming``, ``limits.units[...]``.
     """
@@ -57,7 +57,7 @@ def _nearest(given: str, values: Sequence[str]) -> str:
 
 
 def _at(of: inspect.Type, steps: Sequence[str]) -> Iterator[inspect.Type]:
-    """Return what can stand at a path; an empty step is an item of a list, or any value of an object."""
+    """Yield the types allowed at a path; an empty step means each item of a list, or each value of an object."""
     match of:
         case inspect.UnionType(types=types):
             for one in types:

@@ -1,4 +1,4 @@
-"""Amounts as they may be written: digits, a point, digits. What a decoder would take besides is refused here."""
+"""Plain decimal amounts: digits, a point, digits. The decoder accepts more spellings, and this module refuses them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from msgspec import inspect
 
 EACH: Final = "*"
-"""Stands for every key of an object, or every item of a list."""
+"""The step of a path that means each value of an object, or each item of a list."""
 PLAIN: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)", re.ASCII)
 
 _untyped: Final = msgspec.json.Decoder(float_hook=str).decode
@@ -19,15 +19,15 @@ _untyped: Final = msgspec.json.Decoder(float_hook=str).decode
 
 @cache
 def places_of(shape: type) -> tuple[tuple[str, ...], ...]:
-    """Return where a shape has amounts: the names that lead to each from its top."""
+    """Return the path of each amount in a shape: the names of its fields from the top."""
     return tuple(_places(inspect.type_info(shape)))
 
 
 def odd_amount(shape: type, body: bytes) -> tuple[str, str] | None:
-    """Return the field and the text of an amount in a body that is no plain decimal number; None: all are.
+    """Return the path and text of the first amount that is no plain decimal number; None if all of them are.
 
-    The body is one that the shape's decoder takes. ``1_000``, ``5.``, ``1e3``, blanks and the digits of other scripts
-    are numbers to that, and a slip of whoever wrote them.
+    ``body`` has passed the shape's decoder. The decoder also accepts ``1_000``, ``5.``, ``1e3``, blanks and digits of
+    other scripts; in a request for money these are probably slips.
     """
     places = places_of(shape)
     if not places or not body:

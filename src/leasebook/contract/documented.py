@@ -1,7 +1,6 @@
-"""Which actions the public documents and the official clients know; all others are additions of ours.
+"""The actions that the public documents and the official clients have; all others are additions of ours.
 
-What callers of the documented ones may send is not ours to say: they ignore keys that they do not know, as the cloud
-does. Ours refuse them (decision 21).
+The documented actions ignore keys that they do not know, as the cloud does. Our own refuse them (decision 21).
 """
 
 from __future__ import annotations
@@ -64,4 +63,4 @@ DOCUMENTED: Final[frozenset[tuple[str, str]]] = frozenset(
     )
     for name in names
 )
-"""Path and name of each. Some of them this service does not have."""
+"""The path and name of each. This service does not implement all of them."""

@@ -10,8 +10,8 @@ import msgspec
 class ErrorCode(msgspec.Struct, frozen=True):
     """A public error.
 
-    ``number`` is what the official clients look for (``error_code``, decision 18); none of them retries on
-    these. ``meaning`` is the reference text.
+    ``number`` is the ``error_code`` that the official clients read (decision 18); none of them retries on
+    these. ``meaning`` is the text of the reference page.
     """
 
     code: str
@@ -65,8 +65,8 @@ QUOTA_EXCEEDED: Final = ErrorCode(
     720003,
     "A limit of the account, of a user or of the operator does not allow this; the message names it.",
 )
-INSTANCE_NOT_FOUND: Final = ErrorCode("InstanceNotFound", 404, 720004, "The caller has no such instance.")
-SERVICE_NOT_FOUND: Final = ErrorCode("ServiceNotFound", 404, 720005, "The caller has no such service.")
+INSTANCE_NOT_FOUND: Final = ErrorCode("InstanceNotFound", 404, 720004, "The caller has no instance with this id.")
+SERVICE_NOT_FOUND: Final = ErrorCode("ServiceNotFound", 404, 720005, "The caller has no service with this id.")
 OPERATION_NOT_SUPPORTED: Final = ErrorCode(
     "OperationNotSupported",
     409,
@@ -77,7 +77,7 @@ INVALID_STATE: Final = ErrorCode(
     "InvalidState", 409, 720007, "The state of the instance, service or other object does not allow this."
 )
 RESOURCE_NOT_FOUND: Final = ErrorCode(
-    "ResourceNotFound", 404, 720008, "There is no such path, action, account, user or key."
+    "ResourceNotFound", 404, 720008, "The path, action, account, user or key does not exist."
 )
 OVERLOADED: Final = ErrorCode(
     "Overloaded", 503, 720009, "The server has too many requests, or is stopping. Nothing was done; try again."
@@ -127,7 +127,7 @@ UNTRUSTED_MODEL: Final = ErrorCode(
     "UntrustedModel",
     403,
     720026,
-    "No operator has approved the version, and the engine does not isolate it; the message says what is missing.",
+    "No operator has approved the version, and the engine does not isolate it; the message says what to do.",
 )
 
 # Answered before the action is known; the connection ends with them.
@@ -165,7 +165,7 @@ TOO_MANY_SOCKETS: Final = ErrorCode(
     "TooManyWebSockets", 429, 720108, "The key or its account has reached its limit of open WebSockets."
 )
 BAD_HANDSHAKE: Final = ErrorCode(
-    "InvalidHandshake", 400, 720109, "The call is no valid WebSocket handshake; the message says what is wrong."
+    "InvalidHandshake", 400, 720109, "The call is no valid WebSocket handshake; the message gives the reason."
 )
 
 GATEWAY: Final = (

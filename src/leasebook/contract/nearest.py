@@ -1,4 +1,4 @@
-"""What was meant by a call that there is not: the nearest action and path, and how actions are called."""
+"""Hints for a call to an action that does not exist: the nearest action or path, and how to call one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACTION_MAX: Final = 64
 PATH_MAX: Final = 128
 LISTED_MAX: Final = 10
 PAGES: Final = ("/healthz", "/readyz", "/openapi.json")
-"""What is there for everybody without a signature, and is no action."""
+"""Paths that need no signature and are no actions."""
 _PATHS: Final = tuple(dict.fromkeys(action.path for action in ACTIONS))
 _AT: Final = {path: tuple(action.name for action in ACTIONS if action.path == path) for path in _PATHS}
 _NAMES: Final = tuple(dict.fromkeys(action.name for action in ACTIONS))

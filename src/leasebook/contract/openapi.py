@@ -19,20 +19,20 @@ FAILURE: Final = "Failure"
 SECURITY: Final = "bce-auth-v1"
 
 FORGETFUL: Final = frozenset({"advance_clock", "confirm_clock"})
-"""Writes that keep no client token: done twice they do what they do once."""
+"""Writes that keep no record of a client token: they are idempotent without one."""
 
 _REQUEST_ID: Final = "5a7c8e12-3b4d-4f60-9a81-c2d3e4f50617"
 _ABOUT: Final = """\
 Compute units: buy them by the month or by the minute, set the time at which they are released, and see the bill.
 
-Every call is a POST, and the query parameter `Action` names what is done. OpenAPI knows one operation of a method \
-at a path, so here the action is part of the path key: `/v2/computeunit?Action=PurchaseComputeUnit`. Appended to the \
-server's address each key is the address that is called. Read apart, path and action stand in `x-leasebook`; \
-operations with the same `operation` there are one thing under several names, and those that only the older path \
-has are marked deprecated.
+Every call is a POST, and the query parameter `Action` names the action. OpenAPI allows one operation for each method \
+at a path, so here the action is part of the path key: `/v2/computeunit?Action=PurchaseComputeUnit`. Append a key to \
+the server's address to get the URL to call. `x-leasebook` has path and action as separate fields; entries with the \
+same `operation` there are one action under several names, and those that only the older path has are marked \
+deprecated.
 
-`x-policies` lists the policies of which a caller needs one; where it is empty any valid key will do. Where \
-`documented` is true in `x-leasebook`, keys of a body and parameters of a query that are not known are passed over, \
+A caller needs one of the policies in `x-policies`; where it is empty any valid key will do. Where \
+`documented` is true in `x-leasebook`, the action ignores unknown keys of the body and parameters of the query, \
 and the header `x-leasebook-ignored` names them; all other actions refuse them. An empty body counts as `{}`. Every \
 answer carries the header `x-bce-request-id`.
 """
@@ -40,7 +40,7 @@ _SIGNED: Final = """\
 The signature bce-auth-v1 of one request: \
 `bce-auth-v1/{access key}/{UTC time}/{seconds}/{signed headers}/{signature}`. It covers method, path, query and the \
 signed headers, and the body where `x-bce-content-sha256` is one of them; with `x-bce-nonce` among them it is good \
-once. `leasebook sign` prints such headers; the official clients make their own, without these two. The query \
+once. `leasebook sign` prints these headers; the official clients make their own, without these two. The query \
 parameter `authorization` may hold it instead.
 """
 
@@ -105,14 +105,14 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def _tolerant() -> set[str]:
-    """Name the shapes that stand in bodies of documented actions, which pass over keys that they do not know."""
+    """Return the names of the shapes in bodies of documented actions, which ignore unknown keys."""
     requests = {action.request for action in ACTIONS if action.is_documented}
     inner = {kind for request in requests for kind in parts_of(request)}
     return {named(kind) for kind in inner if not getattr(kind, "is_ours", False)}
 
 
 def named(shape: Any) -> str:
-    """Return the name of a shape, under which its schema stands."""
+    """Return the name of a shape, which is the key of its schema in the document."""
     return str(shape.__name__)
 
 
@@ -234,7 +234,7 @@ def _failure() -> dict[str, Any]:
     texts = {
         "requestId": "The id of the request.",
         "code": "The code of the error; it never changes its meaning.",
-        "message": "What was asked, what is so, what to do; for a bad value the field: param[billing.paymentTiming].",
+        "message": "The cause and what to do; for a bad value the field: param[billing.paymentTiming].",
     }
     return {
         "title": FAILURE,

@@ -31,4 +31,4 @@ SERVICE_LISTERS: Final[Policies] = READERS | {DATA_FULL, DATA_OPERATE}
 MANAGERS: Final[Policies] = frozenset({FULL})
 OPERATORS: Final[Policies] = frozenset({OPERATOR})
 ANYBODY: Final[Policies] = frozenset()
-"""Whoever signs with a valid key."""
+"""Any caller with a valid key."""

@@ -1,4 +1,4 @@
-"""What a request's headers may say of its body, and the number by which a signature is good once."""
+"""Headers that prove a body, and the nonce that makes a signature valid only once."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ SHA256_NAME: Final = b"x-bce-content-sha256"
 MD5_NAME: Final = b"content-md5"
 NONCE_NAME: Final = b"x-bce-nonce"
 NOT_SIGNED: Final = b"UNSIGNED-PAYLOAD"
-"""What a client writes in place of the hash to say that there is none."""
+"""A client sends this in place of the hash if the signature does not cover the body."""
 NONCE: Final = re.compile(rb"[A-Za-z0-9._~+/=-]{16,64}")
-"""A nonce is drawn by chance; of fewer characters two would soon be the same."""
+"""A nonce is random: with fewer than 16 characters two of them would soon be the same."""
 _HEX: Final = {SHA256_NAME: re.compile(rb"[0-9A-Fa-f]{64}"), MD5_NAME: re.compile(rb"[0-9A-Fa-f]{32}")}
 _BYTES: Final = {SHA256_NAME: 32, MD5_NAME: 16}
 
 
 class BadProof(Exception):
-    """A header is of no form that can be checked; the message says which and what it should be."""
+    """A header that cannot be read as a digest or nonce; the message names it and the form that it must have."""
 
 
 class WrongDigest(Exception):
-    """A body is not the one that a header says; the message says which header."""
+    """A body does not have the digest that a header gives; the message names the header."""
 
 
 def check_body(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-    """Check that a body is what ``x-bce-content-sha256`` and ``content-md5`` say, where they are sent.
+    """Check a body against the digests in ``x-bce-content-sha256`` and ``content-md5``, if they are sent.
 
     Both are digests of the body as it is sent: SHA-256 in 64 hexadecimal digits, as BCE's own clients write it, and
-    MD5 in base64 (RFC 1864) or 32 hexadecimal digits; base64 is also taken for SHA-256. ``UNSIGNED-PAYLOAD`` in place
-    of the first says that it is not there.
+    MD5 in base64 (RFC 1864) or 32 hexadecimal digits; base64 is also accepted for SHA-256. ``UNSIGNED-PAYLOAD`` in
+    place of the first means that it is left out.
 
-    Raises BadProof for a value of another form, the empty one among them, and WrongDigest for one of another body.
+    Raises BadProof for a value of another form, also an empty one, and WrongDigest if the body has another digest.
     """
     for name, value in headers:
         if name not in _BYTES or (name == SHA256_NAME and value == NOT_SIGNED):
@@ -66,13 +66,13 @@ def _digest(name: bytes, value: bytes) -> bytes:
 
 
 def signs_body(covered: Mapping[bytes, bytes]) -> bool:
-    """Whether a signature covers the body: by way of its SHA-256, since MD5 is too weak for that."""
+    """Whether a signature covers the body. Only SHA-256 counts: MD5 collisions can be made."""
     value = covered.get(SHA256_NAME)
     return value is not None and value not in (b"", NOT_SIGNED)
 
 
 def nonce_of(covered: Mapping[bytes, bytes]) -> str | None:
-    """Return the nonce that a signature covers; None where it covers none.
+    """Return the nonce that a signature covers, or None if it covers none.
 
     Raises BadProof for one that is too short, too long or of other characters.
     """
@@ -81,6 +81,6 @@ def nonce_of(covered: Mapping[bytes, bytes]) -> str | None:
         return None
     if not NONCE.fullmatch(value):
         raise BadProof(
-            "The header x-bce-nonce must be from 16 to 64 letters, digits and ._~+/=-, drawn anew for every request."
+            "The header x-bce-nonce must be from 16 to 64 letters, digits and ._~+/=-, a new one for every request."
         )
     return value.decode()

@@ -1,4 +1,4 @@
-"""What requests and results of every noun are made of: their base, pages, and values that many nouns have."""
+"""Base classes of requests and results, pages, and the value types that several nouns share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Meta
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Ids = Annotated[list[Id], Meta(max_length=100)]
-Count = Annotated[int, Meta(ge=1, le=100_000)]
+PositiveCount = Annotated[int, Meta(ge=1, le=100_000)]
 TIME: Final = "time"
 Time = Annotated[
     str,
@@ -20,7 +20,7 @@ Time = Annotated[
         extra={"means": TIME},
     ),
 ]
-# To Python $ also stands before a last line break, which these forbid.
+# In Python $ also matches before a final line break; (?!\n) excludes that.
 Region = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+(?!\\n)$")]
 RegionOrAny = Annotated[str, Meta(max_length=32, pattern="^[a-z0-9-]*(?!\\n)$")]
 UnitType = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+(?!\\n)$")]
@@ -38,10 +38,10 @@ class Shape(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
 
 
 class Part(Shape, kw_only=True, forbid_unknown_fields=True):
-    """A JSON object in the body of a request. A key that is not known is told apart at once (decision 21)."""
+    """A JSON object in the body of a request. The decoder reports an unknown key (decision 21)."""
 
     is_ours: ClassVar[bool] = False
-    """Whether no document knows the object, so that its keys are ours also in the body of a documented action."""
+    """Whether the object is an addition of ours, so that unknown keys in it are refused even in a documented action."""
 
 
 class Request(Part, kw_only=True):
@@ -58,7 +58,7 @@ class Empty(Request, kw_only=True):
 
 
 class PagedRequest(Request, kw_only=True):
-    """Ask for a page: after a marker, of so many rows."""
+    """Ask for one page of a list: it begins after ``marker`` and has at most ``maxKeys`` rows."""
 
     marker: Annotated[LongMarker | None, Meta(description="The nextMarker of the page before.")] = None
     max_keys: Annotated[
@@ -67,7 +67,7 @@ class PagedRequest(Request, kw_only=True):
 
 
 class Paged(Shape, kw_only=True):
-    """A page. What says so stands there where a page was asked for, or more rows follow."""
+    """A page of a list. These three fields are left out if the list is complete and no page was asked for."""
 
     is_truncated: Annotated[bool | None, Meta(description="Whether more rows follow.")] = None
     max_keys: Annotated[

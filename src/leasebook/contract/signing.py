@@ -72,7 +72,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class SignatureFault(enum.Enum):
-    """What is wrong with a signature; the server maps each to one error code (decision 22)."""
+    """The reasons to refuse a signature; the server maps each to one error code (decision 22)."""
 
     EMPTY = "empty"
     MALFORMED = "malformed"
@@ -84,9 +84,9 @@ class SignatureFault(enum.Enum):
 class SignatureRefused(Exception):
     """A signature that is not accepted.
 
-    ``fault`` says what is wrong. ``message`` tells the caller what is so and what to do; it may repeat the
-    values of signed headers, so it belongs into the answer and not into a log. It never holds a key or the
-    signature that would have been right.
+    ``fault`` is the reason. ``message`` tells the caller what the server found and what to do. It may repeat the
+    values of signed headers, so it goes into the answer and never into a log. It never contains a key or the
+    correct signature.
     """
 
     def __init__(self, fault: SignatureFault, message: str) -> None:
@@ -292,7 +292,7 @@ def _remembered(function: Callable[[Argument], Result]) -> Callable[[Argument], 
     short = lru_cache(maxsize=512)(function)
 
     def look_up(value: Argument) -> Result:
-        # Long values are worked out anew, which keeps a stranger from filling the memory with them.
+        # Long values are not cached: a stranger could fill the memory with them.
         return short(value) if len(value) <= _REMEMBERED_LENGTH else function(value)
 
     return look_up

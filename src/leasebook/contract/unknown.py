@@ -1,6 +1,6 @@
-"""Keys of a body that its action does not know: finding them, and naming the one that was probably meant.
+"""Unknown keys of a request body: this module finds them and suggests the known key that was probably meant.
 
-Shapes of requests refuse unknown keys when they are read, which costs nothing. Only what was refused comes here.
+The decoder of a request refuses unknown keys at no cost. Only bodies that it has refused come here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect
 
 REFUSED: Final = "Object contains unknown field "
-"""How msgspec begins to say that there is an unknown key."""
+"""The beginning of msgspec's message about an unknown key."""
 KNOWN_SHOWN: Final = 30
 NAMED_MAX: Final = 20
 NAME_MAX: Final = 64
@@ -22,9 +22,9 @@ _SAFE: Final = "[]-_.~?"
 
 
 class Unknown(NamedTuple):
-    """A key that is not known: where it stands (``limits.unit``), and which are known there.
+    """An unknown key, its path (``limits.unit``), and the known keys of the object that it is in.
 
-    ``is_ours``: it stands in an object that no document knows.
+    ``is_ours``: the object is an addition of ours.
     """
 
     path: str
@@ -33,13 +33,13 @@ class Unknown(NamedTuple):
     is_ours: bool = False
 
     def nearest(self) -> str | None:
-        """Return the known key that is spelled most like it; None: none is."""
+        """Return the known key with the most similar spelling; None if there is none."""
         folded = {name.casefold(): name for name in self.known}
         found = difflib.get_close_matches(self.key[:NAME_MAX].casefold(), folded, n=1)
         return folded[found[0]] if found else None
 
-    def told(self) -> str:
-        """Say what is wrong and what to do, in a sentence or two."""
+    def message(self) -> str:
+        """Return the message for the caller: the unknown key, and the nearest known one or a list of them."""
         near = self.nearest()
         if near is not None:
             hint = f"Did you mean {near!r}?"
@@ -52,18 +52,18 @@ class Unknown(NamedTuple):
 
 
 def pruned(request: type[object], body: bytes) -> tuple[bytes, list[Unknown]]:
-    """Return a body without the keys that a request does not know, and those keys in the order in which they stand.
+    """Return a body without its unknown keys, and those keys in their order in the body.
 
-    ``body`` is well-formed JSON as far as the first unknown key; raises msgspec.DecodeError where it is not after it.
+    ``body`` is well-formed JSON as far as the first unknown key. Raises msgspec.DecodeError if the rest is not.
     """
     found: list[Unknown] = []
     return bytes(_pruned(inspect.type_info(request), msgspec.Raw(body), "", found)), found
 
 
 def header_of(found: Sequence[Unknown]) -> bytes:
-    """Write the paths of unknown keys as the value of a header: a list of visible ASCII, of so many at most.
+    """Return the paths of unknown keys as the value of a header: visible ASCII, at most NAMED_MAX paths.
 
-    Anything else in a name is percent-encoded, and ``...`` at the end says that there were more.
+    All other characters are percent-encoded, and ``...`` at the end means that there were more.
     """
     names = [quote(one.path[:NAME_MAX], safe=_SAFE, errors="replace") for one in found[:NAMED_MAX]]
     names = [name[: 3 * NAME_MAX] for name in names]
@@ -86,7 +86,7 @@ def parts_of(request: type[object]) -> set[type[object]]:
 
 
 def _pruned(of: inspect.Type, raw: msgspec.Raw, at: str, found: list[Unknown]) -> msgspec.Raw:
-    """Prune one value, where its type says what is known in it; anything else stays as it is."""
+    """Remove unknown keys from a value of a known type; return any other value unchanged."""
     first = bytes(raw).lstrip()[:1]
     for one in _alternatives(of):
         if first == b"{" and isinstance(one, inspect.StructType):

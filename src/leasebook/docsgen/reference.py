@@ -141,7 +141,7 @@ def _state(status: InstanceStatus | None) -> str:
     moves = [(_status(move.end), move.cause) for move in MOVES if move.start == status]
     if not moves:
         return f"## {title}\n\nNothing comes after it.\n"
-    return f"## {title}\n\n{_grid(('To', 'What causes it'), moves)}"
+    return f"## {title}\n\n{_grid(('To', 'Cause'), moves)}"
 
 
 def _status(status: InstanceStatus) -> str:
@@ -223,7 +223,7 @@ def _table_of_actions(operations: Mapping[str, list[Action]]) -> str:
         main = operations[action.operation][0]
         name = f"[{action.name}](#{_anchor(_title(main))})"
         rows.append((f"`{action.path}`", name, f"{'Older name. ' if action.legacy else ''}{action.summary}"))
-    return f"## Actions\n\n{_grid(('Path', 'Action', 'What it does'), rows)}"
+    return f"## Actions\n\n{_grid(('Path', 'Action', 'Summary'), rows)}"
 
 
 def _operation(rows: list[Action], shapes: Mapping[str, Any]) -> str:

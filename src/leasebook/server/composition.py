@@ -12,7 +12,7 @@ import structlog
 
 from leasebook.api.app import App
 from leasebook.api.auth.admission import Admission
-from leasebook.api.auth.admission import Limits as InFlight
+from leasebook.api.auth.admission import AdmissionLimits as InFlight
 from leasebook.api.auth.identity import Identities
 from leasebook.api.auth.refused_calls import Refusals
 from leasebook.api.body.budget import Bodies

@@ -1,7 +1,7 @@
-"""Who is worked for: calls of one account come in a few at a time while others call, so that a crowd waits for itself.
+"""Admission: while several accounts call, each of them has only a few calls in progress, and its other calls wait.
 
-Everybody shares one loop, one sequencer and a few readers. A call takes its turn before its signature is checked, and
-keeps it until it is answered; what one account has in turns at once is what the others may have to wait for.
+All accounts share one event loop, one sequencer and a few readers. A call takes its turn before its signature is
+checked and keeps it until it is answered. The turns of one account bound how long the others wait.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from leasebook.api.body.budget import Room
 from leasebook.batch import FairQueue
 
 PRESENT_S: Final = 10.0
-"""So long after an account's last call the others still make room for its next."""
+"""How long after its last call an account counts as calling, so that the others leave it room; in seconds."""
 ALONE_MAX: Final = 128
-"""So many calls of one account are worked on where nobody else calls: more make no batch cheaper, and whoever comes
-first after a while waits for all of them."""
+"""Upper bound on an account's calls in progress while no other account calls. More would not make a batch cheaper,
+and the first call of another account waits for all of them."""
 AT_ONCE: Final = 2
-"""So many calls of an account begin in one turn of the loop; then it looks who else has called."""
+"""Upper bound on the waiting calls of an account that begin in one turn of the event loop."""
 PROVED_MAX: Final = 10_000
 LOOKS_SHARE: Final = 4
-"""Calls that only look gain nothing by being many at once, as those do that share a commit: they get a part of that."""
+"""Reads get one part in this many of the places that writes get: writes share a commit, reads share nothing."""
 STRANGERS: Final = ""
-"""The account of those who have not proved yet, from where they call, that they hold the key that they name."""
+"""The account for callers that have not yet proved from their address that they hold the key that they name."""
 _SCHEME: Final = b"bce-auth-v"
 
 
-class Limits(msgspec.Struct, frozen=True):
+class AdmissionLimits(msgspec.Struct, frozen=True):
     """How many calls of an account are worked on at once while others call, and how many may wait for a turn."""
 
     in_flight_max: int
     waiting_max: int
 
 
-class _Lane:
-    """What one account has under way, and who waits; each of its keys in turn.
+class _AccountQueue:
+    """One account's calls in progress and its waiting calls; its keys take turns.
 
-    Calls that change something have a lane of their own: they do not wait for those that look.
+    Reads and writes have a queue each, so that writes do not wait for reads.
     """
 
     __slots__ = ("account_id", "in_flight", "seen_at", "waiting", "writes")
@@ -57,15 +57,15 @@ class _Lane:
 
 
 class Turn:
-    """A call's turn, from when it has one until it gives it back."""
+    """A call's permission to proceed, from admission until the answer."""
 
     __slots__ = ("_admission", "_key", "_lane", "room")
 
-    def __init__(self, admission: Admission, lane: _Lane, key: tuple[str, str]) -> None:
+    def __init__(self, admission: Admission, lane: _AccountQueue, key: tuple[str, str]) -> None:
         self.room: Room | None = None
         """Room for the call's body, which goes with the turn."""
         self._admission = admission
-        self._lane: _Lane | None = lane
+        self._lane: _AccountQueue | None = lane
         self._key = key
 
     async def proved(self, account_id: str) -> None:
@@ -89,11 +89,11 @@ class Turn:
 class Admission:
     """Gives calls their turns."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: AdmissionLimits) -> None:
         self._limits = limits
-        self._lanes: OrderedDict[tuple[str, bool], _Lane] = OrderedDict()
+        self._lanes: OrderedDict[tuple[str, bool], _AccountQueue] = OrderedDict()
         """By account, and whether they change something; the last that was called in at the end."""
-        self._left: list[_Lane] = []
+        self._left: list[_AccountQueue] = []
         self._proved: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._time = time.monotonic
         self._refuser = Refuser()
@@ -104,10 +104,9 @@ class Admission:
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
     async def enter(self, address: str, access_key: str, *, writes: bool) -> Turn:
-        """Wait for a turn of whoever has been seen to call from there with that key; raises Overloaded.
+        """Wait for a turn of the account that has proved this key from this address before; raises Overloaded.
 
-        What a stranger claims is not believed before it is proved: who signs badly waits among strangers, each
-        address in turn, whatever key is named.
+        A caller without that proof waits among strangers, whatever key it names. There each address takes turns.
         """
         key = (address, access_key)
         account_id = self._proved.get(key, STRANGERS)
@@ -116,14 +115,14 @@ class Admission:
             await self._wait(lane, address if account_id == STRANGERS else access_key)
         return Turn(self, lane, key)
 
-    async def wait(self, account_id: str, party: str, *, writes: bool) -> _Lane:
-        """Take a place in a lane, at once or when there is one; raises Overloaded where too many wait."""
+    async def wait(self, account_id: str, party: str, *, writes: bool) -> _AccountQueue:
+        """Take a place in a queue, at once or when one is free; raises Overloaded if too many calls wait."""
         lane = self._called(account_id, writes=writes)
         if not self._comes_in(lane):
             await self._wait(lane, party)
         return lane
 
-    def leave(self, lane: _Lane) -> None:
+    def leave(self, lane: _AccountQueue) -> None:
         """Give a place back, in the next turn of the loop.
 
         So a crowd of calls that are answered at once, as those with bad signatures are, does not keep the loop from
@@ -134,32 +133,32 @@ class Admission:
         self._left.append(lane)
 
     def remember(self, key: tuple[str, str], account_id: str) -> None:
-        """Take note that whoever calls from an address with a key has it, and whose it is."""
+        """Remember that a caller from this address has proved this key, and the account of the key."""
         self._proved[key] = account_id
         if len(self._proved) > PROVED_MAX:
             self._proved.popitem(last=False)
 
-    def _called(self, account_id: str, *, writes: bool) -> _Lane:
+    def _called(self, account_id: str, *, writes: bool) -> _AccountQueue:
         """Return the lane of a call that comes in now."""
         lane = self._lanes.get((account_id, writes))
         now = self._time()
         if lane is None:
             self._forget_idle(now)
-            lane = self._lanes[account_id, writes] = _Lane(account_id, self._limits.waiting_max, writes=writes)
+            lane = self._lanes[account_id, writes] = _AccountQueue(account_id, self._limits.waiting_max, writes=writes)
         else:
             self._lanes.move_to_end((account_id, writes))
         lane.seen_at = now
         return lane
 
-    def _comes_in(self, lane: _Lane) -> bool:
-        """Take a place where one is free; whoever waits already comes first."""
-        # A place there is always for one, whoever else calls.
+    def _comes_in(self, lane: _AccountQueue) -> bool:
+        """Take a place if one is free and no other call waits for it."""
+        # Every queue has at least one place, however many others call.
         if not len(lane.waiting) and (not lane.in_flight or lane.in_flight < self._room(lane, lane.seen_at)):
             lane.in_flight += 1
             return True
         return False
 
-    async def _wait(self, lane: _Lane, party: str) -> None:
+    async def _wait(self, lane: _AccountQueue, party: str) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         refused = lane.waiting.put(party, future)
         if refused is not None:
@@ -175,8 +174,8 @@ class Admission:
         """Return the account that has been seen to call from there with that key; empty where none has."""
         return self._proved.get((address, access_key), STRANGERS)
 
-    def _room(self, lane: _Lane, now: float) -> int:
-        """Return how many places a lane has now. Strangers are nobody's company, or any of them could slow us down."""
+    def _room(self, lane: _AccountQueue, now: float) -> int:
+        """Return how many places a queue has now. Strangers do not count as others: they could slow us down."""
         for other in reversed(self._lanes.values()):
             if other.account_id not in (lane.account_id, STRANGERS):
                 if other.seen_at <= now - PRESENT_S:
@@ -186,21 +185,21 @@ class Admission:
         return ALONE_MAX
 
     def _next(self) -> None:
-        """Take back the places that were left, and give them to whoever is next."""
+        """Take back the places of finished calls, and give them to the next ones."""
         left, self._left = self._left, []
         for lane in left:
             lane.in_flight -= 1
         for lane in dict.fromkeys(left):
             self._let_in(lane)
 
-    def _let_in(self, lane: _Lane) -> None:
+    def _let_in(self, lane: _AccountQueue) -> None:
         """Give places to those who wait, a few in a turn of the loop while others call."""
         if not len(lane.waiting):
             return
         room = self._room(lane, self._time()) - lane.in_flight
         most = min(room, AT_ONCE)
         while most > 0 and (found := lane.waiting.take(1, 1)):
-            # Whoever has gone meanwhile takes no place.
+            # A call that was cancelled meanwhile takes no place.
             if not found[0].done():
                 found[0].set_result(None)
                 lane.in_flight += 1
@@ -209,7 +208,7 @@ class Admission:
             asyncio.get_running_loop().call_soon(self._let_in, lane)
 
     def _forget_idle(self, now: float) -> None:
-        """Forget lanes that nobody has used for a while."""
+        """Forget queues without a recent call."""
         while self._lanes:
             name, lane = next(iter(self._lanes.items()))
             if lane.in_flight or len(lane.waiting) or lane.seen_at > now - PRESENT_S:
@@ -218,7 +217,7 @@ class Admission:
 
 
 def claimed_key(headers: Headers, in_query: str | None) -> str:
-    """Return the access key that a call names, whoever names it; empty where there is none to be seen."""
+    """Return the access key that a call names, proved or not; empty if it names none."""
     if in_query is not None:
         return in_query.split("/", 2)[1] if in_query.count("/") > 1 else ""
     for name, value in headers:

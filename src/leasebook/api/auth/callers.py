@@ -38,9 +38,9 @@ HOW: Final = (
 
 
 class SignatureLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of signatures: ages in seconds, whether the host may be signed without its port, and of operators.
+    """The rules for signatures: greatest ages in seconds, host without port, and stricter rules for operators.
 
-    ``body_max`` is how many bytes a body may have.
+    ``body_max`` is the largest body in bytes.
     """
 
     body_max: int
@@ -72,10 +72,10 @@ class Callers:
     async def admit(
         self, action: Action, in_query: str | None, scope: Scope, record: CallRecord, before: Admitted | None
     ) -> Admitted:
-        """Verify a signature (bce-auth-v1, decision 22), and that it covers what it must.
+        """Verify a signature (bce-auth-v1, decision 22), and that it covers all required headers.
 
-        ``in_query`` is an authorization that stands in the query. ``before`` is what this very call was admitted as a
-        moment ago, where that is to be looked up anew. Raises Fault, SignatureRefused, or StaleIdentity.
+        ``in_query`` is the authorization in the query string. ``before`` is the result of this call's last admission if
+        the caller must be looked up again. Raises Fault, SignatureRefused, or StaleIdentity.
         """
         headers: Headers = scope["headers"]
         given = [value for name, value in headers if name == b"authorization"]
@@ -145,7 +145,7 @@ class Callers:
             raise Fault(e.INVALID_HTTP_REQUEST, str(error)) from None
         if value is None:
             return None
-        # What the signer chose, and not what the server allows now: it may allow more after its next start.
+        # The lifetime that the signer chose, not the server's present limit: after a restart the limit may be higher.
         until = auth.signed_at_us + lifetime_s(auth) * SECOND_US
         once = CallNonce(Nonce(auth.access_key, value, hour_after(until)), self._seen)
         try:
@@ -155,9 +155,9 @@ class Callers:
         return once
 
     async def body_of(self, headers: Headers, receive: Receive, turn: Turn, account_id: str) -> bytes:
-        """Read a body and see that it is what the headers say of it; raises Fault, and Overloaded without room for it.
+        """Read a body and check it against the digests in the headers. Raises Fault, or Overloaded if there is no room.
 
-        Room is given back with the turn. Nobody is told to send (``Expect: 100-continue``) before there is some.
+        The room is given back with the turn. A client with ``Expect: 100-continue`` waits until there is room.
         """
         size = self._announced(headers, self._limits.body_max)
         if size > SMALL:
@@ -172,7 +172,7 @@ class Callers:
         return body
 
     async def small_body(self, headers: Headers, receive: Receive) -> bytes:
-        """Read a body of somebody who signs nothing: it may have as much as any connection may; raises Fault."""
+        """Read the body of an unsigned call, at most SMALL bytes, which every connection may use; raises Fault."""
         most = min(SMALL, self._limits.body_max)
         self._announced(headers, most)
         return await self._read(receive, most)

@@ -24,13 +24,13 @@ KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 ASKED_MAX: Final = 500
 """Keys that one question asks for."""
 UNKNOWN_MAX: Final = 10_000
-"""Keys that are remembered for not being there."""
+"""Upper bound on the unknown keys in the cache."""
 SIGNING_KEYS_MAX = 64
 KNOWN_MAX = 100_000
 
 
 class Looked(NamedTuple):
-    """What the store said of a key."""
+    """The store's answer about a key."""
 
     epoch: str | None
     found: tuple[AccessKey, User] | None
@@ -80,9 +80,9 @@ class Identity:
 
 
 class Lookups:
-    """Asks the store for keys: one question at a time, for all who wait with it.
+    """Looks keys up in the store: one query at a time, for all calls that wait.
 
-    Whoever calls with keys that do not exist, however many and however fast, keeps one question busy and not a crowd.
+    A flood of calls with unknown keys therefore causes one query at a time, and not one each.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -121,11 +121,11 @@ class Lookups:
 
 
 class Identities:
-    """The active keys that were seen, each as the store has it now.
+    """A cache of the active keys that have signed requests.
 
-    A commit that touches a key or a user throws out what is remembered of them before its caller gets its
-    answer: from then on no request gets in with what was revoked. Where another server made the change, every
-    read and every batch notices by the epoch, and the caller is looked up again before anything is done.
+    A commit that changes a key or a user clears the cache before its caller gets the answer: from then on no request
+    with a revoked key is admitted. If another server made the change, every read and every batch notices it by the
+    identity epoch, and the caller is looked up again before anything is done.
     """
 
     def __init__(
@@ -146,12 +146,12 @@ class Identities:
         self._epoch = 0
 
     def committed(self, changes: Changes) -> None:
-        """Forget whoever was touched; that is rare, so it is everybody."""
+        """Clear the cache if the commit changed a key or a user. That is rare, so all entries may go."""
         if any(table in changes for table in (ACCESS_KEYS, USERS)):
             self.forget()
 
     def forget(self) -> None:
-        """Look everybody up again: another server changed a key or a user."""
+        """Clear the cache: another server changed a key or a user."""
         self._epoch += 1
         self._known.clear()
         self._unknown.clear()
@@ -165,7 +165,7 @@ class Identities:
         return self._uses.last(access_key_id)
 
     def knows(self, caller: Identity) -> bool:
-        """Whether that is what the caller was last found to be, and nobody's rights have changed since."""
+        """Whether the cache still has this very identity, so that no rights have changed since it was looked up."""
         return self._known.get(caller.access_key_id) is caller
 
     async def confirm(self, caller: Identity) -> None:
@@ -177,7 +177,7 @@ class Identities:
             raise StaleIdentity
 
     async def find(self, access_key_id: str) -> Identity | None:
-        """Return the caller with that key; None where there is no such key, or it is disabled."""
+        """Return the caller with that key; None if the key does not exist or is disabled."""
         known = self._known.get(access_key_id)
         if known is not None:
             return known
@@ -195,7 +195,7 @@ class Identities:
             return None
         key, user = found
         identity = Identity(key, user, self._open_secret(key), shared_epoch)
-        # What was read before a change must not be remembered after it.
+        # A result from before a change must not enter the cache after it.
         if epoch == self._epoch:
             if len(self._known) >= KNOWN_MAX:
                 self._known.clear()
@@ -203,7 +203,7 @@ class Identities:
         return identity
 
     async def _is_unknown(self, access_key_id: str) -> bool:
-        """Whether there was no such key, and none was made since, here or by another server."""
+        """Whether the key did not exist when it was looked up, and no key was made since, here or by another server."""
         if access_key_id not in self._unknown:
             return False
         epoch = self._unknown[access_key_id]

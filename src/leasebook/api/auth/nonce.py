@@ -16,14 +16,14 @@ SEEN_MAX: Final = 10_000
 
 
 class SeenNonces:
-    """Nonces that this server knows to be used, at most so many: a replay of one costs no question to the store."""
+    """A cache of used nonces, at most ``most`` of them: a replay of one is refused without asking the store."""
 
     def __init__(self, most: int = SEEN_MAX) -> None:
         self._most = most
         self._seen: dict[tuple[str, str], None] = {}
 
     def add(self, nonce: Nonce) -> None:
-        """Remember one; the one that was remembered first is forgotten for it."""
+        """Add a nonce; the oldest one leaves a full cache."""
         if len(self._seen) >= self._most:
             del self._seen[next(iter(self._seen))]
         self._seen[nonce.access_key_id, nonce.value] = None

@@ -1,4 +1,4 @@
-"""Refusing an overload at a measured pace: whoever comes again at once must not cost more than being served would."""
+"""Refuses calls in an overload at a bounded rate: clients that retry at once must not cost more than served ones."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from leasebook.batch import Overloaded
 
 AT_ONCE: Final = 100
-"""So many are refused right away after a rest."""
+"""How many calls are refused at once after a quiet time."""
 A_SECOND: Final = 500
-"""Beyond that so many a second: at some 0.1 ms each a twentieth of what the server can do."""
+"""Refusals per second beyond that. At about 0.1 ms each they take a twentieth of the server's time."""
 WAIT_S: Final = 2.0
-"""But of those who wait for a refusal at least so many are refused that a line of them is gone in this time."""
+"""Upper bound on the wait for a refusal: the rate rises if the queue would take longer than this; in seconds."""
 TICK_S: Final = 0.02
 
 
@@ -57,7 +57,7 @@ class Refuser:
         share = max(self._a_second * TICK_S, len(self._waiting) * TICK_S / WAIT_S)
         for _ in range(min(len(self._waiting), int(share))):
             _fail(self._waiting.popleft())
-        # Who comes after a crowd is not refused before those of the crowd who came first.
+        # A new call must not be refused before those that wait already.
         self._tokens, self._filled_at = 0.0, loop.time()
         self._ticks = bool(self._waiting)
         if self._ticks:
@@ -65,6 +65,6 @@ class Refuser:
 
 
 def _fail(call: asyncio.Future[None]) -> None:
-    # Whoever has gone meanwhile is told nothing.
+    # The caller may have gone meanwhile.
     if not call.done():
         call.set_exception(Overloaded())

@@ -14,11 +14,11 @@ from leasebook.contract import errors as e
 
 By = Literal["key", "account"]
 SWEEP_AT: Final = 1024
-"""With so many buckets those that are full are dropped; they are made again full."""
+"""At this many buckets the full ones are dropped. That loses nothing: a new bucket is full."""
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """So many calls a second in the long run, and so many at once after a rest."""
+    """Calls per second on average, and the largest burst after a quiet time."""
 
     per_second: int
     burst: int

@@ -1,6 +1,6 @@
-"""Calls that are refused before anybody knows who calls: counted in memory, and written down once a minute.
+"""The log of calls that are refused before the caller is known: counted in memory, and stored once a minute.
 
-Whoever sends rubbish by the thousand writes a bounded number of rows, and nothing into anybody's audit log but a count.
+A flood of bad calls writes a bounded number of rows. The audit log of a named account gets only a count.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ log = structlog.get_logger()
 
 MINUTE_ROWS: Final = 64
 HOUR_ROWS: Final = 512
-"""So many rows a minute and an hour tell refused calls apart; all others are counted in one row a minute."""
+"""Upper bounds on the separate rows of a minute and of an hour; all other calls share one row a minute."""
 ADDRESS_KEYS: Final = 8
-"""So many access keys are told apart of one address in a minute; calls with others are counted without one."""
+"""Upper bound on the keys of one address with a row of their own in a minute; other calls count without a key."""
 PENDING_MAX: Final = 1024
 """Rows that wait while the store takes none."""
 UNKNOWN: Final = "unknown"
 """The address of a call that came over no network."""
 ACTION: Final = "RefusedCalls"
-"""What stands for an action in the audit entry that counts refused calls of a key."""
+"""The action in the audit entry that counts refused calls of a key."""
 _STATUS: Final = {error.code: error.status for error in ERRORS}
 
 
 class Meter(Protocol):
-    """Where it is counted what was too much to be told apart."""
+    """Counts the refused calls that have no row of their own."""
 
     def refused_unlisted(self) -> None:
         """Count a refused call that has no row of its own."""
 
 
 class _Row:
-    """What was refused within a minute, from one address with one key."""
+    """The refused calls of a minute from one address with one key."""
 
     __slots__ = ("account_id", "codes", "first_at", "id", "is_written", "last_at")
 
@@ -68,8 +68,8 @@ class _Row:
 class Refusals:
     """The log of refused calls of one server.
 
-    What the running minute has is lost if the process is killed; a clean stop writes it. ``wall`` is the machine's
-    clock in microseconds: signatures go by that one, whatever clock leases go by.
+    A killed process loses the counts of the running minute; a clean stop writes them. ``wall`` returns the machine's
+    clock in microseconds: signatures use that clock, whatever clock the instances use.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Refusals:
         self._stopped = False
 
     def count(self, address: str, access_key_id: str, account_id: str, code: str) -> None:
-        """Count a refused call. ``account_id`` is whose key it is; "" where there is none, or nobody looked."""
+        """Count a refused call. ``account_id`` is the key's account; "" if there is no key or it was not looked up."""
         at = self._wall()
         self._turn(at)
         self._row(_shown(address), access_key_id, account_id, at).add(code, at)
@@ -226,7 +226,7 @@ class Refusals:
 
 @lru_cache(maxsize=1024)
 def _shown(address: str) -> str:
-    """Return what an address is counted as: whoever has one of version 6 has a whole network of them."""
+    """Return the address that a call counts for; of IPv6 its /64 network, since a user has all of that."""
     if ":" not in address:
         return address or UNKNOWN
     try:

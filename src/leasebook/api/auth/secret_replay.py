@@ -1,8 +1,8 @@
-"""Secrets in the answer to a client token that came before (decision 38).
+"""Puts the secret back into the answer to a repeated client token (decision 38).
 
-No answer that is kept has a secret in it. Of an access key and of a subscription the store has the secret sealed, since
-it must sign with it. Of a service key it has a digest only, so that the key of a request with a client token is made of
-that token: who sends it again lets the same key be made again, and nobody else can.
+Stored answers have no secrets. The store has the secret of an access key or a subscription in sealed form, since it
+must sign with it. Of a service key it has only a digest. If the request has a client token, the service key is
+therefore derived from that token, and only a caller who repeats the token can have it derived again.
 """
 
 from __future__ import annotations

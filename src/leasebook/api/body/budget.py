@@ -1,4 +1,4 @@
-"""How much memory the bodies of calls take together: what is beyond that is not read before there is room for it."""
+"""A memory budget for the bodies of calls: a body beyond it is read only when there is room."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from leasebook.batch import Overloaded
 
 SMALL: Final = 16 * 1024
-"""A body up to this size needs no room: so much of any connection may be in memory, whoever it is."""
+"""A body of up to this many bytes needs no room in the budget; every connection may use that much memory."""
 
 
 class Room:
@@ -28,24 +28,24 @@ class Room:
 
 
 class Bodies:
-    """Gives bodies room: those of one account in their order, and the accounts in turns.
+    """Shares the budget: bodies of one account in their order, and accounts in turn.
 
-    One account has at most half of it, and so does not keep the others waiting by sending slowly. Where there is
-    nothing of anybody's, a body has room however large it is.
+    One account gets at most half of it, so that it cannot block the others by sending slowly. While the budget is
+    unused, a body of any size has room.
     """
 
     def __init__(self, most: int, wait_s: float) -> None:
-        """``most`` is bytes; whoever waits for longer than ``wait_s`` seconds is to come again."""
+        """``most`` is in bytes. A call that waits longer than ``wait_s`` seconds is refused and may be repeated."""
         self._most = most
         self._wait_s = wait_s
-        self._held = 0
+        self._used = 0
         self._of: Counter[str] = Counter()
         self._lines: OrderedDict[str, deque[tuple[int, asyncio.Future[None]]]] = OrderedDict()
 
     @property
-    def held(self) -> int:
-        """How many bytes there is room given for."""
-        return self._held
+    def used(self) -> int:
+        """How many bytes of the budget are in use."""
+        return self._used
 
     @property
     def waiting(self) -> int:
@@ -53,7 +53,7 @@ class Bodies:
         return sum(not future.done() for line in self._lines.values() for _, future in line)
 
     async def room(self, party: str, size: int) -> Room:
-        """Return room for so many bytes of an account, when there is some. Raises Overloaded."""
+        """Wait until an account may have ``size`` bytes, and take them. Raises Overloaded after ``wait_s`` seconds."""
         if not self._lines and self._fits(size) and self._is_fair(party, size):
             self._take(party, size)
             return Room(self, party, size)
@@ -75,22 +75,22 @@ class Bodies:
         return Room(self, party, size)
 
     def leave(self, party: str, size: int) -> None:
-        """Take room back, and give it to whoever is next."""
-        self._held -= size
+        """Take room back, and give it to the next body."""
+        self._used -= size
         self._of[party] -= size
         if not self._of[party]:
             del self._of[party]
         self._next()
 
     def _fits(self, size: int) -> bool:
-        return not self._held or self._held + size <= self._most
+        return not self._used or self._used + size <= self._most
 
     def _is_fair(self, party: str, size: int) -> bool:
         has = self._of.get(party, 0)
         return not has or has + size <= self._most // 2
 
     def _take(self, party: str, size: int) -> None:
-        self._held += size
+        self._used += size
         self._of[party] += size
 
     def _next(self) -> None:
@@ -110,7 +110,7 @@ class Bodies:
                 passed += 1
                 continue
             if not self._fits(size):
-                # Nobody passes by: else a large body would wait for ever beside small ones.
+                # Later bodies do not overtake: a large body would wait for ever beside small ones.
                 return
             line.popleft()
             self._take(party, size)

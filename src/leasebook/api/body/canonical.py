@@ -1,4 +1,4 @@
-"""What a request means, whatever its spelling: by that the parameters of a client token are compared (decision 37)."""
+"""The canonical form of a request; a repeated client token is compared by it (decision 37)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ class _Field(NamedTuple):
 
 
 def meant(asked: S, zone: str) -> S:
-    """Return a request in the one spelling in which it is compared; itself where it is spelled so.
+    """Return the canonical form of a request; the same object if it has that form already.
 
-    Of optional fields an empty text is an absent one. Times are the moments that they name, those without a zone in
-    ``zone``, and decimal amounts have no zeros at their end. What callers name themselves, such as the variables of
-    an environment, stays as it is.
+    An empty text in an optional field counts as absent. Times become moments; ``zone`` applies to those without a
+    zone. Decimal amounts lose trailing zeros. Names chosen by the caller, such as variables of an environment, stay.
     """
     changed: dict[str, Any] = {}
     for name, is_optional, is_time in _fields(type(asked)):

@@ -17,9 +17,9 @@ from leasebook.contract.shapes import Request
 from leasebook.contract.unknown import REFUSED, Unknown, header_of, pruned
 
 IGNORED: Final = b"x-leasebook-ignored"
-"""The header that names what was passed over in the body, and in the query, of a documented action."""
+"""The header that names the ignored keys of the body and ignored parameters of the query of a documented action."""
 PARAMETERS: Final = ("Action", "clientToken")
-"""What a query has; besides ``authorization``, in any spelling."""
+"""The known parameters of a query, besides ``authorization`` in any spelling."""
 FIELD_MAX: Final = 128
 MESSAGE_MAX: Final = 300
 PASSED_SHOWN: Final = 5
@@ -30,7 +30,7 @@ _DECODERS: Final = {action.request: msgspec.json.Decoder(action.request) for act
 
 
 class Notes(Protocol):
-    """Where it is noted what was passed over."""
+    """Receives the names of ignored keys and parameters."""
 
     ignored: bytes
 
@@ -71,17 +71,17 @@ def read_body(action: Action, body: bytes, notes: Notes, parameters: Sequence[st
 
 
 def _pass_over(action: Action, given: bytes, passed: Sequence[Unknown], notes: Notes) -> bytes:
-    """Note what is passed over; raises Fault where that must not be."""
+    """Record the ignored keys and parameters; raises Fault if one of them is of our own actions or objects."""
     for one in passed:
         if not action.is_documented or one.is_ours:
-            raise Fault(e.INAPPROPRIATE_JSON, one.told(), one.path[:FIELD_MAX])
+            raise Fault(e.INAPPROPRIATE_JSON, one.message(), one.path[:FIELD_MAX])
     notes.ignored = header_of(passed)
     return given
 
 
 def _field(request: type[Request], text: str) -> tuple[str | None, str]:
-    """Take the field's name out of a validation message, and say what is wrong."""
-    # The place comes last, whatever stands in the value that is shown before it.
+    """Return the field of a validation message, and the message for the caller."""
+    # The path comes last; the value that is shown before it may contain anything.
     what, found, place = text.rpartition(" - at `")
     if not found:
         what, place = text, ""

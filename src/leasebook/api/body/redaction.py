@@ -1,4 +1,4 @@
-"""What the audit log does not get of a request: whatever may be a secret."""
+"""Removes possible secrets from requests before they go to the audit log."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _NAME_BEGINS: Final = (" ", "\t", "\n", "\r", '"', "'", "<", ">", ":", "/", ",",
 
 
 def shown_body(body: bytes, *, well_formed: bool = False) -> str:
-    """Return a body without secrets, cut; ``well_formed``: it is known to be JSON, which is looked through faster.
+    """Return a body without secrets, cut at BODY_MAX characters. ``well_formed`` JSON is searched faster.
 
-    What could hold a secret is read, and taken out are: the values of keys that speak of one; the values of a
-    replica's environment and arguments, and the words of its command after the first; signatures; of addresses of
-    webhooks everything after the host; of other URLs the user and the query; of mail addresses the name but its first
-    letter. What cannot be read is left out as a whole then: half a JSON text may hold a whole secret.
+    These are removed: the values of keys whose names suggest a secret; the values of a replica's environment and
+    arguments, and the words of its command after the first; signatures; everything after the host in a webhook's
+    address; user and query of other URLs; and all but the first letter of the name in a mail address. A body that may
+    hold a secret and is no JSON is left out as a whole, since a fragment may contain a whole secret.
     """
     if not body:
         return ""
@@ -88,7 +88,7 @@ def _shown_rest(text: str) -> str:
 
 
 def _shown_name(text: str) -> str:
-    """Take the name of a mail address out of what stands before its ``@``, but for its first letter."""
+    """Shorten the name of a mail address to its first letter; ``text`` is everything before the ``@``."""
     begin = max(text.rfind(mark) for mark in _NAME_BEGINS) + 1
     return text if len(text) - begin <= 1 else f"{text[: begin + 1]}…"
 
@@ -120,7 +120,7 @@ def _of_key(key: str, value: Any) -> Any:
         is_words = isinstance(value, list) and value and isinstance(value[0], str)
         return [shown_text(value[0]), *([REDACTED] * (len(value) - 1))] if is_words else REDACTED
     if name == "url" and isinstance(value, str):
-        # Many receivers are told apart, and let callers in, by their path alone.
+        # Many receivers authenticate the sender by the path alone.
         scheme, mark, rest = value.partition("://")
         return f"{shown_text(scheme)}{mark}{_host(rest)}/{REDACTED}" if mark else REDACTED
     return _clean(value)

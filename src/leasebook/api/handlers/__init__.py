@@ -1,50 +1,43 @@
-"""What each operation of the action table does: one function an operation, grouped by noun."""
+"""The handlers of the action table: one function for each operation, in a folder for each kind of noun."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from leasebook.api.context import Operation
-from leasebook.api.handlers import (
-    account,
-    catalogue,
-    charge,
-    clock,
+from leasebook.api.handlers.account import (
+    audit_log,
     events,
-    explain,
-    models,
-    replicas,
-    service_keys,
-    services,
+    funds,
+    identities,
+    limits,
+    reminders,
     signatures,
     statement,
+    subscriptions,
 )
-from leasebook.api.handlers import audit_log as audit
-from leasebook.api.handlers import engine_capacity as engines
-from leasebook.api.handlers import identities as identity
-from leasebook.api.handlers import instances as units
-from leasebook.api.handlers import limits as guard
-from leasebook.api.handlers import reminders as reminder
-from leasebook.api.handlers import subscriptions as notification
+from leasebook.api.handlers.instance import charge, explain, instances
+from leasebook.api.handlers.service import models, replicas, service_keys, services
+from leasebook.api.handlers.store import catalogue, clock, engine_capacity
 
 OPERATIONS: Final[dict[str, Operation]] = {
-    **units.OPERATIONS,
+    **instances.OPERATIONS,
     **services.OPERATIONS,
     **charge.OPERATIONS,
-    **account.OPERATIONS,
+    **funds.OPERATIONS,
     **statement.OPERATIONS,
     **events.OPERATIONS,
-    **guard.OPERATIONS,
+    **limits.OPERATIONS,
     **catalogue.OPERATIONS,
     **clock.OPERATIONS,
-    **identity.OPERATIONS,
-    **audit.OPERATIONS,
+    **identities.OPERATIONS,
+    **audit_log.OPERATIONS,
     **explain.OPERATIONS,
-    **reminder.OPERATIONS,
-    **notification.OPERATIONS,
+    **reminders.OPERATIONS,
+    **subscriptions.OPERATIONS,
     **models.OPERATIONS,
     **service_keys.OPERATIONS,
     **replicas.OPERATIONS,
-    **engines.OPERATIONS,
+    **engine_capacity.OPERATIONS,
     **signatures.OPERATIONS,
 }

@@ -1,4 +1,4 @@
-"""What happens behind the link in a confirmation: whoever reads an address's mail says that it wants events."""
+"""The page behind the link in a confirmation mail: the reader of an address agrees to get events there."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ConfirmPages:
             200,
             f"Send events of {seen.account.name} here?",
             (
-                f"Somebody who manages this account wants mails about its compute units sent to {seen.hook.target}.",
+                f"A manager of this account wants mails about its compute units sent to {seen.hook.target}.",
                 "If that was not you, close this page: nothing more is sent.",
             ),
             [("Account", seen.account.name), ("The link holds until", self._time(link, seen))],
@@ -54,7 +54,7 @@ class ConfirmPages:
         )
 
     async def do(self, link: Confirmation, record: CallRecord) -> Sheet:
-        """Confirm, and say so. The audit log has it as a call of nobody in that account."""
+        """Confirm, and say so. The audit log of the account gets a call without a user."""
         seen = await self._look(link)
         if seen is None:
             return _GONE
@@ -88,7 +88,7 @@ class ConfirmPages:
             return Sheet(
                 410,
                 "This link has ended",
-                (f"It held until {self._time(link, seen)}.", "Whoever manages the account can have another one sent."),
+                (f"It held until {self._time(link, seen)}.", "A manager of the account can have another one sent."),
             )
         return None
 

@@ -45,7 +45,7 @@ HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-"""Nothing of it is kept, framed, indexed or told to other sites; nothing runs in it but its one form."""
+"""Browsers may not cache, frame or index a page or send its address to other sites. It has no scripts, one form."""
 
 
 class Form(NamedTuple):
@@ -54,11 +54,11 @@ class Form(NamedTuple):
     button: str
     attempt: str
     amount: int | None = None
-    """What it costs as the page says, in micro-units; sent back, so that nothing else is charged."""
+    """The price on the page, in micro-units. The form sends it back, so that no other price is charged."""
 
 
 class Sheet(NamedTuple):
-    """What a page says: a title, sentences, facts with their names, and perhaps a button."""
+    """The content of a page: a title, sentences, named values, and perhaps a button."""
 
     status: int
     title: str

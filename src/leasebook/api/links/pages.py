@@ -1,4 +1,4 @@
-"""What happens behind a link: a page that says what it would do, and a button that does it, once.
+"""The page behind a reminder's link: it says what the link does, and its button does that once.
 
 Looking at the page changes nothing: mail scanners follow every link. Pressing the button is the buyer's own command,
 decided like any other, and refused like any other.
@@ -59,7 +59,7 @@ _DONE: Final = {
 
 
 class Seen(NamedTuple):
-    """What a link is about, in one view of the store."""
+    """The rows that a link is about, from one snapshot of the store."""
 
     epoch: str | None
     unit: Instance
@@ -116,7 +116,7 @@ class LinkPages:
             return Sheet(
                 500,
                 "It may or may not have been done",
-                ("The store failed in the act of writing. Open the link again: it says what is so.",),
+                ("The store failed in the act of writing. Open the link again to see which.",),
             )
         except (Overloaded, Closed, Unavailable) as error:
             return _unavailable(error)
@@ -224,20 +224,20 @@ class LinkPages:
             case "release":
                 title = f"Release {seen.unit.id} now?"
                 does = f"It ends now instead of at {deadline}, and what runs on it stops. That cannot be undone."
-                rest = f"What it used since it was charged last, {self._money(paid)}, is charged now. " if paid else ""
+                rest = f"Its use since the last charge, {self._money(paid)}, is charged now. " if paid else ""
                 cost = f"Nothing more from now on. {rest}It cost {self._money(after.charged)} in all."
             case "renew":
                 title = f"Renew {seen.unit.id} by a month?"
                 does = f"Its term ends at {self._time(seen, after.expires_at)} instead of at {deadline}."
                 cost = f"{self._money(paid)}, charged at once. The balance is {self._money(seen.account.balance)}."
-        facts = [*self._facts(seen), ("What it costs", cost), ("The link holds until", deadline)]
+        facts = [*self._facts(seen), ("Cost", cost), ("The link holds until", deadline)]
         form = Form(_BUTTONS[link.deed], secrets.token_hex(16), paid if link.deed == "renew" else None)
         return Sheet(200, title, (does,), facts, form, _ONCE)
 
     def _cost_of_keeping(self, seen: Seen, now: Instant) -> str:
         unit = seen.unit
         if unit.status not in UP or seen.prices is None:
-            return "Nothing while it stands still; when it runs, it is paid by the minute."
+            return "Nothing while it is stopped; when it runs, it is paid by the minute."
         fresh = msgspec.structs.replace(unit, meter_from=now, metered_minutes=0, metered_peak=0, sized_at=None)
         cost = sum(use.amount for use in uses(fresh, seen.prices, Instant(now + KEPT_US)))
         return f"{self._money(cost)} for the two hours at the present price, charged by the minute."
@@ -259,9 +259,7 @@ class LinkPages:
             said = f"It was about the {what} at {self._time(seen, link.deadline)}, and that has come."
             return Sheet(410, "This link has ended", (said,), self._facts(seen))
         said = (
-            "It has no such end any more."
-            if deadline is None
-            else f"Its {what} is at {self._time(seen, deadline)} now."
+            f"It has no {what} any more." if deadline is None else f"Its {what} is at {self._time(seen, deadline)} now."
         )
         about = f"The link was about {self._time(seen, link.deadline)}. {said} Nothing was done."
         return Sheet(410, "This link does not hold any more", (about,), self._facts(seen))
@@ -283,7 +281,7 @@ class LinkPages:
         return [
             ("Instance", unit.id),
             (
-                "What it is",
+                "Units",
                 f"{units} of {unit.type}{place}, {unit.payment_timing.lower()}, {unit.status}",
             ),
             ("Account", seen.account.name),
@@ -320,8 +318,8 @@ def _not_permitted(seen: Seen) -> Sheet:
         403,
         "This cannot be done",
         (
-            f"A link acts for whoever bought {seen.unit.id}, and they may not change it any more.",
-            "Whoever has full control of the account can (/v2/computeunit). Nothing was done.",
+            f"The link acts for the buyer of {seen.unit.id}, who may not change it any more.",
+            "A user with full control of the account can (/v2/computeunit). Nothing was done.",
         ),
     )
 

@@ -1,7 +1,7 @@
-"""Links in reminders: what one does to which instance, signed, so that whoever has it may do just that.
+"""Links in reminders: each is signed and permits its holder one action on one instance.
 
-A link is a capability. It names an instance, the deadline that the reminder is of, and one of a few deeds; nobody can
-make one without the service's master key, and each channel that shows a reminder shows the same ones.
+A link is a capability. It names an instance, the deadline of the reminder, and one of a few actions. Only the
+service's master key can make one. All channels show the same links for a reminder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEPT_US: Final = 2 * HOUR_US
 """How much later the release is, with the link that keeps an instance."""
 PATH: Final = "/links/"
 PURPOSE: Final = "links"
-"""What their key is derived for from the master key."""
+"""The purpose for which the links' key is derived from the master key."""
 _DEEDS: Final[dict[str, tuple[Deed, ...]]] = {"release": ("keep", "release"), "expiry": ("renew",)}
 """By what the deadline is. A term cannot be ended by hand (decision 16), so there is nothing to release."""
 _TOKEN: Final = re.compile(
@@ -39,7 +39,7 @@ class Confirmation(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a link does, to which instance, and until which deadline of it."""
+    """A link's action, its instance, and the deadline of the instance until which it holds."""
 
     deed: Deed
     unit_id: str
@@ -47,10 +47,10 @@ class Link(NamedTuple):
 
 
 class Links:
-    """Makes the links of a reminder, and reads them. ``base`` is what stands before ``/links/`` in their addresses.
+    """Makes and verifies links. ``base`` is the part of their addresses before ``/links/``.
 
-    ``keys`` are asked for each time: the first makes them, and each of them proves them. There are two while a master
-    key takes the place of another, and links of the one before end with that.
+    ``keys`` is called each time. The first key signs, and any of them verifies. While a new master key replaces an old
+    one there are two; afterwards links of the old one are invalid.
     """
 
     def __init__(self, keys: Callable[[], Sequence[bytes]], base: str) -> None:
@@ -67,19 +67,19 @@ class Links:
         return f"{text}.{_signature(self._keys()[0], text)}"
 
     def confirming(self, hook_id: str, until: Instant) -> str:
-        """Return the address at which a subscription is confirmed; for nobody but the mail address that it is about."""
+        """Return the address that confirms a subscription. It is sent only to the mail address of the subscription."""
         text = f"confirm.{hook_id}.{until}"
         return f"{self._base}{PATH}{text}.{_signature(self._keys()[0], text)}"
 
     def read_confirmation(self, token: str) -> Confirmation | None:
-        """Return what a link confirms; None where it is no such link of this service."""
+        """Return the subscription that a link confirms; None if this service did not make the link."""
         found = _CONFIRMATION.fullmatch(token)
         if found is None or not self._proves(found[1], found[4]):
             return None
         return Confirmation(found[2], Instant(int(found[3])))
 
     def read(self, token: str) -> Link | None:
-        """Return what a link says; None where this service did not make it."""
+        """Return the content of a link; None if this service did not make it."""
         found = _TOKEN.fullmatch(token)
         if found is None or not self._proves(found[1], found[5]):
             return None

@@ -35,9 +35,9 @@ def purchase(
 
 
 def read_billing(context: Context, asked: s.Billing, *, inside: str = "billing.") -> Billing:
-    """Read what matters for the payment timing, and ignore the other half (decision 5).
+    """Read the fields that apply to the payment timing, and ignore the others (decision 5).
 
-    ``inside`` is where it stands in the request, for messages. Raises Fault.
+    ``inside`` is the path of the object in the request, for messages. Raises Fault.
     """
     if asked.payment_timing == "Postpaid":
         time = asked.release_time

@@ -210,7 +210,7 @@ def _event_data(row: dict[str, Any], shown: Shown) -> dict[str, Any]:
 
 
 def identity_data(row: dict[str, Any], shown: Shown) -> dict[str, Any]:
-    """Show what an event tells of an account, a user or a key: which it is, what is so now, and what was before."""
+    """Return the data of an event of an account, a user or a key: its id, its present and its previous values."""
     data: dict[str, Any] = {IDENTITY_NAMES[row["what"]]: row["id"]}
     for part in ("now", "before"):
         if part in row:
@@ -227,8 +227,8 @@ def _identity_field(name: str, value: Any, shown: Shown) -> tuple[str, Any]:
 def event(account_id: str, place: EventPlace, row: Event, shown: Shown, links: Links | None = None) -> ev.CloudEvent:
     """Show an event as a CloudEvent.
 
-    With ``links`` a reminder says where something can be done about it. Whoever has a link may use it as the buyer,
-    so they are only for those who could do the same without.
+    With ``links`` a reminder gets its links. A link acts as the buyer, so pass ``links`` only for callers who could
+    do the same without one.
     """
     data = identity_data(row.data, shown) if row.type in IAM_TYPES else _event_data(row.data, shown)
     if row.user_id is not None:

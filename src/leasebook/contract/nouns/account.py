@@ -19,7 +19,7 @@ class AccountDetail(Shape, kw_only=True):
     account_id: Annotated[str, Meta(description="The account.")]
     balance: Annotated[str, Meta(description="The sum of the account's postings; metered use can take it below zero.")]
     currency: Annotated[str, Meta(description="The currency of every amount.")]
-    name: Annotated[str, Meta(description="What people call it.")]
+    name: Annotated[str, Meta(description="The name for people.")]
     time_zone: Annotated[str, Meta(description="The IANA zone in which the account's hours and months are counted.")]
 
 
@@ -63,7 +63,7 @@ class DescribePostingsRequest(PageRequest, kw_only=True):
 
 
 class OrderDetail(Shape, kw_only=True):
-    """What was bought, and what was paid for it at once."""
+    """A purchase, renewal, resize or change of billing, with the amount paid at once."""
 
     order_id: Annotated[str, Meta(description="The order.")]
     instance_id: Annotated[str, Meta(description="The instance.")]
@@ -75,7 +75,7 @@ class OrderDetail(Shape, kw_only=True):
     type: Annotated[str, Meta(description="The type of unit, or the model.")]
     count: Annotated[int, Meta(description="How many units the instance has with it.")]
     months: Annotated[int | None, Meta(description="The months that were bought or added.")] = None
-    amount: Annotated[str, Meta(description="What was paid at once; nothing with Postpaid.")]
+    amount: Annotated[str, Meta(description="The amount paid at once; zero with Postpaid.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
 
 
@@ -160,7 +160,9 @@ class StatementLine(Shape, kw_only=True):
     kind: Annotated[
         str,
         Meta(
-            description="What was paid for: Usage (metered minutes), Purchase, Renewal, Resize, Conversion; or Refund."
+            description=(
+                "The reason for the charge: Usage (metered minutes), Purchase, Renewal, Resize, Conversion; or Refund."
+            )
         ),
     ]
     start_time: Annotated[str | None, Meta(description="When the stretch begins.")] = None
@@ -172,32 +174,32 @@ class StatementLine(Shape, kw_only=True):
     price: Annotated[
         str | None, Meta(description="The price of one unit, for a minute of metered use or for a month.")
     ] = None
-    amount: Annotated[str, Meta(description="What it cost.")]
+    amount: Annotated[str, Meta(description="The charge; negative for a refund.")]
 
 
 class StatementUnit(Shape, kw_only=True):
-    """What an instance cost in the month; the sum of its lines."""
+    """An instance's charges in the month, line by line; ``amount`` is their sum."""
 
     instance_id: Annotated[str, Meta(description="The instance.")]
     kind: Annotated[str, Meta(description="ComputingUnit, or TPM for quota of a model.")]
     region: Annotated[str, Meta(description="The region; global for quota.")]
     type: Annotated[str, Meta(description="The type of unit, or the model.")]
     payment_timing: Annotated[PaymentTiming, Meta(description="How it is paid now, or was at the end.")]
-    amount: Annotated[str, Meta(description="What it cost in the month.")]
-    lines: Annotated[list[StatementLine], Meta(description="What it cost, in the order in which it was charged.")]
+    amount: Annotated[str, Meta(description="The sum of the lines.")]
+    lines: Annotated[list[StatementLine], Meta(description="The charges, in the order in which they were made.")]
 
 
 class Statement(Shape, kw_only=True):
     """A month of an account. ``closingBalance`` is ``openingBalance`` plus ``paidIn`` minus ``charged``."""
 
-    account_id: Annotated[str, Meta(description="The account; the caller's where it is left out.")]
+    account_id: Annotated[str, Meta(description="The account.")]
     month: Annotated[str, Meta(description="The month, on the account's clocks.")]
     start_time: Annotated[str, Meta(description="When the month begins on the account's clocks.")]
     end_time: Annotated[str, Meta(description="When the month ends on the account's clocks.")]
     currency: Annotated[str, Meta(description="The currency of every amount.")]
     opening_balance: Annotated[str, Meta(description="The balance when the month begins.")]
-    paid_in: Annotated[str, Meta(description="What was put on the account in the month.")]
-    charged: Annotated[str, Meta(description="What was charged in the month, less refunds.")]
+    paid_in: Annotated[str, Meta(description="The sum of the month's top-ups.")]
+    charged: Annotated[str, Meta(description="The month's charges, less refunds.")]
     closing_balance: Annotated[str, Meta(description="The balance when the month ends.")]
     instances: Annotated[
         list[StatementUnit], Meta(description="The instances that have charges or refunds in the month, by their ids.")

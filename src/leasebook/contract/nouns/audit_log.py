@@ -26,8 +26,8 @@ class DescribeAuditLogRequest(Request, kw_only=True):
         WhoseId | None,
         Meta(
             description=(
-                "Whose calls; the caller's account where it is left out. An operator may name any, or none (an "
-                "empty text): calls of nobody knows whom."
+                "The account that made the calls; the caller's where it is left out. An operator may name any account, "
+                "or an empty text for calls that no account is known for."
             )
         ),
     ] = None
@@ -59,7 +59,7 @@ class AuditEntry(Shape, kw_only=True):
     action: Annotated[str, Meta(description="The action that was asked for, whether there is one or not.")]
     status: Annotated[int, Meta(description="The HTTP status of the answer.")]
     code: Annotated[str, Meta(description="OK, or the error code.")]
-    message: Annotated[str | None, Meta(description="What the error said, cut at 300 characters.")] = None
+    message: Annotated[str | None, Meta(description="The message of the error, cut at 300 characters.")] = None
     body: Annotated[str, Meta(description="The request's body without secrets, cut at 2048 characters.")]
     names: Annotated[list[str], Meta(description="The instances and services that it names.")]
     has_client_token: Annotated[bool, Meta(description="Whether it had a client token.")]
@@ -68,7 +68,7 @@ class AuditEntry(Shape, kw_only=True):
 
 
 class AuditLogPage(Shape, kw_only=True):
-    """A page of the audit log. ``nextMarker`` stands there while more may follow."""
+    """A page of the audit log. ``nextMarker`` is present while more may follow."""
 
     entries: Annotated[list[AuditEntry], Meta(description="The calls, newest first.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
@@ -77,7 +77,7 @@ class AuditLogPage(Shape, kw_only=True):
 
 
 class DescribeAuditProofRequest(Request, kw_only=True):
-    """Ask where the chains of the audit log end, and what stands for pages that were closed, newest first."""
+    """Ask for the ends of the audit log's chains, and for the receipts of removed pages, newest first."""
 
     marker: Annotated[AuditMarker | None, Meta(description="The nextMarker of the page before.")] = None
     max_keys: Annotated[
@@ -86,7 +86,7 @@ class DescribeAuditProofRequest(Request, kw_only=True):
 
 
 class AuditChain(Shape, kw_only=True):
-    """The end of a chain: keep it elsewhere, and nobody can take back what was written until then."""
+    """The end of a chain. Keep a copy elsewhere: it proves that earlier pages were not changed or removed."""
 
     chain: Annotated[str, Meta(description="The chain: one for each run of a server.")]
     page: Annotated[int, Meta(description="The number of its last page.")]
@@ -95,14 +95,14 @@ class AuditChain(Shape, kw_only=True):
 
 
 class AuditClosure(Shape, kw_only=True):
-    """What stands for pages that were removed because they were old."""
+    """The signed receipt for pages that were removed because of their age."""
 
     chain: Annotated[str, Meta(description="The chain that the pages were on.")]
-    first_page: Annotated[int, Meta(description="The first page that it stands for.")]
-    last_page: Annotated[int, Meta(description="The last page that it stands for.")]
+    first_page: Annotated[int, Meta(description="The first page that was removed.")]
+    last_page: Annotated[int, Meta(description="The last page that was removed.")]
     start_time: Annotated[str, Meta(description="When the first call on them was made.")]
     end_time: Annotated[str, Meta(description="When the last call on them was made.")]
-    entries_total: Annotated[int, Meta(description="How many calls stood on them.")]
+    entries_total: Annotated[int, Meta(description="How many calls they had.")]
     hash_before: Annotated[str, Meta(description="The hash that the first of them followed.")]
     hash_after: Annotated[str, Meta(description="The hash of the last of them, which the chain goes on from.")]
     counts: Annotated[dict[str, int], Meta(description="How many calls had which verdict.")]
@@ -120,7 +120,7 @@ class AuditProof(Shape, kw_only=True):
     chains: Annotated[
         list[AuditChain], Meta(description="The ends of the chains, the one written last first, at most a thousand.")
     ]
-    closures: Annotated[list[AuditClosure], Meta(description="What stands for pages that were removed, newest first.")]
+    closures: Annotated[list[AuditClosure], Meta(description="The receipts for removed pages, newest first.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
     max_keys: Annotated[int, Meta(description="Rows a page: 100 where it is left out, 1000 at most whatever is asked.")]
     next_marker: Annotated[str | None, Meta(description="Give it as marker to get the page after this one.")] = None
@@ -140,7 +140,7 @@ class DescribeRefusedCallsRequest(Request, kw_only=True):
 
 
 class RefusedCallsDetail(Shape, kw_only=True):
-    """How many calls of a minute were refused before anybody knew who called, from one address with one key."""
+    """How many calls of a minute were refused before the caller was known, for one address and access key."""
 
     minute: Annotated[str, Meta(description="The minute, on the machine's clock.")]
     address: Annotated[
@@ -155,19 +155,25 @@ class RefusedCallsDetail(Shape, kw_only=True):
         str | None,
         Meta(
             description=(
-                "The key that they name. Absent where they name none, or more of the same address than are told apart."
+                "The access key that they name. Absent if they name none, or if the "
+                "address named too many different keys."
             )
         ),
     ] = None
     account_id: Annotated[
-        str | None, Meta(description="The account whose key it is. Absent where there is no such key or nobody looked.")
+        str | None, Meta(description="The account of that key. Absent if the key does not exist or was not looked up.")
     ] = None
     calls: Annotated[int, Meta(description="How many calls were refused.")]
     codes: Annotated[dict[str, int], Meta(description="How many of them got which error code.")]
     first_time: Annotated[str, Meta(description="When the first of them came.")]
     last_time: Annotated[str, Meta(description="When the last of them came.")]
     is_overflow: Annotated[
-        bool, Meta(description="Whether the row counts all calls of its minute that were too many to be told apart.")
+        bool,
+        Meta(
+            description=(
+                "Whether this is the row for all calls of its minute that exceeded the limit of separate rows."
+            )
+        ),
     ]
 
 
@@ -221,7 +227,7 @@ ACTIONS: Final = (
         "describe_audit_proof",
         DescribeAuditProofRequest,
         AuditProof,
-        "Show where the chains of the audit log end, and what stands for pages that were closed.",
+        "Show the ends of the audit log's chains, and the receipts of removed pages.",
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={"maxKeys": 10},
@@ -241,7 +247,7 @@ ACTIONS: Final = (
         },
     ),
 )
-"""What every user did, and from where, is for those who run the account."""
+"""Only managers and operators may read these: they show every user's calls and addresses."""
 
 
 REFUSED_CALLS: Final = (

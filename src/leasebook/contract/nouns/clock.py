@@ -13,12 +13,12 @@ from leasebook.contract.shapes import Empty, Request, Shape
 
 
 class ClockDetail(Shape, kw_only=True):
-    """What time it is for units and bills, and which clock says so."""
+    """The time that instances and bills go by, and the clock that gives it."""
 
     now: Annotated[str, Meta(description="The present moment on that clock.")]
     mode: Annotated[
         Literal["real", "virtual"],
-        Meta(description="Whether it is the machine's clock or one that moves only when told to."),
+        Meta(description="real: the machine's clock. virtual: a clock that only AdvanceClock moves."),
     ]
     held: Annotated[
         bool, Meta(description="True while a jump of the machine's clock holds due work; left out otherwise.")

@@ -35,24 +35,24 @@ class DescribeEventsRequest(Request, kw_only=True):
 
 
 class CloudEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What happened. ``subject`` is the instance; ``data`` has what changed, as it is afterwards."""
+    """An event, in the format CloudEvents 1.0. ``data`` has the new values of everything that changed."""
 
     specversion: Annotated[Literal["1.0"], Meta(description="The version of CloudEvents.")]
     id: Annotated[str, Meta(description="Its number; later ones of an account are greater.")]
     source: Annotated[str, Meta(description="The account that it happened to.")]
-    type: Annotated[str, Meta(description="What happened.")]
+    type: Annotated[str, Meta(description="The kind of event, such as unit.running.")]
     subject: Annotated[
         str | None, Meta(description="The instance that it happened to; absent where it happened to the account.")
     ] = None
     time: Annotated[str, Meta(description="When it happened.")]
-    datacontenttype: Annotated[Literal["application/json"], Meta(description="What data is written in.")]
+    datacontenttype: Annotated[Literal["application/json"], Meta(description="The format of data.")]
     data: Annotated[
-        dict[str, Any], Meta(description="What changed, as it is afterwards, and what else the type is about.")
+        dict[str, Any], Meta(description="The new values of everything that changed, and the other fields of the type.")
     ]
 
 
 class EventPage(Shape, kw_only=True):
-    """A page of events. ``nextMarker`` stands there while more follow."""
+    """A page of events. ``nextMarker`` is present while more follow."""
 
     events: Annotated[list[CloudEvent], Meta(description="The events.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
@@ -78,15 +78,13 @@ Before = Annotated[int, Meta(ge=60, le=90 * 86400)]
 
 
 class SetRemindersRequest(Request, kw_only=True):
-    """Remind the account so long before a release or an expiry; empty: not at all. An operator may name another."""
+    """Set how long before a release or an expiry the account gets reminders. An operator may name another account."""
 
     before_seconds: Annotated[
         list[Before],
         Meta(
             max_length=8,
-            description=(
-                "How many seconds before a release or an expiry somebody is reminded of it, at most eight times."
-            ),
+            description=("How many seconds before a release or an expiry each reminder is sent; empty: no reminders."),
         ),
     ]
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
@@ -105,9 +103,7 @@ class RemindersDetail(Shape, kw_only=True):
     before_seconds: Annotated[
         list[int],
         Meta(
-            description=(
-                "How many seconds before a release or an expiry somebody is reminded of it, at most eight times."
-            )
+            description=("How many seconds before a release or an expiry each reminder is sent; empty: no reminders.")
         ),
     ]
 

@@ -10,11 +10,11 @@ from leasebook.contract import errors as e
 from leasebook.contract.action import BUYS, ENDS, UNITS, read, write
 from leasebook.contract.nouns.event import CloudEvent
 from leasebook.contract.shapes import (
-    Count,
     Id,
     Marker,
     PageSize,
     Part,
+    PositiveCount,
     Region,
     RegionOrAny,
     Request,
@@ -55,7 +55,7 @@ class Billing(Part, kw_only=True):
 
 
 class ComputeUnitConfig(Part, kw_only=True):
-    """What to buy: a type, in a region or in whichever has stock (decision 8)."""
+    """The units to buy: their type, and a region or the first one with enough stock (decision 8)."""
 
     region: Annotated[
         RegionOrAny | None,
@@ -68,8 +68,8 @@ class PurchaseComputeUnitRequest(Request, kw_only=True):
     """Buy compute units; with ``quoteId`` at the price that was quoted (an addition of ours)."""
 
     billing: Annotated[Billing, Meta(description="How it is paid.")]
-    compute_unit_config: Annotated[ComputeUnitConfig, Meta(description="What to buy.")]
-    compute_unit_count: Annotated[Count, Meta(description="How many units.")]
+    compute_unit_config: Annotated[ComputeUnitConfig, Meta(description="The units to buy.")]
+    compute_unit_count: Annotated[PositiveCount, Meta(description="How many units.")]
     quote_id: Annotated[
         Id | None,
         Meta(
@@ -164,10 +164,10 @@ class ComputeUnitInstance(Shape, kw_only=True):
 
 
 class ServiceUsage(Shape, kw_only=True):
-    """What a service uses of an instance."""
+    """The replicas that a service has on an instance, and the units that they take."""
 
     service_id: Annotated[str, Meta(description="The service.")]
-    service_name: Annotated[str, Meta(description="What people call the service.")]
+    service_name: Annotated[str, Meta(description="The service's name for people.")]
     replicas_count: Annotated[int, Meta(description="How many replicas.")]
     used_compute_units: Annotated[int, Meta(description="How many of its units the service's replicas take.")]
 
@@ -229,7 +229,7 @@ class ResizeComputeUnitRequest(Request, kw_only=True):
     """Change the number of units of an instance (decision 15). ``count`` is how many there are afterwards."""
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
-    count: Annotated[Count, Meta(description="How many units the instance is to have.")]
+    count: Annotated[PositiveCount, Meta(description="How many units the instance is to have.")]
 
 
 class ExplainComputeUnitRequest(Request, kw_only=True):
@@ -244,16 +244,16 @@ class Attempt(Shape, kw_only=True):
     time: Annotated[str, Meta(description="When it was tried.")]
     request_id: Annotated[str, Meta(description="The id that its answer had.")]
     user_id: Annotated[str | None, Meta(description="Who tried; missing where the signature was not proved.")] = None
-    action: Annotated[str, Meta(description="What was tried.")]
+    action: Annotated[str, Meta(description="The action that was called.")]
     code: Annotated[str, Meta(description="The error code.")]
-    message: Annotated[str | None, Meta(description="What the rule said.")] = None
+    message: Annotated[str | None, Meta(description="The message of the refusal.")] = None
 
 
 class Explanation(Shape, kw_only=True):
     """Why an instance is alive, what ends it and when, what it cost and will have cost by the end of the month.
 
-    ``text`` says the same to people. ``events`` are what happened to it and ``attempts`` what was tried in vain, newest
-    first, at most a hundred and at most twenty.
+    ``text`` says the same in sentences. ``events`` has its last events, at most 100, and ``attempts`` the last refused
+    calls, at most 20; both newest first.
     """
 
     instance_id: Annotated[str, Meta(description="The instance.")]
@@ -261,19 +261,19 @@ class Explanation(Shape, kw_only=True):
     text: Annotated[str, Meta(description="The explanation, for people: a sentence a line.")]
     ends_time: Annotated[
         str | None,
-        Meta(description="When it stops to run or is gone, as things stand; missing: nothing ends it by itself."),
+        Meta(description="When it stops or is released, if nothing changes; absent: it has no end."),
     ] = None
     ends_by: Annotated[
-        Literal["schedule", "expiry", "arrears", "retention"] | None, Meta(description="What ends it then.")
+        Literal["schedule", "expiry", "arrears", "retention"] | None, Meta(description="The reason for that end.")
     ] = None
-    cost: Annotated[str, Meta(description="What it was charged so far.")]
+    cost: Annotated[str, Meta(description="The charges so far.")]
     month_end_cost: Annotated[
-        str, Meta(description="What it will have been charged by the end of the account's month, as things stand.")
+        str, Meta(description="The expected charges by the end of the account's month, if nothing changes.")
     ]
     currency: Annotated[str, Meta(description="The currency of every amount.")]
-    events: Annotated[list[CloudEvent], Meta(description="What happened to it, newest first, at most a hundred.")]
+    events: Annotated[list[CloudEvent], Meta(description="Its events, newest first, at most 100.")]
     attempts: Annotated[
-        list[Attempt], Meta(description="Calls that named it and were refused, newest first, at most twenty.")
+        list[Attempt], Meta(description="Calls that named it and were refused, newest first, at most 20.")
     ]
 
 
@@ -395,7 +395,7 @@ EXPLAIN: Final = (
         "explain_unit",
         ExplainComputeUnitRequest,
         Explanation,
-        "Explain why an instance is alive, what ends it and when, what it costs, and what was tried in vain.",
+        "Explain why an instance is alive, what ends it and when, what it costs, and which calls were refused.",
         errors=(e.INSTANCE_NOT_FOUND,),
         example={"instanceId": "unit-xxx"},
         answer={
@@ -408,7 +408,7 @@ EXPLAIN: Final = (
                 "itself: release it, or give it a release time (AutoReleaseComputeUnit).\nIt was "
                 "charged 9.40 CNY so far, and at the present price will have been charged 213.40 by "
                 "the end of 2026-11.\nf0e1d2c3b4a5968778695a4b3c2d1e0f tried ResizeComputeUnit at "
-                "2026-11-30T07:18:45+08:00 in vain (InvalidState): unit-xxx has 1 unit already. "
+                "2026-11-30T07:18:45+08:00 and was refused (InvalidState): unit-xxx has 1 unit already. "
                 "param[count]"
             ),
             "cost": "9.40",

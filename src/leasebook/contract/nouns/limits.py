@@ -20,14 +20,15 @@ Percents = Annotated[list[Percent], Meta(max_length=20)]
 
 
 class GuardRails(Shape, kw_only=True):
-    """Limits; what is absent is not limited. Users are named by id, ``*`` means every other one by itself.
+    """The limits of an account. An absent field means no limit. Users are named by id; ``*`` means all others.
 
-    ``units`` and ``userUnits`` limit the units of each type that the account and each user's purchases hold, ``spend``
-    and ``userSpend`` what is charged in a calendar month of the account. Crossing each of ``budgetWarnPercent`` of
-    ``budget`` is an event; from ``budgetRefusePercent`` on nothing is bought. ``releaseMaxSeconds`` is how far ahead
-    the release of a postpaid unit may lie, ``releaseDefaultSeconds`` what it is where none is given, or from the moment
-    on in which a prepaid one becomes postpaid; with ``endRequired`` none may be without one. ``extendBy`` says who
-    moves a release to later, ``extensionsMax`` how often for one unit.
+    ``units`` and ``userUnits`` limit the units of each type that the account, or each user's purchases, hold; ``spend``
+    and ``userSpend`` limit the charges of a calendar month of the account. An event is emitted when the month's charges
+    reach each percentage ``budgetWarnPercent`` of ``budget``; from ``budgetRefusePercent`` on purchases are refused.
+    ``releaseMaxSeconds`` is how far ahead the release time of a postpaid instance may be. ``releaseDefaultSeconds``
+    sets one if none is given, counted from the purchase or from the change to postpaid. With ``endRequired`` a postpaid
+    instance must have a release time. ``extendBy`` says who may move a release time to later, and ``extensionsMax`` how
+    often for one instance.
     """
 
     units: Annotated[UnitLimits | None, Meta(description="How many units of each type the account holds at most.")] = (
@@ -42,12 +43,13 @@ class GuardRails(Shape, kw_only=True):
     user_spend: Annotated[
         AmountByUser | None, Meta(description="How much each user's purchases cost in a calendar month at most.")
     ] = None
-    budget: Annotated[Amount | None, Meta(description="What the account means to spend in a calendar month.")] = None
+    budget: Annotated[Amount | None, Meta(description="The planned spending of a calendar month.")] = None
     budget_warn_percent: Annotated[
-        Percents | None, Meta(description="Parts of the budget; crossing one is an event, once a month.")
+        Percents | None,
+        Meta(description=("Percentages of the budget; an event is emitted when the charges reach one, once a month.")),
     ] = None
     budget_refuse_percent: Annotated[
-        Percent | None, Meta(description="From which part of the budget on nothing more is bought.")
+        Percent | None, Meta(description="The percentage of the budget from which on purchases are refused.")
     ] = None
     release_max_seconds: Annotated[
         Seconds | None, Meta(description="How far ahead the release of a postpaid instance may lie.")
@@ -69,7 +71,12 @@ class GuardRails(Shape, kw_only=True):
         Meta(description="Who moves a release to later or takes it away: anybody, the buyer, or only managers."),
     ] = None
     extensions_max: Annotated[
-        Limit | None, Meta(description="How often that is done to one instance; managers may do it more often.")
+        Limit | None,
+        Meta(
+            description=(
+                "How often the release time of one instance may be moved to later; managers may do it more often."
+            )
+        ),
     ] = None
 
 
@@ -79,10 +86,10 @@ AmountByUserChange = Annotated[dict[str, Amount | None], Meta(max_length=1000)]
 
 
 class GuardRailsChange(Part, kw_only=True):
-    """Limits as in GuardRails. What is named changes, null clears, and what is absent stays as it is.
+    """Changes of the limits in GuardRails: a value sets a field, null clears it, and an absent field keeps its value.
 
-    Of ``units``, ``userUnits`` and ``userSpend`` the entries that are named change, and null clears one. A budget
-    that is cleared takes its parts with it.
+    The same holds for each entry of ``units``, ``userUnits`` and ``userSpend``. Clearing ``budget`` also clears
+    ``budgetWarnPercent`` and ``budgetRefusePercent``.
     """
 
     units: Annotated[
@@ -99,14 +106,14 @@ class GuardRailsChange(Part, kw_only=True):
         AmountByUserChange | UnsetType | None,
         Meta(description="How much each user's purchases cost in a calendar month at most."),
     ] = UNSET
-    budget: Annotated[
-        Amount | UnsetType | None, Meta(description="What the account means to spend in a calendar month.")
-    ] = UNSET
+    budget: Annotated[Amount | UnsetType | None, Meta(description="The planned spending of a calendar month.")] = UNSET
     budget_warn_percent: Annotated[
-        Percents | UnsetType | None, Meta(description="Parts of the budget; crossing one is an event, once a month.")
+        Percents | UnsetType | None,
+        Meta(description=("Percentages of the budget; an event is emitted when the charges reach one, once a month.")),
     ] = UNSET
     budget_refuse_percent: Annotated[
-        Percent | UnsetType | None, Meta(description="From which part of the budget on nothing more is bought.")
+        Percent | UnsetType | None,
+        Meta(description=("The percentage of the budget from which on purchases are refused.")),
     ] = UNSET
     release_max_seconds: Annotated[
         Seconds | UnsetType | None, Meta(description="How far ahead the release of a postpaid instance may lie.")
@@ -129,25 +136,29 @@ class GuardRailsChange(Part, kw_only=True):
     ] = UNSET
     extensions_max: Annotated[
         Limit | UnsetType | None,
-        Meta(description="How often that is done to one instance; managers may do it more often."),
+        Meta(
+            description=(
+                "How often the release time of one instance may be moved to later; managers may do it more often."
+            )
+        ),
     ] = UNSET
 
 
 class SetGuardRailsRequest(Request, kw_only=True):
-    """Change the account's limits; null for ``limits`` takes all away. An operator may name another account."""
+    """Change the account's limits; null for ``limits`` clears all of them. An operator may name another account."""
 
-    limits: Annotated[GuardRailsChange | None, Meta(description="What changes. Null: all limits are taken away.")]
+    limits: Annotated[GuardRailsChange | None, Meta(description="The changes. Null clears all limits.")]
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class DescribeGuardRailsRequest(Request, kw_only=True):
-    """Show the account's limits, and what is used of them. An operator may name another account."""
+    """Ask for the account's limits and how much of them is used. An operator may name another account."""
 
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
 class Used(Shape, kw_only=True, omit_defaults=False):
-    """What counts against the limits: units held by user and type, and the month's charges by user."""
+    """How much of the limits is used: units by user and type, and the month's charges by user."""
 
     units: Annotated[dict[str, int], Meta(description="The units of each type that the account holds.")]
     user_units: Annotated[
@@ -155,20 +166,20 @@ class Used(Shape, kw_only=True, omit_defaults=False):
         Meta(description="The units of each type that each user's purchases hold, by the user's id."),
     ]
     month: Annotated[str | None, Meta(description="The calendar month that the charges are of, such as 2026-11.")]
-    spend: Annotated[str, Meta(description="What the account was charged in the month, less refunds.")]
+    spend: Annotated[str, Meta(description="The account's charges in the month, less refunds.")]
     user_spend: Annotated[
-        dict[str, str], Meta(description="What each user's purchases cost in the month, by the user's id.")
+        dict[str, str], Meta(description="The charges of each user's purchases in the month, by the user's id.")
     ]
 
 
 class GuardRailsDetail(Shape, kw_only=True):
-    """The limits, and what is used of them; an account without limits is not counted."""
+    """The limits, and how much of them is used. Usage is not counted for an account without limits."""
 
     account_id: Annotated[str, Meta(description="The account.")]
-    limits: Annotated[GuardRails, Meta(description="Its limits; what is absent is not limited.")]
-    used: Annotated[Used | None, Meta(description="What counts against them; absent while the account has none.")] = (
-        None
-    )
+    limits: Annotated[GuardRails, Meta(description="Its limits; an absent field means no limit.")]
+    used: Annotated[
+        Used | None, Meta(description=("How much of them is used; absent while the account has no limits."))
+    ] = None
 
 
 ACTIONS: Final = (
@@ -227,7 +238,7 @@ ACTIONS: Final = (
         "describe_guard_rails",
         DescribeGuardRailsRequest,
         GuardRailsDetail,
-        "Show an account's limits, and what is used of them.",
+        "Show an account's limits, and how much of them is used.",
         policies=p.READERS | p.OPERATORS,
         example={},
         answer={

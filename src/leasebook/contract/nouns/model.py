@@ -15,7 +15,7 @@ from leasebook.contract.shapes import Id, Marker, Paged, PagedRequest, PageSize,
 SetName = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[^\\x00]*$")]
 Source = Literal["Custom", "System"]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
-Word = Annotated[str, Meta(max_length=32_768)]
+Argument = Annotated[str, Meta(max_length=32_768)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=256)]
 Image = Annotated[str, Meta(min_length=1, max_length=512)]
 PortOrChosen = Annotated[int, Meta(ge=0, le=65_535)]
@@ -27,30 +27,31 @@ VERSION_MEANS: Final = (
 
 
 class Run(Part, kw_only=True, omit_defaults=False):
-    """How one replica is run: a command, or an image, or both (then the command runs in the image); or an application.
+    """How to run one replica: a command, or an image, or both (then the command runs in the image); or an application.
 
-    ``{port}`` in the command and in values of ``env`` stands for the port that the replica must listen on, and the
-    variable PORT has it too. With a ``port`` of null it listens on none, with 0 the port is chosen. It is well while
-    ``healthPath`` is answered with a status from 200 to 399; without one, while the port takes connections.
+    ``{port}`` in the command and in values of ``env`` is replaced by the port that the replica must listen on, and the
+    variable PORT has it too. With a ``port`` of null it listens on none; with 0 the engine chooses the port. A replica
+    is healthy while it answers ``healthPath`` with a status from 200 to 399; without that, while its port accepts
+    connections.
     """
 
     is_ours: ClassVar[bool] = True
 
     command: Annotated[
-        list[Word],
+        list[Argument],
         Meta(
             max_length=1000,
-            description="The program and its arguments, a word each; {port} in a word stands for the port.",
+            description="The program and its arguments, a word each; {port} in a word is replaced by the port.",
         ),
     ] = msgspec.field(default_factory=list)
     image: Annotated[
         Image | None, Meta(description="The container image; null: the command runs on the machine itself.")
     ] = None
     env: Annotated[
-        dict[str, Word],
+        dict[str, Argument],
         Meta(
             max_length=200,
-            description="Variables of the environment; {port} in a value stands for the port. PORT is set anyway.",
+            description="Variables of the environment; {port} in a value is replaced by the port. PORT is always set.",
         ),
     ] = msgspec.field(default_factory=dict)
     port: Annotated[
@@ -72,11 +73,11 @@ class Run(Part, kw_only=True, omit_defaults=False):
     ] = 10.0
     application: Annotated[
         ShortText | None,
-        Meta(description="A Ray Serve application, as module:name; it takes an engine that runs such."),
+        Meta(description="A Ray Serve application, as module:name; only the engine ray runs these."),
     ] = None
     arguments: Annotated[
-        dict[str, Word],
-        Meta(max_length=200, description="What the function that makes the application is given, by name."),
+        dict[str, Argument],
+        Meta(max_length=200, description="The keyword arguments of the function that builds the application."),
     ] = msgspec.field(default_factory=dict)
     connects: Annotated[
         list[Port],
@@ -92,7 +93,7 @@ class Run(Part, kw_only=True, omit_defaults=False):
 class CreateCustomModelSetRequest(Request, kw_only=True):
     """Add a set of models; with ``forEverybody``, which takes an operator, one that every account may use."""
 
-    model_set_name: Annotated[SetName, Meta(description="What people call the set.")]
+    model_set_name: Annotated[SetName, Meta(description="The set's name for people.")]
     description: Annotated[Text | None, Meta(description="Free text.")] = None
     for_everybody: Annotated[
         bool | None, Meta(description="Whether every account is to see and use it; an operator's to say.")
@@ -144,7 +145,7 @@ class ModelSetRow(Shape, kw_only=True):
     """A set in a list."""
 
     model_set_id: Annotated[str, Meta(description="The model.")]
-    model_set_name: Annotated[str, Meta(description="What people call the set.")]
+    model_set_name: Annotated[str, Meta(description="The set's name for people.")]
     source: Annotated[Source, Meta(description="Custom: the account's own. System: everybody's.")]
     description: Annotated[str, Meta(description="Free text.")]
     models_count: Annotated[int, Meta(description="How many versions it has.")]
@@ -153,7 +154,7 @@ class ModelSetRow(Shape, kw_only=True):
 
 
 class ModelSetPage(Shape, kw_only=True):
-    """A page of sets. ``nextMarker`` stands there while more follow."""
+    """A page of sets. ``nextMarker`` is present while more follow."""
 
     model_set_list: Annotated[list[ModelSetRow], Meta(description="The sets.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
@@ -169,7 +170,7 @@ class DescribeModelSetRequest(PagedRequest, kw_only=True):
 
 
 class ModelRow(Shape, kw_only=True):
-    """A version in a list. ``approvedBy`` and ``approveTime`` stand there while it is trusted."""
+    """A version in a list. ``approvedBy`` and ``approveTime`` are present while it is trusted."""
 
     model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
@@ -194,7 +195,7 @@ class ModelSetDetail(Paged, kw_only=True):
     """A set, and its versions in the order in which they were added."""
 
     model_set_id: Annotated[str, Meta(description="The model.")]
-    model_set_name: Annotated[str, Meta(description="What people call the set.")]
+    model_set_name: Annotated[str, Meta(description="The set's name for people.")]
     source: Annotated[Source, Meta(description="Custom: the account's own. System: everybody's.")]
     description: Annotated[str, Meta(description="Free text.")]
     creator: Annotated[str, Meta(description="The user who added it.")]
@@ -212,7 +213,7 @@ class ModelDetail(Shape, kw_only=True):
     """A version, and how it is run, and whether an operator made or approved it."""
 
     model_set_id: Annotated[str, Meta(description="The model.")]
-    model_set_name: Annotated[str, Meta(description="What people call the set.")]
+    model_set_name: Annotated[str, Meta(description="The set's name for people.")]
     model_id: Annotated[str, Meta(description=VERSION_MEANS)]
     version: Annotated[str, Meta(description="The number of the version in its set: V1, V2 and so on.")]
     source: Annotated[Source, Meta(description="Custom: the account's own. System: everybody's.")]

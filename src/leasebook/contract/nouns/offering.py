@@ -1,4 +1,4 @@
-"""Offerings: what is sold where and at which price; and what engines have of it."""
+"""Offerings: types of unit with region, price and stock; and the capacity that engines report for them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class OfferingDetail(Shape, kw_only=True):
         StockSource,
         Meta(
             description=(
-                "Who says how many units there are: Set, an operator; Engine, the engine that serves it, less "
-                "what is set by hand for its other regions."
+                "Where the stock comes from. Set: an operator sets it. Engine: the capacity of the engine that serves "
+                "the offering, less the stock set by hand in its other regions."
             )
         ),
     ]
@@ -52,7 +52,7 @@ class OfferingDetail(Shape, kw_only=True):
 
 
 class DescribeOfferingsRequest(PagedRequest, kw_only=True):
-    """List what is sold, a page at a time."""
+    """List the offerings, a page at a time."""
 
 
 class OfferingList(Paged, kw_only=True):
@@ -92,9 +92,9 @@ class PricePage(Paged, kw_only=True):
 
 
 class SetOfferingRequest(Request, kw_only=True):
-    """Add an offering, or change its prices or its stock; what is absent stays as it is.
+    """Add an offering, or change its prices or its stock. Absent fields keep their values.
 
-    Units of compute have a region and a type; quota has a model. Stock is set, or is what an engine has.
+    Compute units have a region and a type; quota has a model. An operator sets the stock, or an engine reports it.
     """
 
     region: Annotated[Region | None, Meta(description="The region.")] = None
@@ -109,9 +109,9 @@ class SetOfferingRequest(Request, kw_only=True):
         StockSource | None,
         Meta(
             description=(
-                "Set: the stock is stockTotal. Engine: it is what the engine has that serves it, less what is "
-                "set by hand for its other regions; an offering of each type and engine at most. Left out: as "
-                "it was, Set for a new offering."
+                "Set: the stock is stockTotal. Engine: the stock is the capacity of the engine that serves the "
+                "offering, less the stock set by hand in its other regions; at most one offering of each type and "
+                "engine. Left out: unchanged, or Set for a new offering."
             )
         ),
     ] = None
@@ -121,11 +121,11 @@ class EngineUnits(Shape, kw_only=True):
     """How many units of a type an engine has on a node."""
 
     type: Annotated[str, Meta(description="The type of unit.")]
-    units: Annotated[int | None, Meta(description="How many units of each type the account holds at most.")]
+    units: Annotated[int | None, Meta(description="How many units the engine has; null: without a bound.")]
 
 
 class EngineNode(Shape, kw_only=True):
-    """What an engine was last said to have, on one of its nodes."""
+    """The capacity that an engine last reported, on one of its nodes."""
 
     engine: Annotated[str, Meta(description="The engine.")]
     node: Annotated[str | None, Meta(description="The machine; null: the engine is one for all machines.")]
@@ -137,8 +137,8 @@ class EngineNode(Shape, kw_only=True):
         list[EngineUnits],
         Meta(
             description=(
-                "What it has of each type, used units included, as it was last seen; a type that ends with a "
-                "star stands for all that begin so and are not named."
+                "The units of each type, used ones included, at the last report. A type that ends with a star "
+                "means all types with that beginning that have no entry of their own."
             )
         ),
     ]
@@ -155,13 +155,13 @@ class EngineNode(Shape, kw_only=True):
     ]
     trouble: Annotated[
         str | None,
-        Meta(description="Why the engine cannot be asked now; null: it could be. What was seen before holds."),
+        Meta(description="Why the engine cannot be asked now, so that its last report holds; null: it can be asked."),
     ]
     trouble_time: Annotated[str | None, Meta(description="Since when it cannot be asked, on the machine's clock.")]
 
 
 class EngineStock(Shape, kw_only=True):
-    """An offering, and what the engine that serves it has of its type; or a type that is offered nowhere."""
+    """An offering, and the units of its type that its engine has; or a type that no offering has."""
 
     engine: Annotated[str, Meta(description="The engine that serves it; instant: none does.")]
     region: Annotated[
@@ -172,8 +172,8 @@ class EngineStock(Shape, kw_only=True):
         StockSource | None,
         Meta(
             description=(
-                "Who says how many units there are: Set, an operator; Engine, the engine that serves it, less "
-                "what is set by hand for its other regions."
+                "Where the stock comes from. Set: an operator sets it. Engine: the capacity of the engine that serves "
+                "the offering, less the stock set by hand in its other regions."
             )
         ),
     ]
@@ -216,18 +216,20 @@ class EngineStock(Shape, kw_only=True):
         int | None, Meta(description="How many seconds ago it was seen, on the machines' clocks; null: it never was.")
     ]
     trouble: Annotated[
-        str | None, Meta(description="What keeps its stock from being compared, or makes it old; null: nothing.")
+        str | None, Meta(description="Why its stock cannot be compared, or why the comparison is old; null: no reason.")
     ]
 
 
 class DescribeEnginesRequest(PagedRequest, kw_only=True):
-    """Show what engines have; offerings a page at a time."""
+    """Ask for the capacity that engines report; offerings a page at a time."""
 
 
 class EngineReport(Paged, kw_only=True):
-    """Engines against stock: what was last seen, and every offering that an engine serves."""
+    """Capacity against stock: the engines' last reports, and every offering that an engine serves."""
 
-    nodes: Annotated[list[EngineNode], Meta(description="What each engine was last seen to have, machine by machine.")]
+    nodes: Annotated[
+        list[EngineNode], Meta(description=("The capacity that each engine last reported, machine by machine."))
+    ]
     stocks: Annotated[
         list[EngineStock],
         Meta(
@@ -245,7 +247,7 @@ ACTIONS: Final = (
         "describe_offerings",
         DescribeOfferingsRequest,
         OfferingList,
-        "List what is sold where, at which price, and how much of it is free.",
+        "List the offerings with their regions, prices and free units.",
         errors=(e.INVALID_MARKER,),
         example={},
         answer={
@@ -317,7 +319,7 @@ ENGINES: Final = (
         "describe_engines",
         DescribeEnginesRequest,
         EngineReport,
-        "Show what engines have, and where that is not what is offered.",
+        "Show the capacity that engines report, and where it differs from the stock.",
         policies=p.OPERATORS,
         errors=(e.INVALID_MARKER,),
         example={},

@@ -12,7 +12,7 @@ from leasebook.contract.action import BUYS, CHARGE, ENDS, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing, PaymentTiming
 from leasebook.contract.nouns.offering import Model
 from leasebook.contract.nouns.service import Protocol, ServiceType, ServiceTypes
-from leasebook.contract.shapes import Count, Id, Ids, Paged, PagedRequest, Request, Shape, Text, Time
+from leasebook.contract.shapes import Id, Ids, Paged, PagedRequest, PositiveCount, Request, Shape, Text, Time
 
 
 class PurchaseTpmRequest(Request, kw_only=True):
@@ -20,7 +20,7 @@ class PurchaseTpmRequest(Request, kw_only=True):
 
     model: Annotated[Model, Meta(description="The model.")]
     billing: Annotated[Billing, Meta(description="How it is paid.")]
-    purchase_count: Annotated[Count, Meta(description="How many units of quota.")]
+    purchase_count: Annotated[PositiveCount, Meta(description="How many units of quota.")]
 
 
 class PurchasedTpm(Shape, kw_only=True):
@@ -43,7 +43,7 @@ class DescribeTpmRequest(PagedRequest, kw_only=True):
 
 
 class TpmInstance(Shape, kw_only=True):
-    """Quota: so many tokens and requests a minute."""
+    """Quota: a number of tokens and requests a minute."""
 
     instance_id: Annotated[str, Meta(description="The instance.")]
     model: Annotated[str, Meta(description="The model.")]
@@ -87,7 +87,8 @@ class ResizeTpmRequest(Request, kw_only=True):
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
     count: Annotated[
-        Count | None, Meta(description="How many units of quota there are to be; left out: as many as there are.")
+        PositiveCount | None,
+        Meta(description="How many units of quota there are to be; left out: as many as there are."),
     ] = None
 
 
@@ -161,26 +162,22 @@ class DescribePresetServicesRequest(PagedRequest, kw_only=True):
         PresetChargeTypes | None, Meta(description="Only models that are paid in one of these ways; here all are TPM.")
     ] = None
     charge_status: Annotated[PresetChargeStatuses | None, Meta(description="Only models in one of these.")] = None
-    protocol_version: Annotated[
-        Protocol | None, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")
-    ] = None
+    protocol_version: Annotated[Protocol | None, Meta(description="1 or 2; only for display and filters.")] = None
 
 
 class PresetService(Shape, kw_only=True):
-    """A model that quota is sold of. Opened: the account has some; Stopped: it stands still for a debt."""
+    """A model that has quota for sale. Opened: the account has some; Stopped: all of it is suspended for a debt."""
 
-    service_id: Annotated[str, Meta(description="What names the model here, always the same.")]
+    service_id: Annotated[str, Meta(description="The id of the model; it never changes.")]
     name: Annotated[str, Meta(description="The model.")]
     model: Annotated[Model, Meta(description="The model.")]
-    service_type: Annotated[
-        ServiceType, Meta(description="What the service is for; kept, shown and filtered by, nothing more.")
-    ]
+    service_type: Annotated[ServiceType, Meta(description="The purpose of the service; only for display and filters.")]
     charge_type: Annotated[Literal["TPM"], Meta(description="Always TPM.")]
     charge_status: Annotated[
         Literal["NotOpen", "Opened", "Stopped"],
         Meta(
             description=(
-                "Opened: the account has quota of it. Stopped: all of that stands still for a debt. Else NotOpen."
+                "Opened: the account has quota of it. Stopped: all of that is suspended for a debt. Else NotOpen."
             )
         ),
     ]

@@ -1,4 +1,4 @@
-"""Replicas of a service: the instances that they run on, how they do, and what they write."""
+"""Replicas of a service: the instances that they run on, their state, and their logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Meta
 from leasebook.contract import errors as e
 from leasebook.contract.action import BUYS, ENDS, RESOURCES, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing, PaymentTiming, Purchased
-from leasebook.contract.shapes import Count, Id, Paged, PagedRequest, Request, Shape
+from leasebook.contract.shapes import Id, Paged, PagedRequest, PositiveCount, Request, Shape
 
 
 class PurchaseReplicasRequest(Request, kw_only=True):
@@ -17,7 +17,7 @@ class PurchaseReplicasRequest(Request, kw_only=True):
 
     service_id: Annotated[Id, Meta(description="The service.")]
     billing: Annotated[Billing, Meta(description="How it is paid.")]
-    replicas_count: Annotated[Count, Meta(description="How many replicas to buy units for.")]
+    replicas_count: Annotated[PositiveCount, Meta(description="How many replicas to buy units for.")]
 
 
 class ReleaseReplicasRequest(Request, kw_only=True):
@@ -88,20 +88,20 @@ class DescribeReplicasRequest(PagedRequest, kw_only=True):
 
 
 class ReplicaDetail(Shape, kw_only=True):
-    """A replica of a service on an instance, and how it does."""
+    """A replica of a service on an instance, and its state."""
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
     replica: Annotated[int, Meta(description="Its number on the instance, from 0.")]
-    name: Annotated[str, Meta(description="What its engine calls this try; another one has another name.")]
+    name: Annotated[str, Meta(description="The name of this run in its engine; a new run gets a new name.")]
     model_id: Annotated[str, Meta(description="The version of the model that it runs.")]
-    engine: Annotated[str, Meta(description="What runs it.")]
+    engine: Annotated[str, Meta(description="The engine that runs it.")]
     node: Annotated[str, Meta(description="The machine whose server started it.")]
     replica_state: Annotated[
         ReplicaState,
         Meta(
             description=(
-                "Starting: not healthy yet. Ready: healthy. Unhealthy: it was, and does not answer. Stopping: "
-                "it was told to end. Gone: nothing of it is there. Failed: nothing of it is there, and it is "
+                "Starting: not healthy yet. Ready: healthy. Unhealthy: it was healthy, and does not answer now. "
+                "Stopping: its engine is ending it. Gone: it has ended. Failed: it has ended by itself and will be "
                 "started again."
             )
         ),
@@ -118,10 +118,10 @@ class ReplicaDetail(Shape, kw_only=True):
         str | None, Meta(description="Before that it is not started again; null: nothing keeps it.")
     ]
     engine_end_time: Annotated[
-        str | None, Meta(description="When its engine ends it by itself, whoever is left to say so; null: never.")
+        str | None, Meta(description="When its engine ends it even if no server is running; null: never.")
     ]
-    why: Annotated[str | None, Meta(description="Why it is not well, or ended; or why there are no lines.")]
-    trouble: Annotated[str | None, Meta(description="What keeps its engine from doing what it is to do.")]
+    why: Annotated[str | None, Meta(description="Why it is not healthy, or why it ended.")]
+    trouble: Annotated[str | None, Meta(description="Why its engine cannot start, stop or check it now.")]
 
 
 class Replicas(Paged, kw_only=True):
@@ -147,7 +147,7 @@ class ReplicaLogs(Shape, kw_only=True):
     """The lines, oldest first; or why there are none."""
 
     log_lines: Annotated[list[str], Meta(description="The lines of both of its streams, oldest first.")]
-    why: Annotated[str | None, Meta(description="Why it is not well, or ended; or why there are no lines.")]
+    why: Annotated[str | None, Meta(description="Why there are no lines; null if there are.")]
 
 
 INSTANCES: Final = (

@@ -1,4 +1,4 @@
-"""Services: what runs where, and how."""
+"""Services: the models that run, and the instances that their replicas run on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from leasebook.contract import policies as p
 from leasebook.contract.action import BUYS, SERVICE, read, write
 from leasebook.contract.nouns.instance import Billing
 from leasebook.contract.nouns.model import VERSION_MEANS
-from leasebook.contract.shapes import Count, Id, Ids, Marker, Name, PageSize, Part, RegionOrAny, Request, Shape, Text
+from leasebook.contract.shapes import (
+    Id,
+    Ids,
+    Marker,
+    Name,
+    PageSize,
+    Part,
+    PositiveCount,
+    RegionOrAny,
+    Request,
+    Shape,
+    Text,
+)
 
 ServiceType = Literal["chat", "completions", "text2image", "image2text"]
 RunStatus = Literal["New", "Deploying", "Serving", "Failed", "Stopped"]
@@ -25,7 +37,7 @@ RunStatuses = Annotated[list[Literal[RunStatus, "Done"]], Meta(max_length=10)]
 
 
 class ResourceConfig(Part, kw_only=True):
-    """What a replica takes, and how many replicas to buy units for."""
+    """The units that a replica takes, and how many replicas to buy units for."""
 
     region: Annotated[
         RegionOrAny | None, Meta(description="Where to buy units; empty or left out: wherever there is stock enough.")
@@ -35,18 +47,25 @@ class ResourceConfig(Part, kw_only=True):
     ]
     qps: Annotated[
         Qps | None,
-        Meta(description="Queries per second of a replica: so many calls, times the healthy replicas, are passed on."),
+        Meta(
+            description=(
+                "Queries per second for each replica. The gateway forwards at most "
+                "this number times the healthy replicas."
+            )
+        ),
     ] = None
     replicas_count: Annotated[
-        Count | None, Meta(description="How many replicas to buy units for; required with billing.")
+        PositiveCount | None, Meta(description="How many replicas to buy units for; required with billing.")
     ] = None
 
 
 class DeploymentComputeUnit(Part, kw_only=True):
-    """So many replicas on an instance that the account has."""
+    """A number of replicas on an instance that the account has."""
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
-    deployment_replicas_count: Annotated[Count, Meta(description="How many replicas are to run on the instance.")]
+    deployment_replicas_count: Annotated[
+        PositiveCount, Meta(description="How many replicas are to run on the instance.")
+    ]
 
 
 DeploymentComputeUnits = Annotated[list[DeploymentComputeUnit], Meta(max_length=100)]
@@ -60,11 +79,16 @@ class DeploymentConfig(Part, kw_only=True):
         Meta(description="The instances, all of one type; left out or empty: units are bought, as billing says."),
     ] = None
     replicas_count: Annotated[
-        Count | None, Meta(description="The sum of the replicas in the list, where it is said.")
+        PositiveCount | None, Meta(description="The sum of the replicas in the list, where it is said.")
     ] = None
     qps: Annotated[
         Qps | None,
-        Meta(description="Queries per second of a replica: so many calls, times the healthy replicas, are passed on."),
+        Meta(
+            description=(
+                "Queries per second for each replica. The gateway forwards at most "
+                "this number times the healthy replicas."
+            )
+        ),
     ] = None
     replica_compute_unit_count: Annotated[
         UnitsAReplica | None, Meta(description="How many units a replica takes; 1 where it is left out.")
@@ -74,13 +98,14 @@ class DeploymentConfig(Part, kw_only=True):
 class CreateServiceRequest(Request, kw_only=True):
     """Create a service: on instances that there are (deploymentConfig), or on units bought now (billing).
 
-    With neither it has no replicas until some are bought or placed. Whether one whose model nobody knows is refused or
-    ``counted`` the request may say (an addition of ours), and else the setting services.unknown_models.
+    With neither it has no replicas until some are bought or placed. If the repository does not have the model, the
+    service is refused or only counted: ``counted`` says which (an addition of ours), or else the setting
+    services.unknown_models.
     """
 
     model_set_id: Annotated[Id, Meta(description="The model.")]
     model_id: Annotated[Id, Meta(description=VERSION_MEANS)]
-    name: Annotated[Name, Meta(description="What people call it.")]
+    name: Annotated[Name, Meta(description="The name for people.")]
     description: Annotated[Text | None, Meta(description="Free text.")] = None
     url_suffix: Annotated[
         str,
@@ -89,12 +114,12 @@ class CreateServiceRequest(Request, kw_only=True):
             max_length=20,
             pattern="^[a-z0-9][a-z0-9_-]*[a-z0-9](?!\\n)$",
             description="The end of the service's address. "
-            "The first service of an account that has it is called by it.",
+            "If an account has several services with it, the address leads to the first.",
         ),
     ]
     resource_config: Annotated[
         ResourceConfig | None,
-        Meta(description="What a replica takes; required unless the service is to run on instances that there are."),
+        Meta(description="The units of a replica; required unless deploymentConfig names instances."),
     ] = None
     deployment_config: Annotated[
         DeploymentConfig | None, Meta(description="Which instances of the account's the service is to run on.")
@@ -103,16 +128,14 @@ class CreateServiceRequest(Request, kw_only=True):
         Billing | None, Meta(description="How the units of the first replicas are paid; without it none are bought.")
     ] = None
     service_type: Annotated[
-        ServiceType | None, Meta(description="What the service is for; kept, shown and filtered by, nothing more.")
+        ServiceType | None, Meta(description="The purpose of the service; only for display and filters.")
     ] = None
-    protocol_version: Annotated[
-        Protocol | None, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")
-    ] = None
+    protocol_version: Annotated[Protocol | None, Meta(description="1 or 2; only for display and filters.")] = None
     counted: Annotated[
         bool | None,
         Meta(
             description=(
-                "Whether units are sold and counted and nothing runs, or (false) only a version that is there will do."
+                "true: units are sold and no replicas run. false: refuse a version that the repository does not have."
             )
         ),
     ] = None
@@ -133,27 +156,31 @@ class DescribeServiceRequest(Request, kw_only=True):
 
 
 class ServiceResource(Shape, kw_only=True):
-    """What a replica takes, and how many replicas there are."""
+    """The units that a replica takes, and how many replicas there are."""
 
     type: Annotated[str, Meta(description="Card class and units a replica: GPU-1-2 is two units of gpu-1.")]
     replicas_count: Annotated[int, Meta(description="How many replicas run or are coming up.")]
     region: Annotated[str | None, Meta(description="The region.")] = None
     qps: Annotated[
         float | None,
-        Meta(description="Queries per second of a replica: so many calls, times the healthy replicas, are passed on."),
+        Meta(
+            description=(
+                "Queries per second for each replica. The gateway forwards at most "
+                "this number times the healthy replicas."
+            )
+        ),
     ] = None
 
 
 class ServiceDetail(Shape, kw_only=True):
-    """A service. ``updateStatus`` of None: no change of it is under way.
+    """A service. ``updateStatus`` is None while no change of it is under way.
 
-    ``counted``: nothing runs of it, whatever its status.
-
-    DescribeService says in ``whyNotRun`` why nothing runs of it, or where its version may not run.
+    A service that is ``counted`` runs no replicas, whatever its status. In the answer of DescribeService ``whyNotRun``
+    gives the reasons why no replicas run, or where its version may not run.
     """
 
     service_id: Annotated[str, Meta(description="The service.")]
-    name: Annotated[str, Meta(description="What people call it.")]
+    name: Annotated[str, Meta(description="The name for people.")]
     description: Annotated[str, Meta(description="Free text.")]
     base_model: Annotated[str, Meta(description="The same as modelSetId.")]
     model_set_id: Annotated[str, Meta(description="The model.")]
@@ -162,29 +189,27 @@ class ServiceDetail(Shape, kw_only=True):
     url_suffix: Annotated[
         str,
         Meta(
-            description="The end of the service's address. The first service of an account that has it is called by it."
+            description="The end of the service's address. If several services have it, the address leads to the first."
         ),
     ]
     url: Annotated[
         str,
         Meta(
             description=(
-                "Where the service is called, with a key that CreateServiceKey made. What follows is its "
-                "replicas' path."
+                "The address for calls of the service, with a key from CreateServiceKey. The gateway forwards the "
+                "rest of the path to a replica."
             )
         ),
     ]
     endpoint: Annotated[str, Meta(description="The same as urlSuffix.")]
-    service_type: Annotated[
-        ServiceType, Meta(description="What the service is for; kept, shown and filtered by, nothing more.")
-    ]
-    protocol_version: Annotated[int, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")]
+    service_type: Annotated[ServiceType, Meta(description="The purpose of the service; only for display and filters.")]
+    protocol_version: Annotated[int, Meta(description="1 or 2; only for display and filters.")]
     run_status: Annotated[
         RunStatus,
         Meta(
             description=(
-                "Serving while replicas run; Deploying while they only come up; Stopped: taken off, or all it "
-                "runs on stands still; New: it has none."
+                "Serving: replicas run. Deploying: they are starting. Stopped: the service is off, or all of its "
+                "instances are suspended. New: it has no replicas."
             )
         ),
     ]
@@ -200,7 +225,9 @@ class ServiceDetail(Shape, kw_only=True):
         ),
     ] = None
     charge_status: Annotated[str, Meta(description="Opened while the service has instances, else NotOpen.")]
-    resource_config: Annotated[ServiceResource, Meta(description="What a replica takes.")]
+    resource_config: Annotated[
+        ServiceResource, Meta(description=("The units that a replica takes, and how many replicas there are."))
+    ]
     creator: Annotated[str, Meta(description="The user who made it.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
     counted: Annotated[bool, Meta(description="Whether it is only counted: nothing runs of it.")]
@@ -241,13 +268,11 @@ class DescribeServicesRequest(Request, kw_only=True):
         Literal["Prepay", "Postpay"] | None,
         Meta(description="Only services with replicas on instances that are paid this way."),
     ] = None
-    protocol_version: Annotated[
-        Protocol | None, Meta(description="1 or 2; kept, shown and filtered by, nothing more.")
-    ] = None
+    protocol_version: Annotated[Protocol | None, Meta(description="1 or 2; only for display and filters.")] = None
 
 
 class ServicePage(Shape, kw_only=True):
-    """A page of services. ``nextMarker`` stands there while more follow."""
+    """A page of services. ``nextMarker`` is present while more follow."""
 
     service_list: Annotated[list[ServiceDetail], Meta(description="The services.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
@@ -266,7 +291,7 @@ class ModifyServiceRequest(Request, kw_only=True):
         bool | None,
         Meta(
             description=(
-                "Whether units are sold and counted and nothing runs, or (false) only a version that is there will do."
+                "true: units are sold and no replicas run. false: refuse a version that the repository does not have."
             )
         ),
     ] = None
@@ -296,10 +321,12 @@ class ServiceRequest(Request, kw_only=True):
 
 
 class Operation(Shape, kw_only=True):
-    """Whether it was accepted, and what to mind."""
+    """The request was accepted; ``message`` has its consequences."""
 
     operation: Annotated[bool, Meta(description="Always true.")]
-    message: Annotated[str, Meta(description="What to mind.")]
+    message: Annotated[
+        str, Meta(description=("Consequences that need attention, such as instances that go on being charged."))
+    ]
 
 
 _LISTED: Final = {
@@ -422,7 +449,7 @@ ACTIONS: Final = (
             "operation": True,
             "message": (
                 "The service is off. It keeps 1 postpaid instances, which go on being charged: release "
-                "those that nobody uses (ReleaseComputeUnit)."
+                "those that are not needed (ReleaseComputeUnit)."
             ),
         },
     ),

@@ -36,22 +36,22 @@ class Metric(Shape, kw_only=True, omit_defaults=False):
 
 
 class AppMetric(Shape, kw_only=True):
-    """What an app called of a service."""
+    """An app's calls of a service."""
 
     app_id: Annotated[str, Meta(description="The app that called.")]
     metric: Annotated[Metric, Meta(description="The sums.")]
 
 
 class ServiceMetric(Shape, kw_only=True):
-    """What was called of a service, by app."""
+    """The calls of a service, by app."""
 
     service_id: Annotated[str, Meta(description="The service.")]
-    service_name: Annotated[str, Meta(description="What people call the service.")]
+    service_name: Annotated[str, Meta(description="The service's name for people.")]
     app_list: Annotated[list[AppMetric], Meta(description="The apps that called it.")]
 
 
 class ServiceMetrics(Paged, kw_only=True):
-    """What was called, by service. Calls are counted by the hour in which they were made."""
+    """The calls of each service. A call counts in the hour in which it was made."""
 
     start_time: Annotated[str, Meta(description="Since when.")]
     end_time: Annotated[str, Meta(description="Until before when.")]
@@ -112,7 +112,7 @@ class DescribeServiceKeysRequest(Request, kw_only=True):
 
 
 class ServiceKeyDetail(Shape, kw_only=True):
-    """A key, as far as it is kept. ``orphanReason`` stands there where nobody answers for it any more."""
+    """A key without its secret part. ``orphanReason`` is present if no active user is responsible for it."""
 
     key_id: Annotated[str, Meta(description="The id of the key.")]
     name: Annotated[str, Meta(description="The app that calls with it, under which its calls are counted.")]
@@ -126,16 +126,16 @@ class ServiceKeyDetail(Shape, kw_only=True):
         OrphanReason | None,
         Meta(
             description=(
-                "Why nobody answers for the key any more: its maker is deleted (MakerGone) or may not make "
-                "keys any more (MakerMayNot), so that it opens nothing; or has no active access key "
-                "(MakerHasNoKey), and it goes on."
+                "Why no active user is responsible for the key. MakerGone: its maker is deleted; MakerMayNot: its "
+                "maker may not make keys any more; these keys open nothing. MakerHasNoKey: its maker has no active "
+                "access key; the key still works."
             )
         ),
     ] = None
 
 
 class ServiceKeyPage(Shape, kw_only=True):
-    """A page of keys. ``nextMarker`` stands there while more follow."""
+    """A page of keys. ``nextMarker`` is present while more follow."""
 
     key_list: Annotated[list[ServiceKeyDetail], Meta(description="The keys.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]

@@ -36,7 +36,7 @@ class SubscriptionDetail(Shape, kw_only=True):
     """A subscription. ``reason`` says why the service paused it; ``secret`` is shown once, when it is made.
 
     A mail address is Pending until the link that was sent to it is used. A webhook's secret was made at
-    ``secretTime``; the one before it signs as well until ``oldSecretEndTime``, where that stands there.
+    ``secretTime``; if ``oldSecretEndTime`` is present, the one before it also signs until then.
     """
 
     subscription_id: Annotated[str, Meta(description="The subscription.")]
@@ -53,7 +53,8 @@ class SubscriptionDetail(Shape, kw_only=True):
     reason: Annotated[str | None, Meta(description="Why the service paused it.")] = None
     create_time: Annotated[str, Meta(description="When it was made.")]
     secret: Annotated[
-        str | None, Meta(description="What a webhook is signed with: whsec_ and base64. It is never shown again.")
+        str | None,
+        Meta(description=("The key that signs the webhook's messages: whsec_ and base64. It is never shown again.")),
     ] = None
     secret_time: Annotated[str | None, Meta(description="When a webhook's secret was made.")] = None
     old_secret_end_time: Annotated[
@@ -117,9 +118,9 @@ class DescribeDeliveriesRequest(Request, kw_only=True):
 
 
 class DeliveryDetail(Shape, kw_only=True):
-    """An event on its way. ``deliveryId`` is what the receiver sees as ``webhook-id``, on every attempt."""
+    """An event for a subscription. The receiver gets ``deliveryId`` as ``webhook-id`` with every attempt."""
 
-    delivery_id: Annotated[str, Meta(description="What the receiver knows it by, on every attempt: webhook-id.")]
+    delivery_id: Annotated[str, Meta(description="The id that the receiver gets with every attempt, as webhook-id.")]
     subscription_id: Annotated[str, Meta(description="The subscription.")]
     event_id: Annotated[str, Meta(description="The event, by its id in DescribeEvents.")]
     type: Annotated[str, Meta(description="The event's type.")]
@@ -139,11 +140,11 @@ class DeliveryDetail(Shape, kw_only=True):
     answer: Annotated[
         int | None, Meta(description="The HTTP status, or the mail server's code, of the last attempt.")
     ] = None
-    failure: Annotated[str | None, Meta(description="What was wrong at the last attempt.")] = None
+    failure: Annotated[str | None, Meta(description="Why the last attempt failed.")] = None
 
 
 class DeliveryPage(Shape, kw_only=True):
-    """A page of deliveries. ``nextMarker`` stands there while more follow."""
+    """A page of deliveries. ``nextMarker`` is present while more follow."""
 
     deliveries: Annotated[list[DeliveryDetail], Meta(description="The deliveries.")]
     is_truncated: Annotated[bool, Meta(description="Whether more rows follow.")]
@@ -152,29 +153,29 @@ class DeliveryPage(Shape, kw_only=True):
 
 
 class RedeliverGivenUpRequest(Request, kw_only=True):
-    """Have everything sent anew that was given up for a subscription, the oldest first: since a time, or ever.
+    """Send a subscription's given-up deliveries again, the oldest first, or only those given up since ``startTime``.
 
-    ``maxKeys`` bounds how much of it one call takes; call again while more is left.
+    ``maxKeys`` bounds how many of them one call takes; call again while more are left.
     """
 
     subscription_id: Annotated[Id, Meta(description="The subscription.")]
     start_time: Annotated[
-        Time | None, Meta(description="Only what was given up from then on; left out: all that is remembered.")
+        Time | None, Meta(description="Only deliveries given up from then on; left out: all that the store still has.")
     ] = None
     max_keys: Annotated[
-        PageSize | None, Meta(description="How much one call takes: 100 where it is left out, 1000 at most.")
+        PageSize | None, Meta(description="How many one call takes: 100 where it is left out, 1000 at most.")
     ] = None
 
 
 class Redelivered(Shape, kw_only=True):
-    """How much is sent anew, and whether more was given up that this call did not take."""
+    """How many deliveries are sent again, and whether more given-up ones are left."""
 
-    redelivered: Annotated[int, Meta(description="How much is sent anew.")]
-    is_truncated: Annotated[bool, Meta(description="Whether more was given up that this call did not take.")]
+    redelivered: Annotated[int, Meta(description="How many deliveries are sent again.")]
+    is_truncated: Annotated[bool, Meta(description="Whether more given-up deliveries are left.")]
 
 
 class RedeliverEventRequest(Request, kw_only=True):
-    """Have an event sent to a subscription anew, whether it was sent before or not, and whatever its type."""
+    """Send an event to a subscription, whether it was sent before or not, and whatever its type."""
 
     subscription_id: Annotated[Id, Meta(description="The subscription.")]
     event_id: Annotated[EventId, Meta(description="The event, by its id in DescribeEvents.")]
@@ -296,7 +297,7 @@ ACTIONS: Final = (
         "redeliver_event",
         RedeliverEventRequest,
         DeliveryDetail,
-        "Send an event to a subscription anew.",
+        "Send an event to a subscription again.",
         policies=p.MANAGERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "eventId": "17-0"},
@@ -316,7 +317,7 @@ ACTIONS: Final = (
         "redeliver_given_up",
         RedeliverGivenUpRequest,
         Redelivered,
-        "Send anew what was given up for a subscription.",
+        "Send a subscription's given-up deliveries again.",
         policies=p.MANAGERS,
         errors=(e.INVALID_STATE,),
         example={"subscriptionId": "sub-k3j4h5g6f7d8", "startTime": "2026-11-01 00:00:00", "maxKeys": 100},

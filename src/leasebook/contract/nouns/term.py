@@ -10,7 +10,7 @@ from leasebook.contract import errors as e
 from leasebook.contract import policies as p
 from leasebook.contract.action import CHARGE, ENDS, UNITS, read, write
 from leasebook.contract.nouns.instance import Billing, ComputeUnitConfig, Months, PaymentTiming, Reservation
-from leasebook.contract.shapes import Count, Id, Marker, PageSize, Request, Shape
+from leasebook.contract.shapes import Id, Marker, PageSize, PositiveCount, Request, Shape
 
 Term = Annotated[int, Meta(ge=1, le=36)]
 Day = Annotated[int, Meta(ge=1, le=31)]
@@ -19,8 +19,8 @@ Day = Annotated[int, Meta(ge=1, le=31)]
 class RenewComputeUnitRequest(Request, kw_only=True):
     """Renew a prepaid instance by ``months``, or until the next day ``expiryDay`` of a month, or first one, then both.
 
-    In a month without that day it ends on the last. A day of a month costs one thirty-first of the month's price, and
-    the last day of a shorter month what is left of it: the same end costs the same, by days, by months, or by both.
+    In a month without that day the term ends on the last day. A day costs one thirty-first of the month's price, and
+    the last day of a shorter month costs the remainder: the same end costs the same, by days, by months, or by both.
     """
 
     instance_id: Annotated[Id, Meta(description="The instance.")]
@@ -61,40 +61,38 @@ class QuotePurchaseRequest(Request, kw_only=True):
     """Ask what a purchase would cost and whether it would be refused; ``hold`` its price for some minutes."""
 
     billing: Annotated[Billing, Meta(description="How it is paid.")]
-    compute_unit_config: Annotated[ComputeUnitConfig, Meta(description="What to buy.")]
-    compute_unit_count: Annotated[Count, Meta(description="How many units.")]
+    compute_unit_config: Annotated[ComputeUnitConfig, Meta(description="The units to buy.")]
+    compute_unit_count: Annotated[PositiveCount, Meta(description="How many units.")]
     hold: Annotated[bool | None, Meta(description="Whether the price is to be kept, for a purchase with quoteId.")] = (
         None
     )
 
 
 class Verdict(Shape, kw_only=True, omit_defaults=False):
-    """What a rule says. ``code`` is the error that the purchase would be refused with."""
+    """One rule's verdict on the purchase. ``code`` is the error that the purchase would be refused with."""
 
     rule: Annotated[
         Literal["permission", "releaseTime", "end", "stock", "units", "price", "spend", "balance"],
-        Meta(description="What was judged."),
+        Meta(description="The rule."),
     ]
-    passed: Annotated[bool, Meta(description="Whether the rule does not mind.")]
+    passed: Annotated[bool, Meta(description="Whether this rule allows the purchase.")]
     code: Annotated[
         str | None,
         Meta(
-            description=(
-                "The code of the error that the purchase would be refused with; null where the rule does not mind."
-            )
+            description=("The code of the error that the purchase would be refused with; null if this rule allows it.")
         ),
     ]
-    message: Annotated[str | None, Meta(description="What is so and what to do; null where the rule does not mind.")]
+    message: Annotated[str | None, Meta(description="The reason and what to do; null if this rule allows it.")]
 
 
 class Quote(Shape, kw_only=True):
-    """Everything about a purchase that is not made. Prices are decimal strings of the service's currency.
+    """The price of a purchase and the verdict of every rule; nothing is bought. Prices are decimal strings.
 
-    ``amount`` is what is paid at once, and ``pricePerUnit`` what a unit costs a minute (Postpaid) or a month (Prepaid).
+    ``amount`` is paid at once. ``pricePerUnit`` is the price of a unit for a minute (Postpaid) or a month (Prepaid).
     """
 
-    passed: Annotated[bool, Meta(description="Whether every rule is content: the purchase would be made.")]
-    verdicts: Annotated[list[Verdict], Meta(description="What each rule says.")]
+    passed: Annotated[bool, Meta(description="Whether every rule allows the purchase.")]
+    verdicts: Annotated[list[Verdict], Meta(description="The verdict of each rule.")]
     region: Annotated[str, Meta(description="The region that the purchase would be made in.")]
     type: Annotated[str, Meta(description="The type of unit.")]
     compute_unit_count: Annotated[int, Meta(description="How many units.")]
@@ -104,11 +102,16 @@ class Quote(Shape, kw_only=True):
     price_per_unit: Annotated[str | None, Meta(description="The price of one unit; null: it is not sold that way.")]
     price_unit: Annotated[
         Literal["Minute", "Month"],
-        Meta(description="What that price is for: a Minute with Postpaid, a Month with Prepaid."),
+        Meta(description="The time that pricePerUnit pays for: a Minute with Postpaid, a Month with Prepaid."),
     ]
-    amount: Annotated[str, Meta(description="What would be paid at once; nothing with Postpaid.")]
+    amount: Annotated[str, Meta(description="The amount to pay at once; zero with Postpaid.")]
     balance_needed: Annotated[
-        str, Meta(description="What the balance must be: the whole price of a term, or for metered use a minimum.")
+        str,
+        Meta(
+            description=(
+                "The balance that the purchase needs: the whole price of a term, or a minimum for metered use."
+            )
+        ),
     ]
     balance: Annotated[str, Meta(description="The balance now.")]
     currency: Annotated[str, Meta(description="The currency of every amount.")]

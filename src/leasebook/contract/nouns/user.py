@@ -1,4 +1,4 @@
-"""Users and their access keys, how they come to be, and what they may do."""
+"""Users, their access keys and their policies, and the actions that create them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Requirement = Literal["SignedBody", "Nonce"]
 class CreateAccountRequest(Request, kw_only=True):
     """Open an account with a root user and its first key."""
 
-    name: Annotated[Text | None, Meta(description="What people call it.")] = None
+    name: Annotated[Text | None, Meta(description="The name for people.")] = None
     time_zone: Annotated[
         ZoneName | None, Meta(description="The IANA zone of its hours and months; the service's where it is left out.")
     ] = None
@@ -42,7 +42,7 @@ class CreatedAccount(Shape, kw_only=True):
 class CreateUserRequest(Request, kw_only=True):
     """Add a user to the caller's account; an operator may name another account."""
 
-    name: Annotated[Text | None, Meta(description="What people call it.")] = None
+    name: Annotated[Text | None, Meta(description="The name for people.")] = None
     account_id: Annotated[Id | None, Meta(description="The account; the caller's where it is left out.")] = None
 
 
@@ -100,7 +100,11 @@ class KeyDetail(Shape, kw_only=True):
     status: Annotated[Literal["Active", "Disabled"], Meta(description="Whether the key can be used.")]
     requires: Annotated[
         list[Requirement],
-        Meta(description="What every signature under this key must cover, besides what the user's must."),
+        Meta(
+            description=(
+                "The headers that every signature with this key must cover, besides those required of its user."
+            )
+        ),
     ]
     create_time: Annotated[str, Meta(description="When it was made.")]
     last_used_time: Annotated[
@@ -110,14 +114,16 @@ class KeyDetail(Shape, kw_only=True):
 
 
 class UserDetail(Shape, kw_only=True):
-    """A user, what it may do, and its keys."""
+    """A user, with policies and access keys."""
 
     user_id: Annotated[str, Meta(description="The user.")]
-    name: Annotated[str, Meta(description="What people call it.")]
+    name: Annotated[str, Meta(description="The name for people.")]
     is_root: Annotated[bool, Meta(description="Whether it is the account's root, who may do everything in it.")]
-    policies: Annotated[list[str], Meta(description="What the user may do.")]
+    policies: Annotated[
+        list[str], Meta(description=("The policies attached to the user; they say which actions it may call."))
+    ]
     requires: Annotated[
-        list[Requirement], Meta(description="What every signature under any of the user's keys must cover.")
+        list[Requirement], Meta(description="The headers that every signature with any of the user's keys must cover.")
     ]
     access_keys: Annotated[list[KeyDetail], Meta(description="The user's keys, oldest first, disabled ones included.")]
     create_time: Annotated[str, Meta(description="When it was made.")]
@@ -144,9 +150,9 @@ class SetKeyRulesRequest(Request, kw_only=True):
         Meta(
             max_length=8,
             description=(
-                "What every signature must cover. SignedBody: the header x-bce-content-sha256. Nonce: the "
-                "header x-bce-nonce, which makes a signature good once. Empty: nothing besides what "
-                "bce-auth-v1 asks for."
+                "The headers that every signature must cover. SignedBody: x-bce-content-sha256. Nonce: "
+                "x-bce-nonce, which makes a signature valid only once. Empty: only the headers that "
+                "bce-auth-v1 requires."
             ),
         ),
     ]

@@ -1,4 +1,4 @@
-"""What signatures must cover, and the log of calls that were refused for theirs."""
+"""The headers that signatures must cover, and the log of refused calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field
-from leasebook.api.handlers.identities import account_meant
+from leasebook.api.handlers.account.identities import account_meant
 from leasebook.api.paging import OWN, cut, place_of
 from leasebook.contract.nouns import audit_log as au
 from leasebook.contract.nouns import user as iam
@@ -17,7 +17,7 @@ from leasebook.ports.queries.read_repository import RefusedFilter
 
 
 async def set_key_rules(context: Context, call: Call[iam.SetKeyRulesRequest]) -> bool:
-    """Set what a key or a user must sign."""
+    """Set the headers that signatures of a key or a user must cover."""
     asked = call.request
     if (asked.access_key_id is None) == (asked.user_id is None):
         raise bad_field("accessKeyId", "Name either a key (accessKeyId) or a user (userId), and not both.")
@@ -39,7 +39,7 @@ async def set_key_rules(context: Context, call: Call[iam.SetKeyRulesRequest]) ->
 
 
 async def describe_refused_calls(context: Context, call: Call[au.DescribeRefusedCallsRequest]) -> au.RefusedCallsPage:
-    """List rows of the log of refused calls. What this server counted by now is written by then."""
+    """List rows of the log of refused calls; this server's counts are written first."""
     asked = call.request
     wanted = RefusedFilter(
         address=asked.address,

@@ -27,11 +27,11 @@ def _detail(context: Context) -> clk.ClockDetail:
 
 
 async def describe_clock(context: Context, call: Call[base.Empty]) -> clk.ClockDetail:
-    """Tell what time it is. Where a virtual clock stands is the store's to say: another server may have moved it."""
+    """Return the time and the mode of the clock. A virtual clock is read from the store: other servers move it too."""
     if call.caller.epoch is not None:
-        stands = (await context.standing(call)).virtual_now
-        if stands is not None:
-            context.clock.moved(Instant(int(stands)))
+        moved_to = (await context.standing(call)).virtual_now
+        if moved_to is not None:
+            context.clock.moved(Instant(int(moved_to)))
     return _detail(context)
 
 

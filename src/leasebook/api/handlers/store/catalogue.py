@@ -6,7 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
-from leasebook.api.handlers.account import amount
+from leasebook.api.handlers.account.funds import amount
 from leasebook.api.paging import part
 from leasebook.api.presenters import rows as present
 from leasebook.contract.errors import RESOURCE_NOT_FOUND
@@ -17,14 +17,14 @@ from leasebook.ports.queries.read_repository import ReadRepository
 
 
 async def describe_offerings(context: Context, call: Call[cat.DescribeOfferingsRequest]) -> cat.OfferingList:
-    """List what is sold."""
+    """List the offerings."""
     found = await context.read(call, lambda ask: ask.offerings())
     page, end = part(found, catalogue_key, call.request, "offerings")
     return cat.OfferingList(offerings=[present.offering(row) for row in page], **end)
 
 
 def catalogue_key(row: Offering) -> tuple[int, str, str]:
-    """Return where an offering stands in the catalogue."""
+    """Return the key by which the catalogue is sorted."""
     return row.position, row.region, row.type
 
 

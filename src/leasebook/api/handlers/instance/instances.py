@@ -287,7 +287,7 @@ async def quote_purchase(context: Context, call: Call[t.QuotePurchaseRequest]) -
         region=asked.compute_unit_config.region or None,
         unit_type=asked.compute_unit_config.type,
         count=asked.compute_unit_count,
-        # A price is held for whoever may buy at it.
+        # A price is kept only for a caller who may buy.
         quote_id=hex_id() if asked.hold and may else None,
         asked_at=context.clock.now(),
     )

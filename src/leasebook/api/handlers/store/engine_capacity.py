@@ -1,4 +1,4 @@
-"""What engines have, and how that compares with what is offered."""
+"""The capacity that engines report, compared with the stock of offerings."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from leasebook.ports.clock import wall_us
 
 
 async def describe_engines(context: Context, call: Call[cat.DescribeEnginesRequest]) -> cat.EngineReport:
-    """Show what was last seen of every engine, and every offering that one serves."""
+    """Show the last report of every engine, and every offering that an engine serves."""
     supplies, offerings = await context.read(call, lambda ask: (ask.supplies(), ask.offerings()))
-    # As whoever counts does: what runs does not stand still with a virtual clock.
+    # As the reporters do: replicas run in real time even if the clock is virtual.
     now = context.clock.now() if context.clock.mode == "real" else wall_us()
     known = {supply.engine: supply for supply in supplies}
     stocks = [*_offered(context, known, offerings, now), *_not_offered(context, supplies, offerings, now)]
     page, end = part(enumerate(stocks), lambda one: one[:1], call.request, "engines")
     return cat.EngineReport(
-        nodes=[_node(context, supply.engine, word, now) for supply in supplies for word in supply.words],
+        nodes=[_node(context, supply.engine, report, now) for supply in supplies for report in supply.words],
         stocks=[row for _, row in page],
         **end,
     )
@@ -39,26 +39,26 @@ def _age(at: int | None, now: int) -> int | None:
     return None if at is None else max(0, now - at) // SECOND_US
 
 
-def _node(context: Context, engine: str, word: CapacityReport, now: int) -> cat.EngineNode:
+def _node(context: Context, engine: str, report: CapacityReport, now: int) -> cat.EngineNode:
     return cat.EngineNode(
         engine=engine,
-        node=None if word.node == SHARED else word.node,
-        counts=word.counts,
+        node=None if report.node == SHARED else report.node,
+        counts=report.counts,
         engine_types=[
             cat.EngineUnits(type=name, units=None if count >= UNBOUNDED else count)
-            for name, count in sorted((word.units or {}).items())
+            for name, count in sorted((report.units or {}).items())
         ],
-        seen_time=_time(context, word.seen_at),
-        age_seconds=_age(word.seen_at, now),
-        trouble=word.trouble,
-        trouble_time=_time(context, word.trouble_since),
+        seen_time=_time(context, report.seen_at),
+        age_seconds=_age(report.seen_at, now),
+        trouble=report.trouble,
+        trouble_time=_time(context, report.trouble_since),
     )
 
 
 def _offered(
     context: Context, known: dict[str, EngineCapacity], offerings: Iterable[Offering], now: int
 ) -> Iterator[cat.EngineStock]:
-    """Every offering that an engine serves, and every one whose stock should come from one."""
+    """Yield every offering that an engine serves, and every other one whose stock should come from an engine."""
     for row in offerings:
         engine = INSTANT if row.kind != UNITS_OF_COMPUTE else engine_for(context.rules.routes, row.region, row.type)
         if engine == INSTANT and row.stock_source != BY_ENGINE:
@@ -85,9 +85,9 @@ def _offered(
 def _not_offered(
     context: Context, supplies: Iterable[EngineCapacity], offerings: Iterable[Offering], now: int
 ) -> Iterator[cat.EngineStock]:
-    """Every type of which an engine has a number of units, and that is offered nowhere where it serves.
+    """Yield every type that an engine has units of and that no offering which it serves has.
 
-    What stands for all that begin so is no type that could be offered.
+    A pattern such as ``gpu-*`` is no type that could be offered.
     """
     served = {
         (engine_for(context.rules.routes, row.region, row.type), row.type)
@@ -95,7 +95,7 @@ def _not_offered(
         if row.kind == UNITS_OF_COMPUTE
     }
     for supply in supplies:
-        for unit_type in sorted({name for word in supply.words if word.counts for name in word.units or ()}):
+        for unit_type in sorted({name for report in supply.words if report.counts for name in report.units or ()}):
             has = None if unit_type.endswith("*") else supply.has(unit_type)
             if has and (supply.engine, unit_type) not in served:
                 yield cat.EngineStock(
@@ -116,18 +116,18 @@ def _not_offered(
 
 
 def _trouble(engine: str, supply: EngineCapacity, row: Offering) -> str | None:
-    """Say what keeps an offering's stock from being compared with its engine, or makes what was seen old."""
+    """Return why an offering's stock cannot be compared with its engine, or why the comparison is old."""
     if engine == INSTANT:
         return "No engine serves it any more, and its stock stays as it was. Route it to one, or set its stock."
-    if not any(word.counts for word in supply.words):
-        troubles = [word.trouble for word in supply.words if word.trouble is not None]
+    if not any(report.counts for report in supply.words):
+        troubles = [report.trouble for report in supply.words if report.trouble is not None]
         return f"The engine has not said yet what it has. {' '.join(troubles)}".rstrip()
     found = [
-        f"{word.node or 'The engine'} cannot be asked: {word.trouble}"
-        for word in supply.words
-        if word.trouble is not None and word.gone_since is None
+        f"{report.node or 'The engine'} cannot be asked: {report.trouble}"
+        for report in supply.words
+        if report.trouble is not None and report.gone_since is None
     ]
-    found += [f"{word.node} is gone, and does not count." for word in supply.words if word.gone_since is not None]
+    found += [f"{report.node} is gone, and does not count." for report in supply.words if report.gone_since is not None]
     if row.stock_source == BY_ENGINE and supply.has(row.type) is None:
         found.append("The engine has no bound for this type, so the stock stays as it was.")
     return " ".join(found) or None

@@ -10,7 +10,7 @@ from leasebook.api import ids
 from leasebook.api.auth.secret_replay import secret_of_hook
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault, bad_field
-from leasebook.api.handlers.events import place_of, types_of
+from leasebook.api.handlers.account.events import place_of, types_of
 from leasebook.api.paging import OWN, delivery_of, marker_of, part
 from leasebook.contract.errors import INSTANCE_NOT_FOUND, OPERATION_NOT_SUPPORTED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import subscription as n
@@ -165,7 +165,7 @@ async def describe_deliveries(context: Context, call: Call[n.DescribeDeliveriesR
 
 
 async def redeliver_event(context: Context, call: Call[n.RedeliverEventRequest]) -> n.DeliveryDetail:
-    """Send an event anew."""
+    """Send an event again."""
     asked, account_id = call.request, call.caller.account_id
     place = place_of(asked.event_id) or EventPlace(0, 0)
     event = await context.read(call, lambda ask: ask.event_at(account_id, place))
@@ -183,7 +183,7 @@ async def redeliver_event(context: Context, call: Call[n.RedeliverEventRequest])
 
 
 async def redeliver_given_up(context: Context, call: Call[n.RedeliverGivenUpRequest]) -> n.Redelivered:
-    """Send anew what was given up."""
+    """Send given-up deliveries again."""
     asked, size = call.request, OWN.of(call.request.max_keys)
     since = context.time(asked.start_time, "startTime") if asked.start_time else Instant(0)
     found = await context.read(

@@ -24,8 +24,8 @@ from leasebook.ports.queries.read_repository import AuditFilter, AuditLine, Even
 
 SHOWN: Final = 100
 TRIED_SHOWN: Final = 20
-TRIED_TOLD: Final = 3
-"""Of what was tried in vain so much is told in the text; the rest stands in the list."""
+TRIED_DESCRIBED: Final = 3
+"""How many refused calls the text describes, to keep it short; the list has up to TRIED_SHOWN."""
 
 
 class _Found(NamedTuple):
@@ -58,7 +58,7 @@ async def explain_unit(context: Context, call: Call[s.ExplainComputeUnitRequest]
         guard = ask.guard(account_id)
         return _Found(unit, offering, prices, account, happened, tried, replicas, guard)
 
-    # What was refused a moment ago is asked about now.
+    # The audit log must contain the refusals of a moment ago.
     await context.sequencer.flush()
     found = await context.read(call, look, long=True)
     if found is None:
@@ -99,10 +99,10 @@ def _explanation(context: Context, found: _Found) -> s.Explanation:
 
 
 def _tried(context: Context, tried: list[AuditLine]) -> Iterator[str]:
-    for line in tried[:TRIED_TOLD]:
+    for line in tried[:TRIED_DESCRIBED]:
         entry = line.entry
-        who = entry.user_id or "Somebody"
-        yield f"{who} tried {entry.action} at {context.shown(entry.at)} in vain ({entry.code}): {entry.message}"
+        who = entry.user_id or "An unknown caller"
+        yield f"{who} tried {entry.action} at {context.shown(entry.at)} and was refused ({entry.code}): {entry.message}"
 
 
 OPERATIONS: Final[dict[str, Operation]] = {"explain_unit": explain_unit}

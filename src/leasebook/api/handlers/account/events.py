@@ -25,7 +25,7 @@ AT_ONCE: Final = 200
 IAM: Final = frozenset(IAM_TYPES)
 NOT_IAM: Final = tuple(kind for kind in TYPES if kind not in IAM)
 KEEP_ALIVE_S: Final = 15.0
-"""So long a stream is silent at most: what stands between would take it for dead."""
+"""Upper bound on the silence of a stream, in seconds: proxies close connections that are silent for longer."""
 _ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,9})", re.ASCII)
 _encode: Final = msgspec.json.Encoder().encode
 _NEVER_GIVEN: Final = (
@@ -33,7 +33,7 @@ _NEVER_GIVEN: Final = (
     "store was restored from a backup."
 )
 _BEGIN_ANEW: Final = (
-    "What came of it since may be otherwise: look at the instances, list the events with DescribeEvents (oldestFirst), "
+    "The account may have changed since: look at the instances, list the events with DescribeEvents (oldestFirst), "
     "and follow after the id of the last one."
 )
 
@@ -78,21 +78,23 @@ async def describe_events(context: Context, call: Call[v.DescribeEventsRequest])
 
 
 def _permitted(call: Call[Any], types: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return which types the caller gets: who does not manage the account is told nothing of its users and keys.
+    """Return the event types that the caller gets. Only managers of the account get those of users and keys.
 
-    Raises Fault where one of these is asked for by name.
+    Raises Fault if another caller asks for one of these by name.
     """
     if FULL in call.caller.policies or call.caller.is_operator:
         return types
     if types is None:
         return NOT_IAM
     if not IAM.isdisjoint(types):
-        raise Fault(ACCESS_DENIED, f"Events of users and keys take {FULL}, and this key's user has it not.", "types")
+        raise Fault(
+            ACCESS_DENIED, (f"Events of users and keys take {FULL}, and this key's user does not have it."), "types"
+        )
     return types
 
 
 def _shown(context: Context, call: Call[Any], account_id: str, place: EventPlace, event: Event) -> v.CloudEvent:
-    """Show an event; a reminder's links only to its buyer and to the account's managers, who could do as much."""
+    """Show an event. Only the buyer and the account's managers get a reminder's links: they could do the same."""
     caller = call.caller
     own = event.data.get("buyerId") == caller.user_id and not WRITERS.isdisjoint(caller.policies)
     links = context.links if own or FULL in caller.policies else None
@@ -106,7 +108,7 @@ async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> 
     _permitted(call, types)
     wanted = EventFilter(account_id=account_id, unit_id=asked.instance_id, types=types)
     after = _place(asked.after or call.last_event_id)
-    # What is refused must not cost a question of the store.
+    # A refused call must not cost a query.
     context.hub.streams.check(account_id, call.caller.access_key_id)
     if after is None:
         # From now on: what happens after this was read is in the stream.
@@ -119,14 +121,14 @@ async def follow_events(context: Context, call: Call[v.FollowEventsRequest]) -> 
 
 
 async def _require_given(context: Context, call: Call[Any], place: EventPlace, otherwise: Fault) -> None:
-    """Raise the fault where the account has no event at that place: to go on after it would pass over others."""
+    """Raise the fault if the account has no event at that place: going on after it could skip events."""
     account_id = call.caller.account_id
     if await context.read(call, lambda ask: ask.event_at(account_id, place)) is None:
         raise otherwise
 
 
 def place_of(text: str) -> EventPlace | None:
-    """Read an event's id; None for what is none."""
+    """Read an event's id; None if the text is no id."""
     found = _ID.fullmatch(text)
     return EventPlace(int(found[1]), int(found[2])) if found else None
 
@@ -136,7 +138,7 @@ def _place(text: str | None) -> EventPlace | None:
         return None
     place = place_of(text)
     if place is None:
-        # To begin now instead would pass over what happened meanwhile, and say nothing.
+        # Beginning now instead would silently skip the events since then.
         raise bad_field("after", f"{text[:64]!r} is no id of an event.")
     return place
 

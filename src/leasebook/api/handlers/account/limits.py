@@ -9,7 +9,7 @@ from msgspec import UnsetType
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import Fault
-from leasebook.api.handlers.account import amount
+from leasebook.api.handlers.account.funds import amount
 from leasebook.contract.errors import ACCESS_DENIED, RESOURCE_NOT_FOUND
 from leasebook.contract.nouns import limits as g
 from leasebook.domain.commands.account.limits import SetGuardRails
@@ -37,17 +37,17 @@ async def set_guard_rails(context: Context, call: Call[g.SetGuardRailsRequest]) 
 
 
 async def describe_guard_rails(context: Context, call: Call[g.DescribeGuardRailsRequest]) -> g.GuardRailsDetail:
-    """Show an account's limits, and what is used of them."""
+    """Show an account's limits, and how much of them is used."""
     account_id = _whose(call)
     account, guard = await context.read(call, lambda ask: (ask.account(account_id), ask.guard(account_id)))
     if account is not None and guard is not None:
-        # What was charged in the month before does not count any more, also where nothing was charged since.
+        # The stored sums may be those of an earlier month if nothing was charged since; those do not count.
         guard = guard.with_rules(guard.rules, month_name(context.clock.now(), account.time_zone))
     return _detail(account_id, guard)
 
 
 def _whose(call: Call[Any]) -> str:
-    """Return which account is meant; raises Fault where it is another's and the caller no operator."""
+    """Return the account of a call; raises Fault if it is another account and the caller is no operator."""
     account_id: str = call.request.account_id or call.caller.account_id
     if account_id != call.caller.account_id and not call.caller.is_operator:
         raise Fault(ACCESS_DENIED, "Only an operator sees or sets other accounts' limits.")

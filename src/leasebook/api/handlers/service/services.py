@@ -229,7 +229,7 @@ async def deactivate_service(context: Context, call: Call[v.ServiceRequest]) -> 
     if switched.postpaid_units:
         message += (
             f" It keeps {switched.postpaid_units} postpaid instances, which go on being charged: release those that "
-            "nobody uses (ReleaseComputeUnit)."
+            "are not needed (ReleaseComputeUnit)."
         )
     return v.Operation(operation=True, message=message)
 

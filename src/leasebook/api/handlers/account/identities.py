@@ -19,11 +19,11 @@ from leasebook.domain.model.account import AccessKey, User
 from leasebook.domain.values.calendar import zone_names
 
 KEYS_SHOWN_MAX: Final = 100
-"""Of a user's keys so many are listed; disabled ones are never deleted."""
+"""Upper bound on the keys of a user in a list. Disabled keys are never deleted, so there may be many."""
 
 
 def account_meant(caller: Identity, asked: str | None) -> str:
-    """Return whose identities are meant: the caller's, or for an operator any account's; raises Fault."""
+    """Return the account of a call: the caller's, or for an operator the one that it names; raises Fault."""
     if asked is not None and asked != caller.account_id and not caller.is_operator:
         raise Fault(ACCESS_DENIED, "Only an operator manages the users of another account.", "accountId")
     return asked or caller.account_id
@@ -140,7 +140,7 @@ async def describe_users(context: Context, call: Call[iam.DescribeUsersRequest])
     page, last = found[:size], found[:size][-1:]
     more = marker_of([last[0][0].created_at, last[0][0].id], scope) if len(found) > size else None
     for key in (key for _, keys in page for key in keys):
-        # What this server knows is newer than what it has written.
+        # This server stores the times of use with a delay, so its memory may be newer than the store.
         here = context.identities.last_used(key.id)
         if here is not None:
             used[key.id] = max(here, used.get(key.id, here))

@@ -6,7 +6,7 @@ from typing import Final
 
 from leasebook.api.context import Call, Context, Operation
 from leasebook.api.fault import bad_field, refused
-from leasebook.api.handlers.instances import auto_renew, instance_of
+from leasebook.api.handlers.instance.instances import auto_renew, instance_of
 from leasebook.api.ids import hex_id, package_id, quota_id
 from leasebook.api.paging import OWN, WHOLE, cut, ends, part, place_of
 from leasebook.api.presenters import rows as present

@@ -19,7 +19,7 @@ from leasebook.ports.queries.read_repository import ReadRepository
 async def _found(
     context: Context, call: Call[Any], service_id: str, unit_id: str | None
 ) -> tuple[Service, list[Replica]]:
-    """Return a service of the caller's, and its replicas; raises Fault where there is no such service or instance."""
+    """Return a service of the caller and its replicas; raises Fault if the service or the instance does not exist."""
     account_id = call.caller.account_id
 
     def look(ask: ReadRepository) -> tuple[Service | None, Instance | None, list[Replica]]:
@@ -78,7 +78,7 @@ async def describe_replica_logs(context: Context, call: Call[r.DescribeReplicaLo
     _, replicas = await _found(context, call, asked.service_id, asked.instance_id)
     row = next((row for row in replicas if row.number == asked.replica), None)
     if row is None:
-        return r.ReplicaLogs(log_lines=[], why="There is no such replica, and there never was.")
+        return r.ReplicaLogs(log_lines=[], why="The replica does not exist and never existed.")
     lines, why = await context.replica_logs(row, asked.lines_max)
     return r.ReplicaLogs(log_lines=lines, why=why)
 

@@ -1,0 +1,1 @@
+"""Handlers of accounts: balance, users, limits, events, subscriptions, audit log."""

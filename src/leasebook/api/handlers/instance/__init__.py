@@ -1,0 +1,1 @@
+"""Handlers of instances: purchase, change, release, explanation, quota and renewal rules."""

@@ -1,0 +1,1 @@
+"""Handlers of services: models, replicas, service keys."""

@@ -1,0 +1,1 @@
+"""Handlers of the whole store: offerings, engine capacity, clock."""
