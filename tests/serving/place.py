@@ -12,9 +12,9 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from leasebook.server.transport.connection import Limits
 from leasebook.server.transport.connection_limits import Caps
 from leasebook.server.transport.listener import Listener
+from leasebook.server.transport.pace import Limits
 from leasebook.server.transport.tls import Tls
 
 LIMITS = Limits(head_s=10, body_s=10, body_rate=1000, idle_s=75, write_s=60)

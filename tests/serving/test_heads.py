@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leasebook.server.transport.chunked import Chunks
+from leasebook.server.transport.body import Chunks
 from leasebook.server.transport.head import BadRequest, check_partial, read_head
 
 NAMES = st.sampled_from(

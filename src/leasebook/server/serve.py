@@ -35,9 +35,9 @@ from leasebook.server.engine_homes import NotServed
 from leasebook.server.factories import routes_of
 from leasebook.server.signals import SIGNALS, AskedToStop
 from leasebook.server.transport.admin import Admin
-from leasebook.server.transport.connection import Limits
 from leasebook.server.transport.connection_limits import Caps, raise_file_limit
 from leasebook.server.transport.listener import Listener, Make, Server
+from leasebook.server.transport.pace import Limits
 from leasebook.server.transport.tls import BadTls, Tls
 from leasebook.server.transport.websocket_scope import SocketProtocol
 from leasebook.store.errors import BadStore, NewerStore, StoreInUse

@@ -1,4 +1,4 @@
-"""One connection: requests come in one at a time, and nothing is read that nobody has room for."""
+"""One connection: it takes one request at a time, and reads no more than there is room for."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import asyncio
 from typing import Any, Final, Protocol, cast
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 
-from leasebook.server.transport.chunked import Chunks
+from leasebook.server.transport.body import Chunks, Sized
 from leasebook.server.transport.exchange import Application, Exchange
 from leasebook.server.transport.head import BadRequest, Head, check_partial, read_head
+from leasebook.server.transport.pace import BodyPace, Limits, SendPace
 from leasebook.server.transport.refusal import MONITORED, TOO_MANY, refusal, too_slow
 
 log = structlog.get_logger()
 
 BODY_AHEAD_MAX: Final = 64 * 1024
-"""So much of a body is read before the application takes it."""
+"""How many bytes of a body are read before the application takes them."""
 UNASKED_MAX: Final = 4 * 1024
-"""And beyond this nothing before it asks: it looks at the head first, and most bodies are in the same packet."""
+"""The same before the application asks for the body: it looks at the head first, and most bodies are in one packet
+with it."""
 THROWN_AWAY_MAX: Final = 64 * 1024
-"""So much of a body that nobody wants is read for the sake of the next request; beyond it the connection ends."""
+"""How many bytes of an unread body are read and discarded to reach the next request. If more are to come, the
+connection ends."""
 LINGER_S: Final = 5.0
-"""For so long what still comes is thrown away after the last answer, so that the caller can read that answer."""
+"""How long bytes that come after the last answer are discarded, so that the caller can read that answer."""
 
 ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
-# What a connection does now.
+# The states of a connection.
 IDLE: Final = "idle"
 HEAD: Final = "head"
 BODY: Final = "body"
@@ -36,18 +38,8 @@ LINGER: Final = "linger"
 HANDED: Final = "handed over"
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """How long a connection may take for what, in seconds, and how slowly a body may come."""
-
-    head_s: float
-    body_s: float
-    body_rate: float
-    idle_s: float
-    write_s: float
-
-
 class House(Protocol):
-    """What all connections of a listener have in common."""
+    """The listener, as its connections see it: the values that they share, and the events that they report."""
 
     now: float
     """The loop's time at the last sweep: exact enough for limits of seconds, and costs nothing to ask."""
@@ -59,7 +51,7 @@ class House(Protocol):
     """uvicorn's protocol for WebSockets, or None."""
     config: Any
     state: Any
-    """uvicorn's, with the connections and tasks that a stop waits for."""
+    """uvicorn's state, with the connections and tasks that a stop waits for."""
     scheme: str
     local: tuple[str, int] | None
 
@@ -70,7 +62,7 @@ class House(Protocol):
         """Take note that a connection is gone."""
 
     def turned_away(self, connection: Connection) -> None:
-        """Take note that somebody was told that there is no room."""
+        """Take note that a connection was refused for lack of room."""
 
     def timed_out(self, kind: str) -> None:
         """Count a connection that was too slow."""
@@ -80,26 +72,23 @@ class House(Protocol):
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Reads requests one after another. While one is answered, the next is neither parsed nor, beyond one read, taken.
+    """Reads requests one after another. While one is answered, at most one read of the next is taken, and not parsed.
 
-    Whether the socket is read is decided in one place, ``_adjust``, by what the connection does now; so no way through
-    can forget it. No timer is set: a sweep of the listener looks at all connections once a second.
+    One place, ``_adjust``, decides from the state of the connection whether the socket is read; so no path through the
+    code can forget it. There are no timers: a sweep of the listener looks at all connections once a second.
     """
 
     __slots__ = (
-        "_arrived",
-        "_chunks",
-        "_credit_s",
+        "_body",
+        "_body_pace",
         "_deadline",
         "_does",
         "_exchange",
         "_handed",
         "_house",
-        "_left",
         "_paused",
+        "_send_pace",
         "_unread",
-        "_unsent",
-        "_unsent_since",
         "address",
         "client",
         "loop",
@@ -108,40 +97,38 @@ class Connection(asyncio.BufferedProtocol):
         "writable",
     )
 
-    def __init__(self, house: House, client: tuple[str, int] | None, address: Any) -> None:
+    def __init__(self, house: House, client: tuple[str, int] | None, address: Any, *, spare: bool = False) -> None:
         self._house = house
         self.loop = house.loop
         self.client = client
         self.address = address
-        """Under what the listener counts it."""
-        self.spare = False
-        """Whether it is beyond all places, and may ask only how the server does."""
+        """The key under which the listener counts it."""
+        self.spare = spare
+        """Whether it is beyond all places, so that it may only ask for the server's health."""
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # until it is made
         self.writable: asyncio.Event | None = None
         self._does = HEAD
         self._deadline = 0.0
         self._exchange: Exchange | None = None
         self._unread = b""
-        self._left = 0
-        self._chunks: Chunks | None = None
+        self._body: Sized | Chunks | None = None
+        """The rest of a body that is still to come."""
         self._paused = False
         self._handed: Any = None
-        self._arrived = 0
-        self._credit_s = 0.0
-        self._unsent = 0
-        self._unsent_since = 0.0
+        self._body_pace = BodyPace(house.limits)
+        self._send_pace = SendPace()
 
-    # --- what the loop tells ---
+    # --- events of the loop ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: the first head is due from now on."""
-        # uvloop's is one in all but its class.
+        # uvloop's transport has all methods of this class, and another class.
         self.transport = cast("asyncio.Transport", transport)
         self._deadline = self._house.now + self._house.limits.head_s
         self._house.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End: whoever still answers is told."""
+        """End, and let the application know if it still answers."""
         if self._exchange is not None:
             self._exchange.hung_up()
         self.resume_writing()
@@ -150,21 +137,21 @@ class Connection(asyncio.BufferedProtocol):
         self._house.closed(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where to read to: all connections share one buffer, for what is read is taken out at once."""
+        """Return the buffer to read into. All connections share one: the bytes are taken out of it at once."""
         del sizehint
         return self._house.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what was read."""
+        """Take the bytes that were read."""
         self.received(self._house.buffer[:nbytes].tobytes())
 
     def eof_received(self) -> None:
-        """Close: who sends no more is taken for gone, since that is how nearly everybody goes."""
+        """Close: a caller that sends no more is taken for gone, since nearly all callers go in that way."""
         if self._handed is not None:
             self._handed.eof_received()
 
     def pause_writing(self) -> None:
-        """Hold the answer: its caller takes nothing of it."""
+        """Hold the answer back: the caller does not receive it."""
         if self._handed is not None:
             self._handed.pause_writing()
         elif self.writable is None:
@@ -179,7 +166,7 @@ class Connection(asyncio.BufferedProtocol):
             self.writable = None
 
     def shutdown(self) -> None:
-        """Close, after the answer that is on its way; uvicorn's server says it."""
+        """Close, after the current answer. uvicorn's server calls this when it stops."""
         if self._exchange is None or self._exchange.complete:
             self.transport.close()
         else:
@@ -188,7 +175,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- reading ---
 
     def received(self, data: bytes) -> None:
-        """Take what came."""
+        """Take bytes that came."""
         if self._handed is not None:
             self._handed.data_received(data)
             return
@@ -201,7 +188,7 @@ class Connection(asyncio.BufferedProtocol):
         self._adjust()
 
     def _read(self, data: bytes) -> None:
-        """Read up to the end of one request; what comes after it is kept as it is."""
+        """Read up to the end of one request. Bytes after it are kept unparsed."""
         try:
             while data:
                 if self._does is BODY:
@@ -218,7 +205,7 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(error)
 
     def _read_head(self, data: bytes) -> bytes:
-        """Read a head, if it is whole; returns what comes after it. Raises BadRequest."""
+        """Read a head, if it is complete; return the bytes after it. Raises BadRequest."""
         known = len(self._unread)
         if known:
             data, self._unread = self._unread + data, b""
@@ -246,7 +233,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._begin(head, rest)
 
     def _begin(self, head: Head, rest: bytes) -> bytes:
-        """Have a request answered, of which the body may be on its way; returns what is not taken yet."""
+        """Have a request answered, though its body may still be on its way; return the bytes not taken yet."""
         house = self._house
         path = head.path.decode("ascii")
         scope = {
@@ -269,12 +256,12 @@ class Connection(asyncio.BufferedProtocol):
         )
         length = head.length
         if length is not None and length <= len(rest):
-            exchange.body, rest = rest[:length], rest[length:]
+            exchange.body.pieces, rest = rest[:length], rest[length:]
             self._whole()
         else:
-            self._does, self._credit_s, self._arrived = BODY, house.limits.body_s, 0
-            self._chunks = Chunks() if length is None else None
-            self._left = length or 0
+            self._does = BODY
+            self._body = Chunks() if length is None else Sized(length)
+            self._body_pace.begin()
         tasks = house.state.tasks
         task = self.loop.create_task(exchange.run(house.app))
         task.add_done_callback(tasks.discard)
@@ -282,37 +269,32 @@ class Connection(asyncio.BufferedProtocol):
         return rest
 
     def _read_body(self, data: bytes) -> bytes:
-        """Hand over what came of a body; returns what comes after it. Raises BadRequest."""
-        exchange = self._exchange
+        """Pass on a part of a body; return the bytes after the body. Raises BadRequest."""
+        exchange, body = self._exchange, self._body
         assert exchange is not None  # noqa: S101 - it began with the head
-        self._arrived += len(data)
-        if self._chunks is not None:
-            piece, rest = self._chunks.feed(data)
-            whole = self._chunks.done
-        else:
-            piece, rest = data[: self._left], data[self._left :]
-            self._left -= len(piece)
-            whole = not self._left
+        assert body is not None  # noqa: S101 - and the body with it
+        self._body_pace.arrived += len(data)
+        piece, rest = body.feed(data)
+        whole = body.done
         if exchange.complete:
             if whole:
                 self._next(rest)
-                return b""
             return b""
         if piece:
-            exchange.arrived(piece)
+            exchange.body.add(piece)
         if whole:
             self._whole()
         return rest
 
     def _whole(self) -> None:
-        """Take note that a request is whole; it is answered before the next is looked at."""
+        """Take note that a request is complete. It is answered before the next one is parsed."""
         self._does = ANSWER
-        self._chunks = None
+        self._body = None
         if self._exchange is not None:
-            self._exchange.ended()
+            self._exchange.body.end()
 
     def _adjust(self) -> None:
-        """Read on, or do not: the one place where that is decided."""
+        """Read the socket or not, as the state of the connection requires. No other place decides it."""
         if self._does is ANSWER:
             hold = bool(self._unread)
         elif self._does is BODY:
@@ -320,7 +302,7 @@ class Connection(asyncio.BufferedProtocol):
             hold = (
                 exchange is not None
                 and not exchange.complete
-                and len(exchange.body) > (BODY_AHEAD_MAX if exchange.asked else UNASKED_MAX)
+                and len(exchange.body.pieces) > (BODY_AHEAD_MAX if exchange.body.asked else UNASKED_MAX)
             )
         else:
             hold = False
@@ -332,26 +314,28 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self.transport.resume_reading()
 
-    # --- what an exchange asks for ---
+    # --- the exchange's side (``exchange.Wire``) ---
 
     def write(self, data: bytes) -> None:
-        """Send it."""
+        """Send bytes."""
         if not self.transport.is_closing():
             self.transport.write(data)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return what every answer has."""
+        """Return the headers of every answer."""
         headers: list[tuple[bytes, bytes]] = self._house.state.default_headers
         return headers
 
     def wants_more(self) -> None:
-        """Read on: what was there of the body is taken."""
+        """Read on: the application has taken the part of the body that came."""
         self._adjust()
 
     def ends_soon(self) -> bool:
-        """Whether what is still to come of the body is little. Of one that waits for word, nobody knows if it comes."""
-        exchange = self._exchange
-        return self._chunks is None and self._left <= THROWN_AWAY_MAX and not (exchange and exchange.expects)
+        """Whether the rest of the body is small. If the caller waits for ``100 Continue``, it may never come."""
+        exchange, body = self._exchange, self._body
+        if exchange is not None and exchange.body.expects:
+            return False
+        return body is None or (isinstance(body, Sized) and body.left <= THROWN_AWAY_MAX)
 
     def answered(self) -> None:
         """Go on with the next request, or close."""
@@ -367,11 +351,11 @@ class Connection(asyncio.BufferedProtocol):
             self._next(unread)
             self._adjust()
         else:
-            # The rest of the body, which is little, comes first.
+            # The rest of the body, which is small, comes first.
             self._adjust()
 
     def _next(self, data: bytes) -> None:
-        self._does, self._exchange, self._chunks = IDLE, None, None
+        self._does, self._exchange, self._body = IDLE, None, None
         self._deadline = self._house.now + self._house.limits.idle_s
         if data:
             self._read(data)
@@ -379,13 +363,13 @@ class Connection(asyncio.BufferedProtocol):
     def break_off(self) -> None:
         """Close, with the answer unfinished."""
         if self._exchange is not None and self._exchange.scope["http_version"] == "1.0":
-            # Its caller would take a plain end for the end of the answer.
+            # Without a reset, this caller would take the end of the connection for the end of the answer.
             self.transport.abort()
         else:
             self.transport.close()
 
     def _close(self, *, gently: bool) -> None:
-        """Close; ``gently`` where more may be on its way, which would make the kernel take the answer back."""
+        """Close; ``gently`` if more bytes may come: the kernel would then reset the connection and lose the answer."""
         if gently and self.transport.can_write_eof():
             self._does, self._unread = LINGER, b""
             self._deadline = self._house.now + LINGER_S
@@ -397,7 +381,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- refusing ---
 
     def turn_away(self) -> None:
-        """Say that there is no room, and close at once: who lingers has a file that nobody counts."""
+        """Answer that there is no room, and close at once: a lingering connection would hold a file uncounted."""
         self._house.turned_away(self)
         if self._exchange is None:
             self.write(refusal(TOO_MANY, self.headers()))
@@ -415,7 +399,7 @@ class Connection(asyncio.BufferedProtocol):
         self._close(gently=True)
 
     def _hand_over(self, head: Head, rest: bytes) -> None:
-        """Let uvicorn's protocol for WebSockets have the connection, which is still counted and swept here."""
+        """Give the connection to uvicorn's protocol for WebSockets. It is still counted and swept here."""
         self._does = HANDED
         self._house.state.connections.discard(self)
         lines = [b"%b %b%b HTTP/1.1" % (head.method, head.path, b"?" + head.query if head.query else b"")]
@@ -429,16 +413,16 @@ class Connection(asyncio.BufferedProtocol):
     # --- the sweep ---
 
     def sweep(self, now: float, passed_s: float) -> None:
-        """Close what is too slow. ``passed_s``: since the last sweep."""
-        if self._is_stuck(now):
+        """Close the connection if it is too slow. ``passed_s``: seconds since the last sweep."""
+        if self._send_pace.is_stuck(self.transport.get_write_buffer_size(), now, self._house.limits.write_s):
             self._house.timed_out("write")
             self.transport.abort()
         elif self.transport.is_closing() or self._does in (ANSWER, HANDED):
             return
         elif self._does is BODY:
             self._sweep_body(passed_s)
-        elif self._does is IDLE and self._unsent:
-            # Who still takes the last answer is not idle.
+        elif self._does is IDLE and self._send_pace.unsent:
+            # A caller that still receives the last answer is not idle.
             self._deadline = now + self._house.limits.idle_s
         elif now < self._deadline:
             return
@@ -454,25 +438,16 @@ class Connection(asyncio.BufferedProtocol):
             else:
                 self.transport.close()
 
-    def _is_stuck(self, now: float) -> bool:
-        """Whether the caller has taken nothing for too long of what was sent to it."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent != self._unsent:
-            self._unsent, self._unsent_since = unsent, now
-            return False
-        return unsent > 0 and now - self._unsent_since >= self._house.limits.write_s
-
     def _sweep_body(self, passed_s: float) -> None:
-        """Let what came pay for the time that passed. Time in which we did not read, or had not asked yet, is free."""
-        limits, exchange = self._house.limits, self._exchange
-        if self._paused or (exchange is not None and exchange.expects):
+        """Refuse a body that comes too slowly. Time in which the server did not read, or had not asked, is free."""
+        exchange = self._exchange
+        if self._paused or (exchange is not None and exchange.body.expects):
             return
-        self._credit_s = min(limits.body_s, self._credit_s + self._arrived / limits.body_rate - passed_s)
-        self._arrived = 0
-        if self._credit_s > 0:
+        if not self._body_pace.is_too_slow(passed_s):
             return
         self._house.timed_out("body")
         if exchange is not None and exchange.complete:
             self.transport.close()
         else:
-            self._refuse(too_slow(f"The body came more slowly than {limits.body_rate:g} bytes a second."))
+            rate = self._house.limits.body_rate
+            self._refuse(too_slow(f"The body came more slowly than {rate:g} bytes a second."))

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from leasebook.server.transport.head import LINES, TOKEN
+from leasebook.server.transport.request_body import RequestBody
 
 log = structlog.get_logger()
 
@@ -38,21 +39,21 @@ STATUS_LINES: Final = {status: _line(status) for status in range(200, 600)}
 
 
 class Wire(Protocol):
-    """What an exchange needs of its connection."""
+    """The connection, as an exchange sees it."""
 
     loop: asyncio.AbstractEventLoop
 
     writable: asyncio.Event | None
-    """Where to wait while the caller takes nothing of what was sent; None while it does."""
+    """Where to wait while the caller does not receive; None while it does."""
 
     def write(self, data: bytes) -> None:
-        """Send it."""
+        """Send bytes."""
 
     def wants_more(self) -> None:
-        """Read on: what was there of the body is taken."""
+        """Read on: the application has taken the part of the body that came."""
 
     def ends_soon(self) -> bool:
-        """Whether what is still to come of the body is so little that the connection can be used again."""
+        """Whether the rest of the body is small enough to be read, so that the connection can be used again."""
         ...
 
     def answered(self) -> None:
@@ -62,27 +63,21 @@ class Wire(Protocol):
         """Close, with the answer unfinished."""
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return what every answer has."""
+        """Return the headers of every answer."""
         ...
 
 
 class Exchange:
-    """Hands the body over as it comes, and sends the answer.
+    """Has the application answer a request, and sends the answer.
 
-    The head of an answer is held back until its body follows, so that both go out at once: two calls of the kernel, and
-    two wake-ups of the caller, would cost more. What no body follows goes out at the end of the turn of the loop.
+    The head of an answer is held back until its body follows, so that both are sent together: two system calls, and
+    two wake-ups of the caller, would cost more. A head without a body is sent in the next iteration of the event loop.
     """
 
     # Defaults of the class: most exchanges never change most of them.
-    body = b""
-    more_body = True
     started = False
     complete = False
     gone = False
-    asked = False
-    """Whether the application has asked for the body."""
-    _news: asyncio.Event | None = None
-    _fresh = False
     _held = b""
     _chunked = False
     _left = 0
@@ -91,35 +86,19 @@ class Exchange:
         self._wire = wire
         self.scope = scope
         self.keep_alive = keep_alive
-        self.expects = expects
-        """Whether the caller waits for word that it may send the body."""
-
-    # --- what the connection tells ---
-
-    def arrived(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        self.body = self.body + data if self.body else data
-        self._tell()
-
-    def ended(self) -> None:
-        """Take note that the body is whole."""
-        self.more_body = False
-        self._tell()
+        self.body = RequestBody()
+        if expects:
+            self.body.expects = True
 
     def hung_up(self) -> None:
-        """Take note that nobody is there any more."""
+        """Take note that the caller has gone."""
         self.gone = True
-        self._tell()
+        self.body.close()
 
-    def _tell(self) -> None:
-        self._fresh = True
-        if self._news is not None:
-            self._news.set()
-
-    # --- what the application does ---
+    # --- the application's side ---
 
     async def run(self, app: Application) -> None:
-        """Have the application answer. However that fails, nobody takes a part of an answer for the whole."""
+        """Have the application answer. If it fails, no caller takes a part of an answer for all of it."""
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -149,28 +128,25 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Return the next piece of the body, or that the caller has gone."""
-        if not self.asked:
-            self.asked = True
-            if self.more_body:
+        body = self.body
+        if not body.asked:
+            body.asked = True
+            if body.more:
                 self._wire.wants_more()
-        if self.expects and not self.started and not self.gone:
-            self.expects = False
+        if body.expects and not self.started and not self.gone:
+            body.expects = False
             self._wire.write(CONTINUE)
-        while not (self.gone or self.complete):
-            if self._fresh:
-                self._fresh = False
-                piece, self.body = self.body, b""
-                if self.more_body:
+        while not body.closed:
+            if body.changed:
+                piece = body.take()
+                if body.more:
                     self._wire.wants_more()
-                return {"type": "http.request", "body": piece, "more_body": self.more_body}
-            if self._news is None:
-                self._news = asyncio.Event()
-            self._news.clear()
-            await self._news.wait()
+                return {"type": "http.request", "body": piece, "more_body": body.more}
+            await body.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Send what the application says, when the caller has taken enough of what was sent before."""
+        """Send a part of the answer, once the caller has received enough of the earlier parts."""
         if self._wire.writable is not None and not self.gone:
             await self._wire.writable.wait()
         if self.gone:
@@ -185,8 +161,8 @@ class Exchange:
 
     def _start(self, status: int, headers: Any) -> None:
         content = [STATUS_LINES[status]]
-        if self.more_body and not self._wire.ends_soon():
-            # What is still to come would have to be read only to be thrown away.
+        if self.body.more and not self._wire.ends_soon():
+            # The server would read the rest of the body only to discard it.
             self.keep_alive = False
         length, closes = self._lines(headers, content)
         self.started = True
@@ -198,7 +174,7 @@ class Exchange:
         if self.scope["method"] == "HEAD" or status in WITHOUT_BODY:
             self._left = NO_BODY
         elif length == OPEN_END and self.scope["http_version"] == "1.1":
-            # Who speaks HTTP/1.0 takes the end of the connection for the end of the answer.
+            # For HTTP/1.0, the end of the connection is the end of the answer.
             self._chunked = True
             content.append(b"transfer-encoding: chunked\r\n")
         content.append(b"\r\n")
@@ -206,7 +182,7 @@ class Exchange:
         self._wire.loop.call_soon(self.flush)
 
     def _lines(self, headers: Any, content: list[bytes]) -> tuple[int, bool]:
-        """Write the lines of the headers; returns how long the body will be, and whether the connection is to end."""
+        """Write the lines of the headers; return the length of the body, and whether the connection is to end."""
         length, closes = OPEN_END, False
         for name, value in (*self._wire.headers(), *headers):
             small = name.lower()
@@ -226,7 +202,7 @@ class Exchange:
         return length, closes
 
     def flush(self) -> None:
-        """Send what is held back."""
+        """Send the head, if it is still held back."""
         if self._held:
             held, self._held = self._held, b""
             self._wire.write(held)
@@ -247,5 +223,5 @@ class Exchange:
             self._wire.write(held + body)
         if not more:
             self.complete = True
-            self._tell()
+            self.body.close()
             self._wire.answered()

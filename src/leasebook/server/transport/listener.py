@@ -1,12 +1,10 @@
-"""A socket that is listened on: who is let in, and who is too slow."""
+"""A listening socket: it lets connections in within bounds, and closes those that are too slow."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import socket
-import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -14,28 +12,25 @@ import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
-from leasebook.server.transport.connection import Connection, Limits
+from leasebook.server.transport.connection import Connection
 from leasebook.server.transport.connection_limits import Caps
 from leasebook.server.transport.exchange import Application
+from leasebook.server.transport.pace import Limits
 from leasebook.server.transport.refusal import TOO_MANY, refusal
+from leasebook.server.transport.refusal_log import RefusalLog
+from leasebook.server.transport.seats import Seats
 from leasebook.server.transport.tls import Tls
 
 log = structlog.get_logger()
 
 READ_SIZE: Final = 16 * 1024
-"""So much of a connection is read at once, and at most waits while a request is answered."""
+"""How many bytes of a connection are read at once, and at most wait while a request is answered."""
 ACCEPTED_AT_ONCE: Final = 64
 REST_S: Final = 0.5
-"""How long nobody is let in after the process had no file left."""
-TOLD_EVERY_S: Final = 10.0
+"""How long no connection is let in after the process had no file left."""
 TLS_END_S: Final = 5.0
 SEAT_S: Final = 1.0
-"""How long a TLS handshake may take of somebody who has a seat, which nobody else gets meanwhile."""
-HOW_TO_LET_IN: Final = {
-    "total": "raise http.connections_max, and the limit of open files with it",
-    "address": "if it is a proxy, name it in trusted_proxies; else raise http.connections_per_address_max",
-    "files": "raise the limit of open files",
-}
+"""How long the TLS handshake of a caller in a seat may take: no other caller gets the seat in that time."""
 
 
 class Meter(Protocol):
@@ -55,7 +50,7 @@ class Meter(Protocol):
 
 
 class Listener:
-    """Lets connections in, and sweeps them. What all of them share stands here: see ``connection.House``."""
+    """Lets connections in, and sweeps them. It holds what all connections share: see ``connection.House``."""
 
     def __init__(
         self,
@@ -86,11 +81,8 @@ class Listener:
         self.buffer = memoryview(bytearray(READ_SIZE))
         self._open: set[Connection] = set()
         self._coming: set[asyncio.Task[None]] = set()
-        self._seats: dict[Connection, asyncio.Task[None]] = {}
-        """The one that was given first comes first."""
-        self._seats_max = caps.seats
-        self._untold = 0
-        self._told_at = -TOLD_EVERY_S
+        self._seats = Seats(caps.seats)
+        self._refusals = RefusalLog(meter, caps)
         self._closed = False
         self._listen()
 
@@ -99,13 +91,13 @@ class Listener:
             self.loop.add_reader(self._socket, self._accept)
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Let no more connections in."""
         if not self._closed:
             self._closed = True
             self.loop.remove_reader(self._socket)
 
     async def wait_closed(self) -> None:
-        """Return when nobody is on the way in any more."""
+        """Cancel the connections that are still on their way in."""
         for task in tuple(self._coming):
             task.cancel()
 
@@ -120,8 +112,8 @@ class Listener:
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     raise
-                # Whoever waits in the kernel's queue is let in when somebody has gone.
-                self._not_let_in("files", "")
+                # Callers that wait in the kernel's queue are let in when others have gone.
+                self._refusals.add("files", "")
                 self.loop.remove_reader(self._socket)
                 self.loop.call_later(REST_S, self._listen)
                 return
@@ -131,30 +123,22 @@ class Listener:
             if reason is None:
                 client = (host, int(name[1])) if isinstance(name, tuple) else None
                 self._begin(caller, Connection(self, client, key))
-            elif reason == "total" and self._seats_max:
+            elif reason == "total" and self._seats.most:
                 self._seat(caller, (host, int(name[1])) if isinstance(name, tuple) else None)
             else:
-                self._not_let_in(reason, host)
+                self._refusals.add(reason, host)
                 self._turn_away(caller)
 
     def _seat(self, caller: socket.socket, client: tuple[str, int] | None) -> None:
-        """Let somebody in beyond all places, who may ask how the server does and nothing else.
-
-        There are a few seats. Who has had one for longest makes room, of the address that has most of them, also
-        where that one is still on its way in: a crowd that comes in one turn of the loop keeps no monitor out.
-        """
-        if len(self._seats) >= self._seats_max:
-            crowd = Counter(one.client and one.client[0] for one in self._seats)
-            ((most, _),) = crowd.most_common(1)
-            oldest = next(one for one in self._seats if (one.client and one.client[0]) == most)
-            if oldest.transport is None:
-                self._seats[oldest].cancel()
-                self.turned_away(oldest)
+        """Let a caller in beyond all places, which may only ask for the server's health."""
+        loser = self._seats.make_room()
+        if loser is not None:
+            if loser.transport is None:
+                self.turned_away(loser)
             else:
-                oldest.turn_away()
-        connection = Connection(self, client, None)
-        connection.spare = True
-        self._seats[connection] = self._begin(caller, connection)
+                loser.turn_away()
+        connection = Connection(self, client, None, spare=True)
+        self._seats.take(connection, self._begin(caller, connection))
 
     def _begin(self, caller: socket.socket, connection: Connection) -> asyncio.Task[None]:
         task = self.loop.create_task(self._welcome(caller, connection))
@@ -163,14 +147,14 @@ class Listener:
         def came(task: asyncio.Task[None]) -> None:
             self._coming.discard(task)
             if task.cancelled() and connection.transport is None:
-                # It may not have begun: then nothing else closes the socket.
+                # The task may not have begun. Then nothing else closes the socket.
                 caller.close()
 
         task.add_done_callback(came)
         return task
 
     async def _welcome(self, caller: socket.socket, connection: Connection) -> None:
-        """Make a connection of a socket; with TLS that takes a handshake."""
+        """Make a connection of a socket. With TLS this takes a handshake."""
         context = None if self._tls is None else self._tls.context
         wait_s = None if context is None else SEAT_S if connection.spare else self.limits.head_s
         end_s = None if context is None else TLS_END_S
@@ -190,46 +174,27 @@ class Listener:
             log.debug("no handshake", reason=str(error))
 
     def _turn_away(self, caller: socket.socket) -> None:
-        """Say that there is no room, as far as that goes without waiting."""
+        """Answer that there is no room, if that is possible without waiting."""
         with caller:
             if self._tls is not None:
                 return
             try:
                 caller.send(refusal(TOO_MANY, self.state.default_headers))
                 caller.shutdown(socket.SHUT_WR)
-                # What was sent and not read would take the answer back.
+                # Bytes left unread would make the kernel reset the connection, and the answer would be lost.
                 caller.recv(READ_SIZE)
             except OSError:
                 return
 
-    def _not_let_in(self, reason: str, host: str) -> None:
-        self._meter.not_let_in(reason)
-        self._untold += 1
-        now = time.monotonic()
-        if now - self._told_at < TOLD_EVERY_S:
-            return
-        self._told_at = now
-        log.warning(
-            "connections are not let in",
-            reason=reason,
-            address=host,
-            since_last_told=self._untold,
-            open=self._caps.count,
-            most=self._caps.most,
-            most_of_one_address=self._caps.per_address,
-            help=HOW_TO_LET_IN[reason],
-        )
-        self._untold = 0
-
-    # --- what connections tell, and the sweep ---
+    # --- events of connections, and the sweep ---
 
     def opened(self, connection: Connection) -> None:
         """Take note of a connection."""
         self._open.add(connection)
         self.state.connections.add(connection)
         if self._closed:
-            # Those that were open have been told that the service stops. This one was on its way in: nothing of it
-            # was read, and nobody would tell it, so that the stop would wait for it as long as it may.
+            # Open connections were shut down when the service began to stop. This one was on its way in: nothing of
+            # it was read, and nothing else would shut it down, so that the stop would wait for it as long as it may.
             connection.shutdown()
 
     def closed(self, connection: Connection) -> None:
@@ -240,14 +205,14 @@ class Listener:
 
     def _left(self, connection: Connection) -> None:
         if connection.spare:
-            self._seats.pop(connection, None)
+            self._seats.leave(connection)
         else:
             self._caps.leave(connection.address)
 
     def turned_away(self, connection: Connection) -> None:
-        """Take note that somebody was told that there is no room, and give the seat free."""
-        self._seats.pop(connection, None)
-        self._not_let_in("total", connection.client[0] if connection.client else "")
+        """Take note that a connection was refused for lack of room, and free its seat."""
+        self._seats.leave(connection)
+        self._refusals.add("total", connection.client[0] if connection.client else "")
 
     def timed_out(self, kind: str) -> None:
         """Count a connection that was too slow."""
@@ -258,7 +223,7 @@ class Listener:
         self._meter.unread(status)
 
     def sweep(self) -> None:
-        """Close what is too slow; once a second."""
+        """Close the connections that are too slow. It is called once a second."""
         before, self.now = self.now, self.loop.time()
         self._meter.connections(self._name, self._caps.count)
         for connection in tuple(self._open):
@@ -269,7 +234,7 @@ Make = Callable[[uvicorn.Config, ServerState, socket.socket], Listener]
 
 
 class Server(uvicorn.Server):
-    """uvicorn's start, ticks and stop, with our listeners; and signals are for whoever runs it."""
+    """uvicorn's start, ticks and stop, with our listeners. The code that runs it handles the signals."""
 
     def __init__(self, config: uvicorn.Config, make: Make) -> None:
         super().__init__(config)
@@ -290,7 +255,7 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Sweep once a second, beside what uvicorn does."""
+        """Sweep once a second, and do what uvicorn does."""
         if counter % 10 == 0:
             for listener in self._listeners:
                 listener.sweep()

@@ -1,4 +1,4 @@
-"""Reading a chunked body: what it is made of, within bounds; what comes after it is dropped."""
+"""Reading the body of a request: of the length that its head says, or in chunks within bounds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,31 @@ SIZE_DIGITS_MAX: Final = 15
 _HEXADECIMAL: Final = b"0123456789abcdefABCDEF"
 
 
-class Chunks:
-    """Takes a chunked body out of what comes.
+class Sized:
+    """Separates a body of a known length from the bytes that follow it."""
 
-    Extensions of chunks, and trailers, are read past and dropped: whoever verifies or passes on a request has seen its
-    headers by then, and nothing after the body may change what they said. Together they have the bounds of a head.
+    __slots__ = ("done", "left")
+
+    def __init__(self, length: int) -> None:
+        self.left = length
+        """How many bytes are still to come."""
+        self.done = not length
+        """Whether the whole body came."""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return the part of the bytes that belongs to the body, and the part that follows it."""
+        piece, rest = data[: self.left], data[self.left :]
+        self.left -= len(piece)
+        self.done = not self.left
+        return piece, rest
+
+
+class Chunks:
+    """Separates a chunked body from the bytes that follow it.
+
+    Extensions of chunks, and trailers, are read past and dropped: the code that verifies or passes on a request has
+    seen its headers by then, and nothing after the body may change their meaning. Together they have the bounds of a
+    head.
     """
 
     __slots__ = ("_at", "_left", "_rest", "_spent", "_trailers", "done")
@@ -30,7 +50,10 @@ class Chunks:
         self.done = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Take what came; returns what it has of the body, and once ``done`` what comes after. Raises BadRequest."""
+        """Return the part of the bytes that belongs to the body and, once ``done``, the part that follows it.
+
+        Raises BadRequest.
+        """
         data, self._rest = self._rest + data, b""
         pieces: list[bytes] = []
         place = 0
