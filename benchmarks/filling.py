@@ -1,6 +1,6 @@
 """Stores full of instances, written straight into the tables: a million take a minute or two instead of an hour.
 
-What is written is what buying would have left there, so the books are right: every instance has its order, every
+The rows are those that buying would have left there, so the books are right: every instance has its order, every
 charge its posting, every balance the top-ups that cover it, every offering the stock that is held, the agenda is what
 the rules say of each instance, events tell of all of it, and the audit log has its digests. ``leasebook check`` finds
 nothing.
@@ -351,7 +351,7 @@ class Filler:
             self._out.insert(codec.name, columns(codec), [*map(codec.values, rows)])
 
     def close(self, *, spare: int = 10**14) -> None:
-        """Pay for everything, with something to spare for each account, and take what is held out of the stock."""
+        """Pay for everything, with something to spare for each account, and take reserved units out of the stock."""
         paid = [
             Posting(
                 account_id=tenant.account_id,
@@ -375,7 +375,7 @@ class Filler:
 
 
 def usage(unit: Instance, at: Instant, first: int, minutes: int, price: Micro | None) -> Posting:
-    """Return the posting of a charge: of so many minutes from the first on."""
+    """Return the posting of a charge: of that number of minutes from the first on."""
     price = price or Micro(0)
     return Posting(
         account_id=unit.account_id,

@@ -51,7 +51,7 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What was measured."""
+    """The figures of a run."""
 
     hourly: Size
     archived: Size

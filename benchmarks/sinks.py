@@ -24,7 +24,7 @@ def master_key_of(where: Target) -> bytes:
 
 
 class Sink:
-    """Takes rows, table by table. ``keys`` seal what is written of the audit log and of identities."""
+    """Takes rows, table by table. ``keys`` seal the audit log and the log of identities."""
 
     def __init__(self, keys: AuditKeys) -> None:
         self.keys = keys
